@@ -1,0 +1,45 @@
+"""envkit: one profile per environment, secrets from the stores that hold them.
+
+    import envkit
+
+    env = envkit.resolve("prod")       # Environment: a Mapping[str, Secret]
+    envkit.load("prod")                # into os.environ, as load_dotenv does
+
+Nothing is imported before it is asked for: `envkit exec` stands between a
+person and their app, and every module costs start-up time.
+"""
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "Environment": "envkit.environment",
+    "EnvkitError": "envkit.errors",
+    "Secret": "envkit.secret",
+    "load": "envkit.library",
+    "resolve": "envkit.resolve",
+}
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.environment import Environment
+    from envkit.errors import EnvkitError
+    from envkit.library import load
+    from envkit.resolve import resolve
+    from envkit.secret import Secret
+
+__all__ = ["Environment", "EnvkitError", "Secret", "load", "resolve"]
+
+
+def __getattr__(name: str) -> object:
+    module = _EXPORTS.get(name)
+    if module is None:
+        raise AttributeError(f"module 'envkit' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_EXPORTS})

@@ -1,0 +1,1 @@
+"""What several modules need and no user should import."""

@@ -1,0 +1,25 @@
+"""One deadline for a whole command, handed down to everything that waits."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+
+class Deadline:
+    """A moment on the monotonic clock after which nothing waits any longer."""
+
+    __slots__ = ("_end", "timeout_seconds")
+
+    def __init__(self, timeout_seconds: float) -> None:
+        self.timeout_seconds = timeout_seconds
+        self._end = monotonic() + timeout_seconds
+
+    def remaining_seconds(self, at_most: float | None = None) -> float:
+        """Return the seconds left (never below 0), or `at_most` where that is less."""
+        left = max(0.0, self._end - monotonic())
+        return left if at_most is None else min(left, at_most)
+
+    @property
+    def expired(self) -> bool:
+        """Whether the moment has passed."""
+        return monotonic() >= self._end

@@ -1,0 +1,236 @@
+"""Every error that envkit raises, each with a stable code and an exit status.
+
+A message is lower case without a full stop and names the variable and the
+place, never a value. A hint is an imperative that can be run. Adapters map
+their client's exceptions to these once, at the boundary.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class EnvkitError(Exception):
+    """The root of all envkit errors.
+
+    Args:
+        message: what went wrong and where, without any value.
+        hint: what to do about it, in the imperative; None where there is nothing to say.
+    """
+
+    code = "internal"
+    exit_status = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.message, self.hint, self.__dict__.copy()))
+
+
+def _rebuild(
+    kind: type[EnvkitError], message: str, hint: str | None, state: dict[str, object]
+) -> EnvkitError:
+    error = kind.__new__(kind)
+    EnvkitError.__init__(error, message, hint=hint)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(EnvkitError):
+    """The command line is not one that envkit understands."""
+
+    code = "usage"
+    exit_status = 2
+
+
+class ExtraMissingError(EnvkitError):
+    """A package that only some need is not installed; the hint names the pip extra."""
+
+    code = "extra-missing"
+    exit_status = 2
+
+
+class ProfileError(EnvkitError):
+    """A profile cannot be read as one."""
+
+    code = "profile-invalid"
+    exit_status = 3
+
+
+class ProfileNotFoundError(ProfileError):
+    """No profile of that name, or no `profiles/` folder."""
+
+    code = "profile-not-found"
+
+
+class PlaceholderError(ProfileError):
+    """`{{` without a well-formed end.
+
+    Args:
+        column: 1-based, counted in the value.
+    """
+
+    code = "placeholder-invalid"
+
+    def __init__(self, message: str, *, column: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.column = column
+
+
+class InvalidReferenceError(EnvkitError):
+    """A reference that its store could not hold, or that does not name one value."""
+
+    code = "reference-invalid"
+    exit_status = 3
+
+
+class InvalidValueError(EnvkitError):
+    """A resolved value that is not of the type or form that the profile declares."""
+
+    code = "value-invalid"
+    exit_status = 3
+
+
+class AbsentError(EnvkitError):
+    """The store answered, and it does not hold the value."""
+
+    code = "value-absent"
+    exit_status = 4
+
+
+class SourceError(EnvkitError):
+    """A store failed; the only kind of error that escapes a source.
+
+    `retryable` says whether the same call may succeed a moment later.
+    """
+
+    code = "store-error"
+    exit_status = 5
+    retryable = False
+
+
+class UnavailableError(SourceError):
+    """The store could not be reached, or said that it cannot serve now."""
+
+    code = "store-unavailable"
+    retryable = True
+
+
+class ProtocolError(SourceError):
+    """The store answered something that is not its protocol."""
+
+    code = "store-protocol"
+
+
+class DeniedError(SourceError):
+    """The store knows who asks and says no."""
+
+    code = "access-denied"
+    exit_status = 6
+
+
+class AuthError(SourceError):
+    """No credentials for the store, or ones that it does not take."""
+
+    code = "not-logged-in"
+    exit_status = 6
+
+
+class ConflictError(SourceError):
+    """A compare-and-set found another version than the expected one; nothing was written."""
+
+    code = "conflict"
+    exit_status = 7
+
+
+class LockedError(EnvkitError):
+    """Another process holds the lock on a file that must be changed."""
+
+    code = "locked"
+    exit_status = 7
+
+
+class LimitError(EnvkitError):
+    """A variable, or all of them, exceed what the kernel passes to a program."""
+
+    code = "environment-too-large"
+    exit_status = 126
+
+
+class NotExecutableError(EnvkitError):
+    """The program was found and cannot be run."""
+
+    code = "not-executable"
+    exit_status = 126
+
+
+class CommandNotFoundError(EnvkitError):
+    """No such program."""
+
+    code = "command-not-found"
+    exit_status = 127
+
+
+class VariableFailure:
+    """Why one variable has no value: its name, its place in the profile, the error."""
+
+    __slots__ = ("error", "location", "name")
+
+    def __init__(self, name: str, location: str, error: EnvkitError) -> None:
+        self.name = name
+        self.location = location
+        self.error = error
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.location}): {self.error.message}"
+
+    def __repr__(self) -> str:
+        return f"VariableFailure({self!s})"
+
+
+class ResolutionError(EnvkitError):
+    """All the variables that could not be resolved, at once.
+
+    The exit status is that of the failure which the caller must mend first:
+    an invalid reference, then a denial, then an outage, then an absence.
+    """
+
+    code = "resolution-failed"
+    _PRECEDENCE = (3, 6, 5, 4)
+
+    def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
+        count = "1 variable" if len(failures) == 1 else f"{len(failures)} variables"
+        super().__init__(
+            f"cannot resolve {count} of {environment}",
+            hint=_first_hint(failures),
+        )
+        self.environment = environment
+        self.failures = tuple(failures)
+        statuses = {failure.error.exit_status for failure in failures}
+        self.exit_status = next((s for s in self._PRECEDENCE if s in statuses), 1)
+
+
+def _first_hint(failures: Sequence[VariableFailure]) -> str | None:
+    return next((f.error.hint for f in failures if f.error.hint), None)
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that `word` was probably meant to be, or None."""
+    import difflib
+
+    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return the hint for a mistyped `word`: the closest known one, else the list of all."""
+    names = sorted(known)
+    match = closest(word, names)
+    if match is not None:
+        return f"did you mean '{match}'?"
+    return f"use one of: {', '.join(names)}" if names else None

@@ -1,0 +1,79 @@
+"""The type of every value that envkit carries.
+
+A value is text that stands for bytes one to one (UTF-8 with `surrogateescape`,
+as in `os.environ`), so that what a store holds reaches the app unchanged. It is
+shown as asterisks wherever Python would show it by itself; `reveal()` is the
+only way out, and is called only where a value leaves envkit.
+"""
+
+from __future__ import annotations
+
+_MASK = "********"
+
+
+class Secret:
+    """A value that does not show itself.
+
+    Equality takes the same time wherever two values differ. A secret cannot be
+    hashed, pickled or changed.
+
+    >>> password = Secret("hunter2")
+    >>> print(password, f"{password}", repr(password))
+    ******** ******** Secret('********')
+    >>> password.reveal()
+    'hunter2'
+    """
+
+    __slots__ = ("_value",)
+    _value: str
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"a Secret holds a str, not {type(value).__name__}")
+        object.__setattr__(self, "_value", value)
+
+    @classmethod
+    def from_bytes(cls, value: bytes) -> Secret:
+        """Return the secret for these bytes; `to_bytes` gives them back unchanged."""
+        return cls(value.decode("utf-8", "surrogateescape"))
+
+    def reveal(self) -> str:
+        """Return the value in clear text."""
+        return self._value
+
+    def to_bytes(self) -> bytes:
+        """Return the value in clear, as the bytes that a program would receive."""
+        return self._value.encode("utf-8", "surrogateescape")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __repr__(self) -> str:
+        return f"Secret('{_MASK}')"
+
+    def __str__(self) -> str:
+        return _MASK
+
+    def __format__(self, spec: str) -> str:
+        return format(_MASK, spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        import hmac
+
+        return hmac.compare_digest(self.to_bytes(), other.to_bytes())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce_ex__(self, protocol: object) -> str:
+        raise TypeError("a Secret cannot be pickled or copied")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self

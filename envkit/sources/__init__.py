@@ -1,0 +1,1 @@
+"""The adapters between envkit and the stores that hold values."""

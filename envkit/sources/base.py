@@ -1,0 +1,185 @@
+"""What a source is: the protocols, and what goes in and comes out.
+
+A source is our adapter for one store. Building one does no I/O. A source never
+logs, prints or raises a value, maps its client's exceptions to `SourceError`
+once, at its boundary, and says *absent* only when the store answered so.
+
+    class Shelf:
+        settings = {"path": str}
+        remote = False
+
+        def __init__(self, context: SourceContext) -> None: ...
+        def check(self, ref): ...
+        def locate(self, ref): ...
+        def fetch(self, refs): ...
+
+`envkit.testing.SourceContract` is the test suite that every source passes.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from envkit.errors import InvalidReferenceError
+from envkit.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import ClassVar, TypeAlias
+
+    from envkit._internal.clock import Deadline
+    from envkit.errors import SourceError
+    from envkit.placeholder import Reference
+
+
+class Reading(NamedTuple):
+    """A value together with its version and where it came from."""
+
+    value: Secret
+    version: str | None  # the store's own id; None where the store keeps no versions
+    location: str  # for people: `vault:secret/myapp/db#password`, `.env.staging:3`
+
+
+class Absent(NamedTuple):
+    """The store answered, and it does not hold the value."""
+
+    reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
+    version: str | None = None  # of the secret that lacks the field, for compare-and-set
+
+
+if TYPE_CHECKING:
+    Outcome: TypeAlias = Reading | Absent | SourceError | InvalidReferenceError
+
+
+class SourceContext:
+    """All that a source may know when it is built.
+
+    Attributes:
+        name: the source's name in the profile, `vault` or `vault-eu`.
+        settings: the table `[sources.NAME]` without `type`, its placeholders substituted.
+        environment: the profile's name; `aliases` its other names.
+        root: absolute path of the folder that holds `profiles/`.
+        environ: the process environment to read from.
+        deadline: when everything must be over.
+    """
+
+    __slots__ = ("aliases", "deadline", "environ", "environment", "name", "root", "settings")
+
+    def __init__(  # noqa: PLR0913 - a record
+        self,
+        name: str,
+        *,
+        deadline: Deadline,
+        settings: Mapping[str, object] | None = None,
+        environment: str = "",
+        aliases: tuple[str, ...] = (),
+        root: str = ".",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings or {}
+        self.environment = environment
+        self.aliases = aliases
+        self.root = root
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.deadline = deadline
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Read side of one store. Construction does no I/O; only `SourceError` escapes.
+
+    Attributes:
+        settings: the keys that `[sources.NAME]` takes, each with its Python type.
+        remote: whether `fetch` waits for a network; such sources are asked in parallel.
+        name: as in the profile.
+    """
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]]
+    remote: ClassVar[bool]
+    name: str
+
+    def check(self, ref: Reference) -> None:
+        """Do no I/O; raise `InvalidReferenceError` when the store could not hold this."""
+        ...
+
+    def locate(self, ref: Reference) -> str:
+        """Do no I/O; say for people where the reference points, without any value."""
+        ...
+
+    def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
+        """Read all `refs`, each distinct path once.
+
+        Returns:
+            per reference a `Reading`; `Absent`, or nothing at all, where the store does
+            not hold it; an error where that one alone failed.
+
+        Raises:
+            SourceError: when the store failed as a whole.
+        """
+        ...
+
+
+@runtime_checkable
+class WritableSource(Source, Protocol):
+    """A source that can change its store."""
+
+    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
+        """Set one value by compare-and-set, leaving every other field as it is.
+
+        Args:
+            ref: the one value to set; a pinned version cannot be written.
+            value: the new value.
+            expected: the version that the caller last saw (`Reading.version`, or
+                `Absent.version`); None where the secret must not exist yet.
+
+        Returns:
+            the new version.
+
+        Raises:
+            ConflictError: the store holds another version; nothing was written.
+            SourceError: the store failed.
+        """
+        ...
+
+
+WHOLE = "*"  # the field of `SOURCE:PATH#*`: all fields, as one document
+
+
+def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
+    """Return the text of the one field that `ref` names, from a secret of several.
+
+    No field and exactly one in the secret: that one. Text comes as it is; a number,
+    a truth value, a list or a table as compact JSON; null counts as absent.
+
+    Raises:
+        InvalidReferenceError: no field is named and the secret has not exactly one.
+    """
+    if ref.field == WHOLE:
+        return _to_text(dict(fields))
+    field = ref.field
+    if field is None:
+        if len(fields) != 1:
+            raise InvalidReferenceError(
+                f"{ref} names no field, and the secret has {len(fields)}: {_names(fields)}",
+                hint="add '#FIELD', or '#*' for the whole secret as JSON",
+            )
+        field = next(iter(fields))
+    value = fields.get(field)
+    if value is None:
+        return Absent(f"no field '{field}' (fields: {_names(fields)})")
+    return _to_text(value)
+
+
+def _names(fields: Mapping[str, object]) -> str:
+    return ", ".join(sorted(fields)) or "none"
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
