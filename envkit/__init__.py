@@ -16,7 +16,7 @@ _EXPORTS = {
     "EnvkitError": "envkit.errors",
     "Secret": "envkit.secret",
     "load": "envkit.library",
-    "resolve": "envkit.resolve",
+    "resolve": "envkit.resolution",
 }
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envkit.environment import Environment
     from envkit.errors import EnvkitError
     from envkit.library import load
-    from envkit.resolve import resolve
+    from envkit.resolution import resolve
     from envkit.secret import Secret
 
 __all__ = ["Environment", "EnvkitError", "Secret", "load", "resolve"]

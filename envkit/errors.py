@@ -21,7 +21,7 @@ class EnvkitError(Exception):
     """
 
     code = "internal"
-    exit_status = 1
+    exit_status = 70  # EX_SOFTWARE; no error that envkit means to raise keeps it
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -101,6 +101,16 @@ class AbsentError(EnvkitError):
 
     code = "value-absent"
     exit_status = 4
+
+
+class NeedFailedError(EnvkitError):
+    """A variable that another one is made from has failed."""
+
+    code = "need-failed"
+
+    def __init__(self, name: str, cause: EnvkitError) -> None:
+        super().__init__(f"needs {name}, which failed", hint=cause.hint)
+        self.exit_status = cause.exit_status
 
 
 class SourceError(EnvkitError):

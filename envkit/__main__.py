@@ -1,0 +1,27 @@
+"""The `envkit` command: dispatch before importing.
+
+`exec`, `get` and `export` stand in the way of an app's start, so they are run
+without typer, which alone costs more than they do.
+"""
+
+from __future__ import annotations
+
+import sys
+
+HOT = ("exec", "get", "export")
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in HOT:
+        from envkit.cli.hot import run
+
+        sys.exit(run(arguments[0], arguments[1:]))
+    from envkit.cli.app import run_app
+
+    sys.exit(run_app(arguments))
+
+
+if __name__ == "__main__":
+    main()

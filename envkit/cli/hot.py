@@ -1,0 +1,164 @@
+"""`exec`, `get` and `export`, which must start fast: no typer, no rich."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envkit.cli.boundary import guarded
+from envkit.cli.options import COMMANDS, parse
+from envkit.errors import EnvkitError, UsageError, did_you_mean
+from envkit.resolution import resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import NoReturn
+
+    from envkit.cli.options import Arguments
+    from envkit.environment import Environment
+
+
+def run(command: str, arguments: Sequence[str]) -> int:
+    """Run a hot command and return its exit status; `exec` returns only if it fails.
+
+    Args:
+        command: `exec`, `get` or `export`.
+        arguments: what follows it on the command line.
+    """
+    if _asks_for_help(command, arguments):
+        from envkit.cli.app import run_app
+
+        return run_app([command, "--help"])
+    return guarded(lambda: _RUN[command](parse(command, arguments)))
+
+
+def _asks_for_help(command: str, arguments: Sequence[str]) -> bool:
+    """Return whether `--help` is envkit's own, and not an argument of the app."""
+    options = {flag: o for o in COMMANDS[command].options for flag in o.flags}
+    words = iter(arguments)
+    for word in words:
+        if word in ("--help", "-h"):
+            return True
+        if word == "--" or (command == "exec" and not word.startswith("-")):
+            return False
+        if word in options and options[word].kind != "flag":
+            next(words, None)
+    return False
+
+
+def _resolve(given: Arguments, only: Sequence[str] = ()) -> Environment:
+    return resolve(
+        *given.many("env"),
+        profiles=given.one("profiles"),
+        only=only or given.many("only"),
+        exclude=given.many("except"),
+        overrides=given.overrides,
+        timeout_seconds=given.timeout_seconds,
+    )
+
+
+def _exec(given: Arguments) -> int:
+    return _dry_run(given) if given.flag("dry-run") else _become(given)
+
+
+def _become(given: Arguments) -> NoReturn:
+    command = given.rest
+    if not command:
+        raise UsageError(
+            "no command is given", hint="write envkit exec --env NAME -- COMMAND [ARGS]..."
+        )
+    if not command[0]:
+        raise UsageError(
+            "the command is empty: your shell expanded a variable before envkit ran",
+            hint="let a shell of its own expand it: envkit exec ... -- sh -c '\"$APP\"'",
+        )
+    environment = _resolve(given)
+    from envkit.environment import overlay
+    from envkit.exec import replace_process
+
+    replace_process(command, overlay(environment, os.environb, pristine=given.flag("pristine")))
+
+
+def _dry_run(given: Arguments) -> int:
+    from envkit._internal.clock import Deadline
+    from envkit.resolution import prepare
+
+    prepared = prepare(
+        given.many("env"),
+        profiles=given.one("profiles"),
+        only=given.many("only"),
+        exclude=given.many("except"),
+        overrides=given.overrides,
+        environ=os.environ,
+        deadline=Deadline(given.timeout_seconds),
+    )
+    rows = []
+    for one in prepared:
+        for variable in one.plan.order:
+            if variable.name in one.plan.selected:
+                places = [
+                    one.locate(ref) for refs in variable.references.values() for ref in refs
+                ] + list(variable.variables.values())
+                rows.append((variable.name, ", ".join(places) or "literal"))
+    rows += [(name, "--set") for name in given.overrides]
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, place in rows:
+        print(f"{name:<{width}}  {place}")
+    return 0
+
+
+def _get(given: Arguments) -> int:
+    if len(given.rest) != 1:
+        raise UsageError("envkit get takes one name", hint="write envkit get NAME --env ENV")
+    name = given.rest[0]
+    environment = _resolve(given, only=[_glob_escaped(name)])
+    if name not in environment:
+        raise _no_variable(given, name)
+    sys.stdout.flush()
+    ending = b"\n" if sys.stdout.isatty() else b""
+    sys.stdout.buffer.write(environment[name].to_bytes() + ending)
+    return 0
+
+
+def _no_variable(given: Arguments, name: str) -> EnvkitError:
+    from envkit.discover import profiles_folder
+    from envkit.errors import AbsentError
+    from envkit.profile import load
+
+    folder = profiles_folder(given.one("profiles"), os.environ)
+    names = given.many("env") or [os.environ.get("ENVKIT_ENV", "")]
+    known = [known for env in names for known in load(env, folder).variables]
+    if name in known:
+        return AbsentError(f"{name} is absent in {'+'.join(names)}, where it is not required")
+    return UsageError(f"no variable '{name}' in {'+'.join(names)}", hint=did_you_mean(name, known))
+
+
+def _glob_escaped(name: str) -> str:
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
+
+
+def _export(given: Arguments) -> int:
+    from envkit.export import render
+
+    if given.rest:
+        raise UsageError(f"envkit export takes no argument '{given.rest[0]}'")
+    environment = _resolve(given)
+    text = render(
+        given.one("format") or "dotenv",
+        environment,
+        secret_names=environment.secret_names(),
+        name=given.one("name") or environment.name,
+    )
+    output = given.one("output")
+    if output is None or output == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+        return 0
+    from envkit._internal.files import write_atomic
+
+    write_atomic(output, text.encode("utf-8", "surrogateescape"), mode=0o600)
+    return 0
+
+
+_RUN = {"exec": _exec, "get": _get, "export": _export}

@@ -1,0 +1,107 @@
+"""Find the `profiles/` folder and the files in it.
+
+A folder is looked for in the working directory and then in each one above it.
+One that was found above and belongs to another user is refused, because
+whoever can write a profile decides which program sees which secret.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit.errors import ProfileError, ProfileNotFoundError, closest
+from envkit.location import display_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = "profiles"
+FORMS = (".toml", ".env")
+
+_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
+    """Return the absolute path of the folder of profiles.
+
+    Args:
+        explicit: what `--profiles` says; else `ENVKIT_PROFILES`; else it is searched.
+        environ: the process environment.
+
+    Raises:
+        ProfileNotFoundError: there is none.
+        ProfileError: the one found above belongs to another user.
+    """
+    named = explicit or environ.get("ENVKIT_PROFILES")
+    if named:
+        if not os.path.isdir(named):
+            raise ProfileNotFoundError(
+                f"no folder {named}", hint="name an existing folder with --profiles"
+            )
+        return os.path.abspath(named)
+    start = folder = os.getcwd()
+    while True:
+        candidate = os.path.join(folder, FOLDER)
+        if os.path.isdir(candidate):
+            if folder != start:
+                _refuse_strangers(candidate)
+            return candidate
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            raise ProfileNotFoundError(
+                f"no {FOLDER}/ folder in {display_path(start)} or above it",
+                hint="run 'envkit init' to make one, or name one with --profiles",
+            )
+        folder = parent
+
+
+def _refuse_strangers(candidate: str) -> None:
+    owner = os.stat(candidate).st_uid
+    if owner not in (os.geteuid(), 0):
+        raise ProfileError(
+            f"{candidate} belongs to another user",
+            hint=f"if you trust it, run again with --profiles {candidate}",
+        )
+
+
+def profile_names(folder: str) -> list[str]:
+    """Return the names of all profiles in a folder, sorted."""
+    names = set()
+    for entry in os.listdir(folder):
+        stem, extension = os.path.splitext(entry)
+        if extension in FORMS and is_profile_name(stem):
+            names.add(stem)
+    return sorted(names)
+
+
+def is_profile_name(name: str) -> bool:
+    """Return whether `name` can be a profile's: letters, digits, `-`, `_`, inner dots."""
+    return bool(name) and name[0] not in ".-" and _NAME.issuperset(name)
+
+
+def profile_path(folder: str, name: str) -> str | None:
+    """Return the path of the file that holds profile `name`, None where there is none.
+
+    Raises:
+        ProfileError: both forms are there.
+    """
+    if not is_profile_name(name):
+        return None
+    paths = [path for form in FORMS if os.path.isfile(path := os.path.join(folder, name + form))]
+    if len(paths) > 1:
+        raise ProfileError(
+            f"profile '{name}' is written twice: {' and '.join(map(display_path, paths))}",
+            hint="keep one of the two files",
+        )
+    return paths[0] if paths else None
+
+
+def unknown_profile(folder: str, name: str, names: list[str]) -> ProfileNotFoundError:
+    """Return the error for a profile that is not there, with the known names in it."""
+    known = f"known: {', '.join(names)}" if names else "the folder has none"
+    match = closest(name, names)
+    return ProfileNotFoundError(
+        f"no profile '{name}' in {display_path(folder)} ({known})",
+        hint=f"did you mean '{match}'?" if match else None,
+    )

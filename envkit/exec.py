@@ -1,0 +1,94 @@
+"""Replace this process with the app.
+
+The app keeps the process id, the terminal and every signal: nothing of envkit
+stays behind to pass them on. What the kernel would refuse is said beforehand,
+by the name of the variable.
+
+Reference: execve(2), "Limits on size of arguments and environment"
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import NoReturn
+
+MAX_VARIABLE_BYTES = 131_071  # `K=V`: MAX_ARG_STRLEN is 32 pages with the final NUL
+POINTER_BYTES = 8
+
+
+def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> None:
+    """Refuse what the kernel would refuse.
+
+    Raises:
+        LimitError: names the variable, or the largest ones where the total is too large.
+    """
+    sizes = {name: len(name) + 1 + len(value) for name, value in environ.items()}
+    if sys.platform == "linux":
+        for name, size in sizes.items():
+            if size > MAX_VARIABLE_BYTES:
+                raise LimitError(
+                    f"{name.decode()} has {size:,} bytes with its name; "
+                    f"the kernel passes at most {MAX_VARIABLE_BYTES:,}",
+                    hint="put it into a file and pass the file's path",
+                )
+    strings = sum(sizes.values()) + sum(map(len, arguments)) + len(arguments) + len(sizes)
+    total = strings + POINTER_BYTES * (len(arguments) + len(sizes))
+    limit = os.sysconf("SC_ARG_MAX")
+    if 0 < limit < total:
+        largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:3]
+        names = ", ".join(f"{name.decode()} ({sizes[name]:,})" for name in largest)
+        raise LimitError(
+            f"arguments and variables have {total:,} bytes; the kernel passes at most {limit:,}; "
+            f"the largest are {names}",
+            hint="leave some out with --except, or raise the stack limit (ulimit -s)",
+        )
+
+
+def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> NoReturn:
+    """Become `command`, which is looked for in the PATH of its own environment.
+
+    Args:
+        command: the program and its arguments.
+        environ: all that it will see.
+
+    Raises:
+        LimitError: before anything runs.
+        CommandNotFoundError: there is no such program.
+        NotExecutableError: there is one, and it cannot be run.
+    """
+    arguments = [os.fsencode(argument) for argument in command]
+    check_limits(arguments, environ)
+    _restore_signals()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvpe(arguments[0], arguments, dict(environ))  # noqa: S606 - it is the point
+    except FileNotFoundError:
+        if os.sep in command[0] and os.path.exists(command[0]):
+            raise NotExecutableError(
+                f"cannot run {command[0]}: its interpreter is not there",
+                hint="look at its first line (#!)",
+            ) from None
+        raise CommandNotFoundError(
+            f"no program '{command[0]}'", hint="check its name, or the PATH of the environment"
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or "error").lower()
+        raise NotExecutableError(f"cannot run {command[0]}: {reason}") from None
+
+
+def _restore_signals() -> None:
+    """Undo what Python did at its start, as `subprocess` does for its children."""
+    import signal
+
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,183 @@
+"""From a profile to the references that must be read, by source. Pure, no I/O.
+
+A plan says, for the selected variables and those that they need: in which order
+they can be put together, which references each one waits for, and which of them
+are secret. A name means another variable of the profile, or else what the
+profile's lookup finds; a variable that names itself means the lookup.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import (
+    InvalidReferenceError,
+    ProfileError,
+    ResolutionError,
+    VariableFailure,
+    closest,
+)
+from envkit.placeholder import Literal, Name, Reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from envkit.placeholder import Operand
+    from envkit.profile import Declaration, Profile
+
+
+class PlannedVariable(NamedTuple):
+    """One variable and what its value waits for.
+
+    Attributes:
+        variables: operand -> the other variable that it means.
+        references: operand -> the references to look at, the first that is there counts.
+        secret: whether its value must be masked.
+    """
+
+    declaration: Declaration
+    variables: Mapping[Operand, str]
+    references: Mapping[Operand, tuple[Reference, ...]]
+    secret: bool
+
+    @property
+    def name(self) -> str:
+        """The variable's name."""
+        return self.declaration.name
+
+
+class Plan(NamedTuple):
+    """What `plan` found.
+
+    Attributes:
+        environment: the profile's name.
+        order: the variables, each after those that it needs.
+        selected: the names that were asked for, in their order; the others are only needed.
+        references: source -> its distinct references.
+    """
+
+    environment: str
+    order: tuple[PlannedVariable, ...]
+    selected: tuple[str, ...]
+    references: Mapping[str, tuple[Reference, ...]]
+
+
+def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) -> list[str]:
+    """Return the names that match one of the globs `only` (or all) and none of `exclude`."""
+    if not only and not exclude:
+        return list(names)
+    from fnmatch import fnmatchcase
+
+    return [
+        name
+        for name in names
+        if (not only or any(fnmatchcase(name, glob) for glob in only))
+        and not any(fnmatchcase(name, glob) for glob in exclude)
+    ]
+
+
+def plan(profile: Profile, selected: Iterable[str]) -> Plan:
+    """Plan the selected variables of a profile.
+
+    Args:
+        profile: a loaded profile.
+        selected: names of its variables.
+
+    Raises:
+        ProfileError: variables need each other in a circle, which the message shows.
+        ResolutionError: references name sources that the profile does not have.
+    """
+    wanted = list(selected)
+    planned: dict[str, PlannedVariable] = {}
+    failures: list[VariableFailure] = []
+    references: dict[str, dict[Reference, None]] = {}
+
+    def visit(name: str) -> Iterable[str]:
+        return _needs(profile, profile.variables[name]).values()
+
+    for name in _in_order(wanted, visit, profile):
+        declaration = profile.variables[name]
+        needs = _needs(profile, declaration)
+        waits = _references(profile, declaration, needs)
+        for reference in (ref for refs in waits.values() for ref in refs):
+            if reference.source in profile.sources:
+                references.setdefault(reference.source, {})[reference] = None
+            else:
+                error = _unknown_source(reference, profile.sources)
+                failures.append(VariableFailure(name, str(declaration.location), error))
+        secret = declaration.secret
+        if secret is None:
+            secret = bool(waits) or any(planned[need].secret for need in needs.values())
+        planned[name] = PlannedVariable(declaration, needs, waits, secret)
+    if failures:
+        raise ResolutionError(profile.name, failures)
+    return Plan(
+        profile.name,
+        tuple(planned.values()),
+        tuple(wanted),
+        {source: tuple(refs) for source, refs in references.items()},
+    )
+
+
+def _needs(profile: Profile, declaration: Declaration) -> dict[Operand, str]:
+    """Return the operands of a value that mean another variable."""
+    return {
+        placeholder.operand: placeholder.operand.name
+        for placeholder in declaration.template.placeholders
+        if isinstance(placeholder.operand, Name)
+        and placeholder.operand.name in profile.variables
+        and placeholder.operand.name != declaration.name
+    }
+
+
+def _references(
+    profile: Profile, declaration: Declaration, needs: Mapping[Operand, str]
+) -> dict[Operand, tuple[Reference, ...]]:
+    """Return the operands of a value that a source must answer, with where to look."""
+    found: dict[Operand, tuple[Reference, ...]] = {}
+    for operand in (placeholder.operand for placeholder in declaration.template.placeholders):
+        if isinstance(operand, Literal) or operand in needs:
+            continue
+        if isinstance(operand, Reference):
+            found[operand] = (operand,)
+        else:
+            found[operand] = tuple(Reference(source, "", operand.name) for source in profile.lookup)
+    return found
+
+
+def _in_order(
+    wanted: Iterable[str], needs: Callable[[str], Iterable[str]], profile: Profile
+) -> list[str]:
+    """Return `wanted` and all that they need, each after its needs (depth first, no recursion)."""
+    done: dict[str, None] = {}
+    for start in wanted:
+        path: dict[str, None] = {}
+        stack: list[tuple[str, bool]] = [(start, False)]
+        while stack:
+            name, entered = stack.pop()
+            if entered:
+                del path[name]
+                done[name] = None
+                continue
+            if name in done:
+                continue
+            if name in path:
+                names = list(path)
+                circle = " -> ".join([*names[names.index(name) :], name])
+                location = profile.variables[name].location
+                raise ProfileError(f"{location}: variables need each other in a circle: {circle}")
+            path[name] = None
+            stack.append((name, True))
+            stack.extend((need, False) for need in needs(name) if need not in done)
+    return list(done)
+
+
+def _unknown_source(reference: Reference, sources: Iterable[str]) -> InvalidReferenceError:
+    match = closest(reference.source, sources)
+    return InvalidReferenceError(
+        f"unknown source '{reference.source}' in {reference}",
+        hint=f"did you mean '{match}'?"
+        if match
+        else f"add a table [sources.{reference.source}] with its type",
+    )

@@ -1,0 +1,161 @@
+"""Does a value have the type and form that its profile declares? Pure.
+
+The answer says what is wanted, never what was found.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envkit.profile import Declaration
+
+_TRUTHS = frozenset(("true", "false", "1", "0", "yes", "no", "on", "off"))
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def problem(declaration: Declaration, value: str) -> str | None:
+    """Return what a value lacks to be what `declaration` says, None where it fits.
+
+    `min` and `max` bound the number of an int, float or port, the seconds of a
+    duration, and the length in characters of everything else.
+    """
+    kind = declaration.type
+    if kind != "string" or declaration.minimum is not None or declaration.maximum is not None:
+        try:
+            size = _READERS.get(kind, _length)(value)
+        except (ValueError, RecursionError, OverflowError):
+            return f"is not {_WANTED[kind]}"
+        low, high = declaration.minimum, declaration.maximum
+        if low is not None and size < low:
+            return f"is below the minimum of {low:g}{_unit(kind)}"
+        if high is not None and size > high:
+            return f"is above the maximum of {high:g}{_unit(kind)}"
+    if declaration.choices and value not in declaration.choices:
+        return f"is not one of the choices: {', '.join(declaration.choices)}"
+    if declaration.pattern is not None:
+        import re
+
+        if re.search(declaration.pattern, value) is None:
+            return f"does not match the pattern {declaration.pattern}"
+    return None
+
+
+def duration_seconds(text: str) -> float:
+    """Return the seconds of `90`, `1.5h`, `1h30m` or `250ms`.
+
+    Raises:
+        ValueError: `text` is not a duration.
+    """
+    import re
+
+    if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+        return float(text)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text, re.ASCII)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(text and "not a duration")
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
+
+
+def _unit(kind: str) -> str:
+    if kind == "duration":
+        return " s"
+    return "" if kind in ("int", "float", "port") else " characters"
+
+
+def _length(value: str) -> float:
+    return len(value)
+
+
+def _int(value: str) -> float:
+    if not value.removeprefix("-").removeprefix("+").isdecimal() or not value.isascii():
+        raise ValueError
+    return int(value)
+
+
+def _float(value: str) -> float:
+    import math
+
+    number = float(value)
+    if not math.isfinite(number) or value != value.strip() or "_" in value:
+        raise ValueError
+    return number
+
+
+def _port(value: str) -> float:
+    number = _int(value)
+    if not 1 <= number <= 65535 or not value[0].isdigit():
+        raise ValueError
+    return number
+
+
+def _bool(value: str) -> float:
+    if value.lower() not in _TRUTHS:
+        raise ValueError
+    return len(value)
+
+
+def _url(value: str) -> float:
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(value)
+    _ = parts.port  # raises where it is not a number
+    if not parts.scheme or not (parts.netloc or parts.path) or any(c.isspace() for c in value):
+        raise ValueError
+    if "://" in value and not (parts.netloc or parts.scheme in ("file", "sqlite", "unix")):
+        raise ValueError
+    return len(value)
+
+
+def _email(value: str) -> float:
+    local, at, domain = value.rpartition("@")
+    if not local or not at or "." not in domain.strip(".") or any(c.isspace() for c in value):
+        raise ValueError
+    return len(value)
+
+
+def _json(value: str) -> float:
+    import json
+
+    json.loads(value)
+    return len(value)
+
+
+def _base64(value: str) -> float:
+    from base64 import b64decode
+
+    b64decode(value, validate=True)
+    return len(value)
+
+
+def _path(value: str) -> float:
+    if not value:
+        raise ValueError
+    return len(value)
+
+
+_READERS: dict[str, Callable[[str], float]] = {
+    "int": _int,
+    "float": _float,
+    "bool": _bool,
+    "url": _url,
+    "port": _port,
+    "email": _email,
+    "json": _json,
+    "duration": duration_seconds,
+    "base64": _base64,
+    "path": _path,
+}
+_WANTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "a truth value (true, false, 1, 0, yes, no, on, off)",
+    "url": "a URL",
+    "port": "a port (1 to 65535)",
+    "email": "an e-mail address",
+    "json": "JSON",
+    "duration": "a duration (30s, 1h30m)",
+    "base64": "base64",
+    "path": "a path",
+}
