@@ -1,0 +1,116 @@
+"""Secrets that live in this process: for tests, ours and those of others.
+
+    [sources.vault]
+    type = "memory"
+    secrets = { db = { user = "app", password = "..." }, STRIPE_KEY = "..." }
+
+A table is the secret at that path; a text is a field of the secret at the empty
+path, which is where a bare name is looked up. All versions are kept, numbered
+from 1, and `reads` counts what a real store would have been asked.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from envkit.errors import ConflictError, InvalidReferenceError
+from envkit.secret import Secret
+from envkit.sources.base import WHOLE, Absent, Reading, pick_field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import ClassVar
+
+    from envkit.placeholder import Reference
+    from envkit.sources.base import Outcome, SourceContext
+
+
+class MemorySource:
+    """A store in memory; threads may share it.
+
+    Attributes:
+        reads: how many secrets have been read so far.
+    """
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"secrets": dict}
+    remote = False
+
+    def __init__(self, context: SourceContext) -> None:
+        self.name = context.name
+        self.reads = 0
+        self._lock = Lock()
+        self._versions: dict[str, list[dict[str, object]]] = {}
+        secrets = context.settings.get("secrets", {})
+        assert isinstance(secrets, dict)  # noqa: S101 - the registry has looked at the type
+        bare = {}
+        for path, content in secrets.items():
+            if isinstance(content, dict):
+                self.put(path, content)
+            else:
+                bare[path] = content
+        if bare:
+            self.put("", bare)
+
+    def put(self, path: str, fields: Mapping[str, object]) -> str:
+        """Make these fields, and no others, the newest version of a secret; return its id."""
+        with self._lock:
+            return self._append(path, dict(fields))
+
+    def check(self, ref: Reference) -> None:
+        """Refuse a stage: versions have numbers here, no labels."""
+        if ref.stage is not None:
+            raise InvalidReferenceError(
+                f"{ref} has a stage, and {self.name} knows none", hint="use '?version='"
+            )
+
+    def locate(self, ref: Reference) -> str:
+        """Return the reference as it is written in a profile."""
+        return str(ref)
+
+    def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
+        """Read each distinct secret once."""
+        with self._lock:
+            self.reads += len({(ref.path, ref.version) for ref in refs})
+            return {ref: self._outcome(ref) for ref in refs}
+
+    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
+        """Set one field by compare-and-set on the number of the newest version."""
+        self.check(ref)
+        if ref.version is not None:
+            raise InvalidReferenceError(f"{ref} is a pinned version, which cannot be written")
+        if ref.field == WHOLE:
+            raise InvalidReferenceError(f"{ref} is a whole secret; write one field at a time")
+        with self._lock:
+            versions = self._versions.get(ref.path, [])
+            newest = str(len(versions)) if versions else None
+            if newest != expected:
+                raise ConflictError(f"{ref} has version {newest}, not {expected}")
+            fields = dict(versions[-1]) if versions else {}
+            field = ref.field
+            if field is None:
+                if len(fields) > 1:
+                    pick_field(ref, fields)
+                field = next(iter(fields), "value")
+            fields[field] = value.reveal()
+            return self._append(ref.path, fields)
+
+    def _append(self, path: str, fields: dict[str, object]) -> str:
+        versions = self._versions.setdefault(path, [])
+        versions.append(fields)
+        return str(len(versions))
+
+    def _outcome(self, ref: Reference) -> Outcome:
+        versions = self._versions.get(ref.path, [])
+        number = ref.version or str(len(versions))
+        known = {str(index): fields for index, fields in enumerate(versions, start=1)}
+        fields = known.get(number)
+        if fields is None:
+            return Absent()
+        try:
+            value = pick_field(ref, fields)
+        except InvalidReferenceError as error:
+            return error
+        if isinstance(value, Absent):
+            return value._replace(version=number)
+        return Reading(Secret(value), number, str(ref))

@@ -1,0 +1,149 @@
+"""The half of the source contract that is about writing."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import pytest
+
+from envkit.errors import ConflictError, EnvkitError, InvalidReferenceError
+from envkit.secret import Secret
+from envkit.sources.base import WHOLE, Absent
+from envkit.testing.harness import CANARY, VALUES, Harness, needs
+from envkit.testing.observe import (
+    PATIENCE_SECONDS,
+    ask,
+    assert_clean,
+    assert_conflict,
+    read,
+    text_of,
+    writable,
+)
+
+
+class WritingContract:
+    """Every test here needs `write`; `SourceContract` has them all."""
+
+    @needs("write")
+    def test_create(self, harness: Harness) -> None:
+        source, ref = writable(harness), harness.ref("db", "password")
+        version = source.write(ref, Secret(CANARY), expected=None)
+        reading = read(source, ref)
+        assert reading.value.reveal() == CANARY
+        assert reading.version == version
+
+    @needs("write")
+    def test_create_what_is_there_already_is_a_conflict(self, harness: Harness) -> None:
+        harness.put("db", {"password": "before"})
+        source, ref = writable(harness), harness.ref("db", "password")
+        before = read(source, ref)
+        assert_conflict(source, ref, expected=None)
+        assert read(source, ref) == before
+
+    @needs("write")
+    @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+    def test_update(self, harness: Harness, value: str) -> None:
+        harness.put("db", {"password": "before"})
+        source, ref = writable(harness), harness.ref("db", "password")
+        before = read(source, ref)
+        version = source.write(ref, Secret(value), expected=before.version)
+        assert version != before.version
+        after = read(harness.source(), ref)
+        assert after.value.reveal() == value
+        assert after.version == version
+
+    @needs("write")
+    def test_one_write_after_another(self, harness: Harness) -> None:
+        source, ref = writable(harness), harness.ref("db", "password")
+        version = None
+        seen = set()
+        for number in range(3):
+            version = source.write(ref, Secret(f"{CANARY} {number}"), expected=version)
+            seen.add(version)
+        assert len(seen) == 3
+        assert read(source, ref).value.reveal() == f"{CANARY} 2"
+
+    @needs("write")
+    def test_a_stale_write_changes_nothing(self, harness: Harness) -> None:
+        harness.put("db", {"password": "first"})
+        source, ref = writable(harness), harness.ref("db", "password")
+        stale = read(source, ref).version
+        source.write(ref, Secret("second"), expected=stale)
+        second = read(source, ref)
+        assert_conflict(source, ref, expected=stale)
+        assert read(source, ref) == second
+
+    @needs("write", "fields")
+    def test_other_fields_are_kept(self, harness: Harness) -> None:
+        harness.put("db", {"user": "app", "password": "before", "host": "ü\n"})
+        source = writable(harness)
+        refs = {field: harness.ref("db", field) for field in ("user", "password", "host")}
+        source.write(
+            refs["password"], Secret("after"), expected=read(source, refs["password"]).version
+        )
+        outcomes = source.fetch(list(refs.values()))
+        assert {field: text_of(outcomes[ref]) for field, ref in refs.items()} == {
+            "user": "app",
+            "password": "after",
+            "host": "ü\n",
+        }
+
+    @needs("write", "fields")
+    def test_a_field_is_added_to_a_secret(self, harness: Harness) -> None:
+        harness.put("db", {"user": "app"})
+        source, ref = writable(harness), harness.ref("db", "password")
+        absent = ask(source, ref)
+        assert isinstance(absent, Absent)
+        assert absent.version, "the version of the secret, so that the field can be added"
+        source.write(ref, Secret(CANARY), expected=absent.version)
+        assert read(source, ref).value.reveal() == CANARY
+        assert read(source, harness.ref("db", "user")).value.reveal() == "app"
+
+    @needs("write", "versions")
+    def test_a_pinned_version_cannot_be_written(self, harness: Harness) -> None:
+        harness.put("db", {"password": "before"})
+        source, ref = writable(harness), harness.ref("db", "password")
+        before = read(source, ref)
+        pinned = harness.ref("db", "password", before.version)
+        with pytest.raises(InvalidReferenceError) as caught:
+            source.write(pinned, Secret(CANARY), expected=before.version)
+        assert_clean(caught.value)
+        assert read(source, ref) == before
+
+    @needs("write", "fields")
+    def test_a_whole_secret_cannot_be_written(self, harness: Harness) -> None:
+        harness.put("db", {"password": "before"})
+        source, ref = writable(harness), harness.ref("db", "password")
+        before = read(source, ref)
+        with pytest.raises(InvalidReferenceError) as caught:
+            source.write(harness.ref("db", WHOLE), Secret(CANARY), expected=before.version)
+        assert_clean(caught.value)
+        assert read(source, ref) == before
+
+    @needs("write", "race")
+    def test_of_two_writers_at_once_one_wins(self, harness: Harness) -> None:
+        harness.put("db", {"password": "before"})
+        ref = harness.ref("db", "password")
+        expected = read(harness.source(), ref).version
+        start = Barrier(2)
+        results: dict[str, object] = {}
+
+        def write(value: str) -> None:
+            source = writable(harness)
+            start.wait(PATIENCE_SECONDS)
+            try:
+                results[value] = source.write(ref, Secret(value), expected=expected)
+            except EnvkitError as error:
+                results[value] = error
+
+        writers = [Thread(target=write, args=(value,), daemon=True) for value in ("one", "two")]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join(PATIENCE_SECONDS)
+        winners = [value for value, result in results.items() if isinstance(result, str)]
+        losers = [result for result in results.values() if isinstance(result, ConflictError)]
+        assert (len(winners), len(losers)) == (1, 1), results
+        after = read(harness.source(), ref)
+        assert after.value.reveal() == winners[0]
+        assert after.version == results[winners[0]]
