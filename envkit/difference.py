@@ -217,7 +217,7 @@ class _Diff:
         )
 
     def status(self, name: str, cells: Sequence[Cell], findings: Sequence[Finding]) -> str:
-        if any(finding.kind == "same-part" for finding in findings) or self.reused(name):
+        if any(f.kind in ("same-part", "same-as") for f in findings) or self.reused(name):
             return REUSED
         states = {cell.state for cell in cells}
         if UNREADABLE in states:

@@ -26,7 +26,7 @@ from envkit.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import ClassVar, TypeAlias
 
     from envkit._internal.clock import Deadline
@@ -141,6 +141,48 @@ class WritableSource(Source, Protocol):
         Raises:
             ConflictError: the store holds another version; nothing was written.
             SourceError: the store failed.
+        """
+        ...
+
+
+class Version(NamedTuple):
+    """One version of a secret that its store still knows of."""
+
+    version: str  # what `?version=` takes
+    created: float | None  # seconds since the epoch, UTC; None where the store does not say
+    author: str | None  # who made it, where the store says
+    state: str  # `current`, `previous`, `older`, `deleted` or `destroyed`
+
+
+@runtime_checkable
+class VersionedSource(WritableSource, Protocol):
+    """A source whose store keeps earlier versions."""
+
+    def history(self, ref: Reference) -> Sequence[Version]:
+        """Return the versions of the secret that `ref` names, the newest first.
+
+        Raises:
+            SourceError: the store failed.
+        """
+        ...
+
+    def restore(self, ref: Reference, version: str, *, expected: str) -> str:
+        """Make the value that `ref` had in an earlier version the current one.
+
+        Only the value that `ref` names changes; the other fields of the secret stay as
+        they are now.
+
+        Args:
+            ref: the one value, not pinned.
+            version: one of `history`.
+            expected: the current version that the caller last saw.
+
+        Returns:
+            the version that is current now.
+
+        Raises:
+            ConflictError: the store holds another version; nothing was written.
+            SourceError: the store failed, or no longer has that version.
         """
         ...
 
