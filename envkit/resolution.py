@@ -29,7 +29,7 @@ from envkit.plan import plan, select
 from envkit.profile import load
 from envkit.secret import Secret
 from envkit.sources.base import Absent
-from envkit.sources.registry import bootstrap_names, open_source
+from envkit.sources.registry import bootstrap_names, open_source, store_identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ class Prepared(NamedTuple):
     def locate(self, reference: Reference) -> str:
         """Return for people where a reference points."""
         return self.sources[reference.source].locate(reference)
+
+    def store(self, source: str) -> object:
+        """Return what is equal for sources of several profiles that ask the same store."""
+        return store_identity(self.profile, source)
 
 
 def resolve(
@@ -171,36 +175,112 @@ def _check(one: Prepared) -> None:
         raise ResolutionError(one.profile.name, failures)
 
 
+class Partial(NamedTuple):
+    """One environment as far as it could be read."""
+
+    profile: Profile
+    environment: Environment
+    failures: tuple[VariableFailure, ...]
+
+
+def read(
+    *environments: str,
+    profiles: str | None = None,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    environ: Mapping[str, str] | None = None,
+    sources: Mapping[str, Source] | None = None,
+) -> list[Partial]:
+    """Read several environments side by side, each as far as its stores allow.
+
+    Args:
+        environments: names or aliases of profiles; each is read for itself.
+        profiles, only, exclude, timeout_seconds, environ, sources: as for `resolve`.
+
+    Returns:
+        per environment the variables that have a value, and why others have none.
+
+    Raises:
+        ProfileError: a profile is not there or not valid.
+        ResolutionError: references that no store could hold.
+    """
+    environ = os.environ if environ is None else environ
+    deadline = Deadline(timeout_seconds)
+    prepared = [
+        one
+        for name in environments
+        for one in prepare(
+            (name,),
+            profiles=profiles,
+            only=only,
+            exclude=exclude,
+            environ=environ,
+            deadline=deadline,
+            sources=sources,
+        )
+    ]
+    partials = []
+    for one, outcomes in zip(prepared, fetch(prepared, deadline), strict=True):
+        found, failures = evaluate(one.plan, outcomes, one.locate)
+        environment = Environment(one.profile.name, found.values())
+        partials.append(Partial(one.profile, environment, tuple(failures)))
+    return partials
+
+
 def fetch(prepared: Sequence[Prepared], deadline: Deadline) -> list[dict[Reference, Outcome]]:
-    """Ask every source of every profile once; those behind a network in parallel.
+    """Ask every source once; those behind a network in parallel.
+
+    What several profiles read from the same place of the same store is read once.
 
     Returns:
         per profile and reference what its source said; an error where it failed.
     """
     results: list[dict[Reference, Outcome]] = [{} for _ in prepared]
-    remote: list[tuple[int, Source, tuple[Reference, ...]]] = []
+    remote: list[tuple[int, Source, list[Reference]]] = []
+    first: dict[object, tuple[int, Reference]] = {}
+    shared: list[tuple[int, Reference, int, Reference]] = []
     for index, one in enumerate(prepared):
         for name, references in one.plan.references.items():
             source = one.sources[name]
-            if source.remote:
-                remote.append((index, source, references))
-            else:
+            if not source.remote:
                 results[index].update(ask(source, references))
+                continue
+            own = []
+            for reference in references:
+                place = (one.store(name), source.locate(reference), reference[3:])
+                owner = first.setdefault(place, (index, reference))
+                if owner == (index, reference):
+                    own.append(reference)
+                else:
+                    shared.append((index, reference, *owner))
+            if own:
+                remote.append((index, source, own))
     if remote:
-        from envkit._internal.parallel import map_parallel
-
-        answers = map_parallel(
-            lambda item: ask(item[1], item[2]), remote, workers=len(remote), deadline=deadline
-        )
-        for (index, source, references), answer in zip(remote, answers, strict=True):
-            if isinstance(answer, dict):
-                results[index].update(answer)
-            elif answer is None:
-                error = _too_late(source.name, deadline)
-                results[index].update(dict.fromkeys(references, error))
-            else:
-                raise answer  # only what is no Exception gets here: an interrupt
+        _ask_all(remote, results, deadline)
+    for index, reference, owner_index, owner_reference in shared:
+        results[index][reference] = results[owner_index][owner_reference]
     return results
+
+
+def _ask_all(
+    remote: Sequence[tuple[int, Source, list[Reference]]],
+    results: list[dict[Reference, Outcome]],
+    deadline: Deadline,
+) -> None:
+    from envkit._internal.parallel import map_parallel
+
+    answers = map_parallel(
+        lambda item: ask(item[1], item[2]), remote, workers=len(remote), deadline=deadline
+    )
+    for (index, source, references), answer in zip(remote, answers, strict=True):
+        if isinstance(answer, dict):
+            results[index].update(answer)
+        elif answer is None:
+            error = _too_late(source.name, deadline)
+            results[index].update(dict.fromkeys(references, error))
+        else:
+            raise answer  # only what is no Exception gets here: an interrupt
 
 
 def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outcome]:

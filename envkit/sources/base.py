@@ -67,7 +67,7 @@ class SourceContext:
 
     __slots__ = ("aliases", "deadline", "environ", "environment", "name", "root", "settings")
 
-    def __init__(  # noqa: PLR0913 - a record
+    def __init__(
         self,
         name: str,
         *,

@@ -123,6 +123,21 @@ def bootstrap_names(specs: Iterable[SourceSpec]) -> frozenset[str]:
     return frozenset(names)
 
 
+def store_identity(profile: Profile, name: str) -> object:
+    """Return what is equal for sources that ask the same store with the same login.
+
+    Where in the store they look (`mount`, `prefix`) does not count.
+    """
+    spec = profile.sources[name]
+    settings = {k: v for k, v in spec.settings.items() if k not in ("mount", "prefix")}
+    local = any(
+        isinstance(placeholder.operand, Reference) and placeholder.operand.source != "env"
+        for text in _strings(settings)
+        for placeholder in parse(text).placeholders
+    )
+    return spec.type, repr(sorted(settings.items())), profile.name if local else ""
+
+
 def _is_local(profile: Profile, source: str) -> bool:
     return source in LOCAL and profile.sources[source].type in LOCAL
 
