@@ -1,0 +1,78 @@
+"""What every test stands on: a clean environment, a home of its own, projects to run in.
+
+Nothing that the developer has set up (a login, an AWS profile, a default environment) can
+make a test pass or fail, and no test sees what another one left in `os.environ` or HOME.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.process import run_envkit
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Mapping
+
+FOREIGN_PREFIXES = ("AWS_", "BAO_", "DOTENV_", "ENVKIT_", "VAULT_")
+FOREIGN = ("NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
+
+
+def pytest_configure() -> None:
+    """Clean the environment before the first fixture: servers inherit it too."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN_PREFIXES) or name in FOREIGN:
+            del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.copy()
+    os.environ["HOME"] = str(tmp_path_factory.mktemp("home"))
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+class Project:
+    """A folder with `profiles/`, as a team has it in its repository."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.profiles = root / "profiles"
+        self.profiles.mkdir(parents=True)
+
+    def profile(self, file_name: str, text: str) -> Path:
+        """Write `profiles/FILE_NAME`: `dev.toml` or `dev.env`."""
+        return _written(self.profiles / file_name, text, 0o644)
+
+    def dotenv(self, environment: str, text: str) -> Path:
+        """Write `.env.ENVIRONMENT` beside `profiles/`, mode 0600."""
+        return _written(self.root / f".env.{environment}", text, 0o600)
+
+    def run(
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        input: str | None = None,  # noqa: A002 - as subprocess.run names it
+    ) -> subprocess.CompletedProcess[str]:
+        """Run envkit in the project's folder, as `support.process.run_envkit` does."""
+        return run_envkit(*args, env=env, input=input, cwd=self.root)
+
+
+def _written(path: Path, text: str, mode: int) -> Path:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """An empty project, which is the working directory."""
+    made = Project(tmp_path / "project")
+    monkeypatch.chdir(made.root)
+    return made
