@@ -1,0 +1,66 @@
+# Everything runs in .venv, made on demand by the first target that needs it. Needs only
+# Python 3.11 and make. The project is installed as a user installs it, never editable, and
+# again when a file of it changes: what is tested and measured is what is shipped.
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# directories too, whose time changes when a file is taken out of them
+PACKAGE := pyproject.toml README.md $(shell find envkit -name __pycache__ -prune -o -print)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-extra lint format bench docs clean
+
+help:  ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+demo: $(VENV)/.installed  ## See an app run under two environments: no server, no account
+	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
+
+test: $(VENV)/.test  ## Run every test, against real servers on this machine
+	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+
+test-extra:  ## Run what needs a browser or Node
+	@echo "test-extra: no test needs a browser or Node yet"
+
+lint: $(VENV)/.lint  ## Check style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.lint  ## Mend what a machine can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.test  ## Measure start-up against its bars, and write bench.json
+	$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+
+docs:  ## Write docs/reference again, from the docstrings
+	$(PYTHON) scripts/api_reference.py
+
+clean:  ## Take away what the other targets made
+	rm -rf $(VENV) build dist bench.json .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# pip before 24 writes console scripts that import `re`, which costs more than our own start
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "envkit needs Python 3.11 or later; name one: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --upgrade pip
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.pip $(PACKAGE)
+	$(PIP) .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.pip $(PACKAGE)
+	$(PIP) '.[test]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.lint: $(VENV)/.pip pyproject.toml
+	$(PIP) '.[lint]'
+	@touch $@
