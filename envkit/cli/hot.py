@@ -82,7 +82,7 @@ def _become(given: Arguments) -> NoReturn:
 
 def _dry_run(given: Arguments) -> int:
     from envkit._internal.clock import Deadline
-    from envkit.resolution import prepare
+    from envkit.preparation import prepare
 
     prepared = prepare(
         given.many("env"),

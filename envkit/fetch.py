@@ -1,0 +1,96 @@
+"""Ask the sources of a plan, each once, and take every answer for what it is.
+
+Sources behind a network are asked in parallel and given up at the deadline. Only
+values, absences and envkit's own errors come out: whatever else a source raises
+is named by its type alone.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import InvalidReferenceError, ProtocolError, SourceError, UnavailableError
+from envkit.sources.base import Absent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envkit._internal.clock import Deadline
+    from envkit.placeholder import Reference
+    from envkit.preparation import Prepared
+    from envkit.sources.base import Outcome, Source
+
+
+def fetch(prepared: Sequence[Prepared], deadline: Deadline) -> list[dict[Reference, Outcome]]:
+    """Ask every source once; those behind a network in parallel.
+
+    What several profiles read from the same place of the same store is read once.
+
+    Returns:
+        per profile and reference what its source said; an error where it failed.
+    """
+    results: list[dict[Reference, Outcome]] = [{} for _ in prepared]
+    remote: list[tuple[int, Source, list[Reference]]] = []
+    first: dict[object, tuple[int, Reference]] = {}
+    shared: list[tuple[int, Reference, int, Reference]] = []
+    for index, one in enumerate(prepared):
+        for name, references in one.plan.references.items():
+            source = one.sources[name]
+            if not source.remote:
+                results[index].update(ask(source, references))
+                continue
+            own = []
+            for reference in references:
+                place = (one.store(name), source.locate(reference), reference[3:])
+                owner = first.setdefault(place, (index, reference))
+                if owner == (index, reference):
+                    own.append(reference)
+                else:
+                    shared.append((index, reference, *owner))
+            if own:
+                remote.append((index, source, own))
+    if remote:
+        _ask_all(remote, results, deadline)
+    for index, reference, owner_index, owner_reference in shared:
+        results[index][reference] = results[owner_index][owner_reference]
+    return results
+
+
+def _ask_all(
+    remote: Sequence[tuple[int, Source, list[Reference]]],
+    results: list[dict[Reference, Outcome]],
+    deadline: Deadline,
+) -> None:
+    from envkit._internal.parallel import map_parallel
+
+    answers = map_parallel(
+        lambda item: ask(item[1], item[2]), remote, workers=len(remote), deadline=deadline
+    )
+    for (index, source, references), answer in zip(remote, answers, strict=True):
+        if isinstance(answer, dict):
+            results[index].update(answer)
+        elif answer is None:
+            error = _too_late(source.name, deadline)
+            results[index].update(dict.fromkeys(references, error))
+        else:
+            raise answer  # only what is no Exception gets here: an interrupt
+
+
+def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outcome]:
+    """Return what a source says of each reference; whatever it raises is made an outcome."""
+    failure: Outcome
+    try:
+        found = source.fetch(references)
+    except (SourceError, InvalidReferenceError) as error:
+        failure = error
+    except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
+        failure = ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
+    else:
+        return {reference: found.get(reference, Absent()) for reference in references}
+    return dict.fromkeys(references, failure)
+
+
+def _too_late(name: str, deadline: Deadline) -> UnavailableError:
+    return UnavailableError(
+        f"no answer from '{name}' within {deadline.timeout_seconds:g} s",
+        hint="check the store's address, or give it more time with --timeout",
+    )

@@ -1,0 +1,92 @@
+"""Load, plan and open: all that happens before a store is asked."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.discover import profiles_folder
+from envkit.errors import InvalidReferenceError, ResolutionError, UsageError, VariableFailure
+from envkit.plan import plan, select
+from envkit.profile import load
+from envkit.sources.registry import open_source, store_identity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envkit._internal.clock import Deadline
+    from envkit.placeholder import Reference
+    from envkit.plan import Plan
+    from envkit.profile import Profile
+    from envkit.sources.base import Source
+
+
+class Prepared(NamedTuple):
+    """A profile, what of it is wanted, and its opened sources; no store was asked yet."""
+
+    profile: Profile
+    plan: Plan
+    sources: Mapping[str, Source]
+
+    def locate(self, reference: Reference) -> str:
+        """Return for people where a reference points."""
+        return self.sources[reference.source].locate(reference)
+
+    def store(self, source: str) -> object:
+        """Return what is equal for sources of several profiles that ask the same store."""
+        return store_identity(self.profile, source)
+
+
+def prepare(
+    environments: Sequence[str],
+    *,
+    profiles: str | None,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    overrides: Mapping[str, str] | None = None,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    sources: Mapping[str, Source] | None = None,
+) -> list[Prepared]:
+    """Load and plan the profiles and open their sources; ask no store.
+
+    A variable that a later profile or `overrides` gives is not planned in an earlier one.
+
+    Raises:
+        UsageError: no environment is named.
+        ProfileError: a profile is not there or not valid.
+        ResolutionError: references that no store could hold.
+    """
+    folder = profiles_folder(profiles, environ)
+    names = list(environments) or [name for name in (environ.get("ENVKIT_ENV"),) if name]
+    if not names:
+        raise UsageError("no environment is named", hint="use --env NAME, or set ENVKIT_ENV")
+    loaded = [load(name, folder) for name in names]
+    taken = set(overrides or ())
+    prepared: list[Prepared] = []
+    for profile in reversed(loaded):
+        wanted = select((n for n in profile.variables if n not in taken), only, exclude)
+        taken.update(wanted)
+        planned = plan(profile, wanted)
+        opened = {
+            name: (sources or {}).get(name)
+            or open_source(profile, name, environ=environ, deadline=deadline)
+            for name in planned.references
+        }
+        one = Prepared(profile, planned, opened)
+        _check(one)
+        prepared.insert(0, one)
+    return prepared
+
+
+def _check(one: Prepared) -> None:
+    failures = []
+    for variable in one.plan.order:
+        for reference in (ref for refs in variable.references.values() for ref in refs):
+            try:
+                one.sources[reference.source].check(reference)
+            except InvalidReferenceError as error:
+                place = str(variable.declaration.location)
+                failures.append(VariableFailure(variable.name, place, error))
+    if failures:
+        raise ResolutionError(one.profile.name, failures)
