@@ -1,0 +1,54 @@
+"""Run the command line as a person would: a process of its own with a clean environment.
+
+Nothing of the developer's own environment reaches it, so that a VAULT_ADDR or an AWS
+profile that happens to be set can neither fail a test nor make it pass.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def run_envkit(
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+    input: str | None = None,  # noqa: A002 - as subprocess.run names it
+    timeout: float = 60,
+) -> subprocess.CompletedProcess[str]:
+    """Run `python -m envkit ARGS` with this interpreter, and return what came of it.
+
+    Args:
+        args: the command line, without `envkit`.
+        env: what to add to PATH, LANG and a HOME that is new and empty.
+        cwd: the working directory; that empty HOME unless said.
+        input: what it reads from stdin; nothing unless said.
+        timeout: seconds until the process is killed.
+
+    Returns:
+        the completed process. Its stdout and stderr are the bytes that came out, decoded
+        with `surrogateescape` and with every newline as it was.
+
+    Raises:
+        subprocess.TimeoutExpired: it did not end in time.
+    """
+    with tempfile.TemporaryDirectory(prefix="envkit-test-home-") as home:
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": home, **(env or {})}
+        done = subprocess.run(
+            [sys.executable, "-m", "envkit", *args],
+            env=environment,
+            cwd=home if cwd is None else cwd,
+            input=(input or "").encode("utf-8", "surrogateescape"),
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    stdout, stderr = (raw.decode("utf-8", "surrogateescape") for raw in (done.stdout, done.stderr))
+    return subprocess.CompletedProcess(done.args, done.returncode, stdout, stderr)
