@@ -151,6 +151,12 @@ class AuthError(SourceError):
     exit_status = 6
 
 
+class DotenvError(ProfileError, SourceError):
+    """A `.env` file, or a line of it, that cannot be read: as a profile or as a store."""
+
+    code = "dotenv-invalid"
+
+
 class ConflictError(SourceError):
     """A compare-and-set found another version than the expected one; nothing was written."""
 

@@ -1,0 +1,200 @@
+r"""`${NAME}` in the values of a `.env` file. Pure and linear.
+
+    ${NAME}             what NAME will be in the app: this file's, else the environment's
+    ${NAME:-default}    the default where NAME is not set or empty
+    ${NAME-default}     the default where NAME is not set
+    \${NAME}            a literal; so is everything in single quotes
+
+A default may hold `${...}` again. In its own definition a name means the one before
+it in the file, else the environment's: `PATH=${PATH}:/opt`. Everything else, such as
+`$NAME`, `${NAME:+x}` or `$(command)`, is text. What is put in is never scanned again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from envkit.errors import DotenvError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    from envkit.dotenv_syntax import Definition
+
+MAX_DEPTH = 32  # names that lead to one another; recursion is the simplest way to follow them
+MAX_NESTED = 4  # defaults within defaults
+MAX_CHARACTERS = 8 * 1024 * 1024  # of all expanded values together
+
+_USE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(\}|:?-)")
+_OTHER_USE = re.compile(r"(?<!\\)\$\{[A-Za-z_][A-Za-z0-9_]*:?[+=?]")
+_BRACE = re.compile(r"[{}]")
+
+
+class Use(NamedTuple):
+    """One `${...}`."""
+
+    name: str
+    operator: str  # "", "-" or ":-"
+    default: Parts
+
+
+if TYPE_CHECKING:
+    Parts: TypeAlias = tuple[str | Use, ...]
+
+
+class Expander:
+    """The expanded values of one file, each worked out once.
+
+    Args:
+        definitions: all those of a name, in their order; the last one counts.
+        environ: where a name is looked up that the file does not set.
+    """
+
+    def __init__(
+        self, definitions: Mapping[str, Sequence[Definition]], environ: Mapping[str, str]
+    ) -> None:
+        self._definitions = definitions
+        self._environ = environ
+        self._values: dict[tuple[str, int], str | DotenvError] = {}
+        self._open: list[tuple[str, int]] = []
+        self._characters = 0
+
+    def value(self, name: str) -> str:
+        """Return the value that the app will get.
+
+        Raises:
+            DotenvError: a name is not set, names lead to one another in a cycle, or a
+                value that is needed is encrypted.
+        """
+        return self._value(name, len(self._definitions[name]) - 1)
+
+    def _value(self, name: str, index: int) -> str:
+        key = (name, index)
+        if key not in self._values:
+            definition = self._definitions[name][index]
+            self._enter(key, definition)
+            try:
+                self._values[key] = self._expanded(definition, index)
+            except DotenvError as error:
+                self._values[key] = error
+            finally:
+                self._open.pop()
+        known = self._values[key]
+        if isinstance(known, DotenvError):
+            raise known
+        return known
+
+    def _enter(self, key: tuple[str, int], definition: Definition) -> None:
+        if key in self._open:
+            names = [name for name, _ in self._open[self._open.index(key) :]]
+            cycle = " -> ".join((*names, definition.name))
+            raise DotenvError(f"{definition.place}: {cycle} is a cycle")
+        if len(self._open) == MAX_DEPTH:
+            raise DotenvError(f"{definition.place}: {definition.name} leads through too many names")
+        self._open.append(key)
+
+    def _expanded(self, definition: Definition, index: int) -> str:
+        text = definition.clear_value()
+        if definition.quote == "'" or "${" not in text:
+            return text
+        return self._text(_parse(definition), definition, index)
+
+    def _text(self, parts: Parts, definition: Definition, index: int) -> str:
+        out = []
+        for part in parts:
+            text = part if isinstance(part, str) else self._used(part, definition, index)
+            self._characters += len(text)
+            if self._characters > MAX_CHARACTERS:
+                raise DotenvError(f"{definition.place}: {definition.name} expands to too much text")
+            out.append(text)
+        return "".join(out)
+
+    def _used(self, use: Use, definition: Definition, index: int) -> str:
+        name = use.name
+        before = index - 1 if name == definition.name else len(self._definitions.get(name, ())) - 1
+        value = self._value(name, before) if before >= 0 else self._environ.get(name)
+        if use.operator and (value is None or (use.operator == ":-" and not value)):
+            return self._text(use.default, definition, index)
+        if value is None:
+            raise DotenvError(
+                f"{definition.place}: ${{{name}}} is not set (write ${{{name}:-}} to allow that)",
+                hint="put the value in single quotes if '${' is a part of it",
+            )
+        return value
+
+
+def not_expanded(value: str) -> list[str]:
+    """Return the beginnings of what a shell would expand in a value, and envkit does not."""
+    return [f"{use}...}}" for use in _OTHER_USE.findall(value)]
+
+
+def _parse(definition: Definition) -> Parts:
+    text = definition.value
+    return _parts(definition, 0, len(text), _escaped(definition), 0)
+
+
+def _escaped(definition: Definition) -> set[int]:
+    r"""Return where in the value a `${` stands that a backslash makes literal.
+
+    In double quotes `\\` has become one backslash, so that the value alone does not
+    tell `\${` from `\\${`. The file does: each `${` of the value is one there.
+    """
+    source = definition.source
+    found = set()
+    at, there = -1, source.index("=")
+    while (at := definition.value.find("${", at + 1)) >= 0:
+        there = source.index("${", there + 1)
+        backslashes = there
+        while source[backslashes - 1] == "\\":
+            backslashes -= 1
+        if (there - backslashes) % 2:
+            found.add(at)
+    return found
+
+
+def _parts(definition: Definition, start: int, end: int, escaped: set[int], depth: int) -> Parts:
+    """Take a part of a value apart."""
+    if depth > MAX_NESTED:
+        raise DotenvError(f"{definition.place}: {definition.name} has defaults nested too deeply")
+    text = definition.value
+    parts: list[str | Use] = []
+    done = at = start
+    while (at := text.find("${", at, end)) >= 0:
+        use = _USE.match(text, at, end)
+        if at in escaped:
+            parts.append(text[done : at - 1])
+            done = at
+        elif use is not None:
+            parts.append(text[done:at])
+            name, operator = use.groups()
+            close = use.end() - 1
+            default: Parts = ()
+            if operator == "}":
+                operator = ""
+            else:
+                close = _closing(text, use.end(), end)
+                if close < 0:
+                    raise DotenvError(
+                        f"{definition.place}: ${{{name}{operator} has no '}}'",
+                        hint="put the value in single quotes if '${' is a part of it",
+                    )
+                default = _parts(definition, use.end(), close, escaped, depth + 1)
+            parts.append(Use(name, operator, default))
+            done = at = close + 1
+            continue
+        at += 2
+    parts.append(text[done:end])
+    return tuple(parts)
+
+
+def _closing(text: str, start: int, end: int) -> int:
+    """Return where the brace is that ends a default, which may hold pairs of them; else -1."""
+    depth = 1
+    for brace in _BRACE.finditer(text, start, end):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return brace.start()
+    return -1

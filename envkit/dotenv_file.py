@@ -1,0 +1,117 @@
+r"""`.env` files: the variables that one holds. Pure: no file is opened here.
+
+- A value is what the file says: no command is run and `$NAME` has no meaning;
+  `${NAME}` is replaced only where the caller asks for it (see `dotenv_expand`).
+- Of several definitions of a name the last one counts.
+- Ciphertext (`encrypted:...`) is never given out as a value, and the
+  `DOTENV_PUBLIC_KEY*` that goes with it is no variable.
+
+    >>> file = parse("A=1\nB='two words'  # note\n", path=".env", expand=False)
+    >>> [(name, entry.value, entry.line) for name, entry in file.entries.items()]
+    [('A', '1', 1), ('B', 'two words', 2)]
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.dotenv_syntax import Definition, split
+from envkit.errors import DotenvError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LIMIT_BYTES = 1024 * 1024  # of a file that is worth reading
+
+_PUBLIC_KEY = "DOTENV_PUBLIC_KEY"
+
+
+class Entry:
+    """One variable of a file.
+
+    Attributes:
+        line: where its definition begins, from 1.
+        error: why there is no value; None where there is one.
+    """
+
+    __slots__ = ("_value", "error", "line")
+
+    def __init__(self, value: str, line: int, error: DotenvError | None = None) -> None:
+        self._value = value
+        self.line = line
+        self.error = error
+
+    @property
+    def value(self) -> str:
+        """The value.
+
+        Raises:
+            DotenvError: it is encrypted, or what it refers to has no value.
+        """
+        if self.error is not None:
+            raise self.error
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Entry(line={self.line})"
+
+
+class DotenvFile(NamedTuple):
+    """The variables of a file, and what its author should look at again."""
+
+    entries: dict[str, Entry]
+    warnings: tuple[str, ...]
+
+
+def parse(
+    text: str, *, path: str, expand: bool, environ: Mapping[str, str] | None = None
+) -> DotenvFile:
+    """Read a `.env` file.
+
+    Args:
+        text: the file's content.
+        path: how messages call the file.
+        expand: whether `${NAME}` is replaced; if not, `$` has no meaning.
+        environ: where a `${NAME}` is looked up that the file does not set.
+
+    Returns:
+        the variables. One that is encrypted or cannot be expanded is an `Entry` whose
+        `value` raises, so that the others can be used.
+
+    Raises:
+        DotenvError: a line is not `NAME=value`.
+    """
+    definitions: dict[str, list[Definition]] = {}
+    # as whoever reads a text file does; a carriage return in a value is written "\r"
+    for piece in split(text.replace("\r\n", "\n"), path=path):
+        if isinstance(piece, Definition) and not piece.name.startswith(_PUBLIC_KEY):
+            definitions.setdefault(piece.name, []).append(piece)
+    expander = None
+    if expand and "${" in text:
+        from envkit.dotenv_expand import Expander
+
+        expander = Expander(definitions, environ or {})
+    entries = {}
+    for name, found in definitions.items():
+        last = found[-1]
+        try:
+            value = expander.value(name) if expander else last.clear_value()
+            entries[name] = Entry(value, last.line)
+        except DotenvError as error:
+            entries[name] = Entry("", last.line, error)
+    return DotenvFile(entries, tuple(_warnings(definitions, expand=expand)))
+
+
+def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> Iterator[str]:
+    for name, found in definitions.items():
+        if len(found) > 1:
+            yield f"{name} is set {'twice' if len(found) == 2 else f'{len(found)} times'}"
+        last = found[-1]
+        if not last.quote and last.value.startswith("`"):
+            yield f"{name}: backticks are part of the value"
+        if expand and last.quote != "'" and "${" in last.value:
+            from envkit.dotenv_expand import not_expanded
+
+            for use in not_expanded(last.value):
+                yield f"{name}: {use} is not expanded"

@@ -1,0 +1,135 @@
+"""The lines of a `.env` file: which definitions it has, and where. Pure.
+
+python-dotenv's parser does the reading. What it passes over in silence (a line
+without `=`, an open quotation mark, a name that no shell takes) is an error here,
+with the line. A message shows at most what looks like the name of a variable.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import NamedTuple
+
+from envkit.errors import DotenvError
+from envkit.placeholder import is_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import IO, Any
+
+ENCRYPTED = "encrypted:"
+_LONGEST_SHOWN_WORD = 32  # a line of a key or certificate is longer, and is not shown
+
+
+class Definition(NamedTuple):
+    """One `NAME=value` as it stands in the file."""
+
+    name: str
+    value: str  # without quotes and escapes; nothing expanded
+    quote: str  # the quotation mark around the value, or an empty text
+    line: int  # where it begins, from 1
+    place: str  # the file and line, for messages
+    source: str  # its own text, and the blanks before it
+
+    def __repr__(self) -> str:
+        return f"Definition({self.name}, {self.place})"
+
+    def clear_value(self) -> str:
+        """Return the value.
+
+        Raises:
+            DotenvError: it is ciphertext.
+        """
+        if self.value.startswith(ENCRYPTED):
+            raise DotenvError(
+                f"{self.place}: {self.name} is encrypted, and cannot be read yet",
+                hint="decrypt the file with 'dotenvx decrypt', or keep the value elsewhere",
+            )
+        return self.value
+
+
+def decode(data: bytes, *, path: str) -> str:
+    """Return the text of a file.
+
+    Raises:
+        DotenvError: it is not UTF-8; with the line.
+    """
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DotenvError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from None
+
+
+def split(text: str, *, path: str) -> Iterator[Definition | str]:
+    """Split a file into its definitions and what stands between them.
+
+    Args:
+        text: the file's content.
+        path: how messages call the file.
+
+    Returns:
+        the definitions, and texts (comments, blank lines), in their order. Their sources
+        and texts, joined, are `text` without a byte order mark.
+
+    Raises:
+        DotenvError: a line is not `NAME=value`.
+    """
+    nul = text.find("\0")
+    if nul >= 0:
+        raise DotenvError(f"{path}:{_newlines(text[:nul]) + 1}: a NUL character")
+    for key, value, (source, first_line), failed in _parse_stream()(io.StringIO(text)):
+        if key is None and not failed:
+            yield source
+            continue
+        body = source.lstrip()
+        line = first_line + _newlines(source[: len(source) - len(body)])
+        place = f"{path}:{line}"
+        if failed:
+            raise DotenvError(f"{place}: cannot parse", hint="write NAME=value or NAME='value'")
+        if value is None:
+            raise DotenvError(f"{place}: {_shown(key, 'the line')} has no '='")
+        if not is_name(key):
+            raise DotenvError(f"{place}: {_shown(repr(key), 'this')} is not a variable name")
+        quote = body.partition("=")[2].lstrip()[:1]
+        yield Definition(key, value, quote if quote in "'\"" else "", line, place, source)
+
+
+def _newlines(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def _shown(word: str, otherwise: str) -> str:
+    return word if len(word) <= _LONGEST_SHOWN_WORD else otherwise
+
+
+def _parse_stream() -> Callable[[IO[str]], Iterator[Any]]:
+    """Return python-dotenv's `parser.parse_stream`, without importing its package.
+
+    `import dotenv` brings logging, tempfile and more: 14 ms, where the parser is 2.
+    """
+    global _loaded  # noqa: PLW0603 - loaded once
+    if _loaded is None:
+        try:
+            _loaded = _load_parser_alone()
+        except Exception:  # noqa: BLE001 - installed in an unusual way: import it as usual
+            from dotenv.parser import parse_stream
+
+            _loaded = parse_stream
+    return _loaded
+
+
+_loaded: Callable[[IO[str]], Iterator[Any]] | None = None
+
+
+def _load_parser_alone() -> Callable[[IO[str]], Iterator[Any]]:
+    from importlib.machinery import PathFinder, SourceFileLoader
+
+    package = PathFinder.find_spec("dotenv")
+    assert package is not None  # noqa: S101 - else the caller imports it
+    assert package.submodule_search_locations  # noqa: S101
+    path = f"{package.submodule_search_locations[0]}/parser.py"
+    module = type(io)("envkit._dotenv_parser")
+    SourceFileLoader(module.__name__, path).exec_module(module)
+    return module.parse_stream  # type: ignore[no-any-return]
