@@ -164,6 +164,19 @@ class ConflictError(SourceError):
     exit_status = 7
 
 
+class RotationError(EnvkitError):
+    """A step of a rotation failed, or the rotation may not go on by itself."""
+
+    code = "rotation-failed"
+    exit_status = 1
+
+
+class RejectedError(RotationError):
+    """The target refuses this new value for good; another one may be taken."""
+
+    code = "rotation-rejected"
+
+
 class LockedError(EnvkitError):
     """Another process holds the lock on a file that must be changed."""
 
