@@ -139,17 +139,19 @@ def _glob_escaped(name: str) -> str:
 
 
 def _export(given: Arguments) -> int:
-    from envkit.export import render
+    from envkit.export import check_format, github_masks, render
 
     if given.rest:
         raise UsageError(f"envkit export takes no argument '{given.rest[0]}'")
+    format_name = given.one("format") or "dotenv"
+    check_format(format_name)
     environment = _resolve(given)
-    text = render(
-        given.one("format") or "dotenv",
-        environment,
-        secret_names=environment.secret_names(),
-        name=given.one("name") or environment.name,
-    )
+    text = render(format_name, environment, name=given.one("name") or environment.name)
+    if format_name == "github":
+        # stdout is on its way to $GITHUB_ENV; the runner takes commands from stderr too
+        masks = github_masks(environment, environment.secret_names())
+        sys.stderr.buffer.write(masks.encode("utf-8", "surrogateescape"))
+        sys.stderr.flush()
     output = given.one("output")
     if output is None or output == "-":
         sys.stdout.flush()

@@ -1,0 +1,282 @@
+r"""Write an environment in a form that another program reads. Pure: nothing is opened.
+
+What always holds: each value comes back byte for byte from the format's own reader
+(see `FORMATS`). A value that a format cannot carry is an error, and all such variables
+are named at once; nothing is ever dropped, trimmed or expanded.
+
+    >>> from envkit.secret import Secret
+    >>> print(render("shell", {"GREETING": Secret("it's me")}), end="")
+    export GREETING='it'\''s me'
+
+For GitHub Actions there are two texts: `render("github", ...)` is what a step appends
+to the file `$GITHUB_ENV`, and `github_masks` what it writes to its log *before* that,
+so that the runner hides the values from then on. They must never go to the same place:
+in that file a mask is a syntax error, which the runner shows with the value. The command
+line writes the masks to stderr, where the runner looks for commands as it does on stdout,
+and the rest to stdout:
+
+    envkit export --env prod --format github >> "$GITHUB_ENV"
+
+The result may hold lone surrogates for bytes that are not UTF-8: write it with
+`surrogateescape`.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import InvalidValueError, UsageError, did_you_mean
+from envkit.placeholder import is_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from envkit.secret import Secret
+
+FORMATS = (
+    "dotenv",  # python-dotenv and envkit; not for a shell, which would expand some values
+    "shell",  # sh, bash, zsh: `. FILE` or `eval "$(...)"`
+    "json",
+    "yaml",
+    "docker",  # docker run --env-file
+    "github",  # $GITHUB_ENV of a step
+    "systemd",  # EnvironmentFile=
+    "k8s",  # kubectl apply: a Secret
+)
+
+DOCKER_LINE_BYTES = 65_535
+_CONTROL = frozenset(map(chr, (*range(32), 127)))
+
+
+def check_format(format_name: str) -> None:
+    """Refuse a format that there is not, before anything is fetched for it.
+
+    Raises:
+        UsageError: with the nearest right spelling.
+    """
+    if format_name not in FORMATS:
+        raise UsageError(
+            f"no export format '{format_name}'", hint=did_you_mean(format_name, FORMATS)
+        )
+
+
+def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app") -> str:
+    """Return the text of an environment in one of the FORMATS.
+
+    Args:
+        format_name: one of FORMATS.
+        values: variables by name, written in this order.
+        name: of the Kubernetes Secret; the other formats have no use for it.
+
+    Raises:
+        UsageError: there is no such format, or no Secret can have that name.
+        InvalidValueError: values that the format cannot carry.
+    """
+    check_format(format_name)
+    texts = {variable: _text(value) for variable, value in values.items()}
+    _refuse_what_is_lost(format_name, texts)
+    if format_name == "json":
+        return _json(texts)
+    if format_name == "yaml":
+        return "".join(f"{_yaml(k)}: {_yaml(v)}\n" for k, v in texts.items()) or "{}\n"
+    if format_name == "k8s":
+        return _k8s(texts, name)
+    if format_name == "github":
+        return _github(texts)
+    quote: dict[str, Callable[[str], str]] = {
+        "dotenv": _dotenv,
+        "shell": _shell,
+        "docker": str,  # it knows no quotes and no escapes
+        "systemd": _systemd,
+    }
+    prefix = "export " if format_name == "shell" else ""
+    return "".join(f"{prefix}{k}={quote[format_name](v)}\n" for k, v in texts.items())
+
+
+def github_masks(values: Mapping[str, Secret], secret_names: Collection[str]) -> str:
+    """Return the workflow commands that make the runner mask these values in its logs.
+
+    Args:
+        values: variables by name.
+        secret_names: those among them that must be masked.
+
+    Returns:
+        one `::add-mask::` for each line of each secret, as the runner masks its log line
+        by line. Blank lines, which it cannot mask, are left out.
+
+    Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    """
+    lines = [
+        line
+        for name, value in values.items()
+        if name in secret_names
+        for line in _text(value).replace("\r", "\n").split("\n")
+        if line.strip()
+    ]
+    # with the line breaks gone, '%' is all that a command's data must escape
+    return "".join(f"::add-mask::{line.replace('%', '%25')}\n" for line in dict.fromkeys(lines))
+
+
+def _text(value: Secret) -> str:
+    return value.to_bytes().decode("utf-8", "surrogateescape")
+
+
+# ---------------------------------------------------------------- what a format cannot carry
+
+
+def _refuse_what_is_lost(format_name: str, texts: Mapping[str, str]) -> None:
+    problems = {
+        name: problem
+        for name, text in texts.items()
+        if (problem := _problem(format_name, name, text)) is not None
+    }
+    if not problems:
+        return
+    count = "1 variable" if len(problems) == 1 else f"{len(problems)} variables"
+    listed = "; ".join(f"{name} {problem}" for name, problem in problems.items())
+    able = next(
+        (f for f in ("shell", *FORMATS) if all(_problem(f, n, texts[n]) is None for n in problems)),
+        None,
+    )
+    raise InvalidValueError(
+        f"the format '{format_name}' cannot carry {count}: {listed}",
+        hint=f"use --format {able}, or leave them out with --except" if able else None,
+    )
+
+
+def _problem(format_name: str, name: str, text: str) -> str | None:
+    """Return why a variable cannot be written, as the predicate of a sentence, or None."""
+    if not is_name(name):
+        return "is not the name of a variable"
+    if format_name not in ("shell", "k8s") and not _is_utf8(text):
+        return "is not UTF-8"
+    if format_name not in ("json", "yaml", "k8s") and "\0" in text:
+        return "has a NUL byte"
+    of_its_own = {
+        "dotenv": _dotenv_problem,
+        "docker": _docker_problem,
+        "github": _github_problem,
+        "systemd": _systemd_problem,
+    }.get(format_name)
+    return None if of_its_own is None else of_its_own(name, text)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _dotenv_problem(_: str, text: str) -> str | None:
+    if "${" in text:
+        # python-dotenv expands it even in single quotes and knows no escape for it
+        return "has '${', which some readers expand"
+    if text.startswith("encrypted:"):
+        return "begins with 'encrypted:', which readers take for ciphertext"
+    return None
+
+
+def _docker_problem(name: str, text: str) -> str | None:
+    if "\n" in text:
+        return "has a line break"
+    if text.endswith("\r"):
+        return "ends with a carriage return"
+    if len(f"{name}={text}".encode()) > DOCKER_LINE_BYTES:
+        return f"is longer than docker's limit of {DOCKER_LINE_BYTES:,} bytes for a line"
+    return None
+
+
+def _github_problem(name: str, _: str) -> str | None:
+    if name.upper() == "NODE_OPTIONS":
+        return "is a variable that the runner does not take from a step"
+    return None
+
+
+def _systemd_problem(_: str, text: str) -> str | None:
+    if not _CONTROL.isdisjoint(text.replace("\t", "").replace("\n", "")):
+        return "has a control character, with which systemd before 248 ignores a variable"
+    if any("\ufdd0" <= char <= "\ufdef" or ord(char) & 0xFFFE == 0xFFFE for char in text):
+        return "has a Unicode noncharacter, with which systemd ignores a variable"
+    return None
+
+
+# ---------------------------------------------------------------- how a format writes a value
+
+
+def _dotenv(text: str) -> str:
+    """Quote for python-dotenv, where possible in a way that a shell reads alike.
+
+    In single quotes python-dotenv knows two escapes and a shell none, so that only what
+    needs neither stands there. In double quotes a shell would expand `$` and a backquote.
+    A carriage return is written as an escape: bare, python-dotenv reads it as a newline.
+    """
+    if "\r" not in text and "'" not in text and "\\\\" not in text and not text.endswith("\\"):
+        return f"'{text}'"
+    for char, escape in (("\\", "\\\\"), ('"', '\\"'), ("\r", "\\r")):
+        text = text.replace(char, escape)
+    return f'"{text}"'
+
+
+def _shell(text: str) -> str:
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def _systemd(text: str) -> str:
+    """Reference: systemd.exec(5), EnvironmentFile=."""
+    for char in ("\\", '"', "$", "`"):
+        text = text.replace(char, "\\" + char)
+    return f'"{text}"'
+
+
+def _json(texts: Mapping[str, str]) -> str:
+    import json
+
+    return json.dumps(texts, indent=2) + "\n"
+
+
+def _yaml(text: str) -> str:
+    """Write a double-quoted scalar in ASCII, which YAML 1.1 and 1.2 read alike.
+
+    Unquoted, `NO` would be a truth value and `1e3` a number. JSON's escapes will not do:
+    YAML does not join surrogate pairs.
+    """
+    escapes = {ord(char): f"\\x{ord(char):02x}" for char in _CONTROL}
+    escapes |= {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t"}
+    return '"' + text.translate(escapes).encode("ascii", "backslashreplace").decode() + '"'
+
+
+def _github(texts: Mapping[str, str]) -> str:
+    import os
+
+    delimiter = f"envkit-{os.urandom(16).hex()}"
+    while any(delimiter in text for text in texts.values()):
+        delimiter = f"envkit-{os.urandom(16).hex()}"
+    return "".join(f"{k}<<{delimiter}\n{v}\n{delimiter}\n" for k, v in texts.items())
+
+
+def _k8s(texts: Mapping[str, str], name: str) -> str:
+    """Reference: https://kubernetes.io/docs/concepts/configuration/secret/."""
+    from binascii import b2a_base64
+
+    if not _is_dns_subdomain(name):
+        raise UsageError(
+            f"no Kubernetes Secret can be called '{name}'",
+            hint="use --name with lower-case letters, digits, '-' and '.'",
+        )
+    lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {_yaml(name)}"]
+    lines += ["type: Opaque", "data:" if texts else "data: {}"]
+    for variable, text in texts.items():
+        raw = text.encode("utf-8", "surrogateescape")
+        encoded = b2a_base64(raw, newline=False).decode("ascii")
+        lines.append(f'  "{variable}": "{encoded}"')
+    return "\n".join(lines) + "\n"
+
+
+def _is_dns_subdomain(name: str) -> bool:
+    """Reference: RFC 1123, as Kubernetes reads it."""
+    inside = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+    return len(name) <= 253 and all(
+        label and inside.issuperset(label) and label[0] != "-" and label[-1] != "-"
+        for label in name.split(".")
+    )

@@ -1,0 +1,519 @@
+"""Every export format gives back, through its real reader, the very bytes that went in.
+
+bash, sh, python-dotenv, envkit's own `.env` reader, `json` and PyYAML read for themselves.
+Docker, systemd and the GitHub runner are not Python packages: for them stand readers
+that follow their sources, written apart from the code under test.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+import dotenv
+import pytest
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from envkit import dotenv_file
+from envkit.errors import InvalidValueError, UsageError
+from envkit.export import FORMATS, github_masks, render
+from envkit.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Bytes = dict[str, bytes]
+
+
+# ---------------------------------------------------------------- the readers
+
+
+def read_with(shell: str, before: str, text: str) -> Bytes:
+    """What a program sees that a shell starts after sourcing the text."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+        file.flush()
+        done = subprocess.run(
+            [shell, "-c", f'{before} . "$1"; exec env -0', shell, file.name],
+            env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+            capture_output=True,
+            check=True,
+        )
+    assert done.stderr == b""
+    pairs = (entry.split(b"=", 1) for entry in done.stdout.split(b"\0") if entry)
+    shells_own = {"PATH", "LANG", "PWD", "SHLVL", "_", "OLDPWD"}
+    return {k.decode(): v for k, v in pairs if k.decode() not in shells_own}
+
+
+def read_shell(text: str) -> Bytes:
+    seen = read_with("bash", "", text)
+    assert read_with("sh", "", text) == seen
+    return seen
+
+
+def read_dotenv(text: str) -> Bytes:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(text.encode())
+        file.flush()
+        values = dotenv.dotenv_values(file.name, interpolate=True)
+    return {name: (value or "").encode() for name, value in values.items()}
+
+
+def read_json(text: str) -> Bytes:
+    return {name: value.encode() for name, value in json.loads(text).items()}
+
+
+def read_yaml(text: str) -> Bytes:
+    loaded = yaml.safe_load(text)
+    assert all(type(name) is type(value) is str for name, value in loaded.items())
+    return {name: value.encode() for name, value in loaded.items()}
+
+
+def read_docker(text: str) -> Bytes:
+    """docker/cli, pkg/kvfile: bufio.ScanLines, TrimLeft, '#', then cut at the first '='."""
+    result = {}
+    for number, line in enumerate(text.encode("utf-8", "surrogateescape").split(b"\n")):
+        assert len(line) < 64 * 1024, "bufio.Scanner: token too long"
+        decoded = line.removesuffix(b"\r").decode("utf-8")
+        decoded = (decoded.removeprefix("\ufeff") if number == 0 else decoded).lstrip()
+        if decoded and not decoded.startswith("#"):
+            name, equals, value = decoded.partition("=")
+            assert equals
+            assert not set(name) & set(" \t")
+            result[name] = value.encode()
+    return result
+
+
+def read_github(text: str) -> Bytes:
+    """actions/runner, FileCommandManager.cs on Linux: NAME<<DELIMITER, lines end at LF."""
+    result = {}
+    lines = text.encode("utf-8").decode("utf-8").split("\n")
+    assert lines.pop() == "", "the last line has no end"
+    queue = iter(lines)
+    for line in queue:
+        if not line:
+            continue
+        assert "=" not in line.partition("<<")[0], f"NAME=VALUE style: {line}"
+        name, heredoc, delimiter = line.partition("<<")
+        assert name, "no name"
+        assert heredoc
+        assert delimiter, "no delimiter"
+        value = []
+        for inner in queue:
+            if inner == delimiter:
+                break
+            value.append(inner)
+        else:
+            pytest.fail("no matching delimiter")
+        result[name] = "\n".join(value).encode()
+    return result
+
+
+def read_systemd(text: str) -> Bytes:
+    """systemd, src/basic/env-file.c (v239 and later) and what env-util.c then throws away."""
+    assert "\0" not in text
+    result: dict[str, str] = {}
+    state, key, value, keep = "pre_key", "", "", 0  # keep: length without trailing blanks
+
+    def push() -> None:
+        nonlocal key, value, keep, state
+        result[key.strip()] = value[:keep]
+        key, value, keep, state = "", "", 0, "pre_key"
+
+    def add(chars: str, *, blank: bool = False) -> None:
+        nonlocal value, keep
+        value += chars
+        keep = keep if blank else len(value)
+
+    for char in text:
+        newline, blank = char in "\n\r", char in " \t\n\r"
+        if state == "pre_key":
+            if char in "#;":
+                state = "comment"
+            elif not blank:
+                state, key = "key", char
+        elif state == "key":
+            if newline:
+                state, key = "pre_key", ""
+            elif char == "=":
+                state = "pre_value"
+            else:
+                key += char
+        elif state in ("pre_value", "value"):
+            if newline:
+                push()
+            elif char == "\\":
+                state = "value_escape"
+            elif state == "pre_value" and char in "'\"":
+                state = "single" if char == "'" else "double"
+            elif state == "value" or not blank:
+                state = "value"
+                add(char, blank=blank)
+        elif state == "value_escape":
+            state = "value"
+            if not newline:
+                add(char)
+        elif state == "single":
+            if char == "'":
+                state = "pre_value"
+            else:
+                add(char)
+        elif state == "double":
+            if char == '"':
+                state = "pre_value"
+            elif char == "\\":
+                state = "double_escape"
+            else:
+                add(char)
+        elif state == "double_escape":
+            state = "double"
+            if char in '"\\`$':
+                add(char)
+            elif char != "\n":
+                add("\\" + char)
+        elif state == "comment" and newline:
+            state = "pre_key"
+    if state not in ("pre_key", "key", "comment"):
+        push()
+
+    def is_kept(value: str) -> bool:
+        points = [ord(char) for char in value]
+        control = any((p < 32 and p not in (9, 10)) or p == 127 for p in points)
+        unicode = not any(
+            0xD800 <= p <= 0xDFFF or 0xFDD0 <= p <= 0xFDEF or p & 0xFFFF >= 0xFFFE for p in points
+        )
+        return unicode and not control
+
+    return {name: value.encode() for name, value in result.items() if is_kept(value)}
+
+
+def read_k8s(text: str) -> Bytes:
+    manifest = yaml.safe_load(text)
+    data = manifest.pop("data")
+    assert manifest == {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "metadata": {"name": "app"},
+    }
+    assert all(type(name) is type(value) is str for name, value in data.items())
+    return {name: base64.b64decode(value, validate=True) for name, value in data.items()}
+
+
+READERS: dict[str, Callable[[str], Bytes]] = {
+    "dotenv": read_dotenv,
+    "shell": read_shell,
+    "json": read_json,
+    "yaml": read_yaml,
+    "docker": read_docker,
+    "github": read_github,
+    "systemd": read_systemd,
+    "k8s": read_k8s,
+}
+
+
+# ---------------------------------------------------------------- what may be refused
+
+
+def not_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def in_environment_file(value: bytes) -> bool:
+    return not_utf8(value) or b"\0" in value
+
+
+REFUSED: dict[str, Callable[[bytes], bool]] = {
+    "shell": lambda v: b"\0" in v,
+    "json": not_utf8,
+    "yaml": not_utf8,
+    "k8s": lambda _: False,
+    "dotenv": lambda v: in_environment_file(v) or b"${" in v or v.startswith(b"encrypted:"),
+    "docker": lambda v: in_environment_file(v) or b"\n" in v or v.endswith(b"\r"),
+    "github": in_environment_file,
+    "systemd": lambda v: (
+        in_environment_file(v)
+        or re.search(rb"[\x01-\x08\x0b-\x1f\x7f]", v) is not None
+        or re.search("[\ufdd0-\ufdef]|[\ufffe\uffff\U0001fffe\U0010ffff]", v.decode()) is not None
+    ),
+}
+
+NASTY = {
+    "EMPTY": b"",
+    "PLAIN": b"postgresql://app:s3cret@db.internal:5432/app?sslmode=require",
+    "BLANKS": b"  two  words\t ",
+    "ONLY_BLANKS": b"   ",
+    "SINGLE": b"it's",
+    "DOUBLE": b'say "hi"',
+    "BOTH": b"""it's "both" """,
+    "QUOTED": b"'quoted'",
+    "DOUBLE_QUOTED": b'"quoted"',
+    "BACKSLASHES": rb"C:\new\\temp\'x'\"",
+    "LAST_BACKSLASH": b"ends with \\",
+    "DOLLAR": b"pa$$w0rd $HOME $(id) `id` $1",
+    "DOLLAR_AND_QUOTE": b"it's $HOME `id` \\\\",
+    "BRACED": b"${HOME} ${NOPE:-x}",
+    "BRACES": b"{{ vault:db#password }} {a,b}",
+    "HASH": b"# no comment",
+    "HASH_INSIDE": b"a # b",
+    "SEMICOLON": b"; rm -rf / && echo !",
+    "EQUALS": b"=a=b==",
+    "PERCENT": b"100%25 %0A %0D%",
+    "NEWLINES": b"\n-----BEGIN KEY-----\nMIIB+w==\n-----END KEY-----\n\n",
+    "CRLF": b"one\r\ntwo\r\n",
+    "CR_INSIDE": b"one\rtwo",
+    "CR_AND_QUOTES": b"\r'\"\\$`\\r",
+    "TAB": b"\t",
+    "CONTROL": b"\x01\x1b[31m\x7f",
+    "NUL": b"a\0b",
+    "UNICODE": "naïve €uro 😀 \u202e".encode(),
+    "BREAKS": "a\x85b\u2028c\u2029d\x0be\x0cf".encode(),
+    "BOM": "\ufeffx".encode(),
+    "NONCHARACTER_1": "\ufdd0".encode(),
+    "NONCHARACTER_2": "\uffff".encode(),
+    "NONCHARACTER_3": "\U0001fffe".encode(),
+    "LATIN1": b"caf\xe9",
+    "BINARY": bytes(range(1, 256)),
+    "YAML_TRUE": b"yes",
+    "YAML_NULL": b"~",
+    "YAML_NUMBER": b"1e3",
+    "YAML_DATE": b"2024-01-01",
+    "YAML_TAG": b"!!python/object/apply:os.system [id]",
+    "YAML_ANCHOR": b"&a *a",
+    "YAML_KEY": b"a: b",
+    "HEREDOC": b"X<<EOF\nEOF",
+    "ADD_MASK": b"::add-mask::x",
+    "CIPHERTEXT": b"encrypted:BD7g",
+    "LONG": b"x" * 60_000,
+}
+
+BYTES = st.one_of(
+    st.lists(
+        st.sampled_from(
+            [
+                *"'\"\\$`{}#=;%!<>&*:~-@|\n\r\t 0aZ",
+                "${",
+                "\\\\",
+                "\r\n",
+                "é",
+                "😀",
+                "\u2028",
+                "\x7f",
+            ]
+        ),
+        max_size=12,
+    ).map(lambda parts: "".join(parts).encode()),
+    st.text(max_size=8).map(str.encode),
+    st.binary(max_size=8),
+)
+NAMES = st.from_regex(r"V_[A-Za-z0-9_]{0,6}", fullmatch=True)
+ENVIRONMENTS = st.dictionaries(NAMES, BYTES, max_size=6)
+
+
+def secrets(values: Mapping[str, bytes]) -> dict[str, Secret]:
+    return {name: Secret.from_bytes(value) for name, value in values.items()}
+
+
+def refused_by(format_name: str, values: Mapping[str, bytes]) -> set[str]:
+    with pytest.raises(InvalidValueError) as caught:
+        render(format_name, secrets(values))
+    listed = caught.value.message.partition(": ")[2].split("; ")
+    return {problem.split()[0] for problem in listed}
+
+
+# ---------------------------------------------------------------- the tests
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_the_table_comes_back_byte_for_byte(format_name: str) -> None:
+    lost = {name for name, value in NASTY.items() if REFUSED[format_name](value)}
+    if lost:
+        assert refused_by(format_name, NASTY) == lost
+    carried = {name: value for name, value in NASTY.items() if name not in lost}
+    assert READERS[format_name](render(format_name, secrets(carried))) == carried
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+@given(values=ENVIRONMENTS)
+def test_anything_comes_back_byte_for_byte(format_name: str, values: Bytes) -> None:
+    lost = {name for name, value in values.items() if REFUSED[format_name](value)}
+    if lost:
+        assert refused_by(format_name, values) == lost
+    carried = {name: value for name, value in values.items() if name not in lost}
+    assert READERS[format_name](render(format_name, secrets(carried))) == carried
+
+
+@given(values=ENVIRONMENTS)
+def test_envkit_reads_its_own_dotenv(values: Bytes) -> None:
+    carried = {name: value for name, value in values.items() if not REFUSED["dotenv"](value)}
+    text = render("dotenv", secrets(carried))
+    read = dotenv_file.parse(text, path=".env", expand=True)
+    assert {name: entry.value.encode() for name, entry in read.entries.items()} == carried
+
+
+@given(values=ENVIRONMENTS)
+def test_a_shell_reads_dotenv_where_no_escape_of_dotenvs_own_is_needed(values: Bytes) -> None:
+    def alike(value: bytes) -> bool:
+        escaped = b"'" in value or b"\\\\" in value or value.endswith(b"\\")
+        return b"\r" not in value and not (escaped and (b"$" in value or b"`" in value))
+
+    carried = {
+        name: value
+        for name, value in values.items()
+        if not REFUSED["dotenv"](value) and alike(value)
+    }
+    assume(carried)
+    assert read_with("bash", "set -a;", render("dotenv", secrets(carried))) == carried
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_an_empty_environment(format_name: str) -> None:
+    assert READERS[format_name](render(format_name, {})) == {}
+
+
+@pytest.mark.parametrize("format_name", ["yaml", "k8s", "json", "docker", "systemd", "github"])
+def test_names_that_mean_something_to_a_reader(format_name: str) -> None:
+    values = dict.fromkeys(("NO", "ON", "Y", "NULL", "TRUE", "export", "_", "E1"), b"1")
+    assert READERS[format_name](render(format_name, secrets(values))) == values
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_variables_keep_their_order(format_name: str) -> None:
+    values = dict.fromkeys(("V_B", "V_C", "V_A"), b"1")
+    text = render(format_name, secrets(values))
+    assert sorted(values, key=text.index) == list(values)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_name_that_would_break_out_is_refused(format_name: str) -> None:
+    with pytest.raises(InvalidValueError, match="is not the name of a variable"):
+        render(format_name, {"A=1\nB": Secret("x")})
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [(65_533, True), (65_534, False)], ids=["longest", "too long"]
+)
+def test_dockers_limit_for_a_line(size: int, fits: bool) -> None:
+    values = {"V": b"x" * size}
+    if fits:
+        assert read_docker(render("docker", secrets(values))) == values
+    else:
+        with pytest.raises(InvalidValueError, match="V is longer than docker's limit of 65,535"):
+            render("docker", secrets(values))
+
+
+def test_a_name_that_the_runner_drops_is_refused() -> None:
+    with pytest.raises(InvalidValueError, match="NODE_OPTIONS is a variable that the runner"):
+        render("github", secrets({"NODE_OPTIONS": b"--max-old-space-size=4096"}))
+
+
+@given(values=ENVIRONMENTS)
+def test_the_hint_names_a_format_that_can_carry_what_was_refused(values: Bytes) -> None:
+    for format_name in FORMATS:
+        lost = {name: value for name, value in values.items() if REFUSED[format_name](value)}
+        if not lost:
+            continue
+        with pytest.raises(InvalidValueError) as caught:
+            render(format_name, secrets(values))
+        hinted = re.search(r"--format (\w+)", str(caught.value.hint))
+        assert hinted, caught.value.hint
+        assert READERS[hinted[1]](render(hinted[1], secrets(lost))) == lost
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_a_refusal_shows_no_value(format_name: str) -> None:
+    canary = b"c4nary"
+    values = {
+        f"V{i}": canary + end + canary
+        for i, end in enumerate((b"\0", b"\xff", b"${", b"\n", b"\r"))
+    }
+    if any(map(REFUSED[format_name], values.values())):
+        with pytest.raises(InvalidValueError) as caught:
+            render(format_name, secrets(values))
+        error = caught.value
+        assert canary.decode() not in f"{error!r} {error.hint} {error.__cause__}"
+
+
+def test_the_message_of_a_refusal() -> None:
+    values = {"A": b"fine", "TLS_KEY": b"a\nb", "BLOB": b"\xff", "CERT": b"x\r"}
+    with pytest.raises(InvalidValueError) as caught:
+        render("docker", secrets(values))
+    assert caught.value.message == (
+        "the format 'docker' cannot carry 3 variables: TLS_KEY has a line break; "
+        "BLOB is not UTF-8; CERT ends with a carriage return"
+    )
+    assert caught.value.hint == "use --format shell, or leave them out with --except"
+
+
+def test_an_unknown_format() -> None:
+    with pytest.raises(UsageError, match="no export format 'jsn'") as caught:
+        render("jsn", {})
+    assert caught.value.hint == "did you mean 'json'?"
+
+
+# ---------------------------------------------------------------- GitHub Actions
+
+
+def runner_masks(text: str) -> set[str]:
+    """actions/runner, ActionCommand.cs: what the log's lines tell the runner to mask."""
+    masks = set()
+    for line in re.split("\r\n|\r|\n", text)[:-1]:
+        data = re.fullmatch("::add-mask::(.*)", line)
+        assert data, f"not a command: {line}"
+        masks.add(data[1].replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%"))
+    assert "" not in masks, "the runner warns of an empty mask"
+    return masks
+
+
+@given(values=st.dictionaries(NAMES, st.text(max_size=12).map(str.encode), max_size=4))
+def test_every_line_of_every_secret_is_masked(values: Bytes) -> None:
+    secret_names = [name for name in values if len(name) % 2]
+    masks = runner_masks(github_masks(secrets(values), secret_names))
+    lines = {
+        line
+        for name in secret_names
+        for line in re.split("[\r\n]", values[name].decode())
+        if line.strip()
+    }
+    assert masks == lines
+
+
+def test_masks_for_what_is_secret_only() -> None:
+    values = {"TOKEN": b"100%0A\r\nline 2\n\n  \n", "NODE_ENV": b"production", "AGAIN": b"line 2"}
+    text = github_masks(secrets(values), {"TOKEN", "AGAIN"})
+    assert text == "::add-mask::100%250A\n::add-mask::line 2\n"
+    assert runner_masks(text) == {"100%0A", "line 2"}
+    assert "add-mask" not in render("github", secrets(values))
+
+
+def test_the_delimiter_is_not_to_be_guessed() -> None:
+    values = secrets({"A": b"1"})
+    assert len({render("github", values) for _ in range(20)}) == 20
+
+
+# ---------------------------------------------------------------- Kubernetes
+
+
+@pytest.mark.parametrize("name", ["app", "my-app.prod", "0", "1e3", "true", "a" * 253])
+def test_the_name_of_a_secret(name: str) -> None:
+    manifest = yaml.safe_load(render("k8s", secrets({"A": b"1"}), name=name))
+    assert manifest["metadata"]["name"] == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "App", "my_app", "-a", "a-", "a..b", ".a", "a\n", "é", "a b", "a" * 254]
+)
+def test_a_name_that_no_secret_can_have(name: str) -> None:
+    with pytest.raises(UsageError, match="no Kubernetes Secret can be called") as caught:
+        render("k8s", {}, name=name)
+    assert "--name" in str(caught.value.hint)
