@@ -21,9 +21,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from envkit.declaration import Declaration
     from envkit.environment import Environment, Variable
     from envkit.errors import VariableFailure
-    from envkit.profile import Declaration
 
 # in the order of their gravity: what a reader must see first
 REUSED, UNREADABLE, MISSING, DIFFERENT, SAME = (

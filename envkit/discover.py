@@ -14,7 +14,7 @@ from envkit.location import display_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 FOLDER = "profiles"
 FORMS = (".toml", ".env")
@@ -40,7 +40,7 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
                 f"no folder {named}", hint="name an existing folder with --profiles"
             )
         return os.path.abspath(named)
-    start = folder = os.getcwd()
+    start = folder = _working_folder()
     while True:
         candidate = os.path.join(folder, FOLDER)
         if os.path.isdir(candidate):
@@ -56,6 +56,15 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
         folder = parent
 
 
+def _working_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        raise ProfileNotFoundError(
+            "the working folder is not there any more", hint="change to another one"
+        ) from None
+
+
 def _refuse_strangers(candidate: str) -> None:
     owner = os.stat(candidate).st_uid
     if owner not in (os.geteuid(), 0):
@@ -66,13 +75,18 @@ def _refuse_strangers(candidate: str) -> None:
 
 
 def profile_names(folder: str) -> list[str]:
-    """Return the names of all profiles in a folder, sorted."""
-    names = set()
-    for entry in os.listdir(folder):
-        stem, extension = os.path.splitext(entry)
-        if extension in FORMS and is_profile_name(stem):
-            names.add(stem)
-    return sorted(names)
+    """Return the names of all profiles in a folder, sorted.
+
+    Raises:
+        ProfileError: the folder cannot be read.
+    """
+    try:
+        entries = os.listdir(folder)
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise ProfileError(f"cannot read {display_path(folder)}: {reason}") from None
+    stems = (os.path.splitext(entry)[0] for entry in entries if entry.endswith(FORMS))
+    return sorted({stem for stem in stems if is_profile_name(stem)})
 
 
 def is_profile_name(name: str) -> bool:
@@ -97,10 +111,13 @@ def profile_path(folder: str, name: str) -> str | None:
     return paths[0] if paths else None
 
 
-def unknown_profile(folder: str, name: str, names: list[str]) -> ProfileNotFoundError:
+def unknown_profile(
+    folder: str, name: str, names: Sequence[str], aliases: Iterable[str] = ()
+) -> ProfileNotFoundError:
     """Return the error for a profile that is not there, with the known names in it."""
     known = f"known: {', '.join(names)}" if names else "the folder has none"
-    match = closest(name, names)
+    stem = os.path.splitext(os.path.basename(name))[0]  # of `profiles/prod.toml`, too
+    match = closest(name, [*names, *aliases]) or closest(stem, names)
     return ProfileNotFoundError(
         f"no profile '{name}' in {display_path(folder)} ({known})",
         hint=f"did you mean '{match}'?" if match else None,

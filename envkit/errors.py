@@ -233,7 +233,8 @@ class ResolutionError(EnvkitError):
     _PRECEDENCE = (3, 6, 5, 4)
 
     def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
-        count = "1 variable" if len(failures) == 1 else f"{len(failures)} variables"
+        number = len({failure.name for failure in failures})
+        count = "1 variable" if number == 1 else f"{number} variables"
         super().__init__(
             f"cannot resolve {count} of {environment}",
             hint=_first_hint(failures),

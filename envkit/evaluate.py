@@ -14,7 +14,7 @@ from envkit.errors import (
     NeedFailedError,
     VariableFailure,
 )
-from envkit.placeholder import substitute
+from envkit.placeholder import Literal, substitute
 from envkit.secret import Secret
 from envkit.sources.base import Reading
 from envkit.validate import problem
@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from envkit.placeholder import Placeholder, Reference
+    from envkit.placeholder import Operand, Placeholder, Reference
     from envkit.plan import Plan, PlannedVariable
     from envkit.sources.base import Outcome
 
@@ -53,6 +53,7 @@ class _Run:
         self, plan: Plan, outcomes: Mapping[Reference, Outcome], locate: Callable[[Reference], str]
     ) -> None:
         self.plan = plan
+        self.selected = frozenset(plan.selected)
         self.outcomes = outcomes
         self.locate = locate
         self.done: dict[str, Variable] = {}
@@ -60,14 +61,14 @@ class _Run:
         self.failures: list[VariableFailure] = []
 
     def add(self, variable: PlannedVariable) -> None:
-        value = _Value(self, variable)
+        """Put one variable together, or note why it has no value."""
         try:
-            resolved = value.resolve()
+            resolved = _Value(self, variable).resolve()
         except EnvkitError as error:
             self.failed[variable.name] = error
             # what is only needed may be absent where the one that needs it has a fallback
-            if variable.name in self.plan.selected or not isinstance(error, AbsentError):
-                place = str(variable.declaration.location)
+            if variable.name in self.selected or not isinstance(error, AbsentError):
+                place = variable.declaration.place
                 self.failures.append(VariableFailure(variable.name, place, error))
             return
         if resolved is not None:
@@ -87,59 +88,98 @@ class _Value:
     def resolve(self) -> Variable | None:
         """Return the variable, None where it is absent and may be."""
         declaration = self.variable.declaration
-        try:
-            text = substitute(declaration.template, self.value_of)
-        except AbsentError as error:
-            if declaration.default is None and not declaration.required:
-                return None
+        text = self.text()
+        if text is None:
             if declaration.default is None:
+                if not declaration.required:
+                    return None
                 raise AbsentError(
-                    ", ".join(dict.fromkeys(self.missing)) or error.message,
+                    "; ".join(dict.fromkeys(self.missing)),
                     hint="set it in the store, give it a 'default', or say 'required = false'",
-                ) from None
+                )
             text, self.note, self.origins = declaration.default, "default", []
-        wrong = "contains a NUL" if "\0" in text else problem(declaration, text)
+        wrong = _unfit(text) or problem(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
                 wrong, hint=f"mend the value, or what {declaration.location} asks of it"
             )
+        given = declaration.on_command_line
         return Variable(
             declaration.name,
             Secret(text),
             self.variable.secret,
             self.run.plan.environment,
-            declaration.location,
+            None if given else declaration.location,
             tuple(dict.fromkeys(self.origins)),
-            self.note,
+            "--set" if given else self.note,
         )
 
+    def text(self) -> str | None:
+        """Return the value that the template gives, None where something is `missing`."""
+        template = self.variable.declaration.template
+        # all of them before any is used, so that no absence hides a failure or another absence
+        values = {
+            placeholder: self.value_of(placeholder)
+            for placeholder in template.placeholders
+            if not isinstance(placeholder.operand, Literal)
+        }
+        if self.missing:
+            return None
+        try:
+            return substitute(template, values.__getitem__)
+        except AbsentError as error:  # a filter asks for a part that is not there
+            self.missing.append(error.message)
+            return None
+        except UnicodeError:
+            raise InvalidValueError(_NO_TEXT) from None
+
     def value_of(self, placeholder: Placeholder) -> str | None:
+        """Return the value of an operand; where there is none, None, and note what is missing."""
         operand = placeholder.operand
         need = self.variable.variables.get(operand)
-        value = self.other(need) if need is not None else self.read(operand)
+        value, reasons = self.read(operand) if need is None else self.other(need)
         if value is None and placeholder.fallback is not None:
             self.note = "fallback"
+        elif value is None:
+            self.missing += reasons
         return value
 
-    def other(self, name: str) -> str | None:
+    def other(self, name: str) -> tuple[str | None, list[str]]:
+        """Return the value of another variable, else why it is absent."""
+        found = self.run.done.get(name)
+        if found is not None:
+            self.origins.extend(found.origins)
+            return found.value.reveal(), []
         cause = self.run.failed.get(name)
         if cause is not None and not isinstance(cause, AbsentError):
             raise NeedFailedError(name, cause)
-        found = self.run.done.get(name)
-        if found is None:
-            self.missing.append(f"{name} is absent")
-            return None
-        self.origins.extend(found.origins)
-        return found.value.reveal()
+        because = "" if cause is None or name in self.run.selected else f" ({cause.message})"
+        return None, [f"{name} is absent{because}"]
 
-    def read(self, operand: object) -> str | None:
-        for reference in self.variable.references[operand]:  # type: ignore[index]
+    def read(self, operand: Operand) -> tuple[str | None, list[str]]:
+        """Return what the first source has that holds it, else where it is absent."""
+        reasons = []
+        for reference in self.variable.references[operand]:
             outcome = self.run.outcomes[reference]
             if isinstance(outcome, Exception):
                 raise outcome
             if isinstance(outcome, Reading):
                 self.origins.append(Origin(str(reference), outcome.location, outcome.version))
-                return outcome.value.reveal()
+                return outcome.value.reveal(), []
             reason = f": {outcome.reason}" if outcome.reason else ""
-            self.missing.append(f"{self.run.locate(reference)} is absent{reason}")
-        return None
+            reasons.append(f"{self.run.locate(reference)} is absent{reason}")
+        return None, reasons or [f"{operand} is absent: 'lookup' names no source"]
+
+
+_NO_TEXT = "contains half a surrogate pair, which is no text"
+
+
+def _unfit(text: str) -> str | None:
+    """Return why no program can be started with this value, None where one can."""
+    if "\0" in text:
+        return "contains a NUL"
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeError:
+        return _NO_TEXT
+    return None

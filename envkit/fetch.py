@@ -8,7 +8,8 @@ is named by its type alone.
 from __future__ import annotations
 
 from envkit.errors import InvalidReferenceError, ProtocolError, SourceError, UnavailableError
-from envkit.sources.base import Absent
+from envkit.secret import Secret
+from envkit.sources.base import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,16 +78,26 @@ def _ask_all(
 
 def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outcome]:
     """Return what a source says of each reference; whatever it raises is made an outcome."""
-    failure: Outcome
     try:
         found = source.fetch(references)
+        return {ref: _checked(source, found.get(ref, Absent())) for ref in references}
     except (SourceError, InvalidReferenceError) as error:
-        failure = error
+        return dict.fromkeys(references, error)
     except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
-        failure = ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
-    else:
-        return {reference: found.get(reference, Absent()) for reference in references}
-    return dict.fromkeys(references, failure)
+        return dict.fromkeys(references, _broke(source, bug))
+
+
+def _checked(source: Source, outcome: object) -> Outcome:
+    """Return an outcome if it is one; what a source of others may have made of it is not shown."""
+    if isinstance(outcome, Absent | SourceError | InvalidReferenceError):
+        return outcome
+    if isinstance(outcome, Reading) and isinstance(outcome.value, Secret):
+        return outcome
+    return _broke(source, outcome)
+
+
+def _broke(source: Source, bug: object) -> ProtocolError:
+    return ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
 
 
 def _too_late(name: str, deadline: Deadline) -> UnavailableError:

@@ -1,7 +1,7 @@
 """Where a thing was written: a file and a line, for people. Pure.
 
-TOML readers give no line numbers, so the line of a key is found by looking for
-it in the text, and only when somebody asks (an error, `envkit show`).
+TOML readers give no line numbers, so the lines of a file's keys are looked for
+in its text, all at once and only when somebody asks (an error, `envkit show`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,39 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
+    from typing import TypeAlias
+
+    KeyPath: TypeAlias = tuple[str, ...]
+
+
+class KeyLines:
+    """The line of each key of one file.
+
+    Args:
+        source: valid TOML to look in, or the lines where they are known.
+    """
+
+    __slots__ = ("_lines", "_text")
+
+    def __init__(self, source: str | dict[KeyPath, int]) -> None:
+        self._text = source if isinstance(source, str) else ""
+        self._lines = None if isinstance(source, str) else source
+
+    def line(self, keys: KeyPath) -> int:
+        """Return the 1-based line where a key is first named, else the closest table around it.
+
+        Args:
+            keys: the key's path, `("variables", "PORT", "type")`.
+        """
+        if self._lines is None:
+            self._lines = {}
+            for path, line in _keys(self._text):
+                for depth in range(1, len(path) + 1):
+                    self._lines.setdefault(path[:depth], line)
+        while keys and keys not in self._lines:
+            keys = keys[:-1]
+        return self._lines.get(keys, 1)
 
 
 class Location:
@@ -19,38 +51,34 @@ class Location:
     Args:
         path: absolute path of the file.
         line: 1-based, where it is known.
-        text: the TOML text to look in, where the line is not known yet.
-        keys: the key's path in that text, `("variables", "PORT")`.
+        lines: the lines of the file's keys, where it is not known yet.
+        keys: the key's path in that file, `("variables", "PORT")`.
     """
 
-    __slots__ = ("_line", "keys", "path", "text")
+    __slots__ = ("_keys", "_line", "_lines", "path")
 
     def __init__(
-        self,
-        path: str,
-        line: int | None = None,
-        *,
-        text: str = "",
-        keys: tuple[str, ...] = (),
+        self, path: str, line: int = 1, *, lines: KeyLines | None = None, keys: KeyPath = ()
     ) -> None:
         self.path = path
-        self.text = text
-        self.keys = keys
         self._line = line
+        self._lines = lines
+        self._keys = keys
 
     @property
     def line(self) -> int:
         """The 1-based line of the key, or of the closest table around it."""
-        if self._line is None:
-            self._line = line_of(self.text, self.keys)
-        return self._line
+        return self._line if self._lines is None else self._lines.line(self._keys)
 
     def at(self, *keys: str) -> Location:
         """Return the place of a key below this one."""
-        return Location(self.path, text=self.text, keys=(*self.keys, *keys))
+        return Location(self.path, self._line, lines=self._lines, keys=(*self._keys, *keys))
 
     def __str__(self) -> str:
         return f"{display_path(self.path)}:{self.line}"
+
+    def __repr__(self) -> str:
+        return f"Location({self!s})"
 
 
 def display_path(path: str) -> str:
@@ -59,72 +87,67 @@ def display_path(path: str) -> str:
         relative = os.path.relpath(path)
     except (OSError, ValueError):
         return path
-    return path if relative.startswith(os.pardir) else relative
+    return path if relative.split(os.sep, 1)[0] == os.pardir else relative
 
 
-def line_of(text: str, keys: Sequence[str]) -> int:
-    """Return the 1-based line where `keys` is set in a TOML text, or its closest parent is.
-
-    Args:
-        text: valid TOML.
-        keys: a key's path, `("variables", "PORT", "type")`.
-    """
-    wanted = tuple(keys)
-    table: tuple[str, ...] = ()
-    best, best_depth = 1, 0
-    until = ""  # the end of the multi-line string that we are in
-    for number, raw in enumerate(text.split("\n"), start=1):
-        line = raw.strip()
-        if until:
-            if until in line:
-                until = ""
-            continue
-        if line.startswith("["):
-            table = _dotted_key(line.lstrip("["))[0]
-            found = table
-        else:
-            key, rest = _dotted_key(line)
-            if not key or not rest.startswith("="):
-                continue
-            found = table + key
-            until = _opened(rest[1:])
-        depth = len(found)
-        if depth > best_depth and wanted[:depth] == found:
-            best, best_depth = number, depth
-    return best
+# strings before all else: what looks like a key or a bracket inside of them is none
+_LEXICON = r"""
+    (?P<multiline> \"{3} (?: \\. | [^\\] )*? \"{3,5} | '{3} .*? '{3,5} )
+  | (?P<quoted> " (?: \\. | [^"\\\n] )* " | ' [^'\n]* ' )
+  | (?P<comment> \#[^\n]* )
+  | (?P<mark> [\[\]{},=.\n] )
+  | (?P<bare> [^\s\[\]{},=.\#"']+ )
+"""
 
 
-def _dotted_key(line: str) -> tuple[tuple[str, ...], str]:
-    """Return the dotted key that a line begins with, and what follows it."""
-    parts: list[str] = []
-    rest = line
-    while True:
-        rest = rest.lstrip(" \t")
-        quote = rest[:1]
-        if quote in ('"', "'"):
-            end = rest.find(quote, 1)
-            if end < 0:
-                return (), line
-            parts.append(rest[1:end])
-            rest = rest[end + 1 :]
-        else:
-            end = 0
-            while end < len(rest) and (rest[end].isalnum() or rest[end] in "-_"):
-                end += 1
-            if not end:
-                return (), line
-            parts.append(rest[:end])
-            rest = rest[end:]
-        rest = rest.lstrip(" \t")
-        if not rest.startswith("."):
-            return tuple(parts), rest
-        rest = rest[1:]
+def _keys(toml: str) -> Iterator[tuple[KeyPath, int]]:
+    """Yield the path of each table and key of a valid TOML text, with its line."""
+    table: KeyPath = ()
+    key: KeyPath = ()  # of the value that is being read
+    around: list[KeyPath] = []  # the keys of the open inline tables and arrays, the outermost first
+    brackets = ""  # those of `around`: `{` a table, `[` an array
+    parts: list[str] = []  # of the key or table header that is being read
+    part_line = 0
+    state = "key"  # or "header" or "value"
+    for kind, text, line in _words(toml):
+        if state != "value" and kind in ("bare", "quoted"):
+            part_line = line
+            parts.append(_unquoted(text) if kind == "quoted" else text)
+        elif state == "header" and text == "\n":
+            table = tuple(parts)
+            yield table, part_line
+            parts, state = [], "key"
+        elif state == "key" and text == "=":
+            key = (*(around[-1] if around else table), *parts)
+            yield key, part_line
+            parts, state = [], "value"
+        elif state == "key" and text == "[":
+            state = "header"
+        elif state == "value" and text in ("{", "["):
+            around.append(key)
+            brackets += text
+            state = "key" if text == "{" else "value"
+        elif around and text in ("}", "]"):
+            key = around.pop()
+            brackets = brackets[:-1]
+            state = "value"
+        elif (text == "," and brackets.endswith("{")) or (text == "\n" and not around):
+            state = "key"
 
 
-def _opened(value: str) -> str:
-    """Return the closing quotes that a value leaves to a later line, or nothing."""
-    value = value.strip()
-    for quotes in ('"""', "'''"):
-        if value.startswith(quotes) and quotes not in value[3:]:
-            return quotes
-    return ""
+def _words(toml: str) -> Iterator[tuple[str, str, int]]:
+    import re
+
+    line = 1
+    for match in re.finditer(_LEXICON, toml + "\n", re.VERBOSE | re.DOTALL):
+        text = match[0]
+        yield str(match.lastgroup), text, line
+        line += text.count("\n")
+
+
+def _unquoted(text: str) -> str:
+    if "\\" not in text:
+        return text[1:-1]
+    import tomllib
+
+    return str(tomllib.loads(f"key = {text}")["key"])

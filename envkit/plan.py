@@ -17,14 +17,16 @@ from envkit.errors import (
     VariableFailure,
     closest,
 )
+from envkit.order import in_order
 from envkit.placeholder import Literal, Name, Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from envkit.declaration import Declaration
     from envkit.placeholder import Operand
-    from envkit.profile import Declaration, Profile
+    from envkit.profile import Profile
 
 
 class PlannedVariable(NamedTuple):
@@ -88,15 +90,21 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
         ProfileError: variables need each other in a circle, which the message shows.
         ResolutionError: references name sources that the profile does not have.
     """
-    wanted = list(selected)
+    wanted = tuple(selected)
     planned: dict[str, PlannedVariable] = {}
     failures: list[VariableFailure] = []
     references: dict[str, dict[Reference, None]] = {}
 
-    def visit(name: str) -> Iterable[str]:
+    def needs_of(name: str) -> Iterable[str]:
         return _needs(profile, profile.variables[name]).values()
 
-    for name in _in_order(wanted, visit, profile):
+    def circle_error(circle: list[str]) -> ProfileError:
+        return ProfileError(
+            f"{profile.variables[circle[-2]].place}: "
+            f"variables need each other in a circle: {' -> '.join(circle)}"
+        )
+
+    for name in in_order(wanted, needs_of, circle_error):
         declaration = profile.variables[name]
         needs = _needs(profile, declaration)
         waits = _references(profile, declaration, needs)
@@ -105,7 +113,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
                 references.setdefault(reference.source, {})[reference] = None
             else:
                 error = _unknown_source(reference, profile.sources)
-                failures.append(VariableFailure(name, str(declaration.location), error))
+                failures.append(VariableFailure(name, declaration.place, error))
         secret = declaration.secret
         if secret is None:
             secret = bool(waits) or any(planned[need].secret for need in needs.values())
@@ -115,7 +123,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     return Plan(
         profile.name,
         tuple(planned.values()),
-        tuple(wanted),
+        wanted,
         {source: tuple(refs) for source, refs in references.items()},
     )
 
@@ -144,33 +152,6 @@ def _references(
         else:
             found[operand] = tuple(Reference(source, "", operand.name) for source in profile.lookup)
     return found
-
-
-def _in_order(
-    wanted: Iterable[str], needs: Callable[[str], Iterable[str]], profile: Profile
-) -> list[str]:
-    """Return `wanted` and all that they need, each after its needs (depth first, no recursion)."""
-    done: dict[str, None] = {}
-    for start in wanted:
-        path: dict[str, None] = {}
-        stack: list[tuple[str, bool]] = [(start, False)]
-        while stack:
-            name, entered = stack.pop()
-            if entered:
-                del path[name]
-                done[name] = None
-                continue
-            if name in done:
-                continue
-            if name in path:
-                names = list(path)
-                circle = " -> ".join([*names[names.index(name) :], name])
-                location = profile.variables[name].location
-                raise ProfileError(f"{location}: variables need each other in a circle: {circle}")
-            path[name] = None
-            stack.append((name, True))
-            stack.extend((need, False) for need in needs(name) if need not in done)
-    return list(done)
 
 
 def _unknown_source(reference: Reference, sources: Iterable[str]) -> InvalidReferenceError:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from envkit.discover import profiles_folder
 from envkit.errors import InvalidReferenceError, ResolutionError, UsageError, VariableFailure
+from envkit.placeholder import is_name
 from envkit.plan import plan, select
 from envkit.profile import load
 from envkit.sources.registry import open_source, store_identity
@@ -50,10 +51,11 @@ def prepare(
 ) -> list[Prepared]:
     """Load and plan the profiles and open their sources; ask no store.
 
-    A variable that a later profile or `overrides` gives is not planned in an earlier one.
+    A variable that a later profile gives is not planned in an earlier one, unless another
+    variable of that needs it. `overrides` are literal values in place of the profiles' own.
 
     Raises:
-        UsageError: no environment is named.
+        UsageError: no environment is named, or an override is no variable.
         ProfileError: a profile is not there or not valid.
         ResolutionError: references that no store could hold.
     """
@@ -62,31 +64,52 @@ def prepare(
     if not names:
         raise UsageError("no environment is named", hint="use --env NAME, or set ENVKIT_ENV")
     loaded = [load(name, folder) for name in names]
-    taken = set(overrides or ())
+    _override(loaded, overrides or {})
+    taken: set[str] = set()
     prepared: list[Prepared] = []
+    failures: list[VariableFailure] = []
     for profile in reversed(loaded):
-        wanted = select((n for n in profile.variables if n not in taken), only, exclude)
-        taken.update(wanted)
-        planned = plan(profile, wanted)
+        left = [name for name in profile.variables if name not in taken]
+        wanted = {*select(left, only, exclude), *(overrides or ())}
+        selected = [name for name in left if name in wanted]
+        taken.update(selected)
+        try:
+            planned = plan(profile, selected)
+        except ResolutionError as error:
+            failures.extend(error.failures)
+            continue
         opened = {
             name: (sources or {}).get(name)
             or open_source(profile, name, environ=environ, deadline=deadline)
             for name in planned.references
         }
         one = Prepared(profile, planned, opened)
-        _check(one)
+        failures.extend(_unfit(one))
         prepared.insert(0, one)
+    if failures:
+        raise ResolutionError("+".join(profile.name for profile in loaded), failures)
     return prepared
 
 
-def _check(one: Prepared) -> None:
+def _override(loaded: Sequence[Profile], overrides: Mapping[str, str]) -> None:
+    """Make `overrides` win in every profile that has the variable; the last has the new ones."""
+    for name, value in overrides.items():
+        if not is_name(name):
+            raise UsageError(
+                f"{name!r} is not a variable name",
+                hint="use letters, digits and '_', not beginning with a digit",
+            )
+        for profile in [one for one in loaded if name in one.variables] or loaded[-1:]:
+            profile.set_value(name, value)
+
+
+def _unfit(one: Prepared) -> list[VariableFailure]:
+    """Return the references that their stores could not hold."""
     failures = []
     for variable in one.plan.order:
         for reference in (ref for refs in variable.references.values() for ref in refs):
             try:
                 one.sources[reference.source].check(reference)
             except InvalidReferenceError as error:
-                place = str(variable.declaration.location)
-                failures.append(VariableFailure(variable.name, place, error))
-    if failures:
-        raise ResolutionError(one.profile.name, failures)
+                failures.append(VariableFailure(variable.name, variable.declaration.place, error))
+    return failures

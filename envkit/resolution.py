@@ -18,7 +18,6 @@ from envkit.errors import ResolutionError, VariableFailure
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
 from envkit.preparation import Prepared, prepare
-from envkit.secret import Secret
 from envkit.sources.registry import bootstrap_names
 
 TYPE_CHECKING = False
@@ -48,7 +47,7 @@ def resolve(
         profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
         only: globs; variables that match none of them are left out.
         exclude: globs; variables that match one of them are left out.
-        overrides: literal values that win over the profiles.
+        overrides: literal values that win over the profiles' own, wherever those are used.
         timeout_seconds: for all stores together.
         environ: the process environment; `os.environ` unless given.
         sources: used in place of the profile's sources of these names.
@@ -81,14 +80,10 @@ def resolve(
         failures.extend(failed)
     if failures:
         raise ResolutionError(_joined(prepared), failures)
-    for name, value in (overrides or {}).items():
-        variables[name] = Variable(name, Secret(value), False, "", None, note="--set")  # noqa: FBT003
     return Environment(
         _joined(prepared),
         variables.values(),
-        bootstrap=frozenset().union(
-            *(bootstrap_names(one.profile.sources.values()) for one in prepared)
-        ),
+        bootstrap=frozenset().union(*(bootstrap_names(one.profile) for one in prepared)),
     )
 
 

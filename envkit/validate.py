@@ -9,9 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envkit.profile import Declaration
+    from envkit.declaration import Declaration
 
 _TRUTHS = frozenset(("true", "false", "1", "0", "yes", "no", "on", "off"))
+_WEB = frozenset(("http", "https", "ws", "wss", "ftp", "ftps"))  # nothing without a host
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -29,9 +30,9 @@ def problem(declaration: Declaration, value: str) -> str | None:
             return f"is not {_WANTED[kind]}"
         low, high = declaration.minimum, declaration.maximum
         if low is not None and size < low:
-            return f"is below the minimum of {low:g}{_unit(kind)}"
+            return f"is below the minimum of {low}{_unit(kind)}"
         if high is not None and size > high:
-            return f"is above the maximum of {high:g}{_unit(kind)}"
+            return f"is above the maximum of {high}{_unit(kind)}"
     if declaration.choices and value not in declaration.choices:
         return f"is not one of the choices: {', '.join(declaration.choices)}"
     if declaration.pattern is not None:
@@ -54,7 +55,7 @@ def duration_seconds(text: str) -> float:
         return float(text)
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|[smhdw])", text, re.ASCII)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise ValueError(text and "not a duration")
+        raise ValueError("not a duration")
     return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in parts)
 
 
@@ -78,7 +79,8 @@ def _float(value: str) -> float:
     import math
 
     number = float(value)
-    if not math.isfinite(number) or value != value.strip() or "_" in value:
+    plain = value.isascii() and value == value.strip() and "_" not in value
+    if not plain or not math.isfinite(number):
         raise ValueError
     return number
 
@@ -99,18 +101,26 @@ def _bool(value: str) -> float:
 def _url(value: str) -> float:
     from urllib.parse import urlsplit
 
+    scheme, separator, _ = value.partition(":" if value.startswith("jdbc:") else "://")
     parts = urlsplit(value)
-    _ = parts.port  # raises where it is not a number
-    if not parts.scheme or not (parts.netloc or parts.path) or any(c.isspace() for c in value):
+    if (
+        not scheme
+        or not separator
+        or parts.scheme != scheme.lower()
+        or any(c <= " " for c in value)
+    ):
         raise ValueError
-    if "://" in value and not (parts.netloc or parts.scheme in ("file", "sqlite", "unix")):
-        raise ValueError
+    for host in parts.netloc.rpartition("@")[2].split(","):  # PostgreSQL and MongoDB take several
+        one = urlsplit(f"//{host}")
+        _ = one.port  # raises where it is not a number
+        if scheme.lower() in _WEB and not one.hostname:
+            raise ValueError
     return len(value)
 
 
 def _email(value: str) -> float:
-    local, at, domain = value.rpartition("@")
-    if not local or not at or "." not in domain.strip(".") or any(c.isspace() for c in value):
+    local, _, domain = value.rpartition("@")
+    if not local or "@" in local or not all(domain.split(".")) or any(c <= " " for c in value):
         raise ValueError
     return len(value)
 
@@ -118,14 +128,17 @@ def _email(value: str) -> float:
 def _json(value: str) -> float:
     import json
 
-    json.loads(value)
+    def refuse(_: str) -> None:
+        raise ValueError  # NaN and Infinity are JavaScript's
+
+    json.loads(value, parse_constant=refuse)
     return len(value)
 
 
 def _base64(value: str) -> float:
     from base64 import b64decode
 
-    b64decode(value, validate=True)
+    b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
     return len(value)
 
 

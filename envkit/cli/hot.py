@@ -100,8 +100,8 @@ def _dry_run(given: Arguments) -> int:
                 places = [
                     one.locate(ref) for refs in variable.references.values() for ref in refs
                 ] + list(variable.variables.values())
-                rows.append((variable.name, ", ".join(places) or "literal"))
-    rows += [(name, "--set") for name in given.overrides]
+                literal = "--set" if variable.declaration.on_command_line else "literal"
+                rows.append((variable.name, ", ".join(places) or literal))
     width = max((len(name) for name, _ in rows), default=0)
     for name, place in rows:
         print(f"{name:<{width}}  {place}")

@@ -9,20 +9,31 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from envkit.errors import ProfileError, did_you_mean
-from envkit.placeholder import OPEN, Reference, parse, substitute
+from envkit.document import check_keys
+from envkit.errors import AbsentError, ProfileError, did_you_mean
+from envkit.placeholder import OPEN, Literal, Reference, parse, substitute
+from envkit.profile import placeholders
 from envkit.sources.base import Reading, SourceContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
+    from typing import Any, Protocol
 
     from envkit._internal.clock import Deadline
-    from envkit.location import Location
-    from envkit.placeholder import Placeholder
+    from envkit.placeholder import Operand, Placeholder
     from envkit.profile import Profile, SourceSpec
     from envkit.sources.base import Source
+
+    class SourceType(Protocol):
+        """The class of a source."""
+
+        settings: Mapping[str, type | tuple[type, ...]]
+
+        def __call__(self, context: SourceContext) -> Source:
+            """Build a source; no I/O."""
+            ...
+
 
 ENTRY_POINTS = "envkit.sources"
 
@@ -33,33 +44,45 @@ BUILT_IN = {
     "env": "envkit.sources.env:EnvSource",
     "memory": "envkit.sources.memory:MemorySource",
 }
-# what the settings of another source may refer to: read without a network or a login
-LOCAL = ("env", "dotenv")
+# the settings of a source may refer to sources of a lower rank than its own (others have 2):
+# those that are read without a network or a login, and never in a circle
+_RANKS = {"env": 0, "dotenv": 1}
 
 
-def source_type(name: str, place: Location) -> Callable[[SourceContext], Source]:
-    """Return the class for a source type.
-
-    Args:
-        name: `vault`, or what an entry point is called.
-        place: where the profile names it, for the error.
+def source_type(spec: SourceSpec) -> SourceType:
+    """Return the class for the type of a source.
 
     Raises:
-        ProfileError: there is no such type.
+        ProfileError: there is no such type, or the package that brings it is broken.
     """
-    target = BUILT_IN.get(name)
+    target = BUILT_IN.get(spec.type)
     if target is not None:
         module, _, attribute = target.partition(":")
         return getattr(import_module(module), attribute)  # type: ignore[no-any-return]
     from importlib.metadata import entry_points
 
-    plugins = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-    if name not in plugins:
+    plugins = entry_points(group=ENTRY_POINTS)
+    found = plugins.select(name=spec.type)
+    place = spec.place_of("type")
+    if not found:
         raise ProfileError(
-            f"{place}: unknown source type '{name}'",
-            hint=did_you_mean(name, {*BUILT_IN, *plugins}),
+            f"{place}: unknown source type {spec.type!r}",
+            hint=did_you_mean(spec.type, {*BUILT_IN, *plugins.names}),
         )
-    return plugins[name].load()  # type: ignore[no-any-return]
+    if len(found) > 1:
+        packages = sorted(point.dist.name for point in found if point.dist is not None)
+        raise ProfileError(
+            f"{place}: several packages bring the source type '{spec.type}': {', '.join(packages)}",
+            hint="uninstall all but one of them",
+        )
+    (point,) = found
+    try:
+        return point.load()  # type: ignore[no-any-return]
+    except Exception as bug:  # noqa: BLE001 - code of others
+        raise ProfileError(
+            f"{place}: cannot load the source type '{spec.type}' from {point.value}: "
+            f"{type(bug).__name__}"
+        ) from None
 
 
 def open_source(
@@ -78,11 +101,31 @@ def open_source(
         EnvkitError: a placeholder in the settings has no value.
     """
     spec = profile.sources[name]
-    kind = source_type(spec.type, spec.location.at("type"))
-    _check_settings(spec, kind.settings)  # type: ignore[attr-defined]
+    kind = source_type(spec)
+    check_keys(spec.settings, kind.settings, spec.place_of, owner=f"[sources.{name}]")
 
-    def context(settings: Mapping[str, Any]) -> SourceContext:
-        return SourceContext(
+    def value_of(placeholder: Placeholder) -> str | None:
+        reference = placeholder.operand
+        assert isinstance(reference, Reference)  # noqa: S101 - _check_local has looked
+        source = open_source(profile, reference.source, environ=environ, deadline=deadline)
+        source.check(reference)
+        outcome = source.fetch([reference]).get(reference)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome.value.reveal() if isinstance(outcome, Reading) else None
+
+    settings = {}
+    for key, value in spec.settings.items():
+        _check_local(profile, spec, key)
+        try:
+            settings[key] = _substituted(value, value_of)
+        except AbsentError as error:
+            raise AbsentError(
+                f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
+                hint='set it, or write a fallback: {{ env:NAME ?? "text" }}',
+            ) from None
+    return kind(
+        SourceContext(
             name,
             settings=settings,
             environment=profile.name,
@@ -91,36 +134,17 @@ def open_source(
             environ=environ,
             deadline=deadline,
         )
-
-    def value_of(placeholder: Placeholder) -> str | None:
-        reference = placeholder.operand
-        if not isinstance(reference, Reference) or not _is_local(profile, reference.source):
-            raise ProfileError(
-                f"{spec.location}: {placeholder.operand} in [sources.{name}] is not local",
-                hint="refer to the process environment or a .env file: {{ env:NAME }}",
-            )
-        source = open_source(profile, reference.source, environ=environ, deadline=deadline)
-        source.check(reference)
-        outcome = source.fetch([reference]).get(reference)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome.value.reveal() if isinstance(outcome, Reading) else None
-
-    if name in LOCAL:
-        return kind(context(spec.settings))
-    return kind(context(_substituted(spec.settings, value_of)))
+    )
 
 
-def bootstrap_names(specs: Iterable[SourceSpec]) -> frozenset[str]:
-    """Return the environment variables that the settings of these sources are read from."""
-    names: set[str] = set()
-    for spec in specs:
-        for text in _strings(spec.settings):
-            for placeholder in parse(text).placeholders:
-                operand = placeholder.operand
-                if isinstance(operand, Reference) and operand.source == "env":
-                    names.add(operand.field or operand.path)
-    return frozenset(names)
+def bootstrap_names(profile: Profile) -> frozenset[str]:
+    """Return the environment variables that the settings of a profile's sources are read from."""
+    return frozenset(
+        operand.path or operand.field or ""
+        for spec in profile.sources.values()
+        for operand in _operands(spec.settings)
+        if isinstance(operand, Reference) and _rank(profile, operand.source) == 0
+    )
 
 
 def store_identity(profile: Profile, name: str) -> object:
@@ -130,40 +154,32 @@ def store_identity(profile: Profile, name: str) -> object:
     """
     spec = profile.sources[name]
     settings = {k: v for k, v in spec.settings.items() if k not in ("mount", "prefix")}
-    local = any(
-        isinstance(placeholder.operand, Reference) and placeholder.operand.source != "env"
-        for text in _strings(settings)
-        for placeholder in parse(text).placeholders
+    own = any(
+        isinstance(operand, Reference) and _rank(profile, operand.source) > 0
+        for operand in _operands(settings)
     )
-    return spec.type, repr(sorted(settings.items())), profile.name if local else ""
+    return spec.type, repr(sorted(settings.items())), profile.name if own else ""
 
 
-def _is_local(profile: Profile, source: str) -> bool:
-    return source in LOCAL and profile.sources[source].type in LOCAL
+def _rank(profile: Profile, source: str) -> int:
+    spec = profile.sources.get(source)
+    return 2 if spec is None else _RANKS.get(spec.type, 2)
 
 
-_TOML_NAMES = {
-    str: "a string",
-    bool: "true or false",
-    int: "a number",
-    list: "a list",
-    dict: "a table",
-}
-
-
-def _check_settings(spec: SourceSpec, known: Mapping[str, type | tuple[type, ...]]) -> None:
-    for key, value in spec.settings.items():
-        place = spec.location.at(key)
-        wanted = known.get(key)
-        if wanted is None:
+def _check_local(profile: Profile, spec: SourceSpec, key: str) -> None:
+    rank = _RANKS.get(spec.type, 2)
+    for operand in _operands(spec.settings[key]):
+        if not isinstance(operand, Reference) or _rank(profile, operand.source) >= rank:
             raise ProfileError(
-                f"{place}: unknown key '{key}' in [sources.{spec.name}]",
-                hint=did_you_mean(key, {*known, "type"}),
+                f"{spec.place_of(key)}: [sources.{spec.name}]: '{key}' cannot refer to {operand}, "
+                f"which is not read without it",
+                hint="refer to the process environment: {{ env:NAME }}",
             )
-        types = wanted if isinstance(wanted, tuple) else (wanted,)
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            names = " or ".join(_TOML_NAMES.get(kind, kind.__name__) for kind in types)
-            raise ProfileError(f"{place}: '{key}' in [sources.{spec.name}] must be {names}")
+
+
+def _operands(setting: Any) -> Iterable[Operand]:
+    operands = (placeholder.operand for placeholder in placeholders(setting))
+    return (operand for operand in operands if not isinstance(operand, Literal))
 
 
 def _substituted(value: Any, value_of: Callable[[Placeholder], str | None]) -> Any:
@@ -174,14 +190,3 @@ def _substituted(value: Any, value_of: Callable[[Placeholder], str | None]) -> A
     if isinstance(value, str) and OPEN in value:
         return substitute(parse(value), value_of)
     return value
-
-
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)

@@ -1,0 +1,207 @@
+"""One variable of a profile: its table in TOML, checked, and what comes of it."""
+
+from __future__ import annotations
+
+from envkit.document import check_keys
+from envkit.errors import PlaceholderError, ProfileError, did_you_mean
+from envkit.placeholder import OPEN, Template, is_name, parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from envkit.location import Location
+
+TYPES = (
+    "string",
+    "int",
+    "float",
+    "bool",
+    "url",
+    "port",
+    "email",
+    "json",
+    "enum",
+    "duration",
+    "base64",
+    "path",
+)
+_TEXT = (str, int, bool)
+_KEYS: dict[str, type | tuple[type, ...]] = {
+    "value": _TEXT,
+    "default": _TEXT,
+    "required": bool,
+    "secret": bool,
+    "type": str,
+    "choices": list,
+    "pattern": str,
+    "min": (int, float),
+    "max": (int, float),
+    "description": str,
+    "tags": list,
+}
+
+
+class Declaration:
+    """One variable of a profile.
+
+    Args:
+        name: the variable's.
+        raw: what `read_table` returned, of one file or merged from several.
+        places: where each key of `raw` is written.
+        declared: where the variable was first named.
+
+    Attributes:
+        template: its parsed value; `{{ NAME }}` of itself where the profile gives none.
+        default: used only when the value is absent; None where there is none.
+        required: whether an absent value is an error.
+        secret: what the profile says; None leaves it to where the value comes from.
+        type: one of TYPES; `choices`, `pattern`, `minimum` and `maximum` narrow it.
+        location: where the value was written, else where the variable was first named.
+        on_command_line: whether `set_value` gave the value.
+
+    Raises:
+        ProfileError: the keys do not go together, or a placeholder is not one.
+    """
+
+    __slots__ = (
+        "choices",
+        "default",
+        "description",
+        "location",
+        "maximum",
+        "minimum",
+        "name",
+        "on_command_line",
+        "pattern",
+        "required",
+        "secret",
+        "tags",
+        "template",
+        "type",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        raw: Mapping[str, Any],
+        places: Mapping[str, Location],
+        declared: Location,
+    ) -> None:
+        self.name = name
+        self.location = places.get("value", declared)
+        self.on_command_line = False
+        self.default: str | None = raw.get("default")
+        self.required: bool = raw.get("required", True)
+        self.secret: bool | None = raw.get("secret")
+        self.choices: tuple[str, ...] = tuple(raw.get("choices", ()))
+        self.type: str = raw.get("type", "enum" if self.choices else "string")
+        self.pattern: str | None = raw.get("pattern")
+        self.minimum: float | None = raw.get("min")
+        self.maximum: float | None = raw.get("max")
+        self.description: str = raw.get("description", "")
+        self.tags: tuple[str, ...] = tuple(raw.get("tags", ()))
+        if self.type == "enum" and not self.choices:
+            raise ProfileError(
+                f"{places['type']}: {name}: type 'enum' needs 'choices'",
+                hint='write choices = ["..."]',
+            )
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None and low > high:
+            raise ProfileError(f"{places['min']}: {name}: 'min' is greater than 'max'")
+        self.template = self._parse(raw.get("value"))
+
+    @property
+    def place(self) -> str:
+        """Where its value was written, for people: `profiles/prod.toml:12`."""
+        return "--set" if self.on_command_line else str(self.location)
+
+    def set_value(self, value: str) -> None:
+        """Make `value`, from the command line, its value; nothing in it is a placeholder."""
+        if self.secret is None:
+            self.secret = bool(self.template.placeholders)  # what replaces a secret is one
+        self.template = Template((value,) if value else ())
+        self.on_command_line = True
+
+    def _parse(self, value: str | None) -> Template:
+        try:
+            return parse(OPEN + self.name + "}}" if value is None else value)
+        except PlaceholderError as error:
+            error.message = f"{self.place}: {self.name}: {error.message}"
+            error.args = (error.message,)
+            raise
+
+
+def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
+    """Return what one entry of `[variables]` says, checked: its keys, with texts as texts.
+
+    Args:
+        name: the entry's key.
+        value: a table, or a value alone.
+        place: where the entry is written.
+
+    Raises:
+        ProfileError: with the nearest right spelling.
+    """
+    if not is_name(name):
+        raise ProfileError(f"{place}: {name!r} is not a variable name", hint=_closest_name(name))
+    raw = dict(value) if isinstance(value, dict) else {"value": value}
+    check_keys(raw, _KEYS, place.at, owner=name)
+    for key in ("value", "default"):
+        if key in raw:
+            raw[key] = _text(raw[key], name, place.at(key))
+    for key in ("choices", "tags"):
+        if key in raw:
+            raw[key] = [_text(item, f"{name}: '{key}'", place.at(key)) for item in raw[key]]
+    _check_type(raw.get("type", "string"), name, place)
+    if OPEN in raw.get("default", ""):
+        raise ProfileError(
+            f"{place.at('default')}: {name}: a default is plain text, without placeholders",
+            hint='write the alternative into the value: {{ NAME ?? "text" }}',
+        )
+    if "pattern" in raw:
+        _check_pattern(raw["pattern"], name, place)
+    return raw
+
+
+def _text(value: Any, owner: str, place: Location) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, str):
+        raise ProfileError(f"{place}: {owner} must hold strings", hint="put them in quotes")
+    if "\0" in value:
+        raise ProfileError(
+            f"{place}: {owner} contains a NUL, which no environment can hold", hint="take it out"
+        )
+    return value
+
+
+def _check_type(name: str, variable: str, place: Location) -> None:
+    if name not in TYPES:
+        raise ProfileError(
+            f"{place.at('type')}: {variable}: unknown type {name!r}", hint=did_you_mean(name, TYPES)
+        )
+
+
+def _check_pattern(pattern: str, variable: str, place: Location) -> None:
+    import re
+
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        reason = error.msg if isinstance(error, re.error) else "it is too large"
+        raise ProfileError(
+            f"{place.at('pattern')}: {variable}: 'pattern' is not a regular expression: {reason}"
+        ) from None
+
+
+def _closest_name(name: str) -> str:
+    letters = "".join(char if is_name("_" + char) else "_" for char in name)
+    if letters[:1].isdigit():
+        letters = "_" + letters
+    if letters.strip("_"):
+        return f"did you mean '{letters}'?"
+    return "use letters, digits and '_', not beginning with a digit"

@@ -1,0 +1,129 @@
+"""The files that profiles are written in: read as text or TOML, their keys checked.
+
+Every error names file and line, and nothing of the content but the names of keys.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import ProfileError, did_you_mean
+from envkit.location import KeyLines, Location, display_path
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+MAX_BYTES = 16 * 1024 * 1024
+MAX_INTEGER = 2**63  # TOML's integers have 64 bits; Python's cannot all be printed
+
+_WANTED: dict[type, tuple[str, str]] = {
+    str: ("a string", "put it in quotes"),
+    bool: ("true or false", "write {} = true or {} = false, without quotes"),
+    int: ("a whole number", "write {} = 1, without quotes"),
+    float: ("a number", "write {} = 1, without quotes"),
+    list: ("a list", 'write {} = ["..."]'),
+    dict: ("a table", "write {} = { ... }"),
+}
+
+
+def read_text(path: str) -> str:
+    """Return the text of a profile's file.
+
+    Raises:
+        ProfileError: it cannot be read, is too large, or is not UTF-8.
+    """
+    from envkit._internal.files import read_capped
+
+    try:
+        return read_capped(path, MAX_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ProfileError(
+            f"{display_path(path)}:{line}: not UTF-8", hint="save the file as UTF-8"
+        ) from None
+    except OSError as error:
+        reason = error.strerror or "unreadable"
+        raise ProfileError(f"cannot read {display_path(path)}: {_lower(reason)}") from None
+
+
+def read_toml(path: str) -> tuple[dict[str, Any], Location]:
+    """Return the content of a TOML file, and its top as a place to go down from.
+
+    Raises:
+        ProfileError: it cannot be read or is not TOML.
+    """
+    import tomllib
+
+    text = read_text(path)
+    try:
+        return tomllib.loads(text), Location(path, lines=KeyLines(text))
+    except tomllib.TOMLDecodeError as error:
+        # "Invalid value (at line 3, column 5)": it quotes keys and single characters at most
+        reason, _, position = str(error).rpartition(" (at ")
+        numbers = position.removesuffix(")").removeprefix("line ").replace(", column ", ":")
+        if numbers == "end of document":
+            numbers = str(text.rstrip("\n").count("\n") + 1)
+        where = f"{display_path(path)}:{numbers}"
+        raise ProfileError(f"{where}: not valid TOML: {_lower(reason)}") from None
+    except (ValueError, RecursionError):  # what tomllib itself does not foresee
+        raise ProfileError(
+            f"{display_path(path)}: not valid TOML: a number is too long, or lists too deep"
+        ) from None
+
+
+def check_keys(
+    table: Mapping[str, Any],
+    known: Mapping[str, type | tuple[type, ...]],
+    place_of: Callable[[str], Location],
+    owner: str = "",
+) -> None:
+    """Refuse a key that is not known, or whose value has another type.
+
+    Args:
+        table: from TOML.
+        known: the keys that may be there, each with its type or types.
+        place_of: where a key is written.
+        owner: whose table it is, for the message: `PORT`, `[sources.vault]`.
+
+    Raises:
+        ProfileError: with the nearest right spelling.
+    """
+    prefix = f"{owner}: " if owner else ""
+    for key, value in table.items():
+        if key not in known:
+            raise ProfileError(
+                f"{place_of(key)}: {prefix}unknown key {key!r}", hint=did_you_mean(key, known)
+            )
+        wanted = known[key]
+        types = wanted if isinstance(wanted, tuple) else (wanted,)
+        if not _fits(value, types):
+            names = [_WANTED[kind][0] for kind in types if kind is not int or float not in types]
+            raise ProfileError(
+                f"{place_of(key)}: {prefix}'{key}' must be {' or '.join(names)}",
+                hint=_WANTED[types[0]][1].replace("{}", key),
+            )
+
+
+def _fits(value: Any, types: tuple[type, ...]) -> bool:
+    if isinstance(value, bool):
+        return bool in types
+    return isinstance(value, types) and not (isinstance(value, int) and abs(value) >= MAX_INTEGER)
+
+
+def names(value: Any, place: Location, what: str) -> tuple[str, ...]:
+    """Return a name or a list of names as a tuple.
+
+    Raises:
+        ProfileError: it is something else.
+    """
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ProfileError(
+            f"{place}: '{what}' must be a list of names", hint=f'write {what} = ["..."]'
+        )
+    return tuple(found)
+
+
+def _lower(reason: str) -> str:
+    """Return a reason that others wrote the way that envkit writes them."""
+    return reason[:1].lower() + reason[1:]

@@ -1,0 +1,44 @@
+"""Put things after those that they need. Pure, and without recursion.
+
+Profiles need those that they extend, variables those that their values name.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from envkit.errors import EnvkitError
+
+
+def in_order(
+    wanted: Iterable[str],
+    needs: Callable[[str], Iterable[str]],
+    circle_error: Callable[[list[str]], EnvkitError],
+) -> list[str]:
+    """Return `wanted` and all that they need, each once and after what it needs.
+
+    Args:
+        wanted: names, in the order in which they come as far as nothing needs another one.
+        needs: the names that a name needs, in their order.
+        circle_error: makes the error for names that need each other, the first one
+            also standing at the end: `["a", "b", "a"]`.
+    """
+    done: dict[str, None] = {}
+    for start in wanted:
+        path: dict[str, None] = {}  # from `start` down to where we are
+        stack = [(start, False)]
+        while stack:
+            name, needs_are_done = stack.pop()
+            if needs_are_done:
+                del path[name]
+                done[name] = None
+            elif name in path:
+                above = list(path)
+                raise circle_error([*above[above.index(name) :], name])
+            elif name not in done:
+                path[name] = None
+                stack.append((name, True))
+                stack.extend((need, False) for need in reversed(list(needs(name))))
+    return list(done)
