@@ -12,14 +12,9 @@ import errno
 import os
 import stat
 import time
-from contextlib import contextmanager, suppress
 
 from envkit._internal.clock import Deadline
 from envkit.errors import LockedError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _TEMPORARY = ".envkit-tmp"
 _LOCK = ".envkit-lock"
@@ -77,8 +72,8 @@ def write_atomic(path: str, data: bytes, *, mode: int | None = None) -> os.stat_
         the state of the new file.
 
     Raises:
-        OSError: nothing was changed. (A writer that is killed leaves a temporary file,
-            0600, beside the target; the next `locked` removes it.)
+        OSError: nothing was changed. (A writer that is killed leaves a temporary file
+            beside the target, no more readable than that; the next `locked` removes it.)
     """
     target = os.path.realpath(path)
     replaced = os.stat(target) if os.path.lexists(target) else None
@@ -95,35 +90,42 @@ def write_atomic(path: str, data: bytes, *, mode: int | None = None) -> os.stat_
             os.close(descriptor)
         os.replace(temporary, target)
     except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
+        _remove(temporary)
         raise
     _sync_folder(os.path.dirname(target))
     return state
 
 
-@contextmanager
-def locked(path: str, *, timeout_seconds: float) -> Iterator[None]:
-    """Keep other processes that use `locked` from changing a file meanwhile.
+class locked:  # noqa: N801 - read as `with locked(path, ...):`
+    """Keeps other processes that use `locked` from changing a file meanwhile.
 
     The lock is on a file beside it, since the file itself is replaced by every write.
     The kernel frees the lock of a process that dies, so one that is left behind is
     merely taken over.
 
+    Args:
+        path: the file, which need not exist; its folder must.
+        timeout_seconds: how long to wait for another process.
+
     Raises:
-        LockedError: another process held it all the time.
-        OSError: the folder cannot be written.
+        LockedError: on entering, when another process held it all the time.
+        OSError: on entering, when the folder cannot be written.
     """
-    target = os.path.realpath(path)
-    lock = target + _LOCK
-    descriptor = _acquire(lock, path, Deadline(timeout_seconds))
-    try:
-        _remove_leftovers(target)
-        yield
-    finally:
-        with suppress(OSError):
-            os.unlink(lock)
-        os.close(descriptor)
+
+    def __init__(self, path: str, *, timeout_seconds: float) -> None:
+        self._path = path
+        self._target = os.path.realpath(path)
+        self._timeout_seconds = timeout_seconds
+        self._descriptor = -1
+
+    def __enter__(self) -> None:
+        deadline = Deadline(self._timeout_seconds)
+        self._descriptor = _acquire(self._target + _LOCK, self._path, deadline)
+        _remove_leftovers(self._target)
+
+    def __exit__(self, *_: object) -> None:
+        _remove(self._target + _LOCK)
+        os.close(self._descriptor)
 
 
 def _acquire(lock: str, path: str, deadline: Deadline) -> int:
@@ -150,13 +152,26 @@ def _acquire(lock: str, path: str, deadline: Deadline) -> int:
 
 
 def _remove_leftovers(target: str) -> None:
-    """Remove what writers left that were killed: they held the lock that we hold now."""
+    """Remove what writers left that were killed: they held the lock that we hold now.
+
+    (One that writes without the lock, at this very moment, fails and says so.)
+    """
     folder, name = os.path.split(target)
     length = len(_temporary(name))  # `.env` has nothing to do with what `.env.staging` left
-    for other in os.listdir(folder):
+    try:
+        others = os.listdir(folder)
+    except PermissionError:  # it may be written and not listed
+        return
+    for other in others:
         if other.startswith(name + ".") and other.endswith(_TEMPORARY) and len(other) == length:
-            with suppress(OSError):
-                os.unlink(os.path.join(folder, other))
+            _remove(os.path.join(folder, other))
+
+
+def _remove(path: str) -> None:
+    try:  # noqa: SIM105 - importing contextlib takes longer than all of this
+        os.unlink(path)
+    except OSError:
+        pass
 
 
 def _temporary(target: str) -> str:
