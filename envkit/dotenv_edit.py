@@ -1,0 +1,116 @@
+r"""One value of a `.env` file set, and not a byte changed beside it. Pure.
+
+How a value is written:
+
+    plain        where it is letters, digits and `_./:@%+,=-`
+    'single'     where it needs quotes; nothing in there has a meaning
+    "double"     where it has what single quotes cannot hold for all readers
+    'it\'s $5'   where double quotes would make a shell act on `$` or a backtick
+
+envkit reads each of them back exactly. So does python-dotenv's parser (which envkit
+shares), except for a value with both a carriage return and `${`; and so does a
+shell, except for the last form and for a carriage return (`\r` is two characters to it).
+"""
+
+from __future__ import annotations
+
+import re
+
+from envkit.dotenv_syntax import ENCRYPTED, Definition, split
+from envkit.errors import InvalidValueError
+
+_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", flags=re.DOTALL)
+_BLANKS = re.compile(r"[^\S\r\n]*")
+
+
+def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]:
+    """Return a file's text with one variable set.
+
+    Where the file defines the variable, its value alone is replaced: `export`, the
+    blanks and the comment stay. Of several definitions the last one is changed, since
+    it counts. A new variable goes to the end.
+
+    Args:
+        text: the file's content.
+        name: a variable.
+        value: what `parse` shall read back.
+        path: how messages call the file.
+
+    Returns:
+        the new text, and how often it defines the variable.
+
+    Raises:
+        DotenvError: the file cannot be read as it is.
+        InvalidValueError: no `.env` file can hold the value.
+    """
+    newline = "\r\n" if "\r\n" in text else "\n"
+    written = quote(value, name=name).replace("\n", newline)
+    sources: list[str] = []
+    last: tuple[int, Definition] | None = None
+    count = 0
+    for piece in split(text, path=path):
+        if isinstance(piece, str):
+            sources.append(piece)
+            continue
+        if piece.name == name:
+            last = (len(sources), piece)
+            count += 1
+        sources.append(piece.source)
+    if last is not None:
+        index, definition = last
+        sources[index] = _replaced(definition, written)
+    else:
+        if sources and not sources[-1].endswith(("\n", "\r")):
+            sources.append(newline)
+        sources.append(f"{name}={written}{newline}")
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    return mark + "".join(sources), max(1, count)
+
+
+def quote(value: str, *, name: str) -> str:
+    """Return how a value is written in a `.env` file.
+
+    Raises:
+        InvalidValueError: no `.env` file can hold it; `name` says whose it is.
+    """
+    _check(value, name)
+    if _PLAIN.fullmatch(value):
+        return value
+    literal = "'" not in value and "\\\\" not in value and not value.endswith("\\")
+    if literal and "\r" not in value:
+        return f"'{value}'"
+    escaped = value.replace("\\", "\\\\")
+    if "\r" in value or not ("$" in value or "`" in value):
+        escaped = escaped.replace('"', '\\"').replace("\r", "\\r").replace("${", "\\${")
+        return f'"{escaped}"'
+    escaped = escaped.replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _check(value: str, name: str) -> None:
+    if "\0" in value:
+        raise InvalidValueError(f"{name} has a NUL character, which no variable can hold")
+    if value.startswith(ENCRYPTED):
+        raise InvalidValueError(f"{name} begins with '{ENCRYPTED}', which marks ciphertext")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            f"{name} is not UTF-8 text, which a .env file needs", hint="encode it as base64"
+        ) from None
+
+
+def _replaced(definition: Definition, written: str) -> str:
+    """Return the definition's own text with another value in the place of its own."""
+    name, _, rest = definition.source.partition("=")
+    old = _BLANKS.sub("", rest, count=1)
+    blanks = rest[: len(rest) - len(old)]
+    quoted = _QUOTED.match(old) if definition.quote else None
+    end = quoted.end() if quoted else len(definition.value)
+    tail = old[end:]
+    if end == 0:
+        blanks, tail = "", blanks + tail
+    if tail.startswith("#"):
+        tail = " " + tail  # behind a value without quotes it would be a part of it
+    return f"{name}={blanks}{written}{tail}"

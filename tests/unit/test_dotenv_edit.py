@@ -1,0 +1,158 @@
+"""Writing one value into a `.env` file: it is read back exactly, and nothing else changes."""
+
+import io
+import subprocess
+
+import pytest
+from dotenv.parser import parse_stream
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from envkit.dotenv_edit import quote, set_value
+from envkit.dotenv_file import parse
+from envkit.errors import DotenvError, InvalidValueError
+
+# what has a meaning to one of the readers, much more often than chance would have it
+SPECIAL = st.sampled_from([*"'\"\\$`#{}=! \t\n\r~;&|<>()*?", "${X}", "\\\\", "$(id)", "\r\n"])
+VALUES = (
+    st.lists(SPECIAL | st.text(max_size=3), max_size=12)
+    .map("".join)
+    .filter(lambda value: "\0" not in value and not value.startswith("encrypted:"))
+)
+
+FILE = """\
+# the database
+export A = old   # keep this
+B='two words'
+
+C="multi
+line"#note
+D=
+E= # nothing yet
+F=`x` y
+"""
+
+
+def read(text):
+    file = parse(text, path=".env", expand=True)
+    return {name: entry.value for name, entry in file.entries.items()}
+
+
+@given(VALUES, st.sampled_from("ABCDEFG"), st.sampled_from(["\n", "\r\n"]))
+@example("", "C", "\n")
+@example("# not a comment", "E", "\n")
+@example("a\r\nb\\", "A", "\r\n")
+def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
+    text = FILE.replace("\n", newline)
+    before = read(text)
+    after, count = set_value(text, name, value, path=".env")
+    assert read(after) == before | {name: value}
+    assert count == 1
+    assert after.replace("\r\n", "").count("\n") == (after.count("\n") if newline == "\n" else 0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABCXYZ"), VALUES), max_size=12))
+def test_one_value_after_another(changes):
+    text, wanted = FILE, read(FILE)
+    for name, value in changes:
+        text, _ = set_value(text, name, value, path=".env")
+        wanted[name] = value
+        assert read(text) == wanted
+
+
+@given(VALUES)
+def test_setting_it_twice_is_setting_it_once(value):
+    once, _ = set_value(FILE, "A", value, path=".env")
+    assert set_value(once, "A", value, path=".env")[0] == once
+
+
+@given(VALUES)
+@example("\r${X}")
+def test_pythons_parser_reads_the_same(value):
+    (binding,) = parse_stream(io.StringIO(f"A={quote(value, name='A')}\n"))
+    if "\r" in value and "${" in value:  # said in the docstring
+        assert binding.value == value.replace("${", "\\${")
+    else:
+        assert binding.value == value
+
+
+def shell_reads(value):
+    double = "'" in value or "\\\\" in value or value.endswith("\\")
+    return "\r" not in value and not (double and ("$" in value or "`" in value))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(VALUES.filter(shell_reads), min_size=1, max_size=30))
+def test_a_shell_reads_the_same(tmp_path_factory, values):
+    path = tmp_path_factory.mktemp("shell") / ".env"
+    path.write_text(
+        "".join(f"V{i}={quote(value, name='V')}\n" for i, value in enumerate(values)),
+        encoding="utf-8",
+        newline="",
+    )
+    names = " ".join(f'"$V{i}"' for i in range(len(values)))
+    ran = subprocess.run(
+        ["bash", "--norc", "-c", f". '{path}' && printf '%s\\0' {names}"],
+        capture_output=True,
+        check=True,
+    )
+    assert ran.stdout.decode().split("\0")[:-1] == values
+    assert ran.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value", "wanted"),
+    [
+        ("A=1\nB=2\n", "A", "x y", "A='x y'\nB=2\n"),
+        ("export A=1 # note\n", "A", "2", "export A=2 # note\n"),
+        ("  export\tA = '1'\t# note\n", "A", "2", "  export\tA = 2\t# note\n"),
+        ("A='1'#note\n", "A", "2", "A=2 #note\n"),
+        ("A= # note\n", "A", "2", "A=2 # note\n"),
+        ("A=1 # note\n", "A", "", "A= # note\n"),
+        ('A="1\n2" # note\nB=2\n', "A", "3", "A=3 # note\nB=2\n"),
+        ("A=1\nA=2\n", "A", "3", "A=1\nA=3\n"),
+        ("B=2", "A", "1", "B=2\nA=1\n"),
+        ("", "A", "1", "A=1\n"),
+        ("# only a comment", "A", "1", "# only a comment\nA=1\n"),
+        ("\ufeffA=1\r\nB=2\r\n", "B", "x\ny", "\ufeffA=1\r\nB='x\r\ny'\r\n"),
+        ("'A'=1\n", "A", "2", "'A'=2\n"),
+        ("A='it\\'s'\nB=1\n", "A", "x", "A=x\nB=1\n"),
+    ],
+)
+def test_only_the_value_changes(text, name, value, wanted):
+    assert set_value(text, name, value, path=".env")[0] == wanted
+
+
+def test_how_often_a_variable_is_set():
+    assert set_value("A=1\nA=2\nA=3\n", "A", "x", path=".env")[1] == 3
+    assert set_value("", "A", "x", path=".env")[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("postgresql://app:s3cret@db:5432/app", "postgresql://app:s3cret@db:5432/app"),
+        ("", ""),
+        ("two words", "'two words'"),
+        ("pa$$w0rd ${X}", "'pa$$w0rd ${X}'"),
+        (r"C:\new", r"'C:\new'"),
+        ("it's", '"it\'s"'),
+        ("it's $5", r"'it\'s $5'"),
+        ("a\r\nb", '"a\\r\nb"'),
+        ("~", "'~'"),
+    ],
+)
+def test_the_form_of_a_value(value, written):
+    assert quote(value, name="A") == written
+
+
+@pytest.mark.parametrize("value", ["canary\0", "encrypted:canary", "canary\udcff"])
+def test_what_no_file_can_hold(value):
+    with pytest.raises(InvalidValueError, match="TOKEN") as caught:
+        set_value("", "TOKEN", value, path=".env")
+    assert "canary" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_not_written():
+    with pytest.raises(DotenvError, match=r"\.env:1: A has no '='"):
+        set_value("A\n", "A", "1", path=".env")
