@@ -1,0 +1,253 @@
+"""`.env` files as a store.
+
+    [sources.dotenv]
+    type = "dotenv"
+    path = [".env.shared", ".env.staging"]   # a later one wins; else `.env.<environment>`
+
+Without `path` it is `.env.<environment>` beside the `profiles/` folder, else
+`.env.<alias>`, and never another file: not `.env`, not one of a folder above. A file
+that is not there is absent, not failed.
+
+    dotenv:NAME         a variable of the source's files, as is a bare name
+    dotenv:FILE#NAME    a variable of another file, relative to the same folder
+
+The version of a value is that of its file: time, size and inode, nothing of the
+content. Writing changes one variable under a lock, and the file in one step.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import NamedTuple
+
+from envkit._internal.files import FileRefusedError, locked, read_with_stat, write_atomic
+from envkit.dotenv_file import LIMIT_BYTES, DotenvFile, parse
+from envkit.dotenv_syntax import decode
+from envkit.errors import (
+    ConflictError,
+    DeniedError,
+    DotenvError,
+    InvalidReferenceError,
+    InvalidValueError,
+    ProfileError,
+    SourceError,
+    UnavailableError,
+)
+from envkit.placeholder import is_name
+from envkit.secret import Secret
+from envkit.sources.base import WHOLE, Absent, Reading, pick_field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import ClassVar
+
+    from envkit.placeholder import Reference
+    from envkit.sources.base import Outcome, SourceContext
+
+
+class _Read(NamedTuple):
+    """A file as it was found."""
+
+    name: str  # as the profile has it
+    text: str
+    version: str | None  # None where there is no such file
+    content: DotenvFile
+
+    def __repr__(self) -> str:
+        return f"_Read({self.name})"
+
+
+class DotenvSource:
+    """Reads and writes the `.env` files of one environment.
+
+    Attributes:
+        warnings: what the owner of the files should see to, without values; filled by
+            `fetch` and `write`.
+    """
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"path": (str, list)}
+    remote = False
+
+    def __init__(self, context: SourceContext) -> None:
+        self.name = context.name
+        self.warnings: list[str] = []
+        self._root = context.root
+        self._environ = context.environ
+        self._deadline = context.deadline
+        self._paths = _paths(context)
+        self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
+
+    def check(self, ref: Reference) -> None:
+        """Refuse versions, and what is not the name of a variable."""
+        if ref.version is not None or ref.stage is not None:
+            raise InvalidReferenceError(f"{ref} has a version, and a .env file keeps none")
+        if "\0" in ref.path:
+            raise InvalidReferenceError(f"{ref}: no file has a NUL character in its name")
+        variable = _variable(ref)
+        if variable != WHOLE and not is_name(variable):
+            hint = None
+            if ref.field is None:
+                hint = f"for a variable of a file, write {self.name}:{ref.path}#NAME"
+            raise InvalidReferenceError(f"{ref}: '{variable}' is not a variable name", hint=hint)
+
+    def locate(self, ref: Reference) -> str:
+        """Return `FILE#NAME`; the files where the source has several."""
+        return f"{', '.join(self._names(ref))}#{_variable(ref)}"
+
+    def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
+        """Read each distinct file once."""
+        known: dict[str, _Read | SourceError] = {}
+        return {ref: self._outcome(ref, known) for ref in refs}
+
+    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
+        """Set one variable, in the file that has it, else in the source's last one.
+
+        Raises:
+            ConflictError: the file is not the one that `expected` stands for.
+            LockedError: another process was writing it until the deadline.
+            InvalidValueError: no `.env` file can hold the value.
+            SourceError: the file cannot be read or written.
+        """
+        from envkit.dotenv_edit import set_value
+
+        self.check(ref)
+        variable = _variable(ref)
+        if variable == WHOLE:
+            raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
+        reads = self._read_all(ref, {})
+        holders = [read for read in reads if variable in read.content.entries]
+        name = (holders or reads)[-1].name
+        path = self._path(name)
+        try:
+            with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
+                current = self._load(name)
+                if current.version != expected:
+                    raise _conflict(name, expected)
+                text, count = set_value(current.text, variable, value.reveal(), path=name)
+                data = text.encode()
+                if len(data) > LIMIT_BYTES:
+                    raise InvalidValueError(f"{variable} makes {name} too large to be read again")
+                state = write_atomic(path, data)
+        except OSError as error:
+            raise _failure("write", name, error) from None
+        if count > 1:
+            self._warn(f"{name}: of {count} lines that set {variable}, the last was changed")
+        return _version(state)
+
+    def _outcome(self, ref: Reference, known: dict[str, _Read | SourceError]) -> Outcome:
+        try:
+            reads = self._read_all(ref, known)
+            variable = _variable(ref)
+            if variable == WHOLE:
+                return _whole(ref, reads)
+            for read in reversed(reads):
+                entry = read.content.entries.get(variable)
+                if entry is not None:
+                    place = f"{read.name}:{entry.line}"
+                    return Reading(Secret(entry.value), read.version, place)
+        except SourceError as error:
+            return error
+        there = [read.name for read in reads if read.version is not None]
+        reason = f"not in {', '.join(there)}" if there else f"no file {', '.join(self._names(ref))}"
+        return Absent(reason, reads[-1].version)
+
+    def _names(self, ref: Reference) -> list[str]:
+        if ref.path and ref.field is not None:
+            return [ref.path]
+        return self._paths or self._candidates
+
+    def _read_all(self, ref: Reference, known: dict[str, _Read | SourceError]) -> list[_Read]:
+        """Return the files of a reference, the one that wins last; never an empty list."""
+        names = self._names(ref)
+        if names is not self._candidates:
+            return [self._read(name, known) for name in names]
+        reads = (self._read(name, known) for name in names)
+        first = next((read for read in reads if read.version is not None), None)
+        return [first or self._read(names[0], known)]
+
+    def _read(self, name: str, known: dict[str, _Read | SourceError]) -> _Read:
+        path = self._path(name)
+        if path not in known:
+            try:
+                known[path] = self._load(name)
+            except SourceError as error:
+                known[path] = error
+        read = known[path]
+        if isinstance(read, SourceError):
+            raise read
+        return read
+
+    def _load(self, name: str) -> _Read:
+        try:
+            data, state = read_with_stat(self._path(name), LIMIT_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return _Read(name, "", None, DotenvFile({}, ()))
+        except OSError as error:
+            raise _failure("read", name, error) from None
+        text = decode(data, path=name)
+        content = parse(text, path=name, expand=True, environ=self._environ)
+        if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
+        for warning in content.warnings:
+            self._warn(f"{name}: {warning}")
+        return _Read(name, text, _version(state), content)
+
+    def _path(self, name: str) -> str:
+        return os.path.normpath(os.path.join(self._root, name))
+
+    def _warn(self, warning: str) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+
+def _paths(context: SourceContext) -> list[str]:
+    setting = context.settings.get("path", [])
+    names = [setting] if isinstance(setting, str) else setting
+    if not isinstance(names, list) or not all(map(_is_file_name, names)):
+        raise ProfileError(f"[sources.{context.name}] 'path' must be a file or a list of files")
+    return names
+
+
+def _is_file_name(name: object) -> bool:
+    return isinstance(name, str) and name != "" and "\0" not in name
+
+
+def _variable(ref: Reference) -> str:
+    return ref.path if ref.field is None else ref.field
+
+
+def _version(state: os.stat_result) -> str:
+    return f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
+
+
+def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
+    there = [read for read in reads if read.version is not None]
+    if not there:
+        return Absent(f"no file {', '.join(read.name for read in reads)}")
+    fields = {name: entry.value for read in there for name, entry in read.content.entries.items()}
+    text = pick_field(ref, fields)
+    assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
+    return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
+
+
+def _conflict(name: str, expected: str | None) -> ConflictError:
+    if expected is None:
+        return ConflictError(f"{name} exists already; nothing was written")
+    return ConflictError(
+        f"{name} was changed since it was read; nothing was written",
+        hint="look at the change, then run the command again",
+    )
+
+
+def _failure(verb: str, name: str, error: OSError) -> SourceError:
+    reason = (error.strerror or "input or output failed").lower()
+    if isinstance(error, FileRefusedError):
+        return DotenvError(f"{name}: {reason}")
+    message = f"cannot {verb} {name}: {reason}"
+    if isinstance(error, PermissionError):
+        return DeniedError(message, hint=f"run 'ls -l {name}' to see who may {verb} it")
+    failure = UnavailableError(message)
+    failure.retryable = False
+    return failure

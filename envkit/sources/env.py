@@ -1,0 +1,60 @@
+"""The process environment: what a platform such as Heroku, Vercel or Railway injects.
+
+`env:NAME`, and a bare name that is looked up here, is the variable of that name.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import InvalidReferenceError
+from envkit.secret import Secret
+from envkit.sources.base import Absent, Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import ClassVar
+
+    from envkit.placeholder import Reference
+    from envkit.sources.base import Outcome, SourceContext
+
+
+class EnvSource:
+    """Reads the environment that envkit itself was started with."""
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {}
+    remote = False
+
+    def __init__(self, context: SourceContext) -> None:
+        self.name = context.name
+        self._environ = context.environ
+
+    def check(self, ref: Reference) -> None:
+        """Refuse what is not the name of one variable."""
+        if ref.version is not None or ref.stage is not None:
+            raise InvalidReferenceError(f"{ref} has a version, and the environment keeps none")
+        if ref.path and ref.field is not None:
+            raise InvalidReferenceError(
+                f"{ref} has a field, and an environment variable has none",
+                hint=f"for a field of a JSON value, write {self.locate(ref)} | json:/{ref.field}",
+            )
+        name = _name(ref)
+        if not name or "=" in name or "\0" in name:
+            raise InvalidReferenceError(f"{ref} is not the name of an environment variable")
+
+    def locate(self, ref: Reference) -> str:
+        """Return `env:NAME`."""
+        return f"{self.name}:{_name(ref)}"
+
+    def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
+        """Look the variables up."""
+        return {ref: self._outcome(ref) for ref in refs}
+
+    def _outcome(self, ref: Reference) -> Outcome:
+        value = self._environ.get(_name(ref))
+        if value is None:
+            return Absent("not in the environment")
+        return Reading(Secret(value), None, self.locate(ref))
+
+
+def _name(ref: Reference) -> str:
+    return ref.path or ref.field or ""

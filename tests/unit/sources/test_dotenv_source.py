@@ -1,0 +1,350 @@
+"""The `.env` source: which file it reads, what it says of each, and how it writes."""
+
+import os
+import stat
+from multiprocessing import get_context
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit._internal.files import locked
+from envkit.errors import (
+    ConflictError,
+    DeniedError,
+    DotenvError,
+    InvalidReferenceError,
+    InvalidValueError,
+    LockedError,
+    ProfileError,
+    UnavailableError,
+)
+from envkit.placeholder import Reference
+from envkit.secret import Secret
+from envkit.sources.base import Absent, Reading, SourceContext
+from envkit.sources.dotenv import DotenvSource
+from support.permissions import as_nobody, folder_of_nobody
+
+SPAWN = get_context("spawn")
+BARE = Reference("dotenv", "", "A")
+
+
+def source(root, *, timeout_seconds=15.0, **options):
+    options.setdefault("environment", "staging")
+    options.setdefault("environ", {})
+    deadline = Deadline(timeout_seconds)
+    return DotenvSource(SourceContext("dotenv", root=str(root), deadline=deadline, **options))
+
+
+def write(path, text, mode=0o600):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="")
+    path.chmod(mode)
+    return path
+
+
+def ask(asked, ref=BARE):
+    asked.check(ref)
+    return asked.fetch([ref])[ref]
+
+
+def value(asked, ref=BARE):
+    outcome = ask(asked, ref)
+    assert isinstance(outcome, Reading), outcome
+    return outcome.value.reveal()
+
+
+class TestWhichFile:
+    def test_the_one_of_the_environment(self, tmp_path):
+        write(tmp_path / ".env.staging", "\nA=1\n")
+        reading = ask(source(tmp_path))
+        assert (reading.value.reveal(), reading.location) == ("1", ".env.staging:2")
+
+    @pytest.mark.parametrize("ref", [BARE, Reference("dotenv", "A")], ids=str)
+    def test_a_bare_name_and_a_reference_mean_the_same(self, tmp_path, ref):
+        write(tmp_path / ".env.staging", "A=1\n")
+        assert value(source(tmp_path), ref) == "1"
+
+    def test_no_other_one(self, tmp_path):
+        root = tmp_path / "project"
+        root.mkdir()
+        for path in (root / ".env", root / ".env.local", root / ".env.prod"):
+            write(path, "A=wrong\n")
+        write(tmp_path / ".env.staging", "A=wrong\n")  # of the folder above
+        outcome = ask(source(root))
+        assert outcome == Absent("no file .env.staging", None)
+
+    def test_an_alias_only_where_there_is_none_of_the_name(self, tmp_path):
+        options = {"environment": "prod", "aliases": ("live", "production")}
+        write(tmp_path / ".env.production", "A=2\n")
+        assert value(source(tmp_path, **options)) == "2"
+        write(tmp_path / ".env.live", "B=1\n")
+        assert ask(source(tmp_path, **options)).reason == "not in .env.live"
+        write(tmp_path / ".env.prod", "A=0\n")
+        assert value(source(tmp_path, **options)) == "0"
+
+    def test_none_of_several(self, tmp_path):
+        outcome = ask(source(tmp_path, environment="prod", aliases=("production",)))
+        assert outcome == Absent("no file .env.prod, .env.production", None)
+
+    def test_the_one_that_the_profile_names(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=wrong\n")
+        write(tmp_path / "config" / "app.env", "A=1\n")
+        for path in ("config/app.env", str(tmp_path / "config/app.env")):
+            asked = source(tmp_path, settings={"path": path})
+            assert value(asked) == "1"
+            assert ask(asked).location == f"{path}:1"
+
+    def test_of_several_the_later_wins(self, tmp_path):
+        write(tmp_path / "a.env", "A=1\nB=1\n")
+        write(tmp_path / "b.env", "A=2\n")
+        asked = source(tmp_path, settings={"path": ["a.env", "b.env", "nothing.env"]})
+        refs = [Reference("dotenv", "", name) for name in "ABC"]
+        outcomes = asked.fetch(refs)
+        assert [outcomes[ref].location for ref in refs[:2]] == ["b.env:1", "a.env:2"]
+        assert outcomes[refs[2]].reason == "not in a.env, b.env"
+
+    def test_one_named_in_the_reference(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=wrong\n")
+        write(tmp_path / "other" / ".env", "A=1\n")
+        asked = source(tmp_path)
+        assert value(asked, Reference("dotenv", "other/.env", "A")) == "1"
+        missing = Reference("dotenv", "nothing/.env", "A")
+        assert ask(asked, missing) == Absent("no file nothing/.env", None)
+        beneath_a_file = Reference("dotenv", ".env.staging/x", "A")
+        assert isinstance(ask(asked, beneath_a_file), Absent)
+
+    @pytest.mark.parametrize("path", [["a", 1], [""], "", "a\0b"])
+    def test_a_setting_that_names_no_file(self, tmp_path, path):
+        with pytest.raises(ProfileError, match="'path' must be a file or a list of files"):
+            source(tmp_path, settings={"path": path})
+
+
+class TestCheckAndLocate:
+    @pytest.mark.parametrize(
+        "ref",
+        [
+            Reference("dotenv", "A", version="3"),
+            Reference("dotenv", "", "A", stage="X"),
+            Reference("dotenv", "app/db"),
+            Reference("dotenv", ".env", "A-B"),
+            Reference("dotenv", "a\0b", "A"),
+            Reference("dotenv", "", ""),
+        ],
+        ids=repr,
+    )
+    def test_refused(self, tmp_path, ref):
+        with pytest.raises(InvalidReferenceError):
+            source(tmp_path).check(ref)
+
+    def test_a_file_without_a_variable_is_explained(self, tmp_path):
+        with pytest.raises(InvalidReferenceError) as caught:
+            source(tmp_path).check(Reference("dotenv", ".env.shared"))
+        assert caught.value.message == "dotenv:.env.shared: '.env.shared' is not a variable name"
+        assert caught.value.hint == "for a variable of a file, write dotenv:.env.shared#NAME"
+
+    def test_where(self, tmp_path):
+        assert source(tmp_path).locate(BARE) == ".env.staging#A"
+        assert source(tmp_path).locate(Reference("dotenv", "x.env", "A")) == "x.env#A"
+        two = source(tmp_path, settings={"path": ["a", "b"]})
+        assert two.locate(Reference("dotenv", "A")) == "a, b#A"
+
+
+class TestRead:
+    def test_expansion_uses_the_file_and_then_the_environment(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=${HOST}:${PORT}\nHOST=db\n")
+        assert value(source(tmp_path, environ={"PORT": "5432", "HOST": "x"})) == "db:5432"
+
+    def test_a_bad_file_is_an_error_of_its_own_references(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=1\n")
+        write(tmp_path / "bad.env", "X=1\nCANARY\n")
+        bad = Reference("dotenv", "bad.env", "X")
+        outcomes = source(tmp_path).fetch([bad, BARE])
+        assert isinstance(outcomes[bad], DotenvError)
+        assert outcomes[bad].message == "bad.env:2: CANARY has no '='"
+        assert outcomes[bad].exit_status == 3
+        assert outcomes[BARE].value.reveal() == "1"
+
+    def test_a_bad_variable_is_an_error_of_its_own(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=1\nB=encrypted:canary\nC=${NOPE}\n")
+        refs = {name: Reference("dotenv", "", name) for name in "ABC"}
+        outcomes = source(tmp_path).fetch(refs.values())
+        assert outcomes[refs["A"]].value.reveal() == "1"
+        assert outcomes[refs["B"]].message.startswith(".env.staging:2: B is encrypted")
+        assert outcomes[refs["C"]].message.startswith(".env.staging:3: ${NOPE} is not set")
+
+    def test_what_is_no_file(self, tmp_path):
+        os.mkfifo(tmp_path / ".env.staging")
+        outcome = ask(source(tmp_path))
+        assert isinstance(outcome, DotenvError)
+        assert outcome.message == ".env.staging: not a regular file"
+
+    def test_too_large(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=" + "canary" * 200_000)
+        outcome = ask(source(tmp_path))
+        assert isinstance(outcome, DotenvError)
+        assert outcome.message == ".env.staging: larger than 1048576 bytes"
+
+    def test_not_utf8(self, tmp_path):
+        (tmp_path / ".env.staging").write_bytes(b"A=1\nB=\xff\n")
+        assert ask(source(tmp_path)).message == ".env.staging:2: not UTF-8"
+
+    @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs Linux's /proc")
+    def test_a_failing_disk_is_not_absence(self, tmp_path):
+        outcome = ask(source(tmp_path, settings={"path": "/proc/self/mem"}))
+        assert isinstance(outcome, UnavailableError)
+        assert outcome.message == "cannot read /proc/self/mem: input/output error"
+        assert not outcome.retryable
+
+    def test_a_file_in_a_closed_folder_is_denied_not_absent(self):
+        with folder_of_nobody() as root:
+            write(root / "closed" / "a.env", "A=canary\n")
+            (root / "closed").chmod(0)
+            asked = source(root, settings={"path": "closed/a.env"})
+            ask(asked, Reference("dotenv", "other.env", "A"))  # imports what it needs
+            with as_nobody():
+                outcome = ask(asked)
+            (root / "closed").chmod(0o700)
+        assert isinstance(outcome, DeniedError)
+        assert outcome.message == "cannot read closed/a.env: permission denied"
+
+    def test_all_of_it_as_json(self, tmp_path):
+        write(tmp_path / "a.env", "A=1\nB=1\n")
+        write(tmp_path / "b.env", "B=ü\n")
+        asked = source(tmp_path, settings={"path": ["a.env", "b.env"]})
+        assert value(asked, Reference("dotenv", "", "*")) == '{"A":"1","B":"ü"}'
+        assert isinstance(ask(asked, Reference("dotenv", "no.env", "*")), Absent)
+
+
+class TestWarnings:
+    @pytest.mark.parametrize(("mode", "said"), [(0o600, 0), (0o640, 1), (0o604, 1), (0o400, 0)])
+    def test_a_file_that_others_can_read(self, tmp_path, mode, said):
+        write(tmp_path / ".env.staging", "A=1\n", mode)
+        asked = source(tmp_path)
+        ask(asked)
+        ask(asked)
+        wanted = ".env.staging can be read by other users: run 'chmod 600 .env.staging'"
+        assert asked.warnings == [wanted] * said
+
+    def test_what_the_file_says_twice(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=1\nA=`x`\n")
+        asked = source(tmp_path)
+        ask(asked)
+        assert asked.warnings == [
+            ".env.staging: A is set twice",
+            ".env.staging: A: backticks are part of the value",
+        ]
+
+
+class TestWrite:
+    def test_a_new_file_is_private(self, tmp_path):
+        version = source(tmp_path).write(BARE, Secret("x y"), expected=None)
+        path = tmp_path / ".env.staging"
+        assert path.read_text() == "A='x y'\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert ask(source(tmp_path)).version == version
+        assert os.listdir(tmp_path) == [".env.staging"]
+
+    def test_the_rest_of_the_file_and_its_mode_are_kept(self, tmp_path):
+        path = write(tmp_path / ".env.staging", "# c\r\nexport A=1 # n\r\nB=2\r\n", 0o640)
+        asked = source(tmp_path)
+        asked.write(BARE, Secret("x"), expected=ask(asked).version)
+        assert path.read_bytes() == b"# c\r\nexport A=x # n\r\nB=2\r\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+    def test_a_change_by_an_editor_is_a_conflict(self, tmp_path):
+        path = write(tmp_path / ".env.staging", "A=1\n")
+        asked = source(tmp_path)
+        version = ask(asked).version
+        write(path, "A=2 # by hand\n")
+        with pytest.raises(ConflictError, match=r"\.env\.staging was changed since it was read"):
+            asked.write(BARE, Secret("x"), expected=version)
+        assert path.read_text() == "A=2 # by hand\n"
+
+    def test_a_file_that_is_gone_is_a_conflict(self, tmp_path):
+        path = write(tmp_path / ".env.staging", "A=1\n")
+        asked = source(tmp_path)
+        version = ask(asked).version
+        path.unlink()
+        with pytest.raises(ConflictError):
+            asked.write(BARE, Secret("x"), expected=version)
+        assert os.listdir(tmp_path) == []
+
+    def test_of_several_files_the_one_that_has_it(self, tmp_path):
+        write(tmp_path / "a.env", "A=1\n")
+        write(tmp_path / "b.env", "B=1\n")
+        asked = source(tmp_path, settings={"path": ["a.env", "b.env"]})
+        asked.write(BARE, Secret("2"), expected=ask(asked).version)
+        new = Reference("dotenv", "NEW")
+        asked.write(new, Secret("3"), expected=ask(asked, new).version)
+        assert (tmp_path / "a.env").read_text() == "A=2\n"
+        assert (tmp_path / "b.env").read_text() == "B=1\nNEW=3\n"
+
+    def test_of_several_lines_the_last(self, tmp_path):
+        path = write(tmp_path / ".env.staging", "A=1\nA=2\n")
+        asked = source(tmp_path)
+        asked.write(BARE, Secret("3"), expected=ask(asked).version)
+        assert path.read_text() == "A=1\nA=3\n"
+        assert ".env.staging: of 2 lines that set A, the last was changed" in asked.warnings
+
+    def test_a_bad_file_is_left_alone(self, tmp_path):
+        path = write(tmp_path / ".env.staging", "A=1\nB\n")
+        with pytest.raises(DotenvError, match=r"\.env\.staging:2: B has no '='"):
+            source(tmp_path).write(BARE, Secret("x"), expected=None)
+        assert path.read_text() == "A=1\nB\n"
+
+    @pytest.mark.parametrize("text", ["canary\0", "encrypted:canary", "canary" * 200_000])
+    def test_what_could_not_be_read_again(self, tmp_path, text):
+        path = write(tmp_path / ".env.staging", "A=1\n")
+        asked = source(tmp_path)
+        with pytest.raises(InvalidValueError) as caught:
+            asked.write(BARE, Secret(text), expected=ask(asked).version)
+        assert "canary" not in str(caught.value)
+        assert path.read_text() == "A=1\n"
+
+    def test_a_lock_that_is_held(self, tmp_path):
+        path = write(tmp_path / ".env.staging", "A=1\n")
+        asked = source(tmp_path, timeout_seconds=0.05)
+        version = ask(asked).version
+        with locked(str(path), timeout_seconds=0), pytest.raises(LockedError):
+            asked.write(BARE, Secret("x"), expected=version)
+        assert path.read_text() == "A=1\n"
+
+    def test_a_folder_that_is_not_there(self, tmp_path):
+        with pytest.raises(UnavailableError, match="no such file or directory") as caught:
+            source(tmp_path / "nothing").write(BARE, Secret("canary"), expected=None)
+        assert not caught.value.retryable
+
+    def test_a_folder_that_may_not_be_written(self):
+        with folder_of_nobody() as root:
+            write(root / ".env.staging", "A=1\n", 0o644)
+            asked = source(root)
+            version = ask(asked).version
+            root.chmod(0o555)
+            with as_nobody(), pytest.raises(DeniedError) as caught:
+                asked.write(BARE, Secret("canary"), expected=version)
+            root.chmod(0o700)
+            assert (root / ".env.staging").read_text() == "A=1\n"
+        assert caught.value.message == "cannot write .env.staging: permission denied"
+
+    def test_processes_under_compare_and_set_lose_nothing(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=0\nB=0\n")
+        workers = [SPAWN.Process(target=count_up, args=(str(tmp_path), 30)) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert [worker.exitcode for worker in workers] == [0, 0]
+        assert (tmp_path / ".env.staging").read_text() == "A=60\nB=0\n"
+
+
+def count_up(root, times):
+    asked = source(root, timeout_seconds=60)
+    done = 0
+    while done < times:
+        reading = ask(asked)
+        number = int(reading.value.reveal()) + 1
+        try:
+            asked.write(BARE, Secret(str(number)), expected=reading.version)
+        except ConflictError:
+            continue
+        done += 1

@@ -1,0 +1,59 @@
+"""The process environment as a source, beyond the contract."""
+
+import os
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import InvalidReferenceError
+from envkit.placeholder import Reference
+from envkit.sources.base import Absent, SourceContext
+from envkit.sources.env import EnvSource
+
+
+def source(environ=None):
+    return EnvSource(SourceContext("env", environ=environ, deadline=Deadline(15)))
+
+
+@pytest.mark.parametrize("ref", [Reference("env", "A"), Reference("env", "", "A")], ids=str)
+def test_a_bare_name_and_a_reference_mean_the_same(ref):
+    reading = source({"A": "1"}).fetch([ref])[ref]
+    assert (reading.value.reveal(), reading.version, reading.location) == ("1", None, "env:A")
+
+
+def test_an_empty_variable_is_present_and_a_missing_one_absent():
+    empty, missing = Reference("env", "EMPTY"), Reference("env", "MISSING")
+    outcomes = source({"EMPTY": ""}).fetch([empty, missing])
+    assert outcomes[empty].value.reveal() == ""
+    assert outcomes[missing] == Absent("not in the environment")
+
+
+def test_the_environment_is_that_of_the_process(monkeypatch):
+    monkeypatch.setitem(os.environb, b"ENVKIT_TEST_BYTES", b"caf\xe9")
+    ref = Reference("env", "ENVKIT_TEST_BYTES")
+    assert source().fetch([ref])[ref].value.to_bytes() == b"caf\xe9"
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        Reference("env", "A", version="1"),
+        Reference("env", "A", stage="X"),
+        Reference("env", "A=B"),
+        Reference("env", "A\0"),
+        Reference("env", "", ""),
+    ],
+    ids=repr,
+)
+def test_refused(ref):
+    with pytest.raises(InvalidReferenceError):
+        source({}).check(ref)
+
+
+def test_a_field_is_explained():
+    with pytest.raises(InvalidReferenceError) as caught:
+        source({}).check(Reference("env", "DB", "password"))
+    assert (
+        caught.value.message == "env:DB#password has a field, and an environment variable has none"
+    )
+    assert caught.value.hint == "for a field of a JSON value, write env:DB | json:/password"
