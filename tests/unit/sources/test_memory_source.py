@@ -1,0 +1,60 @@
+"""The source in memory, beyond the contract: how a test fills it."""
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import InvalidReferenceError
+from envkit.placeholder import Reference
+from envkit.secret import Secret
+from envkit.sources.base import Absent, SourceContext
+from envkit.sources.memory import MemorySource
+
+
+def source(**secrets):
+    settings = {"secrets": secrets}
+    return MemorySource(SourceContext("vault", settings=settings, deadline=Deadline(15)))
+
+
+def test_secrets_from_the_settings():
+    asked = source(db={"password": "x", "port": 5432}, STRIPE_KEY="sk")
+    refs = [
+        Reference("vault", "db", "password"),
+        Reference("vault", "db", "port"),
+        Reference("vault", "", "STRIPE_KEY"),  # a bare name
+    ]
+    outcomes = asked.fetch(refs)
+    assert [outcomes[ref].value.reveal() for ref in refs] == ["x", "5432", "sk"]
+    assert outcomes[refs[0]].location == "vault:db#password"
+    assert asked.reads == 2
+
+
+def test_versions_are_numbered():
+    asked = source(db={"password": "one"})
+    assert asked.put("db", {"password": "two"}) == "2"
+    refs = [Reference("vault", "db", "password", version) for version in ("1", "2", "3", "x")]
+    outcomes = asked.fetch(refs)
+    assert [outcomes[ref].value.reveal() for ref in refs[:2]] == ["one", "two"]
+    assert outcomes[refs[2]] == outcomes[refs[3]] == Absent()
+
+
+def test_what_is_put_in_is_copied():
+    fields = {"password": "x"}
+    asked = source(db=fields)
+    fields["password"] = "changed"
+    ref = Reference("vault", "db", "password")
+    assert asked.fetch([ref])[ref].value.reveal() == "x"
+
+
+def test_a_stage_is_refused():
+    with pytest.raises(InvalidReferenceError, match="has a stage"):
+        source().check(Reference("vault", "db", stage="AWSPREVIOUS"))
+
+
+def test_a_write_without_a_field():
+    asked, ref = source(), Reference("vault", "token")
+    assert asked.write(ref, Secret("x"), expected=None) == "1"
+    assert asked.write(ref, Secret("y"), expected="1") == "2"
+    assert asked.fetch([ref])[ref].value.reveal() == "y"
+    asked.put("token", {"a": "1", "b": "2"})
+    with pytest.raises(InvalidReferenceError, match="names no field"):
+        asked.write(ref, Secret("z"), expected="3")

@@ -1,0 +1,181 @@
+"""The shipped contract fails for a source that breaks it, and says what is not tested."""
+
+import sys
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import InvalidReferenceError, UnavailableError
+from envkit.placeholder import Reference
+from envkit.secret import Secret
+from envkit.sources.base import Absent, Reading, SourceContext
+from envkit.sources.memory import MemorySource
+from envkit.testing import SourceContract
+
+
+class Harness:
+    """Puts into a sound store; the source under test is a broken one on top of it."""
+
+    def __init__(self, kind):
+        self.store = kind(SourceContext("memory", deadline=Deadline(15)))
+
+    def source(self, *, timeout_seconds=15.0):
+        return self.store
+
+    def put(self, path, fields):
+        MemorySource.put(self.store, path, fields)
+
+    def ref(self, path, field=None, version=None):
+        return Reference("memory", path, field, version)
+
+    def reads(self):
+        return self.store.reads
+
+    def unavailable(self, timeout_seconds):
+        return self.store
+
+
+class Trims(MemorySource):
+    def fetch(self, refs):
+        outcomes = super().fetch(refs)
+        return {
+            ref: o._replace(value=Secret(o.value.reveal().strip())) if isinstance(o, Reading) else o
+            for ref, o in outcomes.items()
+        }
+
+
+class AsksForEachField(MemorySource):
+    def fetch(self, refs):
+        return {ref: super(AsksForEachField, self).fetch([ref])[ref] for ref in refs}
+
+
+class TakesEmptyForAbsent(MemorySource):
+    def fetch(self, refs):
+        outcomes = super().fetch(refs)
+        return {
+            ref: Absent() if isinstance(o, Reading) and not o.value.reveal() else o
+            for ref, o in outcomes.items()
+        }
+
+
+class TakesAnOutageForAbsent(MemorySource):
+    def fetch(self, refs):
+        return {}
+
+
+class ShowsTheValue(MemorySource):
+    def fetch(self, refs):
+        outcomes = super().fetch(refs)
+        for ref, outcome in outcomes.items():
+            if isinstance(outcome, InvalidReferenceError):
+                fields = self._versions[ref.path][-1]
+                outcomes[ref] = InvalidReferenceError(f"{outcome.message}: {fields}")
+        return outcomes
+
+
+class ShowsTheCause(MemorySource):
+    def write(self, ref, value, *, expected):
+        try:
+            return super().write(ref, value, expected=expected)
+        except Exception as error:
+            raise error from ValueError(value.reveal())
+
+
+class OverwritesBlindly(MemorySource):
+    def write(self, ref, value, *, expected):
+        newest = str(len(self._versions.get(ref.path, []))) or None
+        return super().write(ref, value, expected=newest if newest != "0" else None)
+
+
+class LosesTheOtherFields(MemorySource):
+    def write(self, ref, value, *, expected):
+        version = super().write(ref, value, expected=expected)
+        self._versions[ref.path][-1] = {ref.field: value.reveal()}
+        return version
+
+
+class Prints(MemorySource):
+    def fetch(self, refs):
+        outcomes = super().fetch(refs)
+        sys.stdout.writelines(o.value.reveal() for o in outcomes.values())
+        return outcomes
+
+
+class ReadsAFileToCheck(MemorySource):
+    def check(self, ref):
+        with open("/dev/null"):
+            super().check(ref)
+
+
+class CannotWrite(MemorySource):
+    write = None
+
+
+class Full(SourceContract):
+    """Everything, so that any of its tests can be called from here."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "test", "arguments"),
+    [
+        (Trims, "a_value_comes_out_as_it_is", [" x "]),
+        (TakesEmptyForAbsent, "a_value_comes_out_as_it_is", [""]),
+        (AsksForEachField, "many_fields_of_one_path_are_one_read", []),
+        (TakesAnOutageForAbsent, "nothing_listens", []),
+        (ShowsTheValue, "no_field_of_several_lists_their_names", []),
+        (ShowsTheCause, "a_stale_write_changes_nothing", []),
+        (OverwritesBlindly, "create_what_is_there_already_is_a_conflict", []),
+        (OverwritesBlindly, "a_stale_write_changes_nothing", []),
+        (OverwritesBlindly, "of_two_writers_at_once_one_wins", []),
+        (LosesTheOtherFields, "other_fields_are_kept", []),
+        (LosesTheOtherFields, "a_field_is_added_to_a_secret", []),
+        (ReadsAFileToCheck, "building_checking_and_locating_do_no_io", []),
+    ],
+)
+def test_a_broken_source_fails(kind, test, arguments):
+    method = getattr(Full(), f"test_{test}")
+    if kind is not TakesAnOutageForAbsent:  # memory is never unavailable
+        method(Harness(MemorySource), *arguments)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        method(Harness(kind), *arguments)
+
+
+def test_a_source_that_prints_fails(caplog, capfd):
+    test = Full().test_nothing_is_logged_or_printed
+    test(Harness(MemorySource), caplog, capfd)
+    with pytest.raises(AssertionError):
+        test(Harness(Prints), caplog, capfd)
+
+
+def test_an_outage_may_be_raised_or_told_for_each_reference():
+    class Raises(MemorySource):
+        def fetch(self, refs):
+            raise UnavailableError("cannot reach the store")
+
+    class Tells(MemorySource):
+        def fetch(self, refs):
+            return dict.fromkeys(refs, UnavailableError("cannot reach the store"))
+
+    for kind in (Raises, Tells):
+        Full().test_nothing_listens(Harness(kind))
+
+
+def test_what_a_store_lacks_is_not_collected():
+    class NoVersions(SourceContract):
+        lacks = frozenset({"versions", "write"})
+
+    assert NoVersions.test_a_pinned_version_stays is None
+    assert NoVersions.test_create is None
+    assert NoVersions.test_a_version_is_refused_where_there_are_none is not None
+    assert Full.test_a_version_is_refused_where_there_are_none is None
+    assert SourceContract.test_create is not None
+
+
+def test_an_unknown_ability_is_an_error():
+    with pytest.raises(TypeError, match="verions"):
+        type("Typo", (SourceContract,), {"lacks": frozenset({"verions"})})
+
+
+def test_a_source_cannot_lose_the_ability_to_write_unnoticed():
+    with pytest.raises(AssertionError):
+        Full().test_is_a_source(Harness(CannotWrite))
