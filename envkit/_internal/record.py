@@ -1,0 +1,75 @@
+"""`NamedTuple` for what stands in the way of an app's start.
+
+`import typing` costs as much as starting the interpreter, and each class that it
+makes is compiled anew. Type checkers see `typing.NamedTuple`; at run time this is a
+class that does the same with what its subclasses declare:
+
+    class Point(NamedTuple):
+        x: int
+        y: int = 0
+
+Only the modules on the path of `envkit exec` need it; elsewhere `typing` is fine.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple as NamedTuple  # noqa: PLC0414 - for those who import it
+else:
+    try:
+        from _collections import _tuplegetter
+    except ImportError:  # another interpreter than CPython, with prices of its own
+        from typing import NamedTuple
+    else:
+
+        class _Fields(type):
+            """Makes the annotations of a class its fields."""
+
+            def __new__(cls, name, bases, namespace):
+                if bases == (tuple,):
+                    return super().__new__(cls, name, bases, namespace)
+                fields = tuple(namespace.get("__annotations__", ()))
+                defaults = {key: namespace[key] for key in fields if key in namespace}
+                getters = {key: _tuplegetter(index, None) for index, key in enumerate(fields)}
+                added = {
+                    "__slots__": (),
+                    "__match_args__": fields,
+                    "_fields": fields,
+                    "_field_defaults": defaults,
+                }
+                return super().__new__(cls, name, bases, {**namespace, **getters, **added})
+
+        class NamedTuple(tuple, metaclass=_Fields):
+            """A tuple whose items have names."""
+
+            __slots__ = ()
+
+            def __new__(cls, *values, **named):
+                if named or len(values) != len(cls._fields):
+                    values = (*values, *_rest(cls, len(values), named))
+                return tuple.__new__(cls, values)
+
+            def __getnewargs__(self):
+                return tuple(self)
+
+            def __repr__(self):
+                items = zip(self._fields, self, strict=True)
+                return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in items)})"
+
+            def _asdict(self):
+                return dict(zip(self._fields, self, strict=True))
+
+            def _replace(self, **named):
+                return type(self)(**{**self._asdict(), **named})
+
+        def _rest(cls, given, named):
+            """Return the values that were named or have a default, for all fields from `given`."""
+            values = {**cls._field_defaults, **named}
+            wanted = cls._fields[given:]
+            missing = [name for name in wanted if name not in values]
+            unknown = [name for name in named if name not in wanted]
+            if missing or unknown or given > len(cls._fields):
+                what = ", ".join(missing or unknown) or "too many values"
+                raise TypeError(f"{cls.__name__}: missing or not expected: {what}")
+            return [values[name] for name in wanted]

@@ -1,0 +1,83 @@
+"""Our `NamedTuple` does what `typing.NamedTuple` does, for all that envkit uses of it."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import typing
+
+import pytest
+
+from envkit._internal import record
+
+
+class Ours(record.NamedTuple):
+    path: str
+    field: str | None = None
+    version: int = 0
+
+    @property
+    def place(self) -> str:
+        return f"{self.path}#{self.field}"
+
+
+class Theirs(typing.NamedTuple):
+    path: str
+    field: str | None = None
+    version: int = 0
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        (("a",), {}),
+        (("a", "b", 3), {}),
+        ((), {"path": "a", "version": 4}),
+        (("a", "b"), {"version": 5}),
+    ],
+)
+def test_the_same_arguments_make_the_same_tuple(values, named):
+    ours, theirs = Ours(*values, **named), Theirs(*values, **named)
+
+    assert tuple(ours) == tuple(theirs)
+    assert ours == theirs
+    assert hash(ours) == hash(theirs)
+    assert ours._asdict() == theirs._asdict()
+    assert repr(ours) == repr(theirs).replace("Theirs", "Ours")
+    assert tuple(ours._replace(field="z")) == tuple(theirs._replace(field="z"))
+    assert (ours.path, ours.field, ours.version) == (theirs.path, theirs.field, theirs.version)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ((), {}),
+        ((), {"field": "b"}),
+        (("a",), {"path": "b"}),
+        (("a",), {"paht": "b"}),
+        (("a", "b", 3, 4), {}),
+    ],
+)
+def test_the_same_arguments_are_refused(values, named):
+    with pytest.raises(TypeError):
+        Theirs(*values, **named)
+    with pytest.raises(TypeError):
+        Ours(*values, **named)
+
+
+def test_a_field_cannot_be_set_and_no_other_attribute_either():
+    with pytest.raises(AttributeError):
+        Ours("a").path = "b"
+    with pytest.raises(AttributeError):
+        Ours("a").other = "b"
+
+
+def test_properties_copies_patterns_and_pickles_work():
+    ours = Ours("a", "b")
+
+    assert ours.place == "a#b"
+    assert copy.deepcopy(ours) == ours
+    assert type(pickle.loads(pickle.dumps(ours))) is Ours
+    match ours:
+        case Ours(path, field, version):
+            assert (path, field, version) == ("a", "b", 0)
