@@ -225,12 +225,42 @@ def test_the_pieces_of_a_file_are_the_file(text):
     assert "".join(sources) == text.removeprefix("\ufeff")
 
 
+_BLANKS = ["", "", "", " ", "\t", "\n", "\xa0", "\x0b", "\x85", "\u2028"]
+_INSIDE = [*_BLANKS, "=", "#", "'", '"', "\\", "x", "é", "encrypted:", "{{ C }}", "export "]
+
+
+@st.composite
+def lines(draw):
+    """Draw a line that is often plain, and often nearly so."""
+    before = draw(st.sampled_from([*_BLANKS, "export ", "export", "# ", "\ufeff"]))
+    name = draw(st.sampled_from(["A", "B_1", "export", "a-b", ""]))
+    equals = draw(st.sampled_from(["=", "=", "=", " =", ""])) + draw(st.sampled_from(_BLANKS))
+    quote = draw(st.sampled_from(["", "'", '"']))
+    inside = "".join(draw(st.lists(st.sampled_from(_INSIDE), max_size=4)))
+    after = draw(st.sampled_from([*_BLANKS, "# x", " # x"]))
+    return f"{before}{name}{equals}{quote}{inside}{quote}{after}\n"
+
+
+@given(st.lists(lines(), max_size=3).map("".join), st.sampled_from(["", "\n", "A=1", " ", "#"]))
+def test_plain_lines_mean_what_the_parser_says(text, end):
+    plain = dotenv_syntax.plain_pieces(text + end, path=".env")
+    if plain is not None:
+        assert plain == list(dotenv_syntax._parsed(text + end, ".env"))
+
+
+@pytest.mark.parametrize(
+    "text", ["A=1", "A=\n", "\n# x\n\nexport A= 'b c' \n  B=\"#\"\n\n", "A=a b\n"]
+)
+def test_an_ordinary_file_is_read_as_plain(text):
+    assert dotenv_syntax.plain_pieces(text, path=".env") is not None
+
+
 def test_the_parser_is_loaded_without_its_package():
     code = """
 import sys
 sys.path[:] = {path!r}
 from envkit.dotenv_file import parse
-parse("A=1", path=".env", expand=False)
+parse("A=1  # not a plain line", path=".env", expand=False)
 print([name for name in ("dotenv", "logging", "tempfile", "importlib.util") if name in sys.modules])
 """
     ran = subprocess.run(
@@ -254,7 +284,7 @@ def test_the_parser_is_found_when_installed_in_an_unusual_way(monkeypatch):
 
     monkeypatch.setattr(PathFinder, "find_spec", not_at_first)
     monkeypatch.setattr(dotenv_syntax, "_loaded", None)
-    assert values("A=1\n") == {"A": "1"}
+    assert values("A=1  # not a plain line\n") == {"A": "1"}
     from dotenv.parser import parse_stream
 
     assert dotenv_syntax._loaded is parse_stream
