@@ -19,9 +19,9 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import NamedTuple
 
 from envkit._internal.files import FileRefusedError, locked, read_with_stat, write_atomic
+from envkit._internal.record import NamedTuple
 from envkit.dotenv_file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv_syntax import decode
 from envkit.errors import (
@@ -195,7 +195,7 @@ class DotenvSource:
         return _Read(name, text, _version(state), content)
 
     def _path(self, name: str) -> str:
-        return os.path.normpath(os.path.join(self._root, name))
+        return os.path.join(self._root, name)
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:
