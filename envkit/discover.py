@@ -117,7 +117,8 @@ def unknown_profile(
     """Return the error for a profile that is not there, with the known names in it."""
     known = f"known: {', '.join(names)}" if names else "the folder has none"
     stem = os.path.splitext(os.path.basename(name))[0]  # of `profiles/prod.toml`, too
-    match = closest(name, [*names, *aliases]) or closest(stem, names)
+    longer_or_shorter = (n for n in names if stem and (n.startswith(stem) or stem.startswith(n)))
+    match = closest(name, [*names, *aliases]) or next(longer_or_shorter, None)
     return ProfileNotFoundError(
         f"no profile '{name}' in {display_path(folder)} ({known})",
         hint=f"did you mean '{match}'?" if match else None,

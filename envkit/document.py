@@ -97,9 +97,8 @@ def check_keys(
         wanted = known[key]
         types = wanted if isinstance(wanted, tuple) else (wanted,)
         if not _fits(value, types):
-            names = [_WANTED[kind][0] for kind in types if kind is not int or float not in types]
             raise ProfileError(
-                f"{place_of(key)}: {prefix}'{key}' must be {' or '.join(names)}",
+                f"{place_of(key)}: {prefix}'{key}' must be {_either(types)}",
                 hint=_WANTED[types[0]][1].replace("{}", key),
             )
 
@@ -108,6 +107,12 @@ def _fits(value: Any, types: tuple[type, ...]) -> bool:
     if isinstance(value, bool):
         return bool in types
     return isinstance(value, types) and not (isinstance(value, int) and abs(value) >= MAX_INTEGER)
+
+
+def _either(types: tuple[type, ...]) -> str:
+    """Return `a string, a whole number or true or false`."""
+    *first, last = (_WANTED[kind][0] for kind in types if kind is not int or float not in types)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def names(value: Any, place: Location, what: str) -> tuple[str, ...]:

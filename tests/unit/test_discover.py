@@ -1,0 +1,132 @@
+"""Which folder of profiles is used, and which file of it: never another than the one asked for."""
+
+import os
+
+import pytest
+
+from envkit import discover
+from envkit.errors import ProfileError, ProfileNotFoundError
+
+
+def test_the_folder_is_looked_for_upwards(project, monkeypatch):
+    below = project.root / "src" / "app"
+    below.mkdir(parents=True)
+    for folder in (project.root, below):
+        monkeypatch.chdir(folder)
+        assert discover.profiles_folder(None, {}) == str(project.profiles)
+
+
+def test_the_closest_folder_wins(project, monkeypatch):
+    inner = project.root / "service" / "profiles"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner.parent)
+    assert discover.profiles_folder(None, {}) == str(inner)
+
+
+@pytest.mark.parametrize(
+    ("explicit", "environ", "expected"),
+    [
+        ("a", {}, "a"),
+        ("a", {"ENVKIT_PROFILES": "b"}, "a"),
+        (None, {"ENVKIT_PROFILES": "b"}, "b"),
+        (None, {"ENVKIT_PROFILES": ""}, "profiles"),
+    ],
+)
+def test_a_folder_that_is_named_is_used(project, explicit, environ, expected):
+    for name in ("a", "b"):
+        (project.root / name).mkdir()
+    assert discover.profiles_folder(explicit, environ) == str(project.root / expected)
+
+
+def test_a_folder_that_is_named_must_be_there(project):
+    with pytest.raises(ProfileNotFoundError, match=r"^no folder nowhere$") as raised:
+        discover.profiles_folder("nowhere", {})
+    assert raised.value.hint == "name an existing folder with --profiles"
+
+
+def test_no_folder_at_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(discover, "FOLDER", "profiles-5c1b")  # whatever lies above tmp_path
+    with pytest.raises(ProfileNotFoundError, match=r"no profiles-5c1b/ folder in \. or above it"):
+        discover.profiles_folder(None, {})
+
+
+def test_a_working_folder_that_was_removed(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(ProfileNotFoundError, match="not there any more"):
+        discover.profiles_folder(None, {})
+
+
+def test_the_folder_of_a_stranger_is_refused_unless_it_is_named(project, monkeypatch):
+    if os.getuid() == 0:
+        os.chown(project.profiles, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    below = project.root / "src"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    with pytest.raises(ProfileError, match="belongs to another user") as raised:
+        discover.profiles_folder(None, {})
+    assert raised.value.hint == f"if you trust it, run again with --profiles {project.profiles}"
+    assert discover.profiles_folder(str(project.profiles), {}) == str(project.profiles)
+
+
+def test_names_of_both_forms(project):
+    for name in (
+        "prod.toml",
+        "dev.env",
+        "eu.west-1.toml",
+        ".env.local",
+        ".hidden.toml",
+        "README.md",
+    ):
+        project.profile(name, "")
+    assert discover.profile_names(str(project.profiles)) == ["dev", "eu.west-1", "prod"]
+
+
+def test_a_folder_that_cannot_be_read(project):
+    with pytest.raises(ProfileError, match=r"^cannot read gone: no such file or directory$"):
+        discover.profile_names(str(project.root / "gone"))
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../prod", "a/b", "prod\n", "prod\0", "-x", "é"])
+def test_what_cannot_be_a_name_has_no_file(project, name):
+    project.profile("prod.toml", "")
+    assert discover.profile_path(str(project.profiles), name) is None
+
+
+def test_a_profile_that_is_written_twice(project):
+    project.profile("prod.toml", "")
+    project.profile("prod.env", "")
+    with pytest.raises(ProfileError) as raised:
+        discover.profile_path(str(project.profiles), "prod")
+    assert raised.value.message == (
+        "profile 'prod' is written twice: profiles/prod.toml and profiles/prod.env"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("prd", "did you mean 'prod'?"),
+        ("production", "did you mean 'prod'?"),
+        ("profiles/prod.toml", "did you mean 'prod'?"),
+        ("stagign", "did you mean 'staging'?"),
+        ("prelvie", "did you mean 'prelive'?"),  # an alias
+        ("zzz", None),
+    ],
+)
+def test_an_unknown_profile_lists_the_known(project, name, hint):
+    error = discover.unknown_profile(
+        str(project.profiles), name, ["dev", "prod", "staging"], ["prelive"]
+    )
+    assert error.message == f"no profile '{name}' in profiles (known: dev, prod, staging)"
+    assert error.hint == hint
+
+
+def test_an_empty_folder_says_so(project):
+    error = discover.unknown_profile(str(project.profiles), "dev", [])
+    assert error.message == "no profile 'dev' in profiles (the folder has none)"

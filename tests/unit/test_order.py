@@ -1,0 +1,56 @@
+"""What is needed comes first, in the order in which it is needed, and circles are shown."""
+
+from itertools import pairwise
+
+import pytest
+
+from envkit.errors import ProfileError
+from envkit.order import in_order
+
+
+def circle_error(names):
+    return ProfileError(" -> ".join(names))
+
+
+def ordered(wanted, needs):
+    return "".join(in_order(wanted, lambda name: needs.get(name, ""), circle_error))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "needs", "expected"),
+    [
+        ("abc", {}, "abc"),
+        ("a", {"a": "bc"}, "bca"),
+        ("ab", {"a": "b"}, "ba"),
+        ("a", {"a": "bc", "b": "d", "c": "d"}, "dbca"),  # a diamond
+        ("a", {"a": "bc", "c": "b"}, "bca"),
+        ("a", {"a": "cb", "c": "b"}, "bca"),
+        ("a", {"a": "bb"}, "ba"),
+        ("", {}, ""),
+    ],
+)
+def test_order(wanted, needs, expected):
+    assert ordered(wanted, needs) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "needs", "circle"),
+    [
+        ("a", {"a": "a"}, "a -> a"),
+        ("a", {"a": "b", "b": "a"}, "a -> b -> a"),
+        ("a", {"a": "xb", "b": "c", "c": "yb"}, "b -> c -> b"),
+    ],
+)
+def test_a_circle_is_shown_from_where_it_begins(wanted, needs, circle):
+    with pytest.raises(ProfileError, match=f"^{circle}$"):
+        ordered(wanted, needs)
+
+
+def test_depth_is_no_limit():
+    names = [str(number) for number in range(100_000)]
+    following = dict(pairwise(names))
+
+    def needs(name):
+        return [following[name]] if name in following else []
+
+    assert in_order(["0"], needs, circle_error) == names[::-1]

@@ -1,0 +1,513 @@
+"""Profiles: both forms mean the same, files merge as people expect, errors point at a line."""
+
+import pytest
+
+from envkit.errors import PlaceholderError, ProfileError, ProfileNotFoundError
+from envkit.profile import load
+
+
+def loaded(project, name="prod"):
+    return load(name, str(project.profiles))
+
+
+def values(profile):
+    return {name: str(declared.template) for name, declared in profile.variables.items()}
+
+
+def refused(project, name="prod"):
+    """Return message and hint of the error that loading this profile is."""
+    with pytest.raises(ProfileError) as raised:
+        loaded(project, name)
+    return raised.value.message, raised.value.hint
+
+
+def test_both_forms_mean_the_same(project):
+    project.profile(
+        "a.toml",
+        """
+        [variables]
+        NODE_ENV = "production"
+        DATABASE_URL = "{{PROD_DB_URL}}"
+        PRICE = "5$ ${NOT_EXPANDED} # no comment"
+        EMPTY = ""
+        LINES = "one\\ntwo"
+        """,
+    )
+    project.profile(
+        "b.env",
+        "NODE_ENV=production\n"
+        "export DATABASE_URL={{PROD_DB_URL}}\n"
+        "PRICE='5$ ${NOT_EXPANDED} # no comment'\n"
+        "EMPTY=\n"
+        'LINES="one\\ntwo"\n',
+    )
+    one, other = loaded(project, "a"), loaded(project, "b")
+    assert values(one) == values(other)
+    for name, declared in one.variables.items():
+        same = other.variables[name]
+        assert declared.template == same.template
+        assert (declared.type, declared.required, declared.secret) == ("string", True, None)
+        assert (same.type, same.required, same.secret) == ("string", True, None)
+    assert one.lookup == other.lookup == ("dotenv", "env")
+    assert str(one.variables["PRICE"].location) == "profiles/a.toml:5"
+    assert str(other.variables["PRICE"].location) == "profiles/b.env:3"
+
+
+def test_all_that_a_toml_profile_says(project):
+    project.profile(
+        "prod.toml",
+        """
+        aliases = ["production", "live"]
+        protected = true
+        lookup = ["vault", "files"]
+
+        [sources.vault]
+        mount = "secret"
+
+        [sources.files]
+        type = "dotenv"
+        path = ".env.shared"
+
+        [variables]
+        PLAIN = "text"
+        NUMBER = 8_080
+        TRUTH = true
+        PORT = { value = "80", type = "port", description = "HTTP", tags = ["net"] }
+        MODE = { choices = ["a", 2], default = "a", required = false, secret = false }
+        BOUND = { value = "{{ vault:db#x }}", pattern = "^x", min = 1, max = 2.5 }
+        """,
+    )
+    profile = loaded(project)
+    assert (profile.name, profile.aliases) == ("prod", ("production", "live"))
+    assert (profile.protected, profile.lookup) == (True, ("vault", "files"))
+    assert profile.root == str(project.root)
+    assert profile.sources["vault"].type == "vault"
+    assert profile.sources["vault"].settings == {"mount": "secret"}
+    assert profile.sources["files"].type == "dotenv"
+    assert set(profile.sources) == {"vault", "aws", "dotenv", "env", "files"}
+    assert values(profile) == {
+        "PLAIN": "text",
+        "NUMBER": "8080",
+        "TRUTH": "true",
+        "PORT": "80",
+        "MODE": "{{ MODE }}",  # no value: looked up by its own name
+        "BOUND": "{{ vault:db#x }}",
+    }
+    port, mode, bound = (profile.variables[name] for name in ("PORT", "MODE", "BOUND"))
+    assert (port.type, port.description, port.tags) == ("port", "HTTP", ("net",))
+    assert (mode.type, mode.choices, mode.default) == ("enum", ("a", "2"), "a")
+    assert (mode.required, mode.secret) == (False, False)
+    assert (bound.pattern, bound.minimum, bound.maximum) == ("^x", 1, 2.5)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "\ufeff# with a byte order mark\n", "[variables]"]
+)
+def test_an_empty_profile_has_no_variables(project, text):
+    project.profile("prod.toml", text)
+    assert loaded(project).variables == {}
+
+
+class TestExtends:
+    @pytest.mark.parametrize(
+        ("files", "expected"),
+        [
+            ({"prod": ('"a"', ""), "a": ("[]", "a")}, "a"),
+            ({"prod": ('["a", "b"]', ""), "a": ("[]", "a"), "b": ("[]", "b")}, "b"),
+            ({"prod": ('["a", "b"]', "p"), "a": ("[]", "a"), "b": ("[]", "b")}, "p"),
+            ({"prod": ('"a"', ""), "a": ('"b"', ""), "b": ("[]", "b")}, "b"),
+            # a diamond: what `left` says of the base it extends is not undone by `right`
+            (
+                {
+                    "prod": ('["left", "right"]', ""),
+                    "left": ('"base"', "left"),
+                    "right": ('"base"', ""),
+                    "base": ("[]", "base"),
+                },
+                "left",
+            ),
+        ],
+    )
+    def test_later_wins(self, project, files, expected):
+        for name, (extends, value) in files.items():
+            variable = f'X = "{value}"' if value else ""
+            project.profile(f"{name}.toml", f"extends = {extends}\n[variables]\n{variable}\n")
+        assert values(loaded(project)) == {"X": expected}
+
+    def test_every_file_is_read_once_the_most_basic_first(self, project):
+        project.profile("base.toml", "")
+        project.profile("left.toml", 'extends = "base"')
+        project.profile("right.toml", 'extends = "base"')
+        project.profile("prod.toml", 'extends = ["left", "right", "left"]')
+        files = [str(project.profiles / f"{n}.toml") for n in ("base", "left", "right", "prod")]
+        assert loaded(project).files == files
+
+    def test_variables_are_merged_key_by_key(self, project):
+        project.profile(
+            "base.toml",
+            """
+            [variables]
+            PORT = { value = "1", type = "port", description = "HTTP", min = 1 }
+            MODE = { type = "enum", choices = ["a", "b"] }
+            KEPT = "base"
+            """,
+        )
+        project.profile(
+            "prod.toml",
+            """
+            extends = "base"
+            [variables]
+            PORT = { value = "2", max = 10, min = 2 }
+            MODE = "b"
+            OWN = "prod"
+            """,
+        )
+        profile = loaded(project)
+        assert list(profile.variables) == ["PORT", "MODE", "KEPT", "OWN"]
+        port, mode = profile.variables["PORT"], profile.variables["MODE"]
+        assert (str(port.template), port.type, port.description) == ("2", "port", "HTTP")
+        assert (port.minimum, port.maximum) == (2, 10)
+        assert (str(mode.template), mode.type, mode.choices) == ("b", "enum", ("a", "b"))
+        assert str(port.location) == "profiles/prod.toml:4"
+        assert str(profile.variables["KEPT"].location) == "profiles/base.toml:5"
+
+    def test_a_form_may_extend_the_other(self, project):
+        project.profile("base.env", "X=env\nY=env\n")
+        project.profile("prod.toml", 'extends = "base"\n[variables]\nX = { type = "path" }\n')
+        profile = loaded(project)
+        assert values(profile) == {"X": "env", "Y": "env"}
+        assert profile.variables["X"].type == "path"
+        assert str(profile.variables["X"].location) == "profiles/base.env:1"
+
+    def test_what_is_inherited_besides_variables(self, project):
+        project.profile(
+            "base.toml",
+            """
+            aliases = ["basis"]
+            protected = true
+            lookup = ["vault"]
+            [sources.vault]
+            address = "https://vault"
+            mount = "secret"
+            [sources.aws]
+            region = "eu-west-1"
+            [sources.own]
+            type = "dotenv"
+            path = ".env.own"
+            """,
+        )
+        project.profile(
+            "prod.toml",
+            """
+            extends = "base"
+            [sources.vault]
+            prefix = "prod"
+            [sources.own]
+            type = "memory"
+            """,
+        )
+        profile = loaded(project)
+        assert (profile.aliases, profile.protected, profile.lookup) == ((), True, ("vault",))
+        assert profile.sources["vault"].settings == {
+            "address": "https://vault",
+            "mount": "secret",
+            "prefix": "prod",
+        }
+        assert profile.sources["aws"].settings == {"region": "eu-west-1"}
+        # a source of another type begins anew
+        assert (profile.sources["own"].type, profile.sources["own"].settings) == ("memory", {})
+        vault = profile.sources["vault"]
+        assert str(vault.place_of("mount")) == "profiles/base.toml:7"
+        assert str(vault.place_of("prefix")) == "profiles/prod.toml:4"
+
+    @pytest.mark.parametrize(
+        ("files", "message"),
+        [
+            (
+                {"prod": '"prod"'},
+                "profiles/prod.toml:2: 'extends' goes in a circle: prod -> prod",
+            ),
+            (
+                {"prod": '"a"', "a": '["x", "b"]', "b": '"a"', "x": "[]"},
+                "profiles/b.toml:2: 'extends' goes in a circle: a -> b -> a",
+            ),
+        ],
+    )
+    def test_a_circle_is_shown(self, project, files, message):
+        for name, extends in files.items():
+            project.profile(f"{name}.toml", f"\nextends = {extends}\n")
+        assert refused(project) == (message, None)
+
+    def test_an_unknown_base_is_named_with_its_line(self, project):
+        project.profile("base.toml", "")
+        project.profile("prod.toml", '# why\nextends = ["base", "bsae"]\n')
+        message, hint = refused(project)
+        assert message == (
+            "profiles/prod.toml:2: no profile 'bsae' in profiles (known: base, prod)"
+        )
+        assert hint == "did you mean 'base'?"
+
+    def test_an_alias_is_no_base(self, project):
+        project.profile("base.toml", 'aliases = ["basis"]')
+        project.profile("prod.toml", 'extends = "basis"')
+        assert refused(project)[0].startswith("profiles/prod.toml:1: no profile 'basis'")
+
+    def test_length_and_number_of_ways_are_no_limit(self, project):
+        project.profile("p0.toml", '[variables]\nX = "0"\n')
+        for number in range(1, 1500):
+            before = f'"p{number - 1}"'
+            project.profile(f"p{number}.toml", f"extends = [{before}, {before}]\n")
+        assert values(loaded(project, "p1499")) == {"X": "0"}
+
+
+class TestNames:
+    def test_a_profile_is_found_by_its_alias(self, project):
+        project.profile("dev.env", "")
+        project.profile("prod.toml", 'aliases = ["production", "live"]')
+        assert loaded(project, "live").name == "prod"
+
+    def test_a_name_goes_before_an_alias(self, project):
+        project.profile("prod.toml", "")
+        project.profile("staging.toml", 'aliases = ["prod"]')
+        assert loaded(project).name == "prod"
+
+    def test_an_alias_of_two_profiles_is_an_error(self, project):
+        project.profile("a.toml", 'aliases = ["x"]')
+        project.profile("b.toml", 'aliases = ["x"]')
+        assert refused(project, "x") == (
+            "'x' is an alias in profiles/a.toml and profiles/b.toml",
+            "take it out of all but one of them",
+        )
+
+    def test_an_alias_that_is_the_name_of_another_profile_is_an_error(self, project):
+        # else the source `dotenv` would read .env.prod for staging
+        project.profile("prod.env", "")
+        project.profile("staging.toml", '\naliases = ["prod"]\n')
+        place = "profiles/staging.toml:2"
+        assert refused(project, "staging")[0] == (
+            f"{place}: alias 'prod' is the name of another profile, profiles/prod.env"
+        )
+
+    @pytest.mark.parametrize("alias", ["", "../prod", "a/b", ".hidden", "a b"])
+    def test_an_alias_that_is_no_name_is_an_error(self, project, alias):
+        project.profile("prod.toml", f'aliases = ["{alias}"]')
+        assert refused(project)[0] == f"profiles/prod.toml:1: {alias!r} cannot be an alias"
+
+    @pytest.mark.parametrize("name", ["prd", "", "../profiles/prod", "prod.toml", "PROD"])
+    def test_an_unknown_name_never_means_another_profile(self, project, name):
+        project.profile("prod.toml", 'aliases = ["production"]')
+        project.profile("dev.env", "")
+        with pytest.raises(ProfileNotFoundError) as raised:
+            loaded(project, name)
+        assert raised.value.message == f"no profile '{name}' in profiles (known: dev, prod)"
+
+    def test_both_forms_of_one_name_are_an_error(self, project):
+        project.profile("prod.toml", "")
+        project.profile("prod.env", "")
+        assert refused(project)[0].startswith("profile 'prod' is written twice")
+
+
+VARIABLE = "[variables]\nX = {}\n"
+
+MISTAKES = {
+    # unknown keys
+    'extend = "base"': ("1: unknown key 'extend'", "did you mean 'extends'?"),
+    "\n\n[source.vault]": ("3: unknown key 'source'", "did you mean 'sources'?"),
+    'PORT = "80"': ("1: unknown key 'PORT'", "use one of: aliases, extends, lookup, protected,"),
+    "[variables]\nX = { vlaue = '1' }": ("2: X: unknown key 'vlaue'", "did you mean 'value'?"),
+    "[variables.X]\nvalue = '1'\n\nrequierd = true": (
+        "4: X: unknown key 'requierd'",
+        "did you mean 'required'?",
+    ),
+    '[variables]\nX."a b".c = 1': ("2: X: unknown key 'a b'", "use one of: choices, default,"),
+    # bad types
+    "extends = 1": ("1: 'extends' must be a list or a string", 'write extends = ["..."]'),
+    'extends = ["a", 1]': ("1: 'extends' must be a list of names", 'write extends = ["..."]'),
+    'lookup = "vault"': ("1: 'lookup' must be a list", 'write lookup = ["..."]'),
+    "lookup = [1]": ("1: 'lookup' must be a list of names", 'write lookup = ["..."]'),
+    'aliases = "x"': ("1: 'aliases' must be a list", 'write aliases = ["..."]'),
+    'protected = "yes"': ("1: 'protected' must be true or false", "write protected = true or"),
+    "protected = 1": ("1: 'protected' must be true or false", "write protected = true or"),
+    'variables = "x"': ("1: 'variables' must be a table", "write variables = { ... }"),
+    "[[variables]]": ("1: 'variables' must be a table", "write variables = { ... }"),
+    VARIABLE.format("1.5"): (
+        "2: X: 'value' must be a string, a whole number or true or false",
+        "put it in quotes",
+    ),
+    VARIABLE.format("2026-01-01"): ("2: X: 'value' must be a string", "put it in quotes"),
+    VARIABLE.format('["a"]'): ("2: X: 'value' must be a string", "put it in quotes"),
+    VARIABLE.format("99999999999999999999"): ("2: X: 'value' must be a string", "put it in"),
+    VARIABLE.format("{ value = {} }"): ("2: X: 'value' must be a string", "put it in quotes"),
+    VARIABLE.format("{ default = 1.5 }"): ("2: X: 'default' must be a string", "put it in"),
+    VARIABLE.format('{ required = "no" }'): (
+        "2: X: 'required' must be true or false",
+        "write required = true or required = false, without quotes",
+    ),
+    VARIABLE.format('{ min = "1" }'): ("2: X: 'min' must be a number", "write min = 1, without"),
+    VARIABLE.format("{ max = true }"): ("2: X: 'max' must be a number", "write max = 1, without"),
+    VARIABLE.format('{ choices = "a" }'): ("2: X: 'choices' must be a list", "write choices = ["),
+    VARIABLE.format("{ choices = [1.5] }"): ("2: X: 'choices' must hold strings", "put them in"),
+    VARIABLE.format("{ tags = [[]] }"): ("2: X: 'tags' must hold strings", "put them in quotes"),
+    VARIABLE.format("{ type = 1 }"): ("2: X: 'type' must be a string", "put it in quotes"),
+    VARIABLE.format('{ type = "integer" }'): ("2: X: unknown type 'integer'", "did you mean 'int'"),
+    VARIABLE.format('{ type = "boolean" }'): ("2: X: unknown type 'boolean'", "did you mean 'bool"),
+    VARIABLE.format('{ type = "secret" }'): ("2: X: unknown type 'secret'", "use one of: base64,"),
+    # keys that do not go together
+    VARIABLE.format('{ type = "enum" }'): ("2: X: type 'enum' needs 'choices'", "write choices ="),
+    "[variables.X]\nmax = 1\nmin = 2": ("3: X: 'min' is greater than 'max'", None),
+    VARIABLE.format('{ pattern = "(" }'): (
+        "2: X: 'pattern' is not a regular expression: missing ), unterminated subpattern",
+        None,
+    ),
+    VARIABLE.format(f'{{ pattern = "{"(" * 9999}" }}'): (
+        "2: X: 'pattern' is not a regular expression: it is too large",
+        None,
+    ),
+    VARIABLE.format('{ default = "{{ Y }}" }'): (
+        "2: X: a default is plain text, without placeholders",
+        'write the alternative into the value: {{ NAME ?? "text" }}',
+    ),
+    # names
+    '[variables]\n"MY-VAR" = ""': ("2: 'MY-VAR' is not a variable name", "did you mean 'MY_VAR'?"),
+    '[variables]\nmy-var = ""': ("2: 'my-var' is not a variable name", "did you mean 'my_var'?"),
+    '[variables]\n2FA = ""': ("2: '2FA' is not a variable name", "did you mean '_2FA'?"),
+    '[variables]\n"A=B" = ""': ("2: 'A=B' is not a variable name", "did you mean 'A_B'?"),
+    '[variables]\n"" = ""': ("2: '' is not a variable name", "use letters, digits and '_'"),
+    '[variables]\n"\\u001b[31m" = ""': ("2: '\\x1b[31m' is not a variable name", "did you mean"),
+    '[sources."my vault"]\ntype = "vault"': ("1: 'my vault' cannot be the name of a source", "use"),
+    # sources
+    'sources.vault = "x"': ("1: 'vault' must be a table", "write [sources.vault]"),
+    '[sources.own]\nmount = "x"': ("1: [sources.own] needs a type", 'write type = "vault", or'),
+    "[sources.vault]\ntype = 1": ("2: [sources.vault] needs a type", 'write type = "vault", or'),
+    '[sources.vault]\nauth = { token = "{{ env:T" }': (
+        "2: [sources.vault]: 'auth': '{{' has no '}}' (column 1 of the value)",
+        "for a literal, write",
+    ),
+    '\nlookup = ["vualt", "env"]': ("2: 'lookup' names unknown source 'vualt'", "did you mean 'va"),
+    # a key of the profile that came after the first table
+    "[variables]\nprotected = true": (
+        "2: 'protected' stands below [variables], where it would be a variable",
+        "move it above the first [table]; a variable is protected = { value = ... }",
+    ),
+    # NUL
+    VARIABLE.format('"a\\u0000b"'): ("2: X contains a NUL", "take it out"),
+    VARIABLE.format('{ default = "\\u0000" }'): ("2: X contains a NUL", "take it out"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), MISTAKES.items(), ids=range(len(MISTAKES)))
+def test_a_mistake_is_shown_with_line_and_right_spelling(project, text, expected):
+    project.profile("prod.toml", text)
+    message, hint = refused(project)
+    assert message.startswith(f"profiles/prod.toml:{expected[0]}"), message
+    assert (hint or "").startswith(expected[1] or ""), hint
+    assert bool(hint) == bool(expected[1])
+
+
+def test_a_variable_may_be_called_like_a_key_of_the_profile(project):
+    project.profile("a.toml", '[variables]\nprotected = { value = "x" }\n')
+    project.profile("b.env", "protected=x\n")
+    assert values(loaded(project, "a")) == values(loaded(project, "b")) == {"protected": "x"}
+
+
+def test_a_mistake_in_a_base_is_shown_there(project):
+    project.profile("base.toml", '[variables]\nX = { type = "enum" }\nY = "y"\n')
+    project.profile("prod.toml", 'extends = "base"\n\n\n[variables]\nX = "a"\n')
+    assert refused(project)[0] == "profiles/base.toml:2: X: type 'enum' needs 'choices'"
+    project.profile("base.toml", 'lookup = ["shelf"]\n')
+    assert refused(project)[0] == "profiles/base.toml:1: 'lookup' names unknown source 'shelf'"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "place"),
+    [
+        ("prod.toml", '[variables]\n\nX = "{{ vault:db#password"\n', "profiles/prod.toml:3"),
+        ("prod.env", "A=1\nX={{ vault:db#password\n", "profiles/prod.env:2"),
+    ],
+)
+def test_a_placeholder_without_end_is_shown_with_its_column(project, file, text, place):
+    project.profile(file, text)
+    with pytest.raises(PlaceholderError) as raised:
+        loaded(project)
+    assert raised.value.message == f"{place}: X: '{{{{' has no '}}}}' (column 1 of the value)"
+    assert str(raised.value) == raised.value.message
+    assert raised.value.column == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        ('A = "x"\nB = canary-1\n', ":2:5", "invalid value"),
+        ("A = canary-1", ":1:5", "invalid value"),
+        ("[variables]\nX = 'canary-1", ":2", "expected"),
+        ('\nX = """\ncanary-1\n', ":3", "unterminated string"),
+        ("A = 1\nA = 'canary-1'\n", ":2:15", "cannot overwrite a value"),
+        ("X = [\n'canary-1',\n", ":2", "invalid value"),
+        ("X = 'canary-1\x01'", ":1:14", "found invalid character '\\x01'"),
+        (
+            "[variables]\n[variables]\nX = 'canary-1'",
+            ":2:11",
+            "cannot declare ('variables',) twice",
+        ),
+        ("X = 9" + "9" * 5000 + " # canary-1", "", "a number is too long, or lists too deep"),
+        ("X = " + "[" * 20_000 + "'canary-1'", "", "a number is too long, or lists too deep"),
+    ],
+)
+def test_what_is_not_toml_is_shown_by_its_place_alone(project, text, place, reason):
+    project.profile("prod.toml", text)
+    message, _ = refused(project)
+    assert message.startswith(f"profiles/prod.toml{place}: not valid TOML: {reason}"), message
+    assert "canary" not in message
+
+
+@pytest.mark.parametrize("name", ["prod.toml", "prod.env"])
+def test_what_is_not_utf_8_is_shown_by_its_line(project, name):
+    (project.profiles / name).write_bytes(b"A='x'\nB='\xff'\n")
+    assert refused(project) == (f"profiles/{name}:2: not UTF-8", "save the file as UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("A=1\nB\n", "profiles/prod.env:2"),
+        ("A=1\n\n2B=x\n", "profiles/prod.env:3"),
+        ("A='1\n", "profiles/prod.env:1"),
+        ("A=1\nB=encrypted:BF1xYz\n", "profiles/prod.env:2"),
+        ("A=1\nB=a\0b\n", "profiles/prod.env:2"),
+    ],
+)
+def test_a_mistake_in_the_env_form_is_shown_with_its_line(project, text, place):
+    project.profile("prod.env", text)
+    message, _ = refused(project)
+    assert message.startswith(f"{place}: ")
+    assert "BF1xYz" not in message
+
+
+@pytest.mark.parametrize("name", ["prod.toml", "prod.env"])
+def test_a_file_that_is_too_large_is_refused(project, name):
+    with (project.profiles / name).open("wb") as file:
+        file.truncate(16 * 1024 * 1024 + 1)
+    assert refused(project)[0] == f"cannot read profiles/{name}: larger than 16777216 bytes"
+
+
+def test_ten_thousand_variables(project):
+    lines = [f'V{n} = {{ value = "{{{{ V{n + 1} }}}}", type = "path" }}' for n in range(10_000)]
+    project.profile("prod.toml", "[variables]\n" + "\n".join(lines) + "\n")
+    profile = loaded(project)
+    assert len(profile.variables) == 10_000
+    # as an error that names all of them asks for: the text is gone through once, not each time
+    places = [str(declared.location) for declared in profile.variables.values()]
+    assert places == [f"profiles/prod.toml:{line}" for line in range(2, 10_002)]
+
+
+def test_a_value_from_the_command_line_replaces_what_the_profile_says(project):
+    project.profile("prod.toml", '[variables]\nA = "{{ vault:a }}"\nB = "b"\n')
+    profile = loaded(project)
+    for name in ("A", "B", "NEW"):
+        profile.set_value(name, "{{ x")
+    declared = profile.variables
+    assert {name: one.template.parts for name, one in declared.items()} == dict.fromkeys(
+        ("A", "B", "NEW"), ("{{ x",)
+    )
+    assert [one.secret for one in declared.values()] == [True, False, False]
+    assert {one.place for one in declared.values()} == {"--set"}
