@@ -13,8 +13,8 @@ it in the file, else the environment's: `PATH=${PATH}:/opt`. Everything else, su
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from envkit._internal.record import NamedTuple
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
