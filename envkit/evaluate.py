@@ -98,7 +98,9 @@ class _Value:
                     hint="set it in the store, give it a 'default', or say 'required = false'",
                 )
             text, self.note, self.origins = declaration.default, "default", []
-        wrong = _unfit(text) or problem(declaration, text)
+        value = Secret(text)
+        value.to_bytes()  # raises where a program could not be given it
+        wrong = "contains a NUL" if "\0" in text else problem(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
                 wrong, hint=f"mend the value, or what {declaration.location} asks of it"
@@ -106,7 +108,7 @@ class _Value:
         given = declaration.on_command_line
         return Variable(
             declaration.name,
-            Secret(text),
+            value,
             self.variable.secret,
             self.run.plan.environment,
             None if given else declaration.location,
@@ -130,8 +132,6 @@ class _Value:
         except AbsentError as error:  # a filter asks for a part that is not there
             self.missing.append(error.message)
             return None
-        except UnicodeError:
-            raise InvalidValueError(_NO_TEXT) from None
 
     def value_of(self, placeholder: Placeholder) -> str | None:
         """Return the value of an operand; where there is none, None, and note what is missing."""
@@ -162,24 +162,10 @@ class _Value:
         for reference in self.variable.references[operand]:
             outcome = self.run.outcomes[reference]
             if isinstance(outcome, Exception):
-                raise outcome
+                raise outcome.with_traceback(None)  # one error may stand for many variables
             if isinstance(outcome, Reading):
                 self.origins.append(Origin(str(reference), outcome.location, outcome.version))
                 return outcome.value.reveal(), []
             reason = f": {outcome.reason}" if outcome.reason else ""
             reasons.append(f"{self.run.locate(reference)} is absent{reason}")
         return None, reasons or [f"{operand} is absent: 'lookup' names no source"]
-
-
-_NO_TEXT = "contains half a surrogate pair, which is no text"
-
-
-def _unfit(text: str) -> str | None:
-    """Return why no program can be started with this value, None where one can."""
-    if "\0" in text:
-        return "contains a NUL"
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeError:
-        return _NO_TEXT
-    return None

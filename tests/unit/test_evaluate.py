@@ -1,0 +1,274 @@
+"""Putting values together: absent is not failed, and nothing of a value is ever said."""
+
+import pytest
+
+from envkit.errors import AuthError, DeniedError, ProtocolError, UnavailableError
+from envkit.evaluate import evaluate
+from envkit.plan import plan
+from envkit.profile import load
+from envkit.secret import Secret
+from envkit.sources.base import Absent, Reading
+
+CANARY = "canary-7d20"
+
+
+def evaluated(project, variables, outcomes=(), selected=None):
+    """Return values and failures of a profile, its stores holding `outcomes` by reference."""
+    project.profile("prod.toml", f"[variables]\n{variables}\n")
+    profile = load("prod", str(project.profiles))
+    found = plan(profile, list(profile.variables) if selected is None else selected)
+    answers = {
+        ref: _outcome(dict(outcomes).get(str(ref), Absent()), str(ref))
+        for refs in found.references.values()
+        for ref in refs
+    }
+    return evaluate(found, answers, lambda ref: f"<{ref}>")
+
+
+def _outcome(answer, ref):
+    return Reading(Secret(answer), "7", f"<{ref}>") if isinstance(answer, str) else answer
+
+
+def values(found):
+    return {name: variable.value.reveal() for name, variable in found[0].items()}
+
+
+def failures(found):
+    return {failure.name: failure.error.message for failure in found[1]}
+
+
+def test_values_are_substituted_and_never_scanned_again(project):
+    found = evaluated(
+        project,
+        """
+        URL = "pg://{{ USER }}:{{ vault:db#password | urlencode }}@db/{{ NAME }}"
+        USER = "app{{ env:SUFFIX }}"
+        NAME = "{{ vault:db#name }}"
+        """,
+        {"vault:db#password": "a b", "env:SUFFIX": "{{ vault:x }}", "vault:db#name": "n"},
+    )
+    assert values(found) == {
+        "URL": "pg://app{{ vault:x }}:a%20b@db/n",
+        "USER": "app{{ vault:x }}",
+        "NAME": "n",
+    }
+    assert found[1] == []
+
+
+def test_provenance(project):
+    found, _ = evaluated(
+        project,
+        """
+        URL = "{{ USER }}:{{ vault:db#password }}@{{ USER }}"
+        USER = "{{ vault:db#user }}"
+        PLAIN = "text"
+        """,
+        {"vault:db#password": CANARY, "vault:db#user": "app"},
+    )
+    assert [tuple(origin) for origin in found["URL"].origins] == [
+        ("vault:db#user", "<vault:db#user>", "7"),
+        ("vault:db#password", "<vault:db#password>", "7"),
+    ]
+    assert found["PLAIN"].origins == ()
+    assert {name: variable.secret for name, variable in found.items()} == {
+        "URL": True,
+        "USER": True,
+        "PLAIN": False,
+    }
+    assert found["URL"].profile == "prod"
+    assert str(found["URL"].location) == "profiles/prod.toml:3"
+    assert CANARY not in repr(found)
+
+
+def test_the_first_source_of_the_lookup_that_has_it_counts(project):
+    both = {"dotenv:#X": "file", "env:#X": "platform"}
+    assert values(evaluated(project, "X = {}", both)) == {"X": "file"}
+    assert values(evaluated(project, "X = {}", {"env:#X": "platform"})) == {"X": "platform"}
+    assert values(evaluated(project, "X = {}", {**both, "dotenv:#X": ""})) == {"X": ""}
+
+
+class TestAbsent:
+    """Fallback, default and `required` are for what a store does not hold."""
+
+    @pytest.mark.parametrize(
+        ("variables", "expected", "note"),
+        [
+            ("X = '{{ vault:x ?? \"f\" }}'", {"X": "f"}, "fallback"),
+            ("X = '{{ vault:x ?? \"\" }}'", {"X": ""}, "fallback"),
+            ("X = '{{ vault:x ?? \"a b\" | urlencode }}'", {"X": "a%20b"}, "fallback"),
+            ("X = '{{ Y ?? \"f\" }}'", {"X": "f"}, "fallback"),
+            ('X = { value = "{{ vault:x }}", default = "d" }', {"X": "d"}, "default"),
+            ('X = { default = "d" }', {"X": "d"}, "default"),
+            (
+                'X = { value = "a{{ vault:here }}{{ vault:x }}", default = "" }',
+                {"X": ""},
+                "default",
+            ),
+            ('X = { value = "{{ vault:here | json:/b }}", default = "d" }', {"X": "d"}, "default"),
+            (
+                'X = { value = "{{ vault:x }}", default = "d", required = false }',
+                {"X": "d"},
+                "default",
+            ),
+            ('X = { value = "{{ vault:x }}", required = false }', {}, ""),
+            ("X = { required = false }", {}, ""),
+        ],
+    )
+    def test_what_stands_in(self, project, variables, expected, note):
+        found = evaluated(project, variables, {"vault:here": '{"a": 1}'})
+        assert values(found) == expected
+        assert failures(found) == {}
+        for variable in found[0].values():
+            assert variable.note == note
+            assert variable.origins == ()
+
+    @pytest.mark.parametrize("present", ["", "v"])
+    @pytest.mark.parametrize(
+        "variables",
+        ["X = '{{ vault:x ?? \"f\" }}'", 'X = { value = "{{ vault:x }}", default = "d" }'],
+    )
+    def test_nothing_stands_in_for_what_is_there(self, project, variables, present):
+        found = evaluated(project, variables, {"vault:x": present})
+        assert values(found) == {"X": present}
+        assert found[0]["X"].note == ""
+
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            "X = '{{ vault:x ?? \"f\" }}'",
+            'X = { value = "{{ vault:x }}", default = "d" }',
+            'X = { value = "{{ vault:x }}", required = false }',
+            'X = { value = "{{ vault:absent }}{{ vault:x }}", default = "d" }',
+            'X = { value = "{{ vault:absent }}{{ vault:x }}", required = false }',
+            'X = { value = "{{ Y }}", default = "d" }\nY = "{{ vault:x }}"',
+        ],
+    )
+    def test_nothing_stands_in_for_what_failed(self, project, variables):
+        failed = {"vault:x": UnavailableError("no answer from vault")}
+        found = evaluated(project, variables, failed)
+        assert values(found) == {}
+        assert set(failures(found)) >= {"X"}
+        assert {failure.error.exit_status for failure in found[1]} == {5}
+
+    def test_a_failure_before_the_source_that_has_it_stops(self, project):
+        outcomes = {"dotenv:#X": DeniedError("cannot read .env.prod"), "env:#X": "platform"}
+        assert failures(evaluated(project, "X = {}", outcomes)) == {"X": "cannot read .env.prod"}
+
+    def test_a_failure_after_the_source_that_has_it_does_not(self, project):
+        outcomes = {"dotenv:#X": "file", "env:#X": DeniedError("no")}
+        assert values(evaluated(project, "X = {}", outcomes)) == {"X": "file"}
+
+    def test_all_that_is_missing_is_named(self, project):
+        found = evaluated(
+            project,
+            "X = '{{ vault:a }}{{ vault:b ?? \"covered\" }}{{ vault:c#d }}{{ vault:a }}'\nY = {}",
+            {"vault:c#d": Absent("no field 'd' (fields: e)")},
+        )
+        assert failures(found) == {
+            "X": "<vault:a> is absent; <vault:c#d> is absent: no field 'd' (fields: e)",
+            "Y": "<dotenv:#Y> is absent; <env:#Y> is absent",
+        }
+        assert {failure.error.exit_status for failure in found[1]} == {4}
+        assert {failure.error.hint for failure in found[1]} == {
+            "set it in the store, give it a 'default', or say 'required = false'"
+        }
+
+    def test_a_profile_without_a_lookup_says_so(self, project):
+        project.profile("prod.toml", "lookup = []\n[variables]\nX = {}\n")
+        profile = load("prod", str(project.profiles))
+        found = evaluate(plan(profile, ["X"]), {}, str)
+        assert failures(found) == {"X": "X is absent: 'lookup' names no source"}
+
+
+class TestNeeds:
+    """A variable that others are made from."""
+
+    CHAIN = 'X = "{{ Y }}"\nY = "{{ vault:y }}"'
+
+    def test_absent_and_wanted_too(self, project):
+        assert failures(evaluated(project, self.CHAIN)) == {
+            "Y": "<vault:y> is absent",
+            "X": "Y is absent",
+        }
+
+    def test_absent_and_only_needed(self, project):
+        assert failures(evaluated(project, self.CHAIN, selected=["X"])) == {
+            "X": "Y is absent (<vault:y> is absent)"
+        }
+
+    def test_absent_only_needed_and_covered(self, project):
+        covered = "X = '{{ Y ?? \"f\" }}'\nY = '{{ vault:y }}'"
+        found = evaluated(project, covered, selected=["X"])
+        assert (values(found), failures(found)) == ({"X": "f"}, {})
+
+    def test_absent_and_not_required(self, project):
+        found = evaluated(project, 'X = "{{ Y }}"\nY = { required = false }')
+        assert failures(found) == {"X": "Y is absent"}
+
+    def test_a_default_is_passed_on(self, project):
+        found = evaluated(project, 'X = "{{ Y }}!"\nY = { default = "d" }')
+        assert values(found) == {"X": "d!", "Y": "d"}
+
+    @pytest.mark.parametrize("selected", [["X", "Y"], ["X"]])
+    def test_failed(self, project, selected):
+        denied = DeniedError("permission denied", hint="ask for it")
+        found = evaluated(project, self.CHAIN, {"vault:y": denied}, selected)
+        assert failures(found) == {"Y": "permission denied", "X": "needs Y, which failed"}
+        assert {failure.error.exit_status for failure in found[1]} == {6}
+        assert {failure.error.hint for failure in found[1]} == {"ask for it"}
+
+    def test_a_chain_of_five_thousand(self, project):
+        links = "".join(f'V{n} = "{{{{ V{n + 1} }}}}"\n' for n in range(5000))
+        variables = f'{links}V5000 = "{{{{ vault:x }}}}"\n'
+        found = evaluated(project, variables, {"vault:x": "end"})
+        assert set(values(found).values()) == {"end"}
+        assert len(found[0]) == 5001
+        failed = evaluated(project, variables, {"vault:x": AuthError("not logged in")})
+        assert len(failures(failed)) == 5001
+        assert {failure.error.exit_status for failure in failed[1]} == {6}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ('"{{ vault:x }}"', f"{CANARY}\0", "contains a NUL"),
+        ('"{{ vault:x }}"', f"{CANARY}\ud800", "the value has half a surrogate pair"),
+        ('{ value = "{{ vault:x }}", type = "port" }', CANARY, "is not a port"),
+        (
+            '{ value = "{{ vault:x }}", pattern = "^sk_" }',
+            CANARY,
+            "does not match the pattern ^sk_",
+        ),
+        ('{ value = "{{ vault:x }}", choices = ["a", "b"] }', CANARY, "is not one of the choices"),
+        ('"{{ vault:x | base64decode }}"', f"{CANARY}!", "the value is not base64"),
+        ('"{{ vault:x | json:/a }}"', f"{CANARY}", "the value is not JSON"),
+        ('"{{ vault:x | urlencode }}"', f"{CANARY}\ud800", "the value has half a surrogate pair"),
+        ('{ default = "x", type = "int" }', None, "is not a whole number"),
+    ],
+)
+def test_an_unfit_value_is_refused_and_not_shown(project, variable, value, message):
+    outcomes = {} if value is None else {"vault:x": value}
+    found = evaluated(project, f"X = {variable}\n", outcomes)
+    assert values(found) == {}
+    (failure,) = found[1]
+    assert failure.error.message.startswith(message)
+    assert failure.error.exit_status == 3
+    assert CANARY not in f"{failure} {failure.error!r} {failure.error.hint}"
+    assert failure.error.__cause__ is None
+
+
+def test_bytes_that_are_no_text_pass_unchanged(project):
+    raw = b"\xff\xfe caf\xe9 \n"
+    value = Secret.from_bytes(raw).reveal()
+    found, _ = evaluated(project, 'X = "{{ vault:x }}"', {"vault:x": value})
+    assert found["X"].value.to_bytes() == raw
+
+
+def test_one_bad_value_hides_no_other(project):
+    found = evaluated(
+        project,
+        'A = "{{ vault:a }}"\nB = "{{ vault:b }}"\nC = "{{ vault:c }}"\nD = "d"',
+        {"vault:a": UnavailableError("down"), "vault:b": ProtocolError("nonsense")},
+    )
+    assert list(failures(found)) == ["A", "B", "C"]
+    assert values(found) == {"D": "d"}

@@ -1,0 +1,278 @@
+"""How a source is built from its table: types, settings, and the few placeholders in them."""
+
+import sys
+import textwrap
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import AbsentError, EnvkitError, InvalidReferenceError, ProfileError
+from envkit.profile import load
+from envkit.sources.dotenv import DotenvSource
+from envkit.sources.env import EnvSource
+from envkit.sources.memory import MemorySource
+from envkit.sources.registry import bootstrap_names, open_source, store_identity
+from support.shelf import reference
+
+CANARY = "canary-c0de"
+
+
+def loaded(project, text, name="prod"):
+    project.profile(f"{name}.toml", text)
+    return load(name, str(project.profiles))
+
+
+def opened(project, text, name="own", environ=()):
+    return open_source(loaded(project, text), name, environ=dict(environ), deadline=Deadline(15))
+
+
+def read(source, ref):
+    outcome = source.fetch([reference(ref)])[reference(ref)]
+    return outcome.value.reveal()
+
+
+def refused(project, text, name="own", environ=(), kind=ProfileError):
+    with pytest.raises(kind) as raised:
+        opened(project, text, name, environ)
+    return raised.value.message, raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("dotenv", DotenvSource), ("env", EnvSource), ("own", MemorySource)]
+)
+def test_predeclared_and_named_types(project, name, kind):
+    source = opened(project, '[sources.own]\ntype = "memory"\n', name)
+    assert isinstance(source, kind)
+    assert source.name == name
+
+
+def test_a_source_knows_its_profile(project):
+    project.dotenv("live", "X=alias\n")
+    profile = loaded(project, 'aliases = ["live"]\n')
+    source = open_source(profile, "dotenv", environ={}, deadline=Deadline(15))
+    assert read(source, "dotenv:X") == "alias"
+
+
+@pytest.mark.parametrize(
+    ("table", "message", "hint"),
+    [
+        (
+            'type = "memroy"',
+            "profiles/prod.toml:3: unknown source type 'memroy'",
+            "did you mean 'memory'?",
+        ),
+        (
+            'type = "memory"\n\nsecerts = {}',
+            "profiles/prod.toml:5: [sources.own]: unknown key 'secerts'",
+            "did you mean 'secrets'?",
+        ),
+        (
+            'type = "memory"\nsecrets = "x"',
+            "profiles/prod.toml:4: [sources.own]: 'secrets' must be a table",
+            "write secrets = { ... }",
+        ),
+        (
+            'type = "dotenv"\npath = 1',
+            "profiles/prod.toml:4: [sources.own]: 'path' must be a string or a list",
+            "put it in quotes",
+        ),
+    ],
+)
+def test_a_mistake_in_a_table_is_shown_with_its_line(project, table, message, hint):
+    assert refused(project, f"\n[sources.own]\n{table}\n") == (message, hint)
+
+
+def test_a_mistake_is_shown_in_the_file_that_makes_it(project):
+    project.profile("base.toml", '[sources.own]\ntype = "memory"\nsecerts = {}\n')
+    text = 'extends = "base"\n[sources.own]\nsecrets = {}\n'
+    assert refused(project, text)[0].startswith("profiles/base.toml:3: ")
+
+
+class TestPlaceholders:
+    """Settings may take secrets from what is read without a network or a login."""
+
+    MEMORY = '[sources.own]\ntype = "memory"\nsecrets = {{ a = {{ b = "x{}y" }} }}\n'
+
+    def test_from_the_process_environment(self, project):
+        source = opened(
+            project, self.MEMORY.format("{{ env:NAME | trim }}"), environ={"NAME": f" {CANARY} "}
+        )
+        assert read(source, "own:a#b") == f"x{CANARY}y"
+
+    def test_from_a_dotenv_file(self, project):
+        project.dotenv("prod", f"NAME={CANARY}\n")
+        assert (
+            read(opened(project, self.MEMORY.format("{{ dotenv:NAME }}")), "own:a#b")
+            == f"x{CANARY}y"
+        )
+
+    def test_from_a_source_of_those_types_by_any_name(self, project):
+        (project.root / ".env.login").write_text("NAME=x\n")
+        text = self.MEMORY.format("{{ login:NAME }}") + (
+            '[sources.login]\ntype = "dotenv"\npath = "{{ env:FILE }}"\n'
+        )
+        assert read(opened(project, text, environ={"FILE": ".env.login"}), "own:a#b") == "xxy"
+
+    def test_a_fallback_for_what_is_absent(self, project):
+        text = self.MEMORY.format('{{ env:NAME ?? \\"f\\" }}')
+        assert read(opened(project, text), "own:a#b") == "xfy"
+
+    def test_absent(self, project):
+        found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
+        assert found == (
+            "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is absent",
+            'set it, or write a fallback: {{ env:NAME ?? "text" }}',
+        )
+
+    def test_failed(self, project):
+        (project.root / ".env.prod").mkdir()
+        found = refused(project, self.MEMORY.format("{{ dotenv:NAME }}"), kind=EnvkitError)
+        assert found[0] == ".env.prod: not a regular file"
+
+    @pytest.mark.parametrize(
+        ("text", "operand", "name"),
+        [
+            (MEMORY.format("{{ NAME }}"), "NAME", "own"),
+            (MEMORY.format("{{ vault:db#x }}"), "vault:db#x", "own"),
+            (MEMORY.format("{{ nowhere:x }}"), "nowhere:x", "own"),
+            (MEMORY.format("{{ own:a#b }}"), "own:a#b", "own"),
+            # a name is no promise: this `env` asks a store
+            ('[sources.env]\ntype = "vault"\n' + MEMORY.format("{{ env:X }}"), "env:X", "own"),
+            # no circles among those that may be referred to
+            ('[sources.dotenv]\npath = "{{ dotenv:X }}"\n', "dotenv:X", "dotenv"),
+        ],
+    )
+    def test_nothing_else(self, project, text, operand, name):
+        message, hint = refused(project, text, name)
+        assert f"cannot refer to {operand}, which is not read without it" in message
+        assert hint == "refer to the process environment: {{ env:NAME }}"
+
+    def test_only_of_the_source_that_is_asked(self, project):
+        text = self.MEMORY.format("{{ env:NAME }}")
+        assert isinstance(opened(project, text, "env"), EnvSource)
+
+    def test_a_reference_that_does_not_fit(self, project):
+        text = self.MEMORY.format("{{ env:NAME?version=1 }}")
+        refused(project, text, kind=InvalidReferenceError)
+
+    def test_what_they_name_is_bootstrap(self, project):
+        profile = loaded(
+            project,
+            """
+            [sources.vault]
+            address = 'https://{{ env:HOST ?? "vault" }}'
+            auth = { method = "approle", role_id = "{{ dotenv:R }}", secret_id = "{{ env:S }}" }
+            [sources.own]
+            type = "dotenv"
+            path = ["{{ platform:#FILE }}"]
+            [sources.platform]
+            type = "env"
+            """,
+        )
+        assert bootstrap_names(profile) == {"HOST", "S", "FILE"}
+
+
+class TestStoreIdentity:
+    """Several profiles may share one login, but only if it is the same."""
+
+    @pytest.mark.parametrize(
+        ("one", "other", "same"),
+        [
+            ("", "", True),
+            ('address = "https://a"', 'address = "https://a"', True),
+            ('address = "https://a"', 'address = "https://b"', False),
+            ('address = "https://a"\nprefix = "x"', 'address = "https://a"\nprefix = "y"', True),
+            ('auth = { token = "{{ env:A }}" }', 'auth = { token = "{{ env:A }}" }', True),
+            ('auth = { token = "{{ env:A }}" }', 'auth = { token = "{{ env:B }}" }', False),
+            # each profile has a .env file of its own
+            ('auth = { token = "{{ dotenv:A }}" }', 'auth = { token = "{{ dotenv:A }}" }', False),
+        ],
+    )
+    def test_identity(self, project, one, other, same):
+        profiles = [
+            loaded(project, f"[sources.vault]\n{text}\n", name)
+            for name, text in (("one", one), ("other", other))
+        ]
+        first, second = (store_identity(profile, "vault") for profile in profiles)
+        assert (first == second) is same
+
+
+class TestEntryPoints:
+    """Types of other packages: found by their entry points, and only where they are asked for."""
+
+    @pytest.fixture
+    def package(self, tmp_path, monkeypatch):
+        def install(name, entry_point, code):
+            site = tmp_path / "site"
+            info = site / f"{name}-1.0.dist-info"
+            info.mkdir(parents=True)
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+            (info / "entry_points.txt").write_text(f"[envkit.sources]\n{entry_point}\n")
+            module = name.replace("-", "_")
+            (site / f"{module}.py").write_text(textwrap.dedent(code))
+            monkeypatch.syspath_prepend(site)
+            monkeypatch.delitem(sys.modules, module, raising=False)
+
+        return install
+
+    SOURCE = """
+        from envkit.secret import Secret
+        from envkit.sources.base import Reading
+
+        class Cellar:
+            settings = {"depth": int}
+            remote = False
+
+            def __init__(self, context):
+                self.name, self.depth = context.name, context.settings["depth"]
+
+            def check(self, ref): pass
+            def locate(self, ref): return str(ref)
+            def fetch(self, refs):
+                return {ref: Reading(Secret("bottle" * self.depth), None, "cellar") for ref in refs}
+        """
+    TABLE = '[sources.own]\ntype = "cellar"\ndepth = 2\n'
+
+    def test_a_type_is_used(self, project, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
+        assert read(opened(project, self.TABLE), "own:x") == "bottlebottle"
+
+    def test_its_settings_are_checked(self, project, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
+        found = refused(project, self.TABLE.replace("depth", "dpeth"))
+        assert found == (
+            "profiles/prod.toml:3: [sources.own]: unknown key 'dpeth'",
+            "did you mean 'depth'?",
+        )
+
+    def test_it_is_among_the_known(self, project, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
+        found = refused(project, self.TABLE.replace("cellar", "celar"))
+        assert found == (
+            "profiles/prod.toml:2: unknown source type 'celar'",
+            "did you mean 'cellar'?",
+        )
+
+    def test_a_package_that_is_broken(self, project, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", f"raise ValueError('{CANARY}')")
+        found = refused(project, self.TABLE)
+        assert found[0] == (
+            "profiles/prod.toml:2: cannot load the source type 'cellar' from "
+            "envkit_cellar:Cellar: ValueError"
+        )
+
+    def test_two_packages_with_one_type(self, project, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
+        package("other-cellar", "cellar = other_cellar:Cellar", self.SOURCE)
+        found = refused(project, self.TABLE)
+        assert found == (
+            (
+                "profiles/prod.toml:2: several packages bring the source type 'cellar': "
+                "envkit-cellar, other-cellar"
+            ),
+            "uninstall all but one of them",
+        )
+
+    def test_a_package_cannot_take_a_built_in_type(self, project, package):
+        package("envkit-cellar", "memory = envkit_cellar:Cellar", self.SOURCE)
+        assert isinstance(opened(project, '[sources.own]\ntype = "memory"\n'), MemorySource)
