@@ -1,0 +1,453 @@
+"""From a profile's name to values: everything or an error that names all, within the deadline."""
+
+import os
+import threading
+from typing import ClassVar
+
+import pytest
+
+import envkit
+from envkit._internal.clock import Deadline
+from envkit.errors import (
+    AbsentError,
+    AuthError,
+    DeniedError,
+    InvalidReferenceError,
+    ProfileError,
+    ProtocolError,
+    ResolutionError,
+    UnavailableError,
+    UsageError,
+)
+from envkit.fetch import ask
+from envkit.resolution import read, resolve
+from envkit.secret import Secret
+from envkit.sources.base import Absent, Reading
+from support.shelf import Shelf, SilentShelf, reference
+
+CANARY = "canary-55d1"
+SHELF = 'lookup = ["shelf"]\n[sources.shelf]\ntype = "memory"\n'
+
+
+@pytest.fixture
+def prod(project):
+    """Write profiles/prod.toml, with a source `shelf` in which bare names are looked up."""
+    return lambda variables, top=SHELF: project.profile(
+        "prod.toml", f"{top}[variables]\n{variables}\n"
+    )
+
+
+def values(environment):
+    return {name: value.reveal() for name, value in environment.items()}
+
+
+def resolved(contents=(), *, shelf=None, environments=("prod",), **options):
+    shelf = Shelf(contents) if shelf is None else shelf
+    return values(resolve(*environments, sources={"shelf": shelf}, environ={}, **options))
+
+
+def failed(*args, **options):
+    with pytest.raises(ResolutionError) as raised:
+        resolved(*args, **options)
+    return raised.value
+
+
+class TestWhichEnvironment:
+    def test_one_by_name_or_alias(self, project):
+        project.profile("prod.toml", 'aliases = ["live"]\n[variables]\nX = "x"\n')
+        for name in ("prod", "live"):
+            assert resolve(name, environ={}).name == "prod"
+
+    def test_from_the_process_environment(self, project):
+        project.profile("prod.toml", '[variables]\nX = "x"\n')
+        assert values(resolve(environ={"ENVKIT_ENV": "prod"})) == {"X": "x"}
+        os.environ["ENVKIT_ENV"] = "prod"
+        assert values(resolve()) == {"X": "x"}
+
+    @pytest.mark.parametrize("environ", [{}, {"ENVKIT_ENV": ""}])
+    def test_none(self, project, environ):
+        with pytest.raises(UsageError, match="no environment is named"):
+            resolve(environ=environ)
+
+    def test_an_empty_name_is_not_the_default(self, project):
+        project.profile("prod.toml", "")
+        with pytest.raises(ProfileError, match="no profile ''"):
+            resolve("", environ={"ENVKIT_ENV": "prod"})
+
+    def test_of_another_folder(self, project, tmp_path):
+        project.profile("prod.toml", '[variables]\nX = "x"\n')
+        other = tmp_path / "other" / "configuration"
+        other.mkdir(parents=True)
+        (other / "prod.env").write_text("X={{Y}}\n")
+        (other.parent / ".env.prod").write_text("Y=other\n")
+        (project.root / ".env.prod").write_text("Y=wrong\n")
+        assert values(resolve("prod", profiles=str(other), environ={})) == {"X": "other"}
+
+
+def test_what_teams_have(project):
+    project.profile("staging.env", "NODE_ENV=staging\nURL={{STAGING_URL}}\nURL2=${URL}\n")
+    project.dotenv("staging", "STAGING_URL=pg://{{ x }}\n")
+    found = resolve("staging", environ={"STAGING_URL": "from the platform"})
+    assert values(found) == {"NODE_ENV": "staging", "URL": "pg://{{ x }}", "URL2": "${URL}"}
+    assert found.variable("URL").origins[0].location == ".env.staging:1"
+
+
+def test_a_plain_dotenv_file_is_not_used(project):
+    project.profile("prod.env", "URL={{URL}}\n")
+    (project.root / ".env").write_text("URL=laptop\n")
+    with pytest.raises(ResolutionError) as raised:
+        resolve("prod", environ={})
+    assert raised.value.exit_status == 4
+
+
+class TestFailures:
+    def test_all_are_named_at_once(self, prod):
+        prod('A = "{{ shelf:a }}"\nB = "{{ shelf:b }}"\nC = "c"\nD = { type = "int" }')
+        error = failed({"shelf:b": DeniedError("denied"), "shelf:#D": "x"})
+        assert [(failure.name, failure.location) for failure in error.failures] == [
+            ("A", "profiles/prod.toml:5"),
+            ("B", "profiles/prod.toml:6"),
+            ("D", "profiles/prod.toml:8"),
+        ]
+        assert error.message == "cannot resolve 3 variables of prod"
+
+    @pytest.mark.parametrize(
+        ("outcomes", "status"),
+        [
+            ([Absent()], 4),
+            ([UnavailableError("x")], 5),
+            ([ProtocolError("x")], 5),
+            ([DeniedError("x")], 6),
+            ([AuthError("x")], 6),
+            ([InvalidReferenceError("x")], 3),
+            ([Absent(), UnavailableError("x")], 5),
+            ([UnavailableError("x"), DeniedError("x"), Absent()], 6),
+            ([DeniedError("x"), InvalidReferenceError("x"), UnavailableError("x")], 3),
+        ],
+    )
+    def test_the_exit_status_is_of_what_must_be_mended_first(self, prod, outcomes, status):
+        prod("\n".join(f'V{n} = "{{{{ shelf:{n} }}}}"' for n in range(len(outcomes))))
+        error = failed({f"shelf:{n}": outcome for n, outcome in enumerate(outcomes)})
+        assert error.exit_status == status
+        assert len(error.failures) == len(outcomes)
+
+    @pytest.mark.parametrize("remote", [False, True])
+    def test_a_store_that_failed_as_a_whole(self, prod, remote):
+        prod('A = "{{ shelf:a }}"\nB = "{{ A }}"\nC = { value = "{{ shelf:c }}", default = "c" }')
+        shelf = Shelf(remote=remote, breaks=UnavailableError("down", hint="switch it on"))
+        error = failed(shelf=shelf)
+        assert [failure.name for failure in error.failures] == ["A", "B", "C"]
+        assert (error.exit_status, error.hint) == (5, "switch it on")
+
+    def test_references_that_no_store_could_hold_are_named_before_any_is_asked(self, prod):
+        prod('A = "{{ shelf:a }}{{ shelf:b }}"\nB = "{{ shelf:b }}"\nC = "{{ shelf:c }}"')
+        shelf = Shelf(refuses=("shelf:a", "shelf:b"))
+        error = failed(shelf=shelf)
+        assert [failure.name for failure in error.failures] == ["A", "A", "B"]
+        assert error.message == "cannot resolve 2 variables of prod"
+        assert error.exit_status == 3
+        assert shelf.asked == []
+
+    def test_a_variable_that_is_left_out_cannot_fail(self, prod):
+        prod('A = "{{ shelf:a }}"\nB = "{{ shelf:b }}"')
+        assert resolved({"shelf:a": "a"}, only=["A"]) == {"A": "a"}
+        assert resolved({"shelf:a": "a"}, exclude=["B"]) == {"A": "a"}
+
+
+class TestWhatASourceOfOthersDoes:
+    """Whatever it raises or returns, no value is shown and nothing is taken for absent."""
+
+    @pytest.mark.parametrize("remote", [False, True])
+    @pytest.mark.parametrize(
+        "bug",
+        [
+            ValueError(CANARY),
+            KeyError(CANARY),
+            RecursionError(CANARY),
+            UnicodeDecodeError("utf-8", CANARY.encode(), 0, 1, CANARY),
+        ],
+        ids=lambda bug: type(bug).__name__,
+    )
+    def test_a_bug_is_named_by_its_type(self, prod, bug, remote):
+        prod('X = { value = "{{ shelf:x }}", default = "d", required = false }')
+        error = failed(shelf=Shelf(remote=remote, breaks=bug))
+        (failure,) = error.failures
+        assert failure.error.message == f"the source 'shelf' broke: {type(bug).__name__}"
+        assert (failure.error.__cause__, failure.error.__context__) == (None, None)
+
+    @pytest.mark.parametrize(
+        "outcome",
+        [
+            ValueError(CANARY),
+            None,
+            {"value": CANARY},
+            ("value", CANARY),
+            Reading(CANARY, None, "shelf"),
+            Secret(CANARY),
+        ],
+        ids=lambda outcome: type(outcome).__name__,
+    )
+    def test_what_is_no_outcome_is_not_taken_for_one(self, outcome):
+        found = ask(
+            Shelf({"shelf:x": outcome, "shelf:y": "y"}),
+            [reference("shelf:x"), reference("shelf:y")],
+        )
+        broken = found[reference("shelf:x")]
+        assert broken.message == f"the source 'shelf' broke: {type(outcome).__name__}"
+        assert found[reference("shelf:y")].value.reveal() == "y"
+
+    @pytest.mark.parametrize("answer", [None, [], CANARY])
+    def test_an_answer_that_is_no_mapping(self, answer):
+        shelf = Shelf()
+        shelf.fetch = lambda refs: answer
+        (outcome,) = ask(shelf, [reference("shelf:x")]).values()
+        assert isinstance(outcome, ProtocolError)
+        assert CANARY not in outcome.message
+
+    def test_what_it_leaves_out_is_absent(self):
+        assert ask(Shelf(), [reference("shelf:x")]) == {reference("shelf:x"): Absent()}
+
+
+class TestDeadline:
+    TWO = SHELF + '[sources.other]\ntype = "memory"\n'
+
+    @pytest.fixture
+    def silent(self):
+        shelf = SilentShelf()
+        yield shelf
+        shelf.released.set()
+
+    def test_a_source_that_never_answers_is_given_up(self, prod, silent):
+        prod(
+            'A = "{{ shelf:a }}"\nB = "{{ shelf:b }}"\nC = "{{ A }}"\nD = "{{ other:d }}"', self.TWO
+        )
+        other = Shelf({"other:d": CANARY}, name="other", remote=True)
+        with pytest.raises(ResolutionError) as raised:
+            resolve(
+                "prod", environ={}, timeout_seconds=0.2, sources={"shelf": silent, "other": other}
+            )
+        error = raised.value
+        assert [failure.name for failure in error.failures] == ["A", "B", "C"]
+        assert isinstance(error.failures[0].error, UnavailableError)
+        assert error.failures[0].error.message == "no answer from 'shelf' within 0.2 s"
+        assert error.exit_status == 5
+        assert other.asked == [["other:d"]]
+
+    def test_sources_are_asked_at_the_same_time(self, prod):
+        prod('A = "{{ shelf:a }}"\nB = "{{ other:b }}"', self.TWO)
+        both = threading.Barrier(2, timeout=10)  # passed only if each waits for the other
+
+        class Meeting(Shelf):
+            def fetch(self, refs):
+                both.wait()
+                return super().fetch(refs)
+
+        sources = {
+            "shelf": Meeting({"shelf:a": "a"}, remote=True),
+            "other": Meeting({"other:b": "b"}, name="other", remote=True),
+        }
+        assert values(resolve("prod", environ={}, sources=sources)) == {"A": "a", "B": "b"}
+
+    def test_an_interrupt_is_not_swallowed(self, prod):
+        prod('A = "{{ shelf:a }}"')
+        with pytest.raises(KeyboardInterrupt):
+            resolved(shelf=Shelf(remote=True, breaks=KeyboardInterrupt()))
+
+
+def test_each_source_is_asked_once_for_what_is_wanted(prod):
+    prod(
+        """
+        A = "{{ shelf:a#x }}"
+        B = "{{ shelf:a#x }}{{ shelf:b }}"
+        C = "{{ B }}"
+        D = "{{ shelf:d }}"
+        """
+    )
+    shelf = Shelf({"shelf:a#x": "1", "shelf:b": "2"})
+    assert resolved(shelf=shelf, only=["A", "C"]) == {"A": "1", "C": "12"}
+    assert shelf.asked == [["shelf:a#x", "shelf:b"]]
+
+
+def test_a_profile_of_literals_asks_nobody(prod):
+    prod('A = "a"')
+    shelf = Shelf()
+    assert resolved(shelf=shelf) == {"A": "a"}
+    assert shelf.asked == []
+
+
+class TestSeveralEnvironments:
+    @pytest.fixture(autouse=True)
+    def profiles(self, project):
+        project.profile(
+            "base.toml",
+            SHELF
+            + """
+            [variables]
+            SHARED = "{{ shelf:base }}"
+            ONLY_BASE = "base of {{ SHARED }}"
+            """,
+        )
+        project.profile(
+            "more.toml",
+            SHELF
+            + """
+            [variables]
+            SHARED = "{{ shelf:more }}"
+            ONLY_MORE = "more"
+            """,
+        )
+
+    ALL: ClassVar = {"shelf:base": "b", "shelf:more": "m"}
+
+    def test_later_wins(self):
+        assert resolved(self.ALL, environments=("base", "more")) == {
+            "SHARED": "m",
+            "ONLY_BASE": "base of b",  # within a profile, a name is its own
+            "ONLY_MORE": "more",
+        }
+        assert resolved(self.ALL, environments=("more", "base"))["SHARED"] == "b"
+
+    def test_what_is_overridden_is_not_fetched(self):
+        shelf = Shelf(self.ALL)
+        resolved(shelf=shelf, environments=("base", "more"), exclude=["ONLY_BASE"])
+        assert shelf.asked == [["shelf:more"]]
+
+    def test_failures_of_all_are_named_at_once(self, project):
+        error = failed({}, environments=("base", "more"), exclude=["ONLY_BASE"], only=["SHARED"])
+        assert [failure.location for failure in error.failures] == ["profiles/more.toml:6"]
+        project.profile("x.toml", '[variables]\nA = "{{ nowhere:a }}"\n')
+        project.profile("y.toml", '[variables]\nB = "{{ nowhere:b }}"\n')
+        error = failed({}, environments=("x", "y"))
+        assert {failure.name for failure in error.failures} == {"A", "B"}
+        assert error.message == "cannot resolve 2 variables of x+y"
+
+    def test_the_name_and_the_provenance(self):
+        found = resolve("base", "more", sources={"shelf": Shelf(self.ALL)}, environ={})
+        assert found.name == "base+more"
+        assert {v.name: v.profile for v in found.variables()} == {
+            "ONLY_BASE": "base",
+            "SHARED": "more",
+            "ONLY_MORE": "more",
+        }
+
+    def test_the_same_twice(self):
+        assert resolved(self.ALL, environments=("base", "base"))["SHARED"] == "b"
+
+    def test_side_by_side(self):
+        both = read("base", "more", sources={"shelf": Shelf(self.ALL)}, environ={})
+        assert [values(one.environment)["SHARED"] for one in both] == ["b", "m"]
+        failing = read("base", "more", sources={"shelf": Shelf({"shelf:more": "m"})}, environ={})
+        assert [[failure.name for failure in one.failures] for one in failing] == [
+            ["SHARED", "ONLY_BASE"],
+            [],
+        ]
+        assert isinstance(failing[0].failures[0].error, AbsentError)
+
+
+class TestOnlyAndExcept:
+    VARIABLES = """
+    DB_URL = "{{ DB_HOST }}/{{ DB_NAME }}"
+    DB_HOST = "{{ shelf:host }}"
+    DB_NAME = "{{ shelf:name }}"
+    OTHER = "{{ shelf:other }}"
+    """
+    HELD: ClassVar = {"shelf:host": "h", "shelf:name": "n"}
+
+    @pytest.mark.parametrize(
+        ("only", "exclude", "expected"),
+        [
+            (["DB_URL"], [], {"DB_URL": "h/n"}),
+            (["DB_*"], ["DB_[HN]*"], {"DB_URL": "h/n"}),
+            ([], ["OTHER", "DB_URL"], {"DB_HOST": "h", "DB_NAME": "n"}),
+            (["NOTHING"], [], {}),
+        ],
+    )
+    def test_what_is_needed_is_read_but_not_passed(self, prod, only, exclude, expected):
+        prod(self.VARIABLES)
+        assert resolved(self.HELD, only=only, exclude=exclude) == expected
+
+    def test_what_is_needed_may_fail(self, prod):
+        prod(self.VARIABLES)
+        error = failed({"shelf:host": "h", "shelf:name": DeniedError("denied")}, only=["DB_URL"])
+        assert [str(failure) for failure in error.failures] == [
+            "DB_NAME (profiles/prod.toml:8): denied",
+            "DB_URL (profiles/prod.toml:6): needs DB_NAME, which failed",
+        ]
+
+
+class TestOverrides:
+    def test_a_literal_that_wins_wherever_it_is_used(self, prod):
+        prod('URL = "{{ HOST }}/{{ NAME }}"\nHOST = "{{ shelf:host }}"\nNAME = "n"')
+        shelf = Shelf()
+        found = resolved(shelf=shelf, overrides={"HOST": "{{ x }}", "NEW": ""})
+        assert found == {"URL": "{{ x }}/n", "HOST": "{{ x }}", "NAME": "n", "NEW": ""}
+        assert shelf.asked == []
+
+    def test_whatever_is_selected(self, prod):
+        prod('A = "a"\nB = "b"')
+        assert resolved(overrides={"A": "x", "C": "y"}, only=["B"]) == {
+            "A": "x",
+            "B": "b",
+            "C": "y",
+        }
+        assert resolved(overrides={"A": "x"}, exclude=["*"]) == {"A": "x"}
+
+    def test_in_several_environments(self, project):
+        project.profile("one.toml", '[variables]\nA = "1"\nB = "{{ A }}"\n')
+        project.profile("two.toml", '[variables]\nA = "2"\nC = "{{ A }}"\n')
+        found = resolved(environments=("one", "two"), overrides={"A": "x", "B": "y"})
+        assert found == {"A": "x", "B": "y", "C": "x"}
+
+    def test_it_must_be_of_the_type(self, prod):
+        prod('PORT = { value = "80", type = "port" }')
+        (failure,) = failed(overrides={"PORT": CANARY}).failures
+        assert str(failure) == "PORT (--set): is not a port (1 to 65535)"
+        assert failure.error.hint == "mend the value, or what profiles/prod.toml:5 asks of it"
+
+    def test_provenance(self, prod):
+        prod('A = "{{ shelf:a }}"\nB = "b"')
+        overrides = {"A": "x", "B": "y", "C": "z"}
+        found = resolve("prod", sources={"shelf": Shelf()}, environ={}, overrides=overrides)
+        for variable in found.variables():
+            assert (variable.location, variable.note, variable.origins) == (None, "--set", ())
+        assert found.secret_names() == {"A"}  # what replaces a secret is masked as well
+
+    @pytest.mark.parametrize("name", ["", "A-B", "1A", "A=B", "A\0"])
+    def test_only_variables_have_values(self, prod, name):
+        prod('A = "a"')
+        with pytest.raises(UsageError, match="is not a variable name"):
+            resolved(overrides={name: "x"})
+
+
+def test_bootstrap_credentials_are_known(project):
+    project.profile(
+        "prod.toml",
+        '[sources.vault]\nauth = { token = "{{ env:MY_TOKEN }}" }\n[variables]\nA = "a"\n',
+    )
+    assert resolve("prod", environ={}).bootstrap == {"MY_TOKEN"}
+
+
+def test_ten_thousand_variables(prod):
+    prod("\n".join(f'V{n} = "{{{{ shelf:path#f{n} }}}}"' for n in range(10_000)))
+    contents = {f"shelf:path#f{n}": str(n) for n in range(10_000)}
+    assert len(resolved(contents)) == 10_000
+    error = failed({})
+    assert len(error.failures) == 10_000
+    assert error.failures[-1].location == "profiles/prod.toml:10004"
+
+
+def test_the_functions_stay_functions_after_their_first_use(project):
+    project.profile("prod.toml", '[variables]\nX = "x"\n')
+    for _ in range(2):
+        assert values(envkit.resolve("prod")) == {"X": "x"}
+        assert values(envkit.load("prod")) == {"X": "x"}
+        __import__("envkit.resolution")
+        __import__("envkit.library")
+
+
+def test_a_deadline_that_has_passed_asks_nobody_remote(prod):
+    prod('A = "{{ shelf:a }}"')
+    shelf = Shelf({"shelf:a": "a"}, remote=True)
+    error = failed(shelf=shelf, timeout_seconds=0)
+    assert Deadline(0).expired
+    assert error.exit_status == 5
