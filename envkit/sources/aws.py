@@ -1,0 +1,265 @@
+"""AWS Secrets Manager: strings, fields of JSON objects, and binary secrets.
+
+    {{ aws:redis#url }}                     prefix + name
+    {{ aws:/shared/redis#url }}             the prefix ignored
+    {{ aws:arn:aws:secretsmanager:eu-west-1:111122223333:secret:redis-Ab12Cd#url }}
+    {{ aws:redis?stage=AWSPREVIOUS#url }}   or ?version=ID
+
+Without a field, a string that is no JSON object and a binary secret come out byte for
+byte; an object of one field means that one. `#*` is the whole string as it is stored.
+
+What always holds: botocore is imported at the first read, not before; a secret is read
+once, however many of its fields are asked; 20 secrets cost one request, and the
+requests go out in parallel; of a batch that AWS does not give as a whole, each secret
+is asked for, and reported, alone.
+
+Credentials, region and endpoint are those of any AWS tool, which botocore reads from
+`os.environ` and `~/.aws`; `[sources.NAME]` comes before them. `endpoint_url` is Secrets
+Manager's only: a role is assumed at the usual STS, or at `AWS_ENDPOINT_URL_STS`.
+"""
+
+from __future__ import annotations
+
+from envkit._internal.parallel import map_parallel
+from envkit.errors import (
+    AuthError,
+    ConflictError,
+    InvalidReferenceError,
+    ProtocolError,
+    SourceError,
+    UnavailableError,
+)
+from envkit.sources import aws_write
+from envkit.sources.aws_client import SecretsManager
+from envkit.sources.aws_document import Document, change, document, pick
+from envkit.sources.aws_errors import DELETED, NOT_FOUND, RefusedError
+from envkit.sources.aws_names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
+from envkit.sources.base import WHOLE, Absent, Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import Any, ClassVar, TypeAlias, TypeVar
+
+    from envkit.placeholder import Reference
+    from envkit.secret import Secret
+    from envkit.sources.aws_names import Key
+    from envkit.sources.base import Outcome, SourceContext
+
+    T = TypeVar("T")
+    R = TypeVar("R")
+    _Failure: TypeAlias = SourceError | InvalidReferenceError
+    _Answer: TypeAlias = Document | Absent | _Failure
+
+CONCURRENCY = 10
+_FAILURES = (SourceError, InvalidReferenceError)
+
+
+class AwsSecretsManagerSource:
+    """See the module's docstring."""
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        "region": str,
+        "profile": str,
+        "role_arn": str,
+        "role_session_name": str,
+        "external_id": str,
+        "mfa_serial": str,
+        "mfa_token": str,
+        "endpoint_url": str,
+        "prefix": str,
+        "concurrency": int,
+    }
+    remote: ClassVar[bool] = True
+
+    def __init__(self, context: SourceContext) -> None:
+        settings: Mapping[str, Any] = context.settings
+        self.name = context.name
+        self._prefix: str = settings.get("prefix", "")
+        self._workers: int = max(1, settings.get("concurrency", CONCURRENCY))
+        self._deadline = context.deadline
+        self._manager = SecretsManager(
+            self.name,
+            settings,
+            context.environ,
+            connections=self._workers,
+            deadline=self._deadline,
+        )
+
+    def check(self, ref: Reference) -> None:
+        """Raise `InvalidReferenceError` when Secrets Manager could not hold this."""
+        check_key(ref, self._key(ref))
+
+    def locate(self, ref: Reference) -> str:
+        """Return the source's name and the secret's full one, with version and field."""
+        return where(self.name, self._key(ref), ref.field)
+
+    def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
+        """Read all `refs`, each secret once; see `Source.fetch`."""
+        outcomes: dict[Reference, Outcome] = {}
+        wanted: dict[Key, list[Reference]] = {}
+        for ref in refs:
+            try:
+                self.check(ref)
+            except InvalidReferenceError as error:
+                outcomes[ref] = error
+            else:
+                wanted.setdefault(self._key(ref), []).append(ref)
+        answers = self._read_all(list(wanted)) if wanted else {}
+        for key, group in wanted.items():
+            for ref in group:
+                outcomes[ref] = self._outcome(ref, answers[key])
+        return outcomes
+
+    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
+        """Set one value by compare-and-set; see `WritableSource.write`.
+
+        Without a field it is the whole secret, or the only field of a JSON object.
+        """
+        self.check(ref)
+        if ref.version is not None or ref.stage is not None:
+            raise InvalidReferenceError(
+                f"{ref} is pinned, and an old version cannot be changed",
+                hint="drop what follows '?'",
+            )
+        if ref.field == WHOLE:
+            raise InvalidReferenceError(
+                f"{ref} is a whole secret, and one value is written at a time",
+                hint="name a field, or drop '#*' where the secret is no JSON object",
+            )
+        [version] = self._wait(lambda _: self._write(ref, value, expected), [None])
+        if isinstance(version, _FAILURES):
+            raise version
+        return version
+
+    # ---------------------------------------------------------------- reading
+
+    def _read_all(self, keys: list[Key]) -> dict[Key, _Answer]:
+        [region] = self._wait(lambda _: self._manager.region, [None])
+        if isinstance(region, _FAILURES):
+            raise region
+        answers: dict[Key, _Answer] = {}
+        for key in keys:
+            if key.region not in (None, region):  # AWS would say that there is no such secret
+                answers[key] = InvalidReferenceError(
+                    f"{where(self.name, key)} is not in {region}, the region of {self.name}",
+                    hint=f"add a source of region {key.region} to the profile",
+                )
+        answers |= self._ask(into_calls([key for key in keys if key not in answers]))
+        return answers | self._ask([[key] for key in keys if key not in answers])
+
+    def _ask(self, calls: list[list[Key]]) -> dict[Key, _Answer]:
+        answers: dict[Key, _Answer] = {}
+        for call, answer in zip(calls, self._wait(self._read, calls), strict=True):
+            answers |= answer if isinstance(answer, dict) else dict.fromkeys(call, answer)
+        return answers
+
+    def _read(self, call: list[Key]) -> dict[Key, _Answer]:
+        return {call[0]: self._read_one(call[0])} if len(call) == 1 else self._read_batch(call)
+
+    def _read_batch(self, keys: list[Key]) -> dict[Key, _Answer]:
+        """Return the answers of one batch; a key that is left out must be asked for alone."""
+        wanted = {key.secret_id: key for key in keys}
+        answers: dict[Key, _Answer] = {}
+        token: dict[str, str] = {}
+        while True:
+            try:
+                page = self._manager.call(
+                    "batch_get_secret_value",
+                    f"cannot read from {self.name}",
+                    SecretIdList=list(wanted),
+                    **token,
+                )
+            except (AuthError, UnavailableError):
+                raise
+            except SourceError:
+                return answers  # not allowed, not known there, or spoilt by one of the names
+            for entry in page.get("SecretValues", ()):
+                arn = entry.get("ARN", "")
+                for secret_id in (entry.get("Name"), arn, arn[:-ARN_SUFFIX_LENGTH]):
+                    if secret_id in wanted:
+                        key = wanted[secret_id]
+                        answers[key] = self._document(key, entry)
+            for failure in page.get("Errors", ()):
+                absent = wanted.get(failure.get("SecretId"))
+                # no document promises that a batch finds a partial ARN
+                if absent and not absent.is_arn and failure.get("ErrorCode") == NOT_FOUND:
+                    answers[absent] = Absent("no such secret")
+            if not page.get("NextToken"):  # a page is 1 MB at most
+                return answers
+            token = {"NextToken": page["NextToken"]}
+
+    def _read_one(self, key: Key) -> Document | Absent:
+        pin = {}
+        if key.version is not None:
+            pin["VersionId"] = key.version
+        if key.stage is not None:
+            pin["VersionStage"] = key.stage
+        doing = f"cannot read {where(self.name, key)}"
+        try:
+            answer = self._manager.call("get_secret_value", doing, SecretId=key.secret_id, **pin)
+        except RefusedError as error:
+            if error.aws_code == NOT_FOUND:
+                return Absent("no such secret or version" if pin else "no such secret")
+            if error.aws_code == DELETED:
+                return Absent("the secret is scheduled for deletion")
+            raise
+        return self._document(key, answer)
+
+    def _document(self, key: Key, answer: Mapping[str, Any]) -> Document:
+        version, text, binary = map(answer.get, ("VersionId", "SecretString", "SecretBinary"))
+        held = isinstance(binary, bytes) if text is None else isinstance(text, str)
+        if not isinstance(version, str) or not held:
+            raise ProtocolError(
+                f"cannot read {where(self.name, key)}: the answer is not one of Secrets Manager"
+            )
+        return document(version, text, binary)
+
+    def _outcome(self, ref: Reference, answer: _Answer) -> Outcome:
+        if not isinstance(answer, Document):
+            return answer
+        try:
+            value = pick(ref, answer, where(self.name, self._key(ref)))
+        except InvalidReferenceError as error:
+            return error
+        if isinstance(value, Absent):
+            return value._replace(version=answer.version)
+        return Reading(value, answer.version, self.locate(ref))
+
+    # ---------------------------------------------------------------- writing
+
+    def _write(self, ref: Reference, value: Secret, expected: str | None) -> str:
+        key = self._key(ref)
+        place = where(self.name, key)
+        if expected is None:
+            if key.is_arn:
+                raise InvalidReferenceError(
+                    f"{place} is an ARN, which AWS gives to a secret that it creates",
+                    hint=f"create the secret by its name: {self.name}:/NAME",
+                )
+            content = change(ref, None, value, place)
+            return aws_write.create(self._manager, key.secret_id, content, place)
+        held = self._read_one(key)
+        if isinstance(held, Absent):
+            raise ConflictError(f"cannot write {place}: {held.reason}")
+        if held.version != expected:
+            raise aws_write.changed_meanwhile(place)
+        content = change(ref, held, value, place)
+        return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
+
+    def _key(self, ref: Reference) -> Key:
+        return key_of(ref, self._prefix)
+
+    def _wait(self, call: Callable[[T], R], items: list[T]) -> list[R | _Failure]:
+        """Return per item what `call` returned, or the error; never later than the deadline."""
+        outcomes: list[R | _Failure] = []
+        results = map_parallel(call, items, workers=self._workers, deadline=self._deadline)
+        for result in results:
+            if result is None:
+                seconds = f"{self._deadline.timeout_seconds:g}"
+                outcomes.append(UnavailableError(f"{self.name} gave no answer in {seconds} s"))
+            elif not isinstance(result, BaseException) or isinstance(result, _FAILURES):
+                outcomes.append(result)
+            else:
+                raise result
+        return outcomes

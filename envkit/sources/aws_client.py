@@ -1,0 +1,248 @@
+"""The connection to AWS: made at the first call, quiet, retried by envkit's own policy.
+
+botocore is used directly: it is what boto3 is made of, and boto3's resource layer
+costs start-up time that nothing here needs. botocore itself reads `AWS_*` from
+`os.environ`, `~/.aws/config` and the metadata services (one attempt of one second
+unless the user's own configuration says otherwise).
+
+What always holds: no call begins after the deadline; a value, a token or a signature
+reaches no log record; nothing prompts.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from envkit import __version__
+from envkit._internal.retry import retry
+from envkit.errors import AuthError, SourceError, UnavailableError
+from envkit.sources.aws_errors import source_error
+from envkit.sources.aws_loader import lean_loader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from logging import LogRecord
+    from typing import Any, TypeVar
+
+    from botocore.client import BaseClient
+    from botocore.session import Session
+
+    from envkit._internal.clock import Deadline
+
+    T = TypeVar("T")
+
+CONNECT_TIMEOUT_SECONDS = 5
+SESSION_NAME = "envkit"
+
+
+class SecretsManager:
+    """Calls the Secrets Manager of one account and region.
+
+    Args:
+        name: the source's name, for messages.
+        settings: of `[sources.NAME]`.
+        environ: where AWS_REGION is; botocore reads the others from `os.environ` by itself.
+        connections: how many calls may be under way at once.
+        deadline: when everything must be over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        environ: Mapping[str, str],
+        *,
+        connections: int,
+        deadline: Deadline,
+    ) -> None:
+        self._name = name
+        self._settings = settings
+        self._environ = environ
+        self._connections = connections
+        self._deadline = deadline
+        self._lock = threading.Lock()
+        self._client: BaseClient | None = None
+        self._profile: str | None = settings.get("profile")
+
+    @property
+    def region(self) -> str:
+        """The region that is asked; connects when that has not been done.
+
+        Raises:
+            AuthError: no region or no credentials are configured.
+            SourceError: the role cannot be assumed, or the settings are not valid.
+        """
+        return self._connected().meta.region_name
+
+    def call(self, operation: str, doing: str, **parameters: object) -> dict[str, Any]:
+        """Return AWS's answer, after as many attempts as the deadline allows.
+
+        Args:
+            operation: botocore's name of it: `get_secret_value`.
+            doing: the beginning of an error's message: `cannot read aws:myapp/db`.
+            parameters: of the operation.
+
+        Raises:
+            RefusedError: AWS cannot do this one request.
+            SourceError: any other failure.
+        """
+        return self._call(self._connected(), operation, doing, parameters)
+
+    def _call(
+        self, client: BaseClient, operation: str, doing: str, parameters: Mapping[str, object]
+    ) -> dict[str, Any]:
+        service = client.meta.service_model.service_name
+        action = f"{service}:{operation.title().replace('_', '')}"
+
+        def attempt() -> dict[str, Any]:
+            if self._deadline.expired:
+                raise UnavailableError(f"{doing}: no answer in time")
+            answer: dict[str, Any] = self._guarded(
+                lambda: getattr(client, operation)(**parameters), doing, action
+            )
+            return answer
+
+        return retry(attempt, self._deadline)
+
+    def _guarded(self, call: Callable[[], T], doing: str, action: str) -> T:
+        """Return what `call` returns; only `SourceError` escapes, and nothing is logged."""
+        try:
+            with _HUSH:
+                return call()
+        except SourceError:
+            raise
+        except Exception as error:  # noqa: BLE001 - any of them may hold a value
+            mapped = source_error(error, doing, action=action, profile=self._profile)
+            raise mapped from None
+
+    def _connected(self) -> BaseClient:
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> BaseClient:
+        doing = f"cannot use {self._name}"
+        session = self._guarded(lambda: self._session(doing), doing, "")
+        credentials = self._temporary_credentials(session, doing)
+        endpoint = self._settings.get("endpoint_url")
+        return self._guarded(
+            lambda: self._create(
+                session, "secretsmanager", doing, endpoint_url=endpoint, **credentials
+            ),
+            doing,
+            "",
+        )
+
+    def _session(self, doing: str) -> Session:
+        from botocore.session import Session
+
+        session = Session(profile=self._profile)
+        # botocore knows AWS_DEFAULT_REGION only; every other AWS tool puts AWS_REGION before it
+        if region := self._settings.get("region") or self._environ.get("AWS_REGION"):
+            session.set_config_variable("region", region)
+        self._profile = session.get_config_variable("profile")
+        if not session.get_config_variable("region"):
+            raise AuthError(
+                f"{doing}: no AWS region is set",
+                hint=f"set AWS_REGION or [sources.{self._name}] region",
+            )
+        loader = lean_loader(session.get_config_variable("data_path"))
+        session.register_component("data_loader", loader)
+        # a profile with mfa_serial would ask for the code on the terminal
+        providers = session.get_component("credential_provider")
+        providers.get_provider("assume-role")._prompter = (  # noqa: SLF001 - no other way
+            lambda _: self._token_code(doing)
+        )
+        return session
+
+    def _temporary_credentials(self, session: Session, doing: str) -> dict[str, str]:
+        """Return the role's credentials, or those of an MFA login; empty where neither is set."""
+        role, serial = self._settings.get("role_arn"), self._settings.get("mfa_serial")
+        if role is None and serial is None:
+            return {}
+        parameters = {}
+        if serial is not None:
+            parameters = {"SerialNumber": serial, "TokenCode": self._token_code(doing)}
+        operation = "get_session_token"
+        if role is not None:
+            operation, doing = "assume_role", f"cannot assume {role}"
+            parameters["RoleArn"] = role
+            parameters["RoleSessionName"] = self._settings.get("role_session_name", SESSION_NAME)
+            if external_id := self._settings.get("external_id"):
+                parameters["ExternalId"] = external_id
+        client = self._guarded(lambda: self._create(session, "sts", doing), doing, "")
+        answer = self._call(client, operation, doing, parameters)
+        return self._guarded(
+            lambda: {
+                "aws_access_key_id": answer["Credentials"]["AccessKeyId"],
+                "aws_secret_access_key": answer["Credentials"]["SecretAccessKey"],
+                "aws_session_token": answer["Credentials"]["SessionToken"],
+            },
+            doing,
+            "",
+        )
+
+    def _token_code(self, doing: str) -> str:
+        code: str | None = self._settings.get("mfa_token")
+        if not code:
+            raise AuthError(
+                f"{doing}: an MFA token code is needed",
+                hint=f'set [sources.{self._name}] mfa_token = "{{{{ env:AWS_MFA_TOKEN }}}}"',
+            )
+        return code
+
+    def _create(self, session: Session, service: str, doing: str, **options: Any) -> BaseClient:
+        from botocore.config import Config
+
+        remaining = max(0.001, self._deadline.remaining_seconds())
+        config = Config(
+            connect_timeout=min(remaining, CONNECT_TIMEOUT_SECONDS),
+            read_timeout=remaining,
+            max_pool_connections=self._connections,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            user_agent_extra=f"envkit/{__version__}",
+        )
+        try:
+            client = session.create_client(service, config=config, **options)
+        except ValueError:
+            raise SourceError(
+                f"{doing}: the region or the endpoint is not valid",
+                hint=f"check AWS_REGION, AWS_ENDPOINT_URL and [sources.{self._name}]",
+            ) from None
+        client.meta.events.register("before-parse", _check_length)
+        return client
+
+
+def _check_length(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Raise when the connection ended early: botocore would parse what came until then."""
+    expected = int(response_dict["headers"].get("content-length", 0))
+    actual = len(response_dict["body"])
+    if actual < expected:
+        from botocore.exceptions import IncompleteReadError
+
+        raise IncompleteReadError(actual_bytes=actual, expected_bytes=expected)
+
+
+class _Hush(threading.local):
+    """While entered, drops what botocore would log in this thread: bodies, signatures, tokens."""
+
+    LOGGERS = ("auth", "credentials", "endpoint", "httpsession", "parsers", "utils")
+    depth = 0
+
+    def __enter__(self) -> None:
+        import logging
+
+        for name in self.LOGGERS:
+            logging.getLogger(f"botocore.{name}").addFilter(self)  # once: it is always the same
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+
+    def filter(self, record: LogRecord) -> bool:  # noqa: ARG002 - logging's own signature
+        return self.depth == 0
+
+
+_HUSH = _Hush()

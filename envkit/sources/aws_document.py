@@ -1,0 +1,157 @@
+"""What one version of a secret holds, how a value is picked from it and changed in it. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import InvalidReferenceError
+from envkit.secret import Secret
+from envkit.sources.base import WHOLE, Absent, pick_field
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.placeholder import Reference
+
+_BLANKS = " \t\r\n"
+
+
+class Document(NamedTuple):
+    """One version of a secret: a string, which may be a JSON object, or bytes."""
+
+    version: str
+    text: str | None
+    binary: bytes | None
+    fields: dict[str, object] | None  # of a string that is a JSON object
+
+
+def document(version: str, text: str | None, binary: bytes | None) -> Document:
+    """Return a version with its fields, read once for all the references to it."""
+    return Document(version, text, binary, None if text is None else read_object(text))
+
+
+def read_object(text: str) -> dict[str, object] | None:
+    """Return the fields of a JSON object; None where `text` is anything else."""
+    if not text.lstrip(_BLANKS).startswith("{"):
+        return None
+    import json
+
+    try:
+        fields: dict[str, object] = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return fields
+
+
+def pick(ref: Reference, held: Document, where: str) -> Secret | Absent:
+    """Return the value that `ref` names.
+
+    Args:
+        ref: its field is looked at.
+        held: the secret.
+        where: the secret, for messages.
+
+    Raises:
+        InvalidReferenceError: the secret has no fields, or several and none is named.
+    """
+    if held.binary is not None and ref.field is None:
+        return Secret.from_bytes(held.binary)
+    if held.text is not None and (
+        ref.field == WHOLE or (ref.field is None and held.fields is None)
+    ):
+        return Secret(_unicode(held.text, where))
+    value = pick_field(ref, _fields(ref, held, where))
+    return value if isinstance(value, Absent) else Secret(_unicode(value, where))
+
+
+def change(
+    ref: Reference, held: Document | None, value: Secret, where: str
+) -> dict[str, str | bytes]:
+    """Return the content of a new version: `SecretString` or `SecretBinary`.
+
+    What is not UTF-8 can be a whole secret only, and makes it binary.
+
+    Args:
+        ref: its field is set; without one the whole secret, or an object's only field.
+        held: the current version; None where the secret does not exist.
+        value: the new value.
+        where: the secret, for messages.
+
+    Raises:
+        InvalidReferenceError: the secret cannot hold this value there.
+    """
+    field, text = ref.field, "{}"
+    if held is not None and (field is not None or held.fields is not None):
+        fields = _fields(ref, held, where)
+        if field is None:
+            pick_field(ref, fields)  # raises where there are several
+            [field] = fields
+        text = held.text or text
+    if field is not None:
+        return {"SecretString": set_field(text, field, _unicode(value.reveal(), where))}
+    raw = value.to_bytes()
+    if not raw:
+        raise InvalidReferenceError(
+            f"{where} cannot be empty", hint="name a field, which can be: '#FIELD'"
+        )
+    if held is not None and held.binary is not None:
+        return {"SecretBinary": raw}
+    try:
+        return {"SecretString": raw.decode()}
+    except UnicodeDecodeError:
+        return {"SecretBinary": raw}
+
+
+def set_field(text: str, field: str, value: str) -> str:
+    """Return `text` with one field set, every other character as it was.
+
+    Parsing and printing again would rewrite numbers, escapes and layout that others chose.
+
+    Args:
+        text: a JSON object, as `read_object` takes it.
+        field: is added behind the last one where there is none of that name.
+        value: becomes a JSON string.
+    """
+    import json
+
+    decode = json.JSONDecoder().raw_decode
+    wanted = None
+    position = behind_last = _skip(text, text.index("{") + 1)
+    separator = "" if text[position] == "}" else ", "
+    while text[position] != "}":
+        name, end = decode(text, position)
+        start = _skip(text, _skip(text, end) + 1)
+        _, behind_last = decode(text, start)
+        if name == field:
+            wanted = (start, behind_last)  # of equal names the last one counts
+        position = _skip(text, behind_last)
+        if text[position] == ",":
+            position = _skip(text, position + 1)
+    printed = json.dumps(value, ensure_ascii=False)
+    if wanted is None:
+        wanted = (behind_last, behind_last)
+        printed = f"{separator}{json.dumps(field, ensure_ascii=False)}: {printed}"
+    return text[: wanted[0]] + printed + text[wanted[1] :]
+
+
+def _skip(text: str, position: int) -> int:
+    """Return the position of the first character from `position` on that is not blank."""
+    while text[position] in _BLANKS:
+        position += 1
+    return position
+
+
+def _fields(ref: Reference, held: Document, where: str) -> dict[str, object]:
+    if held.fields is None:
+        raise InvalidReferenceError(
+            f"{where} is not a JSON object",
+            hint=f"drop '#{ref.field}'" if ref.path else "store a JSON object in it",
+        )
+    return held.fields
+
+
+def _unicode(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidReferenceError(f"{where}: the value is not Unicode text") from None
+    return text

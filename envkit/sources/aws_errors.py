@@ -1,0 +1,201 @@
+"""What AWS or botocore say when they fail, as envkit's errors.
+
+A message holds the AWS error code and never the response's own message, which may
+quote a parameter and with it a value. For the same reason nothing is chained.
+
+Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import AuthError, DeniedError, ProtocolError, SourceError, UnavailableError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+# of a RefusedError
+NOT_FOUND = "ResourceNotFoundException"  # also of a secret without a value
+EXISTS = "ResourceExistsException"
+DELETED = "InvalidRequestException"  # of a read: scheduled for deletion, and nothing else
+
+_LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'"
+
+
+class RefusedError(SourceError):
+    """AWS answered that it cannot do this one request as it stands.
+
+    Args:
+        aws_code: why, in AWS's words: `ResourceNotFoundException`.
+    """
+
+    def __init__(self, message: str, *, aws_code: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.aws_code = aws_code
+
+
+class _Meaning(NamedTuple):
+    kind: type[SourceError]
+    reason: str
+    hint: str | None = None  # `{action}` is the operation, as IAM knows it
+
+
+_BUSY = _Meaning(UnavailableError, "AWS asks to slow down")
+_FAILING = _Meaning(UnavailableError, "AWS cannot serve now")
+_FOREIGN = _Meaning(ProtocolError, "the answer is not one of AWS")
+_UNSUPPORTED = _Meaning(ProtocolError, "the service has no {action}")
+_DENIED = _Meaning(DeniedError, "access denied", "allow {action} in the caller's IAM policy")
+_KEY_DENIED = _Meaning(
+    DeniedError,
+    "its KMS key cannot be used",
+    "allow kms:Decrypt (to write, kms:GenerateDataKey too) on the secret's KMS key",
+)
+_EXPIRED = _Meaning(
+    AuthError,
+    "the AWS credentials have expired",
+    "run 'aws sso login', or renew AWS_SESSION_TOKEN",
+)
+_UNKNOWN = _Meaning(AuthError, "AWS does not know the access key", _LOG_IN)
+_UNSIGNED = _Meaning(
+    AuthError,
+    "AWS does not accept the signature",
+    "check AWS_SECRET_ACCESS_KEY, and this machine's clock",
+)
+
+_BY_CODE = {
+    "BandwidthLimitExceeded": _BUSY,
+    "PriorRequestNotComplete": _BUSY,
+    "RequestLimitExceeded": _BUSY,
+    "RequestThrottled": _BUSY,
+    "RequestThrottledException": _BUSY,
+    "SlowDown": _BUSY,
+    "ThrottledException": _BUSY,
+    "Throttling": _BUSY,
+    "ThrottlingException": _BUSY,
+    "TooManyRequestsException": _BUSY,
+    "InternalFailure": _FAILING,
+    "InternalServiceError": _FAILING,
+    "InternalServiceErrorException": _FAILING,
+    "RequestTimeout": _FAILING,
+    "RequestTimeoutException": _FAILING,
+    "ServiceUnavailable": _FAILING,
+    "ServiceUnavailableException": _FAILING,
+    "AccessDenied": _DENIED,
+    "AccessDeniedException": _DENIED,
+    "NotAuthorized": _DENIED,
+    "UnauthorizedOperation": _DENIED,
+    "DecryptionFailure": _KEY_DENIED,
+    "EncryptionFailure": _KEY_DENIED,
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "RequestExpired": _EXPIRED,
+    "AuthFailure": _UNKNOWN,
+    "InvalidAccessKeyId": _UNKNOWN,
+    "InvalidClientTokenId": _UNKNOWN,
+    "InvalidToken": _UNKNOWN,
+    "MissingAuthenticationToken": _UNKNOWN,
+    "MissingAuthenticationTokenException": _UNKNOWN,
+    "UnrecognizedClientException": _UNKNOWN,
+    "IncompleteSignature": _UNSIGNED,
+    "IncompleteSignatureException": _UNSIGNED,
+    "InvalidSignatureException": _UNSIGNED,
+    "SignatureDoesNotMatch": _UNSIGNED,
+}
+
+
+def source_error(error: Exception, doing: str, *, action: str, profile: str | None) -> SourceError:
+    """Return what an exception of botocore means.
+
+    Args:
+        error: what a call, or the making of a client, raised.
+        doing: the beginning of the message: `cannot read aws:myapp/db`.
+        action: the operation, as IAM knows it: `secretsmanager:GetSecretValue`.
+        profile: the AWS profile in use, for the hint.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if isinstance(error, ClientError):
+        return _from_answer(error, doing, action)
+    if isinstance(error, BotoCoreError):
+        return _from_client(error, doing, profile)
+    # of a body that it cannot parse botocore raises what the parser raised
+    return ProtocolError(f"{doing}: {_FOREIGN.reason} ({type(error).__name__})")
+
+
+def _from_answer(error: ClientError, doing: str, action: str) -> SourceError:
+    details = error.response.get("Error", {})
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = str(details.get("Code") or status)
+    meaning = _BY_CODE.get(code)
+    if meaning is _DENIED and "KMS" in str(details.get("Message")):
+        meaning = _KEY_DENIED  # nothing but the message tells the two apart
+    elif meaning is None:
+        meaning = _by_status(code, status)
+    if meaning is None:
+        return RefusedError(f"{doing}: AWS refuses it ({code})", aws_code=code)
+    reason = meaning.reason.format(action=action)
+    hint = meaning.hint and meaning.hint.format(action=action)
+    return meaning.kind(f"{doing}: {reason} ({code})", hint=hint)
+
+
+def _by_status(code: str, status: int) -> _Meaning | None:
+    if status == 429:
+        return _BUSY
+    if status == 501:
+        return _UNSUPPORTED
+    if status >= 500:
+        return _FAILING
+    return _FOREIGN if code.isdigit() else None  # botocore's stand-in where there is no code
+
+
+def _from_client(error: BotoCoreError, doing: str, profile: str | None) -> SourceError:
+    from botocore import exceptions as aws
+
+    option = f" --profile {profile}" if profile else ""
+    meanings = {
+        (aws.SSLError,): _Meaning(
+            UnavailableError,
+            "the TLS certificate is not accepted",
+            "set AWS_CA_BUNDLE to the file of the CA that issued it",
+        ),
+        (aws.ConnectTimeoutError, aws.ReadTimeoutError): _Meaning(
+            UnavailableError, "no answer in time"
+        ),
+        (aws.ConnectionError, aws.HTTPClientError, aws.IncompleteReadError): _Meaning(
+            UnavailableError, "the endpoint cannot be reached"
+        ),
+        (aws.ProfileNotFound,): _Meaning(
+            AuthError,
+            f"the AWS profile '{profile}' is not configured",
+            "set AWS_PROFILE to one that 'aws configure list-profiles' shows",
+        ),
+        (aws.SSOError, aws.TokenRetrievalError): _Meaning(
+            AuthError, "the SSO session is not valid", f"run 'aws sso login{option}'"
+        ),
+        # of 'aws login'; younger than the oldest botocore that envkit works with
+        (getattr(aws, "LoginError", ()),): _Meaning(
+            AuthError, "the login session is not valid", f"run 'aws login{option}'"
+        ),
+        (aws.ConfigNotFound, aws.ConfigParseError, aws.InvalidConfigError): _Meaning(
+            AuthError,
+            "the AWS configuration cannot be used",
+            "correct ~/.aws/config, or the file that AWS_CONFIG_FILE names",
+        ),
+        (
+            aws.CredentialRetrievalError,
+            aws.MetadataRetrievalError,
+            aws.NoAuthTokenError,
+            aws.NoCredentialsError,
+            aws.PartialCredentialsError,
+        ): _Meaning(AuthError, "no AWS credentials", _LOG_IN),
+        (aws.BotoCoreError,): _Meaning(SourceError, "botocore cannot do it"),
+    }
+    kind, reason, hint = next(
+        meaning for kinds, meaning in meanings.items() if isinstance(error, kinds)
+    )
+    mapped = kind(f"{doing}: {reason} ({type(error).__name__})", hint=hint)
+    if isinstance(error, aws.SSLError):
+        mapped.retryable = False
+    return mapped
