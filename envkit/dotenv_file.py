@@ -13,8 +13,7 @@ r"""`.env` files: the variables that one holds. Pure: no file is opened here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envkit._internal.record import NamedTuple
 from envkit.dotenv_syntax import Definition, split
 from envkit.errors import DotenvError
 

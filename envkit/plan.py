@@ -8,8 +8,7 @@ profile's lookup finds; a variable that names itself means the lookup.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envkit._internal.record import NamedTuple
 from envkit.errors import (
     InvalidReferenceError,
     ProfileError,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envkit._internal.record import NamedTuple
 from envkit.discover import profiles_folder
 from envkit.errors import InvalidReferenceError, ResolutionError, UsageError, VariableFailure
 from envkit.placeholder import is_name

@@ -10,9 +10,9 @@ failed one; nothing waits beyond the deadline.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.record import NamedTuple
 from envkit.environment import Environment, Variable
 from envkit.errors import ResolutionError, VariableFailure
 from envkit.evaluate import evaluate
