@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Mapping
 
+pytest_plugins = ("support.aws",)
+
 FOREIGN_PREFIXES = ("AWS_", "BAO_", "DOTENV_", "ENVKIT_", "VAULT_")
 FOREIGN = ("NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
 

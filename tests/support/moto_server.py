@@ -1,0 +1,58 @@
+"""moto's AWS endpoint as a process of its own, for `support.aws`; not imported by tests.
+
+Prints its port and serves until its standard input ends, so that it never outlives the
+test run. moto 5.2.5 is mended where it is not AWS:
+
+- after UpdateSecretVersionStage has moved AWSCURRENT, a read without a version still gave
+  the old value (`default_version_id` was left behind);
+- the same operation looked at the labels and changed them without a lock, so that of two
+  at once both could succeed.
+"""
+
+import os
+import sys
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.secretsmanager.models import SecretsManagerBackend
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+
+class QuietHandler(WSGIRequestHandler):
+    def log(self, *_):
+        pass
+
+
+def mend_label_moves():
+    original = SecretsManagerBackend.update_secret_version_stage
+    lock = threading.Lock()
+
+    def update_secret_version_stage(self, secret_id, **labels):
+        with lock:
+            answer = original(self, secret_id, **labels)
+            secret = self.secrets[secret_id]
+            for version, held in secret.versions.items():
+                if "AWSCURRENT" in held["version_stages"]:
+                    secret.set_default_version_id(version)
+            return answer
+
+    SecretsManagerBackend.update_secret_version_stage = update_secret_version_stage
+
+
+def end_with_parent():
+    sys.stdin.read()
+    os._exit(0)
+
+
+def main():
+    mend_label_moves()
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
+    sys.stdout.write(f"{server.server_port}\n")
+    sys.stdout.flush()
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
