@@ -35,7 +35,8 @@ def read_text(path: str) -> str:
     from envkit._internal.files import read_capped
 
     try:
-        return read_capped(path, MAX_BYTES).decode("utf-8-sig")
+        # not "utf-8-sig", which is a module of its own
+        return read_capped(path, MAX_BYTES).decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ProfileError(

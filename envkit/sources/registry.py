@@ -7,8 +7,6 @@ type that is not built in.
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from envkit.document import check_keys
 from envkit.errors import AbsentError, ProfileError, did_you_mean
 from envkit.placeholder import OPEN, Literal, Reference, parse, substitute
@@ -58,7 +56,8 @@ def source_type(spec: SourceSpec) -> SourceType:
     target = BUILT_IN.get(spec.type)
     if target is not None:
         module, _, attribute = target.partition(":")
-        return getattr(import_module(module), attribute)  # type: ignore[no-any-return]
+        # `importlib` is a module of its own, which nothing else on this path needs
+        return getattr(__import__(module, fromlist=[attribute]), attribute)  # type: ignore[no-any-return]
     from importlib.metadata import entry_points
 
     plugins = entry_points(group=ENTRY_POINTS)
