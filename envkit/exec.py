@@ -76,12 +76,18 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
                 f"cannot run {command[0]}: its interpreter is not there",
                 hint="look at its first line (#!)",
             ) from None
-        raise CommandNotFoundError(
-            f"no program '{command[0]}'", hint="check its name, or the PATH of the environment"
-        ) from None
+        raise _not_found(command[0]) from None
     except OSError as error:
+        if isinstance(error, NotADirectoryError) and os.sep not in command[0]:
+            raise _not_found(command[0]) from None  # an entry of PATH is no folder
         reason = (error.strerror or "error").lower()
         raise NotExecutableError(f"cannot run {command[0]}: {reason}") from None
+
+
+def _not_found(program: str) -> CommandNotFoundError:
+    return CommandNotFoundError(
+        f"no program '{program}'", hint="check its name, or the PATH of the environment"
+    )
 
 
 def _restore_signals() -> None:
