@@ -1,11 +1,128 @@
-"""The typer app: every command that need not start in a blink, and all the help."""
+"""The typer app: all the help, completion, and every command that need not start in a blink.
+
+A command is a function in a module of its own, which typer reads for its options and
+which returns an exit status; the module's EXAMPLE stands in its help. It is imported
+only when it is asked for. Whatever goes wrong is told in one place, `guarded`.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib import import_module
+from io import TextIOWrapper
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
+import typer.main
+from typer.core import TyperGroup
 
-app = typer.Typer(no_args_is_help=True)
+from envkit import __version__
+from envkit.cli.boundary import guarded
+from envkit.cli.commands import ShownCommand
+from envkit.cli.hot_commands import hot_command
+from envkit.cli.options import COMMANDS
+from envkit.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+PROGRAM = "envkit"
+# in the order of the help; each is a function of that name in envkit/cli/NAME.py
+LAZY = ("show", "init", "doctor")
+HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
+
+# by its version, typer has usage errors of its own or click's
+_errors: Any = sys.modules[typer.BadParameter.__module__]
 
 
-def run_app(arguments: list[str]) -> int:
-    return 0
+class _Commands(TyperGroup):
+    """The commands by name; one is built when it is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is typer's
+        return [*COMMANDS, *LAZY]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name in COMMANDS:
+            return hot_command(cmd_name, HELP_FLAGS)
+        return _lazy_command(cmd_name) if cmd_name in LAZY else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
+            raise UsageError(
+                f"envkit has no command '{args[0]}'",
+                hint=did_you_mean(args[0], self.list_commands(ctx)),
+            )
+        return super().resolve_command(ctx, args)
+
+
+def _lazy_command(name: str) -> Any:
+    module = import_module(f"envkit.cli.{name}")
+    function: Callable[..., int] = getattr(module, name)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(name, cls=ShownCommand, context_settings=HELP_FLAGS, epilog=module.EXAMPLE)(
+        function
+    )
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name=PROGRAM,
+    rich_markup_mode=None,
+    context_settings=HELP_FLAGS,
+    subcommand_metavar="COMMAND ...",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _envkit(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Run your app with its environment; keep, compare and rotate the secrets behind it."""
+
+
+def run_app(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit status.
+
+    Args:
+        arguments: as in `sys.argv[1:]`; without any, the help is shown.
+    """
+    group: Any = typer.main.get_command(app)
+    if os.environ.get(f"_{PROGRAM.upper()}_COMPLETE"):
+        group.main([], prog_name=PROGRAM)  # answers the shell and exits
+    if isinstance(sys.stdout, TextIOWrapper):  # what the locale cannot show is escaped
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return guarded(lambda: _invoke(group, list(arguments) or ["--help"]))
+
+
+def _invoke(group: Any, arguments: list[str]) -> int:
+    try:
+        with group.make_context(PROGRAM, arguments) as context:
+            return group.invoke(context) or 0
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except _errors.NoSuchOption as error:
+        known = [flag for parameter in error.ctx.command.params for flag in parameter.opts]
+        raise UsageError(
+            f"{error.ctx.command_path} has no option '{error.option_name}'",
+            hint=did_you_mean(error.option_name, [flag for flag in known if flag[:2] == "--"]),
+        ) from None
+    except _errors.UsageError as error:
+        message = error.format_message().rstrip(".")
+        # an option without its value is found before there is a context
+        path = error.ctx.command_path if error.ctx else f"{PROGRAM} {arguments[0]}"
+        raise UsageError(message[:1].lower() + message[1:], hint=f"run '{path} --help'") from None

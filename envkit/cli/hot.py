@@ -159,7 +159,11 @@ def _export(given: Arguments) -> int:
         return 0
     from envkit._internal.files import write_atomic
 
-    write_atomic(output, text.encode("utf-8", "surrogateescape"), mode=0o600)
+    try:
+        write_atomic(output, text.encode("utf-8", "surrogateescape"), mode=0o600)
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise UsageError(f"cannot write {output}: {reason}") from None
     return 0
 
 

@@ -1,13 +1,13 @@
 """The options of the hot commands: one table, parsed here, shown by typer.
 
 `exec`, `get` and `export` parse their arguments from this table without typer;
-`app` builds the same commands from it for `--help` and completion.
+`hot_commands` builds the same commands from it for `--help` and completion, and
+`parameters` declares the options that other commands share with them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envkit._internal.record import NamedTuple
 from envkit.errors import UsageError, did_you_mean
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 
@@ -40,17 +40,19 @@ class Command(NamedTuple):
     positional: str  # `command`: the rest of the line; `name`: one; empty: none
 
 
-_ENV = Option(("--env", "-e"), "many", "NAME", "Profile to use; several: later ones win.")
-_PROFILES = Option(("--profiles",), "one", "DIR", "The folder of profiles.")
-_TIMEOUT = Option(
+ENV = Option(
+    ("--env", "-e"), "many", "NAME", "Profile to use, else ENVKIT_ENV; of several, later ones win."
+)
+PROFILES = Option(("--profiles",), "one", "DIR", "The folder of profiles.")
+TIMEOUT = Option(
     ("--timeout",),
     "one",
     "SECONDS",
     f"For all stores together; {DEFAULT_TIMEOUT_SECONDS:g} unless said.",
 )
-_ONLY = Option(("--only",), "many", "GLOB", "Only the variables that match.")
-_EXCEPT = Option(("--except",), "many", "GLOB", "Without the variables that match.")
-_SET = Option(("--set",), "many", "K=V", "A literal value that wins over the profile.")
+ONLY = Option(("--only",), "many", "GLOB", "Only the variables that match.")
+EXCEPT = Option(("--except",), "many", "GLOB", "Without the variables that match.")
+SET = Option(("--set",), "many", "K=V", "A literal value that wins over the profile.")
 
 COMMANDS = {
     "exec": Command(
@@ -58,18 +60,18 @@ COMMANDS = {
         "Run a command with an environment's variables.",
         "envkit exec --env prod -- gunicorn app:api",
         (
-            _ENV,
-            _ONLY,
-            _EXCEPT,
+            ENV,
+            ONLY,
+            EXCEPT,
             Option(
                 ("--pristine",), "flag", "", "Pass on nothing else but PATH, HOME and the like."
             ),
-            _SET,
+            SET,
             Option(
                 ("--dry-run",), "flag", "", "Show names and where they come from; ask no store."
             ),
-            _TIMEOUT,
-            _PROFILES,
+            TIMEOUT,
+            PROFILES,
         ),
         "command",
     ),
@@ -77,7 +79,7 @@ COMMANDS = {
         "envkit get [OPTIONS] NAME",
         "Print one value, byte for byte.",
         "envkit get DATABASE_URL --env staging",
-        (_ENV, _TIMEOUT, _PROFILES),
+        (ENV, TIMEOUT, PROFILES),
         "name",
     ),
     "export": Command(
@@ -85,7 +87,7 @@ COMMANDS = {
         "Print an environment in a format that other programs read.",
         "envkit export --env staging --format docker -o staging.env",
         (
-            _ENV,
+            ENV,
             Option(
                 ("--format", "-f"),
                 "one",
@@ -93,12 +95,12 @@ COMMANDS = {
                 "dotenv, shell, json, yaml, docker, github, systemd or k8s.",
             ),
             Option(("--output", "-o"), "one", "FILE", "Write a file, mode 0600, all or nothing."),
-            _ONLY,
-            _EXCEPT,
-            _SET,
+            ONLY,
+            EXCEPT,
+            SET,
             Option(("--name",), "one", "NAME", "The name of the Secret, for k8s."),
-            _TIMEOUT,
-            _PROFILES,
+            TIMEOUT,
+            PROFILES,
         ),
         "",
     ),
@@ -138,16 +140,7 @@ class Arguments:
         Raises:
             UsageError: it is not a positive number.
         """
-        text = self.one("timeout")
-        if text is None:
-            return DEFAULT_TIMEOUT_SECONDS
-        try:
-            seconds = float(text.removesuffix("s"))
-        except ValueError:
-            seconds = 0.0
-        if not 0 < seconds < 86_400:
-            raise UsageError("--timeout takes seconds, more than 0", hint="write --timeout 30")
-        return seconds
+        return timeout_seconds(self.one("timeout"))
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -165,6 +158,23 @@ class Arguments:
                 raise UsageError("--set takes NAME=VALUE", hint="write --set LOG_LEVEL=debug")
             found[name] = value
         return found
+
+
+def timeout_seconds(text: str | None) -> float:
+    """Return the seconds that `--timeout` says, `30` or `2.5s`; the usual ones for None.
+
+    Raises:
+        UsageError: it is not a positive number.
+    """
+    if text is None:
+        return DEFAULT_TIMEOUT_SECONDS
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise UsageError("--timeout takes seconds, more than 0", hint="write --timeout 30")
+    return seconds
 
 
 def parse(command: str, arguments: Sequence[str]) -> Arguments:

@@ -1,0 +1,56 @@
+"""What a shell offers after `--env`, `export --format` and `envkit get`.
+
+Nothing here asks a store, and nothing here fails: a profile that cannot be read
+offers nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from envkit.discover import profile_names, profiles_folder
+from envkit.errors import EnvkitError
+from envkit.export import FORMATS
+from envkit.profile import load
+
+
+def environments(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001 - typer's
+    """Return the names of the profiles."""
+    try:
+        return profile_names(_folder(ctx))
+    except (EnvkitError, OSError):
+        return []
+
+
+def variables(ctx: Any, args: list[str], incomplete: str) -> list[tuple[str, str]]:
+    """Return the variables of the chosen environments, or of all, with their descriptions."""
+    default = os.environ.get("ENVKIT_ENV")
+    chosen = _given(ctx, "env") or ([default] if default else environments(ctx, args, incomplete))
+    found: dict[str, str] = {}
+    for name in chosen:
+        try:
+            declared = load(name, _folder(ctx)).variables
+        except (EnvkitError, OSError):
+            continue
+        for each in declared.values():
+            found[each.name] = found.get(each.name) or each.description
+    return sorted(found.items())
+
+
+def formats(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001
+    """Return the formats of `envkit export`."""
+    return list(FORMATS)
+
+
+# by the key of an option
+COMPLETERS = {"env": environments, "format": formats}
+
+
+def _folder(ctx: Any) -> str:
+    return profiles_folder(_given(ctx, "profiles"), os.environ)
+
+
+def _given(ctx: Any, option: str) -> Any:
+    """Return what the line says so far, None where it does not."""
+    return ctx.params.get(option) or None

@@ -1,0 +1,78 @@
+"""`exec`, `get` and `export` as typer sees them: shown and completed, never parsed.
+
+Their options are those of `options.COMMANDS`, and whatever is typed goes to `hot.run`
+as it is, so that there is one table and one parser.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperArgument, TyperOption
+
+from envkit.cli import hot
+from envkit.cli.commands import ShownCommand
+from envkit.cli.complete import COMPLETERS, variables
+from envkit.cli.options import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.cli.options import Command, Option
+
+
+class HotCommand(ShownCommand):
+    """One command of the table."""
+
+    def __init__(self, name: str, spec: Command, context_settings: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.hot_name = name
+        parameters: list[Any] = [_option(option) for option in spec.options]
+        if spec.positional:
+            completer = variables if spec.positional == "name" else None
+            parameters.append(
+                TyperArgument(param_decls=["rest"], nargs=-1, hidden=True, autocompletion=completer)
+            )
+        super().__init__(
+            name,
+            params=parameters,
+            help=spec.summary,
+            epilog=spec.example,
+            # what stands behind the command of `exec` is its own
+            context_settings={
+                **context_settings,
+                "allow_interspersed_args": spec.positional != "command",
+            },
+            rich_markup_mode=None,
+        )
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """Return what stands behind the name in the usage."""
+        return [self.spec.usage.removeprefix(f"envkit {self.hot_name} ")]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse only for a shell that completes, and for the help that `hot.run` asks for."""
+        if ctx.resilient_parsing or args == ["--help"]:
+            return super().parse_args(ctx, args)
+        ctx.args = args
+        return args
+
+    def invoke(self, ctx: Any) -> int:
+        """Run the command without typer."""
+        return hot.run(self.hot_name, ctx.args)
+
+
+def hot_command(name: str, context_settings: Mapping[str, Any]) -> HotCommand:
+    """Return the command `name` of the table."""
+    return HotCommand(name, COMMANDS[name], context_settings)
+
+
+def _option(option: Option) -> TyperOption:
+    return TyperOption(
+        param_decls=list(option.flags),
+        multiple=option.kind == "many",
+        is_flag=option.kind == "flag",
+        metavar=option.metavar or None,
+        help=option.help,
+        autocompletion=COMPLETERS.get(option.key),
+    )

@@ -1,0 +1,50 @@
+"""The options that commands share, declared once: as in the table of the hot commands.
+
+def show(env: Env = None, profiles: Profiles = None, timeout: Timeout = None) -> int: ...
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from envkit.cli import options
+from envkit.cli.complete import COMPLETERS
+
+if TYPE_CHECKING:
+    from envkit.cli.options import Option
+
+
+def _declared(option: Option) -> Any:
+    return typer.Option(
+        *option.flags,
+        metavar=option.metavar,
+        help=option.help,
+        autocompletion=COMPLETERS.get(option.key),
+    )
+
+
+class Format(StrEnum):
+    """How a command prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Env = Annotated[list[str] | None, _declared(options.ENV)]
+Profiles = Annotated[str | None, _declared(options.PROFILES)]
+Only = Annotated[list[str] | None, _declared(options.ONLY)]
+Except = Annotated[list[str] | None, _declared(options.EXCEPT)]
+Timeout = Annotated[str | None, _declared(options.TIMEOUT)]
+Formatted = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="table, for people, unless said; json, for programs.",
+        show_default=False,
+    ),
+]

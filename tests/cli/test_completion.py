@@ -1,0 +1,139 @@
+"""Completion, asked as the shells ask: bash itself runs the script that typer makes for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from support.process import run_envkit
+
+
+@pytest.fixture
+def team(project):
+    project.profile(
+        "dev.toml",
+        '[variables]\nNODE_ENV = "development"\n'
+        'DATABASE_URL = { value = "x", description = "PostgreSQL" }\n',
+    )
+    project.profile("staging.env", "NODE_ENV=staging\nONLY_STAGING=1\n")
+    project.profile("broken.toml", "this is no TOML")
+    return project
+
+
+@pytest.fixture
+def bin_folder(tmp_path):
+    """A folder with an `envkit` that is this one."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / "envkit"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m envkit "$@"\n')
+    script.chmod(0o755)
+    return folder
+
+
+COMPLETE = """\
+source "$1"; shift
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+complete -p envkit | grep -q -- '-F _envkit_completion' || exit 9
+_envkit_completion envkit
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+@pytest.fixture
+def complete(team, bin_folder, tmp_path):
+    script = run_envkit(env={"_ENVKIT_COMPLETE": "source_bash"})
+    assert script.returncode == 0, script.stderr
+    (tmp_path / "completion.bash").write_text(script.stdout)
+    path = f"{bin_folder}:/usr/bin:/bin"
+
+    def complete_in_bash(*words, env=None):
+        done = subprocess.run(
+            ["bash", "--norc", "-c", COMPLETE, "-", tmp_path / "completion.bash", *words],
+            cwd=team.root,
+            env={"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8", **(env or {})},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stderr == ""
+        return done.stdout.split()
+
+    return complete_in_bash
+
+
+def test_commands(complete):
+    assert complete("envkit", "") == ["exec", "get", "export", "show", "init", "doctor"]
+    assert complete("envkit", "ex") == ["exec", "export"]
+
+
+@pytest.mark.parametrize("command", ["exec", "get", "export", "show", "doctor"])
+def test_environments(complete, command):
+    assert complete("envkit", command, "--env", "") == ["broken", "dev", "staging"]
+    assert complete("envkit", command, "--env", "dev", "-e", "s") == ["staging"]
+
+
+def test_options_of_the_hot_commands(complete):
+    assert complete("envkit", "exec", "--") == [
+        *("--env", "--only", "--except", "--pristine", "--set"),
+        *("--dry-run", "--timeout", "--profiles", "--help"),
+    ]
+    assert complete("envkit", "get", "--e") == ["--env"]
+    assert complete("envkit", "export", "--format", "d") == ["dotenv", "docker"]
+
+
+def test_behind_the_app_nothing_is_ours(complete):
+    assert complete("envkit", "exec", "--env", "dev", "--", "ls", "--") == []
+
+
+def test_variables_for_get(complete):
+    everything = ["DATABASE_URL", "NODE_ENV", "ONLY_STAGING"]
+    assert complete("envkit", "get", "") == everything
+    assert complete("envkit", "get", "--env", "dev", "") == ["DATABASE_URL", "NODE_ENV"]
+    assert complete("envkit", "get", "", env={"ENVKIT_ENV": "staging"}) == everything[1:]
+    assert complete("envkit", "get", "--env", "broken", "") == []
+    assert complete("envkit", "get", "D") == ["DATABASE_URL"]
+
+
+def test_formats_of_typed_commands(complete):
+    assert complete("envkit", "show", "--format", "") == ["table", "json"]
+
+
+def test_without_profiles_nothing_is_offered_and_nothing_fails(tmp_path):
+    for words in ("envkit get ", "envkit exec --env "):
+        env = {"_ENVKIT_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
+        done = run_envkit(cwd=tmp_path, env=env)
+        assert (done.stdout, done.stderr, done.returncode) == ("_files\n", "", 0)
+
+
+def test_zsh_and_fish_get_descriptions_too(team):
+    asked = {"_TYPER_COMPLETE_ARGS": "envkit get --env dev "}
+    done = team.run(env={**asked, "_ENVKIT_COMPLETE": "complete_zsh"})
+    assert '"DATABASE_URL":"PostgreSQL"' in done.stdout
+    fish = {**asked, "_ENVKIT_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    assert team.run(env=fish).stdout.splitlines() == ["DATABASE_URL\tPostgreSQL", "NODE_ENV"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_a_script(shell):
+    done = run_envkit(env={"_ENVKIT_COMPLETE": f"source_{shell}"})
+    assert done.returncode == 0
+    assert f"_ENVKIT_COMPLETE=complete_{shell}" in done.stdout
+
+
+def test_it_installs_itself_for_the_shell_that_asks(bin_folder, tmp_path):
+    """As a person would, from bash; typer finds out which shell that is."""
+    home = tmp_path / "home"
+    home.mkdir()
+    env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}
+    commands = "envkit --show-completion; envkit --install-completion; true"
+    done = subprocess.run(
+        ["bash", "--norc", "-c", commands], env=env, capture_output=True, text=True, check=True
+    )
+    assert "complete -o default -F _envkit_completion envkit" in done.stdout, done.stderr
+    assert (
+        "_ENVKIT_COMPLETE=complete_bash" in (home / ".bash_completions" / "envkit.sh").read_text()
+    ), done.stdout
+    assert "envkit.sh" in (home / ".bashrc").read_text()

@@ -1,0 +1,198 @@
+"""What the command line says of itself, and to those who mistype it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import typer.main
+
+from envkit import __version__
+from envkit.__main__ import HOT
+from envkit.cli.app import app, run_app
+from envkit.cli.options import COMMANDS
+from support.process import run_envkit
+from support.transcript import transcript
+
+ALL = ("exec", "get", "export", "show", "init", "doctor")
+
+
+def test_the_version():
+    assert transcript(run_envkit("--version")) == f"envkit {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
+def test_the_help_lists_every_command(arguments):
+    done = run_envkit(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = re.findall(r"^  (\w+)  +\S", done.stdout.partition("Commands:")[2], re.MULTILINE)
+    assert listed == list(ALL)
+    assert "..." not in done.stdout.partition("Commands:")[2], "a summary is cut off"
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_every_command_has_an_example_that_it_understands(command):
+    done = run_envkit(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run_envkit(command, "-h").stdout == done.stdout
+    example = re.search(r"^Example:\n  envkit (.*)$", done.stdout, re.MULTILINE)
+    assert example, done.stdout
+    if command != "init":  # which would write
+        # no project here: whatever is wrong is not the usage
+        tried = run_envkit(*example[1].split())
+        assert tried.returncode != 2, tried.stderr
+
+
+def test_the_help_of_exec():
+    seen = transcript(run_envkit("exec", "-h"))
+    expected = """\
+Usage: envkit exec [OPTIONS] -- COMMAND [ARGS]...
+
+  Run a command with an environment's variables.
+
+Options:
+  -e, --env NAME     Profile to use, else ENVKIT_ENV; of several, later ones
+                     win.
+  --only GLOB        Only the variables that match.
+  --except GLOB      Without the variables that match.
+  --pristine         Pass on nothing else but PATH, HOME and the like.
+  --set K=V          A literal value that wins over the profile.
+  --dry-run          Show names and where they come from; ask no store.
+  --timeout SECONDS  For all stores together; 15 unless said.
+  --profiles DIR     The folder of profiles.
+  -h, --help         Show this message and exit.
+
+Example:
+  envkit exec --env prod -- gunicorn app:api
+"""
+    assert seen == expected
+
+
+def test_the_hot_commands_have_one_table_of_options():
+    assert tuple(COMMANDS) == HOT
+    group = typer.main.get_command(app)
+    for name, spec in COMMANDS.items():
+        command = group.get_command(None, name)
+        shown = [
+            (tuple(parameter.opts), parameter.multiple, parameter.is_flag, parameter.help)
+            for parameter in command.params
+            if parameter.param_type_name == "option"
+        ]
+        assert shown == [
+            (option.flags, option.kind == "many", option.kind == "flag", option.help)
+            for option in spec.options
+        ]
+
+
+@pytest.mark.parametrize("command", ["show", "doctor"])
+def test_other_commands_share_the_declarations(command):
+    shared = {option.flags: option for spec in COMMANDS.values() for option in spec.options}
+    group = typer.main.get_command(app)
+    parameters = {tuple(each.opts): each for each in group.get_command(None, command).params}
+    for flags in (("--env", "-e"), ("--timeout",), ("--profiles",)):
+        assert parameters[flags].help == shared[flags].help
+        assert parameters[flags].metavar == shared[flags].metavar
+
+
+def test_a_hot_command_that_comes_through_typer_is_the_same(project, capfdbinary):
+    project.profile("dev.env", "A=1\n")
+    assert run_app(["get", "A", "--env", "dev"]) == 0
+    assert capfdbinary.readouterr().out == b"1"
+    assert run_app(["get", "A", "--evn", "dev"]) == 2
+    assert b"envkit get has no option '--evn'" in capfdbinary.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("shw",),
+            (
+                "2> envkit: error: envkit has no command 'shw'\n"
+                "2> envkit: hint: did you mean 'show'?\n"
+            ),
+        ),
+        (
+            ("--verison",),
+            (
+                "2> envkit: error: envkit has no option '--verison'\n"
+                "2> envkit: hint: did you mean '--version'?\n"
+            ),
+        ),
+        (
+            ("show", "--evn", "dev"),
+            (
+                "2> envkit: error: envkit show has no option '--evn'\n"
+                "2> envkit: hint: did you mean '--env'?\n"
+            ),
+        ),
+        (
+            ("show", "-x"),
+            (
+                "2> envkit: error: envkit show has no option '-x'\n"
+                "2> envkit: hint: use one of: --env, --except, --format, --only, --profiles,"
+                " --reveal, --timeout, --yes\n"
+            ),
+        ),
+        (
+            ("show", "--env"),
+            (
+                "2> envkit: error: option '--env' requires an argument\n"
+                "2> envkit: hint: run 'envkit show --help'\n"
+            ),
+        ),
+        (
+            ("show", "dev"),
+            (
+                "2> envkit: error: got unexpected extra argument(s) (dev)\n"
+                "2> envkit: hint: run 'envkit show --help'\n"
+            ),
+        ),
+        (
+            ("show", "--format", "xml"),
+            (
+                "2> envkit: error: invalid value for '--format' / '-f': 'xml' is not one of"
+                " 'table', 'json'\n"
+                "2> envkit: hint: run 'envkit show --help'\n"
+            ),
+        ),
+        (
+            ("show", "--timeout", "soon"),
+            (
+                "2> envkit: error: --timeout takes seconds, more than 0\n"
+                "2> envkit: hint: write --timeout 30\n"
+            ),
+        ),
+        (
+            ("exec", "--evn", "dev", "--", "true"),
+            (
+                "2> envkit: error: envkit exec has no option '--evn'\n"
+                "2> envkit: hint: did you mean '--env'?\n"
+            ),
+        ),
+        (
+            ("exec", "--env"),
+            "2> envkit: error: --env needs a value\n2> envkit: hint: write --env NAME\n",
+        ),
+        (
+            ("exec", "--dry-run=yes"),
+            "2> envkit: error: --dry-run takes no value\n",
+        ),
+        (
+            ("exec", "--set", "no-equals", "--", "true"),
+            (
+                "2> envkit: error: --set takes NAME=VALUE\n"
+                "2> envkit: hint: write --set LOG_LEVEL=debug\n"
+            ),
+        ),
+        (
+            ("get", "A", "--timeout", "0"),
+            (
+                "2> envkit: error: --timeout takes seconds, more than 0\n"
+                "2> envkit: hint: write --timeout 30\n"
+            ),
+        ),
+    ],
+)
+def test_bad_usage_is_told_in_one_form(arguments, told):
+    assert transcript(run_envkit(*arguments)) == told + "[2]\n"
