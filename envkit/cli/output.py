@@ -1,0 +1,83 @@
+"""How results are printed: tables for people, JSON for programs.
+
+On a terminal a table has colour and fits the width; in a pipe it is plain text in
+aligned columns, a line for each row, never wrapped. NO_COLOR is respected.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Cell(NamedTuple):
+    """A text in a table, with the style that it has on a terminal."""
+
+    text: str
+    style: str = ""
+
+
+def on_terminal() -> bool:
+    """Return whether stdout is a terminal."""
+    return sys.stdout.isatty()
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line and harmless to a terminal: what controls it is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> None:
+    """Print rows under their headers; a column that is empty in all rows is left out.
+
+    Args:
+        headers: one for each column.
+        rows: as many cells in each.
+    """
+    cells = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    kept = [index for index in range(len(headers)) if any(row[index].text for row in cells)]
+    headers = [headers[index] for index in kept]
+    cells = [
+        [row[index]._replace(text=printable(row[index].text)) for index in kept] for row in cells
+    ]
+    if on_terminal():
+        _print_rich(headers, cells)
+    else:
+        _print_plain(headers, cells)
+
+
+def _print_plain(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    lines = [list(headers), *([cell.text for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        padded = (f"{text:<{width}}" for text, width in zip(line, widths, strict=True))
+        print("  ".join(padded).rstrip())
+
+
+def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for index, header in enumerate(headers):
+        table.add_column(header, overflow="fold", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*(Text(cell.text, style=cell.style) for cell in row))
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    Console(highlight=False, color_system=colours).print(table)
+
+
+def print_json(document: object) -> None:
+    """Print a document for programs: JSON in ASCII, so that every locale can carry it."""
+    import json
+
+    print(json.dumps(document, indent=2))

@@ -1,0 +1,117 @@
+"""`envkit show`: what an environment consists of, and where each value came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import Cell, on_terminal, print_json, print_table
+from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Timeout
+from envkit.describe import describe
+from envkit.errors import UsageError
+from envkit.location import display_path
+
+if TYPE_CHECKING:
+    from envkit.describe import Described
+
+EXAMPLE = "envkit show --env prod"
+
+_HEADERS = ("NAME", "VALUE", "FROM", "WRITTEN IN", "TYPE", "DESCRIPTION")
+SHORT = 8
+_MASK = "********"
+
+
+def show(
+    env: Env = None,
+    only: Only = None,
+    exclude: Except = None,
+    format_: Formatted = Format.TABLE,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show secret values too, on a terminal.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --reveal: also where stdout is no terminal.")
+    ] = False,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Show an environment's variables, masked, and where they come from."""
+    if reveal and not yes and not on_terminal():
+        raise UsageError(
+            "--reveal shows secrets, and stdout is not a terminal",
+            hint="add --yes if they may go where stdout goes",
+        )
+    description = describe(
+        *(env or ()),
+        profiles=profiles,
+        only=only or (),
+        exclude=exclude or (),
+        timeout_seconds=timeout_seconds(timeout),
+    )
+    if format_ is Format.JSON:
+        variables = [_document(one, reveal=reveal) for one in description.variables]
+        print_json({"environment": description.environment, "variables": variables})
+    else:
+        print_table(_HEADERS, [_row(one, reveal=reveal) for one in description.variables])
+    return 0
+
+
+def _value(described: Described, *, reveal: bool) -> str | None:
+    """Return the value where it may be seen."""
+    if described.variable is None or (described.secret and not reveal):
+        return None
+    return described.variable.value.reveal()
+
+
+def _row(described: Described, *, reveal: bool) -> list[str | Cell]:
+    declaration = described.declaration
+    value = _value(described, reveal=reveal)
+    if described.variable is None:
+        shown = Cell("(absent)", "yellow")
+    else:
+        shown = Cell(_MASK, "dim") if value is None else Cell(value)
+    return [
+        Cell(described.name, "bold"),
+        shown,
+        _provenance(described),
+        Cell(declaration.place, "dim"),
+        "" if declaration.type == "string" else declaration.type,
+        declaration.description,
+    ]
+
+
+def _provenance(described: Described) -> str:
+    variable = described.variable
+    if variable is None:
+        return ""
+    places = [
+        origin.location + _version_in_a_row(origin.version) for origin in variable.origins
+    ]
+    if variable.note:
+        places.append(variable.note)
+    return ", ".join(places) or "literal"
+
+
+def _version_in_a_row(version: str | None) -> str:
+    """Return a version that people count by; the long ones of AWS and of files are in the JSON."""
+    return f" (version {version})" if version and len(version) <= SHORT else ""
+
+
+def _document(described: Described, *, reveal: bool) -> dict[str, Any]:
+    declaration, variable = described.declaration, described.variable
+    return {
+        "name": described.name,
+        "value": _value(described, reveal=reveal),
+        "secret": described.secret,
+        "absent": variable is None,
+        "origins": [origin._asdict() for origin in variable.origins] if variable else [],
+        "note": variable.note if variable else "",
+        "profile": described.profile,
+        "file": display_path(declaration.location.path),
+        "line": declaration.location.line,
+        "type": declaration.type,
+        "description": declaration.description,
+        "tags": list(declaration.tags),
+    }
