@@ -1,0 +1,117 @@
+"""Give a project its first profiles, from the `.env` files that it has already.
+
+What always holds: no file that is there is changed, except that lines are added to
+`.gitignore`; no value is copied; if anything cannot be read, nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from envkit._internal.files import read_capped, write_atomic
+from envkit.discover import FOLDER, is_profile_name, profile_path
+from envkit.dotenv_file import LIMIT_BYTES, parse
+from envkit.dotenv_syntax import decode
+from envkit.errors import UsageError
+from envkit.profile_draft import ALIASES, BASE, drafts, environments, is_dotenv_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envkit.profile_draft import Lookup
+
+GITIGNORE = (".env", ".env.*", "!.env.example", "*.envkit-rotation")
+_GITIGNORE_HEAD = "# values stay out of git"
+
+
+class Initialised(NamedTuple):
+    """What was done.
+
+    Attributes:
+        written: the new files, relative to the project's folder.
+        environments: the names of the new profiles, without the base.
+        kept: profiles that were there, by the names of those that were not written.
+        ignored: the lines added to `.gitignore`.
+        lookups: of each new profile that looks something up.
+    """
+
+    written: tuple[str, ...]
+    environments: tuple[str, ...]
+    kept: tuple[str, ...]
+    ignored: tuple[str, ...]
+    lookups: tuple[Lookup, ...]
+
+
+def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
+    """Write `profiles/` and the entries of `.gitignore`.
+
+    Args:
+        root: the project's folder.
+        names: of the environments; else dev, staging, prod, and each that has a `.env.NAME`.
+
+    Raises:
+        UsageError: a name that no profile can have, or a folder that cannot be written.
+        DotenvError: a `.env` file cannot be read.
+    """
+    for name in names:
+        if not is_profile_name(name) or name == BASE:
+            raise UsageError(
+                f"an environment cannot be called '{name}'",
+                hint=f"use letters, digits, '-' and '_', and another name than '{BASE}'",
+            )
+    folder = os.path.join(root, FOLDER)
+    try:
+        found = _variables(root)
+        drafted = drafts(list(dict.fromkeys(names)) or environments(found), found)
+        kept = [name for name in drafted if _exists(folder, name)]
+        new = {name: draft for name, draft in drafted.items() if name not in kept}
+        if new:
+            os.makedirs(folder, exist_ok=True)
+        for name, draft in new.items():
+            write_atomic(os.path.join(folder, f"{name}.toml"), draft.text.encode(), mode=0o644)
+        ignored = _ignore(os.path.join(root, ".gitignore"))
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise UsageError(f"cannot make {folder}: {reason}") from None
+    return Initialised(
+        tuple(f"{FOLDER}/{name}.toml" for name in new),
+        tuple(name for name in new if name != BASE),
+        tuple(kept),
+        ignored,
+        tuple(draft.lookup for draft in new.values() if draft.lookup is not None),
+    )
+
+
+def _variables(root: str) -> dict[str, list[str]]:
+    """Return per `.env` file the variables that it sets."""
+    found = {}
+    for file in sorted(filter(is_dotenv_name, os.listdir(root))):
+        path = os.path.join(root, file)
+        if os.path.isfile(path):
+            text = decode(read_capped(path, LIMIT_BYTES), path=file)
+            found[file] = list(parse(text, path=file, expand=False).entries)
+    return found
+
+
+def _exists(folder: str, name: str) -> bool:
+    names = (name, ALIASES[name]) if name in ALIASES else (name,)
+    return any(profile_path(folder, each) for each in names)
+
+
+def _ignore(path: str) -> tuple[str, ...]:
+    """Add to `.gitignore` the entries that it lacks, and return them."""
+    try:
+        before = read_capped(path, LIMIT_BYTES).decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        before = ""
+    lines = {line.strip() for line in before.splitlines()}
+    missing = [entry for entry in GITIGNORE if entry not in lines]
+    if ".env.*" in missing and "!.env.example" not in missing:
+        missing.insert(missing.index(".env.*") + 1, "!.env.example")  # it must stand behind
+    if missing:
+        gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
+        text = before + gap + "\n".join((_GITIGNORE_HEAD, *missing)) + "\n"
+        write_atomic(path, text.encode("utf-8", "surrogateescape"), mode=None if before else 0o644)
+    return tuple(missing)

@@ -1,0 +1,167 @@
+"""The text of a project's first profiles. Pure.
+
+A variable of a `.env` file becomes the lookup of its own name, `NAME = "{{ NAME }}"`:
+profiles are committed, and values are not. Variables that all environments have go to
+`base`, which the others extend: those of `.env.example`, else those that all `.env`
+files have in common.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+BASE = "base"
+ENVIRONMENTS = ("dev", "staging", "prod")
+ALIASES = {"dev": "development", "prod": "production"}
+
+EXAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist")
+PLAIN = (".env", ".env.local")
+# what a plain .env belongs to, so that production never runs on a laptop's values
+OWN_MACHINE = ("dev", "development", "local")
+# what else follows `.env.` and is no environment: keys, archives, copies
+_OTHER = ("local", "keys", "vault", "me", "bak", "backup", "old", "orig", "save", "tmp")
+
+
+class Lookup(NamedTuple):
+    """Where the variables of one environment are looked up.
+
+    Attributes:
+        files: names of `.env` files.
+        absent: the variables that none of them has yet.
+    """
+
+    environment: str
+    files: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+class Draft(NamedTuple):
+    """One profile; `lookup` is None where it looks nothing up itself."""
+
+    text: str
+    lookup: Lookup | None = None
+
+
+def environments(files: Iterable[str]) -> list[str]:
+    """Return the environments of a project: the usual ones, and those of its `.env.NAME` files."""
+    usual = {*ENVIRONMENTS, *ALIASES.values()}
+    names = (file.removeprefix(".env.") for file in files if file not in (*EXAMPLES, *PLAIN))
+    return [*ENVIRONMENTS, *sorted(name for name in names if name not in usual)]
+
+
+def is_dotenv_name(file: str) -> bool:
+    """Return whether a file of this name holds variables of one environment, or of none."""
+    suffix = file.removeprefix(".env.")
+    return file in (*EXAMPLES, *PLAIN) or (
+        file.startswith(".env.")
+        and suffix.replace("-", "_").isidentifier()
+        and suffix not in _OTHER
+    )
+
+
+def drafts(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> dict[str, Draft]:
+    """Return the profiles of a project, `base` first.
+
+    Args:
+        names: of the environments.
+        found: per `.env` file the variables that it sets.
+    """
+    if not found:
+        return _samples(names)
+    files = {name: _files(name, found) for name in names}
+    sets = {name: _union(found.get(file, ()) for file in files[name]) for name in names}
+    common = _union(found.get(file, ()) for file in EXAMPLES) or _shared(sets.values())
+    result = {BASE: Draft(_BASE + _table(f'{name} = "{{{{ {name} }}}}"' for name in common))}
+    for name in names:
+        own = [variable for variable in sets[name] if variable not in common]
+        text = _head(name) + _where(name, files[name])
+        if files[name][0] in PLAIN:
+            text += f"\n[sources.dotenv]\npath = {_toml(files[name])}\n"
+        if own:
+            text += "\n" + _table(f'{variable} = "{{{{ {variable} }}}}"' for variable in own)
+        absent = tuple(variable for variable in common if variable not in sets[name])
+        result[name] = Draft(text, Lookup(name, files[name], absent))
+    return result
+
+
+def _samples(names: Sequence[str]) -> dict[str, Draft]:
+    """Return profiles that show how it is done: one environment runs at once."""
+    base = _table(
+        (
+            f'APP_ENV = {{ type = "enum", choices = {_toml(names)} }}',
+            'DATABASE_URL = { type = "url", description = "PostgreSQL, with user and password" }',
+        )
+    )
+    result = {BASE: Draft(_BASE + base)}
+    for name in names:
+        if name in OWN_MACHINE:
+            url, where, lookup = "postgresql://localhost:5432/app", "", None
+        else:
+            files = _files(name, {})
+            url, where = "{{ DATABASE_URL }}", _where(name, files)
+            lookup = Lookup(name, files, ("DATABASE_URL",))
+        table = _table((f'APP_ENV = "{name}"', f'DATABASE_URL = "{url}"'))
+        result[name] = Draft(f"{_head(name)}{where}\n{table}", lookup)
+    return result
+
+
+def _files(name: str, found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the files that an environment reads: its own, else plain ones on one's own machine."""
+    usual = [f".env.{each}" for each in (name, ALIASES.get(name)) if each]
+    own = [file for file in usual if file in found]
+    plain = tuple(file for file in PLAIN if file in found)
+    if plain and not own and name in OWN_MACHINE:
+        return plain
+    return ((own or usual)[0],)
+
+
+def _union(lists: Iterable[Iterable[str]]) -> list[str]:
+    return list(dict.fromkeys(name for names in lists for name in names))
+
+
+def _shared(lists: Iterable[Sequence[str]]) -> list[str]:
+    """Return what is in every list that is not empty."""
+    full = [names for names in lists if names]
+    return [name for name in full[0] if all(name in names for names in full)] if full else []
+
+
+_BASE = """\
+# What every environment has in common: which variables there are, and what they must look like:
+#   PORT = { type = "port", description = "where the app listens" }
+
+"""
+_ELSEWHERE = """\
+# To take them from Vault instead:
+#
+#   lookup = ["vault"]
+#
+#   [sources.vault]
+#   address = "https://vault.example.com:8200"
+#   mount = "secret"
+#   prefix = "myapp/{name}"
+"""
+
+
+def _head(name: str) -> str:
+    alias = f'aliases = ["{ALIASES[name]}"]\n' if name in ALIASES else ""
+    return f'extends = "{BASE}"\n{alias}'
+
+
+def _where(name: str, files: Sequence[str]) -> str:
+    places = f"{' and '.join(files)}, then in the process environment"
+    elsewhere = "" if name in OWN_MACHINE else _ELSEWHERE.format(name=name)
+    return f"\n# {{{{ NAME }}}} is looked up in {places}.\n{elsewhere}"
+
+
+def _toml(texts: Sequence[str]) -> str:
+    """Return a list in TOML, or its only item."""
+    quoted = [f'"{text}"' for text in texts]
+    return quoted[0] if len(quoted) == 1 else f"[{', '.join(quoted)}]"
+
+
+def _table(lines: Iterable[str]) -> str:
+    return "[variables]\n" + "".join(f"{line}\n" for line in lines)
