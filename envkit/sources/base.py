@@ -187,6 +187,22 @@ class VersionedSource(WritableSource, Protocol):
         ...
 
 
+@runtime_checkable
+class Probe(Protocol):
+    """What a source may also offer: to say who is there, for `envkit doctor`."""
+
+    def probe(self) -> Sequence[str]:
+        """Ask the store whether it serves, and as whom it knows us; read no secret.
+
+        Returns:
+            facts for people, without any value: the store's version, the login, its rights.
+
+        Raises:
+            SourceError: the store cannot be used.
+        """
+        ...
+
+
 WHOLE = "*"  # the field of `SOURCE:PATH#*`: all fields, as one document
 
 

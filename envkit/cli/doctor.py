@@ -1,0 +1,35 @@
+"""`envkit doctor`: what envkit found, and what is wrong with it."""
+
+from __future__ import annotations
+
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import Cell, print_json, print_table
+from envkit.cli.parameters import Env, Format, Formatted, Profiles, Timeout
+from envkit.doctor import ERROR, NOTE, OK, WARNING, examine
+
+EXAMPLE = "envkit doctor --env prod"
+
+_STYLES = {OK: "green", NOTE: "dim", WARNING: "yellow", ERROR: "red"}
+
+
+def doctor(
+    env: Env = None,
+    format_: Formatted = Format.TABLE,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Check profiles and their stores; exit with 1 if anything is wrong."""
+    report = examine(env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout))
+    if format_ is Format.JSON:
+        checks = [check._asdict() for check in report.checks]
+        print_json({**report._asdict(), "healthy": report.healthy, "checks": checks})
+    else:
+        print(f"envkit {report.envkit}, Python {report.python}\n")
+        rows: list[list[str | Cell]] = []
+        for check in report.checks:
+            status = Cell(check.status, _STYLES[check.status])
+            rows.append([status, check.profile, check.source, check.message])
+            if check.hint:
+                rows.append(["", "", "", Cell(check.hint, "cyan")])
+        print_table(("STATUS", "PROFILE", "SOURCE", "WHAT"), rows)
+    return 0 if report.healthy else 1

@@ -1,0 +1,248 @@
+"""Look at everything that envkit would use, and say what is there and what is wrong.
+
+    for check in examine(("staging",)).checks:
+        print(check.status, check.subject, check.message)
+
+What always holds: no value is part of any check; one thing that is wrong stops no other
+check; nothing waits beyond the deadline; only the environments asked for have their
+stores asked.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from envkit import __version__
+from envkit._internal.clock import Deadline
+from envkit._internal.parallel import map_parallel
+from envkit.discover import profile_names, profiles_folder, unknown_profile
+from envkit.errors import EnvkitError, ResolutionError, did_you_mean
+from envkit.location import display_path
+from envkit.plan import plan
+from envkit.profile import PREDECLARED, load
+from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.sources.base import Absent, Probe, Reading
+from envkit.sources.registry import open_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from envkit.placeholder import Reference
+    from envkit.plan import Plan
+    from envkit.profile import Profile
+    from envkit.sources.base import Outcome, Source
+
+OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
+
+VARIABLES = ("ENVKIT_ENV", "ENVKIT_PROFILES", "ENVKIT_DEBUG")
+MAX_PARALLEL = 16
+# the package behind a source type
+_CLIENTS = {"vault": "hvac", "aws-secrets-manager": "botocore", "dotenv": "python-dotenv"}
+
+
+class Check(NamedTuple):
+    """One thing that was looked at.
+
+    Attributes:
+        status: `ok`, `note`, `warning` or `error`.
+        profile: the profile's name; empty for what concerns none.
+        source: the name of a source of it; empty for what concerns none.
+        hint: what to do about it; empty where there is nothing to do.
+    """
+
+    status: str
+    message: str
+    profile: str = ""
+    source: str = ""
+    hint: str = ""
+
+
+class _Loaded(NamedTuple):
+    profile: Profile
+    plan: Plan
+
+
+class Report(NamedTuple):
+    """What `examine` found."""
+
+    envkit: str
+    python: str
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return all(check.status != ERROR for check in self.checks)
+
+
+def examine(
+    environments: Sequence[str] = (),
+    *,
+    profiles: str | None = None,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    environ: Mapping[str, str] | None = None,
+) -> Report:
+    """Check the folder of profiles, every profile, and the stores of some or all of them.
+
+    Args:
+        environments: names or aliases of the profiles whose stores are asked; else
+            `ENVKIT_ENV`; else all that no other one extends.
+        profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
+        timeout_seconds: for all stores together.
+        environ: the process environment; `os.environ` unless given.
+
+    Returns:
+        the report; what is wrong is part of it, and raises nothing.
+    """
+    environ = os.environ if environ is None else environ
+    checks = list(_variables(environ))
+    try:
+        folder = profiles_folder(profiles, environ)
+        names = profile_names(folder)
+    except EnvkitError as error:
+        checks += _errors(error)
+    else:
+        checks.append(Check(OK, f"{len(names)} profiles in {folder}"))
+        loaded = {name: _load(name, folder, checks) for name in names}
+        default = environ.get("ENVKIT_ENV")
+        wanted = list(environments) or ([default] if default else [])
+        chosen = _chosen(wanted, loaded, folder, checks)
+        checks += _ask_stores(chosen, environ, Deadline(timeout_seconds))
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Report(__version__, version, tuple(checks))
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Tell which of our own variables are set, and which look like one and are none."""
+    for word, wanted in (("set", True), ("not set", False)):
+        names = [name for name in VARIABLES if bool(environ.get(name)) is wanted]
+        if names:
+            yield Check(NOTE, f"{word}: {', '.join(names)}")
+    for name in sorted(environ):
+        if name.startswith("ENVKIT_") and name not in VARIABLES:
+            yield Check(
+                WARNING,
+                f"{name} is set, and means nothing to envkit",
+                hint=did_you_mean(name, VARIABLES) or "",
+            )
+
+
+def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
+    """Load and plan a profile, and note what was found; None where it is not valid."""
+    try:
+        profile = load(name, folder)
+        planned = plan(profile, profile.variables)
+    except EnvkitError as error:
+        checks.extend(_errors(error, profile=name))
+        return None
+    message = f"{display_path(profile.path)}, {len(profile.variables)} variables"
+    if profile.aliases:
+        message += f", also called {', '.join(profile.aliases)}"
+    checks.append(Check(OK, message, name))
+    checks.extend(Check(WARNING, warning, name) for warning in profile.warnings)
+    return _Loaded(profile, planned)
+
+
+def _chosen(
+    wanted: Sequence[str],
+    loaded: Mapping[str, _Loaded | None],
+    folder: str,
+    checks: list[Check],
+) -> list[_Loaded]:
+    """Return the environments whose stores are asked."""
+    valid = [one for one in loaded.values() if one is not None]
+    if not wanted:
+        extended = {path for one in valid for path in one.profile.files if path != one.profile.path}
+        return [one for one in valid if one.profile.path not in extended]
+    chosen = []
+    for name in wanted:
+        found = [one for one in valid if name in (one.profile.name, *one.profile.aliases)]
+        if not found and name not in loaded:
+            checks.extend(_errors(unknown_profile(folder, name, list(loaded)), profile=name))
+        chosen += found
+    return chosen
+
+
+def _ask_stores(
+    chosen: Iterable[_Loaded], environ: Mapping[str, str], deadline: Deadline
+) -> Iterator[Check]:
+    """Ask each source of each environment, all at once."""
+    targets = [(one, name) for one in chosen for name in _sources(one)]
+
+    def ask(target: tuple[_Loaded, str]) -> list[Check]:
+        one, name = target
+        source = open_source(one.profile, name, environ=environ, deadline=deadline)
+        return list(_ask(source, one, name))
+
+    answers = map_parallel(ask, targets, workers=MAX_PARALLEL, deadline=deadline)
+    for (one, name), answer in zip(targets, answers, strict=True):
+        place = {"profile": one.profile.name, "source": name}
+        if answer is None:
+            seconds = f"{deadline.timeout_seconds:g}"
+            hint = "check the store's address, or give it more time with --timeout"
+            yield Check(ERROR, f"no answer within {seconds} s", **place, hint=hint)
+        elif isinstance(answer, EnvkitError):
+            yield from _errors(answer, **place)
+        elif isinstance(answer, BaseException):  # what a bug says may show a value
+            yield Check(ERROR, f"the source broke: {type(answer).__name__}", **place)
+        else:
+            yield from answer
+
+
+def _sources(one: _Loaded) -> list[str]:
+    """Return the sources that a profile uses or sets up; the others are only predeclared."""
+    return [
+        name
+        for name, spec in one.profile.sources.items()
+        if name in one.plan.references or spec.settings or name not in PREDECLARED
+    ]
+
+
+def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
+    place = {"profile": one.profile.name, "source": name}
+    references = one.plan.references.get(name, ())
+    for reference in references:
+        source.check(reference)
+    facts = [_client(one.profile.sources[name].type)]
+    if isinstance(source, Probe):
+        facts += source.probe()
+    else:
+        outcomes = source.fetch(references)
+        failures = {str(o): o for o in outcomes.values() if isinstance(o, EnvkitError)}
+        for failure in failures.values():
+            yield from _errors(failure, **place)
+        facts.append(_tally(references, outcomes))
+    yield Check(OK, "; ".join(filter(None, facts)), **place)
+    for warning in getattr(source, "warnings", ()):
+        yield Check(WARNING, warning, **place)
+
+
+def _tally(references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]) -> str:
+    """Say how much of what is looked up in a source is there."""
+    if not references:
+        return "no variable refers to it"
+    found = sum(isinstance(outcome, Reading) for outcome in outcomes.values())
+    text = f"{found} of {len(references)} values are there"
+    reasons = {o.reason for o in outcomes.values() if isinstance(o, Absent) and o.reason}
+    return f"{text}: {reasons.pop()}" if not found and len(reasons) == 1 else text
+
+
+def _client(source_type: str) -> str:
+    package = _CLIENTS.get(source_type)
+    if package is None:
+        return ""
+    from importlib.metadata import version
+
+    return f"{package} {version(package)}"
+
+
+def _errors(error: EnvkitError, *, profile: str = "", source: str = "") -> Iterator[Check]:
+    """Return a check for an error, or for each one that it consists of."""
+    if isinstance(error, ResolutionError):
+        for failure in error.failures:
+            yield Check(ERROR, str(failure), profile, source, failure.error.hint or "")
+        return
+    yield Check(ERROR, error.message, profile, source, error.hint or "")
