@@ -20,8 +20,11 @@ from uuid import uuid4
 import pytest
 
 from envkit._internal.clock import Deadline
+from envkit.errors import InvalidReferenceError, SourceError
+from envkit.placeholder import Reference
+from envkit.secret import Secret
 from envkit.sources.aws import AwsSecretsManagerSource
-from envkit.sources.base import SourceContext
+from envkit.sources.base import Reading, SourceContext
 from support.fault_proxy import FaultProxy, respond
 
 REGION = "eu-west-1"
@@ -118,6 +121,9 @@ class Aws:
         """What was asked through the proxy, in order: `GetSecretValue`, `AssumeRole`."""
         return [operation(request) for request in self.proxy.requests]
 
+    def requests_for(self, name):
+        return [request for request in self.proxy.requests if operation(request) == name]
+
     def fail(self, name, code, *, status=400, message="", times=None, secret=None):
         """Let an operation fail: as AWS would say it, for one secret or for all."""
         body = json.dumps({"__type": code, "message": message})
@@ -170,3 +176,41 @@ def names(request):
     """Return the secrets that a request names."""
     asked = parameters(request)
     return asked.get("SecretIdList") or [asked.get("SecretId") or asked.get("Name")]
+
+
+CANARY = "canary-7d1e"  # a part of values and of AWS's own messages; no error may show it
+
+
+def ref(path, field=None, *, version=None, stage=None):
+    return Reference("aws", path, field, version, stage)
+
+
+def ask(source, reference):
+    return source.fetch([reference])[reference]
+
+
+def value(source, reference):
+    outcome = ask(source, reference)
+    assert isinstance(outcome, Reading), outcome
+    return outcome.value.reveal()
+
+
+def failure(source, reference):
+    """Return the error of a fetch, whether it is of the store or of the reference."""
+    try:
+        outcome = ask(source, reference)
+    except SourceError as error:
+        outcome = error
+    assert isinstance(outcome, (SourceError, InvalidReferenceError)), outcome
+    assert CANARY not in f"{outcome.message} {outcome.hint}"
+    return outcome
+
+
+def write(source, reference, text):
+    """Write over what is there now."""
+    return source.write(reference, Secret(text), expected=ask(source, reference).version)
+
+
+def access_key(request):
+    """Return the key that a request is signed with."""
+    return request.headers["authorization"].partition("Credential=")[2].partition("/")[0]

@@ -1,0 +1,103 @@
+"""AWS Secrets Manager when it fails, each failure as the error that it is."""
+
+import pytest
+import trustme
+
+from envkit.errors import (
+    AuthError,
+    DeniedError,
+    ProtocolError,
+    SourceError,
+    UnavailableError,
+)
+from support.aws import CANARY, failure, ref, value
+from support.fault_proxy import (
+    FaultProxy,
+    not_json,
+    reset,
+    reset_in_body,
+    respond,
+    server_tls,
+    truncate,
+)
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "InternalServiceError"])
+def test_a_transient_failure_is_retried(aws, code):
+    aws.put("db", CANARY)
+    aws.fail("GetSecretValue", code, times=2)
+    assert value(aws.source(), ref("db")) == CANARY
+    assert aws.operations == ["GetSecretValue"] * 3
+
+
+ANSWERS = {
+    "ThrottlingException": (UnavailableError, None),
+    "RequestLimitExceeded": (UnavailableError, None),
+    "InternalServiceError": (UnavailableError, None),
+    "AccessDeniedException": (DeniedError, "secretsmanager:GetSecretValue"),
+    "DecryptionFailure": (DeniedError, "kms:Decrypt"),
+    "ExpiredTokenException": (AuthError, "aws sso login"),
+    "UnrecognizedClientException": (AuthError, "AWS_ACCESS_KEY_ID"),
+    "InvalidSignatureException": (AuthError, "clock"),
+    "InvalidParameterException": (SourceError, None),
+}
+
+
+@pytest.mark.parametrize("code", ANSWERS)
+def test_what_an_answer_of_aws_means(aws, code):
+    aws.fail("GetSecretValue", code, message=f"the value '{CANARY}' is bad")
+    error = failure(aws.source(timeout_seconds=0.5), ref("db"))
+    kind, hint = ANSWERS[code]
+    assert isinstance(error, kind)
+    assert error.retryable is (kind is UnavailableError)
+    assert code in error.message
+    assert (hint or "") in (error.hint or "")
+
+
+def test_a_key_that_denies_is_told_from_a_secret_that_denies(aws):
+    aws.fail("GetSecretValue", "AccessDeniedException", message="Access to KMS is not allowed")
+    error = failure(aws.source(), ref("db"))
+    assert isinstance(error, DeniedError)
+    assert "kms:Decrypt" in error.hint
+
+
+FAULTS = {
+    "not-json": (not_json(), ProtocolError),
+    "empty-object": (respond(200, "{}"), ProtocolError),
+    "page-403": (respond(403, f"<html>{CANARY}</html>"), ProtocolError),
+    "not-text": (respond(200, '{"VersionId": "x", "SecretString": {"a": 1}}'), ProtocolError),
+    "no-version": (respond(200, f'{{"SecretString": "{CANARY}"}}'), ProtocolError),
+    "bad-base64": (respond(200, '{"VersionId": "x", "SecretBinary": "abcde"}'), ProtocolError),
+    "page-503": (respond(503, f"<html>{CANARY}</html>"), UnavailableError),
+    "429": (respond(429), UnavailableError),
+    "reset": (reset(), UnavailableError),
+    "reset-in-body": (reset_in_body(), UnavailableError),
+    "truncated": (truncate(), UnavailableError),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_a_broken_answer_means(aws, name):
+    aws.put("db", CANARY)
+    fault, kind = FAULTS[name]
+    aws.proxy.fault(fault)
+    error = failure(aws.source(timeout_seconds=0.5), ref("db"))
+    assert isinstance(error, kind), error.message
+
+
+def test_a_name_that_does_not_resolve(aws):
+    source = aws.source(timeout_seconds=0.5, endpoint_url="http://envkit-test.invalid")
+    assert isinstance(failure(source, ref("db")), UnavailableError)
+
+
+def test_tls_is_verified(aws, moto_url, monkeypatch, tmp_path):
+    ca = trustme.CA()
+    aws.put("db", CANARY)
+    with FaultProxy(moto_url, tls=server_tls(ca)) as proxy:
+        error = failure(aws.source(endpoint_url=proxy.url), ref("db"))
+        assert isinstance(error, UnavailableError)
+        assert not error.retryable
+        assert "AWS_CA_BUNDLE" in error.hint
+        ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        assert value(aws.source(endpoint_url=proxy.url), ref("db")) == CANARY
