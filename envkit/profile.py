@@ -100,7 +100,7 @@ class Profile:
         root: the folder that holds `profiles/`.
         lookup: the sources in which a bare `{{ NAME }}` is looked up, in this order.
         protected: whether commands that change it or run with it ask for a reason.
-        warnings: what is allowed but probably not meant, each with file and line.
+        warnings: what is allowed but probably not meant, each with its file.
     """
 
     __slots__ = (
@@ -234,8 +234,9 @@ def _read(path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
     from envkit.dotenv_file import parse as parse_dotenv
 
     # `$` has no meaning in a profile
-    file = parse_dotenv(read_text(path), path=display_path(path), expand=False)
-    warnings.extend(file.warnings)
+    shown = display_path(path)
+    file = parse_dotenv(read_text(path), path=shown, expand=False)
+    warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
     lines = KeyLines({("variables", name): entry.line for name, entry in file.entries.items()})
     variables = {name: entry.value for name, entry in file.entries.items()}
     return {"variables": variables}, Location(path, lines=lines)

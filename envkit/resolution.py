@@ -14,9 +14,10 @@ import os
 from envkit._internal.clock import Deadline
 from envkit._internal.record import NamedTuple
 from envkit.environment import Environment, Variable
-from envkit.errors import ResolutionError, VariableFailure
+from envkit.errors import ResolutionError, UsageError, VariableFailure, did_you_mean
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
+from envkit.placeholder import is_name
 from envkit.preparation import Prepared, prepare
 from envkit.sources.registry import bootstrap_names
 
@@ -56,6 +57,8 @@ def resolve(
         the variables with their values and provenance.
 
     Raises:
+        UsageError: no environment is named, or `only` or `exclude` has a name that no
+            profile has.
         ProfileError: a profile is not there or not valid.
         ResolutionError: variables that are required have no value; it names all of them.
     """
@@ -71,6 +74,7 @@ def resolve(
         deadline=deadline,
         sources=sources,
     )
+    _refuse_unknown(prepared, [*only, *exclude])
     outcomes = fetch(prepared, deadline)
     variables: dict[str, Variable] = {}
     failures: list[VariableFailure] = []
@@ -85,6 +89,16 @@ def resolve(
         variables.values(),
         bootstrap=frozenset().union(*(bootstrap_names(one.profile) for one in prepared)),
     )
+
+
+def _refuse_unknown(prepared: Sequence[Prepared], globs: Sequence[str]) -> None:
+    """Refuse a name among the globs that no profile has: the app would be short of a variable."""
+    known = [name for one in prepared for name in one.profile.variables]
+    for name in globs:
+        if is_name(name) and name not in known:
+            raise UsageError(
+                f"no variable '{name}' in {_joined(prepared)}", hint=did_you_mean(name, known)
+            )
 
 
 class Partial(NamedTuple):

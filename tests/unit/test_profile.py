@@ -483,6 +483,14 @@ def test_a_mistake_in_the_env_form_is_shown_with_its_line(project, text, place):
     assert "BF1xYz" not in message
 
 
+def test_what_is_probably_not_meant_is_a_warning(project):
+    project.profile("base.env", "A=1\nA=2\n")
+    project.profile("prod.toml", 'extends = "base"\n')
+    profile = loaded(project)
+    assert values(profile) == {"A": "2"}
+    assert profile.warnings == ["profiles/base.env: A is set twice"]
+
+
 @pytest.mark.parametrize("name", ["prod.toml", "prod.env"])
 def test_a_file_that_is_too_large_is_refused(project, name):
     with (project.profiles / name).open("wb") as file:

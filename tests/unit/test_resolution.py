@@ -359,12 +359,25 @@ class TestOnlyAndExcept:
             (["DB_URL"], [], {"DB_URL": "h/n"}),
             (["DB_*"], ["DB_[HN]*"], {"DB_URL": "h/n"}),
             ([], ["OTHER", "DB_URL"], {"DB_HOST": "h", "DB_NAME": "n"}),
-            (["NOTHING"], [], {}),
+            (["NOTHING*"], [], {}),
         ],
     )
     def test_what_is_needed_is_read_but_not_passed(self, prod, only, exclude, expected):
         prod(self.VARIABLES)
         assert resolved(self.HELD, only=only, exclude=exclude) == expected
+
+    @pytest.mark.parametrize("options", [{"only": ["DB_*", "DB_URI"]}, {"exclude": ["DB_URI"]}])
+    def test_a_name_that_no_profile_has_is_a_typo(self, prod, options):
+        prod(self.VARIABLES)
+        with pytest.raises(UsageError, match="no variable 'DB_URI' in prod") as raised:
+            resolved(self.HELD, **options)
+        assert raised.value.hint == "did you mean 'DB_URL'?"
+
+    def test_a_name_that_one_of_several_has_is_none(self, project, prod):
+        prod('A = "a"')
+        project.profile("more.toml", '[variables]\nB = "b"\n')
+        assert resolved(environments=("prod", "more"), only=["A", "B"]) == {"A": "a", "B": "b"}
+        assert resolved(overrides={"C": "c"}, only=["C"]) == {"C": "c"}
 
     def test_what_is_needed_may_fail(self, prod):
         prod(self.VARIABLES)
