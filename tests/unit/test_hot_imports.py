@@ -1,0 +1,192 @@
+"""What `envkit exec` imports, for each kind of profile: every module costs start-up time.
+
+Each test runs the command in a new interpreter without `site`, whose `os.execvpe` says
+which modules were loaded in place of becoming the app. Vault and AWS are at an address
+where nobody listens: by then, all that they need has been imported.
+"""
+
+import json
+import subprocess
+import sys
+
+SCRIPT = """
+import os, sys, time
+
+class Reached(BaseException):
+    pass
+
+def reached(*_):
+    raise Reached
+
+sys.path[:0] = {path!r}
+os.execvpe = reached
+time.sleep = lambda seconds: None  # between the attempts to reach a store
+sys.argv = ["envkit", "exec", "--env", "prod", "--timeout", "20", "--", "app"]
+before = set(sys.modules)
+from envkit.__main__ import main
+try:
+    main()
+except Reached:
+    status = "reached"
+except SystemExit as end:
+    status = end.code
+modules = sorted(set(sys.modules) - before)
+import json
+json.dump([status, modules], sys.stdout)
+"""
+
+# what every `exec` needs
+CORE = {
+    "envkit",
+    "envkit.__main__",
+    "envkit._internal",
+    "envkit._internal.clock",
+    "envkit._internal.files",
+    "envkit._internal.record",
+    "envkit.cli",
+    "envkit.cli.boundary",
+    "envkit.cli.hot",
+    "envkit.cli.options",
+    "envkit.declaration",
+    "envkit.discover",
+    "envkit.document",
+    "envkit.environment",
+    "envkit.errors",
+    "envkit.evaluate",
+    "envkit.fetch",
+    "envkit.location",
+    "envkit.order",
+    "envkit.placeholder",
+    "envkit.plan",
+    "envkit.preparation",
+    "envkit.profile",
+    "envkit.resolution",
+    "envkit.secret",
+    "envkit.sources",
+    "envkit.sources.base",
+    "envkit.sources.registry",
+    "envkit.validate",
+}
+REMOTE = {"envkit._internal.parallel", "envkit._internal.retry"}
+
+VAULT = """
+[sources.vault]
+address = "http://127.0.0.1:1"
+auth = { method = "token", token = "t" }
+[variables]
+X = "{{ vault:secret/db#x }}"
+"""
+AWS = """
+[sources.aws]
+endpoint_url = "http://127.0.0.1:1"
+region = "eu-west-1"
+[variables]
+X = "{{ aws:db#x }}"
+"""
+
+
+def imported(project, **env):
+    """Return how it ended, envkit's modules, and the top-level names of all others."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            SCRIPT.format(path=[folder for folder in sys.path if folder]),
+        ],
+        cwd=project.root,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    status, modules = json.loads(done.stdout)
+    own = {name for name in modules if name.split(".")[0] == "envkit"}
+    return status, own, {name.split(".")[0] for name in modules} - {"envkit"}
+
+
+CLIENTS = {"boto3", "botocore", "hvac", "requests"}
+NEVER = {"asyncio", "dotenv", "rich", "typer"}  # whatever the profile
+# what costs more than it gives where no store is asked
+COSTLY = {
+    *CLIENTS,
+    *NEVER,
+    "concurrent",
+    "dataclasses",
+    "inspect",
+    "json",
+    "logging",
+    "pathlib",
+    "socket",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "tomllib",
+    "typing",
+    "urllib",
+}
+
+
+def test_a_profile_and_secrets_in_env_files(project):
+    project.profile("prod.env", "URL={{URL}}\nOTHER='{{ env:X ?? \"x\" }}'\n")
+    project.dotenv("prod", "URL=pg://db\n")
+    status, own, others = imported(project)
+    assert status == "reached"
+    assert own == CORE | {
+        "envkit.dotenv_file",
+        "envkit.dotenv_syntax",
+        "envkit.exec",
+        "envkit.sources.dotenv",
+        "envkit.sources.env",
+    }
+    assert others & COSTLY == set()
+
+
+def test_a_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
+    project.profile("prod.toml", '[variables]\nX = "x"\n')
+    status, own, others = imported(project)
+    assert status == "reached"
+    assert own == CORE | {"envkit.exec"}
+    assert "tomllib" in others
+    assert others & COSTLY <= {"tomllib", "typing"}  # the former may import the latter
+
+
+def test_vault(project):
+    project.profile("prod.toml", VAULT)
+    status, own, others = imported(project)
+    assert status == 5
+    assert own == CORE | REMOTE | {
+        "envkit.sources.vault",
+        "envkit.sources.vault_address",
+        "envkit.sources.vault_auth",
+        "envkit.sources.vault_client",
+        "envkit.sources.vault_kv",
+    }
+    assert others & {*CLIENTS, *NEVER} == {"hvac", "requests"}
+
+
+def test_aws(project):
+    project.profile("prod.toml", AWS)
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    status, own, others = imported(project, **keys)
+    assert status == 5
+    assert own == CORE | REMOTE | {
+        "envkit.sources.aws",
+        "envkit.sources.aws_client",
+        "envkit.sources.aws_document",
+        "envkit.sources.aws_errors",
+        "envkit.sources.aws_loader",
+        "envkit.sources.aws_names",
+        "envkit.sources.aws_write",
+    }
+    assert others & {*CLIENTS, *NEVER} == {"botocore"}
+
+
+def test_a_source_that_the_plan_does_not_ask_is_not_imported(project):
+    project.profile("prod.toml", VAULT.replace("{{ vault:secret/db#x }}", "x"))
+    status, own, _ = imported(project)
+    assert status == "reached"
+    assert own == CORE | {"envkit.exec"}
