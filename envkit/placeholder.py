@@ -20,8 +20,7 @@ the value except the name of an unknown filter, parameter or escape.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from envkit._internal.record import NamedTuple
 from envkit.errors import AbsentError, InvalidValueError, PlaceholderError, closest
 
 TYPE_CHECKING = False
@@ -38,6 +37,7 @@ _NOT_BARE = frozenset('"?#|{}')
 _BLANK = frozenset(" \t")
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 _PARAMETERS = ("version", "stage")
+_FOR_A_LITERAL = 'for a literal, write {{ "{{" }}'
 
 
 class Name(NamedTuple):
@@ -199,7 +199,12 @@ def apply_filter(step: Filter, value: str) -> str:
         return value.strip()
     if step.name == "json":
         return _json_pointer(value, step.argument or "")
-    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            f"the value has half a surrogate pair, which '{step.name}' cannot write as bytes"
+        ) from None
     if step.name == "urlencode":
         from urllib.parse import quote
 
@@ -223,21 +228,23 @@ def _json_pointer(value: str, pointer: str) -> str:
 
     try:
         node = json.loads(value)
+        for token in pointer.split("/")[1:]:
+            node = _child(node, token.replace("~1", "/").replace("~0", "~"))
+            if node is None:
+                raise AbsentError(f"nothing at '{pointer}' in the JSON")
+        if isinstance(node, str):
+            return node
+        return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
         raise InvalidValueError("the value is not JSON, as 'json:' needs") from None
-    for token in pointer.split("/")[1:]:
-        key = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, dict):
-            node = node.get(key)
-        elif isinstance(node, list) and key.isascii() and key.isdigit() and int(key) < len(node):
-            node = node[int(key)]
-        else:
-            node = None
-        if node is None:
-            raise AbsentError(f"nothing at '{pointer}' in the JSON")
-    if isinstance(node, str):
-        return node
-    return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
+
+
+def _child(node: object, key: str) -> object:
+    if isinstance(node, dict):
+        return node.get(key)
+    if isinstance(node, list) and key in map(str, range(len(node))):
+        return node[int(key)]
+    return None
 
 
 def is_name(text: str) -> bool:
@@ -285,7 +292,7 @@ class _Scanner:
             self.skip_blank()
         if not self.take(CLOSE):
             if self.text.startswith("??", self.position):
-                raise self.error("'??' comes before the filters")
+                raise self.error("'??' stands once, before the filters")
             raise self.unfinished()
         if isinstance(operand, Literal):
             fallback = None  # a text is never absent
@@ -297,7 +304,11 @@ class _Scanner:
         begin = self.position
         word = self.word(_SOURCE)
         if not word or word[0] not in _LETTERS:
-            raise self.error_at(begin, "a name, a reference or a quoted text is missing")
+            if not self.peek():
+                raise self.unfinished()
+            raise self.error_at(
+                begin, "a name, a reference or a quoted text is missing", hint=_FOR_A_LITERAL
+            )
         if self.take(":"):
             return self.reference(word, begin)
         if "-" in word:
@@ -320,7 +331,7 @@ class _Scanner:
             parameters[key] = self.part()
         field = self.part() if self.take("#") else None
         if not path and field is None:
-            raise self.error_at(begin, f"'{source}:' names neither a path nor a field")
+            raise self.error_at(begin, "the reference names neither a path nor a field")
         return Reference(source, path, field, **parameters)
 
     def filter(self) -> Filter:
@@ -392,9 +403,7 @@ class _Scanner:
 
     def unfinished(self) -> PlaceholderError:
         if not self.peek():
-            return self.error_at(
-                self.start, "'{{' has no '}}'", hint='for a literal, write {{ "{{" }}'
-            )
+            return self.error_at(self.start, "'{{' has no '}}'", hint=_FOR_A_LITERAL)
         return self.error(
             "'}}' is missing", hint='quote what has unusual characters: vault:"a b"#"c d"'
         )

@@ -8,6 +8,8 @@ only way out, and is called only where a value leaves envkit.
 
 from __future__ import annotations
 
+from envkit.errors import InvalidValueError
+
 _MASK = "********"
 
 
@@ -42,8 +44,16 @@ class Secret:
         return self._value
 
     def to_bytes(self) -> bytes:
-        """Return the value in clear, as the bytes that a program would receive."""
-        return self._value.encode("utf-8", "surrogateescape")
+        """Return the value in clear, as the bytes that a program would receive.
+
+        Raises:
+            InvalidValueError: no bytes stand for it: it has half a surrogate pair, which
+                JSON can spell.
+        """
+        try:
+            return self._value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # which carries the whole value
+            raise InvalidValueError("the value has half a surrogate pair") from None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Secret cannot be changed")
@@ -65,7 +75,10 @@ class Secret:
             return NotImplemented
         import hmac
 
-        return hmac.compare_digest(self.to_bytes(), other.to_bytes())
+        ours, theirs = self.reveal(), other.reveal()
+        return hmac.compare_digest(
+            ours.encode("utf-8", "surrogatepass"), theirs.encode("utf-8", "surrogatepass")
+        )
 
     __hash__ = None  # type: ignore[assignment]
 

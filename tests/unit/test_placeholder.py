@@ -1,0 +1,458 @@
+"""The grammar: what is printed parses back, no input crashes it, nothing is run or rescanned."""
+
+from __future__ import annotations
+
+import base64
+import difflib  # noqa: F401 - imported by a mistyped filter; here so that it opens no file later
+import json
+import sys
+import threading
+import urllib.parse
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from envkit.errors import AbsentError, InvalidValueError, PlaceholderError, UnavailableError
+from envkit.placeholder import (
+    FILTERS,
+    Filter,
+    Literal,
+    Name,
+    Placeholder,
+    Reference,
+    Template,
+    apply_filter,
+    is_name,
+    parse,
+    substitute,
+)
+
+# ---------------------------------------------------------------- what to try
+
+TOKENS = [*'{}"\\|?#:=&- \tabA_1é\n$`', "{{", "}}", "??", '"{{"', "{{ ", " }}"]
+TOKENS += ["vault:", "?version=", *(f"| {name}" for name in FILTERS)]
+SOUP = st.lists(st.sampled_from(TOKENS), max_size=25).map("".join)
+
+NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+SOURCES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_-]{0,8}", fullmatch=True)
+TEXTS = st.one_of(st.text(max_size=8), SOUP)
+OPTIONAL = st.none() | TEXTS
+
+
+@st.composite
+def references(draw: st.DrawFn) -> Reference:
+    path, field = draw(TEXTS), draw(OPTIONAL)
+    if not path and field is None:
+        path = "x"
+    version, stage = draw(st.sampled_from([(None, None), ("v", None), (None, "s")]))
+    return Reference(
+        draw(SOURCES),
+        path,
+        field,
+        None if version is None else draw(TEXTS),
+        None if stage is None else draw(TEXTS),
+    )
+
+
+STEPS = st.sampled_from([Filter(name) for name in FILTERS if name != "json"]) | TEXTS.map(
+    lambda pointer: Filter("json", f"/{pointer}")
+)
+PLACEHOLDERS = st.builds(
+    Placeholder, NAMES.map(Name) | references(), OPTIONAL, st.lists(STEPS, max_size=3).map(tuple)
+) | st.builds(
+    # without a filter a quoted text is text, and with a fallback it never needs it
+    Placeholder,
+    TEXTS.map(Literal),
+    st.none(),
+    st.lists(STEPS, min_size=1, max_size=3).map(tuple),
+)
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> Template:
+    parts: list[str | Placeholder] = []
+    for part in draw(st.lists(TEXTS.filter(bool) | PLACEHOLDERS, max_size=5)):
+        if isinstance(part, str) and parts and isinstance(parts[-1], str):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return Template(tuple(parts))
+
+
+def same(one: Template, other: Template) -> bool:
+    """Named tuples of different types may be equal; their repr tells them apart."""
+    return repr(one) == repr(other)
+
+
+def parsed_or_refused(text: str) -> Template | PlaceholderError:
+    """What `parse` makes of a text; whatever else it raises is a bug."""
+    try:
+        return parse(text)
+    except PlaceholderError as error:
+        return error
+
+
+# ---------------------------------------------------------------- the grammar
+
+
+@pytest.mark.parametrize(
+    ("text", "operand"),
+    [
+        ("{{ NAME }}", Name("NAME")),
+        ("{{NAME}}", Name("NAME")),
+        ("{{\tNAME \t}}", Name("NAME")),
+        ("{{ vault:db#password }}", Reference("vault", "db", "password")),
+        ("{{ vault:/mount/path }}", Reference("vault", "/mount/path")),
+        ("{{ vault:db?version=3#password }}", Reference("vault", "db", "password", "3")),
+        ("{{ aws:redis?stage=AWSPREVIOUS }}", Reference("aws", "redis", stage="AWSPREVIOUS")),
+        ("{{ aws:arn:aws:secretsmanager:eu-west-1:1:secret:a-Xy#k }}",
+         Reference("aws", "arn:aws:secretsmanager:eu-west-1:1:secret:a-Xy", "k")),
+        ("{{ vault-eu:#password }}", Reference("vault-eu", "", "password")),
+        ('{{ vault:"a b"#"c}}d" }}', Reference("vault", "a b", "c}}d")),
+        ("{{ env:HOME }}", Reference("env", "HOME")),
+        ("{{ vault:db#* }}", Reference("vault", "db", "*")),
+    ],
+)  # fmt: skip
+def test_an_operand(text: str, operand: Name | Reference) -> None:
+    assert same(parse(text), Template((Placeholder(operand),)))
+
+
+def test_a_whole_value() -> None:
+    text = 'postgresql://{{ USER ?? "app" }}:{{ vault:db#password | trim | urlencode }}@db/{{"{{"}}'
+    assert same(
+        parse(text),
+        Template(
+            (
+                "postgresql://",
+                Placeholder(Name("USER"), "app"),
+                ":",
+                Placeholder(
+                    Reference("vault", "db", "password"),
+                    None,
+                    (Filter("trim"), Filter("urlencode")),
+                ),
+                "@db/{{",
+            )
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "plain", "$HOME ${X} $(id)", "{ } }} {x}", "a{", 'say "hi"'])
+def test_text_without_placeholders_is_itself(text: str) -> None:
+    assert parse(text).parts == ((text,) if text else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{{ "{{" }}', "{{"),
+        ('{{ "{{" }}{{ "}}" }}', "{{}}"),
+        (r'{{ "\"\\\n\r\t" }}', '"\\\n\r\t'),
+        ('{{ "a}}b" }}', "a}}b"),
+        ('{{ "x" ?? "never" }}', "x"),
+        ('{{ "é\nb" }}', "é\nb"),
+    ],
+)  # fmt: skip
+def test_a_quoted_text(text: str, value: str) -> None:
+    assert parse(text).parts == (value,)
+
+
+@given(templates())
+def test_what_is_printed_parses_back(template: Template) -> None:
+    assert same(parse(str(template)), template)
+
+
+@given(SOUP)
+@example("{{{{")
+@example('{{{ "{{" }}}')
+@example('{{ "{" }}{{ A }}')
+def test_any_text_parses_to_what_prints_back_or_is_an_error_with_a_column(text: str) -> None:
+    outcome = parsed_or_refused(text)
+    if isinstance(outcome, PlaceholderError):
+        assert 1 <= outcome.column <= len(text) + 1
+        assert f"(column {outcome.column} of the value)" in outcome.message
+    else:
+        assert same(parse(str(outcome)), outcome)
+
+
+@given(st.text(), st.text())
+def test_any_text_at_all_is_parsed_or_refused(before: str, inside: str) -> None:
+    text = f"{before}{{{{{inside}"
+    outcome = parsed_or_refused(text)
+    if isinstance(outcome, PlaceholderError):
+        assert text.index("{{") < outcome.column <= len(text) + 1
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["{", "{{", "}}", '"', "{{ ", '{{ "', "{{ A }}", '{{ "{{" }}', "{{ A |", "{{ a:", "?", "\\"],
+)
+@pytest.mark.parametrize("begin", ["", "{{ ", '{{ "', "{{ A | trim", "{{ vault:", "{{ x"])
+def test_a_long_value_is_parsed_or_refused(begin: str, unit: str) -> None:
+    text = begin + unit * 10_000  # were the work quadratic, this would not end in time
+    outcome = parsed_or_refused(text)
+    if isinstance(outcome, PlaceholderError):
+        assert 1 <= outcome.column <= len(text) + 1
+    else:
+        assert same(parse(str(outcome)), outcome)
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "message"),
+    [
+        ("{{", 1, "'{{' has no '}}'"),
+        ("pa{{", 3, "'{{' has no '}}'"),
+        ("ok {{ A }} {{ B", 12, "'{{' has no '}}'"),
+        ("{{ }}", 4, "a name, a reference or a quoted text is missing"),
+        ("pa{{$$", 5, "a name, a reference or a quoted text is missing"),
+        ("{{ 1A }}", 4, "a name, a reference or a quoted text is missing"),
+        ("{{ A }", 6, "'}}' is missing"),
+        ("{{ A B }}", 6, "'}}' is missing"),
+        ("é{{ A ! }}", 7, "'}}' is missing"),
+        ("{{ A\n}}", 5, "'}}' is missing"),
+        ("{{ A-B }}", 4, "a variable's name has no '-'"),
+        ("{{ vault: }}", 4, "the reference names neither a path nor a field"),
+        ("{{ vault:a b }}", 12, "'}}' is missing"),
+        ("{{ vault:a# }}", 12, "a path, field or value is missing"),
+        ("{{ vault:a?vresion=1 }}", 12, "unknown parameter 'vresion'"),
+        ("{{ vault:a?version }}", 19, "'?version' needs '=' and a value"),
+        ("{{ vault:a?version=1?stage=2 }}", 21, "'}}' is missing"),
+        ("{{ A ?? x }}", 9, "'??' takes a quoted text"),
+        ('{{ A ?? "x }}', 9, "the quoted text has no end"),
+        ('{{ A ?? "x" ?? "y" }}', 13, "'??' stands once, before the filters"),
+        ('{{ A | trim ?? "x" }}', 13, "'??' stands once, before the filters"),
+        ("{{ A | trmi }}", 8, "unknown filter 'trmi'"),
+        ("{{ A | }}", 8, "a filter is missing"),
+        ("{{ A | trim:x }}", 12, "'}}' is missing"),
+        ("{{ A | json }}", 12, "'json' needs a pointer"),
+        ("{{ A | json:a }}", 8, "a JSON pointer begins with '/'"),
+        (r'{{ "\q" }}', 6, "unknown escape"),
+    ],
+)
+def test_an_error_says_where(text: str, column: int, message: str) -> None:
+    with pytest.raises(PlaceholderError) as caught:
+        parse(text)
+    assert caught.value.message == f"{message} (column {column} of the value)"
+    assert caught.value.column == column
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("pa{{ss", 'for a literal, write {{ "{{" }}'),
+        ("pa{{", 'for a literal, write {{ "{{" }}'),
+        ("pa{{$$", 'for a literal, write {{ "{{" }}'),
+        ("{{ A | urlencod }}", "did you mean 'urlencode'?"),
+        ("{{ A | zzz }}", "use one of: urlencode, base64encode, base64decode, trim, json"),
+        ("{{ aws:a?stge=x }}", "did you mean 'stage'?"),
+    ],
+)
+def test_an_error_says_what_to_do(text: str, hint: str) -> None:
+    with pytest.raises(PlaceholderError) as caught:
+        parse(text)
+    assert caught.value.hint == hint
+
+
+@given(SOUP, SOUP)
+def test_an_error_shows_nothing_of_the_value(before: str, after: str) -> None:
+    canary = "c4naryc4nary"
+    for text in (f"{canary}{before}{{{{{after}", f"{before}{{{{{canary}{after}"):
+        error = parsed_or_refused(text)
+        if isinstance(error, PlaceholderError):
+            shown = f"{error!r} {error.hint} {error.__cause__}"
+            # a mistyped word of the grammar is shown, and may be anything
+            if "unknown filter" not in shown and "unknown parameter" not in shown:
+                assert canary not in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("A", True),
+        ("_", True),
+        ("a1_B", True),
+        ("", False),
+        ("1A", False),
+        ("A-B", False),
+        ("A B", False),
+        ("É", False),
+        ("A\n", False),
+    ],
+)
+def test_names(text: str, is_one: bool) -> None:
+    assert is_name(text) is is_one
+
+
+# ---------------------------------------------------------------- nothing is run
+
+_watched: tuple[int, list[str]] | None = None  # the thread to watch, and what it did
+
+
+def _watch(event: str, _: object) -> None:
+    if _watched is None or _watched[0] != threading.get_ident():
+        return
+    if event in ("exec", "compile", "open", "import") or event.startswith(("os.", "subprocess.")):
+        _watched[1].append(event)
+
+
+@pytest.fixture(scope="module")
+def _audit() -> None:
+    sys.addaudithook(_watch)  # for ever, which is why it watches only while asked to
+
+
+@pytest.mark.usefixtures("_audit")
+@given(SOUP, st.text(max_size=10) | st.sampled_from(["$(id)", "`id`", "__import__('os')", "{0}"]))
+@example("{{ A | json:/a }}$(id)", "{}")
+def test_nothing_is_run_opened_or_imported(text: str, value: str) -> None:
+    global _watched  # noqa: PLW0603
+    events: list[str] = []
+    _watched = threading.get_ident(), events
+    try:
+        substitute(parse(text), lambda _: value)
+    except (PlaceholderError, InvalidValueError, AbsentError):
+        pass
+    finally:
+        _watched = None
+    assert events == []
+
+
+# ---------------------------------------------------------------- substitution
+
+
+@given(templates(), TEXTS)
+def test_a_value_is_never_scanned_again(template: Template, value: str) -> None:
+    placeholders = [p for p in template.placeholders if not isinstance(p.operand, Literal)]
+    unfiltered = Template(
+        tuple(
+            p if isinstance(p, str) else p._replace(filters=())
+            for p in template.parts
+            if isinstance(p, str) or p in placeholders
+        )
+    )
+    for tempting in (value, "{{ vault:db#password }}", '{{ "', "${HOME}"):
+        expected = "".join(p if isinstance(p, str) else tempting for p in unfiltered.parts)
+        assert substitute(unfiltered, lambda _, tempting=tempting: tempting) == expected
+
+
+def test_a_value_is_asked_for_by_its_placeholder() -> None:
+    values = {Name("A"): "1", Reference("vault", "db", "p"): "2"}
+    template = parse("{{ A }}-{{ vault:db#p }}-{{ A }}")
+    assert substitute(template, lambda p: values[p.operand]) == "1-2-1"
+
+
+def test_a_fallback_is_for_what_is_absent_only() -> None:
+    template = parse('[{{ A ?? "fallback" | base64encode }}]')
+    assert substitute(template, lambda _: None) == "[ZmFsbGJhY2s=]"
+    assert substitute(template, lambda _: "") == "[]"
+
+    def fails(_: Placeholder) -> str:
+        raise UnavailableError("down")
+
+    with pytest.raises(UnavailableError):
+        substitute(template, fails)
+
+
+def test_what_is_absent_is_named() -> None:
+    with pytest.raises(AbsentError, match=r"^vault:db#password is absent$"):
+        substitute(parse("x{{ vault:db#password | trim }}"), lambda _: None)
+
+
+def test_a_quoted_text_asks_for_no_value() -> None:
+    def never(_: Placeholder) -> str:
+        pytest.fail("a quoted text has no other value")
+
+    assert substitute(parse('{{ "a b" | urlencode }}'), never) == "a%20b"
+
+
+def test_filters_are_applied_in_order() -> None:
+    template = parse("{{ A | base64decode | json:/k | trim | urlencode }}")
+    value = base64.b64encode(b'{"k": " a/b "}').decode()
+    assert substitute(template, lambda _: value) == "a%2Fb"
+
+
+@given(st.binary())
+def test_urlencode_and_base64_carry_any_bytes(raw: bytes) -> None:
+    value = raw.decode("utf-8", "surrogateescape")
+    encoded = apply_filter(Filter("urlencode"), value)
+    assert encoded.isascii()
+    assert not set(encoded) & set(":/?#[]@!$&'()*+,;= ")
+    assert urllib.parse.unquote_to_bytes(encoded) == raw
+    coded = apply_filter(Filter("base64encode"), value)
+    assert base64.b64decode(coded, validate=True) == raw
+    assert apply_filter(Filter("base64decode"), coded) == value
+
+
+def test_trim_takes_white_space_from_both_ends() -> None:
+    assert apply_filter(Filter("trim"), "\t\r\n a b \n") == "a b"
+
+
+DOCUMENT = json.dumps(
+    {
+        "text": "t",
+        "empty": "",
+        "number": 5432,
+        "true": True,
+        "null": None,
+        "list": ["zero", {"deep": "d"}],
+        "a/b": "slash",
+        "m~n": "tilde",
+        "": "nameless",
+        "é": "accent",
+        "01": "key",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("/text", "t"),
+        ("/empty", ""),
+        ("/number", "5432"),
+        ("/true", "true"),
+        ("/list/0", "zero"),
+        ("/list/1/deep", "d"),
+        ("/list", '["zero",{"deep":"d"}]'),
+        ("/a~1b", "slash"),
+        ("/m~0n", "tilde"),
+        ("/", "nameless"),
+        ("/é", "accent"),
+        ("/01", "key"),
+    ],
+)
+def test_a_json_pointer(pointer: str, value: str) -> None:
+    assert apply_filter(Filter("json", pointer), DOCUMENT) == value
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    ["/none", "/null", "/list/2", "/list/-1", "/list/-", "/list/00", "/list/²", "/text/x",
+     "/list/" + "9" * 5000],
+    ids=lambda pointer: pointer[:10],
+)  # fmt: skip
+def test_a_json_pointer_that_leads_nowhere(pointer: str) -> None:
+    with pytest.raises(AbsentError, match=r"in the JSON$"):
+        apply_filter(Filter("json", pointer), DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("step", "value"),
+    [
+        (Filter("json", "/a"), "c4nary"),
+        (Filter("json", "/a"), '{"a": c4nary}'),
+        (Filter("json", "/a"), "[" * 100_000),
+        (Filter("json", "/a"), '{"a": ' + "1" * 5000 + "}"),
+        (Filter("base64decode"), "c4nary!"),
+        (Filter("base64decode"), "c4naryé"),
+        (Filter("base64decode"), "c4nar"),
+        (Filter("urlencode"), "c4nary\ud800"),
+        (Filter("base64encode"), "c4nary\ud800"),
+    ],
+    ids=lambda value: str(value)[:16],
+)
+def test_a_value_that_a_filter_cannot_take(step: Filter, value: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        apply_filter(step, value)
+    assert step.name in caught.value.message
+    assert "c4nar" not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__}"
