@@ -28,6 +28,8 @@ from envkit.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from conftest import Project
+
 Bytes = dict[str, bytes]
 
 
@@ -494,6 +496,14 @@ def test_masks_for_what_is_secret_only() -> None:
     assert text == "::add-mask::100%250A\n::add-mask::line 2\n"
     assert runner_masks(text) == {"100%0A", "line 2"}
     assert "add-mask" not in render("github", secrets(values))
+
+
+def test_the_masks_of_a_step_reach_its_log_and_not_its_environment_file(project: Project) -> None:
+    project.profile("prod.env", "NODE_ENV=production\nTOKEN={{ env:TOKEN }}\n")
+    done = project.run("export", "--env", "prod", "--format", "github", env={"TOKEN": "s3\ncr%t"})
+    assert done.returncode == 0, done.stderr
+    assert runner_masks(done.stderr) == {"s3", "cr%t"}
+    assert read_github(done.stdout) == {"NODE_ENV": b"production", "TOKEN": b"s3\ncr%t"}
 
 
 def test_the_delimiter_is_not_to_be_guessed() -> None:
