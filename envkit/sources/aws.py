@@ -38,7 +38,7 @@ from envkit.sources.base import WHOLE, Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, ClassVar, TypeAlias, TypeVar
 
     from envkit.placeholder import Reference
@@ -131,6 +131,14 @@ class AwsSecretsManagerSource:
         if isinstance(version, _FAILURES):
             raise version
         return version
+
+    def probe(self) -> Sequence[str]:
+        """Say as whom AWS knows us; see `Probe`."""
+        [answer] = self._wait(lambda _: self._manager.identity(), [None])
+        if isinstance(answer, _FAILURES):
+            raise answer
+        arn, region = answer
+        return [f"region {region}", f"logged in as {arn}"]
 
     # ---------------------------------------------------------------- reading
 

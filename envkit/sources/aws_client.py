@@ -89,6 +89,16 @@ class SecretsManager:
         """
         return self._call(self._connected(), operation, doing, parameters)
 
+    def identity(self) -> tuple[str, str]:
+        """Return the ARN of whom AWS takes us for, and the region; asks STS, for no secret.
+
+        Raises:
+            SourceError: as `call`.
+        """
+        client = self._log_in("sts")
+        answer = self._call(client, "get_caller_identity", f"cannot use {self._name}", {})
+        return answer["Arn"], client.meta.region_name
+
     def _call(
         self, client: BaseClient, operation: str, doing: str, parameters: Mapping[str, object]
     ) -> dict[str, Any]:
@@ -123,16 +133,14 @@ class SecretsManager:
             return self._client
 
     def _connect(self) -> BaseClient:
+        return self._log_in("secretsmanager", endpoint_url=self._settings.get("endpoint_url"))
+
+    def _log_in(self, service: str, **options: Any) -> BaseClient:
         doing = f"cannot use {self._name}"
         session = self._guarded(lambda: self._session(doing), doing, "")
         credentials = self._temporary_credentials(session, doing)
-        endpoint = self._settings.get("endpoint_url")
         return self._guarded(
-            lambda: self._create(
-                session, "secretsmanager", doing, endpoint_url=endpoint, **credentials
-            ),
-            doing,
-            "",
+            lambda: self._create(session, service, doing, **options, **credentials), doing, ""
         )
 
     def _session(self, doing: str) -> Session:
