@@ -1,0 +1,174 @@
+"""Codes and exit statuses are promises: scripts and the documentation rely on them."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+import re
+
+import pytest
+
+from envkit import errors
+from envkit.errors import (
+    AbsentError,
+    AuthError,
+    DeniedError,
+    EnvkitError,
+    InvalidReferenceError,
+    InvalidValueError,
+    NeedFailedError,
+    PlaceholderError,
+    ProfileError,
+    ResolutionError,
+    UnavailableError,
+    VariableFailure,
+    closest,
+    did_you_mean,
+)
+
+KINDS = [
+    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, EnvkitError)
+]
+
+# what users write into their scripts; a line is added here, and never changed
+PROMISED = {
+    "internal": 70,  # EX_SOFTWARE: 1 is an answer
+    "usage": 2,
+    "extra-missing": 2,
+    "profile-invalid": 3,
+    "profile-not-found": 3,
+    "placeholder-invalid": 3,
+    "reference-invalid": 3,
+    "value-invalid": 3,
+    "dotenv-invalid": 3,
+    "value-absent": 4,
+    "store-error": 5,
+    "store-unavailable": 5,
+    "store-protocol": 5,
+    "no-such-version": 5,
+    "access-denied": 6,
+    "not-logged-in": 6,
+    "conflict": 7,
+    "locked": 7,
+    "environment-too-large": 126,
+    "not-executable": 126,
+    "command-not-found": 127,
+}
+
+
+def an_error(kind: type[EnvkitError]) -> EnvkitError:
+    if kind is PlaceholderError:
+        return PlaceholderError("bad (column 3)", column=3, hint="do this")
+    if kind is NeedFailedError:
+        return NeedFailedError("DB_PASSWORD", DeniedError("no", hint="do this"))
+    if kind is ResolutionError:
+        return ResolutionError("prod", [VariableFailure("A", "prod.toml:3", DeniedError("no"))])
+    return kind("it went wrong", hint="do this")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_error_has_a_code_of_its_own(kind: type[EnvkitError]) -> None:
+    assert "code" in vars(kind), f"{kind.__name__} has its parent's code"
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code)
+    assert [other for other in KINDS if other.code == kind.code] == [kind]
+
+
+def test_the_exit_statuses_are_the_promised_ones() -> None:
+    statuses = {kind.code: kind.exit_status for kind in KINDS}
+    assert {code: statuses.get(code) for code in PROMISED} == PROMISED
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_exit_status_has_a_meaning(kind: type[EnvkitError]) -> None:
+    assert an_error(kind).exit_status in {*range(1, 8), 70, 126, 127}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "again", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy]
+)
+def test_an_error_survives_pickling_and_copying(kind: type[EnvkitError], again) -> None:
+    error = an_error(kind)
+    copied = again(error)
+    assert type(copied) is kind
+    assert str(copied) == error.message == copied.message
+    assert (copied.hint, copied.code, copied.exit_status) == (
+        error.hint,
+        error.code,
+        error.exit_status,
+    )
+    assert vars(copied).keys() == vars(error).keys()
+
+
+def test_what_an_error_carries_survives_too() -> None:
+    placed = pickle.loads(pickle.dumps(an_error(PlaceholderError)))
+    assert placed.column == 3
+    [failure] = pickle.loads(pickle.dumps(an_error(ResolutionError))).failures
+    assert (failure.name, failure.location, failure.error.code) == (
+        "A",
+        "prod.toml:3",
+        "access-denied",
+    )
+
+
+def test_only_an_outage_is_tried_again() -> None:
+    retryable = {kind.code for kind in KINDS if getattr(kind, "retryable", False)}
+    assert retryable == {"store-unavailable"}
+
+
+@pytest.mark.parametrize(
+    ("failed", "status"),
+    [
+        ([AbsentError("a")], 4),
+        ([AbsentError("a"), UnavailableError("b")], 5),
+        ([AbsentError("a"), UnavailableError("b"), AuthError("c")], 6),
+        ([UnavailableError("b"), DeniedError("c"), InvalidReferenceError("d")], 3),
+        ([UnavailableError("b"), InvalidValueError("d")], 3),
+        ([AbsentError("a"), NeedFailedError("B", UnavailableError("b"))], 5),
+    ],
+)
+def test_of_several_failures_the_first_to_mend_decides(
+    failed: list[EnvkitError], status: int
+) -> None:
+    failures = [VariableFailure(f"V{i}", f"p.toml:{i}", e) for i, e in enumerate(failed)]
+    for order in (failures, failures[::-1]):
+        assert ResolutionError("prod", order).exit_status == status
+
+
+def test_a_resolution_error_names_everything_and_gives_the_first_hint() -> None:
+    failures = [
+        VariableFailure("A", "prod.toml:1", AbsentError("env:A is absent")),
+        VariableFailure("B", "prod.toml:2", DeniedError("vault:b: denied", hint="log in")),
+        VariableFailure("C", "prod.toml:3", DeniedError("vault:c: denied", hint="other")),
+    ]
+    error = ResolutionError("prod", failures)
+    assert error.message == "cannot resolve 3 variables of prod"
+    assert error.hint == "log in"
+    assert [str(failure) for failure in error.failures] == [
+        "A (prod.toml:1): env:A is absent",
+        "B (prod.toml:2): vault:b: denied",
+        "C (prod.toml:3): vault:c: denied",
+    ]
+    assert ResolutionError("prod", failures[:1]).message == "cannot resolve 1 variable of prod"
+
+
+def test_a_placeholder_error_is_a_profile_error() -> None:
+    assert isinstance(an_error(PlaceholderError), ProfileError)
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "hint"),
+    [
+        ("prdo", ["dev", "prod"], "did you mean 'prod'?"),
+        ("zzz", ["prod", "dev"], "use one of: dev, prod"),
+        ("zzz", [], None),
+    ],
+)
+def test_did_you_mean(word: str, known: list[str], hint: str | None) -> None:
+    assert did_you_mean(word, iter(known)) == hint
+
+
+def test_closest() -> None:
+    assert closest("urlencod", ("urlencode", "trim")) == "urlencode"
+    assert closest("x", ("urlencode", "trim")) is None

@@ -1,0 +1,130 @@
+"""A secret shows itself to nobody who does not ask, and keeps every byte."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import traceback
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit.errors import InvalidValueError
+from envkit.secret import Secret
+
+CANARY = "c4nary"
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        repr,
+        str,
+        ascii,
+        format,
+        lambda s: f"{s:>40}{s!r}",
+        lambda s: "%s %r" % (s, s),  # noqa: UP031 - it is one of the ways
+        lambda s: "{} {!r}".format(s, s),  # noqa: UP032 - and so is this
+        lambda s: str([s, {"k": s}]),
+        lambda s: repr(vars(type(s))),
+    ],
+)
+def test_no_way_of_showing_it_shows_the_value(show) -> None:
+    shown = show(Secret(CANARY))
+    assert CANARY not in shown
+    assert "****" in shown or "Secret" in shown
+
+
+def test_a_mask_does_not_tell_the_length() -> None:
+    assert repr(Secret("")) == repr(Secret("x" * 100))
+    assert str(Secret("")) == str(Secret("x" * 100))
+
+
+def test_a_log_line_and_a_traceback_do_not_show_it(caplog: pytest.LogCaptureFixture) -> None:
+    secret = Secret(CANARY)
+    with caplog.at_level(logging.DEBUG):
+        logging.getLogger("app").debug("got %s and %r", secret, secret)
+    assert "got ********" in caplog.text
+    assert CANARY not in caplog.text
+    try:
+        secret.password  # type: ignore[attr-defined]  # noqa: B018
+    except AttributeError as error:
+        report = traceback.TracebackException.from_exception(error, capture_locals=True)
+    assert "secret = Secret('********')" in "".join(report.format())
+    assert f"'{CANARY}'" not in "".join(report.format())
+
+
+@pytest.mark.parametrize(
+    "take", [pickle.dumps, json.dumps, hash, len, list, lambda s: s + "x", lambda s: s[0], vars]
+)
+def test_it_cannot_be_taken_apart_by_accident(take) -> None:
+    with pytest.raises(TypeError) as caught:
+        take(Secret(CANARY))
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_no_pickle_protocol_takes_it(protocol: int) -> None:
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps({"deep": [Secret(CANARY)]}, protocol)
+
+
+def test_it_cannot_be_changed() -> None:
+    secret = Secret(CANARY)
+    for change in (
+        lambda: setattr(secret, "_value", "other"),
+        lambda: setattr(secret, "new", 1),
+        lambda: delattr(secret, "_value"),
+    ):
+        with pytest.raises(AttributeError, match="cannot be changed"):
+            change()
+    assert secret.reveal() == CANARY
+
+
+def test_a_copy_is_the_secret_itself() -> None:
+    secret = Secret(CANARY)
+    assert copy.copy(secret) is secret
+    assert copy.deepcopy({"k": [secret]})["k"][0] is secret
+
+
+@given(st.text(), st.text())
+def test_equality_is_that_of_the_values(one: str, other: str) -> None:
+    assert Secret(one) == Secret(one)
+    assert (Secret(one) == Secret(other)) is (one == other)
+    assert (Secret(one) != Secret(other)) is (one != other)
+
+
+def test_it_equals_nothing_but_a_secret() -> None:
+    assert Secret(CANARY) != CANARY
+    assert Secret(CANARY) != CANARY
+    assert Secret("") is not None
+
+
+@given(st.binary())
+def test_bytes_come_back_unchanged(raw: bytes) -> None:
+    assert Secret.from_bytes(raw).to_bytes() == raw
+
+
+@given(st.text())
+def test_text_comes_back_unchanged(text: str) -> None:
+    assert Secret(text).reveal() == text
+    assert Secret(text).to_bytes() == text.encode()
+
+
+def test_half_a_surrogate_pair_has_no_bytes_and_its_error_no_value() -> None:
+    secret = Secret(f"{CANARY}\ud800")
+    with pytest.raises(InvalidValueError) as caught:
+        secret.to_bytes()
+    assert CANARY not in f"{caught.value!r} {caught.value.__cause__}"
+    assert caught.value.__suppress_context__
+    assert secret == Secret(f"{CANARY}\ud800")
+    assert secret != Secret(CANARY)
+
+
+@pytest.mark.parametrize("value", [None, b"bytes", 5432, Secret("nested")])
+def test_it_holds_text_only(value) -> None:
+    with pytest.raises(TypeError, match="a Secret holds a str"):
+        Secret(value)
