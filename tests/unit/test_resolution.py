@@ -343,6 +343,21 @@ class TestSeveralEnvironments:
         ]
         assert isinstance(failing[0].failures[0].error, AbsentError)
 
+    @pytest.mark.parametrize(
+        ("setting", "asked"),
+        [
+            ("", [["shelf:same"]]),
+            ("secrets = {}", [["shelf:same"], ["shelf:same"]]),  # perhaps another store
+        ],
+    )
+    def test_what_several_read_from_the_same_store_is_read_once(self, project, setting, asked):
+        one = Shelf({"shelf:same": "s"}, remote=True)
+        project.profile("a.toml", SHELF + '[variables]\nA = "{{ shelf:same }}"\n')
+        project.profile("b.toml", f'{SHELF}{setting}\n[variables]\nB = "{{{{ shelf:same }}}}"\n')
+        found = read("a", "b", sources={"shelf": one}, environ={})
+        assert [values(side.environment) for side in found] == [{"A": "s"}, {"B": "s"}]
+        assert one.asked == asked
+
 
 class TestOnlyAndExcept:
     VARIABLES = """
