@@ -92,7 +92,10 @@ def _not_found(program: str) -> CommandNotFoundError:
 
 def _restore_signals() -> None:
     """Undo what Python did at its start, as `subprocess` does for its children."""
-    import signal
+    try:  # without the enums of `signal`, which cost 3 ms
+        import _signal as signal  # type: ignore[import-not-found]
+    except ImportError:
+        import signal
 
     for name in ("SIGPIPE", "SIGXFSZ"):
         number = getattr(signal, name, None)
