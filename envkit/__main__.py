@@ -6,6 +6,7 @@ without typer, which alone costs more than they do.
 
 from __future__ import annotations
 
+import gc
 import sys
 
 HOT = ("exec", "get", "export")
@@ -15,6 +16,7 @@ def main() -> None:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in HOT:
+        gc.disable()  # a tenth of a life that is too short to collect garbage
         from envkit.cli.hot import run
 
         sys.exit(run(arguments[0], arguments[1:]))

@@ -30,13 +30,14 @@ else:
                 if bases == (tuple,):
                     return super().__new__(cls, name, bases, namespace)
                 fields = tuple(namespace.get("__annotations__", ()))
-                defaults = {key: namespace[key] for key in fields if key in namespace}
                 getters = {key: _tuplegetter(index, None) for index, key in enumerate(fields)}
+                defaults = {key: namespace[key] for key in fields if key in namespace}
                 added = {
                     "__slots__": (),
                     "__match_args__": fields,
                     "_fields": fields,
                     "_field_defaults": defaults,
+                    "_last_values": tuple(defaults.values()),
                 }
                 return super().__new__(cls, name, bases, {**namespace, **getters, **added})
 
@@ -46,8 +47,13 @@ else:
             __slots__ = ()
 
             def __new__(cls, *values, **named):
-                if named or len(values) != len(cls._fields):
-                    values = (*values, *_rest(cls, len(values), named))
+                missing = len(cls._fields) - len(values)
+                if named:
+                    values += _rest(cls, cls._fields[len(values) :], named)
+                elif missing:
+                    values += cls._last_values[-missing:]
+                if len(values) != len(cls._fields):
+                    raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
                 return tuple.__new__(cls, values)
 
             def __getnewargs__(self):
@@ -63,13 +69,10 @@ else:
             def _replace(self, **named):
                 return type(self)(**{**self._asdict(), **named})
 
-        def _rest(cls, given, named):
-            """Return the values that were named or have a default, for all fields from `given`."""
+        def _rest(cls, wanted, named):
+            """Return the values of the fields `wanted`, each named or a default."""
             values = {**cls._field_defaults, **named}
-            wanted = cls._fields[given:]
-            missing = [name for name in wanted if name not in values]
-            unknown = [name for name in named if name not in wanted]
-            if missing or unknown or given > len(cls._fields):
-                what = ", ".join(missing or unknown) or "too many values"
-                raise TypeError(f"{cls.__name__}: missing or not expected: {what}")
-            return [values[name] for name in wanted]
+            for name in (*wanted, *named):
+                if name not in wanted or name not in values:
+                    raise TypeError(f"{cls.__name__}: {name} is missing or not expected")
+            return tuple(values[name] for name in wanted)
