@@ -9,7 +9,6 @@ from importlib.metadata import version
 import pytest
 
 from envkit import __version__
-from support.fault_proxy import free_port
 from support.process import run_envkit
 from support.transcript import transcript
 
@@ -145,29 +144,30 @@ def test_a_dotenv_file_that_is_broken_or_missing(team):
     assert last["message"] == f"{DOTENV}; 0 of 1 values are there: no file .env.staging"
 
 
-def test_a_store_that_cannot_be_reached_and_settings_without_a_value(team):
+def test_a_store_that_cannot_be_used_and_settings_without_a_value(team):
     team.profile(
         "prod.toml",
-        f"""\
+        """\
         [sources.vault]
-        address = "http://127.0.0.1:{free_port()}"
+        address = "http://127.0.0.1:1"
         mount = "secret"
+        ca_cert = "no-such.pem"
 
         [sources.eu]
         type = "vault"
-        address = "{{{{ env:EU_VAULT }}}}"
+        address = "{{ env:EU_VAULT }}"
 
         [variables]
-        A = "{{{{ vault:a#a }}}}"
-        B = "{{{{ vault:a#b ?? \\"hunter2\\" }}}}"
-        C = "{{{{ eu:secret/a#b }}}}"
+        A = "{{ vault:a#a }}"
+        B = "{{ vault:a#b ?? \\"hunter2\\" }}"
+        C = "{{ eu:secret/a#b }}"
         """,
     )
     env = {"VAULT_TOKEN": "token-hunter2"}
-    done = team.run("doctor", "-e", "prod", "--timeout", "0.3", "--format", "json", env=env)
+    done = team.run("doctor", "-e", "prod", "--format", "json", env=env)
     assert done.returncode == 1
     errors = {check["source"]: check for check in checks(done) if check["status"] == "error"}
-    assert errors["vault"]["message"].startswith("cannot reach vault at http://127.0.0.1:")
+    assert "no-such.pem" in errors["vault"]["message"]
     assert errors["vault"]["hint"]
     assert "env:EU_VAULT is absent" in errors["eu"]["message"]
     assert "hunter2" not in done.stdout + done.stderr
