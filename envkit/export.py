@@ -28,7 +28,7 @@ from envkit.placeholder import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Collection, Mapping
 
     from envkit.secret import Secret
 
@@ -74,22 +74,17 @@ def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app")
     check_format(format_name)
     texts = {variable: _text(value) for variable, value in values.items()}
     _refuse_what_is_lost(format_name, texts)
-    if format_name == "json":
-        return _json(texts)
-    if format_name == "yaml":
-        return "".join(f"{_yaml(k)}: {_yaml(v)}\n" for k, v in texts.items()) or "{}\n"
     if format_name == "k8s":
         return _k8s(texts, name)
-    if format_name == "github":
-        return _github(texts)
-    quote: dict[str, Callable[[str], str]] = {
+    return {
         "dotenv": _dotenv,
         "shell": _shell,
-        "docker": str,  # it knows no quotes and no escapes
+        "json": _json,
+        "yaml": _yaml,
+        "docker": _docker,
+        "github": _github,
         "systemd": _systemd,
-    }
-    prefix = "export " if format_name == "shell" else ""
-    return "".join(f"{prefix}{k}={quote[format_name](v)}\n" for k, v in texts.items())
+    }[format_name](texts)
 
 
 def github_masks(values: Mapping[str, Secret], secret_names: Collection[str]) -> str:
@@ -172,8 +167,10 @@ def _dotenv_problem(_: str, text: str) -> str | None:
     if "${" in text:
         # python-dotenv expands it even in single quotes and knows no escape for it
         return "has '${', which some readers expand"
-    if text.startswith("encrypted:"):
-        return "begins with 'encrypted:', which readers take for ciphertext"
+    from envkit.dotenv_syntax import ENCRYPTED
+
+    if text.startswith(ENCRYPTED):
+        return f"begins with '{ENCRYPTED}', which readers take for ciphertext"
     return None
 
 
@@ -204,29 +201,15 @@ def _systemd_problem(_: str, text: str) -> str | None:
 # ---------------------------------------------------------------- how a format writes a value
 
 
-def _dotenv(text: str) -> str:
-    """Quote for python-dotenv, where possible in a way that a shell reads alike.
+def _dotenv(texts: Mapping[str, str]) -> str:
+    from envkit.dotenv_edit import quote
 
-    In single quotes python-dotenv knows two escapes and a shell none, so that only what
-    needs neither stands there. In double quotes a shell would expand `$` and a backquote.
-    A carriage return is written as an escape: bare, python-dotenv reads it as a newline.
-    """
-    if "\r" not in text and "'" not in text and "\\\\" not in text and not text.endswith("\\"):
-        return f"'{text}'"
-    for char, escape in (("\\", "\\\\"), ('"', '\\"'), ("\r", "\\r")):
-        text = text.replace(char, escape)
-    return f'"{text}"'
+    return "".join(f"{k}={quote(v, name=k)}\n" for k, v in texts.items())
 
 
-def _shell(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
-
-
-def _systemd(text: str) -> str:
-    """Reference: systemd.exec(5), EnvironmentFile=."""
-    for char in ("\\", '"', "$", "`"):
-        text = text.replace(char, "\\" + char)
-    return f'"{text}"'
+def _shell(texts: Mapping[str, str]) -> str:
+    quoted = {name: text.replace("'", "'\\''") for name, text in texts.items()}
+    return "".join(f"export {k}='{v}'\n" for k, v in quoted.items())
 
 
 def _json(texts: Mapping[str, str]) -> str:
@@ -235,7 +218,11 @@ def _json(texts: Mapping[str, str]) -> str:
     return json.dumps(texts, indent=2) + "\n"
 
 
-def _yaml(text: str) -> str:
+def _yaml(texts: Mapping[str, str]) -> str:
+    return "".join(f"{_scalar(k)}: {_scalar(v)}\n" for k, v in texts.items()) or "{}\n"
+
+
+def _scalar(text: str) -> str:
     """Write a double-quoted scalar in ASCII, which YAML 1.1 and 1.2 read alike.
 
     Unquoted, `NO` would be a truth value and `1e3` a number. JSON's escapes will not do:
@@ -244,6 +231,16 @@ def _yaml(text: str) -> str:
     escapes = {ord(char): f"\\x{ord(char):02x}" for char in _CONTROL}
     escapes |= {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t"}
     return '"' + text.translate(escapes).encode("ascii", "backslashreplace").decode() + '"'
+
+
+def _docker(texts: Mapping[str, str]) -> str:
+    return "".join(f"{k}={v}\n" for k, v in texts.items())  # it knows no quotes and no escapes
+
+
+def _systemd(texts: Mapping[str, str]) -> str:
+    """Reference: systemd.exec(5), EnvironmentFile=."""
+    escapes = {ord(char): "\\" + char for char in '\\"$`'}
+    return "".join(f'{k}="{v.translate(escapes)}"\n' for k, v in texts.items())
 
 
 def _github(texts: Mapping[str, str]) -> str:
@@ -264,7 +261,7 @@ def _k8s(texts: Mapping[str, str], name: str) -> str:
             f"no Kubernetes Secret can be called '{name}'",
             hint="use --name with lower-case letters, digits, '-' and '.'",
         )
-    lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {_yaml(name)}"]
+    lines = ["apiVersion: v1", "kind: Secret", "metadata:", f"  name: {_scalar(name)}"]
     lines += ["type: Opaque", "data:" if texts else "data: {}"]
     for variable, text in texts.items():
         raw = text.encode("utf-8", "surrogateescape")
