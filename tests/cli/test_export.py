@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
@@ -18,9 +19,10 @@ def dev(project):
 
 
 def test_to_stdout(dev):
-    assert transcript(dev.run("export", "--env", "dev")) == "A='1'\nPASSWORD='hunter2'\n"
-    done = dev.run("export", "--env", "dev", "-fshell", "--except", "A", "--set", "B=2")
-    assert transcript(done) == "export PASSWORD='hunter2'\nexport B='2'\n"
+    done = dev.run("export", "--env", "dev", "-fjson", "--except", "A", "--set", "B=2")
+    assert json.loads(done.stdout) == {"PASSWORD": "hunter2", "B": "2"}
+    usual = dev.run("export", "--env", "dev").stdout
+    assert usual == dev.run("export", "--env", "dev", "--format", "dotenv").stdout != done.stdout
 
 
 def test_a_file_is_for_its_owner_alone_whatever_it_was_before(dev):
@@ -28,8 +30,8 @@ def test_a_file_is_for_its_owner_alone_whatever_it_was_before(dev):
     target.write_text("old")
     target.chmod(0o644)
     before = sorted(os.listdir(dev.root))
-    assert transcript(dev.run("export", "--env", "dev", "-o", "out.env")) == ""
-    assert target.read_text() == "A='1'\nPASSWORD='hunter2'\n"
+    assert transcript(dev.run("export", "--env", "dev", "-fdocker", "-o", "out.env")) == ""
+    assert target.read_text() == "A=1\nPASSWORD=hunter2\n"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert sorted(os.listdir(dev.root)) == before, "nothing else is left behind"
 
