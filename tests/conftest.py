@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from support.process import run_envkit
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 pytest_plugins = ("support.aws",)
+
+# hypothesis fails an example that took long, which on a busy machine says nothing
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 FOREIGN_PREFIXES = ("AWS_", "BAO_", "DOTENV_", "ENVKIT_", "VAULT_")
 FOREIGN = ("NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
