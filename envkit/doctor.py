@@ -206,16 +206,18 @@ def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
     references = one.plan.references.get(name, ())
     for reference in references:
         source.check(reference)
-    facts = [_client(one.profile.sources[name].type)]
+    failures: dict[str, EnvkitError] = {}
     if isinstance(source, Probe):
-        facts += source.probe()
+        facts = source.probe()
     else:
         outcomes = source.fetch(references)
         failures = {str(o): o for o in outcomes.values() if isinstance(o, EnvkitError)}
-        for failure in failures.values():
-            yield from _errors(failure, **place)
-        facts.append(_tally(references, outcomes))
-    yield Check(OK, "; ".join(filter(None, facts)), **place)
+        facts = [_tally(references, outcomes)]
+    for failure in failures.values():
+        yield from _errors(failure, **place)
+    if not failures:
+        client = _client(one.profile.sources[name].type)
+        yield Check(OK, "; ".join(filter(None, (client, *facts))), **place)
     for warning in getattr(source, "warnings", ()):
         yield Check(WARNING, warning, **place)
 

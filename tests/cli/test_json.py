@@ -1,0 +1,42 @@
+"""docs/reference/json.md says which keys programs may rely on, and those are the keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "json.md"
+
+
+@pytest.fixture(scope="module")
+def documented():
+    """Per command, the keys of its tables in their order."""
+    sections = PAGE.read_text().split("\n## ")[1:]
+    return {
+        section.partition("\n")[0].strip("`").removeprefix("envkit "): [
+            re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+            for table in section.split("| --- | --- |")[1:]
+        ]
+        for section in sections
+    }
+
+
+def test_show(project, documented):
+    project.profile("dev.toml", 'variables = { A = "{{ A }}", B = "2" }\n')
+    project.dotenv("dev", "A=1\n")
+    document = json.loads(project.run("show", "--env", "dev", "--format", "json").stdout)
+    top, variables, origins = documented["show"]
+    assert list(document) == top
+    assert [list(one) for one in document["variables"]] == [variables, variables]
+    assert [list(one) for one in document["variables"][0]["origins"]] == [origins]
+
+
+def test_doctor(project, documented):
+    project.profile("dev.env", "A=1\n")
+    document = json.loads(project.run("doctor", "--format", "json").stdout)
+    top, checks = documented["doctor"]
+    assert list(document) == top
+    assert {tuple(one) for one in document["checks"]} == {tuple(checks)}
