@@ -1,11 +1,15 @@
 """In what do two values differ? URLs by part, JSON by path, lists by item. Pure.
 
-Works on clear text and returns clear text: only `difference` calls it, and
-leaves out the texts of secrets.
+    >>> [(part.name, part.texts) for part in parts_of(["redis://a/0", "redis://b/0"])]
+    [('scheme', ('redis', 'redis')), ('host', ('a', 'b')), ('path', ('/0', '/0'))]
+
+Works on clear text and returns clear text: only the modules that make a value-free
+report call it, and leave out the texts of secrets.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 TYPE_CHECKING = False
@@ -15,13 +19,23 @@ if TYPE_CHECKING:
 
 MAX_PARTS = 1000  # of one JSON document; beyond that it is compared as text
 _TRUTHS = ("true", "false", "yes", "no", "on", "off")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.:-]*://")
+_SECOND_URL = re.compile(r",\s*[A-Za-z][A-Za-z0-9+.:-]*://")
+_SETTING = re.compile(r"\s*([A-Za-z][A-Za-z0-9_. -]*?)\s*=\s*([^;]*)")
+_CREDENTIAL = re.compile(r"passw|pwd|secret|token|private_?key|api_?key|credential", re.IGNORECASE)
+# what one name of a connection string is at least: a password may have `;` and `=` in it
+_CONNECTION = re.compile(
+    r"server|host|data source|user(?: id|name)?|uid|password|pwd|endpoint|account(?:name|key)",
+    re.IGNORECASE,
+)
+_GIVEN_NAME_CHARACTERS, _GIVEN_NAME_DIGITS = 32, 3
 
 
 class Part(NamedTuple):
-    """One part in which values differ, or in which they agree.
+    """One part that values may have, and differ in.
 
     Attributes:
-        kind: `url`, `json` or `list`.
+        kind: `url`, `json`, `settings` or `list`.
         name: `host`, `password`, `/a/0`, or the item of a list.
         texts: per value the part's text, None where it has none.
     """
@@ -38,17 +52,31 @@ class Part(NamedTuple):
 
 def parts_of(values: Sequence[str]) -> list[Part]:
     """Return the parts of values that all have the same kind of structure, else nothing."""
-    for kind, split in (("url", _url), ("json", _json), ("list", _list)):
-        split_values = [split(value) for value in values]
-        if all(found is not None for found in split_values):
-            names = dict.fromkeys(name for found in split_values if found for name in found)
-            return [
-                Part(
-                    kind, name, tuple(found.get(name) if found else None for found in split_values)
-                )
-                for name in names
-            ]
+    for kind, split in _SPLITTERS.items():
+        found = [parts for value in values if (parts := split(value)) is not None]
+        if len(found) == len(values):
+            names = dict.fromkeys(name for parts in found for name in parts)
+            return [Part(kind, name, tuple(parts.get(name) for parts in found)) for name in names]
     return []
+
+
+def credentials_of(value: str) -> dict[str, str]:
+    """Return the parts of a value that are credentials by themselves: a URL's password.
+
+    Returns:
+        the name of each part -> its text, as a program would use it.
+    """
+    url = _url(value)
+    if url is not None and "password" in url:
+        from urllib.parse import unquote
+
+        url["password"] = unquote(url["password"], errors="surrogateescape")
+    parts = url or _json(value) or _settings(value) or {}
+    return {
+        name: text.strip('"') if url is None else text
+        for name, text in parts.items()
+        if _CREDENTIAL.search(name.rpartition("/")[2])
+    }
 
 
 def kind_of(value: str) -> str:
@@ -57,23 +85,35 @@ def kind_of(value: str) -> str:
         return "empty"
     if value.lower() in _TRUTHS:
         return "bool"
-    digits = value.removeprefix("-")
-    if digits.isascii() and digits.isdigit():
+    if re.fullmatch(r"-?\d+", value, re.ASCII):
         return "int"
-    whole, dot, fraction = digits.partition(".")
-    if dot and (whole + fraction).isdigit() and value.isascii():
+    if re.fullmatch(r"-?\d*\.\d+|-?\d+\.", value, re.ASCII):
         return "float"
     if _url(value) is not None:
         return "url"
     return "json" if _json(value) is not None else "text"
 
 
+def is_given_name(name: str) -> bool:
+    """Return whether the name of a part is one that a person gave it: `/tls/ca`, `sslmode`.
+
+    What is long or has many digits may itself be a secret: the `?token` of a webhook, the
+    key of a JSON object that maps tokens to users.
+    """
+    return all(
+        re.fullmatch(r"[A-Za-z0-9_.@: ~-]*", word, re.ASCII) is not None
+        and len(word) <= _GIVEN_NAME_CHARACTERS
+        and sum(char.isdigit() for char in word) <= _GIVEN_NAME_DIGITS
+        for word in name.split("/")
+    )
+
+
 def _url(value: str) -> dict[str, str] | None:
     """Split a URL; by hand, because connection URLs name several hosts and odd ports."""
-    scheme, separator, rest = value.partition("://")
-    if not separator or not scheme.replace("+", "").replace("-", "").replace(".", "").isalnum():
+    match = _SCHEME.match(value)
+    if match is None or _SECOND_URL.search(value) is not None:
         return None
-    rest, _, fragment = rest.partition("#")
+    rest, _, fragment = value[match.end() :].partition("#")
     rest, _, query = rest.partition("?")
     authority, slash, path = rest.partition("/")
     login, _, hosts = authority.rpartition("@")
@@ -82,7 +122,7 @@ def _url(value: str) -> dict[str, str] | None:
     if not colon or not port.isdigit() or "," in hosts:
         host, port = hosts, ""
     found = {
-        "scheme": scheme,
+        "scheme": match[0].removesuffix("://"),
         "user": user,
         "password": password,
         "host": host,
@@ -91,8 +131,8 @@ def _url(value: str) -> dict[str, str] | None:
         "fragment": fragment,
     }
     for item in query.split("&") if query else ():
-        name, _, text = item.partition("=")
-        found[f"query {name}"] = text
+        name, equals, text = item.partition("=")
+        found[f"query {name}" if equals else "query"] = text if equals else name
     return {name: text for name, text in found.items() if text}
 
 
@@ -115,7 +155,7 @@ def _json(value: str) -> dict[str, str] | None:
             stack.extend((f"{pointer}/{index}", item) for index, item in enumerate(node))
         else:
             found[pointer] = json.dumps(node, ensure_ascii=False)
-        if len(found) > MAX_PARTS:
+        if len(found) + len(stack) > MAX_PARTS:
             return None
     return dict(sorted(found.items()))
 
@@ -124,9 +164,23 @@ def _escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+def _settings(value: str) -> dict[str, str] | None:
+    """Split `Server=db;User=app;Password=...`, as ADO, ODBC and Azure have it."""
+    items = [item for item in value.split(";") if item.strip()]
+    matches = [match for item in items if (match := _SETTING.fullmatch(item)) is not None]
+    if len(items) < 2 or len(matches) < len(items):
+        return None
+    if not any(_CONNECTION.fullmatch(match[1]) for match in matches):
+        return None
+    return {match[1]: match[2] for match in matches}
+
+
 def _list(value: str) -> dict[str, str] | None:
     """Split `a,b,c`; each item is a part that is there or not."""
     items = [item.strip() for item in value.split(",")]
-    if len(items) < 2 or not all(items):
+    if len(items) < 2 or not all(items) or value[0] in "{[":
         return None
     return {item: item for item in items}
+
+
+_SPLITTERS = {"url": _url, "json": _json, "settings": _settings, "list": _list}

@@ -1,0 +1,136 @@
+"""What there is to know about one variable whose values are at hand. Pure.
+
+Findings name parts, places and rules; the values of a hidden variable are not in them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from envkit.env_diff import Finding
+from envkit.structure import credentials_of, is_given_name, kind_of, parts_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envkit.declaration import Declaration
+    from envkit.environment import Variable
+
+_SECRET_CHARACTERS = 16  # of a word with letters and digits, from which on it looks like a secret
+_PIN = re.compile(r"\?(?:version|stage)=[^#]*")
+# the key of a variable in a profile -> its attribute in a Declaration
+_RULES = {
+    "required": "required",
+    "type": "type",
+    "pattern": "pattern",
+    "choices": "choices",
+    "min": "minimum",
+    "max": "maximum",
+    "default": "default",
+}
+
+
+def value_findings(found: Sequence[Variable | None], *, hidden: bool) -> Iterator[Finding]:
+    """Yield in what the values of a variable differ.
+
+    Args:
+        found: per environment; None where it has no value.
+        hidden: whether the values may not be shown.
+    """
+    texts = [None if variable is None else variable.value.reveal() for variable in found]
+    present = [text for text in texts if text is not None]
+    if len(set(present)) < 2:
+        return
+    if len({text.strip() for text in present}) == 1:
+        yield Finding("white-space", dangerous=True)
+        return
+    yield from _parts(texts, present, hidden=hidden)
+    kinds = tuple("" if text is None else kind_of(text) for text in texts)
+    if not hidden and len(set(kinds) - {"", "empty"}) > 1:
+        yield Finding("type", shown=kinds)
+
+
+def _parts(
+    texts: Sequence[str | None], present: Sequence[str], *, hidden: bool
+) -> Iterator[Finding]:
+    unnamed = False  # one finding for all the parts whose names may not be shown
+    for part in parts_of(present):
+        if part.same:
+            continue
+        if hidden and (part.kind == "list" or not is_given_name(part.name)):
+            if not unnamed:
+                yield Finding("part", "items" if part.kind == "list" else "other parts")
+            unnamed = True
+            continue
+        answers = iter(part.texts)
+        shown = tuple("" if text is None else next(answers) or "" for text in texts)
+        kind = "item" if part.kind == "list" else "part"
+        yield Finding(kind, part.name or "the whole", () if hidden else shown)
+
+
+def origin_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
+    """Yield that one value is written or read in different ways, if profiles say so."""
+    present = [variable for variable in found if variable is not None and variable.location]
+    if len(present) < 2 or any(v.value != present[0].value for v in present):
+        return
+    ways = {
+        tuple(_PIN.sub("", origin.reference) for origin in variable.origins) for variable in present
+    }
+    if len(ways) > 1:
+        yield Finding("origin", shown=tuple("" if v is None else _way(v) for v in found))
+
+
+def _way(variable: Variable) -> str:
+    places = dict.fromkeys(origin.location for origin in variable.origins)
+    return ", ".join(places) or variable.note or "literal"
+
+
+def literal_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
+    """Yield that a store gives on one side what a profile has in clear on another."""
+    present = [variable for variable in found if variable is not None and variable.location]
+    literals = [v.value.reveal() for v in present if not v.origins and not v.note]
+    if literals and any(variable.origins and variable.secret for variable in present):
+        shown = tuple(
+            "" if v is None or v.location is None else "store" if v.origins else v.note or "literal"
+            for v in found
+        )
+        yield Finding("literal", shown=shown, dangerous=any(map(_like_a_secret, literals)))
+
+
+def _like_a_secret(text: str) -> bool:
+    """Return whether a text in a profile should not be there.
+
+    A URL is harmless without a password, and so is the made-up password of a server that
+    only a developer's machine knows.
+    """
+    if "://" in text:
+        host = next((part.texts[0] for part in parts_of([text]) if part.name == "host"), None)
+        return bool(credentials_of(text)) and "." in (host or "")
+    word = len(text) >= _SECRET_CHARACTERS and not any(map(str.isspace, text))
+    return word and any(map(str.isalpha, text)) and any(map(str.isdigit, text))
+
+
+def rule_findings(declared: Sequence[Declaration | None], *, hidden: bool) -> Iterator[Finding]:
+    """Yield the rules in which profiles differ that declare the same variable.
+
+    Args:
+        declared: per environment; None where it does not know the variable.
+        hidden: whether the values may not be shown, and so no default or choice.
+    """
+    known = [declaration for declaration in declared if declaration is not None]
+    for rule, attribute in _RULES.items():
+        if len({getattr(declaration, attribute) for declaration in known}) > 1:
+            shown = tuple("" if d is None else _rule_text(getattr(d, attribute)) for d in declared)
+            secret = hidden and rule in ("choices", "default")
+            yield Finding("rule", rule, () if secret else shown)
+
+
+def _rule_text(rule: object) -> str:
+    if rule is None or rule == ():
+        return "none"
+    if isinstance(rule, bool):
+        return "yes" if rule else "no"
+    if isinstance(rule, tuple):
+        return ", ".join(rule)
+    return f"{rule:g}" if isinstance(rule, float) else str(rule)

@@ -1,0 +1,119 @@
+"""How do profiles differ by themselves? Pure: no store is asked.
+
+    report = diff_keys({"staging": staging, "prod": prod})
+
+Says which variables a profile lacks, what is a literal here and a placeholder there, and
+in which rules they differ. Two literals are compared; what a placeholder stands for is
+not known here, so two placeholders count as the same.
+"""
+
+from __future__ import annotations
+
+from envkit.env_diff import (
+    DIFFERENT,
+    MISSING,
+    PLACEHOLDER,
+    SAME,
+    UNDECLARED,
+    VALUE,
+    Cell,
+    Entry,
+    EnvDiff,
+    Finding,
+    in_order,
+)
+from envkit.findings import rule_findings
+from envkit.placeholder import Literal
+from envkit.plan import plan, select
+from envkit.profile import Profile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from envkit.declaration import Declaration
+    from envkit.plan import PlannedVariable
+
+
+def diff_keys(
+    sides: Sequence[tuple[str, Profile | Collection[str]]],
+    *,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> EnvDiff:
+    """Compare two or more profiles.
+
+    Args:
+        sides: labels with profiles; or with the names that something else has, a file.
+        only: globs; variables that match none of them are left out.
+        exclude: globs; variables that match one of them are left out.
+
+    Raises:
+        ProfileError: variables need each other in a circle.
+        ResolutionError: references name sources that a profile does not have.
+    """
+    known = [_variables(side) for _, side in sides]
+    names = dict.fromkeys(name for variables in known for name in variables)
+    entries = [_entry(name, known) for name in select(names, only, exclude)]
+    return EnvDiff(tuple(label for label, _ in sides), in_order(entries))
+
+
+def _variables(side: Profile | Collection[str]) -> Mapping[str, PlannedVariable | None]:
+    if isinstance(side, Profile):
+        return {variable.name: variable for variable in plan(side, side.variables).order}
+    return dict.fromkeys(side)
+
+
+def _entry(name: str, known: Sequence[Mapping[str, PlannedVariable | None]]) -> Entry:
+    variables = [each.get(name) for each in known]
+    declared = [variable.declaration if variable else None for variable in variables]
+    secret = any(variable.secret for variable in variables if variable)
+    cells = tuple(
+        _cell(declaration, secret=secret) if name in each else Cell(UNDECLARED)
+        for declaration, each in zip(declared, known, strict=True)
+    )
+    findings = (*_form(declared), *rule_findings(declared, hidden=secret))
+    literals = {text for d in declared if d and (text := _literal(d)) is not None}
+    if any(name not in each for each in known):
+        status = MISSING
+    else:
+        status = DIFFERENT if findings or len(literals) > 1 else SAME
+    return Entry(name, status, cells, findings)
+
+
+def _cell(declaration: Declaration | None, *, secret: bool) -> Cell:
+    if declaration is None:
+        return Cell(VALUE, secret=True)
+    literal = _literal(declaration)
+    if literal is not None:
+        shown = None if secret else literal
+        return Cell(VALUE, shown, secret, location=declaration.place)
+    operands = dict.fromkeys(
+        str(placeholder.operand)
+        for placeholder in declaration.template.placeholders
+        if not isinstance(placeholder.operand, Literal)
+    )
+    shown = " ".join(f"{{{{ {operand} }}}}" for operand in operands)
+    return Cell(PLACEHOLDER, shown, secret, location=declaration.place)
+
+
+def _literal(declaration: Declaration) -> str | None:
+    """Return the value that a profile itself gives, None where it is to be read."""
+    texts = []
+    for part in declaration.template.parts:
+        if isinstance(part, str):
+            texts.append(part)
+        elif isinstance(part.operand, Literal):
+            texts.append(str(part))
+        else:
+            return None
+    return "".join(texts)
+
+
+def _form(declared: Sequence[Declaration | None]) -> Sequence[Finding]:
+    """Find what is written into one profile, and read from elsewhere in another."""
+    forms = tuple(
+        "" if each is None else "placeholder" if _literal(each) is None else "literal"
+        for each in declared
+    )
+    return [Finding("literal", shown=forms)] if {"literal", "placeholder"} <= set(forms) else []

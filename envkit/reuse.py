@@ -1,0 +1,92 @@
+"""Which secrets are in two environments that should each have their own? Pure.
+
+A secret counts wherever it is: under the same name or another one, as a whole value or
+as the password of a URL. What is short or plain (`5432`, `info`) counts nowhere. Two
+sides of one environment (`prod` and `prod@v12`) may share everything.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.env_diff import Finding, Place
+from envkit.structure import credentials_of, is_given_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from envkit.environment import Variable
+    from envkit.side import Side
+
+MIN_CHARACTERS = 8  # below this, the same value twice says nothing
+PLAIN_TYPES = frozenset(("int", "float", "bool", "port", "enum", "duration", "email"))
+
+
+class _Held(NamedTuple):
+    """One place that holds a text."""
+
+    side: int
+    name: str
+    part: str
+    known: bool  # to be a secret, by what a profile says
+
+
+def find_reused(sides: Sequence[Side], digest: Callable[[str], bytes]) -> dict[str, list[Finding]]:
+    """Return for each variable that has one a finding per secret that is elsewhere too.
+
+    Args:
+        sides: the environments.
+        digest: is equal for equal texts.
+    """
+    groups: dict[bytes, list[_Held]] = {}
+    for index, side in enumerate(sides):
+        for variable in side.environment.variables():
+            for text, held in _texts(index, side, variable):
+                groups.setdefault(digest(text), []).append(held)
+    findings: dict[str, list[Finding]] = {}
+    # whole values before parts: the password of two URLs that are the same says nothing new
+    for group in sorted(groups.values(), key=lambda group: all(held.part for held in group)):
+        if not _dangerous(group, sides):
+            continue
+        places = tuple(Place(sides[h.side].label, h.name, _shown_part(h.part)) for h in group)
+        finding = Finding("reused", places=places, dangerous=True)
+        for name in dict.fromkeys(held.name for held in group):
+            known = findings.setdefault(name, [])
+            if not any(_covers(other, finding) for other in known):
+                known.append(finding)
+    return findings
+
+
+def _texts(index: int, side: Side, variable: Variable) -> Iterator[tuple[str, _Held]]:
+    declaration = side.declared.get(variable.name)
+    if declaration is not None and declaration.type in PLAIN_TYPES:
+        return
+    value = variable.value.reveal()
+    known = not side.assumed and side.is_secret(variable.name)
+    if len(value) >= MIN_CHARACTERS:
+        yield value, _Held(index, variable.name, "", known)
+        for part, text in credentials_of(value).items():
+            if len(text) >= MIN_CHARACTERS:
+                yield text, _Held(index, variable.name, part, known)
+
+
+def _dangerous(group: Sequence[_Held], sides: Sequence[Side]) -> bool:
+    """Return whether two of them are apart, and one of the two is known to be a secret."""
+    known = {sides[held.side].belongs_to for held in group if held.known}
+    every = {sides[held.side].belongs_to for held in group}
+    return any(
+        one is not None and other is not None and one != other for one in known for other in every
+    )
+
+
+def _covers(finding: Finding, other: Finding) -> bool:
+    return _variables(finding.places) >= _variables(other.places)
+
+
+def _variables(places: Iterable[Place]) -> set[tuple[str, str]]:
+    return {(place.environment, place.name) for place in places}
+
+
+def _shown_part(part: str) -> str:
+    return part if is_given_name(part) else "a part"
