@@ -164,6 +164,12 @@ class ConflictError(SourceError):
     exit_status = 7
 
 
+class NoVersionError(SourceError):
+    """The store keeps no versions, or no longer has the one that was asked for."""
+
+    code = "no-such-version"
+
+
 class RotationError(EnvkitError):
     """A step of a rotation failed, or the rotation may not go on by itself."""
 
@@ -182,6 +188,20 @@ class LockedError(EnvkitError):
 
     code = "locked"
     exit_status = 7
+
+
+class ReasonMissingError(EnvkitError):
+    """A protected profile is used or changed only by somebody who says why."""
+
+    code = "reason-missing"
+    exit_status = 6
+
+
+class AuditError(EnvkitError):
+    """The audit log cannot be written, or not be read."""
+
+    code = "audit-failed"
+    exit_status = 6
 
 
 class LimitError(EnvkitError):

@@ -11,19 +11,29 @@ from 1, and `reads` counts what a real store would have been asked.
 
 from __future__ import annotations
 
+import time
 from threading import Lock
+from typing import NamedTuple
 
-from envkit.errors import ConflictError, InvalidReferenceError
+from envkit.errors import ConflictError, InvalidReferenceError, NoVersionError
 from envkit.secret import Secret
-from envkit.sources.base import WHOLE, Absent, Reading, pick_field
+from envkit.sources.base import WHOLE, Absent, Reading, Version, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import ClassVar
 
     from envkit.placeholder import Reference
     from envkit.sources.base import Outcome, SourceContext
+
+
+class _Kept(NamedTuple):
+    fields: Mapping[str, object]
+    created: float
+
+    def __repr__(self) -> str:
+        return "_Kept()"
 
 
 class MemorySource:
@@ -40,7 +50,7 @@ class MemorySource:
         self.name = context.name
         self.reads = 0
         self._lock = Lock()
-        self._versions: dict[str, list[dict[str, object]]] = {}
+        self._versions: dict[str, list[_Kept]] = {}
         secrets = context.settings.get("secrets", {})
         assert isinstance(secrets, dict)  # noqa: S101 - the registry has looked at the type
         bare = {}
@@ -52,10 +62,19 @@ class MemorySource:
         if bare:
             self.put("", bare)
 
-    def put(self, path: str, fields: Mapping[str, object]) -> str:
-        """Make these fields, and no others, the newest version of a secret; return its id."""
+    def put(self, path: str, fields: Mapping[str, object], *, created: float | None = None) -> str:
+        """Make these fields, and no others, the newest version of a secret.
+
+        Args:
+            path: the secret.
+            fields: all that it has.
+            created: seconds since the epoch; now unless given.
+
+        Returns:
+            the version's id.
+        """
         with self._lock:
-            return self._append(path, dict(fields))
+            return self._append(path, fields, created)
 
     def check(self, ref: Reference) -> None:
         """Refuse a stage: versions have numbers here, no labels."""
@@ -82,28 +101,53 @@ class MemorySource:
         if ref.field == WHOLE:
             raise InvalidReferenceError(f"{ref} is a whole secret; write one field at a time")
         with self._lock:
-            versions = self._versions.get(ref.path, [])
-            newest = str(len(versions)) if versions else None
-            if newest != expected:
-                raise ConflictError(f"{ref} has version {newest}, not {expected}")
-            fields = dict(versions[-1]) if versions else {}
-            field = ref.field
-            if field is None:
-                if len(fields) > 1:
-                    pick_field(ref, fields)
-                field = next(iter(fields), "value")
-            fields[field] = value.reveal()
-            return self._append(ref.path, fields)
+            return self._set(ref, value.reveal(), expected)
 
-    def _append(self, path: str, fields: dict[str, object]) -> str:
+    def history(self, ref: Reference) -> Sequence[Version]:
+        """Return all versions of a secret, the newest first."""
+        self.check(ref)
+        with self._lock:
+            versions = self._versions.get(ref.path, [])
+            states = {len(versions): "current", len(versions) - 1: "previous"}
+            return [
+                Version(str(number), kept.created, None, states.get(number, "older"))
+                for number, kept in reversed(list(enumerate(versions, start=1)))
+            ]
+
+    def restore(self, ref: Reference, version: str, *, expected: str) -> str:
+        """Set one field to what it was in an earlier version."""
+        self.check(ref)
+        with self._lock:
+            earlier = self._outcome(ref._replace(version=version))
+            if isinstance(earlier, InvalidReferenceError):
+                raise earlier
+            if not isinstance(earlier, Reading):
+                raise NoVersionError(f"{ref} has no value in version {version}")
+            return self._set(ref, earlier.value.reveal(), expected)
+
+    def _set(self, ref: Reference, value: str, expected: str | None) -> str:
+        versions = self._versions.get(ref.path, [])
+        newest = str(len(versions)) if versions else None
+        if newest != expected:
+            raise ConflictError(f"{ref} has version {newest}, not {expected}")
+        fields = dict(versions[-1].fields) if versions else {}
+        field = ref.field
+        if field is None:
+            if len(fields) > 1:
+                pick_field(ref, fields)
+            field = next(iter(fields), "value")
+        fields[field] = value
+        return self._append(ref.path, fields)
+
+    def _append(self, path: str, fields: Mapping[str, object], created: float | None = None) -> str:
         versions = self._versions.setdefault(path, [])
-        versions.append(fields)
+        versions.append(_Kept(dict(fields), time.time() if created is None else created))
         return str(len(versions))
 
     def _outcome(self, ref: Reference) -> Outcome:
         versions = self._versions.get(ref.path, [])
         number = ref.version or str(len(versions))
-        known = {str(index): fields for index, fields in enumerate(versions, start=1)}
+        known = {str(index): kept.fields for index, kept in enumerate(versions, start=1)}
         fields = known.get(number)
         if fields is None:
             return Absent()

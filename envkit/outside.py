@@ -1,0 +1,110 @@
+"""Environments that no profile describes: a `.env` file, this process, another one.
+
+Nothing says which of their values are secret, so all of them count as secret.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.files import read_capped
+from envkit.dotenv_file import LIMIT_BYTES, parse
+from envkit.dotenv_syntax import decode
+from envkit.environment import Environment, Origin, Variable
+from envkit.errors import DeniedError, DotenvError, UsageError, VariableFailure
+from envkit.location import display_path
+from envkit.secret import Secret
+from envkit.side import Side
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_ENVIRON_BYTES = 16 * 1024 * 1024  # the kernel allows a quarter of the stack's limit
+
+
+def file_side(
+    label: str, path: str, environ: Mapping[str, str], aliases: Mapping[str, str]
+) -> Side:
+    """Return the variables of a `.env` file.
+
+    Args:
+        label: how the report calls it.
+        path: relative to the working folder; `~` is the home folder.
+        environ: where `${NAME}` is looked up that the file does not set.
+        aliases: of the profiles that are compared -> their names.
+
+    Raises:
+        DotenvError: a line of it is not `NAME=value`.
+        DeniedError: it may not be read.
+        UsageError: there is no such file.
+    """
+    shown = display_path(os.path.expanduser(path))
+    try:
+        data = read_capped(os.path.expanduser(path), LIMIT_BYTES)
+    except PermissionError:
+        raise DeniedError(f"cannot read {shown}: permission denied") from None
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise UsageError(f"cannot read {shown}: {reason}") from None
+    file = parse(decode(data, path=shown), path=shown, expand=True, environ=environ)
+    variables, failures = [], []
+    for name, entry in file.entries.items():
+        place = f"{shown}:{entry.line}"
+        try:
+            variables.append(_variable(label, name, entry.value, place))
+        except DotenvError as error:
+            failures.append(VariableFailure(name, place, error))
+    environment = Environment(label, variables)
+    said = _environment_of(path)
+    return Side(
+        label,
+        environment,
+        failures=failures,
+        belongs_to=aliases.get(said, said),
+        assumed=True,
+    )
+
+
+def _environment_of(path: str) -> str:
+    """Return the environment that a file's name says, `prod` for `.env.prod`, else its path."""
+    name = os.path.basename(path)
+    said = name.removeprefix(".env.") if name.startswith(".env.") else name.removesuffix(".env")
+    return said if said and said != name else os.path.abspath(path)
+
+
+def this_process(label: str, environ: Mapping[str, str]) -> Side:
+    """Return the variables of the environment that envkit itself runs in."""
+    return _process(label, dict(environ), "env")
+
+
+def other_process(label: str, pid: str) -> Side:
+    """Return the variables that a running process was started with.
+
+    Raises:
+        UsageError: there is no such process, or no `/proc`.
+        DeniedError: it belongs to another user.
+    """
+    try:
+        with open(f"/proc/{int(pid)}/environ", "rb") as file:
+            data = file.read(MAX_ENVIRON_BYTES)
+    except PermissionError:
+        raise DeniedError(
+            f"cannot read the environment of process {pid}: permission denied",
+            hint="run it as the user that the process runs as",
+        ) from None
+    except (FileNotFoundError, ProcessLookupError):
+        what = f"there is no process {pid}" if os.path.isdir("/proc/self") else "there is no /proc"
+        raise UsageError(f"{label}: {what}") from None
+    entries = (entry.partition(b"=") for entry in data.split(b"\0") if b"=" in entry)
+    values = {os.fsdecode(name): os.fsdecode(value) for name, _, value in entries}
+    return _process(label, values, f"pid {pid}")
+
+
+def _process(label: str, values: Mapping[str, str], place: str) -> Side:
+    variables = [_variable(label, name, value, place) for name, value in values.items()]
+    return Side(label, Environment(label, variables), assumed=True)
+
+
+def _variable(label: str, name: str, value: str, place: str) -> Variable:
+    return Variable(name, Secret(value), True, label, None, (Origin(label, place, None),))  # noqa: FBT003

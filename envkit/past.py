@@ -1,0 +1,215 @@
+"""A profile as its stores had it: at a version, or at a time.
+
+    prod@v12           every reference reads version 12 of its secret
+    prod@2026-11-01    every reference reads the version that was current then
+
+The profile itself is the one of today, and what it pins stays pinned. What a store
+cannot tell of its past is a failure that says why, never an absence.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit._internal.parallel import map_parallel
+from envkit.errors import (
+    InvalidReferenceError,
+    NoVersionError,
+    ProtocolError,
+    SourceError,
+    UnavailableError,
+    UsageError,
+)
+from envkit.sources.base import Absent, VersionedSource
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from envkit._internal.clock import Deadline
+    from envkit.placeholder import Reference
+    from envkit.preparation import Prepared
+    from envkit.sources.base import Outcome, Source, Version
+
+WORKERS = 8
+
+
+class Point(NamedTuple):
+    """A point in the history of stores: the one or the other.
+
+    Attributes:
+        version: of every secret.
+        when: seconds since the epoch.
+    """
+
+    version: str | None = None
+    when: float | None = None
+
+    def __str__(self) -> str:
+        if self.when is None:
+            return str(self.version)
+        from datetime import UTC, datetime
+
+        return f"of {datetime.fromtimestamp(self.when, UTC):%Y-%m-%dT%H:%MZ}"
+
+
+class Past(NamedTuple):
+    """What `pin` made of a profile.
+
+    Attributes:
+        prepared: with references that name a version.
+        known: what is said of a reference without asking for it.
+        doubtful: what is said of a reference if it turns out to be absent.
+    """
+
+    prepared: Prepared
+    known: Mapping[Reference, Outcome]
+    doubtful: Mapping[Reference, SourceError]
+
+    def outcomes(self, fetched: Mapping[Reference, Outcome]) -> dict[Reference, Outcome]:
+        """Return all outcomes, given those of the references that were asked for."""
+        found = {**fetched, **self.known}
+        for reference, error in self.doubtful.items():
+            if isinstance(found[reference], Absent):
+                found[reference] = error
+        return found
+
+
+def parse_point(text: str, now: datetime) -> Point:
+    """Return the point that stands behind `@`: `v12`, `2026-11-01`, `2026-11-01T09:30Z`.
+
+    Args:
+        text: a version, a day (its beginning), or a time; local unless it names a zone.
+        now: with a zone; a later time is no history.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    from datetime import datetime
+
+    if text[:1] == "v" and text[1:].isascii() and text[1:].isdigit():
+        return Point(version=text[1:])
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"'@{text}' is no point in a store's history",
+            hint="write @v12, @2026-11-01 or @2026-11-01T09:30Z",
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+    if moment > now:
+        raise UsageError(f"'@{text}' is in the future", hint="name a day that has begun")
+    return Point(when=moment.timestamp())
+
+
+def pin(prepared: Prepared, point: Point, deadline: Deadline) -> Past:
+    """Make every reference of a profile name the version that counts at `point`."""
+    pinned: dict[Reference, Reference] = {}
+    known: dict[Reference, Outcome] = {}
+    doubtful: dict[Reference, SourceError] = {}
+    loose: list[tuple[Source, Reference]] = []
+    for name, references in prepared.plan.references.items():
+        source = prepared.sources[name]
+        for reference in references:
+            if reference.stage is not None:
+                known[reference] = NoVersionError(f"{reference} has a stage, which moves in time")
+            elif reference.version is None and not isinstance(source, VersionedSource):
+                known[reference] = NoVersionError(f"'{name}' keeps no versions")
+            elif reference.version is None:
+                loose.append((source, reference))
+    for (_, reference), history in zip(loose, _histories(loose, deadline), strict=True):
+        if point.version is not None and isinstance(history, SourceError):
+            # a version can be read without being listed; only what is absent stays in doubt
+            pinned[reference] = reference._replace(version=point.version)
+            doubtful[pinned[reference]] = history
+            continue
+        found = history if isinstance(history, Exception) else _choose(history, point, reference)
+        if isinstance(found, str):
+            pinned[reference] = reference._replace(version=found)
+        else:
+            known[reference] = found
+    return Past(_replaced(prepared, pinned, known), known, doubtful)
+
+
+def _histories(
+    loose: Sequence[tuple[Source, Reference]], deadline: Deadline
+) -> Iterable[Sequence[Version] | SourceError | InvalidReferenceError]:
+    """Return the history of each reference's secret; each secret is asked once."""
+    secrets = {(source.name, ref.path): (source, ref) for source, ref in loose}
+    answers = map_parallel(
+        lambda item: _history(*item), secrets.values(), workers=WORKERS, deadline=deadline
+    )
+    by_secret = dict(zip(secrets, answers, strict=True))
+    for source, ref in loose:
+        answer = by_secret[source.name, ref.path]
+        if answer is None:
+            yield UnavailableError(f"no answer from '{source.name}' in time")
+        elif isinstance(answer, BaseException):
+            raise answer  # only what is no Exception gets here: an interrupt
+        else:
+            yield answer
+
+
+def _history(
+    source: Source, reference: Reference
+) -> Sequence[Version] | SourceError | InvalidReferenceError:
+    assert isinstance(source, VersionedSource)  # noqa: S101 - `pin` has looked
+    try:
+        return source.history(reference)
+    except (SourceError, InvalidReferenceError) as error:
+        return error
+    except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
+        return ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
+
+
+def _choose(
+    history: Sequence[Version], point: Point, reference: Reference
+) -> str | Absent | NoVersionError:
+    """Return the version that counts at `point`, else why there is none."""
+    chosen = next((version for version in history if _counts(version, point)), None)
+    if chosen is None and _came_later(history, point):
+        return Absent(f"no version {point} yet")
+    if chosen is None:
+        return NoVersionError(f"{reference}: the store keeps no version {point}")
+    if chosen.state in ("deleted", "destroyed"):
+        return NoVersionError(f"{reference}: version {chosen.version} was {chosen.state}")
+    return chosen.version
+
+
+def _counts(version: Version, point: Point) -> bool:
+    if point.when is None:
+        return version.version == point.version
+    return version.created is not None and version.created <= point.when
+
+
+def _came_later(history: Sequence[Version], point: Point) -> bool:
+    """Return whether a secret, of which no version counts at `point`, was made after it."""
+    if not history:
+        return True
+    if point.version is None:
+        return history[-1].version == "1"  # where it is not, older ones have been dropped
+    return history[0].version.isdigit() and int(history[0].version) < int(point.version)
+
+
+def _replaced(
+    prepared: Prepared,
+    pinned: Mapping[Reference, Reference],
+    known: Mapping[Reference, Outcome],
+) -> Prepared:
+    plan = prepared.plan
+    order = tuple(
+        variable._replace(
+            references={
+                operand: tuple(pinned.get(ref, ref) for ref in refs)
+                for operand, refs in variable.references.items()
+            }
+        )
+        for variable in plan.order
+    )
+    asked = {
+        name: tuple(pinned.get(ref, ref) for ref in refs if ref not in known)
+        for name, refs in plan.references.items()
+    }
+    references = {name: refs for name, refs in asked.items() if refs}
+    return prepared._replace(plan=plan._replace(order=order, references=references))

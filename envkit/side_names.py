@@ -1,0 +1,85 @@
+"""How the environments of a comparison are named.
+
+prod               a profile, by its name or an alias
+prod@v12           ... with version 12 of every secret
+prod@2026-11-01    ... with what its stores held when that day began
+file:.env.local    a `.env` file
+env:               the environment that envkit runs in
+pid:1234           the environment that a process was started with
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import UsageError
+from envkit.past import parse_point
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envkit.past import Point
+
+PROFILE, FILE, ENV, PID = "profile", "file", "env", "pid"
+
+
+class SideName(NamedTuple):
+    """What the name of a side means.
+
+    Attributes:
+        text: as it was given.
+        kind: `profile`, `file`, `env` or `pid`.
+        target: the profile, the path or the process.
+        point: of a profile's history; None for what it is now.
+    """
+
+    text: str
+    kind: str
+    target: str
+    point: Point | None = None
+
+
+def parse_names(texts: Sequence[str]) -> list[SideName]:
+    """Return what the names of all sides mean.
+
+    Raises:
+        UsageError: one means nothing, or there are fewer than two.
+    """
+    if len(texts) < 2:
+        raise UsageError(
+            "a comparison needs two environments or more", hint="write envkit diff staging prod"
+        )
+    return [parse_name(text) for text in texts]
+
+
+def parse_name(text: str) -> SideName:
+    """Return what the name of a side means.
+
+    Raises:
+        UsageError: it means nothing.
+    """
+    name, at, point = text.partition("@")
+    kind, colon, target = text.partition(":")
+    if colon and kind in (FILE, ENV, PID):
+        _check_target(text, kind, target)
+        return SideName(text, kind, target)
+    if ":" in name:
+        raise UsageError(
+            f"'{text}' names nothing to compare",
+            hint="write a profile's name, file:PATH, env: or pid:NUMBER",
+        )
+    if not at:
+        return SideName(text, PROFILE, name)
+    from datetime import datetime
+
+    return SideName(text, PROFILE, name, parse_point(point, datetime.now().astimezone()))
+
+
+def _check_target(text: str, kind: str, target: str) -> None:
+    if kind == FILE and not target:
+        raise UsageError("'file:' names no file", hint="write file:.env.local")
+    if kind == ENV and target:
+        raise UsageError(f"'{text}' is not 'env:'", hint="choose variables with --only")
+    if kind == PID and not (target.isascii() and target.isdigit()):
+        raise UsageError(f"'{text}' names no process", hint="write pid: and its number")

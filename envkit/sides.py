@@ -1,0 +1,176 @@
+"""Read the environments that are to be compared: profiles, files, processes.
+
+All profiles are read side by side, and what they share is read once. A store that
+fails costs only the variables that it holds.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.clock import Deadline
+from envkit.discover import profiles_folder
+from envkit.environment import Environment
+from envkit.errors import UsageError
+from envkit.evaluate import evaluate
+from envkit.fetch import fetch
+from envkit.outside import file_side, other_process, this_process
+from envkit.past import Past, pin
+from envkit.plan import select
+from envkit.profile import load
+from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.side import Side
+from envkit.side_names import FILE, PID, PROFILE, parse_names
+from envkit.tolerant import prepare_one
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from envkit.placeholder import Reference
+    from envkit.profile import Profile
+    from envkit.side_names import SideName
+    from envkit.sources.base import Outcome, Source
+
+
+def read_sides(
+    names: Sequence[str],
+    *,
+    profiles: str | None = None,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    environ: Mapping[str, str] | None = None,
+    sources: Mapping[str, Source] | None = None,
+) -> list[Side]:
+    """Read two environments or more, each as far as its stores allow.
+
+    Args:
+        names: of the sides, as in `side_names`.
+        profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
+        only: globs; variables that match none of them are left out.
+        exclude: globs; variables that match one of them are left out.
+        timeout_seconds: for all stores together.
+        environ: the process environment; `os.environ` unless given.
+        sources: used in place of the profiles' sources of these names.
+
+    Returns:
+        a side for each name. Of a process only what the others know, too: without it, PATH
+        and HOME would be differences.
+
+    Raises:
+        UsageError: a name means nothing, or there are fewer than two.
+        ProfileError: a profile is not there or not valid.
+        EnvkitError: a file or a process cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    wanted = parse_names(names)
+    deadline = Deadline(timeout_seconds)
+    pasts = []
+    for name in wanted:
+        if name.kind == PROFILE:
+            one = prepare_one(
+                name.target,
+                profiles=profiles,
+                only=only,
+                exclude=exclude,
+                environ=environ,
+                deadline=deadline,
+                sources=sources,
+            )
+            pasts.append(
+                Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
+            )
+    fetched = iter(fetch([past.prepared for past in pasts], deadline))
+    read = iter(pasts)
+    aliases = {a: p.prepared.profile.name for p in pasts for a in p.prepared.profile.aliases}
+    sides = [
+        _profile_side(name.text, next(read), next(fetched))
+        if name.kind == PROFILE
+        else _selected(_outside(name, environ, aliases), only, exclude)
+        for name in wanted
+    ]
+    return _without_what_only_processes_have(sides)
+
+
+def read_names(
+    names: Sequence[str],
+    *,
+    profiles: str | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> list[tuple[str, Profile | Collection[str]]]:
+    """Return what can be compared without a store, for `key_difference.diff_keys`.
+
+    Args:
+        names: as for `read_sides`, like all that follow.
+        profiles: the folder of profiles.
+        environ: the process environment.
+
+    Returns:
+        for each label the profile; of a file or a process the names of its variables.
+
+    Raises:
+        UsageError: a name means nothing, or a point in a store's history.
+        ProfileError: a profile is not there or not valid.
+        EnvkitError: a file or a process cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    found: list[tuple[str, Profile | Collection[str]]] = []
+    for name in parse_names(names):
+        if name.point is not None:
+            raise UsageError(
+                f"'{name.text}' is a point in a store's history, and no store is asked",
+                hint=f"write {name.target}",
+            )
+        if name.kind == PROFILE:
+            found.append((name.text, load(name.target, profiles_folder(profiles, environ))))
+        else:
+            found.append((name.text, list(_outside(name, environ, {}).names())))
+    return found
+
+
+def _profile_side(label: str, past: Past, fetched: Mapping[Reference, Outcome]) -> Side:
+    profile, plan, _ = past.prepared
+    found, failures = evaluate(plan, past.outcomes(fetched), past.prepared.locate)
+    selected = set(plan.selected)
+    return Side(
+        label,
+        Environment(profile.name, found.values()),
+        {name: profile.variables[name] for name in plan.selected},
+        [failure for failure in failures if failure.name in selected],
+        frozenset(one.name for one in plan.order if one.secret and one.name in selected),
+        belongs_to=profile.name,
+    )
+
+
+def _outside(name: SideName, environ: Mapping[str, str], aliases: Mapping[str, str]) -> Side:
+    if name.kind == FILE:
+        return file_side(name.text, name.target, environ, aliases)
+    if name.kind == PID:
+        return other_process(name.text, name.target)
+    return this_process(name.text, environ)
+
+
+def _selected(side: Side, only: Sequence[str], exclude: Sequence[str]) -> Side:
+    names = [*side.environment, *(failure.name for failure in side.failures)]
+    return _restricted(side, set(select(names, only, exclude)))
+
+
+def _restricted(side: Side, names: Collection[str]) -> Side:
+    kept = (variable for variable in side.environment.variables() if variable.name in names)
+    return side._replace(
+        environment=Environment(side.environment.name, kept),
+        failures=[failure for failure in side.failures if failure.name in names],
+    )
+
+
+def _without_what_only_processes_have(sides: Sequence[Side]) -> list[Side]:
+    known = {name for side in sides if side.belongs_to is not None for name in side.names()}
+    if all(side.belongs_to is None for side in sides):
+        return list(sides)
+    return [
+        side
+        if side.belongs_to is not None
+        else _restricted(side, known)._replace(left_out=len(set(side.environment) - known))
+        for side in sides
+    ]
