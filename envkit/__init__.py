@@ -4,6 +4,7 @@
 
     env = envkit.resolve("prod")       # Environment: a Mapping[str, Secret]
     envkit.load("prod")                # into os.environ, as load_dotenv does
+    envkit.diff("staging", "prod")     # EnvDiff: what differs, and no secret
 
 Nothing is imported before it is asked for: `envkit exec` stands between a
 person and their app, and every module costs start-up time.
@@ -12,22 +13,25 @@ person and their app, and every module costs start-up time.
 __version__ = "0.1.0"
 
 _EXPORTS = {
+    "EnvDiff": "envkit.env_diff",
     "Environment": "envkit.environment",
     "EnvkitError": "envkit.errors",
     "Secret": "envkit.secret",
+    "diff": "envkit.library",
     "load": "envkit.library",
     "resolve": "envkit.resolution",
 }
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from envkit.env_diff import EnvDiff
     from envkit.environment import Environment
     from envkit.errors import EnvkitError
-    from envkit.library import load
+    from envkit.library import diff, load
     from envkit.resolution import resolve
     from envkit.secret import Secret
 
-__all__ = ["Environment", "EnvkitError", "Secret", "load", "resolve"]
+__all__ = ["EnvDiff", "Environment", "EnvkitError", "Secret", "diff", "load", "resolve"]
 
 
 def __getattr__(name: str) -> object:

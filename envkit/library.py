@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envkit.env_diff import EnvDiff
     from envkit.environment import Environment
 
 
@@ -48,3 +49,42 @@ def load(
         if override or name not in os.environ:
             os.environb[name.encode()] = value.to_bytes()
     return environment
+
+
+def diff(
+    *environments: str,
+    profiles: str | None = None,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> EnvDiff:
+    """Compare two environments or more, each as far as its stores allow.
+
+    Args:
+        environments: names or aliases of profiles; also `prod@v12`, `prod@2026-11-01`,
+            `file:PATH`, `env:` and `pid:NUMBER`.
+        profiles: the folder of profiles.
+        only: globs; variables that match none of them are left out.
+        exclude: globs; variables that match one of them are left out.
+        timeout_seconds: for all stores together.
+
+    Returns:
+        what differs, without a way to any secret. A variable that could not be read is
+        `unreadable` in it, and no error.
+
+    Raises:
+        UsageError: a name means nothing, or there are fewer than two.
+        ProfileError: a profile is not there or not valid.
+        EnvkitError: a file or a process cannot be read.
+    """
+    from envkit.difference import diff as compare
+    from envkit.sides import read_sides
+
+    sides = read_sides(
+        environments,
+        profiles=profiles,
+        only=only,
+        exclude=exclude,
+        timeout_seconds=timeout_seconds,
+    )
+    return compare(*sides)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "envkit"
 # in the order of the help; each is a function of that name in envkit/cli/NAME.py
-LAZY = ("show", "init", "doctor")
+LAZY = ("show", "diff", "init", "doctor")
 HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 
 # by its version, typer has usage errors of its own or click's

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class Cell(NamedTuple):
@@ -40,8 +40,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Cell]]) ->
 
     Args:
         headers: one for each column.
-        rows: as many cells in each.
+        rows: as many cells in each; without any, nothing is printed.
     """
+    if not rows:
+        return
     cells = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     kept = [index for index in range(len(headers)) if any(row[index].text for row in cells)]
     headers = [headers[index] for index in kept]
@@ -74,6 +76,21 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         table.add_row(*(Text(cell.text, style=cell.style) for cell in row))
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     Console(highlight=False, color_system=colours).print(table)
+
+
+def print_lines(lines: Callable[[int], Iterable[Sequence[tuple[str, str]]]]) -> None:
+    """Print lines of styled texts on a terminal.
+
+    Args:
+        lines: given the terminal's width, returns for each line its texts with their styles.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    console = Console(highlight=False, color_system=colours)
+    for line in lines(console.width):
+        console.print(Text.assemble(*line), soft_wrap=True)
 
 
 def print_json(document: object) -> None:

@@ -65,7 +65,7 @@ def complete(team, bin_folder, tmp_path):
 
 
 def test_commands(complete):
-    assert complete("envkit", "") == ["exec", "get", "export", "show", "init", "doctor"]
+    assert complete("envkit", "") == ["exec", "get", "export", "show", "diff", "init", "doctor"]
     assert complete("envkit", "ex") == ["exec", "export"]
 
 

@@ -14,7 +14,7 @@ from envkit.cli.options import COMMANDS
 from support.process import run_envkit
 from support.transcript import transcript
 
-ALL = ("exec", "get", "export", "show", "init", "doctor")
+ALL = ("exec", "get", "export", "show", "diff", "init", "doctor")
 
 
 def test_the_version():

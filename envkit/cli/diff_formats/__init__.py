@@ -1,0 +1,1 @@
+"""How a comparison is shown: each module makes a text of a `Report`, and prints nothing."""

@@ -1,0 +1,103 @@
+"""Texts with styles on lines of a given width, in the columns of a terminal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ELLIPSIS = "…"
+
+
+class Span(NamedTuple):
+    """A text and its style, as `rich` knows it."""
+
+    text: str
+    style: str = ""
+
+
+def columns(text: str) -> int:
+    """Return how many columns a printable text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_columns, text))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def cut(text: str, width: int) -> str:
+    """Return a text that takes at most `width` columns, marked where something is left out."""
+    if columns(text) <= width:
+        return text
+    kept, used = [], len(ELLIPSIS)
+    for char in text:
+        used += _columns(char)
+        if used > width:
+            break
+        kept.append(char)
+    return "".join(kept) + ELLIPSIS
+
+
+def padded(text: str, width: int) -> str:
+    """Return a text cut or filled to `width` columns."""
+    short = cut(text, width)
+    return short + " " * (width - columns(short))
+
+
+def wrapped(spans: Sequence[Span], width: int, indent: int = 0) -> list[list[Span]]:
+    """Break a line between words, and inside one that is wider than a line.
+
+    Args:
+        spans: the line; a word may consist of several.
+        width: of the lines that it becomes.
+        indent: of all lines but the first.
+    """
+    lines: list[list[Span]] = [[]]
+    used = 0
+    for word in _words(spans):
+        fits = used + sum(columns(span.text) for span in word) <= width
+        if word[0].text.isspace() and (not fits or (len(lines) > 1 and used == indent)):
+            used = used if fits else width
+            continue
+        if not fits and used > indent:
+            lines.append([Span(" " * indent)])
+            used = indent
+        for text, style in word:
+            rest = text
+            while rest:
+                if used >= width:
+                    lines.append([Span(" " * indent)])
+                    used = indent
+                head = _head(rest, width - used)
+                lines[-1].append(Span(head, style))
+                used += columns(head)
+                rest = rest[len(head) :]
+    return lines
+
+
+def _words(spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """Yield words and the blanks between them, each in its spans."""
+    word: list[Span] = []
+    for text, style in spans:
+        for piece in re.findall(r"\s+|\S+", text):
+            if word and (piece.isspace() or word[0].text.isspace()):
+                yield word
+                word = []
+            word.append(Span(piece, style))
+    if word:
+        yield word
+
+
+def _head(text: str, width: int) -> str:
+    """Return the longest beginning that fits; one character at least."""
+    end = 1
+    while end < len(text) and columns(text[: end + 1]) <= width:
+        end += 1
+    return text[:end]
