@@ -1,0 +1,105 @@
+"""Time whole processes, in turns.
+
+The commands of one group take turns (A B C, B C A, ...), so that what happens to
+the machine meanwhile happens to all of them, and each round compares like with like.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Command(NamedTuple):
+    """One command line.
+
+    Attributes:
+        argv: an absolute path and arguments; ends before the app where it starts one.
+        environ: all of its environment.
+        app: what it starts.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    environ: Mapping[str, str]
+    app: tuple[str, ...] = ("/bin/true",)
+
+    def check(self, values: Mapping[str, str]) -> None:
+        """Make sure that the app sees these values.
+
+        Raises:
+            SystemExit: it does not.
+        """
+        argv = [*self.argv, "/usr/bin/env", "-0"]
+        done = subprocess.run(argv, env=dict(self.environ), stdout=subprocess.PIPE, check=False)
+        seen = dict(line.partition("=")[::2] for line in done.stdout.decode().split("\0"))
+        wrong = [name for name, value in values.items() if seen.get(name) != value]
+        if wrong:
+            raise SystemExit(f"bench: {self.name}: the app does not see {', '.join(wrong[:3])}")
+
+
+class Timing(NamedTuple):
+    """What a command took in each round, in milliseconds; `cpu_ms` is user and system."""
+
+    wall_ms: list[float]
+    cpu_ms: list[float]
+
+    def times(self, base: Timing) -> float:
+        """Return how many times the wall clock of `base` this took: the median of all rounds."""
+        return median(
+            ours / theirs for ours, theirs in zip(self.wall_ms, base.wall_ms, strict=True)
+        )
+
+
+class Bar(NamedTuple):
+    """What must not be more than `limit`."""
+
+    what: str
+    value: float
+    limit: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it is not."""
+        return self.value <= self.limit
+
+
+class Group(NamedTuple):
+    """Commands that were measured together, the yardstick first, and what they had to reach."""
+
+    title: str
+    timings: Mapping[str, Timing]
+    bars: Sequence[Bar] = ()
+
+
+def measure(commands: Sequence[Command], rounds: int) -> dict[str, Timing]:
+    """Run every command once to warm the caches, and then `rounds` times in turns."""
+    timings = {command.name: Timing([], []) for command in commands}
+    for command in commands:
+        _run(command)
+    for turn in range(rounds):
+        first = turn % len(commands)
+        for command in (*commands[first:], *commands[:first]):
+            wall_ms, cpu_ms = _run(command)
+            timings[command.name].wall_ms.append(wall_ms)
+            timings[command.name].cpu_ms.append(cpu_ms)
+    return timings
+
+
+def _run(command: Command) -> tuple[float, float]:
+    quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    argv = [*command.argv, *command.app]
+    begin = perf_counter()
+    pid = os.posix_spawn(argv[0], argv, dict(command.environ), file_actions=quiet)
+    _, status, usage = os.wait4(pid, 0)
+    wall = perf_counter() - begin
+    if status != 0:
+        code = os.waitstatus_to_exitcode(status)
+        raise SystemExit(f"bench: {command.name}: exit status {code}")
+    return wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3
