@@ -1,0 +1,145 @@
+r"""The audit log: who used or changed which secrets, when, and why. Never a value.
+
+    ENVKIT_AUDIT=off                     nothing is recorded
+    ENVKIT_AUDIT=syslog                  to the system's log, facility authpriv
+    ENVKIT_AUDIT=/var/log/envkit.jsonl   to this file, mode 0600
+    (unset)                              $XDG_STATE_HOME/envkit/audit.jsonl, else
+                                         ~/.local/state/envkit/audit.jsonl
+
+One line is one access or change. It is JSON in ASCII, so that a newline or another
+control character in a reason is escaped and stays within its line.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from envkit._internal.record import NamedTuple
+from envkit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from envkit.environment import Variable
+
+    def _quoted(text: str) -> str: ...
+else:
+    try:  # as `json` does, whose import costs 6 ms
+        from _json import encode_basestring_ascii as _quoted
+    except ImportError:
+        from json.encoder import encode_basestring_ascii as _quoted
+
+VARIABLE = "ENVKIT_AUDIT"
+OFF, SYSLOG = "off", "syslog"
+OK = "ok"  # the outcome of what succeeded; of what failed it is the error's code
+
+
+class Entry(NamedTuple):
+    """One access or change.
+
+    Attributes:
+        command: `exec`, `set`, ...
+        profiles: their names.
+        names: the variables.
+        versions: per variable those of the secrets that were read or written.
+        reason: what the user gave, or None.
+        outcome: `ok`, or the code of the error.
+    """
+
+    command: str
+    profiles: Sequence[str]
+    names: Sequence[str]
+    versions: Mapping[str, Sequence[str]]
+    reason: str | None = None
+    outcome: str = OK
+
+
+def record(entry: Entry, environ: Mapping[str, str]) -> None:
+    """Add an entry to the log that `environ` names.
+
+    Raises:
+        UsageError: `ENVKIT_AUDIT` names no log.
+        AuditError: the log cannot be written.
+    """
+    where = destination(environ)
+    if where == OFF:
+        return
+    text = line(entry)
+    if where == SYSLOG:
+        from envkit.audit_syslog import send
+
+        send(text + "}")
+    else:
+        from envkit.audit_file import append
+
+        append(where, text)
+
+
+def destination(environ: Mapping[str, str]) -> str:
+    """Return `off`, `syslog`, or the absolute path of the newest file.
+
+    Raises:
+        UsageError: `ENVKIT_AUDIT` is something else.
+    """
+    wanted = environ.get(VARIABLE, "")
+    if wanted in (OFF, SYSLOG) or os.path.isabs(wanted):
+        return wanted
+    if wanted:
+        raise UsageError(
+            f"{VARIABLE} is '{wanted}', which is no log",
+            hint=f"set {VARIABLE} to '{OFF}', '{SYSLOG}' or the absolute path of a file",
+        )
+    state = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):  # the standard says to ignore it
+        state = os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "envkit", "audit.jsonl")
+
+
+def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
+    """Return per variable the versions of the secrets that it was made from."""
+    found = {}
+    for variable in variables:
+        versions = [origin.version for origin in variable.origins if origin.version]
+        if versions:
+            found[variable.name] = versions
+    return found
+
+
+def line(entry: Entry) -> str:
+    """Return the JSON of an entry, made by this process now, without the closing brace."""
+    uid = os.getuid()
+    versions = ",".join(f"{_text(name)}:{_list(all_)}" for name, all_ in entry.versions.items())
+    return (
+        f'{{"time":"{_now()}","user":{_text(_user(uid))},"uid":{uid},'
+        f'"host":{_text(os.uname().nodename)},"pid":{os.getpid()},'
+        f'"command":{_text(entry.command)},"profiles":{_list(entry.profiles)},'
+        f'"names":{_list(entry.names)},"versions":{{{versions}}},'
+        f'"reason":{"null" if entry.reason is None else _text(entry.reason)},'
+        f'"outcome":{_text(entry.outcome)}'
+    )
+
+
+def _now() -> str:
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{rest // 1_000_000:03d}Z"
+
+
+def _user(uid: int) -> str:
+    """Return the name that the system has for a user; the environment could say anything."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _list(texts: Iterable[str]) -> str:
+    return f"[{','.join(map(_text, texts))}]"
+
+
+def _text(text: str) -> str:
+    return _quoted(text.encode("utf-8", "replace").decode())  # JSON has no bytes that are no text

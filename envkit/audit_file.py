@@ -1,0 +1,273 @@
+"""The audit log as a file: lines that are chained, added by one process at a time.
+
+Each line is one JSON object. It ends with its number, the hash of the line before and
+its own hash, which is SHA-256 over all of the line that stands before `,"hash":`
+
+    {"time":"2026-11-25T09:30:00.000Z",...,"seq":2,"previous":"5f0c...","hash":"9ab1..."}
+
+What always holds: a line is added under a lock and as a whole; what a writer that died
+left behind stays where it is, and the next line vouches for it (`interrupted`); the
+chain goes on from file to file. `audit.jsonl` is the newest; a full one is renamed to
+the next number, `audit.1.jsonl` first, and the oldest of too many is removed.
+
+The hashes have no key: whoever may write the file can write all of it anew. What shows
+that is an anchor, kept elsewhere (see `audit_chain`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import time
+
+from envkit._internal.clock import Deadline
+from envkit._internal.record import NamedTuple
+from envkit.errors import AuditError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hashlib import sha256
+else:
+    try:  # as `random` does: `hashlib` loads OpenSSL, a quarter of an interpreter's start
+        from _sha2 import sha256
+    except ImportError:
+        try:
+            from _sha256 import sha256  # Python 3.11
+        except ImportError:
+            from hashlib import sha256
+
+MAX_BYTES = 8 * 1024 * 1024  # of one file, before another is begun
+KEPT_FILES = 12  # full ones
+LOCK_SECONDS = 5.0
+_LOCK_PAUSE_SECONDS = 0.002
+_TAIL_BYTES = 512  # more than the end of a line has that `parse_link` looks at
+_HASH_LENGTH = 64
+
+BEGINNING = "0" * _HASH_LENGTH  # what the first line of all names as the one before
+
+
+class Link(NamedTuple):
+    """What chains a line to the others."""
+
+    seq: int
+    previous: str
+    hash: str
+
+
+def append(path: str, text: str, *, max_bytes: int = MAX_BYTES) -> None:
+    """Add one line to the log, making its folder and file where they are not there.
+
+    Args:
+        path: absolute path of the newest file.
+        text: a JSON object without its closing brace.
+        max_bytes: a file that has as many is full.
+
+    Raises:
+        AuditError: nothing was added.
+    """
+    try:
+        descriptor = _open_locked(path)
+        try:
+            if _append(descriptor, path, text) >= max_bytes:
+                _begin_another(path)
+        finally:
+            os.close(descriptor)  # which unlocks it
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise _failed(path, reason) from None
+
+
+def parse_link(line: bytes) -> Link | None:
+    """Return the link of a line, or of a line's end; None where it is not a whole one."""
+    body, mark, own = line.rpartition(b',"hash":"')
+    rest, second_mark, previous = body.rpartition(b',"previous":"')
+    _, third_mark, number = rest.rpartition(b',"seq":')
+    if not (mark and second_mark and third_mark and number.isdigit()):
+        return None
+    if not (own.endswith(b'"}') and previous.endswith(b'"')):
+        return None
+    own, previous = own[:-2], previous[:-1]
+    if not (_is_hash(own) and _is_hash(previous)):
+        return None
+    return Link(int(number), previous.decode(), own.decode())
+
+
+def hash_of(line: bytes) -> str:
+    """Return the hash that a line must have."""
+    return sha256(line.rpartition(b',"hash":"')[0]).hexdigest()
+
+
+def hash_of_rest(rest: bytes) -> str:
+    """Return the hash by which a line vouches for what stands before it and is no line."""
+    return sha256(rest.removesuffix(b"\n")).hexdigest()
+
+
+def full_files(path: str) -> list[tuple[int, str]]:
+    """Return number and path of the full files of a log, the oldest first.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    folder, name = os.path.split(path)
+    stem, extension = os.path.splitext(name)
+    found = []
+    for other in os.listdir(folder):
+        number = other.removeprefix(stem + ".").removesuffix(extension)
+        if other == f"{stem}.{number}{extension}" and number.isascii() and number.isdigit():
+            found.append((int(number), os.path.join(folder, other)))
+    return sorted(found)
+
+
+def open_shared(path: str) -> int:
+    """Open a file of the log while nobody adds a line to it.
+
+    Raises:
+        OSError: it cannot be opened.
+        AuditError: somebody was adding lines all the time.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        _lock(descriptor, path, fcntl.LOCK_SH)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _is_hash(text: bytes) -> bool:
+    return len(text) == _HASH_LENGTH and not text.strip(b"0123456789abcdef")
+
+
+def _open_locked(path: str) -> int:
+    while True:
+        descriptor = _open(path)
+        try:
+            _lock(descriptor, path, fcntl.LOCK_EX)
+            state = os.fstat(descriptor)
+            _refuse_strange(state, path)
+            if _is_still(path, state):  # else somebody has begun another meanwhile
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _open(path: str) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    folder = os.path.dirname(path)
+    try:
+        state = os.stat(folder)
+    except FileNotFoundError:
+        os.makedirs(folder, 0o700, exist_ok=True)
+        state = os.stat(folder)
+    open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if open_to_others and not state.st_mode & stat.S_ISVTX:
+        raise _failed(path, "others may write in its folder", hint=f"run 'chmod go-w {folder}'")
+    return os.open(path, flags, 0o600)
+
+
+def _lock(descriptor: int, path: str, kind: int) -> None:
+    deadline = Deadline(LOCK_SECONDS)
+    while True:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if deadline.expired:
+                raise _failed(path, "another process keeps it locked") from None
+            time.sleep(_LOCK_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _refuse_strange(state: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise _failed(path, "it is not a regular file")
+    if state.st_uid != os.geteuid():
+        raise _failed(path, "it belongs to another user")
+    if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _failed(path, "others may write it", hint=f"run 'chmod go-w {path}'")
+
+
+def _is_still(path: str, state: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path, follow_symlinks=False), state)
+    except FileNotFoundError:
+        return False
+
+
+def _begin_another(path: str) -> None:
+    """Give the newest file, which we have locked, a number; remove what is too old.
+
+    The line has been added by now: where this fails, the file goes on growing.
+    """
+    stem, extension = os.path.splitext(path)
+    try:
+        full = full_files(path)
+        os.rename(path, f"{stem}.{full[-1][0] + 1 if full else 1}{extension}")
+        for _, oldest in full[: max(0, len(full) + 1 - KEPT_FILES)]:
+            os.unlink(oldest)
+    except OSError:
+        pass
+
+
+def _append(descriptor: int, path: str, text: str) -> int:
+    """Add a line to the locked file, and return the size that the file has then."""
+    size = os.fstat(descriptor).st_size
+    last, rest, start = _end(descriptor, size)
+    if last is None:
+        last = _end_of_full(path)
+    if rest:
+        text += f',"interrupted":"{hash_of_rest(rest)}"'
+    text += f',"seq":{last.seq + 1},"previous":"{last.hash}"'
+    line = f'{start}{text},"hash":"{sha256(text.encode()).hexdigest()}"}}\n'.encode()
+    try:
+        view = memoryview(line)
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except BaseException:
+        os.ftruncate(descriptor, size)
+        raise
+    return size + len(line)
+
+
+def _end(descriptor: int, size: int) -> tuple[Link | None, bytes, str]:
+    """Return how a file ends.
+
+    Returns:
+        the link of its last whole line, what stands behind that, and the newline that is
+        missing at the end.
+    """
+    if not size:
+        return None, b"", ""
+    tail = os.pread(descriptor, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    if tail.endswith(b"\n") and (link := parse_link(tail[:-1].rpartition(b"\n")[2])):
+        return link, b"", ""
+    content = os.pread(descriptor, size, 0)
+    missing = "" if content.endswith(b"\n") else "\n"
+    lines = content.split(b"\n")
+    for index in range(len(lines) - 1, -1, -1):
+        if link := parse_link(lines[index]):
+            return link, b"\n".join(lines[index + 1 :]), missing
+    return None, content, missing
+
+
+def _end_of_full(path: str) -> Link:
+    """Return the link that the first line of a new file continues."""
+    for _, full in reversed(full_files(path)):
+        descriptor = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            last, *_ = _end(descriptor, os.fstat(descriptor).st_size)
+        finally:
+            os.close(descriptor)
+        if last is not None:
+            return last
+    return Link(0, "", BEGINNING)
+
+
+def _failed(path: str, reason: str, *, hint: str | None = None) -> AuditError:
+    return AuditError(
+        f"cannot write the audit log {path}: {reason}",
+        hint=hint or "name another file with ENVKIT_AUDIT=/PATH/audit.jsonl, or mend this one",
+    )

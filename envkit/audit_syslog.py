@@ -1,0 +1,45 @@
+"""The audit log as messages to the system's log.
+
+`syslog(3)` does not tell whether anybody listens, and a protected profile must not be
+used unseen: so the message is sent to the socket of the system's log itself.
+
+Reference: RFC 3164, as `/dev/log` takes it
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from envkit.errors import AuditError
+
+SOCKETS = ("/dev/log", "/var/run/syslog")  # Linux and the BSDs; macOS
+AUTHPRIV_INFO = 10 << 3 | 6  # facility and severity
+
+
+def send(text: str, sockets: tuple[str, ...] = SOCKETS) -> None:
+    """Send one message.
+
+    Args:
+        text: one line.
+        sockets: where the system's log may listen; the first that is there counts.
+
+    Raises:
+        AuditError: nobody takes it.
+    """
+    import socket
+
+    path = next(filter(os.path.exists, sockets), sockets[0])
+    when = time.strftime("%b %e %H:%M:%S")
+    message = f"<{AUTHPRIV_INFO}>{when} envkit[{os.getpid()}]: {text}".encode()
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.settimeout(5)
+            sender.connect(path)
+            sender.sendall(message)
+    except OSError as error:
+        reason = (error.strerror or "no answer").lower()
+        raise AuditError(
+            f"cannot write to the system's log at {path}: {reason}",
+            hint="start the system's log, or set ENVKIT_AUDIT to the absolute path of a file",
+        ) from None

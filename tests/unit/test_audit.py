@@ -1,0 +1,301 @@
+"""The audit log: what a line holds, where it goes, and many writers at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from envkit import audit_file
+from envkit.audit import Entry, destination, line, record, versions_of
+from envkit.audit_chain import records, verify
+from envkit.audit_syslog import send
+from envkit.environment import Origin, Variable
+from envkit.errors import AuditError, UsageError
+from envkit.secret import Secret
+
+ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "state" / "audit.jsonl"
+
+
+def environ(log):
+    return {"ENVKIT_AUDIT": str(log)}
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_line_says_who_did_what_with_which_and_why(log):
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    record(ENTRY, environ(log))
+    [found] = read(log)
+    assert before <= datetime.fromisoformat(found.pop("time")) <= datetime.now(UTC)
+    assert len(found.pop("hash")) == 64
+    assert found == {
+        "user": subprocess.check_output(["id", "-un"], text=True).strip(),
+        "uid": os.getuid(),
+        "host": os.uname().nodename,
+        "pid": os.getpid(),
+        "command": "get",
+        "profiles": ["prod"],
+        "names": ["URL", "KEY"],
+        "versions": {"URL": ["3", "7"]},
+        "reason": "INC-7",
+        "outcome": "ok",
+        "seq": 1,
+        "previous": "0" * 64,
+    }
+
+
+def test_nobody_else_may_read_it(log):
+    os.umask(os.umask(0))  # whatever it is, it has no say
+    record(ENTRY, environ(log))
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_controls_a_terminal_or_ends_a_line_is_escaped(log):
+    reason = 'a\n{"seq":9}\r\x1b[31m "quoted" \\ \u2028 é \udcff'
+    record(ENTRY._replace(reason=reason), environ(log))
+    text = log.read_text()
+    assert text.count("\n") == 1
+    assert text.isascii()
+    assert text[:-1].isprintable()
+    assert read(log)[0]["reason"] == reason.replace("\udcff", "?")
+    assert verify(str(log)).problems == ()
+
+
+def test_a_reason_that_looks_like_the_end_of_a_line_is_none(log):
+    end = f',"seq":41,"previous":"{"a" * 64}","hash":"{"b" * 64}"}}'
+    record(ENTRY._replace(reason=end), environ(log))
+    record(ENTRY._replace(reason=end), environ(log))
+    assert [one["seq"] for one in read(log)] == [1, 2]
+    assert verify(str(log)).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"HOME": "/home/a"}, "~/.local/state/envkit/audit.jsonl"),
+        ({"XDG_STATE_HOME": "/state"}, "/state/envkit/audit.jsonl"),
+        ({"XDG_STATE_HOME": "relative"}, "~/.local/state/envkit/audit.jsonl"),
+        ({"ENVKIT_AUDIT": "off"}, "off"),
+        ({"ENVKIT_AUDIT": "syslog"}, "syslog"),
+        ({"ENVKIT_AUDIT": "", "XDG_STATE_HOME": "/s"}, "/s/envkit/audit.jsonl"),
+        ({"ENVKIT_AUDIT": "/var/log/e.jsonl", "XDG_STATE_HOME": "/s"}, "/var/log/e.jsonl"),
+    ],
+)
+def test_where_the_log_is(variables, expected):
+    assert destination(variables) == os.path.expanduser(expected)
+
+
+@pytest.mark.parametrize("wanted", ["0", "OFF", "false", "audit.jsonl", "./audit.jsonl"])
+def test_a_word_that_is_no_log_is_refused_and_makes_no_file(wanted, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as raised:
+        record(ENTRY, {"ENVKIT_AUDIT": wanted})
+    assert raised.value.message == f"ENVKIT_AUDIT is '{wanted}', which is no log"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_switched_off_it_writes_nothing(tmp_path):
+    record(ENTRY, {"ENVKIT_AUDIT": "off", "XDG_STATE_HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_versions_are_those_of_the_secrets_behind_a_variable():
+    def variable(name, *versions):
+        origins = tuple(Origin("r", "l", version) for version in versions)
+        return Variable(name, Secret("x"), secret=True, profile="p", location=None, origins=origins)
+
+    variables = [variable("A", "3", "7"), variable("B", None), variable("C")]
+    assert versions_of(variables) == {"A": ["3", "7"]}
+
+
+# ---------------------------------------------------------------- the file
+
+
+WRITER = """
+import sys
+from envkit.audit import Entry, line
+from envkit.audit_file import append
+
+path, count, max_bytes = sys.argv[1], *map(int, sys.argv[2:])
+sys.stdin.readline()
+for _ in range(count):
+    append(path, line(Entry("exec", ["prod"], ["A"] * 20, {})), max_bytes=max_bytes)
+"""
+
+
+def write_at_once(log, *, writers, lines, max_bytes):
+    """Let processes write side by side, none before all of them are there."""
+    script = f"import sys; sys.path[:] = {sys.path!r}\n{WRITER}"
+    arguments = [sys.executable, "-I", "-c", script, str(log), str(lines), str(max_bytes)]
+    processes = [subprocess.Popen(arguments, stdin=subprocess.PIPE) for _ in range(writers)]
+    for process in processes:
+        process.stdin.close()
+    assert [process.wait() for process in processes] == [0] * writers
+
+
+def test_a_hundred_writers_at_once_make_one_chain(log):
+    write_at_once(log, writers=100, lines=3, max_bytes=audit_file.MAX_BYTES)
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.problems, verdict.notes) == (300, (), ())
+    assert len({one["pid"] for one in read(log)}) == 100
+
+
+def test_writers_that_fill_files_meanwhile_make_one_chain(log):
+    write_at_once(log, writers=6, lines=10, max_bytes=3000)
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.first, verdict.problems) == (60, 1, ())
+    assert len(list(log.parent.iterdir())) > 5
+
+
+def fill(log, count, *, max_bytes=1000):
+    for number in range(count):
+        text = line(ENTRY._replace(names=[f"N{number}"]))
+        audit_file.append(str(log), text, max_bytes=max_bytes)
+
+
+def test_a_full_file_gets_a_number_and_the_chain_goes_on(log):
+    fill(log, 7)
+    names = sorted(path.name for path in log.parent.iterdir())
+    assert names == ["audit.1.jsonl", "audit.2.jsonl", "audit.jsonl"]
+    assert [one["seq"] for one in records(str(log))] == [1, 2, 3, 4, 5, 6, 7]
+    first_of_second = read(log.parent / "audit.2.jsonl")[0]
+    assert first_of_second["previous"] == read(log.parent / "audit.1.jsonl")[-1]["hash"]
+    assert all(path.stat().st_size < 1500 for path in log.parent.iterdir())
+    assert verify(str(log)).problems == ()
+
+
+def test_a_chain_goes_on_where_the_last_line_has_filled_its_file(log):
+    fill(log, 1, max_bytes=1)
+    assert [path.name for path in log.parent.iterdir()] == ["audit.1.jsonl"]
+    assert verify(str(log)).records == 1
+    fill(log, 1)
+    assert [one["seq"] for one in records(str(log))] == [1, 2]
+
+
+def test_of_too_many_full_files_the_oldest_is_removed(log):
+    fill(log, audit_file.KEPT_FILES + 3, max_bytes=1)
+    numbers = [number for number, _ in audit_file.full_files(str(log))]
+    assert numbers == list(range(4, audit_file.KEPT_FILES + 4))
+    verdict = verify(str(log))
+    assert verdict.problems == ()
+    assert verdict.notes == ("records before 4 were removed by rotation",)
+
+
+def test_files_of_others_in_the_folder_are_not_of_the_log(log):
+    log.parent.mkdir(mode=0o700)
+    for name in ("audit.x.jsonl", "audit.1.jsonl.bak", "other.1.jsonl", "audit.²", "audit..jsonl"):
+        log.with_name(name).write_text("x")
+    fill(log, 2, max_bytes=1)
+    assert [n for n, _ in audit_file.full_files(str(log))] == [1, 2]
+
+
+def test_a_log_without_an_extension_has_numbers_too(tmp_path):
+    log = tmp_path / "log"
+    fill(log, 3, max_bytes=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.1", "log.2", "log.3"]
+    assert verify(str(log)).records == 3
+
+
+# ---------------------------------------------------------------- a log that cannot be written
+
+
+def refused(log):
+    with pytest.raises(AuditError) as raised:
+        record(ENTRY, environ(log))
+    assert str(log) in raised.value.message
+    return raised.value
+
+
+def test_a_symbolic_link_is_not_followed(log, tmp_path):
+    target = tmp_path / "target"
+    target.write_text("")
+    log.parent.mkdir(mode=0o700)
+    log.symlink_to(target)
+    refused(log)
+    assert target.read_text() == ""
+
+
+def test_a_pipe_is_refused_and_nobody_waits_for_its_reader(log):
+    log.parent.mkdir(mode=0o700)
+    os.mkfifo(log, 0o600)
+    assert refused(log).message.endswith("it is not a regular file")
+
+
+def test_a_folder_where_others_may_write_is_refused(log):
+    log.parent.mkdir()
+    log.parent.chmod(0o777)
+    error = refused(log)
+    assert error.message.endswith("others may write in its folder")
+    assert error.hint == f"run 'chmod go-w {log.parent}'"
+    assert error.code == "audit-failed"
+    assert not log.exists()
+
+
+def test_a_file_that_others_may_write_is_refused(log):
+    record(ENTRY, environ(log))
+    log.chmod(0o622)
+    assert refused(log).message.endswith("others may write it")
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert refused(tmp_path / "file" / "audit.jsonl").message.endswith("not a directory")
+
+
+def test_a_line_that_does_not_fit_leaves_nothing_behind(log):
+    """A disk that is full, as `RLIMIT_FSIZE` makes one."""
+    record(ENTRY, environ(log))
+    before = log.read_bytes()
+    script = f"""
+import resource, signal, sys
+sys.path[:] = {sys.path!r}
+from envkit.audit import Entry, record
+from envkit.errors import AuditError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 100}, resource.RLIM_INFINITY))
+try:
+    record(Entry("get", [], [], {{}}), {{"ENVKIT_AUDIT": {str(log)!r}}})
+except AuditError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"cannot write the audit log {log}: file too large\n"
+    assert log.read_bytes() == before
+    record(ENTRY, environ(log))
+    assert verify(str(log)) == verify(str(log))._replace(records=2, problems=(), notes=())
+
+
+# ---------------------------------------------------------------- syslog
+
+
+def test_to_syslog_goes_a_line_without_a_chain(tmp_path):
+    path = str(tmp_path / "log")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(path)
+        send(line(ENTRY) + "}", (str(tmp_path / "none"), path))
+        message = daemon.recv(65536).decode()
+    head, _, text = message.partition(f" envkit[{os.getpid()}]: ")
+    assert head.startswith("<86>")
+    assert json.loads(text)["names"] == ["URL", "KEY"]
+    assert "hash" not in json.loads(text)
+
+
+def test_a_system_without_a_log_is_told(tmp_path):
+    with pytest.raises(AuditError, match="cannot write to the system's log"):
+        send("{}", (str(tmp_path / "none"),))

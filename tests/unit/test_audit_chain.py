@@ -1,0 +1,270 @@
+"""Whatever happens to a log, `verify` says what: and of a log that is whole, nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit import audit_file
+from envkit.audit import Entry, line
+from envkit.audit_chain import Anchor, parse_anchor, records, verify
+from envkit.errors import AuditError, UsageError
+
+
+def append(log, name="A", *, max_bytes=audit_file.MAX_BYTES):
+    audit_file.append(str(log), line(Entry("get", ["prod"], [name], {})), max_bytes=max_bytes)
+
+
+@pytest.fixture
+def log(tmp_path):
+    """Five records, in lines 1 to 5."""
+    path = tmp_path / "audit.jsonl"
+    for name in "ABCDE":
+        append(path, name)
+    return path
+
+
+def edit(log, change):
+    """Let `change` work on the list of lines."""
+    found = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(change(found)))
+
+
+def problems(log, anchor=None):
+    """Return what is wrong, by line: the path is the test's own."""
+    return [text.replace(f"{log}:", "") for text in verify(str(log), anchor).problems]
+
+
+def test_a_log_that_is_whole(log):
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.first, verdict.last.seq) == (5, 1, 5)
+    assert (verdict.problems, verdict.notes) == ((), ())
+
+
+def test_a_log_that_is_not_there_has_no_records(tmp_path):
+    for path in (tmp_path / "audit.jsonl", tmp_path / "none" / "audit.jsonl"):
+        verdict = verify(str(path))
+        assert (verdict.records, verdict.problems) == (0, ())
+        assert str(verdict.last) == f"0:{'0' * 64}"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_removed_line(log):
+    edit(log, lambda lines: lines[:2] + lines[3:])
+    assert problems(log) == ["3: record 3 is missing"]
+
+
+def test_the_first_lines_removed(log):
+    edit(log, lambda lines: lines[2:])
+    assert problems(log) == ["1: records 1 to 2 are missing"]
+
+
+def test_a_changed_line(log):
+    edit(log, lambda lines: [one.replace(b'["C"]', b'["X"]') for one in lines])
+    assert problems(log) == ["3: record 3 was changed"]
+
+
+def test_a_changed_line_with_a_hash_that_fits(log):
+    def forge(lines):
+        body = lines[2].replace(b'["C"]', b'["X"]').rpartition(b',"hash":"')[0]
+        lines[2] = body + f',"hash":"{audit_file.sha256(body).hexdigest()}"}}\n'.encode()
+        return lines
+
+    edit(log, forge)
+    assert problems(log) == [
+        "4: record 4 does not continue record 3, which was changed or put in the place of another"
+    ]
+
+
+def test_reordered_lines(log):
+    edit(log, lambda lines: [lines[0], lines[2], lines[1], *lines[3:]])
+    assert problems(log)[:2] == [
+        "2: record 2 is missing",
+        "3: record 2 stands behind record 3",
+    ]
+
+
+def test_a_repeated_line(log):
+    edit(log, lambda lines: lines[:2] + lines[1:])
+    assert problems(log) == ["3: record 2 stands behind record 2"]
+
+
+def test_a_line_of_another_log(log, tmp_path):
+    other = tmp_path / "other" / "audit.jsonl"
+    for name in "VWXYZ":
+        append(other, name)
+    foreign = other.read_bytes().splitlines(keepends=True)
+    edit(log, lambda lines: [*lines[:2], foreign[2], *lines[3:]])
+    found = problems(log)
+    assert found[0].startswith("3: record 3 does not continue record 2")
+    assert found[1].startswith("4: record 4 does not continue record 3")
+
+
+@pytest.mark.parametrize("text", [b"# a note\n", b"\n", b'{"seq":3}\n', b"\0\0\0\n"])
+def test_a_line_that_is_no_record(log, text):
+    edit(log, lambda lines: [*lines[:2], text, *lines[2:]])
+    assert problems(log) == ["3: this is no record"]
+    edit(log, lambda lines: [*lines[:2], *lines[3:], text])
+    assert problems(log) == ["6: this is no record"]
+
+
+@given(position=st.integers(min_value=0), mask=st.integers(min_value=1, max_value=255))
+def test_any_byte_that_is_not_as_it_was_is_found(tmp_path_factory, position, mask):
+    path = tmp_path_factory.mktemp("log") / "audit.jsonl"
+    for name in "ABC":
+        append(path, name)
+    content = bytearray(path.read_bytes())
+    position %= len(content) - 1  # without the last newline one can do
+    content[position] ^= mask
+    path.write_bytes(content)
+    verdict = verify(str(path))
+    assert verdict.problems or verdict.last.seq < 3
+
+
+# ---------------------------------------------------------------- a writer that died
+
+
+@pytest.mark.parametrize("left", [1, 20, 200])
+def test_a_last_line_that_was_not_finished_is_told_and_vouched_for(log, left):
+    edit(log, lambda lines: [*lines[:4], lines[4][:left]])
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.problems) == (4, ())
+    assert verdict.notes == (f"{log}:5: the last write was interrupted",)
+
+    append(log, "F")
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.last.seq, verdict.problems) == (5, 5, ())
+    assert verdict.notes == (f"{log}:5: a write was interrupted here",)
+    assert [one["names"] for one in records(str(log))] == [["A"], ["B"], ["C"], ["D"], ["F"]]
+
+
+def test_only_the_newline_of_the_last_line_is_missing(log):
+    edit(log, lambda lines: [*lines[:4], lines[4][:-1]])
+    assert verify(str(log)).records == 5
+    append(log, "F")
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.problems, verdict.notes) == (6, (), ())
+
+
+def test_what_a_power_cut_leaves_is_vouched_for(log):
+    log.write_bytes(log.read_bytes() + b"\0" * 700 + b"\n\n{")
+    append(log, "F")
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.problems) == (6, ())
+    assert verdict.notes == (f"{log}:6: a write was interrupted here",)
+
+
+def test_what_was_vouched_for_cannot_be_changed_afterwards(log):
+    edit(log, lambda lines: [*lines[:4], lines[4][:50]])
+    append(log, "F")
+    edit(log, lambda lines: [*lines[:4], b"x" + lines[4], lines[5]])
+    assert problems(log) == ["5: this is no record"]
+
+
+def test_a_file_that_has_no_record_at_all(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    log.write_bytes(b"{")
+    log.chmod(0o600)
+    append(log)
+    verdict = verify(str(log))
+    assert (verdict.records, verdict.last.seq, verdict.problems) == (1, 1, ())
+
+
+# ---------------------------------------------------------------- anchors
+
+
+def test_an_anchor_shows_a_tail_that_was_cut_off(log):
+    anchor = verify(str(log)).last
+    append(log, "F")
+    assert problems(log, anchor) == []
+    edit(log, lambda lines: lines[:3])
+    assert problems(log) == []
+    assert problems(log, anchor) == [
+        "the log ends at record 3, and the anchor is of record 5: the end was cut off"
+    ]
+    assert problems(log, anchor._replace(seq=None)) == [
+        "no record has the anchor's hash: the end of the log was cut off or rewritten"
+    ]
+
+
+def test_an_anchor_shows_a_log_that_was_removed(log):
+    anchor = verify(str(log)).last
+    log.unlink()
+    assert len(problems(log, anchor)) == 1
+
+
+def test_an_anchor_shows_a_log_that_was_written_anew(log):
+    anchor = verify(str(log)).last
+    log.unlink()
+    for name in "abcdef":
+        append(log, name)
+    assert problems(log) == []
+    assert problems(log, anchor) == ["5: record 5 is not the one that the anchor was taken of"]
+
+
+def test_an_anchor_by_its_hash_alone(log):
+    assert problems(log, Anchor(None, verify(str(log)).last.hash)) == []
+
+
+def test_an_anchor_of_an_empty_log_holds_for_every_log(log, tmp_path):
+    assert problems(log, verify(str(tmp_path / "none.jsonl")).last) == []
+
+
+def test_an_anchor_older_than_what_is_left_cannot_be_looked_at(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    append(log)
+    anchor = verify(str(log)).last
+    for _ in range(audit_file.KEPT_FILES + 2):
+        append(log, max_bytes=1)
+    assert problems(log, anchor) == [
+        "the anchor's record 1 was removed by rotation: take a newer anchor"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12", "12:", "x:" + "a" * 64, "a" * 63, "A" * 64, "²:" + "a" * 64]
+)
+def test_what_is_no_anchor(text):
+    with pytest.raises(UsageError, match="an anchor is"):
+        parse_anchor(text)
+
+
+def test_an_anchor_reads_as_it_is_written(log):
+    anchor = verify(str(log)).last
+    assert parse_anchor(str(anchor)) == anchor
+    assert parse_anchor(anchor.hash) == Anchor(None, anchor.hash)
+
+
+# ---------------------------------------------------------------- several files
+
+
+@pytest.fixture
+def filled(tmp_path):
+    """Two records in each of three files."""
+    log = tmp_path / "audit.jsonl"
+    for name in "ABCDEF":
+        append(log, name, max_bytes=600)
+    assert [len(p.read_bytes().splitlines()) for p in sorted(tmp_path.iterdir())] == [2, 2, 2]
+    return log
+
+
+@pytest.mark.parametrize(("number", "told"), [(1, "records 1 to 2"), (2, "records 3 to 4")])
+def test_a_removed_file(filled, number, told):
+    filled.with_name(f"audit.{number}.jsonl").unlink()
+    [problem] = verify(str(filled)).problems
+    assert problem.endswith(f":1: {told} are missing")
+
+
+def test_files_that_changed_places(filled):
+    one, two = (filled.with_name(f"audit.{number}.jsonl") for number in (1, 2))
+    kept = one.read_bytes()
+    one.write_bytes(two.read_bytes())
+    two.write_bytes(kept)
+    assert verify(str(filled)).problems
+
+
+def test_a_log_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "audit.jsonl").symlink_to(tmp_path)
+    with pytest.raises(AuditError, match="cannot read the audit log"):
+        verify(str(tmp_path / "audit.jsonl"))
