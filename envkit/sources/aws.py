@@ -32,7 +32,7 @@ from envkit.errors import (
 from envkit.sources import aws_write
 from envkit.sources.aws_client import SecretsManager
 from envkit.sources.aws_document import Document, change, document, pick
-from envkit.sources.aws_errors import DELETED, NOT_FOUND, RefusedError
+from envkit.sources.aws_errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, RefusedError
 from envkit.sources.aws_names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
 from envkit.sources.base import WHOLE, Absent, Reading
 
@@ -219,7 +219,8 @@ class AwsSecretsManagerSource:
         held = isinstance(binary, bytes) if text is None else isinstance(text, str)
         if not isinstance(version, str) or not held:
             raise ProtocolError(
-                f"cannot read {where(self.name, key)}: the answer is not one of Secrets Manager"
+                f"cannot read {where(self.name, key)}: the answer is not one of Secrets Manager",
+                hint=WHERE,
             )
         return document(version, text, binary)
 
@@ -265,7 +266,9 @@ class AwsSecretsManagerSource:
         for result in results:
             if result is None:
                 seconds = f"{self._deadline.timeout_seconds:g}"
-                outcomes.append(UnavailableError(f"{self.name} gave no answer in {seconds} s"))
+                outcomes.append(
+                    UnavailableError(f"{self.name} gave no answer in {seconds} s", hint=MORE_TIME)
+                )
             elif not isinstance(result, BaseException) or isinstance(result, _FAILURES):
                 outcomes.append(result)
             else:

@@ -16,7 +16,7 @@ import threading
 from envkit import __version__
 from envkit._internal.retry import retry
 from envkit.errors import AuthError, SourceError, UnavailableError
-from envkit.sources.aws_errors import source_error
+from envkit.sources.aws_errors import MORE_TIME, source_error
 from envkit.sources.aws_loader import lean_loader
 
 TYPE_CHECKING = False
@@ -107,7 +107,7 @@ class SecretsManager:
 
         def attempt() -> dict[str, Any]:
             if self._deadline.expired:
-                raise UnavailableError(f"{doing}: no answer in time")
+                raise UnavailableError(f"{doing}: no answer in time", hint=MORE_TIME)
             answer: dict[str, Any] = self._guarded(
                 lambda: getattr(client, operation)(**parameters), doing, action
             )

@@ -21,6 +21,8 @@ NOT_FOUND = "ResourceNotFoundException"  # also of a secret without a value
 EXISTS = "ResourceExistsException"
 DELETED = "InvalidRequestException"  # of a read: scheduled for deletion, and nothing else
 
+MORE_TIME = "run the command again in a moment, or give it more time with --timeout"
+WHERE = "check AWS_REGION and AWS_ENDPOINT_URL, and any proxy on the way"
 _LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'"
 
 
@@ -42,10 +44,10 @@ class _Meaning(NamedTuple):
     hint: str | None = None  # `{action}` is the operation, as IAM knows it
 
 
-_BUSY = _Meaning(UnavailableError, "AWS asks to slow down")
-_FAILING = _Meaning(UnavailableError, "AWS cannot serve now")
-_FOREIGN = _Meaning(ProtocolError, "the answer is not one of AWS")
-_UNSUPPORTED = _Meaning(ProtocolError, "the service has no {action}")
+_BUSY = _Meaning(UnavailableError, "AWS asks to slow down", MORE_TIME)
+_FAILING = _Meaning(UnavailableError, "AWS cannot serve now", MORE_TIME)
+_FOREIGN = _Meaning(ProtocolError, "the answer is not one of AWS", WHERE)
+_UNSUPPORTED = _Meaning(ProtocolError, "the service has no {action}", WHERE)
 _DENIED = _Meaning(DeniedError, "access denied", "allow {action} in the caller's IAM policy")
 _KEY_DENIED = _Meaning(
     DeniedError,
@@ -121,7 +123,7 @@ def source_error(error: Exception, doing: str, *, action: str, profile: str | No
     if isinstance(error, BotoCoreError):
         return _from_client(error, doing, profile)
     # of a body that it cannot parse botocore raises what the parser raised
-    return ProtocolError(f"{doing}: {_FOREIGN.reason} ({type(error).__name__})")
+    return ProtocolError(f"{doing}: {_FOREIGN.reason} ({type(error).__name__})", hint=WHERE)
 
 
 def _from_answer(error: ClientError, doing: str, action: str) -> SourceError:
@@ -161,10 +163,10 @@ def _from_client(error: BotoCoreError, doing: str, profile: str | None) -> Sourc
             "set AWS_CA_BUNDLE to the file of the CA that issued it",
         ),
         (aws.ConnectTimeoutError, aws.ReadTimeoutError): _Meaning(
-            UnavailableError, "no answer in time"
+            UnavailableError, "no answer in time", MORE_TIME
         ),
         (aws.ConnectionError, aws.HTTPClientError, aws.IncompleteReadError): _Meaning(
-            UnavailableError, "the endpoint cannot be reached"
+            UnavailableError, "the endpoint cannot be reached", WHERE
         ),
         (aws.ProfileNotFound,): _Meaning(
             AuthError,
