@@ -35,7 +35,7 @@ say "2. Staging. profiles/staging.env names its secrets, and holds none:"
 printf '$ cat profiles/staging.env\n'
 cat profiles/staging.env
 
-if [ -e .env.staging ]; then
+if [ -e .env.staging ] || [ -L .env.staging ]; then
     say "Your own .env.staging has them. The app gets them, and they are not shown here:"
     printf '$ envkit exec --env staging -- python3 examples/app.py > /dev/null\n'
     envkit exec --env staging -- python3 examples/app.py > /dev/null

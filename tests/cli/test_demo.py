@@ -1,0 +1,60 @@
+"""The demo shows what it says, fails where it cannot, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def repository(tmp_path):
+    for name in ("profiles", "scripts", "examples"):
+        shutil.copytree(ROOT / name, tmp_path / "repository" / name)
+    return tmp_path / "repository"
+
+
+def demo(repository):
+    return subprocess.run(
+        ["sh", "scripts/demo.sh"],
+        cwd=repository,
+        env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_it_runs_twice_and_leaves_nothing(repository):
+    before = sorted(repository.rglob("*"))
+    for _ in range(2):
+        done = demo(repository)
+        assert done.returncode == 0, done.stderr
+        assert "DATABASE_URL=postgresql://localhost:5432/myapp_dev" in done.stdout
+        assert "REDIS_URL=redis://cache.staging.internal:6379" in done.stdout
+        assert "(exit status 4)" in done.stdout
+        assert sorted(repository.rglob("*")) == before
+
+
+def test_secrets_that_are_there_are_neither_shown_nor_changed(repository):
+    secrets = "STAGING_DB_URL=postgres://u:canary@db/x\nSTAGING_REDIS_URL=redis://canary\n"
+    file = repository / ".env.staging"
+    file.write_text(secrets)
+    done = demo(repository)
+    assert done.returncode == 0, done.stderr
+    assert "canary" not in done.stdout + done.stderr
+    assert file.read_text() == secrets
+
+
+def test_it_fails_where_the_app_sees_something_else(repository):
+    profile = repository / "profiles" / "dev.toml"
+    profile.write_text(profile.read_text().replace("myapp_dev", "another"))
+    done = demo(repository)
+    assert done.returncode != 0
+    assert "expected instead" in done.stderr
