@@ -7,6 +7,7 @@ make a test pass or fail, and no test sees what another one left in `os.environ`
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,15 +28,23 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("untimed")
 
+ROOT = Path(__file__).resolve().parents[1]
 FOREIGN_PREFIXES = ("AWS_", "BAO_", "DOTENV_", "ENVKIT_", "VAULT_")
-FOREIGN = ("NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR")
+FOREIGN = (
+    *("NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+)
 
 
 def pytest_configure() -> None:
     """Clean the environment before the first fixture: servers inherit it too."""
     for name in list(os.environ):
-        if name.startswith(FOREIGN_PREFIXES) or name in FOREIGN:
+        if name.startswith(FOREIGN_PREFIXES) or name.upper() in FOREIGN:
             del os.environ[name]
+    # where processes that a test spawns find its functions; last, so that the envkit which
+    # is tested is the one that is installed
+    sys.path.append(str(ROOT))
 
 
 @pytest.fixture(autouse=True)
