@@ -137,6 +137,11 @@ NODE_ENV  local  literal  profiles/local.env:1
     assert seen == expected
 
 
+def test_an_environment_without_variables_is_no_table(project):
+    project.profile("empty.env", "")
+    assert transcript(project.run("show", "--env", "empty")) == ""
+
+
 def test_text_that_the_locale_cannot_show_is_escaped(staging):
     staging.profile("fr.toml", 'variables = { A = { value = "\xe9t\xe9", secret = false } }\n')
     done = staging.run("show", "--env", "fr", env={"PYTHONIOENCODING": "ascii"})
