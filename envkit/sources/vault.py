@@ -1,0 +1,236 @@
+"""Secrets of HashiCorp Vault or OpenBao: the key-value engine, versions 1 and 2.
+
+    {{ vault:db#password }}              below the mount and prefix of [sources.vault]
+    {{ vault:/secret/myapp/db#password }}  mount and path, whatever the settings are
+    {{ vault:db?version=3#password }}    a pinned version
+    {{ vault:#NAME }}, a bare {{ NAME }}  the field NAME of the secret at the prefix
+
+What always holds: one login for a source, one look at each mount, one read for
+each distinct secret however many fields are wanted, in a bounded pool. A secret
+that cannot be read fails alone; a server that cannot be used fails all.
+
+Secrets that an engine makes on demand (databases, clouds) are not read: a read
+would create them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from envkit._internal.parallel import map_parallel
+from envkit.errors import InvalidReferenceError, ProfileError, SourceError
+from envkit.secret import Secret
+from envkit.sources import vault_auth, vault_kv
+from envkit.sources.base import WHOLE, Absent, Reading, pick_field
+from envkit.sources.vault_client import VaultClient, too_late
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from typing import ClassVar, TypeVar
+
+    from envkit.placeholder import Reference
+    from envkit.sources.base import Outcome, SourceContext
+    from envkit.sources.vault_kv import Document, Engine, Target
+
+    T = TypeVar("T")
+    R = TypeVar("R")
+
+DEFAULT_CONCURRENCY = 16
+
+
+class VaultSource:
+    """The adapter for one server, one namespace and one login.
+
+    Args:
+        context: settings, environment and deadline; see `SourceContext`.
+
+    Raises:
+        ProfileError: a setting that does not fit.
+    """
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        "address": str,
+        "namespace": str,
+        "mount": str,
+        "prefix": str,
+        "auth": dict,
+        "ca_cert": str,
+        "client_cert": str,
+        "client_key": str,
+        "concurrency": int,
+    }
+    remote: ClassVar[bool] = True
+
+    def __init__(self, context: SourceContext) -> None:
+        settings = context.settings
+        self.name = context.name
+        self._context = context
+        self._mount = str(settings.get("mount", "")).strip("/")
+        self._prefix = str(settings.get("prefix", "")).strip("/")
+        auth = settings.get("auth")
+        self._auth = vault_auth.parse_auth(self.name, auth if isinstance(auth, dict) else {})
+        concurrency = settings.get("concurrency", DEFAULT_CONCURRENCY)
+        if not isinstance(concurrency, int) or concurrency < 1:
+            raise ProfileError(f"'concurrency' in [sources.{self.name}] must be 1 or more")
+        self._concurrency = concurrency
+        self._client: VaultClient | None = None
+        self._lease: vault_auth.Lease | None = None
+        self._engines: list[Engine] = []
+
+    def check(self, ref: Reference) -> None:
+        """Raise `InvalidReferenceError` for what no KV engine could hold."""
+        path = self._absolute(ref)
+        if ref.stage is not None:
+            raise InvalidReferenceError(f"{ref}: Vault has no stages", hint="use '?version=N'")
+        version = ref.version
+        if version is not None and not (version.isascii() and version.isdigit()):
+            raise InvalidReferenceError(f"{ref}: a version is a number", hint="use '?version=3'")
+        if version is not None and not 0 < int(version) < 2**31:
+            raise InvalidReferenceError(f"{ref}: versions count from 1", hint="use '?version=1'")
+        if not ref.path and not self._prefix:
+            raise InvalidReferenceError(
+                f"{ref} names no secret, and [sources.{self.name}] has no prefix",
+                hint=f"set [sources.{self.name}] prefix, or write {self.name}:PATH#FIELD",
+            )
+        segments = path.split("/")
+        if any(segment in ("", ".", "..") for segment in segments) or not path.isprintable():
+            raise InvalidReferenceError(
+                f"{self.name}:{path!r} is not a path that Vault has",
+                hint="write names with one '/' between them",
+            )
+        if len(segments) < 2:
+            raise InvalidReferenceError(
+                f"{self.locate(ref)} is a mount and names no secret",
+                hint=f"set [sources.{self.name}] mount, or write {self.name}:MOUNT/PATH#FIELD",
+            )
+
+    def locate(self, ref: Reference) -> str:
+        """Return the absolute place: `vault:secret/myapp/db#password`."""
+        text = f"{self.name}:{self._absolute(ref)}"
+        if ref.version is not None:
+            text += f"?version={ref.version}"
+        return text if ref.field is None else f"{text}#{ref.field}"
+
+    def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
+        """Read all `refs`, each distinct secret once."""
+        outcomes: dict[Reference, Outcome] = {}
+        paths: dict[Reference, str] = {}
+        for ref in refs:
+            try:
+                self.check(ref)
+                paths[ref] = self._absolute(ref)
+            except InvalidReferenceError as error:
+                outcomes[ref] = error
+        if not paths:
+            return outcomes
+        client, engines = self._in_time(lambda: self._ready(set(paths.values())))
+        wanted: dict[Target, list[Reference]] = {}
+        for ref, path in paths.items():
+            try:
+                target = vault_kv.target(engines[path], path, ref.version, self.name)
+                wanted.setdefault(target, []).append(ref)
+            except InvalidReferenceError as error:
+                outcomes[ref] = error
+        answers = self._parallel(partial(vault_kv.read, client), wanted)
+        for (target, same), answer in zip(wanted.items(), answers, strict=True):
+            for ref in same:
+                outcomes[ref] = self._outcome(ref, target, answer)
+        return outcomes
+
+    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
+        """Set one field of a KV version 2 secret by compare-and-set."""
+        self.check(ref)
+        if ref.version is not None or ref.field == WHOLE:
+            raise InvalidReferenceError(
+                f"cannot write {self.locate(ref)}: only one field of the current version",
+                hint=f"write {self.name}:PATH#FIELD",
+            )
+        path = self._absolute(ref)
+
+        def change() -> str:
+            client, engines = self._ready({path})
+            target = vault_kv.target(engines[path], path, None, self.name)
+            return vault_kv.write_field(client, target, ref.field, value.reveal(), expected)
+
+        return self._in_time(change)
+
+    def _absolute(self, ref: Reference) -> str:
+        if ref.path.startswith("/"):
+            return ref.path[1:]
+        return "/".join(part for part in (self._mount, self._prefix, ref.path) if part)
+
+    def _ready(self, paths: set[str]) -> tuple[VaultClient, Mapping[str, Engine]]:
+        """Return a client that is logged in, and the engine of each path."""
+        client, lease = self._client, self._lease
+        if client is None or (lease is not None and lease.expired):
+            client, lease = self._log_in()
+            self._engines = []  # a mount that this token sees is proof that it is valid
+        engines = self._find_engines(client, paths)
+        if lease is None and not any(engine.version for engine in self._engines):
+            raise vault_auth.rejected(client)  # it may neither look itself up nor see a mount
+        self._client, self._lease = client, lease
+        return client, engines
+
+    def _log_in(self) -> tuple[VaultClient, vault_auth.Lease | None]:
+        client = VaultClient(self._context, pool_size=self._concurrency)
+        lease = vault_auth.log_in(client, self._auth, self._context) or vault_auth.look_up(client)
+        if lease is not None:
+            lease = vault_auth.renew(client, lease, self._context.deadline)
+        return client, lease
+
+    def _find_engines(self, client: VaultClient, paths: set[str]) -> dict[str, Engine]:
+        """Ask for one path of each first segment, until every path has its engine.
+
+        Where the server does not say, nested mounts may differ: then each path is asked for.
+        """
+        found: dict[str, Engine] = {}
+        every = False
+        while True:
+            for engine in self._engines:
+                found.update((path, engine) for path in paths if engine.serves(path))
+            unknown = sorted(paths - found.keys())
+            if not unknown:
+                return found
+            asked = unknown if every else list({p.partition("/")[0]: p for p in unknown}.values())
+            find = partial(vault_kv.find_engine, client, mount=self._mount)
+            for path, answer in zip(asked, self._parallel(find, asked), strict=True):
+                engine = self._result(answer)
+                if engine.version is not None or engine.mount == self._mount:
+                    self._engines.append(engine)
+                else:
+                    found[path] = engine
+                    every = True
+
+    def _outcome(
+        self, ref: Reference, target: Target, answer: Document | Absent | BaseException | None
+    ) -> Outcome:
+        try:
+            if isinstance(answer, Absent):
+                return answer
+            document = self._result(answer)
+            text = pick_field(ref, document.fields)
+        except (SourceError, InvalidReferenceError) as error:
+            return error
+        if isinstance(text, Absent):
+            return text._replace(version=document.version)
+        return Reading(Secret(text), document.version, target.locate(ref.field))
+
+    def _parallel(
+        self, function: Callable[[T], R], items: Collection[T]
+    ) -> list[R | BaseException | None]:
+        return map_parallel(
+            function, items, workers=self._concurrency, deadline=self._context.deadline
+        )
+
+    def _in_time(self, call: Callable[[], R]) -> R:
+        """Return what `call` returns, or give it up when the deadline passes."""
+        [outcome] = self._parallel(lambda _: call(), (None,))
+        return self._result(outcome)
+
+    def _result(self, outcome: R | BaseException | None) -> R:
+        if outcome is None:
+            raise too_late(f"'{self.name}'", self._context.deadline)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome

@@ -1,0 +1,257 @@
+"""Logging in to Vault or OpenBao, and keeping the token alive while it is needed.
+
+    auth = { method = "approle", role_id = "...", secret_id = "{{ env:VAULT_SECRET_ID }}" }
+
+Without `auth`, the token is that of VAULT_TOKEN (or BAO_TOKEN), else of
+`~/.vault-token`, as the Vault command has it. A credential is never part of a
+message; one login gives one token, which is held in memory only.
+"""
+
+from __future__ import annotations
+
+import os
+from math import ceil
+from typing import NamedTuple
+
+from envkit._internal.clock import Deadline
+from envkit.errors import AuthError, ProfileError, did_you_mean
+from envkit.sources.vault_address import environ_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    import hvac
+
+    from envkit.sources.base import SourceContext
+    from envkit.sources.vault_client import VaultClient
+
+KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
+MARGIN_SECONDS = 1.0  # leases are whole seconds, and an answer has been on its way
+
+# method -> the keys it needs, the keys it may have
+_METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "token": ((), ("token",)),
+    "approle": (("role_id",), ("secret_id", "mount")),
+    "userpass": (("username", "password"), ("mount",)),
+    "jwt": ((), ("role", "jwt", "jwt_file", "mount")),
+    "oidc": ((), ("role", "jwt", "jwt_file", "mount")),
+    "kubernetes": (("role",), ("jwt_file", "mount")),
+}
+
+
+class Auth(NamedTuple):
+    """A checked `auth` table: the method and its keys."""
+
+    method: str
+    values: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"Auth({self.method})"
+
+
+class Lease(NamedTuple):
+    """How long a token lives."""
+
+    expiry: Deadline | None  # None: for ever; else a moment before the server's
+    renewable: bool
+
+    @property
+    def expired(self) -> bool:
+        """Whether the token's time is over."""
+        return self.expiry is not None and self.expiry.expired
+
+
+def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
+    """Check the `auth` table of `[sources.SOURCE]`. Reads no file.
+
+    Raises:
+        ProfileError: an unknown method or key, or a key that is missing or no text.
+    """
+    place = f"auth in [sources.{source}]"
+    method = table.get("method", "token")
+    if not isinstance(method, str) or method not in _METHODS:
+        raise ProfileError(
+            f"unknown method '{method}' of {place}", hint=did_you_mean(str(method), _METHODS)
+        )
+    needed, optional = _METHODS[method]
+    values: dict[str, str] = {}
+    for key, value in table.items():
+        if key == "method":
+            continue
+        if key not in (*needed, *optional):
+            raise ProfileError(
+                f"unknown key '{key}' of {place} with the method '{method}'",
+                hint=did_you_mean(key, (*needed, *optional)),
+            )
+        if not isinstance(value, str) or not value:
+            raise ProfileError(f"'{key}' of {place} must be a text that is not empty")
+        values[key] = value
+    missing = [key for key in needed if key not in values]
+    if method in ("jwt", "oidc") and ("jwt" in values) == ("jwt_file" in values):
+        missing.append("either jwt or jwt_file")
+    if missing:
+        raise ProfileError(f"{place} with the method '{method}' needs {' and '.join(missing)}")
+    return Auth(method, values)
+
+
+def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | None:
+    """Give the client its token.
+
+    Returns:
+        how long the token of a login lives; None for a token that was there already.
+
+    Raises:
+        AuthError: there are no credentials, or the server does not take them.
+        SourceError: the server failed.
+    """
+    if auth.method == "token":
+        client.set_token(_checked(_present_token(auth, context), client))
+        return None
+    mount = auth.values.get("mount", auth.method).strip("/")
+    jwt = "" if auth.method in ("approle", "userpass") else _jwt(auth, context)
+    answer = client.call(lambda hvac_client: _send(hvac_client, auth, mount, jwt))
+    if answer.status == 404:
+        raise AuthError(
+            f"{client.server} has no auth method at '{mount}'{_in_namespace(client)}",
+            hint=f"correct 'mount' of auth, or the namespace, in {client.section}",
+        )
+    if not answer.ok:
+        raise AuthError(
+            f"{client.server} does not accept the {auth.method} login ({answer.status})",
+            hint=f"check {', '.join(sorted(auth.values))} of auth in {client.section}",
+        )
+    granted = _object(client, answer.body, "auth")
+    token = granted.get("client_token")
+    if granted.get("mfa_requirement") and not token:
+        raise AuthError(
+            f"{client.server} asks for a second factor",
+            hint="run 'vault login' and use its token, or a method without a second factor",
+        )
+    if not isinstance(token, str) or not token:
+        raise client.unexpected("no token")
+    client.set_token(_checked(token, client))
+    return _granted_lease(granted)
+
+
+def look_up(client: VaultClient) -> Lease | None:
+    """Return how long the client's token lives; None where the server does not say.
+
+    Raises:
+        AuthError: there is no such namespace.
+        SourceError: the server failed.
+    """
+    answer = client.call(lambda hvac_client: hvac_client.auth.token.lookup_self())
+    if answer.status == 404:
+        raise AuthError(
+            f"{client.server} cannot look up the token{_in_namespace(client)}: not found",
+            hint=f"correct VAULT_NAMESPACE or {client.section} namespace",
+        )
+    if answer.denied:
+        return None
+    data = _object(client, answer.body, "data")
+    if data.get("expire_time") is None:
+        return Lease(None, renewable=False)
+    return _lease(data.get("ttl"), data.get("renewable"))
+
+
+def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
+    """Return the lease of a token that should live until a deadline, renewed where it can be.
+
+    Raises:
+        SourceError: the server failed; a token that may not be renewed is no failure.
+    """
+    needed = until.remaining_seconds()
+    lasts = lease.expiry is None or lease.expiry.remaining_seconds() > needed
+    if lasts or not lease.renewable:
+        return lease
+    increment = f"{ceil(needed + MARGIN_SECONDS)}s"
+    answer = client.call(lambda hvac_client: hvac_client.auth.token.renew_self(increment=increment))
+    return _granted_lease(_object(client, answer.body, "auth")) if answer.ok else lease
+
+
+def rejected(client: VaultClient) -> AuthError:
+    """Return the error for a token that the server does not take."""
+    return AuthError(
+        f"{client.server} does not accept the token: it has expired, was revoked, or is no token",
+        hint="run 'vault login', or set VAULT_TOKEN to a valid token",
+    )
+
+
+def _send(client: hvac.Client, auth: Auth, mount: str, jwt: str) -> Any:
+    values = auth.values
+    if auth.method == "approle":
+        return client.auth.approle.login(
+            values["role_id"], values.get("secret_id"), use_token=False, mount_point=mount
+        )
+    if auth.method == "userpass":
+        from urllib.parse import quote
+
+        username = quote(values["username"], safe="")  # hvac puts both into the URL as they are
+        return client.auth.userpass.login(
+            username, values["password"], use_token=False, mount_point=quote(mount)
+        )
+    if auth.method == "kubernetes":
+        return client.auth.kubernetes.login(values["role"], jwt, use_token=False, mount_point=mount)
+    return client.auth.jwt.jwt_login(values.get("role"), jwt, use_token=False, path=mount)
+
+
+def _present_token(auth: Auth, context: SourceContext) -> str:
+    token = auth.values.get("token") or environ_of(context, "TOKEN")
+    home = context.environ.get("HOME")
+    if not token and home:
+        path = os.path.join(home, ".vault-token")
+        token = _read(path, "the token") if os.path.exists(path) else ""
+    if not token:
+        raise AuthError(
+            f"no token for '{context.name}'", hint="run 'vault login', or set VAULT_TOKEN"
+        )
+    return token
+
+
+def _jwt(auth: Auth, context: SourceContext) -> str:
+    given = auth.values.get("jwt")
+    if given is not None:
+        return given
+    path = auth.values.get("jwt_file", KUBERNETES_TOKEN_FILE)
+    return _read(os.path.join(context.root, path), "the JWT")
+
+
+def _read(path: str, what: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise AuthError(
+            f"cannot read {what} from '{path}': {reason}", hint=f"run 'ls -l {path}'"
+        ) from None
+
+
+def _checked(token: str, client: VaultClient) -> str:
+    """Refuse what a header cannot hold; the error of requests would show it."""
+    if token.isascii() and token.isprintable() and " " not in token:
+        return token
+    raise rejected(client)
+
+
+def _object(client: VaultClient, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    found = body.get(key)
+    if isinstance(found, dict):
+        return found
+    raise client.unexpected(f"no '{key}'")
+
+
+def _granted_lease(granted: Mapping[str, Any]) -> Lease:
+    seconds = granted.get("lease_duration")
+    return _lease(seconds, granted.get("renewable")) if seconds else Lease(None, renewable=False)
+
+
+def _lease(seconds: object, renewable: object) -> Lease:
+    left = seconds - MARGIN_SECONDS if isinstance(seconds, int) else 0.0
+    return Lease(Deadline(left), renewable is True)
+
+
+def _in_namespace(client: VaultClient) -> str:
+    return f" in namespace '{client.namespace}'" if client.namespace else ""

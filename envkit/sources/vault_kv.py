@@ -1,0 +1,303 @@
+"""The key-value secrets engines of Vault and OpenBao: find one, read and write a secret.
+
+What always holds: *absent* is said only where the server said so; a write is a
+compare-and-set that keeps every other field; `data/` in a path is what version 2
+puts there, so that `kv/data/x` and `kv/x` are one secret.
+
+Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, InvalidValueError
+from envkit.sources.base import Absent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    import hvac
+
+    from envkit.sources.vault_client import Answer, VaultClient
+
+_DATA = "data/"
+_KEY_VALUE = ("kv", "generic")  # `generic` is what very old servers call version 1
+
+
+class Engine(NamedTuple):
+    """A secrets engine: where it is mounted, and what it is.
+
+    Attributes:
+        mount: without slashes around it.
+        version: 1 or 2; None where the server does not say.
+        type: `kv`, or what else is mounted there.
+    """
+
+    mount: str
+    version: int | None
+    type: str = "kv"
+
+    def serves(self, path: str) -> bool:
+        """Whether an absolute path is below the mount."""
+        return f"{path}/".startswith(f"{self.mount}/")
+
+
+class Target(NamedTuple):
+    """One secret, or one version of it."""
+
+    engine: Engine
+    path: str  # below the mount
+    version: str | None
+    source: str  # for messages
+
+    def locate(self, field: str | None = None) -> str:
+        """Return where this is, for people: `vault:secret/myapp/db?version=3#password`."""
+        escaped = self.engine.version == 2 and self.path.startswith(_DATA)
+        text = f"{self.source}:{self.engine.mount}/{_DATA if escaped else ''}{self.path}"
+        if self.version is not None:
+            text += f"?version={self.version}"
+        return text if field is None else f"{text}#{field}"
+
+
+class Document(NamedTuple):
+    """What a secret holds."""
+
+    fields: Mapping[str, object]
+    version: str | None
+
+    def __repr__(self) -> str:
+        return f"Document(version {self.version})"
+
+
+def find_engine(client: VaultClient, path: str, *, mount: str) -> Engine:
+    """Return the engine that serves a path; where the server does not say, a guess.
+
+    Args:
+        client: with a token that may read something below the mount.
+        path: mount and path of a secret.
+        mount: the guess, where `path` is below it; else it is the path's first segment.
+
+    Raises:
+        SourceError: the server failed.
+    """
+    from urllib.parse import quote
+
+    url = f"/v1/sys/internal/ui/mounts/{quote(path)}"
+    answer = client.call(lambda hvac_client: hvac_client.adapter.get(url))
+    data = answer.body.get("data")
+    if answer.status == 400:
+        raise client.unexpected("status 400 for a mount")
+    if answer.ok and isinstance(data, dict):
+        options = data.get("options")
+        version = 2 if isinstance(options, dict) and options.get("version") == "2" else 1
+        found = Engine(str(data.get("path")).strip("/"), version, str(data.get("type")))
+        if found.serves(path):
+            return found
+    guess = Engine(mount, None)
+    return guess if mount and guess.serves(path) else Engine(path.partition("/")[0], None)
+
+
+def target(engine: Engine, path: str, version: str | None, source: str) -> Target:
+    """Return what an absolute path means in an engine.
+
+    Raises:
+        InvalidReferenceError: this engine cannot hold it.
+    """
+    if engine.type not in _KEY_VALUE:
+        raise InvalidReferenceError(
+            f"{source}:{path} is in the '{engine.type}' engine at '{engine.mount}'",
+            hint="name a secret of a key-value engine",
+        )
+    below = path[len(engine.mount) + 1 :]
+    if engine.version == 2:
+        below = below.removeprefix(_DATA)
+    if not below:
+        raise InvalidReferenceError(
+            f"{source}:{path} is a mount and names no secret", hint="add the secret's path"
+        )
+    if engine.version == 1 and version is not None:
+        raise _no_versions(Target(engine, below, version, source))
+    return Target(engine, below, version, source)
+
+
+def read(client: VaultClient, wanted: Target) -> Document | Absent:
+    """Read one secret.
+
+    Raises:
+        DeniedError: the token may not read it.
+        InvalidReferenceError: a version of a secret that has none.
+        SourceError: the server failed.
+    """
+    if wanted.engine.version is None:
+        return _read_either(client, wanted)
+    answer = _get(client, wanted, wanted.engine.version)
+    if answer.denied:
+        raise _denied(wanted, "read")
+    return _understood(client, wanted, answer, wanted.engine.version)
+
+
+def write_field(
+    client: VaultClient, wanted: Target, field: str | None, value: str, expected: str | None
+) -> str:
+    """Set one field if the secret still has the version that the caller saw.
+
+    Returns:
+        the new version.
+
+    Raises:
+        ConflictError: it has another version; nothing was written.
+        InvalidReferenceError: no version 2 engine, or not one field.
+        InvalidValueError: the value is no text.
+        SourceError: the server failed.
+    """
+    place = wanted.locate(field)
+    _refuse_unwritable(wanted, place, value)
+    current = read(client, wanted)
+    if current.version != expected:
+        raise _conflict(place, expected, current.version)
+    fields = dict(current.fields) if isinstance(current, Document) else {}
+    if field is None:
+        if len(fields) != 1:
+            raise InvalidReferenceError(
+                f"{place} names no field to write", hint="add '#FIELD' to the reference"
+            )
+        field = next(iter(fields))
+    fields[field] = value
+    base = int(current.version or 0)
+    sent = 0
+
+    def send(hvac_client: hvac.Client) -> Any:
+        nonlocal sent
+        sent += 1
+        return hvac_client.secrets.kv.v2.create_or_update_secret(
+            wanted.path, fields, cas=base, mount_point=wanted.engine.mount
+        )
+
+    answer = client.call(send)
+    if answer.denied:
+        raise _denied(wanted, "update" if base else "create")
+    if answer.ok:
+        return str(_version(client, answer.body.get("data")))
+    now = read(client, wanted)
+    if sent > 1 and now == Document(fields, str(base + 1)):
+        return str(base + 1)  # a try whose answer was lost had been served
+    if now.version != expected:
+        raise _conflict(place, expected, now.version)
+    raise client.unexpected(f"status {answer.status} for a write of {place}")
+
+
+def _read_either(client: VaultClient, wanted: Target) -> Document | Absent:
+    """Read from a mount of unknown version: as version 2, else as version 1."""
+    second = wanted._replace(path=wanted.path.removeprefix(_DATA))
+    as_v2 = _get(client, second, 2)
+    data = as_v2.body.get("data")
+    if isinstance(data, dict) and isinstance(data.get("metadata"), dict):
+        return _understood(client, second, as_v2, 2)
+    as_v1 = _get(client, wanted, 1)
+    if as_v1.ok and wanted.version is not None:
+        raise _no_versions(wanted)
+    if as_v1.ok:
+        return _understood(client, wanted, as_v1, 1)
+    if as_v1.denied and as_v2.denied:
+        raise _denied(wanted, "read")
+    return _absent(client, wanted, as_v2 if as_v1.denied else as_v1)
+
+
+def _get(client: VaultClient, wanted: Target, version: int) -> Answer:
+    mount, path = wanted.engine.mount, wanted.path
+    if version == 1:
+        return client.call(
+            lambda hvac_client: hvac_client.secrets.kv.v1.read_secret(path, mount_point=mount)
+        )
+    pinned = None if wanted.version is None else int(wanted.version)
+    return client.call(
+        lambda hvac_client: hvac_client.secrets.kv.v2.read_secret_version(
+            path, version=pinned, mount_point=mount, raise_on_deleted_version=False
+        )
+    )
+
+
+def _understood(
+    client: VaultClient, wanted: Target, answer: Answer, version: int
+) -> Document | Absent:
+    data = answer.body.get("data")
+    if answer.status == 404:
+        return _absent(client, wanted, answer)
+    if not answer.ok:
+        raise client.unexpected(f"status {answer.status} for {wanted.locate()}")
+    if version == 1 and isinstance(data, dict):
+        return Document(data, None)
+    if isinstance(data, dict) and isinstance(data.get("data"), dict):
+        return Document(data["data"], str(_version(client, data.get("metadata"))))
+    raise client.unexpected("no secret")
+
+
+def _absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
+    if answer.status != 404 or not answer.body.keys() & {"errors", "data"}:
+        raise client.unexpected(f"status {answer.status} for {wanted.locate()}")
+    data = answer.body.get("data")
+    metadata = data.get("metadata") if isinstance(data, dict) else None
+    if isinstance(metadata, dict):
+        version = str(metadata.get("version"))
+        fate = "destroyed" if metadata.get("destroyed") else "deleted"
+        return Absent(f"version {version} was {fate}", version)
+    if answer.body.get("errors"):
+        return Absent(f"nothing is mounted at '{wanted.engine.mount}'")
+    what = "no such version" if wanted.version else "no such secret"
+    return Absent(f"{what}: {wanted.locate()}")
+
+
+def _version(client: VaultClient, metadata: object) -> int:
+    version = metadata.get("version") if isinstance(metadata, dict) else None
+    if isinstance(version, int):
+        return version
+    raise client.unexpected("no secret")
+
+
+def _refuse_unwritable(wanted: Target, place: str, value: str) -> None:
+    if wanted.engine.version is None:
+        raise DeniedError(
+            f"cannot write {place}: the server does not say which version its engine has",
+            hint=f"allow 'read' on 'sys/internal/ui/mounts/{wanted.engine.mount}' in the policy",
+        )
+    if wanted.engine.version != 2:
+        raise InvalidReferenceError(
+            f"cannot write {place}: KV version 1 has no compare-and-set",
+            hint=f"run 'vault kv enable-versioning {wanted.engine.mount}'",
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            f"cannot write {place}: the value is not UTF-8, and Vault holds text",
+            hint="store it as base64, and read it with '| base64decode'",
+        ) from None
+
+
+def _conflict(place: str, expected: str | None, found: str | None) -> ConflictError:
+    if expected is None:
+        message = f"{place} exists already, in version {found}"
+    elif found is None:
+        message = f"{place} has no version {expected} any more: the secret is gone"
+    else:
+        message = f"{place} is in version {found}, not {expected}"
+    return ConflictError(message, hint="run the command again: it reads the new version first")
+
+
+def _denied(wanted: Target, capability: str) -> DeniedError:
+    middle = _DATA if wanted.engine.version == 2 else ""
+    return DeniedError(
+        f"cannot {'read' if capability == 'read' else 'write'} {wanted.locate()}: "
+        "permission denied",
+        hint=f"allow '{capability}' on '{wanted.engine.mount}/{middle}{wanted.path}' in the "
+        "token's policy",
+    )
+
+
+def _no_versions(wanted: Target) -> InvalidReferenceError:
+    return InvalidReferenceError(
+        f"{wanted.locate()}: KV version 1 keeps no versions", hint="leave '?version=' out"
+    )

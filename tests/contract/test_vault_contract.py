@@ -1,0 +1,103 @@
+"""The source contract over Vault's KV version 2 and, for reading, version 1."""
+
+import contextlib
+import secrets
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import InvalidReferenceError
+from envkit.placeholder import Reference
+from envkit.secret import Secret
+from envkit.sources.base import Source, SourceContext
+from envkit.sources.vault import VaultSource
+from envkit.testing import SourceContract
+from envkit.testing.observe import read
+from support.fault_proxy import dead_address, silent_server
+
+
+class VaultHarness:
+    """Secrets below a prefix that no other test has."""
+
+    def __init__(self, server, mount, version, stack):
+        self._server = server
+        self._mount = mount
+        self._version = version
+        self._stack = stack
+        self._prefix = f"contract-{secrets.token_hex(6)}"
+
+    def source(self, *, timeout_seconds=15.0, address=None, token=None):
+        settings = {
+            "address": address or self._server.address,
+            "mount": self._mount,
+            "prefix": self._prefix,
+            "auth": {"token": token or self._server.root_token},
+        }
+        deadline = Deadline(timeout_seconds)
+        return VaultSource(SourceContext("vault", settings=settings, deadline=deadline, environ={}))
+
+    def put(self, path, fields):
+        self._server.put(f"{self._prefix}/{path}", fields, mount=self._mount, version=self._version)
+
+    def ref(self, path, field=None, version=None):
+        return Reference("vault", path, field, version)
+
+    def reads(self):
+        return self._server.reads()
+
+    def denied(self):
+        below = self._mount + ("/data" if self._version == 2 else "")
+        policy = self._server.policy(
+            {
+                f"{below}/{self._prefix}/*": ["read"],
+                f"{below}/{self._prefix}/forbidden": ["deny"],
+            }
+        )
+        self.put("forbidden", {"password": "nobody reads this"})
+        source = self.source(token=self._server.token(policy))
+        return source, self.ref("forbidden", "password")
+
+    def unavailable(self, timeout_seconds):
+        return self._elsewhere(dead_address(), timeout_seconds)
+
+    def silent(self, timeout_seconds):
+        return self._elsewhere(silent_server(), timeout_seconds)
+
+    def _elsewhere(self, address, timeout_seconds):
+        url = f"http://{self._stack.enter_context(address)}"
+        return self.source(timeout_seconds=timeout_seconds, address=url)
+
+
+class TestKeyValueVersion2(SourceContract):
+    @pytest.fixture
+    def harness(self, openbao):
+        with contextlib.ExitStack() as stack:
+            yield VaultHarness(openbao, "secret", 2, stack)
+
+
+class TestKeyValueVersion1(SourceContract):
+    """The same class of source: which version a mount has, only the server knows."""
+
+    lacks = frozenset({"versions", "write", "race"})
+
+    @pytest.fixture
+    def harness(self, openbao):
+        with contextlib.ExitStack() as stack:
+            yield VaultHarness(openbao, "kv1", 1, stack)
+
+    def test_is_a_source(self, harness):
+        assert isinstance(harness.source(), Source)
+
+    def test_a_version_is_refused_where_there_are_none(self, harness):
+        harness.put("db", {"password": "one"})
+        pinned = harness.ref("db", "password", "1")
+        outcome = harness.source().fetch([pinned])[pinned]
+        assert isinstance(outcome, InvalidReferenceError)
+        assert "KV version 1" in outcome.message
+
+    def test_a_write_is_refused(self, harness):
+        harness.put("db", {"password": "before"})
+        source, ref = harness.source(), harness.ref("db", "password")
+        with pytest.raises(InvalidReferenceError, match="compare-and-set"):
+            source.write(ref, Secret("after"), expected=None)
+        assert read(source, ref).value.reveal() == "before"

