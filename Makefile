@@ -45,7 +45,7 @@ clean:  ## Take away what the other targets made
 	rm -rf $(VENV) build dist bench.json .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# pip before 24 writes console scripts that import `re`, which costs more than our own start
+# an old pip writes console scripts that import `re`, a third of the time of a whole exec
 $(VENV)/.pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "envkit needs Python 3.11 or later; name one: make PYTHON=python3.11" >&2; exit 1; }
