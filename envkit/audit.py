@@ -77,6 +77,24 @@ def record(entry: Entry, environ: Mapping[str, str]) -> None:
         append(where, text)
 
 
+def check(environ: Mapping[str, str]) -> None:
+    """See whether an entry could be added.
+
+    Raises:
+        UsageError: `ENVKIT_AUDIT` names no log.
+        AuditError: the log cannot be written.
+    """
+    where = destination(environ)
+    if where == SYSLOG:
+        from envkit.audit_syslog import check as check_syslog
+
+        check_syslog()
+    elif where != OFF:
+        from envkit.audit_file import check as check_file
+
+        check_file(where)
+
+
 def destination(environ: Mapping[str, str]) -> str:
     """Return `off`, `syslog`, or the absolute path of the newest file.
 
@@ -99,11 +117,11 @@ def destination(environ: Mapping[str, str]) -> str:
 
 def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
     """Return per variable the versions of the secrets that it was made from."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for variable in variables:
-        versions = [origin.version for origin in variable.origins if origin.version]
-        if versions:
-            found[variable.name] = versions
+        for origin in variable.origins:
+            if origin.version:
+                found.setdefault(variable.name, []).append(origin.version)
     return found
 
 

@@ -74,8 +74,19 @@ def append(path: str, text: str, *, max_bytes: int = MAX_BYTES) -> None:
         finally:
             os.close(descriptor)  # which unlocks it
     except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
-        raise _failed(path, reason) from None
+        raise _unwritten(path, error) from None
+
+
+def check(path: str) -> None:
+    """See whether a line could be added, making folder and file where they are not there.
+
+    Raises:
+        AuditError: it could not.
+    """
+    try:
+        os.close(_open_locked(path))
+    except OSError as error:
+        raise _unwritten(path, error) from None
 
 
 def parse_link(line: bytes) -> Link | None:
@@ -160,12 +171,23 @@ def _open(path: str) -> int:
     try:
         state = os.stat(folder)
     except FileNotFoundError:
-        os.makedirs(folder, 0o700, exist_ok=True)
+        _make_folder(folder)
         state = os.stat(folder)
     open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if open_to_others and not state.st_mode & stat.S_ISVTX:
         raise _failed(path, "others may write in its folder", hint=f"run 'chmod go-w {folder}'")
     return os.open(path, flags, 0o600)
+
+
+def _make_folder(folder: str) -> None:
+    """Make a folder and those above it; nobody else may enter what is made."""
+    parent = os.path.dirname(folder)
+    if not os.path.isdir(parent):
+        _make_folder(parent)
+    try:  # noqa: SIM105 - importing contextlib takes longer than all of this
+        os.mkdir(folder, 0o700)
+    except FileExistsError:
+        pass  # another process was faster; if it is no folder, opening a file in it says so
 
 
 def _lock(descriptor: int, path: str, kind: int) -> None:
@@ -264,6 +286,10 @@ def _end_of_full(path: str) -> Link:
         if last is not None:
             return last
     return Link(0, "", BEGINNING)
+
+
+def _unwritten(path: str, error: OSError) -> AuditError:
+    return _failed(path, (error.strerror or "input or output failed").lower())
 
 
 def _failed(path: str, reason: str, *, hint: str | None = None) -> AuditError:

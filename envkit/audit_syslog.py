@@ -14,6 +14,7 @@ import time
 from envkit.errors import AuditError
 
 SOCKETS = ("/dev/log", "/var/run/syslog")  # Linux and the BSDs; macOS
+TIMEOUT_SECONDS = 5.0
 AUTHPRIV_INFO = 10 << 3 | 6  # facility and severity
 
 
@@ -27,16 +28,30 @@ def send(text: str, sockets: tuple[str, ...] = SOCKETS) -> None:
     Raises:
         AuditError: nobody takes it.
     """
+    when = time.strftime("%b %e %H:%M:%S")
+    message = f"<{AUTHPRIV_INFO}>{when} envkit[{os.getpid()}]: {text}".encode()
+    _reach(sockets, message)
+
+
+def check(sockets: tuple[str, ...] = SOCKETS) -> None:
+    """See whether somebody would take a message.
+
+    Raises:
+        AuditError: nobody would.
+    """
+    _reach(sockets, None)
+
+
+def _reach(sockets: tuple[str, ...], message: bytes | None) -> None:
     import socket
 
     path = next(filter(os.path.exists, sockets), sockets[0])
-    when = time.strftime("%b %e %H:%M:%S")
-    message = f"<{AUTHPRIV_INFO}>{when} envkit[{os.getpid()}]: {text}".encode()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.settimeout(5)
+            sender.settimeout(TIMEOUT_SECONDS)
             sender.connect(path)
-            sender.sendall(message)
+            if message is not None:
+                sender.sendall(message)
     except OSError as error:
         reason = (error.strerror or "no answer").lower()
         raise AuditError(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from typing import NamedTuple
 
-from envkit._internal.clock import Deadline
-from envkit.preparation import prepare
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from envkit.declaration import Declaration
     from envkit.environment import Variable
+    from envkit.preparation import Prepared
 
 
 class Described(NamedTuple):
@@ -52,6 +50,7 @@ def describe(
     exclude: Sequence[str] = (),
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
+    before_fetch: Callable[[Sequence[Prepared]], None] | None = None,
 ) -> Description:
     """Resolve an environment and describe every variable of it.
 
@@ -62,19 +61,18 @@ def describe(
         exclude: globs of the variables left out.
         timeout_seconds: for all stores together.
         environ: the process environment.
+        before_fetch: called before a store is asked.
 
     Raises:
         EnvkitError: as `resolve`.
     """
-    environ = os.environ if environ is None else environ
-    prepared = prepare(
-        environments,
-        profiles=profiles,
-        only=only,
-        exclude=exclude,
-        environ=environ,
-        deadline=Deadline(timeout_seconds),
-    )
+    prepared: list[Prepared] = []
+
+    def begin(planned: Sequence[Prepared]) -> None:
+        prepared.extend(planned)
+        if before_fetch is not None:
+            before_fetch(planned)
+
     environment = resolve(
         *environments,
         profiles=profiles,
@@ -82,6 +80,7 @@ def describe(
         exclude=exclude,
         timeout_seconds=timeout_seconds,
         environ=environ,
+        before_fetch=begin,
     )
     described = []
     for plan in (one.plan for one in prepared):

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from envkit import __version__
+from envkit import __version__, audit
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.discover import profile_names, profiles_folder, unknown_profile
@@ -37,7 +37,13 @@ if TYPE_CHECKING:
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 
-VARIABLES = ("ENVKIT_ENV", "ENVKIT_PROFILES", "ENVKIT_DEBUG")
+VARIABLES = (
+    "ENVKIT_ENV",
+    "ENVKIT_PROFILES",
+    "ENVKIT_AUDIT",
+    "ENVKIT_REASON",
+    "ENVKIT_DEBUG",
+)
 MAX_PARALLEL = 16
 # the package behind a source type
 _CLIENTS = {"vault": "hvac", "aws-secrets-manager": "botocore", "dotenv": "python-dotenv"}
@@ -98,7 +104,7 @@ def examine(
         the report; what is wrong is part of it, and raises nothing.
     """
     environ = os.environ if environ is None else environ
-    checks = list(_variables(environ))
+    checks = [*_variables(environ), *_audit_log(environ)]
     try:
         folder = profiles_folder(profiles, environ)
         names = profile_names(folder)
@@ -128,6 +134,14 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
                 f"{name} is set, and means nothing to envkit",
                 hint=did_you_mean(name, VARIABLES) or "",
             )
+
+
+def _audit_log(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Tell where accesses go unrecorded, which only a protected profile forbids."""
+    try:
+        audit.check(environ)
+    except EnvkitError as error:
+        yield Check(WARNING, error.message, hint=error.hint or "")
 
 
 def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:

@@ -23,7 +23,7 @@ from envkit.sources.registry import bootstrap_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from envkit.profile import Profile
     from envkit.sources.base import Source
@@ -40,6 +40,7 @@ def resolve(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
     sources: Mapping[str, Source] | None = None,
+    before_fetch: Callable[[Sequence[Prepared]], None] | None = None,
 ) -> Environment:
     """Resolve one environment, or several of which later ones win.
 
@@ -52,6 +53,8 @@ def resolve(
         timeout_seconds: for all stores together.
         environ: the process environment; `os.environ` unless given.
         sources: used in place of the profile's sources of these names.
+        before_fetch: called with the planned profiles before a store is asked; what it
+            raises keeps them from being asked.
 
     Returns:
         the variables with their values and provenance.
@@ -75,6 +78,8 @@ def resolve(
         sources=sources,
     )
     _refuse_unknown(prepared, [*only, *exclude])
+    if before_fetch is not None:
+        before_fetch(prepared)
     outcomes = fetch(prepared, deadline)
     variables: dict[str, Variable] = {}
     failures: list[VariableFailure] = []

@@ -25,9 +25,10 @@ from envkit.tolerant import prepare_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from envkit.placeholder import Reference
+    from envkit.preparation import Prepared
     from envkit.profile import Profile
     from envkit.side_names import SideName
     from envkit.sources.base import Outcome, Source
@@ -42,6 +43,7 @@ def read_sides(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
     sources: Mapping[str, Source] | None = None,
+    before_fetch: Callable[[Sequence[Prepared]], None] | None = None,
 ) -> list[Side]:
     """Read two environments or more, each as far as its stores allow.
 
@@ -53,6 +55,7 @@ def read_sides(
         timeout_seconds: for all stores together.
         environ: the process environment; `os.environ` unless given.
         sources: used in place of the profiles' sources of these names.
+        before_fetch: called with the planned profiles before their stores are asked.
 
     Returns:
         a side for each name. Of a process only what the others know, too: without it, PATH
@@ -66,21 +69,25 @@ def read_sides(
     environ = os.environ if environ is None else environ
     wanted = parse_names(names)
     deadline = Deadline(timeout_seconds)
-    pasts = []
-    for name in wanted:
-        if name.kind == PROFILE:
-            one = prepare_one(
-                name.target,
-                profiles=profiles,
-                only=only,
-                exclude=exclude,
-                environ=environ,
-                deadline=deadline,
-                sources=sources,
-            )
-            pasts.append(
-                Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
-            )
+    named = [name for name in wanted if name.kind == PROFILE]
+    prepared = [
+        prepare_one(
+            name.target,
+            profiles=profiles,
+            only=only,
+            exclude=exclude,
+            environ=environ,
+            deadline=deadline,
+            sources=sources,
+        )
+        for name in named
+    ]
+    if before_fetch is not None:
+        before_fetch(prepared)
+    pasts = [
+        Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
+        for name, one in zip(named, prepared, strict=True)
+    ]
     fetched = iter(fetch([past.prepared for past in pasts], deadline))
     read = iter(pasts)
     aliases = {a: p.prepared.profile.name for p in pasts for a in p.prepared.profile.aliases}

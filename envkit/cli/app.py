@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from envkit import __version__
 from envkit.cli.boundary import guarded
-from envkit.cli.commands import ShownCommand
+from envkit.cli.commands import HELP_FLAGS, ShownCommand
 from envkit.cli.hot_commands import hot_command
 from envkit.cli.options import COMMANDS
 from envkit.errors import UsageError, did_you_mean
@@ -28,10 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 PROGRAM = "envkit"
-# in the order of the help; each is a function of that name in envkit/cli/NAME.py
-LAZY = ("show", "diff", "init", "doctor")
-HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
-
+# in the order of the help; each is a function, or a group of them, of that name in
+# envkit/cli/NAME.py
+LAZY = ("show", "diff", "audit", "init", "doctor")
 # by its version, typer has usage errors of its own or click's
 _errors: Any = sys.modules[typer.BadParameter.__module__]
 
@@ -58,7 +57,9 @@ class _Commands(TyperGroup):
 
 def _lazy_command(name: str) -> Any:
     module = import_module(f"envkit.cli.{name}")
-    function: Callable[..., int] = getattr(module, name)
+    function: Callable[..., int] | typer.Typer = getattr(module, name)
+    if isinstance(function, typer.Typer):
+        return typer.main.get_command(function)
     single = typer.Typer(add_completion=False, rich_markup_mode=None)
     single.command(name, cls=ShownCommand, context_settings=HELP_FLAGS, epilog=module.EXAMPLE)(
         function

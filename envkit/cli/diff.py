@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit import difference
+from envkit.access import Access
 from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
 from envkit.cli.diff_formats.report import Report
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
-from envkit.cli.parameters import Except, Only, Profiles, Timeout
+from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
+from envkit.cli.prompt import ask_reason
 from envkit.discover import profiles_folder
 from envkit.env_diff import SAME, STATUSES
 from envkit.errors import (
@@ -31,9 +33,10 @@ from envkit.key_difference import diff_keys
 from envkit.sides import read_names, read_sides
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from envkit.env_diff import EnvDiff
+    from envkit.environment import Variable
     from envkit.errors import VariableFailure
     from envkit.side import Side
 
@@ -105,6 +108,7 @@ def diff(  # noqa: PLR0917 - typer names them
     output: Annotated[
         str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")
     ] = None,
+    reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -120,19 +124,29 @@ def diff(  # noqa: PLR0917 - typer names them
         named = read_names(sides, profiles=profiles)
         found = diff_keys(named, only=only or (), exclude=exclude or ())
     else:
-        read = read_sides(
-            sides,
-            profiles=profiles,
-            only=only or (),
-            exclude=exclude or (),
-            timeout_seconds=timeout_seconds(timeout),
-        )
+        with Access("diff", reason=reason, ask=ask_reason) as access:
+            read = read_sides(
+                sides,
+                profiles=profiles,
+                only=only or (),
+                exclude=exclude or (),
+                timeout_seconds=timeout_seconds(timeout),
+                before_fetch=access.begin if reveal else None,
+            )
+            if reveal:
+                access.succeed(_of_profiles(read))
         found = difference.diff(*read, reveal=reveal)
     accepted = _accepted(found, ignore_file, profiles)
     report = Report(accepted.diff, accepted.ignored, profiles_only=keys, show_same=show_all)
     _show(report, format_, output, private=reveal)
     _note(read, accepted, filtered=bool(only or exclude))
     return _unreadable(read, report.diff) or _status(report.diff, failing, exit_code=exit_code)
+
+
+def _of_profiles(sides: Sequence[Side]) -> Iterator[Variable]:
+    for side in sides:
+        if side.belongs_to is not None:
+            yield from side.environment.variables()
 
 
 def _statuses(texts: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from envkit.access import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, parse
 from envkit.errors import EnvkitError, UsageError, did_you_mean
@@ -47,15 +48,28 @@ def _asks_for_help(command: str, arguments: Sequence[str]) -> bool:
     return False
 
 
-def _resolve(given: Arguments, only: Sequence[str] = ()) -> Environment:
-    return resolve(
-        *given.many("env"),
-        profiles=given.one("profiles"),
-        only=only or given.many("only"),
-        exclude=given.many("except"),
-        overrides=given.overrides,
-        timeout_seconds=given.timeout_seconds,
-    )
+def _resolve(command: str, given: Arguments, name: str | None = None) -> Environment:
+    """Resolve what is about to go out, one variable or many, and record that it does."""
+    with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
+        environment = resolve(
+            *given.many("env"),
+            profiles=given.one("profiles"),
+            only=given.many("only") if name is None else [_glob_escaped(name)],
+            exclude=given.many("except"),
+            overrides=given.overrides,
+            timeout_seconds=given.timeout_seconds,
+            before_fetch=access.begin,
+        )
+        if name is not None and name not in environment:
+            raise _no_variable(given, name)
+        access.succeed(environment.variables())
+    return environment
+
+
+def _ask_reason(protected: Sequence[str]) -> str:
+    from envkit.cli.prompt import ask_reason
+
+    return ask_reason(protected)
 
 
 def _exec(given: Arguments) -> int:
@@ -73,7 +87,7 @@ def _become(given: Arguments) -> NoReturn:
             "the command is empty: your shell expanded a variable before envkit ran",
             hint="let a shell of its own expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
-    environment = _resolve(given)
+    environment = _resolve("exec", given)
     from envkit.environment import overlay
     from envkit.exec import replace_process
 
@@ -112,9 +126,7 @@ def _get(given: Arguments) -> int:
     if len(given.rest) != 1:
         raise UsageError("envkit get takes one name", hint="write envkit get NAME --env ENV")
     name = given.rest[0]
-    environment = _resolve(given, only=[_glob_escaped(name)])
-    if name not in environment:
-        raise _no_variable(given, name)
+    environment = _resolve("get", given, name)
     sys.stdout.flush()
     ending = b"\n" if sys.stdout.isatty() else b""
     sys.stdout.buffer.write(environment[name].to_bytes() + ending)
@@ -145,7 +157,7 @@ def _export(given: Arguments) -> int:
         raise UsageError(f"envkit export takes no argument '{given.rest[0]}'")
     format_name = given.one("format") or "dotenv"
     check_format(format_name)
-    environment = _resolve(given)
+    environment = _resolve("export", given)
     text = render(format_name, environment, name=given.one("name") or environment.name)
     if format_name == "github":
         # stdout is on its way to $GITHUB_ENV; the runner takes commands from stderr too

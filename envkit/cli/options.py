@@ -52,6 +52,9 @@ TIMEOUT = Option(
 )
 ONLY = Option(("--only",), "many", "GLOB", "Only the variables that match.")
 EXCEPT = Option(("--except",), "many", "GLOB", "Without the variables that match.")
+REASON = Option(
+    ("--reason",), "one", "TEXT", "Why, for the audit log; a protected profile asks for it."
+)
 SET = Option(("--set",), "many", "K=V", "A literal value that wins over the profile.")
 
 COMMANDS = {
@@ -70,6 +73,7 @@ COMMANDS = {
             Option(
                 ("--dry-run",), "flag", "", "Show names and where they come from; ask no store."
             ),
+            REASON,
             TIMEOUT,
             PROFILES,
         ),
@@ -79,7 +83,7 @@ COMMANDS = {
         "envkit get [OPTIONS] NAME",
         "Print one value, byte for byte.",
         "envkit get DATABASE_URL --env staging",
-        (ENV, TIMEOUT, PROFILES),
+        (ENV, REASON, TIMEOUT, PROFILES),
         "name",
     ),
     "export": Command(
@@ -99,6 +103,7 @@ COMMANDS = {
             EXCEPT,
             SET,
             Option(("--name",), "one", "NAME", "The name of the Secret, for k8s."),
+            REASON,
             TIMEOUT,
             PROFILES,
         ),

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 
+SHORT = 8  # characters of a version that fits into a table
+
+
 class Cell(NamedTuple):
     """A text in a table, with the style that it has on a terminal."""
 
@@ -33,6 +36,11 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def short_version(version: str | None) -> str:
+    """Return a version that people count by; the long ones of AWS and of files are in the JSON."""
+    return version if version and len(version) <= SHORT else ""
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> None:

@@ -37,6 +37,7 @@ Env = Annotated[list[str] | None, _declared(options.ENV)]
 Profiles = Annotated[str | None, _declared(options.PROFILES)]
 Only = Annotated[list[str] | None, _declared(options.ONLY)]
 Except = Annotated[list[str] | None, _declared(options.EXCEPT)]
+Reason = Annotated[str | None, _declared(options.REASON)]
 Timeout = Annotated[str | None, _declared(options.TIMEOUT)]
 Formatted = Annotated[
     Format,

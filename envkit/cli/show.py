@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from envkit.access import Access
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import Cell, on_terminal, print_json, print_table
-from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Timeout
+from envkit.cli.output import Cell, on_terminal, print_json, print_table, short_version
+from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Reason, Timeout
+from envkit.cli.prompt import ask_reason
 from envkit.describe import describe
 from envkit.errors import UsageError
 from envkit.location import display_path
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 EXAMPLE = "envkit show --env prod"
 
 _HEADERS = ("NAME", "VALUE", "FROM", "WRITTEN IN", "TYPE", "DESCRIPTION")
-SHORT = 8
 _MASK = "********"
 
 
@@ -34,6 +35,7 @@ def show(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="With --reveal: also where stdout is no terminal.")
     ] = False,
+    reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -43,13 +45,17 @@ def show(
             "--reveal shows secrets, and stdout is not a terminal",
             hint="add --yes if they may go where stdout goes",
         )
-    description = describe(
-        *(env or ()),
-        profiles=profiles,
-        only=only or (),
-        exclude=exclude or (),
-        timeout_seconds=timeout_seconds(timeout),
-    )
+    with Access("show", reason=reason, ask=ask_reason) as access:
+        description = describe(
+            *(env or ()),
+            profiles=profiles,
+            only=only or (),
+            exclude=exclude or (),
+            timeout_seconds=timeout_seconds(timeout),
+            before_fetch=access.begin if reveal else None,
+        )
+        if reveal:
+            access.succeed(one.variable for one in description.variables if one.variable)
     if format_ is Format.JSON:
         variables = [_document(one, reveal=reveal) for one in description.variables]
         print_json({"environment": description.environment, "variables": variables})
@@ -86,17 +92,15 @@ def _provenance(described: Described) -> str:
     variable = described.variable
     if variable is None:
         return ""
-    places = [
-        origin.location + _version_in_a_row(origin.version) for origin in variable.origins
-    ]
+    places = [origin.location + _version_in_a_row(origin.version) for origin in variable.origins]
     if variable.note:
         places.append(variable.note)
     return ", ".join(places) or "literal"
 
 
 def _version_in_a_row(version: str | None) -> str:
-    """Return a version that people count by; the long ones of AWS and of files are in the JSON."""
-    return f" (version {version})" if version and len(version) <= SHORT else ""
+    short = short_version(version)
+    return f" (version {short})" if short else ""
 
 
 def _document(described: Described, *, reveal: bool) -> dict[str, Any]:

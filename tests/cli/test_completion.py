@@ -65,7 +65,9 @@ def complete(team, bin_folder, tmp_path):
 
 
 def test_commands(complete):
-    assert complete("envkit", "") == ["exec", "get", "export", "show", "diff", "init", "doctor"]
+    assert complete("envkit", "") == [
+        *("exec", "get", "export", "show", "diff", "audit", "init", "doctor")
+    ]
     assert complete("envkit", "ex") == ["exec", "export"]
 
 
@@ -78,7 +80,7 @@ def test_environments(complete, command):
 def test_options_of_the_hot_commands(complete):
     assert complete("envkit", "exec", "--") == [
         *("--env", "--only", "--except", "--pristine", "--set"),
-        *("--dry-run", "--timeout", "--profiles", "--help"),
+        *("--dry-run", "--reason", "--timeout", "--profiles", "--help"),
     ]
     assert complete("envkit", "get", "--e") == ["--env"]
     assert complete("envkit", "export", "--format", "d") == ["dotenv", "docker"]

@@ -13,6 +13,7 @@ from support.process import run_envkit
 from support.transcript import transcript
 
 HEAD = f"envkit {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}\n\n"
+VARIABLES = "ENVKIT_ENV, ENVKIT_PROFILES, ENVKIT_AUDIT, ENVKIT_REASON, ENVKIT_DEBUG"
 DOTENV = f"python-dotenv {version('python-dotenv')}"
 
 
@@ -35,7 +36,7 @@ def team(project):
 def test_all_is_well(team):
     assert transcript(team.run("doctor"), {team.root: "ROOT"}) == HEAD + (
         "STATUS  PROFILE  SOURCE  WHAT\n"
-        "note                     not set: ENVKIT_ENV, ENVKIT_PROFILES, ENVKIT_DEBUG\n"
+        f"note                     not set: {VARIABLES}\n"
         "ok                       3 profiles in ROOT/profiles\n"
         "ok      base             profiles/base.toml, 2 variables\n"
         "ok      dev              profiles/dev.toml, 2 variables, also called development\n"
@@ -50,7 +51,7 @@ def test_profiles_that_are_not_valid_do_not_hide_each_other(team):
     done = team.run("doctor", "--env", "dev")
     assert transcript(done, {team.root: "ROOT"}) == HEAD + (
         "STATUS  PROFILE  WHAT\n"
-        "note             not set: ENVKIT_ENV, ENVKIT_PROFILES, ENVKIT_DEBUG\n"
+        f"note             not set: {VARIABLES}\n"
         "ok               5 profiles in ROOT/profiles\n"
         "ok      base     profiles/base.toml, 2 variables\n"
         "ok      dev      profiles/dev.toml, 2 variables, also called development\n"
@@ -112,7 +113,7 @@ def test_without_profiles(tmp_path):
     done = run_envkit("doctor", cwd=tmp_path)
     assert transcript(done) == HEAD + (
         "STATUS  WHAT\n"
-        "note    not set: ENVKIT_ENV, ENVKIT_PROFILES, ENVKIT_DEBUG\n"
+        f"note    not set: {VARIABLES}\n"
         "error   no profiles/ folder in . or above it\n"
         "        run 'envkit init' to make one, or name one with --profiles\n"
         "[1]\n"
@@ -178,10 +179,20 @@ def test_variables_of_ours_and_those_that_only_look_like_it(team):
     found = checks(team.run("doctor", "-e", "dev", "-fjson", env=env))
     assert [(check["status"], check["message"], check["hint"]) for check in found[:3]] == [
         ("note", "set: ENVKIT_DEBUG", ""),
-        ("note", "not set: ENVKIT_ENV, ENVKIT_PROFILES", ""),
+        ("note", f"not set: {VARIABLES.removesuffix(', ENVKIT_DEBUG')}", ""),
         (
             "warning",
             "ENVKIT_PROFILE is set, and means nothing to envkit",
             "did you mean 'ENVKIT_PROFILES'?",
         ),
     ]
+
+
+def test_an_audit_log_that_cannot_be_written_is_a_warning(team, tmp_path):
+    (tmp_path / "state").write_text("")  # where a folder should be
+    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    done = team.run("doctor", "-e", "staging", "-fjson", env=state)
+    assert done.returncode == 0
+    [warning] = [check for check in checks(done) if check["status"] == "warning"]
+    assert warning["message"].startswith("cannot write the audit log ")
+    assert warning["hint"]

@@ -14,7 +14,7 @@ from envkit.cli.options import COMMANDS
 from support.process import run_envkit
 from support.transcript import transcript
 
-ALL = ("exec", "get", "export", "show", "diff", "init", "doctor")
+ALL = ("exec", "get", "export", "show", "diff", "audit", "init", "doctor")
 
 
 def test_the_version():
@@ -58,6 +58,7 @@ Options:
   --pristine         Pass on nothing else but PATH, HOME and the like.
   --set K=V          A literal value that wins over the profile.
   --dry-run          Show names and where they come from; ask no store.
+  --reason TEXT      Why, for the audit log; a protected profile asks for it.
   --timeout SECONDS  For all stores together; 15 unless said.
   --profiles DIR     The folder of profiles.
   -h, --help         Show this message and exit.
@@ -131,7 +132,7 @@ def test_a_hot_command_that_comes_through_typer_is_the_same(project, capfdbinary
             (
                 "2> envkit: error: envkit show has no option '-x'\n"
                 "2> envkit: hint: use one of: --env, --except, --format, --only, --profiles,"
-                " --reveal, --timeout, --yes\n"
+                " --reason, --reveal, --timeout, --yes\n"
             ),
         ),
         (

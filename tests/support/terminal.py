@@ -9,14 +9,34 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+# makes its stdin the terminal of a session of its own, as a login does: Ctrl-C needs that
+_IN_TERMINAL = (
+    sys.executable,
+    "-IS",
+    "-c",
+    "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])",
+)
 
 
 def run_on_terminal(
-    *args: str, cwd: Path, env: Mapping[str, str] | None = None, columns: int = 160
+    *args: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    columns: int = 160,
+    answers: Sequence[tuple[str, str]] = (),
 ) -> tuple[str, int]:
     """Run `python -m envkit ARGS` with a terminal as stdin, stdout and stderr.
+
+    Args:
+        args: the command line, without `envkit`.
+        cwd: the working directory.
+        env: what to add to PATH, LANG, HOME and what a terminal has.
+        columns: of the terminal.
+        answers: what is typed once the terminal has shown a text since the last answer;
+            `\\x03` is Ctrl-C.
 
     Returns:
         what the terminal showed, with `\\n` at the ends of lines, and the exit status.
@@ -32,20 +52,23 @@ def run_on_terminal(
     ours, theirs = pty.openpty()
     try:
         process = subprocess.Popen(
-            [sys.executable, "-m", "envkit", *args],
+            [*_IN_TERMINAL, sys.executable, "-m", "envkit", *args],
             cwd=cwd,
             env=environment,
             stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
         )
     finally:
         os.close(theirs)
     shown = b""
+    seen = 0
+    waiting = [(question.encode(), answer.encode()) for question, answer in answers]
     try:
         while chunk := os.read(ours, 65536):
             shown += chunk
+            while waiting and waiting[0][0] in shown[seen:]:
+                question, answer = waiting.pop(0)
+                seen = shown.index(question, seen) + len(question)
+                os.write(ours, answer)
     except OSError:  # Linux: nobody has the other end open any more
         pass
     finally:

@@ -58,10 +58,15 @@ def test_a_line_says_who_did_what_with_which_and_why(log):
 
 
 def test_nobody_else_may_read_it(log):
-    os.umask(os.umask(0))  # whatever it is, it has no say
-    record(ENTRY, environ(log))
-    assert log.stat().st_mode & 0o777 == 0o600
-    assert log.parent.stat().st_mode & 0o777 == 0o700
+    deep = log.parent / "made" / "too" / "audit.jsonl"
+    before = os.umask(0)
+    try:
+        record(ENTRY, environ(deep))
+    finally:
+        os.umask(before)
+    assert deep.stat().st_mode & 0o777 == 0o600
+    for folder in (deep.parent, deep.parent.parent, log.parent):
+        assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_what_controls_a_terminal_or_ends_a_line_is_escaped(log):

@@ -1,0 +1,143 @@
+"""One command's use of secrets: a reason where one is asked for, and a line in the audit log.
+
+    with Access("get", reason=reason) as access:
+        environment = resolve("prod", before_fetch=access.begin)
+        access.succeed(environment.variables())
+    ...                                          # only now the values may go out
+
+What always holds: no store is asked for a protected profile before a reason is given;
+what was begun is recorded, once, whether it succeeded or failed; of a protected profile
+nothing goes out that was not recorded.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit import audit
+from envkit.errors import AuditError, EnvkitError, ReasonMissingError, ResolutionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from envkit.environment import Variable
+    from envkit.preparation import Prepared
+    from envkit.profile import Profile
+
+REASON = "ENVKIT_REASON"
+INTERRUPTED = "interrupted"
+
+
+class Access:
+    """What one command does with secrets; a context manager that is used once.
+
+    Args:
+        command: `exec`, `set`, ...
+        reason: what the user gave; else that of `ENVKIT_REASON`.
+        ask: called for a reason with the names of the protected profiles, where neither
+            is given; returns an empty text where there is nobody to ask.
+        environ: the process environment; `os.environ` unless given.
+    """
+
+    def __init__(
+        self,
+        command: str,
+        *,
+        reason: str | None = None,
+        ask: Callable[[Sequence[str]], str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._command = command
+        self._reason = (reason or self._environ.get(REASON, "")).strip() or None
+        self._ask = ask
+        self._profiles: list[str] = []
+        self._protected: list[str] = []
+        self._names: Sequence[str] = ()
+        self._recorded = True  # there is nothing to record yet
+
+    def __enter__(self) -> Access:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None and not self._recorded:
+            try:  # noqa: SIM105 - importing contextlib takes longer than all of this
+                self._record(outcome_of(error), self._names, {})
+            except EnvkitError:
+                pass  # the error that is on its way says more
+
+    def begin(self, prepared: Sequence[Prepared]) -> None:
+        """Note what is about to be asked of stores; see `allow`."""
+        names = [name for one in prepared for name in one.plan.selected]
+        self.allow([one.profile for one in prepared], names)
+
+    def allow(self, profiles: Iterable[Profile], names: Sequence[str]) -> None:
+        """Note what is about to be used or changed, and refuse it without a reason.
+
+        Raises:
+            ReasonMissingError: a profile is protected, and no reason is given.
+            UsageError: `ENVKIT_AUDIT` names no log.
+            AuditError: a profile is protected, and the log cannot be written.
+        """
+        audit.destination(self._environ)
+        for profile in profiles:
+            self._profiles.append(profile.name)
+            if profile.protected:
+                self._protected.append(profile.name)
+        self._names = names
+        if self._protected:
+            self._need_reason()
+            audit.check(self._environ)
+        self._recorded = False
+
+    def succeed(self, variables: Iterable[Variable]) -> None:
+        """Record that values were read, before they go out.
+
+        Raises:
+            AuditError: a profile is protected, and the log cannot be written.
+        """
+        found = list(variables)
+        names = dict.fromkeys(variable.name for variable in found)
+        self.record(list(names), audit.versions_of(found))
+
+    def record(self, names: Sequence[str], versions: Mapping[str, Sequence[str]]) -> None:
+        """Record that something was read or changed.
+
+        Raises:
+            AuditError: a profile is protected, and the log cannot be written.
+        """
+        try:
+            self._record(audit.OK, names, versions)
+        except AuditError:
+            if self._protected:
+                raise
+
+    def _need_reason(self) -> None:
+        if self._reason is None and self._ask is not None:
+            self._reason = self._ask(self._protected).strip() or None
+        if self._reason is None:
+            verb = "is" if len(self._protected) == 1 else "are"
+            raise ReasonMissingError(
+                f"{' and '.join(self._protected)} {verb} protected, and no reason is given",
+                hint=f"say why with --reason TEXT, or set {REASON}",
+            )
+
+    def _record(
+        self, outcome: str, names: Sequence[str], versions: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._recorded = True
+        entry = audit.Entry(self._command, self._profiles, names, versions, self._reason, outcome)
+        audit.record(entry, self._environ)
+
+
+def outcome_of(error: BaseException) -> str:
+    """Return how an error is called in the log: by the code of what must be mended first."""
+    if isinstance(error, ResolutionError):
+        causes = (failure.error for failure in error.failures)
+        first = (cause.code for cause in causes if cause.exit_status == error.exit_status)
+        return next(first, error.code)
+    if isinstance(error, EnvkitError):
+        return error.code
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else EnvkitError.code
