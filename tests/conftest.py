@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("untimed")
 ROOT = Path(__file__).resolve().parents[1]
 FOREIGN_PREFIXES = ("AWS_", "BAO_", "DOTENV_", "ENVKIT_", "VAULT_")
 FOREIGN = (
-    *("NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"),
+    *("NO_COLOR", "FORCE_COLOR", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
 )
