@@ -288,13 +288,20 @@ def _conflict(place: str, expected: str | None, found: str | None) -> ConflictEr
 
 
 def _denied(wanted: Target, capability: str) -> DeniedError:
-    middle = _DATA if wanted.engine.version == 2 else ""
     return DeniedError(
         f"cannot {'read' if capability == 'read' else 'write'} {wanted.locate()}: "
         "permission denied",
-        hint=f"allow '{capability}' on '{wanted.engine.mount}/{middle}{wanted.path}' in the "
-        "token's policy",
+        hint=f"allow '{capability}' on {_in_a_policy(wanted)} in the token's policy",
     )
+
+
+def _in_a_policy(wanted: Target) -> str:
+    """Return the path that a policy needs: which one, the engine's version decides."""
+    mount, path = wanted.engine.mount, wanted.path
+    if wanted.engine.version is None:
+        second = f"{mount}/{_DATA}{path.removeprefix(_DATA)}"
+        return f"'{second}' (KV version 2) or '{mount}/{path}' (version 1)"
+    return f"'{mount}/{_DATA if wanted.engine.version == 2 else ''}{path}'"
 
 
 def _no_versions(wanted: Target) -> InvalidReferenceError:
