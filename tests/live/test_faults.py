@@ -1,0 +1,225 @@
+"""When a store fails, the app is not started: the whole command, before real servers.
+
+Whatever breaks, and wherever: no app, no output, no file; the right exit status within the
+deadline; every variable that has no value named at once; what to do about it; and nothing
+secret, with `ENVKIT_DEBUG=1` too. A command that hung would be ended by `run_envkit`.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.fault_proxy import (
+    FaultProxy,
+    dead_address,
+    not_json,
+    reset,
+    reset_in_body,
+    respond,
+    server_tls,
+    silent,
+    silent_server,
+    truncate,
+)
+from support.live_stores import CANARY, VALUES
+
+APP = ("--", "touch", "started")
+EXEC = ("exec", *APP)
+SHORT = ("exec", "--timeout", "2", *APP)  # what is transient is tried again until then
+
+
+def refused(project, store, *command, status, missing=VALUES, env=()):
+    """Run a command that must fail as described above; return what it said on stderr."""
+    before = set(project.root.iterdir())
+    environ = {**store.environ, "ENVKIT_ENV": "prod", "ENVKIT_DEBUG": "1", **dict(env)}
+    done = project.run(*command, env=environ)
+    assert done.returncode == status, done.stderr
+    assert done.stdout == ""
+    assert set(project.root.iterdir()) == before, "the app was started, or something was written"
+    said, _, after = done.stderr.partition("envkit: hint: ")
+    assert after, f"there is no hint: {said}"
+    assert "ResolutionError: " in after, "ENVKIT_DEBUG=1 shows where it comes from"
+    names = [*VALUES, "NODE_ENV", "A", "B", "C", "D"]
+    assert {name for name in names if f"  {name} (profiles/" in said} == set(missing), said
+    assert not [secret for secret in store.hidden if secret in done.stderr], "a secret was shown"
+    return done.stderr
+
+
+@pytest.fixture
+def prod(project, store):
+    project.profile("prod.toml", store.profile())
+    return project
+
+
+# ---------------------------------------------------------------- one read that breaks
+
+FAULTS = {
+    "429": respond(429),
+    "500": respond(500, f"internal error: {CANARY}"),
+    "503": respond(503, f'{{"errors": ["{CANARY}"]}}'),
+    "reset": reset(),
+    "reset-in-body": reset_in_body(),
+    "truncated": truncate(),
+    "not-json": not_json(),
+    "not-the-protocol": respond(200, f'["{CANARY}"]'),
+    "silent": silent(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_every_read_breaks(prod, store, fault):
+    store.proxy.fault(fault, when=store.is_read)
+    refused(prod, store, *SHORT, status=5)
+    assert store.proxy.count(store.is_read)
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        (("get", "CACHE_URL"), ["CACHE_URL"]),
+        (("export", "--format", "json"), VALUES),
+        (("export", "--output", "prod.env"), VALUES),
+        (("show",), VALUES),
+    ],
+    ids=["get", "export", "export-to-a-file", "show"],
+)
+def test_nothing_is_printed_or_written(prod, store, command, missing):
+    store.proxy.fault(not_json(), when=store.is_read)
+    refused(prod, store, *command, status=5, missing=missing)
+
+
+@pytest.mark.parametrize("name", ["429", "503", "reset", "reset-in-body"])
+def test_a_transient_fault_is_ridden_out(prod, store, name):
+    store.proxy.fault(FAULTS[name], when=store.is_read, times=1)
+    done = prod.run("exec", "--env", "prod", "--", "env", env=store.environ)
+    assert done.returncode == 0, done.stderr
+    assert VALUES.items() <= dict(line.split("=", 1) for line in done.stdout.splitlines()).items()
+
+
+# ---------------------------------------------------------------- nobody there, or somebody else
+
+
+@pytest.mark.parametrize("place", [dead_address, silent_server])
+def test_a_server_that_refuses_or_never_answers(project, store, place):
+    with place() as address:
+        project.profile("prod.toml", store.profile(f"http://{address}"))
+        refused(project, store, *SHORT, status=5)
+
+
+def test_a_name_that_does_not_resolve(project, store):
+    project.profile("prod.toml", store.profile("http://envkit-test.invalid"))
+    refused(project, store, *SHORT, status=5)
+
+
+@pytest.mark.parametrize("wrong", ["authority", "host"])
+def test_a_certificate_that_does_not_fit(project, store, certificate_authority, tmp_path, wrong):
+    import trustme
+
+    known = certificate_authority if wrong == "host" else trustme.CA()
+    known.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    tls = server_tls(certificate_authority, *(["other.example"] if wrong == "host" else []))
+    with FaultProxy(store.server_url, tls=tls) as proxy:
+        project.profile("prod.toml", store.profile(proxy.url))
+        env = {store.ca_variable: str(tmp_path / "ca.pem")}
+        said = refused(project, store, *EXEC, status=5, env=env)
+        assert store.ca_variable in said
+        assert proxy.requests == [], "something was sent to a server that nobody knows"
+
+
+def test_a_sealed_server(project, vault_store, sealable_openbao):
+    project.profile("prod.toml", vault_store.profile(sealable_openbao.address))
+    env = {"VAULT_CACERT": str(sealable_openbao.ca_file)}
+    sealable_openbao.seal()
+    try:
+        said = refused(project, vault_store, *EXEC, status=5, env=env)
+    finally:
+        sealable_openbao.unseal()
+    assert "run 'vault operator unseal'" in said
+
+
+# ---------------------------------------------------------------- not logged in, not allowed
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [(EXEC, VALUES), (("get", "DB_PASSWORD"), ["DB_PASSWORD"])],
+    ids=["exec", "get"],
+)
+def test_a_token_that_vault_no_longer_takes(project, vault_store, command, missing):
+    project.profile("prod.toml", vault_store.profile())
+    vault_store.openbao.ask("POST", "auth/token/revoke", {"token": vault_store.token})
+    said = refused(project, vault_store, *command, status=6, missing=missing)
+    assert "it has expired, was revoked, or is no token" in said
+
+
+def test_a_secret_that_the_token_may_not_read(project, vault_store):
+    only_db = vault_store.openbao.policy({f"secret/data/{vault_store.folder}/db": ["read"]})
+    vault_store.log_in_with(only_db)
+    project.profile("prod.toml", vault_store.profile())
+    said = refused(project, vault_store, *EXEC, status=6, missing=["CACHE_URL"])
+    assert f"allow 'read' on 'secret/data/{vault_store.folder}/cache'" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [(EXEC, VALUES), (("get", "DB_PASSWORD"), ["DB_PASSWORD"])],
+    ids=["exec", "get"],
+)
+def test_aws_credentials_that_have_expired(project, aws_store, command, missing):
+    project.profile("prod.toml", aws_store.profile())
+    for operation in ("BatchGetSecretValue", "GetSecretValue"):
+        aws_store.aws.fail(operation, "ExpiredTokenException", message=CANARY)
+    said = refused(project, aws_store, *command, status=6, missing=missing)
+    assert "run 'aws sso login'" in said
+
+
+def test_a_secret_that_the_caller_may_not_read(project, aws_store):
+    project.profile("prod.toml", aws_store.profile())
+    aws_store.aws.deny("cache", message=CANARY)
+    said = refused(project, aws_store, *EXEC, status=6, missing=["CACHE_URL"])
+    assert "allow secretsmanager:GetSecretValue" in said
+
+
+# ---------------------------------------------------------------- some fine, some not
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "missing"),
+    [
+        ('"{{ aws:db#password }}"', 5, VALUES),
+        ('"{{ env:ABSENT }}"', 5, [*VALUES, "A"]),
+        ('"{{ aws:denied#key }}"', 6, [*VALUES, "A"]),
+        ('{ value = "{{ aws:db#password }}", type = "port" }', 3, [*VALUES, "A"]),
+    ],
+    ids=["fine", "absent", "denied", "invalid"],
+)
+def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, status, missing):
+    """What must be mended first decides the exit status; nothing starts, whatever else is fine."""
+    vault_store.environ |= aws_store.environ
+    vault_store.proxy.fault(not_json())
+    aws_store.aws.deny("denied")
+    more = f"A = {value}\n{aws_store.source()}"
+    project.profile("prod.toml", vault_store.profile(more=more))
+    refused(project, vault_store, *EXEC, status=status, missing=missing)
+
+
+def test_an_outage_is_not_an_absence(project, store):
+    """Each of these variables may be absent, and is not while nobody knows."""
+    declared = """\
+A = "{{ S:other#key ?? \\"fallback\\" }}"
+B = { value = "{{ S:other#key }}", default = "default" }
+C = { value = "{{ S:other#key }}", required = false }
+D = "{{ D }}"
+"""
+    lookup = f'lookup = ["{store.name}", "env"]\n'
+    variables = declared.replace("S:", f"{store.name}:")
+    project.profile("prod.toml", f"{lookup}{store.source()}[variables]\n{variables}")
+    store.environ["D"] = "next"
+    store.proxy.refuse()
+    refused(project, store, *SHORT, status=5, missing="ABCD")
+    store.proxy.accept()
+    done = project.run("export", "--env", "prod", "--format", "json", env=store.environ)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"A": "fallback", "B": "default", "D": "next"}
