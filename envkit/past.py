@@ -145,6 +145,8 @@ def _histories(
         answer = by_secret[source.name, ref.path]
         if answer is None:
             yield UnavailableError(f"no answer from '{source.name}' in time")
+        elif isinstance(answer, SourceError | InvalidReferenceError):
+            yield answer
         elif isinstance(answer, BaseException):
             raise answer  # only what is no Exception gets here: an interrupt
         else:

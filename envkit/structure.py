@@ -28,7 +28,8 @@ _CONNECTION = re.compile(
     r"server|host|data source|user(?: id|name)?|uid|password|pwd|endpoint|account(?:name|key)",
     re.IGNORECASE,
 )
-_GIVEN_NAME_CHARACTERS, _GIVEN_NAME_DIGITS = 32, 3
+# what a name that somebody gave has at most; a token has more of one of them
+_MAX_CHARACTERS, _MAX_DIGITS, _MAX_NUMBERS, _MAX_HUMPS = 32, 3, 2, 4
 
 
 class Part(NamedTuple):
@@ -101,9 +102,11 @@ def is_given_name(name: str) -> bool:
     key of a JSON object that maps tokens to users.
     """
     return all(
-        re.fullmatch(r"[A-Za-z0-9_.@: ~-]*", word, re.ASCII) is not None
-        and len(word) <= _GIVEN_NAME_CHARACTERS
-        and sum(char.isdigit() for char in word) <= _GIVEN_NAME_DIGITS
+        re.fullmatch(r"[A-Za-z0-9_.@: ~-]*", word) is not None
+        and len(word) <= _MAX_CHARACTERS
+        and len(re.findall(r"\d", word)) <= _MAX_DIGITS
+        and len(re.findall(r"\d+", word)) <= _MAX_NUMBERS
+        and len(re.findall(r"[a-z][A-Z]", word)) <= _MAX_HUMPS
         for word in name.split("/")
     )
 

@@ -1,0 +1,65 @@
+"""Environments to compare, made without a profile or a store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envkit.environment import Environment, Origin, Variable
+from envkit.errors import EnvkitError, UnavailableError, VariableFailure
+from envkit.location import Location
+from envkit.secret import Secret
+from envkit.side import Side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.declaration import Declaration
+
+
+def side(
+    label: str,
+    secrets: Mapping[str, str] | None = None,
+    literals: Mapping[str, str] | None = None,
+    *,
+    failing: Mapping[str, EnvkitError] | None = None,
+    declared: Mapping[str, Declaration] | None = None,
+    belongs_to: str | None = "",
+    assumed: bool = False,
+) -> Side:
+    """A side whose secrets come from a store and whose literals stand in a profile.
+
+    It belongs to the environment of its label unless another one is named.
+    """
+    variables = [
+        Variable(
+            name,
+            Secret(value),
+            True,
+            label,
+            None if assumed else Location(f"/profiles/{label}.toml", 1),
+            (Origin(f"vault:{label}/{name}", f"vault:{label}/{name}", "1"),),
+        )
+        for name, value in (secrets or {}).items()
+    ]
+    variables += [
+        Variable(name, Secret(value), False, label, Location(f"/profiles/{label}.toml", 2))
+        for name, value in (literals or {}).items()
+    ]
+    failures = [
+        VariableFailure(name, f"profiles/{label}.toml:3", error)
+        for name, error in (failing or {}).items()
+    ]
+    return Side(
+        label,
+        Environment(label, variables),
+        declared or {},
+        failures,
+        frozenset(secrets or ()),
+        label if belongs_to == "" else belongs_to,
+        assumed,
+    )
+
+
+def unavailable() -> UnavailableError:
+    """Why a variable could not be read."""
+    return UnavailableError("no answer from 'vault' within 15 s")

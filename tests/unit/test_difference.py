@@ -1,0 +1,443 @@
+"""What a comparison says of two environments or more, and that it has no secret in it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit.difference import diff
+from envkit.env_diff import ABSENT, UNDECLARED, UNREADABLE, VALUE, Place
+from envkit.errors import AbsentError, DeniedError
+from envkit.profile import load
+from support.sides import side, unavailable
+
+SECRET = "a-secret-of-some-length"
+
+
+def entry(name, *sides):
+    [found] = [entry for entry in diff(*sides).entries if entry.name == name]
+    return found
+
+
+def status(name, *sides):
+    return entry(name, *sides).status
+
+
+def finding(kind, found):
+    [one] = [finding for finding in found.findings if finding.kind == kind]
+    return one
+
+
+def kinds(found):
+    return [finding.kind for finding in found.findings]
+
+
+class TestStatus:
+    def test_literals(self):
+        one = side("dev", literals={"SAME": "x", "OTHER": "x", "HERE": "x"})
+        two = side("prod", literals={"SAME": "x", "OTHER": "y", "THERE": "x"})
+        found = {entry.name: entry.status for entry in diff(one, two).entries}
+        assert found == {
+            "SAME": "same",
+            "OTHER": "different",
+            "HERE": "missing",
+            "THERE": "missing",
+        }
+
+    def test_the_gravest_come_first_and_then_by_name(self):
+        one = side(
+            "dev",
+            {"R": SECRET},
+            {"B": "1", "A": "1", "S": "1", "M": "1"},
+            failing={"U": unavailable()},
+        )
+        two = side("prod", {"R": SECRET, "U": "x"}, {"B": "2", "A": "2", "S": "1"})
+        assert [(e.name, e.status) for e in diff(one, two).entries] == [
+            ("R", "reused"),
+            ("U", "unreadable"),
+            ("M", "missing"),
+            ("A", "different"),
+            ("B", "different"),
+            ("S", "same"),
+        ]
+        assert diff(one, two).counts == {
+            "reused": 1, "unreadable": 1, "missing": 1, "different": 2, "same": 1,
+        }  # fmt: skip
+
+    def test_three_environments_are_the_same_only_together(self):
+        sides = [
+            side(label, literals={"X": value}) for label, value in zip("abc", "112", strict=True)
+        ]
+        assert status("X", *sides) == "different"
+        assert status("X", *sides[:2]) == "same"
+        assert not diff(*sides).identical
+        assert diff(*sides[:2]).identical
+
+    def test_what_a_store_failed_to_say_is_never_missing(self):
+        failed = side("dev", failing={"X": DeniedError("permission denied at vault:dev")})
+        found = entry("X", failed, side("prod", {"X": SECRET}))
+        assert found.status == "unreadable"
+        assert found.cells[0].state == UNREADABLE
+        assert found.cells[0].reason == "permission denied at vault:dev"
+        assert found.cells[0].code == "access-denied"
+
+    def test_what_a_store_does_not_hold_is_missing(self):
+        lacking = side("dev", failing={"X": AbsentError("vault:dev#x is absent")})
+        found = entry("X", lacking, side("prod", {"X": SECRET}))
+        assert found.status == "missing"
+        assert found.cells[0].state == ABSENT
+        assert found.cells[0].reason == "vault:dev#x is absent"
+
+    def test_a_required_value_that_no_side_has_is_missing(self):
+        lacking = [side(label, failing={"X": AbsentError("absent")}) for label in ("dev", "prod")]
+        assert status("X", *lacking) == "missing"
+
+    def test_an_empty_value_is_there(self):
+        found = entry("X", side("dev", literals={"X": ""}), side("prod"))
+        assert [cell.state for cell in found.cells] == [VALUE, UNDECLARED]
+
+    def test_values_are_compared_to_the_last_byte(self):
+        assert (
+            status("X", side("a", literals={"X": "é"}), side("b", literals={"X": "e\u0301"}))
+            == "different"
+        )
+        assert (
+            status("X", side("a", literals={"X": "\udcff"}), side("b", literals={"X": "\udcff"}))
+            == "same"
+        )
+
+
+class TestReuse:
+    def test_the_same_secret_in_two_environments(self):
+        found = entry("KEY", side("dev", {"KEY": SECRET}), side("prod", {"KEY": SECRET}))
+        assert found.status == "reused"
+        assert finding("reused", found).places == (Place("dev", "KEY"), Place("prod", "KEY"))
+        assert finding("reused", found).dangerous
+
+    def test_two_of_three(self):
+        sides = [
+            side("dev", {"KEY": "another-secret"}),
+            side("staging", {"KEY": SECRET}),
+            side("prod", {"KEY": SECRET}),
+        ]
+        assert status("KEY", *sides) == "reused"
+
+    def test_under_another_name(self):
+        sides = side("dev", {"OLD": SECRET}), side("prod", {"NEW": SECRET})
+        places = (Place("dev", "OLD"), Place("prod", "NEW"))
+        for name in ("OLD", "NEW"):
+            assert finding("reused", entry(name, *sides)).places == places
+
+    def test_as_the_password_of_two_urls(self):
+        found = entry(
+            "DB",
+            side("dev", {"DB": f"postgresql://app:{SECRET}@db.dev/app"}),
+            side("prod", {"DB": f"postgresql://app:{SECRET}@db.prod/app"}),
+        )
+        assert found.status == "reused"
+        assert finding("reused", found).places == (
+            Place("dev", "DB", "password"),
+            Place("prod", "DB", "password"),
+        )
+
+    def test_as_a_value_here_and_the_encoded_password_of_a_url_there(self):
+        found = entry(
+            "DB",
+            side("dev", {"PASSWORD": "p@ss/word+1"}),
+            side("prod", {"DB": "postgresql://app:p%40ss%2Fword+1@db/app"}),
+        )
+        assert finding("reused", found).places == (
+            Place("dev", "PASSWORD"),
+            Place("prod", "DB", "password"),
+        )
+
+    def test_inside_json(self):
+        document = '{"db": {"password": "%s"}, "n": %d}'
+        found = entry(
+            "CONFIG",
+            side("dev", {"CONFIG": document % (SECRET, 1)}),
+            side("prod", {"CONFIG": document % (SECRET, 2)}),
+        )
+        assert finding("reused", found).places[0].part == "/db/password"
+
+    def test_json_with_half_a_surrogate_pair(self):
+        document = '{"password": "\\ud800-and-more", "n": %d}'
+        one, two = (side(str(n), {"X": document % n}) for n in (1, 2))
+        assert status("X", one, two) == "reused"
+
+    def test_a_whole_url_says_nothing_more_by_its_password(self):
+        url = f"postgresql://app:{SECRET}@db/app"
+        found = entry("DB", side("dev", {"DB": url}), side("prod", {"DB": url}))
+        assert [place.part for place in finding("reused", found).places] == ["", ""]
+
+    def test_a_secret_of_one_environment_in_clear_in_the_profile_of_another(self):
+        found = entry("KEY", side("dev", literals={"KEY": SECRET}), side("prod", {"KEY": SECRET}))
+        assert found.status == "reused"
+
+    def test_not_what_is_short_or_no_secret(self):
+        assert (
+            status("PIN", side("dev", {"PIN": "1234567"}), side("prod", {"PIN": "1234567"}))
+            == "same"
+        )
+        literal = {"REGION": "eu-central-1"}
+        assert (
+            status("REGION", side("dev", literals=literal), side("prod", literals=literal))
+            == "same"
+        )
+
+    def test_not_what_has_a_plain_type(self, project):
+        project.profile("prod.toml", '[variables]\nN = { value = "{{ N }}", type = "int" }\n')
+        declared = load("prod", str(project.profiles)).variables
+        sides = [side(label, {"N": "1234567890"}, declared=declared) for label in ("dev", "prod")]
+        assert status("N", *sides) == "same"
+
+    def test_not_between_two_points_of_one_environment(self):
+        now, then = (
+            side("prod", {"KEY": SECRET}),
+            side("prod@v1", {"KEY": SECRET}, belongs_to="prod"),
+        )
+        assert status("KEY", now, then) == "same"
+        assert status("KEY", now, then, side("dev", {"KEY": SECRET})) == "reused"
+
+    def test_not_with_a_process_which_belongs_to_what_it_is_compared_with(self):
+        process = side("pid:1", {"KEY": SECRET}, belongs_to=None, assumed=True)
+        assert status("KEY", process, side("prod", {"KEY": SECRET})) == "same"
+
+    def test_not_between_two_files_of_which_nobody_says_what_is_secret(self):
+        files = [side(f"file:{name}", {"REGION": "eu-central-1"}, assumed=True) for name in "ab"]
+        assert status("REGION", *files) == "same"
+        assert status("REGION", files[0], side("prod", {"REGION": "eu-central-1"})) == "reused"
+
+    def test_many_variables_with_one_value_cost_no_square(self):
+        names = [f"NAME{number}" for number in range(1000)]
+        found = diff(
+            side("dev", dict.fromkeys(names, SECRET)), side("prod", dict.fromkeys(names, SECRET))
+        )
+        assert len({id(entry.findings[0]) for entry in found.entries}) == 1
+
+
+class TestMasking:
+    def test_a_secret_on_one_side_is_masked_on_all(self):
+        found = entry("X", side("dev", literals={"X": "clear"}), side("prod", {"X": SECRET}))
+        assert [(cell.shown, cell.secret) for cell in found.cells] == [(None, True), (None, True)]
+        assert [cell.length for cell in found.cells] == ["1-7", "16-31"]
+
+    def test_also_where_the_secret_could_not_be_read(self):
+        unread = side("prod", failing={"X": unavailable()})._replace(secret_names=frozenset("X"))
+        assert entry("X", side("dev", literals={"X": "clear"}), unread).cells[0].shown is None
+
+    def test_revealed_on_demand(self):
+        [found] = diff(side("a", {"X": SECRET}), side("b", {"X": "other"}), reveal=True).entries
+        assert [cell.shown for cell in found.cells] == [SECRET, "other"]
+        assert all(cell.secret for cell in found.cells)
+
+    def test_fingerprints_say_same_and_different_in_one_diff_and_nothing_in_the_next(self):
+        sides = [
+            side("a", {"X": SECRET}),
+            side("b", {"X": SECRET}),
+            side("c", {"X": "other-secret"}),
+        ]
+        one, two, three = (cell.fingerprint for cell in entry("X", *sides).cells)
+        assert one == two != three
+        assert len(one) == 8
+        assert entry("X", *sides).cells[0].fingerprint != one
+
+    @pytest.mark.parametrize(
+        ("characters", "expected"),
+        [
+            (0, "empty"),
+            (1, "1-7"),
+            (7, "1-7"),
+            (8, "8-15"),
+            (31, "16-31"),
+            (63, "32-63"),
+            (64, "64+"),
+        ],
+    )
+    def test_length_classes(self, characters, expected):
+        found = entry("X", side("a", {"X": "x" * characters}), side("b"))
+        assert found.cells[0].length == expected
+
+    def test_the_values_of_a_file_are_masked(self):
+        file = side("file:.env", {"X": "clear-or-not"}, assumed=True)
+        assert entry("X", file, side("file:b", assumed=True)).cells[0].shown is None
+        assert entry("X", side("dev", literals={"X": "y"}), file).cells[0].shown is None
+
+    def test_but_not_where_they_are_plain(self, project):
+        project.profile(
+            "dev.toml",
+            '[variables]\nN = { value = "1", type = "int" }\nS = { value = "x", secret = false }\n',
+        )
+        declared = load("dev", str(project.profiles)).variables
+        dev = side("dev", literals={"N": "1", "S": "x", "E": "same-text"}, declared=declared)
+        file = side(
+            "file:.env",
+            {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""},
+            assumed=True,
+        )
+        shown = {e.name: e.cells[1].shown for e in diff(dev, file).entries}
+        assert shown == {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""}
+
+
+class TestFindings:
+    def test_the_parts_of_a_secret_are_named_and_not_shown(self):
+        found = entry(
+            "DB",
+            side("dev", {"DB": "postgresql://app:one@db.dev/app"}),
+            side("prod", {"DB": "postgresql://app:two@db.prod/app"}),
+        )
+        assert [(f.kind, f.subject, f.shown) for f in found.findings] == [
+            ("part", "password", ()),
+            ("part", "host", ()),
+        ]
+
+    def test_the_parts_of_a_literal_are_shown(self):
+        found = entry(
+            "U", side("a", literals={"U": "http://a:1"}), side("b", literals={"U": "http://a"})
+        )
+        assert finding("part", found).shown == ("1", "")
+
+    def test_a_side_without_the_value_has_no_part(self):
+        sides = (
+            side("a", literals={"U": "http://a"}),
+            side("none"),
+            side("b", literals={"U": "http://b"}),
+        )
+        assert finding("part", entry("U", *sides)).shown == ("a", "", "b")
+
+    def test_the_items_of_a_list(self):
+        literal = entry("L", side("a", literals={"L": "x,y"}), side("b", literals={"L": "x,z"}))
+        assert [(f.subject, f.shown) for f in literal.findings] == [
+            ("y", ("y", "")),
+            ("z", ("", "z")),
+        ]
+        secret = entry("L", side("a", {"L": "x,y"}), side("b", {"L": "x,z"}))
+        assert [(f.kind, f.subject) for f in secret.findings] == [("part", "items")]
+
+    def test_keys_of_a_secret_that_may_be_secrets_are_not_named(self):
+        one, two = '{"8f3a2c1d": 1, "9e8d7c6b": 1}', '{"8f3a2c1d": 2, "9e8d7c6b": 2, "role": "x"}'
+        found = entry("M", side("a", {"M": one}), side("b", {"M": two}))
+        assert [f.subject for f in found.findings] == ["other parts", "/role"]
+
+    def test_white_space_around(self):
+        found = entry("X", side("a", {"X": "token\n"}), side("b", {"X": "token"}))
+        assert kinds(found) == ["white-space"]
+        assert found.findings[0].dangerous
+
+    def test_a_literal_that_changed_its_type(self):
+        found = entry("P", side("a", literals={"P": "8080"}), side("b", literals={"P": "http"}))
+        assert finding("type", found).shown == ("int", "text")
+        empty = entry("P", side("a", literals={"P": "8080"}), side("b", literals={"P": ""}))
+        assert kinds(empty) == []
+
+    def test_the_same_value_from_another_place(self):
+        found = entry("X", side("a", {"X": "short"}), side("b", {"X": "short"}))
+        assert finding("origin", found).shown == ("vault:a/X", "vault:b/X")
+
+    def test_a_pinned_version_is_no_other_place(self):
+        one = side("prod", {"X": "short"})
+        variable = one.environment.variable("X")
+        [origin] = variable.origins
+        pinned = variable._replace(origins=(origin._replace(reference="vault:prod/X?version=1"),))
+        two = one._replace(label="prod@v1", environment=type(one.environment)("prod", [pinned]))
+        assert kinds(entry("X", one, two)) == []
+
+    def test_a_secret_written_into_a_profile(self):
+        found = entry(
+            "K", side("dev", literals={"K": "4f9a8b7c6d5e4f3a2b1c"}), side("prod", {"K": SECRET})
+        )
+        assert finding("literal", found).shown == ("literal", "store")
+        assert finding("literal", found).dangerous
+
+    @pytest.mark.parametrize(
+        ("literal", "dangerous"),
+        [
+            ("postgresql://localhost:5432/dev", False),
+            ("postgresql://app:app@localhost/dev", False),
+            ("postgresql://app:x@db.example.com/dev", True),
+            ("development", False),
+            ("a sentence with 1 digit", False),
+        ],
+    )
+    def test_what_a_developer_writes_is_no_danger(self, literal, dangerous):
+        found = entry("K", side("dev", literals={"K": literal}), side("prod", {"K": SECRET}))
+        assert finding("literal", found).dangerous is dangerous
+
+    def test_rules_that_differ(self, project):
+        project.profile("dev.toml", '[variables]\nP = { value = "1", required = false }\n')
+        project.profile(
+            "prod.toml",
+            '[variables]\nP = { value = "1", type = "port", min = 1, pattern = "^1$" }\n',
+        )
+        sides = [
+            side(label, literals={"P": "1"}, declared=load(label, str(project.profiles)).variables)
+            for label in ("dev", "prod")
+        ]
+        found = entry("P", *sides)
+        assert found.status == "same"
+        assert {f.subject: f.shown for f in found.findings} == {
+            "required": ("no", "yes"),
+            "type": ("string", "port"),
+            "pattern": ("none", "^1$"),
+            "min": ("none", "1"),
+        }
+
+    def test_the_default_of_a_secret_is_not_shown(self, project):
+        for label in ("dev", "prod"):
+            project.profile(f"{label}.toml", f'[variables]\nP = {{ default = "hidden-{label}" }}\n')
+        sides = [
+            side(label, {"P": label}, declared=load(label, str(project.profiles)).variables)
+            for label in ("dev", "prod")
+        ]
+        assert "hidden" not in repr(diff(*sides))
+
+
+NAMES = st.sampled_from(["A", "B", "DATABASE_URL", "LONG_NAME_OF_A_VARIABLE"])
+VALUES = st.one_of(
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40),
+    st.sampled_from(
+        ["", "true", "8080", "a,b", "a,c", SECRET, f"redis://:{SECRET}@h/0", '{"a": 1}']
+    ),
+    st.from_regex(r"https://[a-z]:[a-z0-9]{8}@[a-z.]{1,9}/[a-z?=&#]{0,9}", fullmatch=True),
+)
+
+
+@st.composite
+def sides(draw, label):
+    values = draw(st.dictionaries(NAMES, VALUES))
+    secret = draw(st.sets(NAMES))
+    failing = draw(st.sets(NAMES)) - values.keys()
+    return side(
+        label,
+        {name: value for name, value in values.items() if name in secret},
+        {name: value for name, value in values.items() if name not in secret},
+        failing=dict.fromkeys(failing, unavailable()),
+        assumed=draw(st.booleans()),
+    )
+
+
+@given(sides("a"))
+def test_nothing_differs_from_itself(one):
+    statuses = {entry.status for entry in diff(one, one).entries}
+    assert statuses <= {"same", "unreadable"}
+
+
+@given(sides("a"), sides("b"))
+def test_a_comparison_is_mirrored_by_the_comparison_the_other_way_round(one, two):
+    def mirrored(found):
+        return tuple(
+            finding._replace(shown=finding.shown[::-1], places=tuple(sorted(finding.places)))
+            for finding in found.findings
+        )
+
+    def plain(found):
+        return tuple(f._replace(places=tuple(sorted(f.places))) for f in found.findings)
+
+    forth, back = diff(one, two, key=b"k"), diff(two, one, key=b"k")
+    assert forth.environments == back.environments[::-1]
+    assert [e.name for e in forth.entries] == [e.name for e in back.entries]
+    for there, again in zip(forth.entries, back.entries, strict=True):
+        assert there.status == again.status
+        assert there.cells == again.cells[::-1]
+        assert sorted(mirrored(there)) == sorted(plain(again))

@@ -1,0 +1,91 @@
+"""Accepted differences, each with a reason."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.difference import diff
+from envkit.errors import ProfileError
+from envkit.ignore_file import accept, load_rules
+from support.sides import side, unavailable
+
+SIDES = (
+    side(
+        "dev",
+        {"REUSED": "a-long-secret"},
+        {"MODE": "a", "DEBUG": "1", "SAME": "1"},
+        failing={"LOST": unavailable()},
+    ),
+    side(
+        "prod",
+        {"REUSED": "a-long-secret", "LOST": "x"},
+        {"MODE": "b", "DSN_A": "x", "SAME": "1"},
+    ),
+)
+FOUND = diff(*SIDES)
+
+
+@pytest.fixture
+def rules(project):
+    def load(text):
+        path = project.root / ".envkit-ignore"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return load_rules(str(path))
+
+    return load
+
+
+def left(rules):
+    return [entry.name for entry in accept(FOUND, rules).diff.entries]
+
+
+def test_lines(rules):
+    loaded = rules("\ufeff# comment\n\n  A_* missing,reused # because  \nB#reason # two\n")
+    assert [tuple(rule) for rule in loaded] == [
+        ("A_*", ("missing", "reused"), "because", ".envkit-ignore:3"),
+        ("B", ("missing", "different"), "reason # two", ".envkit-ignore:4"),
+    ]
+
+
+def test_what_is_accepted_is_taken_out_and_kept_with_its_reason(rules):
+    accepted = accept(FOUND, rules("MODE # quieter\nD* missing # only here\n"))
+    assert [entry.name for entry in accepted.diff.entries] == ["REUSED", "LOST", "SAME"]
+    assert [(entry.name, rule.reason) for entry, rule in accepted.ignored] == [
+        ("DEBUG", "only here"),
+        ("DSN_A", "only here"),
+        ("MODE", "quieter"),
+    ]
+    assert accepted.idle == ()
+
+
+def test_reused_and_unreadable_are_accepted_by_name_only(rules):
+    assert left(rules("* # everything\n")) == ["REUSED", "LOST", "SAME"]
+    assert left(rules("* reused unreadable # known\n")) == ["DEBUG", "DSN_A", "MODE", "SAME"]
+
+
+def test_a_line_that_accepts_nothing_is_idle(rules):
+    accepted = accept(FOUND, rules("GONE # was there\nSAME # is the same now\nMODE reused # no\n"))
+    assert [rule.glob for rule in accepted.idle] == ["GONE", "SAME", "MODE"]
+    assert accepted.diff == FOUND
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("MODE\n", ".envkit-ignore:1: MODE is ignored without a reason"),
+        ("MODE #  \n", ".envkit-ignore:1: MODE is ignored without a reason"),
+        ("\nMODE diferent # x\n", ".envkit-ignore:2: 'diferent' is nothing that can be ignored"),
+        ("MODE same # x\n", ".envkit-ignore:1: 'same' is nothing that can be ignored"),
+        (b"\xff\n", ".envkit-ignore: not UTF-8"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(rules, text, message):
+    with pytest.raises(ProfileError) as raised:
+        rules(text)
+    assert raised.value.message == message
+    assert raised.value.hint
+
+
+def test_no_such_file(project):
+    with pytest.raises(ProfileError, match="cannot read none: no such file"):
+        load_rules("none")

@@ -1,0 +1,93 @@
+"""Profiles compared by themselves, without a store."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.errors import ResolutionError
+from envkit.key_difference import diff_keys
+from envkit.profile import load
+
+
+@pytest.fixture
+def compare(project):
+    def compare_texts(*texts, **options):
+        sides = []
+        for index, text in enumerate(texts):
+            if isinstance(text, str):
+                project.profile(f"p{index}.toml", f"[variables]\n{text}\n")
+                sides.append((f"p{index}", load(f"p{index}", str(project.profiles))))
+            else:
+                sides.append((f"p{index}", text))
+        return diff_keys(sides, **options)
+
+    return compare_texts
+
+
+def the_one(found):
+    [entry] = found.entries
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "status"),
+    [
+        ('X = "a"', 'X = "a"', "same"),
+        ('X = "a"', 'X = "b"', "different"),
+        ('X = "a"', "", "missing"),
+        ('X = "{{ X }}"', 'X = "{{ vault:secret/x#y }}"', "same"),
+        ('X = "{{ X }}"', 'X = "a"', "different"),
+        ('X = "{{ X }}"', 'X = { value = "{{ X }}", required = false }', "different"),
+        ("X = '{{ \"{{\" }}'", "X = '{{ \"{{\" }}'", "same"),
+    ],
+)
+def test_status(compare, one, two, status):
+    assert the_one(compare(one, two)).status == status
+
+
+def test_literals_and_placeholders_are_shown_and_where_they_are_written(compare, project):
+    entry = the_one(
+        compare(
+            'X = "a"',
+            'X = "https://{{ vault:db#user }}:{{ P ?? "fallback" }}@h"'.replace(
+                '"fallback"', '\\"fallback\\"'
+            ),
+        )
+    )
+    assert [(cell.state, cell.shown) for cell in entry.cells] == [
+        ("value", None),
+        ("placeholder", "{{ vault:db#user }} {{ P }}"),
+    ]
+    assert [cell.location for cell in entry.cells] == ["profiles/p0.toml:2", "profiles/p1.toml:2"]
+    assert [(f.kind, f.shown) for f in entry.findings] == [("literal", ("literal", "placeholder"))]
+
+
+def test_a_literal_that_a_profile_calls_secret_is_not_shown(compare):
+    entry = the_one(compare('X = { value = "canary", secret = true }', 'X = "other"'))
+    assert "canary" not in repr(entry)
+    assert "other" not in repr(entry)
+
+
+def test_rules(compare):
+    entry = the_one(compare('X = { value = "1", type = "int" }', 'X = "1"'))
+    assert entry.status == "different"
+    assert [(f.subject, f.shown) for f in entry.findings] == [("type", ("int", "string"))]
+
+
+def test_names_of_a_file(compare):
+    found = compare('X = "a"\nY = "b"', ["X", "Z"])
+    assert {entry.name: entry.status for entry in found.entries} == {
+        "X": "same",
+        "Y": "missing",
+        "Z": "missing",
+    }
+
+
+def test_globs(compare):
+    found = compare('AA = "a"\nAB = "b"\nB = "b"', "", only=["A*"], exclude=["AB"])
+    assert the_one(found).name == "AA"
+
+
+def test_an_unknown_source_is_an_error(compare):
+    with pytest.raises(ResolutionError):
+        compare('X = "{{ valut:x#y }}"', 'X = "a"')

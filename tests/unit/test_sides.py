@@ -1,0 +1,374 @@
+"""What is compared: profiles now and then, files and processes, and what cannot be read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+import envkit
+from envkit._internal.clock import Deadline
+from envkit.errors import (
+    AbsentError,
+    AuthError,
+    DeniedError,
+    DotenvError,
+    NoVersionError,
+    ProfileError,
+    ProfileNotFoundError,
+    ProtocolError,
+    ResolutionError,
+    UnavailableError,
+    UsageError,
+)
+from envkit.past import parse_point
+from envkit.side_names import parse_name
+from envkit.sides import read_names, read_sides
+from envkit.sources.base import SourceContext, Version
+from envkit.sources.memory import MemorySource
+from support.shelf import Shelf, SilentShelf
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+def day(number):
+    """Noon of a day in January 2020, in seconds since the epoch."""
+    return datetime(2020, 1, number, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def store():
+    """A store with a secret of three versions and one that was made on the third day."""
+    made = MemorySource(SourceContext("vault", deadline=Deadline(10)))
+    for number in (1, 2, 3):
+        made.put("db", {"password": f"password-{number}"}, created=day(number))
+    made.put("late", {"key": "key-of-day-3"}, created=day(3))
+    return made
+
+
+@pytest.fixture
+def prod(project):
+    def write(variables, name="prod"):
+        text = f'lookup = []\n[sources.vault]\ntype = "memory"\n[variables]\n{variables}\n'
+        return project.profile(f"{name}.toml", text)
+
+    write('DB = "{{ vault:db#password }}"\nLATE = "{{ vault:late#key }}"\nMODE = "live"')
+    return write
+
+
+def values(side):
+    return {name: value.reveal() for name, value in side.environment.items()}
+
+
+def errors(side):
+    return {failure.name: failure.error for failure in side.failures}
+
+
+def read_one(name, store, **options):
+    [_, side] = read_sides([name, name], sources={"vault": store}, environ={}, **options)
+    return side
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("text", "kind", "target"),
+        [
+            ("prod", "profile", "prod"),
+            ("eu-1.prod", "profile", "eu-1.prod"),
+            ("file:.env.local", "file", ".env.local"),
+            ("file:a@b:c", "file", "a@b:c"),
+            ("env:", "env", ""),
+            ("pid:12", "pid", "12"),
+        ],
+    )
+    def test_what_they_mean(self, text, kind, target):
+        assert parse_name(text) == (text, kind, target, None)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("file:", "env:X", "pid:", "pid:-1", "pid:x", "pid:٣", "vault:x", "http://h"),
+            *("prod@", "prod@v", "prod@vx", "prod@12", "prod@2026-13-01"),
+        ],
+    )
+    def test_what_means_nothing(self, text):
+        with pytest.raises(UsageError) as raised:
+            parse_name(text)
+        assert raised.value.hint
+
+    @pytest.mark.parametrize("names", [[], ["prod"]])
+    def test_a_comparison_needs_two(self, names):
+        with pytest.raises(UsageError, match="needs two"):
+            read_sides(names)
+
+
+class TestPoints:
+    def test_versions(self):
+        assert parse_point("v12", NOW) == ("12", None)
+
+    @pytest.mark.parametrize(
+        ("text", "moment"),
+        [
+            ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
+            ("2026-11-01T09:30", datetime(2026, 11, 1, 9, 30, tzinfo=UTC)),
+            ("2026-11-01T09:30Z", datetime(2026, 11, 1, 9, 30, tzinfo=UTC)),
+            ("2026-11-01T09:30+02:00", datetime(2026, 11, 1, 7, 30, tzinfo=UTC)),
+        ],
+    )
+    def test_times(self, text, moment):
+        assert parse_point(text, NOW) == (None, moment.timestamp())
+
+    def test_a_time_without_a_zone_is_local(self):
+        there = timezone(timedelta(hours=5))
+        moment = datetime(2026, 11, 1, tzinfo=there)
+        assert parse_point("2026-11-01", NOW.astimezone(there)).when == moment.timestamp()
+
+    def test_what_is_to_come_is_no_history(self):
+        with pytest.raises(UsageError, match="in the future"):
+            parse_point("2026-11-26", NOW)
+
+
+class TestProfiles:
+    def test_a_profile_is_read_as_it_is_resolved(self, prod, store):
+        side = read_one("prod", store)
+        assert values(side) == {"DB": "password-3", "LATE": "key-of-day-3", "MODE": "live"}
+        assert side.label == side.belongs_to == "prod"
+        assert set(side.declared) == {"DB", "LATE", "MODE"}
+        assert side.secret_names == {"DB", "LATE"}
+
+    def test_globs_choose(self, prod, store):
+        side = read_one("prod", store, only=["*D*", "LATE"], exclude=["MODE"])
+        assert list(side.declared) == list(side.environment) == ["DB", "LATE"]
+
+    def test_what_is_only_needed_is_not_compared(self, prod, store):
+        prod('BASE = "{{ vault:gone#x }}"\nURL = "http://{{ BASE }}"')
+        side = read_one("prod", store, only=["URL"])
+        assert list(errors(side)) == ["URL"]
+        assert isinstance(errors(side)["URL"], AbsentError)
+
+    def test_an_unknown_profile_is_an_error(self, prod, store):
+        with pytest.raises(ProfileNotFoundError, match="known: prod"):
+            read_one("staging", store)
+
+    def test_a_store_that_fails_costs_only_its_variables(self, prod):
+        failing = Shelf(breaks=UnavailableError("no answer"), name="vault", remote=True)
+        side = read_one("prod", failing)
+        assert values(side) == {"MODE": "live"}
+        assert {type(error) for error in errors(side).values()} == {UnavailableError}
+
+    def test_so_does_one_that_does_not_answer(self, prod):
+        silent = SilentShelf(name="vault")
+        side = read_one("prod", silent, timeout_seconds=0.05)
+        silent.released.set()
+        assert values(side) == {"MODE": "live"}
+
+    def test_so_does_one_that_cannot_be_opened(self, project):
+        project.profile(
+            "prod.toml",
+            '[sources.vault]\ntype = "vault"\naddress = "http://127.0.0.1:9"\n'
+            'auth = { method = "token", token = "{{ env:NO_SUCH_TOKEN }}" }\n'
+            '[variables]\nKEY = "{{ vault:secret/x#y }}"\nMODE = "live"\n',
+        )
+        [side, _] = read_sides(["prod", "prod"], environ={})
+        assert values(side) == {"MODE": "live"}
+        assert isinstance(errors(side)["KEY"], AuthError)
+        assert "NO_SUCH_TOKEN" in errors(side)["KEY"].message
+
+    def test_what_is_wrong_with_a_profile_is_an_error(self, prod, project, store):
+        prod('X = "{{ vault:db?stage=AWSCURRENT#password }}"')
+        with pytest.raises(ResolutionError):
+            read_one("prod", store)
+        project.profile("prod.toml", "this is no TOML")
+        with pytest.raises(ProfileError, match="not valid TOML"):
+            read_one("prod", store)
+
+
+class TestThePast:
+    def test_a_version_of_every_secret(self, prod, store):
+        side = read_one("prod@v1", store)
+        assert values(side) == {"DB": "password-1", "LATE": "key-of-day-3", "MODE": "live"}
+        assert side.label == "prod@v1"
+        assert side.belongs_to == "prod"
+
+    def test_a_version_that_is_yet_to_come_is_absent(self, prod, store):
+        assert isinstance(errors(read_one("prod@v2", store))["LATE"], AbsentError)
+
+    @pytest.mark.parametrize(
+        ("point", "password"),
+        [
+            ("2020-01-01T13:00Z", 1),
+            ("2020-01-02T12:00Z", 2),
+            ("2020-01-03T11:59Z", 2),
+            ("2021-01-01", 3),
+        ],
+    )
+    def test_what_was_current_then(self, prod, store, point, password):
+        side = read_one(f"prod@{point}", store)
+        assert values(side)["DB"] == f"password-{password}"
+
+    def test_what_was_made_later_is_absent(self, prod, store):
+        found = errors(read_one("prod@2020-01-02", store))
+        assert list(found) == ["LATE"]
+        assert isinstance(found["LATE"], AbsentError)
+        assert "vault:late#key is absent" in found["LATE"].message
+
+    def test_a_field_that_was_added_later_is_absent(self, prod, store):
+        store.put("db", {"password": "password-4", "user": "app"}, created=day(4))
+        prod('USER = "{{ vault:db#user }}"')
+        assert isinstance(errors(read_one("prod@v3", store))["USER"], AbsentError)
+
+    def test_what_the_profile_pins_stays_pinned(self, prod, store):
+        prod('DB = "{{ vault:db?version=2#password }}"')
+        assert values(read_one("prod@v1", store)) == {"DB": "password-2"}
+
+    def test_each_secret_is_asked_for_its_history_once(self, prod, store, monkeypatch):
+        asked = []
+        history = store.history
+        monkeypatch.setattr(store, "history", lambda ref: asked.append(ref.path) or history(ref))
+        prod('A = "{{ vault:db#password }}"\nB = "{{ vault:db#user }}"\nC = "{{ vault:late#key }}"')
+        read_one("prod@v1", store)
+        assert sorted(asked) == ["db", "db", "late", "late"]  # once for each of the two sides
+
+    def test_what_has_been_dropped_deleted_or_destroyed_is_no_absence(self, prod):
+        class Dropping(MemorySource):
+            versions = (
+                Version("7", day(7), None, "current"),
+                Version("6", day(6), None, "deleted"),
+            )
+
+            def history(self, ref):
+                return self.versions
+
+        store = Dropping(SourceContext("vault", deadline=Deadline(10)))
+        prod('DB = "{{ vault:db#password }}"')
+        for point in ("v6", "v5", "2020-01-05", "2020-01-06T12:00Z"):
+            assert isinstance(errors(read_one(f"prod@{point}", store))["DB"], NoVersionError)
+
+    def test_a_store_that_keeps_no_versions_says_so(self, prod):
+        side = read_one("prod@v1", Shelf({"vault:db#password": "x"}, name="vault"))
+        assert values(side) == {"MODE": "live"}
+        assert errors(side)["DB"].message == "'vault' keeps no versions"
+
+    def test_a_history_that_fails(self, prod, store, monkeypatch):
+        def denied(ref):
+            raise DeniedError(f"may not list versions of {ref}")
+
+        monkeypatch.setattr(store, "history", denied)
+        assert isinstance(errors(read_one("prod@2020-01-02", store))["DB"], DeniedError)
+        # a version that is named can be read all the same; only its absence is in doubt
+        side = read_one("prod@v2", store)
+        assert values(side)["DB"] == "password-2"
+        assert isinstance(errors(side)["LATE"], DeniedError)
+
+    def test_a_history_that_breaks_shows_nothing_of_it(self, prod, store, monkeypatch):
+        monkeypatch.setattr(store, "history", lambda ref: {}["secret-canary"])
+        error = errors(read_one("prod@2020-01-02", store))["DB"]
+        assert isinstance(error, ProtocolError)
+        assert error.message == "the source 'vault' broke: KeyError"
+
+    def test_an_interrupt_is_one(self, prod, store, monkeypatch):
+        def interrupted(ref):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(store, "history", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            read_one("prod@v1", store)
+
+
+class TestFiles:
+    def test_a_file(self, project):
+        project.dotenv("local", "A=1\nB='two words'\n")
+        [side, _] = read_sides(["file:.env.local", "file:.env.local"], environ={})
+        assert values(side) == {"A": "1", "B": "two words"}
+        assert side.assumed
+        assert side.environment.variable("B").origins[0].location == ".env.local:2"
+
+    @pytest.mark.parametrize(
+        ("name", "environment"),
+        [
+            (".env.prod", "prod"),
+            (".env.live", "prod"),
+            ("prod.env", "prod"),
+            (".env.local", "local"),
+        ],
+    )
+    def test_it_belongs_to_the_environment_of_its_name(self, project, name, environment):
+        project.profile("prod.toml", 'aliases = ["live"]\n[variables]\n')
+        (project.root / name).write_text("A=1\n")
+        assert read_sides([f"file:{name}", "prod"], environ={})[0].belongs_to == environment
+
+    def test_a_file_without_such_a_name_is_an_environment_of_its_own(self, project):
+        for name in (".env", "backup"):
+            (project.root / name).write_text("A=1\n")
+        one, two = read_sides(["file:.env", "file:backup"], environ={})
+        assert one.belongs_to != two.belongs_to
+
+    def test_what_is_encrypted_could_not_be_read(self, project):
+        project.dotenv("local", "A=encrypted:abc\nB=1\n")
+        [side, _] = read_sides(["file:.env.local", "file:.env.local"], environ={})
+        assert values(side) == {"B": "1"}
+        assert isinstance(errors(side)["A"], DotenvError)
+
+    @pytest.mark.parametrize("name", ["no-such-file", "."])
+    def test_a_file_that_cannot_be_read_is_an_error(self, project, name):
+        with pytest.raises(UsageError, match="cannot read"):
+            read_sides([f"file:{name}", "env:"], environ={})
+
+
+class TestProcesses:
+    def test_of_this_one_only_what_others_know(self, prod, store):
+        environ = {"MODE": "test", "PATH": "/bin", "HOME": "/root"}
+        _, side = read_sides(["prod", "env:"], sources={"vault": store}, environ=environ)
+        assert values(side) == {"MODE": "test"}
+        assert side.left_out == 2
+        assert side.belongs_to is None
+
+    def test_everything_where_nothing_but_processes_is_compared(self, project):
+        environ = {"PATH": "/bin"}
+        assert values(read_sides(["env:", "env:"], environ=environ)[0]) == environ
+
+    def test_a_running_one(self, project):
+        environ = {"A": "one", "B": "tw\udcffo", "PATH": os.environ["PATH"]}
+        code = "import sys; print('up', flush=True); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-S", "-c", code],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            process.stdout.readline()
+            name = f"pid:{process.pid}"
+            [side, _] = read_sides([name, name], environ={})
+            process.stdin.close()
+        assert {"A": "one", "B": "tw\udcffo"}.items() <= values(side).items()
+        with pytest.raises(UsageError, match="there is no process"):
+            read_sides([name, name], environ={})
+
+
+class TestNamesAlone:
+    def test_no_source_is_opened(self, project):
+        project.profile("prod.toml", '[variables]\nX = "{{ vault:secret/x#y }}"\n')
+        project.dotenv("local", "A=1\nB=encrypted:x\n")
+        (_, profile), (_, names) = read_names(["prod", "file:.env.local"], environ={})
+        assert list(profile.variables) == ["X"]
+        assert list(names) == ["A", "B"]
+
+    def test_a_point_in_history_needs_a_store(self, project):
+        with pytest.raises(UsageError, match="no store is asked"):
+            read_names(["prod@v1", "prod"], environ={})
+
+
+def test_the_library_compares_by_name(project):
+    project.profile("dev.toml", '[variables]\nMODE = "a"\nKEY = "{{ KEY }}"\n')
+    project.profile("prod.toml", '[variables]\nMODE = "b"\n')
+    project.dotenv("dev", "KEY=secret-canary\n")
+    found = envkit.diff("dev", "prod")
+    assert isinstance(found, envkit.EnvDiff)
+    assert [(entry.name, entry.status) for entry in found.entries] == [
+        ("KEY", "missing"),
+        ("MODE", "different"),
+    ]
+    assert "canary" not in repr(found)

@@ -1,0 +1,168 @@
+"""In what two values differ: URLs by part, JSON by path, connection strings, lists."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit.structure import MAX_PARTS, credentials_of, is_given_name, kind_of, parts_of
+
+
+def differing(*values):
+    return {part.name: part.texts for part in parts_of(values) if not part.same}
+
+
+def test_urls_differ_by_part():
+    assert differing(
+        "postgresql://app:one@db.staging:5432/app?sslmode=require",
+        "postgresql://app:two@db.prod:5432/app?sslmode=disable",
+    ) == {
+        "password": ("one", "two"),
+        "host": ("db.staging", "db.prod"),
+        "query sslmode": ("require", "disable"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        (
+            "redis://:secret@cache/0",
+            {"scheme": "redis", "password": "secret", "host": "cache", "path": "/0"},
+        ),
+        (
+            "mongodb+srv://u:p@a,b:27017/x",
+            {
+                "scheme": "mongodb+srv",
+                "user": "u",
+                "password": "p",
+                "host": "a,b:27017",
+                "path": "/x",
+            },
+        ),
+        (
+            "jdbc:mysql://h:3306/d",
+            {"scheme": "jdbc:mysql", "host": "h", "port": "3306", "path": "/d"},
+        ),
+        ("https://u:p@ss@h", {"scheme": "https", "user": "u", "password": "p@ss", "host": "h"}),
+        ("https://[::1]:80", {"scheme": "https", "host": "[::1]", "port": "80"}),
+        (
+            "https://h?token&a=1#top",
+            {"scheme": "https", "host": "h", "query": "token", "query a": "1", "fragment": "top"},
+        ),
+    ],
+)
+def test_the_parts_of_a_url(value, parts):
+    assert {part.name: part.texts[0] for part in parts_of([value])} == parts
+
+
+def test_a_part_that_one_url_lacks():
+    assert differing("redis://h", "redis://h:6379") == {"port": (None, "6379")}
+
+
+def test_json_differs_by_pointer():
+    one = '{"a": {"b": 1, "c/d": true}, "list": [1, 2], "same": null}'
+    two = '{"a": {"b": "1", "c/d": true}, "list": [1, 2, {}], "same": null}'
+    assert differing(one, two) == {"/a/b": ("1", '"1"'), "/list/2": (None, "{}")}
+
+
+def test_json_too_large_to_be_compared_by_path_is_a_text():
+    large = json.dumps({f"key{number}": number for number in range(MAX_PARTS + 1)})
+    assert parts_of([large, large]) == []
+
+
+def test_json_too_deep_is_a_text():
+    deep = "[" * 100_000 + "]" * 100_000
+    assert parts_of([deep]) == []
+    assert kind_of(deep) == "text"
+
+
+def test_connection_strings_differ_by_setting():
+    assert differing("Server=a;User Id=app;Password=x;", "Server=b;User Id=app;Password=y") == {
+        "Server": ("a", "b"),
+        "Password": ("x", "y"),
+    }
+
+
+def test_a_password_with_semicolons_is_no_connection_string():
+    assert parts_of(["aB=3;xY=9", "aB=4;xY=9"]) == []
+
+
+def test_lists_differ_by_item():
+    assert differing("a, b,c", "a,c,d") == {"b": ("b", None), "d": (None, "d")}
+    assert differing("https://a,https://b", "https://a,https://c") == {
+        "https://b": ("https://b", None),
+        "https://c": (None, "https://c"),
+    }
+
+
+def test_values_of_different_structure_have_no_parts():
+    assert parts_of(["redis://h", '{"a": 1}']) == []
+    assert parts_of(["redis://h", "plain"]) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "credentials"),
+    [
+        ("postgresql://u:p%40ss%2Fword@h/d", {"password": "p@ss/word"}),
+        ("https://h/hook?token=abc&page=2", {"query token": "abc"}),
+        (
+            '{"db": {"password": "x", "host": "h"}, "apiKey": "k"}',
+            {"/apiKey": "k", "/db/password": "x"},
+        ),
+        ("Server=h;Pwd=x", {"Pwd": "x"}),
+        ("postgresql://h/d", {}),
+        ("plain", {}),
+    ],
+)
+def test_credentials_inside_a_value(value, credentials):
+    assert credentials_of(value) == credentials
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        ("", "empty"),
+        ("true", "bool"),
+        ("Off", "bool"),
+        ("0", "int"),
+        ("-12", "int"),
+        ("1.5", "float"),
+        (".5", "float"),
+        ("1.2.3", "text"),
+        ("٣", "text"),
+        ("https://h", "url"),
+        ("[1]", "json"),
+        ("a,b", "text"),
+    ],
+)
+def test_what_a_value_looks_like(value, kind):
+    assert kind_of(value) == kind
+
+
+@pytest.mark.parametrize(
+    "name", ["/tls/ca", "/servers/12/host", "query sslmode", "oauth2", "User Id", ""]
+)
+def test_names_that_somebody_gave(name):
+    assert is_given_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["/users/8f3a2c1d", "query eyJhbGciOiJIUzI1NiJ9", "a" * 40, "/a\nb", "/ключ"]
+)
+def test_names_that_may_be_secrets(name):
+    assert not is_given_name(name)
+
+
+TEXTS = st.one_of(st.text(), st.from_regex(r"[a-z]+://[ -~]*"), st.from_regex(r"[{\[][ -~]*"))
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=3))
+def test_no_text_breaks_it_and_equal_texts_have_no_differing_part(values):
+    parts_of(values)
+    kind_of(values[0])
+    credentials_of(values[0])
+    assert all(part.same for part in parts_of([values[0], values[0]]))
