@@ -26,7 +26,7 @@ from envkit.sources.vault_client import VaultClient, too_late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import ClassVar, TypeVar
 
     from envkit.placeholder import Reference
@@ -154,6 +154,16 @@ class VaultSource:
             return vault_kv.write_field(client, target, ref.field, value.reveal(), expected)
 
         return self._in_time(change)
+
+    def probe(self) -> Sequence[str]:
+        """Say which server this is, and as whom it knows us; see `Probe`."""
+        from envkit.sources import vault_probe
+
+        def ask() -> Sequence[str]:
+            server = vault_probe.server(VaultClient(self._context, pool_size=1))
+            return [server, vault_probe.login(self._log_in()[0])]
+
+        return self._in_time(ask)
 
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):

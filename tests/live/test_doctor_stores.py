@@ -61,3 +61,79 @@ def test_aws_does_not_take_the_credentials(aws, check):
     assert found.status == ERROR
     assert found.message.startswith("cannot use aws: ")
     assert found.hint
+
+
+VAULT = """\
+[sources.vault]
+address = "{server.address}"
+{settings}
+[variables]
+A = "{{{{ vault:secret/doctor/db#password }}}}"
+"""
+
+
+def test_vault_says_who_it_is_and_who_we_are_and_no_secret_is_read(openbao, check):
+    policy = openbao.policy({"secret/data/doctor/*": ["read"]})
+    token = openbao.token(policy, ttl="330m", display_name="ci")
+    before = openbao.reads()
+    found = check(VAULT.format(server=openbao, settings=""), VAULT_TOKEN=token)["vault"]
+    assert found.status == OK, found
+    version = openbao.ask("GET", "sys/seal-status")["version"]
+    assert f"; vault at {openbao.address}, version {version}; " in found.message
+    assert found.message.endswith(
+        f"; logged in as token-ci, policies default, {policy}, for 5 hours"
+    )
+    assert token not in repr(found)
+    assert openbao.reads() == before
+
+
+def test_vault_logs_in_by_the_method_of_the_profile(openbao, check):
+    mount = openbao.enable_auth("userpass")
+    openbao.ask("POST", f"auth/{mount}/users/bob", {"password": CANARY})
+    auth = (
+        f'auth = {{ method = "userpass", mount = "{mount}", username = "bob",'
+        ' password = "{{ env:PW }}" }'
+    )
+    found = check(VAULT.format(server=openbao, settings=auth), PW=CANARY)["vault"]
+    assert f"logged in as {mount}-bob, policies default, for " in found.message
+    found = check(VAULT.format(server=openbao, settings=auth), PW="wrong")["vault"]
+    assert found.status == ERROR
+    assert "does not accept the userpass login" in found.message
+
+
+def test_vault_and_a_token_that_never_expires(openbao, check):
+    root = openbao.root_token
+    found = check(VAULT.format(server=openbao, settings=""), VAULT_TOKEN=root)["vault"]
+    assert found.message.endswith("policies root, for ever")
+
+
+def test_vault_does_not_take_the_token(openbao, check):
+    found = check(VAULT.format(server=openbao, settings=""), VAULT_TOKEN=CANARY)["vault"]
+    assert (found.status, bool(found.hint)) == (ERROR, True)
+    assert "does not accept the token" in found.message
+
+
+def test_vault_and_a_token_that_may_not_ask_about_itself(openbao, check):
+    policy = openbao.policy({"secret/data/doctor/*": ["read"]})
+    token = openbao.token(policy, no_default_policy=True)
+    found = check(VAULT.format(server=openbao, settings=""), VAULT_TOKEN=token)["vault"]
+    assert found.status == OK
+    assert found.message.endswith("logged in, with a token that may not look itself up")
+
+
+def test_vault_is_sealed(sealable_openbao, check):
+    settings = f'ca_cert = "{sealable_openbao.ca_file}"'
+    text = VAULT.format(server=sealable_openbao, settings=settings)
+    sealable_openbao.seal()
+    try:
+        found = check(text, VAULT_TOKEN=sealable_openbao.root_token)["vault"]
+    finally:
+        sealable_openbao.unseal()
+    assert (found.status, bool(found.hint)) == (ERROR, True)
+    assert "sealed" in found.message
+
+
+def test_one_store_that_is_wrong_hides_no_other(openbao, aws, check):
+    text = VAULT.format(server=openbao, settings="") + 'B = "{{ aws:db#password }}"\n'
+    found = check(text, VAULT_TOKEN=CANARY)
+    assert {name: one.status for name, one in found.items()} == {"vault": ERROR, "aws": OK}
