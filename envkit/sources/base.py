@@ -34,11 +34,18 @@ if TYPE_CHECKING:
     from envkit.placeholder import Reference
     from envkit.sources.protocols import Probe, Source, VersionedSource, WritableSource
 
-_PROTOCOLS = ("Probe", "Source", "VersionedSource", "WritableSource")
+_LAZY = {
+    "Deadline": "envkit._internal.clock",
+    "Probe": "envkit.sources.protocols",
+    "Source": "envkit.sources.protocols",
+    "VersionedSource": "envkit.sources.protocols",
+    "WritableSource": "envkit.sources.protocols",
+}
 
 __all__ = [
     "WHOLE",
     "Absent",
+    "Deadline",
     "Probe",
     "Reading",
     "Source",
@@ -51,11 +58,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _PROTOCOLS:
+    module = _LAZY.get(name)
+    if module is None:
         raise AttributeError(f"module 'envkit.sources.base' has no attribute {name!r}")
-    from envkit.sources import protocols
-
-    return getattr(protocols, name)
+    return getattr(__import__(module, fromlist=[name]), name)
 
 
 class Reading(NamedTuple):
