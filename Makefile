@@ -23,8 +23,9 @@ demo: $(VENV)/.installed  ## See an app run under two environments: no server, n
 test: $(VENV)/.test  ## Run every test, against real servers on this machine
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
-test-extra:  ## Run what needs a browser or Node
-	@echo "test-extra: no test needs a browser or Node yet"
+test-extra: $(VENV)/.test  ## Run what needs a browser or Node
+	sh scripts/install-extra.sh
+	$(BIN)/pytest -m extra tests/extra $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint  ## Check style, format and types
 	$(BIN)/ruff check

@@ -46,7 +46,7 @@ def side(
         for name, value in (literals or {}).items()
     ]
     failures = [
-        VariableFailure(name, f"profiles/{label}.toml:3", error)
+        VariableFailure(name, f"/profiles/{label}.toml:3", error)
         for name, error in (failing or {}).items()
     ]
     return Side(

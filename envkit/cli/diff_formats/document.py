@@ -49,9 +49,7 @@ def _entry(entry: Entry, report: Report) -> dict[str, Any]:
                 "kind": finding.kind,
                 "subject": finding.subject,
                 "dangerous": finding.dangerous,
-                "shown": dict(zip(report.environments, finding.shown, strict=True))
-                if finding.shown
-                else None,
+                "shown": list(finding.shown),
                 "places": [place._asdict() for place in finding.places],
             }
             for finding in entry.findings

@@ -72,14 +72,20 @@ def wrapped(spans: Sequence[Span], width: int, indent: int = 0) -> list[list[Spa
         for text, style in word:
             rest = text
             while rest:
-                if used >= width:
+                if used > indent and used + _columns(rest[0]) > width:
                     lines.append([Span(" " * indent)])
                     used = indent
                 head = _head(rest, width - used)
-                lines[-1].append(Span(head, style))
+                _append(lines[-1], Span(head, style))
                 used += columns(head)
                 rest = rest[len(head) :]
     return lines
+
+
+def _append(line: list[Span], span: Span) -> None:
+    if line and line[-1].style == span.style:
+        span = Span(line.pop().text + span.text, span.style)
+    line.append(span)
 
 
 def _words(spans: Sequence[Span]) -> Iterator[list[Span]]:

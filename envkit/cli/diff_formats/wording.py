@@ -126,7 +126,9 @@ class _Said:
     def reused(self, finding: Finding) -> Note:
         held: dict[tuple[str, str], list[str]] = {}
         for label, name, part in finding.places:
-            held.setdefault((name, part), []).append(Code(label))
+            labels = held.setdefault((name, part), [])
+            if label not in labels:
+                labels.append(Code(label))
         own = [place for place in finding.places if place.name == self.entry.name]
         change = next((place for place in own if _is_profile(place.environment)), own[0])
         if len(held) == 1:
@@ -238,7 +240,7 @@ def _own(place: Place) -> tuple[str, ...]:
 
 def _listed(items: Sequence[str]) -> list[str]:
     """Return `a, b and c` in pieces; of many only the first, and how many there are more."""
-    shown = list(dict.fromkeys(items))
+    shown = list(items)
     more = len(shown) - MAX_LISTED
     if more > 0:
         shown = [*shown[:MAX_LISTED], f"{more} more"]

@@ -1,0 +1,182 @@
+"""The page of `envkit diff --format html` in a real browser."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from envkit.cli.diff_formats import page
+from envkit.cli.diff_formats.report import Report
+from envkit.difference import diff
+from envkit.errors import DeniedError
+from envkit.ignore_file import Rule
+from support.chromium import Chromium
+from support.sides import side
+
+pytestmark = pytest.mark.extra
+
+STATUSES = ("reused", "unreadable", "missing", "different", "same")
+SECRET = "canary-7f3a9c-long-enough"
+LONG = "https://user@example.com/a-path-that-goes-on?" + "x" * 300
+
+STAGING = side(
+    "staging",
+    {"STRIPE_KEY": SECRET, "DATABASE_URL": f"postgresql://app:{SECRET}@db.staging/app"},
+    {"LOG_LEVEL": "debug", "MODE": "x", "WEBHOOK": LONG, "HTML": "<b>&amp;</b>", "GONE": "1"},
+    failing={"TOKEN": DeniedError("permission denied at vault:staging/token")},
+)
+PROD = side(
+    "prod",
+    {"STRIPE_KEY": SECRET, "DATABASE_URL": "postgresql://app:other-one@db.prod/app", "TOKEN": "t"},
+    {"LOG_LEVEL": "info", "MODE": "x", "WEBHOOK": LONG + "y", "HTML": "", "ONLY": "here"},
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Chromium(tmp_path_factory.mktemp("chromium")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The same page for two environments, and for six."""
+    folder = tmp_path_factory.mktemp("pages")
+    rule = Rule("GONE", ("missing",), "only here", ".envkit-ignore:1")
+    made = {}
+    for name, sides in {
+        "two": (STAGING, PROD),
+        "six": (STAGING, PROD, *(side(label) for label in ("eu", "us", "asia", "test"))),
+    }.items():
+        found = diff(*sides)
+        ignored = tuple((entry, rule) for entry in found.entries if entry.name == "GONE")
+        report = Report(found, ignored)
+        made[name] = folder / f"{name}.html"
+        made[name].write_text(page.render(report, datetime.now(UTC)), encoding="utf-8")
+    return made
+
+
+def visible(browser):
+    """The statuses whose variables can be seen."""
+    return [
+        status
+        for status in STATUSES
+        if browser.value(f"document.querySelector('tbody.{status} tr').checkVisibility()")
+    ]
+
+
+def test_it_asks_for_nothing_and_complains_of_nothing(browser, pages):
+    browser.requests.clear()
+    browser.open(pages["two"])
+    assert browser.requests == [pages["two"].as_uri()]
+    assert browser.messages == []
+    assert browser.value("document.compatMode") == "CSS1Compat"
+    assert SECRET not in browser.value("document.documentElement.outerHTML")
+
+
+def test_values_are_text(browser, pages):
+    browser.open(pages["two"])
+    cell = "[...document.querySelectorAll('tr')].find(r => r.innerText.startsWith('HTML')).cells[1]"
+    assert browser.value(f"{cell}.querySelector('code').innerText") == "<b>&amp;</b>"
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_status_is_filtered_without_any_script(browser, pages, status):
+    browser.open(pages["two"])
+    assert visible(browser) == list(STATUSES[:-1])
+    box = browser.value(
+        f"(b => [b.x + b.width / 2, b.y + b.height / 2])"
+        f"(document.querySelector('label.{status}').getBoundingClientRect())"
+    )
+    for event in ("mousePressed", "mouseReleased"):
+        browser.command(
+            "Input.dispatchMouseEvent", type=event, x=box[0], y=box[1], button="left", clickCount=1
+        )
+    expected = set(STATUSES[:-1]) ^ {status}
+    assert visible(browser) == [each for each in STATUSES if each in expected]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_text_can_be_read_in_light_and_dark(browser, pages, dark):
+    browser.open(pages["two"], dark=dark)
+    background = browser.value("getComputedStyle(document.body).backgroundColor")
+    assert (luminance(background) < 0.1) is dark
+    texts = browser.value(COLOURS_OF_TEXTS)
+    assert len(texts) > 50
+    for text, colour, behind in texts:
+        assert contrast(colour, behind) >= 4.5, (text, colour, behind)
+
+
+@pytest.mark.parametrize("width", [320, 600, 1100])
+@pytest.mark.parametrize("name", ["two", "six"])
+def test_the_page_is_never_wider_than_the_screen(browser, pages, name, width):
+    browser.open(pages[name], width=width)
+    assert browser.value("document.documentElement.scrollWidth") == width
+
+
+def test_on_a_phone_each_value_says_its_environment(browser, pages):
+    browser.open(pages["two"], width=390)
+    cells = browser.value(
+        "[...document.querySelectorAll('tr.variable td')].slice(0, 2)"
+        ".map(cell => getComputedStyle(cell, '::before').content)"
+    )
+    assert cells == ['"staging"', '"prod"']
+
+
+@pytest.mark.parametrize("width", [390, 1100])
+def test_a_screen_reader_finds_a_table(browser, pages, width):
+    browser.open(pages["two"], width=width)
+    nodes = browser.command("Accessibility.getFullAXTree")["nodes"]
+    found = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes]
+    assert ("table", "Variables of staging, prod") in found
+    assert ("rowheader", "STRIPE_KEY") in found
+    assert ("checkbox", "reused 2") in found
+    assert ("group", "Show variables that are") in found
+    assert ("image", "secret") in found
+    assert ("heading", "staging · prod") in found
+    assert sum(role == "row" for role, _ in found) > 8
+
+
+def test_it_prints_without_its_filters(browser, pages):
+    browser.open(pages["two"])
+    browser.command("Emulation.setEmulatedMedia", media="print")
+    assert browser.value("document.querySelector('fieldset').checkVisibility()") is False
+    assert browser.command("Page.printToPDF")["data"]
+    browser.command("Emulation.setEmulatedMedia", media="")
+
+
+COLOURS_OF_TEXTS = """
+(() => {
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if (colour !== 'rgba(0, 0, 0, 0)') return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (walker.currentNode.data.trim() && element.checkVisibility())
+      found.push([walker.currentNode.data, getComputedStyle(element).color, behind(element)]);
+  }
+  return found;
+})()
+"""
+
+
+def luminance(colour):
+    """Reference: WCAG 2.2, relative luminance."""
+    parts = [float(part) / 255 for part in colour[4:-1].split(",")]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one, two):
+    """Reference: WCAG 2.2, contrast ratio."""
+    dark, light = sorted((luminance(one), luminance(two)))
+    return (light + 0.05) / (dark + 0.05)
