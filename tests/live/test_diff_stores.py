@@ -1,0 +1,92 @@
+"""`envkit diff` with a real OpenBao: what is asked how often, and a store that says no."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+PROFILE = """\
+lookup = []
+[sources.vault]
+address = "{address}"
+mount = "secret"
+auth = {{ token = "{{{{ env:{token} }}}}" }}
+[variables]
+SHARED = {{ value = "{{{{ vault:{root}/shared#region }}}}", secret = false }}
+PASSWORD = "{{{{ vault:{root}/{name}#password }}}}"
+USER = "{{{{ vault:{root}/{name}#user }}}}"
+"""
+
+
+@pytest.fixture
+def team(project, openbao, request):
+    root = f"diff-{request.node.name.replace('[', '-').replace(']', '')}"
+    for name in ("staging", "prod"):
+        text = PROFILE.format(
+            address=openbao.address, token=f"{name.upper()}_TOKEN", root=root, name=name
+        )
+        project.profile(f"{name}.toml", text)
+        openbao.put(f"{root}/{name}", {"password": f"canary-of-{name}", "user": "app"})
+    openbao.put(f"{root}/shared", {"region": "eu-central-1"})
+    project.folder = root
+    return project
+
+
+def tokens(openbao, **other):
+    return {"STAGING_TOKEN": openbao.root_token, "PROD_TOKEN": openbao.root_token, **other}
+
+
+def diff(team, openbao, *arguments, **other):
+    done = team.run("diff", *arguments, "--format", "json", env=tokens(openbao, **other))
+    assert "canary" not in done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    return done.returncode, {entry["name"]: entry for entry in found["entries"]}
+
+
+def test_each_secret_is_read_once_whoever_needs_it(team, openbao):
+    text = (team.profiles / "staging.toml").read_text()
+    team.profile("staging.toml", text.replace("STAGING_TOKEN", "PROD_TOKEN"))
+    before = openbao.reads()
+    status, found = diff(team, openbao, "staging", "prod", "staging")
+    assert status == 0
+    assert openbao.reads() - before == 3  # staging's, prod's, and the shared one
+    assert {name: entry["status"] for name, entry in found.items()} == {
+        "PASSWORD": "different",
+        "SHARED": "same",
+        "USER": "same",  # too short to be called reused
+    }
+    assert found["PASSWORD"]["values"][0]["origins"] == [
+        f"vault:secret/{team.folder}/staging#password"
+    ]
+
+
+def test_a_store_that_denies_one_side_is_no_difference(team, openbao):
+    policy = openbao.policy({f"secret/data/{team.folder}/prod": ["read"]})
+    status, found = diff(team, openbao, "staging", "prod", PROD_TOKEN=openbao.token(policy))
+    assert status == 6
+    assert found["PASSWORD"]["status"] == "different"
+    assert found["SHARED"]["status"] == "unreadable"
+    assert [value["state"] for value in found["SHARED"]["values"]] == ["value", "unreadable"]
+    assert found["SHARED"]["values"][1]["code"] == "access-denied"
+
+
+def test_a_token_that_is_not_one_costs_only_its_side(team, openbao):
+    status, found = diff(team, openbao, "staging", "prod", PROD_TOKEN="canary-no-token")
+    assert status == 6
+    assert {entry["status"] for entry in found.values()} == {"unreadable"}
+    assert {entry["values"][0]["state"] for entry in found.values()} == {"value"}
+
+
+def test_what_a_store_does_not_hold_is_missing(team, openbao):
+    openbao.put(f"{team.folder}/staging", {"user": "app"})
+    status, found = diff(team, openbao, "staging", "prod")
+    assert status == 0
+    assert found["PASSWORD"]["status"] == "missing"
+    assert "no field 'password'" in found["PASSWORD"]["values"][0]["reason"]
+
+
+def test_a_reused_secret_is_found_in_a_store(team, openbao):
+    openbao.put(f"{team.folder}/staging", {"password": "canary-of-prod", "user": "app"})
+    _, found = diff(team, openbao, "staging", "prod")
+    assert found["PASSWORD"]["status"] == "reused"
