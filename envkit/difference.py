@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from envkit.declaration import Declaration
     from envkit.environment import Variable
     from envkit.location import Location
-    from envkit.secret import Secret
     from envkit.side import Side
 
 
@@ -63,16 +62,24 @@ class _Comparison:
         self.sides = sides
         self.reveal = reveal
         self.key = key
+        self.variables = [{v.name: v for v in side.environment.variables()} for side in sides]
         self.failures = [{failure.name: failure for failure in side.failures} for side in sides]
-        self.reused = find_reused(sides, self.digest)
+        self.secret = {
+            name
+            for side, variables in zip(sides, self.variables, strict=True)
+            if not side.assumed
+            for name in (*side.secret_names, *(v.name for v in variables.values() if v.secret))
+        }
+        self.any_assumed = any(side.assumed for side in sides)
+        self.reused = find_reused(sides)
         self.paths: dict[str, str] = {}
 
-    def digest(self, text: str) -> bytes:
-        # any text has a digest, also one that stands in a JSON document and is no valid one
-        return hmac.digest(self.key, text.encode("utf-8", "surrogatepass"), "sha256")
+    def fingerprint(self, text: str) -> str:
+        data = text.encode("utf-8", "surrogateescape")
+        return hmac.digest(self.key, data, "sha256").hex()[:FINGERPRINT_DIGITS]
 
     def entry(self, name: str) -> Entry:
-        found = [_variable(side, name) for side in self.sides]
+        found = [variables.get(name) for variables in self.variables]
         secret = self.masked(name, found)
         cells = tuple(
             self.cell(index, name, variable, secret=secret) for index, variable in enumerate(found)
@@ -86,14 +93,14 @@ class _Comparison:
             *literal_findings(found),
             *rule_findings(self.declared(name), hidden=hidden),
         )
-        values = [variable.value for variable in found if variable is not None]
+        values = [variable.value.reveal() for variable in found if variable is not None]
         status = REUSED if reused else _status(cells, values)
         return Entry(name, status, cells, findings)
 
     def masked(self, name: str, found: Sequence[Variable | None]) -> bool:
         """Return whether a variable is secret, because a profile says so or nobody says not."""
-        if any(not side.assumed and side.is_secret(name) for side in self.sides):
-            return True
+        if name in self.secret or not self.any_assumed:
+            return name in self.secret
         if any(d.secret is False or d.type in PLAIN_TYPES for d in self.declared(name) if d):
             return False
         pairs = [(side, v.value.reveal()) for side, v in zip(self.sides, found, strict=True) if v]
@@ -115,8 +122,8 @@ class _Comparison:
             shown=None if secret and not self.reveal else text,
             secret=secret,
             length=length_class(len(text)),
-            fingerprint=self.digest(text).hex()[:FINGERPRINT_DIGITS],
-            origins=tuple(dict.fromkeys(origin.location for origin in variable.origins)),
+            fingerprint=self.fingerprint(text) if secret else "",
+            origins=tuple(dict.fromkeys([origin.location for origin in variable.origins])),
             location=self.place(variable.location),
         )
 
@@ -141,13 +148,9 @@ class _Comparison:
         return f"{path}:{location.line}"
 
 
-def _status(cells: Sequence[Cell], values: Sequence[Secret]) -> str:
+def _status(cells: Sequence[Cell], values: Sequence[str]) -> str:
     if any(cell.state == UNREADABLE for cell in cells):
         return UNREADABLE
     if len(values) < len(cells):
         return MISSING if values or any(cell.reason for cell in cells) else SAME
-    return SAME if all(value == values[0] for value in values) else DIFFERENT
-
-
-def _variable(side: Side, name: str) -> Variable | None:
-    return side.environment.variable(name) if name in side.environment else None
+    return SAME if len(set(values)) == 1 else DIFFERENT

@@ -35,7 +35,7 @@ class Cell(NamedTuple):
         shown: the literal, or the placeholders; None where nothing may be shown.
         secret: whether it is one here or elsewhere.
         length: the class of its length in characters, `8-15`.
-        fingerprint: the same for the same value inside one diff.
+        fingerprint: of a secret; the same for the same value inside one diff.
         origins: where the value was read; empty for a literal.
         location: where the profile gives it, `profiles/prod.toml:12`.
         reason: why there is no value.

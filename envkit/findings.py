@@ -6,9 +6,10 @@ Findings name parts, places and rules; the values of a hidden variable are not i
 from __future__ import annotations
 
 import re
+from operator import attrgetter
 
 from envkit.env_diff import Finding
-from envkit.structure import credentials_of, is_given_name, kind_of, parts_of
+from envkit.structure import credentials_of, differing_parts, host_of, is_given_name, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _RULES = {
     "max": "maximum",
     "default": "default",
 }
+_rules_of = attrgetter(*_RULES.values())
 
 
 def value_findings(found: Sequence[Variable | None], *, hidden: bool) -> Iterator[Finding]:
@@ -46,18 +48,17 @@ def value_findings(found: Sequence[Variable | None], *, hidden: bool) -> Iterato
         yield Finding("white-space", dangerous=True)
         return
     yield from _parts(texts, present, hidden=hidden)
-    kinds = tuple("" if text is None else kind_of(text) for text in texts)
-    if not hidden and len(set(kinds) - {"", "empty"}) > 1:
-        yield Finding("type", shown=kinds)
+    if not hidden:
+        kinds = tuple("" if text is None else kind_of(text) for text in texts)
+        if len(set(kinds) - {"", "empty"}) > 1:
+            yield Finding("type", shown=kinds)
 
 
 def _parts(
     texts: Sequence[str | None], present: Sequence[str], *, hidden: bool
 ) -> Iterator[Finding]:
     unnamed = False  # one finding for all the parts whose names may not be shown
-    for part in parts_of(present):
-        if part.same:
-            continue
+    for part in differing_parts(present):
         if hidden and (part.kind == "list" or not is_given_name(part.name)):
             if not unnamed:
                 yield Finding("part", "items" if part.kind == "list" else "other parts")
@@ -72,7 +73,7 @@ def _parts(
 def origin_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
     """Yield that one value is written or read in different ways, if profiles say so."""
     present = [variable for variable in found if variable is not None and variable.location]
-    if len(present) < 2 or any(v.value != present[0].value for v in present):
+    if len({variable.value.reveal() for variable in present}) != 1 or len(present) < 2:
         return
     ways = {
         tuple(_PIN.sub("", origin.reference) for origin in variable.origins) for variable in present
@@ -105,8 +106,7 @@ def _like_a_secret(text: str) -> bool:
     only a developer's machine knows.
     """
     if "://" in text:
-        host = next((part.texts[0] for part in parts_of([text]) if part.name == "host"), None)
-        return bool(credentials_of(text)) and "." in (host or "")
+        return bool(credentials_of(text)) and "." in host_of(text)
     word = len(text) >= _SECRET_CHARACTERS and not any(map(str.isspace, text))
     return word and any(map(str.isalpha, text)) and any(map(str.isdigit, text))
 
@@ -119,6 +119,8 @@ def rule_findings(declared: Sequence[Declaration | None], *, hidden: bool) -> It
         hidden: whether the values may not be shown, and so no default or choice.
     """
     known = [declaration for declaration in declared if declaration is not None]
+    if len(set(map(_rules_of, known))) < 2:
+        return
     for rule, attribute in _RULES.items():
         if len({getattr(declaration, attribute) for declaration in known}) > 1:
             shown = tuple("" if d is None else _rule_text(getattr(d, attribute)) for d in declared)

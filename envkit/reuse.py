@@ -14,7 +14,7 @@ from envkit.structure import credentials_of, is_given_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from envkit.environment import Variable
     from envkit.side import Side
@@ -32,23 +32,18 @@ class _Held(NamedTuple):
     known: bool  # to be a secret, by what a profile says
 
 
-def find_reused(sides: Sequence[Side], digest: Callable[[str], bytes]) -> dict[str, list[Finding]]:
-    """Return for each variable that has one a finding per secret that is elsewhere too.
-
-    Args:
-        sides: the environments.
-        digest: is equal for equal texts.
-    """
-    groups: dict[bytes, list[_Held]] = {}
+def find_reused(sides: Sequence[Side]) -> dict[str, list[Finding]]:
+    """Return for each variable that has one a finding per secret that is elsewhere too."""
+    groups: dict[str, list[_Held]] = {}  # by the text; it does not leave this function
     for index, side in enumerate(sides):
         for variable in side.environment.variables():
             for text, held in _texts(index, side, variable):
-                groups.setdefault(digest(text), []).append(held)
-    findings: dict[str, list[Finding]] = {}
+                groups.setdefault(text, []).append(held)
+    shared = [group for group in groups.values() if len(group) > 1 and _dangerous(group, sides)]
     # whole values before parts: the password of two URLs that are the same says nothing new
-    for group in sorted(groups.values(), key=lambda group: all(held.part for held in group)):
-        if not _dangerous(group, sides):
-            continue
+    shared.sort(key=lambda group: all(held.part for held in group))
+    findings: dict[str, list[Finding]] = {}
+    for group in shared:
         places = tuple(Place(sides[h.side].label, h.name, _shown_part(h.part)) for h in group)
         finding = Finding("reused", places=places, dangerous=True)
         for name in dict.fromkeys(held.name for held in group):
@@ -59,16 +54,16 @@ def find_reused(sides: Sequence[Side], digest: Callable[[str], bytes]) -> dict[s
 
 
 def _texts(index: int, side: Side, variable: Variable) -> Iterator[tuple[str, _Held]]:
-    declaration = side.declared.get(variable.name)
-    if declaration is not None and declaration.type in PLAIN_TYPES:
-        return
     value = variable.value.reveal()
-    known = not side.assumed and side.is_secret(variable.name)
-    if len(value) >= MIN_CHARACTERS:
-        yield value, _Held(index, variable.name, "", known)
-        for part, text in credentials_of(value).items():
-            if len(text) >= MIN_CHARACTERS:
-                yield text, _Held(index, variable.name, part, known)
+    declaration = side.declared.get(variable.name)
+    plain = declaration is not None and declaration.type in PLAIN_TYPES
+    if plain or len(value) < MIN_CHARACTERS:
+        return
+    known = not side.assumed and (variable.secret or variable.name in side.secret_names)
+    yield value, _Held(index, variable.name, "", known)
+    for part, text in credentials_of(value).items():
+        if len(text) >= MIN_CHARACTERS:
+            yield text, _Held(index, variable.name, part, known)
 
 
 def _dangerous(group: Sequence[_Held], sides: Sequence[Side]) -> bool:

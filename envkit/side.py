@@ -43,9 +43,3 @@ class Side(NamedTuple):
         yield from self.environment
         for failure in self.failures:
             yield failure.name
-
-    def is_secret(self, name: str) -> bool:
-        """Return whether a variable must be masked."""
-        return name in self.secret_names or (
-            name in self.environment and self.environment.variable(name).secret
-        )

@@ -1,7 +1,7 @@
 """In what do two values differ? URLs by part, JSON by path, lists by item. Pure.
 
-    >>> [(part.name, part.texts) for part in parts_of(["redis://a/0", "redis://b/0"])]
-    [('scheme', ('redis', 'redis')), ('host', ('a', 'b')), ('path', ('/0', '/0'))]
+    >>> [(part.name, part.texts) for part in differing_parts(["redis://a/0", "redis://b/0"])]
+    [('host', ('a', 'b'))]
 
 Works on clear text and returns clear text: only the modules that make a value-free
 report call it, and leave out the texts of secrets.
@@ -33,7 +33,7 @@ _MAX_CHARACTERS, _MAX_DIGITS, _MAX_NUMBERS, _MAX_HUMPS = 32, 3, 2, 4
 
 
 class Part(NamedTuple):
-    """One part that values may have, and differ in.
+    """A part in which values differ.
 
     Attributes:
         kind: `url`, `json`, `settings` or `list`.
@@ -45,20 +45,23 @@ class Part(NamedTuple):
     name: str
     texts: tuple[str | None, ...]
 
-    @property
-    def same(self) -> bool:
-        """Whether all values agree in it."""
-        return len(set(self.texts)) == 1
 
-
-def parts_of(values: Sequence[str]) -> list[Part]:
-    """Return the parts of values that all have the same kind of structure, else nothing."""
+def differing_parts(values: Sequence[str]) -> list[Part]:
+    """Return in what values differ that all have the same kind of structure, else nothing."""
+    if not _may_have_parts(values[0]):
+        return []
     for kind, split in _SPLITTERS.items():
         found = [parts for value in values if (parts := split(value)) is not None]
         if len(found) == len(values):
-            names = dict.fromkeys(name for parts in found for name in parts)
-            return [Part(kind, name, tuple(parts.get(name) for parts in found)) for name in names]
+            names = dict.fromkeys([name for parts in found for name in parts])
+            texts = [(name, tuple([parts.get(name) for parts in found])) for name in names]
+            return [Part(kind, name, each) for name, each in texts if len(set(each)) > 1]
     return []
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL, nothing where it has none or is none."""
+    return (_url(url) or {}).get("host", "")
 
 
 def credentials_of(value: str) -> dict[str, str]:
@@ -67,6 +70,8 @@ def credentials_of(value: str) -> dict[str, str]:
     Returns:
         the name of each part -> its text, as a program would use it.
     """
+    if not _may_have_parts(value):
+        return {}
     url = _url(value)
     if url is not None and "password" in url:
         from urllib.parse import unquote
@@ -109,6 +114,11 @@ def is_given_name(name: str) -> bool:
         and len(re.findall(r"[a-z][A-Z]", word)) <= _MAX_HUMPS
         for word in name.split("/")
     )
+
+
+def _may_have_parts(value: str) -> bool:
+    """Return quickly False for most of the values that have no structure."""
+    return "://" in value or "," in value or "=" in value or value[:1] in ("{", "[")
 
 
 def _url(value: str) -> dict[str, str] | None:

@@ -1,0 +1,108 @@
+"""Time the comparison of two environments of 1,000 variables against the reading of them.
+
+    python tests/bench/diff_bench.py
+
+All values are secret and differ, a third of them are URLs, some JSON: nothing costs the
+comparison more. The bar, at most 5 %, is for a secret per variable in OpenBao on this
+machine, without any network between; beside it, what fetches faster: secrets of ten
+fields, and `.env` files.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from envkit.difference import diff
+from envkit.sides import read_sides
+from support.openbao import running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.openbao import OpenBao
+
+VARIABLES = 1000
+ROUNDS = 7
+BAR = 0.05
+NAMES = ("staging", "prod")
+
+
+def value(environment: str, index: int) -> str:
+    """Return what variable number `index` holds."""
+    if index % 3 == 0:
+        return f"postgresql://app:{environment}-password-{index}@db.{environment}/app{index}"
+    if index % 50 == 1:
+        return f'{{"key": "{environment}-{index}", "nested": {{"list": [1, 2, {index}]}}}}'
+    return f"{environment}-value-{index}"
+
+
+def main() -> int:
+    """Measure both, print a table, and return 1 where the bar is not met."""
+    with tempfile.TemporaryDirectory(prefix="envkit-bench-") as folder:
+        root = Path(folder)
+        (root / "profiles").mkdir()
+        (root / "server").mkdir()
+        os.chdir(root)
+        print(f"{VARIABLES} variables in each of two environments; medians of {ROUNDS} rounds")
+        _row(".env files", _files(root))
+        with running(root / "server") as server:
+            _row("OpenBao, 10 fields", _vault(root, server, fields=10))
+            ratio = _row("OpenBao, 1 field", _vault(root, server, fields=1))
+    print(f"bar: the last one at most {BAR:.0%}: {'met' if ratio <= BAR else 'MISSED'}")
+    return 0 if ratio <= BAR else 1
+
+
+def _files(root: Path) -> dict[str, str]:
+    for name in NAMES:
+        lines = (f"V{index}='{value(name, index)}'\n" for index in range(VARIABLES))
+        (root / f".env.{name}").write_text("".join(lines))
+        _profile(root, name, "", lambda index: f"{{{{ V{index} }}}}")
+    return {}
+
+
+def _vault(root: Path, server: OpenBao, *, fields: int) -> dict[str, str]:
+    for name in NAMES:
+        for secret in range(VARIABLES // fields):
+            first = secret * fields
+            held = {f"f{index}": value(name, first + index) for index in range(fields)}
+            server.put(f"{name}/s{secret}", held)
+        source = f'[sources.vault]\nmount = "secret"\nprefix = "{name}"\n'
+        _profile(root, name, source, lambda i: f"{{{{ vault:s{i // fields}#f{i % fields} }}}}")
+    return {"VAULT_ADDR": server.address, "VAULT_TOKEN": server.root_token}
+
+
+def _profile(root: Path, name: str, source: str, template: Callable[[int], str]) -> None:
+    lines = (f'V{index} = "{template(index)}"\n' for index in range(VARIABLES))
+    (root / "profiles" / f"{name}.toml").write_text(f"{source}[variables]\n{''.join(lines)}")
+
+
+def _row(store: str, environ: dict[str, str]) -> float:
+    read, compared = [], []
+    for _ in range(ROUNDS):
+        start = perf_counter()
+        sides = read_sides(NAMES, environ=environ)
+        middle = perf_counter()
+        found = diff(*sides)
+        end = perf_counter()
+        if found.counts["different"] != VARIABLES:
+            raise SystemExit(f"bench: {found.counts}")
+        read.append(middle - start)
+        compared.append(end - middle)
+    ratio = median(mine / theirs for mine, theirs in zip(compared, read, strict=True))
+    print(
+        f"{store:<18} reading {median(read) * 1000:7.1f} ms, "
+        f"comparing {median(compared) * 1000:6.1f} ms: {ratio:.1%}"
+    )
+    return ratio
+
+
+if __name__ == "__main__":
+    sys.exit(main())
