@@ -1,0 +1,44 @@
+"""What the pages on Vault and AWS show, run against real servers; see `support.pages`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from support.openbao import _binary
+from support.pages import ROOT, pages_run_by, tell
+
+
+@pytest.fixture
+def shop(tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    return folder
+
+
+def test_these_are_the_pages():
+    pages = pages_run_by("tests/live/test_docs_commands.py")
+    assert [page.name for page in pages] == ["aws.md", "vault.md"]
+
+
+def test_vault(openbao, shop):
+    environ = {
+        "VAULT_ADDR": openbao.address,
+        "BAO_TOKEN": openbao.root_token,  # of `bao`; the page gives envkit a VAULT_TOKEN
+        "PATH": str(Path(_binary()).parent),
+    }
+    places = {openbao.address: "https://vault.example.com:8200"}
+    wrong = tell(ROOT / "docs/guide/vault.md", shop, environ, places)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_aws(aws, shop):
+    aws.prefix = "shop/"
+    aws.put("prod/db", json.dumps({"username": "app", "password": "p@ss word"}))
+    aws.put("prod", json.dumps({"STRIPE_KEY": "sk_live_made_up"}))
+    environ = {name: text for name, text in os.environ.items() if name.startswith("AWS_")}
+    wrong = tell(ROOT / "docs/guide/aws.md", shop, environ)
+    assert not wrong, "\n".join(wrong)

@@ -1,0 +1,161 @@
+"""Run what a page of the documentation shows, and compare what comes out.
+
+A page is a story that happens in a project of its own, from top to bottom:
+
+    ```toml profiles/dev.toml      a block with a file name is that file from here on
+    ```dotenv .env.dev             (0600, as such a file should be)
+    ```console                     commands behind `$ `, continued behind `> `, and their output
+    ```toml                        without a file name: a profile, which must load, with its sources
+
+Each `console` block is a shell of its own. `...` in an output stands for whatever is there.
+`yaml` must be YAML. Other blocks (`sh`, `text`) are not looked at: what cannot be run here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import yaml
+
+from envkit._internal.clock import Deadline
+from envkit.profile import load
+from envkit.sources.registry import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+MARK = "<!-- what this page shows is run by "
+_FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """One fenced block; `line` is where it begins in the page."""
+
+    language: str
+    file: str
+    text: str
+    line: int
+
+
+class Shown(NamedTuple):
+    """One command of a `console` block, and the output that the page has for it."""
+
+    command: str
+    output: str
+
+
+def pages_run_by(test: str) -> list[Path]:
+    """Return the pages that say that a test module runs them, by their first lines."""
+    found = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+    return [page for page in found if f"{MARK}{test} -->" in page.read_text(encoding="utf-8")]
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Yield the fenced blocks of a page."""
+    text = page.read_text(encoding="utf-8")
+    for match in _FENCE.finditer(text):
+        language, file, body = match.groups()
+        yield Block(language, file or "", body, text.count("\n", 0, match.start()) + 1)
+
+
+def tell(
+    page: Path,
+    root: Path,
+    environ: Mapping[str, str] | None = None,
+    places: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Let a page's story happen, and return where it is not as the page has it.
+
+    Args:
+        page: its file.
+        root: an empty folder, the project.
+        environ: what the commands find in the environment beside PATH, LANG and HOME.
+        places: what differs from run to run, and how the page calls it.
+    """
+    wrong = []
+    for block in blocks(page):
+        place = f"{page.relative_to(ROOT)}:{block.line}"
+        if block.file:
+            path = root / block.file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+            path.chmod(0o600 if path.name.startswith(".env") else 0o644)
+        elif block.language == "toml":
+            _load(block.text, root.parent / "loaded")
+        elif block.language == "yaml":
+            yaml.safe_load(block.text)
+        elif block.language == "console":
+            shown = commands(block.text)
+            for one, output in zip(shown, run(shown, root, environ or {}), strict=True):
+                told = _with_names(output, places or {})
+                if not same(one.output, told):
+                    wrong.append(f"{place}: $ {one.command}\n{told}")
+    return wrong
+
+
+def commands(text: str) -> list[Shown]:
+    """Return the commands of a `console` block."""
+    found: list[Shown] = []
+    for line in text.splitlines(keepends=True):
+        if line.startswith("$ "):
+            found.append(Shown(line[2:].rstrip("\n"), ""))
+        elif line.startswith("> ") and not found[-1].output:
+            found[-1] = found[-1]._replace(command=f"{found[-1].command}\n{line[2:-1]}")
+        else:
+            found[-1] = found[-1]._replace(output=found[-1].output + line)
+    return found
+
+
+def run(shown: list[Shown], root: Path, environ: Mapping[str, str]) -> list[str]:
+    """Run commands in one shell, and return the output of each, both streams as they came."""
+    steps = [f"(exit $status)\n{one.command}\nstatus=$?; printf '\\0'\n" for one in shown]
+    home = root.parent / "home"
+    home.mkdir(exist_ok=True)
+    path = (str(Path(sys.executable).parent), environ.get("PATH"), os.environ["PATH"])
+    done = subprocess.run(
+        ["bash", "-c", "status=0\n" + "".join(steps)],
+        cwd=root,
+        env={"LANG": "C.UTF-8", "HOME": str(home), **environ, "PATH": ":".join(filter(None, path))},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    outputs = done.stdout.split("\0")[:-1]
+    return [text + "\n" if text and not text.endswith("\n") else text for text in outputs]
+
+
+def same(expected: str, actual: str) -> bool:
+    """Whether an output is as the page has it."""
+    pattern = re.escape(expected).replace(r"\.\.\.", ".*?")
+    return re.fullmatch(pattern, actual, re.DOTALL) is not None
+
+
+def _with_names(output: str, places: Mapping[str, str]) -> str:
+    for place, name in places.items():
+        output = output.replace(place, name)
+    return output
+
+
+class _Everything(dict[str, str]):
+    """An environment in which every variable is set."""
+
+    def get(self, key: str, default: object = None) -> str:  # type: ignore[override]
+        return key
+
+
+def _load(text: str, folder: Path) -> None:
+    """Load a profile and open its sources, which asks no store."""
+    folder.mkdir(exist_ok=True)
+    (folder / "example.toml").write_text(text, encoding="utf-8")
+    profile = load("example", str(folder))
+    for name in profile.sources:
+        open_source(profile, name, environ=_Everything(), deadline=Deadline(1))

@@ -1,0 +1,21 @@
+"""What the pages show has been run, and comes out as they show it; see `support.pages`."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.pages import ROOT, pages_run_by, tell
+
+PAGES = pages_run_by("tests/unit/test_docs_commands.py")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_tells_what_happens(page, tmp_path):
+    project = tmp_path / "shop"
+    project.mkdir()
+    wrong = tell(page, project)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_there_are_pages():
+    assert ROOT / "README.md" in PAGES

@@ -1,0 +1,33 @@
+"""The source that `docs/writing-a-source.md` writes works, and passes the contract."""
+
+from __future__ import annotations
+
+import tomllib
+
+from support.pages import ROOT, blocks, tell
+
+PAGE = ROOT / "docs" / "writing-a-source.md"
+
+
+def test_the_page_tells_what_happens(tmp_path):
+    project = tmp_path / "shop"
+    project.mkdir()
+    install(project, next(one.text for one in blocks(PAGE) if one.file == "pyproject.toml"))
+    wrong = tell(PAGE, project, {"PYTHONPATH": str(project)})
+    assert not wrong, "\n".join(wrong)
+
+
+def install(folder, pyproject):
+    """Make a folder on the path what `pip install .` would make of it, without a network."""
+    declared = tomllib.loads(pyproject)["project"]
+    metadata = folder / f"{declared['name'].replace('-', '_')}-{declared['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {declared['name']}\nVersion: {declared['version']}\n"
+    )
+    lines = [
+        line
+        for group, points in declared["entry-points"].items()
+        for line in (f"[{group}]", *(f"{name} = {target}" for name, target in points.items()))
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
