@@ -136,13 +136,13 @@ def _histories(
     loose: Sequence[tuple[Source, Reference]], deadline: Deadline
 ) -> Iterable[Sequence[Version] | SourceError | InvalidReferenceError]:
     """Return the history of each reference's secret; each secret is asked once."""
-    secrets = {(source.name, ref.path): (source, ref) for source, ref in loose}
+    secrets = {_secret(source, ref): (source, ref) for source, ref in loose}
     answers = map_parallel(
         lambda item: _history(*item), secrets.values(), workers=WORKERS, deadline=deadline
     )
     by_secret = dict(zip(secrets, answers, strict=True))
     for source, ref in loose:
-        answer = by_secret[source.name, ref.path]
+        answer = by_secret[_secret(source, ref)]
         if answer is None:
             yield UnavailableError(f"no answer from '{source.name}' in time")
         elif isinstance(answer, SourceError | InvalidReferenceError):
@@ -151,6 +151,13 @@ def _histories(
             raise answer  # only what is no Exception gets here: an interrupt
         else:
             yield answer
+
+
+def _secret(source: Source, reference: Reference) -> tuple[str, ...]:
+    """Return what is equal for references to one secret: a file is cheap to look at again."""
+    if source.remote:
+        return source.name, reference.path
+    return source.name, reference.path, reference.field or ""
 
 
 def _history(
@@ -169,11 +176,15 @@ def _choose(
     history: Sequence[Version], point: Point, reference: Reference
 ) -> str | Absent | NoVersionError:
     """Return the version that counts at `point`, else why there is none."""
-    chosen = next((version for version in history if _counts(version, point)), None)
-    if chosen is None and _came_later(history, point):
+    counting = [version for version in history if _counts(version, point)]
+    if not counting and _came_later(history, point):
         return Absent(f"no version {point} yet")
-    if chosen is None:
+    if not counting:
         return NoVersionError(f"{reference}: the store keeps no version {point}")
+    chosen = max(counting, key=lambda version: version.created or 0)
+    if point.when is not None and (history[0].created or 0) < (chosen.created or 0):
+        # an earlier one was made current again: before that time, or after it?
+        return NoVersionError(f"{reference}: the store does not say when it was rolled back")
     if chosen.state in ("deleted", "destroyed"):
         return NoVersionError(f"{reference}: version {chosen.version} was {chosen.state}")
     return chosen.version

@@ -1,8 +1,10 @@
-"""`envkit diff` with a real OpenBao: what is asked how often, and a store that says no."""
+"""`envkit diff` with real stores: what is asked how often, their past, and one that says no."""
 
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,3 +92,62 @@ def test_a_reused_secret_is_found_in_a_store(team, openbao):
     openbao.put(f"{team.folder}/staging", {"password": "canary-of-prod", "user": "app"})
     _, found = diff(team, openbao, "staging", "prod")
     assert found["PASSWORD"]["status"] == "reused"
+
+
+def test_versions_and_times_of_a_store(team, openbao):
+    between = datetime.now(UTC).isoformat()
+    openbao.put(f"{team.folder}/prod", {"password": "canary-of-later", "user": "app"})
+    status, found = diff(team, openbao, "prod", "prod@v1", f"prod@{between}")
+    assert status == 0
+    now, first, then = (value["fingerprint"] for value in found["PASSWORD"]["values"])
+    assert now != first == then
+    assert found["PASSWORD"]["status"] == "different"
+    assert found["USER"]["status"] == "same"
+    assert found["SHARED"]["status"] == "same"
+
+
+def test_a_version_that_is_gone_is_no_absence(team, openbao):
+    openbao.put(f"{team.folder}/prod", {"password": "canary-of-later", "user": "app"})
+    openbao.ask("PUT", f"secret/destroy/{team.folder}/prod", {"versions": [1]})
+    status, found = diff(team, openbao, "prod", "prod@v1", "--only", "PASSWORD")
+    assert status == 5
+    assert found["PASSWORD"]["status"] == "unreadable"
+    assert found["PASSWORD"]["values"][1]["code"] == "no-such-version"
+
+
+def test_what_was_made_later_is_missing_then(team, openbao):
+    before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    status, found = diff(team, openbao, "prod", f"prod@{before}")
+    assert status == 0
+    assert {entry["status"] for entry in found.values()} == {"missing"}
+
+
+def test_a_version_can_be_read_by_a_token_that_may_not_list_them(team, openbao):
+    policy = openbao.policy({f"secret/data/{team.folder}/*": ["read"]})
+    token = openbao.token(policy)
+    status, found = diff(team, openbao, "prod", "prod@v1", PROD_TOKEN=token)
+    assert status == 0
+    assert {entry["status"] for entry in found.values()} == {"same"}
+    before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    status, found = diff(team, openbao, "prod", f"prod@{before}", PROD_TOKEN=token)
+    assert status == 6
+    assert {entry["status"] for entry in found.values()} == {"unreadable"}
+
+
+def test_the_past_of_aws(project, aws):
+    aws.put("db", "canary-of-now")
+    text = f'[sources.aws]\nprefix = "{aws.prefix}"\n[variables]\nKEY = "{{{{ aws:db }}}}"\n'
+    project.profile("prod.toml", text)
+    now = datetime.now(UTC).isoformat()
+    environ = {name: os.environ[name] for name in os.environ if name.startswith("AWS_")}
+
+    def status(point):
+        done = project.run("diff", "prod", f"prod@{point}", "--format", "json", env=environ)
+        assert "canary" not in done.stdout + done.stderr
+        [entry] = json.loads(done.stdout)["entries"]
+        return done.returncode, entry["status"]
+
+    assert status(now) == (0, "same")
+    # AWS drops old versions, and calls them by no number: nobody can say that there was none
+    assert status("2020-01-01") == (5, "unreadable")
+    assert status("v1") == (5, "unreadable")

@@ -227,6 +227,7 @@ class TestThePast:
     def test_each_secret_is_asked_for_its_history_once(self, prod, store, monkeypatch):
         asked = []
         history = store.history
+        monkeypatch.setattr(store, "remote", True, raising=False)
         monkeypatch.setattr(store, "history", lambda ref: asked.append(ref.path) or history(ref))
         prod('A = "{{ vault:db#password }}"\nB = "{{ vault:db#user }}"\nC = "{{ vault:late#key }}"')
         read_one("prod@v1", store)
@@ -246,6 +247,34 @@ class TestThePast:
         prod('DB = "{{ vault:db#password }}"')
         for point in ("v6", "v5", "2020-01-05", "2020-01-06T12:00Z"):
             assert isinstance(errors(read_one(f"prod@{point}", store))["DB"], NoVersionError)
+
+    def test_a_rollback_whose_time_nobody_knows_is_in_doubt(self, prod):
+        class RolledBack(MemorySource):
+            def history(self, ref):
+                current = Version("1", day(1), None, "current")
+                return (current, Version("2", day(3), None, "previous"))
+
+        store = RolledBack(SourceContext("vault", deadline=Deadline(10)))
+        for text in ("first", "second"):
+            store.put("db", {"password": text})
+        prod('DB = "{{ vault:db#password }}"')
+        assert values(read_one("prod@2020-01-02", store)) == {"DB": "first"}
+        assert "rolled back" in errors(read_one("prod@2020-01-04", store))["DB"].message
+
+    def test_the_copy_of_a_file_that_a_write_has_kept(self, project):
+        project.profile("dev.toml", '[variables]\nKEY = "{{ KEY }}"\nNEW = "{{ NEW }}"\n')
+        for name, text, time in (
+            (".env.dev", "KEY=now\nNEW=1\n", day(3)),
+            (".env.dev.envkit-previous", "KEY=then\n", day(1)),
+        ):
+            (project.root / name).write_text(text)
+            os.utime(project.root / name, (time, time))
+        then, now, before = read_sides(
+            ["dev@2020-01-02", "dev@2020-01-04", "dev@2019-01-01"], environ={}
+        )
+        assert values(then) == {"KEY": "then"}
+        assert values(now) == {"KEY": "now", "NEW": "1"}
+        assert {type(error) for error in errors(before).values()} == {NoVersionError}
 
     def test_a_store_that_keeps_no_versions_says_so(self, prod):
         side = read_one("prod@v1", Shelf({"vault:db#password": "x"}, name="vault"))
