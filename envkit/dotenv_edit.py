@@ -1,4 +1,4 @@
-r"""One value of a `.env` file set, and not a byte changed beside it. Pure.
+r"""One value of a `.env` file set or removed, and not a byte changed beside it. Pure.
 
 How a value is written:
 
@@ -64,8 +64,25 @@ def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]
         if sources and not sources[-1].endswith(("\n", "\r")):
             sources.append(newline)
         sources.append(f"{name}={written}{newline}")
-    mark = "\ufeff" if text.startswith("\ufeff") else ""
-    return mark + "".join(sources), max(1, count)
+    return _marked(text, "".join(sources)), max(1, count)
+
+
+def remove_value(text: str, name: str, *, path: str) -> str:
+    """Return a file's text without a variable: all its definitions go, for each would count.
+
+    Raises:
+        DotenvError: the file cannot be read as it is.
+    """
+    kept = []
+    for piece in split(text, path=path):
+        if isinstance(piece, str):
+            kept.append(piece)
+        elif piece.name != name:
+            kept.append(piece.source)
+        else:  # the blank lines before it are not its own
+            blank = piece.source[: len(piece.source) - len(piece.source.lstrip())]
+            kept.append(blank[: blank.rfind("\n") + 1])
+    return _marked(text, "".join(kept))
 
 
 def quote(value: str, *, name: str) -> str:
@@ -86,6 +103,11 @@ def quote(value: str, *, name: str) -> str:
         return f'"{escaped}"'
     escaped = escaped.replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def _marked(before: str, after: str) -> str:
+    """Return the text `after` with the byte order mark of the text `before`."""
+    return "\ufeff" + after if before.startswith("\ufeff") else after
 
 
 def _check(value: str, name: str) -> None:

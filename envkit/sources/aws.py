@@ -25,13 +25,14 @@ from envkit.errors import (
     AuthError,
     ConflictError,
     InvalidReferenceError,
+    NoVersionError,
     ProtocolError,
     SourceError,
     UnavailableError,
 )
 from envkit.sources import aws_write
 from envkit.sources.aws_client import SecretsManager
-from envkit.sources.aws_document import Document, change, document, pick
+from envkit.sources.aws_document import Document, change, differ_elsewhere, document, pick
 from envkit.sources.aws_errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, RefusedError
 from envkit.sources.aws_names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
 from envkit.sources.base import WHOLE, Absent, Reading
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from envkit.placeholder import Reference
     from envkit.secret import Secret
     from envkit.sources.aws_names import Key
-    from envkit.sources.base import Outcome, SourceContext
+    from envkit.sources.base import Outcome, SourceContext, Version
 
     T = TypeVar("T")
     R = TypeVar("R")
@@ -111,8 +112,8 @@ class AwsSecretsManagerSource:
                 outcomes[ref] = self._outcome(ref, answers[key])
         return outcomes
 
-    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
-        """Set one value by compare-and-set; see `WritableSource.write`.
+    def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
+        """Set or remove one value by compare-and-set; see `WritableSource.write`.
 
         Without a field it is the whole secret, or the only field of a JSON object.
         """
@@ -127,25 +128,34 @@ class AwsSecretsManagerSource:
                 f"{ref} is a whole secret, and one value is written at a time",
                 hint="name a field, or drop '#*' where the secret is no JSON object",
             )
-        [version] = self._wait(lambda _: self._write(ref, value, expected), [None])
-        if isinstance(version, _FAILURES):
-            raise version
-        return version
+        return self._in_time(lambda: self._write(ref, value, expected))
+
+    def history(self, ref: Reference) -> Sequence[Version]:
+        """Return the versions of a secret; see `VersionedSource.history`."""
+        from envkit.sources.aws_history import versions
+
+        self.check(ref)
+        key = self._key(ref)._replace(version=None, stage=None)
+        place = where(self.name, key)
+        return self._in_time(lambda: versions(self._manager, key.secret_id, place))
+
+    def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
+        """Make an earlier version current, or write one with the field of an earlier one.
+
+        The former is done where the two versions differ in nothing else.
+        """
+        self.check(ref._replace(version=version))
+        return self._in_time(lambda: self._restore(ref, version, expected))
 
     def probe(self) -> Sequence[str]:
         """Say as whom AWS knows us; see `Probe`."""
-        [answer] = self._wait(lambda _: self._manager.identity(), [None])
-        if isinstance(answer, _FAILURES):
-            raise answer
-        arn, region = answer
+        arn, region = self._in_time(self._manager.identity)
         return [f"region {region}", f"logged in as {arn}"]
 
     # ---------------------------------------------------------------- reading
 
     def _read_all(self, keys: list[Key]) -> dict[Key, _Answer]:
-        [region] = self._wait(lambda _: self._manager.region, [None])
-        if isinstance(region, _FAILURES):
-            raise region
+        region = self._in_time(lambda: self._manager.region)
         answers: dict[Key, _Answer] = {}
         for key in keys:
             if key.region not in (None, region):  # AWS would say that there is no such secret
@@ -237,7 +247,7 @@ class AwsSecretsManagerSource:
 
     # ---------------------------------------------------------------- writing
 
-    def _write(self, ref: Reference, value: Secret, expected: str | None) -> str:
+    def _write(self, ref: Reference, value: Secret | None, expected: str | None) -> str:
         key = self._key(ref)
         place = where(self.name, key)
         if expected is None:
@@ -256,8 +266,35 @@ class AwsSecretsManagerSource:
         content = change(ref, held, value, place)
         return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
 
+    def _restore(self, ref: Reference, version: str, expected: str | None) -> str:
+        key = self._key(ref)
+        place = where(self.name, key)
+        earlier, held = self._read_one(key._replace(version=version)), self._read_one(key)
+        if isinstance(held, Absent):
+            raise ConflictError(f"cannot write {place}: {held.reason}")
+        if held.version != expected:
+            raise aws_write.changed_meanwhile(place)
+        if isinstance(earlier, Absent):
+            raise NoVersionError(f"{place} has no version {version}: {earlier.reason}")
+        value = pick(ref, earlier, place)
+        if isinstance(value, Absent):
+            raise NoVersionError(f"{place} has no value in version {version}: {value.reason}")
+        if not differ_elsewhere(ref.field, held, earlier):
+            aws_write.make_current(
+                self._manager, key.secret_id, place, version=version, expected=expected
+            )
+            return version
+        return self._write(ref, value, expected)
+
     def _key(self, ref: Reference) -> Key:
         return key_of(ref, self._prefix)
+
+    def _in_time(self, call: Callable[[], R]) -> R:
+        """Return what `call` returns, or raise its error, never later than the deadline."""
+        [outcome] = self._wait(lambda _: call(), [None])
+        if isinstance(outcome, _FAILURES):
+            raise outcome
+        return outcome
 
     def _wait(self, call: Callable[[T], R], items: list[T]) -> list[R | _Failure]:
         """Return per item what `call` returned, or the error; never later than the deadline."""

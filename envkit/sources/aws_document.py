@@ -64,7 +64,7 @@ def pick(ref: Reference, held: Document, where: str) -> Secret | Absent:
 
 
 def change(
-    ref: Reference, held: Document | None, value: Secret, where: str
+    ref: Reference, held: Document | None, value: Secret | None, where: str
 ) -> dict[str, str | bytes]:
     """Return the content of a new version: `SecretString` or `SecretBinary`.
 
@@ -73,7 +73,7 @@ def change(
     Args:
         ref: its field is set; without one the whole secret, or an object's only field.
         held: the current version; None where the secret does not exist.
-        value: the new value.
+        value: the new value; None to remove the field.
         where: the secret, for messages.
 
     Raises:
@@ -86,6 +86,13 @@ def change(
             pick_field(ref, fields)  # raises where there are several
             [field] = fields
         text = held.text or text
+    if value is None:
+        if field is None:
+            raise InvalidReferenceError(
+                f"{where} is a whole secret, and envkit deletes none",
+                hint="run 'aws secretsmanager delete-secret', which can be undone for a while",
+            )
+        return {"SecretString": remove_field(text, field)}
     if field is not None:
         return {"SecretString": set_field(text, field, _unicode(value.reveal(), where))}
     raw = value.to_bytes()
@@ -101,6 +108,23 @@ def change(
         return {"SecretBinary": raw}
 
 
+def differ_elsewhere(field: str | None, one: Document, other: Document) -> bool:
+    """Return whether two versions of a secret differ in more than one field.
+
+    Args:
+        field: None for the whole secret, or an object's only field.
+        one: a version.
+        other: another one.
+    """
+    if one.fields is None or other.fields is None:
+        return field is not None
+    names = {field} if field is not None else one.fields.keys() | other.fields.keys()
+    left = [
+        {k: v for k, v in each.items() if k not in names} for each in (one.fields, other.fields)
+    ]
+    return left[0] != left[1] or (field is None and len(names) != 1)
+
+
 def set_field(text: str, field: str, value: str) -> str:
     """Return `text` with one field set, every other character as it was.
 
@@ -113,24 +137,58 @@ def set_field(text: str, field: str, value: str) -> str:
     """
     import json
 
+    members = _members(text)
+    printed = json.dumps(value, ensure_ascii=False)
+    for member in reversed(members):  # of equal names the last one counts
+        if member.name == field:
+            return text[: member.value] + printed + text[member.end :]
+    behind = members[-1].end if members else _skip(text, text.index("{") + 1)
+    separator = ", " if members else ""
+    added = f"{separator}{json.dumps(field, ensure_ascii=False)}: {printed}"
+    return text[:behind] + added + text[behind:]
+
+
+def remove_field(text: str, field: str) -> str:
+    """Return `text` without a field, every other character as it was; see `set_field`."""
+    members = _members(text)
+    if not members:
+        return text
+    pieces: list[str] = []
+    for index, member in enumerate(members):
+        if member.name != field:  # with the comma and the blanks before it, but for the first
+            start = members[index - 1].end if pieces else member.start
+            pieces.append(text[start : member.end])
+    before, behind = text[: members[0].start], text[members[-1].end :]
+    if not pieces:
+        return before.rstrip(_BLANKS) + behind.lstrip(_BLANKS)
+    return before + "".join(pieces) + behind
+
+
+class _Member(NamedTuple):
+    """One field of a JSON object: where its name and its value begin, and where it ends."""
+
+    name: str
+    start: int
+    value: int
+    end: int
+
+
+def _members(text: str) -> list[_Member]:
+    """Return the fields of a JSON object, as `read_object` takes it."""
+    import json
+
     decode = json.JSONDecoder().raw_decode
-    wanted = None
-    position = behind_last = _skip(text, text.index("{") + 1)
-    separator = "" if text[position] == "}" else ", "
+    members = []
+    position = _skip(text, text.index("{") + 1)
     while text[position] != "}":
         name, end = decode(text, position)
-        start = _skip(text, _skip(text, end) + 1)
-        _, behind_last = decode(text, start)
-        if name == field:
-            wanted = (start, behind_last)  # of equal names the last one counts
-        position = _skip(text, behind_last)
+        value = _skip(text, _skip(text, end) + 1)
+        _, end = decode(text, value)
+        members.append(_Member(name, position, value, end))
+        position = _skip(text, end)
         if text[position] == ",":
             position = _skip(text, position + 1)
-    printed = json.dumps(value, ensure_ascii=False)
-    if wanted is None:
-        wanted = (behind_last, behind_last)
-        printed = f"{separator}{json.dumps(field, ensure_ascii=False)}: {printed}"
-    return text[: wanted[0]] + printed + text[wanted[1] :]
+    return members
 
 
 def _skip(text: str, position: int) -> int:

@@ -88,7 +88,7 @@ def replace(
     )
     try:
         if CURRENT not in put.get("VersionStages", ()):  # a secret's first version has it at once
-            _promote(manager, secret_id, where, version=version, expected=expected)
+            make_current(manager, secret_id, where, version=version, expected=expected)
     finally:
         with contextlib.suppress(SourceError):  # a label that stays harms nobody
             manager.call(
@@ -101,9 +101,22 @@ def replace(
     return version
 
 
-def _promote(
+def make_current(
     manager: SecretsManager, secret_id: str, where: str, *, version: str, expected: str | None
 ) -> None:
+    """Make a version that is there the current one, if `expected` still is.
+
+    Args:
+        manager: where.
+        secret_id: name or ARN.
+        where: the secret, for messages.
+        version: the one that becomes current.
+        expected: the one that is current; None where there must be none.
+
+    Raises:
+        ConflictError: another version is current; it still is.
+        SourceError: AWS failed.
+    """
     doing = f"cannot write {where}"
     source = {} if expected is None else {"RemoveFromVersionId": expected}
     try:

@@ -12,7 +12,10 @@ that is not there is absent, not failed.
     dotenv:FILE#NAME    a variable of another file, relative to the same folder
 
 The version of a value is that of its file: time, size and inode, nothing of the
-content. Writing changes one variable under a lock, and the file in one step.
+content. Writing changes one variable under a lock, and the file in one step; the file
+as it was is kept beside it (`.env.staging.envkit-previous`, 0600), and can be read:
+
+    dotenv:?version=previous#NAME
 """
 
 from __future__ import annotations
@@ -29,22 +32,25 @@ from envkit.errors import (
     DeniedError,
     DotenvError,
     InvalidReferenceError,
-    InvalidValueError,
+    NoVersionError,
     ProfileError,
     SourceError,
     UnavailableError,
 )
 from envkit.placeholder import is_name
 from envkit.secret import Secret
-from envkit.sources.base import WHOLE, Absent, Reading, pick_field
+from envkit.sources.base import WHOLE, Absent, Reading, Version, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from typing import ClassVar
 
     from envkit.placeholder import Reference
     from envkit.sources.base import Outcome, SourceContext
+
+PREVIOUS = "previous"  # the version of the kept copy
+KEPT_SUFFIX = ".envkit-previous"
 
 
 class _Read(NamedTuple):
@@ -54,6 +60,7 @@ class _Read(NamedTuple):
     text: str
     version: str | None  # None where there is no such file
     content: DotenvFile
+    modified_ns: int = 0
 
     def __repr__(self) -> str:
         return f"_Read({self.name})"
@@ -80,9 +87,12 @@ class DotenvSource:
         self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
 
     def check(self, ref: Reference) -> None:
-        """Refuse versions, and what is not the name of a variable."""
-        if ref.version is not None or ref.stage is not None:
-            raise InvalidReferenceError(f"{ref} has a version, and a .env file keeps none")
+        """Refuse versions that no file has, and what is not the name of a variable."""
+        if ref.stage is not None or not _is_version(ref.version):
+            raise InvalidReferenceError(
+                f"{ref} has a version, and of a .env file only the previous one is kept",
+                hint=f"use '?version={PREVIOUS}'",
+            )
         if "\0" in ref.path:
             raise InvalidReferenceError(f"{ref}: no file has a NUL character in its name")
         variable = _variable(ref)
@@ -96,13 +106,17 @@ class DotenvSource:
         """Return `FILE#NAME`; the files where the source has several."""
         return f"{', '.join(self._names(ref))}#{_variable(ref)}"
 
+    def files(self, ref: Reference) -> list[str]:
+        """Return the absolute paths of the files in which a reference is looked up."""
+        return [self._path(name) for name in self._names(ref)]
+
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
         known: dict[str, _Read | SourceError] = {}
         return {ref: self._outcome(ref, known) for ref in refs}
 
-    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
-        """Set one variable, in the file that has it, else in the source's last one.
+    def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
+        """Set or remove one variable, in the file that has it, else in the source's last one.
 
         Raises:
             ConflictError: the file is not the one that `expected` stands for.
@@ -110,35 +124,64 @@ class DotenvSource:
             InvalidValueError: no `.env` file can hold the value.
             SourceError: the file cannot be read or written.
         """
-        from envkit.dotenv_edit import set_value
-
         self.check(ref)
         variable = _variable(ref)
+        if ref.version is not None:
+            raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
         if variable == WHOLE:
             raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
-        reads = self._read_all(ref, {})
-        holders = [read for read in reads if variable in read.content.entries]
-        name = (holders or reads)[-1].name
+        from envkit.sources.dotenv_write import change, keep
+
+        name = self._holder(ref).name
         path = self._path(name)
         try:
             with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
                 current = self._load(name)
                 if current.version != expected:
                     raise _conflict(name, expected)
-                text, count = set_value(current.text, variable, value.reveal(), path=name)
-                data = text.encode()
-                if len(data) > LIMIT_BYTES:
-                    raise InvalidValueError(f"{variable} makes {name} too large to be read again")
+                data, warning = change(current.text, variable, value, path=name)
+                if current.version is not None:
+                    keep(path + KEPT_SUFFIX, current.text.encode(), current.modified_ns)
                 state = write_atomic(path, data)
         except OSError as error:
             raise _failure("write", name, error) from None
-        if count > 1:
-            self._warn(f"{name}: of {count} lines that set {variable}, the last was changed")
+        if warning:
+            self._warn(warning)
         return _version(state)
+
+    def history(self, ref: Reference) -> Sequence[Version]:
+        """Return the file as it is now, and the copy that the last write has kept."""
+        self.check(ref)
+        current = self._holder(ref)
+        kept = self._load(current.name + KEPT_SUFFIX)
+        return [
+            Version(version, read.modified_ns / 1e9, None, state)
+            for read, version, state in (
+                (current, current.version, "current"),
+                (kept, kept.version and PREVIOUS, PREVIOUS),
+            )
+            if version is not None
+        ]
+
+    def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
+        """Set one variable to what it was before the last write to its file."""
+        outcome = self._outcome(ref._replace(version=version), {})
+        if isinstance(outcome, SourceError):
+            raise outcome
+        if not isinstance(outcome, Reading):
+            raise NoVersionError(f"{self.locate(ref)} has no value in version {version}")
+        return self.write(ref, outcome.value, expected=expected)
+
+    def _holder(self, ref: Reference) -> _Read:
+        """Return the file that holds a variable, else the one that would be given it."""
+        reads = self._read_all(ref, {})
+        variable = _variable(ref)
+        holders = [read for read in reads if variable in read.content.entries]
+        return (holders or reads)[-1]
 
     def _outcome(self, ref: Reference, known: dict[str, _Read | SourceError]) -> Outcome:
         try:
-            reads = self._read_all(ref, known)
+            reads = self._read_version(ref, known)
             variable = _variable(ref)
             if variable == WHOLE:
                 return _whole(ref, reads)
@@ -152,6 +195,16 @@ class DotenvSource:
         there = [read.name for read in reads if read.version is not None]
         reason = f"not in {', '.join(there)}" if there else f"no file {', '.join(self._names(ref))}"
         return Absent(reason, reads[-1].version)
+
+    def _read_version(self, ref: Reference, known: dict[str, _Read | SourceError]) -> list[_Read]:
+        """Return the files of a reference as they are in the version that it pins."""
+        reads = self._read_all(ref, known)
+        if ref.version is None:
+            return reads
+        if ref.version != PREVIOUS:
+            return [read if read.version == ref.version else _nothing(read.name) for read in reads]
+        kept = [self._read(read.name + KEPT_SUFFIX, known) for read in reads]
+        return [read._replace(version=read.version and PREVIOUS) for read in kept]
 
     def _names(self, ref: Reference) -> list[str]:
         if ref.path and ref.field is not None:
@@ -183,7 +236,7 @@ class DotenvSource:
         try:
             data, state = read_with_stat(self._path(name), LIMIT_BYTES)
         except (FileNotFoundError, NotADirectoryError):
-            return _Read(name, "", None, DotenvFile({}, ()))
+            return _nothing(name)
         except OSError as error:
             raise _failure("read", name, error) from None
         text = decode(data, path=name)
@@ -192,7 +245,7 @@ class DotenvSource:
             self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
-        return _Read(name, text, _version(state), content)
+        return _Read(name, text, _version(state), content, state.st_mtime_ns)
 
     def _path(self, name: str) -> str:
         return os.path.join(self._root, name)
@@ -216,6 +269,18 @@ def _is_file_name(name: object) -> bool:
 
 def _variable(ref: Reference) -> str:
     return ref.path if ref.field is None else ref.field
+
+
+def _nothing(name: str) -> _Read:
+    """Return what is read where there is no file, or none of the version that is asked."""
+    return _Read(name, "", None, DotenvFile({}, ()))
+
+
+def _is_version(version: str | None) -> bool:
+    parts = (version or "").split("-")
+    return version in (None, PREVIOUS) or (
+        len(parts) == 3 and all(part and not part.strip("0123456789abcdef") for part in parts)
+    )
 
 
 def _version(state: os.stat_result) -> str:

@@ -93,15 +93,15 @@ class MemorySource:
             self.reads += len({(ref.path, ref.version) for ref in refs})
             return {ref: self._outcome(ref) for ref in refs}
 
-    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
-        """Set one field by compare-and-set on the number of the newest version."""
+    def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
+        """Set or remove one field by compare-and-set on the number of the newest version."""
         self.check(ref)
         if ref.version is not None:
             raise InvalidReferenceError(f"{ref} is a pinned version, which cannot be written")
         if ref.field == WHOLE:
             raise InvalidReferenceError(f"{ref} is a whole secret; write one field at a time")
         with self._lock:
-            return self._set(ref, value.reveal(), expected)
+            return self._set(ref, None if value is None else value.reveal(), expected)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return all versions of a secret, the newest first."""
@@ -114,7 +114,7 @@ class MemorySource:
                 for number, kept in reversed(list(enumerate(versions, start=1)))
             ]
 
-    def restore(self, ref: Reference, version: str, *, expected: str) -> str:
+    def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Set one field to what it was in an earlier version."""
         self.check(ref)
         with self._lock:
@@ -125,7 +125,7 @@ class MemorySource:
                 raise NoVersionError(f"{ref} has no value in version {version}")
             return self._set(ref, earlier.value.reveal(), expected)
 
-    def _set(self, ref: Reference, value: str, expected: str | None) -> str:
+    def _set(self, ref: Reference, value: str | None, expected: str | None) -> str:
         versions = self._versions.get(ref.path, [])
         newest = str(len(versions)) if versions else None
         if newest != expected:
@@ -136,7 +136,10 @@ class MemorySource:
             if len(fields) > 1:
                 pick_field(ref, fields)
             field = next(iter(fields), "value")
-        fields[field] = value
+        if value is None:
+            fields.pop(field, None)
+        else:
+            fields[field] = value
         return self._append(ref.path, fields)
 
     def _append(self, path: str, fields: Mapping[str, object], created: float | None = None) -> str:

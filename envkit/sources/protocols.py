@@ -57,12 +57,12 @@ class Source(Protocol):
 class WritableSource(Source, Protocol):
     """A source that can change its store."""
 
-    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
-        """Set one value by compare-and-set, leaving every other field as it is.
+    def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
+        """Set or remove one value by compare-and-set, leaving every other field as it is.
 
         Args:
             ref: the one value to set; a pinned version cannot be written.
-            value: the new value.
+            value: the new value; None removes it.
             expected: the version that the caller last saw (`Reading.version`, or
                 `Absent.version`); None where the secret must not exist yet.
 
@@ -88,7 +88,7 @@ class VersionedSource(WritableSource, Protocol):
         """
         ...
 
-    def restore(self, ref: Reference, version: str, *, expected: str) -> str:
+    def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Make the value that `ref` had in an earlier version the current one.
 
         Only the value that `ref` names changes; the other fields of the secret stay as

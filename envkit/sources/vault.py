@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import partial
 
 from envkit._internal.parallel import map_parallel
-from envkit.errors import InvalidReferenceError, ProfileError, SourceError
+from envkit.errors import InvalidReferenceError, NoVersionError, ProfileError, SourceError
 from envkit.secret import Secret
 from envkit.sources import vault_auth, vault_kv
 from envkit.sources.base import WHOLE, Absent, Reading, pick_field
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import ClassVar, TypeVar
 
     from envkit.placeholder import Reference
-    from envkit.sources.base import Outcome, SourceContext
+    from envkit.sources.base import Outcome, SourceContext, Version
     from envkit.sources.vault_kv import Document, Engine, Target
 
     T = TypeVar("T")
@@ -138,22 +138,35 @@ class VaultSource:
                 outcomes[ref] = self._outcome(ref, target, answer)
         return outcomes
 
-    def write(self, ref: Reference, value: Secret, *, expected: str | None) -> str:
-        """Set one field of a KV version 2 secret by compare-and-set."""
+    def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
+        """Set or remove one field of a KV version 2 secret by compare-and-set."""
+        from envkit.sources.vault_write import write_field
+
         self.check(ref)
         if ref.version is not None or ref.field == WHOLE:
             raise InvalidReferenceError(
                 f"cannot write {self.locate(ref)}: only one field of the current version",
                 hint=f"write {self.name}:PATH#FIELD",
             )
-        path = self._absolute(ref)
+        text = None if value is None else value.reveal()
+        return self._in_time(lambda: write_field(*self._secret(ref), ref.field, text, expected))
 
-        def change() -> str:
-            client, engines = self._ready({path})
-            target = vault_kv.target(engines[path], path, None, self.name)
-            return vault_kv.write_field(client, target, ref.field, value.reveal(), expected)
+    def history(self, ref: Reference) -> Sequence[Version]:
+        """Return the versions of a KV version 2 secret; see `VersionedSource.history`."""
+        from envkit.sources.vault_history import versions
 
-        return self._in_time(change)
+        self.check(ref)
+        return self._in_time(lambda: versions(*self._secret(ref)))
+
+    def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
+        """Write a new version with the field of an earlier one."""
+        earlier = ref._replace(version=version)
+        outcome = self.fetch([earlier])[earlier]
+        if isinstance(outcome, Exception):
+            raise outcome
+        if isinstance(outcome, Absent):
+            raise NoVersionError(f"{self.locate(earlier)} has no value: {outcome.reason}")
+        return self.write(ref, outcome.value, expected=expected)
 
     def probe(self) -> Sequence[str]:
         """Say which server this is, and as whom it knows us; see `Probe`."""
@@ -164,6 +177,11 @@ class VaultSource:
             return [server, vault_probe.login(self._log_in()[0])]
 
         return self._in_time(ask)
+
+    def _secret(self, ref: Reference) -> tuple[VaultClient, Target]:
+        path = self._absolute(ref)
+        client, engines = self._ready({path})
+        return client, vault_kv.target(engines[path], path, None, self.name)
 
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):

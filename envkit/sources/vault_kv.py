@@ -1,8 +1,7 @@
-"""The key-value secrets engines of Vault and OpenBao: find one, read and write a secret.
+"""The key-value secrets engines of Vault and OpenBao: find one, and read a secret.
 
-What always holds: *absent* is said only where the server said so; a write is a
-compare-and-set that keeps every other field; `data/` in a path is what version 2
-puts there, so that `kv/data/x` and `kv/x` are one secret.
+What always holds: *absent* is said only where the server said so; `data/` in a path is
+what version 2 puts there, so that `kv/data/x` and `kv/x` are one secret.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
 """
@@ -11,15 +10,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, InvalidValueError
+from envkit.errors import DeniedError, InvalidReferenceError
 from envkit.sources.base import Absent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
-
-    import hvac
 
     from envkit.sources.vault_client import Answer, VaultClient
 
@@ -135,58 +131,8 @@ def read(client: VaultClient, wanted: Target) -> Document | Absent:
         return _read_either(client, wanted)
     answer = _get(client, wanted, wanted.engine.version)
     if answer.denied:
-        raise _denied(wanted, "read")
+        raise denied(wanted, "read")
     return _understood(client, wanted, answer, wanted.engine.version)
-
-
-def write_field(
-    client: VaultClient, wanted: Target, field: str | None, value: str, expected: str | None
-) -> str:
-    """Set one field if the secret still has the version that the caller saw.
-
-    Returns:
-        the new version.
-
-    Raises:
-        ConflictError: it has another version; nothing was written.
-        InvalidReferenceError: no version 2 engine, or not one field.
-        InvalidValueError: the value is no text.
-        SourceError: the server failed.
-    """
-    place = wanted.locate(field)
-    _refuse_unwritable(wanted, place, value)
-    current = read(client, wanted)
-    if current.version != expected:
-        raise _conflict(place, expected, current.version)
-    fields = dict(current.fields) if isinstance(current, Document) else {}
-    if field is None:
-        if len(fields) != 1:
-            raise InvalidReferenceError(
-                f"{place} names no field to write", hint="add '#FIELD' to the reference"
-            )
-        field = next(iter(fields))
-    fields[field] = value
-    base = int(current.version or 0)
-    sent = 0
-
-    def send(hvac_client: hvac.Client) -> Any:
-        nonlocal sent
-        sent += 1
-        return hvac_client.secrets.kv.v2.create_or_update_secret(
-            wanted.path, fields, cas=base, mount_point=wanted.engine.mount
-        )
-
-    answer = client.call(send)
-    if answer.denied:
-        raise _denied(wanted, "update" if base else "create")
-    if answer.ok:
-        return str(_version(client, answer.body.get("data")))
-    now = read(client, wanted)
-    if sent > 1 and now == Document(fields, str(base + 1)):
-        return str(base + 1)  # a try whose answer was lost had been served
-    if now.version != expected:
-        raise _conflict(place, expected, now.version)
-    raise client.unexpected(f"status {answer.status} for a write of {place}")
 
 
 def _read_either(client: VaultClient, wanted: Target) -> Document | Absent:
@@ -202,7 +148,7 @@ def _read_either(client: VaultClient, wanted: Target) -> Document | Absent:
     if as_v1.ok:
         return _understood(client, wanted, as_v1, 1)
     if as_v1.denied and as_v2.denied:
-        raise _denied(wanted, "read")
+        raise denied(wanted, "read")
     return _absent(client, wanted, as_v2 if as_v1.denied else as_v1)
 
 
@@ -231,7 +177,7 @@ def _understood(
     if version == 1 and isinstance(data, dict):
         return Document(data, None)
     if isinstance(data, dict) and isinstance(data.get("data"), dict):
-        return Document(data["data"], str(_version(client, data.get("metadata"))))
+        return Document(data["data"], str(version_of(client, data.get("metadata"))))
     raise client.unexpected("no secret")
 
 
@@ -250,44 +196,20 @@ def _absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
     return Absent(f"{what}: {wanted.locate()}")
 
 
-def _version(client: VaultClient, metadata: object) -> int:
+def version_of(client: VaultClient, metadata: object) -> int:
+    """Return the version that the metadata of an answer tells.
+
+    Raises:
+        ProtocolError: they tell none.
+    """
     version = metadata.get("version") if isinstance(metadata, dict) else None
     if isinstance(version, int):
         return version
     raise client.unexpected("no secret")
 
 
-def _refuse_unwritable(wanted: Target, place: str, value: str) -> None:
-    if wanted.engine.version is None:
-        raise DeniedError(
-            f"cannot write {place}: the server does not say which version its engine has",
-            hint=f"allow 'read' on 'sys/internal/ui/mounts/{wanted.engine.mount}' in the policy",
-        )
-    if wanted.engine.version != 2:
-        raise InvalidReferenceError(
-            f"cannot write {place}: KV version 1 has no compare-and-set",
-            hint=f"run 'vault kv enable-versioning {wanted.engine.mount}'",
-        )
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidValueError(
-            f"cannot write {place}: the value is not UTF-8, and Vault holds text",
-            hint="store it as base64, and read it with '| base64decode'",
-        ) from None
-
-
-def _conflict(place: str, expected: str | None, found: str | None) -> ConflictError:
-    if expected is None:
-        message = f"{place} exists already, in version {found}"
-    elif found is None:
-        message = f"{place} has no version {expected} any more: the secret is gone"
-    else:
-        message = f"{place} is in version {found}, not {expected}"
-    return ConflictError(message, hint="run the command again: it reads the new version first")
-
-
-def _denied(wanted: Target, capability: str) -> DeniedError:
+def denied(wanted: Target, capability: str) -> DeniedError:
+    """Return the error for a token that has not a capability on a secret."""
     return DeniedError(
         f"cannot {'read' if capability == 'read' else 'write'} {wanted.locate()}: "
         "permission denied",

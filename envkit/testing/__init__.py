@@ -27,6 +27,7 @@ def __getattr__(name: str) -> object:
 
     import pytest
 
-    modules = [f"envkit.testing.{module}" for module in ("contract", "writing", "observe")]
+    names = ("contract", "writing", "restoring", "observe")
+    modules = [f"envkit.testing.{module}" for module in names]
     pytest.register_assert_rewrite(*modules)
     return getattr(importlib.import_module("envkit.testing.contract"), name)

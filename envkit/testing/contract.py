@@ -23,6 +23,7 @@ broken harness could hide behind.
     silent           there can be something that listens and never answers
     write            the source is a `WritableSource`
     race             two writes at the same moment cannot both succeed
+    history          the source is a `VersionedSource`
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from typing import ClassVar
 import pytest
 
 from envkit.errors import DeniedError, InvalidReferenceError, UnavailableError
-from envkit.sources.base import WHOLE, Absent, Source, WritableSource
+from envkit.sources.base import WHOLE, Absent, Source, VersionedSource, WritableSource
 from envkit.testing.harness import ABILITIES, CANARY, VALUES, Harness, needs
 from envkit.testing.observe import (
     Watch,
@@ -45,12 +46,13 @@ from envkit.testing.observe import (
     read,
     text_of,
 )
+from envkit.testing.restoring import RestoringContract
 from envkit.testing.writing import WritingContract
 
 _DEADLINE_SECONDS = 2.0
 
 
-class SourceContract(WritingContract):
+class SourceContract(WritingContract, RestoringContract):
     """The tests; a subclass gives the `harness` fixture, and says what its store `lacks`."""
 
     lacks: ClassVar[frozenset[str]] = frozenset()
@@ -79,6 +81,7 @@ class SourceContract(WritingContract):
         assert isinstance(source.remote, bool)
         assert all(isinstance(key, str) for key in source.settings)
         assert isinstance(source, WritableSource) is ("write" not in self.lacks)
+        assert isinstance(source, VersionedSource) is ("history" not in self.lacks)
 
     def test_building_checking_and_locating_do_no_io(self, harness: Harness) -> None:
         harness.put("db", {"password": CANARY})

@@ -27,6 +27,7 @@ ABILITIES = frozenset(
         "silent",
         "write",
         "race",
+        "history",
     }
 )
 

@@ -99,6 +99,39 @@ class WritingContract:
         assert read(source, ref).value.reveal() == CANARY
         assert read(source, harness.ref("db", "user")).value.reveal() == "app"
 
+    @needs("write", "fields")
+    def test_a_value_is_removed_and_other_fields_are_kept(self, harness: Harness) -> None:
+        harness.put("db", {"user": "app", "password": CANARY})
+        source, ref = writable(harness), harness.ref("db", "password")
+        before = read(source, ref)
+        version = source.write(ref, None, expected=before.version)
+        absent = ask(source, ref)
+        assert isinstance(absent, Absent)
+        assert absent.version == version != before.version
+        assert read(source, harness.ref("db", "user")).value.reveal() == "app"
+
+    @needs("write", "fields")
+    def test_the_only_value_is_removed_and_can_be_set_again(self, harness: Harness) -> None:
+        source, ref = writable(harness), harness.ref("db", "password")
+        version = source.write(ref, Secret("before"), expected=None)
+        version = source.write(ref, None, expected=version)
+        absent = ask(source, ref)
+        assert isinstance(absent, Absent)
+        assert absent.version == version
+        source.write(ref, Secret(CANARY), expected=version)
+        assert read(source, ref).value.reveal() == CANARY
+
+    @needs("write", "fields")
+    def test_a_stale_removal_changes_nothing(self, harness: Harness) -> None:
+        harness.put("db", {"password": "first"})
+        source, ref = writable(harness), harness.ref("db", "password")
+        stale = read(source, ref).version
+        source.write(ref, Secret(CANARY), expected=stale)
+        with pytest.raises(ConflictError) as caught:
+            source.write(ref, None, expected=stale)
+        assert_clean(caught.value)
+        assert read(source, ref).value.reveal() == CANARY
+
     @needs("write", "versions")
     def test_a_pinned_version_cannot_be_written(self, harness: Harness) -> None:
         harness.put("db", {"password": "before"})

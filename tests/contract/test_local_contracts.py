@@ -61,6 +61,7 @@ class TestEnv(SourceContract):
     lacks = NO_NETWORK | {
         "denied",
         "fields",
+        "history",
         "implicit-field",
         "race",
         "reads",

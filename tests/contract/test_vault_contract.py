@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.errors import InvalidReferenceError
+from envkit.errors import InvalidReferenceError, NoVersionError
 from envkit.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.base import Source, SourceContext
@@ -78,7 +78,7 @@ class TestKeyValueVersion2(SourceContract):
 class TestKeyValueVersion1(SourceContract):
     """The same class of source: which version a mount has, only the server knows."""
 
-    lacks = frozenset({"versions", "write", "race"})
+    lacks = frozenset({"versions", "write", "race", "history"})
 
     @pytest.fixture
     def harness(self, openbao):
@@ -101,3 +101,8 @@ class TestKeyValueVersion1(SourceContract):
         with pytest.raises(InvalidReferenceError, match="compare-and-set"):
             source.write(ref, Secret("after"), expected=None)
         assert read(source, ref).value.reveal() == "before"
+
+    def test_a_history_is_refused(self, harness):
+        harness.put("db", {"password": "before"})
+        with pytest.raises(NoVersionError, match="KV version 1 keeps no versions"):
+            harness.source().history(harness.ref("db", "password"))

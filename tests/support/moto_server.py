@@ -6,14 +6,18 @@ test run. moto 5.2.5 is mended where it is not AWS:
 - after UpdateSecretVersionStage has moved AWSCURRENT, a read without a version still gave
   the old value (`default_version_id` was left behind);
 - the same operation looked at the labels and changed them without a lock, so that of two
-  at once both could succeed.
+  at once both could succeed;
+- ListSecretVersionIds broke for a secret that is not there, and gave every version the
+  present time.
 """
 
+import json
 import os
 import sys
 import threading
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.secretsmanager.exceptions import SecretNotFoundException
 from moto.secretsmanager.models import SecretsManagerBackend
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -39,6 +43,21 @@ def mend_label_moves():
     SecretsManagerBackend.update_secret_version_stage = update_secret_version_stage
 
 
+def mend_lists_of_versions():
+    original = SecretsManagerBackend.list_secret_version_ids
+
+    def list_secret_version_ids(self, secret_id):
+        if secret_id not in self.secrets:
+            raise SecretNotFoundException
+        answer = json.loads(original(self, secret_id))
+        versions = self.secrets[secret_id].versions.values()
+        for order, (entry, held) in enumerate(zip(answer["Versions"], versions, strict=True)):
+            entry["CreatedDate"] = held["createdate"] + order / 1000  # which counts seconds
+        return json.dumps(answer)
+
+    SecretsManagerBackend.list_secret_version_ids = list_secret_version_ids
+
+
 def end_with_parent():
     sys.stdin.read()
     os._exit(0)
@@ -46,6 +65,7 @@ def end_with_parent():
 
 def main():
     mend_label_moves()
+    mend_lists_of_versions()
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
     sys.stdout.write(f"{server.server_port}\n")

@@ -68,7 +68,7 @@ class ShowsTheValue(MemorySource):
         outcomes = super().fetch(refs)
         for ref, outcome in outcomes.items():
             if isinstance(outcome, InvalidReferenceError):
-                fields = self._versions[ref.path][-1]
+                fields = self._versions[ref.path][-1].fields
                 outcomes[ref] = InvalidReferenceError(f"{outcome.message}: {fields}")
         return outcomes
 
@@ -90,8 +90,28 @@ class OverwritesBlindly(MemorySource):
 class LosesTheOtherFields(MemorySource):
     def write(self, ref, value, *, expected):
         version = super().write(ref, value, expected=expected)
-        self._versions[ref.path][-1] = {ref.field: value.reveal()}
+        kept = {} if value is None else {ref.field: value.reveal()}
+        self._versions[ref.path][-1] = self._versions[ref.path][-1]._replace(fields=kept)
         return version
+
+
+class RestoresEverything(MemorySource):
+    def restore(self, ref, version, *, expected):
+        return self.put(ref.path, self._versions[ref.path][int(version) - 1].fields)
+
+
+class TakesNothingForAnEmptyText(MemorySource):
+    def write(self, ref, value, *, expected):
+        return super().write(ref, value or Secret(""), expected=expected)
+
+
+class TellsTheOldestFirst(MemorySource):
+    def history(self, ref):
+        return super().history(ref)[::-1]
+
+
+class ForgetsItsHistory(MemorySource):
+    history = None
 
 
 class Prints(MemorySource):
@@ -129,6 +149,12 @@ class Full(SourceContract):
         (OverwritesBlindly, "of_two_writers_at_once_one_wins", []),
         (LosesTheOtherFields, "other_fields_are_kept", []),
         (LosesTheOtherFields, "a_field_is_added_to_a_secret", []),
+        (TakesNothingForAnEmptyText, "a_value_is_removed_and_other_fields_are_kept", []),
+        (LosesTheOtherFields, "a_value_is_removed_and_other_fields_are_kept", []),
+        (OverwritesBlindly, "a_stale_removal_changes_nothing", []),
+        (RestoresEverything, "other_fields_stay_as_they_are_now", []),
+        (RestoresEverything, "a_stale_restore_changes_nothing", []),
+        (TellsTheOldestFirst, "history_tells_the_newest_first", []),
         (ReadsAFileToCheck, "building_checking_and_locating_do_no_io", []),
     ],
 )
@@ -162,7 +188,7 @@ def test_an_outage_may_be_raised_or_told_for_each_reference():
 
 def test_what_a_store_lacks_is_not_collected():
     class NoVersions(SourceContract):
-        lacks = frozenset({"versions", "write"})
+        lacks = frozenset({"versions", "write", "history"})
 
     assert NoVersions.test_a_pinned_version_stays is None
     assert NoVersions.test_create is None
@@ -176,6 +202,7 @@ def test_an_unknown_ability_is_an_error():
         type("Typo", (SourceContract,), {"lacks": frozenset({"verions"})})
 
 
-def test_a_source_cannot_lose_the_ability_to_write_unnoticed():
+@pytest.mark.parametrize("kind", [CannotWrite, ForgetsItsHistory])
+def test_a_source_cannot_lose_an_ability_unnoticed(kind):
     with pytest.raises(AssertionError):
-        Full().test_is_a_source(Harness(CannotWrite))
+        Full().test_is_a_source(Harness(kind))

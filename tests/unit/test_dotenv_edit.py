@@ -8,7 +8,7 @@ from dotenv.parser import parse_stream
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from envkit.dotenv_edit import quote, set_value
+from envkit.dotenv_edit import quote, remove_value, set_value
 from envkit.dotenv_file import parse
 from envkit.errors import DotenvError, InvalidValueError
 
@@ -156,3 +156,34 @@ def test_what_no_file_can_hold(value):
 def test_a_file_that_cannot_be_read_is_not_written():
     with pytest.raises(DotenvError, match=r"\.env:1: A has no '='"):
         set_value("A\n", "A", "1", path=".env")
+
+
+@pytest.mark.parametrize(
+    ("name", "gone"),
+    [
+        ("A", "export A = old   # keep this\n"),
+        ("B", "B='two words'\n"),
+        ("C", 'C="multi\nline"#note\n'),
+        ("D", "D=\n"),
+        ("F", "F=`x` y\n"),
+        ("G", ""),
+    ],
+)
+def test_a_variable_is_removed_and_not_a_byte_beside_it(name, gone):
+    assert remove_value(FILE, name, path=".env") == FILE.replace(gone, "")
+
+
+def test_every_definition_of_a_variable_is_removed():
+    text = "\ufeffA=1\r\n\r\n  A='x\r\ny'\r\nB=2\r\nA=3"
+    assert remove_value(text, "A", path=".env") == "\ufeff\r\nB=2\r\n"
+
+
+@given(VALUES)
+def test_what_was_added_is_removed_again(value):
+    text = set_value(FILE, "NEW", value, path=".env")[0]
+    assert remove_value(text, "NEW", path=".env") == FILE
+
+
+def test_nothing_is_removed_from_a_file_that_cannot_be_read():
+    with pytest.raises(DotenvError, match=r"\.env:2: B has no '='"):
+        remove_value("A=1\nB\n", "A", path=".env")

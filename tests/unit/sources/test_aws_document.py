@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.sources.aws_document import read_object, set_field
+from envkit.sources.aws_document import (
+    differ_elsewhere,
+    document,
+    read_object,
+    remove_field,
+    set_field,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(
@@ -54,3 +60,48 @@ def test_every_other_character_stays(text, after):
 )
 def test_what_is_no_object(text):
     assert read_object(text) is None
+
+
+@given(OBJECTS, TEXT, st.sampled_from([None, 1, "\t"]), st.booleans())
+def test_one_field_is_removed_and_nothing_else(fields, field, indent, ascii_only):
+    text = json.dumps(fields, indent=indent, ensure_ascii=ascii_only)
+    left = {name: value for name, value in fields.items() if name != field}
+    assert read_object(remove_field(text, field)) == left
+    for name in fields:
+        left = {other: value for other, value in fields.items() if other != name}
+        assert read_object(remove_field(text, name)) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ('{"b": 1}', "{}"),
+        ('{\n  "b": 1\n}', "{}"),
+        ('{"a": 1.00, "b": 2, "c" : 3e0 }', '{"a": 1.00, "c" : 3e0 }'),
+        ('{ "b": 2,\n  "a": 1\n}', '{ "a": 1\n}'),
+        ('{"a": 1, "b": 2}', '{"a": 1}'),
+        ('{"b": 1, "a": 0, "b": 2, "c": 3, "b": 4}', '{"a": 0, "c": 3}'),
+        ("{}", "{}"),
+        ('{"a": 1}', '{"a": 1}'),
+    ],
+)
+def test_what_stays_when_a_field_is_removed(text, after):
+    assert remove_field(text, "b") == after
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other", "expected"),
+    [
+        ("a", '{"a": 1, "b": 2}', '{"b": 2, "a": 3}', False),
+        ("a", '{"a": 1, "b": 2}', '{"b": 2}', False),
+        ("a", '{"a": 1, "b": 2}', '{"a": 1, "b": 3}', True),
+        ("a", '{"a": 1}', '{"a": 1, "c": 3}', True),
+        ("a", '{"a": 1}', "text", True),
+        (None, "text", "other text", False),
+        (None, '{"a": 1}', '{"a": 2}', False),
+        (None, '{"a": 1}', '{"b": 1}', True),
+        (None, '{"a": 1}', "text", False),
+    ],
+)
+def test_whether_versions_differ_elsewhere(field, one, other, expected):
+    assert differ_elsewhere(field, document("1", one, None), document("2", other, None)) is expected

@@ -15,6 +15,7 @@ from envkit.errors import (
     InvalidReferenceError,
     InvalidValueError,
     LockedError,
+    NoVersionError,
     ProfileError,
     UnavailableError,
 )
@@ -348,3 +349,101 @@ def count_up(root, times):
         except ConflictError:
             continue
         done += 1
+
+
+class TestThePreviousVersion:
+    def test_the_file_as_it_was_is_kept_beside_it(self, tmp_path):
+        text = "# note\nA='old one'\r\nB=2"
+        file = write(tmp_path / ".env.staging", text, mode=0o644)
+        before = file.stat()
+        asked = source(tmp_path)
+        asked.write(BARE, Secret("new"), expected=ask(asked).version)
+        kept = tmp_path / ".env.staging.envkit-previous"
+        assert kept.read_bytes() == text.encode()
+        assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+        assert kept.stat().st_mtime_ns == before.st_mtime_ns
+        assert value(asked) == "new"
+
+    def test_it_can_be_read(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=old\n")
+        asked = source(tmp_path)
+        previous = BARE._replace(version="previous")
+        assert isinstance(ask(asked, previous), Absent)
+        asked.write(BARE, Secret("new"), expected=ask(asked).version)
+        reading = ask(asked, previous)
+        assert (reading.value.reveal(), reading.version) == ("old", "previous")
+        assert reading.location == ".env.staging.envkit-previous:1"
+
+    def test_the_current_version_can_be_read_by_its_name_until_it_is_another(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=old\n")
+        asked = source(tmp_path)
+        pinned = BARE._replace(version=ask(asked).version)
+        assert value(asked, pinned) == "old"
+        asked.write(BARE, Secret("new"), expected=pinned.version)
+        assert isinstance(ask(asked, pinned), Absent)
+
+    def test_a_new_file_has_none(self, tmp_path):
+        asked = source(tmp_path)
+        asked.write(BARE, Secret("1"), expected=None)
+        assert [one.state for one in asked.history(BARE)] == ["current"]
+        assert os.listdir(tmp_path) == [".env.staging"]
+
+    def test_a_rollback_can_be_rolled_back(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=old\n")
+        asked = source(tmp_path)
+        asked.write(BARE, Secret("new"), expected=ask(asked).version)
+        for expected in ("old", "new"):
+            asked.restore(BARE, "previous", expected=ask(asked).version)
+            assert value(asked) == expected
+
+    def test_a_variable_that_it_does_not_have_is_not_brought_back(self, tmp_path):
+        write(tmp_path / ".env.staging", "B=1\n")
+        asked = source(tmp_path)
+        version = asked.write(BARE, Secret("1"), expected=ask(asked).version)
+        with pytest.raises(NoVersionError, match="no value in version previous"):
+            asked.restore(BARE, "previous", expected=version)
+        assert value(asked) == "1"
+
+    def test_a_version_cannot_be_written(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=1\n")
+        asked = source(tmp_path)
+        with pytest.raises(InvalidReferenceError, match="cannot be written"):
+            asked.write(BARE._replace(version="previous"), Secret("2"), expected=None)
+
+    def test_of_several_files_it_is_the_one_that_holds_the_variable(self, tmp_path):
+        write(tmp_path / "shared.env", "A=old\n")
+        write(tmp_path / "own.env", "B=1\n")
+        asked = source(tmp_path, settings={"path": ["shared.env", "own.env"]})
+        version = ask(asked).version
+        asked.write(BARE, Secret("new"), expected=version)
+        assert sorted(os.listdir(tmp_path)) == [
+            "own.env",
+            "shared.env",
+            "shared.env.envkit-previous",
+        ]
+        current, previous = asked.history(BARE)
+        assert current.version == ask(asked).version
+        assert value(asked, BARE._replace(version=previous.version)) == "old"
+
+    def test_where_the_copy_cannot_be_written_nothing_is_changed(self, tmp_path):
+        file = write(tmp_path / ".env.staging", "A=old\n")
+        (tmp_path / ".env.staging.envkit-previous").mkdir()
+        asked = source(tmp_path)
+        with pytest.raises(DotenvError, match="not a regular file"):
+            asked.write(BARE, Secret("new"), expected=ask(asked).version)
+        assert file.read_text() == "A=old\n"
+
+
+class TestRemoving:
+    def test_the_line_goes_and_the_others_stay(self, tmp_path):
+        file = write(tmp_path / ".env.staging", "# note\nA=1\nB=2\n")
+        asked = source(tmp_path)
+        asked.write(BARE, None, expected=ask(asked).version)
+        assert file.read_text() == "# note\nB=2\n"
+
+    def test_it_is_taken_out_of_the_file_that_counts(self, tmp_path):
+        write(tmp_path / "shared.env", "A=shared\n")
+        write(tmp_path / "own.env", "A=own\n")
+        asked = source(tmp_path, settings={"path": ["shared.env", "own.env"]})
+        asked.write(BARE, None, expected=ask(asked).version)
+        assert value(asked) == "shared"

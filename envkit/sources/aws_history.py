@@ -1,0 +1,73 @@
+"""The versions of a secret, as their staging labels tell.
+
+Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from envkit.sources.aws_errors import NOT_FOUND, RefusedError
+from envkit.sources.aws_write import CURRENT, STAGED
+from envkit.sources.base import Version
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from envkit.sources.aws_client import SecretsManager
+
+_STATES = {CURRENT: "current", "AWSPREVIOUS": "previous"}
+_NEVER_CURRENT = {"AWSPENDING", STAGED}  # of a rotation, or a write, that is under way
+
+
+def versions(manager: SecretsManager, secret_id: str, where: str) -> list[Version]:
+    """Return the versions of a secret: the current one, the previous one, then by their age.
+
+    Args:
+        manager: where.
+        secret_id: name or ARN.
+        where: the secret, for messages.
+
+    Returns:
+        none where there is no secret.
+
+    Raises:
+        SourceError: AWS failed.
+    """
+    try:
+        entries = list(_entries(manager, secret_id, f"cannot read the versions of {where}"))
+    except RefusedError as error:
+        if error.aws_code == NOT_FOUND:
+            return []
+        raise
+    found = [
+        version
+        for entry in entries
+        if (version := _version(entry, set(entry.get("VersionStages", ())))) is not None
+    ]
+    order = {state: rank for rank, state in enumerate(_STATES.values())}
+    found.sort(key=lambda one: (order.get(one.state, len(order)), -(one.created or 0)))
+    return found
+
+
+def _entries(manager: SecretsManager, secret_id: str, doing: str) -> Iterator[Mapping[str, Any]]:
+    token: dict[str, str] = {}
+    while True:
+        page = manager.call(
+            "list_secret_version_ids", doing, SecretId=secret_id, IncludeDeprecated=True, **token
+        )
+        yield from page.get("Versions", ())
+        if not page.get("NextToken"):
+            return
+        token = {"NextToken": page["NextToken"]}
+
+
+def _version(entry: Mapping[str, Any], labels: set[str]) -> Version | None:
+    state = next((state for label, state in _STATES.items() if label in labels), "older")
+    if state == "older" and labels & _NEVER_CURRENT:
+        return None
+    created = entry.get("CreatedDate")
+    seconds = created.timestamp() if isinstance(created, datetime) else None
+    return Version(str(entry.get("VersionId")), seconds, None, state)

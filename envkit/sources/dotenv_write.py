@@ -1,0 +1,48 @@
+"""What a write makes of a `.env` file, and the copy that it keeps of the file before."""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.files import write_atomic
+from envkit.dotenv_edit import remove_value, set_value
+from envkit.dotenv_file import LIMIT_BYTES
+from envkit.errors import InvalidValueError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.secret import Secret
+
+
+def change(text: str, variable: str, value: Secret | None, *, path: str) -> tuple[bytes, str]:
+    """Return the new content of a file, and what its owner should know; often nothing.
+
+    Args:
+        text: the content so far.
+        variable: is set, or removed.
+        value: None to remove it.
+        path: how messages call the file.
+
+    Raises:
+        DotenvError: the file cannot be read as it is.
+        InvalidValueError: no `.env` file can hold the value.
+    """
+    if value is None:
+        return remove_value(text, variable, path=path).encode(), ""
+    changed, count = set_value(text, variable, value.reveal(), path=path)
+    data = changed.encode()
+    if len(data) > LIMIT_BYTES:
+        raise InvalidValueError(f"{variable} makes {path} too large to be read again")
+    if count > 1:
+        return data, f"{path}: of {count} lines that set {variable}, the last was changed"
+    return data, ""
+
+
+def keep(path: str, data: bytes, modified_ns: int) -> None:
+    """Write the copy of a file that is about to be changed, with the time of the file.
+
+    Raises:
+        OSError: the copy cannot be written.
+    """
+    write_atomic(path, data, mode=0o600)
+    os.utime(path, ns=(modified_ns, modified_ns))

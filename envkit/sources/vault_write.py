@@ -1,0 +1,115 @@
+"""Compare-and-set for one field of a KV version 2 secret.
+
+What always holds: every other field is kept as it is; a write whose answer was lost is
+not taken for a conflict.
+
+Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
+"""
+
+from __future__ import annotations
+
+from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, InvalidValueError
+from envkit.sources.vault_kv import Document, denied, read, version_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    import hvac
+
+    from envkit.sources.vault_client import VaultClient
+    from envkit.sources.vault_kv import Target
+
+
+def write_field(
+    client: VaultClient,
+    wanted: Target,
+    field: str | None,
+    value: str | None,
+    expected: str | None,
+) -> str:
+    """Set or remove one field if the secret still has the version that the caller saw.
+
+    Args:
+        client: with a token that may read and write the secret.
+        wanted: the secret.
+        field: None for the only one that it has.
+        value: None to remove it.
+        expected: the version; None where there must be no secret.
+
+    Returns:
+        the new version.
+
+    Raises:
+        ConflictError: it has another version; nothing was written.
+        InvalidReferenceError: no version 2 engine, or not one field.
+        InvalidValueError: the value is no text.
+        SourceError: the server failed.
+    """
+    place = wanted.locate(field)
+    _refuse_unwritable(wanted, place, value)
+    current = read(client, wanted)
+    if current.version != expected:
+        raise _conflict(place, expected, current.version)
+    fields = dict(current.fields) if isinstance(current, Document) else {}
+    if field is None:
+        if len(fields) != 1:
+            raise InvalidReferenceError(
+                f"{place} names no field to write", hint="add '#FIELD' to the reference"
+            )
+        field = next(iter(fields))
+    if value is None:
+        fields.pop(field, None)
+    else:
+        fields[field] = value
+    base = int(current.version or 0)
+    sent = 0
+
+    def send(hvac_client: hvac.Client) -> Any:
+        nonlocal sent
+        sent += 1
+        return hvac_client.secrets.kv.v2.create_or_update_secret(
+            wanted.path, fields, cas=base, mount_point=wanted.engine.mount
+        )
+
+    answer = client.call(send)
+    if answer.denied:
+        raise denied(wanted, "update" if base else "create")
+    if answer.ok:
+        return str(version_of(client, answer.body.get("data")))
+    now = read(client, wanted)
+    if sent > 1 and now == Document(fields, str(base + 1)):
+        return str(base + 1)  # a try whose answer was lost had been served
+    if now.version != expected:
+        raise _conflict(place, expected, now.version)
+    raise client.unexpected(f"status {answer.status} for a write of {place}")
+
+
+def _refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
+    if wanted.engine.version is None:
+        raise DeniedError(
+            f"cannot write {place}: the server does not say which version its engine has",
+            hint=f"allow 'read' on 'sys/internal/ui/mounts/{wanted.engine.mount}' in the policy",
+        )
+    if wanted.engine.version != 2:
+        raise InvalidReferenceError(
+            f"cannot write {place}: KV version 1 has no compare-and-set",
+            hint=f"run 'vault kv enable-versioning {wanted.engine.mount}'",
+        )
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            f"cannot write {place}: the value is not UTF-8, and Vault holds text",
+            hint="store it as base64, and read it with '| base64decode'",
+        ) from None
+
+
+def _conflict(place: str, expected: str | None, found: str | None) -> ConflictError:
+    if expected is None:
+        message = f"{place} exists already, in version {found}"
+    elif found is None:
+        message = f"{place} has no version {expected} any more: the secret is gone"
+    else:
+        message = f"{place} is in version {found}, not {expected}"
+    return ConflictError(message, hint="run the command again: it reads the new version first")
