@@ -1,13 +1,15 @@
-"""Differences that a team has looked at and accepted, each with its reason.
+"""Differences and problems that a team has looked at and accepted, each with its reason.
 
     # .envkit-ignore, beside the profiles/ folder
     LOG_LEVEL                  # quieter in production
     SENTRY_* missing           # only deployed environments report
     METRICS_TOKEN reused       # one account, by the vendor's terms
+    src/legacy/* dynamic-read  # a problem of `envkit check`, by its file
 
 A line is a glob, what is accepted of the variables that it matches, and why. Unless it
 says so, that is `missing` and `different`: a reused secret and a store that cannot be
-read are accepted by name only.
+read are accepted by name only. Both `envkit diff` and `envkit check` obey it, the former
+by status, the latter by code.
 """
 
 from __future__ import annotations
@@ -19,15 +21,19 @@ from envkit._internal.files import read_capped
 from envkit.env_diff import DIFFERENT, MISSING, SAME, STATUSES, Entry, EnvDiff
 from envkit.errors import ProfileError, did_you_mean
 from envkit.location import display_path
+from envkit.problem import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envkit.problem import Problem
+
 NAME = ".envkit-ignore"
 MAX_BYTES = 1024 * 1024
 _DEFAULT = (MISSING, DIFFERENT)
-_KNOWN = tuple(status for status in STATUSES if status != SAME)
+_OF_DIFFS = tuple(status for status in STATUSES if status != SAME)
+_KNOWN = tuple(dict.fromkeys((*_OF_DIFFS, *KINDS)))
 
 
 class Rule(NamedTuple):
@@ -41,6 +47,11 @@ class Rule(NamedTuple):
     def accepts(self, entry: Entry) -> bool:
         """Return whether the line means this difference."""
         return entry.status in self.statuses and fnmatchcase(entry.name, self.glob)
+
+    def accepts_problem(self, problem: Problem) -> bool:
+        """Return whether the line means this problem: by its variables, else by its file."""
+        names = problem.variables or (display_path(problem.file),)
+        return problem.code in self.statuses and all(fnmatchcase(n, self.glob) for n in names)
 
 
 class Accepted(NamedTuple):
@@ -106,5 +117,21 @@ def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
             kept.append(entry)
         else:
             ignored.append((entry, rule))
-    idle = tuple(rule for rule in rules if not any(map(rule.accepts, diff.entries)))
+    ours = (rule for rule in rules if not set(rule.statuses).isdisjoint(_OF_DIFFS))
+    idle = tuple(rule for rule in ours if not any(map(rule.accepts, diff.entries)))
     return Accepted(diff._replace(entries=tuple(kept)), tuple(ignored), idle)
+
+
+def accept_problems(
+    problems: Sequence[Problem], rules: Sequence[Rule]
+) -> tuple[list[Problem], list[tuple[Problem, Rule]]]:
+    """Return the problems that are left, and the accepted ones with their lines. Pure."""
+    kept: list[Problem] = []
+    ignored: list[tuple[Problem, Rule]] = []
+    for problem in problems:
+        rule = next((rule for rule in rules if rule.accepts_problem(problem)), None)
+        if rule is None:
+            kept.append(problem)
+        else:
+            ignored.append((problem, rule))
+    return kept, ignored

@@ -1,0 +1,146 @@
+"""One thing that `envkit check` finds wrong: what, where, and how to mend it. Never a value.
+
+The codes are stable and documented in docs/guide/check.md; how grave a problem is and what
+it does to the exit status follow from its code. `reused` and `missing` are what
+`envkit diff` calls so, too.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envkit.errors import EnvkitError
+    from envkit.location import Location
+
+# in the order of their gravity; a note never fails a check
+ERROR, WARNING, NOTE = "error", "warning", "note"
+SEVERITIES = (ERROR, WARNING, NOTE)
+
+_MAX_LISTED = 8
+
+
+class Kind(NamedTuple):
+    """What one code means.
+
+    Attributes:
+        title: a sentence without a full stop.
+        exit_status: of a check that finds such an error.
+    """
+
+    severity: str
+    title: str
+    exit_status: int = 1
+
+
+KINDS = {
+    # profiles
+    "profile-invalid": Kind(ERROR, "A profile cannot be read as one"),
+    "profile-warning": Kind(WARNING, "A profile says something that is probably not meant"),
+    "missing": Kind(WARNING, "One environment has a variable that another one lacks"),
+    # values
+    "reference-invalid": Kind(ERROR, "A placeholder names what no store could hold"),
+    "value-absent": Kind(ERROR, "No store has the value that a placeholder names"),
+    "value-invalid": Kind(ERROR, "A value is not of the type or form that its profile demands"),
+    "dotenv-invalid": Kind(ERROR, "A .env file, or a line of it, cannot be read"),
+    "no-such-version": Kind(ERROR, "The store does not have the version that is asked for"),
+    "access-denied": Kind(ERROR, "A store knows who asks, and says no", exit_status=6),
+    "not-logged-in": Kind(ERROR, "A store takes no credentials, or has been given none", 6),
+    "store-unavailable": Kind(ERROR, "A store cannot be reached", 5),
+    "store-protocol": Kind(ERROR, "A store answered something that is not its protocol", 5),
+    "store-error": Kind(ERROR, "A store failed", 5),
+    "stale-pin": Kind(WARNING, "A version is pinned, and the store has a newer one"),
+    # secrets
+    "reused": Kind(ERROR, "Two environments have the same secret"),
+    "literal-secret": Kind(ERROR, "A secret is written into a profile"),
+    "possible-secret": Kind(WARNING, "A text in a profile looks drawn at random"),
+    # files
+    "file-exposed": Kind(ERROR, "Other users can read or write a .env file"),
+    "file-tracked": Kind(ERROR, "Git tracks a .env file"),
+    "file-not-ignored": Kind(WARNING, "Git does not ignore a .env file"),
+    # code
+    "undefined-variable": Kind(ERROR, "The code needs a variable that a profile does not define"),
+    "undefined-optional": Kind(
+        WARNING, "The code looks for a variable that a profile does not define"
+    ),
+    "unused-variable": Kind(WARNING, "A profile defines a variable that the code does not name"),
+    "dynamic-read": Kind(NOTE, "The code reads a variable whose name is made when it runs"),
+    "unread-code": Kind(NOTE, "A file of code cannot be read"),
+}
+
+
+class Problem(NamedTuple):
+    """One finding.
+
+    Attributes:
+        code: a key of KINDS.
+        message: what is wrong, with the names of variables, lower case and without a full
+            stop.
+        file: absolute path; empty where no file is to blame.
+        line: from 1; 0 where the file as a whole is meant.
+        hint: what to do about it, in the imperative.
+        environments: those that it concerns.
+        variables: those that it concerns.
+    """
+
+    code: str
+    message: str
+    file: str = ""
+    line: int = 0
+    hint: str = ""
+    environments: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    @property
+    def severity(self) -> str:
+        """`error`, `warning` or `note`."""
+        return KINDS[self.code].severity
+
+    def at(self, location: Location) -> Problem:
+        """Return the same problem at a place."""
+        return self._replace(file=location.path, line=location.line)
+
+
+def code_of(error: EnvkitError) -> str:
+    """Return the code for an error that a store or a value gave; its own where that is one."""
+    if error.code in KINDS:
+        return error.code
+    return {5: "store-error", 6: "access-denied"}.get(error.exit_status, "value-invalid")
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return each problem once, for all its environments, the gravest first and then by place."""
+    merged: dict[Problem, dict[str, None]] = {}
+    for problem in problems:
+        environments = merged.setdefault(problem._replace(environments=()), {})
+        environments.update(dict.fromkeys(problem.environments))
+    return tuple(
+        sorted(
+            (problem._replace(environments=tuple(found)) for problem, found in merged.items()),
+            key=lambda p: (SEVERITIES.index(p.severity), p.file, p.line, p.code, p.message),
+        )
+    )
+
+
+def exit_status(problems: Iterable[Problem], *, strict: bool = False) -> int:
+    """Return the exit status of a check: 6 or 5 where a store failed, else 1 or 0.
+
+    Args:
+        problems: all that were found.
+        strict: whether a warning is as bad as an error.
+    """
+    failing = (ERROR, WARNING) if strict else (ERROR,)
+    statuses = {KINDS[p.code].exit_status for p in problems if p.severity in failing}
+    return next((status for status in (6, 5, 1) if status in statuses), 0)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Return `a, b and c`; of many only the first, and how many there are more."""
+    shown = list(words)
+    if len(shown) > _MAX_LISTED:
+        shown = [*shown[:_MAX_LISTED], f"{len(shown) - _MAX_LISTED} more"]
+    *first, last = shown
+    return f"{', '.join(first)} and {last}" if first else last
