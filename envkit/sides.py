@@ -84,17 +84,21 @@ def read_sides(
     ]
     if before_fetch is not None:
         before_fetch(prepared)
+    aliases = {alias: one.profile.name for one in prepared for alias in one.profile.aliases}
+    outside = iter(
+        # first, because what is wrong with one is found in no time
+        [_outside(name, environ, aliases) for name in wanted if name.kind != PROFILE]
+    )
     pasts = [
         Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
         for name, one in zip(named, prepared, strict=True)
     ]
-    fetched = iter(fetch([past.prepared for past in pasts], deadline))
-    read = iter(pasts)
-    aliases = {a: p.prepared.profile.name for p in pasts for a in p.prepared.profile.aliases}
+    fetched = fetch([past.prepared for past in pasts], deadline)
+    inside = iter(zip(named, pasts, fetched, strict=True))
     sides = [
-        _profile_side(name.text, next(read), next(fetched))
+        _profile_side(*next(inside))
         if name.kind == PROFILE
-        else _selected(_outside(name, environ, aliases), only, exclude)
+        else _selected(next(outside), only, exclude)
         for name in wanted
     ]
     return _without_what_only_processes_have(sides)
@@ -136,14 +140,14 @@ def read_names(
     return found
 
 
-def _profile_side(label: str, past: Past, fetched: Mapping[Reference, Outcome]) -> Side:
+def _profile_side(name: SideName, past: Past, fetched: Mapping[Reference, Outcome]) -> Side:
     profile, plan, _ = past.prepared
     found, failures = evaluate(plan, past.outcomes(fetched), past.prepared.locate)
     selected = set(plan.selected)
     return Side(
-        label,
+        name.text,
         Environment(profile.name, found.values()),
-        {name: profile.variables[name] for name in plan.selected},
+        {each: profile.variables[each] for each in plan.selected},
         [failure for failure in failures if failure.name in selected],
         frozenset(one.name for one in plan.order if one.secret and one.name in selected),
         belongs_to=profile.name,

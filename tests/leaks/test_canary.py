@@ -76,6 +76,11 @@ CASES = {
     "doctor as JSON": Case(("doctor", "-e", "prod", "-f", "json")),
     "init": Case(("init",)),
     "help": Case(("exec", "--help"), env={"ENVKIT_ENV": CANARY}),
+    "diff": Case(("diff", "prod", "file:.env.prod", "--all")),
+    "diff as a page": Case(("diff", "prod", "prod@2020-01-01", "-f", "html"), status=5),
+    "diff that is revealed": Case(
+        ("diff", "prod", "prod", "--all", "--reveal", "--yes"), shows=("stdout",)
+    ),
     "help of a typed command": Case(("show", "--help"), env={"ENVKIT_ENV": CANARY}),
     "completion": Case(
         (), env={"_ENVKIT_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "envkit get "}
