@@ -17,6 +17,7 @@ from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import ModuleType
     from typing import NoReturn
 
 MAX_VARIABLE_BYTES = 131_071  # `K=V`: MAX_ARG_STRLEN is 32 pages with the final NUL
@@ -90,14 +91,30 @@ def _not_found(program: str) -> CommandNotFoundError:
     )
 
 
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGINT end this process also where it is the first of its container.
+
+    For process 1 the kernel ignores a signal that has no handler, so that a container
+    which still waits for a store could not be stopped. The app gets the default handlers
+    back when it takes this process over.
+    """
+    signals = _signals()
+    for number in (signals.SIGTERM, signals.SIGINT):
+        signals.signal(number, lambda number, _: os._exit(128 + number))
+
+
 def _restore_signals() -> None:
     """Undo what Python did at its start, as `subprocess` does for its children."""
-    try:  # without the enums of `signal`, which cost 3 ms
-        import _signal as signal  # type: ignore[import-not-found]
-    except ImportError:
-        import signal
-
+    signals = _signals()
     for name in ("SIGPIPE", "SIGXFSZ"):
-        number = getattr(signal, name, None)
+        number = getattr(signals, name, None)
         if number is not None:
-            signal.signal(number, signal.SIG_DFL)
+            signals.signal(number, signals.SIG_DFL)
+
+
+def _signals() -> ModuleType:
+    try:  # without the enums of `signal`, which cost 3 ms
+        import _signal as module  # type: ignore[import-not-found]
+    except ImportError:
+        import signal as module
+    return module  # type: ignore[no-any-return]

@@ -87,10 +87,12 @@ def _become(given: Arguments) -> NoReturn:
             "the command is empty: your shell expanded a variable before envkit ran",
             hint="let a shell of its own expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
-    environment = _resolve("exec", given)
     from envkit.environment import overlay
-    from envkit.exec import replace_process
+    from envkit.exec import end_on_signals, replace_process
 
+    if os.getpid() == 1:
+        end_on_signals()
+    environment = _resolve("exec", given)
     replace_process(command, overlay(environment, os.environb, pristine=given.flag("pristine")))
 
 

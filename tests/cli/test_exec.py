@@ -289,6 +289,20 @@ def test_signals_reach_the_app(dev, number):
         assert process.wait() == -number
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_process_1_of_a_container_ends_while_it_still_waits(number):
+    # any process may ask for it; only for process 1 the kernel would do nothing otherwise
+    script = (
+        "import sys; from envkit.exec import end_on_signals; end_on_signals();"
+        "print('waiting', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"waiting\n"
+        process.send_signal(number)
+        assert process.wait() == 128 + number
+
+
 def test_the_app_may_handle_a_signal_itself(dev):
     script = "trap 'echo bye; exit 7' TERM; echo ready; while read -r line; do :; done"
     with start(dev, "sh", "-c", script, stdin=subprocess.PIPE) as process:
