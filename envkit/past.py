@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from envkit._internal.parallel import map_parallel
 from envkit.errors import (
+    DeniedError,
     InvalidReferenceError,
     NoVersionError,
     ProtocolError,
@@ -97,7 +98,7 @@ def parse_point(text: str, now: datetime) -> Point:
             f"'@{text}' is no point in a store's history",
             hint="write @v12, @2026-11-01 or @2026-11-01T09:30Z",
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=now.tzinfo)
+    moment = moment if moment.tzinfo else moment.astimezone()  # by the rules of that day
     if moment > now:
         raise UsageError(f"'@{text}' is in the future", hint="name a day that has begun")
     return Point(when=moment.timestamp())
@@ -119,7 +120,7 @@ def pin(prepared: Prepared, point: Point, deadline: Deadline) -> Past:
             elif reference.version is None:
                 loose.append((source, reference))
     for (_, reference), history in zip(loose, _histories(loose, deadline), strict=True):
-        if point.version is not None and isinstance(history, SourceError):
+        if point.version is not None and isinstance(history, DeniedError):
             # a version can be read without being listed; only what is absent stays in doubt
             pinned[reference] = reference._replace(version=point.version)
             doubtful[pinned[reference]] = history

@@ -134,6 +134,18 @@ def test_a_version_can_be_read_by_a_token_that_may_not_list_them(team, openbao):
     assert {entry["status"] for entry in found.values()} == {"unreadable"}
 
 
+def test_kv_version_1_has_no_past(team, openbao):
+    text = (team.profiles / "prod.toml").read_text().replace('mount = "secret"', 'mount = "kv1"')
+    team.profile("prod.toml", text)
+    for name in ("prod", "shared"):
+        fields = {"password": "canary", "user": "app", "region": "x"}
+        openbao.put(f"{team.folder}/{name}", fields, mount="kv1", version=1)
+    for point in ("v1", "2020-01-01"):
+        status, found = diff(team, openbao, "prod", f"prod@{point}")
+        assert status == 5
+        assert {entry["values"][1]["code"] for entry in found.values()} == {"no-such-version"}
+
+
 def test_the_past_of_aws(project, aws):
     aws.put("db", "canary-of-now")
     text = f'[sources.aws]\nprefix = "{aws.prefix}"\n[variables]\nKEY = "{{{{ aws:db }}}}"\n'

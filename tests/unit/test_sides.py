@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta, timezone
+import time
+from datetime import UTC, datetime
 
 import pytest
 
@@ -112,8 +113,7 @@ class TestPoints:
     @pytest.mark.parametrize(
         ("text", "moment"),
         [
-            ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
-            ("2026-11-01T09:30", datetime(2026, 11, 1, 9, 30, tzinfo=UTC)),
+            ("2026-11-01T00Z", datetime(2026, 11, 1, tzinfo=UTC)),
             ("2026-11-01T09:30Z", datetime(2026, 11, 1, 9, 30, tzinfo=UTC)),
             ("2026-11-01T09:30+02:00", datetime(2026, 11, 1, 7, 30, tzinfo=UTC)),
         ],
@@ -121,10 +121,14 @@ class TestPoints:
     def test_times(self, text, moment):
         assert parse_point(text, NOW) == (None, moment.timestamp())
 
-    def test_a_time_without_a_zone_is_local(self):
-        there = timezone(timedelta(hours=5))
-        moment = datetime(2026, 11, 1, tzinfo=there)
-        assert parse_point("2026-11-01", NOW.astimezone(there)).when == moment.timestamp()
+    def test_a_time_without_a_zone_is_local_by_the_rules_of_that_day(self, monkeypatch):
+        monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+        time.tzset()
+        summer, winter = (parse_point(text, NOW).when for text in ("2026-07-01", "2026-01-15"))
+        monkeypatch.undo()
+        time.tzset()
+        assert summer == datetime(2026, 6, 30, 22, tzinfo=UTC).timestamp()
+        assert winter == datetime(2026, 1, 14, 23, tzinfo=UTC).timestamp()
 
     def test_what_is_to_come_is_no_history(self):
         with pytest.raises(UsageError, match="in the future"):
@@ -263,12 +267,12 @@ class TestThePast:
 
     def test_the_copy_of_a_file_that_a_write_has_kept(self, project):
         project.profile("dev.toml", '[variables]\nKEY = "{{ KEY }}"\nNEW = "{{ NEW }}"\n')
-        for name, text, time in (
+        for name, text, written in (
             (".env.dev", "KEY=now\nNEW=1\n", day(3)),
             (".env.dev.envkit-previous", "KEY=then\n", day(1)),
         ):
             (project.root / name).write_text(text)
-            os.utime(project.root / name, (time, time))
+            os.utime(project.root / name, (written, written))
         then, now, before = read_sides(
             ["dev@2020-01-02", "dev@2020-01-04", "dev@2019-01-01"], environ={}
         )
