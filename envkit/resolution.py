@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit._internal.record import NamedTuple
 from envkit.environment import Environment, Variable
 from envkit.errors import ResolutionError, UsageError, VariableFailure, did_you_mean
 from envkit.evaluate import evaluate
@@ -25,7 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from envkit.profile import Profile
     from envkit.sources.base import Source
 
 DEFAULT_TIMEOUT_SECONDS = 15.0
@@ -104,64 +102,6 @@ def _refuse_unknown(prepared: Sequence[Prepared], globs: Sequence[str]) -> None:
             raise UsageError(
                 f"no variable '{name}' in {_joined(prepared)}", hint=did_you_mean(name, known)
             )
-
-
-class Partial(NamedTuple):
-    """One environment as far as it could be read."""
-
-    profile: Profile
-    environment: Environment
-    failures: tuple[VariableFailure, ...]
-
-
-def read(
-    *environments: str,
-    profiles: str | None = None,
-    only: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-    environ: Mapping[str, str] | None = None,
-    sources: Mapping[str, Source] | None = None,
-) -> list[Partial]:
-    """Read several environments side by side, each as far as its stores allow.
-
-    Args:
-        environments: names or aliases of profiles; each is read for itself.
-        profiles: as for `resolve`, like all that follow.
-        only: globs of the variables wanted.
-        exclude: globs of the variables left out.
-        timeout_seconds: for all stores of all environments together.
-        environ: the process environment.
-        sources: used in place of the profiles' own.
-
-    Returns:
-        per environment the variables that have a value, and why others have none.
-
-    Raises:
-        ProfileError: a profile is not there or not valid.
-        ResolutionError: references that no store could hold.
-    """
-    environ = os.environ if environ is None else environ
-    deadline = Deadline(timeout_seconds)
-    prepared = [
-        one
-        for name in environments
-        for one in prepare(
-            (name,),
-            profiles=profiles,
-            only=only,
-            exclude=exclude,
-            environ=environ,
-            deadline=deadline,
-            sources=sources,
-        )
-    ]
-    partials = []
-    for one, outcomes in zip(prepared, fetch(prepared, deadline), strict=True):
-        found, failures = evaluate(one.plan, outcomes, one.locate)
-        environment = Environment(one.profile.name, found.values())
-        partials.append(Partial(one.profile, environment, tuple(failures)))
-    return partials
 
 
 def _joined(prepared: Sequence[Prepared]) -> str:

@@ -9,7 +9,6 @@ import pytest
 import envkit
 from envkit._internal.clock import Deadline
 from envkit.errors import (
-    AbsentError,
     AuthError,
     DeniedError,
     InvalidReferenceError,
@@ -20,7 +19,7 @@ from envkit.errors import (
     UsageError,
 )
 from envkit.fetch import ask
-from envkit.resolution import read, resolve
+from envkit.resolution import resolve
 from envkit.secret import Secret
 from envkit.sources.base import Absent, Reading
 from support.shelf import Shelf, SilentShelf, reference
@@ -333,16 +332,6 @@ class TestSeveralEnvironments:
     def test_the_same_twice(self):
         assert resolved(self.ALL, environments=("base", "base"))["SHARED"] == "b"
 
-    def test_side_by_side(self):
-        both = read("base", "more", sources={"shelf": Shelf(self.ALL)}, environ={})
-        assert [values(one.environment)["SHARED"] for one in both] == ["b", "m"]
-        failing = read("base", "more", sources={"shelf": Shelf({"shelf:more": "m"})}, environ={})
-        assert [[failure.name for failure in one.failures] for one in failing] == [
-            ["SHARED", "ONLY_BASE"],
-            [],
-        ]
-        assert isinstance(failing[0].failures[0].error, AbsentError)
-
     @pytest.mark.parametrize(
         ("setting", "asked"),
         [
@@ -354,8 +343,7 @@ class TestSeveralEnvironments:
         one = Shelf({"shelf:same": "s"}, remote=True)
         project.profile("a.toml", SHELF + '[variables]\nA = "{{ shelf:same }}"\n')
         project.profile("b.toml", f'{SHELF}{setting}\n[variables]\nB = "{{{{ shelf:same }}}}"\n')
-        found = read("a", "b", sources={"shelf": one}, environ={})
-        assert [values(side.environment) for side in found] == [{"A": "s"}, {"B": "s"}]
+        assert values(resolve("a", "b", sources={"shelf": one}, environ={})) == {"A": "s", "B": "s"}
         assert one.asked == asked
 
 
