@@ -1,0 +1,102 @@
+"""What git knows of the files around a profile: asked of git itself, and changed by nothing.
+
+Where there is no repository, or no git, there is nothing to know: `find_repository` gives
+None, and whoever asks goes on without.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_TIMEOUT_SECONDS = 60
+_LITERAL = "--literal-pathspecs"
+# set in hooks, where they mean the commit in the making and not the folder that is asked about
+_OF_HOOKS = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE")
+
+
+class Repository:
+    """One working tree.
+
+    Attributes:
+        root: its absolute path, without symbolic links.
+    """
+
+    __slots__ = ("_environ", "root")
+
+    def __init__(self, root: str, environ: Mapping[str, str]) -> None:
+        self.root = root
+        self._environ = environ
+
+    def tracked(self, paths: Iterable[str]) -> set[str]:
+        """Return those of these absolute paths that are tracked."""
+        inside = self._inside(paths)
+        if not inside:
+            return set()
+        found = _run(self.root, self._environ, _LITERAL, "ls-files", "-z", "--", *inside)
+        return {inside[name] for name in _names(found) if name in inside}
+
+    def ignored(self, paths: Iterable[str]) -> set[str]:
+        """Return those of these absolute paths that are ignored; they need not exist."""
+        inside = self._inside(paths)
+        if not inside:
+            return set()
+        # it does not know `--literal-pathspecs`, and a path that begins with a dot has no magic
+        listed = "\0".join(f"./{name}" for name in inside)
+        found = _run(self.root, self._environ, "check-ignore", "-z", "--stdin", told=listed)
+        return {inside[name[2:]] for name in _names(found) if name[2:] in inside}
+
+    def contains(self, path: str) -> bool:
+        """Return whether an absolute path is below the root."""
+        return bool(self._inside([path]))
+
+    def files(self, folder: str) -> list[str]:
+        """Return the absolute paths of the files in a folder that are not ignored."""
+        below = os.path.relpath(os.path.realpath(folder), self.root)
+        options = ("--cached", "--others", "--exclude-standard")
+        found = _run(self.root, self._environ, _LITERAL, "ls-files", "-z", *options, "--", below)
+        return [os.path.join(self.root, name) for name in dict.fromkeys(_names(found))]
+
+    def _inside(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return the paths below the root: as git calls them -> as they were given."""
+        found = {}
+        for path in paths:
+            folder, name = os.path.split(path)
+            relative = os.path.relpath(os.path.join(os.path.realpath(folder), name), self.root)
+            if relative.split(os.sep, 1)[0] != os.pardir:
+                found[relative] = path
+        return found
+
+
+def find_repository(folder: str, environ: Mapping[str, str]) -> Repository | None:
+    """Return the repository around a folder."""
+    root = _run(folder, environ, "rev-parse", "--show-toplevel")
+    return Repository(root.removesuffix("\n"), environ) if root else None
+
+
+def _names(listed: str | None) -> list[str]:
+    return [name for name in (listed or "").split("\0") if name]
+
+
+def _run(folder: str, environ: Mapping[str, str], *arguments: str, told: str = "") -> str | None:
+    """Return what a git command prints; None where it fails or there is no git."""
+    import subprocess
+
+    clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
+    # a repository's settings may name a program to be run; nothing that is asked here needs one
+    command = ["git", "-c", "core.fsmonitor=false", "-C", folder]
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
+            [*command, *arguments],
+            input=told.encode("utf-8", "surrogateescape"),
+            capture_output=True,
+            env={**clean, "GIT_OPTIONAL_LOCKS": "0"},
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("utf-8", "surrogateescape") if done.returncode == 0 else None

@@ -1,0 +1,1 @@
+"""Which environment variables a program reads, found in its code without running it."""

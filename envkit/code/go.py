@@ -1,0 +1,79 @@
+"""Environment variables that Go reads: `os.Getenv` and `os.LookupEnv`.
+
+A name may be a constant of the file. `Getenv` gives an empty text for what is absent, so a
+read is `needed` unless it is compared with one: at once, or the variable that it goes into.
+"""
+
+from __future__ import annotations
+
+from envkit.code.found import Found, Read
+from envkit.code.grammar import line, nodes, syntax, text, variable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node
+
+_EMPTY = ('""', "``")
+
+
+def find(source: bytes) -> Found:
+    """Return what a file reads.
+
+    Raises:
+        ExtraMissingError: the parser is not installed.
+    """
+    if b"env" not in source and b"Env" not in source:
+        return Found()
+    root = syntax("Go", source)
+    file = _File(root)
+    reads = [read for node in nodes(root) for read in file.reads(node)]
+    return Found(reads, file.given)
+
+
+class _File:
+    def __init__(self, root: Node) -> None:
+        self.packages: set[str] = set()  # what `os` is called here
+        self.constants: dict[str, str] = {}
+        self.compared: set[str] = set()
+        self.given: set[str] = set()
+        for node in nodes(root):
+            if node.type == "import_spec" and text(node.child_by_field_name("path")) == '"os"':
+                self.packages.add(text(node.child_by_field_name("name")) or "os")
+            elif node.type == "const_spec":
+                values = node.child_by_field_name("value")
+                if values is not None and len(values.named_children) == 1:
+                    name = text(node.child_by_field_name("name"))
+                    self.constants[name] = variable(values.named_children[0])
+            elif node.type == "binary_expression" and _is_comparison(node):
+                self.compared.add(text(node.child_by_field_name("left")))
+
+    def reads(self, node: Node) -> Iterator[Read]:
+        """Yield what one node reads, itself; note what it sets."""
+        function = node.child_by_field_name("function") if node.type == "call_expression" else None
+        arguments = node.child_by_field_name("arguments")
+        if function is None or arguments is None or not arguments.named_children:
+            return
+        if text(function.child_by_field_name("operand")) not in self.packages:
+            return
+        first = arguments.named_children[0]
+        name = variable(first) or self.constants.get(text(first), "")
+        method = text(function.child_by_field_name("field"))
+        if method in ("Setenv", "Unsetenv"):
+            self.given.add(name)
+        elif method in ("Getenv", "LookupEnv"):
+            needed = method == "Getenv" and bool(name) and not self.is_compared(node)
+            yield Read(name, line(node), needed)
+
+    def is_compared(self, call: Node) -> bool:
+        parent = call.parent
+        if parent is None or parent.type != "expression_list" or parent.parent is None:
+            return parent is not None and _is_comparison(parent)
+        return text(parent.parent.child_by_field_name("left")) in self.compared
+
+
+def _is_comparison(node: Node) -> bool:
+    """Whether a node is `x == ""` or `x != ""`."""
+    operator = text(node.child_by_field_name("operator"))
+    return operator in ("==", "!=") and text(node.child_by_field_name("right")) in _EMPTY

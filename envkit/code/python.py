@@ -1,0 +1,169 @@
+"""Environment variables that Python code reads, by its syntax tree.
+
+Known are `os.environ` and `os.getenv` under whatever name they are imported, and the
+readers of decouple, environs, django-environ and starlette. A name may be a constant of
+the module. What is `needed` is what raises where the variable is absent.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from envkit.code.found import Found, Read, UnreadableError
+from envkit.placeholder import is_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# what to import it as, and what it is: a mapping, a function, or something that makes readers
+_KNOWN = {
+    "os.environ": "mapping",
+    "os.getenv": "getenv",
+    "decouple.config": "reader",
+    "environs.env": "reader",
+    "decouple.AutoConfig": "maker",
+    "decouple.Config": "maker",
+    "environs.Env": "maker",
+    "environ.Env": "maker",
+    "environ.FileAwareEnv": "maker",
+    "starlette.config.Config": "maker",
+}
+_MODULES = {name.rpartition(".")[0] for name in _KNOWN}
+# methods of readers whose first argument is no variable
+_NO_READS = ("dump", "parser_for", "prefixed", "read_env", "read_envfile", "seal")
+_CATCHES = ("KeyError", "LookupError", "Exception", "BaseException")
+
+
+def find(source: bytes) -> Found:
+    """Return what a module reads.
+
+    Raises:
+        UnreadableError: it is not the Python that this interpreter speaks.
+    """
+    if b"env" not in source and b"config" not in source.lower():
+        return Found()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of strings in code that is not ours
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise UnreadableError from None
+    module = _Module(tree)
+    reads = [
+        read._replace(needed=read.needed and not guarded)
+        for node, guarded in _nodes(tree)
+        for read in module.reads(node)
+    ]
+    return Found(reads, module.given)
+
+
+def _nodes(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
+    """Yield each node, and whether a KeyError there is caught."""
+    stack: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while stack:
+        node, guarded = stack.pop()
+        yield node, guarded
+        body = node.body if isinstance(node, ast.Try) and _catches(node) else []
+        stack.extend((child, guarded or child in body) for child in ast.iter_child_nodes(node))
+
+
+def _catches(node: ast.Try) -> bool:
+    for handler in node.handlers:
+        kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+        if any(k is None or (isinstance(k, ast.Name) and k.id in _CATCHES) for k in kinds):
+            return True
+    return False
+
+
+class _Module:
+    """The names of one module that stand for something known."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.names: dict[str, str] = {}  # a name of the module -> its full name, `os.environ`
+        self.kinds = dict(_KNOWN)  # a full name, or one that was assigned -> what it is
+        self.constants: dict[str, str] = {}
+        self.given: set[str] = set()
+        self.defaults: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                self.import_(node)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        self.assign(target.id, node.value)
+
+    def import_(self, node: ast.Import | ast.ImportFrom) -> None:
+        for alias in node.names:
+            if isinstance(node, ast.ImportFrom):
+                full, name = f"{node.module}.{alias.name}", alias.asname or alias.name
+            elif alias.asname:
+                full, name = alias.name, alias.asname
+            else:
+                full = name = alias.name.partition(".")[0]
+            if full in self.kinds or full in _MODULES:
+                self.names[name] = full
+
+    def assign(self, name: str, value: ast.expr) -> None:
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            # one that changes is no constant
+            self.constants[name] = value.value if name not in self.constants else ""
+        elif isinstance(value, ast.Call) and self.kind(value.func) == "maker":
+            self.names[name] = f"{name} of this module"
+            self.kinds[self.names[name]] = "reader"
+            self.defaults.update(keyword.arg for keyword in value.keywords if keyword.arg)
+        elif self.kind(value) in ("mapping", "getenv", "reader"):
+            self.names[name] = self.full_name(value)
+
+    def full_name(self, node: ast.expr) -> str:
+        """Return `os.environ` for what stands for it; empty for what is not known."""
+        if isinstance(node, ast.Name):
+            return self.names.get(node.id, "")
+        if isinstance(node, ast.Attribute):
+            return f"{self.full_name(node.value)}.{node.attr}"
+        return ""
+
+    def kind(self, node: ast.expr) -> str:
+        return self.kinds.get(self.full_name(node), "")
+
+    def reads(self, node: ast.AST) -> Iterator[Read]:
+        """Yield what one node reads, itself; note what it sets."""
+        if isinstance(node, ast.Subscript) and self.kind(node.value) == "mapping":
+            if isinstance(node.ctx, ast.Load):
+                yield self.read(node.slice, needed=True)
+            elif name := self.constant(node.slice):
+                self.given.add(name)
+        elif isinstance(node, ast.Compare) and self.kind(node.comparators[0]) == "mapping":
+            if isinstance(node.ops[0], ast.In | ast.NotIn):
+                yield self.read(node.left, needed=False)
+        elif isinstance(node, ast.Call) and node.args:
+            yield from self.called(node)
+
+    def called(self, node: ast.Call) -> Iterator[Read]:
+        function, first = node.func, node.args[0]
+        method = function.attr if isinstance(function, ast.Attribute) else ""
+        of_what = self.kind(function.value) if isinstance(function, ast.Attribute) else ""
+        if self.kind(function) == "getenv" or (of_what == "mapping" and method == "get"):
+            yield self.read(first, needed=False)
+        elif of_what == "mapping" and method == "pop":
+            yield self.read(first, needed=len(node.args) == 1)
+        elif of_what == "mapping" and method == "setdefault" and (name := self.constant(first)):
+            self.given.add(name)
+        elif self.kind(function) == "reader" or (of_what == "reader" and method not in _NO_READS):
+            name = self.constant(first)
+            if name and is_name(name):
+                default = len(node.args) > 1 or any(k.arg == "default" for k in node.keywords)
+                yield Read(name, node.lineno, not default and name not in self.defaults)
+
+    def read(self, node: ast.expr, *, needed: bool) -> Read:
+        name = self.constant(node)
+        return Read(name, node.lineno, needed and bool(name))
+
+    def constant(self, node: ast.expr) -> str:
+        """Return the text of a name that is written down; empty where it is made."""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+        return self.constants.get(node.id, "") if isinstance(node, ast.Name) else ""

@@ -1,0 +1,147 @@
+"""The files of a program: which are looked at, and what all of them together read."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envkit.code import grammar
+from envkit.code.known import is_given, is_read_by_others
+from envkit.code.scan import scan
+from envkit.errors import ExtraMissingError
+from support.checking import git
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Write a file of the program; the folder is its `root`."""
+
+    def write(path, text="import os\nos.environ['{}']\n"):
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        name = "".join(char if char.isalnum() else "_" for char in path).upper()
+        file.write_text(text.replace("{}", name))
+
+    write.root = tmp_path
+    return write
+
+
+def read(program, *folders, names=(), without=""):
+    folders = [str(program.root / folder) for folder in folders] or [str(program.root)]
+    return scan(folders, names=set(names), environ=os.environ, without=without)
+
+
+def names(code):
+    return [use.read.name for use in code.uses]
+
+
+OURS = ["app.py", "pkg/sub/mod.py", "environment/x.py", "latest/contest.py"]
+OTHERS = [
+    ".venv/x.py",
+    "env/pyvenv.cfg",
+    "env/lib/x.py",
+    "node_modules/p/x.py",
+    "vendor/x.py",
+    "build/x.py",
+    "tests/x.py",
+    "pkg/test_x.py",
+    "pkg/x_test.py",
+    "spec/x.py",
+    "web/x.test.py",
+]
+
+
+def test_what_others_wrote_and_tests_do_not_count(program):
+    for path in (*OURS, *OTHERS):
+        program(path)
+    assert names(read(program)) == [
+        "APP_PY",
+        "ENVIRONMENT_X_PY",
+        "LATEST_CONTEST_PY",
+        "PKG_SUB_MOD_PY",
+    ]
+
+
+def test_git_says_what_is_ignored(program):
+    git(program.root, "init", "-q")
+    program("app.py")
+    program("new.py")
+    program("generated/x.py")
+    program(".gitignore", "generated/\n")
+    git(program.root, "add", "app.py")
+    program("gone.py")
+    git(program.root, "add", "gone.py")
+    (program.root / "gone.py").unlink()
+    assert names(read(program)) == ["APP_PY", "NEW_PY"]
+
+
+def test_only_the_folders_that_are_named(program):
+    git(program.root, "init", "-q")
+    for path in ("src/a.py", "lib/b.py", "other/c.py"):
+        program(path)
+    assert names(read(program, "src", "lib", "src")) == ["LIB_B_PY", "SRC_A_PY"]
+
+
+def test_the_language_is_that_of_the_name_or_of_the_first_line(program):
+    program("a.tsx", "process.env.A_TSX")
+    program("Gemfile", "ENV.fetch('GEMFILE')")
+    program("bin/run", "#!/usr/bin/env -S bash -e\necho $RUN\n")
+    program("bin/tool", "#!/usr/bin/python3\nimport os\nos.environ['TOOL']\n")
+    program("bin/notes", "import os\nos.environ['NOTES']\n")
+    program("a.go", 'package a\nimport "os"\nvar x = os.Getenv("A_GO")\n')
+    assert sorted(names(read(program))) == ["A_GO", "A_TSX", "GEMFILE", "RUN", "TOOL"]
+
+
+def test_what_a_language_sets_anywhere_is_not_given_to_it(program):
+    program("lib.sh", "WORKDIR=/tmp\n")
+    program("run.sh", "echo $WORKDIR $TARGET\n")
+    program("a.py", "import os\nos.environ['WORKDIR']\n")
+    program("tests/conftest.py", "import os\nos.environ['WORKDIR'] = 'x'\n")
+    assert sorted(names(read(program))) == ["TARGET", "WORKDIR"]
+
+
+def test_a_mention_counts_in_code_and_settings_and_not_where_variables_are_listed(program):
+    program("settings.py", "class Settings(BaseSettings):\n    database_url: str\n")
+    program("compose.yaml", "environment: [REDIS_URL]\n")
+    program("README.md", "LISTED\n")
+    program(".env.example", "LISTED=1\n")
+    program("profiles/prod.toml", "PROFILED\n")
+    program("logo.png", "\0IN_AN_IMAGE")
+    asked = ["DATABASE_URL", "REDIS_URL", "LISTED", "PROFILED", "IN_AN_IMAGE", "URL"]
+    code = read(program, names=asked, without=str(program.root / "profiles"))
+    assert code.mentioned == {"DATABASE_URL", "REDIS_URL"}
+
+
+def test_a_file_that_cannot_be_read_stops_no_other(program):
+    program("old.py", "print 'environ'\n")
+    program("app.py")
+    code = read(program)
+    assert names(code) == ["APP_PY"]
+    assert [os.path.basename(path) for path in code.unreadable] == ["old.py"]
+
+
+def test_a_parser_that_is_missing_is_named_with_its_extra(program, monkeypatch):
+    grammar._parser.cache_clear()
+    monkeypatch.setitem(grammar._GRAMMARS, "Go", ("tree_sitter_of_nobody", "language"))
+    program("a.go", 'package a\nimport "os"\nvar x = os.Getenv("A")\n')
+    with pytest.raises(ExtraMissingError) as caught:
+        read(program)
+    assert caught.value.hint == "run pip install 'envkit[check]'"
+    grammar._parser.cache_clear()
+
+
+@pytest.mark.parametrize("name", ["PATH", "CI", "GITHUB_SHA", "LC_ALL", "https_proxy", "NODE_ENV"])
+def test_what_is_given_to_every_program(name):
+    assert is_given(name)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "PATHS", "MY_CI", "HOME_URL", "PORT"])
+def test_what_only_a_profile_gives(name):
+    assert not is_given(name)
+
+
+@pytest.mark.parametrize("name", ["AWS_REGION", "OTEL_SERVICE_NAME", "PGHOST", "PATH"])
+def test_what_libraries_read(name):
+    assert is_read_by_others(name)
+    assert not is_read_by_others("STRIPE_KEY")
