@@ -29,6 +29,7 @@ SPINE = (
     ("exec",),
     ("library",),
     ("rotation",),
+    ("check", "checks", "code"),
     ("testing",),
     ("cli",),
     ("__main__",),

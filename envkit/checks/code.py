@@ -1,0 +1,102 @@
+"""Which variables the program needs and no profile defines, and the other way round."""
+
+from __future__ import annotations
+
+from envkit.code.known import is_given, is_read_by_others
+from envkit.code.scan import scan
+from envkit.location import display_path
+from envkit.problem import Problem, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envkit.code.scan import Code, Use
+    from envkit.inspection import Inspection
+
+
+def find(inspection: Inspection) -> Iterator[Problem]:
+    """Yield where the program and the profiles do not go together.
+
+    Raises:
+        ExtraMissingError: a file takes a parser that is not installed.
+    """
+    if not inspection.code:
+        return
+    names = {name for profile in inspection.profiles for name in profile.variables}
+    code = scan(
+        inspection.code,
+        names=names,
+        environ=inspection.environ,
+        without=inspection.folder,
+        progress=lambda done, total: inspection.progress("reading code", done, total),
+    )
+    yield from _undefined(inspection, code)
+    if code.files:
+        yield from _unused(inspection, code)
+    yield from _untold(inspection, code)
+
+
+def _undefined(inspection: Inspection, code: Code) -> Iterator[Problem]:
+    """Yield the variables that the program reads, and an environment does not define."""
+    uses: dict[str, list[Use]] = {}
+    for use in code.uses:
+        if use.read.name and not is_given(use.read.name):
+            uses.setdefault(use.read.name, []).append(use)
+    for name, places in uses.items():
+        lacking = [profile for profile in inspection.profiles if name not in profile.variables]
+        needed = next((use for use in places if use.read.needed), None)
+        if not lacking or (needed is None and len(lacking) < len(inspection.profiles)):
+            continue  # what the program can do without may be in some environments only
+        do_not = "does not" if len(lacking) == 1 else "do not"
+        verb = "needed" if needed else "looked for"
+        file, read = needed or places[0]
+        yield Problem(
+            "undefined-variable" if needed else "undefined-optional",
+            f"{name} is {verb} here, and {listed(profile.name for profile in lacking)} {do_not} "
+            "define it",
+            file,
+            read.line,
+            hint=f"add it to {listed(display_path(profile.path) for profile in lacking)}"
+            + (", or give the code a default" if needed else ""),
+            environments=tuple(profile.name for profile in lacking),
+            variables=(name,),
+        )
+
+
+def _unused(inspection: Inspection, code: Code) -> Iterator[Problem]:
+    """Yield the variables that are defined, and named nowhere."""
+    parts = {
+        need
+        for one in inspection.prepared
+        for variable in one.plan.order
+        for need in variable.variables.values()
+    }
+    folders = listed(map(display_path, inspection.code))
+    for profile in inspection.profiles:
+        for name, declaration in profile.variables.items():
+            if name not in code.mentioned and name not in parts and not is_read_by_others(name):
+                yield Problem(
+                    "unused-variable",
+                    f"{name} is defined here, and named nowhere in {folders}",
+                    hint="take it out, or name the other folders with code with --code",
+                    environments=(profile.name,),
+                    variables=(name,),
+                ).at(declaration.location)
+
+
+def _untold(inspection: Inspection, code: Code) -> Iterator[Problem]:
+    """Yield what cannot be told."""
+    dynamic: dict[str, list[int]] = {}
+    for use in code.uses:
+        if not use.read.name:
+            dynamic.setdefault(use.file, []).append(use.read.line)
+    for file, lines in dynamic.items():
+        places = f" ({len(lines)} times in this file)" if len(lines) > 1 else ""
+        message = f"which variable is read here is decided when the program runs{places}"
+        yield Problem("dynamic-read", message, file, lines[0])
+    for file in code.unreadable:
+        yield Problem("unread-code", "this is not the Python that envkit runs on", file)
+    if not code.files:
+        folders = listed(map(display_path, inspection.code))
+        yield Problem("unread-code", f"no code in a language that is understood in {folders}")

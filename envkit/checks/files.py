@@ -1,0 +1,104 @@
+"""Are the `.env` files that environments use for their owner alone, and out of git?"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from envkit._internal.files import read_capped
+from envkit._internal.git import find_repository
+from envkit.dotenv_file import LIMIT_BYTES, parse
+from envkit.dotenv_syntax import decode
+from envkit.errors import DotenvError
+from envkit.location import display_path
+from envkit.problem import Problem, listed
+from envkit.sources.dotenv import DotenvSource
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from envkit._internal.git import Repository
+    from envkit.inspection import Inspection
+
+_READABLE = stat.S_IRGRP | stat.S_IROTH
+_WRITABLE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def find(inspection: Inspection) -> Iterator[Problem]:
+    """Yield what is wrong with the `.env` files in use."""
+    files = _in_use(inspection)
+    there = [path for path in files if os.path.isfile(path)]
+    repository = find_repository(inspection.root, inspection.environ)
+    tracked = set() if repository is None else repository.tracked(there)
+    for path in there:
+        found = [*_exposed(path), *(_tracked(path) if path in tracked else ())]
+        yield from (problem._replace(environments=files[path]) for problem in found)
+    if repository is not None:
+        yield from _not_ignored(repository, [path for path in files if path not in tracked])
+
+
+def _in_use(inspection: Inspection) -> Mapping[str, tuple[str, ...]]:
+    """Return the files in which environments look values up, there or not, with their names."""
+    found: dict[str, dict[str, None]] = {}
+    for one in inspection.prepared:
+        for name, references in one.plan.references.items():
+            source = one.sources[name]
+            if isinstance(source, DotenvSource):
+                for path in (path for reference in references for path in source.files(reference)):
+                    found.setdefault(os.path.normpath(path), {})[one.profile.name] = None
+    return {path: tuple(names) for path, names in found.items()}
+
+
+def _exposed(path: str) -> Iterator[Problem]:
+    mode = os.stat(path).st_mode
+    rights = [right for mask, right in ((_READABLE, "read"), (_WRITABLE, "written")) if mode & mask]
+    if rights:
+        shown = display_path(path)
+        yield Problem(
+            "file-exposed",
+            f"{shown} can be {listed(rights)} by other users",
+            path,
+            hint=f"run chmod 600 {shown}",
+        )
+
+
+def _tracked(path: str) -> Iterator[Problem]:
+    clear = _clear_names(path)
+    if clear == []:
+        return  # a file of ciphertext is made to be kept in git
+    shown = display_path(path)
+    which = f", with the values of {listed(clear)} in clear" if clear else ""
+    yield Problem(
+        "file-tracked",
+        f"git tracks {shown}{which}",
+        path,
+        hint=f"run git rm --cached {shown}, add it to .gitignore, and change its secrets: "
+        "the history keeps them",
+        variables=tuple(clear or ()),
+    )
+
+
+def _clear_names(path: str) -> list[str] | None:
+    """Return the variables of a file that are not encrypted; None where it cannot be read."""
+    try:
+        text = decode(read_capped(path, LIMIT_BYTES), path=path)
+        file = parse(text, path=path, expand=False)
+    except (OSError, DotenvError):
+        return None
+    return [name for name, entry in file.entries.items() if entry.error is None]
+
+
+def _not_ignored(repository: Repository, paths: Sequence[str]) -> Iterator[Problem]:
+    inside = [path for path in paths if repository.contains(path)]
+    ignored = repository.ignored(inside)
+    names = [display_path(path) for path in inside if path not in ignored]
+    if names:
+        usual = all(os.path.basename(name).startswith(".env.") for name in names)
+        gitignore = os.path.join(repository.root, ".gitignore")
+        yield Problem(
+            "file-not-ignored",
+            f"git does not ignore {listed(names)}",
+            gitignore if os.path.isfile(gitignore) else "",
+            hint=f"add {'.env.*' if usual else listed(names)} to .gitignore",
+        )

@@ -1,0 +1,136 @@
+"""Which texts in the files of profiles look like secrets: values, settings and comments.
+
+A file is looked at as it was written, so that a value counts which another profile
+replaces. `secret = false` says that a variable may be seen, and ends the matter.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.checks.secret_literal import PLACEHOLDER, suspect
+from envkit.checks.token_shapes import find_tokens
+from envkit.document import read_text, read_toml
+from envkit.dotenv_file import parse as parse_dotenv
+from envkit.location import Location, display_path
+from envkit.placeholder import Literal, parse
+from envkit.problem import Problem
+from envkit.reuse import PLAIN_TYPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from envkit.inspection import Inspection
+    from envkit.profile import Profile
+
+_HARMLESS_TYPES = PLAIN_TYPES | {"path"}
+_REPLACE = (
+    "write a placeholder there, put the value into a store, and change it: "
+    "whoever has the repository has the old one"
+)
+_SAY = "; if everybody may see it, say secret = false"
+_REMOVE = "take it out, and change it: whoever has the repository has the old one"
+
+
+class _Text(NamedTuple):
+    """A text of a file.
+
+    Attributes:
+        name: of the variable, or of the setting of a source.
+        means: the name by which the text is judged.
+        variable: whether it is one.
+    """
+
+    name: str
+    text: str
+    location: Location
+    means: str
+    variable: bool = True
+
+
+def find(inspection: Inspection) -> Iterator[Problem]:
+    """Yield the secrets that are written into the files of profiles."""
+    users: dict[str, list[Profile]] = {}
+    for profile in inspection.profiles:
+        for path in profile.files:
+            users.setdefault(path, []).append(profile)
+    for path, profiles in users.items():
+        texts = list(_texts(path))
+        for problem in (*_in_texts(texts, profiles), *_in_comments(path, texts)):
+            yield problem._replace(environments=tuple(profile.name for profile in profiles))
+
+
+def _in_texts(texts: Sequence[_Text], profiles: Sequence[Profile]) -> Iterator[Problem]:
+    for text in texts:
+        if text.variable and _may_be_seen(text.name, profiles):
+            continue
+        called = text.name if text.variable else f"'{text.name}'"
+        for written in _written(text.text):
+            suspicion = suspect(text.means, written)
+            if suspicion is not None:
+                yield Problem(
+                    "literal-secret" if suspicion.certain else "possible-secret",
+                    f"{called} holds {suspicion.what}",
+                    hint=_REPLACE + _SAY if text.variable else _REPLACE,
+                    variables=(text.name,) if text.variable else (),
+                ).at(text.location)
+
+
+def _may_be_seen(name: str, profiles: Sequence[Profile]) -> bool:
+    """Return whether a profile says so, or what it demands of the value leaves no room."""
+    declared = (profile.variables.get(name) for profile in profiles)
+    return any(
+        d is not None and (d.secret is False or d.choices or d.type in _HARMLESS_TYPES)
+        for d in declared
+    )
+
+
+def _in_comments(path: str, texts: Sequence[_Text]) -> Iterator[Problem]:
+    """Yield the tokens that stand in a file, and in none of its texts."""
+    everything = "\0".join(text.text for text in texts)
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        for what, token in find_tokens(line):
+            if token not in everything:
+                message = f"a comment holds {what}"
+                yield Problem("literal-secret", message, path, number, _REMOVE)
+
+
+def _written(text: str) -> Iterator[str]:
+    """Yield what of a value is written out: the whole, and each alternative in it."""
+    template = parse(text)
+    yield "".join(part if isinstance(part, str) else PLACEHOLDER for part in template.parts)
+    for placeholder in template.placeholders:
+        if isinstance(placeholder.operand, Literal):
+            yield placeholder.operand.text
+        if placeholder.fallback is not None:
+            yield placeholder.fallback
+
+
+def _texts(path: str) -> Iterator[_Text]:
+    """Yield the values and settings in a file that is a valid profile."""
+    if path.endswith(".env"):
+        file = parse_dotenv(read_text(path), path=display_path(path), expand=False)
+        for name, entry in file.entries.items():
+            yield _Text(name, entry.value, Location(path, entry.line), name)
+        return
+    document, top = read_toml(path)
+    for name, value in document.get("variables", {}).items():
+        place = top.at("variables", name)
+        table = value if isinstance(value, dict) else {"value": value}
+        for key in ("value", "default"):
+            if isinstance(table.get(key), str):
+                yield _Text(name, table[key], place.at(key), name)
+    for name, table in document.get("sources", {}).items():
+        yield from _settings(table, top.at("sources", name))
+
+
+def _settings(table: dict[str, Any], place: Location) -> Iterator[_Text]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _settings(value, place.at(key))
+        elif isinstance(value, str):
+            # Vault's `secret_id` is a password, however it is called
+            means = "secret" if key == "secret_id" else key
+            yield _Text(key, value, place.at(key), means, variable=False)

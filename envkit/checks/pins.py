@@ -1,0 +1,39 @@
+"""Which placeholders pin a version that is no longer the newest."""
+
+from __future__ import annotations
+
+from envkit.inspection import newest
+from envkit.problem import Problem
+from envkit.sources.base import Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envkit.inspection import Inspection
+
+_SHORT = 8  # characters of a version that people count by; those of AWS and of files are longer
+
+
+def find(inspection: Inspection) -> Iterator[Problem]:
+    """Yield each pinned reference whose secret has another version now."""
+    for answer in inspection.answers:
+        profile = answer.prepared.profile
+        for variable in answer.prepared.plan.order:
+            for reference in (ref for refs in variable.references.values() for ref in refs):
+                if reference.version is None:
+                    continue
+                pinned = answer.outcomes[reference]
+                now = answer.outcomes[newest(reference)]
+                if not isinstance(pinned, Reading) or not isinstance(now, Reading):
+                    continue  # why not is told by `values`, or it was deleted on purpose
+                if now.version != pinned.version:
+                    known = now.version is not None and len(now.version) <= _SHORT
+                    version = f"version {now.version}" if known else "a newer one"
+                    yield Problem(
+                        "stale-pin",
+                        f"{variable.name} reads {reference}, and the store has {version}",
+                        hint="pin the new version, or take the pin out",
+                        environments=(profile.name,),
+                        variables=(variable.name,),
+                    ).at(variable.declaration.location)

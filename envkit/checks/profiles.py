@@ -1,0 +1,39 @@
+"""What profiles say of themselves, and which variables one of them lacks."""
+
+from __future__ import annotations
+
+from envkit.inspection import placed
+from envkit.location import display_path
+from envkit.problem import Problem, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envkit.inspection import Inspection
+
+
+def find_warnings(inspection: Inspection) -> Iterator[Problem]:
+    """Yield what the files of profiles say and probably do not mean."""
+    for profile in inspection.profiles:
+        for warning in profile.warnings:
+            problem = placed("profile-warning", warning, profile.path)
+            yield problem._replace(environments=(profile.name,))
+
+
+def find_missing(inspection: Inspection) -> Iterator[Problem]:
+    """Yield each variable that some environments have and others lack."""
+    profiles = inspection.profiles
+    for name in dict.fromkeys(name for profile in profiles for name in profile.variables):
+        having = [profile for profile in profiles if name in profile.variables]
+        lacking = [profile for profile in profiles if name not in profile.variables]
+        if lacking:
+            files = listed(display_path(profile.path) for profile in lacking)
+            yield Problem(
+                "missing",
+                f"{name} is in {listed(profile.name for profile in having)}, and not in "
+                f"{listed(profile.name for profile in lacking)}",
+                hint=f"add it to {files}, or accept that in .envkit-ignore: {name} missing # why",
+                environments=tuple(profile.name for profile in lacking),
+                variables=(name,),
+            ).at(having[0].variables[name].location)

@@ -1,0 +1,46 @@
+"""Which secrets are the same in environments that should each have their own."""
+
+from __future__ import annotations
+
+from envkit.problem import Problem, listed
+from envkit.reuse import find_reused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envkit.env_diff import Place
+    from envkit.inspection import Inspection
+
+
+def find(inspection: Inspection) -> Iterator[Problem]:
+    """Yield each secret that two environments have, under one name or several."""
+    sides = {answer.side.label: answer.side for answer in inspection.answers}
+    found = find_reused(list(sides.values()))
+    distinct = dict.fromkeys(finding.places for findings in found.values() for finding in findings)
+    for places in distinct:
+        first = places[0]
+        hint = f"give {first.environment} a {first.part or 'value'} of its own"
+        if not first.part:
+            hint += f": envkit set {first.name} --env {first.environment}"
+        problem = Problem(
+            "reused",
+            _sentence(places),
+            hint=hint,
+            environments=tuple(dict.fromkeys(place.environment for place in places)),
+            variables=tuple(dict.fromkeys(place.name for place in places)),
+        )
+        location = sides[first.environment].environment.variable(first.name).location
+        yield problem if location is None else problem.at(location)
+
+
+def _sentence(places: Sequence[Place]) -> str:
+    held: dict[str, list[str]] = {}
+    for place in places:
+        what = f"the {place.part} of {place.name}" if place.part else place.name
+        held.setdefault(what, []).append(place.environment)
+    if len(held) == 1:
+        [(what, environments)] = held.items()
+        return f"{what} is the same secret in {listed(environments)}"
+    parts = (f"{what} in {listed(environments)}" for what, environments in held.items())
+    return f"the same secret is {listed(parts)}"

@@ -1,0 +1,173 @@
+"""Does a text that is written into a profile look like a secret? Pure.
+
+    suspect("API_TOKEN", "9f8b1c7e52d04a6b")  ->  Suspicion("a secret, by its name", certain=True)
+
+Four things are looked at, the most telling first: the form of a vendor's token; the
+password inside of a URL or connection string; a name that says what the value is; and
+whether the text looks drawn at random. What a developer's machine alone knows is harmless
+(`postgresql://app:app@localhost`, `change-me`), and so is what is public by its nature (a
+UUID, a digest, a public key).
+
+What comes out says what was recognised, and nothing of the text. See docs/adr/0006.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from envkit.checks.secret_names import (
+    normal,
+    says_browser,
+    says_password,
+    says_public,
+    says_secret,
+)
+from envkit.checks.token_shapes import PUBLISHED, find_tokens
+from envkit.structure import credentials_of, host_of
+
+PLACEHOLDER = "\0"  # stands for a placeholder in a text that is partly read from a store
+
+_PUBLIC_FORM = re.compile(
+    r"""[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}            # a UUID
+    | sha\d{3}[:-]                                             # a digest
+    | MI[IGHM] | LS0tLS1CRUdJTi(?:BQVUJMSUM|BDRVJU) | -----BEGIN\ (?:PUBLIC|CERT)  # DER, PEM
+    | (?:ssh|ecdsa)-\S+\s | AAAA[BC]3 | age1                   # other public keys
+    | (?:pk|price|prod|acct|cus|plan|tmpl|app|org|proj|team|ws|client)_   # what APIs count by
+    | (?:vpc|subnet|sg|ami|eni|vol|i|rtb|igw|nat|fs|lt|snap)-[0-9a-f]{8}  # and clouds
+    | (?:G|GTM|UA|AW)-                                         # what pages are measured by
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_TOKEN = re.compile(r"[A-Za-z0-9+/=_-]{20,}")
+_HEX = re.compile(r"[0-9a-fA-F]+")
+# what a person writes where a secret will be, or for want of one
+_STUB = re.compile(
+    r"<.*>|\[.*\]|%.*%|\$.*|[^A-Za-z0-9]*|(.)\1*"
+    r"|.*(?:example|change.?me|replace|your[-_ ]|dummy|fake|placeholder|redacted|todo|sample).*",
+    re.IGNORECASE | re.DOTALL,
+)
+_PLACE = re.compile(r"\.{0,2}/|~/|arn:|.*://")  # where a secret is, not the secret
+# all words that well-known made-up passwords consist of, and those that say that it is one
+_DEVELOPERS_WORDS = re.compile(
+    r"(?:(?:admin|app|dev|development|demo|guest|insecure|local|localhost|minio|mongo|mysql|only"
+    r"|pass|password|passwd|pg|postgres|postgresql|rabbitmq|redis|root|secret|test|testing|unsafe"
+    r"|user)[^a-z]*)*"
+)
+_MARKER = re.compile(r"(?:^|[^a-z])(?:dev|development|demo|insecure|local|not|test|unsafe)[^a-z]")
+_LOCAL_HOST = re.compile(
+    r"localhost|127(?:\.\d+){3}|0\.0\.0\.0|\[?::1\]?|host\.docker\.internal"
+    r"|.*\.(?:localhost|local|test|example|invalid)|(?:.*\.)?example\.(?:com|org|net)",
+    re.IGNORECASE,
+)
+_HOST_SETTING = re.compile(  # of a connection string: `Server=tcp:db.internal,1433;`
+    r"(?:^|;)\s*(?:server|host|data source|endpoint)\s*=\s*(?:\w+:)?([^;,:]+)", re.IGNORECASE
+)
+# characters from which on a text is taken for a password, a secret with letters and digits,
+# any other secret, and a random text, which has a run so long without a mark
+_MIN_PASSWORD, _MIN_MIXED, _MIN_SECRET, _MIN_RANDOM, _MIN_RUN = 4, 8, 16, 16, 12
+
+
+class Suspicion(NamedTuple):
+    """What a text looks like, for people; `certain` unless only chance speaks for it."""
+
+    what: str
+    certain: bool
+
+
+def suspect(name: str, text: str) -> Suspicion | None:
+    """Return what a literal looks like, None where it is harmless.
+
+    Args:
+        name: the variable's, or the key's.
+        text: its value, with PLACEHOLDER for each placeholder.
+    """
+    name = normal(name)
+    for what, _ in find_tokens(text):
+        if what not in PUBLISHED or not says_browser(name):
+            return Suspicion(what, certain=True)
+    inside = _inside(text)
+    if inside is not None or PLACEHOLDER in text:
+        return inside
+    if _named(name, text):
+        return Suspicion("a secret, by its name", certain=True)
+    if says_public(name) or says_browser(name) or _PUBLIC_FORM.match(text):
+        return None
+    number = _HEX.fullmatch(text) and not name.endswith("KEY")
+    if _TOKEN.fullmatch(text) and not number and random_looking(text):
+        return Suspicion("a text that looks drawn at random", certain=False)
+    return None
+
+
+def random_looking(text: str) -> bool:
+    """Return whether a text has letters and digits in the disorder of a random draw.
+
+    Words and the names of things, however long, change seldom between small letters,
+    capitals and digits; a random text does so at every second or third character.
+    """
+    core = "".join(char for char in text if char.isalnum())
+    kinds = ["digit" if c.isdigit() else "capital" if c.isupper() else "small" for c in core]
+    if len(core) < _MIN_RANDOM or "digit" not in kinds or len(set(kinds)) == 1:
+        return False
+    if max(map(len, re.split(r"[-_.]", text))) < _MIN_RUN:  # `argon2id-v19-m65536-t3-p4`
+        return False
+    changes = sum(one != other for one, other in itertools.pairwise(kinds))
+    return changes >= 0.25 * len(core) and _entropy_bits(core) >= 3.0
+
+
+def _entropy_bits(text: str) -> float:
+    """Return Shannon's entropy for each character."""
+    shares = [count / len(text) for count in Counter(text).values()]
+    return -sum(share * math.log2(share) for share in shares)
+
+
+def _inside(text: str) -> Suspicion | None:
+    """Look at the credentials inside a URL, a connection string or JSON."""
+    found = credentials_of(text)
+    setting = _HOST_SETTING.search(text)
+    host = setting[1] if setting else host_of(text)
+    if not found or _LOCAL_HOST.fullmatch(host):
+        return None
+    for name, secret in found.items():
+        if PLACEHOLDER in secret or _STUB.fullmatch(secret):
+            continue
+        if name == "password" and "://" in text:
+            # a host without a dot is one of a developer's containers, or of a cluster
+            if "." in host or not _made_up(secret):
+                return Suspicion("a URL with a password", certain=True)
+        elif _named(normal(name.rpartition("/")[2]), secret):
+            return Suspicion("a text with a secret in it", certain=True)
+    return None
+
+
+def _named(name: str, text: str) -> bool:
+    """Return whether a normal name says that it is a secret, and the value could be one."""
+    if says_password(name):
+        least = _MIN_PASSWORD
+    elif says_secret(name):
+        mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
+        least = _MIN_MIXED if mixed else _MIN_SECRET
+    else:
+        return False
+    return (
+        len(text) >= least
+        and not text.isdecimal()
+        and not any(map(str.isspace, text))
+        and not _STUB.fullmatch(text)
+        and not _PLACE.match(text)
+        and not _made_up(text)
+    )
+
+
+def _made_up(text: str) -> bool:
+    """Return whether a text is what developers write: `postgres`, `dev-only`, `secret123`."""
+    lower = text.lower()
+    if _DEVELOPERS_WORDS.fullmatch(lower.lstrip("0123456789-_.")):
+        return True
+    return _MARKER.search(lower + " ") is not None and not any(
+        random_looking(chunk) or (len(chunk) >= 12 and not chunk.isalnum())
+        for chunk in re.split(r"[-_.:]+", text)
+    )

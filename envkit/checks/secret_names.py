@@ -1,0 +1,55 @@
+"""What a name says of its value: a secret, something public, or nothing. Pure.
+
+    says_secret("STRIPE_API_KEY")  ->  True        says_secret("API_KEY_ID")  ->  False
+
+The last words count: `PASSWORD_MIN_LENGTH` is a length, `TOKEN_URL` is a URL.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PASSWORD = re.compile(r"(?:.*_)?(?:PASSWORD|PASSWD|PASSPHRASE|PASS|PWD)")
+_SECRET = re.compile(
+    r"(?:.*_)?(?:APIKEY|CREDENTIALS?|PAT|SECRETS?|SIG|SIGNATURE|TOKEN"
+    r"|(?:ACCESS|ACCOUNT|API|AUTH|COOKIE|ENCRYPTION|HMAC|MASTER|PRIVATE|SECRET|SERVICE|SESSION"
+    r"|SIGNING|WEBHOOK)_KEY)"
+)
+# that which may follow, and changes nothing
+_SUFFIX = re.compile(r"_(?:BASE|DEV|LIVE|NEW|OLD|PREVIOUS|PROD|PRODUCTION|STAGING|TEST|\d+)$")
+_PUBLIC = re.compile(
+    r"(?:.*_)?(?:ANON|ARN|BUCKET|CA|CERT|CERTIFICATE|CHECKSUM|COMMIT|DIGEST|DSN|FINGERPRINT|HASH"
+    r"|HOST|IDS?|IMAGE|INTEGRITY|NAME|PUBLIC|PUBLISHABLE|RECIPIENT|REVISION|SHA|SITE|THUMBPRINT"
+    r"|URI|URL|VERSION)(?:_KEY)?"
+)
+# somewhere in the name of what is built into a page
+_BROWSER = re.compile(r"(?:^|_)(?:ANON|GATSBY|PUBLIC|PUBLISHABLE|REACT_APP|VITE|VUE_APP)(?:_|$)")
+
+
+def normal(name: str) -> str:
+    """Return a name in capitals without what changes nothing: `clientSecret2`, `CLIENT_SECRET`."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
+    words = re.sub(r"[^A-Za-z0-9]+", "_", spaced).strip("_").upper()
+    while (short := _SUFFIX.sub("", words)) != words:
+        words = short
+    return words
+
+
+def says_password(name: str) -> bool:
+    """Return whether a normal name says that the value is a password."""
+    return _PASSWORD.fullmatch(name) is not None
+
+
+def says_secret(name: str) -> bool:
+    """Return whether a normal name says that the value is a token or a secret key."""
+    return _SECRET.fullmatch(name) is not None and not says_browser(name)
+
+
+def says_public(name: str) -> bool:
+    """Return whether a normal name says that anybody may see the value, however it looks."""
+    return _PUBLIC.fullmatch(name) is not None
+
+
+def says_browser(name: str) -> bool:
+    """Return whether a normal name says that the value is given to browsers."""
+    return _BROWSER.search(name) is not None

@@ -1,0 +1,81 @@
+"""Does every variable have its value, and is it of the type and form that is demanded?
+
+Absent and failed are kept apart: what a store does not have is one problem for each
+variable; a store that cannot be read is one problem, however many variables it holds.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import NeedFailedError
+from envkit.evaluate import evaluate
+from envkit.inspection import of_failure, placed
+from envkit.plan import plan
+from envkit.problem import code_of, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from envkit.errors import EnvkitError, VariableFailure
+    from envkit.inspection import Inspection
+    from envkit.plan import Plan
+    from envkit.problem import Problem
+    from envkit.profile import Profile
+
+_OF_THE_STORE = (
+    "access-denied",
+    "dotenv-invalid",
+    "not-logged-in",
+    "store-error",
+    "store-protocol",
+    "store-unavailable",
+)
+
+
+def find(inspection: Inspection) -> Iterator[Problem]:
+    """Yield why variables have no value, or not one that fits.
+
+    Where no store was asked, only the literals are looked at.
+    """
+    answered = {answer.prepared.profile.name: answer for answer in inspection.answers}
+    for one in inspection.prepared:
+        answer = answered.get(one.profile.name)
+        if answer is not None:
+            yield from _problems(one.profile, answer.side.failures, inspection.root)
+        else:
+            literals = plan(one.profile, _literal_names(one.plan))
+            _, failures = evaluate(literals, {}, str)
+            yield from _problems(one.profile, failures, inspection.root)
+
+
+def _literal_names(planned: Plan) -> list[str]:
+    """Return the variables that need no store, not even through another variable."""
+    names: dict[str, None] = {}
+    for variable in planned.order:
+        if not variable.references and all(need in names for need in variable.variables.values()):
+            names[variable.name] = None
+    return list(names)
+
+
+def _problems(
+    profile: Profile, failures: Iterable[VariableFailure], root: str
+) -> Iterator[Problem]:
+    together: dict[tuple[str, str], tuple[EnvkitError, list[str]]] = {}
+    for failure in failures:
+        error = failure.error
+        if isinstance(error, NeedFailedError):
+            continue  # the variable that it needs is a problem of its own
+        code = code_of(error)
+        if code in _OF_THE_STORE:
+            together.setdefault((code, error.message), (error, []))[1].append(failure.name)
+            continue
+        yield of_failure(profile, failure)
+    for (code, message), (error, names) in together.items():
+        place = profile.variables[names[0]].location
+        problem = placed(code, message, "", root=root, hint=error.hint)
+        problem = problem if problem.file else problem.at(place)
+        yield problem._replace(
+            message=f"cannot read {listed(names)}: {problem.message}",
+            environments=(profile.name,),
+            variables=tuple(names),
+        )

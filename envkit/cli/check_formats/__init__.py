@@ -1,0 +1,1 @@
+"""What `envkit check` found, in each of its formats."""

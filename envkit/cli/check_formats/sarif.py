@@ -1,0 +1,83 @@
+"""Problems as SARIF 2.1.0, for GitHub's code scanning and other services that read it.
+
+What a team has accepted is there, too, as suppressed results with their reasons.
+
+Reference: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from envkit import __version__
+from envkit.cli.check_formats.shown import below_root, concerns
+from envkit.problem import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.cli.check_formats.shown import Shown
+    from envkit.problem import Problem
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_ROOT = "%SRCROOT%"  # what reads the file knows where the repository is
+
+
+def render(shown: Shown, environ: Mapping[str, str]) -> str:
+    """Return the text of a SARIF file.
+
+    Args:
+        shown: what is to be shown.
+        environ: the process environment.
+    """
+    results = [_result(problem, environ) for problem in shown.report.problems]
+    for problem, rule in shown.ignored:
+        suppression = {"kind": "external", "status": "accepted", "justification": rule.reason}
+        results.append({**_result(problem, environ), "suppressions": [suppression]})
+    driver = {"name": "envkit", "semanticVersion": __version__, "rules": _rules()}
+    run = {
+        "tool": {"driver": driver},
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{"executionSuccessful": shown.exit_status in (0, 1)}],
+    }
+    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2) + "\n"
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": code,
+            "shortDescription": {"text": f"{kind.title}."},
+            "defaultConfiguration": {"level": kind.severity},
+            "properties": {"tags": ["environment"]},
+        }
+        for code, kind in KINDS.items()
+    ]
+
+
+def _result(problem: Problem, environ: Mapping[str, str]) -> dict[str, Any]:
+    text = f"{problem.message} [{concerns(problem)}]"
+    result: dict[str, Any] = {
+        "ruleId": problem.code,
+        "ruleIndex": list(KINDS).index(problem.code),
+        "level": problem.severity,
+        "message": {"text": ".\n".join(filter(None, (text, problem.hint)))},
+        "partialFingerprints": {"envkitProblem/v1": _fingerprint(problem, environ)},
+    }
+    if problem.file:
+        uri = {"uri": quote(below_root(problem.file, environ)), "uriBaseId": _ROOT}
+        region = {"startLine": problem.line or 1}
+        result["locations"] = [{"physicalLocation": {"artifactLocation": uri, "region": region}}]
+    return result
+
+
+def _fingerprint(problem: Problem, environ: Mapping[str, str]) -> str:
+    """Return what stays the same for the same problem when lines move. Made from names alone."""
+    file = below_root(problem.file, environ) if problem.file else ""
+    parts = (problem.code, file, *problem.variables, "", *problem.environments)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]

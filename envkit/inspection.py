@@ -1,0 +1,247 @@
+"""Everything that a check looks at, loaded and read once: profiles, plans, values.
+
+What is wrong with a profile so that it cannot be loaded or planned is a problem, and stops
+no other environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from envkit.discover import profile_names, profile_path
+from envkit.environment import Environment
+from envkit.errors import (
+    EnvkitError,
+    ProfileError,
+    ProfileNotFoundError,
+    ResolutionError,
+)
+from envkit.evaluate import evaluate
+from envkit.fetch import fetch
+from envkit.location import display_path
+from envkit.placeholder import Name
+from envkit.problem import Problem, code_of
+from envkit.profile import load
+from envkit.side import Side
+from envkit.tolerant import prepare_one
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from envkit._internal.clock import Deadline
+    from envkit.errors import VariableFailure
+    from envkit.placeholder import Reference
+    from envkit.preparation import Prepared
+    from envkit.profile import Profile
+    from envkit.sources.base import Outcome, Source
+
+_PLACE = re.compile(r"(?P<file>[^:]+)(?::(?P<line>\d+))?(?::\d+)?: (?P<rest>.*)", re.DOTALL)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Tell nobody how far a check is."""
+
+
+class Answer(NamedTuple):
+    """What the stores of one environment said.
+
+    Attributes:
+        outcomes: of its references, and for each pinned one of the same without a version.
+    """
+
+    prepared: Prepared
+    side: Side
+    outcomes: Mapping[Reference, Outcome]
+
+
+class Inspection(NamedTuple):
+    """What is inspected.
+
+    Attributes:
+        folder: the folder of profiles.
+        environ: the process environment.
+        profiles: the environments, as far as their profiles can be loaded.
+        prepared: those of them whose placeholders are sound.
+        answers: what their stores said; empty where none was asked.
+        code: absolute paths of the folders with the program's code.
+        progress: told what is done, how much of it, and of how much.
+    """
+
+    folder: str
+    environ: Mapping[str, str]
+    profiles: Sequence[Profile]
+    prepared: Sequence[Prepared] = ()
+    answers: Sequence[Answer] = ()
+    code: Sequence[str] = ()
+    progress: Callable[[str, int, int], None] = _silent
+
+    @property
+    def root(self) -> str:
+        """The folder that holds `profiles/`, and the `.env` files."""
+        return os.path.dirname(self.folder)
+
+
+def load_profiles(
+    names: Sequence[str], folder: str, *, everything: bool
+) -> tuple[list[Profile], list[Problem]]:
+    """Load the profiles of the environments that are checked.
+
+    Args:
+        names: of profiles, or aliases.
+        folder: absolute path of the folder of profiles.
+        everything: also all other profiles, except those that only others extend.
+
+    Returns:
+        the profiles, each once, and what is wrong with others.
+
+    Raises:
+        ProfileNotFoundError: one that is named is not there, or there is none at all.
+    """
+    known = profile_names(folder) if everything else []
+    if everything and not known:
+        raise ProfileNotFoundError(
+            f"no profile in {display_path(folder)}", hint="run 'envkit init' to make one"
+        )
+    loaded: dict[str, Profile] = {}
+    problems = []
+    for name in dict.fromkeys((*names, *known)):
+        try:
+            profile = load(name, folder)
+        except ProfileNotFoundError:
+            raise
+        except ProfileError as error:
+            path = profile_path(folder, name) if name in known else None
+            problems.append(placed("profile-invalid", error.message, path or "", hint=error.hint))
+        else:
+            loaded[profile.name] = profile
+    named = {name for p in loaded.values() for name in (p.name, *p.aliases) if name in names}
+    bases = {path for p in loaded.values() for path in p.files if path != p.path}
+    chosen = [
+        profile
+        for profile in loaded.values()
+        if profile.path not in bases or named.intersection((profile.name, *profile.aliases))
+    ]
+    return chosen, problems
+
+
+def prepare_all(
+    profiles: Sequence[Profile],
+    folder: str,
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    sources: Mapping[str, Source] | None = None,
+) -> tuple[list[Prepared], list[Problem]]:
+    """Plan environments and open their sources, which asks no store.
+
+    Returns:
+        the environments without what is wrong with them, and that. One that cannot be
+        planned at all is left out.
+    """
+    prepared = []
+    problems: list[Problem] = []
+    for profile in profiles:
+        unsound: set[str] = set()
+        while True:
+            try:
+                one = prepare_one(
+                    profile.name,
+                    profiles=folder,
+                    only=(),
+                    exclude=list(unsound),
+                    environ=environ,
+                    deadline=deadline,
+                    sources=sources,
+                )
+            except ResolutionError as error:
+                problems += [of_failure(profile, failure) for failure in error.failures]
+                unsound |= _needing(profile, {failure.name for failure in error.failures})
+            except EnvkitError as error:
+                code = "profile-invalid" if isinstance(error, ProfileError) else code_of(error)
+                problem = placed(code, error.message, profile.path, hint=error.hint)
+                problems.append(problem._replace(environments=(profile.name,)))
+                break
+            else:
+                prepared.append(one)
+                break
+    return prepared, problems
+
+
+def _needing(profile: Profile, names: set[str]) -> set[str]:
+    """Return these variables, and all that are made from them."""
+    while True:
+        more = {
+            variable.name
+            for variable in profile.variables.values()
+            for placeholder in variable.template.placeholders
+            if isinstance(placeholder.operand, Name) and placeholder.operand.name in names
+        }
+        if more <= names:
+            return names
+        names = names | more
+
+
+def of_failure(profile: Profile, failure: VariableFailure) -> Problem:
+    """Return the problem for a variable that has no value, at its place in the profile."""
+    return Problem(
+        code_of(failure.error),
+        f"{failure.name}: {failure.error.message}",
+        hint=failure.error.hint or "",
+        environments=(profile.name,),
+        variables=(failure.name,),
+    ).at(profile.variables[failure.name].location)
+
+
+def ask_stores(prepared: Sequence[Prepared], deadline: Deadline) -> list[Answer]:
+    """Read all environments side by side, each as far as its stores allow."""
+    outcomes = fetch([_with_newest(one) for one in prepared], deadline)
+    return [
+        Answer(one, _side(one, found), found) for one, found in zip(prepared, outcomes, strict=True)
+    ]
+
+
+def newest(reference: Reference) -> Reference:
+    """Return a pinned reference without its version."""
+    return reference._replace(version=None)
+
+
+def _with_newest(prepared: Prepared) -> Prepared:
+    """Add to each pinned reference the same without a version, to be read along with it."""
+    references = {
+        source: tuple(dict.fromkeys((*refs, *map(newest, refs))))
+        for source, refs in prepared.plan.references.items()
+    }
+    return prepared._replace(plan=prepared.plan._replace(references=references))
+
+
+def _side(one: Prepared, outcomes: Mapping[Reference, Outcome]) -> Side:
+    found, failures = evaluate(one.plan, outcomes, one.locate)
+    return Side(
+        one.profile.name,
+        Environment(one.profile.name, found.values()),
+        one.profile.variables,
+        failures,
+        frozenset(variable.name for variable in one.plan.order if variable.secret),
+        belongs_to=one.profile.name,
+    )
+
+
+def placed(code: str, text: str, path: str, *, root: str = "", hint: str | None = None) -> Problem:
+    """Return the problem for a message that begins with a place, if it does.
+
+    Args:
+        code: of the problem.
+        text: `profiles/prod.toml:12: PORT: unknown type`.
+        path: the file that is to blame where the message names none.
+        root: where a relative path begins; the working directory unless said.
+        hint: what to do about it.
+    """
+    found = _PLACE.fullmatch(text)
+    if found is not None:
+        file = os.path.abspath(os.path.join(root, found["file"]))
+        if os.path.isfile(file):
+            return Problem(code, found["rest"], file, int(found["line"] or 0), hint or "")
+    return Problem(code, text, path, hint=hint or "")

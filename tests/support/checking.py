@@ -1,0 +1,35 @@
+"""What a check finds in a project, as lines that a test can hold."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from envkit.check import check
+from envkit.cli.check_formats.shown import concerns, place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envkit.problem import Problem
+
+
+def line(problem: Problem) -> str:
+    """`profiles/prod.toml:3: DB_PASSWORD holds a secret, by its name [literal-secret, prod]`."""
+    where = place(problem)
+    return f"{where + ': ' if where else ''}{problem.message} [{concerns(problem)}]"
+
+
+def found(*codes: str, **arguments: object) -> list[str]:
+    """Check the project in the working directory, and return the problems of these codes.
+
+    Everything is checked, with an empty process environment, unless `arguments` say more.
+    """
+    arguments = {"environ": {"PATH": "/usr/bin:/bin"}, **arguments}
+    problems = check(**arguments).problems
+    return [line(problem) for problem in problems if not codes or problem.code in codes]
+
+
+def git(root: Path, *arguments: str) -> None:
+    """Run git in a folder."""
+    subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True)

@@ -1,0 +1,101 @@
+"""The program and its profiles: what one has and the other lacks."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.check import check
+from support.checking import found
+
+
+@pytest.fixture
+def app(project):
+    """Write `src/app.py`."""
+    (project.root / "src").mkdir()
+    project.profile("dev.toml", '[variables]\nDATABASE_URL = "x"\nNEW_KEY = "y"\n')
+    project.profile("prod.toml", '[variables]\nDATABASE_URL = "x"\n')
+
+    def write(text, name="app.py"):
+        (project.root / "src" / name).write_text(f"import os\n{text}\n")
+
+    return write
+
+
+CODES = ("undefined-variable", "undefined-optional", "unused-variable", "dynamic-read")
+
+
+def test_what_is_needed_must_be_in_every_environment(app):
+    app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']")
+    assert found(code=["src"]) == [
+        (
+            "src/app.py:2: NEW_KEY is needed here, and prod does not define it "
+            "[undefined-variable, prod]"
+        )
+    ], "and it is not said again that prod lacks it"
+
+
+def test_what_the_code_can_do_without_must_be_in_one(app):
+    app("os.environ['DATABASE_URL'], os.getenv('NEW_KEY'), os.getenv('NOWHERE')")
+    assert found(*CODES, code=["src"]) == [
+        (
+            "src/app.py:2: NOWHERE is looked for here, and dev and prod do not define it "
+            "[undefined-optional, dev and prod]"
+        )
+    ]
+
+
+def test_the_place_is_where_it_is_needed(app):
+    app("os.environ['DATABASE_URL'], os.getenv('NEW_KEY')\nos.environ['NEW_KEY']")
+    [line] = found(*CODES, code=["src"])
+    assert line.startswith("src/app.py:3: ")
+
+
+def test_what_nothing_names_is_unused(app, project):
+    app("os.environ['DATABASE_URL']")
+    project.profile(
+        "dev.toml",
+        '[variables]\nHOST = "db"\nDATABASE_URL = "x://{{ HOST }}"\nOLD = "y"\nAWS_REGION = "z"\n',
+    )
+    assert found(*CODES, code=["src"], environments=["dev"]) == [
+        "profiles/dev.toml:4: OLD is defined here, and named nowhere in src [unused-variable, dev]"
+    ]
+
+
+def test_what_the_system_gives_is_nobodys_to_define(app):
+    app("os.environ['DATABASE_URL'], os.environ['NEW_KEY'], os.environ['PATH'], os.environ['CI']")
+    assert found(*CODES, code=["src"], environments=["dev"]) == []
+
+
+def test_a_name_that_is_made_is_a_note_which_fails_nothing(app):
+    app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']\nos.environ[x]\nos.environ[y]")
+    arguments = {"code": ["src"], "environments": ["dev"]}
+    assert found(**arguments) == [
+        (
+            "src/app.py:3: which variable is read here is decided when the program runs "
+            "(2 times in this file) [dynamic-read]"
+        )
+    ]
+    assert check(environ={}, **arguments).exit_status(strict=True) == 0
+
+
+def test_what_cannot_be_read_is_a_note(app):
+    app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']")
+    app("print 'environ'", "old.py")
+    assert found(code=["src"], environments=["dev"]) == [
+        "src/old.py: this is not the Python that envkit runs on [unread-code]"
+    ]
+
+
+def test_a_folder_without_code_makes_nothing_unused(app, project):
+    (project.root / "docs").mkdir()
+    assert found(code=["docs"], environments=["dev"]) == [
+        "no code in a language that is understood in docs [unread-code]"
+    ]
+
+
+def test_profiles_beside_the_code_are_no_code(project):
+    project.profile("dev.toml", '[variables]\nOLD = "x"\n')
+    (project.root / "app.py").write_text("import os\n")
+    assert found(*CODES, code=["."]) == [
+        "profiles/dev.toml:2: OLD is defined here, and named nowhere in . [unused-variable, dev]"
+    ]

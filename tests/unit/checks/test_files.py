@@ -1,0 +1,127 @@
+""".env files in use: for whom they are readable, and what git does with them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envkit.check import check
+from support.checking import found, git
+
+CODES = ("file-exposed", "file-tracked", "file-not-ignored")
+CANARY = "canary-81e2"
+
+
+@pytest.fixture
+def prod(project):
+    project.profile("prod.toml", '[variables]\nDB_PASSWORD = "{{ DB_PASSWORD }}"\n')
+    project.dotenv("prod", f"DB_PASSWORD={CANARY}\n")
+    return project
+
+
+@pytest.fixture
+def repository(prod):
+    git(prod.root, "init", "-q")
+    (prod.root / ".gitignore").write_text(".env.*\n")
+    return prod
+
+
+def test_a_file_for_its_owner_alone_outside_of_git_is_fine(prod):
+    assert found(*CODES) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "rights"),
+    [
+        (0o644, "read"),
+        (0o640, "read"),
+        (0o604, "read"),
+        (0o602, "written"),
+        (0o666, "read and written"),
+    ],
+)
+def test_a_file_that_others_can_use(prod, mode, rights):
+    (prod.root / ".env.prod").chmod(mode)
+    assert found(*CODES) == [
+        f".env.prod: .env.prod can be {rights} by other users [file-exposed, prod]"
+    ]
+    [problem] = check(environ={}).problems
+    assert problem.hint == "run chmod 600 .env.prod"
+
+
+def test_a_file_that_no_profile_uses_is_nobodys_business(prod):
+    (prod.root / ".env").write_text("A=1\n")
+    (prod.root / ".env").chmod(0o644)
+    assert found(*CODES) == []
+
+
+def test_a_file_that_git_ignores_is_fine(repository):
+    assert found(*CODES) == []
+
+
+def test_a_file_that_git_tracks(repository):
+    git(repository.root, "add", "-f", ".env.prod")
+    assert found(*CODES) == [
+        (
+            ".env.prod: git tracks .env.prod, with the values of DB_PASSWORD in clear "
+            "[file-tracked, prod]"
+        )
+    ]
+
+
+def test_ciphertext_may_be_tracked(repository):
+    repository.dotenv("prod", 'DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n')
+    git(repository.root, "add", "-f", ".env.prod")
+    assert found(*CODES) == []
+
+
+def test_ciphertext_beside_clear_text_is_tracked_in_part(repository):
+    repository.dotenv("prod", f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n')
+    git(repository.root, "add", "-f", ".env.prod")
+    assert found(*CODES) == [
+        ".env.prod: git tracks .env.prod, with the values of OTHER in clear [file-tracked, prod]"
+    ]
+
+
+def test_a_tracked_file_that_cannot_be_read_is_still_tracked(repository):
+    repository.dotenv("prod", f"{CANARY} is no definition\n")
+    git(repository.root, "add", "-f", ".env.prod")
+    assert found(*CODES) == [".env.prod: git tracks .env.prod [file-tracked, prod]"]
+
+
+def test_files_that_git_does_not_ignore_are_one_problem(repository):
+    (repository.root / ".gitignore").write_text("node_modules\n")
+    repository.profile("dev.toml", '[variables]\nDB_PASSWORD = "{{ DB_PASSWORD }}"\n')
+    assert found(*CODES) == [
+        ".gitignore: git does not ignore .env.dev and .env.prod [file-not-ignored]"
+    ]
+    assert [p.hint for p in check(environ=os.environ).problems if p.code == CODES[2]] == [
+        "add .env.* to .gitignore"
+    ]
+
+
+def test_a_file_of_another_name_is_named_in_the_hint(repository):
+    repository.profile(
+        "prod.toml",
+        '[sources.dotenv]\npath = "secrets.env"\n[variables]\nA = "{{ dotenv:A }}"\n',
+    )
+    [problem] = [p for p in check(offline=True, environ=os.environ).problems if p.code == CODES[2]]
+    assert problem.hint == "add secrets.env to .gitignore"
+
+
+def test_a_folder_below_the_top_of_a_repository(repository):
+    from support.process import run_envkit
+
+    inner = repository.root / "services" / "api"
+    (inner / "profiles").mkdir(parents=True)
+    (inner / "profiles" / "dev.toml").write_text('[variables]\nA = "{{ A }}"\n')
+    (inner / ".env.dev").write_text(f"A={CANARY}\n")
+    git(repository.root, "add", "-f", "services/api/.env.dev")
+    done = run_envkit("check", "--offline", cwd=inner)
+    assert "git tracks .env.dev" in done.stdout
+
+
+def test_no_git_at_all_hides_nothing_else(prod):
+    (prod.root / ".env.prod").chmod(0o644)
+    assert len(found(*CODES, environ={"PATH": "/nowhere"})) == 1

@@ -1,0 +1,88 @@
+"""Versions that are no longer the newest, and secrets that two environments share."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.check import check
+from envkit.sources.base import SourceContext
+from envkit.sources.memory import MemorySource
+from support.checking import found
+
+
+@pytest.fixture
+def store(project):
+    """A store that two environments read, `a` and `b` each being a secret of its own."""
+    source = MemorySource(SourceContext("store", deadline=Deadline(5)))
+    declared = '[sources.store]\ntype = "memory"\n[variables]\n'
+
+    def profile(name, variables):
+        project.profile(f"{name}.toml", declared + variables)
+
+    def lines(*codes, **arguments):
+        return found(*codes, sources={"store": source}, **arguments)
+
+    return SimpleNamespace(put=source.put, profile=profile, lines=lines, source=source)
+
+
+def test_a_pin_that_is_not_the_newest(store):
+    for password in ("one-password", "two-password", "three-password"):
+        store.put("db", {"password": password})
+    store.profile(
+        "prod",
+        'OLD = "{{ store:db?version=2#password }}"\nNEW = "{{ store:db?version=3#password }}"\n'
+        'NONE = "{{ store:db#password }}"\n',
+    )
+    assert store.lines() == [
+        (
+            "profiles/prod.toml:4: OLD reads store:db?version=2#password, "
+            "and the store has version 3 [stale-pin, prod]"
+        )
+    ]
+    assert store.source.reads == 3, "each version once, and the newest"
+
+
+def test_a_pin_whose_secret_is_gone_is_not_stale(store):
+    store.put("db", {"password": "one-password"})
+    store.put("db", {})
+    store.profile("prod", 'OLD = "{{ store:db?version=1#password }}"\n')
+    assert store.lines() == []
+
+
+def test_offline_knows_no_versions(store):
+    store.profile("prod", 'OLD = "{{ store:db?version=1#password }}"\n')
+    assert store.lines(offline=True) == []
+    assert store.source.reads == 0
+
+
+def test_a_secret_that_two_environments_have(store):
+    store.put("a", {"key": "a-long-secret"})
+    store.put("b", {"key": "a-long-secret"})
+    store.profile("dev", 'KEY = "{{ store:a#key }}"\n')
+    store.profile("prod", 'KEY = "{{ store:b#key }}"\n')
+    assert store.lines("reused") == [
+        "profiles/dev.toml:4: KEY is the same secret in dev and prod [reused, dev and prod]"
+    ]
+    [problem] = check(environ={}, sources={"store": store.source}).problems
+    assert problem.hint == "give dev a value of its own: envkit set KEY --env dev"
+
+
+def test_a_secret_under_another_name_and_inside_a_url(store):
+    store.put("a", {"key": "a-long-secret"})
+    store.profile("dev", 'KEY = "{{ store:a#key }}"\n')
+    store.profile("prod", 'URL = "redis://:{{ store:a#key }}@cache/0"\n')
+    assert store.lines("reused") == [
+        (
+            "profiles/dev.toml:4: the same secret is KEY in dev and the password of URL in prod "
+            "[reused, dev and prod]"
+        )
+    ]
+
+
+def test_one_environment_shares_with_nobody(store):
+    store.put("a", {"key": "a-long-secret"})
+    store.profile("dev", 'KEY = "{{ store:a#key }}"\nSAME = "{{ store:a#key }}"\n')
+    assert store.lines("reused") == []

@@ -1,0 +1,42 @@
+"""What profiles say, and what one of them lacks."""
+
+from __future__ import annotations
+
+from envkit.check import check
+from support.checking import found
+
+
+def test_a_variable_that_some_environments_lack(project):
+    project.profile("dev.toml", '[variables]\nA = "1"\nNEW = "2"\n')
+    project.profile("staging.env", "A=1\nNEW=2\n")
+    project.profile("prod.toml", '[variables]\nA = "1"\n')
+    project.profile("test.toml", '[variables]\nA = "1"\n')
+    assert found("missing") == [
+        (
+            "profiles/dev.toml:3: NEW is in dev and staging, and not in prod and test "
+            "[missing, prod and test]"
+        )
+    ]
+    [problem] = check(environ={}).problems
+    assert problem.hint == (
+        "add it to profiles/prod.toml and profiles/test.toml, "
+        "or accept that in .envkit-ignore: NEW missing # why"
+    )
+
+
+def test_one_environment_lacks_nothing(project):
+    project.profile("dev.toml", '[variables]\nNEW = "2"\n')
+    project.profile("prod.toml", "[variables]\n")
+    assert found("missing", environments=["dev"]) == []
+
+
+def test_what_is_inherited_is_not_missing(project):
+    project.profile("base.toml", '[variables]\nA = "1"\n')
+    project.profile("dev.toml", 'extends = "base"\n[variables]\nA = "2"\n')
+    project.profile("prod.toml", 'extends = "base"\n')
+    assert found("missing") == []
+
+
+def test_a_warning_of_a_profile_stands_at_its_file(project):
+    project.profile("prod.env", "A=1\nA=2\n")
+    assert found() == ["profiles/prod.env: A is set twice [profile-warning, prod]"]

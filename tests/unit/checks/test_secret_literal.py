@@ -1,0 +1,90 @@
+"""What looks like a secret, and what does not, as teams write it."""
+
+from __future__ import annotations
+
+import string
+from random import Random
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from envkit.checks.secret_literal import PLACEHOLDER, random_looking, suspect
+from envkit.checks.token_shapes import SHAPES, find_tokens
+from support.literals import HARMLESS, RANDOM, SECRETS
+
+# all that is ever said of a text
+WHATS = {
+    *SHAPES,
+    "a URL with a password",
+    "a text with a secret in it",
+    "a secret, by its name",
+    "a text that looks drawn at random",
+}
+_ID = "{0[0]}={0[1]:.40}".format
+
+
+@pytest.mark.parametrize("case", SECRETS, ids=_ID)
+def test_a_secret_is_recognised_for_what_it_is(case):
+    name, text, what = case
+    assert suspect(name, text) == (what, True)
+
+
+@pytest.mark.parametrize("case", RANDOM, ids=_ID)
+def test_what_only_chance_speaks_for_is_not_certain(case):
+    found = suspect(*case)
+    assert found is not None
+    assert not found.certain
+
+
+@pytest.mark.parametrize("case", HARMLESS, ids=_ID)
+def test_what_is_public_or_made_up_is_left_alone(case):
+    assert suspect(*case) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"postgresql://app:{PLACEHOLDER}@db.acme-shop.io/app",
+        f"{PLACEHOLDER}://app:{PLACEHOLDER}@{PLACEHOLDER}/app",
+        PLACEHOLDER,
+        f"Bearer {PLACEHOLDER}",
+    ],
+)
+def test_what_a_store_gives_is_not_written_out(text):
+    assert suspect("API_TOKEN", text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"postgresql://app:hunter2@{PLACEHOLDER}/app",
+        f"postgresql://{PLACEHOLDER}:hunter2@db.acme-shop.io/app",
+    ],
+)
+def test_a_password_beside_a_placeholder_is_written_out(text):
+    assert suspect("DATABASE_URL", text) == ("a URL with a password", True)
+
+
+def test_a_token_is_found_inside_a_longer_text():
+    token = "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4a"
+    assert list(find_tokens(f"# was {token}, rotated")) == [("a GitHub token", token)]
+    assert list(find_tokens(f"x{token}")) == [], "the middle of something longer"
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz-_./ ", max_size=80))
+def test_words_are_never_taken_for_random(text):
+    assert not random_looking(text)
+
+
+@given(st.integers())
+def test_a_random_draw_is_taken_for_one(seed):
+    draw = Random(seed)
+    letters = string.ascii_letters + string.digits
+    assert random_looking("".join(draw.choice(letters) for _ in range(40)))
+
+
+@given(st.text(max_size=200), st.text(max_size=200))
+def test_anything_can_be_looked_at_and_nothing_of_it_is_told(name, text):
+    found = suspect(name, text)
+    assert found is None or found.what in WHATS

@@ -1,0 +1,154 @@
+"""Whether variables have their values: absent, unfit and unreadable are three things."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.check import check
+from envkit.errors import AuthError, DeniedError, NoVersionError, UnavailableError
+from support.checking import found
+from support.shelf import Shelf
+
+SHELF = '[sources.shelf]\ntype = "memory"\n'
+
+
+def with_shelf(project, variables, contents=(), **arguments):
+    project.profile("prod.toml", f"{SHELF}[variables]\n{variables}")
+    return found(sources={"shelf": Shelf(contents)}, **arguments)
+
+
+def test_what_is_there_and_fits_is_no_problem(project):
+    variables = 'P = { value = "{{ shelf:p#v }}", type = "port" }\n'
+    assert with_shelf(project, variables, {"shelf:p#v": "8080"}) == []
+
+
+def test_a_value_that_no_store_has(project):
+    assert with_shelf(project, 'A = "x"\nB = "{{ shelf:b#v }}"\n') == [
+        "profiles/prod.toml:5: B: shelf shelf:b#v is absent [value-absent, prod]"
+    ]
+
+
+def test_a_value_that_does_not_fit_and_one_that_needs_it(project):
+    variables = (
+        'P = { value = "{{ shelf:p#v }}", type = "port" }\nURL = "http://x:{{ P }}"\n'
+        'Q = { value = "http", type = "port" }\n'
+    )
+    assert with_shelf(project, variables, {"shelf:p#v": "99999"}) == [
+        "profiles/prod.toml:4: P: is not a port (1 to 65535) [value-invalid, prod]",
+        "profiles/prod.toml:6: Q: is not a port (1 to 65535) [value-invalid, prod]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (UnavailableError("no answer from 'shelf'"), "store-unavailable", 5),
+        (DeniedError("permission denied"), "access-denied", 6),
+        (AuthError("no token"), "not-logged-in", 6),
+    ],
+)
+def test_a_store_that_cannot_be_read_is_one_problem(project, error, code, status):
+    variables = 'A = "{{ shelf:a#v }}"\nB = "{{ shelf:b#v }}"\nC = "{{ shelf:c#v }}"\n'
+    contents = {"shelf:a#v": error, "shelf:b#v": error, "shelf:c#v": "x"}
+    assert with_shelf(project, variables, contents) == [
+        f"profiles/prod.toml:4: cannot read A and B: {error.message} [{code}, prod]"
+    ]
+    report = check(sources={"shelf": Shelf(contents)}, environ={})
+    assert report.exit_status() == status
+    [problem] = report.problems
+    assert problem.variables == ("A", "B")
+
+
+def test_a_failed_store_weighs_more_than_what_is_wrong_besides(project):
+    contents = {"shelf:a#v": UnavailableError("no answer")}
+    with_shelf(project, 'A = "{{ shelf:a#v }}"\nP = { value = "x", type = "port" }\n', contents)
+    report = check(sources={"shelf": Shelf(contents)}, environ={})
+    assert [problem.code for problem in report.problems] == ["store-unavailable", "value-invalid"]
+    assert report.exit_status() == 5
+
+
+def test_a_version_that_is_gone_is_an_answer_and_no_failure(project):
+    contents = {"shelf:a?version=1#v": NoVersionError("version 1 was destroyed")}
+    with_shelf(project, 'A = "{{ shelf:a?version=1#v }}"\n', contents)
+    report = check(sources={"shelf": Shelf(contents)}, environ={})
+    assert [problem.code for problem in report.problems] == ["no-such-version"]
+    assert report.exit_status() == 1
+
+
+def test_a_source_that_breaks_shows_nothing_of_what_it_had(project):
+    shelf = Shelf(breaks=RuntimeError("canary-1234"))
+    project.profile("prod.toml", f'{SHELF}[variables]\nA = "{{{{ shelf:a#v }}}}"\n')
+    assert found(sources={"shelf": shelf}) == [
+        (
+            "profiles/prod.toml:4: cannot read A: the source 'shelf' broke: RuntimeError "
+            "[store-protocol, prod]"
+        )
+    ]
+
+
+def test_offline_asks_nobody_and_looks_at_what_is_written_out(project):
+    shelf = Shelf()
+    project.profile(
+        "prod.toml",
+        f'{SHELF}[variables]\nA = "{{{{ shelf:a#v }}}}"\nB = "{{{{ A }}}}"\n'
+        'HOST = "db"\nURL = { value = "postgres //{{ HOST }}", type = "url" }\n',
+    )
+    assert found(offline=True, sources={"shelf": shelf}) == [
+        "profiles/prod.toml:7: URL: is not a URL [value-invalid, prod]"
+    ]
+    assert shelf.asked == []
+
+
+def test_references_that_fit_no_store_are_all_found_and_hide_nothing(project):
+    project.profile(
+        "prod.toml",
+        f'{SHELF}[variables]\nA = "{{{{ shelf:a?stage=X#v }}}}"\nB = "{{{{ nosuch:x#y }}}}"\n'
+        'C = "{{ A }}"\nP = { value = "x", type = "port" }\n',
+    )
+    assert found(offline=True) == [
+        (
+            "profiles/prod.toml:4: A: shelf:a?stage=X#v has a stage, and shelf knows none "
+            "[reference-invalid, prod]"
+        ),
+        "profiles/prod.toml:5: B: unknown source 'nosuch' in nosuch:x#y [reference-invalid, prod]",
+        "profiles/prod.toml:7: P: is not a port (1 to 65535) [value-invalid, prod]",
+    ]
+
+
+def test_what_is_left_of_an_environment_is_checked_beside_an_unsound_reference(project):
+    project.profile(
+        "prod.toml",
+        f'{SHELF}[variables]\nA = "{{{{ shelf:a?stage=X#v }}}}"\n'
+        'P = { value = "x", type = "port" }\n',
+    )
+    assert found(offline=True) == [
+        (
+            "profiles/prod.toml:4: A: shelf:a?stage=X#v has a stage, and shelf knows none "
+            "[reference-invalid, prod]"
+        ),
+        "profiles/prod.toml:5: P: is not a port (1 to 65535) [value-invalid, prod]",
+    ]
+
+
+def test_a_line_of_an_env_file_is_where_the_problem_is(project):
+    project.profile("prod.toml", '[variables]\nA = "{{ A }}"\nB = "{{ B }}"\n')
+    project.dotenv("prod", "A=1\ncanary-77 is nothing\n")
+    [line] = found()
+    assert line.startswith(".env.prod:2: cannot read A and B: ")
+    assert line.endswith("[dotenv-invalid, prod]")
+    assert "canary-77" not in line
+
+
+def test_a_source_that_cannot_be_opened_fails_for_its_variables_alone(project):
+    project.profile(
+        "prod.toml",
+        '[sources.vault]\naddress = "http://127.0.0.1:1"\nmount = "secret"\n'
+        'auth = { method = "token", token = "{{ env:NO_TOKEN }}" }\n'
+        '[variables]\nA = "{{ vault:a#b }}"\nP = { value = "x", type = "port" }\n',
+    )
+    lines = found()
+    assert len(lines) == 2
+    assert "[not-logged-in, prod]" in lines[0]
+    assert "NO_TOKEN" in lines[0]
+    assert "[value-invalid, prod]" in lines[1]
+    assert [line for line in found(offline=True) if "not-logged-in" in line] == []
