@@ -2,7 +2,8 @@
 
 python-dotenv's parser does the reading. What it passes over in silence (a line
 without `=`, an open quotation mark, a name that no shell takes) is an error here,
-with the line. A message shows at most what looks like the name of a variable.
+with the number of the line. No message shows a word of it: it may be the second line
+of a value.
 
 A file of plain lines, which almost every one is, is read without that parser and to
 the same result: it takes 10 ms to import, more than all else on the way to an app.
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 ENCRYPTED = "encrypted:"
 _BYTE_ORDER_MARK = "\ufeff"
-_LONGEST_SHOWN_WORD = 32  # a line of a key or certificate is longer, and is not shown
 
 
 class Definition(NamedTuple):
@@ -132,19 +132,15 @@ def _parsed(text: str, path: str) -> Iterator[Definition | str]:
         if failed:
             raise DotenvError(f"{place}: cannot parse", hint="write NAME=value or NAME='value'")
         if value is None:
-            raise DotenvError(f"{place}: {_shown(key, 'the line')} has no '='")
+            raise DotenvError(f"{place}: the line has no '='")
         if not is_name(key):
-            raise DotenvError(f"{place}: {_shown(repr(key), 'this')} is not a variable name")
+            raise DotenvError(f"{place}: what stands before '=' is not a variable name")
         quote = body.partition("=")[2].lstrip()[:1]
         yield Definition(key, value, quote if quote in "'\"" else "", line, place, source)
 
 
 def _newlines(text: str) -> int:
     return text.count("\n") + text.count("\r") - text.count("\r\n")
-
-
-def _shown(word: str, otherwise: str) -> str:
-    return word if len(word) <= _LONGEST_SHOWN_WORD else otherwise
 
 
 def _parse_stream() -> Callable[[IO[str]], Iterator[Any]]:

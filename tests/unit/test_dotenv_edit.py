@@ -154,7 +154,7 @@ def test_what_no_file_can_hold(value):
 
 
 def test_a_file_that_cannot_be_read_is_not_written():
-    with pytest.raises(DotenvError, match=r"\.env:1: A has no '='"):
+    with pytest.raises(DotenvError, match=r"\.env:1: the line has no '='"):
         set_value("A\n", "A", "1", path=".env")
 
 
@@ -185,5 +185,5 @@ def test_what_was_added_is_removed_again(value):
 
 
 def test_nothing_is_removed_from_a_file_that_cannot_be_read():
-    with pytest.raises(DotenvError, match=r"\.env:2: B has no '='"):
+    with pytest.raises(DotenvError, match=r"\.env:2: the line has no '='"):
         remove_value("A=1\nB\n", "A", path=".env")

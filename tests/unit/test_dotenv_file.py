@@ -62,7 +62,7 @@ def test_lines_are_those_that_an_editor_shows(text, lines):
     ("text", "message"),
     [
         ("A=1\nB=x\0y\n", ".env:2: a NUL character"),
-        ("\n\n  A\n", ".env:3: A has no '='"),
+        ("\n\n  A\n", ".env:3: the line has no '='"),
         ("A=1\n\nB='open\n", ".env:3: cannot parse"),
     ],
 )

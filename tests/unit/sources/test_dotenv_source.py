@@ -161,7 +161,7 @@ class TestRead:
         bad = Reference("dotenv", "bad.env", "X")
         outcomes = source(tmp_path).fetch([bad, BARE])
         assert isinstance(outcomes[bad], DotenvError)
-        assert outcomes[bad].message == "bad.env:2: CANARY has no '='"
+        assert outcomes[bad].message == "bad.env:2: the line has no '='"
         assert outcomes[bad].exit_status == 3
         assert outcomes[BARE].value.reveal() == "1"
 
@@ -289,7 +289,7 @@ class TestWrite:
 
     def test_a_bad_file_is_left_alone(self, tmp_path):
         path = write(tmp_path / ".env.staging", "A=1\nB\n")
-        with pytest.raises(DotenvError, match=r"\.env\.staging:2: B has no '='"):
+        with pytest.raises(DotenvError, match=r"\.env\.staging:2: the line has no '='"):
             source(tmp_path).write(BARE, Secret("x"), expected=None)
         assert path.read_text() == "A=1\nB\n"
 
