@@ -85,6 +85,16 @@ CASES = {
     "completion": Case(
         (), env={"_ENVKIT_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "envkit get "}
     ),
+    "check": Case(("check", "--all"), variables='URL = "https://x:{{ SECRET }}@x"'),
+    "check of a secret in a profile": Case(
+        ("check", "--code", "."), variables=f'DB_PASSWORD = "{CANARY}"', status=1
+    ),
+    "check as SARIF, into a file": Case(
+        ("check", "-f", "sarif", "-o", "check.sarif"),
+        variables=f'P = {{ value = "{CANARY}", type = "port" }} # sk_test_{CANARY}',
+        status=1,
+        told="see check.sarif",
+    ),
     # what a value is not
     "not of its type": wrong('P = { value = "{{ SECRET }}", type = "port" }', "is not a port"),
     "not a number": wrong('P = { value = "{{ SECRET }}", type = "float" }', "is not a number"),

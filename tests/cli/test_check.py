@@ -1,0 +1,304 @@
+"""`envkit check` as a person and a pipeline meet it: what is shown, where, and how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from envkit.cli.progress import Bar
+from envkit.problem import KINDS
+from support.checking import git
+from support.terminal import run_on_terminal
+from support.transcript import transcript
+
+CANARY = "canary-93b1-Zk3mQ8vT1x"
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "docs" / "reference" / "check.schema.json").read_text()
+)
+
+
+@pytest.fixture
+def shop(project):
+    """Two environments, a program, and something wrong of every kind."""
+    project.profile(
+        "dev.toml",
+        '[variables]\nDATABASE_URL = "postgresql://app:app@localhost/shop"\n'
+        'PORT = { value = "80800", type = "port" }\nSTRIPE_KEY = "{{ STRIPE_KEY }}"\n'
+        'PAYMENTS = "new"\n',
+    )
+    project.profile(
+        "prod.toml",
+        f'[variables]\nDATABASE_URL = "postgresql://app:{CANARY}-db@db.acme-shop.io/shop"\n'
+        'PORT = { value = "80", type = "port" }\nSTRIPE_KEY = "{{ STRIPE_KEY }}"\n'
+        'SENTRY_DSN = "{{ SENTRY_DSN }}"\n',
+    )
+    project.dotenv("dev", f"STRIPE_KEY={CANARY}\n")
+    project.dotenv("prod", f"STRIPE_KEY={CANARY}\n").chmod(0o644)
+    (project.root / "src").mkdir()
+    (project.root / "src" / "app.py").write_text(
+        "import os\n\nos.environ['PAYMENTS']\nos.environ[name]\n"
+        "STRIPE_KEY, PORT, DATABASE_URL = settings()\n"
+    )
+    return project
+
+
+TEXT = """\
+$ envkit check --code src
+.env.prod: error: .env.prod can be read by other users [file-exposed, prod]
+    run chmod 600 .env.prod
+profiles/dev.toml:3: error: PORT: is not a port (1 to 65535) [value-invalid, dev]
+    mend the value, or what profiles/dev.toml:3 asks of it
+profiles/dev.toml:4: error: STRIPE_KEY is the same secret in dev and prod [reused, dev and prod]
+    give dev a value of its own: envkit set STRIPE_KEY --env dev
+profiles/prod.toml:2: error: DATABASE_URL holds a URL with a password [literal-secret, prod]
+    write a placeholder there, put the value into a store, and change it: whoever has the \
+repository has the old one; if everybody may see it, say secret = false
+profiles/prod.toml:5: error: SENTRY_DSN: .env.prod#SENTRY_DSN is absent: not in .env.prod; \
+env:SENTRY_DSN is absent: not in the environment [value-absent, prod]
+    set it in the store, give it a 'default', or say 'required = false'
+src/app.py:3: error: PAYMENTS is needed here, and prod does not define it \
+[undefined-variable, prod]
+    add it to profiles/prod.toml, or give the code a default
+profiles/prod.toml:5: warning: SENTRY_DSN is in prod, and not in dev [missing, dev]
+    add it to profiles/dev.toml, or accept that in .envkit-ignore: SENTRY_DSN missing # why
+src/app.py:4: note: which variable is read here is decided when the program runs [dynamic-read]
+6 errors, 1 warning and 1 note in dev and prod
+[1]
+"""
+
+
+def test_each_problem_is_a_line_with_its_place_and_a_hint(shop):
+    done = shop.run("check", "--code", "src")
+    assert "$ envkit check --code src\n" + transcript(done) == TEXT
+
+
+def test_nothing_wrong_is_one_line(shop):
+    shop.profile("dev.toml", '[variables]\nA = "1"\n')
+    assert transcript(shop.run("check", "--env", "dev")) == "no problems in dev\n"
+
+
+def test_warnings_fail_only_where_they_are_taken_strictly(project):
+    project.profile("dev.toml", '[variables]\nA = "1"\n')
+    project.profile("prod.toml", "[variables]\n")
+    told = dedent(
+        """\
+        profiles/dev.toml:2: warning: A is in dev, and not in prod [missing, prod]
+            add it to profiles/prod.toml, or accept that in .envkit-ignore: A missing # why
+        1 warning in dev and prod
+        """
+    )
+    assert transcript(project.run("check")) == told
+    assert transcript(project.run("check", "--strict")) == told + "[1]\n"
+
+
+def test_a_team_accepts_what_it_has_looked_at(shop):
+    (shop.root / ".envkit-ignore").write_text(
+        "STRIPE_KEY reused          # one sandbox account\n"
+        "*_URL literal-secret       # being moved\n"
+    )
+    done = shop.run("check", "--offline", "--skip", "file-exposed, value-invalid,missing")
+    assert transcript(done) == "no problems in dev and prod; 1 ignored; no store was asked\n"
+    (shop.root / "other").write_text("STRIPE_KEY reused  # x\n")
+    done = shop.run("check", "--offline", "--ignore-file", "other")
+    assert "[literal-secret, prod]" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("--skip", "reusd"),
+            (
+                "2> envkit: error: --skip does not know 'reusd'\n"
+                "2> envkit: hint: did you mean 'reused'?\n[2]\n"
+            ),
+        ),
+        (
+            ("--code", "nowhere"),
+            (
+                "2> envkit: error: no folder nowhere\n"
+                "2> envkit: hint: name a folder with code with --code\n[2]\n"
+            ),
+        ),
+        (
+            ("--env", "prd"),
+            (
+                "2> envkit: error: no profile 'prd' in profiles (known: dev, prod)\n"
+                "2> envkit: hint: did you mean 'prod'?\n[3]\n"
+            ),
+        ),
+        (
+            ("--ignore-file", "nowhere"),
+            "2> envkit: error: cannot read nowhere: no such file or directory\n[3]\n",
+        ),
+        (
+            ("-o", "no/such/folder"),
+            "2> envkit: error: cannot write no/such/folder: no such file or directory\n[2]\n",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_for(shop, arguments, told):
+    assert transcript(shop.run("check", "--offline", *arguments)) == told
+
+
+def test_a_store_that_is_away_is_no_answer(project):
+    project.profile(
+        "prod.toml",
+        '[sources.vault]\naddress = "http://127.0.0.1:9"\nmount = "secret"\n'
+        'auth = { method = "token", token = "t" }\n'
+        '[variables]\nA = "{{ vault:a#b }}"\nB = "{{ vault:b#b }}"\n',
+    )
+    done = project.run("check", "--timeout", "0.2")
+    assert done.returncode == 5
+    assert done.stdout.startswith("profiles/prod.toml:6: error: cannot read A and B: ")
+    assert "[store-unavailable, prod]\n" in done.stdout
+    assert project.run("check", "--offline").returncode == 0
+
+
+def test_json_is_what_its_schema_says(shop):
+    (shop.root / ".envkit-ignore").write_text("STRIPE_KEY reused # one sandbox account\n")
+    done = shop.run("check", "--code", "src", "--format", "json")
+    document = json.loads(done.stdout)
+    Draft202012Validator(SCHEMA).validate(document)
+    assert done.returncode == 1
+    assert document["passed"] is False
+    assert document["counts"] == {"error": 5, "warning": 1, "note": 1}
+    assert document["problems"][1] == {
+        "code": "value-invalid",
+        "severity": "error",
+        "message": "PORT: is not a port (1 to 65535)",
+        "hint": "mend the value, or what profiles/dev.toml:3 asks of it",
+        "file": "profiles/dev.toml",
+        "line": 3,
+        "environments": ["dev"],
+        "variables": ["PORT"],
+    }
+    [ignored] = document["ignored"]
+    assert ignored["code"] == "reused"
+    assert ignored["reason"] == "one sandbox account"
+    assert ignored["location"] == ".envkit-ignore:1"
+
+
+def test_the_schema_knows_every_code():
+    problem = SCHEMA["$defs"]["problem"]["properties"]
+    assert problem["code"]["enum"] == list(KINDS)
+
+
+def test_annotations_stand_where_github_shows_them(shop):
+    done = shop.run(
+        "check", "--code", "src", "-f", "github", env={"GITHUB_WORKSPACE": str(shop.root.parent)}
+    )
+    commands = done.stdout.splitlines()
+    assert commands[1] == (
+        "::error file=project/profiles/dev.toml,line=3,title=A value is not of the type or form "
+        "that its profile demands::PORT: is not a port (1 to 65535) [value-invalid, dev]%0A"
+        "mend the value, or what profiles/dev.toml:3 asks of it"
+    )
+    assert [line.split(" ", 1)[0] for line in commands[:-1]] == [
+        *["::error"] * 6,
+        "::warning",
+        "::notice",
+    ]
+    assert commands[-1] == "6 errors, 1 warning and 1 note in dev and prod"
+
+
+def test_sarif_has_what_code_scanning_asks_for(shop):
+    (shop.root / ".envkit-ignore").write_text("STRIPE_KEY reused # one sandbox account\n")
+    done = shop.run("check", "--code", "src", "-f", "sarif", "-o", "check.sarif")
+    assert transcript(done) == (
+        "2> envkit: note: 5 errors, 1 warning and 1 note in dev and prod; 1 ignored; "
+        "see check.sarif\n[1]\n"
+    )
+    log = json.loads((shop.root / "check.sarif").read_text())
+    assert log["version"] == "2.1.0"
+    [run] = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in rules] == list(KINDS)
+    assert run["invocations"] == [{"executionSuccessful": True}]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["level"] in ("error", "warning", "note")
+        assert result["message"]["text"]
+        place = result["locations"][0]["physicalLocation"]
+        assert place["region"]["startLine"] >= 1
+        assert not os.path.isabs(place["artifactLocation"]["uri"])
+        assert (shop.root / place["artifactLocation"]["uri"]).exists()
+    prints = [result["partialFingerprints"]["envkitProblem/v1"] for result in run["results"]]
+    assert len(set(prints)) == len(prints)
+    suppressed = [result for result in run["results"] if "suppressions" in result]
+    assert [result["ruleId"] for result in suppressed] == ["reused"]
+    assert suppressed[0]["suppressions"][0]["justification"] == "one sandbox account"
+
+
+def test_a_fingerprint_stays_when_lines_move(shop):
+    def fingerprints():
+        log = json.loads(shop.run("check", "--offline", "-f", "sarif").stdout)
+        return {
+            result["ruleId"]: result["partialFingerprints"] for result in log["runs"][0]["results"]
+        }
+
+    before = fingerprints()
+    profile = shop.profiles / "prod.toml"
+    profile.write_text("# a comment\n\n" + profile.read_text())
+    assert fingerprints() == before
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "github", "sarif"])
+def test_a_pipe_gets_the_report_and_nothing_else(shop, format_):
+    done = shop.run("check", "--code", "src", "--format", format_)
+    assert done.stderr == ""
+    assert done.stdout.isascii()
+    assert CANARY not in done.stdout
+
+
+def test_a_terminal_gets_colours_and_lines_that_fit(shop):
+    shown, status = run_on_terminal("check", "--code", "src", cwd=shop.root, columns=80)
+    assert status == 1
+    assert "\x1b[1;31merror:" in shown
+    plain, _ = run_on_terminal(
+        "check", "--code", "src", cwd=shop.root, columns=80, env={"NO_COLOR": "1", "TERM": "dumb"}
+    )
+    assert "src/app.py:3: error: PAYMENTS is needed here" in plain
+    assert max(map(len, plain.splitlines())) <= 80
+
+
+def test_what_takes_long_shows_how_far_it_is():
+    shown = []
+    with Bar() as bar:
+        bar.show("reading code", 3, 12)
+        bar._begin()  # as the timer does after a second, on a terminal
+        [task] = bar._progress.tasks
+        shown.append((task.description, task.completed, task.total))
+        bar.show("reading code", 12, 12)
+        shown.append((task.description, task.completed, task.total))
+    assert shown == [("reading code", 3, 12), ("reading code", 12, 12)]
+    assert bar._progress.live.is_started is False
+
+
+def test_what_is_over_at_once_shows_no_bar(capsys):
+    with Bar() as bar:
+        bar.show("reading code", 0, 12)
+    bar._begin()
+    assert bar._progress is None
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_hook_of_git_sees_the_working_tree(shop):
+    """Git sets GIT_DIR and GIT_INDEX_FILE there, which mean the commit in the making."""
+    git(shop.root, "init", "-q")
+    git(shop.root, "config", "user.email", "team@example.com")
+    git(shop.root, "config", "user.name", "team")
+    hook = shop.root / ".git" / "hooks" / "pre-commit"
+    python = sys.executable
+    hook.write_text(f"#!/bin/sh\nexec {python} -m envkit check --offline >told\n")
+    hook.chmod(0o755)
+    git(shop.root, "add", "-f", ".env.dev")
+    with pytest.raises(Exception, match="returned non-zero exit status 1"):
+        git(shop.root, "commit", "-m", "x")
+    assert "git tracks .env.dev" in (shop.root / "told").read_text()
