@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from envkit.profile import Profile
 
 REASON = "ENVKIT_REASON"
-INTERRUPTED = "interrupted"
+INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are no error's code
 
 
 class Access:
@@ -102,14 +102,40 @@ class Access:
         names = dict.fromkeys(variable.name for variable in found)
         self.record(list(names), audit.versions_of(found))
 
-    def record(self, names: Sequence[str], versions: Mapping[str, Sequence[str]]) -> None:
+    def expect(self, names: Sequence[str]) -> None:
+        """Note what is done next, where one command does several things."""
+        self._names = names
+        self._recorded = False
+
+    def changed(self, names: Sequence[str], version: str | None) -> None:
+        """Record that one value, which these variables have, was written.
+
+        Raises:
+            AuditError: a profile is protected, and the log cannot be written.
+        """
+        self.record(names, {name: [version] for name in names} if version else {})
+
+    def unchanged(self, names: Sequence[str]) -> None:
+        """Record that it was looked at one value, and nothing was written.
+
+        Raises:
+            AuditError: a profile is protected, and the log cannot be written.
+        """
+        self.record(names, {}, UNCHANGED)
+
+    def record(
+        self,
+        names: Sequence[str],
+        versions: Mapping[str, Sequence[str]],
+        outcome: str = audit.OK,
+    ) -> None:
         """Record that something was read or changed.
 
         Raises:
             AuditError: a profile is protected, and the log cannot be written.
         """
         try:
-            self._record(audit.OK, names, versions)
+            self._record(outcome, names, versions)
         except AuditError:
             if self._protected:
                 raise

@@ -89,6 +89,13 @@ class InvalidReferenceError(EnvkitError):
     exit_status = 3
 
 
+class UnchangeableError(EnvkitError):
+    """A variable that is kept in no one place which envkit could write."""
+
+    code = "not-changeable"
+    exit_status = 3
+
+
 class InvalidValueError(EnvkitError):
     """A resolved value that is not of the type or form that the profile declares."""
 

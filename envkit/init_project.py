@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from envkit.profile_draft import Lookup
 
-GITIGNORE = (".env", ".env.*", "!.env.example", "*.envkit-rotation")
+GITIGNORE = (".env", ".env.*", "!.env.example", "*.envkit-previous", "*.envkit-rotation")
 _GITIGNORE_HEAD = "# values stay out of git"
 
 

@@ -59,10 +59,7 @@ def prepare(
         ResolutionError: references that no store could hold.
     """
     folder = profiles_folder(profiles, environ)
-    names = list(environments) or [name for name in (environ.get("ENVKIT_ENV"),) if name]
-    if not names:
-        raise UsageError("no environment is named", hint="use --env NAME, or set ENVKIT_ENV")
-    loaded = [load(name, folder) for name in names]
+    loaded = [load(name, folder) for name in named(environments, environ)]
     _override(loaded, overrides or {})
     taken: set[str] = set()
     prepared: list[Prepared] = []
@@ -88,6 +85,18 @@ def prepare(
     if failures:
         raise ResolutionError("+".join(profile.name for profile in loaded), failures)
     return prepared
+
+
+def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:
+    """Return the environments that are named, else the one of `ENVKIT_ENV`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    default = environ.get("ENVKIT_ENV")
+    if not environments and not default:
+        raise UsageError("no environment is named", hint="use --env NAME, or set ENVKIT_ENV")
+    return environments or [str(default)]
 
 
 def _override(loaded: Sequence[Profile], overrides: Mapping[str, str]) -> None:

@@ -14,6 +14,10 @@ class Deadline:
         self.timeout_seconds = timeout_seconds
         self._end = monotonic() + timeout_seconds
 
+    def restart(self) -> None:
+        """Begin anew: what a person took to answer does not count."""
+        self._end = monotonic() + self.timeout_seconds
+
     def remaining_seconds(self, at_most: float | None = None) -> float:
         """Return the seconds left (never below 0), or `at_most` where that is less."""
         left = max(0.0, self._end - monotonic())

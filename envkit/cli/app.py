@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 PROGRAM = "envkit"
 # in the order of the help; each is a function, or a group of them, of that name in
 # envkit/cli/NAME.py
-LAZY = ("show", "diff", "audit", "init", "doctor")
+LAZY = (
+    *("show", "diff", "check"),
+    *("set", "unset", "edit", "history", "rollback", "audit"),
+    *("init", "doctor"),
+)
 # by its version, typer has usage errors of its own or click's
 _errors: Any = sys.modules[typer.BadParameter.__module__]
 

@@ -88,7 +88,7 @@ def check(  # noqa: PLR0917 - typer names them
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Check environments before they are deployed; exit with 1 if one fails."""
+    """Check environments before they are deployed."""
     skipped = _codes(skip or ())
     for folder in code or ():
         if not os.path.isdir(folder):

@@ -22,6 +22,12 @@ class _Shown:
 class ShownCommand(_Shown, TyperCommand):
     """A command whose epilog is an example: a line as a person would type it."""
 
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what stands behind the name in the usage, without what is hidden."""
+        shown = [one for one in self.get_params(ctx) if not getattr(one, "hidden", False)]
+        pieces = [piece for one in shown for piece in one.get_usage_pieces(ctx)]
+        return [self.options_metavar or "", *(piece.strip("{}") for piece in pieces)]
+
 
 class ShownGroup(_Shown, TyperGroup):
     """Several commands below one word, with an example of one of them."""

@@ -18,7 +18,7 @@ def doctor(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Check profiles and their stores; exit with 1 if anything is wrong."""
+    """Look for what is wrong with profiles and stores."""
     report = examine(env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout))
     if format_ is Format.JSON:
         checks = [check._asdict() for check in report.checks]

@@ -34,6 +34,10 @@ class Format(StrEnum):
 
 
 Env = Annotated[list[str] | None, _declared(options.ENV)]
+OneEnv = Annotated[
+    list[str] | None,
+    _declared(options.ENV._replace(help="Profile to use, else ENVKIT_ENV.")),
+]
 Profiles = Annotated[str | None, _declared(options.PROFILES)]
 Only = Annotated[list[str] | None, _declared(options.ONLY)]
 Except = Annotated[list[str] | None, _declared(options.EXCEPT)]

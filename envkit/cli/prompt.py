@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from envkit.errors import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+MAX_LINE_BYTES = 4095  # of Linux; what is longer would be cut off in silence
 
 
 def somebody_is_there() -> bool:
@@ -20,12 +25,52 @@ def ask(question: str) -> str:
     Raises:
         KeyboardInterrupt: they pressed Ctrl-C.
     """
-    print(question, end=" ", file=sys.stderr, flush=True)
     try:
+        print(question, end=" ", file=sys.stderr, flush=True)
         return sys.stdin.readline().rstrip("\n")
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the shell's prompt has a line of its own
         raise
+
+
+def ask_secret(question: str) -> str:
+    """Return what a person types twice without seeing it.
+
+    Raises:
+        UsageError: the two differ, or it is too long for a terminal.
+        KeyboardInterrupt: they pressed Ctrl-C.
+    """
+    from getpass import getpass
+
+    try:
+        first = getpass(f"{question}: ")
+        if len(first.encode("utf-8", "surrogateescape")) >= MAX_LINE_BYTES:
+            raise UsageError(
+                f"a terminal passes on {MAX_LINE_BYTES} bytes of a line at most",
+                hint="put the value into a file, and use --from-file",
+            )
+        second = getpass("Again: ")
+    except EOFError:
+        raise UsageError("nothing was typed; nothing was changed") from None
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        raise
+    if first != second:
+        raise UsageError("the two are not the same; nothing was changed", hint="try again")
+    return first
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Return whether a person agrees; they have already where the line says `--yes`.
+
+    Raises:
+        UsageError: nobody is there to ask.
+    """
+    if yes:
+        return True
+    if not somebody_is_there():
+        raise UsageError("nobody is there to be asked", hint="add --yes if you are sure")
+    return ask(f"{question} [y/N]").strip().lower() in ("y", "yes")
 
 
 def ask_reason(protected: Sequence[str]) -> str:

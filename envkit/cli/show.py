@@ -39,7 +39,7 @@ def show(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Show an environment's variables, masked, and where they come from."""
+    """Show an environment's variables, masked, and their origins."""
     if reveal and not yes and not on_terminal():
         raise UsageError(
             "--reveal shows secrets, and stdout is not a terminal",

@@ -14,7 +14,11 @@ from envkit.cli.options import COMMANDS
 from support.process import run_envkit
 from support.transcript import transcript
 
-ALL = ("exec", "get", "export", "show", "diff", "audit", "init", "doctor")
+ALL = (
+    *("exec", "get", "export", "show", "diff", "check"),
+    *("set", "unset", "edit", "history", "rollback", "audit"),
+    *("init", "doctor"),
+)
 
 
 def test_the_version():

@@ -31,7 +31,7 @@ wrote profiles/base.toml
 wrote profiles/dev.toml
 wrote profiles/staging.toml
 wrote profiles/prod.toml
-added to .gitignore: .env, .env.*, !.env.example, *.envkit-rotation
+added to .gitignore: .env, .env.*, !.env.example, *.envkit-previous, *.envkit-rotation
 
 No value was copied; profiles name variables, and these files hold the values:
   staging: .env.staging, still without DATABASE_URL
@@ -44,7 +44,8 @@ Next:
     assert seen == expected
     # git takes the last line that matches: the example must come behind
     assert files(folder)[".gitignore"] == (
-        "# values stay out of git\n.env\n.env.*\n!.env.example\n*.envkit-rotation\n"
+        "# values stay out of git\n.env\n.env.*\n!.env.example\n"
+        "*.envkit-previous\n*.envkit-rotation\n"
     )
     assert sorted(files(folder)) == [
         ".gitignore",
@@ -90,7 +91,8 @@ def test_what_is_there_is_left_alone(folder):
     assert "profiles/dev.toml" not in after, "development.toml is that environment already"
     assert "profiles/prod.toml" not in after
     assert after[".gitignore"] == (
-        "node_modules\n.env\n\n# values stay out of git\n.env.*\n!.env.example\n*.envkit-rotation\n"
+        "node_modules\n.env\n\n# values stay out of git\n.env.*\n!.env.example\n"
+        "*.envkit-previous\n*.envkit-rotation\n"
     )
 
 
@@ -103,7 +105,7 @@ wrote profiles/base.toml
 wrote profiles/dev.toml
 wrote profiles/staging.toml
 wrote profiles/prod.toml
-added to .gitignore: .env, .env.*, !.env.example, *.envkit-rotation
+added to .gitignore: .env, .env.*, !.env.example, *.envkit-previous, *.envkit-rotation
 
 No value was copied; profiles name variables, and these files hold the values:
   dev: .env

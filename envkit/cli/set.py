@@ -1,0 +1,142 @@
+"""`envkit set`: a new value, where the variable is kept."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from envkit.access import Access
+from envkit.change import Found, find, find_reference
+from envkit.cli.complete import variables
+from envkit.cli.options import timeout_seconds
+from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.prompt import ask_reason, ask_secret
+from envkit.errors import UsageError
+from envkit.secret import Secret
+
+EXAMPLE = "envkit set STRIPE_KEY --env staging"
+
+MAX_BYTES = 1024 * 1024
+
+
+def set(  # noqa: A001 - the command's name
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables),
+    ] = None,
+    value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
+    env: OneEnv = None,
+    ref: Annotated[
+        str | None,
+        typer.Option(
+            "--ref", metavar="REF", help="A reference, in place of NAME: vault:db#password."
+        ),
+    ] = None,
+    from_file: Annotated[
+        str | None,
+        typer.Option("--from-file", metavar="FILE", help="Every byte of a file; - is stdin."),
+    ] = None,
+    skip_unchanged: Annotated[
+        bool, typer.Option("--skip-unchanged", help="Write nothing if the value is there already.")
+    ] = False,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Change a value: typed unseen, piped in, or from a file."""
+    if value or "=" in (name or ""):
+        raise UsageError(
+            "a value is not taken from the command line, where others can see it",
+            hint="write envkit set NAME, and type the value or pipe it in",
+        )
+    with Access("set", reason=reason, ask=ask_reason) as access:
+        found = find_one(access, name, ref, env, profiles, timeout)
+        [kept] = found.kept.values()
+        new = _value(kept.name, from_file)
+        found.deadline.restart()
+        kept.check(new.reveal())
+        if skip_unchanged and kept.held.value == new:
+            access.unchanged(kept.names)
+            print(f"{kept.name} in {kept.holder.where} has this value already")
+            return 0
+        version = kept.holder.write(new, before=kept.held)
+        access.changed(kept.names, version)
+    print(f"set {kept.name} in {kept.holder.where}{in_version(version)}")
+    return 0
+
+
+def find_one(
+    access: Access,
+    name: str | None,
+    ref: str | None,
+    env: list[str] | None,
+    profiles: str | None,
+    timeout: str | None,
+) -> Found:
+    """Find the one variable, or the one reference, that is to be changed."""
+    if (name is None) == (ref is None):
+        raise UsageError(
+            "one variable is changed at a time",
+            hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
+        )
+    if ref is not None:
+        return find_reference(
+            env or (),
+            ref,
+            profiles=profiles,
+            timeout_seconds=timeout_seconds(timeout),
+            before_fetch=lambda profile: access.allow([profile], [ref]),
+        )
+    assert name is not None  # noqa: S101 - exactly one of the two
+    found = find(
+        env or (),
+        [name],
+        profiles=profiles,
+        timeout_seconds=timeout_seconds(timeout),
+        before_fetch=access.begin,
+    )
+    found.one(name)
+    return found
+
+
+def in_version(version: str | None) -> str:
+    """Return how a version is told behind a place."""
+    return f" (version {version})" if version else ""
+
+
+def _value(name: str, from_file: str | None) -> Secret:
+    """Return the new value: from a file, a person, or stdin."""
+    if from_file is not None:
+        return Secret.from_bytes(_read(from_file))
+    if sys.stdin.isatty():
+        typed = Secret(ask_secret(f"New value of {name}"))
+    else:
+        typed = Secret.from_bytes(_without_newline(_read("-")))
+    if typed == Secret(""):
+        raise UsageError(
+            "the new value is empty; nothing was changed",
+            hint="if it shall be empty, add --from-file /dev/null",
+        )
+    return typed
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with open(path, "rb") as file:
+                data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise UsageError(f"cannot read {path}: {reason}") from None
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"the value has more than {MAX_BYTES:,} bytes")
+    return data
+
+
+def _without_newline(data: bytes) -> bytes:
+    """Return what was piped, without the newline that `echo` and `<<<` add."""
+    return data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data

@@ -1,0 +1,135 @@
+"""One literal of a profile's file set or removed, and nothing changed beside it. Pure.
+
+A literal is a value without placeholders. In the TOML form comments, order and layout
+stay (tomlkit), and a number or truth value stays one where the new value is one too.
+What is written means the value itself: `{{` in it is escaped.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from envkit.dotenv_edit import remove_value, set_value
+from envkit.dotenv_file import parse as parse_dotenv
+from envkit.errors import InvalidValueError, ProfileError
+from envkit.placeholder import Placeholder, Template, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VARIABLES = "variables"
+_MARK = "\ufeff"  # a byte order mark
+
+
+def literal(text: str, name: str, *, path: str) -> str | None:
+    """Return the literal that the text of a profile's file gives to a variable.
+
+    Args:
+        text: of a valid profile, in the form that `path` says.
+        name: the variable.
+        path: of the file.
+
+    Returns:
+        the value; None where the file gives it none, or one with placeholders.
+    """
+    if path.endswith(".toml"):
+        found = tomllib.loads(text.removeprefix(_MARK)).get(VARIABLES, {}).get(name)
+        if isinstance(found, dict):
+            found = found.get("value")
+        value = str(found).lower() if isinstance(found, bool) else found
+    else:
+        entry = parse_dotenv(text, path=path, expand=False).entries.get(name)
+        value = None if entry is None else entry.value
+    if value is None:
+        return None
+    parts = parse(str(value)).parts
+    return (
+        None if any(isinstance(part, Placeholder) for part in parts) else "".join(map(str, parts))
+    )
+
+
+def set_literal(text: str, name: str, value: str, *, path: str) -> str:
+    """Return the text of a profile's file with another literal for one of its variables.
+
+    Args:
+        text: of a valid profile, in the form that `path` says.
+        name: a variable to which this file gives a value.
+        value: the new one.
+        path: of the file; also for messages.
+
+    Raises:
+        InvalidValueError: no profile can hold the value.
+        ProfileError: the file cannot be changed without changing more of it.
+    """
+    written = str(Template((value,))) if value else ""
+    if not path.endswith(".toml"):
+        return set_value(text, name, written, path=path)[0]
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            f"{name} is not UTF-8 text, which a profile needs", hint="encode it as base64"
+        ) from None
+
+    def change(document: Any) -> None:
+        variables, key = document[VARIABLES], name
+        if isinstance(variables[key], dict):
+            variables, key = variables[key], "value"
+        variables[key] = _as(variables[key], written)
+
+    return _changed(text, change, path)
+
+
+def remove_variable(text: str, name: str, *, path: str) -> str:
+    """Return the text of a profile's file without one of its variables.
+
+    Args:
+        text: of a valid profile, in the form that `path` says.
+        name: a variable that this file names.
+        path: of the file; also for messages.
+
+    Raises:
+        ProfileError: the file cannot be changed without changing more of it.
+    """
+    if not path.endswith(".toml"):
+        return remove_value(text, name, path=path)
+
+    def change(document: Any) -> None:
+        del document[VARIABLES][name]
+
+    return _changed(text, change, path)
+
+
+def _changed(text: str, change: Callable[[Any], None], path: str) -> str:
+    """Return a TOML text after a change, having seen that it means what was wanted."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    mark = _MARK if text.startswith(_MARK) else ""
+    text = text.removeprefix(_MARK)
+    wanted = tomllib.loads(text)
+    change(wanted)
+    try:
+        document = tomlkit.parse(text)
+        change(document)
+        result = document.as_string()
+        if tomllib.loads(result) == wanted:
+            return mark + result
+    except (TOMLKitError, tomllib.TOMLDecodeError):
+        pass
+    raise ProfileError(f"{path}: its layout cannot be kept", hint="change it in an editor")
+
+
+def _as(old: object, value: str) -> object:
+    """Return `value` as TOML had the old one, if that reads back as the same text."""
+    if isinstance(old, bool) and value in ("true", "false"):
+        return value == "true"
+    if isinstance(old, int) and not isinstance(old, bool) and _is_plain_int(value):
+        return int(value)
+    return value
+
+
+def _is_plain_int(text: str) -> bool:
+    digits = text.removeprefix("-")
+    return digits.isascii() and digits.isdigit() and len(digits) < 19 and str(int(text)) == text

@@ -1,0 +1,109 @@
+"""Where a variable's value is kept, as far as its profile tells. Pure.
+
+A variable is kept where its only placeholder points; a literal in the profile's own
+file. What is made of several parts is kept nowhere: its parts are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import UnchangeableError
+from envkit.location import display_path
+from envkit.placeholder import Literal
+from envkit.sources.base import WHOLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.declaration import Declaration
+    from envkit.location import Location
+    from envkit.placeholder import Reference
+    from envkit.plan import Plan, PlannedVariable
+    from envkit.profile import Profile
+
+
+class Route(NamedTuple):
+    """The way to a value.
+
+    Attributes:
+        declarations: the variable's own, and those of variables that it is equal to.
+        literal: where a literal is written; None for what is in a store.
+        references: where to look in stores; the first that is there counts.
+    """
+
+    declarations: tuple[Declaration, ...]
+    literal: Location | None
+    references: tuple[Reference, ...] = ()
+
+
+def route(name: str, profile: Profile, plan: Plan, *, follow: bool) -> Route:
+    """Return where a variable is kept.
+
+    Args:
+        name: the variable.
+        profile: its profile.
+        plan: of that, with the variable.
+        follow: whether a variable that is equal to another one is kept where that is.
+
+    Raises:
+        UnchangeableError: in no one place.
+    """
+    variable = next(one for one in plan.order if one.name == name)
+    declaration = variable.declaration
+    parts = declaration.template.parts
+    if not declaration.template.placeholders:
+        if declaration.location.path != profile.path:
+            raise UnchangeableError(
+                f"{name} is written in {declaration.location}, which {profile.name} extends",
+                hint=f"write it into {display_path(profile.path)}, where it counts for "
+                f"{profile.name} alone",
+            )
+        return Route((declaration,), declaration.location)
+    first = declaration.template.placeholders[0]
+    if len(parts) > 1 or first.filters or isinstance(first.operand, Literal):
+        raise _composed(variable, profile)
+    other = variable.variables.get(first.operand)
+    if other is None:
+        for reference in variable.references[first.operand]:
+            refuse_unwritable(name, reference)
+        return Route((declaration,), None, variable.references[first.operand])
+    if not follow:
+        raise UnchangeableError(f"{name} has the value of {other}", hint=f"change {other}")
+    rest = route(other, profile, plan, follow=True)
+    return rest._replace(declarations=(declaration, *rest.declarations))
+
+
+def refuse_unwritable(name: str, reference: Reference) -> None:
+    """Refuse a reference to what no source writes.
+
+    Args:
+        name: whose value it is, for messages.
+        reference: where the value is.
+
+    Raises:
+        UnchangeableError: it is a pinned version, or a whole secret.
+    """
+    if reference.version is not None or reference.stage is not None:
+        raise UnchangeableError(
+            f"{name} is pinned to one version: {reference}", hint="take out what follows '?'"
+        )
+    if reference.field == WHOLE:
+        raise UnchangeableError(
+            f"{name} is a whole secret: {reference}",
+            hint=f"change one field: --ref '{reference._replace(field='FIELD')}'",
+        )
+
+
+def _composed(variable: PlannedVariable, profile: Profile) -> UnchangeableError:
+    commands = []
+    for placeholder in variable.declaration.template.placeholders:
+        other = variable.variables.get(placeholder.operand)
+        references = variable.references.get(placeholder.operand, ())
+        if other is not None:
+            commands.append(f"envkit set {other} --env {profile.name}")
+        elif references:
+            commands.append(f"envkit set --ref '{references[0]}' --env {profile.name}")
+    return UnchangeableError(
+        f"{variable.name} is made of several parts ({variable.declaration.place})",
+        hint=f"change a part of it: {', or '.join(dict.fromkeys(commands))}",
+    )
