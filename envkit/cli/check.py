@@ -24,7 +24,7 @@ from envkit.problem import KINDS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXAMPLE = "envkit check --all --code src"
+EXAMPLE = "envkit check --all --code ."
 
 
 class Format(StrEnum):
