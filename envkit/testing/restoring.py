@@ -69,9 +69,7 @@ class RestoringContract:
         harness.put("db", {"password": f"{CANARY} one", "user": "before"})
         source = versioned(harness)
         password, user = harness.ref("db", "password"), harness.ref("db", "user")
-        source.write(
-            password, Secret(f"{CANARY} two"), expected=read(source, user).version
-        )
+        source.write(password, Secret(f"{CANARY} two"), expected=read(source, user).version)
         earlier = source.history(password)[1].version
         harness.put("db", {"password": f"{CANARY} two", "user": "now"})
         current = read(source, user).version

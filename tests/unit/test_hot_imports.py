@@ -165,6 +165,7 @@ def test_vault(project):
     status, own, others = imported(project)
     assert status == 5
     assert own == CORE | REMOTE | {
+        "envkit.exec",
         "envkit.sources.vault",
         "envkit.sources.vault_address",
         "envkit.sources.vault_auth",
@@ -180,6 +181,7 @@ def test_aws(project):
     status, own, others = imported(project, **keys)
     assert status == 5
     assert own == CORE | REMOTE | {
+        "envkit.exec",
         "envkit.sources.aws",
         "envkit.sources.aws_client",
         "envkit.sources.aws_document",
