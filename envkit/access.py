@@ -111,9 +111,15 @@ class Access:
         """Record that one value, which these variables have, was written.
 
         Raises:
-            AuditError: a profile is protected, and the log cannot be written.
+            AuditError: a profile is protected, and the log cannot be written any more.
         """
-        self.record(names, {name: [version] for name in names} if version else {})
+        try:
+            self.record(names, {name: [version] for name in names} if version else {})
+        except AuditError as error:
+            raise AuditError(
+                f"{names[0]} was changed, and that is not recorded: {error.message}",
+                hint=error.hint,
+            ) from None
 
     def unchanged(self, names: Sequence[str]) -> None:
         """Record that it was looked at one value, and nothing was written.

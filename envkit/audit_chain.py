@@ -14,6 +14,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from envkit.audit import Entry
 from envkit.audit_file import (
     BEGINNING,
     KEPT_FILES,
@@ -28,6 +29,9 @@ from envkit.errors import AuditError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+
+_KEYS = frozenset(("time", "user", *Entry._fields))
 
 
 class Line(NamedTuple):
@@ -100,7 +104,7 @@ def records(path: str) -> Iterator[dict[str, Any]]:
             record = json.loads(line.content)
         except ValueError:
             continue
-        if isinstance(record, dict):
+        if isinstance(record, dict) and record.keys() >= _KEYS:
             yield record
 
 

@@ -103,7 +103,8 @@ def _composed(variable: PlannedVariable, profile: Profile) -> UnchangeableError:
             commands.append(f"envkit set {other} --env {profile.name}")
         elif references:
             commands.append(f"envkit set --ref '{references[0]}' --env {profile.name}")
+    parts = ", or ".join(dict.fromkeys(commands))
     return UnchangeableError(
         f"{variable.name} is made of several parts ({variable.declaration.place})",
-        hint=f"change a part of it: {', or '.join(dict.fromkeys(commands))}",
+        hint=f"change a part of it: {parts}" if parts else "change it there",
     )

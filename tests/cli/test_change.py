@@ -25,6 +25,7 @@ URL = "https://{{ USER ?? \\"app\\" }}:{{ API_KEY | urlencode }}@db/{{ dotenv:PA
 TRIMMED = "{{ API_KEY | trim }}"
 PINNED = "{{ dotenv:?version=previous#API_KEY }}"
 FROM_ENV = "{{ env:FROM_ENV }}"
+QUOTED = "{{ \\"x\\" | base64encode }}"
 """
 DOTENV = "# keys\nAPI_KEY='sk_old'  # note\nOTHER=1\n"
 
@@ -170,6 +171,7 @@ def test_a_variable_that_equals_another_one_is_kept_where_that_is(dev):
             "TRIMMED is made of several parts (profiles/dev.toml:10)",
             "change a part of it: envkit set API_KEY --env dev",
         ),
+        ("QUOTED", "QUOTED is made of several parts (profiles/dev.toml:13)", "change it there"),
         (
             "LOG_LEVEL",
             "LOG_LEVEL is written in profiles/base.toml:2, which dev extends",

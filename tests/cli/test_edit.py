@@ -292,3 +292,16 @@ def test_ctrl_c_in_the_editor_is_the_editors(dev, editor):
     )
     assert status == 0, shown
     assert stored(dev)[0] == DOTENV.replace("old", "new")
+
+
+def test_a_change_that_could_not_be_recorded_is_told_as_one(dev, editor):
+    dev.profile("dev.toml", f"protected = true\n{DEV}")
+    log = dev.root / "state" / "envkit" / "audit.jsonl"
+    env = editor(
+        f"text = text.replace('8080', '9090')\nlog = pathlib.Path({str(log)!r})\n"
+        "log.unlink(); log.mkdir()"
+    )
+    seen = edited(dev, {**env, "ENVKIT_REASON": "INC-1"})
+    assert "error: PORT was changed, and that is not recorded: cannot write the audit log" in seen
+    assert seen.endswith("[6]\n")
+    assert "PORT = { value = 9090," in stored(dev)[1]

@@ -268,3 +268,9 @@ def test_a_log_that_cannot_be_read_is_told(tmp_path):
     (tmp_path / "audit.jsonl").symlink_to(tmp_path)
     with pytest.raises(AuditError, match="cannot read the audit log"):
         verify(str(tmp_path / "audit.jsonl"))
+
+
+def test_what_is_chained_and_no_record_of_ours_is_not_shown(log):
+    audit_file.append(str(log), '{"time":"2026-11-25T00:00:00Z"')
+    assert verify(str(log)).records == 6
+    assert len(list(records(str(log)))) == 5
