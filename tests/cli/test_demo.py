@@ -24,7 +24,10 @@ def demo(repository):
     return subprocess.run(
         ["sh", "scripts/demo.sh"],
         cwd=repository,
-        env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        env={
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": os.environ["HOME"],  # where the audit log goes
+        },
         capture_output=True,
         text=True,
         check=False,

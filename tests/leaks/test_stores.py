@@ -117,7 +117,7 @@ def test_no_command_line_holds_a_secret(project, store):
     with subprocess.Popen(
         [sys.executable, "-m", "envkit", "exec", "--env", "prod", "--", *app],
         cwd=project.root,
-        env={"PATH": os.environ["PATH"], **store.environ},
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **store.environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
