@@ -1,0 +1,84 @@
+"""What the page about `envkit check` and the hook for pre-commit promise."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from envkit.problem import KINDS
+from support.pages import ROOT, blocks
+from support.process import run_envkit
+
+PAGE = ROOT / "docs" / "guide" / "check.md"
+WORKFLOWS = [
+    yaml.safe_load(block.text)
+    for block in blocks(PAGE)
+    if block.language == "yaml" and "jobs:" in block.text
+]
+STEPS = [
+    step for workflow in WORKFLOWS for job in workflow["jobs"].values() for step in job["steps"]
+]
+[HOOK] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+
+
+def test_every_code_is_documented_with_its_gravity_and_its_exit_status():
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\w+)(?:, (\d))? \|", PAGE.read_text(), re.MULTILINE)
+    assert [(code, gravity, int(status or 1)) for code, gravity, status in rows] == [
+        (code, kind.severity, kind.exit_status) for code, kind in KINDS.items()
+    ]
+
+
+@pytest.fixture
+def repository(project):
+    project.profile("prod.toml", '[variables]\nA = "1"\n')
+    (project.root / "src").mkdir()
+    return project
+
+
+@pytest.mark.parametrize("command", [step["run"] for step in STEPS if "envkit check" in str(step)])
+def test_what_a_workflow_runs_is_understood(repository, command):
+    done = run_envkit(*shlex.split(command)[1:], cwd=repository.root)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_workflow_uploads_was_written():
+    [upload] = [step for step in STEPS if "upload-sarif" in step.get("uses", "")]
+    written = [step["run"].partition(" -o ")[2] for step in STEPS if " -o " in step.get("run", "")]
+    assert [upload["with"]["sarif_file"]] == written
+
+
+def test_the_hook_runs_a_command_that_is_understood(repository):
+    done = run_envkit(*shlex.split(HOOK["entry"])[1:], cwd=repository.root)
+    assert done.returncode == 0, done.stderr
+    assert HOOK["pass_filenames"] is False
+    assert f"id: {HOOK['id']}" in PAGE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "runs"),
+    [
+        ("profiles/prod.toml", True),
+        ("services/api/profiles/prod.env", True),
+        (".env", True),
+        (".env.prod", True),
+        ("services/api/.env.prod", True),
+        (".gitignore", True),
+        (".envkit-ignore", True),
+        ("src/app.py", False),
+        ("docs/profiles.md", False),
+    ],
+)
+def test_the_hook_runs_when_what_it_looks_at_has_changed(path, runs):
+    assert (re.search(HOOK["files"], path) is not None) is runs
+
+
+def test_the_extra_that_is_named_is_there():
+    import tomllib
+
+    project = tomllib.loads((Path(ROOT) / "pyproject.toml").read_text())["project"]
+    assert "check" in project["optional-dependencies"]
+    assert "pip install 'envkit[check]'" in PAGE.read_text()
