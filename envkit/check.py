@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit.checks import code as code_checks
-from envkit.checks import files, literals, pins, profiles, reuse, values
+from envkit.checks import files, literals, pins, reuse, values
+from envkit.checks import profiles as profile_checks
 from envkit.discover import profiles_folder
 from envkit.inspection import Inspection, ask_stores, load_profiles, prepare_all
 from envkit.problem import exit_status, in_order
@@ -45,8 +46,8 @@ class Family(NamedTuple):
 
 # each looks at everything that was loaded and read; one more is added by adding it here
 FAMILIES = (
-    Family(profiles.find_warnings, ("profile-warning",)),
-    Family(profiles.find_missing, ("missing",)),
+    Family(profile_checks.find_warnings, ("profile-warning",)),
+    Family(profile_checks.find_missing, ("missing",)),
     Family(values.find),
     Family(pins.find, ("stale-pin",)),
     Family(reuse.find, ("reused",)),
@@ -54,7 +55,10 @@ FAMILIES = (
     Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored")),
     Family(
         code_checks.find,
-        ("undefined-variable", "undefined-optional", "unused-variable", "dynamic-read"),
+        (
+            *("undefined-variable", "undefined-optional", "unused-variable"),
+            *("dynamic-read", "unread-code"),
+        ),
     ),
 )
 
@@ -66,13 +70,11 @@ class Report(NamedTuple):
         environments: the names of the profiles that were checked.
         offline: whether no store was asked.
         problems: the gravest first.
-        variables: how many there are, in all environments together.
     """
 
     environments: tuple[str, ...]
     offline: bool
     problems: tuple[Problem, ...]
-    variables: int = 0
 
     def exit_status(self, *, strict: bool = False) -> int:
         """Return 0 where nothing is wrong, 1 for problems, 5 or 6 where a store failed.
@@ -143,7 +145,6 @@ def check(
         tuple(profile.name for profile in loaded),
         offline,
         in_order(_without_echoes(kept)),
-        sum(len(profile.variables) for profile in loaded),
     )
 
 

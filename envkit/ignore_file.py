@@ -14,6 +14,7 @@ by status, the latter by code.
 
 from __future__ import annotations
 
+import os
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -48,9 +49,14 @@ class Rule(NamedTuple):
         """Return whether the line means this difference."""
         return entry.status in self.statuses and fnmatchcase(entry.name, self.glob)
 
-    def accepts_problem(self, problem: Problem) -> bool:
-        """Return whether the line means this problem: by its variables, else by its file."""
-        names = problem.variables or (display_path(problem.file),)
+    def accepts_problem(self, problem: Problem, root: str) -> bool:
+        """Return whether the line means this problem: by its variables, else by its file.
+
+        Args:
+            problem: of `envkit check`.
+            root: the folder where the path of the file begins.
+        """
+        names = problem.variables or (os.path.relpath(problem.file or root, root),)
         return problem.code in self.statuses and all(fnmatchcase(n, self.glob) for n in names)
 
 
@@ -123,13 +129,19 @@ def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
 
 
 def accept_problems(
-    problems: Sequence[Problem], rules: Sequence[Rule]
+    problems: Sequence[Problem], rules: Sequence[Rule], root: str
 ) -> tuple[list[Problem], list[tuple[Problem, Rule]]]:
-    """Return the problems that are left, and the accepted ones with their lines. Pure."""
+    """Return the problems that are left, and the accepted ones with their lines. Pure.
+
+    Args:
+        problems: of `envkit check`.
+        rules: what is accepted.
+        root: the folder where the paths of files begin, which holds `profiles/`.
+    """
     kept: list[Problem] = []
     ignored: list[tuple[Problem, Rule]] = []
     for problem in problems:
-        rule = next((rule for rule in rules if rule.accepts_problem(problem)), None)
+        rule = next((rule for rule in rules if rule.accepts_problem(problem, root)), None)
         if rule is None:
             kept.append(problem)
         else:

@@ -236,12 +236,13 @@ def placed(code: str, text: str, path: str, *, root: str = "", hint: str | None 
         code: of the problem.
         text: `profiles/prod.toml:12: PORT: unknown type`.
         path: the file that is to blame where the message names none.
-        root: where a relative path begins; the working directory unless said.
+        root: where the path of a `.env` file begins; others begin in the working directory.
         hint: what to do about it.
     """
     found = _PLACE.fullmatch(text)
     if found is not None:
-        file = os.path.abspath(os.path.join(root, found["file"]))
-        if os.path.isfile(file):
-            return Problem(code, found["rest"], file, int(found["line"] or 0), hint or "")
+        for base in (root, ""):
+            file = os.path.abspath(os.path.join(base, found["file"]))
+            if os.path.isfile(file):
+                return Problem(code, found["rest"], file, int(found["line"] or 0), hint or "")
     return Problem(code, text, path, hint=hint or "")

@@ -31,6 +31,7 @@ _REPLACE = (
     "whoever has the repository has the old one"
 )
 _SAY = "; if everybody may see it, say secret = false"
+_ACCEPT = "; if everybody may see it, accept that in .envkit-ignore"
 _REMOVE = "take it out, and change it: whoever has the repository has the old one"
 
 
@@ -73,9 +74,15 @@ def _in_texts(texts: Sequence[_Text], profiles: Sequence[Profile]) -> Iterator[P
                 yield Problem(
                     "literal-secret" if suspicion.certain else "possible-secret",
                     f"{called} holds {suspicion.what}",
-                    hint=_REPLACE + _SAY if text.variable else _REPLACE,
+                    hint=_REPLACE + _way_out(text),
                     variables=(text.name,) if text.variable else (),
                 ).at(text.location)
+
+
+def _way_out(text: _Text) -> str:
+    if not text.variable:
+        return ""
+    return _ACCEPT if text.location.path.endswith(".env") else _SAY
 
 
 def _may_be_seen(name: str, profiles: Sequence[Profile]) -> bool:

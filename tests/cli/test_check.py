@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from envkit.cli.progress import Bar
 from envkit.problem import KINDS
 from support.checking import git
+from support.process import run_envkit
 from support.terminal import run_on_terminal
 from support.transcript import transcript
 
@@ -107,6 +108,26 @@ def test_a_team_accepts_what_it_has_looked_at(shop):
     (shop.root / "other").write_text("STRIPE_KEY reused  # x\n")
     done = shop.run("check", "--offline", "--ignore-file", "other")
     assert "[literal-secret, prod]" in done.stdout
+
+
+def test_places_are_those_of_the_project_wherever_it_is_run(shop):
+    (shop.root / ".envkit-ignore").write_text("src/* dynamic-read  # a settings module\n")
+    inner = shop.root / "src" / "inner"
+    inner.mkdir()
+    told = run_envkit("check", "--code", "..", cwd=inner).stdout
+    assert f"{shop.root}/profiles/dev.toml:3: error: PORT" in told
+    assert told.endswith("6 errors and 1 warning in dev and prod; 1 ignored\n")
+    outer = shop.root.parent
+    done = run_envkit("check", "--profiles", "project/profiles", "--code", "project/src", cwd=outer)
+    assert "project/profiles/dev.toml:3: error: PORT" in done.stdout
+    assert done.stdout.endswith("6 errors and 1 warning in dev and prod; 1 ignored\n")
+
+
+def test_a_broken_env_file_has_its_place_wherever_it_is_run(shop):
+    shop.dotenv("dev", f"A=1\n{CANARY} is nothing\n")
+    outer = shop.root.parent
+    done = run_envkit("check", "--env", "dev", "--profiles", "project/profiles", cwd=outer)
+    assert "project/.env.dev:2: error: cannot read STRIPE_KEY: " in done.stdout
 
 
 @pytest.mark.parametrize(

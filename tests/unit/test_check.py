@@ -163,7 +163,7 @@ def test_accepted_problems_are_those_whose_code_and_variables_a_line_names(proje
         problem("dynamic-read", file=str(project.root / "src/new/a.py")),
         problem("store-unavailable"),
     ]
-    left, ignored = accept_problems([*kept, *accepted], load_rules(str(path)))
+    left, ignored = accept_problems([*kept, *accepted], load_rules(str(path)), str(project.root))
     assert left == kept
     assert [one for one, _ in ignored] == accepted
     assert ignored[0][1].reason == "only where it is deployed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envkit.check import check
 from support.checking import found
 
 PASSWORD = "Zk3mQ8vT1xYp"
@@ -114,8 +115,6 @@ def test_what_is_a_number_or_one_of_a_few_words_is_no_secret(project):
 
 
 def test_the_hint_says_what_to_do_and_for_a_setting_not_what_cannot_be_done(project):
-    from envkit.check import check
-
     project.profile(
         "prod.toml",
         f'[sources.vault]\nauth = {{ token = "{TOKEN}" }}\n[variables]\nA_TOKEN = "{PASSWORD}"\n',
@@ -125,3 +124,9 @@ def test_the_hint_says_what_to_do_and_for_a_setting_not_what_cannot_be_done(proj
     assert "secret = false" not in setting.hint
     assert "change it" in setting.hint
     assert "change it" in variable.hint
+
+
+def test_in_the_env_form_the_way_out_is_the_ignore_file(project):
+    project.profile("prod.env", f"A_TOKEN={PASSWORD}\n")
+    [problem] = check(offline=True, environ={}).problems
+    assert problem.hint.endswith("accept that in .envkit-ignore")
