@@ -1,86 +1,149 @@
 """What a store and a rotator must be able to do for a rotation.
 
-A *store* keeps the secret, the pending value and the record; each of its writes
+A *store* keeps the secret, the pending values and the record; each of its writes
 is one compare-and-set. A *rotator* knows how a credential is made, given to its
 target, tried and taken away; each of its methods probes before it acts and may
 be called again after a crash at any instruction.
+
+What readers get goes through four values, of which most rotators need two:
+
+    old -> (announced) -> new -> (final)
+
+Where the readers are themselves the target (keys to verify tokens with, a key and
+its predecessor), `announced` has the new key while the old one still signs, and
+`final` no longer has the old one.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from envkit.rotation.record import Record
+from envkit.rotation.record import ANNOUNCED, FINAL, NEW, OLD, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
     from envkit._internal.clock import Deadline
     from envkit.secret import Secret
 
     Fields: TypeAlias = Mapping[str, Secret]  # of one secret: field -> value
+    Pending: TypeAlias = Mapping[str, Fields]  # OLD, ANNOUNCED, NEW, FINAL -> fields
+
+__all__ = [
+    "ANNOUNCED",
+    "FINAL",
+    "NEW",
+    "OLD",
+    "Created",
+    "RotationStore",
+    "Rotator",
+    "RotatorContext",
+    "Snapshot",
+]
 
 
 class Snapshot(NamedTuple):
     """All that a store says of one rotation, read in one go.
 
     Attributes:
-        current: the fields that readers get now; None where the secret is not there.
-        version: of the secret.
+        current: the rotated fields that readers get now, as far as the secret has them;
+            None where the secret is not there.
+        version: of the secret; None where it is not there.
         record: where the rotation stands; None where there never was one.
-        record_version: for the compare-and-set of the next write of the record.
-        old: the fields as they were when the rotation was claimed, while one is under way.
-        new: the pending fields, once they are made.
+        record_version: for the compare-and-set of the record's next write; None where
+            there is nothing yet.
+        pending: the values of the rotation that is under way; empty at rest.
     """
 
     current: Fields | None
-    version: str
+    version: str | None
     record: Record | None
-    record_version: str
-    old: Fields
-    new: Fields
+    record_version: str | None
+    pending: Pending
+
+    @property
+    def old(self) -> Fields:
+        """The fields as they were when the rotation was claimed."""
+        return self.pending.get(OLD, {})
+
+    @property
+    def new(self) -> Fields:
+        """The fields that the rotation is about; empty until they are made."""
+        return self.pending.get(NEW, {})
 
 
 class RotationStore(Protocol):
-    """One secret, its pending value and its rotation record in one store.
+    """One secret, the values that are pending for it and its rotation record, in one store.
 
-    Every write raises `ConflictError` where something else was there than the snapshot
-    says, and then has changed nothing.
+    Every write raises `ConflictError` where something else is there than the snapshot
+    says, and then has changed nothing. Only `SourceError` and `RotationError` escape.
+
+    Attributes:
+        location: of the secret, for people.
+        fields: which fields of it are rotated, the value first.
     """
 
-    location: str  # of the secret, for people
+    location: str
+    fields: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raise when a rotation could not be carried through, before its first step.
+
+        Raises:
+            RotationError: the secret is rotated by something else, or its store has no
+                compare-and-set.
+            DeniedError: we may not write what a rotation writes.
+        """
+        ...
 
     def read(self) -> Snapshot:
-        """Read the secret, the record and the pending value."""
+        """Read the secret, and *then* the record with the pending values.
+
+        In this order, a promotion by this snapshot fails when the record has moved on
+        and the secret has been written since.
+        """
         ...
 
-    def save(self, seen: Snapshot, record: Record, *, old: Fields, new: Fields) -> None:
-        """Write the record and the pending values; the claim is the first of these."""
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
+        """Replace the record and the pending values, of which none stays if there are none."""
         ...
 
-    def promote(self, seen: Snapshot, fields: Fields) -> None:
-        """Give readers these fields, every other field of the secret as it is."""
-        ...
+    def publish(self, seen: Snapshot, fields: Fields) -> None:
+        """Give readers these fields: all that are rotated, and none that is not in there.
 
-    def clear(self, seen: Snapshot, record: Record) -> None:
-        """Remove the pending values; keep only the record, which is at rest again."""
+        Every other field of the secret stays as it is. The secret has another version
+        afterwards, even if the fields were the same.
+        """
         ...
 
 
 class Created(NamedTuple):
-    """What a rotator made: the new fields, and what it must know again after a crash."""
+    """What a rotator made. A field that it leaves out stays as it is.
+
+    Attributes:
+        new: the fields that readers are to get.
+        facts: what the rotator must know again after a crash; never a value.
+        announced: what readers get before it, where they must know the new value before
+            it is used.
+        settle_seconds: how long they then take to know it.
+        final: what readers get once the old one is retired, where that differs from `new`.
+    """
 
     new: Fields
     facts: Mapping[str, str] = {}
+    announced: Fields | None = None
+    settle_seconds: float = 0.0
+    final: Fields | None = None
 
 
 class Rotator(Protocol):
     """How one kind of credential is rotated. Construction does no I/O.
 
     Errors are `RotationError` and `SourceError`; `RejectedError` says that the target
-    refuses this value for good and another one must be made.
+    refuses this value for good and another one must be made. `facts` are those that
+    `prepare` and `create` returned, together.
     """
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
@@ -92,7 +155,11 @@ class Rotator(Protocol):
         ...
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:
-        """Make the new fields. Only what cannot be staged touches its target here."""
+        """Make the new fields. Only what cannot be staged touches its target here.
+
+        Called again when a crash kept what it made from being saved; what an earlier call
+        left at the target is then removed first.
+        """
         ...
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
@@ -112,26 +179,45 @@ class Rotator(Protocol):
         ...
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Remove exactly this credential from the target; `keep` must still work after it.
+        """Remove exactly this credential from the target; `keep` must work after it.
 
-        Called for the old one after the grace, and for the new one when going back.
+        Called for the old one after the grace, and for the new one when going back: then
+        `keep` is the old one, which a rotator without overlap must set again. No fields
+        stand for what `create` may have made and a crash kept from being saved.
         """
         ...
 
 
+def _nothing() -> None:
+    pass
+
+
 class RotatorContext(NamedTuple):
-    """All that a rotator may know when it is built.
+    """All that a rotator may know when it is built, for one step.
 
     Attributes:
+        rotation: `prod/db-password`, for messages and as a name for locks.
         target: the table `target` of the rotation, its placeholders substituted.
         generate: how a value is made: `length`, `alphabet`.
         strategy: `alternate` or `single`.
         fields: which fields of the secret are rotated, the value first.
-        deadline: when the running step must be over.
+        deadline: when the step must be over.
+        confirm: raises `ConflictError` when the rotation has been carried on by somebody
+            else meanwhile. To be called as late as possible before each change of the
+            target, inside whatever lock the target has.
+        secret: how the profile refers to it: `vault:db#password`.
+        id: of the rotation that is under way; empty while there is none.
     """
 
+    rotation: str
     target: Mapping[str, object]
     generate: Mapping[str, object]
     strategy: str
     fields: tuple[str, ...]
     deadline: Deadline
+    confirm: Callable[[], None] = _nothing
+    secret: str = ""
+    id: str = ""
+
+    def __repr__(self) -> str:
+        return f"RotatorContext({self.rotation!r})"  # `target` may hold an admin's password
