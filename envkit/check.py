@@ -19,7 +19,7 @@ from envkit.checks import code as code_checks
 from envkit.checks import files, literals, pins, reuse, values
 from envkit.checks import profiles as profile_checks
 from envkit.discover import profiles_folder
-from envkit.inspection import Inspection, ask_stores, load_profiles, prepare_all
+from envkit.inspection import Inspection, ask_stores, load_profiles, prepare_all, silent
 from envkit.problem import exit_status, in_order
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 
@@ -129,10 +129,13 @@ def check(
         loaded, folder, environ=environ, deadline=deadline, sources=sources
     )
     inspection = Inspection(
-        folder, environ, loaded, prepared, code=[os.path.abspath(path) for path in code]
+        folder,
+        environ,
+        loaded,
+        prepared,
+        code=[os.path.abspath(path) for path in code],
+        progress=progress or silent,
     )
-    if progress is not None:
-        inspection = inspection._replace(progress=progress)
     if not offline:
         inspection.progress("asking stores", 0, 0)
         inspection = inspection._replace(answers=ask_stores(prepared, deadline))
@@ -141,11 +144,8 @@ def check(
         if not family.codes or not set(family.codes).issubset(skip):
             problems += family.find(inspection)
     kept = [problem for problem in problems if problem.code not in skip]
-    return Report(
-        tuple(profile.name for profile in loaded),
-        offline,
-        in_order(_without_echoes(kept)),
-    )
+    names = [profile.name for profile in loaded]
+    return Report(tuple(names), offline, in_order(_without_echoes(kept)))
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

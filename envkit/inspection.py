@@ -10,14 +10,9 @@ import os
 import re
 from typing import NamedTuple
 
-from envkit.discover import profile_names, profile_path
+from envkit.discover import profile_names
 from envkit.environment import Environment
-from envkit.errors import (
-    EnvkitError,
-    ProfileError,
-    ProfileNotFoundError,
-    ResolutionError,
-)
+from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
 from envkit.location import display_path
@@ -41,7 +36,7 @@ if TYPE_CHECKING:
 _PLACE = re.compile(r"(?P<file>[^:]+)(?::(?P<line>\d+))?(?::\d+)?: (?P<rest>.*)", re.DOTALL)
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int) -> None:
     """Tell nobody how far a check is."""
 
 
@@ -76,7 +71,7 @@ class Inspection(NamedTuple):
     prepared: Sequence[Prepared] = ()
     answers: Sequence[Answer] = ()
     code: Sequence[str] = ()
-    progress: Callable[[str, int, int], None] = _silent
+    progress: Callable[[str, int, int], None] = silent
 
     @property
     def root(self) -> str:
@@ -113,16 +108,14 @@ def load_profiles(
         except ProfileNotFoundError:
             raise
         except ProfileError as error:
-            path = profile_path(folder, name) if name in known else None
-            problems.append(placed("profile-invalid", error.message, path or "", hint=error.hint))
+            problems.append(placed("profile-invalid", error.message, "", hint=error.hint))
         else:
             loaded[profile.name] = profile
-    named = {name for p in loaded.values() for name in (p.name, *p.aliases) if name in names}
     bases = {path for p in loaded.values() for path in p.files if path != p.path}
     chosen = [
         profile
         for profile in loaded.values()
-        if profile.path not in bases or named.intersection((profile.name, *profile.aliases))
+        if profile.path not in bases or not {profile.name, *profile.aliases}.isdisjoint(names)
     ]
     return chosen, problems
 
@@ -144,30 +137,44 @@ def prepare_all(
     prepared = []
     problems: list[Problem] = []
     for profile in profiles:
-        unsound: set[str] = set()
-        while True:
-            try:
-                one = prepare_one(
-                    profile.name,
-                    profiles=folder,
-                    only=(),
-                    exclude=list(unsound),
-                    environ=environ,
-                    deadline=deadline,
-                    sources=sources,
-                )
-            except ResolutionError as error:
-                problems += [of_failure(profile, failure) for failure in error.failures]
-                unsound |= _needing(profile, {failure.name for failure in error.failures})
-            except EnvkitError as error:
-                code = "profile-invalid" if isinstance(error, ProfileError) else code_of(error)
-                problem = placed(code, error.message, profile.path, hint=error.hint)
-                problems.append(problem._replace(environments=(profile.name,)))
-                break
-            else:
-                prepared.append(one)
-                break
+
+        def without(unsound: set[str], name: str = profile.name) -> Prepared:
+            return prepare_one(
+                name,
+                profiles=folder,
+                only=(),
+                exclude=list(unsound),
+                environ=environ,
+                deadline=deadline,
+                sources=sources,
+            )
+
+        one, found = _sound_part(profile, without)
+        problems += found
+        if one is not None:
+            prepared.append(one)
     return prepared, problems
+
+
+def _sound_part(
+    profile: Profile, without: Callable[[set[str]], Prepared]
+) -> tuple[Prepared | None, list[Problem]]:
+    """Prepare a profile, without the variables whose references are none if there are such."""
+    problems: list[Problem] = []
+    unsound: set[str] = set()
+    while True:
+        try:
+            return without(unsound), problems
+        except ResolutionError as error:
+            problems += [of_failure(profile, failure) for failure in error.failures]
+            more = _needing(profile, {failure.name for failure in error.failures})
+            if more <= unsound:
+                return None, problems
+            unsound |= more
+        except EnvkitError as error:
+            code = "profile-invalid" if isinstance(error, ProfileError) else code_of(error)
+            problem = placed(code, error.message, profile.path, hint=error.hint)
+            return None, [*problems, problem._replace(environments=(profile.name,))]
 
 
 def _needing(profile: Profile, names: set[str]) -> set[str]:

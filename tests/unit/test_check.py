@@ -69,6 +69,27 @@ def test_a_profile_that_is_none_hides_nothing_of_another(project):
     ]
 
 
+def test_a_profile_in_both_forms_is_a_problem(project):
+    project.profile("prod.toml", "")
+    project.profile("prod.env", "")
+    assert found() == [
+        (
+            "profile 'prod' is written twice: profiles/prod.toml and profiles/prod.env "
+            "[profile-invalid]"
+        )
+    ]
+
+
+def test_a_setting_that_is_none_is_a_problem_of_its_environment(project):
+    project.profile(
+        "prod.toml", "[sources.vault]\nadress = 'x'\n[variables]\nA = '{{ vault:a#b }}'\n"
+    )
+    project.profile("dev.toml", "[variables]\nA = '1'\n")
+    assert found() == [
+        "profiles/prod.toml:2: [sources.vault]: unknown key 'adress' [profile-invalid, prod]"
+    ]
+
+
 def test_a_base_that_is_none_is_one_problem(project):
     project.profile("base.toml", "[variables]\n0 = 1\n")
     project.profile("dev.toml", 'extends = "base"\n')
