@@ -32,7 +32,13 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.errors import SourceError
     from envkit.placeholder import Reference
-    from envkit.sources.protocols import Probe, Source, VersionedSource, WritableSource
+    from envkit.sources.protocols import (
+        Probe,
+        Source,
+        VersionedSource,
+        WritableSource,
+        WriteCheck,
+    )
 
 _LAZY = {
     "Deadline": "envkit._internal.clock",
@@ -40,6 +46,7 @@ _LAZY = {
     "Source": "envkit.sources.protocols",
     "VersionedSource": "envkit.sources.protocols",
     "WritableSource": "envkit.sources.protocols",
+    "WriteCheck": "envkit.sources.protocols",
 }
 
 __all__ = [
@@ -53,6 +60,7 @@ __all__ = [
     "Version",
     "VersionedSource",
     "WritableSource",
+    "WriteCheck",
     "pick_field",
 ]
 

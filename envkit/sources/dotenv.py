@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import stat
+from errno import EACCES
 
 from envkit._internal.files import FileRefusedError, locked, read_with_stat, write_atomic
 from envkit._internal.record import NamedTuple
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import ClassVar
 
+    from envkit.errors import EnvkitError
     from envkit.placeholder import Reference
     from envkit.sources.base import Outcome, SourceContext
 
@@ -148,6 +150,15 @@ class DotenvSource:
         if warning:
             self._warn(warning)
         return _version(state)
+
+    def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
+        """Say which files are in folders that cannot be written; see `WriteCheck`."""
+        refused: dict[Reference, EnvkitError] = {}
+        for ref in refs:
+            name = self._holder(ref).name
+            if not os.access(os.path.dirname(os.path.realpath(self._path(name))), os.W_OK):
+                refused[ref] = _failure("write", name, PermissionError(EACCES, os.strerror(EACCES)))
+        return refused
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""

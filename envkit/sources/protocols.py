@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import ClassVar
 
+    from envkit.errors import EnvkitError
     from envkit.placeholder import Reference
     from envkit.secret import Secret
     from envkit.sources.base import Outcome, Version
@@ -105,6 +106,22 @@ class VersionedSource(WritableSource, Protocol):
         Raises:
             ConflictError: the store holds another version; nothing was written.
             SourceError: the store failed, or no longer has that version.
+        """
+        ...
+
+
+@runtime_checkable
+class WriteCheck(Protocol):
+    """What a writable source may also offer: to foresee that a write would be refused."""
+
+    def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
+        """Write nothing, and say which of `refs` could not be written, as far as is known.
+
+        Returns:
+            per reference why; those that probably can be written are left out.
+
+        Raises:
+            SourceError: the store failed.
         """
         ...
 

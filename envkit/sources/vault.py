@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import ClassVar, TypeVar
 
+    from envkit.errors import EnvkitError
     from envkit.placeholder import Reference
     from envkit.sources.base import Outcome, SourceContext, Version
     from envkit.sources.vault_kv import Document, Engine, Target
@@ -150,6 +151,24 @@ class VaultSource:
             )
         text = None if value is None else value.reveal()
         return self._in_time(lambda: write_field(*self._secret(ref), ref.field, text, expected))
+
+    def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
+        """Say what the engine or the token's policies do not allow; see `WriteCheck`."""
+        from envkit.sources.vault_write import find_refused
+
+        for ref in refs:
+            self.check(ref)
+        paths = {ref: self._absolute(ref) for ref in refs}
+
+        def ask() -> Mapping[Reference, EnvkitError]:
+            client, engines = self._ready(set(paths.values()))
+            targets = {
+                ref: vault_kv.target(engines[path], path, None, self.name)
+                for ref, path in paths.items()
+            }
+            return find_refused(client, targets)
+
+        return self._in_time(ask)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a KV version 2 secret; see `VersionedSource.history`."""

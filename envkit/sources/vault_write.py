@@ -1,4 +1,4 @@
-"""Compare-and-set for one field of a KV version 2 secret.
+"""Compare-and-set for one field of a KV version 2 secret, and what would be refused.
 
 What always holds: every other field is kept as it is; a write whose answer was lost is
 not taken for a conflict.
@@ -13,10 +13,13 @@ from envkit.sources.vault_kv import Document, denied, read, version_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     import hvac
 
+    from envkit.errors import EnvkitError
+    from envkit.placeholder import Reference
     from envkit.sources.vault_client import VaultClient
     from envkit.sources.vault_kv import Target
 
@@ -83,6 +86,38 @@ def write_field(
     if now.version != expected:
         raise _conflict(place, expected, now.version)
     raise client.unexpected(f"status {answer.status} for a write of {place}")
+
+
+def find_refused(
+    client: VaultClient, wanted: Mapping[Reference, Target]
+) -> dict[Reference, EnvkitError]:
+    """Return which secrets could not be written, by their engine or the token's policies.
+
+    Args:
+        client: with a token; whose rights are unknown where it may not ask for them.
+        wanted: per reference its secret.
+
+    Raises:
+        SourceError: the server failed.
+    """
+    refused: dict[Reference, EnvkitError] = {}
+    paths: dict[Reference, str] = {}
+    for ref, target in wanted.items():
+        try:
+            _refuse_unwritable(target, target.locate(ref.field), None)
+            paths[ref] = f"{target.engine.mount}/data/{target.path}"
+        except (DeniedError, InvalidReferenceError) as error:
+            refused[ref] = error
+    if not paths:
+        return refused
+    asked = sorted(set(paths.values()))
+    answer = client.call(lambda hvac_client: hvac_client.sys.get_capabilities(asked))
+    rights = answer.body.get("data") or {}
+    for ref, path in paths.items():
+        allowed = rights.get(path)
+        if isinstance(allowed, list) and not {"create", "update", "root"}.intersection(allowed):
+            refused[ref] = denied(wanted[ref], "update")
+    return refused
 
 
 def _refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
