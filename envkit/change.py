@@ -165,7 +165,13 @@ def find(
     kept = {}
     for name, way in routes.items():
         try:
-            kept[name] = _kept(name, way, prepared.sources, outcomes, deadline)
+            if way.literal is not None:
+                line = ProfileHolder(name, way.literal, deadline)
+                kept[name] = Kept(name, way.declarations, line, line.read())
+            else:
+                kept[name] = kept_in_store(
+                    name, way.declarations, way.references, prepared.sources, outcomes
+                )
         except EnvkitError as error:
             refused[name] = error
     return Found(prepared.profile, kept, refused, deadline)
@@ -235,25 +241,34 @@ def refuse_changed(kept: Iterable[Kept]) -> None:
         )
 
 
-def _kept(
+def kept_in_store(
     name: str,
-    route: Route,
+    declarations: tuple[Declaration, ...],
+    references: Sequence[Reference],
     sources: Mapping[str, Source],
     outcomes: Mapping[Reference, Outcome],
-    deadline: Deadline,
 ) -> Kept:
-    """Decide for one of a route's references, now that it is known what is there."""
-    if route.literal is not None:
-        line = ProfileHolder(name, route.literal, deadline)
-        return Kept(name, route.declarations, line, line.read())
+    """Decide for one of several references, now that it is known what is there.
+
+    Args:
+        name: the variable.
+        declarations: its own, and those of variables that it is equal to.
+        references: where it is looked up; the first that is there counts.
+        sources: of all of these.
+        outcomes: what they said.
+
+    Raises:
+        UnchangeableError: none of them can be written, so that it would count.
+        EnvkitError: one could not be read.
+    """
     writable: list[Kept] = []
     places = []
-    for reference in route.references:
+    for reference in references:
         source = sources[reference.source]
         now = held(outcomes[reference])
         places.append(source.locate(reference))
         if isinstance(source, WritableSource):
-            writable.append(Kept(name, route.declarations, StoreHolder(source, reference), now))
+            writable.append(Kept(name, declarations, StoreHolder(source, reference), now))
             if now.value is not None:
                 return writable[-1]
         elif now.value is not None:

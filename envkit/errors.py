@@ -257,19 +257,27 @@ class ResolutionError(EnvkitError):
     """
 
     code = "resolution-failed"
+    _MESSAGE = "cannot resolve {count} of {environment}"
     _PRECEDENCE = (3, 6, 5, 4)
 
     def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
         number = len({failure.name for failure in failures})
         count = "1 variable" if number == 1 else f"{number} variables"
         super().__init__(
-            f"cannot resolve {count} of {environment}",
+            self._MESSAGE.format(count=count, environment=environment),
             hint=_first_hint(failures),
         )
         self.environment = environment
         self.failures = tuple(failures)
         statuses = {failure.error.exit_status for failure in failures}
         self.exit_status = next((s for s in self._PRECEDENCE if s in statuses), 1)
+
+
+class PromotionError(ResolutionError):
+    """All the variables that cannot be promoted, at once; nothing was changed."""
+
+    code = "promotion-refused"
+    _MESSAGE = "cannot promote {count} to {environment}, and nothing was changed"
 
 
 def _first_hint(failures: Sequence[VariableFailure]) -> str | None:

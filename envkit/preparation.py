@@ -70,21 +70,42 @@ def prepare(
         selected = [name for name in left if name in wanted]
         taken.update(selected)
         try:
-            planned = plan(profile, selected)
+            one = prepare_loaded(
+                profile, selected, environ=environ, deadline=deadline, sources=sources
+            )
+            prepared.insert(0, one)
         except ResolutionError as error:
             failures.extend(error.failures)
-            continue
-        opened = {
-            name: (sources or {}).get(name)
-            or open_source(profile, name, environ=environ, deadline=deadline)
-            for name in planned.references
-        }
-        one = Prepared(profile, planned, opened)
-        failures.extend(_unfit(one))
-        prepared.insert(0, one)
     if failures:
         raise ResolutionError("+".join(profile.name for profile in loaded), failures)
     return prepared
+
+
+def prepare_loaded(
+    profile: Profile,
+    selected: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    sources: Mapping[str, Source] | None = None,
+) -> Prepared:
+    """Plan some variables of a loaded profile and open the sources that they need.
+
+    Raises:
+        ProfileError: variables need each other in a circle, or a source is not valid.
+        ResolutionError: references that no store could hold.
+    """
+    planned = plan(profile, selected)
+    opened = {
+        name: (sources or {}).get(name)
+        or open_source(profile, name, environ=environ, deadline=deadline)
+        for name in planned.references
+    }
+    one = Prepared(profile, planned, opened)
+    failures = _unfit(one)
+    if failures:
+        raise ResolutionError(profile.name, failures)
+    return one
 
 
 def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:

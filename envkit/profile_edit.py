@@ -78,7 +78,7 @@ def set_literal(text: str, name: str, value: str, *, path: str) -> str:
             variables, key = variables[key], "value"
         variables[key] = _as(variables[key], written)
 
-    return _changed(text, change, path)
+    return change_toml(text, change, path)
 
 
 def remove_variable(text: str, name: str, *, path: str) -> str:
@@ -98,11 +98,20 @@ def remove_variable(text: str, name: str, *, path: str) -> str:
     def change(document: Any) -> None:
         del document[VARIABLES][name]
 
-    return _changed(text, change, path)
+    return change_toml(text, change, path)
 
 
-def _changed(text: str, change: Callable[[Any], None], path: str) -> str:
-    """Return a TOML text after a change, having seen that it means what was wanted."""
+def change_toml(text: str, change: Callable[[Any], None], path: str) -> str:
+    """Return a TOML text after a change, having seen that it means what was wanted.
+
+    Args:
+        text: of a valid profile.
+        change: does the same to a document of tomlkit and to plain tables.
+        path: of the file, for messages.
+
+    Raises:
+        ProfileError: the two came to mean different things.
+    """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 

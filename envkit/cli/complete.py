@@ -25,7 +25,7 @@ def environments(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # no
 
 def variables(ctx: Any, args: list[str], incomplete: str) -> list[tuple[str, str]]:
     """Return the variables of the chosen environments, or of all, with their descriptions."""
-    default = os.environ.get("ENVKIT_ENV")
+    default = _given(ctx, "source") or os.environ.get("ENVKIT_ENV")  # `source` is of promote
     chosen = _given(ctx, "env") or ([default] if default else environments(ctx, args, incomplete))
     found: dict[str, str] = {}
     for name in chosen:

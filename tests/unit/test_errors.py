@@ -62,8 +62,8 @@ def an_error(kind: type[EnvkitError]) -> EnvkitError:
         return PlaceholderError("bad (column 3)", column=3, hint="do this")
     if kind is NeedFailedError:
         return NeedFailedError("DB_PASSWORD", DeniedError("no", hint="do this"))
-    if kind is ResolutionError:
-        return ResolutionError("prod", [VariableFailure("A", "prod.toml:3", DeniedError("no"))])
+    if issubclass(kind, ResolutionError):
+        return kind("prod", [VariableFailure("A", "prod.toml:3", DeniedError("no"))])
     return kind("it went wrong", hint="do this")
 
 

@@ -10,7 +10,11 @@ from support.pages import ROOT
 PAGE = ROOT / "docs" / "guide" / "errors.md"
 _HEADING = re.compile(r"^### `([a-z-]+)` \(exit status (.+)\)$", re.MULTILINE)
 # their status is that of another error
-_DEPENDENT = {"resolution-failed": "of its failures", "need-failed": "of its cause"}
+_DEPENDENT = {
+    "resolution-failed": "of its failures",
+    "promotion-refused": "of its failures",
+    "need-failed": "of its cause",
+}
 
 
 def test_the_guide_has_every_code_and_no_other():

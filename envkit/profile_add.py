@@ -1,0 +1,86 @@
+"""A variable's line added to a profile's file, or more said on the line that is there. Pure.
+
+What the file says beside it stays as it is: comments, order, layout. In the `.env` form a
+variable has a value alone, and nothing of what else the TOML form says of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from envkit.dotenv_edit import set_value
+from envkit.profile_edit import VARIABLES, change_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def put_variable(text: str, name: str, keys: Mapping[str, Any], *, path: str) -> str:
+    """Return the text of a profile's file that says more of a variable, or something else.
+
+    Args:
+        text: of a valid profile, in the form that `path` says.
+        name: a variable; its line is added where the file has none.
+        keys: as in TOML: `value`, `type`, ...; the others that the file has are kept.
+        path: of the file; also for messages.
+
+    Raises:
+        InvalidValueError: no `.env` file can hold the value.
+        ProfileError: the file cannot be changed without changing more of it.
+    """
+    if not path.endswith(".toml"):
+        return set_value(text, name, value_text(keys["value"]), path=path)[0]
+
+    def change(document: Any) -> None:
+        variables = document.setdefault(VARIABLES, {})
+        known = variables.get(name)
+        if isinstance(known, dict):
+            for key, value in keys.items():
+                _append(known, key, value)
+        elif set(keys) == {"value"}:
+            _append(variables, name, keys["value"])
+        else:
+            before = {} if known is None else {"value": known}
+            _append(variables, name, _one_line(variables, {**before, **keys}))
+
+    crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
+    changed = change_toml(text.replace("\r\n", "\n") if crlf else text, change, path)
+    return changed.replace("\n", "\r\n") if crlf else changed
+
+
+def value_text(value: object) -> str:
+    """Return the text that a value of a profile means: that of `true` and of `8080`, too."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _append(table: Any, key: str, value: Any) -> None:
+    """Set a key of a table; a new one goes behind the last, before what follows that.
+
+    (The comment at the end of a table belongs to the one that comes next.)
+    """
+    body = [] if type(table) is dict or key in table else _body(table)
+    rest: list[Any] = []
+    while body and body[-1][0] is None:
+        rest.insert(0, body.pop())
+    table[key] = value
+    body.extend(rest)
+
+
+def _body(table: Any) -> list[Any]:
+    """Return the items of a table that stands by itself; no other ends in somebody's comment."""
+    from tomlkit.items import Table
+
+    if not isinstance(table, Table) or table.is_super_table():
+        return []
+    body: list[Any] = table.value.body
+    return body
+
+
+def _one_line(beside: Any, keys: Mapping[str, Any]) -> Any:
+    """Return a table on one line, as a person writes it: `{ value = "8080", type = "port" }`."""
+    if type(beside) is dict:
+        return dict(keys)
+    import tomlkit
+
+    items = ", ".join(f"{key} = {tomlkit.item(value).as_string()}" for key, value in keys.items())
+    return tomlkit.parse(f"table = {{ {items} }}\n")["table"]

@@ -1,0 +1,96 @@
+"""A profile's file in the hands of somebody who read it, and will write lines into it later.
+
+What always holds: a file that has changed since it was read is not written, and one that
+is written is given all lines in one step.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.files import locked, read_capped, write_atomic
+from envkit.document import MAX_BYTES
+from envkit.errors import (
+    ConflictError,
+    DeniedError,
+    EnvkitError,
+    ProfileError,
+    VariableFailure,
+)
+from envkit.location import display_path
+from envkit.profile_add import put_variable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envkit._internal.clock import Deadline
+    from envkit.promotion_lines import Line
+
+
+class ProfileFile:
+    """The target's file: as it was read, and as it will be.
+
+    Attributes:
+        refusals: why lines cannot be written into it.
+    """
+
+    def __init__(self, path: str, deadline: Deadline) -> None:
+        self.refusals: list[VariableFailure] = []
+        self._path = path
+        self._deadline = deadline
+        self._before = self._after = self._read()
+
+    def put(self, lines: Sequence[Line]) -> None:
+        """Note what is to be written."""
+        for line in lines:
+            try:
+                self._after = put_variable(self._after, line.name, line.keys, path=self._path)
+            except EnvkitError as error:
+                self.refusals.append(VariableFailure(line.name, display_path(self._path), error))
+
+    def check(self) -> None:
+        """Refuse a file that cannot be written, or was changed.
+
+        Raises:
+            ConflictError: it was changed.
+            DeniedError: it cannot be written.
+        """
+        if self._after == self._before:
+            return
+        if self._read() != self._before:
+            raise changed_since_plan(display_path(self._path))
+        if not os.access(os.path.dirname(os.path.realpath(self._path)), os.W_OK):
+            raise self._denied("permission denied")
+
+    def write(self) -> None:
+        """Write all lines in one step, if the file is what it was.
+
+        Raises:
+            ConflictError: it is not; nothing was written.
+            EnvkitError: it cannot be written.
+        """
+        try:
+            with locked(self._path, timeout_seconds=self._deadline.remaining_seconds()):
+                if self._read() != self._before:
+                    raise changed_since_plan(display_path(self._path))
+                write_atomic(self._path, self._after.encode())
+        except OSError as error:
+            raise self._denied((error.strerror or "input or output failed").lower()) from None
+
+    def _read(self) -> str:
+        try:
+            return read_capped(self._path, MAX_BYTES).decode()
+        except (OSError, UnicodeDecodeError):
+            raise ProfileError(f"cannot read {display_path(self._path)} any more") from None
+
+    def _denied(self, reason: str) -> DeniedError:
+        return DeniedError(f"cannot write {display_path(self._path)}: {reason}")
+
+
+def changed_since_plan(places: str) -> ConflictError:
+    """Return the error for what is not as it was when the plan was made."""
+    return ConflictError(
+        f"changed since the plan was made: {places}",
+        hint="run the command again: it makes a new plan",
+    )

@@ -1,0 +1,261 @@
+"""Carry variables from one environment to the next: read both, plan, and then do it.
+
+    promotion = read("staging", "prod")
+    promotion.plan                      # to be shown, and agreed to
+    promotion.begin()                   # refuses if anything has changed since
+    for step in promotion.steps:
+        step.run()
+
+What always holds: nothing is written before everything that is planned was seen to be
+possible; values come first and the profile last, so that no environment waits for a value
+that was not written; each step is made by compare-and-set, or not at all. A promotion
+that was interrupted is finished by another one, which finds less to do.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from envkit._internal.clock import Deadline
+from envkit.discover import profiles_folder
+from envkit.document import read_text, read_toml
+from envkit.dotenv_file import parse as parse_dotenv
+from envkit.errors import (
+    AbsentError,
+    EnvkitError,
+    PromotionError,
+    UsageError,
+    VariableFailure,
+    did_you_mean,
+)
+from envkit.evaluate import evaluate
+from envkit.fetch import fetch
+from envkit.holder import held
+from envkit.location import display_path
+from envkit.placeholder import is_name
+from envkit.plan import plan, select
+from envkit.preparation import prepare_loaded
+from envkit.profile import load
+from envkit.profile_file import ProfileFile, changed_since_plan
+from envkit.promotion import Choice, End, plan_promotion
+from envkit.promotion_lines import Written, carry, extended
+from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.sources.base import WriteCheck
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from envkit.placeholder import Reference
+    from envkit.preparation import Prepared
+    from envkit.profile import Profile
+    from envkit.promotion import Decision, Write
+    from envkit.promotion_lines import Carried
+    from envkit.promotion_plan import Change, PromotionPlan
+
+
+class Step(NamedTuple):
+    """One write; several lines of a profile are one.
+
+    Attributes:
+        run: writes, and returns the new version; None where there are no versions.
+    """
+
+    changes: tuple[Change, ...]
+    run: Callable[[], str | None]
+
+
+class Promotion:
+    """What is to be done, and can be.
+
+    Attributes:
+        plan: as it may be shown.
+        refusals: why something that is wanted cannot be done; then nothing is.
+        steps: to be run in their order, after `begin`.
+    """
+
+    def __init__(
+        self, decision: Decision, target: Prepared, file: ProfileFile, deadline: Deadline
+    ) -> None:
+        self.plan: PromotionPlan = decision.plan
+        self.refusals = (*decision.refusals, *file.refusals)
+        self._writes = decision.writes
+        self._target = target
+        self._file = file
+        self._deadline = deadline
+        self.steps = [Step((write.change,), _writing(write)) for write in self._writes]
+        lines = self.plan.changes[len(self._writes) :]
+        if lines:
+            self.steps.append(Step(lines, file.write))
+
+    def begin(self) -> None:
+        """Refuse to write anything if something cannot be, or has changed since it was read.
+
+        Raises:
+            PromotionError: what is planned cannot be done.
+            ConflictError: the target is not what it was.
+            EnvkitError: a store failed, or the profile cannot be written.
+        """
+        if self.refusals:
+            raise PromotionError(self.plan.target, self.refusals)
+        self._deadline.restart()
+        self._file.check()
+        wanted: dict[str, list[Reference]] = {}
+        for write in self._writes:
+            wanted.setdefault(write.reference.source, []).append(write.reference)
+        self._check_writes(wanted)
+        references = {name: tuple(refs) for name, refs in wanted.items()}
+        asked = self._target._replace(plan=self._target.plan._replace(references=references))
+        [now] = fetch([asked], self._deadline)
+        changed = [
+            write.change
+            for write in self._writes
+            if held(now[write.reference]).value != write.kept.held.value
+        ]
+        if changed:
+            places = ", ".join(f"{change.name} in {change.where}" for change in changed)
+            raise changed_since_plan(places)
+
+    def _check_writes(self, wanted: Mapping[str, Sequence[Reference]]) -> None:
+        refused: dict[Reference, EnvkitError] = {}
+        for name, references in wanted.items():
+            source = self._target.sources[name]
+            if isinstance(source, WriteCheck):
+                refused.update(source.check_write(references))
+        if refused:
+            failures = [
+                VariableFailure(write.change.name, write.change.where, refused[write.reference])
+                for write in self._writes
+                if write.reference in refused
+            ]
+            raise PromotionError(self.plan.target, failures)
+
+
+def read(
+    source: str,
+    target: str,
+    names: Sequence[str] = (),
+    *,
+    secrets: bool = False,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    profiles: str | None = None,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    environ: Mapping[str, str] | None = None,
+    before_fetch: Callable[[Sequence[Profile], Sequence[str]], None] | None = None,
+) -> Promotion:
+    """Read two environments and decide what is to be carried from one to the other.
+
+    Args:
+        source: name or alias of the profile that has it.
+        target: name or alias of the profile that is to have it.
+        names: variables to carry over whatever they are; all that is missing unless given.
+        secrets: whether secrets are copied, too, that are not named.
+        only: globs, in place of names.
+        exclude: globs, in place of names.
+        profiles: the folder of profiles.
+        timeout_seconds: for all stores together; anew for the writing.
+        environ: the process environment; `os.environ` unless given.
+        before_fetch: called with both profiles and the names of the variables that are
+            looked at, before a store is asked.
+
+    Returns:
+        what is to be done; nothing has been written.
+
+    Raises:
+        UsageError: a variable that the source does not have, or source and target are one.
+        ProfileError: a profile is not there or not valid.
+        ResolutionError: references that no store could hold.
+    """
+    environ = os.environ if environ is None else environ
+    deadline = Deadline(timeout_seconds)
+    folder = profiles_folder(profiles, environ)
+    file = ProfileFile(load(target, folder).path, deadline)
+    # from here on a change of the file is one that `file` notices
+    ours, theirs = _written(load(source, folder)), _written(load(target, folder))
+    selected = _select(ours.profile, theirs.profile, names, only, exclude)
+    carried = carry(ours, plan(ours.profile, selected), theirs, names)
+
+    def prepared(profile: Profile, wanted: Sequence[str]) -> Prepared:
+        return prepare_loaded(profile, wanted, environ=environ, deadline=deadline)
+
+    declared = [line.name for line in carried.lines if line.declared]
+    profile = extended(theirs, carried.lines)
+    known = [name for name in selected if name in profile.variables]
+    three = [
+        prepared(ours.profile, selected),
+        prepared(profile, known),
+        prepared(theirs.profile, declared),
+    ]
+    if before_fetch is not None:
+        before_fetch([ours.profile, theirs.profile], selected)
+    ends = [End(one, found) for one, found in zip(three, fetch(three, deadline), strict=True)]
+    carried = _without_what_is_found(carried, ends[2])
+    to = _as_it_will_be(extended(theirs, carried.lines), known, ends[1:])
+    decision = plan_promotion(ends[0], to, carried, Choice(frozenset(names), secrets))
+    file.put(carried.lines)
+    return Promotion(decision, to.prepared, file, deadline)
+
+
+def _select(
+    ours: Profile,
+    theirs: Profile,
+    names: Sequence[str],
+    only: Sequence[str],
+    exclude: Sequence[str],
+) -> list[str]:
+    """Return the variables of the source that are looked at.
+
+    Raises:
+        UsageError: one that it does not have, or source and target are one.
+    """
+    if ours.path == theirs.path:
+        raise UsageError(
+            f"source and target are both {ours.name}", hint="write envkit promote SOURCE TARGET"
+        )
+    for name in (*names, *filter(is_name, (*only, *exclude))):
+        if name not in ours.variables:
+            raise UsageError(
+                f"no variable '{name}' in {ours.name}", hint=did_you_mean(name, ours.variables)
+            )
+    return select(ours.variables, [*names, *only], exclude)
+
+
+def _written(profile: Profile) -> Written:
+    """Read what the files of a profile say of its variables."""
+    tables: dict[str, dict[str, Any]] = {}
+    for path in profile.files:
+        if path.endswith(".toml"):
+            variables = read_toml(path)[0].get("variables", {})
+        else:
+            file = parse_dotenv(read_text(path), path=display_path(path), expand=False)
+            variables = {name: entry.value for name, entry in file.entries.items()}
+        for name, value in variables.items():
+            keys = value if isinstance(value, dict) else {"value": value}
+            tables.setdefault(name, {}).update(keys)
+    return Written(profile, tables)
+
+
+def _without_what_is_found(carried: Carried, before: End) -> Carried:
+    """Drop the lines of variables that the target finds by its lookup, or cannot look for."""
+    prepared, outcomes = before
+    found, failures = evaluate(prepared.plan, outcomes, prepared.locate)
+    failed = {failure.name for failure in failures if not isinstance(failure.error, AbsentError)}
+    kept = (one for one in carried.lines if not one.declared or one.name not in {*found, *failed})
+    return carried._replace(lines=tuple(kept))
+
+
+def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) -> End:
+    """Return the target with the lines that it will have, from all that was read of it."""
+    sources = {name: source for end in ends for name, source in end.prepared.sources.items()}
+    outcomes = {reference: found for end in ends for reference, found in end.outcomes.items()}
+    prepared = ends[0].prepared._replace(
+        profile=profile, plan=plan(profile, names), sources=sources
+    )
+    return End(prepared, outcomes)
+
+
+def _writing(write: Write) -> Callable[[], str | None]:
+    return lambda: write.kept.holder.write(write.value, before=write.kept.held)

@@ -1,0 +1,348 @@
+"""What is to be carried from one environment to the next: decided, not done. Pure.
+
+    decision = plan_promotion(staging, prod, carried, choice)
+    decision.plan           # may be shown: it has no way to a secret
+    decision.writes         # the values, apart from it
+
+A plan adds what is missing. What it does only where somebody said so: it changes what is
+there, and copies secrets, of which each environment should have its own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.change import kept_in_store
+from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
+from envkit.evaluate import evaluate
+from envkit.holder import StoreHolder
+from envkit.location import display_path
+from envkit.promotion_lines import mentions
+from envkit.promotion_plan import (
+    ADD,
+    BY_HAND,
+    CHANGE,
+    DIFFERS,
+    NEEDS_VALUE,
+    REPLACE,
+    SET,
+    TO_NAME,
+    Change,
+    Left,
+    PromotionPlan,
+)
+from envkit.route import refuse_unwritable
+from envkit.secret import Secret
+from envkit.sources.base import Reading, WritableSource
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from envkit.change import Kept
+    from envkit.environment import Variable
+    from envkit.placeholder import Placeholder, Reference
+    from envkit.plan import PlannedVariable
+    from envkit.preparation import Prepared
+    from envkit.promotion_lines import Carried, Line
+    from envkit.sources.base import Outcome
+
+
+class Write(NamedTuple):
+    """A value on its way into a store of the target."""
+
+    change: Change
+    kept: Kept
+    reference: Reference
+    value: Secret
+
+
+class Decision(NamedTuple):
+    """A plan, and what it takes to carry it out.
+
+    Attributes:
+        refusals: why something that is wanted cannot be done, or could not be looked at;
+            with any of them, nothing is done.
+    """
+
+    plan: PromotionPlan
+    writes: tuple[Write, ...]
+    lines: tuple[Line, ...]
+    refusals: tuple[VariableFailure, ...]
+
+
+class Choice(NamedTuple):
+    """What somebody said: the variables by their names, and whether secrets are copied."""
+
+    names: Collection[str] = ()
+    secrets: bool = False
+
+
+class End(NamedTuple):
+    """One of the two environments, the target as it will be with the new lines.
+
+    Attributes:
+        outcomes: what the stores said of the plan's references.
+    """
+
+    prepared: Prepared
+    outcomes: Mapping[Reference, Outcome]
+
+
+def plan_promotion(source: End, target: End, carried: Carried, choice: Choice) -> Decision:
+    """Decide what is to be done.
+
+    Args:
+        source: the environment that has it; its selected variables are looked at.
+        target: the environment that is to have it.
+        carried: the lines that the target's profile is given, and why others are not.
+        choice: what somebody said.
+    """
+    planning = _Planning(source, target, carried, choice)
+    for name in source.prepared.plan.selected:
+        try:
+            planning.look_at(name)
+        except EnvkitError as error:
+            planning.refuse(name, error)
+    planning.look_ahead()
+    changes = [write.change for write in planning.writes.values()]
+    changes += [planning.line_change(line) for line in carried.lines]
+    return Decision(
+        PromotionPlan(*planning.names, tuple(changes), tuple(planning.left)),
+        tuple(planning.writes.values()),
+        carried.lines,
+        tuple(planning.refusals),
+    )
+
+
+class _Planning:
+    def __init__(self, source: End, target: End, carried: Carried, choice: Choice) -> None:
+        self.source = source
+        self.target = target
+        self.names = source.prepared.profile.name, target.prepared.profile.name
+        self.ours = {one.name: one for one in source.prepared.plan.order}
+        self.theirs = {one.name: one for one in target.prepared.plan.order}
+        self.carried = carried
+        self.lines = {line.name for line in carried.lines}
+        self.choice = choice
+        self.writes: dict[tuple[str, str], Write] = {}
+        self.left: dict[Left, None] = {}
+        self.refusals: list[VariableFailure] = []
+
+    def leave(self, name: str, kind: str, reason: str, hint: str | None = None) -> None:
+        self.left[Left(name, kind, self.is_secret(name), reason, hint or "")] = None
+
+    def refuse(self, name: str, error: EnvkitError) -> None:
+        place = self.ours[name].declaration.place
+        self.refusals.append(VariableFailure(name, place, error))
+
+    def is_secret(self, name: str) -> bool:
+        return any(side[name].secret for side in (self.ours, self.theirs) if name in side)
+
+    def look_at(self, name: str) -> None:
+        """Decide on one variable.
+
+        Raises:
+            EnvkitError: what was asked for cannot be done, or a store could not be read.
+        """
+        obstacle = self.carried.obstacles.get(name)
+        if obstacle is not None:
+            if name in self.choice.names:
+                raise obstacle
+            self.leave(name, BY_HAND, obstacle.message, obstacle.hint)
+        elif name in self.carried.unnamed:
+            self.leave_to_name(name, self.carried.unnamed[name])
+        elif name in self.carried.differing:
+            self.leave(name, DIFFERS, "another literal")
+        else:
+            for value, placeholder in self.values_for(self.ours[name], self.theirs[name]):
+                self.look_at_value(name, value, placeholder)
+
+    def values_for(
+        self, ours: PlannedVariable, theirs: PlannedVariable
+    ) -> Iterator[tuple[Secret, Placeholder]]:
+        """Yield for each place in a store of the target the value that the source has for it."""
+        template = ours.declaration.template
+        to = _alone(theirs)
+        if template == theirs.declaration.template:
+            pairs = {p.operand: (p.operand, p) for p in template.placeholders}
+        elif to is not None and not template.placeholders:
+            yield Secret("".join(map(str, template.parts))), to
+            return
+        else:
+            alone = _alone(ours)
+            pairs = {to.operand: (alone.operand, to)} if alone and to else {}
+        for operand, placeholder in pairs.values():
+            if operand in ours.references and placeholder.operand in theirs.references:
+                value = _reading(ours.references[operand], self.source.outcomes)
+                if value is not None:
+                    yield value, placeholder
+
+    def look_at_value(self, name: str, value: Secret, placeholder: Placeholder) -> None:
+        theirs = self.theirs[name]
+        references = theirs.references[placeholder.operand]
+        now = _reading(references, self.target.outcomes)
+        if now == value:
+            return
+        secret = self.is_secret(name)
+        optional = placeholder.fallback is not None or theirs.declaration.default is not None
+        needed = now is None and not optional
+        if name in self.choice.names or (secret and self.choice.secrets):
+            self.write(name, value, now, references)
+        elif needed and not secret:
+            if mentions(self.source.prepared.profile, value.reveal()):
+                self.leave_to_name(name, value.reveal())
+            else:
+                self.write(name, value, now, references)
+        elif needed:
+            self.leave_without_value(name, references)
+        else:
+            self.leave(name, DIFFERS, "another value" if now else "a default")
+
+    def write(
+        self, name: str, value: Secret, now: Secret | None, references: Sequence[Reference]
+    ) -> None:
+        kept = self.kept(name, references)
+        assert isinstance(kept.holder, StoreHolder)  # noqa: S101 - as `kept_in_store` says
+        reference, where = kept.holder.reference, kept.holder.where
+        known = self.writes.get((reference.source, where))
+        if known is None:
+            secret = self.is_secret(name)
+            change = Change(
+                name,
+                SET if now is None else REPLACE,
+                where,
+                None if secret else value.reveal(),
+                None if secret or now is None else now.reveal(),
+            )
+            self.writes[reference.source, where] = Write(change, kept, reference, value)
+        elif known.value != value:
+            raise UnchangeableError(
+                f"is kept in {where}, as is {known.change.name}, which has another value in "
+                f"{self.names[0]}",
+                hint="promote one of the two",
+            )
+
+    def kept(self, name: str, references: Sequence[Reference]) -> Kept:
+        for reference in references:
+            refuse_unwritable(name, reference)
+        declarations = (self.theirs[name].declaration,)
+        prepared = self.target.prepared
+        return kept_in_store(name, declarations, references, prepared.sources, self.target.outcomes)
+
+    def leave_to_name(self, name: str, text: str) -> None:
+        source, target = self.names
+        self.leave(
+            name,
+            TO_NAME,
+            f"speaks of {source}: {text}",
+            f"if that is right, run 'envkit promote {source} {target} {name}'",
+        )
+
+    def leave_without_value(self, name: str, references: Sequence[Reference]) -> None:
+        where = ", ".join(map(self.target.prepared.locate, references))
+        optional = "" if self.theirs[name].declaration.required else ", and may be"
+        try:
+            self.kept(name, references)
+        except UnchangeableError as error:
+            hint = error.hint
+        else:
+            alone = _alone(self.theirs[name])
+            what = name if alone else f"--ref '{references[0]}'"
+            hint = f"run 'envkit set {what} --env {self.names[1]}'"
+        self.leave(name, NEEDS_VALUE, f"absent in {where}{optional}", hint)
+
+    def look_ahead(self) -> None:
+        """Put the target together as it will be, and see what is wrong with it then."""
+        plan, locate = self.target.prepared.plan, self.target.prepared.locate
+        _, failed_before = evaluate(plan, self.target.outcomes, locate)
+        written = {
+            write.reference: Reading(write.value, None, write.change.where)
+            for write in self.writes.values()
+        }
+        after, failed = evaluate(plan, {**self.target.outcomes, **written}, locate)
+        known = {(failure.name, failure.error.code) for failure in failed_before}
+        refused = {failure.name for failure in self.refusals}
+        waiting = {left.name for left in self.left}
+        for failure in failed:
+            if isinstance(failure.error, AbsentError):
+                if failure.name not in waiting and failure.name in self.ours:
+                    self.leave(failure.name, NEEDS_VALUE, failure.error.message)
+            elif (failure.name, failure.error.code) not in known and failure.name not in refused:
+                self.refusals.append(failure)
+        self.refuse_what_stays(after)
+
+    def refuse_what_stays(self, after: Mapping[str, Variable]) -> None:
+        """Refuse what was asked for by name, and would still be otherwise."""
+        settled = {*self.lines, *(failure.name for failure in self.refusals)}
+        prepared, outcomes = self.source.prepared, self.source.outcomes
+        wanted, _ = evaluate(prepared.plan, outcomes, prepared.locate)
+        for name in self.choice.names:
+            if name in settled or name not in wanted:
+                continue
+            if name in after and after[name].value == wanted[name].value:
+                continue
+            theirs = self.theirs[name]
+            needs = " ".join(dict.fromkeys(theirs.variables.values()))
+            if needs and theirs.declaration.template == self.ours[name].declaration.template:
+                hint = f"run 'envkit promote {' '.join(self.names)} {needs}'"
+                error = UnchangeableError("is made of other variables, which differ", hint=hint)
+            else:
+                error = UnchangeableError(
+                    f"is written in another way in {theirs.declaration.location}",
+                    hint="write the line there yourself",
+                )
+            self.refuse(name, error)
+
+    def line_change(self, line: Line) -> Change:
+        """Return how a line is told."""
+        notes = []
+        if line.left_out:
+            notes.append(f"without {', '.join(line.left_out)}: a .env file holds values alone")
+        if self.is_secret(line.name) and self.reads_the_same(line.name):
+            notes.append(f"reads what {self.names[0]} reads")
+        return Change(
+            line.name,
+            ADD if line.before is None else CHANGE,
+            display_path(self.target.prepared.profile.path),
+            line.text,
+            line.before,
+            ", ".join(notes),
+        )
+
+    def reads_the_same(self, name: str) -> bool:
+        """Return whether a variable has its value from the same place in both environments."""
+        ours, theirs = self.source.prepared, self.target.prepared
+        return any(
+            isinstance(theirs.sources[reference.source], WritableSource)
+            and reference.source in ours.sources
+            and ours.store(reference.source) == theirs.store(reference.source)
+            and ours.locate(reference) == theirs.locate(reference)
+            for references in self.theirs[name].references.values()
+            for reference in references
+        )
+
+
+def _alone(variable: PlannedVariable) -> Placeholder | None:
+    """Return the only placeholder that a value consists of, if a store answers it as it is."""
+    parts = variable.declaration.template.parts
+    if len(parts) != 1 or isinstance(parts[0], str) or parts[0].filters:
+        return None
+    return parts[0] if parts[0].operand in variable.references else None
+
+
+def _reading(
+    references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]
+) -> Secret | None:
+    """Return the value of the first reference that has one.
+
+    Raises:
+        EnvkitError: one before it could not be read.
+    """
+    for reference in references:
+        outcome = outcomes[reference]
+        if isinstance(outcome, Exception):
+            raise outcome.with_traceback(None)
+        if isinstance(outcome, Reading):
+            return outcome.value
+    return None

@@ -1,0 +1,227 @@
+"""What a profile is to say that another one says already. Pure, and asks no store.
+
+A line is carried over as it is written: a literal as a literal, a placeholder with the
+same text, with the type and the other rules of the variable. What would mean something
+else in the target is not carried over: a place or a host that is called after the source,
+a version of its store, a source that the target does not have. And no secret that somebody
+has written into a profile is written into another one.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import NamedTuple
+
+from envkit.checks.secret_literal import PLACEHOLDER, suspect
+from envkit.declaration import Declaration, read_table
+from envkit.errors import UnchangeableError
+from envkit.location import Location, display_path
+from envkit.placeholder import Reference
+from envkit.profile_add import value_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from typing import Any
+
+    from envkit.placeholder import Template
+    from envkit.plan import Plan
+    from envkit.profile import Profile
+
+_UNRULY = frozenset(("value", "description", "tags"))  # keys that ask nothing of the value
+
+
+class Written(NamedTuple):
+    """A profile, and what its files say of each variable, in the words of TOML."""
+
+    profile: Profile
+    tables: Mapping[str, Mapping[str, Any]]
+
+
+class Line(NamedTuple):
+    """What the target's file is to say of a variable.
+
+    Attributes:
+        keys: as in TOML; not those that the target has already.
+        before: the literal that it has now; None where it has no value.
+        declared: whether the target names the variable, and leaves its value to the lookup.
+        left_out: the rules that a `.env` file cannot hold.
+    """
+
+    name: str
+    keys: Mapping[str, Any]
+    before: str | None = None
+    declared: bool = False
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The value, as the line has it."""
+        return value_text(self.keys["value"])
+
+
+class Carried(NamedTuple):
+    """What `carry` found.
+
+    Attributes:
+        lines: what the target is to say, in the order of the source.
+        differing: names of literals that differ, and were not asked for.
+        unnamed: literals that the target lacks, and that must be asked for by name.
+        obstacles: why others cannot be carried over.
+    """
+
+    lines: tuple[Line, ...]
+    differing: tuple[str, ...]
+    unnamed: Mapping[str, str]
+    obstacles: Mapping[str, UnchangeableError]
+
+
+def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) -> Carried:
+    """Return what the target's profile is to say of the variables of a plan.
+
+    Args:
+        source: where they are.
+        plan: of the source; its selected variables are looked at.
+        target: what it says so far.
+        named: the variables that were asked for by name: of these, literals that differ
+            are carried over, and those that speak of the source.
+    """
+    lines: dict[str, Line] = {}
+    differing: list[str] = []
+    unnamed: dict[str, str] = {}
+    obstacles: dict[str, UnchangeableError] = {}
+    for name in plan.selected:
+        line = _line(name, source, target)
+        if line is None:
+            continue
+        if line.before is not None and name not in named:
+            differing.append(name)
+            continue
+        try:
+            _refuse_foreign(line, source.profile, target.profile)
+        except UnchangeableError as error:
+            obstacles[name] = error
+            continue
+        if name not in named and mentions(source.profile, line.text):
+            unnamed[name] = line.text
+            continue
+        lines[name] = line
+    obstacles.update(_take_out_those_in_need(lines, plan, target.profile))
+    return Carried(tuple(lines.values()), tuple(differing), unnamed, obstacles)
+
+
+def extended(target: Written, lines: Sequence[Line]) -> Profile:
+    """Return the target's profile as it will be with these lines.
+
+    Raises:
+        ProfileError: what two profiles say of a variable does not go together.
+    """
+    place = Location(target.profile.path)
+    profile = copy.copy(target.profile)
+    profile.variables = dict(profile.variables)
+    for line in lines:
+        table = {**target.tables.get(line.name, {}), **line.keys}
+        raw = read_table(line.name, table, place)
+        profile.variables[line.name] = Declaration(line.name, raw, dict.fromkeys(raw, place), place)
+    return profile
+
+
+def mentions(profile: Profile, text: str) -> bool:
+    """Return whether a text has a profile's name or an alias in it, as a word of its own."""
+    names = "|".join(map(re.escape, (profile.name, *profile.aliases)))
+    return re.search(rf"(?<![^\W_])(?:{names})(?![^\W_])", text, re.IGNORECASE) is not None
+
+
+def _line(name: str, source: Written, target: Written) -> Line | None:
+    """Return what the target lacks of a variable, or has otherwise; None for nothing."""
+    given = {"value": f"{{{{ {name} }}}}", **source.tables[name]}
+    known = target.tables.get(name)
+    if known is None:
+        return _in_form(Line(name, given), target.profile)
+    if "value" not in known:
+        keys = {key: value for key, value in given.items() if key not in known}
+        line = Line(name, keys, declared=True)
+        return _in_form(line, target.profile) if "value" in source.tables[name] else None
+    ours, theirs = source.profile.variables[name].template, target.profile.variables[name].template
+    if ours.placeholders or theirs.placeholders or ours == theirs:
+        return None
+    return Line(name, {"value": given["value"]}, before=value_text(known["value"]))
+
+
+def _in_form(line: Line, profile: Profile) -> Line:
+    """Leave out what the form of the target's file cannot hold."""
+    if profile.path.endswith(".toml"):
+        return line
+    return line._replace(
+        keys={"value": line.keys["value"]},
+        left_out=tuple(key for key in line.keys if key not in _UNRULY),
+    )
+
+
+def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
+    """Refuse a line that would mean something else in the target, or show a secret.
+
+    Raises:
+        UnchangeableError: it says what is to be done instead.
+    """
+    declared = (source.variables[line.name], target.variables.get(line.name))
+    template = declared[0].template
+    by_hand = f"write its line into {display_path(target.path)} yourself"
+    secret = _secret_in(line.name, template, [d.secret for d in declared if d is not None])
+    if secret is not None:
+        raise UnchangeableError(
+            f"holds {secret}, written out in {declared[0].location}, "
+            "and no secret is copied into a profile",
+            hint=f'write {line.name} = "{{{{ {line.name} }}}}" into {display_path(target.path)}, '
+            f"then run 'envkit set {line.name} --env {target.name}'",
+        )
+    for operand in (placeholder.operand for placeholder in template.placeholders):
+        if not isinstance(operand, Reference):
+            continue
+        if operand.source not in target.sources:
+            raise UnchangeableError(
+                f"reads from '{operand.source}', which {target.name} does not have",
+                hint=f"add [sources.{operand.source}] to {display_path(target.path)}",
+            )
+        if operand.version is not None:
+            raise UnchangeableError(
+                f"is pinned to a version that {source.name}'s store has: {operand}", hint=by_hand
+            )
+        if mentions(source, operand.path):
+            raise UnchangeableError(
+                f"reads {operand}, by its name a place of {source.name}'s own", hint=by_hand
+            )
+
+
+def _secret_in(name: str, template: Template, said: Sequence[bool | None]) -> str | None:
+    """Return what secret is written out in a value, by what is said of it or how it looks."""
+    if True in said and not template.placeholders:
+        return "a secret"
+    if False in said:
+        return None
+    whole = "".join(part if isinstance(part, str) else PLACEHOLDER for part in template.parts)
+    fallbacks = (placeholder.fallback or "" for placeholder in template.placeholders)
+    found = (suspect(name, text) for text in (whole, *fallbacks))
+    return next((suspicion.what for suspicion in found if suspicion is not None), None)
+
+
+def _take_out_those_in_need(
+    lines: dict[str, Line], plan: Plan, target: Profile
+) -> dict[str, UnchangeableError]:
+    """Take out the lines that need another variable which the target will not have."""
+    needs = {one.name: tuple(one.variables.values()) for one in plan.order}
+    errors: dict[str, UnchangeableError] = {}
+    found = True
+    while found:
+        found = False
+        for name in list(lines):
+            lacking = [n for n in needs[name] if n not in lines and n not in target.variables]
+            if lacking:
+                del lines[name]
+                errors[name] = UnchangeableError(
+                    f"needs {' and '.join(lacking)}, which {target.name} does not have",
+                    hint=f"carry over {' and '.join(lacking)} first",
+                )
+                found = True
+    return errors
