@@ -59,7 +59,7 @@ class Bar:
                 return
             self._progress = Progress(console=Console(stderr=True), transient=True)
             self._progress.start()
-            self._progress.add_task("")
+            self._progress.add_task("", total=None)
             self._update()
 
     def _update(self) -> None:
