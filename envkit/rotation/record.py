@@ -13,6 +13,7 @@ from envkit.errors import RotationError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 VERSION = 1
 
@@ -122,7 +123,7 @@ def decode(data: object) -> Record:
             f"the rotation record has version {data.get('version')!r}, this envkit knows {VERSION}",
             hint="use the envkit that wrote it, or a newer one",
         )
-    values = {}
+    values: dict[str, Any] = {}
     for name in Record._fields:
         default = Record._field_defaults.get(name, "")
         value = data.get(name)
