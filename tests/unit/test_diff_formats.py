@@ -79,7 +79,7 @@ WITH_CANARY = st.sampled_from(
 ).map(lambda text: text.format(*[CANARY] * 8))
 NAMES = st.sampled_from(["A", "B", "C", "A_VERY_LONG_NAME_THAT_NEEDS_A_LINE_OF_ITS_OWN"])
 LITERALS = st.one_of(
-    st.text(st.characters(exclude_characters="\0"), max_size=60),
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60),
     st.sampled_from(["true", "8080", "a,b", "https://user:x@example.com/?a=b", '{"a": 1}']),
 )
 LABELS = st.lists(
