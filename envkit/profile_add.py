@@ -34,14 +34,13 @@ def put_variable(text: str, name: str, keys: Mapping[str, Any], *, path: str) ->
     def change(document: Any) -> None:
         variables = document.setdefault(VARIABLES, {})
         known = variables.get(name)
-        if isinstance(known, dict):
+        if _has_lines(known):
             for key, value in keys.items():
                 _append(known, key, value)
-        elif set(keys) == {"value"}:
+        elif set(keys) == {"value"} and not isinstance(known, dict):
             _append(variables, name, keys["value"])
         else:
-            before = {} if known is None else {"value": known}
-            _append(variables, name, _one_line(variables, {**before, **keys}))
+            _append(variables, name, _one_line(variables, {**_said(known), **keys}))
 
     crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
     changed = change_toml(text.replace("\r\n", "\n") if crlf else text, change, path)
@@ -58,7 +57,7 @@ def _append(table: Any, key: str, value: Any) -> None:
 
     (The comment at the end of a table belongs to the one that comes next.)
     """
-    body = [] if type(table) is dict or key in table else _body(table)
+    body: list[Any] = table.value.body if _has_lines(table) and key not in table else []
     rest: list[Any] = []
     while body and body[-1][0] is None:
         rest.insert(0, body.pop())
@@ -66,14 +65,18 @@ def _append(table: Any, key: str, value: Any) -> None:
     body.extend(rest)
 
 
-def _body(table: Any) -> list[Any]:
-    """Return the items of a table that stands by itself; no other ends in somebody's comment."""
+def _said(known: Any) -> Mapping[str, Any]:
+    """Return what a line says, as a table."""
+    if known is None:
+        return {}
+    return known if isinstance(known, dict) else {"value": known}
+
+
+def _has_lines(table: Any) -> bool:
+    """Return whether a table has a header, and each of its keys a line below it."""
     from tomlkit.items import Table
 
-    if not isinstance(table, Table) or table.is_super_table():
-        return []
-    body: list[Any] = table.value.body
-    return body
+    return isinstance(table, Table) and not table.is_super_table()
 
 
 def _one_line(beside: Any, keys: Mapping[str, Any]) -> Any:

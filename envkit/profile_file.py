@@ -60,7 +60,8 @@ class ProfileFile:
             return
         if self._read() != self._before:
             raise changed_since_plan(display_path(self._path))
-        if not os.access(os.path.dirname(os.path.realpath(self._path)), os.W_OK):
+        folder = os.path.dirname(os.path.realpath(self._path))
+        if not os.access(folder, os.W_OK, effective_ids=True):
             raise self._denied("permission denied")
 
     def write(self) -> None:

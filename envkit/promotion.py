@@ -236,7 +236,7 @@ class _Planning:
             name,
             TO_NAME,
             f"speaks of {source}: {text}",
-            f"if that is right, run 'envkit promote {source} {target} {name}'",
+            f"if that is right, run envkit promote {source} {target} {name}",
         )
 
     def leave_without_value(self, name: str, references: Sequence[Reference]) -> None:
@@ -249,7 +249,7 @@ class _Planning:
         else:
             alone = _alone(self.theirs[name])
             what = name if alone else f"--ref '{references[0]}'"
-            hint = f"run 'envkit set {what} --env {self.names[1]}'"
+            hint = f"run envkit set {what} --env {self.names[1]}"
         self.leave(name, NEEDS_VALUE, f"absent in {where}{optional}", hint)
 
     def look_ahead(self) -> None:
@@ -261,7 +261,7 @@ class _Planning:
             for write in self.writes.values()
         }
         after, failed = evaluate(plan, {**self.target.outcomes, **written}, locate)
-        known = {(failure.name, failure.error.code) for failure in failed_before}
+        known = {(f.name, f.error.code) for f in failed_before if f.name not in self.lines}
         refused = {failure.name for failure in self.refusals}
         waiting = {left.name for left in self.left}
         for failure in failed:
@@ -285,7 +285,7 @@ class _Planning:
             theirs = self.theirs[name]
             needs = " ".join(dict.fromkeys(theirs.variables.values()))
             if needs and theirs.declaration.template == self.ours[name].declaration.template:
-                hint = f"run 'envkit promote {' '.join(self.names)} {needs}'"
+                hint = f"run envkit promote {' '.join(self.names)} {needs}"
                 error = UnchangeableError("is made of other variables, which differ", hint=hint)
             else:
                 error = UnchangeableError(

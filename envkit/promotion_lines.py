@@ -17,7 +17,7 @@ from envkit.checks.secret_literal import PLACEHOLDER, suspect
 from envkit.declaration import Declaration, read_table
 from envkit.errors import UnchangeableError
 from envkit.location import Location, display_path
-from envkit.placeholder import Reference
+from envkit.placeholder import Name, Placeholder, Reference, Template
 from envkit.profile_add import value_text
 
 TYPE_CHECKING = False
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    from envkit.placeholder import Template
     from envkit.plan import Plan
     from envkit.profile import Profile
 
@@ -91,6 +90,7 @@ def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) 
     differing: list[str] = []
     unnamed: dict[str, str] = {}
     obstacles: dict[str, UnchangeableError] = {}
+    users = _users(target.profile)
     for name in plan.selected:
         line = _line(name, source, target)
         if line is None:
@@ -100,6 +100,7 @@ def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) 
             continue
         try:
             _refuse_foreign(line, source.profile, target.profile)
+            _refuse_to_replace(line, source.profile, target.profile, users)
         except UnchangeableError as error:
             obstacles[name] = error
             continue
@@ -174,7 +175,7 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
             f"holds {secret}, written out in {declared[0].location}, "
             "and no secret is copied into a profile",
             hint=f'write {line.name} = "{{{{ {line.name} }}}}" into {display_path(target.path)}, '
-            f"then run 'envkit set {line.name} --env {target.name}'",
+            f"then run envkit set {line.name} --env {target.name}",
         )
     for operand in (placeholder.operand for placeholder in template.placeholders):
         if not isinstance(operand, Reference):
@@ -192,6 +193,33 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
             raise UnchangeableError(
                 f"reads {operand}, by its name a place of {source.name}'s own", hint=by_hand
             )
+
+
+def _users(profile: Profile) -> dict[str, str]:
+    """Return each name that is looked up by a variable of another name, and which one that is."""
+    return {
+        placeholder.operand.name: name
+        for name, declaration in profile.variables.items()
+        for placeholder in declaration.template.placeholders
+        if isinstance(placeholder.operand, Name) and placeholder.operand.name != name
+    }
+
+
+def _refuse_to_replace(
+    line: Line, source: Profile, target: Profile, users: Mapping[str, str]
+) -> None:
+    """Refuse a new variable that another one has looked up so far, if it is not the same.
+
+    Raises:
+        UnchangeableError: it says which one that is.
+    """
+    user = users.get(line.name)
+    same = source.variables[line.name].template == Template((Placeholder(Name(line.name)),))
+    if user is not None and line.name not in target.variables and not same:
+        raise UnchangeableError(
+            f"is looked up by {user} in {target.name}, which would have another value",
+            hint=f"write its line into {display_path(target.path)} yourself",
+        )
 
 
 def _secret_in(name: str, template: Template, said: Sequence[bool | None]) -> str | None:

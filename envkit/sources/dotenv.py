@@ -156,7 +156,8 @@ class DotenvSource:
         refused: dict[Reference, EnvkitError] = {}
         for ref in refs:
             name = self._holder(ref).name
-            if not os.access(os.path.dirname(os.path.realpath(self._path(name))), os.W_OK):
+            folder = os.path.dirname(os.path.realpath(self._path(name)))
+            if not os.access(folder, os.W_OK, effective_ids=True):
                 refused[ref] = _failure("write", name, PermissionError(EACCES, os.strerror(EACCES)))
         return refused
 

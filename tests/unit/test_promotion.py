@@ -1,0 +1,710 @@
+"""What is carried from one environment to the next: what is missing, and what was asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit.errors import ConflictError, DeniedError, PromotionError, UsageError
+from envkit.profile import Profile
+from envkit.promote import read
+from envkit.promotion_lines import mentions
+from envkit.sides import read_sides
+from support.permissions import as_nobody, folder_of_nobody
+
+CANARY = "canary"
+
+
+def promotion(*names, **options):
+    """Plan from staging to prod, in the working directory."""
+    return read("staging", "prod", names, environ={}, **options)
+
+
+def done(plan):
+    """Carry a promotion out."""
+    plan.begin()
+    return [step.run() for step in plan.steps]
+
+
+def changes(plan):
+    return [(one.name, one.action, one.value) for one in plan.plan.changes]
+
+
+def left(plan):
+    return {(one.name, one.kind) for one in plan.plan.left}
+
+
+def refusals(plan):
+    return {refusal.name: refusal.error.message for refusal in plan.refusals}
+
+
+@pytest.fixture
+def write(project):
+    """Write the variables of both profiles, and what their .env files hold."""
+
+    def written(staging, prod="", *, values="", prod_values="", head="", prod_head=""):
+        project.profile("staging.toml", f"{head}[variables]\n{staging}\n")
+        project.profile("prod.toml", f"{prod_head}[variables]\n{prod}\n")
+        project.dotenv("staging", values)
+        project.dotenv("prod", prod_values)
+        return project
+
+    return written
+
+
+def profile(project):
+    return (project.profiles / "prod.toml").read_text()
+
+
+def stored(project):
+    return (project.root / ".env.prod").read_text()
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'LOG_LEVEL = "info"',
+        "PORT = 8080",
+        "DEBUG = false",
+        'PORT = { value = 8080, type = "port", description = "of the app" }',
+        'EMPTY = ""',
+        'BRACES = "{{ \\"{{\\" }} x"',
+        'SENTRY = { value = "{{ vault:sentry#dsn }}", required = false }',
+        'WITH_DEFAULT = { value = "{{ WITH_DEFAULT }}", default = "x" }',
+        'FALLBACK = "{{ HOST ?? \\"localhost\\" }}"',
+    ],
+)
+def test_a_line_that_is_missing_is_added_as_it_is(write, line):
+    project = write(line, "# nothing yet")
+    if "vault" in line:
+        for name in ("staging", "prod"):
+            text = (project.profiles / f"{name}.toml").read_text()
+            memory = '[sources.vault]\ntype = "memory"\n'
+            (project.profiles / f"{name}.toml").write_text(memory + text)
+    plan = promotion()
+    assert [one.action for one in plan.plan.changes] == ["add"]
+    assert refusals(plan) == {}
+    done(plan)
+    assert line in profile(project)
+    assert changes(promotion()) == []
+
+
+def test_what_asks_something_of_a_value_comes_along_without_one(write):
+    project = write('KEY = { pattern = "^sk_" }')
+    done(promotion())
+    assert 'KEY = { value = "{{ KEY }}", pattern = "^sk_" }' in profile(project)
+
+
+def test_a_secret_that_is_missing_has_its_line_added_and_no_value(write):
+    project = write('KEY = "{{ KEY }}"', values=f"KEY={CANARY}")
+    plan = promotion()
+    assert changes(plan) == [("KEY", "add", "{{ KEY }}")]
+    [without] = plan.plan.left
+    assert without._asdict() == {
+        "name": "KEY",
+        "kind": "needs-value",
+        "secret": True,
+        "reason": "absent in .env.prod#KEY, env:KEY",
+        "hint": "run envkit set KEY --env prod",
+    }
+    done(plan)
+    assert stored(project) == ""
+    assert left(promotion()) == {("KEY", "needs-value")}
+
+
+@pytest.mark.parametrize("options", [{"names": ["KEY"]}, {"secrets": True}])
+def test_a_secret_is_copied_where_somebody_says_so(write, options):
+    project = write('KEY = "{{ KEY }}"', values=f"KEY={CANARY}")
+    plan = promotion(*options.get("names", ()), secrets=options.get("secrets", False))
+    assert changes(plan) == [("KEY", "set", None), ("KEY", "add", "{{ KEY }}")]
+    assert left(plan) == set()
+    done(plan)
+    assert stored(project) == f"KEY={CANARY}\n"
+    assert changes(promotion(*options.get("names", ()), secrets=True)) == []
+
+
+def test_a_value_that_is_no_secret_is_copied_where_it_is_missing(write):
+    line = 'LIMIT = { value = "{{ LIMIT }}", secret = false }'
+    project = write(line, line, values="LIMIT=5")
+    plan = promotion()
+    assert changes(plan) == [("LIMIT", "set", "5")]
+    done(plan)
+    assert stored(project) == "LIMIT=5\n"
+    project.dotenv("staging", "LIMIT=staging-5")
+    project.dotenv("prod", "")
+    assert left(promotion()) == {("LIMIT", "to-name")}
+    assert changes(promotion("LIMIT")) == [("LIMIT", "set", "staging-5")]
+
+
+def test_what_the_target_can_do_without_is_not_missing(write):
+    line = 'A = "{{ A ?? \\"x\\" }}"\nB = { default = "x" }\nC = { required = false }'
+    write(line, line, values="A=1\nB=2\nC=3")
+    assert changes(promotion()) == []
+    assert left(promotion()) == {("A", "differs"), ("B", "differs"), ("C", "needs-value")}
+    assert "absent in .env.prod#C, env:C, and may be" in {
+        one.reason for one in promotion().plan.left
+    }
+
+
+def test_the_parts_of_a_value_are_copied_each_to_its_place(write):
+    line = 'URL = "postgres://{{ dotenv:PG_USER }}:{{ dotenv:PG_PASS | urlencode }}@db"'
+    project = write(line, values="PG_USER=app\nPG_PASS='p@ss'", prod_values="PG_USER=prod_app")
+    plan = promotion()
+    assert changes(plan)[0][:2] == ("URL", "add")
+    assert left(plan) == {("URL", "differs"), ("URL", "needs-value")}
+    assert "run envkit set --ref 'dotenv:PG_PASS' --env prod" in {o.hint for o in plan.plan.left}
+    plan = promotion("URL")
+    assert [(one.action, one.where) for one in plan.plan.changes] == [
+        ("replace", ".env.prod#PG_USER"),
+        ("set", ".env.prod#PG_PASS"),
+        ("add", "profiles/prod.toml"),
+    ]
+    done(plan)
+    assert stored(project) == "PG_USER=app\nPG_PASS=p@ss\n"
+
+
+def test_what_a_base_says_already_is_not_said_again(project):
+    base = '[variables]\nA = { type = "int", description = "d" }\nSAME = "x"\nOTHER = "x"\n'
+    project.profile("base.toml", base)
+    project.profile("staging.toml", 'extends = "base"\n[variables]\nA = "1"\nOTHER = "y"\n')
+    project.profile("prod.toml", 'extends = "base"\n')
+    plan = promotion()
+    assert changes(plan) == [("A", "add", "1")]
+    assert left(plan) == {("OTHER", "differs")}
+    done(promotion("A", "OTHER"))
+    assert profile(project) == 'extends = "base"\n\n[variables]\nA = "1"\nOTHER = "y"\n'
+    assert changes(promotion("A", "OTHER")) == []
+
+
+def test_a_variable_that_the_target_finds_by_its_lookup_needs_no_line(project):
+    project.profile("base.toml", '[variables]\nA = { type = "int" }\nB = {}\nC = {}\n')
+    literals = '[variables]\nA = "1"\nB = "2"\nC = "{{ dotenv:C }}"\n'
+    project.profile("staging.toml", f'extends = "base"\n{literals}')
+    project.profile("prod.toml", 'extends = "base"\n')
+    project.dotenv("prod", "A=7\n")
+    assert changes(promotion()) == [("B", "add", "2"), ("C", "add", "{{ dotenv:C }}")]
+    project.dotenv("prod", "A\n")  # and where it cannot look, nothing is decided
+    assert "A" in refusals(promotion())
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        ("staging.env", "PORT=8080\n", 'PORT = "8080"'),
+        ("staging.env", "KEY={{ KEY }}\n", 'KEY = "{{ KEY }}"'),
+        ("prod.env", '[variables]\nPORT = { value = 8080, type = "port" }\n', "PORT=8080"),
+        ("prod.env", "[variables]\nON = true\n", "ON=true"),
+        ("prod.env", '[variables]\nKEY = "a {{ KEY }} b"\n', "KEY='a {{ KEY }} b'"),
+    ],
+)
+def test_profiles_of_the_two_forms(project, file, text, line):
+    source, target = (
+        ("staging.env", "prod.toml") if file == "staging.env" else ("staging.toml", file)
+    )
+    project.profile(source, text)
+    path = project.profile(target, "# mine\n")
+    plan = promotion()
+    [change] = plan.plan.changes
+    assert change.note == ("without type: a .env file holds values alone" if "type" in text else "")
+    done(plan)
+    assert path.read_text().startswith("# mine\n")
+    assert line in path.read_text().splitlines()
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert changes(promotion()) == []
+
+
+# ---------------------------------------------------------------- what differs
+
+
+def test_what_differs_stays_unless_it_is_named(write):
+    lines = 'HOST = "{}"\nKEY = "{{{{ KEY }}}}"'
+    project = write(
+        lines.format("one"), lines.format("two"), values=f"KEY={CANARY}", prod_values="KEY=its-own"
+    )
+    assert changes(promotion()) == []
+    assert left(promotion()) == {("HOST", "differs"), ("KEY", "differs")}
+    assert changes(promotion(secrets=True)) == [("KEY", "replace", None)]
+    plan = promotion("HOST", "KEY")
+    assert [(one.name, one.value, one.before) for one in plan.plan.changes] == [
+        ("KEY", None, None),
+        ("HOST", "one", "two"),
+    ]
+    done(plan)
+    assert stored(project) == f"KEY={CANARY}"
+    assert 'HOST = "one"' in profile(project)
+
+
+def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write):
+    write(
+        'NODE_ENV = "Staging"\nURL = "https://api.stage-x/"\nON_STAGE = "on stage"\nOK = "staged"\n'
+        'MIXED = "postgres://{{ U }}@db.staging/"',
+        head='aliases = ["stage"]\n',
+    )
+    assert changes(promotion()) == [("OK", "add", "staged")]
+    assert left(promotion()) == {
+        *((name, "to-name") for name in ("NODE_ENV", "URL", "ON_STAGE", "MIXED"))
+    }
+    assert changes(promotion("NODE_ENV")) == [("NODE_ENV", "add", "Staging")]
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("staging", True),
+        ("db.staging.internal", True),
+        ("STAGING_DB", True),
+        ("staging/db", True),
+        ("stg-1", True),
+        ("prestaging", False),
+        ("staging2", False),
+        ("", False),
+    ],
+)
+def test_what_speaks_of_an_environment(text, does):
+    staging = Profile("staging", "/profiles/staging.toml")
+    staging.aliases = ("stg",)
+    assert mentions(staging, text) is does
+
+
+# ---------------------------------------------------------------- what is not carried over
+
+
+WRITTEN_OUT = (
+    "holds {}, written out in profiles/staging.toml:2, and no secret is copied into a profile"
+)
+NO = {
+    "a place of the source's own": (
+        'X = "{{ dotenv:.env.staging#X }}"',
+        "",
+        "reads dotenv:.env.staging#X, by its name a place of staging's own",
+    ),
+    "a version": (
+        'X = "{{ dotenv:?version=previous#X }}"',
+        "",
+        "is pinned to a version that staging's store has: dotenv:?version=previous#X",
+    ),
+    "a source that the target has not": (
+        'X = "{{ vault-eu:db#x }}"\n[sources.vault-eu]\ntype = "memory"',
+        "",
+        "reads from 'vault-eu', which prod does not have",
+    ),
+    "a secret by what is said of it": (
+        'X = { value = "hello", secret = true }',
+        "",
+        WRITTEN_OUT.format("a secret"),
+    ),
+    "a secret by what the target says of it": (
+        'X = "hello"',
+        'X = { value = "hi", secret = true }',
+        WRITTEN_OUT.format("a secret"),
+    ),
+    "a secret by its form": (
+        'X = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"',
+        "",
+        WRITTEN_OUT.format("a GitHub token"),
+    ),
+    "a secret beside a placeholder": (
+        'X = "postgres://app:Tr0ub4dor3@{{ H }}.acme.io/"',
+        "",
+        WRITTEN_OUT.format("a URL with a password"),
+    ),
+    "a secret for want of another one": (
+        'X = "{{ X ?? \\"ghp_16C7e42F292c6912E7710c838347Ae178B4a\\" }}"',
+        "",
+        WRITTEN_OUT.format("a GitHub token"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("staging", "prod", "message"), NO.values(), ids=NO)
+def test_what_is_not_carried_over_stops_only_who_asks_for_it(write, staging, prod, message):
+    project = write(f'{staging.partition(chr(10))[0]}\nOK = "1"', prod, values="X=1")
+    if "[sources" in staging:
+        with (project.profiles / "staging.toml").open("a") as file:
+            file.write(staging.partition("\n")[2])
+    plan = promotion()
+    assert changes(plan) == [("OK", "add", "1")]
+    if prod:
+        assert left(plan) == {("X", "differs")}
+    else:
+        [by_hand] = plan.plan.left
+        assert (by_hand.kind, by_hand.reason) == ("by-hand", message)
+        assert "ghp_" not in repr(plan.plan)
+        assert "Tr0ub" not in repr(plan.plan)
+    plan = promotion("X", "OK")
+    assert refusals(plan) == {"X": message}
+    before = profile(project)
+    with pytest.raises(PromotionError, match="cannot promote 1 variable to prod") as caught:
+        done(plan)
+    assert caught.value.exit_status == 3
+    assert profile(project) == before
+
+
+def test_what_may_be_seen_is_no_secret_however_it_looks(write):
+    line = 'X = { value = "ghp_16C7e42F292c6912E7710c838347Ae178B4a", secret = false }'
+    write(line)
+    assert [name for name, *_ in changes(promotion())] == ["X"]
+
+
+def test_a_variable_that_another_one_needs_comes_along_or_keeps_it_back(write):
+    lines = (
+        'A = "x{{ B }}"\nB = "{{ C }}"\nC = "{{ dotenv:.env.staging#C }}"\nD = "{{ E }}"\nE = "1"'
+    )
+    write(lines, values="C=1")
+    plan = promotion()
+    assert changes(plan) == [("D", "add", "{{ E }}"), ("E", "add", "1")]
+    assert {one.name: one.reason.partition(",")[0] for one in plan.plan.left} == {
+        "A": "needs B",
+        "B": "needs C",
+        "C": "reads dotenv:.env.staging#C",
+    }
+    assert refusals(promotion("D")) == {"D": "needs E, which prod does not have"}
+    assert refusals(promotion("D", only=["E"])) == {}
+
+
+def test_a_variable_does_not_get_in_the_way_of_what_the_target_looks_up(write):
+    write(
+        'HOST = "one"\nPORT = "{{ PORT }}"', 'URL = "{{ HOST }}:{{ PORT }}"', prod_values="HOST=x"
+    )
+    plan = promotion()
+    assert changes(plan) == [("PORT", "add", "{{ PORT }}")]
+    assert {one.name: one.reason for one in plan.plan.left if one.kind == "by-hand"} == {
+        "HOST": "is looked up by URL in prod, which would have another value"
+    }
+
+
+def test_a_place_that_both_read_is_told(write):
+    write('SHARED = "{{ dotenv:.env.shared#X }}"').dotenv("shared", "X=1\n")
+    [change] = promotion().plan.changes
+    assert change.note == "reads what staging reads"
+    assert left(promotion()) == set()
+
+
+STAYS = {
+    "made of another variable": (
+        ('A = "x{{ B }}"\nB = {}', 'A = "x{{ B }}"\nB = {}'),
+        "is made of other variables, which differ",
+    ),
+    "a literal here, a placeholder there": (
+        ('A = "{{ B }}"\nB = {}', 'A = "plain"\nB = {}'),
+        "is written in another way in profiles/prod.toml:2",
+    ),
+    "another text around it": (
+        ('A = "x{{ dotenv:B }}"', 'A = "y{{ dotenv:B }}"'),
+        "is written in another way in profiles/prod.toml:2",
+    ),
+    "from what cannot be written": (
+        ('A = "{{ dotenv:B }}"', 'A = "{{ env:A }}"'),
+        "A comes from env:A, which envkit cannot change",
+    ),
+    "pinned": (
+        ('A = "{{ dotenv:B }}"', 'A = "{{ dotenv:?version=previous#B }}"'),
+        "A is pinned to one version: dotenv:?version=previous#B",
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "message"), STAYS.values(), ids=STAYS)
+def test_what_was_named_and_would_still_differ_is_refused(write, lines, message):
+    write(*lines, values="B=1", prod_values="B=2")
+    assert refusals(promotion()) == {}
+    assert changes(promotion()) == []
+    assert refusals(promotion("A")) == {"A": message}
+
+
+def test_what_was_named_and_is_the_same_is_no_change(write):
+    line = 'A = "x{{ B }}"\nB = {}'
+    write(line, line, values="B=1", prod_values="B=1")
+    assert (changes(promotion("A", "B")), refusals(promotion("A", "B"))) == ([], {})
+
+
+def test_a_variable_that_is_made_of_another_one_is_promoted_with_it(write):
+    line = 'A = "x{{ B }}"\nB = {}'
+    write(line, line, values="B=1", prod_values="B=2")
+    plan = promotion("A", "B")
+    assert (changes(plan), refusals(plan)) == ([("B", "replace", None)], {})
+
+
+def test_a_literal_goes_where_the_target_keeps_the_value(write):
+    project = write('A = "one"', 'A = "{{ dotenv:A }}"', prod_values="A=two")
+    assert changes(promotion()) == []
+    done(promotion("A"))
+    assert stored(project) == "A=one"
+
+
+def test_two_variables_and_one_place(write):
+    two = 'A = "{{ dotenv:A }}"\nB = "{{ dotenv:B }}"'
+    one = 'A = "{{ dotenv:A }}"\nB = "{{ dotenv:A }}"'
+    project = write(two, one, values="A=1\nB=2")
+    assert refusals(promotion("A", "B")) == {
+        "B": "is kept in .env.prod#A, as is A, which has another value in staging"
+    }
+    project.dotenv("staging", "A=1\nB=1\n")
+    done(promotion("A", "B"))
+    assert stored(project) == "A=1\n"
+
+
+def test_a_value_that_the_target_does_not_allow_is_refused(write):
+    project = write("A = {}", 'A = { pattern = "^sk_" }', values=f"A={CANARY}")
+    plan = promotion("A")
+    assert refusals(plan) == {"A": "does not match the pattern ^sk_"}
+    with pytest.raises(PromotionError):
+        done(plan)
+    assert stored(project) == ""
+    write('A = "x"', 'A = { value = 1, type = "int" }')
+    assert refusals(promotion("A")) == {"A": "is not a whole number"}
+
+
+def test_what_cannot_be_read_is_refused_and_not_missing(write):
+    project = write("A = {}\nB = {}", "A = {}\nB = {}", values="A=1\nB=1")
+    project.dotenv("prod", "B\n")
+    plan = promotion()
+    assert set(refusals(plan)) == {"A", "B"}
+    assert changes(plan) == []
+    with pytest.raises(PromotionError) as caught:
+        plan.begin()
+    assert caught.value.exit_status == 3
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("staging", "stg"), {}, "source and target are both staging"),
+        (("staging", "prod", ["B"]), {}, "no variable 'B' in staging"),
+        (("staging", "prod"), {"only": ["AB"]}, "no variable 'AB' in staging"),
+        (("staging", "prod"), {"exclude": ["AB"]}, "no variable 'AB' in staging"),
+    ],
+)
+def test_what_means_nothing(write, arguments, options, message):
+    write("A = 1", head='aliases = ["stg"]\n')
+    with pytest.raises(UsageError, match=message):
+        read(*arguments, environ={}, **options)
+
+
+def test_globs(write):
+    write("DB_HOST = 1\nDB_PORT = 2\nX = 3")
+    assert [name for name, *_ in changes(promotion(only=["DB_*"]))] == ["DB_HOST", "DB_PORT"]
+    assert [name for name, *_ in changes(promotion(exclude=["DB_*"]))] == ["X"]
+    assert [name for name, *_ in changes(promotion("X", only=["*_HOST"]))] == ["DB_HOST", "X"]
+
+
+def test_only_what_is_asked_for_is_read(write):
+    project = write("A = {}\nB = 1", "A = {}")
+    project.dotenv("prod", "broken\n")
+    assert changes(promotion("B")) == [("B", "add", "1")]
+
+
+def test_the_profiles_are_shown_before_a_store_is_asked(write):
+    write("A = {}")
+    seen = []
+
+    def stop(profiles, names):
+        seen.append(([one.name for one in profiles], list(names)))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        promotion(before_fetch=stop)
+    assert seen == [(["staging", "prod"], ["A"])]
+
+
+# ---------------------------------------------------------------- what changes meanwhile
+
+
+def test_a_value_that_changed_since_the_plan_stops_it_before_the_first_write(write):
+    project = write("A = {}\nB = {}", "A = {}\nB = {}", values="A=1\nB=1", prod_values="B=2\n")
+    plan = promotion("A", "B")
+    project.dotenv("prod", "B=3\n")
+    with pytest.raises(ConflictError, match=r"since the plan was made: B in \.env\.prod#B"):
+        done(plan)
+    assert stored(project) == "B=3\n"
+
+
+def test_something_else_may_change_in_the_same_file(write):
+    project = write("A = {}", "A = {}", values="A=1", prod_values="A=2\n")
+    plan = promotion("A")
+    project.dotenv("prod", "A=2\nC=3\n")
+    done(plan)
+    assert stored(project) == "A=1\nC=3\n"
+
+
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_profile_that_changed_since_the_plan_is_not_written(write, when):
+    project = write("A = {}", values="A=1")
+    plan = promotion("A")
+    theirs = "[variables]\nA = 'theirs'\n"
+    if when == "before":
+        project.profile("prod.toml", theirs)
+        with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
+            done(plan)
+        assert stored(project) == ""
+    else:
+        plan.begin()
+        first, last = plan.steps
+        first.run()
+        project.profile("prod.toml", theirs)
+        with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
+            last.run()
+        assert stored(project) == "A=1\n"
+    assert profile(project) == theirs
+
+
+def test_what_was_interrupted_is_finished_by_the_next_one(write):
+    project = write('A = {}\nB = {}\nC = "c"', values="A=1\nB=2")
+    arguments = ("A", "B", "C")
+    for _ in range(3):  # each time, one step less is left
+        plan = promotion(*arguments)
+        plan.begin()
+        plan.steps[0].run()
+    assert stored(project) == "A=1\nB=2\n"
+    assert changes(promotion(*arguments)) == []
+
+
+def test_where_the_profile_cannot_be_written_nothing_is():
+    with folder_of_nobody() as folder:
+        (folder / "profiles").mkdir(mode=0o755)
+        (folder / "profiles" / "staging.toml").write_text("[variables]\nA = {}\n")
+        (folder / "profiles" / "prod.toml").write_text("[variables]\n")
+        (folder / ".env.staging").write_text("A=1\n")
+        (folder / "profiles").chmod(0o555)
+        with as_nobody():
+            plan = promotion("A", profiles=str(folder / "profiles"))
+            with pytest.raises(DeniedError, match=r"prod\.toml: permission denied"):
+                done(plan)
+        assert not (folder / ".env.prod").exists()
+        (folder / "profiles").chmod(0o755)
+
+
+def test_where_a_store_cannot_be_written_nothing_is():
+    with folder_of_nobody() as folder, tempfile.TemporaryDirectory() as elsewhere:
+        (folder / "profiles").mkdir(mode=0o777)
+        (folder / "profiles").chmod(0o777)
+        line = f'A = {{}}\nB = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
+        (folder / "profiles" / "staging.toml").write_text("[variables]\nA = {}\nB = 'b'\n")
+        (folder / "profiles" / "prod.toml").write_text(f"[variables]\n{line}\n")
+        (folder / ".env.staging").write_text("A=1\n")
+        Path(elsewhere).chmod(0o555)
+        with as_nobody():
+            plan = promotion("A", "B", profiles=str(folder / "profiles"))
+            with pytest.raises(PromotionError) as caught:
+                done(plan)
+        [failure] = caught.value.failures
+        assert (failure.name, failure.error.code) == ("B", "access-denied")
+        assert caught.value.exit_status == 6
+        assert not (folder / ".env.prod").exists()
+
+
+# ---------------------------------------------------------------- properties
+
+NAMES = [f"V{number}" for number in range(6)]
+PLAIN = st.text("xyz{} =#'\"\\$é\n", max_size=4)
+SECRETS = st.text("xyz{}'\"\\$é\n", max_size=3).map(CANARY.__add__)
+LINES = st.one_of(
+    PLAIN.map(lambda text: ("literal", text)),
+    st.just(("lookup", "")),
+    st.sampled_from(NAMES).map(lambda name: ("made", name)),
+    st.sampled_from(NAMES).map(lambda name: ("field", name)),
+)
+SIDES = st.tuples(
+    st.dictionaries(st.sampled_from(NAMES), LINES), st.dictionaries(st.sampled_from(NAMES), SECRETS)
+)
+
+
+def text_of(side):
+    """Return a profile and a .env file; a variable is made only of one that comes before it."""
+    import tomlkit
+
+    from envkit.dotenv_edit import set_value
+    from envkit.placeholder import Template
+
+    lines, values = side
+    document = tomlkit.document()
+    variables = tomlkit.table()
+    for name, (kind, what) in sorted(lines.items()):
+        value = {
+            "literal": str(Template((what,))) if what else "",
+            "lookup": f'{{{{ {name} ?? "none" }}}}',
+            "made": f"a{{{{ {what} }}}}" if what < name else "none",
+            "field": f"b{{{{ dotenv:{what} }}}}",
+        }[kind]
+        variables[name] = value
+    document["variables"] = variables
+    dotenv = ""
+    for name, value in values.items():
+        dotenv, _ = set_value(dotenv, name, value, path=".env")
+    return document.as_string(), dotenv
+
+
+class Folder:
+    """Two environments on disk."""
+
+    def __init__(self, root, staging, prod):
+        self.root = Path(root)
+        (self.root / "profiles").mkdir()
+        for name, side in (("staging", staging), ("prod", prod)):
+            profile, dotenv = text_of(side)
+            (self.root / "profiles" / f"{name}.toml").write_text(profile, newline="")
+            (self.root / f".env.{name}").write_text(dotenv, newline="")
+
+    def plan(self, *names, **options):
+        return promotion(*names, profiles=str(self.root / "profiles"), **options)
+
+    def values(self, environment):
+        profiles = str(self.root / "profiles")
+        for side in read_sides(["staging", "prod"], profiles=profiles, environ={}):
+            if side.label == environment:
+                return {name: value.reveal() for name, value in side.environment.items()}
+        raise AssertionError(environment)
+
+
+@given(SIDES)
+def test_an_environment_lacks_nothing_of_one_that_is_the_same(side):
+    with tempfile.TemporaryDirectory() as root:
+        folder = Folder(root, side, side)
+        for options in ({}, {"secrets": True}):
+            assert changes(folder.plan(**options)) == []
+        assert changes(folder.plan(*side[0], secrets=True)) == []
+
+
+@given(SIDES, SIDES)
+def test_a_second_promotion_has_nothing_to_do_and_the_first_has_lost_nothing(staging, prod):
+    with tempfile.TemporaryDirectory() as root:
+        folder = Folder(root, staging, prod)
+        before = folder.values("prod")
+        plan = folder.plan()
+        assert refusals(plan) == {}
+        assert CANARY not in repr(plan.plan)
+        done(plan)
+        assert changes(folder.plan()) == []
+        after = folder.values("prod")
+        assert {name: after[name] for name in before} == before
+
+
+@given(SIDES, SIDES, st.booleans())
+def test_what_is_named_is_the_same_afterwards(staging, prod, secrets):
+    names = sorted(staging[0])
+    with tempfile.TemporaryDirectory() as root:
+        folder = Folder(root, staging, prod)
+        wanted = folder.values("staging")
+        plan = folder.plan(*names, secrets=secrets)
+        assert CANARY not in repr(plan.plan)
+        if plan.refusals:
+            with pytest.raises(PromotionError) as caught:
+                plan.begin()
+            assert CANARY not in repr(caught.value.failures)
+            return
+        done(plan)
+        assert changes(folder.plan(*names, secrets=secrets)) == []
+        after = folder.values("prod")
+        # where the source has no value and the line is new, the target may have one of its own
+        told = [n for n in wanted if n in prod[0] or staging[0][n][0] == "literal"]
+        assert {name: after.get(name) for name in told} == {name: wanted[name] for name in told}
