@@ -1,4 +1,4 @@
-"""A variable's line added to a profile's file, or more said on the line that is there. Pure.
+"""Variables' lines added to a profile's file, or more said on lines that are there. Pure.
 
 What the file says beside it stays as it is: comments, order, layout. In the `.env` form a
 variable has a value alone, and nothing of what else the TOML form says of it.
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def put_variable(text: str, name: str, keys: Mapping[str, Any], *, path: str) -> str:
-    """Return the text of a profile's file that says more of a variable, or something else.
+def put_variables(text: str, lines: Mapping[str, Mapping[str, Any]], *, path: str) -> str:
+    """Return the text of a profile's file that says more of variables, or something else.
 
     Args:
         text: of a valid profile, in the form that `path` says.
-        name: a variable; its line is added where the file has none.
-        keys: as in TOML: `value`, `type`, ...; the others that the file has are kept.
+        lines: per variable its keys as in TOML: `value`, `type`, ...; a line is added where
+            the file has none, and keys that it has beside these are kept.
         path: of the file; also for messages.
 
     Raises:
@@ -29,18 +29,14 @@ def put_variable(text: str, name: str, keys: Mapping[str, Any], *, path: str) ->
         ProfileError: the file cannot be changed without changing more of it.
     """
     if not path.endswith(".toml"):
-        return set_value(text, name, value_text(keys["value"]), path=path)[0]
+        for name, keys in lines.items():
+            text = set_value(text, name, value_text(keys["value"]), path=path)[0]
+        return text
 
     def change(document: Any) -> None:
         variables = document.setdefault(VARIABLES, {})
-        known = variables.get(name)
-        if _has_lines(known):
-            for key, value in keys.items():
-                _append(known, key, value)
-        elif set(keys) == {"value"} and not isinstance(known, dict):
-            _append(variables, name, keys["value"])
-        else:
-            _append(variables, name, _one_line(variables, {**_said(known), **keys}))
+        for name, keys in lines.items():
+            _put(variables, name, keys)
 
     crlf = "\r\n" in text and text.count("\r\n") == text.count("\n")
     changed = change_toml(text.replace("\r\n", "\n") if crlf else text, change, path)
@@ -50,6 +46,17 @@ def put_variable(text: str, name: str, keys: Mapping[str, Any], *, path: str) ->
 def value_text(value: object) -> str:
     """Return the text that a value of a profile means: that of `true` and of `8080`, too."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _put(variables: Any, name: str, keys: Mapping[str, Any]) -> None:
+    known = variables.get(name)
+    if _has_lines(known):
+        for key, value in keys.items():
+            _append(known, key, value)
+    elif set(keys) == {"value"} and not isinstance(known, dict):
+        _append(variables, name, keys["value"])
+    else:
+        _append(variables, name, _one_line(variables, {**_said(known), **keys}))
 
 
 def _append(table: Any, key: str, value: Any) -> None:

@@ -10,44 +10,34 @@ import os
 
 from envkit._internal.files import locked, read_capped, write_atomic
 from envkit.document import MAX_BYTES
-from envkit.errors import (
-    ConflictError,
-    DeniedError,
-    EnvkitError,
-    ProfileError,
-    VariableFailure,
-)
+from envkit.errors import ConflictError, DeniedError, ProfileError
 from envkit.location import display_path
-from envkit.profile_add import put_variable
+from envkit.profile_add import put_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
+    from typing import Any
 
     from envkit._internal.clock import Deadline
-    from envkit.promotion_lines import Line
 
 
 class ProfileFile:
-    """The target's file: as it was read, and as it will be.
-
-    Attributes:
-        refusals: why lines cannot be written into it.
-    """
+    """A profile's file: as it was read, and as it will be."""
 
     def __init__(self, path: str, deadline: Deadline) -> None:
-        self.refusals: list[VariableFailure] = []
         self._path = path
         self._deadline = deadline
         self._before = self._after = self._read()
 
-    def put(self, lines: Sequence[Line]) -> None:
-        """Note what is to be written."""
-        for line in lines:
-            try:
-                self._after = put_variable(self._after, line.name, line.keys, path=self._path)
-            except EnvkitError as error:
-                self.refusals.append(VariableFailure(line.name, display_path(self._path), error))
+    def put(self, lines: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note what is to be written; see `put_variables`.
+
+        Raises:
+            EnvkitError: the file cannot hold it.
+        """
+        if lines:
+            self._after = put_variables(self._after, lines, path=self._path)
 
     def check(self) -> None:
         """Refuse a file that cannot be written, or was changed.

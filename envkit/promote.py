@@ -80,7 +80,7 @@ class Promotion:
         self, decision: Decision, target: Prepared, file: ProfileFile, deadline: Deadline
     ) -> None:
         self.plan: PromotionPlan = decision.plan
-        self.refusals = (*decision.refusals, *file.refusals)
+        self.refusals = decision.refusals
         self._writes = decision.writes
         self._target = target
         self._file = file
@@ -90,6 +90,11 @@ class Promotion:
         if lines:
             self.steps.append(Step(lines, file.write))
 
+    @property
+    def error(self) -> PromotionError | None:
+        """All that is refused, as one error."""
+        return PromotionError(self.plan.target, self.refusals) if self.refusals else None
+
     def begin(self) -> None:
         """Refuse to write anything if something cannot be, or has changed since it was read.
 
@@ -98,8 +103,8 @@ class Promotion:
             ConflictError: the target is not what it was.
             EnvkitError: a store failed, or the profile cannot be written.
         """
-        if self.refusals:
-            raise PromotionError(self.plan.target, self.refusals)
+        if self.error is not None:
+            raise self.error
         self._deadline.restart()
         self._file.check()
         wanted: dict[str, list[Reference]] = {}
@@ -195,7 +200,7 @@ def read(
     carried = _without_what_is_found(carried, ends[2])
     to = _as_it_will_be(extended(theirs, carried.lines), known, ends[1:])
     decision = plan_promotion(ends[0], to, carried, Choice(frozenset(names), secrets))
-    file.put(carried.lines)
+    file.put({line.name: line.keys for line in carried.lines})
     return Promotion(decision, to.prepared, file, deadline)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit.access import Access
-from envkit.cli.boundary import tell
 from envkit.cli.complete import environments, variables
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable
@@ -125,7 +124,7 @@ def promote(  # noqa: PLR0917 - typer names them
             if format_ is Format.TEXT:
                 _show(promotion.plan)
             if plan:
-                return _told(promotion)
+                return _answer(promotion)
             if not _agreed(promotion, yes=yes):
                 access.unchanged(looked_at)
                 if promotion.steps and format_ is Format.TEXT:
@@ -157,8 +156,9 @@ class _Making:
                 access.changed(names, version)
                 for change in step.changes if aloud else ():
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
-        except BaseException:
-            self._tell_what_is_missing()
+        except BaseException as error:
+            if not isinstance(error, PromotionError):  # which says it itself
+                self._tell_what_is_missing()
             raise
 
     def _tell_what_is_missing(self) -> None:
@@ -175,8 +175,8 @@ class _Making:
 
 def _agreed(promotion: Promotion, *, yes: bool) -> bool:
     """Return whether there is something to do, and a person wants it."""
-    if promotion.refusals:
-        return True  # it fails before anything is done
+    if promotion.error is not None:
+        raise promotion.error
     changes = promotion.plan.changes
     if not changes:
         return False
@@ -187,12 +187,14 @@ def _agreed(promotion: Promotion, *, yes: bool) -> bool:
     )
 
 
-def _told(promotion: Promotion) -> int:
-    """Return the exit status of a plan."""
-    if promotion.refusals:
-        error = PromotionError(promotion.plan.target, promotion.refusals)
-        tell(error)
-        return error.exit_status
+def _answer(promotion: Promotion) -> int:
+    """Return the exit status of a plan: whether there is something to do.
+
+    Raises:
+        PromotionError: it could not be done.
+    """
+    if promotion.error is not None:
+        raise promotion.error
     return 1 if promotion.plan.changes else 0
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.errors import InvalidValueError
-from envkit.profile_add import put_variable, value_text
+from envkit.profile_add import put_variables, value_text
 from envkit.profile_edit import literal
 
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True)
@@ -52,7 +52,7 @@ def loaded(text):
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
 @given(name=NAMES.filter(lambda name: name not in ("A", "B")), keys=TABLES)
 def test_what_is_added_to_toml_is_read_back_and_nothing_else_changes(text, name, keys):
-    changed = put_variable(text, name, keys, path="prod.toml")
+    changed = put_variables(text, {name: keys}, path="prod.toml")
     after = loaded(changed)
     added = after["variables"].pop(name)
     assert added == (keys if len(keys) > 1 else keys["value"])
@@ -66,8 +66,8 @@ def test_what_is_added_to_toml_is_read_back_and_nothing_else_changes(text, name,
 
 
 def test_a_new_line_stands_behind_the_others_and_before_what_follows():
-    text = put_variable(FILES["a table in the middle"], "B", {"value": 2}, path="prod.toml")
-    text = put_variable(text, "C", {"value": "{{ C }}", "required": False}, path="prod.toml")
+    lines = {"B": {"value": 2}, "C": {"value": "{{ C }}", "required": False}}
+    text = put_variables(FILES["a table in the middle"], lines, path="prod.toml")
     assert text == (
         "# head\n[variables]  # here\nA = '1' # one\nB = 2\n"
         'C = { value = "{{ C }}", required = false }\n'
@@ -96,14 +96,14 @@ def test_a_new_line_stands_behind_the_others_and_before_what_follows():
 )
 def test_a_line_that_is_there_says_more(before, keys, after):
     text = before + "\n" if "[" in before else f"[variables]\n{before}\n"
-    changed = put_variable(text, "A", keys, path="prod.toml")
+    changed = put_variables(text, {"A": keys}, path="prod.toml")
     assert changed == text.replace(before, after)
 
 
 @given(name=NAMES, value=TEXTS.filter(lambda text: not text.startswith("encrypted:")))
 def test_what_is_added_to_an_env_profile_is_read_back(name, value):
     text = "# head\nexport a='1' # one\n"
-    changed = put_variable(text, name, {"value": value, "type": "string"}, path="prod.env")
+    changed = put_variables(text, {name: {"value": value, "type": "string"}}, path="prod.env")
     assert changed.startswith(text)
     if "{{" not in value:
         assert literal(changed, name, path="prod.env") == value
@@ -112,16 +112,16 @@ def test_what_is_added_to_an_env_profile_is_read_back(name, value):
 @pytest.mark.parametrize(("value", "text"), [(True, "true"), (8080, "8080"), ("x", "x")])
 def test_the_text_of_a_value(value, text):
     assert value_text(value) == text
-    changed = put_variable("", "A", {"value": value}, path="prod.env")
+    changed = put_variables("", {"A": {"value": value}}, path="prod.env")
     assert changed == f"A={text}\n"
 
 
 def test_a_table_that_is_written_in_two_places():
     text = "[variables.A]\nmin = 2\n[sources.vault]\nmount = 'x'\n[variables]\nB = '1'\n"
-    changed = put_variable(text, "A", {"value": "2"}, path="prod.toml")
+    changed = put_variables(text, {"A": {"value": "2"}}, path="prod.toml")
     assert loaded(changed)["variables"] == {"A": {"min": 2, "value": "2"}, "B": "1"}
 
 
 def test_what_an_env_profile_cannot_hold_is_refused():
     with pytest.raises(InvalidValueError):
-        put_variable("", "A", {"value": "encrypted:x"}, path="prod.env")
+        put_variables("", {"A": {"value": "encrypted:x"}}, path="prod.env")
