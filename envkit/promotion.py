@@ -31,18 +31,18 @@ from envkit.promotion_plan import (
     Left,
     PromotionPlan,
 )
+from envkit.promotion_values import reading_of, stands_alone, values_for
 from envkit.route import refuse_unwritable
 from envkit.secret import Secret
 from envkit.sources.base import Reading, WritableSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from envkit.change import Kept
     from envkit.environment import Variable
     from envkit.placeholder import Placeholder, Reference
-    from envkit.plan import PlannedVariable
     from envkit.preparation import Prepared
     from envkit.promotion_lines import Carried, Line
     from envkit.sources.base import Outcome
@@ -108,7 +108,7 @@ def plan_promotion(source: End, target: End, carried: Carried, choice: Choice) -
     changes = [write.change for write in planning.writes.values()]
     changes += [planning.line_change(line) for line in carried.lines]
     return Decision(
-        PromotionPlan(*planning.names, tuple(changes), tuple(planning.left)),
+        PromotionPlan(*planning.environments, tuple(changes), tuple(planning.left)),
         tuple(planning.writes.values()),
         carried.lines,
         tuple(planning.refusals),
@@ -119,7 +119,7 @@ class _Planning:
     def __init__(self, source: End, target: End, carried: Carried, choice: Choice) -> None:
         self.source = source
         self.target = target
-        self.names = source.prepared.profile.name, target.prepared.profile.name
+        self.environments = source.prepared.profile.name, target.prepared.profile.name
         self.ours = {one.name: one for one in source.prepared.plan.order}
         self.theirs = {one.name: one for one in target.prepared.plan.order}
         self.carried = carried
@@ -155,33 +155,14 @@ class _Planning:
         elif name in self.carried.differing:
             self.leave(name, DIFFERS, "another literal")
         else:
-            for value, placeholder in self.values_for(self.ours[name], self.theirs[name]):
+            wanted = values_for(self.ours[name], self.theirs[name], self.source.outcomes)
+            for value, placeholder in wanted:
                 self.look_at_value(name, value, placeholder)
-
-    def values_for(
-        self, ours: PlannedVariable, theirs: PlannedVariable
-    ) -> Iterator[tuple[Secret, Placeholder]]:
-        """Yield for each place in a store of the target the value that the source has for it."""
-        template = ours.declaration.template
-        to = _alone(theirs)
-        if template == theirs.declaration.template:
-            pairs = {p.operand: (p.operand, p) for p in template.placeholders}
-        elif to is not None and not template.placeholders:
-            yield Secret("".join(map(str, template.parts))), to
-            return
-        else:
-            alone = _alone(ours)
-            pairs = {to.operand: (alone.operand, to)} if alone and to else {}
-        for operand, placeholder in pairs.values():
-            if operand in ours.references and placeholder.operand in theirs.references:
-                value = _reading(ours.references[operand], self.source.outcomes)
-                if value is not None:
-                    yield value, placeholder
 
     def look_at_value(self, name: str, value: Secret, placeholder: Placeholder) -> None:
         theirs = self.theirs[name]
         references = theirs.references[placeholder.operand]
-        now = _reading(references, self.target.outcomes)
+        now = reading_of(references, self.target.outcomes)
         if now == value:
             return
         secret = self.is_secret(name)
@@ -197,7 +178,7 @@ class _Planning:
         elif needed:
             self.leave_without_value(name, references)
         else:
-            self.leave(name, DIFFERS, "another value" if now else "a default")
+            self.leave(name, DIFFERS, "a default" if now is None else "another value")
 
     def write(
         self, name: str, value: Secret, now: Secret | None, references: Sequence[Reference]
@@ -219,7 +200,7 @@ class _Planning:
         elif known.value != value:
             raise UnchangeableError(
                 f"is kept in {where}, as is {known.change.name}, which has another value in "
-                f"{self.names[0]}",
+                f"{self.environments[0]}",
                 hint="promote one of the two",
             )
 
@@ -231,7 +212,7 @@ class _Planning:
         return kept_in_store(name, declarations, references, prepared.sources, self.target.outcomes)
 
     def leave_to_name(self, name: str, text: str) -> None:
-        source, target = self.names
+        source, target = self.environments
         self.leave(
             name,
             TO_NAME,
@@ -247,9 +228,9 @@ class _Planning:
         except UnchangeableError as error:
             hint = error.hint
         else:
-            alone = _alone(self.theirs[name])
+            alone = stands_alone(self.theirs[name]) is not None
             what = name if alone else f"--ref '{references[0]}'"
-            hint = f"run envkit set {what} --env {self.names[1]}"
+            hint = f"run envkit set {what} --env {self.environments[1]}"
         self.leave(name, NEEDS_VALUE, f"absent in {where}{optional}", hint)
 
     def look_ahead(self) -> None:
@@ -274,18 +255,20 @@ class _Planning:
 
     def refuse_what_stays(self, after: Mapping[str, Variable]) -> None:
         """Refuse what was asked for by name, and would still be otherwise."""
-        settled = {*self.lines, *(failure.name for failure in self.refusals)}
         prepared, outcomes = self.source.prepared, self.source.outcomes
-        wanted, _ = evaluate(prepared.plan, outcomes, prepared.locate)
-        for name in self.choice.names:
-            if name in settled or name not in wanted:
+        wanted, failed = evaluate(prepared.plan, outcomes, prepared.locate)
+        refused = {failure.name for failure in self.refusals}
+        named = [name for name in self.choice.names if name not in refused]
+        self.refusals += [failure for failure in failed if failure.name in named]
+        for name in named:
+            if name in self.lines or name not in wanted:
                 continue
             if name in after and after[name].value == wanted[name].value:
                 continue
             theirs = self.theirs[name]
             needs = " ".join(dict.fromkeys(theirs.variables.values()))
             if needs and theirs.declaration.template == self.ours[name].declaration.template:
-                hint = f"run envkit promote {' '.join(self.names)} {needs}"
+                hint = f"run envkit promote {' '.join(self.environments)} {needs}"
                 error = UnchangeableError("is made of other variables, which differ", hint=hint)
             else:
                 error = UnchangeableError(
@@ -300,7 +283,7 @@ class _Planning:
         if line.left_out:
             notes.append(f"without {', '.join(line.left_out)}: a .env file holds values alone")
         if self.is_secret(line.name) and self.reads_the_same(line.name):
-            notes.append(f"reads what {self.names[0]} reads")
+            notes.append(f"reads what {self.environments[0]} reads")
         return Change(
             line.name,
             ADD if line.before is None else CHANGE,
@@ -321,28 +304,3 @@ class _Planning:
             for references in self.theirs[name].references.values()
             for reference in references
         )
-
-
-def _alone(variable: PlannedVariable) -> Placeholder | None:
-    """Return the only placeholder that a value consists of, if a store answers it as it is."""
-    parts = variable.declaration.template.parts
-    if len(parts) != 1 or isinstance(parts[0], str) or parts[0].filters:
-        return None
-    return parts[0] if parts[0].operand in variable.references else None
-
-
-def _reading(
-    references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]
-) -> Secret | None:
-    """Return the value of the first reference that has one.
-
-    Raises:
-        EnvkitError: one before it could not be read.
-    """
-    for reference in references:
-        outcome = outcomes[reference]
-        if isinstance(outcome, Exception):
-            raise outcome.with_traceback(None)
-        if isinstance(outcome, Reading):
-            return outcome.value
-    return None

@@ -419,6 +419,16 @@ def test_what_was_named_and_would_still_differ_is_refused(write, lines, message)
     assert refusals(promotion("A")) == {"A": message}
 
 
+@pytest.mark.parametrize("prod", ["", "A = {}"])
+def test_what_was_named_and_the_source_does_not_have(write, prod):
+    write("A = {}\nB = { required = false }", prod)
+    assert refusals(promotion("A", "B")) == {
+        "A": ".env.staging#A is absent: not in .env.staging; "
+        "env:A is absent: not in the environment"
+    }
+    assert refusals(promotion()) == {}
+
+
 def test_what_was_named_and_is_the_same_is_no_change(write):
     line = 'A = "x{{ B }}"\nB = {}'
     write(line, line, values="B=1", prod_values="B=1")
