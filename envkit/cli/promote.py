@@ -122,7 +122,7 @@ def promote(  # noqa: PLR0917 - typer names them
         making = _Making(promotion)
         try:
             if format_ is Format.TEXT:
-                _show(promotion.plan)
+                _show(promotion)
             if plan:
                 return _answer(promotion)
             if not _agreed(promotion, yes=yes):
@@ -198,9 +198,10 @@ def _answer(promotion: Promotion) -> int:
     return 1 if promotion.plan.changes else 0
 
 
-def _show(plan: PromotionPlan) -> None:
+def _show(promotion: Promotion) -> None:
+    plan = promotion.plan
     print_table(_HEADERS, [_row(change) for change in plan.changes])
-    if not plan.changes:
+    if not plan.changes and not promotion.refusals:
         print(f"nothing to carry over from {plan.source} to {plan.target}")
     for kind, title in _LEFT.items():
         lines = [left for left in plan.left if left.kind == kind]

@@ -40,3 +40,17 @@ def test_doctor(project, documented):
     top, checks = documented["doctor"]
     assert list(document) == top
     assert {tuple(one) for one in document["checks"]} == {tuple(checks)}
+
+
+def test_promote(project, documented):
+    project.profile("staging.toml", '[variables]\nA = "1"\nB = {}\nC = "staging"\n')
+    project.profile("prod.env", "B={{ B }}\n")
+    project.dotenv("staging", "B=1\n")
+    project.dotenv("prod", "broken\n")
+    done = project.run("promote", "staging", "prod", "--plan", "--format", "json")
+    document = json.loads(done.stdout)
+    top, changes, left, refusals = documented["promote"]
+    assert list(document) == top
+    assert [list(one) for one in document["changes"]] == [changes]
+    assert [list(one) for one in document["left"]] == [left]
+    assert [list(one) for one in document["refusals"]] == [refusals]

@@ -1,4 +1,4 @@
-"""What the pages on Vault and AWS show, run against real servers; see `support.pages`."""
+"""What pages show of Vault and AWS, run against real servers; see `support.pages`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def shop(tmp_path):
 
 def test_these_are_the_pages():
     pages = pages_run_by("tests/live/test_docs_commands.py")
-    assert [page.name for page in pages] == ["aws.md", "vault.md"]
+    assert [page.name for page in pages] == ["an-afternoon.md", "aws.md", "vault.md"]
 
 
 def test_vault(openbao, shop):
@@ -32,6 +32,21 @@ def test_vault(openbao, shop):
     }
     places = {openbao.address: "https://vault.example.com:8200"}
     wrong = tell(ROOT / "docs/guide/vault.md", shop, environ, places)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_an_afternoon(openbao, shop):
+    for environment in ("staging", "prod"):
+        openbao.put(f"orders/{environment}/db", {"password": f"made-up-{environment}"})
+    rights = {
+        "secret/data/orders/*": ["create", "read", "update"],
+        "secret/metadata/orders/*": ["read"],
+    }
+    environ = {
+        "VAULT_ADDR": openbao.address,
+        "VAULT_TOKEN": openbao.token(openbao.policy(rights)),
+    }
+    wrong = tell(ROOT / "docs/guide/an-afternoon.md", shop, environ)
     assert not wrong, "\n".join(wrong)
 
 
