@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from envkit.preparation import Prepared
     from envkit.profile import Profile
     from envkit.promotion import Decision, Write
-    from envkit.promotion_lines import Carried
     from envkit.promotion_plan import Change, PromotionPlan
 
 
@@ -186,18 +185,17 @@ def read(
     def prepared(profile: Profile, wanted: Sequence[str]) -> Prepared:
         return prepare_loaded(profile, wanted, environ=environ, deadline=deadline)
 
-    declared = [line.name for line in carried.lines if line.declared]
     profile = extended(theirs, carried.lines)
     known = [name for name in selected if name in profile.variables]
     three = [
         prepared(ours.profile, selected),
         prepared(profile, known),
-        prepared(theirs.profile, declared),
+        prepared(theirs.profile, carried.in_doubt),
     ]
     if before_fetch is not None:
         before_fetch([ours.profile, theirs.profile], selected)
     ends = [End(one, found) for one, found in zip(three, fetch(three, deadline), strict=True)]
-    carried = _without_what_is_found(carried, ends[2])
+    carried = carried.without(_not_absent(ends[2]))
     to = _as_it_will_be(extended(theirs, carried.lines), known, ends[1:])
     decision = plan_promotion(ends[0], to, carried, Choice(frozenset(names), secrets))
     file.put({line.name: line.keys for line in carried.lines})
@@ -243,13 +241,12 @@ def _written(profile: Profile) -> Written:
     return Written(profile, tables)
 
 
-def _without_what_is_found(carried: Carried, before: End) -> Carried:
-    """Drop the lines of variables that the target finds by its lookup, or cannot look for."""
-    prepared, outcomes = before
+def _not_absent(end: End) -> set[str]:
+    """Return the variables that have a value, or that cannot be looked for."""
+    prepared, outcomes = end
     found, failures = evaluate(prepared.plan, outcomes, prepared.locate)
     failed = {failure.name for failure in failures if not isinstance(failure.error, AbsentError)}
-    kept = (one for one in carried.lines if not one.declared or one.name not in {*found, *failed})
-    return carried._replace(lines=tuple(kept))
+    return {*found, *failed}
 
 
 def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) -> End:

@@ -44,14 +44,12 @@ class Line(NamedTuple):
     Attributes:
         keys: as in TOML; not those that the target has already.
         before: the literal that it has now; None where it has no value.
-        declared: whether the target names the variable, and leaves its value to the lookup.
         left_out: the rules that a `.env` file cannot hold.
     """
 
     name: str
     keys: Mapping[str, Any]
     before: str | None = None
-    declared: bool = False
     left_out: tuple[str, ...] = ()
 
     @property
@@ -68,12 +66,23 @@ class Carried(NamedTuple):
         differing: names of literals that differ, and were not asked for.
         unnamed: literals that the target lacks, and that must be asked for by name.
         obstacles: why others cannot be carried over.
+        in_doubt: names of variables that the target leaves to its lookup, and that need
+            nothing of all this if that finds them.
     """
 
     lines: tuple[Line, ...]
     differing: tuple[str, ...]
     unnamed: Mapping[str, str]
     obstacles: Mapping[str, UnchangeableError]
+    in_doubt: tuple[str, ...]
+
+    def without(self, names: Collection[str]) -> Carried:
+        """Return the same without what is said of these variables."""
+        return self._replace(
+            lines=tuple(line for line in self.lines if line.name not in names),
+            unnamed={n: text for n, text in self.unnamed.items() if n not in names},
+            obstacles={n: error for n, error in self.obstacles.items() if n not in names},
+        )
 
 
 def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) -> Carried:
@@ -90,6 +99,7 @@ def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) 
     differing: list[str] = []
     unnamed: dict[str, str] = {}
     obstacles: dict[str, UnchangeableError] = {}
+    in_doubt: list[str] = []
     users = _users(target.profile)
     for name in plan.selected:
         line = _line(name, source, target)
@@ -98,6 +108,8 @@ def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) 
         if line.before is not None and name not in named:
             differing.append(name)
             continue
+        if line.before is None and name in target.tables:
+            in_doubt.append(name)
         try:
             _refuse_foreign(line, source.profile, target.profile)
             _refuse_to_replace(line, source.profile, target.profile, users)
@@ -109,7 +121,7 @@ def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) 
             continue
         lines[name] = line
     obstacles.update(_take_out_those_in_need(lines, plan, target.profile))
-    return Carried(tuple(lines.values()), tuple(differing), unnamed, obstacles)
+    return Carried(tuple(lines.values()), tuple(differing), unnamed, obstacles, tuple(in_doubt))
 
 
 def extended(target: Written, lines: Sequence[Line]) -> Profile:
@@ -142,8 +154,9 @@ def _line(name: str, source: Written, target: Written) -> Line | None:
         return _in_form(Line(name, given), target.profile)
     if "value" not in known:
         keys = {key: value for key, value in given.items() if key not in known}
-        line = Line(name, keys, declared=True)
-        return _in_form(line, target.profile) if "value" in source.tables[name] else None
+        return (
+            _in_form(Line(name, keys), target.profile) if "value" in source.tables[name] else None
+        )
     ours, theirs = source.profile.variables[name].template, target.profile.variables[name].template
     if ours.placeholders or theirs.placeholders or ours == theirs:
         return None

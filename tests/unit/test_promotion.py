@@ -190,6 +190,9 @@ def test_a_variable_that_the_target_finds_by_its_lookup_needs_no_line(project):
     project.profile("prod.toml", 'extends = "base"\n')
     project.dotenv("prod", "A=7\n")
     assert changes(promotion()) == [("B", "add", "2"), ("C", "add", "{{ dotenv:C }}")]
+    project.dotenv("prod", "A=7\nB=8\n")
+    project.profile("staging.toml", f'extends = "base"\n{literals.replace("2", "on staging")}')
+    assert left(promotion()) == {("A", "differs"), ("B", "differs"), ("C", "needs-value")}
     project.dotenv("prod", "A\n")  # and where it cannot look, nothing is decided
     assert "A" in refusals(promotion())
 
