@@ -45,6 +45,7 @@ class SecretsManager:
         environ: where AWS_REGION is; botocore reads the others from `os.environ` by itself.
         connections: how many calls may be under way at once.
         deadline: when everything must be over.
+        table: where the settings are written, for hints; `[sources.NAME]` unless said.
     """
 
     def __init__(
@@ -55,14 +56,17 @@ class SecretsManager:
         *,
         connections: int,
         deadline: Deadline,
+        table: str | None = None,
     ) -> None:
         self._name = name
+        self._table = table or f"[sources.{name}]"
         self._settings = settings
         self._environ = environ
         self._connections = connections
         self._deadline = deadline
         self._lock = threading.Lock()
         self._client: BaseClient | None = None
+        self._others: dict[tuple[str, str], BaseClient] = {}
         self._profile: str | None = settings.get("profile")
 
     @property
@@ -95,9 +99,35 @@ class SecretsManager:
         Raises:
             SourceError: as `call`.
         """
-        client = self._log_in("sts")
-        answer = self._call(client, "get_caller_identity", f"cannot use {self._name}", {})
-        return answer["Arn"], client.meta.region_name
+        answer = self.ask("sts", "get_caller_identity", f"cannot use {self._name}")
+        return answer["Arn"], self._others["sts", ""].meta.region_name
+
+    def ask(
+        self,
+        service: str,
+        operation: str,
+        doing: str,
+        *,
+        key: tuple[str, str] | None = None,
+        **parameters: object,
+    ) -> dict[str, Any]:
+        """Return the answer of another service, which is connected to once.
+
+        Args:
+            service: botocore's name of it: `iam`.
+            operation: as of `call`; so are `doing` and the rest.
+            doing: the beginning of an error's message.
+            key: the id and the secret of an access key, to call as its user and not as ours.
+            parameters: of the operation.
+
+        Raises:
+            RefusedError: AWS cannot do this one request.
+            SourceError: any other failure.
+        """
+        name = (service, key[0] if key else "")
+        if name not in self._others:
+            self._others[name] = self._log_in(service, key=key)
+        return self._call(self._others[name], operation, doing, parameters)
 
     def _call(
         self, client: BaseClient, operation: str, doing: str, parameters: Mapping[str, object]
@@ -135,10 +165,15 @@ class SecretsManager:
     def _connect(self) -> BaseClient:
         return self._log_in("secretsmanager", endpoint_url=self._settings.get("endpoint_url"))
 
-    def _log_in(self, service: str, **options: Any) -> BaseClient:
+    def _log_in(
+        self, service: str, *, key: tuple[str, str] | None = None, **options: Any
+    ) -> BaseClient:
         doing = f"cannot use {self._name}"
         session = self._guarded(lambda: self._session(doing), doing, "")
-        credentials = self._temporary_credentials(session, doing)
+        if key is None:
+            credentials = self._temporary_credentials(session, doing)
+        else:
+            credentials = {"aws_access_key_id": key[0], "aws_secret_access_key": key[1]}
         return self._guarded(
             lambda: self._create(session, service, doing, **options, **credentials), doing, ""
         )
@@ -154,7 +189,7 @@ class SecretsManager:
         if not session.get_config_variable("region"):
             raise AuthError(
                 f"{doing}: no AWS region is set",
-                hint=f"set AWS_REGION or [sources.{self._name}] region",
+                hint=f"set AWS_REGION or {self._table} region",
             )
         loader = lean_loader(session.get_config_variable("data_path"))
         session.register_component("data_loader", loader)
@@ -197,7 +232,7 @@ class SecretsManager:
         if not code:
             raise AuthError(
                 f"{doing}: an MFA token code is needed",
-                hint=f'set [sources.{self._name}] mfa_token = "{{{{ env:AWS_MFA_TOKEN }}}}"',
+                hint=f'set {self._table} mfa_token = "{{{{ env:AWS_MFA_TOKEN }}}}"',
             )
         return code
 
@@ -217,7 +252,7 @@ class SecretsManager:
         except ValueError:
             raise SourceError(
                 f"{doing}: the region or the endpoint is not valid",
-                hint=f"check AWS_REGION, AWS_ENDPOINT_URL and [sources.{self._name}]",
+                hint=f"check AWS_REGION, AWS_ENDPOINT_URL and {self._table}",
             ) from None
         client.meta.events.register("before-parse", _check_length)
         return client

@@ -8,7 +8,8 @@ test run. moto 5.2.5 is mended where it is not AWS:
 - the same operation looked at the labels and changed them without a lock, so that of two
   at once both could succeed;
 - ListSecretVersionIds broke for a secret that is not there, and gave every version the
-  present time.
+  present time;
+- an access key of an IAM user was let in when it was inactive or deleted.
 """
 
 import json
@@ -16,6 +17,7 @@ import os
 import sys
 import threading
 
+from moto.iam.models import AccessKey, User
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.secretsmanager.exceptions import SecretNotFoundException
 from moto.secretsmanager.models import SecretsManagerBackend
@@ -58,6 +60,37 @@ def mend_lists_of_versions():
     SecretsManagerBackend.list_secret_version_ids = list_secret_version_ids
 
 
+def mend_access_keys(application):
+    """Refuse the keys of IAM users as AWS does; whatever else signs a request is let in."""
+    made = {}
+    original = AccessKey.__init__
+
+    def remember(self, *args, **options):
+        original(self, *args, **options)
+        made[self.access_key_id] = self
+
+    AccessKey.__init__ = remember
+    deleted = User.delete_access_key
+
+    def forget(self, access_key_id):
+        made[access_key_id].status = "Deleted"
+        deleted(self, access_key_id)
+
+    User.delete_access_key = forget
+
+    def guarded(environ, start_response):
+        signed = environ.get("HTTP_AUTHORIZATION", "").partition("Credential=")[2]
+        key = made.get(signed.partition("/")[0])
+        if key is None or key.status == "Active":
+            return application(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "application/octet-stream")])
+        if "HTTP_X_AMZ_TARGET" in environ:
+            return [b'{"__type": "UnrecognizedClientException"}']
+        return [b"<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>"]
+
+    return guarded
+
+
 def end_with_parent():
     sys.stdin.read()
     os._exit(0)
@@ -66,7 +99,7 @@ def end_with_parent():
 def main():
     mend_label_moves()
     mend_lists_of_versions()
-    application = DomainDispatcherApplication(create_backend_app)
+    application = mend_access_keys(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
