@@ -20,7 +20,13 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Mapping
 
-pytest_plugins = ("support.aws", "support.live_stores", "support.openbao")
+pytest_plugins = (
+    "support.aws",
+    "support.live_stores",
+    "support.openbao",
+    "support.postgres",
+    "support.valkey",
+)
 
 # hypothesis fails an example that took long, which on a busy machine says nothing
 hypothesis.settings.register_profile(
