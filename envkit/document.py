@@ -75,7 +75,7 @@ def read_toml(path: str) -> tuple[dict[str, Any], Location]:
 def check_keys(
     table: Mapping[str, Any],
     known: Mapping[str, type | tuple[type, ...]],
-    place_of: Callable[[str], Location],
+    place_of: Callable[[str], object],
     owner: str = "",
 ) -> None:
     """Refuse a key that is not known, or whose value has another type.
