@@ -1,0 +1,193 @@
+"""Rotate between two users of PostgreSQL: one is in use, the idle one gets a new password.
+
+    target = { dsn = "...", users = ["app_a", "app_b"], owner = "app" }
+
+    CREATE ROLE app NOLOGIN;                             -- owns everything
+    CREATE ROLE app_a LOGIN IN ROLE app;  ALTER ROLE app_a SET ROLE app;
+    CREATE ROLE app_b LOGIN IN ROLE app;  ALTER ROLE app_b SET ROLE app;
+
+The secret switches to the idle user; the one before it works until it is retired, which
+leaves it without a password and without LOGIN. Whatever either of them makes belongs to
+the owner.
+
+A user is changed in a transaction that holds an advisory lock on its name, after a look at
+whether the rotation is still ours: a scheduler that wakes up after another one has gone on
+cannot lock out the user that has come into use since.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from envkit.errors import ProfileError, RotationError
+from envkit.rotation.base import Created
+from envkit.rotation.rotators.generate import generated
+from envkit.rotation.rotators.login import Login, StoredLogin
+from envkit.rotation.rotators.postgres_connection import PAGE
+from envkit.rotation.rotators.postgres_server import Server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.rotation.rotators.postgres_server import Role
+
+
+class AlternateRotator:
+    """See the module's docstring."""
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        "dsn": str,
+        "users": list,
+        "owner": str,
+        "user_field": str,
+        "terminate": bool,
+    }
+    required = frozenset({"dsn", "users", "owner"})
+
+    def __init__(self, context: RotatorContext) -> None:
+        target = context.target
+        users = target["users"]
+        if (
+            not isinstance(users, list)
+            or len(users) != 2
+            or not all(isinstance(user, str) and user for user in users)
+            or users[0] == users[1]
+        ):
+            raise ProfileError(
+                "'target.users' must name two roles", hint='write users = ["app_a", "app_b"]'
+            )
+        self._users = (str(users[0]), str(users[1]))
+        self._owner = str(target["owner"])
+        if self._owner in self._users:
+            raise ProfileError(
+                "'target.owner' must be a third role, which owns what both users make",
+                hint=f"see '{PAGE}'",
+            )
+        self._terminate = bool(target.get("terminate"))
+        self._context = context
+        self._stored = StoredLogin(context.fields[0], user_field=_text(target.get("user_field")))
+        self._server = Server(str(target["dsn"]), context.deadline)
+
+    @staticmethod
+    def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the value's field, and the user's where that is one of its own."""
+        user_field = _text(target.get("user_field"))
+        return (field,) if user_field is None else (field, user_field)
+
+    def prepare(self, current: Fields) -> Mapping[str, str]:
+        """Look whether the roles are as they must be, and whether the admin may change them."""
+        idle = self._idle(self._stored.read(current))
+        with self._server.admin(idle) as change:
+            roles = {user: change.role(user, self._owner) for user in self._users}
+            if change.role(self._owner) is None:
+                raise _missing(self._owner)
+            for user, role in roles.items():
+                self._check(user, role)
+            if self._terminate and not change.may_end_sessions(self._users):
+                raise RotationError(
+                    "the admin of target.dsn may not end the sessions of target.users",
+                    hint="run: GRANT pg_signal_backend TO the admin, or take 'terminate' out",
+                )
+        role = roles[idle]
+        if role is not None and role.expired:
+            raise RotationError(
+                f"no password of '{idle}' would work: its VALID UNTIL has passed",
+                hint=f"run: ALTER ROLE \"{idle}\" VALID UNTIL 'infinity'",
+            )
+        return {}
+
+    def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
+        """Make the login of the idle user; the server hears nothing of it."""
+        idle = self._idle(self._stored.read(current))
+        password = generated(self._context.generate)
+        return Created(self._stored.write(current, Login(idle, password)))
+
+    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Give the idle user the new password."""
+        login = self._stored.read(new)
+        if login.user != self._idle(self._stored.read(old)):
+            raise RotationError("the new login is not that of the idle user")
+        with self._server.admin(login.user) as change:
+            self._context.confirm()
+            change.give(login.user, login.password)
+
+    def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Log in as the idle user, which must become the owner."""
+        login = self._stored.read(new)
+        if not self._server.logs_in(login, becomes=self._owner):
+            raise RotationError(f"'{login.user}' cannot log in with the new password")
+
+    def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return whether a login works."""
+        return self._server.logs_in(self._stored.read(fields))
+
+    def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
+        """Do nothing: both users work, and the readers have the new one."""
+
+    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Lock one user out, if this password is the one that it has."""
+        if not fields:
+            return
+        login = self._stored.read(fields)
+        if login.user not in self._users or login.user == self._stored.read(keep).user:
+            return  # another password of a user that stays: it is gone already
+        with self._server.admin(login.user) as change:
+            role = change.role(login.user)
+            if role is None or (role.can_log_in and self._is_of_another(login, role)):
+                return
+            self._context.confirm()
+            if role.can_log_in:
+                change.lock_out(login.user)
+        if self._terminate:  # what is ended before the role is locked out logs in again
+            self._end_sessions(login.user)
+
+    def _is_of_another(self, login: Login, role: Role) -> bool:
+        """Whether the user has another password by now, as far as that can be told."""
+        return not role.expired and not self._server.knows(login)
+
+    def _end_sessions(self, user: str) -> None:
+        with self._server.admin(user) as change:
+            role = change.role(user)
+            if role is not None and not role.can_log_in:
+                self._context.confirm()
+                change.end_sessions(user)
+
+    def _idle(self, login: Login) -> str:
+        first, second = self._users
+        if login.user not in self._users:
+            raise RotationError(
+                f"the user of the secret is none of target.users ({first}, {second})",
+                hint=f"store the login of '{first}' in it",
+            )
+        return second if login.user == first else first
+
+    def _check(self, user: str, role: Role | None) -> None:
+        if role is None:
+            raise _missing(user)
+        if not role.is_ours:
+            raise RotationError(
+                f"the admin of target.dsn may not change the password of '{user}'",
+                hint=f"run: GRANT \"{user}\" TO the admin WITH ADMIN OPTION; see '{PAGE}'",
+            )
+        if not role.is_member:
+            raise RotationError(
+                f"'{user}' is no member of '{self._owner}'",
+                hint=f'run: GRANT "{self._owner}" TO "{user}"',
+            )
+        if role.becomes != self._owner:
+            raise RotationError(
+                f"what '{user}' makes would belong to it, and not to '{self._owner}'",
+                hint=f'run: ALTER ROLE "{user}" SET ROLE "{self._owner}"',
+            )
+
+
+def _missing(role: str) -> RotationError:
+    return RotationError(
+        f"the role '{role}' is not there", hint=f"run: CREATE ROLE ...; see '{PAGE}'"
+    )
+
+
+def _text(setting: object) -> str | None:
+    return setting if isinstance(setting, str) and setting else None

@@ -1,0 +1,198 @@
+"""Connections to PostgreSQL that end with a deadline, and what their errors mean.
+
+    with connected(parameters(dsn, deadline), deadline) as connection: ...
+
+What always holds: nothing waits beyond the deadline, whatever the server does; only
+envkit's errors escape, and none quotes the DSN or the server, since libpq takes a part of
+a password for a host or a port where the DSN is not encoded.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import contextmanager, suppress
+
+from envkit.errors import (
+    AuthError,
+    DeniedError,
+    EnvkitError,
+    ExtraMissingError,
+    RejectedError,
+    RotationError,
+    SourceError,
+    UnavailableError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from psycopg import Connection, Error
+
+    from envkit._internal.clock import Deadline
+
+CONNECT_SECONDS = 10
+PAGE = "docs/guide/rotators/postgres.md"
+
+# what a failed connection is about, where libpq and the server say it in English: it comes
+# without an SQLSTATE. For the wording of messages, never for a decision
+_REASONS = {
+    "no pg_hba.conf entry": "its pg_hba.conf has no entry for this user, host and database",
+    "too many connections": "it has too many connections",
+    "remaining connection slots": "it has too many connections",
+    "does not exist": "there is no such database or user",
+    "permission denied for database": "the user may not CONNECT to the database",
+    "is not permitted to log in": "the user is NOLOGIN",
+    "starting up": "it is starting up",
+    "shutting down": "it is shutting down",
+    "does not support SSL": "it does not speak TLS, which the DSN demands",
+    "certificate": "its certificate is not accepted",
+    "timeout expired": "no answer in time",
+    "Connection refused": "the connection is refused",
+}
+# the SQLSTATEs, or classes of them, of what may be gone a moment later
+_TRANSIENT = (
+    *("08", "53", "57"),  # connections, resources, shutdowns and timeouts
+    *("40", "55"),  # others were faster
+    "XX000",  # "tuple concurrently updated": somebody else altered the role
+)
+_REJECTED = ("22", "28P01")  # what hooks that look at passwords raise
+
+
+class LoginRefusedError(Exception):
+    """The server asked for a password, and then did not let the user in.
+
+    It is an answer, and does not leave the rotator.
+
+    Args:
+        said: what libpq reports, in the server's language.
+    """
+
+    def __init__(self, said: str) -> None:
+        super().__init__("refused")
+        self.said = said
+
+    @property
+    def reason(self) -> str:
+        """Why, if that is known, for people."""
+        return _reason(self.said) or "its log says why"
+
+
+def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
+    """Return what to connect with.
+
+    Args:
+        dsn: a URL or `key=value`, as libpq takes it; all of its settings are kept.
+        deadline: when everything must be over.
+        more: settings that stand instead of the DSN's: `user`, `password`.
+
+    Raises:
+        ExtraMissingError: the driver is not installed.
+        RotationError: the DSN is none.
+    """
+    try:
+        import psycopg
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:  # of psycopg, or of the libpq that it needs
+        raise ExtraMissingError(
+            "the rotator 'postgres' takes a driver that is not installed",
+            hint="run pip install 'envkit[postgres]'",
+        ) from None
+    try:
+        found: dict[str, Any] = conninfo_to_dict(dsn, **more)
+    except psycopg.Error:
+        raise RotationError(
+            "'target.dsn' is not one that libpq takes",
+            hint="write {{ ... | urlencode }} for the password in a URL",
+        ) from None
+    found.setdefault("application_name", "envkit")
+    asked = str(found.get("connect_timeout", ""))
+    limit = int(asked) if asked.isdigit() and asked != "0" else CONNECT_SECONDS
+    found["connect_timeout"] = max(1, int(deadline.remaining_seconds(limit)))  # 0 is for ever
+    return found
+
+
+@contextmanager
+def connected(settings: dict[str, Any], deadline: Deadline) -> Iterator[Connection[Any]]:
+    """Connect, and end the connection with the deadline at the latest.
+
+    Raises:
+        LoginRefusedError: the server asked for the password and then refused.
+        SourceError: there is no connection, or a statement failed.
+        RejectedError: the server refuses a new password.
+    """
+    import psycopg
+
+    if deadline.expired:
+        raise UnavailableError("no time is left to connect to the PostgreSQL server")
+    try:
+        connection = psycopg.connect(**settings)
+    except psycopg.Error as error:
+        said = str(error)
+        if error.pgconn is not None and error.pgconn.used_password:
+            raise LoginRefusedError(said) from None
+        raise UnavailableError(
+            "cannot connect to the PostgreSQL server of target.dsn: "
+            f"{_reason(said) or 'it cannot be reached'}"
+        ) from None
+    try:
+        with _cut_at(deadline, connection), connection:
+            yield connection
+    except psycopg.Error as error:
+        raise _of_statement(error) from None
+
+
+def admin_refused(refusal: LoginRefusedError) -> SourceError:
+    """Return the error for an admin who is not let in."""
+    reason = _reason(refusal.said)
+    if reason is None:
+        return AuthError(
+            "the PostgreSQL server does not take the login of target.dsn",
+            hint="check the user and the password in it",
+        )
+    return UnavailableError(f"cannot connect to the PostgreSQL server of target.dsn: {reason}")
+
+
+@contextmanager
+def _cut_at(deadline: Deadline, connection: Connection[Any]) -> Iterator[None]:
+    """End what waits for a server that has fallen silent; libpq would wait for ever."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as endpoint:
+
+        def cut() -> None:
+            with suppress(OSError):
+                endpoint.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(deadline.remaining_seconds(), cut)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _of_statement(error: Error) -> EnvkitError:
+    state = error.sqlstate or ""
+    if state == "42501":
+        return DeniedError(
+            "the admin of target.dsn may not do this (42501)",
+            hint=f"grant what '{PAGE}' lists under 'The admin'",
+        )
+    if state == "25006":
+        return SourceError(
+            "the PostgreSQL server of target.dsn is read-only, as a standby is (25006)",
+            hint="name all hosts in the DSN, with target_session_attrs=read-write",
+        )
+    if state.startswith(_REJECTED):
+        return RejectedError(f"the PostgreSQL server refuses the new password ({state})")
+    if not state or state.startswith(_TRANSIENT):
+        detail = state or type(error).__name__
+        return UnavailableError(f"the PostgreSQL server did not finish ({detail})")
+    return SourceError(f"the PostgreSQL server refuses a statement ({state})")
+
+
+def _reason(said: str) -> str | None:
+    return next((reason for words, reason in _REASONS.items() if words in said), None)
