@@ -1,0 +1,180 @@
+"""A Redis or Valkey server and its users; what its client's errors mean.
+
+    with Node("redis://admin:...@cache:6379", deadline) as node:
+        node.user("app").hashes
+        node.add("app", sha256_of_the_new_password)
+        node.logs_in("app", Secret("new"))
+
+Passwords are given and taken by their SHA-256, which is how the server keeps them. Only
+envkit's errors escape; the server's own words are dropped, since they quote hashes.
+
+Reference: https://valkey.io/topics/acl/
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import (
+    AuthError,
+    DeniedError,
+    EnvkitError,
+    ExtraMissingError,
+    RotationError,
+    SourceError,
+    UnavailableError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from redis import Redis
+
+    from envkit._internal.clock import Deadline
+    from envkit.secret import Secret
+
+CONNECT_SECONDS = 10
+PAGE = "docs/guide/rotators/redis.md"
+
+
+class User(NamedTuple):
+    """What a server says of one user.
+
+    Attributes:
+        enabled: it is `on`.
+        takes_any_password: it is `nopass`.
+        hashes: the SHA-256 of each of its passwords, in hexadecimal.
+    """
+
+    enabled: bool
+    takes_any_password: bool
+    hashes: frozenset[str]
+
+
+class Node:
+    """One server, logged in to as the admin while entered.
+
+    Args:
+        url: of the admin's login: `redis://`, `rediss://` or `unix://`.
+        deadline: when everything must be over.
+    """
+
+    def __init__(self, url: str, deadline: Deadline) -> None:
+        self._url = url
+        self._deadline = deadline
+        self._client: Redis | None = None
+
+    def __enter__(self) -> Node:
+        self._client = self._open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client is not None:
+            self._client.close()
+
+    def user(self, name: str) -> User | None:
+        """Return what the server says of a user; None where there is none."""
+        found = self._ask("ACL GETUSER", name)
+        if found is None:
+            return None
+        flags = found["flags"]
+        return User("on" in flags, "nopass" in flags, frozenset(found["passwords"]))
+
+    def add(self, user: str, digest: str) -> None:
+        """Let a user, who is there, log in with one password more."""
+        self._ask("ACL SETUSER", user, f"#{digest}")
+
+    def remove(self, user: str, digest: str) -> None:
+        """Take a password away from a user; nothing happens where it is gone already."""
+        try:
+            self._ask("ACL SETUSER", user, f"!{digest}")
+        except SourceError:
+            # a password that is not there is refused: somebody else was faster
+            found = self.user(user)
+            if found is not None and digest in found.hashes:
+                raise
+
+    def has_acl_file(self) -> bool:
+        """Return whether the users outlive a restart of the server."""
+        return bool(self._ask("CONFIG GET", "aclfile").get("aclfile"))
+
+    def save(self) -> None:
+        """Write the users to the ACL file."""
+        self._ask("ACL SAVE")
+
+    def end_connections(self, user: str) -> None:
+        """Close all connections of a user, whichever password they came with."""
+        self._ask("CLIENT KILL", "USER", user)
+
+    def logs_in(self, user: str, password: Secret) -> bool:
+        """Return whether a login works now."""
+        client = self._open()  # one of its own, which is somebody else afterwards
+        try:
+            self._do(client, "AUTH", user, password.to_bytes())
+        except AuthError:
+            return False
+        finally:
+            client.close()
+        return True
+
+    def _ask(self, *command: Any) -> Any:
+        assert self._client is not None  # noqa: S101 - used inside of `with`
+        return self._do(self._client, *command)
+
+    @staticmethod
+    def _do(client: Redis, *command: Any) -> Any:
+        try:
+            return client.execute_command(*command)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - any of them may quote what was sent
+            raise _meaning(error) from None
+
+    def _open(self) -> Redis:
+        """Connect, and log in as the admin."""
+        try:
+            from redis import Redis
+            from redis.backoff import NoBackoff
+            from redis.retry import Retry
+        except ImportError:
+            raise ExtraMissingError(
+                "the rotator 'redis' takes a driver that is not installed",
+                hint="run pip install 'envkit[redis]'",
+            ) from None
+        if self._deadline.expired:
+            raise UnavailableError("no time is left to connect to the server of target.url")
+        try:
+            return Redis.from_url(
+                self._url,
+                protocol=2,  # what every server and every admin's ACL knows
+                decode_responses=True,
+                encoding_errors="replace",
+                single_connection_client=True,
+                retry=Retry(NoBackoff(), 0),
+                socket_connect_timeout=self._deadline.remaining_seconds(CONNECT_SECONDS),
+                socket_timeout=self._deadline.remaining_seconds(),
+            )
+        except ValueError:
+            raise RotationError(
+                "'target.url' is not the URL of a server",
+                hint="write redis://user:password@host:6379, with {{ ... | urlencode }}",
+            ) from None
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _meaning(error) from None
+
+
+def _meaning(error: Exception) -> EnvkitError:
+    from redis import exceptions as redis
+
+    if isinstance(error, redis.NoPermissionError):
+        return DeniedError(
+            "the admin of target.url may not do this",
+            hint=f"allow what '{PAGE}' lists under 'The admin'",
+        )
+    if isinstance(error, redis.AuthenticationError | redis.AuthenticationWrongNumberOfArgsError):
+        return AuthError(
+            "the server of target.url does not take the login in it",
+            hint="check the user and the password in it",
+        )
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
+        return UnavailableError("cannot reach the server of target.url")
+    return SourceError(f"the server of target.url refuses a command ({type(error).__name__})")
