@@ -1,0 +1,232 @@
+"""Rotate the access key of an IAM user.
+
+    target = { user = "deploy" }          # the secret has `access_key_id` beside the value
+
+AWS makes the key, so that it cannot be written down before it works: a crash between the
+two leaves a key that nobody knows. `prepare` therefore notes which keys there are, and
+`create` deletes every one that it did not know before it makes another.
+
+A user has at most two keys. The one that was retired is inactive, so that it can be brought
+back if something still needs it, until the next rotation deletes it. A second key that is
+active belongs to somebody, and is never touched.
+
+A new key is known everywhere only after some seconds: `test` asks STS until it is.
+
+Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
+"""
+
+from __future__ import annotations
+
+import os
+from time import sleep
+from typing import ClassVar
+
+from envkit.errors import AuthError, ProfileError, RotationError, UnavailableError
+from envkit.rotation.base import Created
+from envkit.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from envkit.rotation.base import Fields, RotatorContext
+
+ACTIVE, INACTIVE = "Active", "Inactive"
+MAX_KEYS = 2
+# answers of STS in a row: of its many servers, some learn of a key later than others
+PROOFS = 3
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 2.0
+PAGE = "docs/guide/rotators/aws-iam-key.md"
+
+
+class AwsIamKeyRotator:
+    """See the module's docstring."""
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        "user": str,
+        "id_field": str,
+        "region": str,
+        "profile": str,
+        "role_arn": str,
+        "external_id": str,
+    }
+    required = frozenset({"user"})
+
+    def __init__(self, context: RotatorContext) -> None:
+        if context.generate:
+            raise ProfileError("AWS makes the access key", hint="take 'generate' out")
+        self._context = context
+        self._secret_field, self._id_field = self.fields(context.fields[0], context.target)
+        self._user = str(context.target["user"])
+        self._aws: Any = None
+
+    @staticmethod
+    def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the field of the secret key, and that of its id.
+
+        Raises:
+            ProfileError: nothing says where the id is.
+        """
+        if isinstance(named := target.get("id_field"), str) and named and named != field:
+            return field, named
+        for secret, identifier in (
+            ("secret_access_key", "access_key_id"),
+            ("SECRET_ACCESS_KEY", "ACCESS_KEY_ID"),
+        ):
+            if field.endswith(secret):
+                return field, field.removesuffix(secret) + identifier
+        raise ProfileError(
+            "nothing says in which field the id of the access key is",
+            hint='write target = { id_field = "access_key_id", ... }',
+        )
+
+    def prepare(self, current: Fields) -> Mapping[str, str]:
+        """Note which keys the user has."""
+        keys = self._keys()
+        mine = self._id(current)
+        if keys.get(mine) != ACTIVE:
+            raise RotationError(
+                f"the secret holds no active access key of the IAM user '{self._user}'",
+                hint=f"see 'aws iam list-access-keys --user-name {self._user}'",
+            )
+        for key, status in keys.items():
+            if key != mine and status == ACTIVE:
+                raise RotationError(
+                    f"the IAM user '{self._user}' has a second active access key, {key}: "
+                    "it may have two, and the rotation needs one of them",
+                    hint="when nobody uses it any more, run: aws iam update-access-key "
+                    f"--user-name {self._user} --access-key-id {key} --status Inactive",
+                )
+        return {"known": " ".join(sorted(keys))}
+
+    def create(self, current: Fields, facts: Mapping[str, str]) -> Created:
+        """Have AWS make a key; what an earlier attempt made, or retired, is deleted."""
+        mine, known = self._id(current), facts["known"].split()
+        keys = self._keys()
+        useless = [key for key in keys if key not in known]
+        useless += [key for key in known if keys.get(key) == INACTIVE and key != mine]
+        self._delete(useless)
+        if len(keys) - len(useless) >= MAX_KEYS:
+            raise RotationError(
+                f"the IAM user '{self._user}' has got a second active access key meanwhile",
+                hint=f"see 'aws iam list-access-keys --user-name {self._user}'",
+            )
+        self._context.confirm()
+        made = self._call("create_access_key", "cannot make an access key")["AccessKey"]
+        return Created(
+            {
+                self._secret_field: Secret(made["SecretAccessKey"]),
+                self._id_field: Secret(made["AccessKeyId"]),
+            }
+        )
+
+    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
+        """Do nothing: a key works from when it is made."""
+
+    def test(self, new: Fields, facts: Mapping[str, str]) -> None:
+        """Ask STS until it knows the key, several times in a row.
+
+        Raises:
+            UnavailableError: it does not before the deadline.
+        """
+        proofs, pause = 0, FIRST_PAUSE_SECONDS
+        while proofs < PROOFS:
+            if self.probe(new, facts):
+                proofs += 1
+                continue
+            proofs = 0
+            if pause >= self._context.deadline.remaining_seconds():
+                raise UnavailableError("AWS does not know the new access key yet")
+            sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE_SECONDS)
+
+    def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return whether STS knows a key now."""
+        key = (self._id(fields), self._secret(fields))
+        if not all(key):
+            return False
+        try:
+            self._service().ask("sts", "get_caller_identity", "cannot try the key", key=key)
+        except AuthError:
+            return False
+        return True
+
+    def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
+        """Do nothing: both keys work, and the readers have the new one."""
+
+    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
+        """Make exactly this key inactive; without fields, delete what nobody knows."""
+        keys = self._keys()
+        if not fields:
+            known = facts.get("known", "").split()
+            self._delete([key for key in keys if known and key not in known])
+            return
+        key = self._id(fields)
+        if key == self._id(keep) or keys.get(key) != ACTIVE:
+            return
+        self._context.confirm()
+        self._call(
+            "update_access_key",
+            "cannot make an access key inactive",
+            AccessKeyId=key,
+            Status=INACTIVE,
+        )
+
+    def _keys(self) -> dict[str, str]:
+        """Return the status of each of the user's keys."""
+        answer = self._call("list_access_keys", "cannot list the access keys")
+        return {key["AccessKeyId"]: key["Status"] for key in answer["AccessKeyMetadata"]}
+
+    def _delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._context.confirm()
+            self._call("delete_access_key", "cannot delete an access key", AccessKeyId=key)
+
+    def _call(self, operation: str, doing: str, **parameters: str) -> dict[str, Any]:
+        from envkit.sources.aws_errors import RefusedError
+
+        doing = f"{doing} of the IAM user '{self._user}'"
+        try:
+            found: dict[str, Any] = self._service().ask(
+                "iam", operation, doing, UserName=self._user, **parameters
+            )
+        except RefusedError as error:
+            raise self._meaning(error, doing, parameters) from None
+        return found
+
+    def _meaning(self, error: Any, doing: str, parameters: Mapping[str, str]) -> Exception:
+        if error.aws_code == "LimitExceeded":
+            # one was made and its answer lost, or one that was deleted still counts
+            return UnavailableError(f"{doing}: it has two (LimitExceeded)")
+        if error.aws_code == "NoSuchEntity" and not parameters:
+            return RotationError(
+                f"there is no IAM user '{self._user}'", hint="correct 'target.user'"
+            )
+        return error  # type: ignore[no-any-return]
+
+    def _service(self) -> Any:
+        if self._aws is None:
+            from envkit.sources.aws_client import SecretsManager
+
+            self._aws = SecretsManager(
+                "AWS",
+                self._context.target,
+                os.environ,
+                connections=1,
+                deadline=self._context.deadline,
+                table="'target' of the rotation:",
+            )
+        return self._aws
+
+    def _id(self, fields: Fields) -> str:
+        return self._one(fields, self._id_field)
+
+    def _secret(self, fields: Fields) -> str:
+        return self._one(fields, self._secret_field)
+
+    @staticmethod
+    def _one(fields: Fields, field: str) -> str:
+        if field not in fields:
+            raise RotationError(f"the secret has no field '{field}'")
+        return fields[field].reveal()
