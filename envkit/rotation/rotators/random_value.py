@@ -1,0 +1,94 @@
+"""Rotate a value that only its readers know, and keep the one before it beside it.
+
+    target = { previous_field = "KEY_PREVIOUS" }      # what it is called unless said
+
+    KEY = old, KEY_PREVIOUS = older         before
+    KEY = new, KEY_PREVIOUS = old           both are taken by whoever checks them
+    KEY = new, KEY_PREVIOUS = new           after the grace
+
+In the end the previous one is the new one, and neither empty nor gone: a reader that checks
+with both needs no special case, and never checks with an empty key.
+
+`previous_field = ""` keeps nothing. There is no target but the readers. A value that is
+used before all of them have it (a key to sign with) is better rotated by `keyring`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from envkit.errors import ProfileError, RotationError
+from envkit.rotation.base import Created
+from envkit.rotation.rotators.generate import generated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.secret import Secret
+
+
+class RandomRotator:
+    """See the module's docstring."""
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"previous_field": str}
+    required: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, context: RotatorContext) -> None:
+        self._context = context
+        self._field, *previous = self.fields(context.fields[0], context.target)
+        self._previous = previous[0] if previous else None
+
+    @staticmethod
+    def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the value's field, and that of the previous value where it is kept.
+
+        Raises:
+            ProfileError: they are the same.
+        """
+        suffix = "_PREVIOUS" if field == field.upper() else "_previous"
+        previous = str(target.get("previous_field", field + suffix))
+        if previous == field:
+            raise ProfileError(
+                "'target.previous_field' is the field of the value itself",
+                hint=f'write previous_field = "{field}{suffix}"',
+            )
+        return (field, previous) if previous else (field,)
+
+    def prepare(self, current: Fields) -> Mapping[str, str]:
+        """Look whether there is a value."""
+        self._value(current)
+        return {}
+
+    def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
+        """Make a value."""
+        value = generated(self._context.generate)
+        if self._previous is None:
+            return Created({self._field: value})
+        return Created(
+            {self._field: value, self._previous: self._value(current)},
+            final={self._field: value, self._previous: value},
+        )
+
+    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
+        """Do nothing: the readers are the target."""
+
+    def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Look whether there is a value."""
+        self._value(new)
+
+    def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return whether there is a value: nobody can be asked about it."""
+        return self._field in fields
+
+    def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
+        """Do nothing."""
+
+    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
+        """Do nothing: the old value goes with the last fields that readers get."""
+
+    def _value(self, fields: Fields) -> Secret:
+        if self._field not in fields:
+            raise RotationError(f"the secret has no field '{self._field}'")
+        return fields[self._field]
