@@ -1,0 +1,283 @@
+"""Let a program of the user's own rotate: one call for each step, JSON in and JSON out.
+
+    target = { command = ["./rotate-token"], settings = { team = "billing" } }
+
+On its standard input the program finds
+
+    {"version": 1, "step": "set", "rotation": "prod/token", "id": "...",
+     "secret": "vault:app#token", "fields": ["token"],
+     "settings": {...}, "facts": {...}, "values": {"token": "..."}}
+
+`step` is prepare, create, set, test, finish or retire; the values, which are the new ones,
+come with set and test only. Of `retire`, `credential` says which one is meant: the `old`
+one, or the `new` one when the rotation is taken back. Whatever was done already is done.
+
+It may print `{"facts": {...}}` for prepare and create, to be given back with each later
+step and never a value; `{"values": {...}}` for create, where the target makes the value;
+and `{"error": "..."}`. Its status says the rest: 0 done, 1 no (of test: it does not log
+in), 65 the target refuses this value for good, 75 try again later.
+
+What always holds: no value is in its arguments or its environment; all of it is killed when
+the time is over; of what it prints nothing is shown but `error`, in one line, with the
+values and settings masked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import ClassVar, NamedTuple
+
+from envkit.errors import ProfileError, RejectedError, RotationError, UnavailableError
+from envkit.placeholder import OPEN
+from envkit.rotation.base import Created
+from envkit.rotation.rotators.generate import generated
+from envkit.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.rotation.base import Fields, RotatorContext
+
+VERSION = 1
+NO, REJECTED, TRY_AGAIN = 1, 65, 75  # EX_DATAERR and EX_TEMPFAIL of sysexits.h
+MAX_ERROR = 200  # characters of the program's own words
+PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
+_DIGEST = "new-sha256"  # a fact: which of two credentials is the new one
+
+
+class _Answer(NamedTuple):
+    status: int
+    said: Mapping[str, object]
+
+
+class CommandRotator:
+    """See the module's docstring."""
+
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        "command": list,
+        "settings": dict,
+        "environment": list,
+        "fields": list,
+    }
+    required = frozenset({"command"})
+
+    def __init__(self, context: RotatorContext) -> None:
+        target = context.target
+        self._context = context
+        self._command = _words(target["command"], "command")
+        self._environment = _words(target.get("environment", []), "environment")
+        if not self._command:
+            raise ProfileError("'target.command' is empty", hint='write command = ["./rotate"]')
+        if any(OPEN in word for word in self._command):
+            raise ProfileError(
+                "'target.command' has a placeholder: others could read its value in the list "
+                "of processes",
+                hint="put it into 'target.settings', which the program reads from its input",
+            )
+        self._settings = target.get("settings", {})
+
+    @staticmethod
+    def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the value's field, and those that `target.fields` names beside it."""
+        others = _words(target.get("fields", []), "fields")
+        return (field, *(name for name in others if name != field))
+
+    def prepare(self, current: Fields) -> Mapping[str, str]:  # noqa: ARG002
+        """Let the program look whether it can rotate."""
+        return self._facts(self._run("prepare", {}))
+
+    def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
+        """Take the values that the program has made, or make the one value here."""
+        answer = self._run("create", facts)
+        found = answer.get("values")
+        if found is None:
+            if len(self._context.fields) > 1:
+                raise self._no_answer("create", "made no values for several fields")
+            new = {self._context.fields[0]: generated(self._context.generate)}
+        elif (
+            not isinstance(found, dict)
+            or set(found) != set(self._context.fields)
+            or not all(isinstance(value, str) and value for value in found.values())
+        ):
+            names = ", ".join(self._context.fields)
+            raise self._no_answer("create", f"did not give 'values' as texts for {names}")
+        else:
+            new = {field: Secret(value) for field, value in found.items()}
+        return Created(new, {**self._facts(answer, new), _DIGEST: _digest(new)})
+
+    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Let the program give the target the new credential."""
+        self._context.confirm()
+        self._run("set", facts, new)
+
+    def test(self, new: Fields, facts: Mapping[str, str]) -> None:
+        """Let the program log in with the new credential."""
+        self._run("test", facts, new)
+
+    def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:
+        """Return whether the program can log in with a credential."""
+        answer = self._call("test", facts, fields)
+        if answer.status == NO:
+            return False
+        self._judge("test", answer, fields)
+        return True
+
+    def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Let the program do what is to be done once readers have the new value."""
+        self._run("finish", facts)
+
+    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Let the program remove one credential, which its facts tell it how to name."""
+        is_new = not fields or _digest(fields) == facts.get(_DIGEST)
+        self._context.confirm()
+        self._run("retire", facts, credential="new" if is_new else "old")
+
+    def _run(
+        self, step: str, facts: Mapping[str, str], values: Fields | None = None, **more: str
+    ) -> Mapping[str, object]:
+        answer = self._call(step, facts, values, **more)
+        self._judge(step, answer, values or {})
+        return answer.said
+
+    def _call(
+        self, step: str, facts: Mapping[str, str], values: Fields | None, **more: str
+    ) -> _Answer:
+        import subprocess
+
+        said = {
+            "version": VERSION,
+            "step": step,
+            "rotation": self._context.rotation,
+            "id": self._context.id,
+            "secret": self._context.secret,
+            "fields": list(self._context.fields),
+            "settings": self._settings,
+            "facts": {name: fact for name, fact in facts.items() if name != _DIGEST},
+            **more,
+        }
+        if values is not None:
+            said["values"] = {field: value.reveal() for field, value in values.items()}
+        name = self._command[0]
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the profile's owner wrote it
+                self._command,
+                env=self._environ(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", None) or "it is no command").lower()
+            raise RotationError(
+                f"cannot run '{name}': {reason}", hint=f"run 'command -v {name}'"
+            ) from None
+        try:
+            output, _ = process.communicate(
+                json.dumps(said).encode(), self._context.deadline.remaining_seconds()
+            )
+        except BaseException as error:
+            _kill(process.pid)
+            process.communicate()
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise UnavailableError(
+                f"'{name}' did not end in time, in the step '{step}'",
+                hint="make 'timeout' of the rotation longer",
+            ) from None
+        return _Answer(process.returncode, _parsed(output))
+
+    def _judge(self, step: str, answer: _Answer, values: Fields) -> None:
+        """Raise what the status of the program means."""
+        name, status = self._command[0], answer.status
+        if status == 0:
+            return
+        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        message = f"'{name}' {how} in the step '{step}'"
+        if words := self._masked(answer.said.get("error"), values):
+            message += f": {words}"
+        if status == TRY_AGAIN:
+            raise UnavailableError(message)
+        raise RejectedError(message) if status == REJECTED else RotationError(message)
+
+    def _masked(self, words: object, values: Fields) -> str:
+        """Return the program's own words in one line, without what it was given."""
+        if not isinstance(words, str):
+            return ""
+        hidden = [value.reveal() for value in values.values()]
+        hidden += _texts(self._settings)
+        for text in sorted(filter(None, hidden), key=len, reverse=True):
+            words = words.replace(text, str(Secret(text)))
+        line = "".join(char if char.isprintable() else " " for char in words)
+        return line[:MAX_ERROR].strip().rstrip(".")
+
+    def _facts(self, answer: Mapping[str, object], new: Fields | None = None) -> dict[str, str]:
+        found = answer.get("facts", {})
+        if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
+            raise self._no_answer("prepare" if new is None else "create", "gave no texts as facts")
+        values = [value.reveal() for value in (new or {}).values()]
+        if any(value in fact for fact in found.values() for value in values):
+            raise self._no_answer("create", "gave a value among its facts, which are not secret")
+        return found
+
+    def _no_answer(self, step: str, what: str) -> RotationError:
+        return RotationError(
+            f"'{self._command[0]}' {what}, in the step '{step}'",
+            hint="see docs/guide/rotators/command.md for what it may print",
+        )
+
+    def _environ(self) -> dict[str, str]:
+        """Return what the program finds in its environment: nothing of envkit's own logins."""
+        return {
+            name: text
+            for name, text in os.environ.items()
+            if name in (*PASSED_ON, *self._environment) or name.startswith("LC_")
+        }
+
+
+def _kill(group: int) -> None:
+    """End a program and whatever it has started; it may be gone, and they not."""
+    import signal
+
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _words(setting: object, key: str) -> list[str]:
+    if not isinstance(setting, list) or not all(
+        isinstance(word, str) and word and "\0" not in word for word in setting
+    ):
+        raise ProfileError(f"'target.{key}' must be a list of words", hint=f'write {key} = ["..."]')
+    return setting
+
+
+def _texts(setting: object) -> list[str]:
+    """Return every text in a table, which may be a value."""
+    if isinstance(setting, str):
+        return [setting]
+    items: list[object] = []
+    if isinstance(setting, dict):
+        items = list(setting.values())
+    elif isinstance(setting, list):
+        items = setting
+    return [text for item in items for text in _texts(item)]
+
+
+def _parsed(output: bytes) -> Mapping[str, object]:
+    """Return what a program printed, if it is a JSON object; other output has no meaning."""
+    try:
+        found = json.loads(output or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(fields: Fields) -> str:
+    """Return what tells one new credential, which is random, from the old one."""
+    from hashlib import sha256
+
+    text = json.dumps({field: value.reveal() for field, value in sorted(fields.items())})
+    return sha256(text.encode()).hexdigest()
