@@ -1,4 +1,4 @@
-"""What others need to test a source of their own: the contract that every source passes.
+"""What others need to test a source or a rotator of their own: the contracts.
 
     from envkit.testing import SourceContract
 
@@ -9,6 +9,8 @@
         def harness(self):
             return ShelfHarness()
 
+`RotatorContract` is used in the same way; see docs/writing-a-rotator.md.
+
 pytest is imported when one of these names is asked for, not before.
 """
 
@@ -16,8 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.testing.contract import SourceContract
     from envkit.testing.harness import Harness
+    from envkit.testing.rotator_harness import RotatorHarness
+    from envkit.testing.rotators import RotatorContract
 
-__all__ = ["Harness", "SourceContract"]
+__all__ = ["Harness", "RotatorContract", "RotatorHarness", "SourceContract"]
+
+_MODULES = ("contract", "writing", "restoring", "observe", "rotators", "rotator_harness")
 
 
 def __getattr__(name: str) -> object:
@@ -27,7 +33,6 @@ def __getattr__(name: str) -> object:
 
     import pytest
 
-    names = ("contract", "writing", "restoring", "observe")
-    modules = [f"envkit.testing.{module}" for module in names]
-    pytest.register_assert_rewrite(*modules)
-    return getattr(importlib.import_module("envkit.testing.contract"), name)
+    pytest.register_assert_rewrite(*(f"envkit.testing.{module}" for module in _MODULES))
+    module = "rotators" if name.startswith("Rotator") else "contract"
+    return getattr(importlib.import_module(f"envkit.testing.{module}"), name)

@@ -1,0 +1,185 @@
+"""What a subclass of the rotator contract gives: the target seen from the other side.
+
+Nothing in here is a test.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import traceback
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+from envkit._internal.clock import Deadline
+from envkit.errors import ConflictError, EnvkitError
+from envkit.rotation.base import RotatorContext
+from envkit.rotation.rotators import build
+from envkit.rotation.rotators.login import is_url, login_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from envkit.rotation.base import Fields, Rotator
+    from envkit.rotation.rotators import RotatorType
+
+ABILITIES = frozenset({"target", "overlap", "unavailable", "silent"})
+STEPS = ("set", "test", "finish", "retire")
+TIMEOUT_SECONDS = 30.0
+
+
+class RotatorHarness(Protocol):
+    """A target with one credential in it, seen from the other side; fresh for every test.
+
+    Attributes:
+        kind: the class of the rotator.
+        field: of the value in the secret.
+        target: the table `target`, without placeholders.
+        generate: the table `generate`.
+        hidden: the admin's own credentials, which no message may show.
+    """
+
+    kind: RotatorType
+    field: str
+    target: Mapping[str, object]
+    generate: Mapping[str, object]
+    hidden: tuple[str, ...]
+
+    def current(self) -> Fields:
+        """Return the fields of the secret at first: a credential that works."""
+        ...
+
+    def wrong(self, fields: Fields) -> Fields:
+        """Return fields of the same form that no target ever took."""
+        ...
+
+    def works(self, fields: Fields) -> bool:
+        """Return whether the target takes a credential, without asking the rotator."""
+        ...
+
+    def credentials(self) -> int:
+        """Return how many credentials the target would take now."""
+        ...
+
+    def unavailable(self) -> Mapping[str, object]:
+        """Return a table `target` where nothing listens."""
+        ...
+
+    def silent(self) -> Mapping[str, object]:
+        """Return a table `target` where somebody listens and never answers."""
+        ...
+
+
+class Turn(NamedTuple):
+    """A rotation whose new value is made: what the store would hold of it."""
+
+    old: Fields
+    new: Fields
+    facts: Mapping[str, str]
+
+
+def built(
+    harness: RotatorHarness,
+    target: Mapping[str, object] | None = None,
+    *,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    ours: bool = True,
+) -> Rotator:
+    """Build a rotator, as a process does that has just begun.
+
+    Args:
+        harness: what it is to work on.
+        target: another table than the harness's.
+        timeout_seconds: how long it has.
+        ours: whether the rotation is still ours when it asks.
+    """
+    target = harness.target if target is None else target
+    context = RotatorContext(
+        rotation="test/rotation",
+        target=target,
+        generate=harness.generate,
+        strategy="alternate",
+        fields=harness.kind.fields(harness.field, target),
+        deadline=Deadline(timeout_seconds),
+        confirm=_confirmed if ours else _denied,
+        secret=f"memory:app#{harness.field}",
+        id="rotation-id",
+    )
+    return build(harness.kind, context, lambda table: f"test.toml: {table}")
+
+
+def begun(harness: RotatorHarness, current: Fields) -> Turn:
+    """Prepare a rotation and make its new value; facts go through JSON, as in a store."""
+    facts = dict(built(harness).prepare(current))
+    created = built(harness).create(current, facts)
+    facts.update(created.facts)
+    return Turn(current, {**current, **created.new}, json.loads(json.dumps(facts)))
+
+
+def step(rotator: Rotator, name: str, turn: Turn) -> None:
+    """Do one step of a rotation whose value is made."""
+    if name == "set":
+        rotator.set(turn.old, turn.new, turn.facts)
+    elif name == "test":
+        rotator.test(turn.new, turn.facts)
+    elif name == "finish":
+        rotator.finish(turn.old, turn.new, turn.facts)
+    else:
+        rotator.retire(turn.old, turn.new, turn.facts)
+
+
+def rotated(harness: RotatorHarness, current: Fields) -> Turn:
+    """Carry a whole rotation through."""
+    turn = begun(harness, current)
+    for name in STEPS:
+        step(built(harness), name, turn)
+    return turn
+
+
+def texts_of(harness: RotatorHarness, *all_fields: Fields) -> set[str]:
+    """Return what no message may show: values, passwords in URLs, the admin's credentials."""
+    values = [fields[harness.field] for fields in all_fields]
+    inside = {login_of(value).password.reveal() for value in values if is_url(value)}
+    return {value.reveal() for value in values} | inside | set(harness.hidden)
+
+
+def assert_hidden(shown: str, hidden: set[str]) -> None:
+    """Fail when a text shows what it must not."""
+    assert not any(text in shown for text in hidden), "a value is shown"
+
+
+def assert_clean_of(error: EnvkitError, hidden: set[str]) -> None:
+    """Look for values in an error, and in what a traceback would print of it."""
+    shown = [str(error), repr(error.args), str(error.hint), repr(vars(error))]
+    assert_hidden("\n".join([*shown, *traceback.format_exception(error)]), hidden)
+    assert error.message
+    assert not error.message.endswith(".")
+
+
+@contextmanager
+def everything_logged() -> Iterator[list[str]]:
+    """Yield the list of what is logged meanwhile, by whomever, at every level."""
+    lines: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    root, handler = logging.getLogger(), Handler(0)
+    level = root.level
+    root.setLevel(0)
+    root.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def _confirmed() -> None:
+    pass
+
+
+def _denied() -> None:
+    raise ConflictError("somebody else has carried the rotation on")

@@ -1,0 +1,308 @@
+"""The rotator contract: one test suite that every rotator passes, whoever wrote it.
+
+Subclass `RotatorContract` and give it a `harness` fixture, which makes a target that has one
+credential and looks at it without the rotator:
+
+    class TestTokenFile(RotatorContract):
+        lacks = frozenset({"unavailable", "silent"})
+
+        @pytest.fixture
+        def harness(self, tmp_path):
+            return TokenFileHarness(tmp_path)
+
+What a rotator does not have is said in `lacks`; the tests of that are then not collected.
+
+    target        something but the readers takes the credential, or refuses it
+    overlap       the old credential works until it is retired
+    unavailable   there can be nothing that listens
+    silent        there can be something that listens and never answers
+
+Every step is done by a rotator that was built for it, as after a crash.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import ClassVar, TypeVar
+
+import pytest
+
+from envkit.errors import ConflictError, EnvkitError, ProfileError, UnavailableError
+from envkit.testing.observe import Watch, patiently
+from envkit.testing.rotator_harness import (
+    ABILITIES,
+    STEPS,
+    RotatorHarness,
+    Turn,
+    assert_clean_of,
+    assert_hidden,
+    begun,
+    built,
+    everything_logged,
+    rotated,
+    step,
+    texts_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    T = TypeVar("T")
+
+_DEADLINE_SECONDS = 1.0
+_METHODS = ("prepare", "create", "set", "test", "probe", "finish", "retire")
+
+
+def _needs(ability: str) -> Callable[[T], T]:
+    """Mark a test as one that a rotator without this ability does not have."""
+    assert ability in ABILITIES
+
+    def mark(test: T) -> T:
+        test.needs = ability  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+class RotatorContract:
+    """The tests; a subclass gives the `harness` fixture, and says what its rotator `lacks`."""
+
+    lacks: ClassVar[frozenset[str]] = frozenset()
+
+    def __init_subclass__(cls) -> None:
+        unknown = cls.lacks - ABILITIES
+        if unknown:
+            raise TypeError(f"{cls.__name__}.lacks has unknown abilities: {sorted(unknown)}")
+        for name in dir(RotatorContract):
+            if getattr(getattr(RotatorContract, name), "needs", None) in cls.lacks:
+                setattr(cls, name, None)
+
+    @pytest.fixture
+    def harness(self) -> RotatorHarness:
+        """Give the target behind the rotator; every subclass has its own."""
+        raise NotImplementedError(f"{type(self).__name__} has no 'harness' fixture")
+
+    # --- what a rotator is
+
+    def test_is_a_rotator(self, harness: RotatorHarness) -> None:
+        rotator = built(harness)
+        assert all(callable(getattr(rotator, method, None)) for method in _METHODS)
+        assert harness.kind.required <= set(harness.kind.settings)
+        assert harness.kind.fields(harness.field, harness.target)[0] == harness.field
+
+    def test_building_does_no_io(self, harness: RotatorHarness) -> None:
+        built(harness)  # whatever is imported once, is imported now
+        with Watch() as watch:
+            built(harness)
+        assert watch.seen == []
+
+    def test_a_mistyped_key_of_the_target_is_refused(self, harness: RotatorHarness) -> None:
+        key = next(iter(harness.kind.settings), "")
+        mistyped = f"{key}x"
+        with pytest.raises(ProfileError) as caught:
+            built(harness, {**harness.target, mistyped: "x"})
+        assert f"unknown key '{mistyped}'" in caught.value.message
+        if key:
+            assert caught.value.hint == f"did you mean '{key}'?"
+
+    def test_a_key_that_must_be_there_is_named(self, harness: RotatorHarness) -> None:
+        for key in harness.kind.required:
+            with pytest.raises(ProfileError) as caught:
+                built(harness, {k: v for k, v in harness.target.items() if k != key})
+            assert key in f"{caught.value.message} {caught.value.hint}"
+
+    # --- a rotation
+
+    def test_a_rotation(self, harness: RotatorHarness) -> None:
+        turn = begun(harness, harness.current())
+        assert turn.new[harness.field] != turn.old[harness.field]
+        assert built(harness).probe(turn.old, turn.facts)
+        for name in STEPS:
+            step(built(harness), name, turn)
+            assert built(harness).probe(turn.new, turn.facts)
+
+    @_needs("target")
+    def test_the_new_one_works_and_the_old_one_no_longer(self, harness: RotatorHarness) -> None:
+        before = harness.credentials()
+        turn = rotated(harness, harness.current())
+        assert harness.works(turn.new)
+        assert not harness.works(turn.old), "the old credential works after it was retired"
+        assert harness.credentials() == before, "a credential was left behind"
+
+    @_needs("overlap")
+    def test_the_old_one_works_until_it_is_retired(self, harness: RotatorHarness) -> None:
+        turn = begun(harness, harness.current())
+        for name in STEPS:
+            assert harness.works(turn.old), f"the old credential was gone before '{name}'"
+            step(built(harness), name, turn)
+
+    @_needs("target")
+    def test_one_rotation_after_another(self, harness: RotatorHarness) -> None:
+        current, before = harness.current(), harness.credentials()
+        for _ in range(3):
+            current = rotated(harness, current).new
+            assert harness.works(current)
+            assert harness.credentials() == before, "a credential was left behind"
+
+    def test_what_is_made_is_new_each_time(self, harness: RotatorHarness) -> None:
+        current = harness.current()
+        facts = built(harness).prepare(current)
+        made = [built(harness).create(current, facts).new[harness.field] for _ in range(3)]
+        assert len({value.reveal() for value in made}) == 3
+
+    def test_facts_are_texts_and_hold_no_value(self, harness: RotatorHarness) -> None:
+        turn = begun(harness, harness.current())
+        assert all(isinstance(fact, str) for pair in turn.facts.items() for fact in pair)
+        assert_hidden(repr(turn.facts), texts_of(harness, turn.old, turn.new))
+
+    # --- crashes
+
+    def test_every_step_twice(self, harness: RotatorHarness) -> None:
+        turn = begun(harness, harness.current())
+        for name in STEPS:
+            for _ in range(2):
+                step(built(harness), name, turn)
+        assert built(harness).probe(turn.new, turn.facts)
+
+    @_needs("target")
+    def test_every_step_twice_leaves_what_once_leaves(self, harness: RotatorHarness) -> None:
+        before = harness.credentials()
+        turn = begun(harness, harness.current())
+        for name in STEPS:
+            step(built(harness), name, turn)
+            once = self._state(harness, turn)
+            step(built(harness), name, turn)
+            assert self._state(harness, turn) == once, f"'{name}' did more the second time"
+        assert self._state(harness, turn) == (False, True, before)
+
+    @_needs("target")
+    def test_a_value_that_was_lost_leaves_nothing(self, harness: RotatorHarness) -> None:
+        current, before = harness.current(), harness.credentials()
+        facts = dict(built(harness).prepare(current))
+        lost = built(harness).create(current, facts)
+        made = built(harness).create(current, facts)
+        turn = Turn(current, {**current, **made.new}, {**facts, **made.facts})
+        for name in STEPS:
+            step(built(harness), name, turn)
+        assert harness.works(turn.new)
+        assert not harness.works({**current, **lost.new})
+        assert harness.credentials() == before, "a credential was left behind"
+
+    # --- the way back
+
+    @_needs("target")
+    @pytest.mark.parametrize("done", range(len(STEPS)), ids=("create", *STEPS[:-1]))
+    def test_a_rotation_is_taken_back(self, harness: RotatorHarness, done: int) -> None:
+        current, before = harness.current(), harness.credentials()
+        turn = begun(harness, current)
+        for name in STEPS[:done]:
+            step(built(harness), name, turn)
+        for _ in range(2):
+            built(harness).retire(turn.new, turn.old, turn.facts)
+        assert harness.works(turn.old), "the old credential does not work any more"
+        assert not harness.works(turn.new), "the new credential still works"
+        assert harness.credentials() == before, "a credential was left behind"
+        assert harness.works(rotated(harness, current).new), "it cannot be rotated again"
+
+    @_needs("target")
+    def test_what_was_lost_is_taken_back(self, harness: RotatorHarness) -> None:
+        current, before = harness.current(), harness.credentials()
+        facts = dict(built(harness).prepare(current))
+        lost = built(harness).create(current, facts)
+        built(harness).retire({}, current, facts)
+        assert harness.works(current)
+        assert not harness.works({**current, **lost.new})
+        assert harness.credentials() == before, "a credential was left behind"
+
+    @_needs("target")
+    def test_a_late_retirement_takes_nothing_else(self, harness: RotatorHarness) -> None:
+        first = rotated(harness, harness.current())
+        second = rotated(harness, first.new)
+        built(harness).retire(first.old, second.new, first.facts)
+        assert harness.works(second.new), "a credential that was gone took another with it"
+
+    @_needs("target")
+    def test_nothing_is_changed_that_is_no_longer_ours(self, harness: RotatorHarness) -> None:
+        turn = begun(harness, harness.current())
+        self._let_somebody_late_try(harness, turn)
+        for name in STEPS[:-1]:
+            step(built(harness), name, turn)
+        self._let_somebody_late_try(harness, turn)
+
+    def _let_somebody_late_try(self, harness: RotatorHarness, turn: Turn) -> None:
+        before = self._state(harness, turn)
+        with suppress(ConflictError):
+            built(harness, ours=False).create(turn.old, turn.facts)
+        for name in ("set", "retire"):
+            with suppress(ConflictError):
+                step(built(harness, ours=False), name, turn)
+        assert self._state(harness, turn) == before, "it did not ask whose the rotation is"
+
+    @staticmethod
+    def _state(harness: RotatorHarness, turn: Turn) -> tuple[bool, bool, int]:
+        """Return whether the old and the new one work, and how many do."""
+        return harness.works(turn.old), harness.works(turn.new), harness.credentials()
+
+    # --- what is asked of it
+
+    def test_probe_tells_what_works(self, harness: RotatorHarness) -> None:
+        current = harness.current()
+        facts = built(harness).prepare(current)
+        assert built(harness).probe(current, facts) is True
+
+    @_needs("target")
+    def test_probe_tells_what_does_not_work(self, harness: RotatorHarness) -> None:
+        current = harness.current()
+        turn = begun(harness, current)
+        assert built(harness).probe(harness.wrong(current), turn.facts) is False
+        for name in STEPS:
+            step(built(harness), name, turn)
+        assert built(harness).probe(turn.old, turn.facts) is False
+
+    @_needs("target")
+    def test_a_credential_that_does_not_work_fails_the_test(self, harness: RotatorHarness) -> None:
+        turn = begun(harness, harness.current())
+        wrong = harness.wrong(turn.new)
+        rotator = built(harness, timeout_seconds=_DEADLINE_SECONDS)
+        with pytest.raises(EnvkitError) as caught:
+            patiently(lambda: rotator.test(wrong, turn.facts))
+        assert_clean_of(caught.value, texts_of(harness, turn.old, turn.new, wrong))
+
+    @_needs("unavailable")
+    @pytest.mark.parametrize("method", ["prepare", "probe", "set", "retire"])
+    def test_nothing_listens(self, harness: RotatorHarness, method: str) -> None:
+        self._assert_unavailable(harness, harness.unavailable(), method)
+
+    @_needs("silent")
+    def test_a_target_that_never_answers_ends_with_the_deadline(
+        self, harness: RotatorHarness
+    ) -> None:
+        self._assert_unavailable(harness, harness.silent(), "prepare")
+
+    def _assert_unavailable(
+        self, harness: RotatorHarness, target: Mapping[str, object], method: str
+    ) -> None:
+        turn = begun(harness, harness.current())
+        rotator = built(harness, target, timeout_seconds=_DEADLINE_SECONDS)
+        calls: dict[str, Callable[[], object]] = {
+            "prepare": lambda: rotator.prepare(turn.old),
+            "probe": lambda: rotator.probe(turn.old, turn.facts),
+            "set": lambda: rotator.set(turn.old, turn.new, turn.facts),
+            "retire": lambda: rotator.retire(turn.old, turn.new, turn.facts),
+        }
+        with pytest.raises(UnavailableError) as caught:
+            patiently(calls[method])
+        assert caught.value.retryable
+        assert_clean_of(caught.value, texts_of(harness, turn.old, turn.new))
+
+    def test_nothing_is_logged_or_printed(
+        self, harness: RotatorHarness, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        capfd.readouterr()
+        with everything_logged() as lines:
+            turn = rotated(harness, harness.current())
+        printed = capfd.readouterr()
+        hidden = texts_of(harness, turn.old, turn.new)
+        assert_hidden("\n".join(lines), hidden)
+        assert_hidden(printed.out + printed.err, hidden)
