@@ -67,10 +67,11 @@ NOTE_REVERTED = "note-reverted"
 UNDO = "undo"
 WAIT = "wait"  # time will do it
 BUSY = "busy"  # somebody else is at it
+PAUSE = "pause"  # it failed a moment ago
 NOTHING = "nothing"
 REFUSE = "refuse"  # a person must look
 
-PASSIVE = (WAIT, BUSY, NOTHING, REFUSE)
+PASSIVE = (WAIT, BUSY, PAUSE, NOTHING, REFUSE)
 # what nobody needs to hold the rotation for: they save no more than a phase
 _TURNS = (CLAIM, BEGIN_RETIRE, BEGIN_REVERT)
 
@@ -110,10 +111,10 @@ class Decision(NamedTuple):
     Attributes:
         step: the next step.
         reason: for people, why this one.
-        until: for WAIT, BUSY and NOTHING, when it is worth looking again; 0 for never by
-            itself.
+        until: when it is worth looking again; 0 for never by itself.
         phase: for BEGIN_REVERT, the phase to save.
         then: for BEGIN_REVERT, the phase that follows once the new value is undone.
+        advice: for REFUSE, the wish that would be granted; empty for none.
     """
 
     step: str
@@ -121,6 +122,7 @@ class Decision(NamedTuple):
     until: float = 0.0
     phase: str = ""
     then: str = ""
+    advice: str = ""
 
 
 def what_it_holds(
@@ -142,7 +144,7 @@ def decide(seen: Observation) -> Decision:
     elif seen.wish in (ROLLBACK, ABORT):
         decision = _turn_back(record, seen)
     elif seen.holds in _NOT_OURS and record.phase != RETIRING:
-        decision = Decision(REFUSE, _NOT_OURS_REASONS[seen.holds])
+        decision = _not_ours(seen)
     else:
         decision = _FORWARD[record.phase](record, seen)
     return _unless_held(record, seen, decision)
@@ -184,13 +186,15 @@ def _set(record: Record, seen: Observation) -> Decision:
     if record.rejections >= MAX_REJECTIONS:
         return _refused(record, seen)
     if ANNOUNCED in seen.pending and seen.holds == OLD:
-        return Decision(REFUSE, "somebody has taken the announced value back; abort the rotation")
+        return _taken_back()
     if seen.now < record.settle_until:
         return Decision(WAIT, "not all readers know the new value yet", record.settle_until)
     return Decision(TEST_NEW, "the target has the new value")
 
 
 def _tested(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
+    if ANNOUNCED in seen.pending and seen.holds == OLD:
+        return _taken_back()
     if seen.holds in _AFTER:
         return Decision(NOTE_PROMOTED, "readers have the new value")
     return Decision(PROMOTE, "the new value has logged in")
@@ -198,7 +202,7 @@ def _tested(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - on
 
 def _promoted(record: Record, seen: Observation) -> Decision:
     if seen.holds in _BEFORE:
-        return Decision(REFUSE, "somebody has put the old value back; roll it back for good")
+        return Decision(REFUSE, "somebody has put the old value back", advice=ROLLBACK)
     if record.phase == PROMOTED:
         return Decision(FINISH, "readers have the new value")
     if seen.now < record.retire_at:
@@ -236,11 +240,11 @@ _FORWARD = {
 
 def _turn_back(record: Record, seen: Observation) -> Decision:
     if record.phase == RETIRING:
-        return Decision(REFUSE, "the old credential is being retired; rotate again instead")
+        return Decision(REFUSE, "the old credential is being retired", advice=ROTATE)
     if seen.holds in _NOT_OURS and seen.wish == ROLLBACK:
-        return Decision(REFUSE, _NOT_OURS_REASONS[seen.holds])
+        return _not_ours(seen)
     if seen.holds in _AFTER and seen.wish == ABORT:
-        return Decision(REFUSE, "readers have the new value already; roll it back instead")
+        return Decision(REFUSE, "readers have the new value already", advice=ROLLBACK)
     return _revert(record, seen, f"to be {_PARTICIPLES[seen.wish]}", IDLE)
 
 
@@ -275,13 +279,19 @@ def _unless_held(record: Record, seen: Observation, decision: Decision) -> Decis
         if record.holder and seen.wish in ("", ROTATE):
             return Decision(BUSY, f"{record.holder} is at work on it", record.busy_until)
         if not record.holder and not seen.wish:
-            return Decision(WAIT, f"it failed: {record.error}", record.busy_until)
+            return Decision(PAUSE, f"it failed: {record.error}", record.busy_until)
     return decision if decision.step in _TURNS else Decision(TAKE_OVER, decision.reason)
 
 
+def _not_ours(seen: Observation) -> Decision:
+    reason = "the secret is gone"
+    if seen.holds == FOREIGN:
+        reason = "somebody else has changed the secret; their value and both of ours are kept"
+    return Decision(REFUSE, reason, advice=ABORT)
+
+
+def _taken_back() -> Decision:
+    return Decision(REFUSE, "somebody has taken the announced value back", advice=ABORT)
+
+
 _PARTICIPLES = {ROLLBACK: "rolled back", ABORT: "aborted", RESUME: "resumed"}
-_NOT_OURS_REASONS = {
-    FOREIGN: "somebody else has changed the secret, and both values are kept; abort the "
-    "rotation to drop its own",
-    MISSING: "the secret is gone; put it back, or abort the rotation",
-}

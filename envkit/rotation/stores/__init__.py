@@ -1,0 +1,1 @@
+"""Where the record and the pending values of a rotation are: beside the secret, in its store."""

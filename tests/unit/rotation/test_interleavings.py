@@ -1,0 +1,203 @@
+"""Whatever is killed, however many run at once: readers log in, and nothing is left behind.
+
+Processes are stopped before and after each operation on the store and the target, killed
+there or overtaken by others, while time passes, people ask for things and the target fails.
+After every single operation a reader takes what the store holds and logs in.
+"""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envkit.rotation import machine, steps
+from envkit.rotation.machine import ABORT, RESUME, ROLLBACK, ROTATE
+from support.rotation_world import (
+    EVERY_SECONDS,
+    GRACE_SECONDS,
+    LONG_SECONDS,
+    TARGETS,
+    Additive,
+    Alternate,
+    World,
+    after_grace,
+    fresh,
+    in_grace,
+    overtake,
+    overtake_everywhere,
+    rejected_or_failed,
+)
+
+METHODS = ("prepare", "create", "set", "test", "finish", "retire")
+
+PLACES = (
+    *("read secret", "save", "save done", "publish", "publish done"),
+    *("create", "create done", "set", "set done", "test", "probe", "finish"),
+    *("retire", "retire done"),
+)
+WHO = st.integers(0, 2)
+EVENTS = st.one_of(
+    st.tuples(st.just("start"), WHO, st.sampled_from(("", ROTATE, ROLLBACK, ABORT, RESUME))),
+    st.tuples(st.just("until"), WHO, st.sampled_from(PLACES)),
+    st.tuples(st.just("until"), WHO, st.sampled_from(PLACES)),
+    st.tuples(st.just("go on"), WHO, st.integers(1, 4)),
+    st.tuples(st.just("kill"), WHO, st.just(0)),
+    st.tuples(st.just("time"), WHO, st.sampled_from((1, GRACE_SECONDS, LONG_SECONDS))),
+    st.tuples(st.just("touch"), WHO, st.just(0)),
+    st.tuples(st.just("fail"), WHO, st.sampled_from(METHODS)),
+)
+
+
+def play(world, events):
+    """Let things happen; a process that has ended is followed by one that takes over."""
+    processes = [world.process() for _ in range(3)]
+    for what, which, how in events:
+        process = processes[which]
+        if what == "start":
+            process.kill()
+            processes[which] = world.process(how)
+        elif what in ("until", "go on"):
+            if process.ended:
+                process = processes[which] = world.process(RESUME if world.in_progress else "")
+            process.go_on()
+            if what == "go on":
+                for _ in range(how):
+                    process.go_on()
+            else:
+                process.go_on_until(how)
+        elif what == "kill":
+            process.kill()
+        elif what == "time":
+            world.now += how
+        elif what == "touch":
+            world.touch()
+        elif what == "fail":
+            world.target.refuses[how] = rejected_or_failed(which)
+    for process in processes:
+        process.kill()
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@given(events=st.lists(EVENTS, min_size=5, max_size=80))
+@settings(max_examples=150)
+def test_readers_log_in_and_nothing_is_left(kind, events):
+    world = World(kind)
+    play(world, events)
+    world.come_to_rest()
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@pytest.mark.parametrize("wish", ["", ROLLBACK, ABORT])
+def test_a_kill_at_every_operation(kind, wish):
+    """One process is killed at its first operation, the next at its second, and so on."""
+    number = 0
+    while True:
+        number += 1
+        world = World(kind)
+        process = world.process()
+        for _ in range(number):
+            process.go_on()
+        if process.ended:
+            break
+        process.kill()
+        if wish:
+            world.run(wish)
+        world.come_to_rest()
+    assert number > 15
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_a_kill_at_every_operation_of_going_back(kind):
+    number = 0
+    while True:
+        number += 1
+        world = in_grace(kind)
+        process = world.process(ROLLBACK)
+        for _ in range(number):
+            process.go_on()
+        if process.ended:
+            assert world.current == world.target.start
+            break
+        process.kill()
+        world.come_to_rest()
+    assert number > 5
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_one_rotation_from_the_first_step_to_the_last(kind):
+    world = World(kind)
+    before = world.current
+    outcomes = []
+    while not outcomes or outcomes[-1].status != "rotated":
+        outcomes.append(world.run())
+        world.now = max(world.now, outcomes[-1].until)
+    assert {outcome.status for outcome in outcomes} == {"waiting", "rotated"}
+    assert sum(outcome.promoted for outcome in outcomes) == 1
+    assert world.current != before
+    world.check_at_rest()
+    assert world.run().status == "not-due"
+    world.now += EVERY_SECONDS
+    assert world.run().changed
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+@given(
+    prelude=st.sampled_from((fresh, in_grace, after_grace)),
+    first=st.sampled_from(("", ROLLBACK, ABORT)),
+    second=st.sampled_from((ROLLBACK, ABORT, RESUME)),
+    done=st.integers(1, 36),
+    overtaken_for=st.integers(1, 36),
+)
+@settings(max_examples=200)
+def test_one_is_overtaken_by_another(kind, prelude, first, second, done, overtaken_for):
+    """A process stands still somewhere while another one works, then both go on."""
+    overtake(prelude(kind), first, second, done, overtaken_for)
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_one_is_overtaken_anywhere_by_an_abort(kind):
+    """The same, at every operation of the one and up to every operation of the other."""
+    assert overtake_everywhere(kind, fresh, "", ABORT) > 300
+
+
+class TestTheCheckCanFail:
+    """The same harness, with a machine that is wrong."""
+
+    def broken(self, kind, **options):
+        world = World(kind, **options)
+        for _ in range(10):
+            world.now = max(world.now + 1, world.run().until)
+
+    def test_when_a_value_is_promoted_before_it_is_set(self, monkeypatch):
+        promote = machine.Decision(machine.PROMOTE, "too early")
+        monkeypatch.setitem(machine._FORWARD, "staged", lambda record, seen: promote)
+        with pytest.raises(AssertionError, match="nobody can log in"):
+            self.broken(Additive)
+
+    def test_when_the_old_value_is_retired_before_the_new_one_is_promoted(self, monkeypatch):
+        def retire_at_once(step):
+            step.rotator.retire(step.seen.old, step.seen.new, step.record.facts)
+            return
+
+        monkeypatch.setitem(steps._ACTS, machine.PROMOTE, retire_at_once)
+        with pytest.raises(AssertionError, match="nobody can log in"):
+            self.broken(Alternate)
+
+    def test_when_going_back_does_not_fence_a_promotion(self, monkeypatch):
+        monkeypatch.setitem(steps._ACTS, machine.RESTORE, steps._note_reverted)
+        world = World(Additive)
+        slow = world.process()
+        slow.go_on_until("publish")
+        back = world.process(ABORT)
+        back.go_on_until("retire done")
+        with pytest.raises(AssertionError, match="nobody can log in"):
+            slow.finish()
+
+    def test_and_with_the_fence_it_does_not(self):
+        world = World(Additive)
+        slow = world.process()
+        slow.go_on_until("publish")
+        back = world.process(ABORT)
+        back.go_on_until("retire done")
+        slow.finish()
+        back.finish()
+        world.check_at_rest()
