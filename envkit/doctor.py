@@ -111,7 +111,7 @@ def examine(
     except EnvkitError as error:
         checks += _errors(error)
     else:
-        checks.append(Check(OK, f"{len(names)} profiles in {folder}"))
+        checks.append(Check(OK, f"{_counted(len(names), 'profile')} in {folder}"))
         loaded = {name: _load(name, folder, checks) for name in names}
         default = environ.get("ENVKIT_ENV")
         wanted = list(environments) or ([default] if default else [])
@@ -152,7 +152,7 @@ def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
     except EnvkitError as error:
         checks.extend(_errors(error, profile=name))
         return None
-    message = f"{display_path(profile.path)}, {len(profile.variables)} variables"
+    message = f"{display_path(profile.path)}, {_counted(len(profile.variables), 'variable')}"
     if profile.aliases:
         message += f", also called {', '.join(profile.aliases)}"
     checks.append(Check(OK, message, name))
@@ -262,3 +262,7 @@ def _errors(error: EnvkitError, *, profile: str = "", source: str = "") -> Itera
             yield Check(ERROR, str(failure), profile, source, failure.error.hint or "")
         return
     yield Check(ERROR, error.message, profile, source, error.hint or "")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

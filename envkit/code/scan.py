@@ -1,6 +1,6 @@
 """Which variables a program reads: all files of its folders, each in its language.
 
-    code = scan(["/work/shop/src"], names={"PORT"}, environ=os.environ)
+    code = scan(["/srv/shop/src"], names={"PORT"}, environ=os.environ)
 
 Nothing is run. A variable that a program sets itself is none that it is given.
 """

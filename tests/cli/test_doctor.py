@@ -196,3 +196,10 @@ def test_an_audit_log_that_cannot_be_written_is_a_warning(team, tmp_path):
     [warning] = [check for check in checks(done) if check["status"] == "warning"]
     assert warning["message"].startswith("cannot write the audit log ")
     assert warning["hint"]
+
+
+def test_one_is_counted_as_one(project):
+    project.profile("dev.toml", '[variables]\nA = "1"\n')
+    done = project.run("doctor", "--env", "dev")
+    assert "1 profile in " in done.stdout
+    assert "profiles/dev.toml, 1 variable\n" in done.stdout
