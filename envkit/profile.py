@@ -43,25 +43,28 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "lookup": list,
     "sources": dict,
     "variables": dict,
+    "rotation": dict,
 }
 # below [variables] a plain one of these is most likely a key that came after the first table
 _MISPLACED = ("extends", "aliases", "protected", "lookup")
 
 
-class SourceSpec:
-    """One source of a profile: predeclared, or a table `[sources.NAME]`.
+class NamedTable:
+    """A table of a profile that has a name: `[rotation.NAME]`, and what sources are made of.
+
+    Its keys are checked by whom they are for.
 
     Attributes:
-        type: `vault`, `aws-secrets-manager`, or another that the registry knows.
-        settings: the table without `type`, its placeholders as they were written.
-        location: where the source was last spoken of.
+        title: how it is written, for people: `[rotation.db-password]`.
+        settings: its keys, of all files, their placeholders as they were written.
+        location: where it was last spoken of.
     """
 
-    __slots__ = ("_places", "location", "name", "settings", "type")
+    __slots__ = ("_places", "location", "name", "settings", "title")
 
-    def __init__(self, name: str, type_name: str, location: Location) -> None:
+    def __init__(self, name: str, title: str, location: Location) -> None:
         self.name = name
-        self.type = type_name
+        self.title = title
         self.settings: dict[str, Any] = {}
         self.location = location
         self._places: dict[str, Location] = {}
@@ -79,16 +82,34 @@ class SourceSpec:
         self.location = place
         for key, value in table.items():
             self._places[key] = place.at(key)
-            if key == "type":
-                continue
             self.settings[key] = value
             try:
                 list(placeholders(value))
             except PlaceholderError as error:
                 raise ProfileError(
-                    f"{place.at(key)}: [sources.{self.name}]: '{key}': {error.message}",
+                    f"{place.at(key)}: {self.title}: '{key}': {error.message}",
                     hint=error.hint,
                 ) from None
+
+
+class SourceSpec(NamedTable):
+    """One source of a profile: predeclared, or a table `[sources.NAME]`.
+
+    Attributes:
+        type: `vault`, `aws-secrets-manager`, or another that the registry knows; it is
+            none of the settings.
+    """
+
+    __slots__ = ("type",)
+
+    def __init__(self, name: str, type_name: str, location: Location) -> None:
+        super().__init__(name, f"[sources.{name}]", location)
+        self.type = type_name
+
+    def update(self, table: Mapping[str, Any], place: Location) -> None:
+        """Take over what one more table says."""
+        super().update(table, place)
+        self.settings.pop("type", None)
 
 
 class Profile:
@@ -100,6 +121,7 @@ class Profile:
         root: the folder that holds `profiles/`.
         lookup: the sources in which a bare `{{ NAME }}` is looked up, in this order.
         protected: whether commands that change it or run with it ask for a reason.
+        rotations: the tables `[rotation.NAME]`; `envkit.rotation.policy` reads them.
         warnings: what is allowed but probably not meant, each with its file.
     """
 
@@ -111,6 +133,7 @@ class Profile:
         "path",
         "protected",
         "root",
+        "rotations",
         "sources",
         "variables",
         "warnings",
@@ -129,6 +152,7 @@ class Profile:
             source: SourceSpec(source, type_name, here) for source, type_name in PREDECLARED.items()
         }
         self.variables: dict[str, Declaration] = {}
+        self.rotations: dict[str, NamedTable] = {}
         self.warnings: list[str] = []
 
     def set_value(self, name: str, value: str) -> None:
@@ -269,6 +293,8 @@ class _Building:
         self.profile.protected = document.get("protected", self.profile.protected)
         for name, table in document.get("sources", {}).items():
             self.add_source(name, table, top.at("sources", name))
+        for name, table in document.get("rotation", {}).items():
+            self.add_rotation(name, table, top.at("rotation", name))
         for name, value in document.get("variables", {}).items():
             place = top.at("variables", name)
             table = read_table(name, value, place)
@@ -278,13 +304,7 @@ class _Building:
 
     def add_source(self, name: str, table: Any, place: Location) -> None:
         """Take over one table `[sources.NAME]`; with another type it begins anew."""
-        if not is_name(name.replace("-", "_")):
-            raise ProfileError(
-                f"{place}: {name!r} cannot be the name of a source",
-                hint="use letters, digits, '-' and '_', beginning with a letter",
-            )
-        if not isinstance(table, dict):
-            raise ProfileError(f"{place}: '{name}' must be a table", hint=f"write [sources.{name}]")
+        _check_named(name, table, place, "source", "sources")
         spec = self.profile.sources.get(name)
         type_name = table.get("type", spec and spec.type)
         if not isinstance(type_name, str):
@@ -294,6 +314,14 @@ class _Building:
             )
         if spec is None or spec.type != type_name:
             spec = self.profile.sources[name] = SourceSpec(name, type_name, place)
+        spec.update(table, place)
+
+    def add_rotation(self, name: str, table: Any, place: Location) -> None:
+        """Take over one table `[rotation.NAME]`."""
+        _check_named(name, table, place, "rotation", "rotation")
+        spec = self.profile.rotations.get(name)
+        if spec is None:
+            spec = self.profile.rotations[name] = NamedTable(name, f"[rotation.{name}]", place)
         spec.update(table, place)
 
     def finish(self) -> None:
@@ -308,6 +336,16 @@ class _Building:
                     f"{self.lookup_place}: 'lookup' names unknown source '{source}'",
                     hint=did_you_mean(source, self.profile.sources),
                 )
+
+
+def _check_named(name: str, table: Any, place: Location, what: str, section: str) -> None:
+    if not is_name(name.replace("-", "_")):
+        raise ProfileError(
+            f"{place}: {name!r} cannot be the name of a {what}",
+            hint="use letters, digits, '-' and '_', beginning with a letter",
+        )
+    if not isinstance(table, dict):
+        raise ProfileError(f"{place}: '{name}' must be a table", hint=f"write [{section}.{name}]")
 
 
 def placeholders(setting: Any) -> Iterator[Placeholder]:

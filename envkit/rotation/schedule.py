@@ -1,0 +1,171 @@
+"""When is a rotation due? Pure: a function of the profile, the last rotation and the time.
+
+    timing = Timing(schedule="0 3 * * SUN", timezone="Europe/Berlin", window_seconds=7200)
+    due(timing, "prod/db-password", last=rotated_at, now=time())
+
+`every` counts from the last rotation, in seconds that no clock change touches. What was
+never rotated is due at once: the first rotation, while somebody is looking, shows that it
+works. A `schedule` is a cron expression and goes by the clock on the wall of `timezone`, as
+Debian's cron does: a time that a clock change leaves out counts at the moment after it, one
+that comes twice counts once. What was never rotated waits for its first time.
+
+A rotation begins in [due, due + window), or waits for its next due time. The jitter moves
+the beginning inside of that window, by the rotation's name and due time alone, so that ten
+hosts agree. All times are seconds since the epoch, UTC.
+
+Nothing here reads a clock or knows where a rotation stands.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+from envkit.errors import ExtraMissingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# how late a rotation may begin that has no window, before it is called overdue
+LATENESS_SECONDS = 3600.0
+UNTIL_NEVER = inf
+
+
+class Timing(NamedTuple):
+    """What a profile says of when a secret is rotated.
+
+    Attributes:
+        every_seconds: since the last rotation; 0 where there is a schedule.
+        schedule: a cron expression; empty where there is `every`.
+        timezone: an IANA name, for the schedule.
+        window_seconds: how long after it is due a rotation may begin; None for ever.
+        jitter_seconds: the beginnings are spread over this long; less than the window.
+        grace_seconds: how long old and new both work.
+    """
+
+    every_seconds: float = 0.0
+    schedule: str = ""
+    timezone: str = "UTC"
+    window_seconds: float | None = None
+    jitter_seconds: float = 0.0
+    grace_seconds: float = 0.0
+
+
+class Due(NamedTuple):
+    """The due time that counts now: the first whose window is not over.
+
+    Attributes:
+        at: the due time itself.
+        starts: when the rotation may begin, jitter included.
+        closes: the end of the window; infinite where there is none.
+        overdue_at: when the first due time since the last rotation was missed for good;
+            infinite for what was never rotated.
+    """
+
+    at: float
+    starts: float
+    closes: float
+    overdue_at: float
+
+
+def due(timing: Timing, name: str, *, last: float, now: float) -> Due:
+    """Return when a rotation is due.
+
+    Args:
+        timing: what the profile says.
+        name: the rotation's full name, `prod/db-password`.
+        last: when it was last rotated; 0 for never.
+        now: the time.
+    """
+    window = timing.window_seconds
+    if not last and not timing.schedule:
+        closes = UNTIL_NEVER if window is None else now + window
+        return Due(now, now, closes, UNTIL_NEVER)
+    open_since = last if window is None else max(last, now - window)
+    at = _first_after(timing, last, open_since)
+    closes = UNTIL_NEVER if window is None else at + window
+    overdue_at = UNTIL_NEVER
+    if last:
+        first = _first_after(timing, last, last)
+        overdue_at = first + _lateness(timing) + timing.grace_seconds
+    return Due(at, at + jitter(timing, name, at), closes, overdue_at)
+
+
+def jitter(timing: Timing, name: str, at: float) -> float:
+    """Return by how many seconds a rotation begins after its due time: always the same."""
+    if not timing.jitter_seconds:
+        return 0.0
+    from hashlib import sha256
+
+    digest = sha256(f"{name}\0{int(at)}".encode()).digest()
+    return timing.jitter_seconds * (int.from_bytes(digest[:6], "big") / 2**48)
+
+
+def due_times(timing: Timing, *, last: float, until: float) -> Iterator[float]:
+    """Yield the due times after `last`, each rotation done when it was due.
+
+    Args:
+        timing: what the profile says.
+        last: when it was last rotated.
+        until: where to stop.
+    """
+    at = _first_after(timing, last, last)
+    while at < until:
+        yield at
+        at = _first_after(timing, at, at)
+
+
+def shortest_pause(timing: Timing, start: float, times: int = 60) -> float:
+    """Return the seconds between two due times, the shortest among the next ones."""
+    if not timing.schedule:
+        return timing.every_seconds
+    found = _first_after(timing, start, start)
+    shortest = UNTIL_NEVER
+    for _ in range(times):
+        following = _first_after(timing, found, found)
+        shortest = min(shortest, following - found)
+        found = following
+    return shortest
+
+
+def _lateness(timing: Timing) -> float:
+    if timing.window_seconds is None:
+        return timing.jitter_seconds + LATENESS_SECONDS
+    return timing.window_seconds
+
+
+def _first_after(timing: Timing, last: float, moment: float) -> float:
+    """Return the first due time after `moment`, which is not before `last`."""
+    if not timing.schedule:
+        rounds = int(max(0.0, moment - last) // timing.every_seconds) + 1
+        return last + rounds * timing.every_seconds
+    return cron_after(timing.schedule, timing.timezone, moment)
+
+
+def cron_after(expression: str, timezone: str, moment: float) -> float:
+    """Return the first time after `moment` that a cron expression names.
+
+    Raises:
+        ValueError: the expression is none, or names no time of the next 50 years.
+    """
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    try:
+        from cronsim import CronSim, CronSimError
+    except ImportError:
+        raise ExtraMissingError(
+            "a 'schedule' needs the package cronsim", hint="run pip install 'envkit[rotate]'"
+        ) from None
+
+    zone = UTC if timezone == "UTC" else ZoneInfo(timezone)
+    start = datetime.fromtimestamp(int(moment // 1), UTC).astimezone(zone)
+    try:
+        # in an hour that comes twice it may begin with times of the first pass
+        for found in CronSim(expression, start):
+            if found.timestamp() > moment:
+                return found.timestamp()
+    except CronSimError as error:
+        raise ValueError(str(error)) from None
+    raise ValueError("it names no time of the next 50 years")

@@ -1,0 +1,104 @@
+"""Substitute the placeholders in what a rotation needs to know, when it runs.
+
+    {"dsn": "postgresql://admin:{{ vault:db-admin#password }}@db:5432/app"}
+
+Every source of the profile may be named here, and every variable: a placeholder means what
+it means in a value of the profile. What comes back holds values, and is not shown.
+"""
+
+from __future__ import annotations
+
+import copy
+
+from envkit.declaration import Declaration
+from envkit.errors import ResolutionError
+from envkit.evaluate import evaluate
+from envkit.fetch import fetch
+from envkit.placeholder import OPEN
+from envkit.plan import plan
+from envkit.preparation import Prepared
+from envkit.sources.registry import open_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from envkit._internal.clock import Deadline
+    from envkit.location import Location
+    from envkit.profile import Profile
+
+
+def substituted(
+    profile: Profile,
+    title: str,
+    settings: Mapping[str, Any],
+    place: Location,
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+) -> dict[str, Any]:
+    """Return settings with the values of their placeholders in them.
+
+    Args:
+        profile: whose sources and variables are meant.
+        title: of the table, for messages: `[rotation.db-password]`.
+        settings: as they are written; texts may stand in lists and tables.
+        place: where they are written.
+        environ: the process environment.
+        deadline: when everything must be over.
+
+    Raises:
+        ResolutionError: a placeholder has no value; it names all of them.
+    """
+    texts = dict(_texts(settings, title))
+    if not texts:
+        return dict(settings)
+    # each text is a variable more: planned, fetched and put together as all others are
+    wider = copy.copy(profile)
+    wider.variables = {
+        **profile.variables,
+        **{
+            name: Declaration(name, {"value": text, "secret": True}, {}, place)
+            for name, text in texts.items()
+        },
+    }
+    planned = plan(wider, texts)
+    opened = {
+        name: open_source(wider, name, environ=environ, deadline=deadline)
+        for name in planned.references
+    }
+    prepared = Prepared(wider, planned, opened)
+    (outcomes,) = fetch([prepared], deadline)
+    found, failures = evaluate(planned, outcomes, prepared.locate)
+    if failures:
+        raise ResolutionError(profile.name, failures)
+    values = {name: variable.value.reveal() for name, variable in found.items()}
+    filled = _filled(settings, title, values)
+    assert isinstance(filled, dict)  # noqa: S101 - as the settings are
+    return filled
+
+
+def _texts(setting: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Yield each text that has a placeholder, under the path to it."""
+    if isinstance(setting, str):
+        if OPEN in setting:
+            yield name, setting
+        return
+    for key, item in _items(setting):
+        yield from _texts(item, f"{name} {key}")
+
+
+def _filled(setting: Any, name: str, values: Mapping[str, str]) -> Any:
+    if isinstance(setting, dict):
+        return {key: _filled(item, f"{name} {key}", values) for key, item in setting.items()}
+    if isinstance(setting, list | tuple):
+        return [_filled(item, f"{name} {index}", values) for index, item in enumerate(setting)]
+    return values.get(name, setting)
+
+
+def _items(setting: Any) -> Iterator[tuple[Any, Any]]:
+    if isinstance(setting, dict):
+        yield from setting.items()
+    elif isinstance(setting, list | tuple):
+        yield from enumerate(setting)

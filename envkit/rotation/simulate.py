@@ -1,0 +1,208 @@
+"""What would be rotated when, and what it would cost: from the profiles alone. Pure.
+
+Every rotation is taken to begin when it is due, and to take all the time that it may
+(`timeout`), CONCURRENCY of them at once: one that could not begin inside of its window even
+so is a clash. Prices are list prices, from `prices.toml`, which says of when they are.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import NamedTuple
+
+from envkit.rotation.schedule import due, due_times, jitter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from envkit.rotation.policy import Policy
+
+CONCURRENCY = 8
+HOUR_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
+MONTH_SECONDS = 365 / 12 * DAY_SECONDS
+MAX_BEGINNINGS = 1_000_000
+
+
+class Simulated(NamedTuple):
+    """One rotation as it is simulated.
+
+    Attributes:
+        policy: what the profile says.
+        store: the type of its source.
+        last: when it was last rotated, where that is known; 0 for never.
+    """
+
+    policy: Policy
+    store: str
+    last: float = 0.0
+
+
+class Beginning(NamedTuple):
+    """One rotation that would begin."""
+
+    name: str
+    due_at: float
+    begins_at: float
+    closes_at: float
+
+
+class Clash(NamedTuple):
+    """A rotation that could not begin inside of its window.
+
+    Attributes:
+        begins_at: when it could, if all before it took as long as they may.
+    """
+
+    name: str
+    due_at: float
+    closes_at: float
+    begins_at: float
+    waiting_for: int
+
+
+class Cost(NamedTuple):
+    """What one kind of store is asked, and what it asks for.
+
+    Attributes:
+        rotating_calls: for the rotations themselves.
+        looking_calls: for looking whether something is due.
+        rotating, looking, keeping: what the calls and the secrets cost; 0.0 for a store
+            that asks for nothing.
+    """
+
+    store: str
+    secrets: int
+    rotations: int
+    rotating_calls: int
+    looking_calls: int
+    rotating: float
+    looking: float
+    keeping: float
+
+
+class Simulation(NamedTuple):
+    """What `simulate` found. Times are seconds since the epoch.
+
+    Attributes:
+        beginnings: every rotation, in their order.
+        by_hour: how many begin in each hour of the day, UTC.
+        busiest: the hours with the most of them, and how many.
+    """
+
+    start: float
+    end: float
+    beginnings: tuple[Beginning, ...]
+    by_hour: tuple[int, ...]
+    busiest: tuple[tuple[float, int], ...]
+    clashes: tuple[Clash, ...]
+    costs: tuple[Cost, ...]
+    prices_of: str
+    currency: str
+
+
+def simulate(
+    rotations: Sequence[Simulated],
+    *,
+    start: float,
+    days: float,
+    prices: Mapping[str, Any],
+    look_every_seconds: float = 60.0,
+) -> Simulation:
+    """Simulate rotations over some days.
+
+    Args:
+        rotations: all that share one scheduler.
+        start: when it begins, seconds since the epoch.
+        days: how long it goes on.
+        prices: what `read_prices` returned.
+        look_every_seconds: how often it is looked whether something is due.
+    """
+    end = start + days * DAY_SECONDS
+    beginnings = sorted(
+        (one for rotation in rotations for one in _beginnings(rotation, start, end)),
+        key=lambda one: (one.begins_at, one.name),
+    )
+    by_hour = [0] * 24
+    hours: dict[float, int] = {}
+    for one in beginnings:
+        hour = one.begins_at // HOUR_SECONDS * HOUR_SECONDS
+        hours[hour] = hours.get(hour, 0) + 1
+        by_hour[int(hour // HOUR_SECONDS) % 24] += 1
+    busiest = sorted(hours.items(), key=lambda item: (-item[1], item[0]))[:3]
+    takes = {one.policy.full_name: one.policy.timeout_seconds for one in rotations}
+    return Simulation(
+        start,
+        end,
+        tuple(beginnings),
+        tuple(by_hour),
+        tuple(busiest),
+        tuple(_clashes(beginnings, takes)),
+        tuple(_costs(rotations, beginnings, end - start, prices, look_every_seconds)),
+        str(prices["date"]),
+        str(prices["currency"]),
+    )
+
+
+def read_prices() -> dict[str, Any]:
+    """Return the list prices, with their date."""
+    import tomllib
+    from importlib.resources import files
+
+    return tomllib.loads(files("envkit.rotation").joinpath("prices.toml").read_text("utf-8"))
+
+
+def _beginnings(rotation: Simulated, start: float, end: float) -> Iterator[Beginning]:
+    policy, timing = rotation.policy, rotation.policy.timing
+    first = due(timing, policy.full_name, last=rotation.last, now=start)
+    number = 0
+    at, begins, closes = first.at, first.starts, first.closes
+    while begins < end and number < MAX_BEGINNINGS:
+        yield Beginning(policy.full_name, at, max(begins, start), closes)
+        number += 1
+        done = max(begins, start)
+        # what has a schedule keeps to it; what is counted is counted from when it was done
+        at = next(due_times(timing, last=at if timing.schedule else done, until=float("inf")))
+        begins = at + jitter(timing, policy.full_name, at)
+        closes = at + (timing.window_seconds or float("inf"))
+
+
+def _clashes(beginnings: Sequence[Beginning], takes: Mapping[str, float]) -> Iterator[Clash]:
+    free = [0.0] * CONCURRENCY
+    for one in beginnings:
+        begins = max(one.begins_at, free[0])
+        if begins >= one.closes_at:
+            ahead = sum(until > one.begins_at for until in free)
+            yield Clash(one.name, one.due_at, one.closes_at, begins, ahead)
+            continue
+        heapq.heapreplace(free, begins + takes[one.name])
+
+
+def _costs(
+    rotations: Sequence[Simulated],
+    beginnings: Sequence[Beginning],
+    seconds: float,
+    prices: Mapping[str, Any],
+    look_every_seconds: float,
+) -> Iterator[Cost]:
+    store_of = {one.policy.full_name: one.store for one in rotations}
+    for store in sorted(set(store_of.values()) & prices.keys()):
+        price = prices[store]
+        secrets = sum(kind == store for kind in store_of.values())
+        number = sum(store_of[one.name] == store for one in beginnings)
+        rotating = number * price["calls_per_rotation"]
+        looking = int(seconds / look_every_seconds) * secrets * price["calls_per_look"]
+        per_call = price.get("per_10000_calls", 0.0) / 10_000
+        keeping = price.get("per_secret_and_month", 0.0) * secrets * seconds / MONTH_SECONDS
+        yield Cost(
+            store,
+            secrets,
+            number,
+            rotating,
+            looking,
+            rotating * per_call,
+            looking * per_call,
+            keeping,
+        )
