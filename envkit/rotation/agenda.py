@@ -1,0 +1,108 @@
+"""When is each rotation looked at next? Pure: a function of what became of it and the time.
+
+    agenda = Agenda()
+    agenda.replace(["prod/db-password"], now)   # what is new is looked at at once
+    for name in agenda.take(now, room=8):
+        ...
+        agenda.done(outcome, now)
+
+What always holds: a rotation is looked at by one run at a time; whatever was said of it, it
+is looked at again within LOOK_AGAIN_SECONDS, because a person or another scheduler may have
+changed where it stands; what fails is tried again, ever more slowly.
+
+Nothing here knows whether a rotation is due: that is found out when it is looked at.
+"""
+
+from __future__ import annotations
+
+from envkit.rotation.outcome import ABORTED, FAILED, ROLLED_BACK, ROTATED, STOPPED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from envkit.rotation.outcome import Outcome
+
+LOOK_AGAIN_SECONDS = 900.0
+SOON_SECONDS = 1.0  # what says that it can be done at once is not asked more often
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 900.0
+# of these it is not known yet when the next time is
+_MOVED = (ROTATED, ROLLED_BACK, ABORTED, STOPPED)
+
+
+def pause_seconds(failures: int) -> float:
+    """Return how long to wait after so many failures in a row, 1 or more."""
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), LAST_PAUSE_SECONDS)
+
+
+def next_look(outcome: Outcome, now: float, *, failures: int = 0) -> float:
+    """Return when a rotation is to be looked at again, seconds since the epoch.
+
+    Args:
+        outcome: what became of it.
+        now: the time.
+        failures: how often in a row it has failed, this time included.
+    """
+    at = outcome.until or now + LOOK_AGAIN_SECONDS
+    if outcome.status in _MOVED:
+        at = now
+    if outcome.status == FAILED:
+        held = outcome.record.busy_until if outcome.record is not None else 0.0
+        at = max(outcome.until, held, now + pause_seconds(max(failures, 1)))
+    return min(max(at, now + SOON_SECONDS), now + LOOK_AGAIN_SECONDS)
+
+
+class Agenda:
+    """When each rotation of one scheduler is looked at next, by its full name."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._running: set[str] = set()
+        self._anew: set[str] = set()  # running by what was known before the last `replace`
+
+    @property
+    def running(self) -> frozenset[str]:
+        """What is being looked at now."""
+        return frozenset(self._running)
+
+    def replace(self, names: Iterable[str], now: float) -> None:
+        """Take these rotations and no others; each is looked at at once, or as soon as it is done.
+
+        Args:
+            names: full names.
+            now: the time.
+        """
+        self._looks = dict.fromkeys(names, now)
+        self._failures = {name: self._failures.get(name, 0) for name in self._looks}
+        self._anew = set(self._running)
+
+    def take(self, now: float, room: int) -> list[str]:
+        """Return what is to be looked at now, the longest awaited first; it is running then.
+
+        Args:
+            now: the time.
+            room: how many more may run.
+        """
+        ready = sorted((at, name) for name, at in self._waiting() if at <= now)
+        taken = [name for _, name in ready[: max(room, 0)]]
+        self._running.update(taken)
+        return taken
+
+    def done(self, outcome: Outcome, now: float) -> None:
+        """Note what became of a rotation that was taken."""
+        name = outcome.rotation
+        self._running.discard(name)
+        if name in self._anew or name not in self._looks:
+            self._anew.discard(name)
+            return
+        failures = self._failures[name] + 1 if outcome.status == FAILED else 0
+        self._failures[name] = failures
+        self._looks[name] = next_look(outcome, now, failures=failures)
+
+    def next_at(self) -> float:
+        """Return when `take` has something, if there is room; infinite for never."""
+        return min((at for _, at in self._waiting()), default=float("inf"))
+
+    def _waiting(self) -> Iterator[tuple[str, float]]:
+        return ((name, at) for name, at in self._looks.items() if name not in self._running)

@@ -1,0 +1,128 @@
+"""Answer `/healthz`, `/readyz` and `/metrics` over HTTP, for as long as a scheduler runs.
+
+    with Endpoint("127.0.0.1:9464", metrics=board.text, healthy=..., ready=...) as endpoint:
+        scheduler.run()
+
+What always holds: it only answers, and to GET and HEAD alone; no value and no error message
+is in an answer; whoever is slow is cut off. It has no login and no TLS: listen where only
+those can reach it who may know the names of the rotations.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+
+from envkit.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Self
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # Prometheus' own
+SLOW_SECONDS = 10.0
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Return the host and the port of `127.0.0.1:9464`, `[::1]:9464` or `:9464` (loopback).
+
+    Raises:
+        UsageError: it is none.
+    """
+    host, colon, port = text.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise UsageError(f"--listen {text!r} has no port", hint="write --listen 127.0.0.1:9464")
+    if ":" in bare and bare == host:
+        raise UsageError(f"--listen {text!r} is no address", hint="write --listen [::1]:9464")
+    return bare or "127.0.0.1", int(port)
+
+
+class Endpoint:
+    """A server in a thread of its own; it listens from its making on.
+
+    Args:
+        address: what `listen_address` understands; port 0 is any free one.
+        metrics: returns the text of `/metrics`.
+        healthy: returns what is wrong with this process, so that it had better be started
+            anew; empty for nothing.
+        ready: returns what it is waiting for; empty for nothing.
+
+    Attributes:
+        host, port: where it listens.
+
+    Raises:
+        UsageError: it cannot listen there.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        metrics: Callable[[], bytes],
+        healthy: Callable[[], str],
+        ready: Callable[[], str],
+    ) -> None:
+        import socket
+        from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+        def state(what: Callable[[], str]) -> tuple[int, bytes]:
+            wrong = what()
+            return (503 if wrong else 200), f"{wrong or 'ok'}\n".encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            timeout = SLOW_SECONDS
+            server_version, sys_version = "envkit", ""
+
+            def do_GET(self) -> None:
+                path = self.path.partition("?")[0]
+                if path == "/metrics":
+                    status, body = 200, metrics()
+                elif path == "/healthz":
+                    status, body = state(healthy)
+                elif path == "/readyz":
+                    status, body = state(ready)
+                else:
+                    status, body = 404, b"see /healthz, /readyz, /metrics\n"
+                self.send_response(status)
+                self.send_header("Content-Type", CONTENT_TYPE)
+                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Cache-Control", "no-store")
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(body)
+
+            do_HEAD = do_GET  # noqa: N815 - as http.server names it
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing: a probe every few seconds is no news."""
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """Say nothing: whoever asked has gone."""
+
+        host, port = listen_address(address)
+        try:
+            [family, *_, where] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            Server.address_family = family
+            self._server = Server((str(where[0]), int(where[1])), Handler)
+        except OSError as error:
+            reason = (error.strerror or "it is no address of this machine").lower()
+            raise UsageError(
+                f"cannot listen on {address}: {reason}", hint="name another port with --listen"
+            ) from None
+        self.host = str(self._server.server_address[0])
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._server.shutdown()
+            self._server.server_close()
