@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     R = TypeVar("R")
 
+# Held while a store's client is imported. botocore sets the filters of warnings back to what
+# they were before its import, and with them those that requests adds in another thread.
+import_lock = threading.Lock()
+
 
 def map_parallel(
     function: Callable[[T], R], items: Iterable[T], *, workers: int, deadline: Deadline

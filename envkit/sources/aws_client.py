@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 
 from envkit import __version__
+from envkit._internal.parallel import import_lock
 from envkit._internal.retry import retry
 from envkit.errors import AuthError, SourceError, UnavailableError
 from envkit.sources.aws_errors import MORE_TIME, source_error
@@ -179,7 +180,8 @@ class SecretsManager:
         )
 
     def _session(self, doing: str) -> Session:
-        from botocore.session import Session
+        with import_lock:
+            from botocore.session import Session
 
         session = Session(profile=self._profile)
         # botocore knows AWS_DEFAULT_REGION only; every other AWS tool puts AWS_REGION before it

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit._internal.parallel import import_lock
 from envkit._internal.retry import retry
 from envkit.errors import ProtocolError, UnavailableError
 from envkit.sources.vault_address import find_address, origin_of
@@ -75,8 +76,9 @@ class VaultClient:
     """
 
     def __init__(self, context: SourceContext, *, pool_size: int) -> None:
-        import hvac
-        from hvac.adapters import RawAdapter
+        with import_lock:
+            import hvac
+            from hvac.adapters import RawAdapter
 
         address = find_address(context)
         self.section = f"[sources.{context.name}]"
