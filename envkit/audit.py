@@ -109,10 +109,15 @@ def destination(environ: Mapping[str, str]) -> str:
             f"{VARIABLE} is '{wanted}', which is no log",
             hint=f"set {VARIABLE} to '{OFF}', '{SYSLOG}' or the absolute path of a file",
         )
+    return os.path.join(state_folder(environ), "audit.jsonl")
+
+
+def state_folder(environ: Mapping[str, str]) -> str:
+    """Return the absolute path of the folder for what envkit keeps on this host."""
     state = environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):  # the standard says to ignore it
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "envkit", "audit.jsonl")
+    return os.path.join(state, "envkit")
 
 
 def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:

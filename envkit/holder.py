@@ -7,16 +7,18 @@ conflict, and nothing is written; a change of something beside it is none.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from envkit._internal.files import locked, read_capped, write_atomic
 from envkit.document import MAX_BYTES
-from envkit.errors import ConflictError, DeniedError, ProfileError, UnchangeableError
+from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.fetch import ask
 from envkit.location import display_path
 from envkit.profile_edit import literal, remove_variable, set_literal
 from envkit.secret import Secret
-from envkit.sources.base import Reading, VersionedSource
+from envkit.sources.base import Placed, Reading, VersionedSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,9 +75,12 @@ class StoreHolder:
         self.source = source
         self.reference = reference
 
-    @property
+    @cached_property
     def where(self) -> str:
-        """The place in the store."""
+        """The place in the store; of several, the one that has the value before it changes."""
+        if isinstance(self.source, Placed):
+            with suppress(SourceError):
+                return self.source.place(self.reference)
         return self.source.locate(self.reference)
 
     def read(self) -> Held:
@@ -113,6 +118,7 @@ class StoreHolder:
         return self.source
 
     def _again(self, change: Callable[[str | None], str], before: Held) -> str:
+        _ = self.where  # while a value that is taken out is still there
         expected = before.version
         for _ in range(ATTEMPTS - 1):
             try:

@@ -78,7 +78,7 @@ class RotationStore(Protocol):
     """One secret, the values that are pending for it and its rotation record, in one store.
 
     Every write raises `ConflictError` where something else is there than the snapshot
-    says, and then has changed nothing. Only `SourceError` and `RotationError` escape.
+    says, and then has changed nothing. Only `EnvkitError` escapes.
 
     Attributes:
         location: of the secret, for people.

@@ -153,7 +153,10 @@ def _post(
         def redirect_request(self, *_: Any) -> None:
             return None
 
-    opener = urllib.request.build_opener(_NoRedirect)
+    handlers: list[Any] = [_NoRedirect]
+    if where.startswith("http:"):  # what must not leave this machine takes no proxy
+        handlers.append(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(*handlers)
     request = urllib.request.Request(address, body, headers, method="POST")  # noqa: S310 - checked
     try:
         with opener.open(request, timeout=TIMEOUT_SECONDS):
@@ -182,12 +185,20 @@ def _checked_address(kind: str, address: str) -> str:
         host, port = "", None
     if not host or any(char <= " " for char in address):
         raise NoticeError(f"the address of the {kind} is not one", hint="write https://HOST/PATH")
-    local = host in ("localhost", "::1") or host.startswith("127.")
-    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
         raise NoticeError(
             f"the {kind} at {host} is not asked over https", hint="write https://HOST/PATH"
         )
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def _is_local(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _run(notice: Notice, command: str | tuple[str, ...]) -> None:

@@ -67,6 +67,7 @@ class Record(NamedTuple):
             succeeded; 0 for never.
         given_up_at: when a person last rolled a rotation back or aborted it.
         facts: what the rotator must know again after a crash; never a value.
+        told: when somebody was last told of it, by the kind of event.
     """
 
     rotation: str
@@ -89,6 +90,7 @@ class Record(NamedTuple):
     last_rotated_at: float = 0.0
     given_up_at: float = 0.0
     facts: Mapping[str, str] = {}
+    told: Mapping[str, float] = {}
 
     @property
     def in_progress(self) -> bool:
@@ -107,7 +109,8 @@ class Record(NamedTuple):
 
 def encode(record: Record) -> dict[str, object]:
     """Return a record as what JSON can hold."""
-    return {"version": VERSION, **record._asdict(), "facts": dict(record.facts)}
+    tables = {"facts": dict(record.facts), "told": dict(record.told)}
+    return {"version": VERSION, **record._asdict(), **tables}
 
 
 def decode(data: object) -> Record:
@@ -135,6 +138,8 @@ def decode(data: object) -> Record:
     record = Record(**values)
     if not all(isinstance(item, str) for pair in record.facts.items() for item in pair):
         raise _broken("has no usable 'facts'")
+    if not all(isinstance(at, int | float) for at in record.told.values()):
+        raise _broken("has no usable 'told'")
     if record.phase not in PHASES:
         raise _broken(f"has the unknown phase {record.phase!r}")
     return record

@@ -245,7 +245,17 @@ def _publish_final(step: Step) -> Record | None:
 def _retire(step: Step) -> Record | None:
     record = step.record
     step.rotator.retire(step.seen.old, step.seen.current or step.seen.new, record.facts)
-    return step.free(_at_rest(record, IDLE)._replace(last_rotated_at=record.promoted_at), {})
+    rotated = Record(
+        record.rotation,
+        record.id,
+        plan=record.plan,
+        attempt=record.attempt,
+        started_at=record.started_at,
+        promoted_at=record.promoted_at,
+        last_rotated_at=record.promoted_at,
+        given_up_at=record.given_up_at,
+    )
+    return step.free(rotated, {})
 
 
 def _begin_revert(step: Step) -> Record | None:

@@ -135,9 +135,7 @@ class AwsSecretsManagerSource:
         from envkit.sources.aws_history import versions
 
         self.check(ref)
-        key = self._key(ref)._replace(version=None, stage=None)
-        place = where(self.name, key)
-        return self._in_time(lambda: versions(self._manager, key.secret_id, place))
+        return self.with_secret(ref, versions)
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Make an earlier version current, or write one with the field of an earlier one.
@@ -151,6 +149,16 @@ class AwsSecretsManagerSource:
         """Say as whom AWS knows us; see `Probe`."""
         arn, region = self._in_time(self._manager.identity)
         return [f"region {region}", f"logged in as {arn}"]
+
+    def with_secret(self, ref: Reference, call: Callable[[SecretsManager, str, str], R]) -> R:
+        """Return what `call` returns for the manager, the id of the secret, and its place.
+
+        For what goes beyond one value: never later than the source's deadline.
+        """
+        key = self._key(ref)._replace(version=None, stage=None)
+        place = where(self.name, key)
+        # None would be taken for no answer
+        return self._in_time(lambda: (call(self._manager, key.secret_id, place),))[0]
 
     # ---------------------------------------------------------------- reading
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from envkit.sources.aws_errors import NOT_FOUND, RefusedError
-from envkit.sources.aws_write import CURRENT, STAGED
+from envkit.sources.aws_write import CURRENT, ROTATION_PREFIX, STAGED
 from envkit.sources.base import Version
 
 TYPE_CHECKING = False
@@ -65,9 +65,10 @@ def _entries(manager: SecretsManager, secret_id: str, doing: str) -> Iterator[Ma
 
 
 def _version(entry: Mapping[str, Any], labels: set[str]) -> Version | None:
+    version = str(entry.get("VersionId"))
     state = next((state for label, state in _STATES.items() if label in labels), "older")
-    if state == "older" and labels & _NEVER_CURRENT:
+    if version.startswith(ROTATION_PREFIX) or (state == "older" and labels & _NEVER_CURRENT):
         return None
     created = entry.get("CreatedDate")
     seconds = created.timestamp() if isinstance(created, datetime) else None
-    return Version(str(entry.get("VersionId")), seconds, None, state)
+    return Version(version, seconds, None, state)

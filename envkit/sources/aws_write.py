@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CURRENT = "AWSCURRENT"
 STAGED = "ENVKIT_STAGED"  # one name for all writes: a leftover moves to the next one's version
+# of versions that hold no value of the secret but the record of its rotation
+ROTATION_PREFIX = "envkit-rotation-"
 
 
 def create(manager: SecretsManager, name: str, content: dict[str, str | bytes], where: str) -> str:
@@ -59,8 +61,10 @@ def replace(
     where: str,
     *,
     expected: str | None,
+    label: str = CURRENT,
+    version: str = "",
 ) -> str:
-    """Make `content` the current version if `expected` still is.
+    """Make `content` the current version, or that of another label, if `expected` still is.
 
     Args:
         manager: where.
@@ -68,6 +72,8 @@ def replace(
         content: `SecretString` or `SecretBinary`.
         where: the secret, for messages.
         expected: the version that is current; None where there must be none.
+        label: a staging label that is moved instead of AWSCURRENT.
+        version: an id for the new version, that no other has; made up unless given.
 
     Returns:
         the new version.
@@ -77,7 +83,7 @@ def replace(
         SourceError: AWS failed.
     """
     doing = f"cannot write {where}"
-    version = _new_version()
+    version = version or _new_version()
     put = manager.call(
         "put_secret_value",
         doing,
@@ -87,8 +93,8 @@ def replace(
         **content,
     )
     try:
-        if CURRENT not in put.get("VersionStages", ()):  # a secret's first version has it at once
-            make_current(manager, secret_id, where, version=version, expected=expected)
+        if label not in put.get("VersionStages", ()):  # a secret's first version is current
+            make_current(manager, secret_id, where, version=version, expected=expected, label=label)
     finally:
         with contextlib.suppress(SourceError):  # a label that stays harms nobody
             manager.call(
@@ -102,7 +108,13 @@ def replace(
 
 
 def make_current(
-    manager: SecretsManager, secret_id: str, where: str, *, version: str, expected: str | None
+    manager: SecretsManager,
+    secret_id: str,
+    where: str,
+    *,
+    version: str,
+    expected: str | None,
+    label: str = CURRENT,
 ) -> None:
     """Make a version that is there the current one, if `expected` still is.
 
@@ -112,6 +124,7 @@ def make_current(
         where: the secret, for messages.
         version: the one that becomes current.
         expected: the one that is current; None where there must be none.
+        label: a staging label that is moved instead of AWSCURRENT.
 
     Raises:
         ConflictError: another version is current; it still is.
@@ -124,12 +137,12 @@ def make_current(
             "update_secret_version_stage",
             doing,
             SecretId=secret_id,
-            VersionStage=CURRENT,
+            VersionStage=label,
             MoveToVersionId=version,
             **source,
         )
     except RefusedError:
-        current = _current_version(manager, secret_id, where)
+        current = _current_version(manager, secret_id, where, label)
         if current == version:
             return  # done by an attempt whose answer was lost
         if current == expected:
@@ -145,11 +158,13 @@ def changed_meanwhile(where: str) -> ConflictError:
     )
 
 
-def _current_version(manager: SecretsManager, secret_id: str, where: str) -> str | None:
-    """Return the id of the current version; None for a secret without a value."""
+def _current_version(
+    manager: SecretsManager, secret_id: str, where: str, label: str = CURRENT
+) -> str | None:
+    """Return the id of the version that has the label; None where none has it."""
     doing = f"cannot write {where}"
     try:
-        answer = manager.call("get_secret_value", doing, SecretId=secret_id, VersionStage=CURRENT)
+        answer = manager.call("get_secret_value", doing, SecretId=secret_id, VersionStage=label)
     except RefusedError as error:
         if error.aws_code == NOT_FOUND:
             return None

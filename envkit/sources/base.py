@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from envkit.errors import SourceError
     from envkit.placeholder import Reference
     from envkit.sources.protocols import (
+        Placed,
         Probe,
         Source,
         VersionedSource,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Deadline": "envkit._internal.clock",
+    "Placed": "envkit.sources.protocols",
     "Probe": "envkit.sources.protocols",
     "Source": "envkit.sources.protocols",
     "VersionedSource": "envkit.sources.protocols",
@@ -53,6 +55,7 @@ __all__ = [
     "WHOLE",
     "Absent",
     "Deadline",
+    "Placed",
     "Probe",
     "Reading",
     "Source",

@@ -132,33 +132,51 @@ class DotenvSource:
             raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
         if variable == WHOLE:
             raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
+        return self.write_several(ref, {variable: value}, expected=expected)
+
+    def write_several(
+        self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove variables in the file that has the one of `ref`, all in one step.
+
+        Raises:
+            EnvkitError: as `write`.
+        """
         from envkit.sources.dotenv_write import change, keep
 
-        name = self._holder(ref).name
+        name = self.holder(ref)
         path = self._path(name)
         try:
             with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
                 current = self._load(name)
                 if current.version != expected:
                     raise _conflict(name, expected)
-                data, warning = change(current.text, variable, value, path=name)
+                data, warnings = change(current.text, values, path=name)
                 if current.version is not None:
                     keep(path + KEPT_SUFFIX, current.text.encode(), current.modified_ns)
                 state = write_atomic(path, data)
         except OSError as error:
-            raise _failure("write", name, error) from None
-        if warning:
+            raise failure("write", name, error) from None
+        for warning in warnings:
             self._warn(warning)
         return _version(state)
+
+    def holder(self, ref: Reference) -> str:
+        """Return the file that has a variable, else the one that would be given it."""
+        return self._holder(ref).name
+
+    def place(self, ref: Reference) -> str:
+        """Return `FILE#NAME` of the file that has it, else would be given it."""
+        return f"{self._holder(ref).name}#{_variable(ref)}"
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say which files are in folders that cannot be written; see `WriteCheck`."""
         refused: dict[Reference, EnvkitError] = {}
         for ref in refs:
-            name = self._holder(ref).name
+            name = self.holder(ref)
             folder = os.path.dirname(os.path.realpath(self._path(name)))
             if not os.access(folder, os.W_OK, effective_ids=True):
-                refused[ref] = _failure("write", name, PermissionError(EACCES, os.strerror(EACCES)))
+                refused[ref] = failure("write", name, PermissionError(EACCES, os.strerror(EACCES)))
         return refused
 
     def history(self, ref: Reference) -> Sequence[Version]:
@@ -250,7 +268,7 @@ class DotenvSource:
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
         except OSError as error:
-            raise _failure("read", name, error) from None
+            raise failure("read", name, error) from None
         text = decode(data, path=name)
         content = parse(text, path=name, expand=True, environ=self._environ)
         if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
@@ -318,7 +336,8 @@ def _conflict(name: str, expected: str | None) -> ConflictError:
     )
 
 
-def _failure(verb: str, name: str, error: OSError) -> SourceError:
+def failure(verb: str, name: str, error: OSError) -> SourceError:
+    """Return the error for a file that the system does not let us read or write."""
     reason = (error.strerror or "input or output failed").lower()
     if isinstance(error, FileRefusedError):
         return DotenvError(f"{name}: {reason}")

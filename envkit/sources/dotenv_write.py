@@ -11,31 +11,34 @@ from envkit.errors import InvalidValueError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envkit.secret import Secret
 
 
-def change(text: str, variable: str, value: Secret | None, *, path: str) -> tuple[bytes, str]:
+def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tuple[bytes, list[str]]:
     """Return the new content of a file, and what its owner should know; often nothing.
 
     Args:
         text: the content so far.
-        variable: is set, or removed.
-        value: None to remove it.
+        values: per variable what it is set to; None to remove it.
         path: how messages call the file.
 
     Raises:
         DotenvError: the file cannot be read as it is.
         InvalidValueError: no `.env` file can hold the value.
     """
-    if value is None:
-        return remove_value(text, variable, path=path).encode(), ""
-    changed, count = set_value(text, variable, value.reveal(), path=path)
-    data = changed.encode()
-    if len(data) > LIMIT_BYTES:
-        raise InvalidValueError(f"{variable} makes {path} too large to be read again")
-    if count > 1:
-        return data, f"{path}: of {count} lines that set {variable}, the last was changed"
-    return data, ""
+    warnings = []
+    for variable, value in values.items():
+        if value is None:
+            text = remove_value(text, variable, path=path)
+            continue
+        text, count = set_value(text, variable, value.reveal(), path=path)
+        if len(text.encode()) > LIMIT_BYTES:
+            raise InvalidValueError(f"{variable} makes {path} too large to be read again")
+        if count > 1:
+            warnings.append(f"{path}: of {count} lines that set {variable}, the last was changed")
+    return text.encode(), warnings
 
 
 def keep(path: str, data: bytes, modified_ns: int) -> None:

@@ -127,6 +127,19 @@ class WriteCheck(Protocol):
 
 
 @runtime_checkable
+class Placed(Protocol):
+    """What a writable source may also offer that looks in several places for one value."""
+
+    def place(self, ref: Reference) -> str:
+        """Say for people which place has the value of `ref`, else would be given it.
+
+        Raises:
+            SourceError: the store failed.
+        """
+        ...
+
+
+@runtime_checkable
 class Probe(Protocol):
     """What a source may also offer: to say who is there, for `envkit doctor`."""
 

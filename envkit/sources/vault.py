@@ -150,7 +150,9 @@ class VaultSource:
                 hint=f"write {self.name}:PATH#FIELD",
             )
         text = None if value is None else value.reveal()
-        return self._in_time(lambda: write_field(*self._secret(ref), ref.field, text, expected))
+        return self.with_secret(
+            ref, lambda client, at: write_field(client, at, ref.field, text, expected)
+        )
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say what the engine or the token's policies do not allow; see `WriteCheck`."""
@@ -175,7 +177,7 @@ class VaultSource:
         from envkit.sources.vault_history import versions
 
         self.check(ref)
-        return self._in_time(lambda: versions(*self._secret(ref)))
+        return self.with_secret(ref, versions)
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Write a new version with the field of an earlier one."""
@@ -197,10 +199,18 @@ class VaultSource:
 
         return self._in_time(ask)
 
-    def _secret(self, ref: Reference) -> tuple[VaultClient, Target]:
+    def with_secret(self, ref: Reference, call: Callable[[VaultClient, Target], R]) -> R:
+        """Return what `call` returns for a client that is logged in, and the secret of `ref`.
+
+        For what goes beyond one value: never later than the source's deadline.
+        """
         path = self._absolute(ref)
-        client, engines = self._ready({path})
-        return client, vault_kv.target(engines[path], path, None, self.name)
+
+        def ask() -> tuple[R]:  # None would be taken for no answer
+            client, engines = self._ready({path})
+            return (call(client, vault_kv.target(engines[path], path, None, self.name)),)
+
+        return self._in_time(ask)[0]
 
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):

@@ -1,6 +1,6 @@
-"""Compare-and-set for one field of a KV version 2 secret, and what would be refused.
+"""Compare-and-set for KV version 2 secrets, and what would be refused.
 
-What always holds: every other field is kept as it is; a write whose answer was lost is
+What always holds: a write of one field keeps every other as it is; a write whose answer was lost is
 not taken for a conflict.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
@@ -50,7 +50,7 @@ def write_field(
         SourceError: the server failed.
     """
     place = wanted.locate(field)
-    _refuse_unwritable(wanted, place, value)
+    refuse_unwritable(wanted, place, value)
     current = read(client, wanted)
     if current.version != expected:
         raise _conflict(place, expected, current.version)
@@ -65,7 +65,33 @@ def write_field(
         fields.pop(field, None)
     else:
         fields[field] = value
-    base = int(current.version or 0)
+    return write_all(client, wanted, fields, current.version, place)
+
+
+def write_all(
+    client: VaultClient,
+    wanted: Target,
+    fields: Mapping[str, object],
+    expected: str | None,
+    place: str,
+) -> str:
+    """Make a secret these fields and no others, if it still has the version that was seen.
+
+    Args:
+        client: with a token that may read and write the secret.
+        wanted: the secret, of a version 2 engine.
+        fields: all of them, as JSON can hold them.
+        expected: the version; None where there must be no secret.
+        place: for messages.
+
+    Returns:
+        the new version.
+
+    Raises:
+        ConflictError: it has another version; nothing was written.
+        SourceError: the server failed.
+    """
+    base = int(expected or 0)
     sent = 0
 
     def send(hvac_client: hvac.Client) -> Any:
@@ -104,7 +130,7 @@ def find_refused(
     paths: dict[Reference, str] = {}
     for ref, target in wanted.items():
         try:
-            _refuse_unwritable(target, target.locate(ref.field), None)
+            refuse_unwritable(target, target.locate(ref.field), None)
             paths[ref] = f"{target.engine.mount}/data/{target.path}"
         except (DeniedError, InvalidReferenceError) as error:
             refused[ref] = error
@@ -120,7 +146,14 @@ def find_refused(
     return refused
 
 
-def _refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
+def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
+    """Raise for an engine without compare-and-set, and for a value that is no text.
+
+    Raises:
+        DeniedError: the server does not say which engine it is.
+        InvalidReferenceError: it is not of version 2.
+        InvalidValueError: the value is not UTF-8; None is none.
+    """
     if wanted.engine.version is None:
         raise DeniedError(
             f"cannot write {place}: the server does not say which version its engine has",

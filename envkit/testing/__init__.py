@@ -30,9 +30,12 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'envkit.testing' has no attribute {name!r}")
     import importlib
+    import sys
 
     import pytest
 
-    pytest.register_assert_rewrite(*(f"envkit.testing.{module}" for module in _MODULES))
+    modules = [f"envkit.testing.{module}" for module in _MODULES]
+    # of one that somebody has imported by itself, pytest would warn
+    pytest.register_assert_rewrite(*(name for name in modules if name not in sys.modules))
     module = "rotators" if name.startswith("Rotator") else "contract"
     return getattr(importlib.import_module(f"envkit.testing.{module}"), name)

@@ -6,7 +6,8 @@ test run. moto 5.2.5 is mended where it is not AWS:
 - after UpdateSecretVersionStage has moved AWSCURRENT, a read without a version still gave
   the old value (`default_version_id` was left behind);
 - the same operation looked at the labels and changed them without a lock, so that of two
-  at once both could succeed;
+  at once both could succeed, and PutSecretValue beside it could fail;
+- it put any other label on a second version, if it was not told to take it off the first;
 - ListSecretVersionIds broke for a secret that is not there, and gave every version the
   present time;
 - an access key of an IAM user was let in when it was inactive or deleted.
@@ -19,7 +20,7 @@ import threading
 
 from moto.iam.models import AccessKey, User
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.secretsmanager.exceptions import SecretNotFoundException
+from moto.secretsmanager.exceptions import InvalidParameterException, SecretNotFoundException
 from moto.secretsmanager.models import SecretsManagerBackend
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -35,6 +36,7 @@ def mend_label_moves():
 
     def update_secret_version_stage(self, secret_id, **labels):
         with lock:
+            refuse_second(self.secrets.get(secret_id), **labels)
             answer = original(self, secret_id, **labels)
             secret = self.secrets[secret_id]
             for version, held in secret.versions.items():
@@ -42,7 +44,20 @@ def mend_label_moves():
                     secret.set_default_version_id(version)
             return answer
 
+    def refuse_second(secret, version_stage, remove_from_version_id, move_to_version_id):
+        versions = secret.versions if secret and not remove_from_version_id else {}
+        for version, held in versions.items():
+            if version_stage in held["version_stages"] and version != move_to_version_id:
+                raise InvalidParameterException(f"{version_stage} is attached to {version}")
+
+    put = SecretsManagerBackend.put_secret_value
+
+    def put_secret_value(self, *args, **content):
+        with lock:
+            return put(self, *args, **content)
+
     SecretsManagerBackend.update_secret_version_stage = update_secret_version_stage
+    SecretsManagerBackend.put_secret_value = put_secret_value
 
 
 def mend_lists_of_versions():

@@ -21,6 +21,7 @@ import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -111,7 +112,8 @@ class Postgres:
     ) -> str:
         """Return the URL of a login; of the superuser's unless another is given."""
         password = self.password if password is None else password
-        return f"postgresql://{user}:{password}@{HOST}:{self.port}/{database}"
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"postgresql://{login}@{HOST}:{self.port}/{database}"
 
     def connect(self, *login: str) -> psycopg.Connection[Any]:
         """Return a connection of its own; the arguments are those of `dsn`."""

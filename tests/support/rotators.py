@@ -227,11 +227,11 @@ class IamHarness:
     generate: ClassVar = {}
     hidden = ()
 
-    def __init__(self, aws) -> None:
+    def __init__(self, aws, iam=None) -> None:
         self.proxy = aws.proxy
         host, port = aws.proxy.upstream
         self.server_url = f"http://{host}:{port}"
-        self.iam = admin_client(self.server_url, "iam")
+        self.iam = iam or admin_client(self.server_url, "iam")
         self.user = f"deploy-{secrets.token_hex(6)}"
         self.iam.create_user(UserName=self.user)
         made = self.iam.create_access_key(UserName=self.user)["AccessKey"]

@@ -47,10 +47,12 @@ class RotatorType(Protocol):
     Attributes:
         settings: the keys of the table `target`, each with its type or types.
         required: those that must be there.
+        overlap: whether an old and a new credential can both work.
     """
 
     settings: Mapping[str, type | tuple[type, ...]]
     required: frozenset[str]
+    overlap: bool
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ class AwsIamKeyRotator:
         "external_id": str,
     }
     required = frozenset({"user"})
+    overlap = True
 
     def __init__(self, context: RotatorContext) -> None:
         if context.generate:

@@ -24,15 +24,15 @@ values and settings masked.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from envkit.errors import ProfileError, RejectedError, RotationError, UnavailableError
 from envkit.placeholder import OPEN
 from envkit.rotation.base import Created
 from envkit.rotation.rotators.generate import generated
+from envkit.rotation.rotators.program import Answer, run
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -48,11 +48,6 @@ PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
 _DIGEST = "new-sha256"  # a fact: which of two credentials is the new one
 
 
-class _Answer(NamedTuple):
-    status: int
-    said: Mapping[str, object]
-
-
 class CommandRotator:
     """See the module's docstring."""
 
@@ -63,6 +58,7 @@ class CommandRotator:
         "fields": list,
     }
     required = frozenset({"command"})
+    overlap = True
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target
@@ -91,6 +87,7 @@ class CommandRotator:
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
         """Take the values that the program has made, or make the one value here."""
+        self._context.confirm()
         answer = self._run("create", facts)
         found = answer.get("values")
         if found is None:
@@ -144,9 +141,7 @@ class CommandRotator:
 
     def _call(
         self, step: str, facts: Mapping[str, str], values: Fields | None, **more: str
-    ) -> _Answer:
-        import subprocess
-
+    ) -> Answer:
         said = {
             "version": VERSION,
             "step": step,
@@ -160,37 +155,9 @@ class CommandRotator:
         }
         if values is not None:
             said["values"] = {field: value.reveal() for field, value in values.items()}
-        name = self._command[0]
-        try:
-            process = subprocess.Popen(  # noqa: S603 - the profile's owner wrote it
-                self._command,
-                env=self._environ(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            reason = (getattr(error, "strerror", None) or "it is no command").lower()
-            raise RotationError(
-                f"cannot run '{name}': {reason}", hint=f"run 'command -v {name}'"
-            ) from None
-        try:
-            output, _ = process.communicate(
-                json.dumps(said).encode(), self._context.deadline.remaining_seconds()
-            )
-        except BaseException as error:
-            _kill(process.pid)
-            process.communicate()
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
-            raise UnavailableError(
-                f"'{name}' did not end in time, in the step '{step}'",
-                hint="make 'timeout' of the rotation longer",
-            ) from None
-        return _Answer(process.returncode, _parsed(output))
+        return run(self._command, said, environ=self._environ(), deadline=self._context.deadline)
 
-    def _judge(self, step: str, answer: _Answer, values: Fields) -> None:
+    def _judge(self, step: str, answer: Answer, values: Fields) -> None:
         """Raise what the status of the program means."""
         name, status = self._command[0], answer.status
         if status == 0:
@@ -218,9 +185,10 @@ class CommandRotator:
         found = answer.get("facts", {})
         if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
             raise self._no_answer("prepare" if new is None else "create", "gave no texts as facts")
-        values = [value.reveal() for value in (new or {}).values()]
-        if any(value in fact for fact in found.values() for value in values):
-            raise self._no_answer("create", "gave a value among its facts, which are not secret")
+        if new is not None:
+            value = new[self._context.fields[0]].reveal()
+            if any(value in fact for fact in found.values()):
+                raise self._no_answer("create", "gave the value among its facts, which are shown")
         return found
 
     def _no_answer(self, step: str, what: str) -> RotationError:
@@ -236,14 +204,6 @@ class CommandRotator:
             for name, text in os.environ.items()
             if name in (*PASSED_ON, *self._environment) or name.startswith("LC_")
         }
-
-
-def _kill(group: int) -> None:
-    """End a program and whatever it has started; it may be gone, and they not."""
-    import signal
-
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
 
 
 def _words(setting: object, key: str) -> list[str]:
@@ -264,15 +224,6 @@ def _texts(setting: object) -> list[str]:
     elif isinstance(setting, list):
         items = setting
     return [text for item in items for text in _texts(item)]
-
-
-def _parsed(output: bytes) -> Mapping[str, object]:
-    """Return what a program printed, if it is a JSON object; other output has no meaning."""
-    try:
-        found = json.loads(output or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _digest(fields: Fields) -> str:

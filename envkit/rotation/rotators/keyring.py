@@ -47,6 +47,7 @@ class KeyringRotator:
         "keep": int,
     }
     required: ClassVar[frozenset[str]] = frozenset()
+    overlap = True
 
     def __init__(self, context: RotatorContext) -> None:
         self._context = context

@@ -45,6 +45,7 @@ class AlternateRotator:
         "terminate": bool,
     }
     required = frozenset({"dsn", "users", "owner"})
+    overlap = True
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target

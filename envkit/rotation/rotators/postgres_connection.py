@@ -165,7 +165,8 @@ def _cut_at(deadline: Deadline, connection: Connection[Any]) -> Iterator[None]:
             with suppress(OSError):
                 endpoint.shutdown(socket.SHUT_RDWR)
 
-        timer = threading.Timer(deadline.remaining_seconds(), cut)
+        # a little later than the server's own statement_timeout, which leaves nothing behind
+        timer = threading.Timer(deadline.remaining_seconds() + 0.5, cut)
         timer.daemon = True
         timer.start()
         try:

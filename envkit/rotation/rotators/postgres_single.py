@@ -32,6 +32,7 @@ class SingleRotator:
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"dsn": str, "user": str}
     required = frozenset({"dsn"})
+    overlap = False
 
     def __init__(self, context: RotatorContext) -> None:
         user = context.target.get("user")

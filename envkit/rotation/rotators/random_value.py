@@ -34,6 +34,7 @@ class RandomRotator:
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"previous_field": str}
     required: ClassVar[frozenset[str]] = frozenset()
+    overlap = True
 
     def __init__(self, context: RotatorContext) -> None:
         self._context = context

@@ -43,6 +43,7 @@ class RedisRotator:
         "terminate": bool,
     }
     required = frozenset({"url"})
+    overlap = True
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target

@@ -8,12 +8,14 @@ The record is looked at first: of one whose version is not known, nothing else i
 from __future__ import annotations
 
 from envkit.errors import RotationError
+from envkit.placeholder import Reference
 from envkit.rotation.record import VALUES, Record, decode, encode
 from envkit.secret import Secret
+from envkit.sources.base import pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from envkit.rotation.base import Fields, Pending
 
@@ -41,6 +43,12 @@ def unpack(packed: object) -> tuple[Record, Pending]:
     if not isinstance(values, dict) or not values.keys() <= set(VALUES):
         raise _broken()
     return record, {name: _fields(fields) for name, fields in values.items()}
+
+
+def texts(fields: Mapping[str, object], names: Iterable[str]) -> Fields:
+    """Return those of a secret's fields that are there, as the texts that readers get."""
+    found = {name: pick_field(Reference("", "", name), fields) for name in names}
+    return {name: Secret(text) for name, text in found.items() if isinstance(text, str)}
 
 
 def _fields(fields: object) -> Fields:

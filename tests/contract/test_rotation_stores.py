@@ -1,0 +1,384 @@
+"""The contract of rotation stores over each of them, and what is special about one."""
+
+import json
+import multiprocessing
+import os
+import resource
+import secrets
+
+import pytest
+
+from contract.rotation_store_contract import CANARY, RotationStoreContract, record, shown
+from envkit._internal.clock import Deadline
+from envkit.errors import (
+    DeniedError,
+    EnvkitError,
+    InvalidReferenceError,
+    ProfileError,
+    RotationError,
+)
+from envkit.placeholder import Reference
+from envkit.rotation.record import NEW, OLD, SET
+from envkit.rotation.stores import open_store, value_field
+from envkit.secret import Secret
+from envkit.sources.base import SourceContext
+from envkit.sources.env import EnvSource
+from envkit.sources.memory import MemorySource
+from support.aws import operation
+from support.fault_proxy import FaultProxy, respond
+from support.permissions import as_nobody, folder_of_nobody
+from support.rotation_stores import (
+    AwsHarness,
+    DotenvHarness,
+    MemoryHarness,
+    VaultHarness,
+    aws_store,
+    dotenv_store,
+    vault_store,
+)
+
+VALUES = {OLD: {"password": Secret(CANARY)}}
+
+
+def served_but_unheard(exchange):
+    """Let the server do it, and the client not know."""
+    exchange.ask_upstream()
+    exchange.reset()
+
+
+def is_write(request):
+    return request.method in ("POST", "PUT") and "/data/" in request.path
+
+
+class TestMemory(RotationStoreContract):
+    processes = False
+
+    @pytest.fixture
+    def harness(self):
+        return MemoryHarness()
+
+
+class TestVault(RotationStoreContract):
+    @pytest.fixture
+    def harness(self, openbao):
+        return VaultHarness(openbao)
+
+    def test_the_grants_of_the_docs_are_enough(self, harness, old):
+        harness.allow()
+        assert self.rotate(harness, 100.0).status == "rotated"
+
+    def test_a_secret_that_may_not_be_written_is_told_before_anything_is_made(self, harness, old):
+        harness.allow(secret=("read",))
+        outcome = self.rotate(harness, 100.0)
+        assert isinstance(outcome.error, DeniedError)
+        assert "update" in outcome.error.hint
+        assert harness.store().read().record is None
+
+    def test_a_record_that_may_not_be_written_too(self, harness, old):
+        harness.allow(beside=("read",))
+        outcome = self.rotate(harness, 100.0)
+        assert isinstance(outcome.error, DeniedError)
+        assert (outcome.step, outcome.changed) == ("claim", False)
+        assert "envkit-rotation" in outcome.error.message
+
+    def test_the_record_keeps_one_version(self, harness, old):
+        store = harness.store()
+        for _ in range(3):
+            store.save(store.read(), record(), VALUES)
+        metadata = harness.server.ask("GET", f"secret/metadata/{harness.beside}")["data"]
+        assert metadata["max_versions"] == 1
+        assert list(metadata["versions"]) == ["3"]
+
+    def test_a_record_that_was_deleted_is_claimed_again(self, harness, old):
+        store = harness.store()
+        store.save(store.read(), record(), VALUES)
+        harness.server.ask("DELETE", f"secret/data/{harness.beside}")
+        assert store.read().record is None
+        store.save(store.read(), record(SET), VALUES)
+        assert store.read().record == record(SET)
+
+    def test_a_lost_answer_is_no_conflict(self, harness, old, new):
+        with FaultProxy(harness.server.address) as proxy:
+            harness.address = proxy.url
+            store = harness.store()
+            proxy.fault(served_but_unheard, when=is_write, times=1)
+            store.save(store.read(), record(), VALUES)
+            proxy.fault(served_but_unheard, when=is_write, times=1)
+            store.publish(store.read(), new)
+            assert (store.read().record, store.read().current) == (record(), new)
+
+    def test_a_store_that_serves_no_promotion_is_asked_again_later(self, harness, old):
+        secret = f"/v1/secret/data/{harness.path}"
+        with FaultProxy(harness.server.address) as proxy:
+            harness.address = proxy.url
+            proxy.fault(respond(503), when=lambda r: is_write(r) and r.path == secret)
+            outcome = self.rotate(harness, 100.0)
+            assert (outcome.status, outcome.step) == ("failed", "promote")
+            assert harness.store().read().record.error == "promote: store-unavailable"
+            assert harness.store().read().current == old
+            proxy.heal()
+            assert self.rotate(harness, 200.0).status == "rotated"
+
+    def test_version_1_is_refused(self, openbao):
+        path = f"rotation-{secrets.token_hex(4)}"
+        openbao.put(path, {"password": "x"}, mount="kv1", version=1)
+        store = vault_store(openbao.address, openbao.root_token, f"/kv1/{path}")
+        with pytest.raises(RotationError, match="KV version 1") as raised:
+            store.read()
+        assert raised.value.hint == "run 'vault kv enable-versioning kv1'"
+
+    def test_a_value_that_is_no_text_is_refused(self, harness, old):
+        store = harness.store()
+        strange = {**old, "password": Secret(f"\udcff{CANARY}")}
+        for write in (
+            lambda: store.publish(store.read(), strange),
+            lambda: store.save(store.read(), record(), {NEW: strange}),
+        ):
+            with pytest.raises(EnvkitError) as raised:
+                write()
+            assert CANARY not in shown(raised.value)
+
+
+class TestAws(RotationStoreContract):
+    @pytest.fixture
+    def harness(self, aws):
+        return AwsHarness(aws)
+
+    def test_in_the_end_there_are_three_labels(self, harness, old):
+        self.rotate(harness, 100.0)
+        labels = set().union(*harness.aws.labels("db").values())
+        assert labels == {"AWSCURRENT", "AWSPREVIOUS", "ENVKIT_ROTATION"}
+
+    def test_who_looks_at_the_history_does_not_see_the_records(self, harness, old):
+        self.rotate(harness, 100.0)
+        history = harness.aws.source().history(Reference("aws", "db", "password"))
+        assert [version.state for version in history] == ["current", "previous"]
+
+    def test_a_secret_that_aws_rotates_is_refused(self, harness, old):
+        described = {"ARN": "arn", "Name": harness.name, "RotationEnabled": True}
+        harness.aws.proxy.fault(
+            answering(described), when=lambda request: operation(request) == "DescribeSecret"
+        )
+        outcome = self.rotate(harness, 100.0)
+        assert "is rotated by AWS" in outcome.error.message
+        assert "cancel-rotate-secret" in outcome.error.hint
+        assert harness.left() == "[]"
+
+    def test_a_secret_of_another_service_is_refused(self, harness, old):
+        described = {"ARN": "arn", "Name": harness.name, "OwningService": "rds"}
+        harness.aws.proxy.fault(
+            answering(described), when=lambda request: operation(request) == "DescribeSecret"
+        )
+        assert "belongs to rds" in self.rotate(harness, 100.0).error.message
+
+    def test_a_rotation_of_somebody_else_is_refused_and_told(self, harness, old):
+        version = harness.aws.admin.put_secret_value(
+            SecretId=harness.name, SecretString="{}", VersionStages=["AWSPENDING"]
+        )["VersionId"]
+        outcome = self.rotate(harness, 100.0)
+        assert f"version {version} has AWSPENDING" in outcome.error.message
+        assert "ENVKIT_ROTATION" not in harness.left()
+
+    def test_one_that_came_to_its_end_is_none(self, harness, old):
+        [version] = harness.aws.labels("db")
+        harness.aws.admin.update_secret_version_stage(
+            SecretId=harness.name, VersionStage="AWSPENDING", MoveToVersionId=version
+        )
+        assert self.rotate(harness, 100.0).status == "rotated"
+
+    def test_a_lost_answer_is_no_conflict(self, harness, old, new):
+        store = harness.store()
+        for name in ("PutSecretValue", "UpdateSecretVersionStage"):
+            for write in (
+                lambda: store.save(store.read(), record(), VALUES),
+                lambda: store.publish(store.read(), new),
+            ):
+                harness.aws.proxy.fault(
+                    served_but_unheard, when=lambda r, n=name: operation(r) == n, times=1
+                )
+                write()
+        assert (store.read().record, store.read().current) == (record(), new)
+
+    def test_the_secret_keeps_its_looks(self, harness):
+        harness.aws.put("db", '{\n  "port": 5432.0,\n  "password": "x"\n}')
+        store = aws_store(harness.name, ("password",))
+        store.publish(store.read(), {"password": Secret("y")})
+        assert harness.aws.stored("db") == '{\n  "port": 5432.0,\n  "password": "y"\n}'
+
+    @pytest.mark.parametrize("value", ["one value", b"\xff\x00"])
+    def test_a_secret_without_fields(self, harness, value):
+        harness.aws.put("db", value)
+        store = aws_store(harness.name, ("",))
+        old = store.read().current
+        assert old[""].to_bytes() == (value if isinstance(value, bytes) else value.encode())
+        store.save(store.read(), record(), {OLD: old, NEW: {"": Secret("another")}})
+        store.publish(store.read(), {"": Secret("another")})
+        assert store.read().current == {"": Secret("another")}
+        store.publish(store.read(), store.read().pending[OLD])
+        assert store.read().current == old
+
+    def test_a_secret_is_not_taken_for_one_without_fields(self, harness, old):
+        with pytest.raises(RotationError, match="names no field"):
+            aws_store(harness.name, ("",)).read()
+
+    def test_nor_for_one_with_fields(self, harness):
+        harness.aws.put("db", f"one value {CANARY}")
+        with pytest.raises(RotationError, match="no JSON object") as raised:
+            harness.store().read()
+        assert CANARY not in shown(raised.value)
+
+    def test_what_may_not_be_written_is_told_before_anything_is_made(self, harness, old):
+        harness.aws.fail("PutSecretValue", "AccessDeniedException")
+        outcome = self.rotate(harness, 100.0)
+        assert isinstance(outcome.error, DeniedError)
+        assert (outcome.step, outcome.changed) == ("claim", False)
+
+
+def answering(body):
+    def fault(exchange):
+        headers = {"Content-Type": "application/x-amz-json-1.1"}
+        respond(200, json.dumps(body), headers)(exchange)
+
+    return fault
+
+
+def save_and_die(opener):
+    """Be killed between the temporary file and the new name."""
+    function, arguments = opener
+    store = function(*arguments)
+    seen = store.read()
+    os.replace = lambda *_: os._exit(9)
+    store.save(seen, record(SET), {NEW: {"PASSWORD": Secret(f"{CANARY}-lost")}})
+
+
+def save_without_room(opener):
+    """Write to a disk that has no room for it."""
+    function, arguments = opener
+    store = function(*arguments)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
+    for write in (
+        lambda: store.save(store.read(), record(SET), {NEW: {"PASSWORD": Secret(CANARY * 9)}}),
+        lambda: store.publish(store.read(), {"PASSWORD": Secret(CANARY * 9)}),
+    ):
+        with pytest.raises(EnvkitError) as raised:
+            write()
+        assert raised.value.code == "store-unavailable"
+        assert CANARY not in shown(raised.value)
+
+
+class TestDotenv(RotationStoreContract):
+    @pytest.fixture
+    def harness(self, tmp_path):
+        return DotenvHarness(tmp_path)
+
+    def elsewhere(self, function, harness):
+        process = multiprocessing.get_context("spawn").Process(
+            target=function, args=(harness.opener,)
+        )
+        process.start()
+        process.join()
+        return process.exitcode
+
+    def test_nobody_else_can_read_the_record(self, harness, old):
+        store = harness.store()
+        store.save(store.read(), record(), VALUES)
+        assert harness.beside.stat().st_mode & 0o777 == 0o600
+
+    def test_a_writer_that_is_killed_leaves_nothing_for_long(self, harness, old):
+        store = harness.store()
+        store.save(store.read(), record(), VALUES)
+        assert self.elsewhere(save_and_die, harness) == 9
+        assert f"{CANARY}-lost" in harness.left()
+        assert store.read().record == record()
+        store.save(store.read(), record("idle"), {})
+        assert CANARY not in harness.left()
+        assert sorted(path.name for path in harness.root.iterdir()) == [
+            ".env.prod",
+            ".env.prod.PASSWORD.envkit-rotation",
+        ]
+
+    def test_a_disk_without_room_changes_nothing(self, harness, old):
+        store = harness.store()
+        store.save(store.read(), record(), VALUES)
+        before = harness.left(), harness.stored()
+        assert self.elsewhere(save_without_room, harness) == 0
+        assert (harness.left(), harness.stored()) == before
+
+    def test_a_folder_that_may_not_be_written_is_told_before_anything_is_made(self):
+        with folder_of_nobody() as root:
+            harness = DotenvHarness(root)
+            harness.put({"PASSWORD": CANARY})
+            harness.path.chmod(0o644)
+            dotenv_store(str(root), harness.file).read()  # whatever is imported later
+            os.chown(root, 0, 0) if os.geteuid() == 0 else root.chmod(0o555)
+            with as_nobody():
+                store = dotenv_store(str(root), harness.file, ("PASSWORD",))
+                with pytest.raises(DeniedError):
+                    store.check()
+            root.chmod(0o700)
+
+    def test_the_file_keeps_its_looks(self, harness):
+        harness.path.write_text("# ours\nexport PASSWORD='x'  # the database's\n\nOTHER=1\n")
+        harness.path.chmod(0o600)
+        store = dotenv_store(str(harness.root), harness.file, ("PASSWORD",))
+        store.publish(store.read(), {"PASSWORD": Secret("y")})
+        assert harness.path.read_text() == (
+            "# ours\nexport PASSWORD=y  # the database's\n\nOTHER=1\n"
+        )
+
+    def test_of_several_files_the_one_that_has_it(self, harness):
+        (harness.root / ".env.shared").write_text("PASSWORD=x\n")
+        (harness.root / ".env.shared").chmod(0o600)
+        harness.put({"OTHER": "1"})
+        store = dotenv_store(str(harness.root), [".env.shared", ".env.prod"], ("PASSWORD",))
+        store.save(store.read(), record(), VALUES)
+        store.publish(store.read(), {"PASSWORD": Secret("y")})
+        assert (harness.root / ".env.shared").read_text() == "PASSWORD=y\n"
+        assert (harness.root / ".env.shared.PASSWORD.envkit-rotation").exists()
+
+    def test_two_names_of_one_file_share_a_record(self, harness, old):
+        (harness.root / ".env.link").symlink_to(harness.path)
+        one, other = harness.store(), dotenv_store(str(harness.root), ".env.link")
+        one.save(one.read(), record(), VALUES)
+        assert other.read().record == record()
+
+    def test_a_record_that_is_no_json(self, harness, old):
+        harness.beside.write_text(CANARY)
+        with pytest.raises(RotationError) as raised:
+            harness.store().read()
+        assert CANARY not in shown(raised.value)
+
+
+class TestOpening:
+    def source(self, kind):
+        return kind(SourceContext("other", deadline=Deadline(1)))
+
+    @pytest.mark.parametrize("kind", [EnvSource, MemorySource])
+    def test_a_source_without_rotations(self, kind):
+        source = self.source(kind)
+        ref = Reference("other", "x", "y")
+        with pytest.raises(ProfileError, match="keeps no rotations"):
+            value_field(source, ref)
+        with pytest.raises(ProfileError, match="keeps no rotations"):
+            open_store(source, ref, ("y",), Deadline(1))
+
+    def test_the_field_of_a_value(self, aws, tmp_path):
+        dotenv = DotenvHarness(tmp_path).store()._source
+        vault = vault_store("http://127.0.0.1:1", "t", "x")._source
+        assert value_field(dotenv, Reference("dotenv", "NAME")) == "NAME"
+        assert value_field(dotenv, Reference("dotenv", ".env.x", "NAME")) == "NAME"
+        assert value_field(vault, Reference("vault", "db", "password")) == "password"
+        assert value_field(aws.source(), Reference("aws", "db")) == ""
+        assert value_field(aws.source(), Reference("aws", "db", "password")) == "password"
+        with pytest.raises(ProfileError, match="names none"):
+            value_field(vault, Reference("vault", "db"))
+        with pytest.raises(ProfileError, match="names none"):
+            value_field(aws.source(), Reference("aws", "db", "*"))
+
+    def test_two_fields_of_a_secret_without_any(self, aws):
+        with pytest.raises(ProfileError, match="names no field"):
+            open_store(aws.source(), Reference("aws", "db"), ("", "username"), Deadline(1))
+
+    def test_what_the_store_could_not_hold(self, aws):
+        with pytest.raises(InvalidReferenceError):
+            open_store(aws.source(), Reference("aws", "a b", "x"), ("x",), Deadline(1))

@@ -1,0 +1,257 @@
+"""What an AWS endpoint shows of the rotator of access keys: whose keys there are, and when."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from envkit.errors import DeniedError, EnvkitError, ProfileError, RotationError, UnavailableError
+from envkit.secret import Secret
+from envkit.testing.rotator_harness import assert_clean_of, begun, built, rotated, step
+from support.aws import _SERVER, REGION, admin_client, operation, parameters
+from support.fault_proxy import dead_address, reset, respond, silent
+from support.rotators import IamHarness, shown
+
+UNKNOWN_KEY = "<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>"
+
+
+@pytest.fixture
+def harness(aws):
+    return IamHarness(aws)
+
+
+def refused(call, *hidden):
+    with pytest.raises(EnvkitError) as caught:
+        call()
+    assert_clean_of(caught.value, set(hidden))
+    return caught.value
+
+
+def one(name, key=None):
+    """Whether a request is this operation, on this key if one is given."""
+
+    def when(request):
+        asked = not request.target and operation(request) == name
+        return asked and key in (None, parameters(request).get("AccessKeyId"))
+
+    return when
+
+
+def lost(exchange):
+    """Do what is asked, and let nobody hear of it."""
+    exchange.ask_upstream()
+    exchange.reset()
+
+
+class TestKeys:
+    def test_the_retired_one_is_inactive_until_the_next_rotation_deletes_it(self, harness):
+        first = rotated(harness, harness.current())
+        old, new = (fields["access_key_id"].reveal() for fields in (first.old, first.new))
+        assert harness.keys() == {old: "Inactive", new: "Active"}
+        second = rotated(harness, first.new)
+        assert harness.keys() == {
+            new: "Inactive",
+            second.new["access_key_id"].reveal(): "Active",
+        }
+
+    def test_somebody_else_s_active_key_is_named_and_never_touched(self, harness):
+        foreign = harness.iam.create_access_key(UserName=harness.user)["AccessKey"]["AccessKeyId"]
+        error = refused(lambda: built(harness).prepare(harness.current()))
+        assert isinstance(error, RotationError)
+        assert f"a second active access key, {foreign}" in error.message
+        assert f"--access-key-id {foreign} --status Inactive" in error.hint
+        assert set(harness.keys().values()) == {"Active"}
+
+    def test_one_that_somebody_activates_in_between_is_not_deleted(self, harness):
+        current = harness.current()
+        foreign = harness.iam.create_access_key(UserName=harness.user)["AccessKey"]["AccessKeyId"]
+        self.set_status(harness, foreign, "Inactive")
+        facts = built(harness).prepare(current)
+        self.set_status(harness, foreign, "Active")
+        error = refused(lambda: built(harness).create(current, facts))
+        assert "has got a second active access key meanwhile" in error.message
+        assert harness.keys()[foreign] == "Active"
+
+    def test_the_secret_s_key_is_not_the_user_s(self, harness):
+        wrong = harness.wrong(harness.current())
+        error = refused(lambda: built(harness).prepare(wrong))
+        assert "holds no active access key" in error.message
+
+    def test_the_secret_s_key_is_inactive(self, harness):
+        self.set_status(harness, harness.current()["access_key_id"].reveal(), "Inactive")
+        error = refused(lambda: built(harness).prepare(harness.current()))
+        assert "holds no active access key" in error.message
+
+    def test_there_is_no_such_user(self, harness):
+        harness.user = "nobody-of-that-name"
+        error = refused(lambda: built(harness).prepare(harness.current()))
+        assert error.message == "there is no IAM user 'nobody-of-that-name'"
+
+    def test_one_whose_making_nobody_heard_of_is_deleted(self, harness):
+        current = harness.current()
+        facts = built(harness).prepare(current)
+        harness.proxy.fault(lost, when=one("CreateAccessKey"), times=1)
+        error = refused(lambda: built(harness).create(current, facts))
+        assert isinstance(error, UnavailableError)
+        (unheard,) = set(harness.keys()) - {current["access_key_id"].reveal()}
+        made = built(harness).create(current, facts).new["access_key_id"].reveal()
+        assert harness.keys() == {current["access_key_id"].reveal(): "Active", made: "Active"}
+        assert made != unheard
+
+    @staticmethod
+    def set_status(harness, key, status):
+        harness.iam.update_access_key(UserName=harness.user, AccessKeyId=key, Status=status)
+
+
+class TestSpreading:
+    def test_sts_is_asked_until_it_knows_the_key(self, harness):
+        turn = begun(harness, harness.current())
+        fault = respond(403, UNKNOWN_KEY, {"Content-Type": "text/xml"})
+        harness.proxy.fault(fault, when=one("GetCallerIdentity"), times=2)
+        step(built(harness), "test", turn)
+        assert harness.proxy.count(one("GetCallerIdentity")) == 2 + 3
+
+    def test_one_server_that_does_not_know_it_begins_the_count_anew(self, harness):
+        turn = begun(harness, harness.current())
+        asked = []
+
+        def third(request):
+            if one("GetCallerIdentity")(request):
+                asked.append(request)
+            return len(asked) == 3
+
+        fault = respond(403, UNKNOWN_KEY, {"Content-Type": "text/xml"})
+        harness.proxy.fault(fault, when=third, times=1)
+        step(built(harness), "test", turn)
+        assert harness.proxy.count(one("GetCallerIdentity")) == 3 + 3
+
+    def test_a_key_that_never_becomes_known_may_later(self, harness):
+        turn = begun(harness, harness.current())
+        fault = respond(403, UNKNOWN_KEY, {"Content-Type": "text/xml"})
+        harness.proxy.fault(fault, when=one("GetCallerIdentity"))
+        error = refused(lambda: step(built(harness, timeout_seconds=1), "test", turn))
+        assert isinstance(error, UnavailableError)
+        assert error.message == "AWS does not know the new access key yet"
+
+    def test_a_secret_that_does_not_fit_its_id(self, harness):
+        body = UNKNOWN_KEY.replace("InvalidClientTokenId", "SignatureDoesNotMatch")
+        harness.proxy.fault(respond(403, body), when=one("GetCallerIdentity"))
+        assert built(harness).probe(harness.current(), {}) is False
+
+
+class TestFields:
+    @pytest.mark.parametrize(
+        ("field", "target", "fields"),
+        [
+            ("secret_access_key", {}, ("secret_access_key", "access_key_id")),
+            ("AWS_SECRET_ACCESS_KEY", {}, ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
+            ("s3_secret_access_key", {}, ("s3_secret_access_key", "s3_access_key_id")),
+            ("secret", {"id_field": "id"}, ("secret", "id")),
+        ],
+    )
+    def test_where_the_id_is(self, field, target, fields):
+        assert IamHarness.kind.fields(field, target) == fields
+
+    def test_nothing_says_where_it_is(self):
+        with pytest.raises(ProfileError) as caught:
+            IamHarness.kind.fields("secret", {})
+        assert 'id_field = "access_key_id"' in caught.value.hint
+
+    def test_they_are_named_as_the_profile_says(self, harness):
+        harness.field = "AWS_SECRET_ACCESS_KEY"
+        first = harness.current()
+        current = {
+            "AWS_ACCESS_KEY_ID": first["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": first["secret_access_key"],
+        }
+        new = rotated(harness, current).new
+        assert set(new) == set(current)
+        assert new["AWS_ACCESS_KEY_ID"].reveal() in set(harness.keys())
+
+    def test_one_is_not_there(self, harness):
+        secret = {"secret_access_key": Secret("x")}
+        error = refused(lambda: built(harness).prepare(secret))
+        assert error.message == "the secret has no field 'access_key_id'"
+
+    def test_aws_makes_the_key(self, harness):
+        harness.generate = {"length": 40}
+        error = refused(lambda: built(harness))
+        assert error.hint == "take 'generate' out"
+
+
+class TestOutages:
+    def test_nothing_listens(self, harness, monkeypatch):
+        with dead_address() as address:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{address}")
+            for call in (
+                lambda: built(harness, timeout_seconds=1).prepare(harness.current()),
+                lambda: built(harness, timeout_seconds=1).probe(harness.current(), {}),
+            ):
+                assert isinstance(refused(call), UnavailableError)
+
+    def test_nobody_answers(self, harness):
+        harness.proxy.fault(silent())
+        rotator = built(harness, timeout_seconds=1)
+        assert isinstance(refused(lambda: rotator.prepare(harness.current())), UnavailableError)
+
+    def test_an_answer_that_is_lost_is_asked_for_again(self, harness):
+        turn = begun(harness, harness.current())
+        harness.proxy.fault(reset(), when=one("UpdateAccessKey"), times=1)
+        step(built(harness), "retire", turn)
+        assert harness.keys()[turn.old["access_key_id"].reveal()] == "Inactive"
+
+    def test_a_denial_names_the_action(self, harness):
+        body = UNKNOWN_KEY.replace("InvalidClientTokenId", "AccessDenied")
+        harness.proxy.fault(respond(403, body), when=one("ListAccessKeys"))
+        error = refused(lambda: built(harness).prepare(harness.current()))
+        assert isinstance(error, DeniedError)
+        assert error.hint == "allow iam:ListAccessKeys in the caller's IAM policy"
+
+
+class TestThePolicyOfThePage:
+    """moto looks at the actions of a policy, and not at the users that it names."""
+
+    def test_it_is_enough(self, server, monkeypatch):
+        harness, admin = server
+        for name, text in admin.items():
+            monkeypatch.setenv(name, text)
+        rotated(harness, harness.current())
+        built(harness).retire({}, harness.current(), {"known": "none"})
+
+    def test_without_it_nothing_can_be_done(self, server, monkeypatch):
+        harness, admin = server
+        nobody = harness.current()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", admin["AWS_ENDPOINT_URL"])
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", nobody["access_key_id"].reveal())
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", nobody["secret_access_key"].reveal())
+        error = refused(lambda: built(harness).prepare(nobody))
+        assert isinstance(error, DeniedError)
+
+    @pytest.fixture
+    def server(self, aws):
+        """A server that checks signatures and policies once its users have been made."""
+        environ = {**os.environ, "INITIAL_NO_AUTH_ACTION_COUNT": "5"}
+        command = [sys.executable, _SERVER]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, text=True, env=environ, **pipes) as process:
+            url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+            iam = admin_client(url, "iam")
+            iam.create_user(UserName="envkit")
+            policy = json.loads(shown("aws-iam-key.md", "policy.json"))
+            for statement in policy["Statement"]:
+                statement["Resource"] = "*"
+            document = json.dumps(policy)
+            iam.put_user_policy(UserName="envkit", PolicyName="rotate", PolicyDocument=document)
+            key = iam.create_access_key(UserName="envkit")["AccessKey"]
+            admin = {
+                "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+                "AWS_ENDPOINT_URL": url,
+                "AWS_REGION": REGION,
+            }
+            yield IamHarness(aws, iam), admin
+            process.stdin.close()

@@ -1,0 +1,451 @@
+"""What only a real PostgreSQL shows of its rotators: roles, sessions, locks, logs, refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from envkit.errors import (
+    AuthError,
+    DeniedError,
+    EnvkitError,
+    RejectedError,
+    SourceError,
+    UnavailableError,
+)
+from envkit.rotation.rotators.login import Login, login_of, with_login
+from envkit.secret import Secret
+from envkit.testing.observe import patiently
+from envkit.testing.rotator_harness import STEPS, assert_clean_of, begun, built, rotated, step
+from support.fault_proxy import HOST
+from support.rotators import AlternateHarness, SingleHarness, shown
+
+CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
+
+
+@pytest.fixture
+def alternate(postgres):
+    with ExitStack() as stack:
+        yield AlternateHarness(postgres, stack)
+
+
+@pytest.fixture
+def single(postgres):
+    with ExitStack() as stack:
+        yield SingleHarness(postgres, stack)
+
+
+def session(harness, fields):
+    """Log in as a reader of the secret does: with the value as it stands."""
+    return psycopg.connect(fields["url"].reveal(), autocommit=True)
+
+
+def refused(call, *hidden):
+    with pytest.raises(EnvkitError) as caught:
+        call()
+    assert_clean_of(caught.value, set(hidden))
+    return caught.value
+
+
+class TestTheSecret:
+    def test_nothing_but_the_login_changes_in_a_url(self, alternate):
+        old = alternate.current()["url"].reveal()
+        new = rotated(alternate, alternate.current()).new["url"].reveal()
+        user, password = alternate.role("app_b"), login_of(new).password.reveal()
+        assert new == re.sub(r"//[^@]*@", f"//{user}:{password}@", old)
+
+    def test_the_users_take_turns(self, alternate):
+        users, current = [], alternate.current()
+        for _ in range(3):
+            current = rotated(alternate, current).new
+            users.append(login_of(current["url"]).user)
+        assert users == [alternate.role(name) for name in ("app_b", "app_a", "app_b")]
+
+    def test_a_password_alone_with_its_user_beside_it(self, alternate):
+        alternate.field = "password"
+        alternate.__class__ = type(
+            "Harness",
+            (type(alternate),),
+            {"target": {**alternate.target, "user_field": "username"}},
+        )
+        current = {
+            "password": Secret(alternate.password),
+            "username": Secret(alternate.role("app_a")),
+        }
+        turn = begun(alternate, current)
+        for name in STEPS[:-1]:
+            step(built(alternate), name, turn)
+        assert turn.new["username"].reveal() == alternate.role("app_b")
+        password = turn.new["password"].reveal()
+        assert alternate.database.logs_in(alternate.role("app_b"), password)
+
+    def test_a_password_alone_without_a_user(self, alternate):
+        current = {"url": Secret(alternate.password)}
+        error = refused(lambda: built(alternate).prepare(current), alternate.password)
+        assert error.message == "the secret is a password alone, and nothing says whose"
+
+    def test_the_user_of_a_password_alone_is_said(self, single):
+        target = {**single.target, "user": single.role("app")}
+        current = {"url": Secret(single.password)}
+        new = built(single, target).create(current, built(single, target).prepare(current)).new
+        built(single, target).set(current, new, {})
+        assert single.database.logs_in(single.role("app"), new["url"].reveal())
+
+
+class TestOwnership:
+    def test_what_a_user_makes_belongs_to_the_owner_and_the_next_one_may_change_it(self, alternate):
+        first = alternate.current()
+        with session(alternate, first) as connection:
+            connection.execute("CREATE TABLE orders (id int)")
+        second = rotated(alternate, first).new
+        with session(alternate, second) as connection:
+            connection.execute("ALTER TABLE orders ADD COLUMN price int")
+            connection.execute("CREATE TABLE more (id int)")
+        owners = alternate.database.run(
+            "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+        )
+        assert owners == [(alternate.role("app"),)]
+
+
+class TestSessions:
+    def test_they_stay_open_unless_it_is_said(self, alternate):
+        first = alternate.current()
+        with session(alternate, first) as connection:
+            rotated(alternate, first)
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+
+    def test_those_of_the_old_user_are_ended_and_no_others(self, alternate):
+        alternate.run(shown("postgres.md", "terminate.sql"))
+        target = {**alternate.target, "terminate": True}
+        first = alternate.current()
+        built(alternate, target).prepare(first)
+        turn = begun(alternate, first)
+        for name in STEPS[:-1]:
+            step(built(alternate), name, turn)
+        with session(alternate, turn.old) as old, session(alternate, turn.new) as new:
+            for _ in range(2):
+                step(built(alternate, target), "retire", turn)
+            with pytest.raises(psycopg.OperationalError):
+                old.execute("SELECT 1")
+            assert new.execute("SELECT 1").fetchone() == (1,)
+
+    def test_the_admin_must_be_able_to_end_them(self, alternate):
+        target = {**alternate.target, "terminate": True}
+        error = refused(lambda: built(alternate, target).prepare(alternate.current()))
+        assert "may not end the sessions" in error.message
+        assert "GRANT pg_signal_backend" in error.hint
+
+
+class TestWhatIsMissing:
+    """Each is named before anything is made, with the statement that mends it."""
+
+    @pytest.mark.parametrize(
+        ("breaks", "message"),
+        [
+            (
+                "ALTER ROLE app_b RESET ROLE",
+                "what 'app_b' makes would belong to it, and not to 'app'",
+            ),
+            ("REVOKE app FROM app_b", "'app_b' is no member of 'app'"),
+            ("ALTER ROLE app_b VALID UNTIL '2020-01-01'", "its VALID UNTIL has passed"),
+        ],
+    )
+    def test_a_hint_mends_it(self, alternate, breaks, message):
+        names = ("app_a", "app_b", "app")
+        for name in names:
+            breaks = re.sub(rf"\b{name}\b", alternate.role(name), breaks)
+            message = message.replace(f"'{name}'", f"'{alternate.role(name)}'")
+        alternate.database.run(breaks)
+        error = refused(lambda: built(alternate).prepare(alternate.current()))
+        assert message in error.message
+        alternate.database.run(error.hint.removeprefix("run: "))
+        assert built(alternate).prepare(alternate.current()) == {}
+
+    def test_the_admin_may_not_change_a_user(self, alternate):
+        alternate.run("REVOKE app_b FROM envkit")
+        error = refused(lambda: built(alternate).prepare(alternate.current()))
+        assert "may not change the password of" in error.message
+        assert "WITH ADMIN OPTION" in error.hint
+
+    def test_what_the_admin_may_not_do_is_a_denial(self, alternate):
+        turn = begun(alternate, alternate.current())
+        alternate.run("REVOKE app_b FROM envkit")
+        error = refused(lambda: step(built(alternate), "set", turn))
+        assert isinstance(error, DeniedError)
+        assert "docs/guide/rotators/postgres.md" in error.hint
+
+    def test_a_role_is_not_there(self, alternate):
+        target = {**alternate.target, "users": [alternate.role("app_a"), "nobody_of_that_name"]}
+        error = refused(lambda: built(alternate, target).prepare(alternate.current()))
+        assert error.message == "the role 'nobody_of_that_name' is not there"
+
+    def test_the_user_of_the_secret_is_another_one(self, alternate):
+        url = with_login(alternate.current()["url"], Login("somebody", Secret(CANARY)))
+        error = refused(lambda: built(alternate).prepare({"url": url}), CANARY)
+        assert "is none of target.users" in error.message
+
+    def test_a_user_that_does_not_become_the_owner_fails_the_test(self, alternate):
+        turn = begun(alternate, alternate.current())
+        step(built(alternate), "set", turn)
+        alternate.run("ALTER ROLE app_b RESET ROLE")
+        error = refused(lambda: step(built(alternate), "test", turn))
+        assert f"does not become '{alternate.role('app')}'" in error.message
+
+    def test_single(self, single):
+        single.run("REVOKE app FROM envkit")
+        error = refused(lambda: built(single).prepare(single.current()))
+        assert "may not change the password" in error.message
+        single.run("GRANT app TO envkit WITH ADMIN TRUE; ALTER ROLE app VALID UNTIL '2020-01-01'")
+        error = refused(lambda: built(single).prepare(single.current()))
+        assert "VALID UNTIL has passed" in error.message
+
+    def test_valid_until_is_left_as_it_is(self, alternate):
+        alternate.run("ALTER ROLE app_b VALID UNTIL '2999-01-01'")
+        rotated(alternate, alternate.current())
+        (until,) = alternate.database.run(
+            "SELECT rolvaliduntil::date::text FROM pg_roles "
+            f"WHERE rolname = '{alternate.role('app_b')}'"
+        )
+        assert until == ("2999-01-01",)
+
+
+class TestPasswords:
+    def test_none_is_in_the_server_s_log(self, alternate, postgres):
+        first = rotated(alternate, alternate.current())
+        second = rotated(alternate, first.new)
+        log = postgres.log.read_text()
+        altered = [line for line in log.splitlines() if "ALTER ROLE" in line and "SCRAM" in line]
+        assert len(altered) >= 2, "the statements are not in the log, which then shows nothing"
+        for fields in (first.new, second.new):
+            assert login_of(fields["url"]).password.reveal() not in log
+
+    def test_a_server_that_asks_for_none_is_refused(self, alternate, postgres):
+        target = {**alternate.target, "dsn": self.trusting(alternate, postgres)}
+        turn = begun(alternate, alternate.current())
+        step(built(alternate), "set", turn)
+        for call in (
+            lambda: built(alternate, target).test(turn.new, {}),
+            lambda: built(alternate, target).probe(alternate.wrong(turn.new), {}),
+        ):
+            error = refused(call)
+            assert error.message == "the PostgreSQL server does not check passwords (trust)"
+            assert "pg_hba.conf" in error.hint
+
+    @staticmethod
+    def trusting(harness, postgres):
+        return postgres.dsn("trusting", harness.role("envkit"), harness.hidden[0])
+
+    def test_one_that_the_server_refuses_for_good(self, single, postgres):
+        """The module `passwordcheck` can see no more of a verifier than whether it is the name."""
+        admin = single.role("envkit")
+        single.database.run(f"ALTER ROLE {admin} SET session_preload_libraries = 'passwordcheck'")
+        current = single.current()
+        same = Login(single.role("app"), Secret(single.role("app")))
+        new = {"url": with_login(current["url"], same)}
+        error = refused(lambda: built(single).set(current, new, {}))
+        assert isinstance(error, RejectedError)
+        assert single.works(current)
+
+    def test_an_empty_one_never_logs_in(self, alternate, monkeypatch):
+        monkeypatch.setenv("PGPASSWORD", alternate.password)
+        login = Login(alternate.role("app_a"), Secret(""))
+        fields = {"url": with_login(alternate.current()["url"], login)}
+        assert built(alternate).probe(fields, {}) is False
+
+    def test_any_text_can_be_one(self, single):
+        for password in ("p@ss/w:rd?#", "'; DROP ROLE x; --", "pässwörd 密码", "%41", " x "):
+            login = Login(single.role("app"), Secret(password))
+            new = {"url": with_login(single.current()["url"], login)}
+            built(single).set(single.current(), new, {})
+            built(single).test(new, {})
+            with session(single, new):
+                pass
+
+
+class TestRetirement:
+    def test_a_user_that_nobody_else_could_log_in_as_is_retired(self, alternate):
+        """An old pool holds all the connections that the role may have."""
+        alternate.run("ALTER ROLE app_a CONNECTION LIMIT 1")
+        turn = begun(alternate, alternate.current())
+        with session(alternate, turn.old):
+            error = refused(lambda: built(alternate).probe(turn.old, {}), alternate.password)
+            assert isinstance(error, UnavailableError)
+            assert error.message.endswith("not for the password: it has too many connections")
+            for name in STEPS:
+                step(built(alternate), name, turn)
+        assert not alternate.works(turn.old)
+
+    def test_a_user_with_another_password_by_now_is_left_alone(self, alternate):
+        turn = begun(alternate, alternate.current())
+        for name in STEPS[:-1]:
+            step(built(alternate), name, turn)
+        alternate.run("ALTER ROLE app_a PASSWORD 'by hand'")
+        step(built(alternate), "retire", turn)
+        assert alternate.database.logs_in(alternate.role("app_a"), "by hand")
+
+    def test_a_user_whose_password_has_expired_is_retired(self, alternate):
+        turn = begun(alternate, alternate.current())
+        for name in STEPS[:-1]:
+            step(built(alternate), name, turn)
+        alternate.run("ALTER ROLE app_a VALID UNTIL '2020-01-01'")
+        step(built(alternate), "retire", turn)
+        alternate.run("ALTER ROLE app_a VALID UNTIL 'infinity'")
+        assert not alternate.works(turn.old)
+
+    def test_single_goes_back_to_the_old_password(self, single):
+        turn = begun(single, single.current())
+        step(built(single), "set", turn)
+        assert not single.works(turn.old), "a role has one password"
+        built(single).retire(turn.new, turn.old, turn.facts)
+        assert single.works(turn.old)
+
+
+class TestLocks:
+    def test_whose_the_rotation_is_is_asked_inside_of_the_lock(self, alternate):
+        turn = begun(alternate, alternate.current())
+        held = []
+
+        def confirm():
+            held.append(alternate.database.run(_ADVISORY_LOCKS)[0][0])
+
+        for name in STEPS:
+            rotator = built(alternate)
+            rotator._context = rotator._context._replace(confirm=confirm)
+            step(rotator, name, turn)
+        assert held == [1, 1], "once before the user is let in, once before one is locked out"
+
+    def test_many_at_once_do_not_get_into_each_other_s_way(self, alternate):
+        """Without a lock, PostgreSQL answers 'tuple concurrently updated'."""
+        turn = begun(alternate, alternate.current())
+        errors = []
+
+        def change():
+            try:
+                for _ in range(5):
+                    step(built(alternate), "set", turn)
+            except EnvkitError as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=change) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert alternate.works(turn.new)
+
+    def test_a_lock_that_is_held_too_long_is_an_outage(self, alternate):
+        turn = begun(alternate, alternate.current())
+        holding, done = threading.Event(), threading.Event()
+
+        def confirm():
+            holding.set()
+            done.wait(60)
+
+        holder = built(alternate)
+        holder._context = holder._context._replace(confirm=confirm)
+        thread = threading.Thread(target=step, args=(holder, "set", turn))
+        thread.start()
+        try:
+            assert holding.wait(60)
+            rotator = built(alternate, timeout_seconds=1)
+            error = refused(lambda: step(rotator, "set", turn))
+        finally:
+            done.set()
+            thread.join()
+        assert isinstance(error, UnavailableError)
+        assert error.message.startswith("the PostgreSQL server did not finish")
+
+
+class TestOutages:
+    def test_the_admin_s_password_is_wrong(self, alternate):
+        target = {**alternate.target, "dsn": alternate.database.dsn("envkit_x", CANARY)}
+        error = refused(lambda: built(alternate, target).prepare(alternate.current()), CANARY)
+        assert isinstance(error, AuthError)
+
+    @pytest.mark.parametrize("dsn", ["postgresql://a:pa/{}@db/app", "nonsense {}", "://"])
+    def test_a_dsn_that_is_none_is_not_shown(self, alternate, dsn):
+        target = {**alternate.target, "dsn": dsn.format(CANARY)}
+        refused(lambda: built(alternate, target).prepare(alternate.current()), CANARY)
+
+    def test_settings_of_the_dsn_are_passed_on(self, alternate):
+        target = {**alternate.target, "dsn": f"{alternate.dsn}?sslmode=require"}
+        error = refused(lambda: built(alternate, target).prepare(alternate.current()))
+        assert error.message.endswith("it does not speak TLS, which the DSN demands")
+
+    def test_a_dsn_of_keys_and_values(self, alternate):
+        parts = psycopg.conninfo.conninfo_to_dict(alternate.dsn)
+        dsn = psycopg.conninfo.make_conninfo(**parts, application_name="rotation")
+        target = {**alternate.target, "dsn": dsn}
+        assert built(alternate, target).prepare(alternate.current()) == {}
+
+    def test_there_is_no_such_database(self, alternate, postgres):
+        dsn = postgres.dsn("nowhere", alternate.role("envkit"), alternate.hidden[0])
+        target = {**alternate.target, "dsn": dsn}
+        error = refused(lambda: built(alternate, target).prepare(alternate.current()))
+        assert error.message.endswith("there is no such database or user")
+
+    def test_a_server_that_only_reads(self, alternate):
+        turn = begun(alternate, alternate.current())
+        alternate.run("ALTER ROLE envkit SET default_transaction_read_only = on")
+        error = refused(lambda: step(built(alternate), "set", turn))
+        assert type(error) is SourceError
+        assert "target_session_attrs=read-write" in error.hint
+
+    def test_no_time_is_left(self, alternate):
+        rotator = built(alternate, timeout_seconds=0)
+        error = refused(lambda: rotator.prepare(alternate.current()))
+        assert isinstance(error, UnavailableError)
+
+    def test_a_server_that_falls_silent_after_the_login(self, alternate, postgres):
+        with relay_that_stops(postgres.port, b"pg_advisory_xact_lock") as port:
+            dsn = alternate.dsn.replace(f":{postgres.port}/", f":{port}/")
+            rotator = built(alternate, {**alternate.target, "dsn": dsn}, timeout_seconds=2)
+            error = refused(lambda: patiently(lambda: rotator.prepare(alternate.current())))
+        assert isinstance(error, UnavailableError)
+
+
+_ADVISORY_LOCKS = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@contextlib.contextmanager
+def relay_that_stops(port, at):
+    """Yield the port of a relay to another one, which falls silent once it reads these bytes."""
+    listener = socket.create_server((HOST, 0))
+    ends = []
+
+    def relay():
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection((HOST, port))
+                ends.extend((client, server))
+                for one, other, word in ((client, server, at), (server, client, None)):
+                    threading.Thread(target=pump, args=(one, other, word), daemon=True).start()
+
+    def pump(one, other, word):
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                if word and word in data:
+                    return
+                other.sendall(data)
+
+    thread = threading.Thread(target=relay, daemon=True)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for end in ends:
+            end.close()
+        thread.join()

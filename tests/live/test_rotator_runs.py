@@ -1,0 +1,169 @@
+"""Every rotator under the real machine and runner, on its real target, its secret in memory."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+from cryptography.fernet import Fernet
+
+from envkit._internal.clock import Deadline
+from envkit.rotation.base import RotatorContext
+from envkit.rotation.machine import ABORT, ROLLBACK, ROTATE
+from envkit.rotation.outcome import ABORTED, ROLLED_BACK, ROTATED, STOPPED, WAITING
+from envkit.rotation.rotators import build
+from envkit.rotation.runner import Job, advance
+from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.secret import Secret
+from support.rotators import (
+    AlternateHarness,
+    CommandHarness,
+    IamHarness,
+    KeyringHarness,
+    RandomHarness,
+    RedisHarness,
+    SingleHarness,
+)
+
+GRACE_SECONDS = 1000.0
+NEVER = float("inf")
+
+
+class World:
+    """One secret in memory, one rotation of it, and a clock that the test sets."""
+
+    def __init__(self, harness):
+        self.harness = harness
+        first = {field: value.reveal() for field, value in harness.current().items()}
+        self.shelf = MemoryShelf({**first, "another": "field"})
+        self.fields = harness.kind.fields(harness.field, harness.target)
+        self.now = 1_000_000.0
+
+    def run(self, wish="", *, stop_before=None):
+        reached = []
+        job = Job(
+            "test/rotation",
+            MemoryRotationStore(self.shelf, self.fields),
+            self.open_rotator,
+            lambda _record, _now: NEVER,
+            grace_seconds=GRACE_SECONDS,
+            overlap=self.harness.kind.overlap,
+        )
+        outcome = advance(
+            job,
+            deadline=Deadline(60),
+            wish=wish,
+            clock=lambda: self.now,
+            progress=lambda step, _: reached.append(step),
+            stopping=lambda: stop_before is not None and stop_before in reached,
+        )
+        assert outcome.error is None, outcome.error
+        return outcome.status
+
+    def open_rotator(self, *, deadline, confirm, id):  # noqa: A002 - as the runner calls it
+        context = RotatorContext(
+            "test/rotation",
+            self.harness.target,
+            self.harness.generate,
+            "alternate",
+            self.fields,
+            deadline,
+            confirm,
+            f"memory:app#{self.harness.field}",
+            id,
+        )
+        return build(self.harness.kind, context, lambda table: f"test.toml: {table}")
+
+    def rotate(self):
+        """Rotate to the end, whatever has to be waited for in between."""
+        status = self.run(ROTATE)
+        while status == WAITING:
+            self.now += GRACE_SECONDS
+            status = self.run()
+        return status
+
+    @property
+    def current(self):
+        return {f: Secret(self.shelf.fields[f]) for f in self.fields if f in self.shelf.fields}
+
+
+@pytest.fixture(params=["alternate", "single", "redis", "iam", "command"])
+def world(request, tmp_path):
+    with ExitStack() as stack:
+        if request.param == "command":
+            yield World(CommandHarness(tmp_path))
+        elif request.param == "iam":
+            yield World(IamHarness(request.getfixturevalue("aws")))
+        elif request.param == "redis":
+            yield World(RedisHarness(request.getfixturevalue("valkey"), stack))
+        else:
+            kind = AlternateHarness if request.param == "alternate" else SingleHarness
+            yield World(kind(request.getfixturevalue("postgres"), stack))
+
+
+def test_a_rotation_and_another_one(world):
+    before = world.harness.credentials()
+    for _ in range(2):
+        old = world.current
+        assert world.rotate() == ROTATED
+        assert world.harness.works(world.current)
+        assert not world.harness.works(old)
+        assert world.harness.credentials() == before
+    assert world.shelf.fields["another"] == "field"
+
+
+def test_in_the_grace_it_is_rolled_back(world):
+    old, before = world.current, world.harness.credentials()
+    assert world.run(ROTATE) == WAITING
+    new = world.current
+    assert world.harness.works(new)
+    assert world.harness.works(old) is world.harness.kind.overlap
+    assert world.run(ROLLBACK) == ROLLED_BACK
+    assert world.current == old
+    assert world.harness.works(old)
+    assert not world.harness.works(new)
+    assert world.harness.credentials() == before
+
+
+@pytest.mark.parametrize("step", ["create", "set", "test"])
+def test_what_was_never_promoted_is_aborted(world, step):
+    old, before = world.current, world.harness.credentials()
+    assert world.run(ROTATE, stop_before=step) == STOPPED
+    assert world.run(ABORT) == ABORTED
+    assert world.current == old
+    assert world.harness.works(old)
+    assert world.harness.credentials() == before
+    assert world.rotate() == ROTATED
+
+
+def test_keys_are_known_before_they_are_used():
+    first = Fernet.generate_key().decode()
+    world = World(KeyringHarness("fernet", [first]))
+    lists = []
+
+    def note():
+        keys = world.current["keys"].reveal().split(",")
+        if not lists or lists[-1] != keys:
+            lists.append(keys)
+
+    note()
+    status = world.run(ROTATE)
+    while status == WAITING:
+        note()
+        world.now += GRACE_SECONDS
+        status = world.run()
+    note()
+    new = lists[-1][0]
+    assert status == ROTATED
+    assert lists == [[first], [first, new], [new, first], [new]]
+
+
+def test_the_previous_value_is_there_for_as_long_as_the_grace():
+    world = World(RandomHarness())
+    assert world.run(ROTATE) == WAITING
+    new = world.shelf.fields["TOKEN"]
+    assert world.shelf.fields["TOKEN_PREVIOUS"] == "the-first-token"
+    world.now += GRACE_SECONDS
+    assert world.run() == ROTATED
+    assert world.shelf.fields["TOKEN_PREVIOUS"] == new == world.shelf.fields["TOKEN"]
+    assert world.shelf.fields["another"] == "field"

@@ -1,0 +1,56 @@
+"""A worker of a fleet that notices everything within a second or so; `python -m` runs it.
+
+    python -m support.fleet_worker PROFILES [PACE]
+
+The queue is in ENVKIT_QUEUE; a pace is JSON of what differs from ours. What it prints is what
+`envkit rotate serve` prints.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+from envkit.cli.rotate_serve import Log
+from envkit.rotation import runner
+from envkit.rotation.fleet import FleetWorker, Pace
+from envkit.rotation.fleet_database import queue_dsn
+from envkit.rotation.roster import Roster
+from envkit.rotation.run import carry
+
+PACE = Pace(
+    periodic="* * * * * *",
+    poll_seconds=0.1,
+    heartbeat_seconds=0.3,
+    gone_seconds=1.5,
+    margin_seconds=1.0,
+    patience_seconds=1.0,
+)
+
+
+def main(folder: str, pace: str = "{}") -> None:
+    """Work until SIGTERM."""
+    runner.HOLD_MARGIN_SECONDS = 0.5  # the clocks of these hosts are one
+    log = Log()
+    dsn = queue_dsn(None, os.environ)
+    roster = Roster(folder, environ=os.environ)
+    roster.read()
+    worker = FleetWorker(
+        dsn,
+        roster,
+        lambda rotation, stopping: carry(
+            rotation, environ=os.environ, stopping=stopping, warn=log.troubled
+        ),
+        watchers=[log],
+        pace=PACE._replace(**json.loads(pace)),
+        finish_seconds=10,
+    )
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    worker.run()
+    log.say("stopped")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

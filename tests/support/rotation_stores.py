@@ -1,0 +1,240 @@
+"""The stores of rotations, seen from the other side: for the contract and others.
+
+Every harness makes one secret, with the fields that are rotated and one, `other`, that is
+not. `opener` is a function and its arguments, fit to be sent to another process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING, ClassVar
+
+from envkit._internal.clock import Deadline
+from envkit.placeholder import Reference
+from envkit.rotation.stores import open_store
+from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.sources.aws import AwsSecretsManagerSource
+from envkit.sources.base import SourceContext
+from envkit.sources.dotenv import DotenvSource
+from envkit.sources.vault import VaultSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.aws import Aws
+    from support.openbao import OpenBao
+
+TIMEOUT_SECONDS = 60.0
+FIELDS = ("password", "username")
+VARIABLES = ("PASSWORD", "USERNAME")
+
+
+def vault_store(address, token, path, fields=FIELDS, timeout_seconds=TIMEOUT_SECONDS):
+    deadline = Deadline(timeout_seconds)
+    settings = {"address": address, "mount": "secret", "auth": {"token": token}}
+    source = VaultSource(SourceContext("vault", settings=settings, deadline=deadline, environ={}))
+    return open_store(source, Reference("vault", path, fields[0]), fields, deadline)
+
+
+def aws_store(name, fields=FIELDS, timeout_seconds=TIMEOUT_SECONDS):
+    deadline = Deadline(timeout_seconds)
+    source = AwsSecretsManagerSource(SourceContext("aws", deadline=deadline))
+    ref = Reference("aws", f"/{name}", fields[0] or None)
+    return open_store(source, ref, fields, deadline)
+
+
+def dotenv_store(root, file, fields=VARIABLES, timeout_seconds=TIMEOUT_SECONDS):
+    deadline = Deadline(timeout_seconds)
+    settings = {"path": file}
+    source = DotenvSource(SourceContext("dotenv", settings=settings, deadline=deadline, root=root))
+    return open_store(source, Reference("dotenv", fields[0]), fields, deadline)
+
+
+class MemoryHarness:
+    fields: ClassVar = FIELDS
+    other = "other"
+
+    def __init__(self):
+        self.shelf = MemoryShelf(None)
+
+    def store(self):
+        return MemoryRotationStore(self.shelf, self.fields)
+
+    def put(self, values):
+        self.shelf.put(values)
+
+    def stored(self):
+        return dict(self.shelf.fields)
+
+    def remove(self):
+        self.shelf.put(None)
+
+    def envelope(self):
+        return json.loads(self.shelf.envelope)
+
+    def put_envelope(self, envelope):
+        self.shelf.envelope = json.dumps(envelope)
+
+    def left(self):
+        return self.shelf.envelope
+
+
+class VaultHarness:
+    """A secret below a path that no other test has; `server` is asked directly."""
+
+    fields: ClassVar = FIELDS
+    other = "other"
+
+    def __init__(self, server: OpenBao) -> None:
+        self.server = server
+        self.path = f"rotation-{secrets.token_hex(6)}/db"
+        self.token = server.root_token
+        self.address = server.address
+
+    @property
+    def beside(self) -> str:
+        return f"envkit-rotation/{self.path}.password"
+
+    @property
+    def opener(self):
+        return vault_store, (self.address, self.token, self.path)
+
+    def store(self):
+        function, arguments = self.opener
+        return function(*arguments)
+
+    def put(self, values):
+        self.server.put(self.path, values)
+
+    def stored(self):
+        return self.server.ask("GET", f"secret/data/{self.path}")["data"]["data"]
+
+    def remove(self):
+        self.server.ask("DELETE", f"secret/data/{self.path}")
+
+    def envelope(self):
+        return self.server.ask("GET", f"secret/data/{self.beside}")["data"]["data"]
+
+    def put_envelope(self, envelope):
+        self.server.put(self.beside, envelope)
+
+    def left(self):
+        """Every version of the record, its metadata, and what is in the folder besides."""
+        metadata = self.server.ask("GET", f"secret/metadata/{self.beside}")["data"]
+        versions = [
+            self.server.ask("GET", f"secret/data/{self.beside}?version={version}")
+            for version in metadata["versions"]
+        ]
+        folder = os.path.dirname(self.beside)
+        return json.dumps(
+            [metadata, versions, self.server.ask("LIST", f"secret/metadata/{folder}")]
+        )
+
+    def allow(self, secret=("read", "update"), beside=("create", "read", "update")):
+        """Use a token that may do this to the secret, and that to the record, from now on."""
+        policy = self.server.policy(
+            {
+                f"secret/data/{self.path}": secret,
+                f"secret/data/{self.beside}": beside,
+                f"secret/metadata/{self.beside}": beside and ("create", "update"),
+            }
+        )
+        self.token = self.server.token(policy)
+
+
+class AwsHarness:
+    """A secret of the test's own part of the store; `aws.admin` asks it directly."""
+
+    fields: ClassVar = FIELDS
+    other = "other"
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+
+    @property
+    def name(self) -> str:
+        return f"{self.aws.prefix}db"
+
+    @property
+    def opener(self):
+        return aws_store, (self.name,)
+
+    def store(self):
+        return aws_store(self.name)
+
+    def put(self, values):
+        self.aws.put("db", json.dumps(values))
+
+    def stored(self):
+        return json.loads(self.aws.stored("db"))
+
+    def remove(self):
+        self.aws.admin.delete_secret(SecretId=self.name)
+
+    def envelope(self):
+        return json.loads(self._get(VersionStage="ENVKIT_ROTATION"))
+
+    def put_envelope(self, envelope):
+        self.aws.admin.put_secret_value(
+            SecretId=self.name,
+            SecretString=json.dumps(envelope),
+            VersionStages=["ENVKIT_ROTATION"],
+        )
+
+    def left(self):
+        """Whatever has a label, but for what AWS itself keeps of the secret."""
+        kept = {
+            version: labels
+            for version, labels in self.aws.labels("db").items()
+            if labels and not labels & {"AWSCURRENT", "AWSPREVIOUS"}
+        }
+        return json.dumps([(sorted(kept[v]), self._get(VersionId=v)) for v in kept])
+
+    def _get(self, **version):
+        return self.aws.admin.get_secret_value(SecretId=self.name, **version)["SecretString"]
+
+
+class DotenvHarness:
+    """A file in a folder of its own."""
+
+    fields: ClassVar = VARIABLES
+    other = "OTHER"
+    file = ".env.prod"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path = root / self.file
+        self.beside = root / f"{self.file}.PASSWORD.envkit-rotation"
+
+    @property
+    def opener(self):
+        return dotenv_store, (str(self.root), self.file)
+
+    def store(self):
+        return dotenv_store(str(self.root), self.file)
+
+    def put(self, values):
+        self.path.write_text("".join(f"{name}={text!r}\n" for name, text in values.items()))
+        self.path.chmod(0o600)
+
+    def stored(self):
+        lines = self.path.read_text().splitlines()
+        return {n: v.strip("'\"") for n, _, v in (line.partition("=") for line in lines)}
+
+    def remove(self):
+        self.path.unlink()
+
+    def envelope(self):
+        return json.loads(self.beside.read_text())
+
+    def put_envelope(self, envelope):
+        self.beside.write_text(json.dumps(envelope))
+
+    def left(self):
+        """Every file there is, but for the `.env` file itself and the copy that it keeps."""
+        mine = {self.path, self.path.with_name(f"{self.file}.envkit-previous")}
+        return "\n".join(
+            f"{path.name}: {path.read_text()}" for path in self.root.iterdir() if path not in mine
+        )

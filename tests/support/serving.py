@@ -1,0 +1,132 @@
+"""`envkit rotate serve`, or another program that goes on until it is stopped, in a test.
+
+    with Serving(project, "rotate", "serve", "--listen", "127.0.0.1:0") as serving:
+        serving.wait_for("rotated")
+        assert serving.stop() == 0
+
+What it prints is read as it comes. It is ended by its pid, whatever happens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Self
+
+LONG_SECONDS = 60
+# of all of them, so that a test may wait for what any of several prints
+_PRINTED = threading.Condition()
+
+
+class Serving:
+    """A process that runs until it is told to stop.
+
+    Args:
+        project: where it runs.
+        args: of envkit; with `program`, of that.
+        env: what to add to PATH, HOME and LANG.
+        program: what is run instead of `python -m envkit`.
+    """
+
+    def __init__(self, project, *args: str, env: Mapping[str, str] = {}, program=()) -> None:
+        command = [*(program or (sys.executable, "-m", "envkit")), *args]
+        home = project.root / "home"
+        home.mkdir(exist_ok=True)
+        self.process = subprocess.Popen(
+            command,
+            cwd=project.root,
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(home), **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self._ended = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def text(self) -> str:
+        """All that it has printed."""
+        return "".join(self.lines)
+
+    def wait_for(self, pattern: str, *, times: int = 1) -> re.Match[str]:
+        """Wait until it has printed something; return the last match."""
+        return self.wait(lambda: self._matches(pattern, times), pattern)
+
+    def wait(self, condition: Callable[[], object], what: str):
+        """Wait until something holds that can change when it prints; return it."""
+        with _PRINTED:
+            _PRINTED.wait_for(lambda: condition() or self._ended, timeout=LONG_SECONDS)
+            found = condition()
+        assert found, f"{what!r} did not come; it has printed:\n{self.text}"
+        return found
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask its endpoint, whose port it has printed."""
+        port = self.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def send(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Tell it to stop and return its exit status, once all that it printed was read."""
+        self.send(number)
+        return self.wait_until_ended()
+
+    def wait_until_ended(self) -> int:
+        status = self.process.wait(LONG_SECONDS)
+        self._reader.join(LONG_SECONDS)
+        return status
+
+    def kill(self) -> None:
+        """End it as a crash would; what it has started lives on."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        if not self._reader.is_alive():  # else what it has started still has its output
+            self.process.stdout.close()
+
+    def _matches(self, pattern: str, times: int) -> re.Match[str] | None:
+        found = list(re.finditer(pattern, self.text))
+        return found[-1] if len(found) >= times else None
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            with _PRINTED:
+                self.lines.append(line)
+                _PRINTED.notify_all()
+        with _PRINTED:
+            self._ended = True
+            _PRINTED.notify_all()

@@ -1,0 +1,292 @@
+"""A program of the user's own: what it is told, what it may say, and that no value gets out."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import textwrap
+
+import pytest
+
+from envkit.errors import (
+    EnvkitError,
+    ProfileError,
+    RejectedError,
+    RotationError,
+    UnavailableError,
+)
+from envkit.secret import Secret
+from envkit.testing.observe import patiently
+from envkit.testing.rotator_harness import STEPS, assert_clean_of, begun, built, step
+from support.rotators import CommandHarness
+
+CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
+
+
+class Program:
+    """A program that a test writes; it notes what it was told and finds around it."""
+
+    kind, field, hidden = CommandHarness.kind, "token", ()
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.notes = folder / "notes"
+        self.generate = {}
+        self.target = {"command": [str(folder / "program"), "argument"]}
+        self.does("")
+
+    def does(self, body):
+        """Let it do this once it has read its input, which is in `asked`."""
+        script = f"""\
+            #!/usr/bin/env python3
+            import json, os, sys, time
+            asked = json.load(sys.stdin)
+            note = {{"asked": asked, "argv": sys.argv, "environ": dict(os.environ)}}
+            with open({str(self.notes)!r}, "a") as file:
+                file.write(json.dumps(note) + "\\n")
+            """
+        path = self._folder / "program"
+        path.write_text(textwrap.dedent(script) + textwrap.dedent(body))
+        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    def current(self):
+        return {"token": Secret(f"old {CANARY}")}
+
+    @property
+    def noted(self):
+        return [json.loads(line) for line in self.notes.read_text().splitlines()]
+
+    @property
+    def asked(self):
+        return [note["asked"] for note in self.noted]
+
+
+@pytest.fixture
+def program(tmp_path):
+    return Program(tmp_path)
+
+
+def refused(call, *hidden):
+    with pytest.raises(EnvkitError) as caught:
+        call()
+    assert_clean_of(caught.value, {CANARY, *hidden})
+    return caught.value
+
+
+class TestWhatItIsTold:
+    def test_every_step(self, program):
+        program.target["settings"] = {"team": "billing"}
+        program.does("""
+            if asked["step"] == "prepare": print(json.dumps({"facts": {"old": "7"}}))
+            if asked["step"] == "create": print(json.dumps({"facts": {"new": "8"}}))
+        """)
+        turn = begun(program, program.current())
+        for name in STEPS:
+            step(built(program), name, turn)
+        told = program.asked
+        assert [one["step"] for one in told] == ["prepare", "create", *STEPS]
+        for one in told:
+            assert one["version"] == 1
+            assert one["rotation"] == "test/rotation"
+            assert one["secret"] == "memory:app#token"
+            assert one["id"] == "rotation-id"
+            assert one["fields"] == ["token"]
+            assert one["settings"] == {"team": "billing"}
+        facts = [one["facts"] for one in told]
+        assert facts == [{}, {"old": "7"}, *[{"old": "7", "new": "8"}] * 4]
+
+    def test_values_come_with_set_and_test_alone(self, program):
+        turn = begun(program, program.current())
+        for name in STEPS:
+            step(built(program), name, turn)
+        new = turn.new["token"].reveal()
+        assert {one["step"]: one.get("values") for one in program.asked} == {
+            "prepare": None,
+            "create": None,
+            "set": {"token": new},
+            "test": {"token": new},
+            "finish": None,
+            "retire": None,
+        }
+
+    def test_which_credential_is_to_go(self, program):
+        turn = begun(program, program.current())
+        built(program).retire(turn.old, turn.new, turn.facts)
+        built(program).retire(turn.new, turn.old, turn.facts)
+        built(program).retire({}, turn.old, turn.facts)
+        assert [one["credential"] for one in program.asked[2:]] == ["old", "new", "new"]
+
+    def test_no_value_is_in_its_arguments_or_its_environment(self, program, monkeypatch):
+        monkeypatch.setenv("VAULT_TOKEN", CANARY)
+        monkeypatch.setenv("PASSED", "on")
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
+        program.target["environment"] = ["PASSED", "NOT_SET"]
+        turn = begun(program, program.current())
+        for name in STEPS:
+            step(built(program), name, turn)
+        for note in program.noted:
+            assert note["argv"] == [*program.target["command"]]
+            assert note["environ"]["PASSED"] == "on"
+            assert note["environ"]["LC_ALL"] == "C.UTF-8"
+            assert not {"VAULT_TOKEN", "NOT_SET"} & set(note["environ"])
+            shown = json.dumps([note["argv"], note["environ"]])
+            assert turn.new["token"].reveal() not in shown
+            assert CANARY not in shown
+
+    def test_a_program_that_does_not_read(self, program):
+        (program._folder / "program").write_text("#!/bin/sh\nexit 0\n")
+        program.target["settings"] = {"large": "x" * 1_000_000}
+        begun(program, program.current())
+
+
+class TestWhatItMaySay:
+    def test_values_that_its_target_has_made(self, program):
+        program.target["fields"] = ["id"]
+        program.does("""
+            if asked["step"] == "create":
+                print(json.dumps({"values": {"token": "made", "id": "8"}, "facts": {"id": "8"}}))
+        """)
+        new = begun(program, program.current()).new
+        assert new == {"token": Secret("made"), "id": Secret("8")}
+
+    def test_without_values_envkit_makes_one(self, program):
+        program.generate = {"length": 20, "alphabet": "hex"}
+        value = begun(program, program.current()).new["token"].reveal()
+        assert len(bytes.fromhex(value)) == 10
+
+    @pytest.mark.parametrize(
+        ("answer", "what"),
+        [
+            ({"values": {"tokn": "x"}}, "did not give 'values' as texts for token"),
+            ({"values": {"token": 1}}, "did not give 'values' as texts for token"),
+            ({"values": {"token": ""}}, "did not give 'values' as texts for token"),
+            ({"values": "x"}, "did not give 'values' as texts for token"),
+            ({"facts": {"id": 8}}, "gave no texts as facts"),
+            ({"facts": ["x"]}, "gave no texts as facts"),
+            (
+                {"values": {"token": "abc"}, "facts": {"id": "the abc"}},
+                "gave the value among its facts, which are shown",
+            ),
+        ],
+    )
+    def test_an_answer_that_is_none(self, program, answer, what):
+        program.does(f'if asked["step"] == "create": print({json.dumps(answer)!r})')
+        error = refused(lambda: begun(program, program.current()))
+        assert error.message == f"'{program.target['command'][0]}' {what}, in the step 'create'"
+        assert "docs/guide/rotators/command.md" in error.hint
+
+    def test_values_for_several_fields_cannot_be_guessed(self, program):
+        program.target["fields"] = ["id"]
+        error = refused(lambda: begun(program, program.current()))
+        assert "made no values for several fields" in error.message
+
+    @pytest.mark.parametrize("output", [b"", b"done\n", b"[1]", b"{", b"\xff"])
+    def test_other_output_has_no_meaning(self, program, output):
+        program.does(f"sys.stdout.buffer.write({output!r})")
+        begun(program, program.current())
+
+
+class TestHowItEnds:
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [(1, RotationError), (2, RotationError), (65, RejectedError), (75, UnavailableError)],
+    )
+    def test_its_status_says_what_a_failure_means(self, program, status, kind):
+        program.does(f"sys.exit({status})")
+        error = refused(lambda: built(program).prepare(program.current()))
+        assert type(error) is kind
+        name = program.target["command"][0]
+        assert error.message == f"'{name}' ended with status {status} in the step 'prepare'"
+
+    def test_a_signal(self, program):
+        program.does("os.kill(os.getpid(), 9)")
+        error = refused(lambda: built(program).prepare(program.current()))
+        assert "was ended by signal 9" in error.message
+
+    def test_a_test_that_says_no_is_an_answer(self, program):
+        program.does('sys.exit(1 if asked["values"]["token"] == "wrong" else 0)')
+        assert built(program).probe({"token": Secret("wrong")}, {}) is False
+        assert built(program).probe({"token": Secret("right")}, {}) is True
+
+    def test_a_test_that_fails_is_none(self, program):
+        program.does("sys.exit(75)")
+        error = refused(lambda: built(program).probe(program.current(), {}))
+        assert isinstance(error, UnavailableError)
+
+    def test_it_cannot_be_run(self, program):
+        program.target["command"] = ["./not-there"]
+        error = refused(lambda: built(program).prepare(program.current()))
+        assert error.message == "cannot run './not-there': no such file or directory"
+
+    def test_it_and_what_it_has_started_are_killed(self, program, tmp_path):
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        # the child holds the program's output open, and the pipe, until it is killed
+        program.does(f"""
+            import subprocess
+            subprocess.Popen(["sh", "-c", "exec 9>{pipe}; echo started >&9; exec sleep 1000"])
+        """)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            rotator = built(program, timeout_seconds=1)
+            error = refused(lambda: patiently(lambda: rotator.prepare(program.current())))
+            assert isinstance(error, UnavailableError)
+            assert "did not end in time" in error.message
+            os.set_blocking(reader, True)
+            assert (
+                patiently(lambda: b"".join(iter(lambda: os.read(reader, 100), b""))) == b"started\n"
+            )
+        finally:
+            os.close(reader)
+
+
+class TestItsOwnWords:
+    def test_are_shown_in_one_line_without_what_it_was_given(self, program):
+        program.target["settings"] = {"admin": {"token": f"admin {CANARY}"}, "list": ["listed"]}
+        program.does("""
+            said = f"no:\\n{asked['values']['token']} {asked['settings']} \\x1b[31m end."
+            print(json.dumps({"error": said}))
+            sys.exit(1)
+        """)
+        new = {"token": Secret(f"new {CANARY}")}
+        error = refused(lambda: built(program).test(new, {}))
+        assert error.message.endswith(
+            "in the step 'test': no: ******** {'admin': {'token': '********'}, "
+            "'list': ['********']}  [31m end"
+        )
+
+    def test_are_not_taken_from_elsewhere(self, program):
+        program.does(f"""
+            print("{CANARY}")
+            print("{CANARY}", file=sys.stderr)
+            sys.exit(1)
+        """)
+        refused(lambda: built(program).prepare(program.current()))
+
+    def test_are_not_endless(self, program):
+        program.does('print(json.dumps({"error": "x" * 10_000})); sys.exit(1)')
+        error = refused(lambda: built(program).prepare(program.current()))
+        assert error.message.endswith(": " + "x" * 200)
+
+
+class TestTheTable:
+    @pytest.mark.parametrize(
+        ("target", "message"),
+        [
+            ({"command": []}, "'target.command' is empty"),
+            ({"command": [1]}, "'target.command' must be a list of words"),
+            ({"command": ["a\0b"]}, "'target.command' must be a list of words"),
+            ({"command": ["a", "{{ vault:x#y }}"]}, "'target.command' has a placeholder"),
+            ({"command": ["a"], "environment": [1]}, "'target.environment' must be a list"),
+            ({"command": ["a"], "fields": [""]}, "'target.fields' must be a list"),
+        ],
+    )
+    def test_what_is_refused(self, program, target, message):
+        with pytest.raises(ProfileError) as caught:
+            built(program, target)
+        assert message in caught.value.message
+
+    def test_fields_beside_the_value(self):
+        target = {"command": ["x"], "fields": ["id", "token"]}
+        assert Program.kind.fields("token", target) == ("token", "id")

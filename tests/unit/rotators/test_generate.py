@@ -1,0 +1,73 @@
+"""How values are made: random, of the form that was asked, and never guessable."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit.errors import ProfileError
+from envkit.rotation.rotators.generate import ALPHABETS, MAX_LENGTH, form, generated
+
+URL_SAFE = set(string.ascii_letters + string.digits + "-_")
+
+
+def test_a_value_is_url_safe_unless_told_otherwise():
+    value = generated({}).reveal()
+    assert len(value) == 32
+    assert set(value) <= URL_SAFE
+
+
+@pytest.mark.parametrize(
+    ("name", "characters"),
+    [
+        ("url-safe", URL_SAFE),
+        ("alnum", set(string.ascii_letters + string.digits)),
+        ("hex", set("0123456789abcdef")),
+    ],
+)
+def test_each_character_of_an_alphabet_is_used(name, characters):
+    value = generated({"alphabet": name, "length": MAX_LENGTH}).reveal()
+    assert set(value) == characters, "1,024 characters leave none of 64 out"
+
+
+@given(st.integers(16, 200), st.sampled_from(sorted(ALPHABETS)))
+def test_its_length(length, name):
+    assert len(generated({"length": length, "alphabet": name}).reveal()) == length
+
+
+def test_it_never_begins_with_a_dash():
+    settings = {"characters": "-ab", "length": 65}
+    values = [generated(settings).reveal() for _ in range(200)]
+    assert {value[0] for value in values} == {"a", "b"}
+    assert all("-" in value for value in values)
+
+
+def test_no_two_are_the_same():
+    assert len({generated({"length": 16}).reveal() for _ in range(1000)}) == 1000
+
+
+def test_characters_count_once():
+    assert form({"characters": "aabbccdd", "length": 40}) == (40, "abcd")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message", "hint"),
+    [
+        ({"length": 8}, "'generate' makes values that can be guessed: they have 48 bits", "longer"),
+        ({"characters": "a", "length": 100}, "they have 0 bits", "more characters"),
+        ({"characters": "a-", "length": 100}, "they have 0 bits", "more characters"),
+        ({"characters": "", "length": 100}, "they have 0 bits", "more characters"),
+        ({"length": 0}, "'generate.length' must be", "length = 32"),
+        ({"length": 1025}, "at most 1024", "length = 32"),
+        ({"alphabet": "urlsafe"}, "'generate.alphabet' is unknown", "did you mean 'url-safe'?"),
+        ({"alphabet": "hex", "characters": "ab"}, "both 'alphabet' and 'characters'", "take"),
+        ({"characters": "abcdef "}, "has a blank", "list letters"),
+        ({"characters": "abc\tdef"}, "cannot be printed", "list letters"),
+    ],
+)
+def test_what_is_refused(settings, message, hint):
+    with pytest.raises(ProfileError) as caught:
+        generated(settings)
+    assert message in caught.value.message
+    assert hint in caught.value.hint

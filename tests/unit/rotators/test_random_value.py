@@ -1,0 +1,58 @@
+"""A value that has no server, and the one before it."""
+
+import pytest
+
+from envkit.errors import ProfileError, RotationError
+from envkit.rotation.rotators.random_value import RandomRotator
+from envkit.secret import Secret
+from envkit.testing.rotator_harness import built
+from support.rotators import RandomHarness
+
+
+def test_the_values_that_readers_get():
+    harness = RandomHarness()
+    created = built(harness).create({"TOKEN": Secret("old")}, {})
+    new = created.new["TOKEN"]
+    assert created.new == {"TOKEN": new, "TOKEN_PREVIOUS": Secret("old")}
+    assert created.final == {"TOKEN": new, "TOKEN_PREVIOUS": new}, "an empty key is no safe one"
+    assert created.announced is None
+    assert len(new.reveal()) == 40
+
+
+def test_the_one_before_the_last_goes():
+    harness = RandomHarness()
+    current = {"TOKEN": Secret("new"), "TOKEN_PREVIOUS": Secret("old")}
+    assert built(harness).create(current, {}).new["TOKEN_PREVIOUS"] == Secret("new")
+
+
+@pytest.mark.parametrize(
+    ("field", "target", "fields"),
+    [
+        ("KEY", {}, ("KEY", "KEY_PREVIOUS")),
+        ("hookToken", {}, ("hookToken", "hookToken_previous")),
+        ("key", {"previous_field": "old"}, ("key", "old")),
+        ("key", {"previous_field": ""}, ("key",)),
+    ],
+)
+def test_what_the_fields_are_called(field, target, fields):
+    assert RandomRotator.fields(field, target) == fields
+
+
+def test_nothing_is_kept_where_that_is_said():
+    harness = RandomHarness()
+    harness.target = {"previous_field": ""}
+    created = built(harness).create({"TOKEN": Secret("old")}, {})
+    assert set(created.new) == {"TOKEN"}
+    assert created.final is None
+
+
+def test_the_previous_one_cannot_be_the_value_itself():
+    with pytest.raises(ProfileError, match="is the field of the value itself"):
+        RandomRotator.fields("key", {"previous_field": "key"})
+
+
+def test_there_must_be_a_value():
+    for method in ("prepare", "create"):
+        with pytest.raises(RotationError, match="the secret has no field 'TOKEN'"):
+            getattr(built(RandomHarness()), method)(*[{}] * (1 if method == "prepare" else 2))
+    assert built(RandomHarness()).probe({}, {}) is False

@@ -1,0 +1,291 @@
+"""The shipped contract for rotators fails for one that breaks it, and says what is not tested."""
+
+import logging
+
+import pytest
+
+from envkit.errors import RotationError, UnavailableError
+from envkit.rotation.base import Created
+from envkit.rotation.rotators.generate import generated
+from envkit.secret import Secret
+from envkit.testing import RotatorContract
+
+
+class Door:
+    """A target that takes the tokens that are on its list."""
+
+    def __init__(self):
+        self.tokens = ["first"]
+
+
+class Sound:
+    """A rotator for it as it should be; the broken ones differ in one thing each."""
+
+    settings = {"door": object, "floor": int}  # noqa: RUF012
+    required = frozenset({"door"})
+    overlap = True
+
+    def __init__(self, context):
+        self._context = context
+        self.door = context.target["door"]
+
+    @staticmethod
+    def fields(field, target):
+        return (field,)
+
+    def prepare(self, current):
+        self._answers()
+        return {"old": "door"}
+
+    def create(self, current, facts):
+        return Created({"token": generated({})}, {"new": "door"})
+
+    def set(self, old, new, facts):
+        self._answers()
+        if self.text(new) not in self.door.tokens:
+            self._context.confirm()
+            self.door.tokens.append(self.text(new))
+
+    def test(self, new, facts):
+        if not self.probe(new, facts):
+            raise RotationError("the door does not take the token")
+
+    def probe(self, fields, facts):
+        self._answers()
+        return self.text(fields) in self.door.tokens
+
+    def finish(self, old, new, facts):
+        pass
+
+    def retire(self, fields, keep, facts):
+        self._answers()
+        if fields and self.text(fields) in self.door.tokens:
+            self._context.confirm()
+            self.door.tokens.remove(self.text(fields))
+
+    def _answers(self):
+        if self.door is None:
+            raise UnavailableError("the door does not answer")
+
+    @staticmethod
+    def text(fields):
+        return fields["token"].reveal()
+
+
+class Harness:
+    field, generate, hidden = "token", {}, ()
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.target = {"door": Door()}
+
+    @property
+    def tokens(self):
+        return self.target["door"].tokens
+
+    def current(self):
+        return {"token": Secret("first")}
+
+    def wrong(self, fields):
+        return {"token": Secret("made-up")}
+
+    def works(self, fields):
+        return fields["token"].reveal() in self.tokens
+
+    def credentials(self):
+        return len(self.tokens)
+
+    def unavailable(self):
+        return {"door": None}
+
+
+class TakesAnythingAway(Sound):
+    def retire(self, fields, keep, facts):
+        self._context.confirm()
+        self.door.tokens[:] = [self.text(keep)] if len(self.door.tokens) < 2 else ["?"]
+
+
+class TakesTheOtherOneAway(Sound):
+    """By position, and not by value: too late, it is the wrong one."""
+
+    def retire(self, fields, keep, facts):
+        self._answers()
+        self._context.confirm()
+        self.door.tokens.pop(0)
+
+
+class TakesNothingAway(Sound):
+    def retire(self, fields, keep, facts):
+        self._answers()
+
+
+class LetsTheNewOneBe(Sound):
+    """Cannot be taken back."""
+
+    def retire(self, fields, keep, facts):
+        if fields and self.text(fields) == "first":
+            super().retire(fields, keep, facts)
+
+
+class AddsItTwice(Sound):
+    def set(self, old, new, facts):
+        self._answers()
+        self._context.confirm()
+        self.door.tokens.append(self.text(new))
+
+
+class TakesTheOldOneAtOnce(Sound):
+    def set(self, old, new, facts):
+        super().set(old, new, facts)
+        super().retire(old, new, facts)
+
+
+class AsksNobodyWhoseItIs(Sound):
+    def set(self, old, new, facts):
+        self._answers()
+        if self.text(new) not in self.door.tokens:
+            self.door.tokens.append(self.text(new))
+
+
+class RetiresWhatIsNotItsOwn(Sound):
+    def retire(self, fields, keep, facts):
+        self._answers()
+        if self.text(fields) in self.door.tokens:
+            self.door.tokens.remove(self.text(fields))
+
+
+class LeavesWhatWasLost(Sound):
+    def create(self, current, facts):
+        created = super().create(current, facts)
+        self.door.tokens.append(self.text(created.new))
+        return created
+
+
+class MakesTheSameAgain(Sound):
+    def create(self, current, facts):
+        return Created({"token": Secret("second")})
+
+
+class NotesTheValue(Sound):
+    def create(self, current, facts):
+        created = super().create(current, facts)
+        return created._replace(facts={"new": f"token {self.text(created.new)}"})
+
+
+class NotesANumber(Sound):
+    def prepare(self, current):
+        return {"floor": 1}
+
+
+class SaysYesToAll(Sound):
+    def probe(self, fields, facts):
+        self._answers()
+        return True
+
+
+class SaysNoToAll(Sound):
+    def probe(self, fields, facts):
+        self._answers()
+        return False
+
+
+class ShowsTheValue(Sound):
+    def test(self, new, facts):
+        if not self.probe(new, facts):
+            raise RotationError(f"the door does not take {self.text(new)}")
+
+
+class ShowsTheCause(Sound):
+    def test(self, new, facts):
+        try:
+            self.door.tokens.index(self.text(new))
+        except ValueError:
+            raise RotationError("no") from ValueError(self.text(new))
+
+
+class TakesAnOutageForAnAnswer(Sound):
+    def probe(self, fields, facts):
+        return self.door is not None and super().probe(fields, facts)
+
+
+class OpensAFileToBegin(Sound):
+    def __init__(self, context):
+        super().__init__(context)
+        with open("/dev/null"):
+            pass
+
+
+class Logs(Sound):
+    def set(self, old, new, facts):
+        super().set(old, new, facts)
+        logging.getLogger("door").debug("added %s", self.text(new))
+
+
+class Full(RotatorContract):
+    """Everything, so that any of its tests can be called from here."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "test", "arguments"),
+    [
+        (TakesAnythingAway, "every_step_twice_leaves_what_once_leaves", []),
+        (TakesTheOtherOneAway, "every_step_twice", []),
+        (TakesTheOtherOneAway, "a_late_retirement_takes_nothing_else", []),
+        (TakesTheOtherOneAway, "a_rotation_is_taken_back", [2]),
+        (TakesNothingAway, "the_new_one_works_and_the_old_one_no_longer", []),
+        (TakesNothingAway, "one_rotation_after_another", []),
+        (LetsTheNewOneBe, "a_rotation_is_taken_back", [1]),
+        (AddsItTwice, "every_step_twice_leaves_what_once_leaves", []),
+        (TakesTheOldOneAtOnce, "the_old_one_works_until_it_is_retired", []),
+        (AsksNobodyWhoseItIs, "nothing_is_changed_that_is_no_longer_ours", []),
+        (RetiresWhatIsNotItsOwn, "nothing_is_changed_that_is_no_longer_ours", []),
+        (LeavesWhatWasLost, "a_value_that_was_lost_leaves_nothing", []),
+        (LeavesWhatWasLost, "what_was_lost_is_taken_back", []),
+        (MakesTheSameAgain, "what_is_made_is_new_each_time", []),
+        (NotesTheValue, "facts_are_texts_and_hold_no_value", []),
+        (NotesANumber, "facts_are_texts_and_hold_no_value", []),
+        (SaysYesToAll, "probe_tells_what_does_not_work", []),
+        (SaysYesToAll, "a_credential_that_does_not_work_fails_the_test", []),
+        (SaysNoToAll, "probe_tells_what_works", []),
+        (ShowsTheValue, "a_credential_that_does_not_work_fails_the_test", []),
+        (ShowsTheCause, "a_credential_that_does_not_work_fails_the_test", []),
+        (TakesAnOutageForAnAnswer, "nothing_listens", ["probe"]),
+        (OpensAFileToBegin, "building_does_no_io", []),
+    ],
+)
+def test_a_broken_rotator_fails(kind, test, arguments):
+    method = getattr(Full(), f"test_{test}")
+    method(Harness(Sound), *arguments)
+    with pytest.raises((AssertionError, pytest.fail.Exception, IndexError)):
+        method(Harness(kind), *arguments)
+
+
+def test_a_rotator_that_logs_fails(capfd):
+    test = Full().test_nothing_is_logged_or_printed
+    test(Harness(Sound), capfd)
+    with pytest.raises(AssertionError):
+        test(Harness(Logs), capfd)
+
+
+def test_what_a_rotator_lacks_is_not_collected():
+    class NoTarget(RotatorContract):
+        lacks = frozenset({"target", "unavailable"})
+
+    assert NoTarget.test_one_rotation_after_another is None
+    assert NoTarget.test_nothing_listens is None
+    assert NoTarget.test_the_old_one_works_until_it_is_retired is not None
+    assert RotatorContract.test_nothing_listens is not None
+
+
+def test_a_rotator_says_whether_it_has_an_overlap():
+    class NoOverlap(RotatorContract):
+        lacks = frozenset({"overlap"})
+
+    Full().test_is_a_rotator(Harness(Sound))
+    with pytest.raises(AssertionError):
+        NoOverlap().test_is_a_rotator(Harness(Sound))
+
+
+def test_an_unknown_ability_is_an_error():
+    with pytest.raises(TypeError, match="overlapp"):
+        type("Typo", (RotatorContract,), {"lacks": frozenset({"overlapp"})})
