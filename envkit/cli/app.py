@@ -32,7 +32,7 @@ PROGRAM = "envkit"
 # envkit/cli/NAME.py
 LAZY = (
     *("show", "diff", "check"),
-    *("set", "unset", "edit", "promote", "history", "rollback", "audit"),
+    *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
     *("init", "doctor"),
 )
 # by its version, typer has usage errors of its own or click's

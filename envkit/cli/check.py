@@ -14,7 +14,7 @@ from envkit.cli.check_formats.shown import Shown
 from envkit.cli.complete import environments
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
-from envkit.cli.parameters import Profiles, Timeout
+from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.progress import Bar
 from envkit.discover import profiles_folder
 from envkit.errors import UsageError, did_you_mean
@@ -82,9 +82,7 @@ def check(  # noqa: PLR0917 - typer names them
             show_default=False,
         ),
     ] = Format.TEXT,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")
-    ] = None,
+    output: Output = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:

@@ -38,6 +38,18 @@ def variables(ctx: Any, args: list[str], incomplete: str) -> list[tuple[str, str
     return sorted(found.items())
 
 
+def rotations(ctx: Any, args: list[str], incomplete: str) -> list[str]:
+    """Return the names of the rotations, and of the commands below `envkit rotate`."""
+    found = {"serve", "simulate", "status"}
+    for name in environments(ctx, args, incomplete):
+        try:
+            declared = load(name, _folder(ctx)).rotations
+        except (EnvkitError, OSError):
+            continue
+        found.update(word for one in declared for word in (one, f"{name}/{one}"))
+    return sorted(word for word in found if word.startswith(incomplete))
+
+
 def formats(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001
     """Return the formats of `envkit export`."""
     return list(FORMATS)

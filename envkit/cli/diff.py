@@ -16,7 +16,7 @@ from envkit.cli.complete import environments
 from envkit.cli.diff_formats.report import Report
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
-from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
+from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.discover import profiles_folder
 from envkit.env_diff import SAME, STATUSES
@@ -105,9 +105,7 @@ def diff(  # noqa: PLR0917 - typer names them
             show_default=False,
         ),
     ] = Format.TABLE,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")
-    ] = None,
+    output: Output = None,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit.cli import options
-from envkit.cli.complete import COMPLETERS
+from envkit.cli.complete import COMPLETERS, variables
 
 if TYPE_CHECKING:
     from envkit.cli.options import Option
@@ -43,6 +43,14 @@ Only = Annotated[list[str] | None, _declared(options.ONLY)]
 Except = Annotated[list[str] | None, _declared(options.EXCEPT)]
 Reason = Annotated[str | None, _declared(options.REASON)]
 Timeout = Annotated[str | None, _declared(options.TIMEOUT)]
+Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")]
+Name = Annotated[  # of commands that take a REF in its place
+    str | None, typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables)
+]
+Ref = Annotated[
+    str | None,
+    typer.Option("--ref", metavar="REF", help="A reference, in place of NAME: vault:db#password."),
+]
 Formatted = Annotated[
     Format,
     typer.Option(

@@ -9,9 +9,8 @@ import typer
 
 from envkit.access import Access
 from envkit.change import Found, find, find_reference
-from envkit.cli.complete import variables
 from envkit.cli.options import timeout_seconds
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
 from envkit.errors import UsageError
 from envkit.secret import Secret
@@ -22,18 +21,10 @@ MAX_BYTES = 1024 * 1024
 
 
 def set(  # noqa: A001 - the command's name
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables),
-    ] = None,
+    name: Name = None,
     value: Annotated[list[str] | None, typer.Argument(metavar="", hidden=True)] = None,
     env: OneEnv = None,
-    ref: Annotated[
-        str | None,
-        typer.Option(
-            "--ref", metavar="REF", help="A reference, in place of NAME: vault:db#password."
-        ),
-    ] = None,
+    ref: Ref = None,
     from_file: Annotated[
         str | None,
         typer.Option("--from-file", metavar="FILE", help="Every byte of a file; - is stdin."),

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from envkit.access import Access
-from envkit.cli.complete import variables
-from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.cli.set import find_one, in_version
 
@@ -16,17 +11,9 @@ EXAMPLE = "envkit unset STRIPE_KEY --env staging"
 
 
 def unset(
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables),
-    ] = None,
+    name: Name = None,
     env: OneEnv = None,
-    ref: Annotated[
-        str | None,
-        typer.Option(
-            "--ref", metavar="REF", help="A reference, in place of NAME: vault:db#password."
-        ),
-    ] = None,
+    ref: Ref = None,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,

@@ -67,7 +67,7 @@ def complete(team, bin_folder, tmp_path):
 def test_commands(complete):
     assert complete("envkit", "") == [
         *("exec", "get", "export", "show", "diff", "check"),
-        *("set", "unset", "edit", "promote", "history", "rollback", "audit"),
+        *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
         *("init", "doctor"),
     ]
     assert complete("envkit", "ex") == ["exec", "export"]

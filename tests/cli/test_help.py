@@ -16,7 +16,7 @@ from support.transcript import transcript
 
 ALL = (
     *("exec", "get", "export", "show", "diff", "check"),
-    *("set", "unset", "edit", "promote", "history", "rollback", "audit"),
+    *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
     *("init", "doctor"),
 )
 

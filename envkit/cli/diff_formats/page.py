@@ -7,13 +7,11 @@ for which some browsers forget it.
 
 from __future__ import annotations
 
-from html import escape
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from envkit import __version__
 from envkit.cli.diff_formats.wording import Code, legend, notes, quoted, summary
-from envkit.cli.output import printable
+from envkit.cli.page_frame import framed
+from envkit.cli.page_frame import text as _text
 from envkit.env_diff import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
 
 if TYPE_CHECKING:
@@ -23,34 +21,6 @@ if TYPE_CHECKING:
     from envkit.cli.diff_formats.report import Report
     from envkit.cli.diff_formats.wording import Note
     from envkit.env_diff import Cell
-
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer">
-<title>envkit diff: {title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<header>
-<p class="kind">envkit diff</p>
-<h1>{heading}</h1>
-<p class="summary">{summary}</p>
-</header>
-<main>
-{body}
-</main>
-<footer>
-{footer}
-</footer>
-</body>
-</html>
-"""
 
 
 def render(report: Report, now: datetime) -> str:
@@ -62,17 +32,15 @@ def render(report: Report, now: datetime) -> str:
     """
     full = report._replace(show_same=True)
     labels = [_text(label) for label in report.environments]
-    remarks = [
-        "".join(map(_piece, legend(full))),
-        f"Made by envkit {__version__} on {now:%Y-%m-%d %H:%M %Z}.",
-    ]
-    return _PAGE.format(
-        title=", ".join(labels),
-        style=files("envkit.cli.diff_formats").joinpath("page.css").read_text("utf-8"),
+    return framed(
+        "envkit diff",
+        ", ".join(full.environments),
         heading=" <small>·</small> ".join(labels),
-        summary=_text(summary(full)),
-        body="\n".join([*_filters(full), *_table(full), *_ignored(full)]),
-        footer="\n".join(f"<p>{remark}</p>" for remark in remarks if remark),
+        summary=summary(full),
+        body=[*_filters(full), *_table(full), *_ignored(full)],
+        remarks=["".join(map(_piece, legend(full)))],
+        package="envkit.cli.diff_formats",
+        now=now,
     )
 
 
@@ -153,7 +121,3 @@ def _ignored(report: Report) -> Iterator[str]:
 
 def _piece(piece: str) -> str:
     return f"<code>{_text(piece)}</code>" if isinstance(piece, Code) else _text(piece)
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))

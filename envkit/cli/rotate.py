@@ -1,0 +1,384 @@
+"""`envkit rotate`: rotate what is due, or what is named; see where rotations stand.
+
+`envkit rotate` alone, or with names and options, rotates; `envkit rotate status` and the
+others look. A rotation that is called like one of them is named in full: `prod/status`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from envkit._internal.clock import Deadline
+from envkit.cli.commands import HELP_FLAGS, ShownCommand, ShownGroup
+from envkit.cli.complete import rotations as complete_rotations
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import print_json
+from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.progress import Bar
+from envkit.cli.prompt import ask_reason
+from envkit.cli.rotate_serve import EXAMPLE as SERVE_EXAMPLE
+from envkit.cli.rotate_serve import serve
+from envkit.cli.rotation_formats import results, simulated, standings
+from envkit.discover import profiles_folder
+from envkit.errors import UsageError
+from envkit.rotation.collect import collect, pick
+from envkit.rotation.machine import ABORT, RESUME, ROLLBACK, ROTATE
+from envkit.rotation.overview import UNREADABLE, broken, look_at
+from envkit.rotation.run import carry, run_all
+from envkit.rotation.tell import is_overdue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envkit.errors import EnvkitError
+    from envkit.rotation.collect import Collected, Rotation
+    from envkit.rotation.outcome import Outcome
+    from envkit.rotation.overview import Standing
+
+EXAMPLE = "envkit rotate --env prod db-password"
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Rotations, db-password or prod/db-password: now, whatever their schedule.",
+        autocompletion=complete_rotations,
+        show_default=False,
+    ),
+]
+Environments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        "-e",
+        metavar="NAME",
+        help="Only rotations of this profile; of all that have any unless said.",
+    ),
+]
+
+
+class _Rotate(ShownGroup):
+    """The command itself, and those below its name."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Hand over to the command that rotates, unless another one is named first."""
+        command: Any = (
+            self if args and args[0] in self.list_commands(None) else self.commands["now"]
+        )
+        maker = super().make_context if command is self else command.make_context
+        return maker(info_name, args, parent, **extra)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's
+        return [name for name, command in self.commands.items() if not command.hidden]
+
+
+class _Now(ShownCommand):
+    """Shows the commands below `envkit rotate` in its help, too."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        super().format_options(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    ("status", "Show where every rotation stands."),
+                    ("serve", "Run rotations when they are due, until stopped."),
+                    ("simulate", "Show when everything would be rotated, and what it would cost."),
+                ]
+            )
+
+
+rotate = typer.Typer(
+    cls=_Rotate,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=HELP_FLAGS,
+    help="Rotate secrets that are due; see where rotations stand.",
+)
+
+
+class Format(StrEnum):
+    """How rotations are shown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class StatusFormat(StrEnum):
+    """How the status is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
+Formatted = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="text, for people, unless said; json, for programs.",
+        show_default=False,
+    ),
+]
+
+
+@rotate.command("now", cls=_Now, hidden=True, epilog=EXAMPLE)
+def now(  # noqa: PLR0917 - typer names them
+    names: Names = None,
+    env: Environments = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Rotate everything now, whatever its schedule.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what would be done, and change nothing.")
+    ] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to the old value while it still works.")
+    ] = False,
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Drop a new value that readers do not have yet.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Only go on with what is under way, at once; begin nothing."),
+    ] = False,
+    format_: Formatted = Format.TEXT,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Rotate what is due, in every profile that has rotations.
+
+    Rotations that are named are rotated now. What is under way is gone on with. It is safe
+    to run this from cron every minute, on any number of hosts at once.
+    """
+    wish = _wish(names, everything=everything, rollback=rollback, abort=abort, resume=resume)
+    environ = os.environ
+    deadline = Deadline(timeout_seconds(timeout))
+    collected = _collect(env, profiles, environ, deadline)
+    chosen = pick(collected.rotations, names) if names else list(collected.rotations)
+    if names:
+        collected = collected._replace(broken={})
+    if plan or (resume and not names):
+        found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
+        if plan:
+            return _show_standings(
+                [*found, *broken(collected)], as_json=format_ is Format.JSON, plan=True
+            )
+        open_ = {one.rotation for one in found if one.started_at or one.state == UNREADABLE}
+        chosen = [one for one in chosen if one.full_name in open_]
+    reason = _reason(chosen, reason, environ)
+    run = _run(chosen, wish, reason, environ)
+    overdue = {
+        outcome.rotation
+        for rotation, outcome in zip(chosen, run.outcomes, strict=True)
+        if is_overdue(rotation, outcome.record, time.time())
+    }
+    report = results.Report(run.outcomes, collected.broken, overdue, named=bool(names))
+    if format_ is Format.JSON:
+        print_json(results.document(report))
+    else:
+        results.show(report)
+    for error in run.warnings:
+        print(f"envkit: warning: {error.message}", file=sys.stderr)
+    return report.exit_status
+
+
+@rotate.command("status", cls=ShownCommand, epilog="envkit rotate status --format html -o r.html")
+def status(
+    env: Environments = None,
+    format_: Annotated[
+        StatusFormat,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="table, unless said; json; html, a page with a timeline.",
+            show_default=False,
+        ),
+    ] = StatusFormat.TABLE,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")
+    ] = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Show where every rotation stands; exit with 1 if somebody has to look."""
+    deadline = Deadline(timeout_seconds(timeout))
+    collected = _collect(env, profiles, os.environ, deadline)
+    moment = time.time()
+    found = look_at(collected.rotations, environ=os.environ, now=moment, deadline=deadline)
+    found += broken(collected)
+    if format_ is not StatusFormat.HTML and output is None:
+        return _show_standings(found, as_json=format_ is StatusFormat.JSON)
+    if format_ is StatusFormat.HTML:
+        from envkit.cli.rotation_formats import page
+
+        text = page.render(found, collected.rotations, moment)
+    elif format_ is StatusFormat.JSON:
+        text = standings.json_text(found)
+    else:
+        text = standings.plain(found)
+    _write(text, output)
+    return int(any(one.alarming for one in found))
+
+
+rotate.command("serve", cls=ShownCommand, epilog=SERVE_EXAMPLE)(serve)
+
+
+@rotate.command("simulate", cls=ShownCommand, epilog="envkit rotate simulate --days 365")
+def simulate(
+    days: Annotated[
+        int, typer.Option("--days", metavar="DAYS", min=1, max=3660, help="365 unless said.")
+    ] = 365,
+    env: Environments = None,
+    format_: Formatted = Format.TEXT,
+    profiles: Profiles = None,
+) -> int:
+    """Show when everything would be rotated, and what it would cost; ask no store."""
+    from envkit.rotation.simulate import Simulated, read_prices
+    from envkit.rotation.simulate import simulate as run_simulation
+
+    collected = _collect(env, profiles, os.environ, Deadline(timeout_seconds(None)))
+    found = run_simulation(
+        [
+            Simulated(one.policy, one.profile.sources[one.policy.secret.source].type)
+            for one in collected.rotations
+        ],
+        start=time.time() // 60 * 60,
+        days=days,
+        prices=read_prices(),
+    )
+    if format_ is Format.JSON:
+        print_json(simulated.document(found))
+    else:
+        simulated.show(found)
+    for name, error in collected.broken.items():
+        print(f"envkit: warning: {name} is left out: {error.message}", file=sys.stderr)
+    return 0
+
+
+class _Run(NamedTuple):
+    outcomes: list[Outcome]
+    warnings: list[EnvkitError]
+
+
+def _wish(
+    names: Sequence[str] | None, *, everything: bool, rollback: bool, abort: bool, resume: bool
+) -> str:
+    given = [
+        (wish, flag)
+        for said, wish, flag in (
+            (everything, ROTATE, "--all"),
+            (rollback, ROLLBACK, "--rollback"),
+            (abort, ABORT, "--abort"),
+            (resume, RESUME, "--resume"),
+        )
+        if said
+    ]
+    if len(given) > 1:
+        raise UsageError(f"{given[0][1]} and {given[1][1]} do not go together")
+    if everything and names:
+        raise UsageError("--all and a name do not go together", hint="leave one of them out")
+    if (rollback or abort) and not names:
+        raise UsageError(
+            f"{given[0][1]} needs a name", hint=f"write envkit rotate {given[0][1]} db-password"
+        )
+    return given[0][0] if given else ROTATE if names else ""
+
+
+def _collect(
+    env: Sequence[str] | None, profiles: str | None, environ: Mapping[str, str], deadline: Deadline
+) -> Collected:
+    folder = profiles_folder(profiles, environ)
+    collected = collect(folder, env or (), environ=environ, deadline=deadline)
+    if not collected.rotations and not collected.broken:
+        where = f"in {' and '.join(env)}" if env else "in any profile"
+        raise UsageError(
+            f"there is no rotation {where}", hint="write a table [rotation.NAME] into a profile"
+        )
+    return collected
+
+
+def _reason(
+    rotations: Sequence[Rotation], reason: str | None, environ: Mapping[str, str]
+) -> str | None:
+    """Return the reason; ask for it once, where a protected profile needs one."""
+    protected = dict.fromkeys(one.profile.name for one in rotations if one.profile.protected)
+    if protected and not (reason or environ.get("ENVKIT_REASON")):
+        return ask_reason(list(protected)) or None
+    return reason
+
+
+def _run(
+    rotations: Sequence[Rotation], wish: str, reason: str | None, environ: Mapping[str, str]
+) -> _Run:
+    """Run rotations; Ctrl-C lets each end its step, and again it lets none."""
+    warnings: list[EnvkitError] = []
+    stopped: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        stopped.append(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    finished = 0
+    try:
+        with Bar() as bar:
+
+            def done(_: Outcome) -> None:
+                nonlocal finished
+                finished += 1
+                bar.show("rotating", finished, len(rotations))
+
+            def carry_one(rotation: Rotation) -> Outcome:
+                return carry(
+                    rotation,
+                    environ=environ,
+                    wish=wish,
+                    reason=reason,
+                    progress=lambda step, _: bar.show(
+                        f"{rotation.full_name}: {step}", finished, len(rotations)
+                    ),
+                    stopping=lambda: bool(stopped),
+                    warn=warnings.append,
+                )
+
+            return _Run(run_all(rotations, carry_one, done=done), warnings)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show_standings(found: Sequence[Standing], *, as_json: bool, plan: bool = False) -> int:
+    if as_json:
+        sys.stdout.write(standings.json_text(found))
+    else:
+        standings.show(found, plan=plan)
+    return int(any(one.alarming for one in found))
+
+
+def _write(text: str, output: str | None) -> None:
+    data = text.encode()
+    if output is None or output == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    from envkit._internal.files import write_atomic
+
+    try:
+        write_atomic(output, data)
+    except OSError as error:
+        why = (error.strerror or "input or output failed").lower()
+        raise UsageError(f"cannot write {output}: {why}") from None

@@ -1,0 +1,39 @@
+"""Times and spans for people: `2026-11-29 03:00 UTC`, `in 4 days`, `2 hours ago`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import isinf
+
+_UNITS = ((86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"))
+
+
+def moment(seconds: float) -> str:
+    """Return a time to the minute; empty for never."""
+    if not seconds or isinf(seconds):
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def iso(seconds: float) -> str | None:
+    """Return a time for programs, RFC 3339; None for never."""
+    if not seconds or isinf(seconds):
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def span(seconds: float) -> str:
+    """Return how long something takes, to its largest unit."""
+    for size, name in _UNITS:
+        if seconds >= size:
+            number = int(seconds / size)
+            return f"{number} {name}{'' if number == 1 else 's'}"
+    return "less than a minute"
+
+
+def since(at: float, now: float) -> str:
+    """Return how far a time is from now: `in 4 days`, `2 hours ago`, `now`."""
+    distance = at - now
+    if abs(distance) < 60:
+        return "now"
+    return f"in {span(distance)}" if distance > 0 else f"{span(-distance)} ago"
