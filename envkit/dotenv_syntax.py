@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ENCRYPTED = "encrypted:"
 _BYTE_ORDER_MARK = "\ufeff"
+_FORM = "write NAME=value or NAME='value'"
 
 
 class Definition(NamedTuple):
@@ -82,7 +83,8 @@ def split(text: str, *, path: str) -> Iterator[Definition | str]:
     """
     nul = text.find("\0")
     if nul >= 0:
-        raise DotenvError(f"{path}:{_newlines(text[:nul]) + 1}: a NUL character")
+        line = _newlines(text[:nul]) + 1
+        raise DotenvError(f"{path}:{line}: a NUL character", hint="take it out")
     pieces = plain_pieces(text, path=path)
     return iter(pieces) if pieces is not None else _parsed(text, path)
 
@@ -130,11 +132,14 @@ def _parsed(text: str, path: str) -> Iterator[Definition | str]:
         line = first_line + _newlines(source[: len(source) - len(body)])
         place = f"{path}:{line}"
         if failed:
-            raise DotenvError(f"{place}: cannot parse", hint="write NAME=value or NAME='value'")
+            raise DotenvError(f"{place}: cannot parse", hint=_FORM)
         if value is None:
-            raise DotenvError(f"{place}: the line has no '='")
+            raise DotenvError(f"{place}: the line has no '='", hint=_FORM)
         if not is_name(key):
-            raise DotenvError(f"{place}: what stands before '=' is not a variable name")
+            raise DotenvError(
+                f"{place}: what stands before '=' is not a variable name",
+                hint="use letters, digits and '_', and no digit first",
+            )
         quote = body.partition("=")[2].lstrip()[:1]
         yield Definition(key, value, quote if quote in "'\"" else "", line, place, source)
 

@@ -1,15 +1,17 @@
 """The one place where an error becomes text on stderr and an exit status.
 
 A traceback is shown only with `ENVKIT_DEBUG=1`: frames and types, and messages
-only of envkit's own errors, because anything else might quote a value.
+only of envkit's own errors, because anything else might quote a value. What an error quotes
+from a profile cannot control the terminal.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 
-from envkit.errors import EnvkitError, ResolutionError
+from envkit.errors import EnvkitError, ResolutionError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,10 +21,14 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+# what a write to stdout fails with; errors of files are mapped where they are written
+_NOT_WRITABLE = (EBADF, EDQUOT, EFBIG, EIO, ENOSPC)
 
 
 def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        _stand_in_for_closed()
     try:
         status = command()
         sys.stdout.flush()
@@ -33,15 +39,40 @@ def guarded(command: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # the reader has gone; keep the interpreter from complaining about it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()  # its reader has gone
         return BROKEN_PIPE
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
+        if isinstance(bug, OSError) and bug.errno in _NOT_WRITABLE and bug.filename is None:
+            tell(UsageError(f"cannot write to stdout: {os.strerror(bug.errno).lower()}"))
+            _trace(bug)
+            _silence_stdout()
+            return UsageError.exit_status
         _complain("error", f"internal error: {type(bug).__name__} at {_place(bug)}")
         _complain("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
         _trace(bug)
         return EnvkitError.exit_status
     return status
+
+
+def _stand_in_for_closed() -> None:
+    """Put a stream in the place of each that the caller has closed, where Python has none.
+
+    It fails as the closed one would, but for stderr, which is silent. A program that is
+    started does not inherit it.
+    """
+    for name, mode, flags in (
+        ("stdin", "r", os.O_WRONLY),
+        ("stdout", "w", os.O_RDONLY),
+        ("stderr", "w", os.O_WRONLY),
+    ):
+        if getattr(sys, name) is None:
+            stream = open(os.open(os.devnull, flags), mode, errors="backslashreplace")  # noqa: SIM115
+            setattr(sys, name, stream)
+
+
+def _silence_stdout() -> None:
+    """Keep the interpreter from complaining at exit about what could not be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(error: EnvkitError) -> None:
@@ -61,11 +92,11 @@ def _tell_failures(error: ResolutionError) -> list[str]:
         by_cause.setdefault(failure.error.message, []).append(failure)
     for message, failures in by_cause.items():
         if len(failures) == 1:
-            print(f"  {failures[0].name} ({failures[0].location}): {message}", file=sys.stderr)
+            _say(f"  {failures[0].name} ({failures[0].location}): {message}")
             continue
-        print(f"  {message}:", file=sys.stderr)
+        _say(f"  {message}:")
         for failure in failures:
-            print(f"    {failure.name} ({failure.location})", file=sys.stderr)
+            _say(f"    {failure.name} ({failure.location})")
     hints = [failure.error.hint for failure in error.failures if failure.error.hint]
     return list(dict.fromkeys(hints))
 
@@ -74,7 +105,15 @@ def _complain(kind: str, text: str) -> None:
     label = f"envkit: {kind}:"
     if _coloured():
         label = f"\x1b[{'31' if kind == 'error' else '36'}m{label}\x1b[0m"
-    print(f"{label} {text}", file=sys.stderr)
+    _say(text, label=f"{label} ")
+
+
+def _say(text: str, *, label: str = "") -> None:
+    if not text.isprintable():
+        from envkit.cli.output import printable
+
+        text = printable(text)
+    print(label + text, file=sys.stderr)
 
 
 def _coloured() -> bool:

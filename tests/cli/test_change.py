@@ -487,3 +487,34 @@ def test_rollback_to_what_the_profile_does_not_allow_any_more(changed):
     done = run(changed, "rollback", "API_KEY", "-e", "dev", "--yes")
     assert (done.returncode, "does not match the pattern" in done.stderr) == (3, True)
     assert changed.run("get", "API_KEY", "-e", "dev").stdout == "sk_new"
+
+
+# ---------------------------------------------------------------- one file of several
+
+
+def test_the_file_that_is_written_is_named_and_no_other(project):
+    project.profile("dev.toml", 'aliases = ["development"]\nvariables = { A = {}, B = {} }\n')
+    assert told(run(project, "set", "A", "--env", "dev", input="1")) == (
+        "set A in .env.dev#A (version V)\n"
+    )
+    (project.root / ".env.dev").rename(project.root / ".env.development")
+    assert told(run(project, "set", "A", "--env", "dev", input="2")) == (
+        "set A in .env.development#A (version V)\n"
+    )
+    assert told(run(project, "rollback", "A", "--env", "dev", "--yes")) == (
+        "brought A back to version previous of .env.development#A (version V)\n"
+    )
+
+
+def test_of_the_files_of_a_source_the_one_that_had_it_is_named(project):
+    project.profile(
+        "dev.toml",
+        '[sources.dotenv]\npath = [".env.shared", ".env.dev"]\n[variables]\nA = {}\nB = {}\n',
+    )
+    project.dotenv("shared", "A=1\n")
+    assert told(run(project, "unset", "A", "--env", "dev")) == (
+        "took A out of .env.shared#A (version V)\n"
+    )
+    assert told(run(project, "set", "B", "--env", "dev", input="2")) == (
+        "set B in .env.dev#B (version V)\n"
+    )

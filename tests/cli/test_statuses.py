@@ -140,6 +140,63 @@ def test_a_reader_that_has_gone_ends_it_in_silence(project, command):
         assert process.wait() == 128 + signal.SIGPIPE
 
 
+@pytest.fixture
+def many(project):
+    """A profile whose output is more than any buffer."""
+    project.profile("dev.env", "".join(f"NAME_{number}=value\n" for number in range(5000)))
+    return project
+
+
+def redirected(project, redirection, *arguments):
+    """Run envkit from a shell that has redirected a stream of it."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirection}', "sh", sys.executable, "-m", "envkit", *arguments],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [(">/dev/full", "no space left on device"), (">&-", "bad file descriptor")],
+)
+@pytest.mark.parametrize(
+    "arguments",
+    [("export",), ("get", "NAME_1"), ("show",), ("check", "--offline"), ("exec", "--dry-run", "x")],
+    ids=lambda arguments: arguments[0],
+)
+def test_output_that_nobody_can_take_is_an_error(many, redirection, reason, arguments):
+    command, *rest = arguments
+    done = redirected(many, redirection, command, "--env", "dev", *rest)
+    assert done.stderr == f"envkit: error: cannot write to stdout: {reason}\n"
+    assert done.returncode == 2
+
+
+def test_streams_that_the_caller_has_closed(project):
+    project.profile("dev.toml", '[variables]\nA = "1"\n')
+    app = ("exec", "--env", "dev", "--", "sh", "-c", "echo ran >&2; echo unheard 2>/dev/null")
+    done = redirected(project, ">&-", *app)
+    assert done.stderr.startswith("ran\n")
+    assert done.returncode != 0, "the app's stdout is not closed"
+
+    silent = redirected(project, "2>&-", "get", "NOPE", "--env", "dev")
+    assert (silent.stdout, silent.returncode) == ("", 2), "an error is not told on stdout"
+
+    asked = redirected(project, "<&-", "set", "A", "--env", "dev")
+    assert asked.stderr == "envkit: error: cannot read -: bad file descriptor\n"
+    assert asked.returncode == 2
+
+
+def test_what_an_error_quotes_does_not_control_the_terminal(project):
+    project.profile("dev.toml", 'lookup = ["\\u001b]0;x\\u0007\\n"]\n')
+    seen = refused(project, "--env", "dev")
+    assert seen.startswith(
+        "2> envkit: error: profiles/dev.toml:1: 'lookup' names unknown source '\\x1b]0;x\\x07\\n'\n"
+    )
+
+
 def test_errors_have_colour_on_a_terminal_and_none_without(project):
     shown, status = run_on_terminal("exec", "--evn", "x", "true", cwd=project.root)
     assert status == 2

@@ -64,6 +64,7 @@ def test_lines_are_those_that_an_editor_shows(text, lines):
         ("A=1\nB=x\0y\n", ".env:2: a NUL character"),
         ("\n\n  A\n", ".env:3: the line has no '='"),
         ("A=1\n\nB='open\n", ".env:3: cannot parse"),
+        ("A=1\n1B=x\n", ".env:2: what stands before '=' is not a variable name"),
     ],
 )
 def test_errors_have_the_line(text, message):
@@ -71,6 +72,7 @@ def test_errors_have_the_line(text, message):
         values(text)
     assert caught.value.message == message
     assert caught.value.exit_status == 3
+    assert caught.value.hint
     assert not caught.value.retryable
 
 
