@@ -15,8 +15,9 @@ import sys
 
 from envkit.cli.rotate_serve import Log
 from envkit.rotation import runner
-from envkit.rotation.fleet import FleetWorker, Pace
+from envkit.rotation.fleet import FleetWorker
 from envkit.rotation.fleet_database import queue_dsn
+from envkit.rotation.fleet_jobs import Pace
 from envkit.rotation.roster import Roster
 from envkit.rotation.run import carry
 
