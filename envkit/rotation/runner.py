@@ -286,7 +286,9 @@ class _Run:
             error = RotationError(reason, hint=f"run 'envkit rotate {self.job.name}'")
             return self.outcome(QUARANTINED, reason, error=error)
         if decision.step == machine.PAUSE:
-            error = RotationError(reason, hint="it is tried again; 'envkit rotate' does so at once")
+            error = RotationError(
+                reason, hint=f"it is tried again; 'envkit rotate {self.job.name}' does so at once"
+            )
             return self.outcome(FAILED, reason, until=decision.until, error=error)
         status = {machine.WAIT: WAITING, machine.BUSY: BUSY, machine.NOTHING: NOT_DUE}
         return self.outcome(status[decision.step], reason, until=decision.until)

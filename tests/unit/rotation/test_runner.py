@@ -253,6 +253,8 @@ class TestFailures:
         assert (outcome.status, outcome.changed) == (FAILED, False)
         assert outcome.until == scene.record.busy_until
         assert "set: rotation-failed" in outcome.reason
+        # without the name it would wait for the pause again
+        assert f"'envkit rotate {outcome.rotation}'" in outcome.error.hint
 
     def test_a_person_need_not_wait_for_the_pause(self, scene):
         scene.target.fails["set"] = RotationError("no")
