@@ -58,12 +58,13 @@ def _given(node: Node) -> Iterator[str]:
 
 
 def _reads(node: Node) -> Iterator[Read]:
+    written = text(node).lstrip()  # inside quotes, the blanks before it belong to the node
     if node.type == "simple_expansion":
-        name = text(node)[1:]
+        name = written[1:]
         if _NAME.fullmatch(name):
             yield Read(name, line(node), not _tested(node))
     elif node.type == "expansion":
-        found = _EXPANSION.match(text(node))
+        found = _EXPANSION.match(written)
         if found is not None and found["sign"] == "!":
             yield Read("", line(node), needed=False)
         elif found is not None and _NAME.fullmatch(found["name"]):

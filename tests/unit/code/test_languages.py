@@ -199,6 +199,7 @@ SHELL = {
     "echo $A": {"A": NEEDED},
     'echo "${A}/x"': {"A": NEEDED},
     ': "${A:?set it}"': {"A": NEEDED},
+    'psql "$A ${B} ${C:-d}\t$D"': {"A": NEEDED, "B": NEEDED, "C": OPTIONAL, "D": NEEDED},
     "echo ${A:-d} ${B-d} ${C:=d} ${D:+x}": dict.fromkeys("ABCD", OPTIONAL),
     "echo ${A%%/*} ${#B} ${C//x/y}": dict.fromkeys("ABC", NEEDED),
     'if [ -z "$A" ]; then exit 1; fi': {"A": OPTIONAL},
