@@ -10,7 +10,7 @@ import os
 import re
 from typing import NamedTuple
 
-from envkit.discover import profile_names
+from envkit.discover import FORMS, profile_names
 from envkit.environment import Environment
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
 from envkit.evaluate import evaluate
@@ -108,7 +108,9 @@ def load_profiles(
         except ProfileNotFoundError:
             raise
         except ProfileError as error:
-            problems.append(placed("profile-invalid", error.message, "", hint=error.hint))
+            problems.append(
+                placed("profile-invalid", error.message, _file_of(name, folder), hint=error.hint)
+            )
         else:
             loaded[profile.name] = profile
     bases = {path for p in loaded.values() for path in p.files if path != p.path}
@@ -118,6 +120,12 @@ def load_profiles(
         if profile.path not in bases or not {profile.name, *profile.aliases}.isdisjoint(names)
     ]
     return chosen, problems
+
+
+def _file_of(name: str, folder: str) -> str:
+    """Return the file of a profile that cannot be loaded, the folder where there is none."""
+    files = (os.path.join(folder, f"{name}{form}") for form in FORMS)
+    return next(filter(os.path.isfile, files), folder)
 
 
 def prepare_all(

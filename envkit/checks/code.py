@@ -99,4 +99,5 @@ def _untold(inspection: Inspection, code: Code) -> Iterator[Problem]:
         yield Problem("unread-code", "this is not the Python that envkit runs on", file)
     if not code.files:
         folders = listed(map(display_path, inspection.code))
-        yield Problem("unread-code", f"no code in a language that is understood in {folders}")
+        message = f"no code in a language that is understood in {folders}"
+        yield Problem("unread-code", message, inspection.code[0])

@@ -95,10 +95,9 @@ def _not_ignored(repository: Repository, paths: Sequence[str]) -> Iterator[Probl
     names = [display_path(path) for path in inside if path not in ignored]
     if names:
         usual = all(os.path.basename(name).startswith(".env.") for name in names)
-        gitignore = os.path.join(repository.root, ".gitignore")
         yield Problem(
             "file-not-ignored",
             f"git does not ignore {listed(names)}",
-            gitignore if os.path.isfile(gitignore) else "",
+            os.path.join(repository.root, ".gitignore"),  # there or not: what is to be written
             hint=f"add {'.env.*' if usual else listed(names)} to .gitignore",
         )

@@ -257,6 +257,31 @@ def test_sarif_has_what_code_scanning_asks_for(shop):
     assert suppressed[0]["suppressions"][0]["justification"] == "one sandbox account"
 
 
+def test_sarif_has_a_place_for_every_problem(project):
+    """One result without a place, and GitHub takes none of the file."""
+    git(project.root, "init", "-q")
+    project.profile("dev.toml", "")
+    project.profile("dev.env", "")
+    project.profile("prod.toml", '[variables]\nA = "{{ A }}"\n')
+    project.dotenv("prod", "A=1\n")
+    (project.root / "src").mkdir()
+    log = json.loads(project.run("check", "--all", "--code", "src", "-f", "sarif").stdout)
+    [run] = log["runs"]
+    assert {
+        result["ruleId"]: [
+            place["physicalLocation"]["artifactLocation"]["uri"] for place in result["locations"]
+        ]
+        for result in run["results"]
+    } == {
+        "profile-invalid": ["profiles/dev.toml"],
+        "file-not-ignored": [".gitignore"],
+        "unread-code": ["src"],
+    }
+    for rule in run["tool"]["driver"]["rules"]:
+        assert rule["fullDescription"]["text"].endswith(".")
+        assert rule["help"]["text"] != rule["fullDescription"]["text"]
+
+
 def test_a_fingerprint_stays_when_lines_move(shop):
     def fingerprints():
         log = json.loads(shop.run("check", "--offline", "-f", "sarif").stdout)

@@ -74,8 +74,8 @@ def test_a_profile_in_both_forms_is_a_problem(project):
     project.profile("prod.env", "")
     assert found() == [
         (
-            "profile 'prod' is written twice: profiles/prod.toml and profiles/prod.env "
-            "[profile-invalid]"
+            "profiles/prod.toml: profile 'prod' is written twice: profiles/prod.toml and "
+            "profiles/prod.env [profile-invalid]"
         )
     ]
 

@@ -14,15 +14,19 @@ from urllib.parse import quote
 
 from envkit import __version__
 from envkit.cli.check_formats.shown import below_root, concerns
-from envkit.problem import KINDS
+from envkit.problem import ERROR, KINDS, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envkit.cli.check_formats.shown import Shown
-    from envkit.problem import Problem
+    from envkit.problem import Kind, Problem
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_HELP = (
+    "Each result says how to mend it. What a team has looked at and accepts goes into "
+    ".envkit-ignore with its reason; what nobody shall look for is left out by"
+)
 _ROOT = "%SRCROOT%"  # what reads the file knows where the repository is
 
 
@@ -53,11 +57,19 @@ def _rules() -> list[dict[str, Any]]:
         {
             "id": code,
             "shortDescription": {"text": f"{kind.title}."},
+            "fullDescription": {"text": f"{kind.title}. {_consequence(kind)}."},
+            "help": {"text": f"{_HELP} --skip {code}."},
             "defaultConfiguration": {"level": kind.severity},
             "properties": {"tags": ["environment"]},
         }
         for code, kind in KINDS.items()
     ]
+
+
+def _consequence(kind: Kind) -> str:
+    if kind.severity == ERROR:
+        return f"A check that finds it exits with status {kind.exit_status}"
+    return "It fails a check with --strict" if kind.severity == WARNING else "It fails no check"
 
 
 def _result(problem: Problem, environ: Mapping[str, str]) -> dict[str, Any]:

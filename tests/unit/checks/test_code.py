@@ -89,7 +89,7 @@ def test_what_cannot_be_read_is_a_note(app):
 def test_a_folder_without_code_makes_nothing_unused(app, project):
     (project.root / "docs").mkdir()
     assert found(code=["docs"], environments=["dev"]) == [
-        "no code in a language that is understood in docs [unread-code]"
+        "docs: no code in a language that is understood in docs [unread-code]"
     ]
 
 

@@ -101,6 +101,11 @@ def test_files_that_git_does_not_ignore_are_one_problem(repository):
     ]
 
 
+def test_a_gitignore_that_is_not_there_is_still_the_place(repository):
+    (repository.root / ".gitignore").unlink()
+    assert found(*CODES) == [".gitignore: git does not ignore .env.prod [file-not-ignored]"]
+
+
 def test_a_file_of_another_name_is_named_in_the_hint(repository):
     repository.profile(
         "prod.toml",
