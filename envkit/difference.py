@@ -94,8 +94,8 @@ class _Comparison:
             *rule_findings(self.declared(name), hidden=hidden),
         )
         values = [variable.value.reveal() for variable in found if variable is not None]
-        status = REUSED if reused else _status(cells, values)
-        return Entry(name, status, cells, findings)
+        status, *also = _statuses(cells, values, reused=bool(reused)) or [SAME]
+        return Entry(name, status, cells, findings, tuple(also))
 
     def masked(self, name: str, found: Sequence[Variable | None]) -> bool:
         """Return whether a variable is secret, because a profile says so or nobody says not."""
@@ -148,9 +148,14 @@ class _Comparison:
         return f"{path}:{location.line}"
 
 
-def _status(cells: Sequence[Cell], values: Sequence[str]) -> str:
-    if any(cell.state == UNREADABLE for cell in cells):
-        return UNREADABLE
-    if len(values) < len(cells):
-        return MISSING if values or any(cell.reason for cell in cells) else SAME
-    return SAME if len(set(values)) == 1 else DIFFERENT
+def _statuses(cells: Sequence[Cell], values: Sequence[str], *, reused: bool) -> list[str]:
+    """Return all statuses of a variable, the gravest first; none where it is the same."""
+    known = [cell for cell in cells if cell.state != UNREADABLE]
+    lacking = len(values) < len(known) and (values or any(cell.reason for cell in known))
+    answers = {
+        REUSED: reused,
+        UNREADABLE: len(known) < len(cells),
+        MISSING: lacking,
+        DIFFERENT: len(set(values)) > 1,
+    }
+    return [status for status, holds in answers.items() if holds]

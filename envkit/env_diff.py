@@ -93,12 +93,26 @@ class Finding(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One variable across all environments."""
+    """One variable across all environments.
+
+    Attributes:
+        name: the variable.
+        status: the gravest that it has.
+        cells: one for each environment.
+        findings: what there is to know of it.
+        also: the other statuses that it has: what two environments share, a third may lack.
+    """
 
     name: str
     status: str
     cells: tuple[Cell, ...]
     findings: tuple[Finding, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """All statuses that it has, the gravest first."""
+        return (self.status, *self.also)
 
 
 class EnvDiff(NamedTuple):
@@ -111,12 +125,16 @@ class EnvDiff(NamedTuple):
     entries: tuple[Entry, ...]
 
     def with_status(self, *statuses: str) -> tuple[Entry, ...]:
-        """Return the entries of these statuses."""
+        """Return the entries of which one of these is the gravest status."""
         return tuple(entry for entry in self.entries if entry.status in statuses)
+
+    def with_any(self, *statuses: str) -> tuple[Entry, ...]:
+        """Return the entries that have one of these statuses, be it the gravest or not."""
+        return tuple(e for e in self.entries if not set(e.statuses).isdisjoint(statuses))
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many entries each status has, the gravest status first."""
+        """How many entries have each as their gravest status, the gravest first."""
         return {status: len(self.with_status(status)) for status in STATUSES}
 
     @property

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from envkit._internal.files import read_capped
-from envkit.env_diff import DIFFERENT, MISSING, SAME, STATUSES, Entry, EnvDiff
+from envkit.env_diff import DIFFERENT, MISSING, REUSED, SAME, STATUSES, Entry, EnvDiff, in_order
 from envkit.errors import ProfileError, did_you_mean
 from envkit.location import display_path
 from envkit.problem import KINDS
@@ -46,8 +46,9 @@ class Rule(NamedTuple):
     location: str
 
     def accepts(self, entry: Entry) -> bool:
-        """Return whether the line means this difference."""
-        return entry.status in self.statuses and fnmatchcase(entry.name, self.glob)
+        """Return whether the line means this difference, or a part of it."""
+        some = not set(self.statuses).isdisjoint(entry.statuses)
+        return some and fnmatchcase(entry.name, self.glob)
 
     def accepts_problem(self, problem: Problem, root: str) -> bool:
         """Return whether the line means this problem: by its variables, else by its file.
@@ -64,7 +65,8 @@ class Accepted(NamedTuple):
     """What `accept` made of a diff.
 
     Attributes:
-        diff: without the accepted differences.
+        diff: without the accepted differences. Of a variable that is reused here and
+            missing there, one may be accepted and the other stay.
         ignored: those, each with the line that accepts it.
         idle: the lines that accept nothing.
     """
@@ -118,14 +120,28 @@ def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
     kept: list[Entry] = []
     ignored: list[tuple[Entry, Rule]] = []
     for entry in diff.entries:
-        rule = next((rule for rule in rules if rule.accepts(entry)), None)
-        if rule is None:
-            kept.append(entry)
-        else:
-            ignored.append((entry, rule))
+        left = []
+        accepting: list[Rule] = []
+        for status in entry.statuses:
+            one = entry._replace(status=status, also=())
+            rule = next((rule for rule in rules if rule.accepts(one)), None)
+            if rule is None:
+                left.append(status)
+            elif rule not in accepting:
+                accepting.append(rule)
+                ignored.append((one, rule))
+        if left:
+            kept.append(_only(entry, left))
     ours = (rule for rule in rules if not set(rule.statuses).isdisjoint(_OF_DIFFS))
     idle = tuple(rule for rule in ours if not any(map(rule.accepts, diff.entries)))
-    return Accepted(diff._replace(entries=tuple(kept)), tuple(ignored), idle)
+    return Accepted(diff._replace(entries=in_order(kept)), tuple(ignored), idle)
+
+
+def _only(entry: Entry, statuses: Sequence[str]) -> Entry:
+    """Return an entry with fewer statuses, and without what is found of the others."""
+    findings = (f for f in entry.findings if f.kind != REUSED or REUSED in statuses)
+    status, *also = statuses
+    return entry._replace(status=status, also=tuple(also), findings=tuple(findings))
 
 
 def accept_problems(

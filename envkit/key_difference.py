@@ -74,11 +74,10 @@ def _entry(name: str, known: Sequence[Mapping[str, PlannedVariable | None]]) -> 
     )
     findings = (*_form(declared), *rule_findings(declared, hidden=secret))
     literals = {text for d in declared if d and (text := _literal(d)) is not None}
+    differs = (DIFFERENT,) if findings or len(literals) > 1 else ()
     if any(name not in each for each in known):
-        status = MISSING
-    else:
-        status = DIFFERENT if findings or len(literals) > 1 else SAME
-    return Entry(name, status, cells, findings)
+        return Entry(name, MISSING, cells, findings, differs)
+    return Entry(name, *(differs or (SAME,)), cells, findings)
 
 
 def _cell(declaration: Declaration | None, *, secret: bool) -> Cell:

@@ -19,7 +19,7 @@ from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.discover import profiles_folder
-from envkit.env_diff import SAME, STATUSES
+from envkit.env_diff import SAME, STATUSES, UNREADABLE
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -232,7 +232,7 @@ def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
 
 def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
     """Tell that not everything could be read; return the exit status for it, else 0."""
-    shown = {entry.name for entry in diff.entries}
+    shown = {entry.name for entry in diff.with_any(UNREADABLE)}
     failures: list[VariableFailure] = []
     labels = []
     for side in sides:
@@ -251,5 +251,5 @@ def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
 
 
 def _status(diff: EnvDiff, failing: Sequence[str], *, exit_code: bool) -> int:
-    failed = diff.with_status(*failing) or (exit_code and not diff.identical)
+    failed = diff.with_any(*failing) or (exit_code and not diff.identical)
     return 1 if failed else 0

@@ -136,6 +136,14 @@ class TestExit:
     def test_with_1_where_it_is_asked_for(self, team, options, status):
         assert team.run("diff", "staging", "prod", *options).returncode == status
 
+    def test_with_1_for_what_is_missing_in_one_and_reused_in_two_others(self, team):
+        team.profile("test.toml", (team.profiles / "staging.toml").read_text())
+        team.dotenv("test", (team.root / ".env.staging").read_text())
+        team.dotenv("prod", "TOKEN=other\n")
+        done = team.run("diff", "staging", "test", "prod", "--only", "KEY", "--fail-on", "missing")
+        assert "REUSED (1)" in done.stdout
+        assert done.returncode == 1
+
     def test_with_5_where_a_store_failed_after_all_that_could_be_shown(self, broken):
         done = broken.run("diff", "staging", "prod", "--exit-code", "--timeout", "1")
         assert done.returncode == 5

@@ -19,7 +19,7 @@ from envkit.cli.diff_formats.layout import Span, columns, cut, wrapped
 from envkit.cli.diff_formats.report import Report
 from envkit.difference import diff
 from envkit.env_diff import EnvDiff
-from envkit.errors import DeniedError
+from envkit.errors import AbsentError, DeniedError
 from envkit.ignore_file import Rule
 from support.sides import side
 
@@ -359,6 +359,20 @@ def test_annotations_point_to_the_lines():
         f"::notice {at},line=2,title=LOG_LEVEL differs::in staging, prod",
         "1 reused, 1 unreadable, 1 missing, 3 different, 1 the same (--all shows them)",
     ]
+
+
+def test_annotations_point_to_where_a_value_is_not():
+    """And of what is reused they say, too, where it is missing."""
+    shared = [side(label, {"KEY": SECRET}) for label in ("dev", "staging")]
+    lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}
+    found = report(side("dev", {"TOKEN": "t", "GONE": "g"}), side("prod", failing=lost))
+    lines = annotations.render(found, {"GITHUB_WORKSPACE": "/"}).splitlines()
+    assert [line.partition(",")[0] for line in lines[:-1]] == [
+        "::error file=profiles/prod.toml",
+        "::warning file=profiles/prod.toml",
+    ]
+    [line, _] = annotations.render(report(*shared, side("prod")), {}).splitlines()
+    assert line.endswith("%0Ain dev, staging, not in prod")
 
 
 def test_annotations_are_escaped():

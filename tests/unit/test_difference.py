@@ -93,6 +93,28 @@ class TestStatus:
         lacking = [side(label, failing={"X": AbsentError("absent")}) for label in ("dev", "prod")]
         assert status("X", *lacking) == "missing"
 
+    def test_what_two_share_a_third_may_lack_and_a_fourth_fail_to_say(self):
+        shared = [side(label, {"X": SECRET}) for label in ("dev", "staging")]
+        failed = side("prod", failing={"X": DeniedError("permission denied at vault:prod")})
+        other = side("eu", {"X": "another-secret"})
+        assert entry("X", *shared, side("prod")).statuses == ("reused", "missing")
+        assert entry("X", *shared, failed).statuses == ("reused", "unreadable")
+        assert entry("X", other, side("prod"), failed, shared[0]).statuses == (
+            "unreadable",
+            "missing",
+            "different",
+        )
+        # whether one that could not be read has it is not known, and so not said
+        assert entry("X", failed, side("dev")).statuses == ("unreadable",)
+        assert entry("X", *shared).statuses == ("reused",)
+
+    def test_a_status_that_is_not_the_gravest_is_found_and_not_counted_twice(self):
+        shared = [side(label, {"X": SECRET}) for label in ("dev", "staging")]
+        found = diff(*shared, side("prod"))
+        assert [e.name for e in found.with_any("missing")] == ["X"]
+        assert found.with_status("missing") == ()
+        assert found.counts["missing"] == 0
+
     def test_an_empty_value_is_there(self):
         found = entry("X", side("dev", literals={"X": ""}), side("prod"))
         assert [cell.state for cell in found.cells] == [VALUE, UNDECLARED]
@@ -438,6 +460,6 @@ def test_a_comparison_is_mirrored_by_the_comparison_the_other_way_round(one, two
     assert forth.environments == back.environments[::-1]
     assert [e.name for e in forth.entries] == [e.name for e in back.entries]
     for there, again in zip(forth.entries, back.entries, strict=True):
-        assert there.status == again.status
+        assert there.statuses == again.statuses
         assert there.cells == again.cells[::-1]
         assert sorted(mirrored(there)) == sorted(plain(again))

@@ -63,6 +63,30 @@ def test_reused_and_unreadable_are_accepted_by_name_only(rules):
     assert left(rules("* reused unreadable # known\n")) == ["DEBUG", "DSN_A", "MODE", "SAME"]
 
 
+def test_of_a_variable_that_is_reused_and_missing_one_may_be_accepted(rules):
+    sides = [side(label, {"KEY": "a-long-secret"}) for label in ("dev", "staging")]
+    found = diff(*sides, side("prod"))
+    accepted = accept(found, rules("KEY reused # one account\n"))
+    [kept] = accepted.diff.entries
+    assert (kept.statuses, kept.findings) == (("missing",), ())
+    assert [(entry.name, entry.status) for entry, _ in accepted.ignored] == [("KEY", "reused")]
+    accepted = accept(found, rules("KEY # only before production\n"))
+    [kept] = accepted.diff.entries
+    assert kept == found.entries[0]._replace(also=())
+    assert accepted.idle == ()
+    accepted = accept(found, rules("KEY reused missing # both\n"))
+    assert accepted.diff.entries == ()
+    assert len(accepted.ignored) == 1
+
+
+def test_what_is_left_stands_where_its_status_belongs(rules):
+    sides = [side(label, {"KEY": "a-long-secret", "A": label}) for label in ("dev", "staging")]
+    found = diff(*sides, side("prod", {"A": "prod"}, failing={"B": unavailable()}))
+    assert [entry.name for entry in found.entries] == ["KEY", "B", "A"]
+    left = accept(found, rules("KEY reused # one account\n")).diff.entries
+    assert [entry.name for entry in left] == ["B", "KEY", "A"]
+
+
 def test_a_line_that_accepts_nothing_is_idle(rules):
     accepted = accept(FOUND, rules("GONE # was there\nSAME # is the same now\nMODE reused # no\n"))
     assert [rule.glob for rule in accepted.idle] == ["GONE", "SAME", "MODE"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from envkit.cli.diff_formats.wording import notes, summary
 from envkit.cli.output import printable
-from envkit.env_diff import SAME
+from envkit.env_diff import ABSENT, MISSING, SAME, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,13 +48,21 @@ def render(report: Report, environ: Mapping[str, str]) -> str:
 
 def _command(entry: Entry, report: Report, root: str) -> str:
     properties = {"title": f"{entry.name} {_TITLES[entry.status]}"}
-    place = next((cell.location for cell in entry.cells if cell.location), "")
-    path, colon, line = place.rpartition(":")
+    path, colon, line = _place(entry).rpartition(":")
     if colon:
         properties = {"file": os.path.relpath(path, root), "line": line, **properties}
-    message = "\n".join(_sentences(entry, report)) or _where(entry, report)
+    sentences = _sentences(entry, report)
+    if MISSING in entry.also or not sentences:
+        sentences.append(_where(entry, report))
+    message = "\n".join(sentences)
     shown = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
     return f"::{_LEVELS[entry.status]} {shown}::{_data(message)}"
+
+
+def _place(entry: Entry) -> str:
+    """Return the line to look at: where the value is not, else the first that there is."""
+    cells = sorted(entry.cells, key=lambda cell: cell.state not in (ABSENT, UNREADABLE))
+    return next((cell.location for cell in cells if cell.location), "")
 
 
 def _sentences(entry: Entry, report: Report) -> list[str]:

@@ -41,6 +41,7 @@ def _entry(entry: Entry, report: Report) -> dict[str, Any]:
     return {
         "name": entry.name,
         "status": entry.status,
+        "also": list(entry.also),
         "values": [
             _cell(label, cell) for label, cell in zip(report.environments, entry.cells, strict=True)
         ],
