@@ -14,7 +14,7 @@ from typing import NamedTuple
 from envkit.discover import profile_names, profile_path
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, did_you_mean
 from envkit.profile import load
-from envkit.rotation.policy import Policy, policies
+from envkit.rotation.policy import Policy, policy
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -63,6 +63,20 @@ class Collected(NamedTuple):
     broken: Mapping[str, EnvkitError]
 
 
+class Survey(NamedTuple):
+    """All that a folder of profiles says of rotations, at odds or not.
+
+    Attributes:
+        groups: the rotations of one secret, for each secret; a profile of each is chosen.
+        broken: what is wrong, by the name of a profile or of a rotation.
+        profiles: those that were read, chosen or not.
+    """
+
+    groups: tuple[tuple[Rotation, ...], ...]
+    broken: Mapping[str, EnvkitError]
+    profiles: tuple[Profile, ...]
+
+
 def collect(
     folder: str,
     environments: Sequence[str] = (),
@@ -82,34 +96,46 @@ def collect(
         ProfileNotFoundError: a profile that is named is not there.
         ProfileError: two rotations of one secret do not say the same.
     """
+    surveyed = survey(folder, environments, environ=environ, deadline=deadline)
+    for first, *others in surveyed.groups:
+        for other in others:
+            if not first.policy.same_as(other.policy):
+                raise at_odds(first, other)
+    found = sorted((group[0] for group in surveyed.groups), key=lambda one: one.full_name)
+    return Collected(tuple(found), surveyed.broken)
+
+
+def survey(
+    folder: str,
+    environments: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+) -> Survey:
+    """Find the rotations of profiles, as `collect` does, and judge nothing.
+
+    Raises:
+        ProfileNotFoundError: a profile that is named is not there.
+    """
     loaded, chosen, broken = _load_all(folder, environments)
-    found: list[Rotation] = []
     places: dict[object, list[Rotation]] = {}
     for profile in loaded:
-        try:
-            written = policies(profile)
-        except ProfileError as error:
-            broken[profile.name] = error
-            continue
-        for policy in written.values():
+        for name in profile.rotations:
             try:
-                place, location = _locate(profile, policy, environ, deadline)
+                written = policy(profile, name)
+                place, location = _locate(profile, written, environ, deadline)
             except EnvkitError as error:
-                broken[policy.full_name] = error
+                broken[f"{profile.name}/{name}"] = error
                 continue
-            rotation = Rotation(policy, profile, (profile.name,), location)
+            rotation = Rotation(written, profile, (profile.name,), location)
             places.setdefault(place, []).append(rotation)
+    groups = []
     for same in places.values():
-        first = same[0]
-        for other in same[1:]:
-            if not first.policy.same_as(other.policy):
-                raise _at_odds(first, other)
         shared = tuple(rotation.profile.name for rotation in same)
         if chosen.intersection(shared):
-            found.append(first._replace(shared=shared))
-    found.sort(key=lambda rotation: rotation.full_name)
+            groups.append(tuple(rotation._replace(shared=shared) for rotation in same))
     told = {name: error for name, error in broken.items() if name.partition("/")[0] in chosen}
-    return Collected(tuple(found), told)
+    return Survey(tuple(groups), told, tuple(loaded))
 
 
 def pick(rotations: Iterable[Rotation], names: Sequence[str]) -> list[Rotation]:
@@ -132,6 +158,15 @@ def pick(rotations: Iterable[Rotation], names: Sequence[str]) -> list[Rotation]:
             )
         picked[found[0].full_name] = found[0]
     return list(picked.values())
+
+
+def at_odds(one: Rotation, other: Rotation) -> ProfileError:
+    """Return what is wrong with two rotations of one secret that do not say the same."""
+    return ProfileError(
+        f"{one.full_name} ({one.policy.place}) and {other.full_name} ({other.policy.place}) "
+        f"rotate the same secret, {one.location}, and do not say the same of it",
+        hint="write it once, in a profile that both extend, or give both the same name and keys",
+    )
 
 
 def _names(rotation: Rotation) -> set[str]:
@@ -180,14 +215,11 @@ def _locate(
     source = open_source(profile, name, environ=environ, deadline=deadline)
     source.check(policy.secret)
     location = source.locate(policy.secret)
-    spec = profile.sources[name]
-    store = {key: value for key, value in spec.settings.items() if key not in _NOT_THE_STORE}
-    return (spec.type, repr(sorted(store.items())), location.removeprefix(f"{name}:")), location
+    return (store_of(profile, name), location.removeprefix(f"{name}:")), location
 
 
-def _at_odds(one: Rotation, other: Rotation) -> ProfileError:
-    return ProfileError(
-        f"{one.full_name} ({one.policy.place}) and {other.full_name} ({other.policy.place}) "
-        f"rotate the same secret, {one.location}, and do not say the same of it",
-        hint="write it once, in a profile that both extend, or give both the same name and keys",
-    )
+def store_of(profile: Profile, source: str) -> object:
+    """Return what is equal for sources that are of one store, whoever asks it."""
+    spec = profile.sources[source]
+    settings = {key: value for key, value in spec.settings.items() if key not in _NOT_THE_STORE}
+    return spec.type, repr(sorted(settings.items()))

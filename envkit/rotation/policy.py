@@ -5,7 +5,7 @@
     rotator = "postgres"
     every = "30d"
 
-    policies(load("prod", folder))["db-password"].every_seconds
+    policies(load("prod", folder))["db-password"].timing.every_seconds
 
 Every key is checked here, with file and line; what `target` and `generate` may hold is for
 the rotator to say. No store is asked, and no rotator is imported. Placeholders stay as they
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 ALTERNATE, SINGLE = "alternate", "single"
 STRATEGIES = (ALTERNATE, SINGLE)
 DEFAULTS = {"window": 3600.0, "jitter": 0.0, "grace": 900.0, "timeout": 300.0}
-# what no program may keep a value for longer than: the agent's own maximum
-CACHE_AGE_SECONDS = 300.0
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "secret": str,
@@ -47,6 +45,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "window": str,
     "jitter": str,
     "grace": str,
+    "cache_age": str,
     "timeout": str,
     "target": dict,
     "before": list,
@@ -75,6 +74,8 @@ class Policy(NamedTuple):
         rotator: the type, `postgres`.
         strategy: `alternate` or `single`.
         timing: when.
+        cache_age_seconds: how long programs keep the value before they read it again; None
+            where the profile does not say.
         timeout_seconds: for one run of it, without the grace.
         target: for the rotator, its placeholders as they are written.
         generate: for the rotator: how a value is made.
@@ -90,6 +91,7 @@ class Policy(NamedTuple):
     rotator: str
     strategy: str
     timing: Timing
+    cache_age_seconds: float | None
     timeout_seconds: float
     target: Mapping[str, Any]
     generate: Mapping[str, Any]
@@ -121,12 +123,18 @@ class Policy(NamedTuple):
 
 
 def policies(profile: Profile) -> dict[str, Policy]:
-    """Return the rotations of a profile by name.
+    """Return the rotations of a profile by name; raises what `policy` raises."""
+    return {name: policy(profile, name) for name in profile.rotations}
+
+
+def policy(profile: Profile, name: str) -> Policy:
+    """Return one rotation of a profile.
 
     Raises:
         ProfileError: a key is unknown, missing, or not what it must be; with file and line.
+        ExtraMissingError: the schedule needs a package that is not installed.
     """
-    return {name: _Reader(profile, table).policy() for name, table in profile.rotations.items()}
+    return _Reader(profile, profile.rotations[name]).policy()
 
 
 class _Reader:
@@ -149,6 +157,7 @@ class _Reader:
             self.said["rotator"],
             self.strategy(),
             self.timing(),
+            self.seconds("cache_age"),
             self.seconds("timeout") or DEFAULTS["timeout"],
             self.said.get("target", {}),
             self.said.get("generate", {}),
@@ -284,7 +293,7 @@ class _Reader:
             seconds = duration_seconds(self.said[key])
         except ValueError:
             seconds = -1.0
-        if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter")):
+        if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter", "cache_age")):
             raise self.error(
                 key, f"has a '{key}' that is no duration", f'write {key} = "15m", or 2h, or 30d'
             )

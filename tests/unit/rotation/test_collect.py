@@ -96,10 +96,18 @@ def test_a_profile_that_cannot_be_read_hides_nothing_of_another(project):
     project.profile("worse.toml", "= no TOML")
     collected = found(project)
     assert names(collected) == ["prod/db"]
-    assert set(collected.broken) == {"broken", "worse"}
-    assert "unknown key 'nonsense'" in collected.broken["broken"].message
+    assert set(collected.broken) == {"broken/db", "worse"}
+    assert "unknown key 'nonsense'" in collected.broken["broken/db"].message
     assert found(project, "prod").broken == {}
     assert set(found(project, "worse").broken) == {"worse"}
+
+
+def test_a_table_that_is_wrong_hides_nothing_of_its_profile(project):
+    wrong = "[rotation.wrong]\nnonsense = 1\n"
+    project.profile("prod.toml", table(secret="dotenv:KEY") + wrong)
+    collected = found(project)
+    assert names(collected) == ["prod/db"]
+    assert set(collected.broken) == {"prod/wrong"}
 
 
 def test_a_secret_that_its_store_could_not_hold_is_told_alone(project):

@@ -7,7 +7,7 @@ import pytest
 from envkit.errors import ProfileError
 from envkit.placeholder import Reference
 from envkit.profile import load
-from envkit.rotation.policy import policies
+from envkit.rotation.policy import policy as read_policy
 from envkit.rotation.schedule import Timing
 
 MINIMAL = 'secret = "dotenv:KEY"\nrotator = "random"\nevery = "30d"\n'
@@ -15,7 +15,8 @@ MINIMAL = 'secret = "dotenv:KEY"\nrotator = "random"\nevery = "30d"\n'
 
 def read(project, body, name="prod"):
     project.profile(f"{name}.toml", body)
-    return policies(load(name, str(project.profiles)))
+    profile = load(name, str(project.profiles))
+    return {name: read_policy(profile, name) for name in profile.rotations}
 
 
 def refused(project, body):
@@ -38,6 +39,7 @@ timezone = "Europe/Berlin"
 window = "2h"
 jitter = "10m"
 grace = "20m"
+cache_age = "5m"
 timeout = "90s"
 strategy = "single"
 target = { dsn = "postgresql://admin:{{ vault:db-admin#password }}@db/app", users = ["a", "b"] }
@@ -55,6 +57,7 @@ notify = [
     assert policy.secret == Reference("vault", "db", "password")
     assert policy.timing == Timing(0.0, "0 3 * * SUN", "Europe/Berlin", 7200.0, 600.0, 1200.0)
     assert (policy.rotator, policy.strategy, policy.timeout_seconds) == ("postgres", "single", 90.0)
+    assert policy.cache_age_seconds == 300.0
     assert policy.after == (("systemctl", "reload", "app"), ("true",))
     assert [channel.kind for channel in policy.notify] == ["webhook", "command"]
     assert policy.notify[0].on == ("failure",)
@@ -67,6 +70,7 @@ def test_what_need_not_be_said(project):
     assert (policy.strategy, policy.timeout_seconds) == ("alternate", 300.0)
     assert policy.timing.window_seconds is None, "from when it is due until it is done"
     assert (policy.timing.grace_seconds, policy.timing.jitter_seconds) == (900.0, 0.0)
+    assert policy.cache_age_seconds is None, "nobody knows"
     scheduled = MINIMAL.replace('every = "30d"', 'schedule = "0 3 * * SUN"')
     assert read(project, f"[rotation.key]\n{scheduled}")["key"].timing.window_seconds == 3600.0
 
