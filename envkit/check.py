@@ -16,10 +16,17 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit.checks import code as code_checks
-from envkit.checks import files, literals, pins, reuse, values
+from envkit.checks import files, literals, pins, reuse, rotations, values
 from envkit.checks import profiles as profile_checks
 from envkit.discover import profiles_folder
-from envkit.inspection import Inspection, ask_stores, load_profiles, prepare_all, silent
+from envkit.inspection import (
+    Inspection,
+    ask_stores,
+    find_rotations,
+    load_profiles,
+    prepare_all,
+    silent,
+)
 from envkit.problem import exit_status, in_order
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 
@@ -53,6 +60,9 @@ FAMILIES = (
     Family(reuse.find, ("reused",)),
     Family(literals.find, ("literal-secret", "possible-secret")),
     Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored")),
+    Family(rotations.find),
+    Family(rotations.find_unused, ("rotation-unused",)),
+    Family(rotations.find_late, rotations.OF_STORES),
     Family(
         code_checks.find,
         (
@@ -133,12 +143,14 @@ def check(
         environ,
         loaded,
         prepared,
+        rotations=find_rotations(loaded, folder, environ=environ, deadline=deadline),
         code=[os.path.abspath(path) for path in code],
+        replaced=sources or (),
         progress=progress or silent,
     )
     if not offline:
         inspection.progress("asking stores", 0, 0)
-        inspection = inspection._replace(answers=ask_stores(prepared, deadline))
+        inspection = inspection._replace(answers=ask_stores(prepared, deadline), deadline=deadline)
     problems += unsound
     for family in FAMILIES:
         if not family.codes or not set(family.codes).issubset(skip):

@@ -24,13 +24,14 @@ from envkit.tolerant import prepare_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.errors import VariableFailure
     from envkit.placeholder import Reference
     from envkit.preparation import Prepared
     from envkit.profile import Profile
+    from envkit.rotation.collect import Survey
     from envkit.sources.base import Outcome, Source
 
 _PLACE = re.compile(r"(?P<file>[^:]+)(?::(?P<line>\d+))?(?::\d+)?: (?P<rest>.*)", re.DOTALL)
@@ -61,7 +62,11 @@ class Inspection(NamedTuple):
         profiles: the environments, as far as their profiles can be loaded.
         prepared: those of them whose placeholders are sound.
         answers: what their stores said; empty where none was asked.
+        rotations: of the environments, and of others that share a secret with them; None
+            where they have none.
         code: absolute paths of the folders with the program's code.
+        deadline: for all stores together; None where none is asked.
+        replaced: the names of sources that are not those of the profiles.
         progress: told what is done, how much of it, and of how much.
     """
 
@@ -70,7 +75,10 @@ class Inspection(NamedTuple):
     profiles: Sequence[Profile]
     prepared: Sequence[Prepared] = ()
     answers: Sequence[Answer] = ()
+    rotations: Survey | None = None
     code: Sequence[str] = ()
+    deadline: Deadline | None = None
+    replaced: Collection[str] = ()
     progress: Callable[[str, int, int], None] = silent
 
     @property
@@ -126,6 +134,18 @@ def _file_of(name: str, folder: str) -> str:
     """Return the file of a profile that cannot be loaded, the folder where there is none."""
     files = (os.path.join(folder, f"{name}{form}") for form in FORMS)
     return next(filter(os.path.isfile, files), folder)
+
+
+def find_rotations(
+    profiles: Sequence[Profile], folder: str, *, environ: Mapping[str, str], deadline: Deadline
+) -> Survey | None:
+    """Return the rotations of environments; None where they have none. No store is asked."""
+    if not any(profile.rotations for profile in profiles):
+        return None
+    from envkit.rotation.collect import survey
+
+    names = [profile.name for profile in profiles]
+    return survey(folder, names, environ=environ, deadline=deadline)
 
 
 def prepare_all(

@@ -61,6 +61,16 @@ KINDS = {
     "file-exposed": Kind(ERROR, "Other users can read or write a .env file"),
     "file-tracked": Kind(ERROR, "Git tracks a .env file"),
     "file-not-ignored": Kind(WARNING, "Git does not ignore a .env file"),
+    # rotations
+    "rotation-invalid": Kind(ERROR, "A rotation says what cannot be"),
+    "rotation-conflict": Kind(ERROR, "Two rotations of one secret do not say the same"),
+    "rotation-overdue": Kind(ERROR, "A secret should have been rotated long since"),
+    "rotation-quarantined": Kind(ERROR, "A rotation is given up until somebody has looked"),
+    "rotation-unreadable": Kind(ERROR, "What is known of a rotation cannot be read"),
+    "rotation-failing": Kind(WARNING, "A rotation fails, and is tried again"),
+    "rotation-unused": Kind(WARNING, "No variable has the secret that is rotated"),
+    "rotation-unchecked": Kind(WARNING, "A rotation needs a package that is not installed"),
+    "short-grace": Kind(WARNING, "Programs keep a credential for longer than it works"),
     # code
     "undefined-variable": Kind(ERROR, "The code needs a variable that a profile does not define"),
     "undefined-optional": Kind(

@@ -144,6 +144,9 @@ class Rotator(Protocol):
     Errors are `RotationError` and `SourceError`; `RejectedError` says that the target
     refuses this value for good and another one must be made. `facts` are those that
     `prepare` and `create` returned, together.
+
+    A rotator may have `cache_age_seconds`: how long readers keep a value before they read
+    it again, as far as its settings say. `envkit check` holds the grace against that.
     """
 
     def prepare(self, current: Fields) -> Mapping[str, str]:

@@ -88,7 +88,23 @@ def look_at(
     deadline: Deadline,
     writable: bool = False,
 ) -> list[Standing]:
-    """Read where rotations stand, several at once; those that cannot be read say why.
+    """Read where rotations stand, as `read` does; those that cannot be read say why."""
+    found = read(rotations, environ=environ, now=now, deadline=deadline, writable=writable)
+    return [
+        one if isinstance(one, Standing) else unreadable(rotation, one)
+        for rotation, one in zip(rotations, found, strict=True)
+    ]
+
+
+def read(
+    rotations: Sequence[Rotation],
+    *,
+    environ: Mapping[str, str],
+    now: float,
+    deadline: Deadline,
+    writable: bool = False,
+) -> list[Standing | EnvkitError]:
+    """Read where rotations stand, several at once, or why they cannot be read.
 
     Args:
         rotations: of `collect`.
@@ -111,10 +127,7 @@ def look_at(
         return found
 
     results = map_parallel(look, rotations, workers=CONCURRENCY, deadline=deadline)
-    return [
-        result if isinstance(result, Standing) else unreadable(rotation, _error(result))
-        for rotation, result in zip(rotations, results, strict=True)
-    ]
+    return [result if isinstance(result, Standing) else _error(result) for result in results]
 
 
 def broken(collected: Collected) -> list[Standing]:

@@ -72,7 +72,7 @@ class KeyringRotator:
                 "'target.keep' must be a number of keys", hint="write keep = 0, or more"
             )
         self._keep = keep
-        self._cache_age = _seconds(context.target.get("cache_age"))
+        self.cache_age_seconds = _seconds(context.target.get("cache_age"))
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:  # noqa: ARG004
@@ -91,8 +91,8 @@ class KeyringRotator:
         known, used, last = [*old, new], [new, *old], [new, *old[: self._keep]]
         return Created(
             self._written(current, used),
-            announced=self._written(current, known) if self._cache_age else None,
-            settle_seconds=self._cache_age,
+            announced=self._written(current, known) if self.cache_age_seconds else None,
+            settle_seconds=self.cache_age_seconds,
             final=self._written(current, last) if last != used else None,
         )
 

@@ -1,0 +1,91 @@
+"""Which rotations are of a secret that no profile names?
+
+Nobody reads such a secret, or somebody does past envkit. All profiles are looked at,
+whichever are checked; where one of them cannot be planned, nobody can tell, and nothing is
+said.
+"""
+
+from __future__ import annotations
+
+from envkit._internal.clock import Deadline
+from envkit.errors import EnvkitError, ProfileError
+from envkit.placeholder import Reference
+from envkit.plan import plan
+from envkit.problem import Problem
+from envkit.profile import placeholders
+from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.rotation.collect import store_of
+from envkit.rotation.rotators import rotator_type
+from envkit.sources.base import WHOLE
+from envkit.sources.registry import open_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import TypeAlias
+
+    from envkit.inspection import Inspection
+    from envkit.profile import Profile
+    from envkit.rotation.collect import Rotation, Survey
+
+    Place: TypeAlias = tuple[object, str]  # a store, and where a value is in it
+
+
+def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
+    """Yield the rotations of secrets that no variable of any profile has."""
+    try:
+        used = {
+            place for profile in survey.profiles for place in _places(profile, inspection.environ)
+        }
+    except EnvkitError:
+        return
+    checked = {profile.name for profile in inspection.profiles}
+    for group in survey.groups:
+        rotation = group[0]
+        policy = rotation.policy
+        if used.isdisjoint(_rotated(rotation)):
+            yield Problem(
+                "rotation-unused",
+                f"{policy.table.title} rotates {rotation.location}, and no variable has it",
+                hint="write its placeholder into a variable, or take the rotation out",
+                environments=tuple(name for name in rotation.shared if name in checked),
+            ).at(policy.place)
+
+
+def _places(profile: Profile, environ: Mapping[str, str]) -> Iterator[Place]:
+    """Yield where the values are that a profile names, also to log in or to rotate."""
+    named = [ref for refs in plan(profile, profile.variables).references.values() for ref in refs]
+    for settings in (
+        *(spec.settings for spec in profile.sources.values()),
+        *(table.settings for table in profile.rotations.values()),
+    ):
+        operands = (placeholder.operand for placeholder in placeholders(settings))
+        named += [operand for operand in operands if isinstance(operand, Reference)]
+    for name in dict.fromkeys(ref.source for ref in named):
+        source = open_source(
+            profile, name, environ=environ, deadline=Deadline(DEFAULT_TIMEOUT_SECONDS)
+        )
+        store = store_of(profile, name)
+        for ref in named:
+            if ref.source == name:
+                location = source.locate(ref._replace(version=None, stage=None))
+                yield store, location.removeprefix(f"{name}:")
+
+
+def _rotated(rotation: Rotation) -> Iterator[Place]:
+    """Yield each place that a rotation changes, and those of which it is a part."""
+    policy = rotation.policy
+    store = store_of(rotation.profile, policy.secret.source)
+    location = rotation.location.removeprefix(f"{policy.secret.source}:")
+    yield store, location
+    secret, found, field = location.rpartition("#")
+    if not found:
+        return
+    yield store, secret
+    yield store, f"{secret}#{WHOLE}"
+    try:
+        kind = rotator_type(policy.rotator, policy.strategy, policy.table.place_of)
+    except ProfileError:
+        return  # told of the table itself
+    for changed in kind.fields(field, policy.target):
+        yield store, f"{secret}#{changed}"

@@ -1,0 +1,99 @@
+"""Which rotations are overdue or stuck, and of which does nobody know?
+
+Their records are read from the stores, several at once. What the store of many cannot tell
+is one problem.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from envkit.checks.rotation_tables import conflicts
+from envkit.errors import AbsentError, AuthError, EnvkitError, ProfileError, SourceError
+from envkit.inspection import placed
+from envkit.problem import Problem, code_of, listed
+from envkit.rotation.overview import FAILING, OVERDUE, QUARANTINED, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from envkit._internal.clock import Deadline
+    from envkit.inspection import Inspection
+    from envkit.location import Location
+    from envkit.rotation.collect import Survey
+    from envkit.rotation.overview import Standing
+
+
+class _Unread(NamedTuple):
+    """A rotation whose record cannot be read, and why."""
+
+    name: str
+    place: Location
+    environments: tuple[str, ...]
+    error: EnvkitError
+
+
+def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator[Problem]:
+    """Yield the rotations that are overdue or stuck, as their stores say."""
+    inspection.progress("looking at rotations", 0, 0)
+    rotations = [
+        group[0]
+        for group in survey.groups
+        if group[0].policy.secret.source not in inspection.replaced and not any(conflicts(group))
+    ]
+    found = read(rotations, environ=inspection.environ, now=time.time(), deadline=deadline)
+    checked = {profile.name: profile for profile in inspection.profiles}
+    unread = []
+    for rotation, one in zip(rotations, found, strict=True):
+        environments = tuple(name for name in rotation.shared if name in checked)
+        place = rotation.policy.place
+        if isinstance(one, EnvkitError):
+            unread.append(_Unread(rotation.full_name, place, environments, one))
+        else:
+            for problem in _of_standing(one):
+                yield problem._replace(environments=environments).at(place)
+    for full_name, error in survey.broken.items():
+        environment, _, name = full_name.partition("/")
+        place = checked[environment].rotations[name].place_of("secret")
+        if isinstance(error, AbsentError):  # of what the source needs to log in
+            error = AuthError(error.message, hint=error.hint)  # noqa: PLW2901
+        if isinstance(error, SourceError):
+            unread.append(_Unread(full_name, place, (environment,), error))
+    yield from _unreadable(unread, inspection.root)
+
+
+def _of_standing(standing: Standing) -> Iterator[Problem]:
+    name, why = standing.rotation, f": {standing.error}" if standing.error else ""
+    hint = f"{standing.hint}; see 'envkit rotate status'"
+    if standing.state == OVERDUE:
+        since = datetime.fromtimestamp(standing.overdue_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        yield Problem("rotation-overdue", f"{name} is overdue since {since}{why}", hint=hint)
+    elif standing.state == QUARANTINED:
+        yield Problem("rotation-quarantined", f"{name} is given up{why}", hint=hint)
+    elif standing.state == FAILING:
+        hint = f"see 'envkit rotate status', and run 'envkit rotate {name}'"
+        yield Problem("rotation-failing", f"{name} has failed, and is tried again{why}", hint=hint)
+
+
+def _unreadable(unread: Iterable[_Unread], root: str) -> Iterator[Problem]:
+    together: dict[tuple[str, str], list[_Unread]] = {}
+    for one in unread:
+        if not isinstance(one.error, ProfileError) or isinstance(one.error, SourceError):
+            together.setdefault((_code(one.error), one.error.message), []).append(one)
+    for (code, message), same in together.items():
+        problem = placed(code, message, "", root=root, hint=same[0].error.hint)
+        problem = problem if problem.file else problem.at(same[0].place)
+        stand = "stands" if len(same) == 1 else "stand"
+        yield problem._replace(
+            message=f"cannot tell where {listed(one.name for one in same)} {stand}: "
+            f"{problem.message}",
+            environments=tuple(dict.fromkeys(env for one in same for env in one.environments)),
+        )
+
+
+def _code(error: EnvkitError) -> str:
+    of_the_store = isinstance(error, AbsentError | SourceError)
+    return code_of(error) if of_the_store else "rotation-unreadable"

@@ -1,0 +1,137 @@
+"""Are the tables `[rotation.*]` sound, and does the grace outlast what programs keep?
+
+No store and no target is asked. Each table is looked at for itself, so that one hides
+nothing of another; what several profiles have from one that they extend is told once.
+"""
+
+from __future__ import annotations
+
+from envkit._internal.clock import Deadline
+from envkit.errors import (
+    AbsentError,
+    EnvkitError,
+    ExtraMissingError,
+    InvalidReferenceError,
+    ProfileError,
+    SourceError,
+)
+from envkit.inspection import placed
+from envkit.problem import Problem
+from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.rotation.base import RotatorContext
+from envkit.rotation.collect import Rotation, at_odds
+from envkit.rotation.policy import policy
+from envkit.rotation.rotators import build, rotator_type
+from envkit.rotation.run import open_job
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envkit.inspection import Inspection
+    from envkit.profile import Profile
+    from envkit.rotation.collect import Survey
+    from envkit.rotation.policy import Policy
+
+
+def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
+    """Yield what is wrong with rotations as they are written."""
+    for profile in inspection.profiles:
+        for name in profile.rotations:
+            try:
+                written = policy(profile, name)
+                yield from _of_policy(written)
+                _open(inspection, profile, written)
+            except EnvkitError as error:
+                yield _problem(profile, name, error)
+    for group in survey.groups:
+        yield from conflicts(group)
+
+
+def conflicts(group: Sequence[Rotation]) -> Iterator[Problem]:
+    """Yield what is at odds between rotations of one secret."""
+    first = group[0]
+    for other in group[1:]:
+        if not first.policy.same_as(other.policy):
+            error = at_odds(first, other)
+            yield Problem(
+                "rotation-conflict",
+                error.message,
+                hint=error.hint or "",
+                environments=tuple(dict.fromkeys((first.profile.name, other.profile.name))),
+            ).at(other.policy.place)
+
+
+def _of_policy(policy: Policy) -> Iterator[Problem]:
+    """Yield whether programs may keep an old value for longer than it works.
+
+    Raises:
+        ProfileError: there is no such rotator, or it does not take these settings.
+    """
+    place_of = policy.table.place_of
+    kind = rotator_type(policy.rotator, policy.strategy, place_of)
+    field = policy.secret.field or policy.secret.path
+    context = RotatorContext(
+        policy.full_name,
+        policy.target,
+        policy.generate,
+        policy.strategy,
+        kind.fields(field, policy.target),
+        Deadline(DEFAULT_TIMEOUT_SECONDS),
+        secret=str(policy.secret),
+    )
+    rotator = build(kind, context, place_of)
+    said = policy.cache_age_seconds or 0.0
+    kept = max(said, getattr(rotator, "cache_age_seconds", 0.0))
+    title = policy.table.title
+    problem = Problem("short-grace", "", environments=(policy.profile,)).at(place_of("grace"))
+    if not kind.overlap and said:
+        yield problem._replace(
+            message=f"{title}: programs keep the value for {_duration(said)}, and with the "
+            f"rotator '{policy.rotator}' ({policy.strategy}) the old one ends at once",
+            hint="take a strategy with two users, or let 'after' reload the programs, and take "
+            "'cache_age' out",
+        )
+    elif kind.overlap and policy.timing.grace_seconds < kept:
+        yield problem._replace(
+            message=f"{title}: programs keep the value for {_duration(kept)}, and the old one "
+            f"works only {_duration(policy.timing.grace_seconds)} longer",
+            hint=f'write grace = "{_duration(kept)}", or more',
+        )
+
+
+def _open(inspection: Inspection, profile: Profile, policy: Policy) -> None:
+    """Find out whether the store could keep the rotation, as far as that needs no login.
+
+    Raises:
+        EnvkitError: it could not.
+    """
+    rotation = Rotation(policy, profile, (profile.name,), "")
+    try:
+        open_job(rotation, environ=inspection.environ, deadline=Deadline(DEFAULT_TIMEOUT_SECONDS))
+    except (AbsentError, SourceError) as error:
+        if isinstance(error, ProfileError):
+            raise
+        # it cannot be opened here: to be told where it is needed
+
+
+def _problem(profile: Profile, name: str, error: EnvkitError) -> Problem:
+    table = profile.rotations[name]
+    code, key = "rotation-invalid", "secret"
+    if isinstance(error, ExtraMissingError):
+        code, key = "rotation-unchecked", "schedule"
+    elif isinstance(error, InvalidReferenceError):
+        code = "reference-invalid"
+    found = placed(code, error.message, "", hint=error.hint)._replace(environments=(profile.name,))
+    if found.file:
+        return found
+    found = found._replace(message=f"{table.title}: {error.message}")
+    return found.at(table.place_of(key))
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as profiles have it: `90m`, and not `1h30m`."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length:g}{unit}"
+    return f"{seconds:g}s"

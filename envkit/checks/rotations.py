@@ -1,0 +1,37 @@
+"""The checks of rotations, imported only where a profile has one."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envkit.inspection import Inspection
+    from envkit.problem import Problem
+
+# what only the stores can tell
+OF_STORES = ("rotation-overdue", "rotation-quarantined", "rotation-unreadable", "rotation-failing")
+
+
+def find(inspection: Inspection) -> Iterator[Problem]:
+    """Yield what is wrong with rotations as they are written."""
+    if inspection.rotations is not None:
+        from envkit.checks import rotation_tables
+
+        yield from rotation_tables.find(inspection, inspection.rotations)
+
+
+def find_unused(inspection: Inspection) -> Iterator[Problem]:
+    """Yield the rotations of secrets that no variable of any profile has."""
+    if inspection.rotations is not None:
+        from envkit.checks import rotated_secrets
+
+        yield from rotated_secrets.find(inspection, inspection.rotations)
+
+
+def find_late(inspection: Inspection) -> Iterator[Problem]:
+    """Yield the rotations that are overdue or stuck, as their stores say."""
+    if inspection.rotations is not None and inspection.deadline is not None:
+        from envkit.checks import rotation_states
+
+        yield from rotation_states.find(inspection, inspection.rotations, inspection.deadline)

@@ -1,0 +1,379 @@
+"""What a check says of rotations: their tables, without a store, and where they stand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from textwrap import dedent
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.checks.rotations import OF_STORES
+from envkit.rotation.collect import collect
+from envkit.rotation.run import carry
+from envkit.sources.base import SourceContext
+from envkit.sources.memory import MemorySource
+from support.checking import found
+
+DAY = 86_400.0
+HOUR = 3600.0
+TABLE = 'secret = "dotenv:.env#KEY"\nrotator = "random"\nevery = "30d"\n'
+VARIABLES = '[variables]\nKEY = "{{ dotenv:.env#KEY }}"\n'
+VAULT = (
+    '[sources.vault]\naddress = "http://127.0.0.1:9"\nmount = "secret"\n'
+    'auth = { method = "approle", role_id = "r", secret_id = "{{ env:NOT_HERE }}" }\n'
+)
+
+
+def profile(project, *lines, name="prod", table="key", top=VARIABLES):
+    """Write a profile whose `[rotation.key]` has these lines more; it begins in line 3."""
+    body = "".join(f"{line}\n" for line in lines)
+    project.profile(f"{name}.toml", f"{top}[rotation.{table}]\n{TABLE}{body}")
+
+
+def offline(*codes, **arguments):
+    return found(*codes, offline=True, **arguments)
+
+
+# -------- as they are written
+
+
+def test_a_rotation_that_is_sound(project):
+    table = TABLE.replace('every = "30d"', 'schedule = "0 3 * * SUN"')
+    project.profile("prod.toml", f"{VARIABLES}[rotation.key]\n{table}")
+    assert offline() == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('evry = "1d"', "profiles/prod.toml:7: [rotation.key]: unknown key 'evry'"),
+        (
+            'grace = "soon"',
+            "profiles/prod.toml:7: [rotation.key] has a 'grace' that is no duration",
+        ),
+        ('cache_age = "x"', "profiles/prod.toml:7: [rotation.key] has a 'cache_age' that is no"),
+        ('target = { x = "1" }', "profiles/prod.toml:7: target: unknown key 'x'"),
+        ("generate = { length = 1 }", "profiles/prod.toml:7: 'generate' makes values"),
+        ('strategy = "single"', "profiles/prod.toml:7: the rotator 'random' has no strategy"),
+    ],
+)
+def test_what_cannot_be_has_its_line(project, line, told):
+    profile(project, line)
+    [shown] = offline()
+    assert shown.startswith(told)
+    assert shown.endswith("[rotation-invalid, prod]")
+
+
+def test_one_table_hides_nothing_of_another(project):
+    project.profile(
+        "prod.toml",
+        f'{VARIABLES}[rotation.a]\nsecret = "dotenv:.env#A"\nrotator = "rndom"\nevery = "1d"\n'
+        f'[rotation.b]\nsecret = "env:B"\nrotator = "random"\nevery = "1d"\n'
+        f"[rotation.c]\n{TABLE}x = 1\n",
+    )
+    lines = offline("rotation-invalid")
+    assert [line.partition(": ")[0] for line in lines] == [
+        "profiles/prod.toml:5",
+        "profiles/prod.toml:8",
+        "profiles/prod.toml:15",
+    ]
+    assert "unknown rotator 'rndom'" in lines[0]
+    assert "the source 'env' keeps no rotations" in lines[1]
+
+
+def test_what_a_base_says_is_told_once(project):
+    profile(project, "x = 1", name="base")
+    for name in ("prod", "staging"):
+        project.profile(f"{name}.toml", 'extends = "base"\n')
+    assert offline() == [
+        "profiles/base.toml:7: [rotation.key]: unknown key 'x' [rotation-invalid, prod and staging]"
+    ]
+
+
+def test_a_secret_that_its_store_could_not_hold(project):
+    profile(project)
+    text = (project.profiles / "prod.toml").read_text()
+    project.profile("prod.toml", text.replace('"dotenv:.env#KEY"', '"dotenv:x-y"'))
+    [shown] = offline()
+    assert shown.startswith("profiles/prod.toml:4: [rotation.key]: ")
+    assert shown.endswith("[reference-invalid, prod]")
+
+
+def test_settings_are_looked_at_where_nobody_can_log_in(project):
+    table = '[rotation.db]\nsecret = "vault:db#password"\nrotator = "postgres"\nevery = "1d"\n'
+    project.profile("prod.toml", VAULT + table)
+    [shown] = offline()
+    assert shown == (
+        "profiles/prod.toml:5: the rotator needs 'target.dsn' [rotation-invalid, prod]"
+    )
+
+
+def test_a_package_that_is_not_installed_is_told(project, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cronsim", None)
+    text = TABLE.replace('every = "30d"', 'schedule = "0 3 * * *"')
+    project.profile("prod.toml", f"{VARIABLES}[rotation.key]\n{text}[rotation.b]\nx = 1\n")
+    assert offline() == [
+        "profiles/prod.toml:8: [rotation.b]: unknown key 'x' [rotation-invalid, prod]",
+        (
+            "profiles/prod.toml:6: [rotation.key]: a 'schedule' needs the package cronsim "
+            "[rotation-unchecked, prod]"
+        ),
+    ]
+
+
+# -------- one secret, two rotations
+
+
+def test_two_names_for_one_secret_are_shown_both(project):
+    profile(project)
+    profile(project, name="staging", table="api-key")
+    told = (
+        "profiles/staging.toml:4: prod/key (profiles/prod.toml:4) and staging/api-key "
+        "(profiles/staging.toml:4) rotate the same secret, .env#KEY, and do not say the same of "
+        "it [rotation-conflict, prod and staging]"
+    )
+    assert offline() == [told]
+    assert offline(environments=["prod"]) == [told], "whichever is checked"
+    assert found("rotation-conflict") == [told]
+
+
+def test_two_that_say_the_same_are_one(project):
+    profile(project)
+    profile(project, name="staging")
+    assert offline() == []
+
+
+# -------- the grace
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (
+            ('grace = "5m"', 'cache_age = "6m"'),
+            "7: [rotation.key]: programs keep the value for 6m, and the old one works only 5m",
+        ),
+        (
+            ('cache_age = "90m"',),
+            "3: [rotation.key]: programs keep the value for 90m, and the old one works only 15m",
+        ),
+        (('grace = "5m"', 'cache_age = "5m"'), ""),
+        (('grace = "1s"',), ""),
+    ],
+    ids=["shorter", "the usual one", "as long", "nobody knows"],
+)
+def test_a_grace_that_is_shorter_than_what_programs_keep(project, lines, told):
+    profile(project, *lines)
+    assert offline() == ([f"profiles/prod.toml:{told} longer [short-grace, prod]"] if told else [])
+
+
+def test_a_keyring_says_how_long_its_list_is_kept(project):
+    profile(project, 'grace = "10m"')
+    text = (project.profiles / "prod.toml").read_text()
+    project.profile("prod.toml", text.replace("random", "keyring"))
+    [shown] = offline()
+    assert "programs keep the value for 15m, and the old one works only 10m longer" in shown
+
+
+def test_no_grace_helps_where_the_old_value_ends_at_once(project):
+    dsn = 'target = { dsn = "postgresql://x@127.0.0.1:1/db", user = "app" }'
+    profile(project, 'strategy = "single"', 'cache_age = "5m"', 'grace = "1h"', dsn)
+    text = (project.profiles / "prod.toml").read_text()
+    project.profile("prod.toml", text.replace("random", "postgres"))
+    assert offline() == [
+        (
+            "profiles/prod.toml:9: [rotation.key]: programs keep the value for 5m, and with the "
+            "rotator 'postgres' (single) the old one ends at once [short-grace, prod]"
+        )
+    ]
+
+
+# -------- whether anybody reads it
+
+
+@pytest.mark.parametrize(
+    ("value", "used"),
+    [
+        ("{{ dotenv:.env#OTHER }}", False),
+        ("{{ KEY }}", False),
+        ("{{ dotenv:.env#KEY }}", True),
+        ("{{ dotenv:.env#KEY_PREVIOUS }}", True),
+    ],
+    ids=["another key", "another file", "the same", "the one before"],
+)
+def test_a_rotation_of_what_no_variable_has(project, value, used):
+    profile(project, top=f'[variables]\nKEY = "{value}"\n')
+    unused = (
+        "profiles/prod.toml:4: [rotation.key] rotates .env#KEY, and no variable has it "
+        "[rotation-unused, prod]"
+    )
+    assert offline() == ([] if used else [unused])
+
+
+def test_any_profile_may_have_it(project):
+    profile(project, name="ops", top="")
+    assert len(offline("rotation-unused")) == 1
+    project.profile("prod.toml", VARIABLES)
+    assert offline("rotation-unused") == []
+    assert offline("rotation-unused", environments=["ops"]) == []
+
+
+def test_an_admin_is_used_by_the_rotation_that_it_is_for(project):
+    profile(project, top="")
+    table = TABLE.replace("#KEY", "#DB").replace("random", "redis")
+    url = 'target = { url = "redis://:{{ dotenv:.env#KEY }}@127.0.0.1:1", user = "app" }\n'
+    text = (project.profiles / "prod.toml").read_text()
+    project.profile("prod.toml", f"{text}[rotation.db]\n{table}{url}")
+    assert [line.partition(", ")[0] for line in offline("rotation-unused")] == [
+        "profiles/prod.toml:6: [rotation.db] rotates .env#DB"
+    ]
+
+
+def test_nothing_is_said_where_a_profile_cannot_be_planned(project):
+    profile(project, top="")
+    project.profile("staging.toml", '[variables]\nA = "{{ valt:a#b }}"\n')
+    assert offline("rotation-unused") == []
+
+
+# -------- where they stand
+
+
+@pytest.fixture
+def rotated(project, tmp_path):
+    """Write a profile with a rotation, and run that so many seconds ago."""
+    environ = {"PATH": "/usr/bin:/bin", "ENVKIT_AUDIT": "off", "XDG_STATE_HOME": str(tmp_path)}
+
+    def run(*lines, ago):
+        profile(project, *lines)
+        (one,) = collect(str(project.profiles), environ=environ, deadline=Deadline(5)).rotations
+        return carry(one, environ=environ, clock=lambda: time.time() - ago)
+
+    env = project.root / ".env"
+    env.write_text("KEY=canary-8d1f-value\n")
+    env.chmod(0o600)
+    return run
+
+
+def test_what_is_done_in_time_is_no_problem(project, rotated):
+    profile(project)
+    assert found() == [], "nor is what was never rotated"
+    rotated('grace = "0s"', ago=29 * DAY)
+    assert found() == []
+
+
+def test_what_is_overdue(rotated):
+    rotated('grace = "0s"', ago=32 * DAY)
+    [shown] = found()
+    since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY + HOUR))
+    assert shown.startswith(f"profiles/prod.toml:4: prod/key is overdue since {since} ")
+    assert shown.endswith("[rotation-overdue, prod]")
+    assert found(offline=True) == []
+
+
+def test_what_has_failed_and_what_is_overdue_because_of_that(rotated):
+    rotated('grace = "0s"', ago=32 * DAY)
+    rotated('before = [["false"]]', ago=HOUR)
+    [shown] = found()
+    assert "prod/key is overdue since " in shown
+    assert "UTC: create: hook-failed [rotation-overdue, prod]" in shown
+
+
+def test_what_has_failed_once(rotated):
+    rotated('before = [["false"]]', ago=10.0)
+    assert found() == [
+        (
+            "profiles/prod.toml:4: prod/key has failed, and is tried again: create: hook-failed "
+            "[rotation-failing, prod]"
+        )
+    ]
+
+
+def test_what_is_given_up(project, rotated):
+    program = project.root / "rotator"
+    program.write_text(
+        dedent("""\
+        #!/bin/sh
+        case "$(cat)" in
+          *'"step": "create"'*) echo '{"value": "canary-8d1f-'$$'"}' ;;
+          *'"step": "set"'*) exit 65 ;;
+          *) echo '{}' ;;
+        esac
+        """)
+    )
+    program.chmod(0o755)
+    text = TABLE.replace('"random"', '"command"')
+    target = f'target = {{ command = ["{program}"] }}\n'
+    profile(project)
+    original = f"{VARIABLES}[rotation.key]\n{text}{target}"
+    project.profile("prod.toml", original)
+    environ = {"PATH": "/usr/bin:/bin", "ENVKIT_AUDIT": "off"}
+    (one,) = collect(str(project.profiles), environ=environ, deadline=Deadline(5)).rotations
+    assert carry(one, environ=environ).status == "quarantined"
+    [shown] = found()
+    assert shown.startswith("profiles/prod.toml:4: prod/key is given up: the target has refused")
+    assert shown.endswith("[rotation-quarantined, prod]")
+    assert "canary" not in shown
+
+
+def test_a_record_that_nobody_can_read(project, rotated):
+    rotated(ago=DAY)
+    (record,) = project.root.glob(".env.*.envkit-rotation")
+    record.write_text('{"version": 99}')
+    [shown] = found()
+    assert shown.startswith("profiles/prod.toml:4: cannot tell where prod/key stands: ")
+    assert shown.endswith("[rotation-unreadable, prod]")
+
+
+def test_a_secret_that_is_not_there(project, rotated):
+    profile(project, top="")
+    (project.root / ".env").write_text("OTHER=x\n")
+    assert found("value-absent") == [
+        (
+            "profiles/prod.toml:2: cannot tell where prod/key stands: the secret is not there "
+            "[value-absent, prod]"
+        )
+    ]
+
+
+def test_a_store_to_which_nobody_can_log_in(project):
+    tables = "".join(
+        f'[rotation.{name}]\nsecret = "vault:db#{name}"\nrotator = "random"\nevery = "1d"\n'
+        for name in ("a", "b")
+    )
+    project.profile("prod.toml", VAULT + tables)
+    assert found() == [
+        (
+            "profiles/prod.toml:4: cannot tell where prod/a and prod/b stand: [sources.vault]: "
+            "'auth': env:NOT_HERE is absent [not-logged-in, prod]"
+        )
+    ]
+
+
+def test_who_may_not_read_the_records_can_leave_them_out(rotated):
+    rotated('grace = "0s"', ago=32 * DAY)
+    assert found(skip=OF_STORES) == []
+
+
+def test_a_source_that_a_program_replaces_is_not_asked(project, rotated):
+    rotated('grace = "0s"', ago=32 * DAY)
+    other = MemorySource(SourceContext("dotenv", deadline=Deadline(5)))
+    other.put(".env", {"KEY": "canary-8d1f-other"})
+    assert found(sources={"dotenv": other}) == []
+
+
+# -------- those who have none
+
+
+def test_a_project_without_rotations_imports_nothing_of_them(project):
+    project.profile("prod.toml", '[variables]\nA = "x"\n')
+    code = (
+        "import sys; from envkit.check import check; check(environ={});"
+        "print([name for name in sys.modules if name.startswith('envkit.rotation')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
