@@ -1,7 +1,8 @@
 """What a shell offers after `--env`, `export --format` and `envkit get`.
 
 Nothing here asks a store, and nothing here fails: a profile that cannot be read
-offers nothing.
+offers nothing. Nothing here is run either: zsh evaluates what it is offered, so that no
+description has a character that a shell or rich gives a meaning to.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from envkit.discover import profile_names, profiles_folder
 from envkit.errors import EnvkitError
 from envkit.export import FORMATS
 from envkit.profile import load
+
+DESCRIPTION_LENGTH = 60  # shown beside a name, on one line
+_HARMLESS = frozenset(" .,:;/_+=%@#()!?-\N{RIGHT SINGLE QUOTATION MARK}")
 
 
 def environments(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001 - typer's
@@ -34,7 +38,7 @@ def variables(ctx: Any, args: list[str], incomplete: str) -> list[tuple[str, str
         except (EnvkitError, OSError):
             continue
         for each in declared.values():
-            found[each.name] = found.get(each.name) or each.description
+            found[each.name] = found.get(each.name) or _harmless(each.description)
     return sorted(found.items())
 
 
@@ -53,6 +57,14 @@ def rotations(ctx: Any, args: list[str], incomplete: str) -> list[str]:
 def formats(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: ARG001
     """Return the formats of `envkit export`."""
     return list(FORMATS)
+
+
+def _harmless(description: str) -> str:
+    """Return a description on one line, without what a shell might evaluate."""
+    text = description.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
+    kept = "".join(char if char.isalnum() or char in _HARMLESS else " " for char in text)
+    line = " ".join(kept.split())
+    return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 3] + "..."
 
 
 # by the key of an option

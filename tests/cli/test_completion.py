@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -118,6 +120,51 @@ def test_zsh_and_fish_get_descriptions_too(team):
     assert '"DATABASE_URL":"PostgreSQL"' in done.stdout
     fish = {**asked, "_ENVKIT_COMPLETE": "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
     assert team.run(env=fish).stdout.splitlines() == ["DATABASE_URL\tPostgreSQL", "NODE_ENV"]
+
+
+# what zsh's `_arguments` does with the pairs that it is given: it evaluates them
+AS_ZSH_DOES = """\
+_arguments() { pairs=${1#*((}; eval "words=( ${pairs%))} )"; printf '%s\\n' "${words[@]}"; }
+eval $("$@")
+"""
+HOSTILE = (
+    r"\$(touch ran)",
+    r"\`touch ran\`",
+    r"$(touch ran) `touch ran`",
+    '"; touch ran; "',
+    r"\";touch ran;\"",
+    "')); touch ran; (('",
+    "x" * 79 + "$(touch ran)",  # rich would break the line behind the typer's backslash
+    "\\",
+    "two\nlines; touch ran",
+    "[/docs] [bold]",  # rich's markup
+)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_what_a_description_says_is_not_run_by_the_shell(team, hostile):
+    """zsh runs what it is offered, and whoever opens a repository did not write its profiles."""
+    team.profile(
+        "dev.toml", f'[variables]\nA = {{ value = "x", description = {json.dumps(hostile)} }}\n'
+    )
+    asked = {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "_TYPER_COMPLETE_ARGS": "envkit get --env dev ",
+        "_ENVKIT_COMPLETE": "complete_zsh",
+    }
+    envkit = [sys.executable, "-m", "envkit"]
+    done = subprocess.run(
+        ["bash", "--norc", "-c", AS_ZSH_DOES, "-", *envkit],
+        cwd=team.root,
+        env=asked,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not (team.root / "ran").exists(), f"completing ran a command: {done.stdout}"
+    assert done.stderr == ""
+    assert done.stdout.startswith("A")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
