@@ -22,6 +22,29 @@ if TYPE_CHECKING:
 
 MAX_VARIABLE_BYTES = 131_071  # `K=V`: MAX_ARG_STRLEN is 32 pages with the final NUL
 POINTER_BYTES = 8
+COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")
+
+
+def parent_environment() -> dict[bytes, bytes]:
+    """Return the variables that this process was started with.
+
+    In the locale C, which is that of most containers, Python sets LC_CTYPE for itself. It
+    would be the app's too, and change how that sorts and reads text.
+
+    Reference: PEP 538
+    """
+    parent = dict(os.environb)
+    if parent.get(b"LC_CTYPE") in COERCED_LOCALES:
+        try:
+            with open("/proc/self/environ", "rb") as file:
+                given = file.read().split(b"\0")
+        except OSError:  # no Linux, or not allowed
+            return parent
+        del parent[b"LC_CTYPE"]
+        for variable in given:
+            if variable.startswith(b"LC_CTYPE="):
+                parent[b"LC_CTYPE"] = variable.removeprefix(b"LC_CTYPE=")
+    return parent
 
 
 def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> None:

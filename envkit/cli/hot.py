@@ -88,12 +88,13 @@ def _become(given: Arguments) -> NoReturn:
             hint="let a shell of its own expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
     from envkit.environment import overlay
-    from envkit.exec import end_on_signals, replace_process
+    from envkit.exec import end_on_signals, parent_environment, replace_process
 
     if os.getpid() == 1:
         end_on_signals()
     environment = _resolve("exec", given)
-    replace_process(command, overlay(environment, os.environb, pristine=given.flag("pristine")))
+    passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
+    replace_process(command, passed)
 
 
 def _dry_run(given: Arguments) -> int:

@@ -132,6 +132,19 @@ def test_pristine_passes_on_what_a_program_needs_to_feel_at_home(dev):
     ]
 
 
+@pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LC_CTYPE": "C"}])
+def test_the_locale_that_python_sets_for_itself_is_not_passed_on(dev, given):
+    env = {"PATH": os.environ["PATH"], **given}
+    command = [sys.executable, "-m", "envkit", "exec", "--env", "dev", "--", "env"]
+    done = subprocess.run(
+        command, cwd=dev.root, env=env, capture_output=True, text=True, check=False
+    )
+    seen = environment_of(done)
+    profile = {"NODE_ENV", "DATABASE_URL", "REDIS_URL"}
+    passed = {name: value for name, value in seen.items() if name not in profile}
+    assert passed == env, "the app sees a variable that neither the caller nor the profile set"
+
+
 def test_what_only_envkit_needs_is_not_passed_on(dev):
     dev.profile(
         "prod.toml",
