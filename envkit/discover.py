@@ -98,16 +98,21 @@ def profile_path(folder: str, name: str) -> str | None:
     """Return the path of the file that holds profile `name`, None where there is none.
 
     Raises:
-        ProfileError: both forms are there.
+        ProfileError: both forms are there, or something that is no file.
     """
     if not is_profile_name(name):
         return None
-    paths = [path for form in FORMS if os.path.isfile(path := os.path.join(folder, name + form))]
+    candidates = [os.path.join(folder, name + form) for form in FORMS]
+    paths = [path for path in candidates if os.path.isfile(path)]
     if len(paths) > 1:
         raise ProfileError(
             f"profile '{name}' is written twice: {' and '.join(map(display_path, paths))}",
             hint="keep one of the two files",
         )
+    if not paths:
+        for path in filter(os.path.lexists, candidates):
+            reason = "is no file" if os.path.exists(path) else "is a link that leads nowhere"
+            raise ProfileError(f"{display_path(path)} {reason}")
     return paths[0] if paths else None
 
 

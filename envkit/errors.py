@@ -286,10 +286,15 @@ def _first_hint(failures: Sequence[VariableFailure]) -> str | None:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the one of `known` that `word` was probably meant to be, or None."""
-    import difflib
+    from difflib import get_close_matches
 
-    matches = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
+    names = list(known)
+    matches = get_close_matches(word, names, n=1, cutoff=0.6)
+    if matches:
+        return matches[0]
+    folded = {name.casefold(): name for name in names}  # PROD, where there is prod
+    matches = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return folded[matches[0]] if matches else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:

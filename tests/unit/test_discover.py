@@ -6,6 +6,7 @@ import pytest
 
 from envkit import discover
 from envkit.errors import ProfileError, ProfileNotFoundError
+from support.transcript import transcript
 
 
 def test_the_folder_is_looked_for_upwards(project, monkeypatch):
@@ -96,6 +97,33 @@ def test_a_folder_that_cannot_be_read(project):
 def test_what_cannot_be_a_name_has_no_file(project, name):
     project.profile("prod.toml", "")
     assert discover.profile_path(str(project.profiles), name) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("folder", "is no file"),
+        ("pipe", "is no file"),
+        ("dangling", "is a link that leads nowhere"),
+        ("circle", "is a link that leads nowhere"),
+    ],
+)
+def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
+    path = project.profiles / "prod.env"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)  # reading it would wait for ever
+    else:
+        path.symlink_to("prod.env" if kind == "circle" else "nowhere.env")
+    done = project.run("get", "A", "--env", "prod")
+    assert transcript(done) == f"2> envkit: error: profiles/prod.env {reason}\n[3]\n"
+
+
+def test_a_link_to_a_file_is_a_profile(project):
+    project.profile("prod.env", "A=1\n")
+    (project.profiles / "live.env").symlink_to("prod.env")
+    assert project.run("get", "A", "--env", "live").stdout == "1"
 
 
 def test_a_profile_that_is_written_twice(project):

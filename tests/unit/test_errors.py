@@ -172,3 +172,5 @@ def test_did_you_mean(word: str, known: list[str], hint: str | None) -> None:
 def test_closest() -> None:
     assert closest("urlencod", ("urlencode", "trim")) == "urlencode"
     assert closest("x", ("urlencode", "trim")) is None
+    assert closest("PROD", ("dev", "prod")) == "prod"
+    assert closest("Trmi", ("TRIM", "urlencode")) == "TRIM"
