@@ -1,10 +1,15 @@
-"""Environment variables that Go reads: `os.Getenv` and `os.LookupEnv`.
+"""Environment variables that Go reads: `os.Getenv`, `os.LookupEnv` and `env:"NAME"` tags.
 
 A name may be a constant of the file. `Getenv` gives an empty text for what is absent, so a
 read is `needed` unless it is compared with one: at once, or the variable that it goes into.
+What a tag names is `needed` where it says so. Names below a prefix are not complete, and left out.
+
+Reference: https://github.com/caarlos0/env, https://github.com/ilyakaznacheev/cleanenv
 """
 
 from __future__ import annotations
+
+import re
 
 from envkit.code.found import Found, Read
 from envkit.code.grammar import line, nodes, syntax, text, variable
@@ -15,6 +20,9 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+_TAG = re.compile(r'\benv:"(?P<name>[A-Za-z_]\w*)(?P<options>[^"]*)"')
+_REQUIRED = re.compile(r"\b(?:required|notEmpty)\b")
+_PREFIX = re.compile(r'\b(?:env-?prefix|env:",\s*prefix)', re.IGNORECASE)
 _EMPTY = ('""', "``")
 
 
@@ -38,6 +46,7 @@ class _File:
         self.constants: dict[str, str] = {}
         self.compared: set[str] = set()
         self.given: set[str] = set()
+        self.prefixed = _PREFIX.search(text(root)) is not None
         for node in nodes(root):
             if node.type == "import_spec" and text(node.child_by_field_name("path")) == '"os"':
                 self.packages.add(text(node.child_by_field_name("name")) or "os")
@@ -51,6 +60,13 @@ class _File:
 
     def reads(self, node: Node) -> Iterator[Read]:
         """Yield what one node reads, itself; note what it sets."""
+        if node.type == "field_declaration":
+            tag = text(node.child_by_field_name("tag"))
+            found = None if self.prefixed else _TAG.search(tag)
+            if found is not None:
+                needed = _REQUIRED.search(found["options"]) or 'env-required:"true"' in tag
+                yield Read(found["name"], line(node), bool(needed))
+            return
         function = node.child_by_field_name("function") if node.type == "call_expression" else None
         arguments = node.child_by_field_name("arguments")
         if function is None or arguments is None or not arguments.named_children:

@@ -1,8 +1,9 @@
 """Environment variables that Python code reads, by its syntax tree.
 
-Known are `os.environ` and `os.getenv` under whatever name they are imported, and the
-readers of decouple, environs, django-environ and starlette. A name may be a constant of
-the module. What is `needed` is what raises where the variable is absent.
+Known are `os.environ` and `os.getenv` under whatever name they are imported, the readers
+of decouple, environs, django-environ and starlette, and the settings classes of pydantic.
+A name may be a constant of the module. What is `needed` is what raises where the variable
+is absent.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import ast
 import warnings
 
 from envkit.code.found import Found, Read, UnreadableError
+from envkit.code.settings_class import Naming, fields, naming
 from envkit.placeholder import is_name
 
 TYPE_CHECKING = False
@@ -29,6 +31,8 @@ _KNOWN = {
     "environ.Env": "maker",
     "environ.FileAwareEnv": "maker",
     "starlette.config.Config": "maker",
+    "pydantic_settings.BaseSettings": "settings",
+    "pydantic.BaseSettings": "settings",
 }
 _MODULES = {name.rpartition(".")[0] for name in _KNOWN}
 # methods of readers whose first argument is no variable
@@ -42,7 +46,7 @@ def find(source: bytes) -> Found:
     Raises:
         UnreadableError: it is not the Python that this interpreter speaks.
     """
-    if b"env" not in source and b"config" not in source.lower():
+    if not any(word in source.lower() for word in (b"env", b"config", b"basesettings")):
         return Found()
     try:
         with warnings.catch_warnings():
@@ -86,6 +90,7 @@ class _Module:
         self.constants: dict[str, str] = {}
         self.given: set[str] = set()
         self.defaults: set[str] = set()
+        self.settings: dict[str, Naming] = {}  # the full name of a class -> how it names
         for node in ast.walk(tree):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 self.import_(node)
@@ -95,6 +100,8 @@ class _Module:
                 for target in targets:
                     if isinstance(target, ast.Name):
                         self.assign(target.id, node.value)
+            elif isinstance(node, ast.ClassDef):
+                self.derive(node)
 
     def import_(self, node: ast.Import | ast.ImportFrom) -> None:
         for alias in node.names:
@@ -117,6 +124,14 @@ class _Module:
             self.defaults.update(keyword.arg for keyword in value.keywords if keyword.arg)
         elif self.kind(value) in ("mapping", "getenv", "reader"):
             self.names[name] = self.full_name(value)
+
+    def derive(self, node: ast.ClassDef) -> None:
+        """Note a class of settings, which another one may derive from."""
+        bases = [self.full_name(base) for base in node.bases if self.kind(base) == "settings"]
+        if bases:
+            full = self.names[node.name] = f"{node.name} of this module"
+            self.kinds[full] = "settings"
+            self.settings[full] = naming(node, self.settings.get(bases[0], Naming()))
 
     def full_name(self, node: ast.expr) -> str:
         """Return `os.environ` for what stands for it; empty for what is not known."""
@@ -141,6 +156,8 @@ class _Module:
                 yield self.read(node.left, needed=False)
         elif isinstance(node, ast.Call) and node.args:
             yield from self.called(node)
+        elif isinstance(node, ast.ClassDef) and self.names.get(node.name) in self.settings:
+            yield from fields(node, self.settings[self.names[node.name]])
 
     def called(self, node: ast.Call) -> Iterator[Read]:
         function, first = node.func, node.args[0]

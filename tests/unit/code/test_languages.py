@@ -64,6 +64,50 @@ def test_python(source):
     assert uses(python.find(source.encode())) == PYTHON[source]
 
 
+SETTINGS = {
+    "a: str": {"A": NEEDED},
+    "a: str = 'x'; b: int | None = None": {"A": OPTIONAL, "B": OPTIONAL},
+    "a: str = ...; _b: str; C: ClassVar[str] = 'x'; D = 1": {"A": NEEDED},
+    "a: str = Field(); b: str = Field(..., min_length=1); c: list = Field(default_factory=list)": {
+        "A": NEEDED,
+        "B": NEEDED,
+        "C": OPTIONAL,
+    },
+    "a: str = Field(validation_alias='X_A'); b: str = Field('d', alias='X_B')": {
+        "X_A": NEEDED,
+        "X_B": OPTIONAL,
+    },
+    "a: str = Field(validation_alias=AliasChoices('X', 'Y'))": {"X": OPTIONAL, "Y": OPTIONAL},
+    "model_config = SettingsConfigDict(env_prefix='APP_'); a: str; b: str = Field(alias='B')": {
+        "APP_A": NEEDED,
+        "B": NEEDED,
+    },
+    "model_config = {'env_prefix': 'APP_', 'extra': 'ignore'}; a: str": {"APP_A": NEEDED},
+    "model_config = SettingsConfigDict(env_prefix=prefix()); a: str": {},
+    "model_config = SettingsConfigDict(env_nested_delimiter='__'); a: str; db: Database": {
+        "A": NEEDED
+    },
+}
+
+
+@pytest.mark.parametrize("body", SETTINGS)
+def test_settings_of_pydantic(body):
+    source = f"from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    {body}\n"
+    assert uses(python.find(source.encode())) == SETTINGS[body]
+
+
+def test_settings_of_pydantic_that_derive_from_others():
+    source = (
+        b"import pydantic_settings as ps\n"
+        b"class Base(ps.BaseSettings):\n    model_config = {'env_prefix': 'APP_'}\n    a: str\n"
+        b"class More(Base):\n    b: str\n"
+        b"class Old(ps.BaseSettings):\n    c: str = Field(..., env='X_C')\n"
+        b"    class Config:\n        env_prefix = 'OLD_'\n"
+        b"class NoSettings(Model):\n    d: str\n"
+    )
+    assert uses(python.find(source)) == {"APP_A": NEEDED, "APP_B": NEEDED, "X_C": NEEDED}
+
+
 def test_what_python_sets_itself():
     source = (
         b"import os\nos.environ['A'] = '1'\nos.environ.setdefault('B', '1')\ndel os.environ['C']"
@@ -168,6 +212,29 @@ def test_go_by_another_name_and_what_it_sets():
     file = b'package a\nimport sys "os"\nfunc f() { sys.Getenv("A"); sys.Setenv("B", "1") }\n'
     found = go.find(file)
     assert (uses(found), found.given) == ({"A": NEEDED}, {"B"})
+
+
+GO_TAGS = {
+    'env:"A"': {"A": OPTIONAL},
+    'env:"A,required"': {"A": NEEDED},
+    'json:"b" env:"A,notEmpty,file"': {"A": NEEDED},
+    'env:"A" envDefault:"required"': {"A": OPTIONAL},
+    'env:"A" env-required:"true"': {"A": NEEDED},
+    'env:"A, required"': {"A": NEEDED},
+    'env:",init" envPrefix:"DB_"': {},
+    'json:"env"': {},
+}
+
+
+@pytest.mark.parametrize("tag", GO_TAGS)
+def test_go_by_tags(tag):
+    file = f"package a\ntype Config struct {{\n  Field string `{tag}`\n}}\n"
+    assert uses(go.find(file.encode())) == GO_TAGS[tag]
+
+
+def test_go_names_below_a_prefix_are_not_complete():
+    fields = 'Host string `env:"HOST,required"`\nDB Inner `envPrefix:"DB_"`'
+    assert uses(go.find(f"package a\ntype C struct {{\n{fields}\n}}\n".encode())) == {}
 
 
 RUBY = {
