@@ -1,4 +1,8 @@
-"""Are the `.env` files that environments use for their owner alone, and out of git?"""
+"""Are the `.env` files that environments use for their owner alone, and out of git?
+
+So must be what envkit keeps beside them: the file as it was before the last change, and what
+a rotation has pending.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from envkit.dotenv_syntax import decode
 from envkit.errors import DotenvError
 from envkit.location import display_path
 from envkit.problem import Problem, listed
-from envkit.sources.dotenv import DotenvSource
+from envkit.sources.dotenv import KEPT_SUFFIX, DotenvSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from envkit._internal.git import Repository
     from envkit.inspection import Inspection
 
+ROTATION_SUFFIX = ".envkit-rotation"  # of what `rotation.stores.dotenv` writes
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -47,7 +52,22 @@ def _in_use(inspection: Inspection) -> Mapping[str, tuple[str, ...]]:
             if isinstance(source, DotenvSource):
                 for path in (path for reference in references for path in source.files(reference)):
                     found.setdefault(os.path.normpath(path), {})[one.profile.name] = None
+    for path in list(found):
+        found.update(dict.fromkeys(_kept_beside(path), found[path]))
     return {path: tuple(names) for path, names in found.items()}
+
+
+def _kept_beside(path: str) -> Iterator[str]:
+    """Yield the files with values that envkit has left beside a file."""
+    folder, name = os.path.split(path)
+    try:
+        others = sorted(os.listdir(folder))
+    except OSError:
+        return
+    for other in others:
+        rotated = other.startswith(f"{name}.") and other.endswith(ROTATION_SUFFIX)
+        if rotated or other == name + KEPT_SUFFIX:
+            yield os.path.join(folder, other)
 
 
 def _exposed(path: str) -> Iterator[Problem]:

@@ -7,6 +7,8 @@ import os
 import pytest
 
 from envkit.check import check
+from envkit.checks.files import ROTATION_SUFFIX
+from envkit.rotation.stores.dotenv import SUFFIX
 from support.checking import found, git
 
 CODES = ("file-exposed", "file-tracked", "file-not-ignored")
@@ -99,6 +101,31 @@ def test_files_that_git_does_not_ignore_are_one_problem(repository):
     assert [p.hint for p in check(environ=os.environ).problems if p.code == CODES[2]] == [
         "add .env.* to .gitignore"
     ]
+
+
+def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
+    """A team that ignores its files by name would commit the value before the last one."""
+    (repository.root / ".gitignore").write_text(".env.prod\n")
+    kept = repository.dotenv("prod.envkit-previous", f"DB_PASSWORD={CANARY}\n")
+    pending = repository.dotenv("prod.DB_PASSWORD.envkit-rotation", "{}")
+    repository.dotenv("production", "no file of prod")
+    kept.chmod(0o640)
+    git(repository.root, "add", "-f", pending.name)
+    assert found(*CODES) == [
+        (
+            ".env.prod.DB_PASSWORD.envkit-rotation: git tracks "
+            ".env.prod.DB_PASSWORD.envkit-rotation [file-tracked, prod]"
+        ),
+        (
+            ".env.prod.envkit-previous: .env.prod.envkit-previous can be read by other users "
+            "[file-exposed, prod]"
+        ),
+        ".gitignore: git does not ignore .env.prod.envkit-previous [file-not-ignored]",
+    ]
+
+
+def test_the_files_of_a_rotation_have_the_name_that_is_looked_for():
+    assert ROTATION_SUFFIX == SUFFIX
 
 
 def test_a_gitignore_that_is_not_there_is_still_the_place(repository):
