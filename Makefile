@@ -23,7 +23,7 @@ demo: $(VENV)/.installed  ## See an app run under two environments: no server, n
 test: $(VENV)/.test  ## Run every test, against real servers on this machine
 	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
 
-test-extra: $(VENV)/.test  ## Run what needs a browser or Node
+test-extra: $(VENV)/.test  ## Run what needs a browser, Node or systemd
 	sh scripts/install-extra.sh
 	$(BIN)/pytest -m extra tests/extra $(PYTEST_ARGS)
 

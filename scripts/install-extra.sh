@@ -1,14 +1,18 @@
 #!/bin/sh
-# What `make test-extra` needs beside Python: a Chromium of any name.
+# What `make test-extra` needs beside Python: a Chromium of any name, and systemd-analyze.
 
 set -eu
 
+packages="chromium fonts-dejavu-core"
 for name in chromium chromium-browser google-chrome; do
-    command -v "$name" > /dev/null && exit 0
+    command -v "$name" > /dev/null && packages=
 done
+command -v systemd-analyze > /dev/null || packages="$packages systemd"
+[ -n "$packages" ] || exit 0
 
 as_root=
 [ "$(id -u)" -eq 0 ] || as_root=sudo
 $as_root apt-get update -qq
+# shellcheck disable=SC2086 # they are several
 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends \
-    chromium fonts-dejavu-core > /dev/null
+    $packages > /dev/null

@@ -1,0 +1,224 @@
+"""What stands in `examples/` for schedulers: manifests, units and rules that fit envkit.
+
+`tests/live/test_rotation_pages.py` runs what they start; `tests/extra/test_systemd.py` asks
+systemd itself.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+
+import pytest
+import typer
+import yaml
+
+from envkit.cli.rotate import rotate
+from envkit.rotation.endpoint import listen_address
+from envkit.rotation.metrics import _OF_EACH, Board
+from envkit.rotation.serve import FINISH_SECONDS
+from support.pages import ROOT
+
+EXAMPLES = ROOT / "examples"
+MANIFESTS = sorted((EXAMPLES / "kubernetes").glob("*.yaml"))
+SERVICES = sorted((EXAMPLES / "systemd").glob("*.service"))
+RULES = EXAMPLES / "prometheus" / "envkit.rules.yml"
+SCHEDULER = ROOT / "docs" / "guide" / "scheduler.md"
+MARGIN_SECONDS = 5
+
+
+def documents(manifest):
+    return list(yaml.safe_load_all(manifest.read_text(encoding="utf-8")))
+
+
+def workload(manifest):
+    """The one document that starts pods, and the specification of those."""
+    [found] = [one for one in documents(manifest) if one["kind"] in ("Deployment", "CronJob")]
+    spec = found["spec"]
+    spec = spec["jobTemplate"]["spec"] if found["kind"] == "CronJob" else spec
+    return found, spec["template"]
+
+
+def container(manifest):
+    [found] = workload(manifest)[1]["spec"]["containers"]
+    return found
+
+
+def parsed(args):
+    """The parameters that the real command takes from these arguments of `envkit`."""
+    command, *rest = args
+    assert command == "rotate"
+    group = typer.main.get_command(rotate)
+    name = rest[0] if rest and rest[0] in group.commands else "now"
+    rest = rest[1:] if name == rest[0] else rest
+    return group.commands[name].make_context(name, list(rest)).params
+
+
+def unit(path):
+    reader = configparser.ConfigParser(strict=False, interpolation=None, comment_prefixes="#")
+    reader.optionxform = str
+    reader.read(path, encoding="utf-8")
+    return reader
+
+
+def by_name(paths):
+    return pytest.mark.parametrize(paths, globals()[paths.upper() + "S"], ids=lambda one: one.name)
+
+
+def test_there_is_one_of_each():
+    names = [path.stem for path in (*MANIFESTS, *SERVICES)]
+    manifests = ["rotate-cronjob", "rotate-fleet", "rotate-serve"]
+    assert names == [*manifests, "envkit-rotate-due", "envkit-rotate"]
+    page = SCHEDULER.read_text(encoding="utf-8")
+    assert all(f"(../../examples/kubernetes/{name}.yaml)" in page for name in manifests)
+
+
+# ---------------------------------------------------------------- Kubernetes
+
+
+@by_name("manifest")
+def test_every_object_has_its_kind_and_name(manifest):
+    for one in documents(manifest):
+        assert one["apiVersion"] in ("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1")
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", one["metadata"]["name"])
+
+
+@by_name("manifest")
+def test_envkit_understands_what_a_pod_starts(manifest):
+    started = container(manifest)
+    assert started["command"] == ["envkit"], "the image may have another entry point"
+    params = parsed(started["args"])
+    mounts = {mount["name"]: mount for mount in started["volumeMounts"]}
+    assert params["profiles"] == mounts["profiles"]["mountPath"]
+
+
+@by_name("manifest")
+def test_a_pod_may_do_no_more_than_it_must(manifest):
+    spec, started = workload(manifest)[1]["spec"], container(manifest)
+    of_pod, own = spec["securityContext"], started["securityContext"]
+    assert of_pod["runAsNonRoot"] is True
+    assert of_pod["runAsUser"] > 0
+    assert of_pod["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert own["allowPrivilegeEscalation"] is False
+    assert own["readOnlyRootFilesystem"] is True
+    assert own["capabilities"] == {"drop": ["ALL"]}
+    assert {*started["resources"]["requests"], *started["resources"]["limits"]} >= {"cpu", "memory"}
+    accounts = [one for one in documents(manifest) if one["kind"] == "ServiceAccount"]
+    assert [one["metadata"]["name"] for one in accounts] == [spec["serviceAccountName"]]
+
+
+@by_name("manifest")
+def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
+    spec, started = workload(manifest)[1]["spec"], container(manifest)
+    mounts = {mount["name"]: mount for mount in started["volumeMounts"]}
+    assert sorted(mounts) == sorted(volume["name"] for volume in spec["volumes"])
+    environ = {one["name"]: one.get("value") for one in started["env"]}
+    [state] = [one for one in mounts.values() if one["mountPath"] == environ["XDG_STATE_HOME"]]
+    assert not state.get("readOnly")
+    assert mounts["profiles"]["readOnly"] is True
+
+
+@by_name("manifest")
+def test_no_secret_is_written_down(manifest):
+    for one in container(manifest)["env"]:
+        named = one["name"] in ("VAULT_ADDR", "ENVKIT_REASON", "XDG_STATE_HOME")
+        assert named or set(one["valueFrom"]) == {"secretKeyRef"}, one["name"]
+
+
+@pytest.mark.parametrize("name", ["rotate-serve", "rotate-fleet"])
+def test_probes_and_scraping_reach_the_port_where_it_listens(name):
+    manifest = EXAMPLES / "kubernetes" / f"{name}.yaml"
+    found, template = workload(manifest)
+    started = container(manifest)
+    [port] = started["ports"]
+    host, number = listen_address(parsed(started["args"])["listen"])
+    assert (host, number) == ("0.0.0.0", port["containerPort"])
+    for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+        assert started[probe]["httpGet"] == {"path": path, "port": port["name"]}
+    notes = template["metadata"]["annotations"]
+    assert notes["prometheus.io/port"] == str(number)
+    labels = template["metadata"]["labels"]
+    [policy] = [one for one in documents(manifest) if one["kind"] == "NetworkPolicy"]
+    assert found["spec"]["selector"]["matchLabels"] == labels
+    assert policy["spec"]["podSelector"]["matchLabels"] == labels
+    assert policy["spec"]["ingress"][0]["ports"] == [{"port": number}]
+    grace = template["spec"]["terminationGracePeriodSeconds"]
+    assert grace >= FINISH_SECONDS + MARGIN_SECONDS, "a step would be cut off"
+
+
+def test_only_the_fleet_has_several_and_a_queue():
+    queue = {path.stem: "ENVKIT_QUEUE" in path.read_text() for path in MANIFESTS}
+    assert queue == {"rotate-cronjob": False, "rotate-fleet": True, "rotate-serve": False}
+    found, _ = workload(EXAMPLES / "kubernetes" / "rotate-fleet.yaml")
+    assert found["spec"]["replicas"] > 1
+
+
+def test_the_cron_job_looks_every_minute_and_never_stops_for_good():
+    found, template = workload(EXAMPLES / "kubernetes" / "rotate-cronjob.yaml")
+    spec = found["spec"]
+    assert spec["schedule"] == "* * * * *"
+    assert spec["concurrencyPolicy"] == "Forbid"
+    # Kubernetes gives up for good after 100 missed times, unless it looks no further back
+    assert spec["startingDeadlineSeconds"] < 100 * 60
+    assert template["spec"]["restartPolicy"] == "Never"
+
+
+# ---------------------------------------------------------------- systemd
+
+
+@by_name("service")
+def test_envkit_understands_what_a_unit_starts(service):
+    program, *args = shlex.split(unit(service)["Service"]["ExecStart"])
+    assert program == "/opt/envkit/bin/envkit"
+    params = parsed(args)
+    assert params["profiles"] == "/etc/envkit/profiles"
+    if "listen" in params:
+        assert listen_address(params["listen"])[0] == "127.0.0.1"
+
+
+@by_name("service")
+def test_a_step_is_not_cut_off(service):
+    [seconds] = re.findall(r"^TimeoutStopSec=(\d+)$", service.read_text(), re.MULTILINE)
+    assert int(seconds) >= FINISH_SECONDS + MARGIN_SECONDS
+
+
+def test_the_timer_starts_the_service_of_its_name():
+    [timer] = (EXAMPLES / "systemd").glob("*.timer")
+    assert timer.with_suffix(".service") in SERVICES
+    assert unit(timer)["Timer"]["OnCalendar"] == "minutely"
+
+
+# ---------------------------------------------------------------- Prometheus
+
+
+def metrics():
+    """The names that a scheduler tells, with those that prometheus-client adds to them."""
+    board = Board()
+    names = {family.name for family in board._registry.collect()}
+    totals = {f"{name}_total" for name in ("envkit_rotation_runs", "envkit_rotation_failures")}
+    return (names | totals | {f"envkit_rotation_{name}" for name in _OF_EACH}) - {
+        name.removesuffix("_total") for name in totals
+    }
+
+
+def test_the_guide_has_every_metric_and_no_other():
+    page = SCHEDULER.read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(envkit_\w+)", page, re.MULTILINE)) == sorted(metrics())
+
+
+def test_the_rules_ask_for_metrics_that_there_are():
+    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]:
+        asked = set(re.findall(r"envkit_\w+", rule["expr"]))
+        assert asked, f"{rule['alert']} asks for nothing of envkit"
+        assert asked <= metrics(), f"{rule['alert']} asks for what is not told"
+
+
+def test_the_rules_of_the_guide_are_those_of_the_example():
+    page = SCHEDULER.read_text(encoding="utf-8")
+    [shown] = re.findall(r"```yaml\n(- alert.*?)```", page, re.DOTALL)
+    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    rules = {rule["alert"]: rule for rule in group["rules"]}
+    for rule in yaml.safe_load(shown):
+        assert rule.items() <= rules[rule["alert"]].items(), rule["alert"]
