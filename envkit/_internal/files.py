@@ -121,11 +121,30 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
     def __enter__(self) -> None:
         deadline = Deadline(self._timeout_seconds)
         self._descriptor = _acquire(self._target + _LOCK, self._path, deadline)
-        _remove_leftovers(self._target)
+        remove_leftovers(self._target)
 
     def __exit__(self, *_: object) -> None:
         _remove(self._target + _LOCK)
         os.close(self._descriptor)
+
+
+def remove_leftovers(target: str) -> None:
+    """Remove what writers of a file left that were killed: they held the lock that we hold now.
+
+    (One that writes without the lock, at this very moment, fails and says so.)
+
+    Args:
+        target: the file itself, and no symbolic link to it.
+    """
+    folder, name = os.path.split(target)
+    length = len(_temporary(name))  # `.env` has nothing to do with what `.env.staging` left
+    try:
+        others = os.listdir(folder)
+    except PermissionError:  # it may be written and not listed
+        return
+    for other in others:
+        if other.startswith(name + ".") and other.endswith(_TEMPORARY) and len(other) == length:
+            _remove(os.path.join(folder, other))
 
 
 def _acquire(lock: str, path: str, deadline: Deadline) -> int:
@@ -149,22 +168,6 @@ def _acquire(lock: str, path: str, deadline: Deadline) -> int:
                 f"another process is changing {path}", hint="run the command again in a moment"
             )
         time.sleep(_LOCK_PAUSE_SECONDS)
-
-
-def _remove_leftovers(target: str) -> None:
-    """Remove what writers left that were killed: they held the lock that we hold now.
-
-    (One that writes without the lock, at this very moment, fails and says so.)
-    """
-    folder, name = os.path.split(target)
-    length = len(_temporary(name))  # `.env` has nothing to do with what `.env.staging` left
-    try:
-        others = os.listdir(folder)
-    except PermissionError:  # it may be written and not listed
-        return
-    for other in others:
-        if other.startswith(name + ".") and other.endswith(_TEMPORARY) and len(other) == length:
-            _remove(os.path.join(folder, other))
 
 
 def _remove(path: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.files import write_atomic
+from envkit._internal.files import remove_leftovers, write_atomic
 from envkit.dotenv_edit import remove_value, set_value
 from envkit.dotenv_file import LIMIT_BYTES
 from envkit.errors import InvalidValueError
@@ -44,8 +44,11 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
 def keep(path: str, data: bytes, modified_ns: int) -> None:
     """Write the copy of a file that is about to be changed, with the time of the file.
 
+    Whoever calls this holds the lock of the file, under which all of its copies are written.
+
     Raises:
         OSError: the copy cannot be written.
     """
+    remove_leftovers(os.path.realpath(path))
     write_atomic(path, data, mode=0o600)
     os.utime(path, ns=(modified_ns, modified_ns))
