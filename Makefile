@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PACKAGE := pyproject.toml README.md $(shell find envkit -name __pycache__ -prune -o -print)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-extra lint format bench docs clean
+.PHONY: help demo test test-extra torture lint format bench docs clean
 
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -26,6 +26,11 @@ test: $(VENV)/.test  ## Run every test, against real servers on this machine
 test-extra: $(VENV)/.test  ## Run what needs a browser, Node or systemd
 	sh scripts/install-extra.sh
 	$(BIN)/pytest -m extra tests/extra $(PYTEST_ARGS)
+
+torture: $(VENV)/.test  ## Kill rotations everywhere while readers log in: most of an hour
+	$(BIN)/python tests/torture/kill.py $(TORTURE_ARGS)
+	$(BIN)/python tests/torture/races.py
+	$(BIN)/python tests/torture/fleet.py
 
 lint: $(VENV)/.lint  ## Check style, format and types
 	$(BIN)/ruff check

@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from urllib.parse import parse_qs
 from uuid import uuid4
 
@@ -32,9 +33,9 @@ ACCOUNT = "123456789012"  # moto's, for credentials that it knows nothing about
 _SERVER = os.path.join(os.path.dirname(__file__), "moto_server.py")
 
 
-@pytest.fixture(scope="session")
-def moto_url():
-    """Start the server for this test process."""
+@contextmanager
+def moto_running():
+    """Yield the URL of a server that is stopped afterwards, whatever happens."""
     with subprocess.Popen(
         [sys.executable, _SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as server:
@@ -45,6 +46,13 @@ def moto_url():
         finally:
             server.stdin.close()
             server.wait()
+
+
+@pytest.fixture(scope="session")
+def moto_url():
+    """Start the server for this test process."""
+    with moto_running() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,238 @@
+"""The three stores, seen from the other side: what readers read, and what must not be left.
+
+shelf = VaultShelf(server, folder)
+shelf.put({"URL": "..."})
+Reader = shelf.reader()         # fit to be sent to another process
+shelf.left()                    # what a rotation must not have left behind
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import secrets
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from support.aws import REGION, admin_client
+from support.fault_proxy import HOST
+
+OTHER = {"OTHER": "left as it is"}
+RECORD_LABEL = "ENVKIT_ROTATION"
+
+
+class MissingError(LookupError):
+    """What was to be read is not there."""
+
+
+# ---------------------------------------------------------------- what readers do
+
+
+class VaultReader:
+    """Reads over one connection, which is kept."""
+
+    def __init__(self, port: int, token: str, path: str, field: str) -> None:
+        self._connection = http.client.HTTPConnection(HOST, port, timeout=30)
+        self._token = token
+        self._path = path
+        self._beside = f"envkit-rotation/{path}.{field}"
+
+    def current(self) -> dict[str, str]:
+        return self._get(self._path)
+
+    def pending(self) -> dict[str, dict[str, str]]:
+        return self._get(self._beside).get("values", {})
+
+    def _get(self, path: str) -> dict:
+        self._connection.request("GET", f"/v1/secret/data/{path}", headers=self._headers())
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status == 404:
+            raise MissingError(path)
+        assert answer.status == 200, answer.status
+        return json.loads(body)["data"]["data"]
+
+    def _headers(self) -> dict[str, str]:
+        return {"X-Vault-Token": self._token}
+
+
+class AwsReader:
+    """Reads with a request of its own, since botocore takes longer than the server."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self._port = port
+        self._name = name
+
+    def current(self) -> dict[str, str]:
+        return self._get("AWSCURRENT")
+
+    def pending(self) -> dict[str, dict[str, str]]:
+        return self._get(RECORD_LABEL).get("values", {})
+
+    def _get(self, label: str) -> dict:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=30)
+        body = json.dumps({"SecretId": self._name, "VersionStage": label})
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "secretsmanager.GetSecretValue",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential=reader/20260101/{REGION}/"
+            "secretsmanager/aws4_request, SignedHeaders=host, Signature=0",
+        }
+        connection.request("POST", "/", body, headers)
+        answer = connection.getresponse()
+        found = json.loads(answer.read())
+        connection.close()
+        if answer.status == 400:
+            raise MissingError(label)
+        assert answer.status == 200, answer.status
+        return json.loads(found["SecretString"])
+
+
+class DotenvReader:
+    """Reads the file as an application does."""
+
+    def __init__(self, path: str, field: str) -> None:
+        self._path = path
+        self._beside = f"{path}.{field}.envkit-rotation"
+
+    def current(self) -> dict[str, str]:
+        with open(self._path, encoding="utf-8") as file:
+            text = file.read()
+        return {
+            name: value or "" for name, value in dotenv_values(stream=io.StringIO(text)).items()
+        }
+
+    def pending(self) -> dict[str, dict[str, str]]:
+        try:
+            with open(self._beside, encoding="utf-8") as file:
+                return json.load(file).get("values", {})
+        except FileNotFoundError:
+            raise MissingError(self._beside) from None
+
+
+# ---------------------------------------------------------------- the stores
+
+
+class VaultShelf:
+    """A secret in OpenBao."""
+
+    name = "vault"
+    http = True
+
+    def __init__(self, server, field: str) -> None:
+        self._server = server
+        self._field = field
+        self._path = f"torture-{secrets.token_hex(4)}/db"
+        self.port = urlsplit(server.address).port
+        self.secret = f"vault:{self._path}#{field}"
+        self.sources = '[sources.vault]\nmount = "secret"\n'
+
+    def environ(self, port: int) -> dict[str, str]:
+        return {"VAULT_ADDR": f"http://{HOST}:{port}", "VAULT_TOKEN": self._server.root_token}
+
+    def put(self, fields: dict[str, str]) -> None:
+        self._server.put(self._path, {**OTHER, **fields})
+
+    def reader(self) -> tuple[str, list]:
+        return "VaultReader", [self.port, self._server.root_token, self._path, self._field]
+
+    def left(self) -> list[str]:
+        beside = f"envkit-rotation/{self._path}.{self._field}"
+        folder = beside.rpartition("/")[0]
+        wrong = []
+        keys = self._ask("LIST", f"secret/metadata/{folder}")["keys"]
+        if keys != [beside.rpartition("/")[2]]:
+            wrong.append(f"there are {keys} beside the record")
+        metadata = self._ask("GET", f"secret/metadata/{beside}")
+        if len(metadata["versions"]) != 1:
+            wrong.append(f"{len(metadata['versions'])} versions of the record")
+        if metadata["custom_metadata"]:
+            wrong.append("the record has metadata")
+        return wrong
+
+    def writes(self) -> int | None:
+        """How often readers were given something."""
+        return self._ask("GET", f"secret/metadata/{self._path}")["current_version"]
+
+    def _ask(self, method: str, path: str) -> dict:
+        return self._server.ask(method, path)["data"]
+
+
+class AwsShelf:
+    """A secret in moto's Secrets Manager."""
+
+    name = "aws"
+    http = True
+
+    def __init__(self, url: str, field: str) -> None:
+        self._admin = admin_client(url)
+        self.port = urlsplit(url).port
+        self._name = f"torture-{secrets.token_hex(4)}/db"
+        self.secret = f"aws:/{self._name}#{field}"
+        self.sources = "[sources.aws]\n"
+
+    def environ(self, port: int) -> dict[str, str]:
+        return {}  # as of every rotation here
+
+    def put(self, fields: dict[str, str]) -> None:
+        self._admin.create_secret(Name=self._name, SecretString=json.dumps({**OTHER, **fields}))
+
+    def reader(self) -> tuple[str, list]:
+        return "AwsReader", [self.port, self._name]
+
+    def left(self) -> list[str]:
+        stages = self._admin.describe_secret(SecretId=self._name)["VersionIdsToStages"]
+        labels = sorted(label for labels in stages.values() for label in labels)
+        if set(labels) - {"AWSCURRENT", "AWSPREVIOUS", RECORD_LABEL}:
+            return [f"the labels are {labels}"]
+        return []
+
+    def writes(self) -> int | None:
+        return None  # versions that were never current are not told from others
+
+
+class DotenvShelf:
+    """A `.env` file."""
+
+    name = "dotenv"
+    http = False
+    port = 0
+    _KEPT: ClassVar = {".env.prod", ".env.prod.envkit-previous"}
+
+    def __init__(self, root: Path, field: str) -> None:
+        self._path = root / "env" / ".env.prod"
+        self._path.parent.mkdir()
+        self._field = field
+        self.folder = str(self._path.parent)
+        self.secret = f"dotenv:{field}"
+        self.sources = '[sources.dotenv]\npath = "env/.env.prod"\n'
+
+    def environ(self, port: int) -> dict[str, str]:
+        return {}
+
+    def put(self, fields: dict[str, str]) -> None:
+        lines = [f'{name}="{value}"\n' for name, value in {**OTHER, **fields}.items()]
+        self._path.write_text("".join(lines))
+        self._path.chmod(0o600)
+
+    def reader(self) -> tuple[str, list]:
+        return "DotenvReader", [str(self._path), self._field]
+
+    def left(self) -> list[str]:
+        record = f".env.prod.{self._field}.envkit-rotation"
+        wrong = []
+        for path in self._path.parent.iterdir():
+            if path.name.endswith(".envkit-lock") and not path.stat().st_size:
+                continue  # of a writer that died once all was done; the next one takes it over
+            if path.name not in self._KEPT | {record}:
+                wrong.append(f"the file {path.name}")
+            if path.stat().st_mode & 0o077:
+                wrong.append(f"{path.name} can be read by others")
+        return wrong
+
+    def writes(self) -> int | None:
+        return None

@@ -1,0 +1,180 @@
+"""Stop the world at the n-th message to a server, and kill who sent it.
+
+    with Stopper() as stopper:
+        port = stopper.before(server.port, http=True)      # any number of servers
+        stopper.arm(7, ANSWERED, run.kill)
+        ...
+        stopper.settle()
+        stopper.stopped                                    # whether there were seven
+
+Messages to all servers are counted together, in the order of their arrival. A request of
+HTTP is one message, and so is what a client of another protocol sends at once.
+
+What always holds: whoever is killed at a message is no more before anything else happens;
+once `settle` has returned, no server is at work on what a dead process has sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from support.fault_proxy import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BEFORE = "before"  # the server never sees the request
+REQUESTED = "requested"  # it has the request: it does it, or not, since the client is gone
+ANSWERED = "answered"  # it has done it; the client never learns
+MOMENTS = (BEFORE, REQUESTED, ANSWERED)
+_ANSWER_SECONDS = 5.0
+_SETTLE_SECONDS = 10.0
+_CHUNK = 1 << 16
+
+
+class Stopper:
+    """See the module's docstring."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._listeners: list[socket.socket] = []
+        self._open = 0
+        self._number = 0
+        self._at, self._moment = 0, ""
+        self._kill: Callable[[], None] = lambda: None
+        self._ready = threading.Event()
+        self.stopped = False
+
+    def __enter__(self) -> Stopper:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for listener in self._listeners:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+    def before(self, port: int, *, http: bool = False) -> int:
+        """Stand before a server on this machine; return the port that clients are to go to."""
+        listener = socket.create_server((HOST, 0), backlog=128)
+        self._listeners.append(listener)
+        threading.Thread(target=self._accept, args=(listener, port, http), daemon=True).start()
+        return listener.getsockname()[1]
+
+    def arm(self, number: int, moment: str) -> None:
+        """Begin to count anew; stop at this message, for ever unstopped where it is 0."""
+        with self._lock:
+            self._number, self._at, self._moment = 0, number, moment
+            self.stopped = False
+            self._ready.clear()
+
+    def aim(self, kill: Callable[[], None]) -> None:
+        """Say how to kill who is to be killed; messages wait until that is known."""
+        self._kill = kill
+        self._ready.set()
+
+    @property
+    def number(self) -> int:
+        """How many messages there were."""
+        return self._number
+
+    def settle(self) -> None:
+        """Wait until every server has ended what it was asked by those that are gone."""
+        with self._lock:
+            if not self._changed.wait_for(lambda: not self._open, _SETTLE_SECONDS):
+                raise AssertionError("a server does not let go of a dead client's connection")
+
+    # ---------------------------------------------------------------- threads
+
+    def _accept(self, listener: socket.socket, port: int, http: bool) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self._open += 1
+            threading.Thread(target=self._serve, args=(client, port, http), daemon=True).start()
+
+    def _serve(self, client: socket.socket, port: int, http: bool) -> None:
+        try:
+            with client, socket.create_connection((HOST, port)) as server:
+                for endpoint in (client, server):
+                    endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with contextlib.suppress(OSError):
+                    self._relay(client, server, http)
+                client.close()
+                with contextlib.suppress(OSError):
+                    _drain(server)
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                self._open -= 1
+                self._changed.notify_all()
+
+    def _relay(self, client: socket.socket, server: socket.socket, http: bool) -> None:
+        request = b""
+        while True:
+            ready, _, _ = select.select([client, server], [], [])
+            if server in ready:
+                answer = server.recv(_CHUNK)
+                if not answer:
+                    return
+                client.sendall(answer)
+            if client in ready:
+                sent = client.recv(_CHUNK)
+                if not sent:
+                    return
+                request += sent
+                if http and not _is_whole(request):
+                    continue
+                if not self._pass(request, server):
+                    return
+                request = b""
+
+    def _pass(self, request: bytes, server: socket.socket) -> bool:
+        """Pass a message on; False where its sender is no more."""
+        with self._lock:
+            self._number += 1
+            hit = self._number == self._at
+            moment = self._moment
+        if not hit:
+            server.sendall(request)
+            return True
+        self._ready.wait()
+        if moment != BEFORE:
+            server.sendall(request)
+        if moment == ANSWERED:
+            ready, _, _ = select.select([server], [], [], _ANSWER_SECONDS)
+            assert ready, "a server does not answer"
+            server.recv(_CHUNK)
+        self.stopped = True
+        self._kill()
+        return False
+
+
+def _is_whole(request: bytes) -> bool:
+    """Whether a request of HTTP has come to its end."""
+    head, end, body = request.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    length = 0
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        assert name.lower() != b"transfer-encoding", "a chunked request"
+        if name.lower() == b"content-length":
+            length = int(value)
+    return len(body) >= length
+
+
+def _drain(server: socket.socket) -> None:
+    """Say that the client has gone, and wait until the server has noticed."""
+    server.settimeout(_SETTLE_SECONDS)
+    server.shutdown(socket.SHUT_WR)
+    while server.recv(_CHUNK):
+        pass

@@ -1,0 +1,199 @@
+"""A process that has imported everything, and forks one `envkit` after another.
+
+    with Warm() as warm:
+        run = warm.start(["rotate", "--format", "json"], environ, ahead_seconds=3600.0)
+        run.kill()                          # SIGKILL, and wait until it is no more
+        run.wait()                          # or to its end: what it printed
+
+What is forked is a process like any other: it runs the command line, and dies at once of
+SIGKILL with all its threads, sockets and locks. A cold start would take five times as long.
+It may live in the future, so that nobody has to wait for a grace or a lease to pass.
+
+Make it before any thread is started: what is forked has only the one that forks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+MODULES = (
+    "envkit.cli.app",
+    "envkit.cli.rotate",
+    "envkit.cli.rotation_formats.results",
+    "envkit.rotation.stores.aws",
+    "envkit.rotation.stores.dotenv",
+    "envkit.rotation.stores.vault",
+    "envkit.rotation.rotators.aws_iam_key",
+    "envkit.rotation.rotators.postgres",
+    "envkit.rotation.rotators.random_value",
+    "envkit.rotation.rotators.redis_acl",
+    "envkit.sources.aws",
+    "envkit.sources.dotenv_write",
+    "envkit.sources.vault",
+    "envkit.sources.vault_probe",
+    "botocore.session",
+    "hvac",
+    "psycopg",
+    "redis",
+    "requests",
+)
+KILLED = -signal.SIGKILL
+_LONGEST_SECONDS = 120.0
+
+
+class Done(NamedTuple):
+    """How a process ended: its exit status, minus a signal's number, and what it printed."""
+
+    status: int
+    text: str
+
+    @property
+    def outcome(self) -> str:
+        """What became of the one rotation."""
+        return self.rotation["outcome"]
+
+    @property
+    def rotation(self) -> dict:
+        """What the report says of the one rotation."""
+        try:
+            [found] = json.loads(self.text[: self.text.rindex("}") + 1])["rotations"]
+        except ValueError:
+            raise AssertionError(f"envkit rotate ended with {self.status}: {self.text}") from None
+        return found
+
+
+class Run:
+    """One process."""
+
+    def __init__(self, connection: socket.socket, lines, output: str) -> None:
+        self._lines = lines
+        self._output = output
+        self._done: Done | None = None
+        self._lock = threading.Lock()
+        connection.sendall(b"go\n")
+        self.pid = int(lines.readline())
+
+    def kill(self) -> None:
+        """End it at this instruction."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.wait()
+
+    def wait(self) -> Done:
+        """Wait until it has ended."""
+        with self._lock:
+            if self._done is None:
+                status = os.waitstatus_to_exitcode(int(self._lines.readline()))
+                with open(self._output, encoding="utf-8") as file:
+                    self._done = Done(status, file.read())
+            return self._done
+
+
+class Warm:
+    """See the module's docstring."""
+
+    def __init__(self) -> None:
+        for name in MODULES:
+            importlib.import_module(name)
+        self._here, there = socket.socketpair()
+        descriptor, self._output = tempfile.mkstemp(prefix="envkit-torture-")
+        os.close(descriptor)
+        self._pid = os.fork()
+        if not self._pid:
+            self._here.close()
+            try:
+                _serve(there, self._output)
+            finally:
+                os._exit(0)
+        there.close()
+        self._here.settimeout(_LONGEST_SECONDS)
+        self._lines = self._here.makefile("r")
+
+    def __enter__(self) -> Warm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._here.shutdown(socket.SHUT_RDWR)
+        os.waitpid(self._pid, 0)
+        self._lines.close()
+        self._here.close()
+        os.unlink(self._output)
+
+    def start(
+        self,
+        arguments: list[str],
+        environ: dict[str, str],
+        *,
+        ahead_seconds: float = 0.0,
+        prepare: str = "",
+        **more: object,
+    ) -> Run:
+        """Start a process.
+
+        Args:
+            arguments: of `envkit`.
+            environ: all of its environment.
+            ahead_seconds: of the real time, by which its clock is ahead.
+            prepare: `module:function` that is called in it first, with `more`.
+            more: fit for JSON.
+        """
+        job = [arguments, environ, ahead_seconds, prepare, more]
+        self._here.sendall(f"{json.dumps(job)}\n".encode())
+        return Run(self._here, self._lines, self._output)
+
+
+def _serve(connection: socket.socket, output: str) -> None:
+    lines = connection.makefile("r")
+    while line := lines.readline():
+        lines.readline()
+        pid = os.fork()
+        if not pid:
+            _become(json.loads(line), output)
+        connection.sendall(f"{pid}\n".encode())
+        _, status = os.waitpid(pid, 0)
+        connection.sendall(f"{status}\n".encode())
+
+
+def _become(job: list, output: str) -> None:
+    arguments, environ, ahead_seconds, prepare, more = job
+    status = 70
+    try:
+        target = os.open(output, os.O_WRONLY | os.O_TRUNC | os.O_APPEND)
+        os.dup2(target, 1)
+        os.dup2(target, 2)
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        os.environ.clear()
+        os.environ.update(environ)
+        _be_ahead(ahead_seconds)
+        if prepare:
+            module, _, function = prepare.partition(":")
+            getattr(importlib.import_module(module), function)(**more)
+        from envkit.cli.app import run_app
+
+        status = run_app(arguments)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException as error:  # noqa: BLE001 - it must not go on as its parent
+        os.write(2, f"{type(error).__name__}: {error}".encode())
+    finally:
+        os._exit(status)
+
+
+def _be_ahead(seconds: float) -> None:
+    """Let the wall clock of this process be ahead; others, such as the deadlines', are not."""
+    from envkit.rotation.run import carry
+
+    real = time.time
+    time.time = lambda: real() + seconds
+    carry.__kwdefaults__["clock"] = time.time

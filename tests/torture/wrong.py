@@ -1,0 +1,18 @@
+"""Machines that are wrong, so that the check can be seen to fail. Called in a child process."""
+
+from __future__ import annotations
+
+from envkit.rotation import machine
+from envkit.rotation.record import OLD, STAGED
+
+
+def promote_before_set() -> None:
+    """Give readers the new value before the target has it."""
+    right = machine._FORWARD[STAGED]
+
+    def staged(record, seen):
+        if seen.holds == OLD:
+            return machine.Decision(machine.PROMOTE, "too early")
+        return right(record, seen)
+
+    machine._FORWARD[STAGED] = staged
