@@ -257,6 +257,14 @@ def test_sarif_has_what_code_scanning_asks_for(shop):
     assert suppressed[0]["suppressions"][0]["justification"] == "one sandbox account"
 
 
+def test_github_is_not_told_again_of_what_is_accepted(shop):
+    (shop.root / ".envkit-ignore").write_text("STRIPE_KEY reused # one sandbox account\n")
+    done = shop.run("check", "-f", "sarif", env={"GITHUB_ACTIONS": "true"})
+    [run] = json.loads(done.stdout)["runs"]
+    assert "literal-secret" in {result["ruleId"] for result in run["results"]}
+    assert "reused" not in {result["ruleId"] for result in run["results"]}
+
+
 def test_sarif_has_a_place_for_every_problem(project):
     """One result without a place, and GitHub takes none of the file."""
     git(project.root, "init", "-q")

@@ -1,6 +1,7 @@
 """Problems as SARIF 2.1.0, for GitHub's code scanning and other services that read it.
 
-What a team has accepted is there, too, as suppressed results with their reasons.
+What a team has accepted is there, too, as suppressed results with their reasons; not in
+GitHub Actions, because GitHub takes no notice of suppressions and would ask again.
 
 Reference: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -38,7 +39,7 @@ def render(shown: Shown, environ: Mapping[str, str]) -> str:
         environ: the process environment.
     """
     results = [_result(problem, environ) for problem in shown.report.problems]
-    for problem, rule in shown.ignored:
+    for problem, rule in () if environ.get("GITHUB_ACTIONS") else shown.ignored:
         suppression = {"kind": "external", "status": "accepted", "justification": rule.reason}
         results.append({**_result(problem, environ), "suppressions": [suppression]})
     driver = {"name": "envkit", "semanticVersion": __version__, "rules": _rules()}
