@@ -14,6 +14,7 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.errors import AbsentError, EnvkitError, ProtocolError, UnavailableError
+from envkit.rotation.machine import REFUSE, Decision, Observation, decide, what_it_holds
 from envkit.rotation.record import GRACE, PROMOTED, RETIRING
 from envkit.rotation.record import QUARANTINED as GIVEN_UP
 from envkit.rotation.run import CONCURRENCY, due_from, open_job, overdue_from
@@ -24,13 +25,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envkit.rotation.base import RotationStore, Snapshot
     from envkit.rotation.collect import Collected, Rotation
     from envkit.rotation.record import Record
 
 UNREADABLE = "unreadable"  # why is in `error`
 QUARANTINED = "quarantined"
 OVERDUE = "overdue"
-FAILING = "failing"  # the last step has failed, and is tried again
+FAILING = "failing"  # the last step has failed, or the next one may not be done
 IN_PROGRESS = "in-progress"
 GRACE_PERIOD = "grace"  # readers have the new value, the old one still works
 DUE = "due"
@@ -119,7 +121,7 @@ def read(
         seen = store.read()
         found = standing(rotation, seen.record, now)
         if found.started_at:
-            return found
+            return _stopped(found, store, seen, now)
         if not seen.current or store.fields[0] not in seen.current:
             raise AbsentError("the secret is not there", hint="store a first value, by hand")
         if writable:
@@ -191,6 +193,28 @@ def _state(rotation: Rotation, record: Record | None, now: float) -> str:
     if record.error and record.tries:
         return FAILING
     return GRACE_PERIOD if record.phase in (PROMOTED, GRACE, RETIRING) else IN_PROGRESS
+
+
+def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) -> Standing:
+    """Say so where what the secret holds keeps a rotation from going on."""
+    decision = _decision(found, seen, now)
+    if decision.step != REFUSE:
+        return found
+    # the secret may have been read before a step of somebody's, and the record after it
+    again = store.read()
+    if again.record_version != seen.record_version:
+        return found
+    decision = _decision(found, again, now)
+    if decision.step != REFUSE:
+        return found
+    option = f"--{decision.advice} " if decision.advice else ""
+    hint = f"run 'envkit rotate {option}{found.rotation}'"
+    return found._replace(state=FAILING, error=decision.reason, hint=hint)
+
+
+def _decision(found: Standing, seen: Snapshot, now: float) -> Decision:
+    holds = what_it_holds(seen.current, seen.pending)
+    return decide(Observation(seen.record, holds, now, found.due_at, frozenset(seen.pending)))
 
 
 def _error(result: object) -> EnvkitError:

@@ -116,10 +116,16 @@ def _rows(found: Sequence[Standing], now: float, *, plan: bool) -> list[list[str
             last_time(one, now),
             next_time(one, now),
             Cell(one.location, "dim"),
-            _PLANS[one.state] if plan else what(one, now),
+            _plan(one) if plan else what(one, now),
         ]
         for one in found
     ]
+
+
+def _plan(one: Standing) -> str:
+    if one.state == FAILING and one.hint:  # it is not tried again, but waits for a person
+        return "nothing, until a person has decided"
+    return _PLANS[one.state]
 
 
 def _document(one: Standing) -> dict[str, Any]:

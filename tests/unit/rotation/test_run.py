@@ -405,6 +405,16 @@ def test_looking_changes_nothing_and_says_where_it_stands(world):
     assert OLD not in f"{state()}"
 
 
+def test_a_value_of_somebody_else_is_told_where_it_keeps_a_rotation_from_going_on(world):
+    world.write()
+    world.run()
+    world.project.dotenv("prod", "API_KEY=theirs\n")
+    (one,) = look_at([world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5))
+    assert (one.state, one.phase, one.alarming) == ("failing", "grace", True)
+    assert one.error.startswith("somebody else has changed the secret")
+    assert one.hint == "run 'envkit rotate --abort prod/api-key'"
+
+
 def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
     world.write()
     world.project.dotenv("prod", "OTHER=x\n")

@@ -222,6 +222,27 @@ class TestARotation:
         ]
 
 
+class TestBesideAnother:
+    def test_what_was_read_around_a_step_of_theirs_is_no_reason_to_refuse(self, scene):
+        scene.run(stopping=lambda: scene.record is not None and scene.record.phase == "tested")
+        assert scene.record.phase == "tested"
+        overtaken = []
+
+        def overtake(moment):
+            if moment == "read secret" and not overtaken:
+                overtaken.append(scene.run().status)
+
+        store = MemoryRotationStore(scene.shelf, ("password",), overtake)
+        outcome = advance(
+            scene.job()._replace(store=store),
+            deadline=Deadline(60),
+            clock=lambda: scene.now,
+            me="host:2",
+        )
+        assert overtaken == [WAITING], "the first one has not promoted meanwhile"
+        assert (outcome.status, outcome.error) == (WAITING, None)
+
+
 class TestFailures:
     @pytest.mark.parametrize("method", ["create", "set", "test", "finish"])
     def test_it_fails_where_its_target_does_and_goes_on_later(self, scene, method):
