@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from rich.console import Console
 
 SHORT = 8  # characters of a version that fits into a table
+NARROWEST = 40  # columns
 
 
 class Cell(NamedTuple):
@@ -73,7 +75,6 @@ def _print_plain(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None
 
 
 def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -82,8 +83,17 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         table.add_column(header, overflow="fold", no_wrap=index == 0)
     for row in rows:
         table.add_row(*(Text(cell.text, style=cell.style) for cell in row))
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Return the terminal; a narrower one than NARROWEST, of which rich fills none, wraps lines."""
+    from rich.console import Console
+
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    Console(highlight=False, color_system=colours).print(table)
+    console = Console(highlight=False, color_system=colours)
+    console.width = max(console.width, NARROWEST)
+    return console
 
 
 def print_lines(lines: Callable[[int], Iterable[Sequence[tuple[str, str]]]]) -> None:
@@ -92,11 +102,9 @@ def print_lines(lines: Callable[[int], Iterable[Sequence[tuple[str, str]]]]) -> 
     Args:
         lines: given the terminal's width, returns for each line its texts with their styles.
     """
-    from rich.console import Console
     from rich.text import Text
 
-    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
-    console = Console(highlight=False, color_system=colours)
+    console = _console()
     for line in lines(console.width):
         console.print(Text.assemble(*line), soft_wrap=True)
 

@@ -125,6 +125,22 @@ def test_a_narrow_terminal_keeps_names_whole_and_loses_nothing(staging):
     assert max(map(len, shown.splitlines())) <= 60
 
 
+@pytest.mark.parametrize("columns", [0, 1, 20])
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("show", "-e", "local"), "NODE_ENV  local"),
+        (("diff", "staging", "local"), "NODE_ENV"),
+        (("check", "-e", "staging", "-e", "local"), "PORT is"),
+    ],
+)
+def test_a_terminal_without_room_is_told_everything_too(staging, command, told, columns):
+    staging.profile("local.env", "NODE_ENV=local\n")
+    env = {**ENV, "NO_COLOR": "1"}
+    shown, _ = run_on_terminal(*command, cwd=staging.root, env=env, columns=columns)
+    assert told in shown
+
+
 def test_several_environments_and_globs(staging):
     staging.profile("local.env", "NODE_ENV=local\n")
     run = ("show", "-e", "staging", "-e", "local", "--only", "NODE_ENV", "--only", "PORT")
