@@ -27,8 +27,8 @@ def load(
     Args:
         environments: names or aliases of profiles; `ENVKIT_ENV` where none is given.
         profiles: the folder of profiles.
-        only: globs; variables that match none of them are left out.
-        exclude: globs; variables that match one of them are left out.
+        only: globs, or one; variables that match none of them are left out.
+        exclude: globs, or one; variables that match one of them are left out.
         override: whether the profile wins over what `os.environ` has already.
         timeout_seconds: for all stores together.
 
@@ -64,8 +64,8 @@ def diff(
         environments: names or aliases of profiles; also `prod@v12`, `prod@2026-11-01`,
             `file:PATH`, `env:` and `pid:NUMBER`.
         profiles: the folder of profiles.
-        only: globs; variables that match none of them are left out.
-        exclude: globs; variables that match one of them are left out.
+        only: globs, or one; variables that match none of them are left out.
+        exclude: globs, or one; variables that match one of them are left out.
         timeout_seconds: for all stores together.
 
     Returns:

@@ -64,6 +64,14 @@ class Plan(NamedTuple):
     references: Mapping[str, tuple[Reference, ...]]
 
 
+def globs(given: Sequence[str]) -> Sequence[str]:
+    """Return globs as a list, also where a caller has one and not a list of one.
+
+    A text is a sequence as well: of `"A*"`, the glob `*` would match everything.
+    """
+    return [given] if isinstance(given, str) else given
+
+
 def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) -> list[str]:
     """Return the names that match one of the globs `only` (or all) and none of `exclude`."""
     if not only and not exclude:

@@ -17,6 +17,7 @@ from envkit.errors import ResolutionError, UsageError, VariableFailure, did_you_
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
 from envkit.placeholder import is_name
+from envkit.plan import globs
 from envkit.preparation import Prepared, prepare
 from envkit.sources.registry import bootstrap_names
 
@@ -45,8 +46,8 @@ def resolve(
     Args:
         environments: names or aliases of profiles; `ENVKIT_ENV` where none is given.
         profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
-        only: globs; variables that match none of them are left out.
-        exclude: globs; variables that match one of them are left out.
+        only: globs, or one; variables that match none of them are left out.
+        exclude: globs, or one; variables that match one of them are left out.
         overrides: literal values that win over the profiles' own, wherever those are used.
         timeout_seconds: for all stores together.
         environ: the process environment; `os.environ` unless given.
@@ -64,6 +65,7 @@ def resolve(
         ResolutionError: variables that are required have no value; it names all of them.
     """
     environ = os.environ if environ is None else environ
+    only, exclude = globs(only), globs(exclude)
     deadline = Deadline(timeout_seconds)
     prepared = prepare(
         environments,

@@ -16,7 +16,7 @@ from envkit.evaluate import evaluate
 from envkit.fetch import fetch
 from envkit.outside import file_side, other_process, this_process
 from envkit.past import Past, pin
-from envkit.plan import select
+from envkit.plan import globs, select
 from envkit.profile import load
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.side import Side
@@ -50,8 +50,8 @@ def read_sides(
     Args:
         names: of the sides, as in `side_names`.
         profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
-        only: globs; variables that match none of them are left out.
-        exclude: globs; variables that match one of them are left out.
+        only: globs, or one; variables that match none of them are left out.
+        exclude: globs, or one; variables that match one of them are left out.
         timeout_seconds: for all stores together.
         environ: the process environment; `os.environ` unless given.
         sources: used in place of the profiles' sources of these names.
@@ -67,6 +67,7 @@ def read_sides(
         EnvkitError: a file or a process cannot be read.
     """
     environ = os.environ if environ is None else environ
+    only, exclude = globs(only), globs(exclude)
     wanted = parse_names(names)
     deadline = Deadline(timeout_seconds)
     named = [name for name in wanted if name.kind == PROFILE]

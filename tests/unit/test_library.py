@@ -57,6 +57,16 @@ def test_load_takes_what_resolve_takes(project):
     assert "AB" not in os.environ
 
 
+def test_one_glob_needs_no_list(project):
+    project.profile("a.env", "A=1\nDB_URL=2\n")
+    project.profile("b.env", "A=2\nDB_URL=2\n")
+    assert list(envkit.resolve("a", only="DB_*")) == ["DB_URL"]
+    assert list(envkit.resolve("a", exclude="DB_*")) == ["A"]
+    assert list(envkit.load("a", only="*_URL")) == ["DB_URL"]
+    found = envkit.diff("a", "b", only="A*")
+    assert [entry.name for entry in found.entries] == ["A"]
+
+
 def test_an_error_can_be_caught_as_one_kind(project):
     project.profile("prod.env", "X={{X}}\n")
     with pytest.raises(envkit.EnvkitError) as raised:
