@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -55,11 +56,18 @@ def edit(path: str, text: str) -> str:
 
     Raises:
         EditorError: there is no editor, or it failed.
-        UsageError: what it left behind is no text.
+        UsageError: there is no terminal for it, or what it left behind is no text.
     """
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not command:
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):  # it would print the text
+            raise UsageError(
+                f"there is no terminal for {DEFAULT_EDITOR}",
+                hint="set EDITOR to your editor, or change one value with 'envkit set'",
+            )
+        command = DEFAULT_EDITOR
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or DEFAULT_EDITOR
     # as a shell would: Ctrl-C is the editor's, and we wait for it
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:

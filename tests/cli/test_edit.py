@@ -174,6 +174,15 @@ def test_an_editor_that_cannot_be_run(dev, editor, command):
     assert seen.endswith("2> envkit: hint: set EDITOR to your editor\n[1]\n")
 
 
+def test_vi_is_not_started_without_a_terminal(dev, editor):
+    # it would print the values into the pipe
+    env = {**editor(""), "EDITOR": ""}
+    assert edited(dev, env) == (
+        "2> envkit: error: there is no terminal for vi\n"
+        "2> envkit: hint: set EDITOR to your editor, or change one value with 'envkit set'\n[2]\n"
+    )
+
+
 def test_visual_comes_before_editor(dev, editor):
     env = {**editor("text = text.replace('old', 'new')"), "VISUAL": "true"}
     assert edited(dev, env) == "nothing was changed\n"
@@ -228,7 +237,7 @@ def test_a_store_that_fails_is_shown_and_the_others_can_be_changed(dev, editor):
     dev.profile("dev.toml", f'{DEV}VAULTED = "{{{{ vault:secret/a#b }}}}"\n')
     env = editor("text = text.replace('old', 'new')\nprint(text)")
     env |= {"VAULT_ADDR": "http://127.0.0.1:1", "VAULT_TOKEN": "t"}
-    seen = edited(dev, env, "--timeout", "0.5")
+    seen = edited(dev, env, "--timeout", "5")
     assert "# cannot reach vault at http://127.0.0.1:1: connection refused\n" in seen
     assert "set API_KEY in .env.dev#API_KEY" in seen
 
