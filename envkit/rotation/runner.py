@@ -135,7 +135,7 @@ class _Run:
             if decision.step in machine.PASSIVE:
                 return self.passive(decision)
             if stopping():
-                return self.stop(seen)
+                return self.stop()
             try:
                 done = self.do(seen, decision)
             except ConflictError:
@@ -168,10 +168,12 @@ class _Run:
 
     def check(self, record: Record) -> None:
         name, plan = self.job.name, self.job.plan
-        if record.rotation != name:
+        renamed = self.wish == machine.ROTATE and not record.in_progress
+        if record.rotation != name and not renamed:
             raise RotationError(
                 f"{self.job.store.location} is rotated as {record.rotation}, and not as {name}",
-                hint="name one rotation for one secret, in one profile or in one that both extend",
+                hint="name one rotation for one secret, in one profile or in one that both extend; "
+                f"if it has another name now, run 'envkit rotate {name}' when none is under way",
             )
         if record.in_progress and record.plan != plan:
             raise RotationError(
@@ -282,6 +284,7 @@ class _Run:
         reason = decision.reason
         record = self.seen.record if self.seen else None
         if decision.step == machine.REFUSE:
+            self.let_go()
             hint = None
             if decision.advice:
                 option = "" if decision.advice == machine.ROTATE else f"--{decision.advice} "
@@ -299,13 +302,19 @@ class _Run:
         status = {machine.WAIT: WAITING, machine.BUSY: BUSY, machine.NOTHING: NOT_DUE}
         return self.outcome(status[decision.step], reason, until=decision.until)
 
-    def stop(self, seen: Snapshot) -> Outcome:
-        record = seen.record
-        if record is not None and record.in_progress and record.holder == self.me:
-            freed = record._replace(holder="", busy_until=0.0)
-            with suppress(EnvkitError):  # then others wait until our time is over
-                self.job.store.save(seen, freed, seen.pending)
+    def stop(self) -> Outcome:
+        self.let_go()
         return self.outcome(STOPPED, "asked to stop; whoever comes next goes on")
+
+    def let_go(self) -> None:
+        """Let others go on at once, or tell of it; else they wait until our time is over."""
+        seen = self.seen
+        record = seen.record if seen else None
+        if seen and record and record.in_progress and record.holder == self.me:
+            freed = record._replace(holder="", busy_until=0.0)
+            with suppress(EnvkitError):
+                self.job.store.save(seen, freed, seen.pending)
+                self.seen = seen._replace(record=freed)
 
     def outcome(
         self, status: str, reason: str = "", *, until: float = 0.0, error: EnvkitError | None = None

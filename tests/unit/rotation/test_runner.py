@@ -560,6 +560,32 @@ class TestSomebodyElse:
         assert "prod/db" in outcome.error.message
         assert "staging/db" in outcome.error.message
 
+    def test_a_name_that_was_changed_is_taken_once_a_person_says_so(self, scene):
+        def renamed(wish=""):
+            job = scene.job()._replace(name="prod/database")
+            return advance(job, deadline=Deadline(60), wish=wish, clock=lambda: scene.now)
+
+        scene.run()
+        assert renamed(ROTATE).status == FAILED, "not while one is under way"
+        scene.now += GRACE
+        scene.run()
+        refused = renamed()
+        assert refused.status == FAILED
+        assert "'envkit rotate prod/database'" in refused.error.hint
+        assert renamed(ROTATE).status == WAITING
+        assert scene.record.rotation == "prod/database"
+        assert scene.run().status == FAILED, "the old name is none any more"
+
+    def test_what_is_refused_is_held_by_nobody(self, scene):
+        """Else nobody would tell of it until our time is over."""
+
+        def change():
+            scene.shelf.put({**scene.shelf.fields, "password": "theirs"})
+
+        scene.target.fails["test"] = change
+        assert scene.run().status == REFUSED
+        assert (scene.record.holder, scene.record.busy_until) == ("", 0.0)
+
     def test_a_profile_that_is_changed_in_the_middle(self, scene):
         scene.run()
         outcome = scene.run(plan="something else")
