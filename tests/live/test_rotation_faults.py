@@ -1,0 +1,607 @@
+"""Rotations when something fails in the middle: real stores, real targets, real logins.
+
+What always holds, whatever fails: what readers get from the store logs in; nothing of a
+value is in what is told; and once the fault is gone, the rotation comes to its end or back
+to its beginning, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.rotation.collect import collect
+from envkit.rotation.machine import ABORT, RESUME, ROTATE
+from envkit.rotation.outcome import (
+    ABORTED,
+    BUSY,
+    FAILED,
+    NOT_DUE,
+    QUARANTINED,
+    REFUSED,
+    ROTATED,
+    WAITING,
+)
+from envkit.rotation.overview import look_at
+from envkit.rotation.run import carry
+from envkit.secret import Secret
+from support.aws import operation, parameters
+from support.fault_proxy import FaultProxy, respond
+from support.hook_server import HookServer
+from support.postgres import running as running_postgres
+from support.rotation_stores import AwsHarness, DotenvHarness, VaultHarness
+from support.rotators import AlternateHarness, RedisHarness, SingleHarness
+from support.small_disk import SmallDisk
+from support.valkey import running as running_valkey
+
+GRACE = 900.0
+DAY = 86_400.0
+
+
+class InVault(VaultHarness):
+    """A secret of OpenBao, behind a proxy."""
+
+    def __init__(self, server, stack):
+        super().__init__(server)
+        self.proxy = stack.enter_context(FaultProxy(server.address))
+        self.secret = f"vault:{self.path}#password"
+        self.environ = {"BOOTSTRAP_TOKEN": self.token}
+        self.source = (
+            f'[sources.vault]\naddress = "{self.proxy.url}"\nmount = "secret"\n'
+            'auth = { method = "token", token = "{{ env:BOOTSTRAP_TOKEN }}" }\n'
+        )
+
+    def promotes(self, request):
+        """Whether a request gives readers another value."""
+        return request.method in ("POST", "PUT") and request.path == f"/v1/secret/data/{self.path}"
+
+
+class InAws(AwsHarness):
+    """A secret of moto, behind a proxy."""
+
+    source = ""
+
+    def __init__(self, aws):
+        super().__init__(aws)
+        self.proxy = aws.proxy
+        self.secret = f"aws:/{self.name}#password"
+        self.environ = {name: text for name, text in os.environ.items() if name.startswith("AWS_")}
+
+    def promotes(self, request):
+        return (
+            operation(request) == "UpdateSecretVersionStage"
+            and parameters(request)["VersionStage"] == "AWSCURRENT"
+        )
+
+
+class InDotenv(DotenvHarness):
+    """A file `.env.prod`."""
+
+    source = '[sources.dotenv]\npath = ".env.prod"\n'
+    secret = "dotenv:PASSWORD"
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.environ = {}
+
+
+class World:
+    """A profile with one rotation of a URL, and a clock that the test sets."""
+
+    def __init__(self, folder, store, target, rotator):
+        self.folder = folder
+        self.store, self.target = store, target
+        self.key = store.fields[0]
+        self.environ = {"ENVKIT_AUDIT": "off", "XDG_STATE_HOME": f"{folder}/state", **store.environ}
+        self.now = 1_795_577_472.0
+        self.told = []
+        self.store.put({self.key: target.current()["url"].reveal(), store.other: "kept"})
+        (folder / "profiles").mkdir(exist_ok=True)
+        self.write(rotator)
+
+    def write(self, rotator, *lines, name="url", **keys):
+        """Write the profile; `keys` are of the rotation."""
+        said = {
+            "secret": self.store.secret,
+            "rotator": rotator,
+            "every": "30d",
+            "target": dict(self.target.target),
+            **keys,
+        }
+        body = "".join(f"{key} = {toml(value)}\n" for key, value in said.items())
+        text = f"{self.store.source}[rotation.{name}]\n{body}" + "".join(f"{x}\n" for x in lines)
+        (self.folder / "profiles" / "prod.toml").write_text(text)
+
+    def rotation(self):
+        profiles = str(self.folder / "profiles")
+        found = collect(profiles, environ=self.environ, deadline=Deadline(10))
+        assert not found.broken
+        (one,) = found.rotations
+        return one
+
+    def run(self, wish="", *, at=None, do=None):
+        """Run the rotation; do something right before a step begins."""
+        reached = []
+
+        def progress(step, _reason):
+            if step == at and step not in reached:
+                do()
+            reached.append(step)
+
+        outcome = carry(
+            self.rotation(),
+            environ=self.environ,
+            wish=wish,
+            clock=lambda: self.now,
+            progress=progress,
+            warn=self.told.append,
+        )
+        assert at is None or at in reached, f"{at} was not reached: {reached}"
+        if outcome.error is not None:
+            shown = f"{outcome} {outcome.error.message} {outcome.error.hint}"
+            hidden = [self.url, *self.kept_urls(), *self.target.hidden]
+            assert not [value for value in hidden if value in shown]
+        return outcome
+
+    def finish(self):
+        """Run until it is over, whatever has to be waited for."""
+        outcome = self.run()
+        for _ in range(3):
+            if outcome.status != WAITING:
+                break
+            self.now = max(self.now, outcome.until) + 1
+            outcome = self.run()
+        return outcome
+
+    @property
+    def url(self):
+        """What readers get."""
+        return self.store.stored()[self.key]
+
+    def works(self, url):
+        return self.target.works({"url": Secret(url)})
+
+    def readers_log_in(self):
+        return self.works(self.url)
+
+    def record(self):
+        return self.store.envelope()["record"]
+
+    def kept(self):
+        """The values that the store keeps beside the secret, by their names."""
+        return {
+            name: fields[self.key]
+            for name, fields in self.store.envelope().get("values", {}).items()
+        }
+
+    def kept_urls(self):
+        try:
+            return list(self.kept().values())
+        except (KeyError, TypeError, OSError, LookupError):
+            return []
+
+    def assert_rotated_once(self, old):
+        """Nothing of the rotation is left but the new value, and the old one is refused."""
+        new = self.url
+        assert new != old
+        assert self.works(new)
+        assert not self.works(old)
+        assert self.target.credentials() == 1
+        self.assert_at_rest()
+
+    def assert_untouched(self, old):
+        assert self.url == old
+        assert self.works(old)
+        assert self.target.credentials() == 1
+        self.assert_at_rest()
+
+    def assert_at_rest(self):
+        assert self.kept() == {}
+        assert self.store.stored()[self.store.other] == "kept"
+
+
+def toml(value):
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list):
+        return f"[{', '.join(map(toml, value))}]"
+    return json.dumps(value)
+
+
+@pytest.fixture
+def stack():
+    with ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def world(stack, postgres, tmp_path):
+    """A URL of PostgreSQL in a `.env` file."""
+    return World(tmp_path, InDotenv(tmp_path), AlternateHarness(postgres, stack), "postgres")
+
+
+@pytest.fixture(params=["vault", "aws", "dotenv"])
+def anywhere(request, stack, postgres, tmp_path):
+    """A URL of PostgreSQL, in one store after the other."""
+    return in_store(request.param, request, stack, postgres, tmp_path)
+
+
+@pytest.fixture(params=["vault", "aws"])
+def served(request, stack, postgres, tmp_path):
+    """A URL of PostgreSQL, in a store that is a server."""
+    return in_store(request.param, request, stack, postgres, tmp_path)
+
+
+def in_store(kind, request, stack, postgres, folder):
+    if kind == "vault":
+        store = InVault(request.getfixturevalue("openbao"), stack)
+    elif kind == "aws":
+        store = InAws(request.getfixturevalue("aws"))
+    else:
+        store = InDotenv(folder)
+    return World(folder, store, AlternateHarness(postgres, stack), "postgres")
+
+
+# -------- the store
+
+
+def test_a_store_that_serves_no_promotion(served):
+    old, proxy = served.url, served.store.proxy
+    proxy.fault(respond(503), when=served.store.promotes)
+    failed = served.run()
+    assert (failed.status, failed.step, failed.error.code) == (
+        FAILED,
+        "promote",
+        "store-unavailable",
+    )
+    assert served.url == old
+    assert served.readers_log_in()
+    proxy.heal()
+    assert served.run().status == FAILED, "it is not tried again at once"
+    served.now += 60
+    assert served.run().status == WAITING
+    assert served.works(old), "in its grace"
+    assert served.readers_log_in()
+    assert served.finish().status == ROTATED
+    served.assert_rotated_once(old)
+
+
+@pytest.mark.parametrize(
+    ("served", "times"),
+    [("vault", 1), ("aws", 1), ("vault", None)],
+    indirect=["served"],
+    ids=["vault once", "aws once", "vault always"],
+)
+def test_a_store_that_promotes_and_says_that_it_did_not(served, times):
+    old, proxy = served.url, served.store.proxy
+
+    def unheard(exchange):
+        exchange.ask_upstream()
+        respond(503)(exchange)
+
+    proxy.fault(unheard, when=served.store.promotes, times=times)
+    first = served.run()
+    assert first.status == (WAITING if times else FAILED)
+    new = served.url
+    assert new != old
+    assert served.works(new)
+    assert served.works(old)
+    proxy.heal()
+    served.now += 60
+    assert served.run().status == WAITING
+    assert served.url == new, "it is given to readers once"
+    assert served.finish().status == ROTATED
+    assert served.url == new
+    served.assert_rotated_once(old)
+
+
+# -------- the target
+
+
+@pytest.mark.parametrize("rotator", ["postgres", "valkey"])
+def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
+    if rotator == "postgres":
+        server = stack.enter_context(running_postgres(synchronous_commit="on"))
+        target = AlternateHarness(server, stack)
+    else:
+        (tmp_path / "valkey").mkdir()
+        server = stack.enter_context(running_valkey(tmp_path / "valkey"))
+        target = RedisHarness(server, stack)
+    world = World(tmp_path, InDotenv(tmp_path), target, rotator)
+    old = world.url
+    failed = world.run(at="set", do=server.stop)
+    assert (failed.status, failed.step, failed.error.code) == (FAILED, "set", "store-unavailable")
+    assert world.url == old
+    staged = world.kept()["new"]
+    world.now += 60
+    again = world.run()
+    assert (again.status, again.step, again.record.tries) == (FAILED, "set", 2)
+    server.start()
+    assert world.readers_log_in()
+    world.now += 60
+    assert world.run().status == WAITING
+    assert world.url == staged, "no other value is made for that"
+    assert world.finish().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+PROGRAM = """\
+#!{python}
+import json, sys
+said = json.load(sys.stdin)
+settings, step = said["settings"], said["step"]
+if step == "create":
+    user, password = settings["user"], "short-" + said["id"][:6]
+    url = "postgresql://%s:%s@%s" % (user, password, settings["place"])
+    print(json.dumps({{"values": {{said["fields"][0]: url}}}}))
+    sys.exit()
+with open(settings["log"], "a") as log:
+    print(step, file=log)
+if step == "set":
+    import psycopg
+    from psycopg import sql
+    password = said["values"][said["fields"][0]].split("@")[0].rpartition(":")[2]
+    statement = sql.SQL("ALTER ROLE {{}} PASSWORD {{}}")
+    try:
+        with psycopg.connect(settings["dsn"]) as connection:
+            role = sql.Identifier(settings["user"])
+            connection.execute(statement.format(role, sql.Literal(password)))
+    except psycopg.Error as error:
+        print(json.dumps({{"error": "SQLSTATE %s" % error.sqlstate}}))
+        sys.exit(65 if error.sqlstate == "22023" else 75)
+print("{{}}")
+"""
+
+
+def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path):
+    """PostgreSQL's own module passwordcheck, that sees the password: a program sends it so."""
+    target = SingleHarness(postgres, stack)
+    admin, user = target.role("envkit"), target.role("app")
+    for setting in ("session_preload_libraries", "passwordcheck.min_password_length"):
+        value = "'passwordcheck'" if setting.startswith("session") else "30"
+        target.database.run(f"LOAD 'passwordcheck'; ALTER ROLE {admin} SET {setting} = {value}")
+    program, log = tmp_path / "rotate", tmp_path / "log"
+    program.write_text(PROGRAM.format(python=sys.executable))
+    program.chmod(0o755)
+    hooks = stack.enter_context(HookServer())
+    world = World(tmp_path, InDotenv(tmp_path), target, "postgres")
+    place = f"127.0.0.1:{postgres.port}/{target.database.name}"
+    settings = {"dsn": target.dsn, "user": user, "place": place, "log": str(log)}
+    world.write(
+        "command",
+        target={"command": [str(program)], "settings": settings},
+        notify=[{"webhook": hooks.address}],
+    )
+    old = world.url
+    outcome = world.run()
+    assert (outcome.status, outcome.error.message) == (
+        QUARANTINED,
+        "the target has refused 3 new values; the current one is untouched",
+    )
+    steps = log.read_text().split()
+    refused = ["set", "set", "set", "retire"]
+    assert steps == ["prepare", *refused * 3], "three times each of three values"
+    assert world.record()["phase"] == "quarantined"
+    world.assert_untouched(old)
+    for _ in range(2):  # until somebody asks, it is left alone, and told once
+        world.now += 60
+        assert world.run().status == QUARANTINED
+    assert log.read_text().split() == steps
+    (notice,) = hooks.received
+    assert json.loads(notice.body)["event"] == "quarantine"
+    assert not {value for value in (old, "short-") if value in notice.body.decode()}
+    world.write("postgres", strategy="single", grace="0s")  # which sends no clear text
+    assert world.run(ROTATE).status == ROTATED
+    world.assert_rotated_once(old)
+
+
+# -------- the disk
+
+
+@pytest.mark.parametrize(
+    "step", ["claim", "create", "set", "test", "promote", "note-promoted", "finish"]
+)
+def test_a_disk_that_is_full(step, postgres, stack, tmp_path):
+    disk = stack.enter_context(SmallDisk(tmp_path / "disk"))
+    target = AlternateHarness(postgres, stack)
+    world = World(disk.folder, InDotenv(disk.folder), target, "postgres")
+    old = world.url
+    failed = world.run(at=step, do=disk.fill)
+    assert (failed.status, failed.step) == (FAILED, step)
+    assert "space left" in failed.error.message or "too large" in failed.error.message
+    assert world.readers_log_in()
+    # a claim that cannot be saved is none; one that cannot be given back is held until its end
+    assert world.run().status == (FAILED if step == "claim" else BUSY)
+    assert world.readers_log_in()
+    disk.free()
+    world.now += 600
+    assert world.finish().status == ROTATED
+    world.assert_rotated_once(old)
+    names = {path.name for path in disk.folder.iterdir()}
+    kept = {".env.prod", ".env.prod.envkit-previous", world.store.beside.name}
+    assert names == {"profiles", *kept}
+    assert stat.S_IMODE(world.store.path.stat().st_mode) == 0o600
+
+
+def test_a_disk_that_is_full_when_the_old_one_is_retired(postgres, stack, tmp_path):
+    disk = stack.enter_context(SmallDisk(tmp_path / "disk"))
+    world = World(disk.folder, InDotenv(disk.folder), AlternateHarness(postgres, stack), "postgres")
+    old = world.url
+    world.run()
+    world.now += GRACE + 1
+    assert world.run(at="retire", do=disk.fill).status == FAILED
+    assert world.readers_log_in()
+    disk.free()
+    world.now += 600
+    assert world.run().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+# -------- the clock
+
+
+def test_a_clock_that_jumps_back(anywhere):
+    world = anywhere
+    old, start = world.url, world.now
+    world.run()
+    new = world.url
+    world.now = start - 400 * DAY
+    for wish in ("", ROTATE, RESUME):
+        assert world.run(wish).status == WAITING, "nothing is retired or begun before its time"
+    assert world.works(old)
+    assert world.works(new)
+    world.now = start + GRACE + 1
+    assert world.run().status == ROTATED
+    world.now = start - 400 * DAY
+    assert world.run().status == NOT_DUE
+    assert world.url == new
+    world.assert_rotated_once(old)
+
+
+def test_a_clock_that_jumps_back_between_two_steps(world):
+    def jump():
+        world.now -= 10 * DAY
+
+    old = world.url
+    assert world.run(at="promote", do=jump).status == WAITING
+    assert world.works(old)
+    assert world.readers_log_in()
+    assert world.finish().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+# -------- the profile
+
+
+def begun(world):
+    """Let a rotation stop with the target changed, and nothing given to readers."""
+
+    def fail():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.run(at="promote", do=fail)
+    assert world.record()["phase"] == "tested"
+    world.now += 600
+    return world.url
+
+
+def test_another_rotator_in_the_middle_is_refused_and_told(world):
+    old = begun(world)
+    kept = world.kept()
+    world.write("postgres", strategy="single", target={"dsn": world.target.dsn})
+    for wish in ("", ROTATE, ABORT):
+        outcome = world.run(wish)
+        assert outcome.status == FAILED
+        assert "was begun as 'postgres (alternate) of " in outcome.error.message
+        assert "put the profile back" in outcome.error.hint
+    assert (world.url, world.kept()) == (old, kept)
+    assert world.readers_log_in()
+    world.write("postgres")
+    assert world.finish().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+def test_another_name_in_the_middle_is_refused_and_told(world):
+    old = begun(world)
+    world.write("postgres", name="other")
+    for wish in ("", ROTATE):
+        outcome = world.run(wish)
+        assert outcome.status == FAILED
+        assert "is rotated as prod/url, and not as prod/other" in outcome.error.message
+    assert world.readers_log_in()
+    world.write("postgres")
+    assert world.finish().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
+    world.run()
+    world.finish()
+    old = world.url
+    world.write("postgres", name="other")
+    outcome = world.run()
+    assert outcome.status == FAILED
+    assert "envkit rotate prod/other" in outcome.error.hint
+    assert world.url == old
+    assert world.run(ROTATE).status == WAITING
+    assert world.finish().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+def test_another_secret_in_the_middle_is_a_rotation_of_its_own(world):
+    """Which takes its own turn; the first is there for whoever names it again."""
+    old = begun(world)
+    world.store.put({**world.store.stored(), "ELSEWHERE": old})
+    world.write("postgres", secret="dotenv:ELSEWHERE")
+    assert world.run().status == WAITING
+    assert world.works(world.store.stored()["ELSEWHERE"])
+    assert world.url == old
+    assert world.readers_log_in()
+    assert world.finish().status == ROTATED
+
+
+@pytest.mark.parametrize("grace", ["1s", "10d"])
+def test_another_grace_in_the_middle_does_not_count_for_what_was_promised(world, grace):
+    old = world.url
+    promised = world.run().until
+    assert promised == world.now + GRACE
+    world.write("postgres", grace=grace)
+    world.now = promised - 1
+    assert world.run().status == WAITING
+    assert world.works(old)
+    world.now = promised
+    assert world.run().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+def test_another_grace_before_readers_have_the_value_counts(world):
+    old = begun(world)
+    world.write("postgres", grace="10s")
+    assert world.run().until == world.now + 10
+    assert world.finish().status == ROTATED
+    world.assert_rotated_once(old)
+
+
+# -------- somebody else
+
+
+def test_a_foreign_write_before_the_promotion(anywhere):
+    world, old, hooks = anywhere, anywhere.url, HookServer()
+    theirs = f"{old}&options=-c%20work_mem%3D1MB"
+    with hooks:
+        world.write("postgres", notify=[{"webhook": hooks.address, "on": ["failure"]}])
+        stored = {**world.store.stored(), world.key: theirs}
+        outcome = world.run(at="promote", do=lambda: world.store.put(stored))
+        assert outcome.status == REFUSED
+        assert outcome.reason == (
+            "somebody else has changed the secret; their value and both of ours are kept"
+        )
+        assert outcome.error.hint == "run 'envkit rotate --abort prod/url'"
+        assert world.url == theirs
+        kept = world.kept()
+        assert kept["old"] == old
+        assert world.run().status == REFUSED, "until somebody has looked"
+        assert world.kept() == kept
+        assert world.works(old)
+        assert world.works(kept["new"])
+        (notice,) = hooks.received
+        assert "somebody else has changed the secret" in json.loads(notice.body)["error"]
+    (standing,) = look_at(
+        [world.rotation()],
+        environ=world.environ,
+        now=world.now,
+        deadline=Deadline(10),
+    )
+    assert standing.started_at == world.now
+    assert world.run(ABORT).status == ABORTED
+    assert world.url == theirs
+    assert world.readers_log_in(), "theirs has the old login"
+    assert not world.works(kept["new"])
+    world.assert_at_rest()

@@ -1,0 +1,69 @@
+"""A folder on a disk that a test can fill.
+
+    with SmallDisk(tmp_path / "disk") as disk:
+        disk.fill()      # every write fails, as there is no room
+        disk.free()
+
+Where a file system may be mounted, it is one of its own, and writing fails with ENOSPC. Else
+the limit of this process for the size of its files is used, and it fails with EFBIG; what is
+already written stays, and is read, either way.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE_BYTES = 256 * 1024
+FILLER = ".filler"
+
+
+class SmallDisk:
+    """See the module's docstring.
+
+    Args:
+        folder: where it is; made, and removed from the file systems afterwards.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.mounted = False
+        self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def __enter__(self) -> SmallDisk:
+        self.folder.mkdir()
+        if os.geteuid() == 0 and shutil.which("mount"):
+            size = f"size={SIZE_BYTES},mode=700"
+            command = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(self.folder)]
+            done = subprocess.run(command, capture_output=True, check=False)
+            self.mounted = done.returncode == 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.free()
+        if self.mounted:
+            subprocess.run(["umount", str(self.folder)], check=True)
+
+    def fill(self) -> None:
+        """Leave no room for a byte."""
+        if not self.mounted:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
+            return
+        with (self.folder / FILLER).open("wb", buffering=0) as filler:
+            for length in (4096, 1):
+                try:
+                    while True:
+                        filler.write(b"x" * length)
+                except OSError:
+                    continue
+
+    def free(self) -> None:
+        """Make room again."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
+        (self.folder / FILLER).unlink(missing_ok=True)
