@@ -11,23 +11,26 @@ import signal
 import sys
 import time
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from envkit._internal.clock import Deadline
+from envkit.access import REASON, Access
 from envkit.cli.commands import HELP_FLAGS, ShownCommand, ShownGroup
+from envkit.cli.complete import environments
 from envkit.cli.complete import rotations as complete_rotations
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
-from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.parameters import Output, Profiles, Reason, Timeout
 from envkit.cli.progress import Bar
 from envkit.cli.prompt import ask_reason
 from envkit.cli.rotate_serve import EXAMPLE as SERVE_EXAMPLE
 from envkit.cli.rotate_serve import serve
 from envkit.cli.rotation_formats import results, simulated, standings
 from envkit.discover import profiles_folder
-from envkit.errors import UsageError
+from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.collect import collect, pick
 from envkit.rotation.machine import ABORT, RESUME, ROLLBACK, ROTATE
 from envkit.rotation.overview import UNREADABLE, broken, look_at
@@ -35,7 +38,7 @@ from envkit.rotation.run import carry, run_all
 from envkit.rotation.tell import is_overdue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from envkit.errors import EnvkitError
     from envkit.rotation.collect import Collected, Rotation
@@ -59,7 +62,8 @@ Environments = Annotated[
         "--env",
         "-e",
         metavar="NAME",
-        help="Only rotations of this profile; of all that have any unless said.",
+        help="Only rotations of this profile, also several; else of all.",
+        autocompletion=environments,
     ),
 ]
 
@@ -81,19 +85,20 @@ class _Rotate(ShownGroup):
         return [name for name, command in self.commands.items() if not command.hidden]
 
 
+_COMMANDS = {
+    "status": "Show where every rotation stands.",
+    "serve": "Run rotations when they are due, until stopped.",
+    "simulate": "Show when everything would be rotated, and what it would cost.",
+}
+
+
 class _Now(ShownCommand):
     """Shows the commands below `envkit rotate` in its help, too."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         super().format_options(ctx, formatter)
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    ("status", "Show where every rotation stands."),
-                    ("serve", "Run rotations when they are due, until stopped."),
-                    ("simulate", "Show when everything would be rotated, and what it would cost."),
-                ]
-            )
+            formatter.write_dl(list(_COMMANDS.items()))
 
 
 rotate = typer.Typer(
@@ -162,29 +167,36 @@ def now(  # noqa: PLR0917 - typer names them
     Rotations that are named are rotated now. What is under way is gone on with. It is safe
     to run this from cron every minute, on any number of hosts at once.
     """
-    wish = _wish(names, everything=everything, rollback=rollback, abort=abort, resume=resume)
+    wish = _wish(
+        names, everything=everything, rollback=rollback, abort=abort, resume=resume, plan=plan
+    )
     environ = os.environ
     deadline = Deadline(timeout_seconds(timeout))
     collected = _collect(env, profiles, environ, deadline)
-    chosen = pick(collected.rotations, names) if names else list(collected.rotations)
+    chosen = list(collected.rotations)
     if names:
+        chosen = _named(collected, names)
         collected = collected._replace(broken={})
     if plan or (resume and not names):
         found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
         if plan:
-            return _show_standings(
-                [*found, *broken(collected)], as_json=format_ is Format.JSON, plan=True
-            )
+            found += broken(collected)
+            say = partial(standings.planned, asked=wish == ROTATE)
+            return _show_standings(found, as_json=format_ is Format.JSON, say=say)
         open_ = {one.rotation for one in found if one.started_at or one.state == UNREADABLE}
         chosen = [one for one in chosen if one.full_name in open_]
     reason = _reason(chosen, reason, environ)
+    chosen, refused = _allowed(chosen, reason, environ)
+    collected = collected._replace(broken={**collected.broken, **refused})
     run = _run(chosen, wish, reason, environ)
     overdue = {
         outcome.rotation
         for rotation, outcome in zip(chosen, run.outcomes, strict=True)
         if is_overdue(rotation, outcome.record, time.time())
     }
-    report = results.Report(run.outcomes, collected.broken, overdue, named=bool(names))
+    report = results.Report(
+        run.outcomes, collected.broken, overdue, named=bool(names) or everything
+    )
     if format_ is Format.JSON:
         print_json(results.document(report))
     else:
@@ -207,9 +219,7 @@ def status(
             show_default=False,
         ),
     ] = StatusFormat.TABLE,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")
-    ] = None,
+    output: Output = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
@@ -239,7 +249,15 @@ rotate.command("serve", cls=ShownCommand, epilog=SERVE_EXAMPLE)(serve)
 @rotate.command("simulate", cls=ShownCommand, epilog="envkit rotate simulate --days 365")
 def simulate(
     days: Annotated[
-        int, typer.Option("--days", metavar="DAYS", min=1, max=3660, help="365 unless said.")
+        int,
+        typer.Option(
+            "--days",
+            metavar="DAYS",
+            min=1,
+            max=3660,
+            help="How many, from now; 365 unless said.",
+            show_default=False,
+        ),
     ] = 365,
     env: Environments = None,
     format_: Formatted = Format.TEXT,
@@ -274,7 +292,13 @@ class _Run(NamedTuple):
 
 
 def _wish(
-    names: Sequence[str] | None, *, everything: bool, rollback: bool, abort: bool, resume: bool
+    names: Sequence[str] | None,
+    *,
+    everything: bool,
+    rollback: bool,
+    abort: bool,
+    resume: bool,
+    plan: bool,
 ) -> str:
     given = [
         (wish, flag)
@@ -288,6 +312,10 @@ def _wish(
     ]
     if len(given) > 1:
         raise UsageError(f"{given[0][1]} and {given[1][1]} do not go together")
+    if plan and given and not everything:
+        raise UsageError(
+            f"--plan and {given[0][1]} do not go together", hint="write --plan with names or --all"
+        )
     if everything and names:
         raise UsageError("--all and a name do not go together", hint="leave one of them out")
     if (rollback or abort) and not names:
@@ -310,14 +338,49 @@ def _collect(
     return collected
 
 
+def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
+    """Return the rotations of these names; what is wrong with one is told in its place."""
+    try:
+        return pick(collected.rotations, names, also=_COMMANDS)
+    except UsageError:
+        for name in names:
+            for broken_name, error in collected.broken.items():
+                profile, _, rotation = broken_name.partition("/")
+                if name in (broken_name, rotation) or name.startswith(f"{profile}/"):
+                    raise error from None
+        raise
+
+
 def _reason(
     rotations: Sequence[Rotation], reason: str | None, environ: Mapping[str, str]
 ) -> str | None:
     """Return the reason; ask for it once, where a protected profile needs one."""
     protected = dict.fromkeys(one.profile.name for one in rotations if one.profile.protected)
-    if protected and not (reason or environ.get("ENVKIT_REASON")):
-        return ask_reason(list(protected)) or None
+    if protected and not (reason or environ.get(REASON, "")).strip():
+        return ask_reason(list(protected)).strip() or None
     return reason
+
+
+def _allowed(
+    rotations: list[Rotation], reason: str | None, environ: Mapping[str, str]
+) -> tuple[list[Rotation], dict[str, EnvkitError]]:
+    """Return the rotations that may be run, and by the names of other profiles why not.
+
+    Raises:
+        ReasonMissingError: all of them are of protected profiles, and no reason is given.
+        AuditError: they are, and the log cannot be written.
+    """
+    protected = {one.profile.name: one.profile for one in rotations if one.profile.protected}
+    refused: dict[str, EnvkitError] = {}
+    for name, profile in protected.items():
+        try:
+            Access("rotate", reason=reason, environ=environ).allow([profile], ())
+        except (AuditError, ReasonMissingError) as error:
+            refused[name] = error
+    allowed = [one for one in rotations if one.profile.name not in refused]
+    if refused and not allowed:
+        Access("rotate", reason=reason, environ=environ).allow(protected.values(), ())
+    return allowed, refused
 
 
 def _run(
@@ -361,11 +424,16 @@ def _run(
             signal.signal(number, handler)
 
 
-def _show_standings(found: Sequence[Standing], *, as_json: bool, plan: bool = False) -> int:
+def _show_standings(
+    found: Sequence[Standing],
+    *,
+    as_json: bool,
+    say: Callable[[Standing, float], str] = standings.what,
+) -> int:
     if as_json:
         sys.stdout.write(standings.json_text(found))
     else:
-        standings.show(found, plan=plan)
+        standings.show(found, say)
     return int(any(one.alarming for one in found))
 
 

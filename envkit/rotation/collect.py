@@ -138,8 +138,15 @@ def survey(
     return Survey(tuple(groups), told, tuple(loaded))
 
 
-def pick(rotations: Iterable[Rotation], names: Sequence[str]) -> list[Rotation]:
+def pick(
+    rotations: Iterable[Rotation], names: Sequence[str], *, also: Iterable[str] = ()
+) -> list[Rotation]:
     """Return the rotations with these names, `db-password` or `prod/db-password`.
+
+    Args:
+        rotations: of `collect`.
+        names: what is picked.
+        also: other words that somebody could have meant.
 
     Raises:
         UsageError: there is none of that name, or several.
@@ -149,7 +156,7 @@ def pick(rotations: Iterable[Rotation], names: Sequence[str]) -> list[Rotation]:
     for name in names:
         found = [one for one in rotations if name in _names(one)]
         if not found:
-            known = {word for one in rotations for word in _names(one)}
+            known = {*also, *(word for one in rotations for word in _names(one))}
             raise UsageError(f"no rotation '{name}'", hint=did_you_mean(name, known))
         if len(found) > 1:
             several = " and ".join(one.full_name for one in found)

@@ -191,6 +191,6 @@ def require() -> None:
     except ImportError:
         raise ExtraMissingError(
             "a queue needs procrastinate and psycopg, which are not installed",
-            hint="run: pip install 'envkit[fleet]'",
+            hint="run pip install 'envkit[fleet]'",
         ) from None
     del procrastinate

@@ -153,7 +153,10 @@ def decide(seen: Observation) -> Decision:
 def _at_rest(record: Record | None, seen: Observation) -> Decision:
     wish = seen.wish
     if wish in (ROLLBACK, ABORT, RESUME):
-        return Decision(REFUSE, f"nothing is under way that could be {_PARTICIPLES[wish]}")
+        reason = f"nothing is under way that could be {_PARTICIPLES[wish]}"
+        if wish == ROLLBACK and record is not None and record.last_rotated_at > record.given_up_at:
+            return Decision(REFUSE, f"{reason}: the old value works no longer", advice=ROTATE)
+        return Decision(REFUSE, reason)
     if not wish and record is not None and record.phase == QUARANTINED:
         return Decision(NOTHING, f"quarantined: {record.error}")
     if not wish and seen.now < seen.due_at:

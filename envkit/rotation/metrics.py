@@ -112,7 +112,7 @@ class Board:
         except ImportError:
             raise ExtraMissingError(
                 "--listen needs prometheus-client, which is not installed",
-                hint="run: pip install 'envkit[serve]'",
+                hint="run pip install 'envkit[serve]'",
             ) from None
         self._generate = prometheus.generate_latest
         self._metrics = metrics_core

@@ -59,6 +59,7 @@ class Standing(NamedTuple):
         overdue_at: from when on it is overdue; infinite where it was never rotated.
         error: why the last step failed, or nothing can be said; never a value.
         hint: what to do about it.
+        stopped: whether it is not tried again, but waits for a person.
     """
 
     rotation: str
@@ -75,6 +76,7 @@ class Standing(NamedTuple):
     overdue_at: float = inf
     error: str = ""
     hint: str = ""
+    stopped: bool = False
 
     @property
     def alarming(self) -> bool:
@@ -163,7 +165,7 @@ def standing(rotation: Rotation, record: Record | None, now: float) -> Standing:
     )
     if record.phase == GIVEN_UP:
         found = found._replace(hint=f"find out why, and run 'envkit rotate {name}'")
-    elif found.state == OVERDUE:
+    elif found.state in (OVERDUE, FAILING):
         found = found._replace(hint=f"run 'envkit rotate {name}'")
     if not record.in_progress:
         return found
@@ -209,7 +211,7 @@ def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) 
         return found
     option = f"--{decision.advice} " if decision.advice else ""
     hint = f"run 'envkit rotate {option}{found.rotation}'"
-    return found._replace(state=FAILING, error=decision.reason, hint=hint)
+    return found._replace(state=FAILING, error=decision.reason, hint=hint, stopped=True)
 
 
 def _decision(found: Standing, seen: Snapshot, now: float) -> Decision:

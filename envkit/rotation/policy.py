@@ -282,7 +282,7 @@ class _Reader:
             raise self.error(
                 "timezone",
                 f"has the unknown timezone {name!r}",
-                did_you_mean(name, known) if known else "run: pip install tzdata",
+                did_you_mean(name, known) if known else "run pip install tzdata",
             ) from None
         return name
 

@@ -286,6 +286,8 @@ class _Run:
         if decision.step == machine.REFUSE:
             self.let_go()
             hint = None
+            if record is None or not record.in_progress:
+                hint = _hint_at_rest(self.seen)
             if decision.advice:
                 option = "" if decision.advice == machine.ROTATE else f"--{decision.advice} "
                 hint = f"run 'envkit rotate {option}{self.job.name}'"
@@ -330,6 +332,12 @@ class _Run:
             self.changed,
             self.promoted,
         )
+
+
+def _hint_at_rest(seen: Snapshot | None) -> str:
+    if seen is not None and not seen.current:
+        return "store a first value: rotating begins with what readers have"
+    return "run 'envkit rotate status' to see where it stands"
 
 
 class _TooLateError(UnavailableError):

@@ -38,6 +38,11 @@ _STYLES = {
     QUARANTINED: "red",
     FAILED: "red",
 }
+_SAID = {
+    ROTATED: "readers have the new value, and the old one works no longer",
+    ROLLED_BACK: "readers have the old value again, and the new one works no longer",
+    ABORTED: "the new value is dropped; readers never had it",
+}
 _QUIET = (NOT_DUE, BUSY, WAITING)
 
 
@@ -97,15 +102,16 @@ def show(report: Report) -> None:
 def what(outcome: Outcome, now: float) -> str:
     """Return what happened, for people."""
     record = outcome.record
-    if outcome.status == ROTATED:
-        return "readers have the new value, and the old one works no longer"
+    if outcome.status in _SAID:
+        return _SAID[outcome.status]
     if outcome.status == WAITING and record is not None and record.promoted_at:
         end = f"{moment(outcome.until)}, {since(outcome.until, now)}"
         return f"readers have the new value; the old one works until {end}"
     if outcome.status == NOT_DUE and outcome.until:
         return f"due {moment(outcome.until)}, {since(outcome.until, now)}"
     if outcome.status == FAILED and outcome.until:
-        return f"{outcome.reason}; again {since(outcome.until, now)}"
+        again = since(outcome.until, now)
+        return f"{outcome.reason}; again {'in a moment' if again == 'now' else again}"
     return outcome.reason or (outcome.error.message if outcome.error else "")
 
 

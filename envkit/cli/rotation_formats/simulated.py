@@ -20,10 +20,11 @@ def show(found: Simulation) -> None:
     """Print a simulation for people."""
     days = round((found.end - found.start) / 86_400)
     number = len(found.beginnings)
-    print(f"{number} rotations in {days} days, from {moment(found.start)}\n")
-    print_table(("ROTATION", "TIMES", "FIRST", "LAST"), _rows(found.beginnings))
+    print(f"{_counted(number, 'rotation')} in {_counted(days, 'day')}, from {moment(found.start)}")
     if not number:
         return
+    print()
+    print_table(("ROTATION", "TIMES", "FIRST", "LAST"), _rows(found.beginnings))
     print("\nBeginnings by the hour of the day, UTC")
     most = max(found.by_hour)
     for hour_of_day, count in enumerate(found.by_hour):
@@ -35,6 +36,10 @@ def show(found: Simulation) -> None:
     print(f"  the busiest hour is {moment(hour)}, with {count}")
     _show_clashes(found)
     _show_costs(found)
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def _rows(beginnings: Sequence[Beginning]) -> list[list[str]]:

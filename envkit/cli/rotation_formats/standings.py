@@ -20,7 +20,7 @@ from envkit.rotation.overview import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from envkit.rotation.overview import Standing
 
@@ -35,23 +35,19 @@ _STYLES = {
     WAITING: "green",
 }
 _HEADERS = ("ROTATION", "STATE", "LAST ROTATED", "NEXT", "SECRET", "WHAT")
-# what `envkit rotate` would do with it
-_PLANS = {
-    UNREADABLE: "nothing can be done",
-    QUARANTINED: "nothing, until it is named",
-    OVERDUE: "rotate it as soon as its window is open",
-    FAILING: "try the failed step again",
-    DUE: "rotate it",
-    IN_PROGRESS: "go on with it",
-    GRACE_PERIOD: "retire the old value once its grace is over",
-    WAITING: "nothing yet",
-}
+# what is done with them, whoever asks
+_PLANS = {UNREADABLE: "nothing can be done", FAILING: "try the failed step again"}
 
 
-def show(found: Sequence[Standing], *, plan: bool = False) -> None:
-    """Print a table; errors and hints stand below it."""
+def show(found: Sequence[Standing], say: Callable[[Standing, float], str] | None = None) -> None:
+    """Print a table; errors and hints stand below it.
+
+    Args:
+        found: where each stands.
+        say: what is to be said of each last, from it and the time; `what` unless given.
+    """
     now = time.time()
-    print_table(_HEADERS, _rows(found, now, plan=plan))
+    print_table(_HEADERS, _rows(found, now, say or what))
     for one in found:
         if one.alarming and (one.error or one.hint):
             print(f"{one.rotation}: {one.error or one.state}")
@@ -108,7 +104,32 @@ def last_time(one: Standing, now: float) -> str:
     return since(last, now)
 
 
-def _rows(found: Sequence[Standing], now: float, *, plan: bool) -> list[list[str | Cell]]:
+def planned(one: Standing, now: float, *, asked: bool) -> str:
+    """Return what `envkit rotate` would do with a rotation.
+
+    Args:
+        one: where it stands.
+        now: the time.
+        asked: whether it is named, or `--all` is, so that it need not be due.
+    """
+    if one.stopped:
+        return "nothing, until a person has decided"
+    if one.state in _PLANS:
+        return _PLANS[one.state]
+    if one.state == QUARANTINED and not asked:
+        return "nothing, until it is named"
+    if one.state == GRACE_PERIOD:
+        return f"retire the old value{'' if one.retire_at <= now else ' once its grace is over'}"
+    if one.started_at:
+        return "go on with it"
+    if asked or one.due_at <= now:
+        return "rotate it"
+    return "rotate it as soon as its window is open" if one.state == OVERDUE else "nothing yet"
+
+
+def _rows(
+    found: Sequence[Standing], now: float, say: Callable[[Standing, float], str]
+) -> list[list[str | Cell]]:
     return [
         [
             Cell(one.rotation, "bold"),
@@ -116,16 +137,10 @@ def _rows(found: Sequence[Standing], now: float, *, plan: bool) -> list[list[str
             last_time(one, now),
             next_time(one, now),
             Cell(one.location, "dim"),
-            _plan(one) if plan else what(one, now),
+            say(one, now),
         ]
         for one in found
     ]
-
-
-def _plan(one: Standing) -> str:
-    if one.state == FAILING and one.hint:  # it is not tried again, but waits for a person
-        return "nothing, until a person has decided"
-    return _PLANS[one.state]
 
 
 def _document(one: Standing) -> dict[str, Any]:
