@@ -92,7 +92,8 @@ def carry(
         )
     except EnvkitError as error:
         outcome = Outcome(rotation.full_name, FAILED, error.message, error=error)
-    if outcome.changed or outcome.step:
+    # whoever only lost the race for the claim has done nothing
+    if outcome.changed or (outcome.step and outcome.error is not None):
         result = audit.OK if outcome.error is None else outcome_of(outcome.error)
         access.record([policy.name], {}, result)
     store = None if job is None else job.store

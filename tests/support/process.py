@@ -6,6 +6,8 @@ profile that happens to be set can neither fail a test nor make it pass.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -52,3 +54,25 @@ def run_envkit(
         )
     stdout, stderr = (raw.decode("utf-8", "surrogateescape") for raw in (done.stdout, done.stderr))
     return subprocess.CompletedProcess(done.args, done.returncode, stdout, stderr)
+
+
+def run_here(*args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `envkit ARGS` in this process, for tests that run many and need none of their own.
+
+    Args:
+        args: the command line, without `envkit`.
+        env: what to add to the environment meanwhile.
+    """
+    from envkit.cli.app import run_app
+
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
+    before = os.environ.copy()
+    os.environ.update(env or {})
+    try:
+        with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
+            status = run_app(args)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    stdout, stderr = (stream.buffer.getvalue().decode() for stream in streams)
+    return subprocess.CompletedProcess(args, status, stdout, stderr)

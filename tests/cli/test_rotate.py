@@ -1,0 +1,792 @@
+"""`envkit rotate`: what a person and a program see of it, and what it does to the stores."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from envkit.cli.app import run_app
+from support.permissions import as_nobody, folder_of_nobody
+from support.process import run_here
+from support.rotating import DAY, record_file, stands, table, told, values
+from support.terminal import run_on_terminal
+
+GRACE = "readers have the new value; the old one works until TIME, in 14 minutes"  # of 15
+DONE = "readers have the new value, and the old one works no longer"
+NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')
+API_KEY = table("api-key", "API_KEY")
+SESSION = table("session", "SESSION", *NO_GRACE)
+
+
+@pytest.fixture
+def shop(project, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(project.root / "state"))
+    project.profile("prod.toml", API_KEY + SESSION)
+    project.profile("staging.toml", table("api-key", "API_KEY"))
+    project.dotenv("prod", "API_KEY=old-1\nSESSION=old-2\n")
+    project.dotenv("staging", "API_KEY=old-3\n")
+    return project
+
+
+def run(project, *arguments, env=None):
+    environ = {"XDG_STATE_HOME": str(project.root / "state"), **(env or {})}
+    return run_here("rotate", *arguments, env=environ)
+
+
+def hidden(project, environ, *arguments):
+    """Run it as a process of its own, which imports everything anew."""
+    return project.run("rotate", *arguments, env=environ)
+
+
+def audit(project):
+    log = project.root / "state" / "envkit" / "audit.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def hour_of_day(offset):
+    """Return the hour of the day, UTC, that many hours from now: never the present one."""
+    return (datetime.now(UTC).hour + offset) % 24
+
+
+# ---------------------------------------------------------------- what is due
+
+
+def test_what_is_due_is_rotated_in_every_profile(shop):
+    assert told(run(shop)) == (
+        "ROTATION         OUTCOME  WHAT\n"
+        f"prod/api-key     waiting  {GRACE}\n"
+        f"prod/session     rotated  {DONE}\n"
+        f"staging/api-key  waiting  {GRACE}\n"
+    )
+    after = values(shop, "prod")
+    assert {"old-1", "old-2"}.isdisjoint({after["API_KEY"], after["SESSION"]})
+    assert after["API_KEY_PREVIOUS"] == "old-1"
+    assert values(shop, "staging")["API_KEY_PREVIOUS"] == "old-3"
+    assert [(one["command"], one["outcome"]) for one in audit(shop)] == [("rotate", "ok")] * 3
+    for path in shop.root.glob(".env.*"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, f"others can read {path.name}"
+
+    assert told(run(shop)) == "", "cron sends a mail for each line"
+    assert values(shop, "prod") == after
+
+
+def test_what_is_named_is_rotated_now(shop):
+    assert told(run(shop, "prod/session")) == (
+        f"ROTATION      OUTCOME  WHAT\nprod/session  rotated  {DONE}\n"
+    )
+    first = values(shop, "prod")
+    assert first["API_KEY"] == "old-1", "only what is named"
+    assert told(run(shop, "session", "prod/session", "--env", "prod")).count("rotated") == 1
+    assert values(shop, "prod")["SESSION"] != first["SESSION"], "it need not be due"
+    assert told(run(shop, "staging/api-key")) == (
+        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+    )
+
+
+def test_one_environment(shop):
+    assert "prod" not in told(run(shop, "--env", "staging"))
+    assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
+    assert told(run(shop, "--env", "staging", "--env", "prod")).count("\n") == 3
+    assert told(run(shop, "--env", "prd")) == (
+        "2> envkit: error: no profile 'prd' in profiles (known: prod, staging)\n"
+        "2> envkit: hint: did you mean 'prod'?\n"
+        "[3]\n"
+    )
+
+
+def test_everything(shop):
+    run(shop)
+    before = values(shop, "prod")
+    assert told(run(shop, "--all")) == (
+        "ROTATION         OUTCOME  WHAT\n"
+        f"prod/api-key     waiting  {GRACE}\n"
+        f"prod/session     rotated  {DONE}\n"
+        f"staging/api-key  waiting  {GRACE}\n"
+    ), "what is asked for is told, also where nothing could be done"
+    assert values(shop, "prod")["SESSION"] != before["SESSION"]
+    assert values(shop, "prod")["API_KEY"] == before["API_KEY"], "one at a time"
+
+
+def test_it_may_be_run_by_many_at_once(shop):
+    command = [sys.executable, "-m", "envkit", "rotate"]
+    many = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    outputs = [one.communicate() for one in many]
+    assert [one.returncode for one in many] == [0] * 4, outputs
+    shown = "".join(stdout for stdout, _ in outputs)
+    assert len(re.findall(r"prod/session +rotated", shown)) == 1
+    lines = sorted(one["names"] for one in audit(shop))
+    assert lines == [["api-key"], ["api-key"], ["session"]], "who lost the race did nothing"
+    assert values(shop, "prod")["API_KEY_PREVIOUS"] == "old-1"
+
+
+# ---------------------------------------------------------------- the plan
+
+
+@pytest.fixture
+def standing(project):
+    """Rotations in every state."""
+    closed = f'schedule = "0 {hour_of_day(12)} * * *"\nwindow = "1h"'
+    tables = [
+        table("due", "DUE"),
+        table("waiting", "WAITING"),
+        table("grace", "GRACE"),
+        table("over", "OVER"),
+        table("failing", "FAILING"),
+        table("at-work", "AT_WORK"),
+        table("overdue", "OVERDUE"),
+        table("missed", "MISSED", when=closed),
+        table("quarantined", "QUARANTINED"),
+        table("absent", "ABSENT"),
+    ]
+    project.profile("prod.toml", "".join(tables))
+    names = "DUE WAITING GRACE OVER FAILING AT_WORK OVERDUE MISSED QUARANTINED"
+    project.dotenv("prod", "".join(f"{name}=x\n" for name in names.split()))
+    plan = "random (alternate) of {0} and {0}_PREVIOUS"
+    under_way = {"started_at": -7200, "last_rotated_at": -20 * DAY, "values": {"old": {}}}
+    for name, fields in {
+        "waiting": {"last_rotated_at": -3 * DAY},
+        "grace": {"phase": "grace", "promoted_at": -7000, "retire_at": 3000, **under_way},
+        "over": {"phase": "grace", "promoted_at": -7000, "retire_at": -3000, **under_way},
+        "failing": {"phase": "claimed", "tries": 2, "error": "create: hook-failed", **under_way},
+        "at-work": {
+            "phase": "staged",
+            "holder": "other:1",
+            "busy_until": 300,
+            **under_way,
+        },
+        "overdue": {"last_rotated_at": -40 * DAY},
+        "missed": {"last_rotated_at": -3 * DAY},
+        "quarantined": {"phase": "quarantined", "error": "the target has refused it 3 times"},
+    }.items():
+        variable = name.upper().replace("-", "_")
+        stands(project, "prod", name, variable, **{"plan": plan.format(variable), **fields})
+    return project
+
+
+def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
+    before = {path: path.read_bytes() for path in standing.root.rglob(".env*")}
+    seen = told(run(standing, "--plan"))
+    rows = [line.split("  ") for line in seen.splitlines()[1:11]]
+    assert {(row[0].removeprefix("prod/"), row[-1].strip()) for row in rows} == {
+        ("due", "rotate it"),
+        ("waiting", "nothing yet"),
+        ("grace", "retire the old value once its grace is over"),
+        ("over", "retire the old value"),
+        ("failing", "try the failed step again"),
+        ("at-work", "go on with it"),
+        ("overdue", "rotate it"),
+        ("missed", "rotate it as soon as its window is open"),
+        ("quarantined", "nothing, until it is named"),
+        ("absent", "nothing can be done"),
+    }
+    assert seen.endswith(
+        "prod/absent: the secret is not there\n"
+        "  store a first value, by hand\n"
+        "prod/failing: create: hook-failed\n"
+        "  run 'envkit rotate prod/failing'\n"
+        "prod/missed: overdue\n"
+        "  run 'envkit rotate prod/missed'\n"
+        "prod/overdue: overdue\n"
+        "  run 'envkit rotate prod/overdue'\n"
+        "prod/quarantined: the target has refused it 3 times\n"
+        "  find out why, and run 'envkit rotate prod/quarantined'\n"
+        "[1]\n"
+    )
+    assert {path: path.read_bytes() for path in standing.root.rglob(".env*")} == before
+
+
+def test_a_plan_of_what_is_named(standing):
+    done = run(standing, "--plan", "waiting", "quarantined", "missed")
+    rows = told(done).splitlines()[1:4]
+    assert [row.split("  ")[-1].strip() for row in rows] == ["rotate it"] * 3
+
+
+def test_a_plan_for_programs_is_where_everything_stands(standing):
+    plan, status = (
+        json.loads(run(standing, *arguments, "--format", "json").stdout)
+        for arguments in (("--plan",), ("status",))
+    )
+    moving = ("due_at", "closes_at")  # of what was never rotated, which is due at once
+    for document in (plan, status):
+        for one in document["rotations"]:
+            one.update(dict.fromkeys(moving))
+    assert plan == status
+    states = {one["rotation"].removeprefix("prod/"): one["state"] for one in plan["rotations"]}
+    assert states == {
+        **{name: name for name in ("due", "waiting", "grace", "failing", "quarantined")},
+        "over": "grace",
+        "at-work": "in-progress",
+        "overdue": "overdue",
+        "missed": "overdue",
+        "absent": "unreadable",
+    }
+
+
+# ---------------------------------------------------------------- back, and on
+
+
+def test_in_its_grace_it_is_rolled_back(shop):
+    run(shop, "prod/api-key")
+    assert told(run(shop, "--rollback", "prod/api-key")) == (
+        "ROTATION      OUTCOME      WHAT\n"
+        "prod/api-key  rolled-back  "
+        "readers have the old value again, and the new one works no longer\n"
+    )
+    assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
+    assert told(run(shop, "--rollback", "prod/api-key")) == (
+        "ROTATION      OUTCOME  WHAT\n"
+        "prod/api-key  refused  nothing is under way that could be rolled back\n"
+        "2> envkit: error: prod/api-key: .env.prod#API_KEY: "
+        "nothing is under way that could be rolled back\n"
+        "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
+        "[1]\n"
+    )
+    assert "api-key" not in told(run(shop, "--env", "prod")), "it is not done again at once"
+
+
+def test_once_the_old_value_is_retired_there_is_only_forward(shop):
+    run(shop, "session")
+    after = values(shop, "prod")
+    assert told(run(shop, "--rollback", "session")).endswith(
+        "2> envkit: error: prod/session: .env.prod#SESSION: "
+        "nothing is under way that could be rolled back: the old value works no longer\n"
+        "2> envkit: hint: run 'envkit rotate prod/session'\n"
+        "[1]\n"
+    )
+    assert values(shop, "prod") == after
+
+
+def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
+    shop.profile("prod.toml", table("api-key", "API_KEY", 'before = [["false"]]'))
+    assert told(run(shop, "--env", "prod")) == (
+        "ROTATION      OUTCOME  WHAT\n"
+        "prod/api-key  failed   'false' ended with status 1\n"
+        "2> envkit: error: prod/api-key: 'false' ended with status 1\n"
+        "2> envkit: hint: run it by hand: false\n"
+        "[1]\n"
+    )
+    assert told(run(shop, "--env", "prod")) == (
+        "ROTATION      OUTCOME  WHAT\n"
+        "prod/api-key  failed   it failed: create: hook-failed; again in a moment\n"
+        "2> envkit: error: prod/api-key: it failed: create: hook-failed\n"
+        "2> envkit: hint: it is tried again; 'envkit rotate prod/api-key' does so at once\n"
+        "[1]\n"
+    ), "it is not tried every second"
+    assert "'false' ended" in told(run(shop, "prod/api-key")), "unless a person asks"
+    assert told(run(shop, "--abort", "prod/api-key")) == (
+        "ROTATION      OUTCOME  WHAT\n"
+        "prod/api-key  aborted  the new value is dropped; readers never had it\n"
+    )
+    assert told(run(shop, "--abort", "prod/api-key")).endswith("[1]\n")
+    assert values(shop, "prod")["API_KEY"] == "old-1"
+
+
+def test_what_readers_have_is_not_aborted(shop):
+    run(shop, "prod/api-key")
+    assert told(run(shop, "--abort", "prod/api-key")).endswith(
+        "2> envkit: error: prod/api-key: .env.prod#API_KEY: readers have the new value already\n"
+        "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
+        "[1]\n"
+    )
+
+
+def test_only_what_is_under_way_is_gone_on_with(shop):
+    assert told(run(shop, "--resume")) == "", "nothing is begun"
+    broken = table("api-key", "API_KEY", 'before = [["false"]]')
+    shop.profile("prod.toml", broken + SESSION)
+    run(shop, "prod/api-key")
+    shop.profile("prod.toml", API_KEY + SESSION)
+    assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  waiting  {GRACE}"]
+    assert values(shop, "prod")["SESSION"] == "old-2"
+    assert told(run(shop, "--resume", "session")).endswith(
+        "nothing is under way that could be resumed\n"
+        "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
+        "[1]\n"
+    )
+
+
+# ---------------------------------------------------------------- protected profiles
+
+
+def test_a_protected_profile_takes_a_reason(shop):
+    shop.profile("prod.toml", "protected = true\n" + API_KEY + SESSION)
+    missing = (
+        "2> envkit: error: {}prod is protected, and no reason is given\n"
+        "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
+        "[{}]\n"
+    )
+    assert told(run(shop, "--env", "prod")) == missing.format("", 6)
+    assert told(run(shop, "session", env={"ENVKIT_REASON": " "})) == missing.format("", 6)
+    assert told(run(shop)) == (
+        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        + missing.format("prod: ", 1)
+    ), "told once, and no matter of the others"
+    assert told(run(shop, "--plan")).count("rotate it") == 2, "looking needs none"
+    assert run(shop, "session", "--reason", "INC-7").returncode == 0
+    assert run(shop, "--env", "prod", env={"ENVKIT_REASON": "by cron"}).returncode == 0
+    assert [one["reason"] for one in audit(shop)] == [None, "INC-7", "by cron"]
+
+
+def test_somebody_who_is_there_is_asked_once(shop):
+    for name in ("prod", "staging"):
+        shop.profile(f"{name}.toml", "protected = true\n" + table("session", "SESSION", *NO_GRACE))
+    shop.dotenv("staging", "SESSION=old-4\n")
+    shown, status = run_on_terminal(
+        "rotate",
+        cwd=shop.root,
+        env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
+        answers=[("prod and staging are protected. Reason:", "weekly\n")],
+    )
+    assert status == 0, shown
+    assert shown.count("Reason:") == 1
+    assert [one["reason"] for one in audit(shop)] == ["weekly", "weekly"]
+    shown, status = run_on_terminal(
+        *("rotate", "--reason", "again"),
+        cwd=shop.root,
+        env={"NO_COLOR": "1"},
+    )
+    assert status == 0
+    assert "nothing is due; next is " in shown
+
+
+# ---------------------------------------------------------------- what goes wrong
+
+
+def test_one_that_fails_stops_no_other(shop):
+    shop.profile(
+        "prod.toml",
+        table("a-hook", "API_KEY", 'before = [["no-such-program"]]')
+        + table("b-absent", "ABSENT")
+        + table("c-typo", "TYPO", rotator="randon")
+        + table("d-key", "KEY", 'target = { prevoius_field = "" }')
+        + SESSION,
+    )
+    shop.profile("worse.toml", "= no TOML")
+    assert told(run(shop)) == (
+        "ROTATION         OUTCOME  WHAT\n"
+        "prod/a-hook      failed   cannot run 'no-such-program': no such file or directory\n"
+        "prod/b-absent    refused  the secret is not there\n"
+        "prod/c-typo      failed   profiles/prod.toml:12: unknown rotator 'randon'\n"
+        "prod/d-key       failed   profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
+        f"prod/session     rotated  {DONE}\n"
+        f"staging/api-key  waiting  {GRACE}\n"
+        "2> envkit: error: prod/a-hook: cannot run 'no-such-program': no such file or directory\n"
+        "2> envkit: hint: run 'command -v no-such-program'\n"
+        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there\n"
+        "2> envkit: hint: store a first value: rotating begins with what readers have\n"
+        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon'\n"
+        "2> envkit: hint: did you mean 'random'?\n"
+        "2> envkit: error: prod/d-key: profiles/prod.toml:18: target: "
+        "unknown key 'prevoius_field'\n"
+        "2> envkit: hint: did you mean 'previous_field'?\n"
+        "2> envkit: error: worse: profiles/worse.toml:1:1: not valid TOML: invalid statement\n"
+        "[1]\n"
+    )
+
+
+def test_for_programs(shop):
+    shop.profile("worse.toml", table("x", "X", "nonsense = 1"))
+    shop.profile("prod.toml", table("api-key", "API_KEY", 'before = [["false"]]') + SESSION)
+    done = run(shop, "--format", "json")
+    assert (done.returncode, done.stderr) == (1, "")
+    document = json.loads(done.stdout)
+    assert (document["schema"], document["ok"]) == ("envkit.rotate/1", False)
+    failed, rotated, waiting = document["rotations"]
+    assert failed == {
+        "rotation": "prod/api-key",
+        "outcome": "failed",
+        "overdue": False,
+        "reason": "'false' ended with status 1",
+        "until": None,
+        "step": "create",
+        "phase": "claimed",
+        "last_rotated_at": None,
+        "changed": True,
+        "error": "'false' ended with status 1",
+        "code": "hook-failed",
+        "hint": "run it by hand: false",
+    }
+    assert (rotated["outcome"], rotated["phase"], rotated["code"]) == ("rotated", "idle", None)
+    assert abs(_seconds(rotated["last_rotated_at"]) - time.time()) < 60
+    assert (waiting["outcome"], waiting["phase"]) == ("waiting", "grace")
+    assert 800 < _seconds(waiting["until"]) - time.time() <= 900
+    (broken,) = document["broken"]
+    assert (broken["name"], broken["code"]) == ("worse/x", "profile-invalid")
+    quiet = run(shop, "staging/api-key", "--format", "json")
+    assert (quiet.returncode, json.loads(quiet.stdout)["ok"]) == (0, True)
+
+
+def _seconds(moment):
+    return datetime.fromisoformat(moment).timestamp()
+
+
+def test_what_is_overdue_is_told_and_is_a_status(standing):
+    assert told(run(standing, "--env", "prod", "--format", "json")).endswith("[1]\n")
+    seen = told(run(standing))
+    assert "prod/missed       overdue" in seen
+    assert "2> envkit: error: prod/missed is overdue\n" in seen
+    assert "2> envkit: hint: run 'envkit rotate prod/missed'\n" in seen
+    assert "prod/overdue" not in seen, "it has been rotated"
+    assert seen.endswith("[1]\n")
+    assert told(run(standing, "missed")).endswith(f"waiting  {GRACE}\n")
+
+
+def test_what_is_quarantined_waits_for_a_person(standing):
+    assert "prod/quarantined  quarantined  quarantined: the target has refused it 3 times" in told(
+        run(standing)
+    )
+    assert told(run(standing, "quarantined")) == (
+        f"ROTATION          OUTCOME  WHAT\nprod/quarantined  waiting  {GRACE}\n"
+    )
+
+
+def test_a_record_of_another_version_is_refused(shop):
+    run(shop, "session")
+    path = record_file(shop, "prod", "SESSION")
+    path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
+    before = path.read_text(), values(shop, "prod")
+    for option in ((), ("--abort",)):
+        assert told(run(shop, *option, "session")) == (
+            "ROTATION      OUTCOME  WHAT\n"
+            "prod/session  failed   the rotation record has version 9, this envkit knows 1\n"
+            "2> envkit: error: prod/session: "
+            "the rotation record has version 9, this envkit knows 1\n"
+            "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
+            "[1]\n"
+        )
+    assert (path.read_text(), values(shop, "prod")) == before
+
+
+@pytest.fixture
+def without(tmp_path):
+    """Return an environment in which packages are not installed."""
+
+    def hide(*packages):
+        folder = tmp_path / "hidden"
+        folder.mkdir()
+        for package in packages:
+            (folder / f"{package}.py").write_text("raise ImportError\n")
+        return {"PYTHONPATH": str(folder)}
+
+    return hide
+
+
+def test_a_driver_that_is_not_installed(shop, without):
+    target = (
+        'target = { dsn = "postgresql://admin@127.0.0.1:1/x", users = ["a", "b"], owner = "o", '
+        'user_field = "USER" }'
+    )
+    cache = 'target = { url = "redis://127.0.0.1:1" }'
+    shop.profile(
+        "prod.toml",
+        table("cache", "API_KEY", cache, rotator="redis")
+        + table("db", "SESSION", target, rotator="postgres"),
+    )
+    shop.dotenv("prod", "API_KEY=x\nSESSION=x\nUSER=a\n")
+    seen = told(hidden(shop, without("psycopg", "redis"), "--env", "prod"))
+    assert seen.endswith(
+        "2> envkit: error: prod/cache: the rotator 'redis' takes a driver that is not installed\n"
+        "2> envkit: hint: run pip install 'envkit[redis]'\n"
+        "2> envkit: error: prod/db: the rotator 'postgres' takes a driver that is not installed\n"
+        "2> envkit: hint: run pip install 'envkit[postgres]'\n"
+        "[1]\n"
+    )
+    assert not list(shop.root.glob("*envkit-rotation")), "nothing was begun"
+
+
+def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):
+    shop.profile("prod.toml", table("session", "SESSION", when='schedule = "0 3 * * *"'))
+    assert told(hidden(shop, without("cronsim"))) == (
+        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        "2> envkit: error: prod/session: a 'schedule' needs the package cronsim\n"
+        "2> envkit: hint: run pip install 'envkit[rotate]'\n"
+        "[1]\n"
+    )
+
+
+def test_a_source_that_keeps_no_rotations(shop):
+    shop.profile("prod.toml", table("home", "env:HOME") + SESSION)
+    assert told(run(shop, "--env", "prod")) == (
+        "ROTATION      OUTCOME  WHAT\n"
+        "prod/home     failed   the source 'env' keeps no rotations\n"
+        f"prod/session  rotated  {DONE}\n"
+        "2> envkit: error: prod/home: the source 'env' keeps no rotations\n"
+        "2> envkit: hint: rotate secrets of Vault, AWS Secrets Manager or a .env file\n"
+        "[1]\n"
+    )
+
+
+def test_what_nobody_may_write_is_told_before_the_first_step(monkeypatch, capfd):
+    with folder_of_nobody() as root:
+        (root / "profiles").mkdir()
+        ran = root / "profiles" / "ran"
+        target = f'target = {{ command = ["touch", "{ran}"] }}'
+        (root / "profiles" / "prod.toml").write_text(table("key", "KEY", target, rotator="command"))
+        (root / ".env.prod").write_text("KEY=old\n")
+        monkeypatch.chdir(root)
+        monkeypatch.setenv("XDG_STATE_HOME", str(root / "state"))
+        run_app(["rotate", "status"])  # whatever is imported later
+        capfd.readouterr()
+        (root / "profiles").chmod(0o777)
+        os.chown(root, 0, 0) if os.geteuid() == 0 else root.chmod(0o555)
+        root.chmod(0o555)
+        with as_nobody():
+            assert run_app(["rotate"]) == 1
+            rotated = capfd.readouterr()
+            assert run_app(["rotate", "--plan"]) == 1
+            planned = capfd.readouterr()
+        root.chmod(0o700)
+        refused = "cannot write .env.prod: permission denied"
+        assert f"envkit: error: prod/key: {refused}\n" in rotated.err
+        assert f"prod/key: {refused}\n" in planned.out
+        assert not ran.exists(), "the rotator was asked"
+        assert (root / ".env.prod").read_text() == "KEY=old\n"
+
+
+def test_two_profiles_that_name_one_secret_differently(shop):
+    for profile, name in (("prod", "api-key"), ("staging", "other")):
+        source = '[sources.dotenv]\npath = ".env.prod"\n'
+        shop.profile(f"{profile}.toml", source + table(name, "API_KEY"))
+    for command in ((), ("status",), ("simulate",), ("serve",), ("--env", "prod", "api-key")):
+        assert told(run(shop, *command)) == (
+            "2> envkit: error: prod/api-key (profiles/prod.toml:4) and staging/other "
+            "(profiles/staging.toml:4) rotate the same secret, .env.prod#API_KEY, "
+            "and do not say the same of it\n"
+            "2> envkit: hint: write it once, in a profile that both extend, "
+            "or give both the same name and keys\n"
+            "[3]\n"
+        ), command
+    assert values(shop, "prod")["API_KEY"] == "old-1"
+
+
+# ---------------------------------------------------------------- names and usage
+
+
+def test_a_rotation_that_is_called_like_a_command(shop):
+    shop.profile("prod.toml", table("status", "SESSION", *NO_GRACE))
+    for arguments in (("prod/status",), ("--env", "prod", "status"), ("--", "status")):
+        before = values(shop, "prod")["SESSION"]
+        assert told(run(shop, *arguments)).endswith(f"prod/status  rotated  {DONE}\n")
+        assert values(shop, "prod")["SESSION"] != before
+    assert told(run(shop, "status")).startswith("ROTATION         STATE")
+
+
+def spoken(capfd, *arguments):
+    """Return the exit status and what came on stderr; nothing may come on stdout."""
+    status = run_app(["rotate", *arguments])
+    streams = capfd.readouterr()
+    assert streams.out == ""
+    return status, streams.err.replace("envkit: ", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "hint"),
+    [
+        (("prod/api-ky",), "no rotation 'prod/api-ky'", "did you mean 'prod/api-key'?"),
+        (("sesion",), "no rotation 'sesion'", "did you mean 'session'?"),
+        (("statsu",), "no rotation 'statsu'", "did you mean 'status'?"),
+        (
+            ("api-key",),
+            "'api-key' could be prod/api-key and staging/api-key",
+            "write envkit rotate prod/api-key",
+        ),
+        (("--all", "x"), "--all and a name do not go together", "leave one of them out"),
+        (
+            ("--rollback",),
+            "--rollback needs a name",
+            "write envkit rotate --rollback db-password",
+        ),
+        (("--abort",), "--abort needs a name", "write envkit rotate --abort db-password"),
+        (("--abort", "--rollback", "x"), "--rollback and --abort do not go together", None),
+        (("--all", "--resume"), "--all and --resume do not go together", None),
+        (
+            ("--plan", "--abort", "x"),
+            "--plan and --abort do not go together",
+            "write --plan with names or --all",
+        ),
+        (("--evn", "prod"), "envkit rotate has no option '--evn'", "did you mean '--env'?"),
+        (
+            ("--format", "xml"),
+            "invalid value for '--format' / '-f': 'xml' is not one of 'text', 'json'",
+            "run 'envkit rotate --help'",
+        ),
+        (
+            ("--timeout", "soon"),
+            "--timeout takes seconds, more than 0",
+            "write --timeout 30",
+        ),
+        (
+            ("status", "x"),
+            "got unexpected extra argument(s) (x)",
+            "run 'envkit rotate status --help'",
+        ),
+        (
+            ("status", "-f", "text"),
+            "invalid value for '--format' / '-f': 'text' is not one of 'table', 'json', 'html'",
+            "run 'envkit rotate status --help'",
+        ),
+        (
+            ("status", "-o", "/dev/null/x"),
+            "cannot write /dev/null/x: not a directory",
+            None,
+        ),
+        (
+            ("simulate", "--days", "0"),
+            "invalid value for '--days': 0 is not in the range 1<=x<=3660",
+            "run 'envkit rotate simulate --help'",
+        ),
+        (
+            ("serve", "--listen", "9464"),
+            "--listen '9464' has no port",
+            "write --listen 127.0.0.1:9464",
+        ),
+        (
+            ("serve", "--concurrency", "0"),
+            "invalid value for '--concurrency': 0 is not in the range 1<=x<=64",
+            "run 'envkit rotate serve --help'",
+        ),
+        (("serve", "--migrate"), "--migrate needs a queue", "name it with --queue"),
+        (
+            ("serve", "--queue", "mysql://x"),
+            "--queue is no address of a PostgreSQL database",
+            "write postgresql://USER@HOST:5432/DATABASE",
+        ),
+        (
+            ("serve", "--quue", "x"),
+            "envkit rotate serve has no option '--quue'",
+            "did you mean '--queue'?",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_usage(shop, capfd, arguments, error, hint):
+    assert spoken(capfd, *arguments) == (
+        2,
+        f"error: {error}\n" + (f"hint: {hint}\n" if hint else ""),
+    )
+    assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
+
+
+def test_profiles_without_rotations(project, capfd):
+    project.profile("dev.env", "A=1\n")
+    hint = "hint: write a table [rotation.NAME] into a profile\n"
+    assert spoken(capfd) == (2, f"error: there is no rotation in any profile\n{hint}")
+    assert spoken(capfd, "status", "--env", "dev") == (
+        2,
+        f"error: there is no rotation in dev\n{hint}",
+    )
+    assert spoken(capfd, "serve")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["prod/db", "db"])
+def test_what_is_wrong_with_a_rotation_is_told_when_it_is_named(shop, capfd, name):
+    shop.profile("prod.toml", API_KEY + table("db", "x-y"))
+    status, said = spoken(capfd, name)
+    assert status == 3
+    assert "x-y" in said
+    shop.profile("prod.toml", API_KEY + table("db", "SESSION", "nonsense = 1"))
+    status, said = spoken(capfd, "prod/db")
+    assert (status, "unknown key 'nonsense'" in said) == (3, True)
+
+
+# ---------------------------------------------------------------- status and simulate
+
+
+def test_the_status_as_a_table(standing):
+    seen = told(run(standing, "status"))
+    first, *rows = seen.splitlines()[:11]
+    assert first.split() == ["ROTATION", "STATE", "LAST", "ROTATED", "NEXT", "SECRET", "WHAT"]
+    said = {row.split("  ")[0].removeprefix("prod/"): row for row in rows}
+    assert "3 days ago" in said["waiting"]
+    assert "TIME (in 26 days)" in said["waiting"]
+    assert "old value works until TIME" in said["grace"]
+    assert "claimed, begun 2 hours ago" in said["failing"]
+    assert "staged, begun 2 hours ago" in said["at-work"]
+    assert "since TIME" in said["overdue"]
+    assert "never" in said["due"]
+    assert ".env.prod#DUE" in said["due"]
+    assert seen.endswith("[1]\n")
+
+
+def test_the_status_in_a_file(standing):
+    made = {}
+    for format_ in ("table", "json", "html"):
+        path = standing.root / f"status.{format_}"
+        done = run(standing, "status", "--format", format_, "--output", path.name)
+        assert (done.stdout, done.stderr, done.returncode) == ("", "", 1)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, "as every file that envkit makes"
+        made[format_] = path.read_text()
+    assert made["table"].startswith("ROTATION          STATE")
+    assert json.loads(made["json"])["ok"] is False
+    assert made["html"].startswith("<!doctype html>")
+    assert "prod/quarantined" in made["html"]
+    assert "<script" not in made["html"]
+    standing.root.joinpath("status.html").chmod(0o644)
+    run(standing, "status", "-f", "html", "-o", "status.html")
+    assert stat.S_IMODE((standing.root / "status.html").stat().st_mode) == 0o644, "it keeps its own"
+    assert run(standing, "status", "-f", "html", "-o", "-").stdout.startswith("<!doctype html>")
+
+
+def test_a_status_where_all_is_well(shop):
+    run(shop)
+    assert told(run(shop, "status", "--env", "prod")) == (
+        "ROTATION      STATE    LAST ROTATED  NEXT                               "
+        "SECRET             WHAT\n"
+        "prod/api-key  grace    now           TIME (in 29 days)  .env.prod#API_KEY  "
+        "old value works until TIME\n"
+        "prod/session  waiting  now           TIME (in 29 days)  .env.prod#SESSION\n"
+    )
+
+
+def test_a_simulation(shop):
+    shop.profile("worse.toml", table("x", "X", "nonsense = 1"))
+    seen = re.sub(r"\d\d:00 #", "HOUR #", told(run(shop, "simulate", "--days", "365")))
+    assert seen == (
+        "39 rotations in 365 days, from TIME\n"
+        "\n"
+        "ROTATION         TIMES  FIRST                 LAST\n"
+        "prod/api-key     13     TIME  TIME\n"
+        "prod/session     13     TIME  TIME\n"
+        "staging/api-key  13     TIME  TIME\n"
+        "\n"
+        "Beginnings by the hour of the day, UTC\n"
+        f"  HOUR {'#' * 40} 39\n"
+        "  the busiest hour is TIME, with 3\n"
+        "\n"
+        "Every rotation begins inside of its window, even if each takes all its time.\n"
+        "2> envkit: warning: worse/x is left out: profiles/worse.toml:5: [rotation.x]: "
+        "unknown key 'nonsense'\n"
+    )
+    assert values(shop, "prod")["API_KEY"] == "old-1"
+    assert not list(shop.root.glob("*envkit-rotation"))
+
+
+def test_a_simulation_of_little(shop):
+    later = datetime.now(UTC) + timedelta(days=10)
+    when = f'schedule = "0 3 {later.day} {later.month} *"'
+    shop.profile("prod.toml", table("session", "SESSION", when=when))
+    day = ("simulate", "--days", "1")
+    assert told(run(shop, *day, "--env", "prod")) == "0 rotations in 1 day, from TIME\n"
+    assert told(run(shop, *day, "--env", "staging")).startswith("1 rotation in 1 day, from TIME\n")
+
+
+def test_a_simulation_for_programs(shop):
+    document = json.loads(run(shop, "simulate", "--days", "90", "--format", "json").stdout)
+    assert document["schema"] == "envkit.simulation/1"
+    start = _seconds(document["from"])
+    assert _seconds(document["until"]) - start == 90 * DAY
+    mine = [one for one in document["rotations"] if one["rotation"] == "prod/session"]
+    assert [(_seconds(one["begins_at"]) - start) / DAY for one in mine] == [0, 30, 60]
+    assert sum(document["by_hour"]) == len(document["rotations"]) == 9
+    assert (document["clashes"], document["costs"]) == ([], []), ".env files ask for nothing"

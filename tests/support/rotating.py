@@ -1,0 +1,76 @@
+"""A project whose `.env` files hold secrets that are rotated, and their records."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import TYPE_CHECKING
+
+from envkit.rotation.record import Record
+from envkit.rotation.stores.envelope import pack
+from envkit.secret import Secret
+from support.transcript import transcript
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+DAY = 86_400.0
+
+
+def table(name: str, secret: str, *lines: str, rotator: str = "random", when: str = "") -> str:
+    """Return the table of one rotation.
+
+    Args:
+        name: its own.
+        secret: the variable of the profile's `.env` file, or a whole reference.
+        lines: more of it.
+        rotator: the type.
+        when: `every` unless given.
+    """
+    reference = secret if ":" in secret else f"dotenv:{secret}"
+    body = [f'secret = "{reference}"', f'rotator = "{rotator}"', when or 'every = "30d"', *lines]
+    return "\n".join([f"[rotation.{name}]", *body, ""])
+
+
+def values(project, environment: str) -> dict[str, str]:
+    """Return what `.env.ENVIRONMENT` holds."""
+    lines = (project.root / f".env.{environment}").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines)
+
+
+def record_file(project, environment: str, variable: str) -> Path:
+    """Return where the record of a variable's rotation is."""
+    return project.root / f".env.{environment}.{variable}.envkit-rotation"
+
+
+def stands(project, environment: str, name: str, variable: str, **fields: object) -> None:
+    """Let a rotation stand somewhere: write its record.
+
+    Args:
+        project: whose.
+        environment: the profile.
+        name: the rotation's.
+        variable: that is rotated.
+        fields: of the record; its times are seconds from now, negative for the past. `values`
+            are those that are pending.
+    """
+    pending = {
+        kind: {field: Secret(text) for field, text in of_kind.items()}
+        for kind, of_kind in fields.pop("values", {}).items()
+    }
+    now = time.time()
+    filled = {
+        key: now + value if key.endswith(("_at", "_until")) and value is not None else value
+        for key, value in fields.items()
+    }
+    made = Record(f"{environment}/{name}", id="0" * 32, **filled)
+    path = record_file(project, environment, variable)
+    path.write_text(json.dumps(pack(made, pending)))
+    path.chmod(0o600)
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the transcript, with TIME for each time: they differ from run to run."""
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME", transcript(done))
