@@ -153,7 +153,7 @@ def standing(project):
     names = "DUE WAITING GRACE OVER FAILING AT_WORK OVERDUE MISSED QUARANTINED"
     project.dotenv("prod", "".join(f"{name}=x\n" for name in names.split()))
     plan = "random (alternate) of {0} and {0}_PREVIOUS"
-    under_way = {"started_at": -7200, "last_rotated_at": -20 * DAY, "values": {"old": {}}}
+    under_way = {"started_at": -7200, "last_rotated_at": -20 * DAY}
     for name, fields in {
         "waiting": {"last_rotated_at": -3 * DAY},
         "grace": {"phase": "grace", "promoted_at": -7000, "retire_at": 3000, **under_way},
@@ -170,7 +170,10 @@ def standing(project):
         "quarantined": {"phase": "quarantined", "error": "the target has refused it 3 times"},
     }.items():
         variable = name.upper().replace("-", "_")
-        stands(project, "prod", name, variable, **{"plan": plan.format(variable), **fields})
+        if "started_at" in fields:  # readers have the new value in the grace, else the old one
+            theirs = "new" if fields["phase"] == "grace" else "old"
+            fields["values"] = {"old": {variable: "y"}, theirs: {variable: "x"}}
+        stands(project, "prod", name, variable, plan=plan.format(variable), **fields)
     return project
 
 
@@ -204,6 +207,14 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
         "[1]\n"
     )
     assert {path: path.read_bytes() for path in standing.root.rglob(".env*")} == before
+
+
+def test_a_plan_of_what_waits_for_a_person(standing):
+    standing.dotenv("prod", "AT_WORK=of somebody else\n")
+    seen = told(run(standing, "--plan", "at-work"))
+    assert "failing" in seen
+    assert "  nothing, until a person has decided\n" in seen
+    assert seen.endswith("  run 'envkit rotate --abort prod/at-work'\n[1]\n")
 
 
 def test_a_plan_of_what_is_named(standing):

@@ -112,10 +112,8 @@ def planned(one: Standing, now: float, *, asked: bool) -> str:
         now: the time.
         asked: whether it is named, or `--all` is, so that it need not be due.
     """
-    if one.stopped:
-        return "nothing, until a person has decided"
-    if one.state in _PLANS:
-        return _PLANS[one.state]
+    if one.stopped or one.state in _PLANS:
+        return "nothing, until a person has decided" if one.stopped else _PLANS[one.state]
     if one.state == QUARANTINED and not asked:
         return "nothing, until it is named"
     if one.state == GRACE_PERIOD:
