@@ -26,6 +26,7 @@ from envkit.errors import (
     ConflictError,
     InvalidReferenceError,
     NoVersionError,
+    ProfileError,
     ProtocolError,
     SourceError,
     UnavailableError,
@@ -77,7 +78,9 @@ class AwsSecretsManagerSource:
         settings: Mapping[str, Any] = context.settings
         self.name = context.name
         self._prefix: str = settings.get("prefix", "")
-        self._workers: int = max(1, settings.get("concurrency", CONCURRENCY))
+        self._workers: int = settings.get("concurrency", CONCURRENCY)
+        if self._workers < 1:
+            raise ProfileError(f"'concurrency' in [sources.{context.name}] must be 1 or more")
         self._deadline = context.deadline
         self._manager = SecretsManager(
             self.name,

@@ -123,17 +123,19 @@ def open_source(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
                 hint='set it, or write a fallback: {{ env:NAME ?? "text" }}',
             ) from None
-    return kind(
-        SourceContext(
-            name,
-            settings=settings,
-            environment=profile.name,
-            aliases=profile.aliases,
-            root=profile.root,
-            environ=environ,
-            deadline=deadline,
-        )
+    context = SourceContext(
+        name,
+        settings=settings,
+        environment=profile.name,
+        aliases=profile.aliases,
+        root=profile.root,
+        environ=environ,
+        deadline=deadline,
     )
+    try:
+        return kind(context)
+    except ProfileError as error:  # a source does not know where its table is written
+        raise ProfileError(f"{spec.location}: {error.message}", hint=error.hint) from None
 
 
 def bootstrap_names(profile: Profile) -> frozenset[str]:

@@ -76,6 +76,21 @@ def test_a_source_knows_its_profile(project):
             "profiles/prod.toml:4: [sources.own]: 'path' must be a string or a list",
             "put it in quotes",
         ),
+        (  # what only the source itself can tell
+            'type = "vault"\nauth = { method = "aprole" }',
+            "profiles/prod.toml:2: unknown method 'aprole' of auth in [sources.own]",
+            "did you mean 'approle'?",
+        ),
+        (
+            'type = "vault"\nconcurrency = 0',
+            "profiles/prod.toml:2: 'concurrency' in [sources.own] must be 1 or more",
+            None,
+        ),
+        (
+            'type = "aws-secrets-manager"\nconcurrency = 0',
+            "profiles/prod.toml:2: 'concurrency' in [sources.own] must be 1 or more",
+            None,
+        ),
     ],
 )
 def test_a_mistake_in_a_table_is_shown_with_its_line(project, table, message, hint):
