@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from errno import ENOEXEC
 
 from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
 
@@ -105,7 +106,8 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
         if isinstance(error, NotADirectoryError) and os.sep not in command[0]:
             raise _not_found(command[0]) from None  # an entry of PATH is no folder
         reason = (error.strerror or "error").lower()
-        raise NotExecutableError(f"cannot run {command[0]}: {reason}") from None
+        hint = "if it is a script, begin it with #!/bin/sh" if error.errno == ENOEXEC else None
+        raise NotExecutableError(f"cannot run {command[0]}: {reason}", hint=hint) from None
 
 
 def _not_found(program: str) -> CommandNotFoundError:

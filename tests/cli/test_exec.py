@@ -231,6 +231,7 @@ def test_programs_that_cannot_be_run(dev, command, told, status):
     done = dev.run("exec", "--env", "dev", "--", *command)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.splitlines()[0] == f"envkit: error: {told}"
+    assert ("#!/bin/sh" in done.stderr) == (command == ["./garbage"]), done.stderr
 
 
 def test_the_program_is_looked_for_in_the_path_that_it_gets(dev):
