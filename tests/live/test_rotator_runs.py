@@ -136,6 +136,43 @@ def test_what_was_never_promoted_is_aborted(world, step):
     assert world.rotate() == ROTATED
 
 
+# what docs/guide/runbook.md says: how many credentials that nobody has are left at the target
+# after a backup and after a lost record; None where a person must look at the target first
+LEFT_OVER = {
+    AlternateHarness: (0, 0),
+    SingleHarness: (0, 0),
+    RedisHarness: (1, 1),
+    CommandHarness: (0, 1),  # the example takes the oldest one away
+    IamHarness: (None, None),
+}
+
+
+def test_a_secret_from_a_backup_is_mended_by_rotating(world):
+    old, before = world.current, world.harness.credentials()
+    assert world.rotate() == ROTATED
+    world.shelf.fields |= {field: value.reveal() for field, value in old.items()}
+    world.shelf.version += 1
+    assert not world.harness.works(world.current), "there is nothing to mend"
+    check_mended(world, before, LEFT_OVER[type(world.harness)][0])
+
+
+def test_a_record_that_was_lost_in_the_grace_is_mended_by_rotating(world):
+    before = world.harness.credentials()
+    assert world.run(ROTATE) == WAITING
+    world.shelf.envelope, world.shelf.envelope_version = None, 0
+    check_mended(world, before, LEFT_OVER[type(world.harness)][1])
+
+
+def check_mended(world, before, left_over):
+    if left_over is None:
+        with pytest.raises(AssertionError, match="active access key"):
+            world.rotate()
+        return
+    assert world.rotate() == ROTATED
+    assert world.harness.works(world.current)
+    assert world.harness.credentials() == before + left_over
+
+
 def test_keys_are_known_before_they_are_used():
     first = Fernet.generate_key().decode()
     world = World(KeyringHarness("fernet", [first]))

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 
 from envkit.rotation import policy
 from envkit.rotation.notice import KINDS, Channel, Notice, deliver
 from envkit.rotation.overview import STATES
+from envkit.rotation.record import Record, encode
 from support.hook_server import HookServer
-from support.pages import ROOT, blocks
+from support.pages import ROOT, Shown, blocks, run, same
 
 GUIDE = ROOT / "docs" / "guide"
 PAGE = GUIDE / "rotation.md"
@@ -92,3 +94,21 @@ def test_the_example_refuses_what_is_old(told, monkeypatch):
     at = int(headers["Envkit-Timestamp"])
     monkeypatch.setattr("time.time", lambda: at + 301)
     assert not is_from_envkit(headers, told.body, KEY)
+
+
+def test_what_is_overdue_is_shown_as_in_the_runbook(tmp_path):
+    runbook = GUIDE / "runbook.md"
+    [shown] = [one.text for one in blocks(runbook) if one.file == "overdue"]
+    [profile] = [one.text for one in blocks(runbook) if one.file == "profiles/prod.toml"]
+    project = tmp_path / "shop"
+    (project / "profiles").mkdir(parents=True)
+    without_other = profile.partition("[rotation.api-token]")[0]
+    (project / "profiles" / "prod.toml").write_text(without_other, encoding="utf-8")
+    (project / ".env.prod").write_text("HOOK_TOKEN=made-up\n", encoding="utf-8")
+    record = Record("prod/hook-token", last_rotated_at=time.time() - 40.5 * 86_400)
+    data = {"record": encode(record), "values": {}}
+    (project / ".env.prod.HOOK_TOKEN.envkit-rotation").write_text(json.dumps(data))
+
+    [told] = run([Shown("envkit rotate status", "")], project, {})
+    expected = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "...", shown)
+    assert same(expected, told), told
