@@ -66,6 +66,7 @@ KINDS = {
     "rotation-conflict": Kind(ERROR, "Two rotations of one secret do not say the same"),
     "rotation-overdue": Kind(ERROR, "A secret should have been rotated long since"),
     "rotation-quarantined": Kind(ERROR, "A rotation is given up until somebody has looked"),
+    "rotation-stopped": Kind(ERROR, "A rotation does not go on until somebody has decided"),
     "rotation-unreadable": Kind(ERROR, "What is known of a rotation cannot be read"),
     "rotation-failing": Kind(WARNING, "A rotation fails, and is tried again"),
     "rotation-unused": Kind(WARNING, "No variable has the secret that is rotated"),

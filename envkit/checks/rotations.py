@@ -10,7 +10,10 @@ if TYPE_CHECKING:
     from envkit.problem import Problem
 
 # what only the stores can tell
-OF_STORES = ("rotation-overdue", "rotation-quarantined", "rotation-unreadable", "rotation-failing")
+OF_STORES = (
+    *("rotation-overdue", "rotation-quarantined", "rotation-stopped"),
+    *("rotation-unreadable", "rotation-failing"),
+)
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:

@@ -599,7 +599,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         now=world.now,
         deadline=Deadline(10),
     )
-    assert standing.started_at == world.now
+    assert (standing.state, standing.hint) == ("failing", outcome.error.hint)
     assert world.run(ABORT).status == ABORTED
     assert world.url == theirs
     assert world.readers_log_in(), "theirs has the old login"

@@ -291,6 +291,16 @@ def test_what_has_failed_once(rotated):
     ]
 
 
+def test_what_waits_for_somebody_to_decide(project, rotated):
+    rotated('after = [["false"]]', ago=HOUR)
+    (project.root / ".env").write_text("KEY=canary-8d1f-theirs\n")
+    [shown] = found()
+    assert shown == (
+        "profiles/prod.toml:4: prod/key waits for somebody to decide: somebody else has changed "
+        "the secret; their value and both of ours are kept [rotation-stopped, prod]"
+    )
+
+
 def test_what_is_given_up(project, rotated):
     program = project.root / "rotator"
     program.write_text(
