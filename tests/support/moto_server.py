@@ -6,7 +6,8 @@ test run. moto 5.2.5 is mended where it is not AWS:
 - after UpdateSecretVersionStage has moved AWSCURRENT, a read without a version still gave
   the old value (`default_version_id` was left behind);
 - the same operation looked at the labels and changed them without a lock, so that of two
-  at once both could succeed, and PutSecretValue beside it could fail;
+  at once both could succeed, and PutSecretValue and GetSecretValue beside it could fail;
+- every version was kept for ever, and looked through in each read;
 - it put any other label on a second version, if it was not told to take it off the first;
 - ListSecretVersionIds broke for a secret that is not there, and gave every version the
   present time;
@@ -24,6 +25,8 @@ from moto.secretsmanager.exceptions import InvalidParameterException, SecretNotF
 from moto.secretsmanager.models import SecretsManagerBackend
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+MOST_VERSIONS = 100  # without a label; AWS waits for a day before it removes more
+
 
 class QuietHandler(WSGIRequestHandler):
     def log(self, *_):
@@ -32,7 +35,7 @@ class QuietHandler(WSGIRequestHandler):
 
 def mend_label_moves():
     original = SecretsManagerBackend.update_secret_version_stage
-    lock = threading.Lock()
+    lock = threading.RLock()
 
     def update_secret_version_stage(self, secret_id, **labels):
         with lock:
@@ -54,10 +57,22 @@ def mend_label_moves():
 
     def put_secret_value(self, *args, **content):
         with lock:
-            return put(self, *args, **content)
+            answer = put(self, *args, **content)
+            versions = self.secrets[args[0] if args else content["secret_id"]].versions
+            old = [version for version, held in versions.items() if not held["version_stages"]]
+            for version in old[:-MOST_VERSIONS]:
+                del versions[version]
+            return answer
+
+    get = SecretsManagerBackend.get_secret_value
+
+    def get_secret_value(self, *args, **version):
+        with lock:
+            return get(self, *args, **version)
 
     SecretsManagerBackend.update_secret_version_stage = update_secret_version_stage
     SecretsManagerBackend.put_secret_value = put_secret_value
+    SecretsManagerBackend.get_secret_value = get_secret_value
 
 
 def mend_lists_of_versions():
