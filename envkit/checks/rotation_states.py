@@ -73,10 +73,9 @@ def _of_standing(standing: Standing) -> Iterator[Problem]:
         yield Problem("rotation-overdue", f"{name} is overdue since {since}{why}", hint=hint)
     elif standing.state == QUARANTINED:
         yield Problem("rotation-quarantined", f"{name} is given up{why}", hint=hint)
-    elif standing.state == FAILING and standing.hint:
+    elif standing.stopped:
         yield Problem("rotation-stopped", f"{name} waits for somebody to decide{why}", hint=hint)
     elif standing.state == FAILING:
-        hint = f"see 'envkit rotate status', and run 'envkit rotate {name}'"
         yield Problem("rotation-failing", f"{name} has failed, and is tried again{why}", hint=hint)
 
 
