@@ -103,6 +103,39 @@ def test_variables_for_get(complete):
     assert complete("envkit", "get", "D") == ["DATABASE_URL"]
 
 
+ROTATIONS = """\
+[rotation.db-password]
+secret = "dotenv:DB"
+rotator = "random"
+every = "30d"
+[rotation.api-key]
+secret = "dotenv:KEY"
+rotator = "random"
+every = "30d"
+"""
+
+
+def test_rotations(team, complete):
+    team.profile("prod.toml", ROTATIONS)
+    assert complete("envkit", "rotate", "") == [
+        *("api-key", "db-password", "prod/api-key", "prod/db-password"),
+        *("serve", "simulate", "status"),
+    ]
+    assert complete("envkit", "rotate", "d") == ["db-password"]
+    assert complete("envkit", "rotate", "--env", "prod", "--plan", "prod/d") == ["prod/db-password"]
+    assert complete("envkit", "rotate", "--env", "") == ["broken", "dev", "prod", "staging"]
+    assert complete("envkit", "rotate", "s") == ["serve", "simulate", "status"]
+
+
+def test_the_commands_below_rotate(team, complete):
+    team.profile("prod.toml", ROTATIONS)
+    for command in ("status", "simulate", "serve"):
+        assert complete("envkit", "rotate", command, "--env", "p") == ["prod"]
+    assert complete("envkit", "rotate", "status", "--format", "") == ["table", "json", "html"]
+    assert complete("envkit", "rotate", "serve", "--l") == ["--listen"]
+    assert complete("envkit", "rotate", "--r") == ["--rollback", "--resume", "--reason"]
+
+
 def test_formats_of_typed_commands(complete):
     assert complete("envkit", "show", "--format", "") == ["table", "json"]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from support.rotating import table
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "json.md"
 
 
@@ -54,3 +56,38 @@ def test_promote(project, documented):
     assert [list(one) for one in document["changes"]] == [changes]
     assert [list(one) for one in document["left"]] == [left]
     assert [list(one) for one in document["refusals"]] == [refusals]
+
+
+def test_rotate(project, documented):
+    written = table("key", "KEY") + table("no", "KEY", "nonsense = 1")
+    project.profile("prod.toml", written)
+    project.dotenv("prod", "KEY=old\n")
+    document = json.loads(project.run("rotate", "--format", "json").stdout)
+    top, rotations, broken = documented["rotate"]
+    assert list(document) == top
+    assert [list(one) for one in document["rotations"]] == [rotations]
+    assert [list(one) for one in document["broken"]] == [broken]
+
+
+def test_rotate_status(project, documented):
+    project.profile("prod.toml", table("key", "KEY") + table("no", "KEY", "nonsense = 1"))
+    project.dotenv("prod", "KEY=old\n")
+    document = json.loads(project.run("rotate", "status", "--format", "json").stdout)
+    top, rotations = documented["rotate status"]
+    assert list(document) == top
+    assert [list(one) for one in document["rotations"]] == [rotations, rotations]
+
+
+def test_rotate_simulate(project, documented):
+    window = 'window = "1s"\ntimeout = "1h"'
+    tables = (table(f"k{number}", f"vault:secret/a#k{number}", window) for number in range(9))
+    project.profile("prod.toml", "".join(tables))
+    run = project.run(
+        *("rotate", "simulate", "--days", "1", "--format", "json"),
+        env={"VAULT_ADDR": "http://127.0.0.1:1"},
+    )
+    document = json.loads(run.stdout)
+    top, *tables = documented["rotate simulate"]
+    assert list(document) == top
+    for key, keys in zip(("rotations", "busiest", "clashes", "costs"), tables, strict=True):
+        assert {tuple(one) for one in document[key]} == {tuple(keys)}, key
