@@ -40,8 +40,8 @@ _STYLES = {
 }
 _SAID = {
     ROTATED: "readers have the new value, and the old one works no longer",
-    ROLLED_BACK: "readers have the old value again, and the new one works no longer",
-    ABORTED: "the new value is dropped; readers never had it",
+    ROLLED_BACK: "the new value works no longer",
+    ABORTED: "the new value is dropped",
 }
 _QUIET = (NOT_DUE, BUSY, WAITING)
 
