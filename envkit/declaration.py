@@ -154,6 +154,10 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
     for key in ("choices", "tags"):
         if key in raw:
             raw[key] = [_text(item, f"{name}: '{key}'", place.at(key)) for item in raw[key]]
+    if raw.get("choices") == []:
+        raise ProfileError(
+            f"{place.at('choices')}: {name}: 'choices' has none", hint='write choices = ["..."]'
+        )
     _check_type(raw.get("type", "string"), name, place)
     if OPEN in raw.get("default", ""):
         raise ProfileError(

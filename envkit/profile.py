@@ -209,7 +209,8 @@ def _by_alias(folder: str, alias: str) -> tuple[str, str]:
         path = profile_path(folder, name)
         if path is not None and path.endswith(".toml"):
             document, top = read_toml(path)
-            for other in names(document.get("aliases", []), top.at("aliases"), "aliases"):
+            given = names(document.get("aliases", []), top.at("aliases"), "aliases")
+            for other in dict.fromkeys(given):
                 aliases.setdefault(other, []).append((name, path))
     found = aliases.get(alias)
     if found is None:

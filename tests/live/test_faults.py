@@ -8,6 +8,7 @@ secret, with `ENVKIT_DEBUG=1` too. A command that hung would be ended by `run_en
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -27,6 +28,7 @@ from support.live_stores import CANARY, VALUES
 
 APP = ("--", "touch", "started")
 EXEC = ("exec", *APP)
+STARTING = 10  # seconds of a busy machine; with the usual timeout it would be more
 SHORT = ("exec", "--timeout", "2", *APP)  # what is transient is tried again until then
 
 
@@ -34,8 +36,11 @@ def refused(project, store, *command, status, missing=VALUES, env=()):
     """Run a command that must fail as described above; return what it said on stderr."""
     before = set(project.root.iterdir())
     environ = {**store.environ, "ENVKIT_ENV": "prod", "ENVKIT_DEBUG": "1", **dict(env)}
+    began = time.monotonic()
     done = project.run(*command, env=environ)
+    took = time.monotonic() - began
     assert done.returncode == status, done.stderr
+    assert "--timeout" not in command or took < STARTING + 2, "it waited beyond the deadline"
     assert done.stdout == ""
     assert set(project.root.iterdir()) == before, "the app was started, or something was written"
     said, _, after = done.stderr.partition("envkit: hint: ")

@@ -279,6 +279,10 @@ class TestNames:
             "take it out of all but one of them",
         )
 
+    def test_an_alias_that_is_written_twice_in_one_profile_is_one(self, project):
+        project.profile("prod.toml", 'aliases = ["live", "live"]')
+        assert load("live", str(project.profiles)).name == "prod"
+
     def test_an_alias_that_is_the_name_of_another_profile_is_an_error(self, project):
         # else the source `dotenv` would read .env.prod for staging
         project.profile("prod.env", "")
@@ -346,6 +350,7 @@ MISTAKES = {
     VARIABLE.format('{ min = "1" }'): ("2: X: 'min' must be a number", "write min = 1, without"),
     VARIABLE.format("{ max = true }"): ("2: X: 'max' must be a number", "write max = 1, without"),
     VARIABLE.format('{ choices = "a" }'): ("2: X: 'choices' must be a list", "write choices = ["),
+    VARIABLE.format("{ choices = [] }"): ("2: X: 'choices' has none", "write choices = ["),
     VARIABLE.format("{ choices = [1.5] }"): ("2: X: 'choices' must hold strings", "put them in"),
     VARIABLE.format("{ tags = [[]] }"): ("2: X: 'tags' must hold strings", "put them in quotes"),
     VARIABLE.format("{ type = 1 }"): ("2: X: 'type' must be a string", "put it in quotes"),
