@@ -81,4 +81,4 @@ def test_the_extra_that_is_named_is_there():
 
     project = tomllib.loads((Path(ROOT) / "pyproject.toml").read_text())["project"]
     assert "check" in project["optional-dependencies"]
-    assert "pip install 'envkit[check]'" in PAGE.read_text()
+    assert "pip install './envkit[check]'" in PAGE.read_text()
