@@ -1,0 +1,285 @@
+"""A rotated value is in its store, an admin's password in no other place, whatever happens.
+
+The old value, the new one and the password that the target asks for are looked for in what
+is printed, in HOME, TMPDIR and the project, in the audit log, in the arguments and the
+environment of every program that is started, and in what is told to others. The record of a
+rotation in a `.env` file may hold the values while they are pending: it is 0600, also where
+the umask protects nothing. What fails is run with ENVKIT_DEBUG, which shows the most.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support.hook_server import HookServer
+from support.rotating import record_file, table, values
+from support.rotators import AlternateHarness
+
+OLD, NEW = "canary-old-93be10", "canary-new-c4d7f2"
+ADMIN, TOKEN = "canary-admin-0aa8e5", "canary-token-6d21bb"
+STORES = re.compile(r"\.env\.prod(\.envkit-previous|\.\w+\.envkit-rotation)?")
+
+# a program that is started, as a rotator, a hook or to tell: it notes what others could see
+# of it and of envkit, and then says everything that it was told where it should not
+CHILD = """\
+import json, os, sys
+place = os.path.dirname(os.path.abspath(__file__))
+seen = [open(f"/proc/{pid}/cmdline").read() for pid in (os.getpid(), os.getppid())]
+seen += [f"{name}={text}" for name, text in os.environ.items()]
+with open(os.path.join(place, "seen", str(os.getpid())), "w") as file:
+    file.write("\\n".join(seen))
+status = int(os.environ.get("STATUS", "0"))
+if sys.argv[1:] != ["rotator"]:
+    sys.exit(status)
+asked = json.loads(sys.stdin.read())
+print(asked, file=sys.stderr)
+if asked["step"] == "create":
+    print(json.dumps({"values": {"API_KEY": "canary-new-c4d7f2"}}))
+elif asked["step"] == os.environ.get("FAILS"):
+    print(json.dumps({"error": f"it is {asked}"}))
+    sys.exit(status)
+"""
+
+
+class World:
+    """A project with one rotation, everything that it may leave behind, and who is told."""
+
+    def __init__(self, project, tmp_path, server):
+        self.project = project
+        self.server = server
+        self.child = [sys.executable, str(tmp_path / "child" / "child.py")]
+        (tmp_path / "child" / "seen").mkdir(parents=True)
+        (tmp_path / "child" / "child.py").write_text(CHILD)
+        self.folders = [tmp_path / name for name in ("home", "temporary", "state")]
+        for folder in self.folders:
+            folder.mkdir(mode=0o700)
+        self.hidden = [OLD, NEW, ADMIN, TOKEN]
+        self.folders += [project.root, tmp_path / "child" / "seen"]
+
+    def write(self, *lines, rotator="command", secret="API_KEY", top=""):
+        told = [
+            {
+                "webhook": f"{self.server.address}/{{{{ dotenv:TOKEN }}}}",
+                "key": "{{ dotenv:TOKEN }}",
+            },
+            {"slack": f"{self.server.address}/{{{{ dotenv:TOKEN }}}}"},
+            {"command": [*self.child, "tell"]},
+        ]
+        hooks = [f"{when} = {json.dumps([[*self.child, when]])}" for when in ("before", "after")]
+        notify = f"notify = [{', '.join(map(_inline, told))}]"
+        self.project.profile(
+            "prod.toml",
+            top + table("api-key", secret, 'grace = "1h"', *lines, *hooks, notify, rotator=rotator),
+        )
+        self.project.dotenv("prod", f"API_KEY={OLD}\nADMIN={ADMIN}\nTOKEN={TOKEN}\n")
+
+    def command(self):
+        """Rotate with the program, which is given the admin's password."""
+        target = {"command": [*self.child, "rotator"], "settings": {"admin": "{{ dotenv:ADMIN }}"}}
+        self.write(f"target = {_inline({**target, 'environment': ['FAILS', 'STATUS']})}")
+
+    def run(self, *arguments, status, debug=False, **env):
+        """Run it and look at everything; return what was printed."""
+        done = subprocess.run(
+            ["sh", "-c", 'umask 000; exec "$@"', "-", sys.executable, "-m", "envkit", *arguments],
+            cwd=self.project.root,
+            env={
+                "PATH": os.environ["PATH"],
+                "LANG": "C.UTF-8",
+                "HOME": str(self.folders[0]),
+                "TMPDIR": str(self.folders[1]),
+                "XDG_STATE_HOME": str(self.folders[2]),
+                "ENVKIT_DEBUG": "1" if debug else "",
+                **env,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        printed = done.stdout + done.stderr
+        assert done.returncode == status, self.shown(printed)
+        self.look(printed)
+        return printed
+
+    def look(self, printed):
+        where = {"what is printed": printed}
+        for number, one in enumerate(self.server.received):
+            where[f"notice {number}"] = one.body.decode() + json.dumps(one.headers)
+        for path in (path for folder in self.folders for path in folder.rglob("*")):
+            if not path.is_file():
+                continue
+            if STORES.fullmatch(path.name):
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600, f"others can read {path.name}"
+            else:
+                where[str(path)] = path.read_text(errors="replace")
+        for place, text in where.items():
+            for number, secret in enumerate(self.hidden):
+                forms = (secret, base64.b64encode(secret.encode()).decode(), secret.encode().hex())
+                assert not any(form in text for form in forms), (
+                    f"secret {number} is in {place}: {self.shown(text)}"
+                )
+
+    def shown(self, text):
+        for secret in self.hidden:
+            text = text.replace(secret, "*****")
+        return text
+
+    def programs(self):
+        """Return how many programs were started, all of which have been looked at."""
+        return len(list(self.folders[-1].iterdir()))
+
+
+def _inline(table_):
+    if isinstance(table_, dict):
+        return f"{{ {', '.join(f'{key} = {_inline(item)}' for key, item in table_.items())} }}"
+    return json.dumps(table_)
+
+
+@pytest.fixture
+def world(project, tmp_path):
+    with HookServer() as server:
+        yield World(project, tmp_path, server)
+
+
+LOOKS = (
+    ("rotate", "--plan"),
+    ("rotate", "--plan", "--format", "json"),
+    ("rotate", "status"),
+    ("rotate", "status", "--format", "json", "-o", "status.json"),
+    ("rotate", "status", "--format", "html", "-o", "status.html"),
+)
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
+def test_a_rotation_that_succeeds(world, debug):
+    world.command()
+    world.run("rotate", status=0, debug=debug)
+    assert values(world.project, "prod")["API_KEY"] == NEW, "it was never there to be found"
+    assert NEW in record_file(world.project, "prod", "API_KEY").read_text(), "so was it pending"
+    assert world.programs() >= 5, "three steps and two hooks"
+    for arguments in LOOKS:
+        world.run(*arguments, status=0, debug=debug)
+    world.run("rotate", "--rollback", "api-key", status=0, debug=debug)
+    assert values(world.project, "prod")["API_KEY"] == OLD
+
+
+def test_whoever_is_told_of_it(world):
+    world.command()
+    profile = world.project.profiles / "prod.toml"
+    profile.write_text(profile.read_text().replace('grace = "1h"', 'grace = "0s"'))
+    world.run("rotate", status=0, debug=True)
+    events = [json.loads(one.body).get("event") for one in world.server.received]
+    assert events == ["success", None], "a webhook and a chat"
+    assert all(TOKEN in one.path for one in world.server.received), "which is where it belongs"
+    record = record_file(world.project, "prod", "API_KEY").read_text()
+    assert not any(secret in record for secret in world.hidden), "at rest it has no value"
+
+
+def test_a_value_that_is_made_here(world):
+    world.write(rotator="random")
+    world.run("rotate", status=0, debug=True)
+    made = values(world.project, "prod")["API_KEY"]
+    assert made != OLD
+    world.hidden.append(made)
+    for arguments in (*LOOKS, ("rotate", "--all", "--format", "json")):
+        world.run(*arguments, status=0, debug=True)
+
+
+@pytest.mark.parametrize(
+    ("step", "status", "told"),
+    [
+        ("prepare", 75, "try again"),
+        ("set", 3, "ended with status 3"),
+        ("set", 65, "quarantined"),
+        ("test", 1, "does not log in"),
+    ],
+)
+def test_a_program_that_says_what_it_must_not(world, step, status, told):
+    world.command()
+    env = {"FAILS": step, "STATUS": str(status)}
+    printed = world.run("rotate", status=1, debug=True, **env)
+    assert "api-key" in printed
+    assert values(world.project, "prod")["API_KEY"] == OLD
+    assert world.server.received, "nobody was told"
+    for arguments in LOOKS[2:]:
+        world.run(*arguments, status=0 if step == "prepare" else 1, debug=True, **env)
+
+
+@pytest.mark.parametrize(
+    ("rotator", "target"),
+    [
+        ("postgres", {"dsn": "postgresql://admin:{{ dotenv:ADMIN }}@127.0.0.1:1/app"}),
+        ("postgres", {"dsn": "host=127.0.0.1 port=1 pass word={{ dotenv:ADMIN }}"}),
+        ("redis", {"url": "redis://admin:{{ dotenv:ADMIN }}@127.0.0.1:1", "user": "app"}),
+        ("redis", {"url": "redis://admin:{{ dotenv:ADMIN }}@[::1", "user": "app"}),
+        ("aws-iam-key", {"user": "{{ dotenv:ADMIN }}"}),
+    ],
+    ids=["PostgreSQL is down", "no DSN", "Redis is down", "no URL", "no AWS"],
+)
+def test_a_target_that_cannot_be_asked(world, rotator, target):
+    if rotator == "postgres":
+        target = {**target, "users": ["app_a", "app_b"], "owner": "app"}
+    world.write(f"target = {_inline(target)}", rotator=rotator)
+    old = f"postgresql://app_a:{OLD}@127.0.0.1:1/app" if rotator == "postgres" else OLD
+    world.project.dotenv("prod", f"API_KEY={old}\nADMIN={ADMIN}\nTOKEN={TOKEN}\n")
+    printed = world.run("rotate", "--timeout", "5", status=1, debug=True)
+    assert "prod/api-key  failed" in printed
+    assert values(world.project, "prod")["API_KEY"] == old
+
+
+@pytest.mark.parametrize("what", ["the file", "the record", "a notice", "a hook"])
+def test_what_goes_wrong_around_it(world, what):
+    world.command()
+    env, status = {}, 1
+    if what == "the file":
+        world.project.dotenv("prod", f"{OLD} is no definition\n")
+    elif what == "the record":
+        record_file(world.project, "prod", "API_KEY").write_text(f'{{"record": "{OLD}"')
+        record_file(world.project, "prod", "API_KEY").chmod(0o600)
+    elif what == "a notice":
+        world.server.status = 500
+        env = {"FAILS": "set", "STATUS": "75"}
+    else:
+        env = {"STATUS": "7"}
+    printed = world.run("rotate", status=status, debug=True, **env)
+    if what == "a notice":
+        assert "envkit: warning: cannot tell the webhook at http://127.0.0.1:" in printed
+    world.run("rotate", "status", status=1, debug=True)
+
+
+def test_a_real_target(world, postgres):
+    with ExitStack() as stack:
+        harness = AlternateHarness(postgres, stack)
+        target = {**harness.target, "dsn": "{{ dotenv:DSN }}"}
+        world.write(f"target = {_inline(target)}", rotator="postgres")
+        old = harness.current()["url"].reveal()
+        world.project.dotenv("prod", f"API_KEY={old}\nDSN={harness.target['dsn']}\nTOKEN={TOKEN}\n")
+        world.hidden += [harness.password, harness.admin_password]
+        world.run("rotate", status=0, debug=True)
+        new = values(world.project, "prod")["API_KEY"]
+        assert new != old
+        world.hidden.append(re.search(r":([^:@/]+)@", new)[1])
+        for arguments in LOOKS:
+            world.run(*arguments, status=0, debug=True)
+        world.run("rotate", "--rollback", "api-key", status=0, debug=True)
+
+
+def test_a_simulation_asks_for_nothing(world):
+    world.command()
+    for path in (world.project.root / ".env.prod",):
+        path.write_text(f"{OLD} is no definition\n")
+    for format_ in ("text", "json"):
+        world.run("rotate", "simulate", "--format", format_, status=0, debug=True)
+    assert world.programs() == 0
+    assert Path(world.project.root, ".env.prod").read_text().startswith(OLD)
