@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -19,6 +20,21 @@ _IN_TERMINAL = (
     "-c",
     "import os, sys; os.login_tty(0); os.execv(sys.argv[1], sys.argv[1:])",
 )
+
+
+CTRL_C = b"\x03"
+HEEDED_SECONDS = 20  # after which a person would press it again
+
+
+def _read(terminal: int, *, interrupted: bool) -> bytes:
+    """Return what the terminal shows next, once there is something.
+
+    Python does not notice a signal that comes between its last look for one and its wait
+    for input: then Ctrl-C is pressed again, as a person would.
+    """
+    while interrupted and not select.select([terminal], [], [], HEEDED_SECONDS)[0]:
+        os.write(terminal, CTRL_C)
+    return os.read(terminal, 65536)
 
 
 def run_on_terminal(
@@ -61,13 +77,15 @@ def run_on_terminal(
         os.close(theirs)
     shown = b""
     seen = 0
+    typed = b""
     waiting = [(question.encode(), answer.encode()) for question, answer in answers]
     try:
-        while chunk := os.read(ours, 65536):
+        while chunk := _read(ours, interrupted=typed == CTRL_C):
             shown += chunk
             while waiting and waiting[0][0] in shown[seen:]:
                 question, answer = waiting.pop(0)
                 seen = shown.index(question, seen) + len(question)
+                typed = answer
                 os.write(ours, answer)
     except OSError:  # Linux: nobody has the other end open any more
         pass
