@@ -146,7 +146,8 @@ def standing(rotation: Rotation, record: Record | None, now: float) -> Standing:
     """Return where a rotation stands, from its record. Pure."""
     timing, name = rotation.policy.timing, rotation.full_name
     last = 0.0 if record is None else record.due_from
-    if record is not None and record.phase in (PROMOTED, GRACE, RETIRING):
+    promoted = record is not None and record.phase in (PROMOTED, GRACE, RETIRING)
+    if record is not None and promoted:
         last = record.promoted_at
     next_ = due(timing, name, last=last, now=now)
     found = Standing(
@@ -156,7 +157,7 @@ def standing(rotation: Rotation, record: Record | None, now: float) -> Standing:
         _state(rotation, record, now),
         due_at=next_.starts,
         closes_at=next_.closes,
-        overdue_at=overdue_from(rotation, record, now),
+        overdue_at=next_.overdue_at if promoted else overdue_from(rotation, record, now),
     )
     if record is None:
         return found

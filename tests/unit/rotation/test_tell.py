@@ -1,0 +1,169 @@
+"""Who is told of what, by which host, and not more than once a day."""
+
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import RotationError
+from envkit.rotation.collect import collect
+from envkit.rotation.outcome import STATUSES, Outcome
+from envkit.rotation.record import Record
+from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.rotation.tell import events, is_overdue, tell
+from support.hook_server import HookServer
+from support.rotating import DAY, table
+
+NOW = 1_795_577_472.0
+NAME = "prod/key"
+LATE = Record(NAME, id="1", last_rotated_at=NOW - 40 * DAY)
+
+
+class World:
+    """One rotation, those who are told, and hosts that share nothing but its store."""
+
+    def __init__(self, project, tmp_path, server):
+        notify = f'notify = {{ webhook = "{server.address}" }}'
+        project.profile("prod.toml", table("key", "KEY", notify))
+        (self.rotation,) = collect(
+            str(project.profiles), environ={}, deadline=Deadline(5)
+        ).rotations
+        self.server = server
+        self.folder = tmp_path
+        self.shelf = MemoryShelf({"KEY": "x"})
+        self.store = MemoryRotationStore(self.shelf, ("KEY",))
+        self.now = NOW
+
+    def tell(self, status, *, host="one", store=None, record=None):
+        """Return the events that this host has told of."""
+        before = len(self.server.received)
+        error = RotationError("it is so") if status in ("failed", "refused") else None
+        failures = tell(
+            self.rotation,
+            Outcome(NAME, status, error=error, record=record),
+            store,
+            environ={"XDG_STATE_HOME": str(self.folder / host)},
+            now=self.now,
+        )
+        assert failures == []
+        return [json.loads(one.body)["event"] for one in self.server.received[before:]]
+
+    def tell_with_store(self, status, **options):
+        return self.tell(status, store=self.store, **options)
+
+    def file(self, host="one"):
+        return self.folder / host / "envkit" / "rotation-notices.json"
+
+
+@pytest.fixture
+def world(project, tmp_path):
+    with HookServer() as server:
+        yield World(project, tmp_path, server)
+
+
+# ---------------------------------------------------------------- of what
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_what_there_is_to_tell(world, status):
+    told = {"rotated": ["success"], "failed": ["failure"], "refused": ["failure"]}
+    told["quarantined"] = ["quarantine"]
+    assert events(world.rotation, Outcome(NAME, status), NOW) == told.get(status, [])
+    more = [] if status == "rotated" else ["overdue"]
+    late = Outcome(NAME, status, record=LATE)
+    assert events(world.rotation, late, NOW) == told.get(status, []) + more
+
+
+@pytest.mark.parametrize(
+    ("record", "overdue"),
+    [
+        (None, False),
+        (Record(NAME), False),
+        (LATE, True),
+        (LATE._replace(phase="tested", started_at=NOW), True),
+        (LATE._replace(phase="grace", promoted_at=NOW), False),
+        (LATE._replace(given_up_at=NOW), True),
+        (LATE._replace(last_rotated_at=NOW - DAY), False),
+    ],
+)
+def test_what_is_overdue(world, record, overdue):
+    assert is_overdue(world.rotation, record, NOW) is overdue
+
+
+# ---------------------------------------------------------------- how often, and by whom
+
+
+def test_what_goes_on_is_told_once_a_day_by_one_host(world):
+    assert world.tell_with_store("failed") == ["failure"]
+    assert world.tell_with_store("failed") == []
+    assert world.tell_with_store("failed", host="two") == [], "the record says that it was told"
+    assert world.tell_with_store("quarantined", host="two") == ["quarantine"], "this is another"
+    world.now += DAY - 1
+    assert world.tell_with_store("failed", host="two") == []
+    world.now += 1
+    assert world.tell_with_store("failed", host="two") == ["failure"]
+    assert world.tell_with_store("failed") == []
+    assert not world.file().exists(), "no host keeps anything of its own"
+
+
+def test_a_success_is_told_each_time(world):
+    assert world.tell_with_store("rotated") == ["success"]
+    assert world.tell_with_store("rotated") == ["success"]
+    assert world.store.read().record is None, "and needs no record"
+
+
+def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
+    held = Record(NAME, id="1", phase="set", holder="other:1", busy_until=NOW + 60)
+    world.store.save(world.store.read(), held, {})
+    assert world.tell_with_store("failed") == []
+    assert world.store.read().record == held
+    world.now += 61
+    assert world.tell_with_store("failed") == ["failure"]
+    assert world.store.read().record == held._replace(told={"failure": world.now})
+
+
+def test_without_a_store_each_host_remembers_for_itself(world):
+    assert world.tell("failed") == ["failure"]
+    assert world.tell("failed") == []
+    assert world.tell("failed", host="two") == ["failure"]
+    assert world.tell("quarantined") == ["quarantine"]
+    assert stat.S_IMODE(world.file().stat().st_mode) == 0o600
+    assert stat.S_IMODE(world.file().parent.stat().st_mode) == 0o700
+    world.now += DAY
+    assert world.tell("failed") == ["failure"]
+    assert json.loads(world.file().read_text()) == {"prod/key failure": world.now}, (
+        "what is older than a day is forgotten"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "no JSON", '{"prod/key failure": "yesterday"}'])
+def test_a_file_that_is_none_is_begun_anew(world, text):
+    world.file().parent.mkdir(parents=True)
+    world.file().write_text(text)
+    assert world.tell("failed") == ["failure"]
+    assert world.tell("failed") == []
+
+
+def test_what_nobody_can_remember_is_not_told_every_minute(world):
+    (world.folder / "one").write_text("no folder")
+    assert world.tell("failed") == []
+    assert world.tell_with_store("failed") == ["failure"], "the record can"
+
+
+def test_a_clock_that_has_jumped_does_not_silence_it_for_ever(world):
+    world.now += 400 * DAY
+    assert world.tell_with_store("failed") == ["failure"]
+    world.now = NOW
+    assert world.tell_with_store("failed") == ["failure"]
+
+
+def test_a_record_of_another_version_is_told_by_the_file(world):
+    world.store.save(world.store.read(), LATE, {})
+    world.shelf.envelope = world.shelf.envelope.replace('"version": 1', '"version": 9')
+    assert world.tell_with_store("failed") == ["failure"]
+    assert world.tell_with_store("failed") == []
+    assert '"version": 9' in world.shelf.envelope, "it is not written over"
+    assert world.file().exists()
