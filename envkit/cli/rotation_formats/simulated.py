@@ -74,7 +74,7 @@ def _show_costs(found: Simulation) -> None:
     rows = []
     for cost in found.costs:
         for what, calls, price in (
-            ("rotating", cost.rotating_calls, cost.rotating),
+            ("rotating, at most", cost.rotating_calls, cost.rotating),
             ("looking every minute, one host", cost.looking_calls, cost.looking),
             ("keeping the secrets", 0, cost.keeping),
         ):
