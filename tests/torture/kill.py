@@ -30,7 +30,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 from torture import stopping  # noqa: E402
-from torture.readers import Readers  # noqa: E402
+from torture.readers import READERS, Readers  # noqa: E402
 from torture.targets import ROTATORS  # noqa: E402
 from torture.warm import KILLED, Warm  # noqa: E402
 from torture.world import SHELVES, Servers, World  # noqa: E402
@@ -55,7 +55,7 @@ class Place:
         enter = self._stack.enter_context
         self._folder = Path(enter(tempfile.TemporaryDirectory(prefix="envkit-torture-")))
         self.warm = enter(Warm())
-        self.readers = enter(Readers(2))
+        self.readers = enter(Readers(READERS))
         self._servers = enter(Servers(self._folder))
         return self
 

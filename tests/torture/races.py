@@ -20,7 +20,7 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
-from torture.readers import Readers  # noqa: E402
+from torture.readers import READERS, Readers  # noqa: E402
 from torture.targets import ROTATORS  # noqa: E402
 from torture.warm import Warm  # noqa: E402
 from torture.world import SHELVES, Servers, World  # noqa: E402
@@ -94,7 +94,7 @@ def main() -> None:
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="envkit-torture-")))
         racers = [stack.enter_context(Warm()) for _ in range(RACERS)]
-        readers = stack.enter_context(Readers(2))
+        readers = stack.enter_context(Readers(READERS))
         servers = stack.enter_context(Servers(place))
         wrong = sum(
             race(place, servers, store, rotator, racers, readers, options.rounds)

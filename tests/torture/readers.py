@@ -1,6 +1,6 @@
 """Processes that read the store and log in, over and over, past every proxy.
 
-    with Readers(2) as readers:                 # before any thread is started
+    with Readers(READERS) as readers:           # before any thread is started
         readers.begin(shelf, target)
         readers.wait_a_round()                  # until all have read anew, and logged in
         report = readers.end()
@@ -26,7 +26,9 @@ from torture import shelves, targets
 
 # of each reader: when what it uses was read, in nanoseconds; logins; failures
 READ_AT, LOGINS, FAILURES, COUNTERS = 0, 1, 2, 3
+READERS = 3
 PACE_SECONDS = 0.0044  # between two logins of all readers together, as far as they can
+LAG_SECONDS = 1.0  # that a reader makes up for
 _WAIT_SECONDS = 30.0
 
 
@@ -169,10 +171,12 @@ class _Reader:
         self.store_counts()
         self.connection.sendall(b"begun\n")
         self.connection.setblocking(False)
+        next_at = time.monotonic()
         while not self.is_told_to_end():
-            started = time.monotonic()
             self.round()
-            time.sleep(max(0.0, started + self.pace_seconds - time.monotonic()))
+            now = time.monotonic()
+            next_at = max(next_at + self.pace_seconds, now - LAG_SECONDS)
+            time.sleep(max(0.0, next_at - now))
         self.connection.setblocking(True)
         report = {
             "logins": self.counts[LOGINS],
