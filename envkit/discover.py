@@ -33,11 +33,11 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
         ProfileNotFoundError: there is none.
         ProfileError: the one found above belongs to another user.
     """
-    named = explicit or environ.get("ENVKIT_PROFILES")
-    if named:
+    named = environ.get("ENVKIT_PROFILES") or None if explicit is None else explicit
+    if named is not None:  # empty, it was a variable without a value, and means no other folder
         if not os.path.isdir(named):
             raise ProfileNotFoundError(
-                f"no folder {named}", hint="name an existing folder with --profiles"
+                f"no folder {named or repr('')}", hint="name an existing folder with --profiles"
             )
         return os.path.abspath(named)
     start = folder = _working_folder()

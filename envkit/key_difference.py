@@ -24,7 +24,7 @@ from envkit.env_diff import (
 )
 from envkit.findings import rule_findings
 from envkit.placeholder import Literal
-from envkit.plan import plan, select
+from envkit.plan import globs, plan, refuse_unknown, select
 from envkit.profile import Profile
 
 TYPE_CHECKING = False
@@ -49,11 +49,14 @@ def diff_keys(
         exclude: globs; variables that match one of them are left out.
 
     Raises:
+        UsageError: none has a variable that `only` or `exclude` names.
         ProfileError: variables need each other in a circle.
         ResolutionError: references name sources that a profile does not have.
     """
     known = [_variables(side) for _, side in sides]
     names = dict.fromkeys(name for variables in known for name in variables)
+    only, exclude = globs(only), globs(exclude)
+    refuse_unknown([*only, *exclude], names, ", ".join(label for label, _ in sides))
     entries = [_entry(name, known) for name in select(names, only, exclude)]
     return EnvDiff(tuple(label for label, _ in sides), in_order(entries))
 

@@ -13,15 +13,17 @@ from envkit.errors import (
     InvalidReferenceError,
     ProfileError,
     ResolutionError,
+    UsageError,
     VariableFailure,
     closest,
+    did_you_mean,
 )
 from envkit.order import in_order
-from envkit.placeholder import Literal, Name, Reference
+from envkit.placeholder import Literal, Name, Reference, is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from envkit.declaration import Declaration
     from envkit.placeholder import Operand
@@ -70,6 +72,24 @@ def globs(given: Sequence[str]) -> Sequence[str]:
     A text is a sequence as well: of `"A*"`, the glob `*` would match everything.
     """
     return [given] if isinstance(given, str) else given
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str], where: str) -> None:
+    """Refuse what is surely mistyped among globs: what was meant would be left out in silence.
+
+    Args:
+        given: globs.
+        known: the names that there are.
+        where: what has them, for the message.
+
+    Raises:
+        UsageError: a name that is not there, or an empty text.
+    """
+    for name in given:
+        if not name:
+            raise UsageError("an empty glob matches no variable", hint="write --only 'DB_*'")
+        if is_name(name) and name not in known:
+            raise UsageError(f"no variable '{name}' in {where}", hint=did_you_mean(name, known))
 
 
 def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) -> list[str]:

@@ -33,8 +33,7 @@ from envkit.evaluate import evaluate
 from envkit.fetch import fetch
 from envkit.holder import held
 from envkit.location import display_path
-from envkit.placeholder import is_name
-from envkit.plan import plan, select
+from envkit.plan import plan, refuse_unknown, select
 from envkit.preparation import prepare_loaded
 from envkit.profile import load
 from envkit.profile_file import ProfileFile, changed_since_plan
@@ -218,11 +217,12 @@ def _select(
         raise UsageError(
             f"source and target are both {ours.name}", hint="write envkit promote SOURCE TARGET"
         )
-    for name in (*names, *filter(is_name, (*only, *exclude))):
+    for name in names:
         if name not in ours.variables:
             raise UsageError(
                 f"no variable '{name}' in {ours.name}", hint=did_you_mean(name, ours.variables)
             )
+    refuse_unknown([*only, *exclude], ours.variables, ours.name)
     return select(ours.variables, [*names, *only], exclude)
 
 

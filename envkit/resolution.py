@@ -13,11 +13,10 @@ import os
 
 from envkit._internal.clock import Deadline
 from envkit.environment import Environment, Variable
-from envkit.errors import ResolutionError, UsageError, VariableFailure, did_you_mean
+from envkit.errors import ResolutionError, VariableFailure
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
-from envkit.placeholder import is_name
-from envkit.plan import globs
+from envkit.plan import globs, refuse_unknown
 from envkit.preparation import Prepared, prepare
 from envkit.sources.registry import bootstrap_names
 
@@ -77,7 +76,8 @@ def resolve(
         deadline=deadline,
         sources=sources,
     )
-    _refuse_unknown(prepared, [*only, *exclude])
+    known = [name for one in prepared for name in one.profile.variables]
+    refuse_unknown([*only, *exclude], known, _joined(prepared))
     if before_fetch is not None:
         before_fetch(prepared)
     outcomes = fetch(prepared, deadline)
@@ -94,16 +94,6 @@ def resolve(
         variables.values(),
         bootstrap=frozenset().union(*(bootstrap_names(one.profile) for one in prepared)),
     )
-
-
-def _refuse_unknown(prepared: Sequence[Prepared], globs: Sequence[str]) -> None:
-    """Refuse a name among the globs that no profile has: the app would be short of a variable."""
-    known = [name for one in prepared for name in one.profile.variables]
-    for name in globs:
-        if is_name(name) and name not in known:
-            raise UsageError(
-                f"no variable '{name}' in {_joined(prepared)}", hint=did_you_mean(name, known)
-            )
 
 
 def _joined(prepared: Sequence[Prepared]) -> str:

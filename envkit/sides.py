@@ -16,7 +16,7 @@ from envkit.evaluate import evaluate
 from envkit.fetch import fetch
 from envkit.outside import file_side, other_process, this_process
 from envkit.past import Past, pin
-from envkit.plan import globs, select
+from envkit.plan import globs, refuse_unknown, select
 from envkit.profile import load
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.side import Side
@@ -62,7 +62,8 @@ def read_sides(
         and HOME would be differences.
 
     Raises:
-        UsageError: a name means nothing, or there are fewer than two.
+        UsageError: a name means nothing, there are fewer than two, or none of them has a
+            variable that `only` or `exclude` names.
         ProfileError: a profile is not there or not valid.
         EnvkitError: a file or a process cannot be read.
     """
@@ -83,13 +84,17 @@ def read_sides(
         )
         for name in named
     ]
+    aliases = {alias: one.profile.name for one in prepared for alias in one.profile.aliases}
+    # first, because what is wrong with one is found in no time
+    others = [_outside(name, environ, aliases) for name in wanted if name.kind != PROFILE]
+    known = {
+        *(variable for one in prepared for variable in one.profile.variables),
+        *(variable for side in others for variable in side.names()),
+    }
+    refuse_unknown([*only, *exclude], known, ", ".join(names))
     if before_fetch is not None:
         before_fetch(prepared)
-    aliases = {alias: one.profile.name for one in prepared for alias in one.profile.aliases}
-    outside = iter(
-        # first, because what is wrong with one is found in no time
-        [_outside(name, environ, aliases) for name in wanted if name.kind != PROFILE]
-    )
+    outside = iter(others)
     pasts = [
         Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
         for name, one in zip(named, prepared, strict=True)

@@ -158,7 +158,9 @@ def _export(given: Arguments) -> int:
 
     if given.rest:
         raise UsageError(f"envkit export takes no argument '{given.rest[0]}'")
-    format_name = given.one("format") or "dotenv"
+    format_name = given.one("format")
+    if format_name is None:
+        format_name = "dotenv"
     check_format(format_name)
     environment = _resolve("export", given)
     text = render(format_name, environment, name=given.one("name") or environment.name)

@@ -136,6 +136,18 @@ class TestExit:
     def test_with_1_where_it_is_asked_for(self, team, options, status):
         assert team.run("diff", "staging", "prod", *options).returncode == status
 
+    @pytest.mark.parametrize("keys", [(), ("--keys",)])
+    @pytest.mark.parametrize("option", ["--only", "--except"])
+    def test_with_2_for_a_name_that_none_has_or_that_is_empty(self, team, option, keys):
+        """Nothing would be compared, and nothing found to differ."""
+        done = team.run("diff", "staging", "prod", *keys, "--exit-code", option, "SENTRY_DNS")
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert "no variable 'SENTRY_DNS' in staging, prod" in done.stderr
+        assert "did you mean 'SENTRY_DSN'?" in done.stderr
+        done = team.run("diff", "staging", "prod", *keys, "--exit-code", option, "")
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert "an empty glob matches no variable" in done.stderr
+
     def test_with_1_for_what_is_missing_in_one_and_reused_in_two_others(self, team):
         team.profile("test.toml", (team.profiles / "staging.toml").read_text())
         team.dotenv("test", (team.root / ".env.staging").read_text())

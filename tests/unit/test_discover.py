@@ -45,6 +45,16 @@ def test_a_folder_that_is_named_must_be_there(project):
     assert raised.value.hint == "name an existing folder with --profiles"
 
 
+def test_a_folder_without_a_name_is_not_another_one(project):
+    """`--profiles "$FOLDER"`, and the variable has no value."""
+    project.profile("prod.env", "A=1\n")
+    assert transcript(project.run("get", "A", "--env", "prod", "--profiles", "")) == (
+        "2> envkit: error: no folder ''\n"
+        "2> envkit: hint: name an existing folder with --profiles\n"
+        "[3]\n"
+    )
+
+
 def test_no_folder_at_all(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(discover, "FOLDER", "profiles-5c1b")  # whatever lies above tmp_path

@@ -376,6 +376,12 @@ class TestOnlyAndExcept:
             resolved(self.HELD, **options)
         assert raised.value.hint == "did you mean 'DB_URL'?"
 
+    @pytest.mark.parametrize("options", [{"only": [""]}, {"exclude": ["OTHER", ""]}])
+    def test_an_empty_glob_is_a_variable_without_a_value(self, prod, options):
+        prod(self.VARIABLES)
+        with pytest.raises(UsageError, match="an empty glob matches no variable"):
+            resolved(self.HELD, **options)
+
     def test_a_name_that_one_of_several_has_is_none(self, project, prod):
         prod('A = "a"')
         project.profile("more.toml", '[variables]\nB = "b"\n')
