@@ -46,8 +46,10 @@ ANSWERS = {
 @pytest.mark.parametrize("code", ANSWERS)
 def test_what_an_answer_of_aws_means(aws, code):
     aws.fail("GetSecretValue", code, message=f"the value '{CANARY}' is bad")
-    error = failure(aws.source(timeout_seconds=0.5), ref("db"))
     kind, hint = ANSWERS[code]
+    # what is tried again is so until the time is over
+    seconds = 1 if kind is UnavailableError else 10
+    error = failure(aws.source(timeout_seconds=seconds), ref("db"))
     assert isinstance(error, kind)
     assert error.retryable is (kind is UnavailableError)
     assert code in error.message
@@ -81,7 +83,8 @@ def test_what_a_broken_answer_means(aws, name):
     aws.put("db", CANARY)
     fault, kind = FAULTS[name]
     aws.proxy.fault(fault)
-    error = failure(aws.source(timeout_seconds=0.5), ref("db"))
+    seconds = 1 if kind is UnavailableError else 10
+    error = failure(aws.source(timeout_seconds=seconds), ref("db"))
     assert isinstance(error, kind), error.message
 
 
