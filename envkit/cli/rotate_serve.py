@@ -98,7 +98,7 @@ def serve(
     roster = Roster(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
     _allow(roster.read(), reason)
     log, board = Log(), Board() if listen else None
-    watchers: list[Watcher] = [log, board] if board else [log]
+    watchers: list[Watcher] = [board, log] if board else [log]  # what is told is counted
 
     def carry_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
         return carry(
