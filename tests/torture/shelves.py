@@ -1,9 +1,11 @@
 """The three stores, seen from the other side: what readers read, and what must not be left.
 
-shelf = VaultShelf(server, folder)
-shelf.put({"URL": "..."})
-Reader = shelf.reader()         # fit to be sent to another process
-shelf.left()                    # what a rotation must not have left behind
+    shelf = VaultShelf(server, "URL")
+    shelf.put({"URL": "..."})
+    shelf.reader()                  # fit to be sent to another process
+    shelf.left()                    # what a rotation must not have left behind
+
+Nothing of envkit is used to look: a reader is what an application would be.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     with Stopper() as stopper:
         port = stopper.before(server.port, http=True)      # any number of servers
-        stopper.arm(7, ANSWERED, run.kill)
-        ...
+        stopper.arm(7, ANSWERED)
+        stopper.aim(run.kill)                              # messages wait until this is known
         stopper.settle()
         stopper.stopped                                    # whether there were seven
 

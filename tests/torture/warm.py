@@ -6,8 +6,8 @@
         run.wait()                          # or to its end: what it printed
 
 What is forked is a process like any other: it runs the command line, and dies at once of
-SIGKILL with all its threads, sockets and locks. A cold start would take five times as long.
-It may live in the future, so that nobody has to wait for a grace or a lease to pass.
+SIGKILL with all its threads, sockets and locks. Only its imports were done beforehand. It
+may live in the future, so that nobody has to wait for a grace or a lease to pass.
 
 Make it before any thread is started: what is forked has only the one that forks.
 """

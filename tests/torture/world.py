@@ -1,9 +1,11 @@
 """One secret in one store, rotated by one rotator, with a stopper before every server.
 
-with Servers(folder) as servers, World(servers, folder, VaultShelf, RedisTarget) as world:
-    run = world.start(warm)         # one `envkit rotate`, as cron would start it
-    world.pass_grace()              # no time passes: the clocks of what comes are ahead
-    world.check_rotated(before)
+    with Servers(folder) as servers, World(servers, root, "vault", RedisTarget) as world:
+        run = world.start(warm)         # one `envkit rotate`, as cron would start it
+        world.pass_grace()              # no time passes: the clocks of what comes are ahead
+        world.wrong(before)             # what is not as it must be after a rotation
+
+One world is made after another; each has its own secret, users and profile on the same servers.
 """
 
 from __future__ import annotations
