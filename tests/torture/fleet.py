@@ -152,6 +152,8 @@ def under_fire(folder: Path, bao, server, number: int, chance: random.Random) ->
             time.sleep(0.2)
         took = time.time() - due_at
         assert away is not None, "PostgreSQL was never away"
+        for worker in workers:  # one that was started a moment ago cannot yet be asked to stop
+            worker.wait_for(" rotations in ")
         statuses = [worker.stop() for worker in workers]
         assert statuses == [0] * WORKERS, [worker.text[-2000:] for worker in workers]
     finally:
