@@ -20,8 +20,9 @@ help:  ## Show this list
 demo: $(VENV)/.installed  ## See an app run under two environments: no server, no account
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
+# three at once even on two cores: much of a test is waiting for a server
 test: $(VENV)/.test  ## Run every test, against real servers on this machine
-	$(BIN)/pytest -n logical --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
 test-extra: $(VENV)/.test  ## Run what needs a browser, Node or systemd
 	sh scripts/install-extra.sh

@@ -77,11 +77,14 @@ def test_words_are_never_taken_for_random(text):
     assert not random_looking(text)
 
 
-@given(st.integers())
-def test_a_random_draw_is_taken_for_one(seed):
-    draw = Random(seed)
+def test_a_random_draw_is_taken_for_one():
+    # but for the few that happen to have no digit, and could be words
+    draw = Random(7)
     letters = string.ascii_letters + string.digits
-    assert random_looking("".join(draw.choice(letters) for _ in range(40)))
+    draws = ["".join(draw.choice(letters) for _ in range(40)) for _ in range(3000)]
+    missed = [text for text in draws if not random_looking(text)]
+    assert not [text for text in missed if any(map(str.isdigit, text))]
+    assert len(missed) < len(draws) / 200
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
