@@ -14,6 +14,8 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.names import is_name
+from envkit._internal.paths import display_path
 from envkit.discover import profiles_folder
 from envkit.errors import (
     ConflictError,
@@ -27,8 +29,7 @@ from envkit.errors import (
 )
 from envkit.fetch import fetch
 from envkit.holder import Held, ProfileHolder, StoreHolder, held
-from envkit.location import display_path
-from envkit.placeholder import Placeholder, Reference, is_name, parse
+from envkit.placeholder import Placeholder, Reference, parse
 from envkit.preparation import named, prepare
 from envkit.profile import load
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS

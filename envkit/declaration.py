@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from envkit._internal.names import is_name
 from envkit.document import check_keys
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.placeholder import OPEN, Template, is_name, parse
+from envkit.placeholder import OPEN, Template, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

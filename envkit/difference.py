@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import os
 
+from envkit._internal.paths import display_path
 from envkit.env_diff import (
     ABSENT,
     DIFFERENT,
@@ -29,7 +30,6 @@ from envkit.env_diff import (
 )
 from envkit.errors import AbsentError
 from envkit.findings import literal_findings, origin_findings, rule_findings, value_findings
-from envkit.location import display_path
 from envkit.reuse import PLAIN_TYPES, find_reused
 from envkit.structure import kind_of
 

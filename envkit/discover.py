@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.paths import display_path
 from envkit.errors import ProfileError, ProfileNotFoundError, closest
-from envkit.location import display_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from envkit import __version__, audit
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
+from envkit._internal.paths import display_path
 from envkit.discover import profile_names, profiles_folder, unknown_profile
 from envkit.errors import EnvkitError, ResolutionError, did_you_mean
-from envkit.location import display_path
 from envkit.plan import plan
 from envkit.profile import PREDECLARED, load
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS

@@ -5,8 +5,9 @@ Every error names file and line, and nothing of the content but the names of key
 
 from __future__ import annotations
 
+from envkit._internal.paths import display_path
 from envkit.errors import ProfileError, did_you_mean
-from envkit.location import KeyLines, Location, display_path
+from envkit.location import KeyLines, Location
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import io
 
+from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
 from envkit.errors import DotenvError
-from envkit.placeholder import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

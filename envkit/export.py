@@ -23,8 +23,8 @@ The result may hold lone surrogates for bytes that are not UTF-8: write it with
 
 from __future__ import annotations
 
+from envkit._internal.names import is_name
 from envkit.errors import InvalidValueError, UsageError, did_you_mean
-from envkit.placeholder import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit._internal.paths import display_path
 from envkit.errors import NoVersionError, UnchangeableError
 from envkit.fetch import ask
 from envkit.holder import StoreHolder, held
-from envkit.location import display_path
 from envkit.secret import Secret
 from envkit.sources.base import Version
 

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from envkit._internal.files import locked, read_capped, write_atomic
+from envkit._internal.paths import display_path
 from envkit.document import MAX_BYTES
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.fetch import ask
-from envkit.location import display_path
 from envkit.profile_edit import literal, remove_variable, set_literal
 from envkit.secret import Secret
 from envkit.sources.base import Placed, Reading, VersionedSource

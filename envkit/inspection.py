@@ -10,12 +10,12 @@ import os
 import re
 from typing import NamedTuple
 
+from envkit._internal.paths import display_path
 from envkit.discover import FORMS, profile_names
 from envkit.environment import Environment
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
-from envkit.location import display_path
 from envkit.placeholder import Name
 from envkit.problem import Problem, code_of
 from envkit.profile import load

@@ -6,7 +6,7 @@ in its text, all at once and only when somebody asks (an error, `envkit show`).
 
 from __future__ import annotations
 
-import os
+from envkit._internal.paths import display_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,15 +79,6 @@ class Location:
 
     def __repr__(self) -> str:
         return f"Location({self!s})"
-
-
-def display_path(path: str) -> str:
-    """Return `path` as a person would write it: relative where it is below the working folder."""
-    try:
-        relative = os.path.relpath(path)
-    except (OSError, ValueError):
-        return path
-    return path if relative.split(os.sep, 1)[0] == os.pardir else relative
 
 
 # strings before all else: what looks like a key or a bracket inside of them is none

@@ -20,6 +20,7 @@ the value except the name of an unknown filter, parameter or escape.
 
 from __future__ import annotations
 
+from envkit._internal.names import LETTERS, WORD
 from envkit._internal.record import NamedTuple
 from envkit.errors import AbsentError, InvalidValueError, PlaceholderError, closest
 
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
 
 OPEN, CLOSE = "{{", "}}"
 
-_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_")
-_WORD = _LETTERS | frozenset("0123456789")
-_SOURCE = _WORD | {"-"}
+_SOURCE = WORD | {"-"}
 _NOT_BARE = frozenset('"?#|{}')
 _BLANK = frozenset(" \t")
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
@@ -247,11 +246,6 @@ def _child(node: object, key: str) -> object:
     return None
 
 
-def is_name(text: str) -> bool:
-    """Return whether `text` can be the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`."""
-    return bool(text) and text[0] in _LETTERS and _WORD.issuperset(text)
-
-
 def _is_bare(text: str) -> bool:
     return bool(text) and not any(c in _NOT_BARE or c.isspace() or c < " " for c in text)
 
@@ -303,7 +297,7 @@ class _Scanner:
             return Literal(self.string())
         begin = self.position
         word = self.word(_SOURCE)
-        if not word or word[0] not in _LETTERS:
+        if not word or word[0] not in LETTERS:
             if not self.peek():
                 raise self.unfinished()
             raise self.error_at(
@@ -321,7 +315,7 @@ class _Scanner:
         if self.peek() == "?" and not self.text.startswith("??", self.position):
             self.position += 1
             at = self.position
-            key = self.word(_WORD)
+            key = self.word(WORD)
             if key not in _PARAMETERS:
                 match = closest(key, _PARAMETERS)
                 hint = f"did you mean '{match}'?" if match else "use '?version=' or '?stage='"
@@ -336,7 +330,7 @@ class _Scanner:
 
     def filter(self) -> Filter:
         at = self.position
-        name = self.word(_WORD)
+        name = self.word(WORD)
         if name not in FILTERS:
             match = closest(name, FILTERS)
             hint = f"did you mean '{match}'?" if match else f"use one of: {', '.join(FILTERS)}"

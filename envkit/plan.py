@@ -8,7 +8,9 @@ profile's lookup finds; a variable that names itself means the lookup.
 
 from __future__ import annotations
 
+from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
+from envkit._internal.toposort import in_order
 from envkit.errors import (
     InvalidReferenceError,
     ProfileError,
@@ -18,8 +20,7 @@ from envkit.errors import (
     closest,
     did_you_mean,
 )
-from envkit.order import in_order
-from envkit.placeholder import Literal, Name, Reference, is_name
+from envkit.placeholder import Literal, Name, Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

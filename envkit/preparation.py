@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
 from envkit.discover import profiles_folder
 from envkit.errors import InvalidReferenceError, ResolutionError, UsageError, VariableFailure
-from envkit.placeholder import is_name
 from envkit.plan import plan, select
 from envkit.profile import load
 from envkit.sources.registry import open_source, store_identity

@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.names import is_name
+from envkit._internal.paths import display_path
+from envkit._internal.toposort import in_order
 from envkit.declaration import Declaration, read_table
 from envkit.discover import is_profile_name, profile_names, profile_path, unknown_profile
 from envkit.document import check_keys, names, read_text, read_toml
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.location import KeyLines, Location, display_path
-from envkit.order import in_order
-from envkit.placeholder import is_name, parse
+from envkit.location import KeyLines, Location
+from envkit.placeholder import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.paths import display_path
 from envkit.discover import profiles_folder
 from envkit.document import read_text, read_toml
 from envkit.dotenv_file import parse as parse_dotenv
@@ -32,7 +33,6 @@ from envkit.errors import (
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
 from envkit.holder import held
-from envkit.location import display_path
 from envkit.plan import plan, refuse_unknown, select
 from envkit.preparation import prepare_loaded
 from envkit.profile import load

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit._internal.paths import display_path
 from envkit.change import kept_in_store
 from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
 from envkit.evaluate import evaluate
 from envkit.holder import StoreHolder
-from envkit.location import display_path
 from envkit.promotion_lines import mentions
 from envkit.promotion_plan import (
     ADD,

@@ -13,10 +13,11 @@ import copy
 import re
 from typing import NamedTuple
 
+from envkit._internal.paths import display_path
 from envkit.checks.secret_literal import PLACEHOLDER, suspect
 from envkit.declaration import Declaration, read_table
 from envkit.errors import UnchangeableError
-from envkit.location import Location, display_path
+from envkit.location import Location
 from envkit.placeholder import Name, Placeholder, Reference, Template
 from envkit.profile_add import value_text
 

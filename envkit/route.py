@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit._internal.paths import display_path
 from envkit.errors import UnchangeableError
-from envkit.location import display_path
 from envkit.placeholder import Literal
 from envkit.sources.base import WHOLE
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from envkit._internal.paths import display_path
 from envkit.code.known import is_given, is_read_by_others
 from envkit.code.scan import scan
-from envkit.location import display_path
 from envkit.problem import Problem, listed
 
 TYPE_CHECKING = False

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit._internal.paths import display_path
 from envkit.checks.secret_literal import PLACEHOLDER, suspect
 from envkit.checks.token_shapes import find_tokens
 from envkit.document import read_text, read_toml
 from envkit.dotenv_file import parse as parse_dotenv
-from envkit.location import Location, display_path
+from envkit.location import Location
 from envkit.placeholder import Literal, parse
 from envkit.problem import Problem
 from envkit.reuse import PLAIN_TYPES

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from envkit._internal.paths import display_path
 from envkit.inspection import placed
-from envkit.location import display_path
 from envkit.problem import Problem, listed
 
 TYPE_CHECKING = False

@@ -154,7 +154,7 @@ class Arguments:
         Raises:
             UsageError: one is not `K=V` with a variable's name.
         """
-        from envkit.placeholder import is_name
+        from envkit._internal.names import is_name
 
         found = {}
         for text in self.many("set"):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from envkit._internal.paths import display_path
 from envkit.access import Access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, on_terminal, print_json, print_table, short_version
@@ -13,7 +14,6 @@ from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles
 from envkit.cli.prompt import ask_reason
 from envkit.describe import describe
 from envkit.errors import UsageError
-from envkit.location import display_path
 
 if TYPE_CHECKING:
     from envkit.describe import Described

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from envkit._internal.names import is_name
 from envkit.errors import ExtraMissingError
-from envkit.placeholder import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import ast
 import warnings
 
+from envkit._internal.names import is_name
 from envkit.code.found import Found, Read, UnreadableError
 from envkit.code.settings_class import Naming, fields, naming
-from envkit.placeholder import is_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ import stat
 from errno import EACCES
 
 from envkit._internal.files import FileRefusedError, locked, read_with_stat, write_atomic
+from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
 from envkit.dotenv_file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv_syntax import decode
@@ -38,7 +39,6 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
 )
-from envkit.placeholder import is_name
 from envkit.secret import Secret
 from envkit.sources.base import WHOLE, Absent, Reading, Version, pick_field
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.location import KeyLines, Location, display_path
+from envkit._internal.paths import display_path
+from envkit.location import KeyLines, Location
 
 REALISTIC = '''\
 # [variables]  a comment, not a table

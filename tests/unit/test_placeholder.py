@@ -13,6 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from envkit._internal.names import is_name
 from envkit.errors import AbsentError, InvalidValueError, PlaceholderError, UnavailableError
 from envkit.placeholder import (
     FILTERS,
@@ -23,7 +24,6 @@ from envkit.placeholder import (
     Reference,
     Template,
     apply_filter,
-    is_name,
     parse,
     substitute,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from envkit.location import display_path
+from envkit._internal.paths import display_path
 
 if TYPE_CHECKING:
     from envkit.cli.check_formats.shown import Shown

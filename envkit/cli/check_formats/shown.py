@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from envkit.location import display_path
+from envkit._internal.paths import display_path
 from envkit.problem import SEVERITIES, exit_status, listed
 
 if TYPE_CHECKING:

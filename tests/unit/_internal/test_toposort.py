@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from envkit._internal.toposort import in_order
 from envkit.errors import ProfileError
-from envkit.order import in_order
 
 
 def circle_error(names):
