@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from envkit.environment import Variable
     from envkit.preparation import Prepared
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
 
 REASON = "ENVKIT_REASON"
 INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are no error's code

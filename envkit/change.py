@@ -16,7 +16,6 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
-from envkit.discover import profiles_folder
 from envkit.errors import (
     ConflictError,
     EnvkitError,
@@ -29,23 +28,24 @@ from envkit.errors import (
 )
 from envkit.fetch import fetch
 from envkit.holder import Held, ProfileHolder, StoreHolder, held
-from envkit.placeholder import Placeholder, Reference, parse
 from envkit.preparation import named, prepare
-from envkit.profile import load
+from envkit.profile.discovery import profiles_folder
+from envkit.profile.loader import load
+from envkit.profile.placeholder import Placeholder, Reference, parse
+from envkit.profile.value_types import problem
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.route import refuse_unwritable, route
 from envkit.sources.base import WritableSource
 from envkit.sources.registry import open_source
-from envkit.validate import problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from envkit.declaration import Declaration
     from envkit.holder import Holder
     from envkit.preparation import Prepared
-    from envkit.profile import Profile
+    from envkit.profile.declaration import Declaration
+    from envkit.profile.model import Profile
     from envkit.route import Route
     from envkit.sources.base import Outcome, Source
 

@@ -18,7 +18,6 @@ from envkit._internal.clock import Deadline
 from envkit.checks import code as code_checks
 from envkit.checks import files, literals, pins, reuse, rotations, values
 from envkit.checks import profiles as profile_checks
-from envkit.discover import profiles_folder
 from envkit.inspection import (
     Inspection,
     ask_stores,
@@ -28,6 +27,7 @@ from envkit.inspection import (
     silent,
 )
 from envkit.problem import exit_status, in_order
+from envkit.profile.discovery import profiles_folder
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 
 TYPE_CHECKING = False

@@ -10,9 +10,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from envkit.declaration import Declaration
     from envkit.environment import Variable
     from envkit.preparation import Prepared
+    from envkit.profile.declaration import Declaration
 
 
 class Described(NamedTuple):

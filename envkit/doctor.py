@@ -18,10 +18,11 @@ from envkit import __version__, audit
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
-from envkit.discover import profile_names, profiles_folder, unknown_profile
 from envkit.errors import EnvkitError, ResolutionError, did_you_mean
 from envkit.plan import plan
-from envkit.profile import PREDECLARED, load
+from envkit.profile.discovery import profile_names, profiles_folder, unknown_profile
+from envkit.profile.loader import load
+from envkit.profile.model import PREDECLARED
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.sources.base import Absent, Probe, Reading
 from envkit.sources.registry import open_source
@@ -30,9 +31,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from envkit.placeholder import Reference
     from envkit.plan import Plan
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome, Source
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"

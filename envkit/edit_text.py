@@ -6,8 +6,8 @@ changed; what is absent, and what cannot be changed, stands in comments.
 
 from __future__ import annotations
 
-from envkit.dotenv_edit import quote
-from envkit.dotenv_file import parse
+from envkit.dotenv.editor import quote
+from envkit.dotenv.file import parse
 from envkit.errors import InvalidValueError, UsageError, did_you_mean
 from envkit.secret import Secret
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from envkit.location import Location
+    from envkit.profile.location import Location
     from envkit.secret import Secret
 else:
     from _collections_abc import Mapping  # which `os` has loaded; `collections` costs 1 ms

@@ -14,17 +14,18 @@ from envkit.errors import (
     NeedFailedError,
     VariableFailure,
 )
-from envkit.placeholder import Literal, substitute
+from envkit.profile.placeholder import Literal
+from envkit.profile.substitution import substitute
+from envkit.profile.value_types import problem
 from envkit.secret import Secret
 from envkit.sources.base import Reading
-from envkit.validate import problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from envkit.placeholder import Operand, Placeholder, Reference
     from envkit.plan import Plan, PlannedVariable
+    from envkit.profile.placeholder import Operand, Placeholder, Reference
     from envkit.sources.base import Outcome
 
 

@@ -167,7 +167,7 @@ def _dotenv_problem(_: str, text: str) -> str | None:
     if "${" in text:
         # python-dotenv expands it even in single quotes and knows no escape for it
         return "has '${', which some readers expand"
-    from envkit.dotenv_syntax import ENCRYPTED
+    from envkit.dotenv.parser import ENCRYPTED
 
     if text.startswith(ENCRYPTED):
         return f"begins with '{ENCRYPTED}', which readers take for ciphertext"
@@ -202,7 +202,7 @@ def _systemd_problem(_: str, text: str) -> str | None:
 
 
 def _dotenv(texts: Mapping[str, str]) -> str:
-    from envkit.dotenv_edit import quote
+    from envkit.dotenv.editor import quote
 
     return "".join(f"{k}={quote(v, name=k)}\n" for k, v in texts.items())
 

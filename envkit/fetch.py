@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envkit._internal.clock import Deadline
-    from envkit.placeholder import Reference
     from envkit.preparation import Prepared
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome, Source
 
 

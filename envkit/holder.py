@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 
 from envkit._internal.files import locked, read_capped, write_atomic
 from envkit._internal.paths import display_path
-from envkit.document import MAX_BYTES
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.fetch import ask
+from envkit.profile.toml_file import MAX_BYTES
 from envkit.profile_edit import literal, remove_variable, set_literal
 from envkit.secret import Secret
 from envkit.sources.base import Placed, Reading, VersionedSource
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
-    from envkit.location import Location
-    from envkit.placeholder import Reference
+    from envkit.profile.location import Location
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome, WritableSource
 
 ATTEMPTS = 5

@@ -10,10 +10,10 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.files import read_capped, write_atomic
-from envkit.discover import FOLDER, is_profile_name, profile_path
-from envkit.dotenv_file import LIMIT_BYTES, parse
-from envkit.dotenv_syntax import decode
+from envkit.dotenv.file import LIMIT_BYTES, parse
+from envkit.dotenv.parser import decode
 from envkit.errors import UsageError
+from envkit.profile.discovery import FOLDER, is_profile_name, profile_path
 from envkit.profile_draft import ALIASES, BASE, drafts, environments, is_dotenv_name
 
 TYPE_CHECKING = False

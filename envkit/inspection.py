@@ -11,14 +11,14 @@ import re
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.discover import FORMS, profile_names
 from envkit.environment import Environment
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
-from envkit.placeholder import Name
 from envkit.problem import Problem, code_of
-from envkit.profile import load
+from envkit.profile.discovery import FORMS, profile_names
+from envkit.profile.loader import load
+from envkit.profile.placeholder import Name
 from envkit.side import Side
 from envkit.tolerant import prepare_one
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.errors import VariableFailure
-    from envkit.placeholder import Reference
     from envkit.preparation import Prepared
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
     from envkit.rotation.collect import Survey
     from envkit.sources.base import Outcome, Source
 

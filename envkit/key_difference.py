@@ -23,16 +23,16 @@ from envkit.env_diff import (
     in_order,
 )
 from envkit.findings import rule_findings
-from envkit.placeholder import Literal
 from envkit.plan import globs, plan, refuse_unknown, select
-from envkit.profile import Profile
+from envkit.profile.model import Profile
+from envkit.profile.placeholder import Literal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from envkit.declaration import Declaration
     from envkit.plan import PlannedVariable
+    from envkit.profile.declaration import Declaration
 
 
 def diff_keys(

@@ -9,8 +9,8 @@ import os
 
 from envkit._internal.files import read_capped
 from envkit._internal.paths import display_path
-from envkit.dotenv_file import LIMIT_BYTES, parse
-from envkit.dotenv_syntax import decode
+from envkit.dotenv.file import LIMIT_BYTES, parse
+from envkit.dotenv.parser import decode
 from envkit.environment import Environment, Origin, Variable
 from envkit.errors import DeniedError, DotenvError, UsageError, VariableFailure
 from envkit.secret import Secret

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from envkit._internal.clock import Deadline
-    from envkit.placeholder import Reference
     from envkit.preparation import Prepared
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome, Source, Version
 
 WORKERS = 8

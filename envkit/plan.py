@@ -20,15 +20,15 @@ from envkit.errors import (
     closest,
     did_you_mean,
 )
-from envkit.placeholder import Literal, Name, Reference
+from envkit.profile.placeholder import Literal, Name, Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from envkit.declaration import Declaration
-    from envkit.placeholder import Operand
-    from envkit.profile import Profile
+    from envkit.profile.declaration import Declaration
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Operand
 
 
 class PlannedVariable(NamedTuple):

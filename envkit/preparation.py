@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
-from envkit.discover import profiles_folder
 from envkit.errors import InvalidReferenceError, ResolutionError, UsageError, VariableFailure
 from envkit.plan import plan, select
-from envkit.profile import load
+from envkit.profile.discovery import profiles_folder
+from envkit.profile.loader import load
 from envkit.sources.registry import open_source, store_identity
 
 TYPE_CHECKING = False
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from envkit._internal.clock import Deadline
-    from envkit.placeholder import Reference
     from envkit.plan import Plan
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Source
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from envkit.errors import EnvkitError
-    from envkit.location import Location
+    from envkit.profile.location import Location
 
 # in the order of their gravity; a note never fails a check
 ERROR, WARNING, NOTE = "error", "warning", "note"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from envkit.dotenv_edit import set_value
+from envkit.dotenv.editor import set_value
 from envkit.profile_edit import VARIABLES, change_toml
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from envkit.dotenv_edit import remove_value, set_value
-from envkit.dotenv_file import parse as parse_dotenv
+from envkit.dotenv.editor import remove_value, set_value
+from envkit.dotenv.file import parse as parse_dotenv
 from envkit.errors import InvalidValueError, ProfileError
-from envkit.placeholder import Placeholder, Template, parse
+from envkit.profile.placeholder import Placeholder, Template, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import os
 
 from envkit._internal.files import locked, read_capped, write_atomic
 from envkit._internal.paths import display_path
-from envkit.document import MAX_BYTES
 from envkit.errors import ConflictError, DeniedError, ProfileError
+from envkit.profile.toml_file import MAX_BYTES
 from envkit.profile_add import put_variables
 
 TYPE_CHECKING = False

@@ -19,9 +19,7 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
-from envkit.discover import profiles_folder
-from envkit.document import read_text, read_toml
-from envkit.dotenv_file import parse as parse_dotenv
+from envkit.dotenv.file import parse as parse_dotenv
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -35,7 +33,9 @@ from envkit.fetch import fetch
 from envkit.holder import held
 from envkit.plan import plan, refuse_unknown, select
 from envkit.preparation import prepare_loaded
-from envkit.profile import load
+from envkit.profile.discovery import profiles_folder
+from envkit.profile.loader import load
+from envkit.profile.toml_file import read_text, read_toml
 from envkit.profile_file import ProfileFile, changed_since_plan
 from envkit.promotion import Choice, End, plan_promotion
 from envkit.promotion_lines import Written, carry, extended
@@ -47,9 +47,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from envkit.placeholder import Reference
     from envkit.preparation import Prepared
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
     from envkit.promotion import Decision, Write
     from envkit.promotion_plan import Change, PromotionPlan
 

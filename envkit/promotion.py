@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from envkit.change import Kept
     from envkit.environment import Variable
-    from envkit.placeholder import Placeholder, Reference
     from envkit.preparation import Prepared
+    from envkit.profile.placeholder import Placeholder, Reference
     from envkit.promotion_lines import Carried, Line
     from envkit.sources.base import Outcome
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from envkit._internal.paths import display_path
 from envkit.checks.secret_literal import PLACEHOLDER, suspect
-from envkit.declaration import Declaration, read_table
 from envkit.errors import UnchangeableError
-from envkit.location import Location
-from envkit.placeholder import Name, Placeholder, Reference, Template
+from envkit.profile.declaration import Declaration, read_table
+from envkit.profile.location import Location
+from envkit.profile.placeholder import Name, Placeholder, Reference, Template
 from envkit.profile_add import value_text
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envkit.plan import Plan
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
 
 _UNRULY = frozenset(("value", "description", "tags"))  # keys that ask nothing of the value
 

@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from envkit.placeholder import Placeholder, Reference
     from envkit.plan import PlannedVariable
+    from envkit.profile.placeholder import Placeholder, Reference
     from envkit.sources.base import Outcome
 
 

@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 from envkit._internal.paths import display_path
 from envkit.errors import UnchangeableError
-from envkit.placeholder import Literal
+from envkit.profile.placeholder import Literal
 from envkit.sources.base import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.declaration import Declaration
-    from envkit.location import Location
-    from envkit.placeholder import Reference
     from envkit.plan import Plan, PlannedVariable
-    from envkit.profile import Profile
+    from envkit.profile.declaration import Declaration
+    from envkit.profile.location import Location
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
 
 
 class Route(NamedTuple):

@@ -8,9 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from envkit.declaration import Declaration
     from envkit.environment import Environment
     from envkit.errors import VariableFailure
+    from envkit.profile.declaration import Declaration
 
 
 class Side(NamedTuple):

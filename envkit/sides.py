@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.discover import profiles_folder
 from envkit.environment import Environment
 from envkit.errors import UsageError
 from envkit.evaluate import evaluate
@@ -17,7 +16,8 @@ from envkit.fetch import fetch
 from envkit.outside import file_side, other_process, this_process
 from envkit.past import Past, pin
 from envkit.plan import globs, refuse_unknown, select
-from envkit.profile import load
+from envkit.profile.discovery import profiles_folder
+from envkit.profile.loader import load
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.side import Side
 from envkit.side_names import FILE, PID, PROFILE, parse_names
@@ -27,9 +27,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from envkit.placeholder import Reference
     from envkit.preparation import Prepared
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
     from envkit.side_names import SideName
     from envkit.sources.base import Outcome, Source
 

@@ -6,10 +6,10 @@ it stands there closed, and only the variables that it holds cannot be read.
 
 from __future__ import annotations
 
-from envkit.discover import profiles_folder
 from envkit.errors import AbsentError, AuthError, SourceError
 from envkit.preparation import prepare
-from envkit.profile import load
+from envkit.profile.discovery import profiles_folder
+from envkit.profile.loader import load
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from envkit._internal.clock import Deadline
-    from envkit.placeholder import Reference
     from envkit.preparation import Prepared
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome, Source
 
 

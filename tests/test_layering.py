@@ -19,8 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "envkit"
 SPINE = (
     ("errors",),
     ("secret", "_internal"),
-    ("placeholder",),
-    ("profile",),
+    ("dotenv", "placeholder", "profile"),
     ("plan",),
     ("sources",),
     ("environment",),

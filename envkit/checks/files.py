@@ -12,8 +12,8 @@ import stat
 from envkit._internal.files import read_capped
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
-from envkit.dotenv_file import LIMIT_BYTES, parse
-from envkit.dotenv_syntax import decode
+from envkit.dotenv.file import LIMIT_BYTES, parse
+from envkit.dotenv.parser import decode
 from envkit.errors import DotenvError
 from envkit.problem import Problem, listed
 from envkit.sources.dotenv import KEPT_SUFFIX, DotenvSource

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from envkit._internal.paths import display_path
 from envkit.checks.secret_literal import PLACEHOLDER, suspect
 from envkit.checks.token_shapes import find_tokens
-from envkit.document import read_text, read_toml
-from envkit.dotenv_file import parse as parse_dotenv
-from envkit.location import Location
-from envkit.placeholder import Literal, parse
+from envkit.dotenv.file import parse as parse_dotenv
 from envkit.problem import Problem
+from envkit.profile.location import Location
+from envkit.profile.placeholder import Literal, parse
+from envkit.profile.toml_file import read_text, read_toml
 from envkit.reuse import PLAIN_TYPES
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envkit.inspection import Inspection
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
 
 _HARMLESS_TYPES = PLAIN_TYPES | {"path"}
 _REPLACE = (

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError, ProfileError
-from envkit.placeholder import Reference
 from envkit.plan import plan
 from envkit.problem import Problem
-from envkit.profile import placeholders
+from envkit.profile.model import placeholders
+from envkit.profile.placeholder import Reference
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.collect import store_of
 from envkit.rotation.rotators import rotator_type
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from envkit.inspection import Inspection
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
     from envkit.rotation.collect import Rotation, Survey
 
     Place: TypeAlias = tuple[object, str]  # a store, and where a value is in it

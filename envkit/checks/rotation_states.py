@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.inspection import Inspection
-    from envkit.location import Location
+    from envkit.profile.location import Location
     from envkit.rotation.collect import Survey
     from envkit.rotation.overview import Standing
 

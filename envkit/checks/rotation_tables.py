@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envkit.inspection import Inspection
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
     from envkit.rotation.collect import Survey
     from envkit.rotation.policy import Policy
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envkit.inspection import Inspection
     from envkit.plan import Plan
     from envkit.problem import Problem
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
 
 _OF_THE_STORE = (
     "access-denied",

@@ -14,7 +14,7 @@ from envkit.cli.commands import HELP_FLAGS, ShownCommand, ShownGroup
 from envkit.cli.output import Cell, print_json, print_table, short_version
 from envkit.cli.parameters import Format, Formatted
 from envkit.errors import AuditError, UsageError
-from envkit.validate import duration_seconds
+from envkit.profile.value_types import duration_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -16,10 +16,10 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.progress import Bar
-from envkit.discover import profiles_folder
 from envkit.errors import UsageError, did_you_mean
 from envkit.ignore_file import NAME, accept_problems, load_rules
 from envkit.problem import KINDS
+from envkit.profile.discovery import profiles_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from envkit.discover import profile_names, profiles_folder
 from envkit.errors import EnvkitError
 from envkit.export import FORMATS
-from envkit.profile import load
+from envkit.profile.discovery import profile_names, profiles_folder
+from envkit.profile.loader import load
 
 DESCRIPTION_LENGTH = 60  # shown beside a name, on one line
 _HARMLESS = frozenset(" .,:;/_+=%@#()!?-\N{RIGHT SINGLE QUOTATION MARK}")

@@ -18,7 +18,6 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
-from envkit.discover import profiles_folder
 from envkit.env_diff import SAME, STATUSES, UNREADABLE
 from envkit.errors import (
     AbsentError,
@@ -30,6 +29,7 @@ from envkit.errors import (
 )
 from envkit.ignore_file import NAME, Accepted, accept, load_rules
 from envkit.key_difference import diff_keys
+from envkit.profile.discovery import profiles_folder
 from envkit.sides import read_names, read_sides
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envkit._internal.files import read_capped
-from envkit.dotenv_file import LIMIT_BYTES
+from envkit.dotenv.file import LIMIT_BYTES
 from envkit.errors import EnvkitError, UsageError
 
 if TYPE_CHECKING:

@@ -137,9 +137,9 @@ def _get(given: Arguments) -> int:
 
 
 def _no_variable(given: Arguments, name: str) -> EnvkitError:
-    from envkit.discover import profiles_folder
     from envkit.errors import AbsentError
-    from envkit.profile import load
+    from envkit.profile.discovery import profiles_folder
+    from envkit.profile.loader import load
 
     folder = profiles_folder(given.one("profiles"), os.environ)
     names = given.many("env") or [os.environ.get("ENVKIT_ENV", "")]

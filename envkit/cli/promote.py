@@ -22,7 +22,7 @@ from envkit.promotion_plan import ADD, BY_HAND, CHANGE, DIFFERS, NEEDS_VALUE, RE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
     from envkit.promote import Promotion
     from envkit.promotion_plan import Change, PromotionPlan
 

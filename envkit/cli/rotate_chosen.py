@@ -11,8 +11,8 @@ import typer
 from envkit._internal.clock import Deadline
 from envkit.cli.complete import environments
 from envkit.cli.rotation_formats import standings
-from envkit.discover import profiles_folder
 from envkit.errors import UsageError
+from envkit.profile.discovery import profiles_folder
 from envkit.rotation.collect import collect
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from envkit.cli.complete import environments
 from envkit.cli.output import printable
 from envkit.cli.parameters import Profiles, Reason
 from envkit.cli.rotation_formats.results import what
-from envkit.discover import profiles_folder
 from envkit.errors import UsageError
+from envkit.profile.discovery import profiles_folder
 from envkit.rotation.endpoint import Endpoint
 from envkit.rotation.metrics import Board
 from envkit.rotation.outcome import BUSY, NOT_DUE

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.discover import profile_names, profile_path
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, did_you_mean
-from envkit.profile import load
+from envkit.profile.discovery import profile_names, profile_path
+from envkit.profile.loader import load
 from envkit.rotation.policy import Policy, policy
 from envkit.sources.registry import open_source
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
-    from envkit.profile import Profile
+    from envkit.profile.model import Profile
 
 # what says who asks and where to look, and not which store it is
 _NOT_THE_STORE = ("auth", "mount", "prefix")

@@ -16,20 +16,20 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.document import check_keys
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.placeholder import OPEN, Reference, parse
+from envkit.profile.placeholder import OPEN, Reference, parse
+from envkit.profile.toml_file import check_keys
+from envkit.profile.value_types import duration_seconds
 from envkit.rotation.notice import KINDS, Channel
 from envkit.rotation.schedule import Timing, cron_after, shortest_pause
-from envkit.validate import duration_seconds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from envkit.location import Location
-    from envkit.profile import NamedTable, Profile
+    from envkit.profile.location import Location
+    from envkit.profile.model import NamedTable, Profile
 
 ALTERNATE, SINGLE = "alternate", "single"
 STRATEGIES = (ALTERNATE, SINGLE)

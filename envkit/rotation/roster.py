@@ -14,8 +14,8 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.discover import FORMS
 from envkit.errors import RotationError
+from envkit.profile.discovery import FORMS
 from envkit.rotation.collect import Collected, collect
 
 TYPE_CHECKING = False

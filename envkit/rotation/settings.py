@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import copy
 
-from envkit.declaration import Declaration
 from envkit.errors import ResolutionError
 from envkit.evaluate import evaluate
 from envkit.fetch import fetch
-from envkit.placeholder import OPEN
 from envkit.plan import plan
 from envkit.preparation import Prepared
+from envkit.profile.declaration import Declaration
+from envkit.profile.placeholder import OPEN
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envkit._internal.clock import Deadline
-    from envkit.location import Location
-    from envkit.profile import Profile
+    from envkit.profile.location import Location
+    from envkit.profile.model import Profile
 
 
 def substituted(

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, ClassVar, TypeAlias, TypeVar
 
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
     from envkit.sources.aws_names import Key
     from envkit.sources.base import Outcome, SourceContext, Version

@@ -10,7 +10,7 @@ from envkit.sources.base import WHOLE, Absent, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
 
 _BLANKS = " \t\r\n"
 

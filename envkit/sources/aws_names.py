@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit.errors import InvalidReferenceError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 
 BATCH_SIZE = 20  # the service's limit
 ARN_SUFFIX_LENGTH = 7  # the hyphen and six characters that AWS adds; a partial ARN lacks them

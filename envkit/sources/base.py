@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.errors import SourceError
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.sources.protocols import (
         Placed,
         Probe,

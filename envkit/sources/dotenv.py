@@ -27,8 +27,8 @@ from errno import EACCES
 from envkit._internal.files import FileRefusedError, locked, read_with_stat, write_atomic
 from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
-from envkit.dotenv_file import LIMIT_BYTES, DotenvFile, parse
-from envkit.dotenv_syntax import decode
+from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
+from envkit.dotenv.parser import decode
 from envkit.errors import (
     ConflictError,
     DeniedError,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from envkit.errors import EnvkitError
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome, SourceContext
 
 PREVIOUS = "previous"  # the version of the kept copy

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from envkit._internal.files import remove_leftovers, write_atomic
-from envkit.dotenv_edit import remove_value, set_value
-from envkit.dotenv_file import LIMIT_BYTES
+from envkit.dotenv.editor import remove_value, set_value
+from envkit.dotenv.file import LIMIT_BYTES
 from envkit.errors import InvalidValueError
 
 TYPE_CHECKING = False

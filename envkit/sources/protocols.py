@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from envkit.errors import EnvkitError
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
     from envkit.sources.base import Outcome, Version
 

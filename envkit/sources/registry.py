@@ -7,10 +7,11 @@ type that is not built in.
 
 from __future__ import annotations
 
-from envkit.document import check_keys
 from envkit.errors import AbsentError, ProfileError, did_you_mean
-from envkit.placeholder import OPEN, Literal, Reference, parse, substitute
-from envkit.profile import placeholders
+from envkit.profile.model import placeholders
+from envkit.profile.placeholder import OPEN, Literal, Reference, parse
+from envkit.profile.substitution import substitute
+from envkit.profile.toml_file import check_keys
 from envkit.sources.base import Reading, SourceContext
 
 TYPE_CHECKING = False
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from envkit._internal.clock import Deadline
-    from envkit.placeholder import Operand, Placeholder
-    from envkit.profile import Profile, SourceSpec
+    from envkit.profile.model import Profile, SourceSpec
+    from envkit.profile.placeholder import Operand, Placeholder
     from envkit.sources.base import Source
 
     class SourceType(Protocol):

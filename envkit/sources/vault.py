@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from typing import ClassVar, TypeVar
 
     from envkit.errors import EnvkitError
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome, SourceContext, Version
     from envkit.sources.vault_kv import Document, Engine, Target
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import hvac
 
     from envkit.errors import EnvkitError
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.sources.vault_client import VaultClient
     from envkit.sources.vault_kv import Target
 

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Source
 
 T = TypeVar("T")

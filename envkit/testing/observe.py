@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.sources.base import Outcome
     from envkit.testing.harness import Harness
 

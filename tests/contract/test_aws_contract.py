@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.testing import SourceContract
 from support.fault_proxy import dead_address, silent_server
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.sources.base import SourceContext
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.env import EnvSource

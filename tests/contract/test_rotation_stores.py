@@ -17,7 +17,7 @@ from envkit.errors import (
     ProfileError,
     RotationError,
 )
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.rotation.record import NEW, OLD, SET
 from envkit.rotation.stores import open_store, value_field
 from envkit.secret import Secret

@@ -7,7 +7,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError, NoVersionError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.base import Source, SourceContext
 from envkit.sources.vault import VaultSource

@@ -318,7 +318,7 @@ def test_nothing_of_aws_is_imported_before_the_first_read():
     code = (
         "import sys\n"
         "from envkit._internal.clock import Deadline\n"
-        "from envkit.placeholder import Reference\n"
+        "from envkit.profile.placeholder import Reference\n"
         "from envkit.sources.aws import AwsSecretsManagerSource\n"
         "from envkit.sources.base import SourceContext\n"
         "source = AwsSecretsManagerSource(SourceContext('aws', deadline=Deadline(1)))\n"

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, NoVersionError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.base import Deadline, SourceContext
 from envkit.sources.vault import VaultSource

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.profile import load
+from envkit.profile.loader import load
 from envkit.rotation.base import RotatorContext
 from envkit.rotation.policy import policies
 from envkit.rotation.rotators import open_rotator, rotator_type

@@ -24,7 +24,7 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
 )
-from envkit.placeholder import parse
+from envkit.profile.placeholder import parse
 from envkit.secret import Secret
 from envkit.sources.base import Absent, Reading, SourceContext
 from envkit.sources.vault import VaultSource
@@ -118,7 +118,7 @@ def test_hvac_is_not_imported_before_something_is_read():
         "from envkit.sources.vault import VaultSource\n"
         "from envkit.sources.base import SourceContext\n"
         "from envkit._internal.clock import Deadline\n"
-        "from envkit.placeholder import Reference\n"
+        "from envkit.profile.placeholder import Reference\n"
         "source = VaultSource(SourceContext('vault', deadline=Deadline(1)))\n"
         "source.check(Reference('vault', 'secret/db', 'password'))\n"
         "source.locate(Reference('vault', 'secret/db', 'password'))\n"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from envkit._internal.clock import Deadline
 from envkit.errors import AuthError, ProfileError, ProtocolError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.sources.base import Reading, SourceContext
 from envkit.sources.vault import VaultSource
 from support.fault_proxy import FaultProxy, respond

@@ -22,7 +22,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError, SourceError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.aws import AwsSecretsManagerSource
 from envkit.sources.base import Reading, SourceContext

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import yaml
 
 from envkit._internal.clock import Deadline
-from envkit.profile import load
+from envkit.profile.loader import load
 from envkit.sources.registry import open_source
 
 if TYPE_CHECKING:

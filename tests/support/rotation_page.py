@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envkit.profile import load
+from envkit.profile.loader import load
 from envkit.rotation.collect import Rotation
 from envkit.rotation.overview import Standing, standing
 from envkit.rotation.policy import policies

@@ -12,7 +12,7 @@ import secrets
 from typing import TYPE_CHECKING, ClassVar
 
 from envkit._internal.clock import Deadline
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.rotation.stores import open_store
 from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.sources.aws import AwsSecretsManagerSource

@@ -6,14 +6,14 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from envkit.errors import InvalidReferenceError
-from envkit.placeholder import parse
+from envkit.profile.placeholder import parse
 from envkit.secret import Secret
 from envkit.sources.base import Absent, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
 
 
 class Shelf:

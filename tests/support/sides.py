@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from envkit.environment import Environment, Origin, Variable
 from envkit.errors import EnvkitError, UnavailableError, VariableFailure
-from envkit.location import Location
+from envkit.profile.location import Location
 from envkit.secret import Secret
 from envkit.side import Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.declaration import Declaration
+    from envkit.profile.declaration import Declaration
 
 
 def side(

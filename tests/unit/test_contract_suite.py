@@ -6,7 +6,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError, UnavailableError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.base import Absent, Reading, SourceContext
 from envkit.sources.memory import MemorySource

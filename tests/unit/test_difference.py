@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from envkit.difference import diff
 from envkit.env_diff import ABSENT, UNDECLARED, UNREADABLE, VALUE, Place
 from envkit.errors import AbsentError, DeniedError
-from envkit.profile import load
+from envkit.profile.loader import load
 from support.sides import side, unavailable
 
 SECRET = "a-secret-of-some-length"

@@ -5,7 +5,7 @@ import pytest
 from envkit.errors import AuthError, DeniedError, ProtocolError, UnavailableError
 from envkit.evaluate import evaluate
 from envkit.plan import plan
-from envkit.profile import load
+from envkit.profile.loader import load
 from envkit.secret import Secret
 from envkit.sources.base import Absent, Reading
 

@@ -20,7 +20,7 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from envkit import dotenv_file
+from envkit.dotenv import file as dotenv_file
 from envkit.errors import InvalidValueError, UsageError
 from envkit.export import FORMATS, github_masks, render
 from envkit.secret import Secret

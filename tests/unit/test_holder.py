@@ -7,8 +7,8 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, DeniedError, ProfileError, UnchangeableError
 from envkit.holder import ATTEMPTS, Held, ProfileHolder, StoreHolder
-from envkit.location import Location
-from envkit.placeholder import Reference
+from envkit.profile.location import Location
+from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.base import SourceContext
 from envkit.sources.memory import MemorySource

@@ -6,7 +6,7 @@ import pytest
 
 from envkit.errors import ResolutionError
 from envkit.key_difference import diff_keys
-from envkit.profile import load
+from envkit.profile.loader import load
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from envkit.errors import ProfileError, ResolutionError
 from envkit.plan import plan, select
-from envkit.profile import load
+from envkit.profile.loader import load
 
 
 def planned(project, text, selected=None):

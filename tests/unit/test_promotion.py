@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.errors import ConflictError, DeniedError, PromotionError, UsageError
-from envkit.profile import Profile
+from envkit.profile.model import Profile
 from envkit.promote import read
 from envkit.promotion_lines import mentions
 from envkit.sides import read_sides
@@ -636,8 +636,8 @@ def text_of(side):
     """Return a profile and a .env file; a variable is made only of one that comes before it."""
     import tomlkit
 
-    from envkit.dotenv_edit import set_value
-    from envkit.placeholder import Template
+    from envkit.dotenv.editor import set_value
+    from envkit.profile.placeholder import Template
 
     lines, values = side
     document = tomlkit.document()

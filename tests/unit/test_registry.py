@@ -7,7 +7,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import AbsentError, EnvkitError, InvalidReferenceError, ProfileError
-from envkit.profile import load
+from envkit.profile.loader import load
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource

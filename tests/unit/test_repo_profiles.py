@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from envkit import resolve
-from envkit.discover import profile_names
 from envkit.plan import plan
-from envkit.profile import load
+from envkit.profile.discovery import profile_names
+from envkit.profile.loader import load
 
 FOLDER = str(Path(__file__).parents[2] / "profiles")
 NAMES = profile_names(FOLDER)

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from envkit.document import check_keys
 from envkit.errors import ProfileError, did_you_mean
+from envkit.profile.toml_file import check_keys
 from envkit.rotation.rotators import generate
 
 TYPE_CHECKING = False

@@ -29,7 +29,7 @@ import os
 from typing import ClassVar
 
 from envkit.errors import ProfileError, RejectedError, RotationError, UnavailableError
-from envkit.placeholder import OPEN
+from envkit.profile.placeholder import OPEN
 from envkit.rotation.base import Created
 from envkit.rotation.rotators.generate import generated
 from envkit.rotation.rotators.program import Answer, run

@@ -182,7 +182,7 @@ def _from_json(text: str) -> list[str]:
 
 
 def _seconds(setting: object) -> float:
-    from envkit.validate import duration_seconds
+    from envkit.profile.value_types import duration_seconds
 
     if setting is None:
         return DEFAULT_CACHE_AGE_SECONDS

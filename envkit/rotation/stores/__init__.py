@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envkit._internal.clock import Deadline
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.rotation.base import RotationStore
     from envkit.sources.base import Source
 

@@ -30,7 +30,7 @@ from envkit.sources.aws_write import CURRENT, ROTATION_PREFIX, changed_meanwhile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.rotation.base import Fields, Pending
     from envkit.rotation.record import Record
     from envkit.sources.aws import AwsSecretsManagerSource

@@ -14,7 +14,7 @@ import os
 
 from envkit._internal.files import locked, read_with_stat, write_atomic
 from envkit.errors import ConflictError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.rotation.base import Snapshot
 from envkit.rotation.stores.envelope import pack, unpack
 from envkit.sources.base import Reading

@@ -8,7 +8,7 @@ The record is looked at first: of one whose version is not known, nothing else i
 from __future__ import annotations
 
 from envkit.errors import RotationError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.rotation.record import VALUES, Record, decode, encode
 from envkit.secret import Secret
 from envkit.sources.base import pick_field

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
 
-    from envkit.placeholder import Reference
+    from envkit.profile.placeholder import Reference
     from envkit.rotation.base import Fields, Pending
     from envkit.rotation.record import Record
     from envkit.sources.vault import VaultSource

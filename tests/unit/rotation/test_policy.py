@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from envkit.errors import ProfileError
-from envkit.placeholder import Reference
-from envkit.profile import load
+from envkit.profile.loader import load
+from envkit.profile.placeholder import Reference
 from envkit.rotation.policy import policy as read_policy
 from envkit.rotation.schedule import Timing
 

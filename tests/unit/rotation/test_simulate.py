@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from envkit.profile import load
+from envkit.profile.loader import load
 from envkit.rotation.policy import policies
 from envkit.rotation.simulate import CONCURRENCY, Simulated, read_prices, simulate
 from support.rotating import DAY, table

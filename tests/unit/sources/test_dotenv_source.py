@@ -20,7 +20,7 @@ from envkit.errors import (
     ProfileError,
     UnavailableError,
 )
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
 from envkit.sources.base import Absent, Reading, SourceContext
 from envkit.sources.dotenv import DotenvSource

@@ -6,7 +6,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError
-from envkit.placeholder import Reference
+from envkit.profile.placeholder import Reference
 from envkit.sources.base import Absent, SourceContext
 from envkit.sources.env import EnvSource
 

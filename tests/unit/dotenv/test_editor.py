@@ -8,8 +8,8 @@ from dotenv.parser import parse_stream
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from envkit.dotenv_edit import quote, remove_value, set_value
-from envkit.dotenv_file import parse
+from envkit.dotenv.editor import quote, remove_value, set_value
+from envkit.dotenv.file import parse
 from envkit.errors import DotenvError, InvalidValueError
 
 # what has a meaning to one of the readers, much more often than chance would have it

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from envkit._internal.names import is_name
-from envkit.document import check_keys
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.placeholder import OPEN, Template, parse
+from envkit.profile.placeholder import OPEN, Template, parse
+from envkit.profile.toml_file import check_keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from envkit.location import Location
+    from envkit.profile.location import Location
 
 TYPES = (
     "string",

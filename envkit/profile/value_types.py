@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envkit.declaration import Declaration
+    from envkit.profile.declaration import Declaration
 
 _TRUTHS = frozenset(("true", "false", "1", "0", "yes", "no", "on", "off"))
 _WEB = frozenset(("http", "https", "ws", "wss", "ftp", "ftps"))  # nothing without a host

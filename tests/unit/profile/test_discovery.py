@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from envkit import discover
 from envkit.errors import ProfileError, ProfileNotFoundError
+from envkit.profile import discovery as discover
 from support.transcript import transcript
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 
-from envkit.dotenv_syntax import ENCRYPTED, Definition, split
+from envkit.dotenv.parser import ENCRYPTED, Definition, split
 from envkit.errors import InvalidValueError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")

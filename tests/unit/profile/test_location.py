@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit._internal.paths import display_path
-from envkit.location import KeyLines, Location
+from envkit.profile.location import KeyLines, Location
 
 REALISTIC = '''\
 # [variables]  a comment, not a table

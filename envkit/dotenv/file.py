@@ -14,7 +14,7 @@ r"""`.env` files: the variables that one holds. Pure: no file is opened here.
 from __future__ import annotations
 
 from envkit._internal.record import NamedTuple
-from envkit.dotenv_syntax import Definition, split
+from envkit.dotenv.parser import Definition, split
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
@@ -88,7 +88,7 @@ def parse(
             definitions.setdefault(piece.name, []).append(piece)
     expander = None
     if expand and "${" in text:
-        from envkit.dotenv_expand import Expander
+        from envkit.dotenv.expansion import Expander
 
         expander = Expander(definitions, environ or {})
     entries = {}
@@ -110,7 +110,7 @@ def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> I
         if not last.quote and last.value.startswith("`"):
             yield f"{name}: backticks are part of the value"
         if expand and last.quote != "'" and "${" in last.value:
-            from envkit.dotenv_expand import not_expanded
+            from envkit.dotenv.expansion import not_expanded
 
             for use in not_expanded(last.value):
                 yield f"{name}: {use} is not expanded"

@@ -13,31 +13,21 @@ extend is read once, before the first of them.
 
 from __future__ import annotations
 
-import os
-
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit._internal.toposort import in_order
-from envkit.declaration import Declaration, read_table
-from envkit.discover import is_profile_name, profile_names, profile_path, unknown_profile
-from envkit.document import check_keys, names, read_text, read_toml
-from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.location import KeyLines, Location
-from envkit.placeholder import parse
+from envkit.errors import ProfileError, did_you_mean
+from envkit.profile.declaration import Declaration, read_table
+from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
+from envkit.profile.location import KeyLines, Location
+from envkit.profile.model import NamedTable, Profile, SourceSpec
+from envkit.profile.toml_file import check_keys, names, read_text, read_toml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from envkit.placeholder import Placeholder
-
-PREDECLARED = {
-    "vault": "vault",
-    "aws": "aws-secrets-manager",
-    "dotenv": "dotenv",
-    "env": "env",
-}
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "extends": (list, str),
     "aliases": list,
@@ -49,119 +39,6 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
 }
 # below [variables] a plain one of these is most likely a key that came after the first table
 _MISPLACED = ("extends", "aliases", "protected", "lookup")
-
-
-class NamedTable:
-    """A table of a profile that has a name: `[rotation.NAME]`, and what sources are made of.
-
-    Its keys are checked by whom they are for.
-
-    Attributes:
-        title: how it is written, for people: `[rotation.db-password]`.
-        settings: its keys, of all files, their placeholders as they were written.
-        location: where it was last spoken of.
-    """
-
-    __slots__ = ("_places", "location", "name", "settings", "title")
-
-    def __init__(self, name: str, title: str, location: Location) -> None:
-        self.name = name
-        self.title = title
-        self.settings: dict[str, Any] = {}
-        self.location = location
-        self._places: dict[str, Location] = {}
-
-    def place_of(self, key: str) -> Location:
-        """Return where a key of the table was written."""
-        return self._places.get(key, self.location)
-
-    def update(self, table: Mapping[str, Any], place: Location) -> None:
-        """Take over what one more table says.
-
-        Raises:
-            ProfileError: a placeholder in it is not one.
-        """
-        self.location = place
-        for key, value in table.items():
-            self._places[key] = place.at(key)
-            self.settings[key] = value
-            try:
-                list(placeholders(value))
-            except PlaceholderError as error:
-                raise ProfileError(
-                    f"{place.at(key)}: {self.title}: '{key}': {error.message}",
-                    hint=error.hint,
-                ) from None
-
-
-class SourceSpec(NamedTable):
-    """One source of a profile: predeclared, or a table `[sources.NAME]`.
-
-    Attributes:
-        type: `vault`, `aws-secrets-manager`, or another that the registry knows; it is
-            none of the settings.
-    """
-
-    __slots__ = ("type",)
-
-    def __init__(self, name: str, type_name: str, location: Location) -> None:
-        super().__init__(name, f"[sources.{name}]", location)
-        self.type = type_name
-
-    def update(self, table: Mapping[str, Any], place: Location) -> None:
-        """Take over what one more table says."""
-        super().update(table, place)
-        self.settings.pop("type", None)
-
-
-class Profile:
-    """The variables of one environment.
-
-    Attributes:
-        name: the profile's own name, also when it was asked for by an alias.
-        path: its file; `files` are all that were read, the most basic first.
-        root: the folder that holds `profiles/`.
-        lookup: the sources in which a bare `{{ NAME }}` is looked up, in this order.
-        protected: whether commands that change it or run with it ask for a reason.
-        rotations: the tables `[rotation.NAME]`; `envkit.rotation.policy` reads them.
-        warnings: what is allowed but probably not meant, each with its file.
-    """
-
-    __slots__ = (
-        "aliases",
-        "files",
-        "lookup",
-        "name",
-        "path",
-        "protected",
-        "root",
-        "rotations",
-        "sources",
-        "variables",
-        "warnings",
-    )
-
-    def __init__(self, name: str, path: str) -> None:
-        self.name = name
-        self.path = path
-        self.root = os.path.dirname(os.path.dirname(path))
-        self.files: list[str] = []
-        self.aliases: tuple[str, ...] = ()
-        self.lookup: tuple[str, ...] = ("dotenv", "env")
-        self.protected = False
-        here = Location(path)
-        self.sources = {
-            source: SourceSpec(source, type_name, here) for source, type_name in PREDECLARED.items()
-        }
-        self.variables: dict[str, Declaration] = {}
-        self.rotations: dict[str, NamedTable] = {}
-        self.warnings: list[str] = []
-
-    def set_value(self, name: str, value: str) -> None:
-        """Give a variable a literal value from the command line; a new one, if need be."""
-        if name not in self.variables:
-            self.variables[name] = Declaration(name, {"secret": False}, {}, Location(self.path))
-        self.variables[name].set_value(value)
 
 
 def load(name: str, folder: str) -> Profile:
@@ -258,7 +135,7 @@ def _read(path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
         check_keys(document, _KEYS, top.at)
         _refuse_misplaced(document.get("variables", {}), top.at("variables"))
         return document, top
-    from envkit.dotenv_file import parse as parse_dotenv
+    from envkit.dotenv.file import parse as parse_dotenv
 
     # `$` has no meaning in a profile
     shown = display_path(path)
@@ -349,16 +226,3 @@ def _check_named(name: str, table: Any, place: Location, what: str, section: str
         )
     if not isinstance(table, dict):
         raise ProfileError(f"{place}: '{name}' must be a table", hint=f"write [{section}.{name}]")
-
-
-def placeholders(setting: Any) -> Iterator[Placeholder]:
-    """Yield the placeholders in a setting of a source: a text, or the texts of a list or table.
-
-    Raises:
-        PlaceholderError: one is not well-formed.
-    """
-    if isinstance(setting, str):
-        yield from parse(setting).placeholders
-    elif isinstance(setting, dict | list):
-        for item in setting.values() if isinstance(setting, dict) else setting:
-            yield from placeholders(item)

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.declaration import TYPES, Declaration
-from envkit.location import Location
-from envkit.validate import duration_seconds, problem
+from envkit.profile.declaration import TYPES, Declaration
+from envkit.profile.location import Location
+from envkit.profile.value_types import duration_seconds, problem
 
 
 def declared(**raw):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
-    from envkit.dotenv_syntax import Definition
+    from envkit.dotenv.parser import Definition
 
 MAX_DEPTH = 32  # names that lead to one another; recursion is the simplest way to follow them
 MAX_NESTED = 4  # defaults within defaults

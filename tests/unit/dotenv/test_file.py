@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit import dotenv_expand, dotenv_syntax
-from envkit.dotenv_file import parse
-from envkit.dotenv_syntax import Definition, decode, split
+from envkit.dotenv import expansion as dotenv_expand
+from envkit.dotenv import parser as dotenv_syntax
+from envkit.dotenv.file import parse
+from envkit.dotenv.parser import Definition, decode, split
 from envkit.errors import DotenvError, ProfileError, SourceError
 
 CASES = json.loads((Path(__file__).parents[1] / "data/dotenv-cases.json").read_text("utf-8"))
@@ -261,7 +262,7 @@ def test_the_parser_is_loaded_without_its_package():
     code = """
 import sys
 sys.path[:] = {path!r}
-from envkit.dotenv_file import parse
+from envkit.dotenv.file import parse
 parse("A=1  # not a plain line", path=".env", expand=False)
 print([name for name in ("dotenv", "logging", "tempfile", "importlib.util") if name in sys.modules])
 """

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from envkit._internal.names import is_name
 from envkit.errors import AbsentError, InvalidValueError, PlaceholderError, UnavailableError
-from envkit.placeholder import (
+from envkit.profile.placeholder import (
     FILTERS,
     Filter,
     Literal,
@@ -23,10 +23,9 @@ from envkit.placeholder import (
     Placeholder,
     Reference,
     Template,
-    apply_filter,
     parse,
-    substitute,
 )
+from envkit.profile.substitution import apply_filter, substitute
 
 # ---------------------------------------------------------------- what to try
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from envkit._internal.paths import display_path
 from envkit.errors import ProfileError, did_you_mean
-from envkit.location import KeyLines, Location
+from envkit.profile.location import KeyLines, Location
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

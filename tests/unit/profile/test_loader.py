@@ -3,7 +3,7 @@
 import pytest
 
 from envkit.errors import PlaceholderError, ProfileError, ProfileNotFoundError
-from envkit.profile import load
+from envkit.profile.loader import load
 
 
 def loaded(project, name="prod"):

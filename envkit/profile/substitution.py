@@ -1,0 +1,101 @@
+"""A template with values in it: substitute the operands, then apply the filters. Pure.
+
+What always holds: a value that takes the place of a placeholder is text and is never scanned
+again; no error shows any part of it.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import AbsentError, InvalidValueError
+from envkit.profile.placeholder import Literal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envkit.profile.placeholder import Filter, Placeholder, Template
+
+
+def substitute(template: Template, value_of: Callable[[Placeholder], str | None]) -> str:
+    """Return the text of a template.
+
+    Args:
+        template: what `parse` returned.
+        value_of: the value of a placeholder's operand, None where it is absent. It is
+            not called for a quoted text, and its answer is never scanned again.
+
+    Raises:
+        AbsentError: an operand without a fallback is absent.
+        InvalidValueError: a filter cannot take the value.
+    """
+    out = []
+    for part in template.parts:
+        if isinstance(part, str):
+            out.append(part)
+            continue
+        operand = part.operand
+        value = operand.text if isinstance(operand, Literal) else value_of(part)
+        if value is None:
+            value = part.fallback
+        if value is None:
+            raise AbsentError(f"{operand} is absent")
+        for step in part.filters:
+            value = apply_filter(step, value)
+        out.append(value)
+    return "".join(out)
+
+
+def apply_filter(step: Filter, value: str) -> str:
+    """Return `value` after one filter.
+
+    Raises:
+        AbsentError: the JSON pointer of `json:` leads nowhere.
+        InvalidValueError: the value is not what the filter takes.
+    """
+    if step.name == "trim":
+        return value.strip()
+    if step.name == "json":
+        return _json_pointer(value, step.argument or "")
+    try:
+        raw = value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            f"the value has half a surrogate pair, which '{step.name}' cannot write as bytes"
+        ) from None
+    if step.name == "urlencode":
+        from urllib.parse import quote
+
+        return quote(raw, safe="")
+    from base64 import b64decode, b64encode
+
+    if step.name == "base64encode":
+        return b64encode(raw).decode("ascii")
+    try:
+        return b64decode(raw, validate=True).decode("utf-8", "surrogateescape")
+    except ValueError:
+        raise InvalidValueError("the value is not base64, as 'base64decode' needs") from None
+
+
+def _json_pointer(value: str, pointer: str) -> str:
+    """Reference: RFC 6901."""
+    import json
+
+    try:
+        node = json.loads(value)
+        for token in pointer.split("/")[1:]:
+            node = _child(node, token.replace("~1", "/").replace("~0", "~"))
+            if node is None:
+                raise AbsentError(f"nothing at '{pointer}' in the JSON")
+        if isinstance(node, str):
+            return node
+        return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        raise InvalidValueError("the value is not JSON, as 'json:' needs") from None
+
+
+def _child(node: object, key: str) -> object:
+    if isinstance(node, dict):
+        return node.get(key)
+    if isinstance(node, list) and key in map(str, range(len(node))):
+        return node[int(key)]
+    return None
