@@ -35,7 +35,7 @@ from envkit.profile.placeholder import Placeholder, Reference, parse
 from envkit.profile.value_types import problem
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.route import refuse_unwritable, route
-from envkit.sources.base import WritableSource
+from envkit.sources.protocols import WritableSource
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -47,7 +47,8 @@ if TYPE_CHECKING:
     from envkit.profile.declaration import Declaration
     from envkit.profile.model import Profile
     from envkit.route import Route
-    from envkit.sources.base import Outcome, Source
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 
 class Kept(NamedTuple):

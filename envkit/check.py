@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from envkit.problem import Problem
-    from envkit.sources.base import Source
+    from envkit.sources.protocols import Source
 
 
 class Family(NamedTuple):

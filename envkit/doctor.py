@@ -24,7 +24,8 @@ from envkit.profile.discovery import profile_names, profiles_folder, unknown_pro
 from envkit.profile.loader import load
 from envkit.profile.model import PREDECLARED
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
-from envkit.sources.base import Absent, Probe, Reading
+from envkit.sources.model import Absent, Reading
+from envkit.sources.protocols import Probe
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from envkit.plan import Plan
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, Source
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
 

@@ -18,7 +18,7 @@ from envkit.profile.placeholder import Literal
 from envkit.profile.substitution import substitute
 from envkit.profile.value_types import problem
 from envkit.secret import Secret
-from envkit.sources.base import Reading
+from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from envkit.plan import Plan, PlannedVariable
     from envkit.profile.placeholder import Operand, Placeholder, Reference
-    from envkit.sources.base import Outcome
+    from envkit.sources.model import Outcome
 
 
 def evaluate(

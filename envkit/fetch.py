@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from envkit.errors import InvalidReferenceError, ProtocolError, SourceError, UnavailableError
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading
+from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.preparation import Prepared
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, Source
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 
 def fetch(prepared: Sequence[Prepared], deadline: Deadline) -> list[dict[Reference, Outcome]]:

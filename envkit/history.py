@@ -9,7 +9,7 @@ from envkit.errors import NoVersionError, UnchangeableError
 from envkit.fetch import ask
 from envkit.holder import StoreHolder, held
 from envkit.secret import Secret
-from envkit.sources.base import Version
+from envkit.sources.model import Version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

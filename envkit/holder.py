@@ -18,7 +18,8 @@ from envkit.fetch import ask
 from envkit.profile.toml_file import MAX_BYTES
 from envkit.profile_edit import literal, remove_variable, set_literal
 from envkit.secret import Secret
-from envkit.sources.base import Placed, Reading, VersionedSource
+from envkit.sources.model import Reading
+from envkit.sources.protocols import Placed, VersionedSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.profile.location import Location
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, WritableSource
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import WritableSource
 
 ATTEMPTS = 5
 

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.rotation.collect import Survey
-    from envkit.sources.base import Outcome, Source
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 _PLACE = re.compile(r"(?P<file>[^:]+)(?::(?P<line>\d+))?(?::\d+)?: (?P<rest>.*)", re.DOTALL)
 

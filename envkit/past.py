@@ -21,7 +21,8 @@ from envkit.errors import (
     UnavailableError,
     UsageError,
 )
-from envkit.sources.base import Absent, VersionedSource
+from envkit.sources.model import Absent
+from envkit.sources.protocols import VersionedSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.preparation import Prepared
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, Source, Version
+    from envkit.sources.model import Outcome, Version
+    from envkit.sources.protocols import Source
 
 WORKERS = 8
 

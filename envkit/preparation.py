@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from envkit.plan import Plan
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Source
+    from envkit.sources.protocols import Source
 
 
 class Prepared(NamedTuple):

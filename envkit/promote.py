@@ -40,7 +40,7 @@ from envkit.profile_file import ProfileFile, changed_since_plan
 from envkit.promotion import Choice, End, plan_promotion
 from envkit.promotion_lines import Written, carry, extended
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
-from envkit.sources.base import WriteCheck
+from envkit.sources.protocols import WriteCheck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -34,7 +34,8 @@ from envkit.promotion_plan import (
 from envkit.promotion_values import reading_of, stands_alone, values_for
 from envkit.route import refuse_unwritable
 from envkit.secret import Secret
-from envkit.sources.base import Reading, WritableSource
+from envkit.sources.model import Reading
+from envkit.sources.protocols import WritableSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from envkit.preparation import Prepared
     from envkit.profile.placeholder import Placeholder, Reference
     from envkit.promotion_lines import Carried, Line
-    from envkit.sources.base import Outcome
+    from envkit.sources.model import Outcome
 
 
 class Write(NamedTuple):

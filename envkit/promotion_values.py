@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envkit.secret import Secret
-from envkit.sources.base import Reading
+from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from envkit.plan import PlannedVariable
     from envkit.profile.placeholder import Placeholder, Reference
-    from envkit.sources.base import Outcome
+    from envkit.sources.model import Outcome
 
 
 def values_for(

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from envkit.sources.base import Source
+    from envkit.sources.protocols import Source
 
 DEFAULT_TIMEOUT_SECONDS = 15.0
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from envkit._internal.paths import display_path
 from envkit.errors import UnchangeableError
 from envkit.profile.placeholder import Literal
-from envkit.sources.base import WHOLE
+from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.side_names import SideName
-    from envkit.sources.base import Outcome, Source
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 
 def read_sides(

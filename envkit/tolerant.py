@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.preparation import Prepared
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, Source
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 
 def prepare_one(

@@ -45,7 +45,7 @@ FILES = {module_name(file): file for file in PACKAGE.rglob("*.py")}
 
 
 def part_of(module: str) -> str:
-    """`envkit.sources.vault` is part of `sources`."""
+    """`envkit.sources.vault.source` is part of `sources`."""
     return module.split(".")[1]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envkit.inspection import newest
 from envkit.problem import Problem
-from envkit.sources.base import Reading
+from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

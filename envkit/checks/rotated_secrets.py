@@ -16,7 +16,7 @@ from envkit.profile.placeholder import Reference
 from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.collect import store_of
 from envkit.rotation.rotators import rotator_type
-from envkit.sources.base import WHOLE
+from envkit.sources.model import WHOLE
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False

@@ -15,7 +15,7 @@ from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Format, Formatted, OneEnv, Profiles, Timeout
 
 if TYPE_CHECKING:
-    from envkit.sources.base import Version
+    from envkit.sources.model import Version
 
 EXAMPLE = "envkit history STRIPE_KEY --env staging"
 

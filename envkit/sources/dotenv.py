@@ -40,7 +40,7 @@ from envkit.errors import (
     UnavailableError,
 )
 from envkit.secret import Secret
-from envkit.sources.base import WHOLE, Absent, Reading, Version, pick_field
+from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, SourceContext
+    from envkit.sources.model import Outcome, SourceContext
 
 PREVIOUS = "previous"  # the version of the kept copy
 KEPT_SUFFIX = ".envkit-previous"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading
+from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, SourceContext
+    from envkit.sources.model import Outcome, SourceContext
 
 
 class EnvSource:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from envkit.errors import ConflictError, InvalidReferenceError, NoVersionError
 from envkit.secret import Secret
-from envkit.sources.base import WHOLE, Absent, Reading, Version, pick_field
+from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, SourceContext
+    from envkit.sources.model import Outcome, SourceContext
 
 
 class _Kept(NamedTuple):

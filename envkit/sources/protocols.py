@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
-    from envkit.sources.base import Outcome, Version
+    from envkit.sources.model import Outcome, Version
 
 
 @runtime_checkable

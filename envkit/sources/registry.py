@@ -7,12 +7,13 @@ type that is not built in.
 
 from __future__ import annotations
 
-from envkit.errors import AbsentError, ProfileError, did_you_mean
+from envkit.errors import AbsentError, ProfileError
 from envkit.profile.model import placeholders
 from envkit.profile.placeholder import OPEN, Literal, Reference, parse
 from envkit.profile.substitution import substitute
 from envkit.profile.toml_file import check_keys
-from envkit.sources.base import Reading, SourceContext
+from envkit.sources.model import Reading, SourceContext
+from envkit.sources.plugins import load_built_in, load_plugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile, SourceSpec
     from envkit.profile.placeholder import Operand, Placeholder
-    from envkit.sources.base import Source
+    from envkit.sources.protocols import Source
 
     class SourceType(Protocol):
         """The class of a source."""
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "envkit.sources"
 
 BUILT_IN = {
-    "vault": "envkit.sources.vault:VaultSource",
-    "aws-secrets-manager": "envkit.sources.aws:AwsSecretsManagerSource",
+    "vault": "envkit.sources.vault.source:VaultSource",
+    "aws-secrets-manager": "envkit.sources.aws.source:AwsSecretsManagerSource",
     "dotenv": "envkit.sources.dotenv:DotenvSource",
     "env": "envkit.sources.env:EnvSource",
     "memory": "envkit.sources.memory:MemorySource",
@@ -56,33 +57,10 @@ def source_type(spec: SourceSpec) -> SourceType:
     """
     target = BUILT_IN.get(spec.type)
     if target is not None:
-        module, _, attribute = target.partition(":")
-        # `importlib` is a module of its own, which nothing else on this path needs
-        return getattr(__import__(module, fromlist=[attribute]), attribute)  # type: ignore[no-any-return]
-    from importlib.metadata import entry_points
-
-    plugins = entry_points(group=ENTRY_POINTS)
-    found = plugins.select(name=spec.type)
-    place = spec.place_of("type")
-    if not found:
-        raise ProfileError(
-            f"{place}: unknown source type {spec.type!r}",
-            hint=did_you_mean(spec.type, {*BUILT_IN, *plugins.names}),
-        )
-    if len(found) > 1:
-        packages = sorted(point.dist.name for point in found if point.dist is not None)
-        raise ProfileError(
-            f"{place}: several packages bring the source type '{spec.type}': {', '.join(packages)}",
-            hint="uninstall all but one of them",
-        )
-    (point,) = found
-    try:
-        return point.load()  # type: ignore[no-any-return]
-    except Exception as bug:  # noqa: BLE001 - code of others
-        raise ProfileError(
-            f"{place}: cannot load the source type '{spec.type}' from {point.value}: "
-            f"{type(bug).__name__}"
-        ) from None
+        return load_built_in(target)  # type: ignore[no-any-return]
+    return load_plugin(  # type: ignore[no-any-return]
+        ENTRY_POINTS, spec.type, "source type", built_in=BUILT_IN, place=spec.place_of("type")
+    )
 
 
 def open_source(

@@ -35,7 +35,8 @@ from typing import ClassVar
 import pytest
 
 from envkit.errors import DeniedError, InvalidReferenceError, UnavailableError
-from envkit.sources.base import WHOLE, Absent, Source, VersionedSource, WritableSource
+from envkit.sources.model import WHOLE, Absent
+from envkit.sources.protocols import Source, VersionedSource, WritableSource
 from envkit.testing.harness import ABILITIES, CANARY, VALUES, Harness, needs
 from envkit.testing.observe import (
     Watch,

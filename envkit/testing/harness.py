@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Source
+    from envkit.sources.protocols import Source
 
 T = TypeVar("T")
 

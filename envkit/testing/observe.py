@@ -11,7 +11,8 @@ import pytest
 
 from envkit.errors import ConflictError, EnvkitError, SourceError
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading, Source, WritableSource
+from envkit.sources.model import Absent, Reading
+from envkit.sources.protocols import Source, WritableSource
 from envkit.testing.harness import CANARY
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome
+    from envkit.sources.model import Outcome
     from envkit.testing.harness import Harness
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import pytest
 
 from envkit.errors import ConflictError, InvalidReferenceError, SourceError
 from envkit.secret import Secret
-from envkit.sources.base import VersionedSource
+from envkit.sources.protocols import VersionedSource
 from envkit.testing.harness import CANARY, Harness, needs
 from envkit.testing.observe import ask, assert_clean, read, text_of, writable
 

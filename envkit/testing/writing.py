@@ -8,7 +8,7 @@ import pytest
 
 from envkit.errors import ConflictError, EnvkitError, InvalidReferenceError
 from envkit.secret import Secret
-from envkit.sources.base import WHOLE, Absent
+from envkit.sources.model import WHOLE, Absent
 from envkit.testing.harness import CANARY, VALUES, Harness, needs
 from envkit.testing.observe import (
     PATIENCE_SECONDS,

@@ -7,10 +7,10 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.profile.placeholder import Reference
-from envkit.sources.base import SourceContext
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import SourceContext
 from envkit.testing import SourceContract
 from support.permissions import as_nobody, folder_of_nobody
 

@@ -21,9 +21,9 @@ from envkit.profile.placeholder import Reference
 from envkit.rotation.record import NEW, OLD, SET
 from envkit.rotation.stores import open_store, value_field
 from envkit.secret import Secret
-from envkit.sources.base import SourceContext
 from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import SourceContext
 from support.aws import operation
 from support.fault_proxy import FaultProxy, respond
 from support.permissions import as_nobody, folder_of_nobody

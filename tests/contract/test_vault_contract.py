@@ -9,8 +9,9 @@ from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError, NoVersionError
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
-from envkit.sources.base import Source, SourceContext
-from envkit.sources.vault import VaultSource
+from envkit.sources.model import SourceContext
+from envkit.sources.protocols import Source
+from envkit.sources.vault.source import VaultSource
 from envkit.testing import SourceContract
 from envkit.testing.observe import read
 from support.fault_proxy import dead_address, silent_server

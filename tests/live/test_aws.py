@@ -16,7 +16,7 @@ from envkit.errors import (
     InvalidReferenceError,
     UnavailableError,
 )
-from envkit.sources.base import WHOLE, Absent
+from envkit.sources.model import WHOLE, Absent
 from support.aws import (
     ACCOUNT,
     CANARY,
@@ -319,7 +319,7 @@ def test_nothing_of_aws_is_imported_before_the_first_read():
         "import sys\n"
         "from envkit._internal.clock import Deadline\n"
         "from envkit.profile.placeholder import Reference\n"
-        "from envkit.sources.aws import AwsSecretsManagerSource\n"
+        "from envkit.sources.aws.source import AwsSecretsManagerSource\n"
         "from envkit.sources.base import SourceContext\n"
         "source = AwsSecretsManagerSource(SourceContext('aws', deadline=Deadline(1)))\n"
         "source.check(Reference('aws', 'db')), source.locate(Reference('aws', 'db'))\n"

@@ -8,7 +8,7 @@ from envkit.errors import (
     AuthError,
     DeniedError,
 )
-from envkit.sources.base import Absent
+from envkit.sources.model import Absent
 from support.aws import (
     ACCOUNT,
     CANARY,

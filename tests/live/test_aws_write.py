@@ -11,7 +11,7 @@ from envkit.errors import (
     ProtocolError,
 )
 from envkit.secret import Secret
-from envkit.sources.aws_write import STAGED
+from envkit.sources.aws.write import STAGED
 from support.aws import (
     ACCOUNT,
     CANARY,

@@ -8,11 +8,12 @@ import time
 
 import pytest
 
+from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, NoVersionError
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
-from envkit.sources.base import Deadline, SourceContext
-from envkit.sources.vault import VaultSource
+from envkit.sources.model import SourceContext
+from envkit.sources.vault.source import VaultSource
 
 CANARY = "canary-5c90d1"
 

@@ -26,8 +26,8 @@ from envkit.errors import (
 )
 from envkit.profile.placeholder import parse
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading, SourceContext
-from envkit.sources.vault import VaultSource
+from envkit.sources.model import Absent, Reading, SourceContext
+from envkit.sources.vault.source import VaultSource
 from support.fault_proxy import (
     FaultProxy,
     not_json,
@@ -115,7 +115,7 @@ def is_read(request):
 def test_hvac_is_not_imported_before_something_is_read():
     program = (
         "import sys\n"
-        "from envkit.sources.vault import VaultSource\n"
+        "from envkit.sources.vault.source import VaultSource\n"
         "from envkit.sources.base import SourceContext\n"
         "from envkit._internal.clock import Deadline\n"
         "from envkit.profile.placeholder import Reference\n"

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from envkit._internal.clock import Deadline
 from envkit.errors import AuthError, ProfileError, ProtocolError
 from envkit.profile.placeholder import Reference
-from envkit.sources.base import Reading, SourceContext
-from envkit.sources.vault import VaultSource
+from envkit.sources.model import Reading, SourceContext
+from envkit.sources.vault.source import VaultSource
 from support.fault_proxy import FaultProxy, respond
 from support.openbao import RefusedError
 
@@ -412,7 +412,7 @@ def test_kubernetes(vault, kubernetes, key, tmp_path, monkeypatch):
     auth, jwt = kubernetes
     (tmp_path / "token").write_text(jwt)
     assert value(vault({**auth, "jwt_file": "token"})) == VALUE
-    monkeypatch.setattr("envkit.sources.vault_auth.KUBERNETES_TOKEN_FILE", str(tmp_path / "token"))
+    monkeypatch.setattr("envkit.sources.vault.auth.KUBERNETES_TOKEN_FILE", str(tmp_path / "token"))
     assert value(vault(auth)) == VALUE
     foreign = signed(key, sub="system:serviceaccount:shop:other")
     (tmp_path / "token").write_text(foreign)

@@ -24,8 +24,8 @@ from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError, SourceError
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
-from envkit.sources.aws import AwsSecretsManagerSource
-from envkit.sources.base import Reading, SourceContext
+from envkit.sources.aws.source import AwsSecretsManagerSource
+from envkit.sources.model import Reading, SourceContext
 from support.fault_proxy import FaultProxy, respond
 
 REGION = "eu-west-1"

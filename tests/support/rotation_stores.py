@@ -15,10 +15,10 @@ from envkit._internal.clock import Deadline
 from envkit.profile.placeholder import Reference
 from envkit.rotation.stores import open_store
 from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
-from envkit.sources.aws import AwsSecretsManagerSource
-from envkit.sources.base import SourceContext
+from envkit.sources.aws.source import AwsSecretsManagerSource
 from envkit.sources.dotenv import DotenvSource
-from envkit.sources.vault import VaultSource
+from envkit.sources.model import SourceContext
+from envkit.sources.vault.source import VaultSource
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from envkit.errors import InvalidReferenceError
 from envkit.profile.placeholder import parse
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading
+from envkit.sources.model import Absent, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

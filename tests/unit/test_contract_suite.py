@@ -8,8 +8,8 @@ from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError, UnavailableError
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading, SourceContext
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import Absent, Reading, SourceContext
 from envkit.testing import SourceContract
 
 

@@ -7,7 +7,7 @@ from envkit.evaluate import evaluate
 from envkit.plan import plan
 from envkit.profile.loader import load
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading
+from envkit.sources.model import Absent, Reading
 
 CANARY = "canary-7d20"
 

@@ -10,8 +10,8 @@ from envkit.holder import ATTEMPTS, Held, ProfileHolder, StoreHolder
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
-from envkit.sources.base import SourceContext
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import SourceContext
 from support.permissions import as_nobody, folder_of_nobody
 
 REF = Reference("memory", "db", "password")

@@ -71,7 +71,8 @@ CORE = {
     "envkit.resolution",
     "envkit.secret",
     "envkit.sources",
-    "envkit.sources.base",
+    "envkit.sources.model",
+    "envkit.sources.plugins",
     "envkit.sources.registry",
     "envkit.profile.value_types",
 }
@@ -173,10 +174,11 @@ def test_vault(project):
     assert own == CORE | REMOTE | {
         "envkit.exec",
         "envkit.sources.vault",
-        "envkit.sources.vault_address",
-        "envkit.sources.vault_auth",
-        "envkit.sources.vault_client",
-        "envkit.sources.vault_kv",
+        "envkit.sources.vault.source",
+        "envkit.sources.vault.address",
+        "envkit.sources.vault.auth",
+        "envkit.sources.vault.client",
+        "envkit.sources.vault.kv",
     }
     assert others & {*CLIENTS, *NEVER} == {"hvac", "requests"}
 
@@ -189,12 +191,13 @@ def test_aws(project):
     assert own == CORE | REMOTE | {
         "envkit.exec",
         "envkit.sources.aws",
-        "envkit.sources.aws_client",
-        "envkit.sources.aws_document",
-        "envkit.sources.aws_errors",
-        "envkit.sources.aws_loader",
-        "envkit.sources.aws_names",
-        "envkit.sources.aws_write",
+        "envkit.sources.aws.source",
+        "envkit.sources.aws.client",
+        "envkit.sources.aws.document",
+        "envkit.sources.aws.errors",
+        "envkit.sources.aws.loader",
+        "envkit.sources.aws.names",
+        "envkit.sources.aws.write",
     }
     assert others & {*CLIENTS, *NEVER} == {"botocore"}
 

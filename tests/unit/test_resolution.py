@@ -21,7 +21,7 @@ from envkit.errors import (
 from envkit.fetch import ask
 from envkit.resolution import resolve
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading
+from envkit.sources.model import Absent, Reading
 from support.shelf import Shelf, SilentShelf, reference
 
 CANARY = "canary-55d1"

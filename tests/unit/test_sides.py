@@ -28,8 +28,8 @@ from envkit.errors import (
 from envkit.past import parse_point
 from envkit.side_names import parse_name
 from envkit.sides import read_names, read_sides
-from envkit.sources.base import SourceContext, Version
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import SourceContext, Version
 from support.shelf import Shelf, SilentShelf
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

@@ -19,11 +19,11 @@ from typing import Protocol
 from envkit.errors import ProfileError, did_you_mean
 from envkit.profile.toml_file import check_keys
 from envkit.rotation.rotators import generate
+from envkit.sources.plugins import load_built_in, load_plugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from envkit.rotation.base import Rotator, RotatorContext
 
@@ -85,7 +85,12 @@ def rotator_type(name: str, strategy: str, place_of: Callable[[str], object]) ->
         ProfileError: there is no such rotator or strategy, or the package that brings it
             is broken.
     """
-    found = _built_in(name) if name in BUILT_IN else _plugin(name, place_of("rotator"))
+    if name in BUILT_IN:
+        found = load_built_in(BUILT_IN[name])
+    else:
+        found = load_plugin(
+            ENTRY_POINTS, name, "rotator", built_in=BUILT_IN, place=place_of("rotator")
+        )
     strategies = found if isinstance(found, Mapping) else {USUAL_STRATEGY: found}
     if strategy not in strategies:
         raise ProfileError(
@@ -131,33 +136,3 @@ def build(kind: RotatorType, context: RotatorContext, place_of: Callable[[str], 
         return kind(context)
     except ProfileError as error:
         raise ProfileError(f"{places[table]}: {error.message}", hint=error.hint) from None
-
-
-def _built_in(name: str) -> Any:
-    module, _, attribute = BUILT_IN[name].partition(":")
-    return getattr(__import__(module, fromlist=[attribute]), attribute)
-
-
-def _plugin(name: str, place: object) -> Any:
-    from importlib.metadata import entry_points
-
-    plugins = entry_points(group=ENTRY_POINTS)
-    found = plugins.select(name=name)
-    if not found:
-        raise ProfileError(
-            f"{place}: unknown rotator {name!r}",
-            hint=did_you_mean(name, {*BUILT_IN, *plugins.names}),
-        )
-    if len(found) > 1:
-        packages = sorted(point.dist.name for point in found if point.dist is not None)
-        raise ProfileError(
-            f"{place}: several packages bring the rotator '{name}': {', '.join(packages)}",
-            hint="uninstall all but one of them",
-        )
-    (point,) = found
-    try:
-        return point.load()
-    except Exception as bug:  # noqa: BLE001 - code of others
-        raise ProfileError(
-            f"{place}: cannot load the rotator '{name}' from {point.value}: {type(bug).__name__}"
-        ) from None

@@ -185,7 +185,7 @@ class AwsIamKeyRotator:
             self._call("delete_access_key", "cannot delete an access key", AccessKeyId=key)
 
     def _call(self, operation: str, doing: str, **parameters: str) -> dict[str, Any]:
-        from envkit.sources.aws_errors import RefusedError
+        from envkit.sources.aws.errors import RefusedError
 
         doing = f"{doing} of the IAM user '{self._user}'"
         try:
@@ -208,7 +208,7 @@ class AwsIamKeyRotator:
 
     def _service(self) -> Any:
         if self._aws is None:
-            from envkit.sources.aws_client import SecretsManager
+            from envkit.sources.aws.client import SecretsManager
 
             self._aws = SecretsManager(
                 "AWS",

@@ -9,7 +9,7 @@ The module of a store is imported when a rotation is of a secret in it.
 from __future__ import annotations
 
 from envkit.errors import ProfileError
-from envkit.sources.base import WHOLE
+from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.profile.placeholder import Reference
     from envkit.rotation.base import RotationStore
-    from envkit.sources.base import Source
+    from envkit.sources.protocols import Source
 
 _VAULT, _AWS, _DOTENV = "VaultSource", "AwsSecretsManagerSource", "DotenvSource"
 

@@ -24,18 +24,18 @@ from envkit.errors import ConflictError, InvalidValueError, ProtocolError, Rotat
 from envkit.rotation.base import Snapshot
 from envkit.rotation.stores.envelope import pack, texts, unpack
 from envkit.secret import Secret
-from envkit.sources.aws_document import document, remove_field, set_field
-from envkit.sources.aws_errors import DELETED, NOT_FOUND, RefusedError
-from envkit.sources.aws_write import CURRENT, ROTATION_PREFIX, changed_meanwhile, replace
+from envkit.sources.aws.document import document, remove_field, set_field
+from envkit.sources.aws.errors import DELETED, NOT_FOUND, RefusedError
+from envkit.sources.aws.write import CURRENT, ROTATION_PREFIX, changed_meanwhile, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.rotation.base import Fields, Pending
     from envkit.rotation.record import Record
-    from envkit.sources.aws import AwsSecretsManagerSource
-    from envkit.sources.aws_client import SecretsManager
-    from envkit.sources.aws_document import Document
+    from envkit.sources.aws.client import SecretsManager
+    from envkit.sources.aws.document import Document
+    from envkit.sources.aws.source import AwsSecretsManagerSource
 
 LABEL = "ENVKIT_ROTATION"
 PENDING = "AWSPENDING"

@@ -17,8 +17,8 @@ from envkit.errors import ConflictError
 from envkit.profile.placeholder import Reference
 from envkit.rotation.base import Snapshot
 from envkit.rotation.stores.envelope import pack, unpack
-from envkit.sources.base import Reading
 from envkit.sources.dotenv import failure
+from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from envkit.errors import RotationError
 from envkit.profile.placeholder import Reference
 from envkit.rotation.record import VALUES, Record, decode, encode
 from envkit.secret import Secret
-from envkit.sources.base import pick_field
+from envkit.sources.model import pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

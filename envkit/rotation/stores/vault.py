@@ -19,10 +19,10 @@ from __future__ import annotations
 from envkit.errors import ConflictError, RotationError
 from envkit.rotation.base import Snapshot
 from envkit.rotation.stores.envelope import pack, texts, unpack
-from envkit.sources import vault_kv
-from envkit.sources.base import Absent
-from envkit.sources.vault_kv import denied
-from envkit.sources.vault_write import refuse_unwritable, write_all
+from envkit.sources.model import Absent
+from envkit.sources.vault import kv as vault_kv
+from envkit.sources.vault.kv import denied
+from envkit.sources.vault.write import refuse_unwritable, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.rotation.base import Fields, Pending
     from envkit.rotation.record import Record
-    from envkit.sources.vault import VaultSource
-    from envkit.sources.vault_client import VaultClient
-    from envkit.sources.vault_kv import Target
+    from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.kv import Target
+    from envkit.sources.vault.source import VaultSource
 
     R = TypeVar("R")
 

@@ -8,8 +8,8 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.check import check
-from envkit.sources.base import SourceContext
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import SourceContext
 from support.checking import found
 
 

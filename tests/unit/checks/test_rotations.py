@@ -13,8 +13,8 @@ from envkit._internal.clock import Deadline
 from envkit.checks.rotations import OF_STORES
 from envkit.rotation.collect import collect
 from envkit.rotation.run import carry
-from envkit.sources.base import SourceContext
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import SourceContext
 from support.checking import found
 
 DAY = 86_400.0

@@ -15,7 +15,7 @@ from envkit.dotenv.file import parse
 from envkit.dotenv.parser import Definition, decode, split
 from envkit.errors import DotenvError, ProfileError, SourceError
 
-CASES = json.loads((Path(__file__).parents[1] / "data/dotenv-cases.json").read_text("utf-8"))
+CASES = json.loads((Path(__file__).parents[2] / "data/dotenv-cases.json").read_text("utf-8"))
 
 # "unsupported, literal: lint it", says the case
 LINTED = {"exp_alt": ["A: ${X:+...} is not expanded"]}

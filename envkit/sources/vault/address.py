@@ -13,7 +13,7 @@ from envkit.errors import AuthError, UnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.sources.base import SourceContext
+    from envkit.sources.model import SourceContext
 
 
 class Address(NamedTuple):

@@ -12,11 +12,11 @@ from __future__ import annotations
 import contextlib
 
 from envkit.errors import ConflictError, ProtocolError, SourceError
-from envkit.sources.aws_errors import DELETED, EXISTS, NOT_FOUND, RefusedError
+from envkit.sources.aws.errors import DELETED, EXISTS, NOT_FOUND, RefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.sources.aws_client import SecretsManager
+    from envkit.sources.aws.client import SecretsManager
 
 CURRENT = "AWSCURRENT"
 STAGED = "ENVKIT_STAGED"  # one name for all writes: a leftover moves to the next one's version

@@ -31,12 +31,12 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
 )
-from envkit.sources import aws_write
-from envkit.sources.aws_client import SecretsManager
-from envkit.sources.aws_document import Document, change, differ_elsewhere, document, pick
-from envkit.sources.aws_errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, RefusedError
-from envkit.sources.aws_names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
-from envkit.sources.base import WHOLE, Absent, Reading
+from envkit.sources.aws import write as aws_write
+from envkit.sources.aws.client import SecretsManager
+from envkit.sources.aws.document import Document, change, differ_elsewhere, document, pick
+from envkit.sources.aws.errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, RefusedError
+from envkit.sources.aws.names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
+from envkit.sources.model import WHOLE, Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ if TYPE_CHECKING:
 
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
-    from envkit.sources.aws_names import Key
-    from envkit.sources.base import Outcome, SourceContext, Version
+    from envkit.sources.aws.names import Key
+    from envkit.sources.model import Outcome, SourceContext, Version
 
     T = TypeVar("T")
     R = TypeVar("R")
@@ -135,7 +135,7 @@ class AwsSecretsManagerSource:
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a secret; see `VersionedSource.history`."""
-        from envkit.sources.aws_history import versions
+        from envkit.sources.aws.history import versions
 
         self.check(ref)
         return self.with_secret(ref, versions)

@@ -17,8 +17,8 @@ from envkit import __version__
 from envkit._internal.parallel import import_lock
 from envkit._internal.retry import retry
 from envkit.errors import AuthError, SourceError, UnavailableError
-from envkit.sources.aws_errors import MORE_TIME, source_error
-from envkit.sources.aws_loader import lean_loader
+from envkit.sources.aws.errors import MORE_TIME, source_error
+from envkit.sources.aws.loader import lean_loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

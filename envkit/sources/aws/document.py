@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
-from envkit.sources.base import WHOLE, Absent, pick_field
+from envkit.sources.model import WHOLE, Absent, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

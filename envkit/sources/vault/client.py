@@ -15,7 +15,7 @@ from typing import NamedTuple
 from envkit._internal.parallel import import_lock
 from envkit._internal.retry import retry
 from envkit.errors import ProtocolError, UnavailableError
-from envkit.sources.vault_address import find_address, origin_of
+from envkit.sources.vault.address import find_address, origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.errors import SourceError
-    from envkit.sources.base import SourceContext
+    from envkit.sources.model import SourceContext
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 _ANSWERS = (400, 401, 403, 404)

@@ -22,8 +22,8 @@ from envkit.errors import (
 )
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
-from envkit.sources.base import Absent, Reading, SourceContext
 from envkit.sources.dotenv import DotenvSource
+from envkit.sources.model import Absent, Reading, SourceContext
 from support.permissions import as_nobody, folder_of_nobody
 
 SPAWN = get_context("spawn")

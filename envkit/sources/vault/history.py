@@ -9,15 +9,15 @@ import time
 from datetime import datetime
 
 from envkit.errors import DeniedError, NoVersionError
-from envkit.sources.base import Version
+from envkit.sources.model import Version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from envkit.sources.vault_client import VaultClient
-    from envkit.sources.vault_kv import Target
+    from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.kv import Target
 
 
 def versions(client: VaultClient, wanted: Target) -> list[Version]:

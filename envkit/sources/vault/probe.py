@@ -6,14 +6,14 @@ Reference: https://openbao.org/api-docs/auth/token/#lookup-a-token-self
 from __future__ import annotations
 
 from envkit.errors import UnavailableError
-from envkit.sources.vault_auth import rejected
+from envkit.sources.vault.auth import rejected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from envkit.sources.vault_client import VaultClient
+    from envkit.sources.vault.client import VaultClient
 
 
 def server(client: VaultClient) -> str:

@@ -9,7 +9,7 @@ Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
 from __future__ import annotations
 
 from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, InvalidValueError
-from envkit.sources.vault_kv import Document, denied, read, version_of
+from envkit.sources.vault.kv import Document, denied, read, version_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
-    from envkit.sources.vault_client import VaultClient
-    from envkit.sources.vault_kv import Target
+    from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.kv import Target
 
 
 def write_field(

@@ -7,7 +7,7 @@ from botocore.config import Config
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from envkit.sources.aws_loader import lean_loader
+from envkit.sources.aws.loader import lean_loader
 
 CALLS = {
     "secretsmanager": ("get_secret_value", {"SecretId": "x"}),

@@ -20,9 +20,10 @@ from functools import partial
 from envkit._internal.parallel import map_parallel
 from envkit.errors import InvalidReferenceError, NoVersionError, ProfileError, SourceError
 from envkit.secret import Secret
-from envkit.sources import vault_auth, vault_kv
-from envkit.sources.base import WHOLE, Absent, Reading, pick_field
-from envkit.sources.vault_client import VaultClient, too_late
+from envkit.sources.model import WHOLE, Absent, Reading, pick_field
+from envkit.sources.vault import auth as vault_auth
+from envkit.sources.vault import kv as vault_kv
+from envkit.sources.vault.client import VaultClient, too_late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
-    from envkit.sources.base import Outcome, SourceContext, Version
-    from envkit.sources.vault_kv import Document, Engine, Target
+    from envkit.sources.model import Outcome, SourceContext, Version
+    from envkit.sources.vault.kv import Document, Engine, Target
 
     T = TypeVar("T")
     R = TypeVar("R")
@@ -141,7 +142,7 @@ class VaultSource:
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field of a KV version 2 secret by compare-and-set."""
-        from envkit.sources.vault_write import write_field
+        from envkit.sources.vault.write import write_field
 
         self.check(ref)
         if ref.version is not None or ref.field == WHOLE:
@@ -156,7 +157,7 @@ class VaultSource:
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say what the engine or the token's policies do not allow; see `WriteCheck`."""
-        from envkit.sources.vault_write import find_refused
+        from envkit.sources.vault.write import find_refused
 
         for ref in refs:
             self.check(ref)
@@ -174,7 +175,7 @@ class VaultSource:
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a KV version 2 secret; see `VersionedSource.history`."""
-        from envkit.sources.vault_history import versions
+        from envkit.sources.vault.history import versions
 
         self.check(ref)
         return self.with_secret(ref, versions)
@@ -191,7 +192,7 @@ class VaultSource:
 
     def probe(self) -> Sequence[str]:
         """Say which server this is, and as whom it knows us; see `Probe`."""
-        from envkit.sources import vault_probe
+        from envkit.sources.vault import probe as vault_probe
 
         def ask() -> Sequence[str]:
             server = vault_probe.server(VaultClient(self._context, pool_size=1))

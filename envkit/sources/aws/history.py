@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from envkit.sources.aws_errors import NOT_FOUND, RefusedError
-from envkit.sources.aws_write import CURRENT, ROTATION_PREFIX, STAGED
-from envkit.sources.base import Version
+from envkit.sources.aws.errors import NOT_FOUND, RefusedError
+from envkit.sources.aws.write import CURRENT, ROTATION_PREFIX, STAGED
+from envkit.sources.model import Version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from envkit.sources.aws_client import SecretsManager
+    from envkit.sources.aws.client import SecretsManager
 
 _STATES = {CURRENT: "current", "AWSPREVIOUS": "previous"}
 _NEVER_CURRENT = {"AWSPENDING", STAGED}  # of a rotation, or a write, that is under way

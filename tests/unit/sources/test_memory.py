@@ -6,8 +6,8 @@ from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
-from envkit.sources.base import Absent, SourceContext
 from envkit.sources.memory import MemorySource
+from envkit.sources.model import Absent, SourceContext
 
 
 def source(**secrets):

@@ -11,13 +11,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit.errors import DeniedError, InvalidReferenceError
-from envkit.sources.base import Absent
+from envkit.sources.model import Absent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.sources.vault_client import Answer, VaultClient
+    from envkit.sources.vault.client import Answer, VaultClient
 
 _DATA = "data/"
 _KEY_VALUE = ("kv", "generic")  # `generic` is what very old servers call version 1

@@ -7,8 +7,8 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.errors import InvalidReferenceError
 from envkit.profile.placeholder import Reference
-from envkit.sources.base import Absent, SourceContext
 from envkit.sources.env import EnvSource
+from envkit.sources.model import Absent, SourceContext
 
 
 def source(environ=None):

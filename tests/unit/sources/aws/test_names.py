@@ -4,7 +4,7 @@ import pytest
 
 from envkit.errors import InvalidReferenceError
 from envkit.profile.placeholder import Reference, parse
-from envkit.sources.aws_names import BATCH_SIZE, Key, check_key, into_calls, key_of, where
+from envkit.sources.aws.names import BATCH_SIZE, Key, check_key, into_calls, key_of, where
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:myapp/redis-Ab12Cd"
 

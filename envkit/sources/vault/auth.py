@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit.errors import AuthError, ProfileError, did_you_mean
-from envkit.sources.vault_address import environ_of
+from envkit.sources.vault.address import environ_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     import hvac
 
-    from envkit.sources.base import SourceContext
-    from envkit.sources.vault_client import VaultClient
+    from envkit.sources.model import SourceContext
+    from envkit.sources.vault.client import VaultClient
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 MARGIN_SECONDS = 1.0  # leases are whole seconds, and an answer has been on its way

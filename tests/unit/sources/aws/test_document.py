@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.sources.aws_document import (
+from envkit.sources.aws.document import (
     differ_elsewhere,
     document,
     read_object,

@@ -1,0 +1,124 @@
+"""What goes into a source and what comes out of it: context, reading, absence, version.
+
+Data only. The protocols are in `envkit.sources.protocols`, and authors of sources import
+both from `envkit.sources.base`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.record import NamedTuple
+from envkit.errors import InvalidReferenceError
+from envkit.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from envkit._internal.clock import Deadline
+    from envkit.errors import SourceError
+    from envkit.profile.placeholder import Reference
+
+
+class Reading(NamedTuple):
+    """A value together with its version and where it came from."""
+
+    value: Secret
+    version: str | None  # the store's own id; None where the store keeps no versions
+    location: str  # for people: `vault:secret/myapp/db#password`, `.env.staging:3`
+
+
+class Absent(NamedTuple):
+    """The store answered, and it does not hold the value."""
+
+    reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
+    version: str | None = None  # of the secret that lacks the field, for compare-and-set
+
+
+if TYPE_CHECKING:
+    Outcome: TypeAlias = Reading | Absent | SourceError | InvalidReferenceError
+
+
+class SourceContext:
+    """All that a source may know when it is built.
+
+    Attributes:
+        name: the source's name in the profile, `vault` or `vault-eu`.
+        settings: the table `[sources.NAME]` without `type`, its placeholders substituted.
+        environment: the profile's name; `aliases` its other names.
+        root: absolute path of the folder that holds `profiles/`.
+        environ: the process environment to read from.
+        deadline: when everything must be over.
+    """
+
+    __slots__ = ("aliases", "deadline", "environ", "environment", "name", "root", "settings")
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        deadline: Deadline,
+        settings: Mapping[str, object] | None = None,
+        environment: str = "",
+        aliases: tuple[str, ...] = (),
+        root: str = ".",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.settings = settings or {}
+        self.environment = environment
+        self.aliases = aliases
+        self.root = root
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.deadline = deadline
+
+
+class Version(NamedTuple):
+    """One version of a secret that its store still knows of."""
+
+    version: str  # what `?version=` takes
+    created: float | None  # seconds since the epoch, UTC; None where the store does not say
+    author: str | None  # who made it, where the store says
+    state: str  # `current`, `previous`, `older`, `deleted` or `destroyed`
+
+
+WHOLE = "*"  # the field of `SOURCE:PATH#*`: all fields, as one document
+
+
+def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
+    """Return the text of the one field that `ref` names, from a secret of several.
+
+    No field and exactly one in the secret: that one. Text comes as it is; a number,
+    a truth value, a list or a table as compact JSON; null counts as absent.
+
+    Raises:
+        InvalidReferenceError: no field is named and the secret has not exactly one.
+    """
+    if ref.field == WHOLE:
+        return _to_text(dict(fields))
+    field = ref.field
+    if field is None:
+        if len(fields) != 1:
+            raise InvalidReferenceError(
+                f"{ref} names no field, and the secret has {len(fields)}: {_names(fields)}",
+                hint="add '#FIELD', or '#*' for the whole secret as JSON",
+            )
+        field = next(iter(fields))
+    value = fields.get(field)
+    if value is None:
+        return Absent(f"no field '{field}' (fields: {_names(fields)})")
+    return _to_text(value)
+
+
+def _names(fields: Mapping[str, object]) -> str:
+    return ", ".join(sorted(fields)) or "none"
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    import json
+
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

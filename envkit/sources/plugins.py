@@ -1,0 +1,59 @@
+"""Plug-ins from installed packages: one loader for every entry-point group.
+
+    load_plugin("envkit.sources", "1password", "source type", built_in=BUILT_IN, place=place)
+
+Entry points are looked at only for a name that is not built in.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import ProfileError, did_you_mean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+
+def load_built_in(target: str) -> Any:
+    """Return the object that `module:attribute` names, importing its module."""
+    module, _, attribute = target.partition(":")
+    # `importlib` is a module of its own, which nothing else on the hot path needs
+    return getattr(__import__(module, fromlist=[attribute]), attribute)
+
+
+def load_plugin(group: str, name: str, kind: str, *, built_in: Iterable[str], place: object) -> Any:
+    """Return what an installed package registers under a name.
+
+    Args:
+        group: the entry-point group, `envkit.sources`.
+        name: the entry's name, as the profile has it.
+        kind: what it is, for messages: `source type`.
+        built_in: names that need no plug-in, for "did you mean".
+        place: where the profile names it.
+
+    Raises:
+        ProfileError: no package or several packages bring it, or it cannot be imported.
+    """
+    from importlib.metadata import entry_points
+
+    plugins = entry_points(group=group)
+    found = plugins.select(name=name)
+    if not found:
+        raise ProfileError(
+            f"{place}: unknown {kind} {name!r}",
+            hint=did_you_mean(name, {*built_in, *plugins.names}),
+        )
+    if len(found) > 1:
+        packages = sorted(point.dist.name for point in found if point.dist is not None)
+        raise ProfileError(
+            f"{place}: several packages bring the {kind} '{name}': {', '.join(packages)}",
+            hint="uninstall all but one of them",
+        )
+    (point,) = found
+    try:
+        return point.load()
+    except Exception as bug:  # noqa: BLE001 - code of others
+        raise ProfileError(
+            f"{place}: cannot load the {kind} '{name}' from {point.value}: {type(bug).__name__}"
+        ) from None
