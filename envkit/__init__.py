@@ -14,21 +14,21 @@ __version__ = "0.1.0"
 
 _EXPORTS = {
     "EnvDiff": "envkit.env_diff",
-    "Environment": "envkit.environment",
+    "Environment": "envkit.resolution.environment",
     "EnvkitError": "envkit.errors",
     "Secret": "envkit.secret",
     "diff": "envkit.library",
     "load": "envkit.library",
-    "resolve": "envkit.resolution",
+    "resolve": "envkit.resolution.resolve",
 }
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.env_diff import EnvDiff
-    from envkit.environment import Environment
     from envkit.errors import EnvkitError
     from envkit.library import diff, load
-    from envkit.resolution import resolve
+    from envkit.resolution.environment import Environment
+    from envkit.resolution.resolve import resolve
     from envkit.secret import Secret
 
 __all__ = ["EnvDiff", "Environment", "EnvkitError", "Secret", "diff", "load", "resolve"]

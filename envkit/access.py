@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
 
-    from envkit.environment import Variable
-    from envkit.preparation import Prepared
     from envkit.profile.model import Profile
+    from envkit.resolution.environment import Variable
+    from envkit.resolution.prepare import Prepared
 
 REASON = "ENVKIT_REASON"
 INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are no error's code

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from envkit.environment import Variable
+    from envkit.resolution.environment import Variable
 
     def _quoted(text: str) -> str: ...
 else:

@@ -26,14 +26,14 @@ from envkit.errors import (
     closest,
     did_you_mean,
 )
-from envkit.fetch import fetch
 from envkit.holder import Held, ProfileHolder, StoreHolder, held
-from envkit.preparation import named, prepare
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Placeholder, Reference, parse
 from envkit.profile.value_types import problem
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.fetch import fetch
+from envkit.resolution.prepare import named, prepare
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.route import refuse_unwritable, route
 from envkit.sources.protocols import WritableSource
 from envkit.sources.registry import open_source
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from envkit.holder import Holder
-    from envkit.preparation import Prepared
     from envkit.profile.declaration import Declaration
     from envkit.profile.model import Profile
+    from envkit.resolution.prepare import Prepared
     from envkit.route import Route
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source

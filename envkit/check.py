@@ -28,7 +28,7 @@ from envkit.inspection import (
 )
 from envkit.problem import exit_status, in_order
 from envkit.profile.discovery import profiles_folder
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

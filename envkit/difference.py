@@ -37,9 +37,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.environment import Variable
     from envkit.profile.declaration import Declaration
     from envkit.profile.location import Location
+    from envkit.resolution.environment import Variable
     from envkit.side import Side
 
 

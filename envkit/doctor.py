@@ -19,11 +19,11 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
 from envkit.errors import EnvkitError, ResolutionError, did_you_mean
-from envkit.plan import plan
 from envkit.profile.discovery import profile_names, profiles_folder, unknown_profile
 from envkit.profile.loader import load
 from envkit.profile.model import PREDECLARED
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.plan import plan
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe
 from envkit.sources.registry import open_source
@@ -32,9 +32,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from envkit.plan import Plan
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.plan import Plan
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 

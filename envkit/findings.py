@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envkit.environment import Variable
     from envkit.profile.declaration import Declaration
+    from envkit.resolution.environment import Variable
 
 _SECRET_CHARACTERS = 16  # of a word with letters and digits, from which on it looks like a secret
 _PIN = re.compile(r"\?(?:version|stage)=[^#]*")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from envkit._internal.paths import display_path
 from envkit.errors import NoVersionError, UnchangeableError
-from envkit.fetch import ask
 from envkit.holder import StoreHolder, held
+from envkit.resolution.fetch import ask
 from envkit.secret import Secret
 from envkit.sources.model import Version
 

@@ -11,16 +11,16 @@ import re
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.environment import Environment
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
-from envkit.evaluate import evaluate
-from envkit.fetch import fetch
 from envkit.problem import Problem, code_of
 from envkit.profile.discovery import FORMS, profile_names
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Name
+from envkit.resolution.environment import Environment
+from envkit.resolution.evaluate import evaluate
+from envkit.resolution.fetch import fetch
+from envkit.resolution.tolerant import prepare_one
 from envkit.side import Side
-from envkit.tolerant import prepare_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.errors import VariableFailure
-    from envkit.preparation import Prepared
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.prepare import Prepared
     from envkit.rotation.collect import Survey
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source

@@ -23,16 +23,17 @@ from envkit.env_diff import (
     in_order,
 )
 from envkit.findings import rule_findings
-from envkit.plan import globs, plan, refuse_unknown, select
 from envkit.profile.model import Profile
 from envkit.profile.placeholder import Literal
+from envkit.resolution.plan import plan
+from envkit.resolution.selection import globs, refuse_unknown, select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from envkit.plan import PlannedVariable
     from envkit.profile.declaration import Declaration
+    from envkit.resolution.plan import PlannedVariable
 
 
 def diff_keys(

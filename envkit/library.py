@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS, resolve
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envkit.env_diff import EnvDiff
-    from envkit.environment import Environment
+    from envkit.resolution.environment import Environment
 
 
 def load(

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from envkit._internal.clock import Deadline
-    from envkit.preparation import Prepared
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.prepare import Prepared
     from envkit.sources.model import Outcome, Version
     from envkit.sources.protocols import Source
 

@@ -28,18 +28,19 @@ from envkit.errors import (
     VariableFailure,
     did_you_mean,
 )
-from envkit.evaluate import evaluate
-from envkit.fetch import fetch
 from envkit.holder import held
-from envkit.plan import plan, refuse_unknown, select
-from envkit.preparation import prepare_loaded
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.toml_file import read_text, read_toml
 from envkit.profile_file import ProfileFile, changed_since_plan
 from envkit.promotion import Choice, End, plan_promotion
 from envkit.promotion_lines import Written, carry, extended
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.evaluate import evaluate
+from envkit.resolution.fetch import fetch
+from envkit.resolution.plan import plan
+from envkit.resolution.prepare import prepare_loaded
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.selection import refuse_unknown, select
 from envkit.sources.protocols import WriteCheck
 
 TYPE_CHECKING = False
@@ -47,11 +48,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from envkit.preparation import Prepared
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.promotion import Decision, Write
     from envkit.promotion_plan import Change, PromotionPlan
+    from envkit.resolution.prepare import Prepared
 
 
 class Step(NamedTuple):

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from envkit._internal.paths import display_path
 from envkit.change import kept_in_store
 from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
-from envkit.evaluate import evaluate
 from envkit.holder import StoreHolder
 from envkit.promotion_lines import mentions
 from envkit.promotion_plan import (
@@ -32,6 +31,7 @@ from envkit.promotion_plan import (
     PromotionPlan,
 )
 from envkit.promotion_values import reading_of, stands_alone, values_for
+from envkit.resolution.evaluate import evaluate
 from envkit.route import refuse_unwritable
 from envkit.secret import Secret
 from envkit.sources.model import Reading
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from envkit.change import Kept
-    from envkit.environment import Variable
-    from envkit.preparation import Prepared
     from envkit.profile.placeholder import Placeholder, Reference
     from envkit.promotion_lines import Carried, Line
+    from envkit.resolution.environment import Variable
+    from envkit.resolution.prepare import Prepared
     from envkit.sources.model import Outcome
 
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
-    from envkit.plan import Plan
     from envkit.profile.model import Profile
+    from envkit.resolution.plan import Plan
 
 _UNRULY = frozenset(("value", "description", "tags"))  # keys that ask nothing of the value
 

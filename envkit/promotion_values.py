@@ -9,8 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from envkit.plan import PlannedVariable
     from envkit.profile.placeholder import Placeholder, Reference
+    from envkit.resolution.plan import PlannedVariable
     from envkit.sources.model import Outcome
 
 

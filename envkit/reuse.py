@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from envkit.environment import Variable
+    from envkit.resolution.environment import Variable
     from envkit.side import Side
 
 MIN_CHARACTERS = 8  # below this, the same value twice says nothing

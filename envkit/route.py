@@ -15,11 +15,11 @@ from envkit.sources.model import WHOLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.plan import Plan, PlannedVariable
     from envkit.profile.declaration import Declaration
     from envkit.profile.location import Location
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.plan import Plan, PlannedVariable
 
 
 class Route(NamedTuple):

@@ -8,9 +8,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from envkit.environment import Environment
     from envkit.errors import VariableFailure
     from envkit.profile.declaration import Declaration
+    from envkit.resolution.environment import Environment
 
 
 class Side(NamedTuple):

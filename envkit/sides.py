@@ -9,27 +9,27 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.environment import Environment
 from envkit.errors import UsageError
-from envkit.evaluate import evaluate
-from envkit.fetch import fetch
 from envkit.outside import file_side, other_process, this_process
 from envkit.past import Past, pin
-from envkit.plan import globs, refuse_unknown, select
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.environment import Environment
+from envkit.resolution.evaluate import evaluate
+from envkit.resolution.fetch import fetch
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.selection import globs, refuse_unknown, select
+from envkit.resolution.tolerant import prepare_one
 from envkit.side import Side
 from envkit.side_names import FILE, PID, PROFILE, parse_names
-from envkit.tolerant import prepare_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from envkit.preparation import Prepared
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.prepare import Prepared
     from envkit.side_names import SideName
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source

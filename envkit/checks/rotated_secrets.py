@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError, ProfileError
-from envkit.plan import plan
 from envkit.problem import Problem
 from envkit.profile.model import placeholders
 from envkit.profile.placeholder import Reference
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.plan import plan
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.collect import store_of
 from envkit.rotation.rotators import rotator_type
 from envkit.sources.model import WHOLE

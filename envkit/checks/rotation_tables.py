@@ -17,7 +17,7 @@ from envkit.errors import (
 )
 from envkit.inspection import placed
 from envkit.problem import Problem
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.base import RotatorContext
 from envkit.rotation.collect import Rotation, at_odds
 from envkit.rotation.policy import policy

@@ -7,10 +7,10 @@ variable; a store that cannot be read is one problem, however many variables it 
 from __future__ import annotations
 
 from envkit.errors import NeedFailedError
-from envkit.evaluate import evaluate
 from envkit.inspection import of_failure, placed
-from envkit.plan import plan
 from envkit.problem import code_of, listed
+from envkit.resolution.evaluate import evaluate
+from envkit.resolution.plan import plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from envkit.errors import EnvkitError, VariableFailure
     from envkit.inspection import Inspection
-    from envkit.plan import Plan
     from envkit.problem import Problem
     from envkit.profile.model import Profile
+    from envkit.resolution.plan import Plan
 
 _OF_THE_STORE = (
     "access-denied",

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envkit.env_diff import EnvDiff
-    from envkit.environment import Variable
     from envkit.errors import VariableFailure
+    from envkit.resolution.environment import Variable
     from envkit.side import Side
 
 EXAMPLE = "envkit diff staging prod"

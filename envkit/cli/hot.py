@@ -9,7 +9,7 @@ from envkit.access import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, parse
 from envkit.errors import EnvkitError, UsageError, did_you_mean
-from envkit.resolution import resolve
+from envkit.resolution.resolve import resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from envkit.cli.options import Arguments
-    from envkit.environment import Environment
+    from envkit.resolution.environment import Environment
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -87,8 +87,8 @@ def _become(given: Arguments) -> NoReturn:
             "the command is empty: your shell expanded a variable before envkit ran",
             hint="let a shell of its own expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
-    from envkit.environment import overlay
     from envkit.exec import end_on_signals, parent_environment, replace_process
+    from envkit.resolution.environment import overlay
 
     if os.getpid() == 1:
         end_on_signals()
@@ -99,7 +99,7 @@ def _become(given: Arguments) -> NoReturn:
 
 def _dry_run(given: Arguments) -> int:
     from envkit._internal.clock import Deadline
-    from envkit.preparation import prepare
+    from envkit.resolution.prepare import prepare
 
     prepared = prepare(
         given.many("env"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from envkit._internal.record import NamedTuple
 from envkit.errors import UsageError, did_you_mean
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, on_terminal, print_json, print_table, short_version
 from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
-from envkit.describe import describe
 from envkit.errors import UsageError
+from envkit.resolution.describe import describe
 
 if TYPE_CHECKING:
-    from envkit.describe import Described
+    from envkit.resolution.describe import Described
 
 EXAMPLE = "envkit show --env prod"
 

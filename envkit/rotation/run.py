@@ -17,6 +17,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.access import Access, outcome_of
 from envkit.errors import EnvkitError, RotationError, UnavailableError
+from envkit.resolution.settings import substituted
 from envkit.rotation.base import RotatorContext
 from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
 from envkit.rotation.hooks import run_command
@@ -24,7 +25,6 @@ from envkit.rotation.outcome import FAILED, Outcome
 from envkit.rotation.rotators import build, rotator_type
 from envkit.rotation.runner import advance
 from envkit.rotation.schedule import due
-from envkit.rotation.settings import substituted
 from envkit.rotation.steps import Job
 from envkit.rotation.stores import open_store, value_field
 from envkit.rotation.tell import tell

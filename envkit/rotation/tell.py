@@ -13,11 +13,11 @@ import socket
 
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, EnvkitError
+from envkit.resolution.settings import substituted
 from envkit.rotation.notice import FAILURE, OVERDUE, QUARANTINE, SUCCESS, Channel, Notice, deliver
 from envkit.rotation.outcome import FAILED, QUARANTINED, REFUSED, ROTATED
 from envkit.rotation.record import GRACE, PROMOTED, RETIRING, Record
 from envkit.rotation.schedule import due
-from envkit.rotation.settings import substituted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

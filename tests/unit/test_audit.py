@@ -15,8 +15,8 @@ from envkit import audit_file
 from envkit.audit import Entry, destination, line, record, versions_of
 from envkit.audit_chain import records, verify
 from envkit.audit_syslog import send
-from envkit.environment import Origin, Variable
 from envkit.errors import AuditError, UsageError
+from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Secret
 
 ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from envkit import resolve
-from envkit.plan import plan
 from envkit.profile.discovery import profile_names
 from envkit.profile.loader import load
+from envkit.resolution.plan import plan
 
 FOLDER = str(Path(__file__).parents[2] / "profiles")
 NAMES = profile_names(FOLDER)

@@ -3,8 +3,9 @@
 import pytest
 
 from envkit.errors import ProfileError, ResolutionError
-from envkit.plan import plan, select
 from envkit.profile.loader import load
+from envkit.resolution.plan import plan
+from envkit.resolution.selection import select
 
 
 def planned(project, text, selected=None):

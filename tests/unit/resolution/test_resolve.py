@@ -18,8 +18,8 @@ from envkit.errors import (
     UnavailableError,
     UsageError,
 )
-from envkit.fetch import ask
-from envkit.resolution import resolve
+from envkit.resolution.fetch import ask
+from envkit.resolution.resolve import resolve
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading
 from support.shelf import Shelf, SilentShelf, reference
@@ -463,7 +463,7 @@ def test_the_functions_stay_functions_after_their_first_use(project):
     for _ in range(2):
         assert values(envkit.resolve("prod")) == {"X": "x"}
         assert values(envkit.load("prod")) == {"X": "x"}
-        __import__("envkit.resolution")
+        __import__("envkit.resolution.resolve")
         __import__("envkit.library")
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.resolution import DEFAULT_TIMEOUT_SECONDS, resolve
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from envkit.environment import Variable
-    from envkit.preparation import Prepared
     from envkit.profile.declaration import Declaration
+    from envkit.resolution.environment import Variable
+    from envkit.resolution.prepare import Prepared
 
 
 class Described(NamedTuple):

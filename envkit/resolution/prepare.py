@@ -5,9 +5,10 @@ from __future__ import annotations
 from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
 from envkit.errors import InvalidReferenceError, ResolutionError, UsageError, VariableFailure
-from envkit.plan import plan, select
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
+from envkit.resolution.plan import plan
+from envkit.resolution.selection import select
 from envkit.sources.registry import open_source, store_identity
 
 TYPE_CHECKING = False
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from envkit._internal.clock import Deadline
-    from envkit.plan import Plan
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.plan import Plan
     from envkit.sources.protocols import Source
 
 

@@ -6,7 +6,6 @@ names it; a failure is never hidden by a fallback or a default.
 
 from __future__ import annotations
 
-from envkit.environment import Origin, Variable
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -17,6 +16,7 @@ from envkit.errors import (
 from envkit.profile.placeholder import Literal
 from envkit.profile.substitution import substitute
 from envkit.profile.value_types import problem
+from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Secret
 from envkit.sources.model import Reading
 
@@ -24,8 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from envkit.plan import Plan, PlannedVariable
     from envkit.profile.placeholder import Operand, Placeholder, Reference
+    from envkit.resolution.plan import Plan, PlannedVariable
     from envkit.sources.model import Outcome
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import copy
 
 from envkit.errors import ResolutionError
-from envkit.evaluate import evaluate
-from envkit.fetch import fetch
-from envkit.plan import plan
-from envkit.preparation import Prepared
 from envkit.profile.declaration import Declaration
 from envkit.profile.placeholder import OPEN
+from envkit.resolution.evaluate import evaluate
+from envkit.resolution.fetch import fetch
+from envkit.resolution.plan import plan
+from envkit.resolution.prepare import Prepared
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False

@@ -7,9 +7,9 @@ it stands there closed, and only the variables that it holds cannot be read.
 from __future__ import annotations
 
 from envkit.errors import AbsentError, AuthError, SourceError
-from envkit.preparation import prepare
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
+from envkit.resolution.prepare import prepare
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
     from envkit._internal.clock import Deadline
-    from envkit.preparation import Prepared
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.prepare import Prepared
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 

@@ -3,9 +3,9 @@
 import pytest
 
 from envkit.errors import AuthError, DeniedError, ProtocolError, UnavailableError
-from envkit.evaluate import evaluate
-from envkit.plan import plan
 from envkit.profile.loader import load
+from envkit.resolution.evaluate import evaluate
+from envkit.resolution.plan import plan
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.environment import Environment, Variable
 from envkit.errors import ResolutionError, VariableFailure
-from envkit.evaluate import evaluate
-from envkit.fetch import fetch
-from envkit.plan import globs, refuse_unknown
-from envkit.preparation import Prepared, prepare
+from envkit.resolution.environment import Environment, Variable
+from envkit.resolution.evaluate import evaluate
+from envkit.resolution.fetch import fetch
+from envkit.resolution.prepare import Prepared, prepare
+from envkit.resolution.selection import globs, refuse_unknown
 from envkit.sources.registry import bootstrap_names
 
 TYPE_CHECKING = False

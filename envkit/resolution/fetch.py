@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envkit._internal.clock import Deadline
-    from envkit.preparation import Prepared
     from envkit.profile.placeholder import Reference
+    from envkit.resolution.prepare import Prepared
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from envkit.environment import Environment, Origin, Variable, overlay
+from envkit.resolution.environment import Environment, Origin, Variable, overlay
 from envkit.secret import Secret
 
 CANARY = "canary-91ab"

@@ -1,0 +1,6 @@
+"""From a profile to an environment: plan, prepare, fetch, evaluate.
+
+What belongs here turns placeholders into values: which references a profile needs (`plan`),
+the sources opened for them (`prepare`), one read per place (`fetch`), and the values put
+together (`evaluate`). `resolve` is the four in order. Planning and evaluating are pure.
+"""
