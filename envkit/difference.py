@@ -12,6 +12,7 @@ import hmac
 import os
 
 from envkit._internal.paths import display_path
+from envkit.detection.value_parts import kind_of
 from envkit.env_diff import (
     ABSENT,
     DIFFERENT,
@@ -31,7 +32,6 @@ from envkit.env_diff import (
 from envkit.errors import AbsentError
 from envkit.findings import literal_findings, origin_findings, rule_findings, value_findings
 from envkit.reuse import PLAIN_TYPES, find_reused
-from envkit.structure import kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

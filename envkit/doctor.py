@@ -14,10 +14,11 @@ import os
 import sys
 from typing import NamedTuple
 
-from envkit import __version__, audit
+from envkit import __version__
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
+from envkit.audit import log as audit
 from envkit.errors import EnvkitError, ResolutionError, did_you_mean
 from envkit.profile.discovery import profile_names, profiles_folder, unknown_profile
 from envkit.profile.loader import load

@@ -8,8 +8,14 @@ from __future__ import annotations
 import re
 from operator import attrgetter
 
+from envkit.detection.value_parts import (
+    credentials_of,
+    differing_parts,
+    host_of,
+    is_given_name,
+    kind_of,
+)
 from envkit.env_diff import Finding
-from envkit.structure import credentials_of, differing_parts, host_of, is_given_name, kind_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

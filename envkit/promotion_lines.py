@@ -14,7 +14,7 @@ import re
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.checks.secret_literal import PLACEHOLDER, suspect
+from envkit.detection.secret_literal import PLACEHOLDER, suspect
 from envkit.errors import UnchangeableError
 from envkit.profile.declaration import Declaration, read_table
 from envkit.profile.location import Location

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit.detection.value_parts import credentials_of, is_given_name
 from envkit.env_diff import Finding, Place
-from envkit.structure import credentials_of, is_given_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

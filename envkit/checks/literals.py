@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.checks.secret_literal import PLACEHOLDER, suspect
-from envkit.checks.token_shapes import find_tokens
+from envkit.detection.secret_literal import PLACEHOLDER, suspect
+from envkit.detection.token_shapes import find_tokens
 from envkit.dotenv.file import parse as parse_dotenv
 from envkit.problem import Problem
 from envkit.profile.location import Location

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from envkit.audit import OFF, OK, SYSLOG, VARIABLE, destination
-from envkit.audit_chain import Anchor, parse_anchor, records, verify
+from envkit.audit.log import OFF, OK, SYSLOG, VARIABLE, destination
+from envkit.audit.verify import Anchor, parse_anchor, records, verify
 from envkit.cli.commands import HELP_FLAGS, ShownCommand, ShownGroup
 from envkit.cli.output import Cell, print_json, print_table, short_version
 from envkit.cli.parameters import Format, Formatted

@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from envkit.errors import EnvkitError
-from envkit.export import FORMATS
+from envkit.launch.export import FORMATS
 from envkit.profile.discovery import profile_names, profiles_folder
 from envkit.profile.loader import load
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit import difference
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
 from envkit.cli.diff_formats.report import Report

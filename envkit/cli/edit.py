@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.change import find, refuse_changed
 from envkit.cli.boundary import tell
 from envkit.cli.editor import EditorError, private_file

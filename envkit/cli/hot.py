@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, parse
 from envkit.errors import EnvkitError, UsageError, did_you_mean
@@ -87,8 +87,7 @@ def _become(given: Arguments) -> NoReturn:
             "the command is empty: your shell expanded a variable before envkit ran",
             hint="let a shell of its own expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
-    from envkit.exec import end_on_signals, parent_environment, replace_process
-    from envkit.resolution.environment import overlay
+    from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
 
     if os.getpid() == 1:
         end_on_signals()
@@ -154,7 +153,7 @@ def _glob_escaped(name: str) -> str:
 
 
 def _export(given: Arguments) -> int:
-    from envkit.export import check_format, github_masks, render
+    from envkit.launch.export import check_format, github_masks, render
 
     if given.rest:
         raise UsageError(f"envkit export takes no argument '{given.rest[0]}'")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.cli.complete import environments, variables
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable

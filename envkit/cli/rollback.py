@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.change import find
 from envkit.cli.complete import variables
 from envkit.cli.history import when

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from envkit._internal.clock import Deadline
-from envkit.access import REASON, Access
+from envkit.audit.session import REASON, Access
 from envkit.cli.commands import ShownCommand
 from envkit.cli.complete import rotations as complete_rotations
 from envkit.cli.options import timeout_seconds

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.cli.complete import environments
 from envkit.cli.output import printable
 from envkit.cli.parameters import Profiles, Reason

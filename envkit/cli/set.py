@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.change import Found, find, find_reference
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from envkit._internal.paths import display_path
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, on_terminal, print_json, print_table, short_version
 from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Reason, Timeout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envkit.access import Access
+from envkit.audit.session import Access
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.cli.set import find_one, in_version

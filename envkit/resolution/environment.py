@@ -13,10 +13,6 @@ if TYPE_CHECKING:
 else:
     from _collections_abc import Mapping  # which `os` has loaded; `collections` costs 1 ms
 
-# what a program needs to find itself at home, and carries no secret
-PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR")
-_BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
-
 
 class Origin(NamedTuple):
     """One reading that a value was made from."""
@@ -89,29 +85,3 @@ class Environment(Mapping[str, "Secret"]):
     def secret_names(self) -> frozenset[str]:
         """Return the names of the variables that must be masked."""
         return frozenset(v.name for v in self._variables.values() if v.secret)
-
-
-def overlay(
-    environment: Environment, parent: Mapping[bytes, bytes], *, pristine: bool = False
-) -> dict[bytes, bytes]:
-    """Return what a program is started with: the parent's variables, under the environment's.
-
-    Args:
-        environment: wins over the parent.
-        parent: as in `os.environb`.
-        pristine: keep of the parent only PRISTINE and `LC_*`.
-
-    Returns:
-        the parent's variables without envkit's own bootstrap, and the environment's.
-    """
-    strip = {name.encode() for name in environment.bootstrap}
-    result = {
-        name: value
-        for name, value in parent.items()
-        if name not in strip
-        and not name.startswith(_BOOTSTRAP_PREFIXES)
-        and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
-    }
-    for name, value in environment.items():
-        result[name.encode()] = value.to_bytes()
-    return result

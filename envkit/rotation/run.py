@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import time
 
-from envkit import audit
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
-from envkit.access import Access, outcome_of
+from envkit.audit import log as audit
+from envkit.audit.session import Access, outcome_of
 from envkit.errors import EnvkitError, RotationError, UnavailableError
 from envkit.resolution.settings import substituted
 from envkit.rotation.base import RotatorContext

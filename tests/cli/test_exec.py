@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from envkit.exec import MAX_VARIABLE_BYTES
+from envkit.launch.exec import MAX_VARIABLE_BYTES
 from support.process import run_envkit
 from support.transcript import transcript
 
@@ -307,7 +307,7 @@ def test_signals_reach_the_app(dev, number):
 def test_process_1_of_a_container_ends_while_it_still_waits(number):
     # any process may ask for it; only for process 1 the kernel would do nothing otherwise
     script = (
-        "import sys; from envkit.exec import end_on_signals; end_on_signals();"
+        "import sys; from envkit.launch.exec import end_on_signals; end_on_signals();"
         "print('waiting', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script]

@@ -45,9 +45,10 @@ CORE = {
     "envkit._internal.paths",
     "envkit._internal.files",
     "envkit._internal.record",
-    "envkit.access",
     "envkit.audit",
-    "envkit.audit_file",
+    "envkit.audit.session",
+    "envkit.audit.log",
+    "envkit.audit.file_log",
     "envkit.cli",
     "envkit.cli.boundary",
     "envkit.cli.hot",
@@ -153,7 +154,8 @@ def test_a_profile_and_secrets_in_env_files(project):
         "envkit.dotenv",
         "envkit.dotenv.file",
         "envkit.dotenv.parser",
-        "envkit.exec",
+        "envkit.launch",
+        "envkit.launch.exec",
         "envkit.sources.dotenv",
         "envkit.sources.env",
     }
@@ -164,7 +166,7 @@ def test_a_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
     project.profile("prod.toml", '[variables]\nX = "x"\n')
     status, own, others = imported(project)
     assert status == "reached"
-    assert own == CORE | {"envkit.exec"}
+    assert own == CORE | {"envkit.launch", "envkit.launch.exec"}
     assert "tomllib" in others
     assert others & COSTLY <= {"tomllib", "typing"}  # the former may import the latter
 
@@ -174,7 +176,8 @@ def test_vault(project):
     status, own, others = imported(project)
     assert status == 5
     assert own == CORE | REMOTE | {
-        "envkit.exec",
+        "envkit.launch",
+        "envkit.launch.exec",
         "envkit.sources.vault",
         "envkit.sources.vault.source",
         "envkit.sources.vault.address",
@@ -191,7 +194,8 @@ def test_aws(project):
     status, own, others = imported(project, **keys)
     assert status == 5
     assert own == CORE | REMOTE | {
-        "envkit.exec",
+        "envkit.launch",
+        "envkit.launch.exec",
         "envkit.sources.aws",
         "envkit.sources.aws.source",
         "envkit.sources.aws.client",
@@ -208,4 +212,4 @@ def test_a_source_that_the_plan_does_not_ask_is_not_imported(project):
     project.profile("prod.toml", VAULT.replace("{{ vault:secret/db#x }}", "x"))
     status, own, _ = imported(project)
     assert status == "reached"
-    assert own == CORE | {"envkit.exec"}
+    assert own == CORE | {"envkit.launch", "envkit.launch.exec"}

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.audit_chain import records
+from envkit.audit.verify import records
 from envkit.errors import ReasonMissingError, RotationError
 from envkit.rotation.collect import collect
 from envkit.rotation.outcome import FAILED, NOT_DUE, QUARANTINED, ROTATED, WAITING, Outcome

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from envkit import audit
+from envkit.audit import log as audit
 from envkit.errors import AuditError, EnvkitError, ReasonMissingError, ResolutionError
 
 TYPE_CHECKING = False

@@ -68,11 +68,11 @@ def record(entry: Entry, environ: Mapping[str, str]) -> None:
         return
     text = line(entry)
     if where == SYSLOG:
-        from envkit.audit_syslog import send
+        from envkit.audit.syslog import send
 
         send(text + "}")
     else:
-        from envkit.audit_file import append
+        from envkit.audit.file_log import append
 
         append(where, text)
 
@@ -86,11 +86,11 @@ def check(environ: Mapping[str, str]) -> None:
     """
     where = destination(environ)
     if where == SYSLOG:
-        from envkit.audit_syslog import check as check_syslog
+        from envkit.audit.syslog import check as check_syslog
 
         check_syslog()
     elif where != OFF:
-        from envkit.audit_file import check as check_file
+        from envkit.audit.file_log import check as check_file
 
         check_file(where)
 

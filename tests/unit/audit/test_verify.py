@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit import audit_file
-from envkit.audit import Entry, line
-from envkit.audit_chain import Anchor, parse_anchor, records, verify
+from envkit.audit import file_log as audit_file
+from envkit.audit.log import Entry, line
+from envkit.audit.verify import Anchor, parse_anchor, records, verify
 from envkit.errors import AuditError, UsageError
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from envkit import audit_file
-from envkit.audit import Entry, destination, line, record, versions_of
-from envkit.audit_chain import records, verify
-from envkit.audit_syslog import send
+from envkit.audit import file_log as audit_file
+from envkit.audit.log import Entry, destination, line, record, versions_of
+from envkit.audit.syslog import send
+from envkit.audit.verify import records, verify
 from envkit.errors import AuditError, UsageError
 from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Secret
@@ -133,7 +133,7 @@ def test_versions_are_those_of_the_secrets_behind_a_variable():
 WRITER = """
 import sys
 from envkit.audit import Entry, line
-from envkit.audit_file import append
+from envkit.audit.file_log import append
 
 path, count, max_bytes = sys.argv[1], *map(int, sys.argv[2:])
 sys.stdin.readline()

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.structure import MAX_PARTS, credentials_of, differing_parts, is_given_name, kind_of
+from envkit.detection.value_parts import (
+    MAX_PARTS,
+    credentials_of,
+    differing_parts,
+    is_given_name,
+    kind_of,
+)
 
 
 def differing(*values):

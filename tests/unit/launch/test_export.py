@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from envkit.dotenv import file as dotenv_file
 from envkit.errors import InvalidValueError, UsageError
-from envkit.export import FORMATS, github_masks, render
+from envkit.launch.export import FORMATS, github_masks, render
 from envkit.secret import Secret
 
 if TYPE_CHECKING:

@@ -19,15 +19,15 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from envkit.checks.secret_names import (
+from envkit.detection.secret_names import (
     normal,
     says_browser,
     says_password,
     says_public,
     says_secret,
 )
-from envkit.checks.token_shapes import PUBLISHED, find_tokens
-from envkit.structure import credentials_of, host_of
+from envkit.detection.token_shapes import PUBLISHED, find_tokens
+from envkit.detection.value_parts import credentials_of, host_of
 
 PLACEHOLDER = "\0"  # stands for a placeholder in a text that is partly read from a store
 

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import NoReturn
 
+    from envkit.resolution.environment import Environment
+
 MAX_VARIABLE_BYTES = 131_071  # `K=V`: MAX_ARG_STRLEN is 32 pages with the final NUL
 POINTER_BYTES = 8
 COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")
+# what a program needs to find itself at home, and carries no secret
+PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR")
+_BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
 
 def parent_environment() -> dict[bytes, bytes]:
@@ -46,6 +51,32 @@ def parent_environment() -> dict[bytes, bytes]:
             if variable.startswith(b"LC_CTYPE="):
                 parent[b"LC_CTYPE"] = variable.removeprefix(b"LC_CTYPE=")
     return parent
+
+
+def overlay(
+    environment: Environment, parent: Mapping[bytes, bytes], *, pristine: bool = False
+) -> dict[bytes, bytes]:
+    """Return what a program is started with: the parent's variables, under the environment's.
+
+    Args:
+        environment: wins over the parent.
+        parent: as in `os.environb`.
+        pristine: keep of the parent only PRISTINE and `LC_*`.
+
+    Returns:
+        the parent's variables without envkit's own bootstrap, and the environment's.
+    """
+    strip = {name.encode() for name in environment.bootstrap}
+    result = {
+        name: value
+        for name, value in parent.items()
+        if name not in strip
+        and not name.startswith(_BOOTSTRAP_PREFIXES)
+        and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
+    }
+    for name, value in environment.items():
+        result[name.encode()] = value.to_bytes()
+    return result
 
 
 def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> None:

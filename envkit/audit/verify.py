@@ -14,8 +14,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from envkit.audit import Entry
-from envkit.audit_file import (
+from envkit.audit.file_log import (
     BEGINNING,
     KEPT_FILES,
     Link,
@@ -25,6 +24,7 @@ from envkit.audit_file import (
     open_shared,
     parse_link,
 )
+from envkit.audit.log import Entry
 from envkit.errors import AuditError, UsageError
 
 if TYPE_CHECKING:

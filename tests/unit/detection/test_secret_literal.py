@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from envkit.checks.secret_literal import PLACEHOLDER, random_looking, suspect
-from envkit.checks.token_shapes import SHAPES, find_tokens
+from envkit.detection.secret_literal import PLACEHOLDER, random_looking, suspect
+from envkit.detection.token_shapes import SHAPES, find_tokens
 from support.literals import HARMLESS, RANDOM, SECRETS
 
 # all that is ever said of a text
