@@ -13,7 +13,7 @@ person and their app, and every module costs start-up time.
 __version__ = "0.1.0"
 
 _EXPORTS = {
-    "EnvDiff": "envkit.env_diff",
+    "EnvDiff": "envkit.comparison.model",
     "Environment": "envkit.resolution.environment",
     "EnvkitError": "envkit.errors",
     "Secret": "envkit.secret",
@@ -24,7 +24,7 @@ _EXPORTS = {
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.env_diff import EnvDiff
+    from envkit.comparison.model import EnvDiff
     from envkit.errors import EnvkitError
     from envkit.library import diff, load
     from envkit.resolution.environment import Environment

@@ -20,7 +20,16 @@ from typing import NamedTuple
 
 from envkit._internal.files import read_capped
 from envkit._internal.paths import display_path
-from envkit.env_diff import DIFFERENT, MISSING, REUSED, SAME, STATUSES, Entry, EnvDiff, in_order
+from envkit.comparison.model import (
+    DIFFERENT,
+    MISSING,
+    REUSED,
+    SAME,
+    STATUSES,
+    Entry,
+    EnvDiff,
+    in_order,
+)
 from envkit.errors import ProfileError, did_you_mean
 from envkit.problem import KINDS
 

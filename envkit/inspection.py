@@ -11,6 +11,7 @@ import re
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
+from envkit.comparison.side import Side
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
 from envkit.problem import Problem, code_of
 from envkit.profile.discovery import FORMS, profile_names
@@ -20,7 +21,6 @@ from envkit.resolution.environment import Environment
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
 from envkit.resolution.tolerant import prepare_one
-from envkit.side import Side
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.env_diff import EnvDiff
+    from envkit.comparison.model import EnvDiff
     from envkit.resolution.environment import Environment
 
 
@@ -77,8 +77,8 @@ def diff(
         ProfileError: a profile is not there or not valid.
         EnvkitError: a file or a process cannot be read.
     """
-    from envkit.difference import diff as compare
-    from envkit.sides import read_sides
+    from envkit.comparison.compare import diff as compare
+    from envkit.comparison.sides import read_sides
 
     sides = read_sides(
         environments,

@@ -24,6 +24,7 @@ SPINE = (
     ("sources",),
     ("environment", "resolution"),
     ("audit",),
+    ("comparison", "env_diff"),
     ("launch",),
     ("library",),
     ("rotation",),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
+from envkit.comparison.reuse import PLAIN_TYPES
 from envkit.detection.secret_literal import PLACEHOLDER, suspect
 from envkit.detection.token_shapes import find_tokens
 from envkit.dotenv.file import parse as parse_dotenv
@@ -16,7 +17,6 @@ from envkit.problem import Problem
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Literal, parse
 from envkit.profile.toml_file import read_text, read_toml
-from envkit.reuse import PLAIN_TYPES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

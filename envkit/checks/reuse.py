@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from envkit.comparison.reuse import find_reused
 from envkit.problem import Problem, listed
-from envkit.reuse import find_reused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envkit.env_diff import Place
+    from envkit.comparison.model import Place
     from envkit.inspection import Inspection
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit import difference
 from envkit.audit.session import Access
 from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
@@ -18,7 +17,10 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
-from envkit.env_diff import SAME, STATUSES, UNREADABLE
+from envkit.comparison import compare as difference
+from envkit.comparison.compare_profiles import diff_keys
+from envkit.comparison.model import SAME, STATUSES, UNREADABLE
+from envkit.comparison.sides import read_names, read_sides
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -28,17 +30,15 @@ from envkit.errors import (
     did_you_mean,
 )
 from envkit.ignore_file import NAME, Accepted, accept, load_rules
-from envkit.key_difference import diff_keys
 from envkit.profile.discovery import profiles_folder
-from envkit.sides import read_names, read_sides
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envkit.env_diff import EnvDiff
+    from envkit.comparison.model import EnvDiff
+    from envkit.comparison.side import Side
     from envkit.errors import VariableFailure
     from envkit.resolution.environment import Variable
-    from envkit.side import Side
 
 EXAMPLE = "envkit diff staging prod"
 

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from envkit.difference import diff
-from envkit.sides import read_sides
+from envkit.comparison.compare import diff
+from envkit.comparison.sides import read_sides
 from support.openbao import running
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from envkit.cli.diff_formats import page
 from envkit.cli.diff_formats.report import Report
-from envkit.difference import diff
+from envkit.comparison.compare import diff
 from envkit.errors import DeniedError
 from envkit.ignore_file import Rule
 from support.chromium import Chromium

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envkit.comparison.side import Side
 from envkit.errors import EnvkitError, UnavailableError, VariableFailure
 from envkit.profile.location import Location
 from envkit.resolution.environment import Environment, Origin, Variable
 from envkit.secret import Secret
-from envkit.side import Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

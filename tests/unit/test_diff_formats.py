@@ -17,8 +17,8 @@ from markdown_it import MarkdownIt
 from envkit.cli.diff_formats import annotations, document, markdown, page, table
 from envkit.cli.diff_formats.layout import Span, columns, cut, wrapped
 from envkit.cli.diff_formats.report import Report
-from envkit.difference import diff
-from envkit.env_diff import EnvDiff
+from envkit.comparison.compare import diff
+from envkit.comparison.model import EnvDiff
 from envkit.errors import AbsentError, DeniedError
 from envkit.ignore_file import Rule
 from support.sides import side

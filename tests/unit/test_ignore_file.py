@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.difference import diff
+from envkit.comparison.compare import diff
 from envkit.errors import ProfileError
 from envkit.ignore_file import accept, load_rules
 from support.sides import side, unavailable

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from envkit.cli.diff_formats.wording import notes, summary
 from envkit.cli.output import printable
-from envkit.env_diff import ABSENT, MISSING, SAME, UNREADABLE
+from envkit.comparison.model import ABSENT, MISSING, SAME, UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envkit.cli.diff_formats.report import Report
-    from envkit.env_diff import Entry
+    from envkit.comparison.model import Entry
 
 _LEVELS = {
     "reused": "error",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from envkit.cli.diff_formats.report import Report
-    from envkit.env_diff import Cell, Entry
+    from envkit.comparison.model import Cell, Entry
 
 SCHEMA = "envkit.diff/1"
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from envkit.cli.diff_formats.wording import Code, cell_text, legend, notes, summary
 from envkit.cli.output import printable
-from envkit.env_diff import SAME
+from envkit.comparison.model import SAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envkit.cli.diff_formats.report import Report
     from envkit.cli.diff_formats.wording import Note
-    from envkit.env_diff import Entry
+    from envkit.comparison.model import Entry
 
 # all else stands in code spans, where nothing is a mark, a link or a mention
 _PLAIN = re.compile(r"(?!.*www\.)[A-Za-z0-9 ,.:;()'-]*", re.IGNORECASE)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from envkit.cli.diff_formats.wording import Code, legend, notes, quoted, summary
 from envkit.cli.page_frame import framed
 from envkit.cli.page_frame import text as _text
-from envkit.env_diff import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
+from envkit.comparison.model import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from envkit.cli.diff_formats.report import Report
     from envkit.cli.diff_formats.wording import Note
-    from envkit.env_diff import Cell
+    from envkit.comparison.model import Cell
 
 
 def render(report: Report, now: datetime) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from envkit.env_diff import SAME
+from envkit.comparison.model import SAME
 
 if TYPE_CHECKING:
-    from envkit.env_diff import Entry, EnvDiff
+    from envkit.comparison.model import Entry, EnvDiff
     from envkit.ignore_file import Rule
 
 TITLES = {

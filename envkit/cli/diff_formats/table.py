@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from envkit.cli.diff_formats.layout import Span, columns, padded, wrapped
 from envkit.cli.diff_formats.wording import Code, cell_text, fitting_text, legend, notes, summary
 from envkit.cli.output import printable
-from envkit.env_diff import VALUE
+from envkit.comparison.model import VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envkit.cli.diff_formats.report import Report
     from envkit.cli.diff_formats.wording import Note
-    from envkit.env_diff import Cell, Entry
+    from envkit.comparison.model import Cell, Entry
 
 WIDTH = 80
 _GAP = 2

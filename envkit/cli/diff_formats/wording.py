@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.output import printable
-from envkit.env_diff import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
+from envkit.comparison.model import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from envkit.cli.diff_formats.report import Report
-    from envkit.env_diff import Cell, Entry, Finding, Place
+    from envkit.comparison.model import Cell, Entry, Finding, Place
 
 MASK = "********"
 MAX_LISTED = 8

@@ -132,7 +132,7 @@ def test_versions_are_those_of_the_secrets_behind_a_variable():
 
 WRITER = """
 import sys
-from envkit.audit import Entry, line
+from envkit.audit.log import Entry, line
 from envkit.audit.file_log import append
 
 path, count, max_bytes = sys.argv[1], *map(int, sys.argv[2:])
@@ -268,7 +268,7 @@ def test_a_line_that_does_not_fit_leaves_nothing_behind(log):
     script = f"""
 import resource, signal, sys
 sys.path[:] = {sys.path!r}
-from envkit.audit import Entry, record
+from envkit.audit.log import Entry, record
 from envkit.errors import AuditError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 100}, resource.RLIM_INFINITY))

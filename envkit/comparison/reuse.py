@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit.comparison.model import Finding, Place
 from envkit.detection.value_parts import credentials_of, is_given_name
-from envkit.env_diff import Finding, Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from envkit.comparison.side import Side
     from envkit.resolution.environment import Variable
-    from envkit.side import Side
 
 MIN_CHARACTERS = 8  # below this, the same value twice says nothing
 PLAIN_TYPES = frozenset(("int", "float", "bool", "port", "enum", "duration", "email"))

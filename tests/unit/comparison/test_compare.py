@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.difference import diff
-from envkit.env_diff import ABSENT, UNDECLARED, UNREADABLE, VALUE, Place
+from envkit.comparison.compare import diff
+from envkit.comparison.model import ABSENT, UNDECLARED, UNREADABLE, VALUE, Place
 from envkit.errors import AbsentError, DeniedError
 from envkit.profile.loader import load
 from support.sides import side, unavailable

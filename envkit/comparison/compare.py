@@ -12,8 +12,13 @@ import hmac
 import os
 
 from envkit._internal.paths import display_path
-from envkit.detection.value_parts import kind_of
-from envkit.env_diff import (
+from envkit.comparison.findings import (
+    literal_findings,
+    origin_findings,
+    rule_findings,
+    value_findings,
+)
+from envkit.comparison.model import (
     ABSENT,
     DIFFERENT,
     FINGERPRINT_DIGITS,
@@ -29,18 +34,18 @@ from envkit.env_diff import (
     in_order,
     length_class,
 )
+from envkit.comparison.reuse import PLAIN_TYPES, find_reused
+from envkit.detection.value_parts import kind_of
 from envkit.errors import AbsentError
-from envkit.findings import literal_findings, origin_findings, rule_findings, value_findings
-from envkit.reuse import PLAIN_TYPES, find_reused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envkit.comparison.side import Side
     from envkit.profile.declaration import Declaration
     from envkit.profile.location import Location
     from envkit.resolution.environment import Variable
-    from envkit.side import Side
 
 
 def diff(*sides: Side, reveal: bool = False, key: bytes | None = None) -> EnvDiff:

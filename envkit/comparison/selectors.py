@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit.comparison.point_in_time import parse_point
 from envkit.errors import UsageError
-from envkit.past import parse_point
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.past import Point
+    from envkit.comparison.point_in_time import Point
 
 PROFILE, FILE, ENV, PID = "profile", "file", "env", "pid"
 

@@ -9,7 +9,8 @@ not known here, so two placeholders count as the same.
 
 from __future__ import annotations
 
-from envkit.env_diff import (
+from envkit.comparison.findings import rule_findings
+from envkit.comparison.model import (
     DIFFERENT,
     MISSING,
     PLACEHOLDER,
@@ -22,7 +23,6 @@ from envkit.env_diff import (
     Finding,
     in_order,
 )
-from envkit.findings import rule_findings
 from envkit.profile.model import Profile
 from envkit.profile.placeholder import Literal
 from envkit.resolution.plan import plan

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
+from envkit.comparison.external import file_side, other_process, this_process
+from envkit.comparison.point_in_time import Past, pin
+from envkit.comparison.selectors import FILE, PID, PROFILE, parse_names
+from envkit.comparison.side import Side
 from envkit.errors import UsageError
-from envkit.outside import file_side, other_process, this_process
-from envkit.past import Past, pin
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.environment import Environment
@@ -20,17 +22,15 @@ from envkit.resolution.fetch import fetch
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.resolution.selection import globs, refuse_unknown, select
 from envkit.resolution.tolerant import prepare_one
-from envkit.side import Side
-from envkit.side_names import FILE, PID, PROFILE, parse_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from envkit.comparison.selectors import SideName
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.resolution.prepare import Prepared
-    from envkit.side_names import SideName
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 

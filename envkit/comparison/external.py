@@ -9,12 +9,12 @@ import os
 
 from envkit._internal.files import read_capped
 from envkit._internal.paths import display_path
+from envkit.comparison.side import Side
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import DeniedError, DotenvError, UsageError, VariableFailure
 from envkit.resolution.environment import Environment, Origin, Variable
 from envkit.secret import Secret
-from envkit.side import Side
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

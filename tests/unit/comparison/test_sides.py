@@ -12,6 +12,9 @@ import pytest
 
 import envkit
 from envkit._internal.clock import Deadline
+from envkit.comparison.point_in_time import parse_point
+from envkit.comparison.selectors import parse_name
+from envkit.comparison.sides import read_names, read_sides
 from envkit.errors import (
     AbsentError,
     AuthError,
@@ -25,9 +28,6 @@ from envkit.errors import (
     UnavailableError,
     UsageError,
 )
-from envkit.past import parse_point
-from envkit.side_names import parse_name
-from envkit.sides import read_names, read_sides
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext, Version
 from support.shelf import Shelf, SilentShelf

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from operator import attrgetter
 
+from envkit.comparison.model import Finding
 from envkit.detection.value_parts import (
     credentials_of,
     differing_parts,
@@ -15,7 +16,6 @@ from envkit.detection.value_parts import (
     is_given_name,
     kind_of,
 )
-from envkit.env_diff import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from envkit.comparison.compare_profiles import diff_keys
 from envkit.errors import ResolutionError
-from envkit.key_difference import diff_keys
 from envkit.profile.loader import load
 
 

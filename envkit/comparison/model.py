@@ -1,0 +1,153 @@
+"""What a comparison of environments found. Value-free by type, and nothing but data.
+
+Programs import these types from `envkit.env_diff`, which says what fingerprints are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# in the order of their gravity: what a reader must see first
+REUSED, UNREADABLE, MISSING, DIFFERENT, SAME = (
+    "reused",
+    "unreadable",
+    "missing",
+    "different",
+    "same",
+)
+STATUSES = (REUSED, UNREADABLE, MISSING, DIFFERENT, SAME)
+
+# the states of a cell, beside UNREADABLE
+VALUE, PLACEHOLDER, ABSENT, UNDECLARED = "value", "placeholder", "absent", "undeclared"
+
+FINGERPRINT_DIGITS = 8
+
+
+class Cell(NamedTuple):
+    """A variable in one environment: what may be shown of it.
+
+    Attributes:
+        state: `value`; `placeholder`, where profiles alone are compared; `absent`, where a
+            profile declares it and no store has it; `undeclared`; or `unreadable`.
+        shown: the literal, or the placeholders; None where nothing may be shown.
+        secret: whether it is one here or elsewhere.
+        length: the class of its length in characters, `8-15`.
+        fingerprint: of a secret; the same for the same value inside one diff.
+        origins: where the value was read; empty for a literal.
+        location: where the profile gives it, `profiles/prod.toml:12`.
+        reason: why there is no value.
+        code: the error's, where it is unreadable.
+    """
+
+    state: str
+    shown: str | None = None
+    secret: bool = False
+    length: str = ""
+    fingerprint: str = ""
+    origins: tuple[str, ...] = ()
+    location: str = ""
+    reason: str = ""
+    code: str = ""
+
+
+class Place(NamedTuple):
+    """One of the places that hold the same secret.
+
+    Attributes:
+        environment: its label.
+        name: the variable.
+        part: `password` of a URL, `/db/token` of a JSON document; empty for the whole value.
+    """
+
+    environment: str
+    name: str
+    part: str = ""
+
+
+class Finding(NamedTuple):
+    """Something to know about one variable.
+
+    Attributes:
+        kind: `reused`: the same secret is in all `places`;
+            `part`: the values differ in the part `subject` of a URL or JSON document;
+            `item`: not every list has the item `subject`;
+            `white-space`: they differ only in the white space around them;
+            `type`: one looks like a number, the other like a text;
+            `origin`: the same value was read in different ways;
+            `literal`: read from a store here, written into a profile there;
+            `rule`: the profiles demand different things, `subject` being the key.
+        subject: which part or rule; empty where the kind says it all.
+        shown: per environment what may be shown; empty where nothing may.
+        places: for `reused`.
+        dangerous: whether somebody should act on it.
+    """
+
+    kind: str
+    subject: str = ""
+    shown: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
+    dangerous: bool = False
+
+
+class Entry(NamedTuple):
+    """One variable across all environments.
+
+    Attributes:
+        name: the variable.
+        status: the gravest that it has.
+        cells: one for each environment.
+        findings: what there is to know of it.
+        also: the other statuses that it has: what two environments share, a third may lack.
+    """
+
+    name: str
+    status: str
+    cells: tuple[Cell, ...]
+    findings: tuple[Finding, ...] = ()
+    also: tuple[str, ...] = ()
+
+    @property
+    def statuses(self) -> tuple[str, ...]:
+        """All statuses that it has, the gravest first."""
+        return (self.status, *self.also)
+
+
+class EnvDiff(NamedTuple):
+    """The labels of the environments, and an entry for each variable.
+
+    The gravest entries come first, those of one status by name.
+    """
+
+    environments: tuple[str, ...]
+    entries: tuple[Entry, ...]
+
+    def with_status(self, *statuses: str) -> tuple[Entry, ...]:
+        """Return the entries of which one of these is the gravest status."""
+        return tuple(entry for entry in self.entries if entry.status in statuses)
+
+    def with_any(self, *statuses: str) -> tuple[Entry, ...]:
+        """Return the entries that have one of these statuses, be it the gravest or not."""
+        return tuple(e for e in self.entries if not set(e.statuses).isdisjoint(statuses))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many entries have each as their gravest status, the gravest first."""
+        return {status: len(self.with_status(status)) for status in STATUSES}
+
+    @property
+    def identical(self) -> bool:
+        """Whether every variable is the same everywhere, as it should be."""
+        return all(entry.status == SAME for entry in self.entries)
+
+
+def in_order(entries: list[Entry]) -> tuple[Entry, ...]:
+    """Return entries in the order of a diff."""
+    return tuple(sorted(entries, key=lambda e: (STATUSES.index(e.status), e.name)))
+
+
+def length_class(characters: int) -> str:
+    """Return the class of a length: `empty`, `1-7`, `8-15`, `16-31`, `32-63`, `64+`."""
+    for low, high in ((0, 0), (1, 7), (8, 15), (16, 31), (32, 63)):
+        if characters <= high:
+            return "empty" if high == 0 else f"{low}-{high}"
+    return "64+"
