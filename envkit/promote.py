@@ -20,6 +20,8 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
 from envkit.dotenv.file import parse as parse_dotenv
+from envkit.editing.profile_file import ProfileFile, changed_since_plan
+from envkit.editing.slots import held
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -28,11 +30,9 @@ from envkit.errors import (
     VariableFailure,
     did_you_mean,
 )
-from envkit.holder import held
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.toml_file import read_text, read_toml
-from envkit.profile_file import ProfileFile, changed_since_plan
 from envkit.promotion import Choice, End, plan_promotion
 from envkit.promotion_lines import Written, carry, extended
 from envkit.resolution.evaluate import evaluate

@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.change import kept_in_store
+from envkit.editing.find import kept_in_store
+from envkit.editing.route import refuse_unwritable
+from envkit.editing.slots import StoreHolder
 from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
-from envkit.holder import StoreHolder
 from envkit.promotion_lines import mentions
 from envkit.promotion_plan import (
     ADD,
@@ -32,7 +33,6 @@ from envkit.promotion_plan import (
 )
 from envkit.promotion_values import reading_of, stands_alone, values_for
 from envkit.resolution.evaluate import evaluate
-from envkit.route import refuse_unwritable
 from envkit.secret import Secret
 from envkit.sources.model import Reading
 from envkit.sources.protocols import WritableSource
@@ -41,7 +41,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from envkit.change import Kept
+    from envkit.editing.find import Kept
     from envkit.profile.placeholder import Placeholder, Reference
     from envkit.promotion_lines import Carried, Line
     from envkit.resolution.environment import Variable

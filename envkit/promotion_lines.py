@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from envkit._internal.paths import display_path
 from envkit.detection.secret_literal import PLACEHOLDER, suspect
+from envkit.editing.profile_text import value_text
 from envkit.errors import UnchangeableError
 from envkit.profile.declaration import Declaration, read_table
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Name, Placeholder, Reference, Template
-from envkit.profile_add import value_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

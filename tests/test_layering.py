@@ -26,6 +26,7 @@ SPINE = (
     ("audit",),
     ("comparison", "env_diff"),
     ("launch",),
+    ("editing",),
     ("library",),
     ("rotation",),
     ("check", "checks", "code"),

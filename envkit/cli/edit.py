@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envkit.audit.session import Access
-from envkit.change import find, refuse_changed
 from envkit.cli.boundary import tell
 from envkit.cli.editor import EditorError, private_file
 from envkit.cli.editor import edit as run_editor
@@ -13,11 +12,12 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask, ask_reason, somebody_is_there
 from envkit.cli.set import in_version
-from envkit.edit_text import changes, file_name, render
+from envkit.editing.edit_text import changes, file_name, render
+from envkit.editing.find import find, refuse_changed
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
-    from envkit.change import Found
+    from envkit.editing.find import Found
     from envkit.secret import Secret
 
 EXAMPLE = "envkit edit --env staging"

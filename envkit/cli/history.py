@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit import history as versions
-from envkit.change import find
 from envkit.cli.complete import variables
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Format, Formatted, OneEnv, Profiles, Timeout
+from envkit.editing import history as versions
+from envkit.editing.find import find
 
 if TYPE_CHECKING:
     from envkit.sources.model import Version

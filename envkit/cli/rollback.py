@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from envkit.audit.session import Access
-from envkit.change import find
 from envkit.cli.complete import variables
 from envkit.cli.history import when
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.cli.set import in_version
-from envkit.history import earlier, store_of
+from envkit.editing.find import find
+from envkit.editing.history import earlier, store_of
 
 EXAMPLE = "envkit rollback STRIPE_KEY --env staging"
 

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from envkit.audit.session import Access
-from envkit.change import Found, find, find_reference
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
+from envkit.editing.find import Found, find, find_reference
 from envkit.errors import UsageError
 from envkit.secret import Secret
 

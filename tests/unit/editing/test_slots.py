@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from envkit._internal.clock import Deadline
+from envkit.editing.slots import ATTEMPTS, Held, ProfileHolder, StoreHolder
 from envkit.errors import ConflictError, DeniedError, ProfileError, UnchangeableError
-from envkit.holder import ATTEMPTS, Held, ProfileHolder, StoreHolder
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret

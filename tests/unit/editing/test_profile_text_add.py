@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envkit.editing.profile_text import literal, put_variables, value_text
 from envkit.errors import InvalidValueError
-from envkit.profile_add import put_variables, value_text
-from envkit.profile_edit import literal
 
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True)
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)

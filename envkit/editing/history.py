@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
+from envkit.editing.slots import StoreHolder, held
 from envkit.errors import NoVersionError, UnchangeableError
-from envkit.holder import StoreHolder, held
 from envkit.resolution.fetch import ask
 from envkit.secret import Secret
 from envkit.sources.model import Version
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.change import Kept
+    from envkit.editing.find import Kept
 
 LOOK_BACK = 20  # versions in which another value is looked for
 _GONE = ("deleted", "destroyed")

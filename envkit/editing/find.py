@@ -16,6 +16,8 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
+from envkit.editing.route import refuse_unwritable, route
+from envkit.editing.slots import Held, ProfileHolder, StoreHolder, held
 from envkit.errors import (
     ConflictError,
     EnvkitError,
@@ -26,7 +28,6 @@ from envkit.errors import (
     closest,
     did_you_mean,
 )
-from envkit.holder import Held, ProfileHolder, StoreHolder, held
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Placeholder, Reference, parse
@@ -34,7 +35,6 @@ from envkit.profile.value_types import problem
 from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import named, prepare
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.route import refuse_unwritable, route
 from envkit.sources.protocols import WritableSource
 from envkit.sources.registry import open_source
 
@@ -42,11 +42,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from envkit.holder import Holder
+    from envkit.editing.route import Route
+    from envkit.editing.slots import Holder
     from envkit.profile.declaration import Declaration
     from envkit.profile.model import Profile
     from envkit.resolution.prepare import Prepared
-    from envkit.route import Route
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 

@@ -10,9 +10,9 @@ import os
 
 from envkit._internal.files import locked, read_capped, write_atomic
 from envkit._internal.paths import display_path
+from envkit.editing.profile_text import put_variables
 from envkit.errors import ConflictError, DeniedError, ProfileError
 from envkit.profile.toml_file import MAX_BYTES
-from envkit.profile_add import put_variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 
 from envkit._internal.files import locked, read_capped, write_atomic
 from envkit._internal.paths import display_path
+from envkit.editing.profile_text import literal, remove_variable, set_literal
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.profile.toml_file import MAX_BYTES
-from envkit.profile_edit import literal, remove_variable, set_literal
 from envkit.resolution.fetch import ask
 from envkit.secret import Secret
 from envkit.sources.model import Reading

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from envkit.change import Found, Kept
+    from envkit.editing.find import Found, Kept
 
 _HEAD = """\
 # {profile}: change values, save and leave the editor.

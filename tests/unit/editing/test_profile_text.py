@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envkit.editing.profile_text import literal, remove_variable, set_literal
 from envkit.errors import InvalidValueError
-from envkit.profile_edit import literal, remove_variable, set_literal
 
 TOML = """\
 # head
