@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.resolution.prepare import Prepared
-    from envkit.rotation.collect import Survey
+    from envkit.rotation.catalog import Survey
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 
@@ -143,7 +143,7 @@ def find_rotations(
     """Return the rotations of environments; None where they have none. No store is asked."""
     if not any(profile.rotations for profile in profiles):
         return None
-    from envkit.rotation.collect import survey
+    from envkit.rotation.catalog import survey
 
     names = [profile.name for profile in profiles]
     return survey(folder, names, environ=environ, deadline=deadline)

@@ -28,6 +28,8 @@ SPINE = (
     ("launch",),
     ("editing",),
     ("library",),
+    ("notification",),
+    ("rotation_state",),
     ("rotation",),
     ("check", "checks", "code"),
     ("testing",),

@@ -14,8 +14,8 @@ from envkit.profile.model import placeholders
 from envkit.profile.placeholder import Reference
 from envkit.resolution.plan import plan
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.rotation.collect import store_of
-from envkit.rotation.rotators import rotator_type
+from envkit.rotation.catalog import store_of
+from envkit.rotation.rotators.registry import rotator_type
 from envkit.sources.model import WHOLE
 from envkit.sources.registry import open_source
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from envkit.inspection import Inspection
     from envkit.profile.model import Profile
-    from envkit.rotation.collect import Rotation, Survey
+    from envkit.rotation.catalog import Rotation, Survey
 
     Place: TypeAlias = tuple[object, str]  # a store, and where a value is in it
 

@@ -14,7 +14,7 @@ from envkit.checks.rotation_tables import conflicts
 from envkit.errors import AbsentError, AuthError, EnvkitError, ProfileError, SourceError
 from envkit.inspection import placed
 from envkit.problem import Problem, code_of, listed
-from envkit.rotation.overview import FAILING, OVERDUE, QUARANTINED, read
+from envkit.rotation.status import FAILING, OVERDUE, QUARANTINED, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.inspection import Inspection
     from envkit.profile.location import Location
-    from envkit.rotation.collect import Survey
-    from envkit.rotation.overview import Standing
+    from envkit.rotation.catalog import Survey
+    from envkit.rotation.status import Standing
 
 
 class _Unread(NamedTuple):

@@ -18,11 +18,11 @@ from envkit.errors import (
 from envkit.inspection import placed
 from envkit.problem import Problem
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.rotation.base import RotatorContext
-from envkit.rotation.collect import Rotation, at_odds
-from envkit.rotation.policy import policy
-from envkit.rotation.rotators import build, rotator_type
-from envkit.rotation.run import open_job
+from envkit.rotation.catalog import Rotation, at_odds
+from envkit.rotation.jobs import open_job
+from envkit.rotation.protocols import RotatorContext
+from envkit.rotation.rotators.registry import build, rotator_type
+from envkit.rotation_state.policy import policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from envkit.inspection import Inspection
     from envkit.profile.model import Profile
-    from envkit.rotation.collect import Survey
-    from envkit.rotation.policy import Policy
+    from envkit.rotation.catalog import Survey
+    from envkit.rotation_state.policy import Policy
 
 
 def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:

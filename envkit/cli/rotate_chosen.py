@@ -13,13 +13,13 @@ from envkit.cli.complete import environments
 from envkit.cli.rotation_formats import standings
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
-from envkit.rotation.collect import collect
+from envkit.rotation.catalog import collect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from envkit.rotation.collect import Collected
-    from envkit.rotation.overview import Standing
+    from envkit.rotation.catalog import Collected
+    from envkit.rotation.status import Standing
 
 Environments = Annotated[
     list[str] | None,

@@ -17,7 +17,7 @@ from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.rotate_chosen import Environments, Format, Formatted, collected_from, show_standings
 from envkit.cli.rotation_formats import simulated, standings
 from envkit.errors import UsageError
-from envkit.rotation.overview import broken, look_at
+from envkit.rotation.status import broken, look_at
 
 if TYPE_CHECKING:
     pass

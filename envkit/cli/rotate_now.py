@@ -23,17 +23,17 @@ from envkit.cli.prompt import ask_reason
 from envkit.cli.rotate_chosen import Environments, Format, Formatted, collected_from, show_standings
 from envkit.cli.rotation_formats import results, standings
 from envkit.errors import AuditError, ReasonMissingError, UsageError
-from envkit.rotation.collect import pick
+from envkit.rotation.catalog import pick
+from envkit.rotation.jobs import carry, run_all
 from envkit.rotation.machine import ABORT, RESUME, ROLLBACK, ROTATE
-from envkit.rotation.overview import UNREADABLE, broken, look_at
-from envkit.rotation.run import carry, run_all
+from envkit.rotation.status import UNREADABLE, broken, look_at
 from envkit.rotation.tell import is_overdue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from envkit.errors import EnvkitError
-    from envkit.rotation.collect import Collected, Rotation
+    from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation.outcome import Outcome
 
 EXAMPLE = "envkit rotate --env prod db-password"

@@ -18,21 +18,21 @@ from envkit.cli.parameters import Profiles, Reason
 from envkit.cli.rotation_formats.results import what
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
-from envkit.rotation.endpoint import Endpoint
-from envkit.rotation.metrics import Board
+from envkit.rotation.jobs import CONCURRENCY, carry
 from envkit.rotation.outcome import BUSY, NOT_DUE
-from envkit.rotation.roster import Roster
-from envkit.rotation.run import CONCURRENCY, carry
-from envkit.rotation.serve import TICK_SECONDS, Scheduler
+from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.scheduler.endpoint import Endpoint
+from envkit.rotation.scheduler.metrics import Board
+from envkit.rotation.scheduler.serve import TICK_SECONDS, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit.errors import EnvkitError
-    from envkit.rotation.collect import Collected, Rotation
-    from envkit.rotation.fleet import FleetWorker
+    from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation.fleet.worker import FleetWorker
     from envkit.rotation.outcome import Outcome
-    from envkit.rotation.serve import Watcher
+    from envkit.rotation.scheduler.serve import Watcher
 
 EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
 
@@ -86,7 +86,7 @@ def serve(
     profiles: Profiles = None,
 ) -> int:
     """Run rotations when they are due, until stopped."""
-    from envkit.rotation.fleet_database import apply_schema, queue_dsn, queue_place
+    from envkit.rotation.fleet.database import apply_schema, queue_dsn, queue_place
 
     dsn = queue_dsn(queue, os.environ)
     if migrate:
@@ -109,7 +109,7 @@ def serve(
     if dsn is None:
         scheduler = Scheduler(roster, carry_one, concurrency=concurrency, watchers=watchers)
     else:
-        from envkit.rotation.fleet import FleetWorker
+        from envkit.rotation.fleet.worker import FleetWorker
 
         scheduler = FleetWorker(
             dsn,

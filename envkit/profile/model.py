@@ -99,7 +99,7 @@ class Profile:
         root: the folder that holds `profiles/`.
         lookup: the sources in which a bare `{{ NAME }}` is looked up, in this order.
         protected: whether commands that change it or run with it ask for a reason.
-        rotations: the tables `[rotation.NAME]`; `envkit.rotation.policy` reads them.
+        rotations: the tables `[rotation.NAME]`; `envkit.rotation_state.policy` reads them.
         warnings: what is allowed but probably not meant, each with its file.
     """
 

@@ -16,20 +16,13 @@ its predecessor), `announced` has the new key while the old one still signs, and
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
-
-from envkit.rotation.record import ANNOUNCED, FINAL, NEW, OLD, Record
+from envkit.rotation.protocols import Created, Rotator, RotatorContext
+from envkit.rotation_state.record import ANNOUNCED, FINAL, NEW, OLD
+from envkit.rotation_state.store import RotationStore, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import TypeAlias
-
-    from envkit._internal.clock import Deadline
-    from envkit.secret import Secret
-
-    Fields: TypeAlias = Mapping[str, Secret]  # of one secret: field -> value
-    Pending: TypeAlias = Mapping[str, Fields]  # OLD, ANNOUNCED, NEW, FINAL -> fields
+    from envkit.rotation_state.store import Fields, Pending
 
 __all__ = [
     "ANNOUNCED",
@@ -37,190 +30,10 @@ __all__ = [
     "NEW",
     "OLD",
     "Created",
+    "Fields",
+    "Pending",
     "RotationStore",
     "Rotator",
     "RotatorContext",
     "Snapshot",
 ]
-
-
-class Snapshot(NamedTuple):
-    """All that a store says of one rotation, read in one go.
-
-    Attributes:
-        current: the rotated fields that readers get now, as far as the secret has them;
-            None where the secret is not there.
-        version: of the secret; None where it is not there.
-        record: where the rotation stands; None where there never was one.
-        record_version: for the compare-and-set of the record's next write; None where
-            there is nothing yet.
-        pending: the values of the rotation that is under way; empty at rest.
-    """
-
-    current: Fields | None
-    version: str | None
-    record: Record | None
-    record_version: str | None
-    pending: Pending
-
-    @property
-    def old(self) -> Fields:
-        """The fields as they were when the rotation was claimed."""
-        return self.pending.get(OLD, {})
-
-    @property
-    def new(self) -> Fields:
-        """The fields that the rotation is about; empty until they are made."""
-        return self.pending.get(NEW, {})
-
-
-class RotationStore(Protocol):
-    """One secret, the values that are pending for it and its rotation record, in one store.
-
-    Every write raises `ConflictError` where something else is there than the snapshot
-    says, and then has changed nothing. Only `EnvkitError` escapes.
-
-    Attributes:
-        location: of the secret, for people.
-        fields: which fields of it are rotated, the value first.
-    """
-
-    location: str
-    fields: tuple[str, ...]
-
-    def check(self) -> None:
-        """Raise when a rotation could not be carried through, before its first step.
-
-        Raises:
-            RotationError: the secret is rotated by something else, or its store has no
-                compare-and-set.
-            DeniedError: we may not write what a rotation writes.
-        """
-        ...
-
-    def read(self) -> Snapshot:
-        """Read the secret, and *then* the record with the pending values.
-
-        In this order, a promotion by this snapshot fails when the record has moved on
-        and the secret has been written since.
-        """
-        ...
-
-    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
-        """Replace the record and the pending values, of which none stays if there are none."""
-        ...
-
-    def publish(self, seen: Snapshot, fields: Fields) -> None:
-        """Give readers these fields: all that are rotated, and none that is not in there.
-
-        Every other field of the secret stays as it is. The secret has another version
-        afterwards, even if the fields were the same.
-        """
-        ...
-
-
-class Created(NamedTuple):
-    """What a rotator made. A field that it leaves out stays as it is.
-
-    Attributes:
-        new: the fields that readers are to get.
-        facts: what the rotator must know again after a crash; never a value.
-        announced: what readers get before it, where they must know the new value before
-            it is used.
-        settle_seconds: how long they then take to know it.
-        final: what readers get once the old one is retired, where that differs from `new`.
-    """
-
-    new: Fields
-    facts: Mapping[str, str] = {}
-    announced: Fields | None = None
-    settle_seconds: float = 0.0
-    final: Fields | None = None
-
-
-class Rotator(Protocol):
-    """How one kind of credential is rotated. Construction does no I/O.
-
-    Errors are `RotationError` and `SourceError`; `RejectedError` says that the target
-    refuses this value for good and another one must be made. `facts` are those that
-    `prepare` and `create` returned, together.
-
-    A rotator may have `cache_age_seconds`: how long readers keep a value before they read
-    it again, as far as its settings say. `envkit check` holds the grace against that.
-    """
-
-    def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look at the target before anything is made; return facts, never a value.
-
-        Raises:
-            RotationError: this secret cannot be rotated so (missing grant, foreign key).
-        """
-        ...
-
-    def create(self, current: Fields, facts: Mapping[str, str]) -> Created:
-        """Make the new fields. Only what cannot be staged touches its target here.
-
-        Called again when a crash kept what it made from being saved; what an earlier call
-        left at the target is then removed first.
-        """
-        ...
-
-    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Make the target take the new credential, the old one still working if it can."""
-        ...
-
-    def test(self, new: Fields, facts: Mapping[str, str]) -> None:
-        """Log in with the new credential and do what it is for."""
-        ...
-
-    def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:
-        """Return whether a credential logs in now."""
-        ...
-
-    def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
-        """Do what is left to do once readers have the new value."""
-        ...
-
-    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Remove exactly this credential from the target; `keep` must work after it.
-
-        Called for the old one after the grace, and for the new one when going back: then
-        `keep` is the old one, which a rotator without overlap must set again. No fields
-        stand for what `create` may have made and a crash kept from being saved.
-        """
-        ...
-
-
-def _nothing() -> None:
-    pass
-
-
-class RotatorContext(NamedTuple):
-    """All that a rotator may know when it is built, for one step.
-
-    Attributes:
-        rotation: `prod/db-password`, for messages and as a name for locks.
-        target: the table `target` of the rotation, its placeholders substituted.
-        generate: how a value is made: `length`, `alphabet`.
-        strategy: `alternate` or `single`.
-        fields: which fields of the secret are rotated, the value first.
-        deadline: when the step must be over.
-        confirm: raises `ConflictError` when the rotation has been carried on by somebody
-            else meanwhile. To be called as late as possible before each change of the
-            target, inside whatever lock the target has.
-        secret: how the profile refers to it: `vault:db#password`.
-        id: of the rotation that is under way; empty while there is none.
-    """
-
-    rotation: str
-    target: Mapping[str, object]
-    generate: Mapping[str, object]
-    strategy: str
-    fields: tuple[str, ...]
-    deadline: Deadline
-    confirm: Callable[[], None] = _nothing
-    secret: str = ""
-    id: str = ""
-
-    def __repr__(self) -> str:
-        return f"RotatorContext({self.rotation!r})"  # `target` may hold an admin's password

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.rotation.record import (
+from envkit.rotation_state.record import (
     ANNOUNCED,
     CLAIMED,
     FINAL,

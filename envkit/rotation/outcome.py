@@ -7,7 +7,7 @@ from typing import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.errors import EnvkitError
-    from envkit.rotation.record import Record
+    from envkit.rotation_state.record import Record
 
 ROTATED = "rotated"  # and the old credential is retired
 ROLLED_BACK = "rolled-back"

@@ -10,14 +10,14 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
-from envkit.rotation.schedule import due, due_times, jitter
+from envkit.rotation_state.schedule import due, due_times, jitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from envkit.rotation.policy import Policy
+    from envkit.rotation_state.policy import Policy
 
 CONCURRENCY = 8
 HOUR_SECONDS = 3600.0

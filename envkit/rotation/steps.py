@@ -12,7 +12,7 @@ from uuid import uuid4
 from envkit.errors import RotationError
 from envkit.rotation import machine
 from envkit.rotation.machine import FOREIGN, what_it_holds
-from envkit.rotation.record import (
+from envkit.rotation_state.record import (
     ANNOUNCED,
     CLAIMED,
     FINAL,
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
-    from envkit.rotation.base import Created, Fields, Pending, RotationStore, Rotator, Snapshot
     from envkit.rotation.machine import Decision
+    from envkit.rotation.protocols import Created, Rotator
+    from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
 
 
 class RotatorOpener(Protocol):

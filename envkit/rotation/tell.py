@@ -13,19 +13,27 @@ import socket
 
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, EnvkitError
+from envkit.notification.channels import (
+    FAILURE,
+    OVERDUE,
+    QUARANTINE,
+    SUCCESS,
+    Channel,
+    Notice,
+    deliver,
+)
 from envkit.resolution.settings import substituted
-from envkit.rotation.notice import FAILURE, OVERDUE, QUARANTINE, SUCCESS, Channel, Notice, deliver
 from envkit.rotation.outcome import FAILED, QUARANTINED, REFUSED, ROTATED
-from envkit.rotation.record import GRACE, PROMOTED, RETIRING, Record
-from envkit.rotation.schedule import due
+from envkit.rotation_state.record import GRACE, PROMOTED, RETIRING, Record
+from envkit.rotation_state.schedule import due
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.rotation.base import RotationStore
-    from envkit.rotation.collect import Rotation
+    from envkit.rotation.catalog import Rotation
     from envkit.rotation.outcome import Outcome
+    from envkit.rotation_state.store import RotationStore
 
 DAY_SECONDS = 86_400.0
 SETTINGS_SECONDS = 10.0  # for the placeholders of the channels

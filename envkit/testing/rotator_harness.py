@@ -13,16 +13,17 @@ from typing import NamedTuple, Protocol
 
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, EnvkitError
-from envkit.rotation.base import RotatorContext
-from envkit.rotation.rotators import build
+from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators.login import is_url, login_of
+from envkit.rotation.rotators.registry import build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from envkit.rotation.base import Fields, Rotator
-    from envkit.rotation.rotators import RotatorType
+    from envkit.rotation.protocols import Rotator
+    from envkit.rotation.rotators.registry import RotatorType
+    from envkit.rotation_state.store import Fields
 
 ABILITIES = frozenset({"target", "overlap", "unavailable", "silent"})
 STEPS = ("set", "test", "finish", "retire")

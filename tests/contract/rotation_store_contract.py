@@ -13,10 +13,10 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, EnvkitError, RotationError
-from envkit.rotation.base import Created
+from envkit.rotation.engine import Job, advance
 from envkit.rotation.outcome import BUSY, NOT_DUE, ROTATED
-from envkit.rotation.record import CLAIMED, IDLE, NEW, OLD, SET, Record
-from envkit.rotation.runner import Job, advance
+from envkit.rotation.protocols import Created
+from envkit.rotation_state.record import CLAIMED, IDLE, NEW, OLD, SET, Record
 from envkit.secret import Secret
 from envkit.testing.harness import VALUES
 

@@ -18,8 +18,8 @@ from envkit.errors import (
     RotationError,
 )
 from envkit.profile.placeholder import Reference
-from envkit.rotation.record import NEW, OLD, SET
-from envkit.rotation.stores import open_store, value_field
+from envkit.rotation_state.record import NEW, OLD, SET
+from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.secret import Secret
 from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource

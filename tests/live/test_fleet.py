@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from envkit.errors import DeniedError, ProtocolError, UnavailableError
-from envkit.rotation.fleet_database import apply_schema, queue_dsn
+from envkit.rotation.fleet.database import apply_schema, queue_dsn
 from envkit.secret import Secret
 from support.fault_proxy import HOST, free_port
 from support.postgres import running

@@ -10,9 +10,9 @@ import pytest
 from cryptography.fernet import Fernet
 
 from envkit._internal.clock import Deadline
-from envkit.rotation.collect import collect
+from envkit.rotation.catalog import collect
+from envkit.rotation.jobs import carry
 from envkit.rotation.outcome import NOT_DUE, ROTATED, WAITING
-from envkit.rotation.run import carry
 from envkit.rotation.simulate import read_prices
 from support.fault_proxy import FaultProxy
 from support.rotating import DAY, table

@@ -16,7 +16,8 @@ from contextlib import ExitStack
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.rotation.collect import collect
+from envkit.rotation.catalog import collect
+from envkit.rotation.jobs import carry
 from envkit.rotation.machine import ABORT, RESUME, ROTATE
 from envkit.rotation.outcome import (
     ABORTED,
@@ -28,8 +29,7 @@ from envkit.rotation.outcome import (
     ROTATED,
     WAITING,
 )
-from envkit.rotation.overview import look_at
-from envkit.rotation.run import carry
+from envkit.rotation.status import look_at
 from envkit.secret import Secret
 from support.aws import operation, parameters
 from support.fault_proxy import FaultProxy, respond

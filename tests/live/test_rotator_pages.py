@@ -15,9 +15,9 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.profile.loader import load
-from envkit.rotation.base import RotatorContext
-from envkit.rotation.policy import policies
-from envkit.rotation.rotators import open_rotator, rotator_type
+from envkit.rotation.protocols import RotatorContext
+from envkit.rotation.rotators.registry import open_rotator, rotator_type
+from envkit.rotation_state.policy import policies
 from support.pages import ROOT, blocks, pages_run_by
 from support.rotators import shown
 

@@ -8,12 +8,12 @@ import pytest
 from cryptography.fernet import Fernet
 
 from envkit._internal.clock import Deadline
-from envkit.rotation.base import RotatorContext
+from envkit.rotation.engine import Job, advance
 from envkit.rotation.machine import ABORT, ROLLBACK, ROTATE
 from envkit.rotation.outcome import ABORTED, ROLLED_BACK, ROTATED, STOPPED, WAITING
-from envkit.rotation.rotators import build
-from envkit.rotation.runner import Job, advance
-from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.rotation.protocols import RotatorContext
+from envkit.rotation.rotators.registry import build
+from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
 from support.rotators import (
     AlternateHarness,

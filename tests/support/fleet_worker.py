@@ -14,12 +14,12 @@ import signal
 import sys
 
 from envkit.cli.rotate_serve import Log
-from envkit.rotation import runner
-from envkit.rotation.fleet import FleetWorker
-from envkit.rotation.fleet_database import queue_dsn
-from envkit.rotation.fleet_jobs import Pace
-from envkit.rotation.roster import Roster
-from envkit.rotation.run import carry
+from envkit.rotation import engine as runner
+from envkit.rotation.fleet.database import queue_dsn
+from envkit.rotation.fleet.jobs import Pace
+from envkit.rotation.fleet.worker import FleetWorker
+from envkit.rotation.jobs import carry
+from envkit.rotation.scheduler.catalog_watcher import Roster
 
 PACE = Pace(
     periodic="* * * * * *",

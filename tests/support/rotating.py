@@ -7,8 +7,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-from envkit.rotation.record import Record
-from envkit.rotation.stores.envelope import pack
+from envkit.rotation_state.record import Record
+from envkit.rotation_state.stores.envelope import pack
 from envkit.secret import Secret
 from support.transcript import transcript
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from envkit.profile.loader import load
-from envkit.rotation.collect import Rotation
-from envkit.rotation.overview import Standing, standing
-from envkit.rotation.policy import policies
-from envkit.rotation.record import Record
+from envkit.rotation.catalog import Rotation
+from envkit.rotation.status import Standing, standing
+from envkit.rotation_state.policy import policies
+from envkit.rotation_state.record import Record
 
 NOW = 1_795_577_472.0
 DAY = 86_400.0

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from envkit._internal.clock import Deadline
 from envkit.profile.placeholder import Reference
-from envkit.rotation.stores import open_store
-from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.rotation_state.stores.registry import open_store
 from envkit.sources.aws.source import AwsSecretsManagerSource
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import SourceContext

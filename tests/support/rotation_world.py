@@ -22,10 +22,10 @@ from types import MappingProxyType
 
 from envkit._internal.clock import Deadline
 from envkit.errors import RejectedError, RotationError
-from envkit.rotation.base import Created
+from envkit.rotation.engine import Job, advance
 from envkit.rotation.machine import RESUME
-from envkit.rotation.runner import Job, advance
-from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.rotation.protocols import Created
+from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
 
 EVERY_SECONDS, GRACE_SECONDS = 1000.0, 100.0

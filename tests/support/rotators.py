@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from envkit.rotation.base import Fields
+    from envkit.rotation_state.store import Fields
     from support.postgres import Postgres
     from support.valkey import Valkey
 

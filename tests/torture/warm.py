@@ -30,9 +30,9 @@ MODULES = (
     "envkit.cli.app",
     "envkit.cli.rotate",
     "envkit.cli.rotation_formats.results",
-    "envkit.rotation.stores.aws",
-    "envkit.rotation.stores.dotenv",
-    "envkit.rotation.stores.vault",
+    "envkit.rotation_state.stores.aws",
+    "envkit.rotation_state.stores.dotenv",
+    "envkit.rotation_state.stores.vault",
     "envkit.rotation.rotators.aws_iam_key",
     "envkit.rotation.rotators.postgres",
     "envkit.rotation.rotators.random_value",
@@ -192,7 +192,7 @@ def _become(job: list, output: str) -> None:
 
 def _be_ahead(seconds: float) -> None:
     """Let the wall clock of this process be ahead; others, such as the deadlines', are not."""
-    from envkit.rotation.run import carry
+    from envkit.rotation.jobs import carry
 
     real = time.time
     time.time = lambda: real() + seconds

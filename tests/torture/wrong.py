@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envkit.rotation import machine
-from envkit.rotation.record import OLD, STAGED
+from envkit.rotation_state.record import OLD, STAGED
 
 
 def promote_before_set() -> None:

@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from envkit.rotation import policy
-from envkit.rotation.notice import KINDS, Channel, Notice, deliver
-from envkit.rotation.overview import STATES
-from envkit.rotation.record import Record, encode
+from envkit.notification.channels import KINDS, Channel, Notice, deliver
+from envkit.rotation.status import STATES
+from envkit.rotation_state import policy
+from envkit.rotation_state.record import Record, encode
 from support.hook_server import HookServer
 from support.pages import ROOT, Shown, blocks, run, same
 

@@ -15,9 +15,9 @@ import typer
 import yaml
 
 from envkit.cli.rotate import rotate
-from envkit.rotation.endpoint import listen_address
-from envkit.rotation.metrics import _OF_EACH, Board
-from envkit.rotation.serve import FINISH_SECONDS
+from envkit.rotation.scheduler.endpoint import listen_address
+from envkit.rotation.scheduler.metrics import _OF_EACH, Board
+from envkit.rotation.scheduler.serve import FINISH_SECONDS
 from support.pages import ROOT
 
 EXAMPLES = ROOT / "examples"

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from envkit.errors import RotationError, UnavailableError
-from envkit.rotation.base import Created
+from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
 from envkit.secret import Secret
 from envkit.testing import RotatorContract

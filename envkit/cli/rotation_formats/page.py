@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from envkit.cli.page_frame import framed, text
 from envkit.cli.rotation_formats.moments import moment, since
 from envkit.cli.rotation_formats.standings import last_time, next_time, what
-from envkit.rotation.overview import ALARMS, OVERDUE, QUARANTINED, STATES
-from envkit.rotation.schedule import due_times, jitter
+from envkit.rotation.status import ALARMS, OVERDUE, QUARANTINED, STATES
+from envkit.rotation_state.schedule import due_times, jitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envkit.rotation.collect import Rotation
-    from envkit.rotation.overview import Standing
+    from envkit.rotation.catalog import Rotation
+    from envkit.rotation.status import Standing
 
 DAY = 86_400.0
 BEFORE_DAYS, AFTER_DAYS = 45, 60

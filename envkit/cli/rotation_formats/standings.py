@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from envkit.cli.output import Cell, print_table
 from envkit.cli.rotation_formats.moments import iso, moment, since
-from envkit.rotation.overview import (
+from envkit.rotation.status import (
     DUE,
     FAILING,
     GRACE_PERIOD,
@@ -22,7 +22,7 @@ from envkit.rotation.overview import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envkit.rotation.overview import Standing
+    from envkit.rotation.status import Standing
 
 _STYLES = {
     UNREADABLE: "red",

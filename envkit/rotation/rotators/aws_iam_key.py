@@ -22,7 +22,7 @@ from time import sleep
 from typing import ClassVar
 
 from envkit.errors import AuthError, ProfileError, RotationError, UnavailableError
-from envkit.rotation.base import Created
+from envkit.rotation.protocols import Created
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation_state.store import Fields
 
 ACTIVE, INACTIVE = "Active", "Inactive"
 MAX_KEYS = 2

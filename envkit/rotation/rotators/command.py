@@ -26,26 +26,39 @@ from __future__ import annotations
 
 import json
 import os
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+from envkit._internal.program import ProgramError, run_program
 from envkit.errors import ProfileError, RejectedError, RotationError, UnavailableError
 from envkit.profile.placeholder import OPEN
-from envkit.rotation.base import Created
+from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
-from envkit.rotation.rotators.program import Answer, run
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation_state.store import Fields
 
 VERSION = 1
 NO, REJECTED, TRY_AGAIN = 1, 65, 75  # EX_DATAERR and EX_TEMPFAIL of sysexits.h
 MAX_ERROR = 200  # characters of the program's own words
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
 _DIGEST = "new-sha256"  # a fact: which of two credentials is the new one
+
+
+class Answer(NamedTuple):
+    """How a program ended.
+
+    Attributes:
+        status: its exit status; negative is the signal that ended it.
+        said: the object that it printed; empty for other output, which has no meaning.
+    """
+
+    status: int
+    said: Mapping[str, object]
 
 
 class CommandRotator:
@@ -155,7 +168,23 @@ class CommandRotator:
         }
         if values is not None:
             said["values"] = {field: value.reveal() for field, value in values.items()}
-        return run(self._command, said, environ=self._environ(), deadline=self._context.deadline)
+        seconds = self._context.deadline.remaining_seconds()
+        try:
+            finished = run_program(
+                self._command,
+                environ=self._environ(),
+                timeout_seconds=seconds,
+                stdin=json.dumps(said).encode(),
+                capture=True,
+            )
+        except ProgramError as error:
+            if error.late:
+                raise UnavailableError(
+                    f"'{self._command[0]}' did not end in time",
+                    hint="make 'timeout' of the rotation longer",
+                ) from None
+            raise RotationError(error.message, hint=error.hint) from None
+        return Answer(finished.status, _parsed(finished.output))
 
     def _judge(self, step: str, answer: Answer, values: Fields) -> None:
         """Raise what the status of the program means."""
@@ -204,6 +233,14 @@ class CommandRotator:
             for name, text in os.environ.items()
             if name in (*PASSED_ON, *self._environment) or name.startswith("LC_")
         }
+
+
+def _parsed(output: bytes) -> Mapping[str, object]:
+    try:
+        found = json.loads(output or b"{}")
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _words(setting: object, key: str) -> list[str]:

@@ -20,7 +20,7 @@ import json
 from typing import ClassVar
 
 from envkit.errors import ProfileError, RotationError
-from envkit.rotation.base import Created
+from envkit.rotation.protocols import Created
 from envkit.rotation.rotators import generate
 from envkit.secret import Secret
 
@@ -28,7 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation_state.store import Fields
 
 FERNET, HS256 = "fernet", "hs256"
 DEFAULT_CACHE_AGE_SECONDS = 900.0

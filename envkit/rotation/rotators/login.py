@@ -24,7 +24,7 @@ from envkit.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.rotation.base import Fields
+    from envkit.rotation_state.store import Fields
 
 _USER_INFO = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^:/?#]*):(?P<password>[^/?#]*)@", re.DOTALL

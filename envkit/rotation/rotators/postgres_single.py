@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from envkit.errors import RotationError
-from envkit.rotation.base import Created
+from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
 from envkit.rotation.rotators.login import Login, StoredLogin
 from envkit.rotation.rotators.postgres_connection import PAGE
@@ -24,7 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation_state.store import Fields
 
 
 class SingleRotator:

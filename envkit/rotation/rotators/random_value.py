@@ -18,14 +18,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 from envkit.errors import ProfileError, RotationError
-from envkit.rotation.base import Created
+from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation_state.store import Fields
     from envkit.secret import Secret
 
 

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import ClassVar
 
 from envkit.errors import ProfileError, RotationError
-from envkit.rotation.base import Created
+from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
 from envkit.rotation.rotators.login import Login, StoredLogin
 from envkit.rotation.rotators.redis_server import Node, User
@@ -27,7 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.rotation.base import Fields, RotatorContext
+    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation_state.store import Fields
     from envkit.secret import Secret
 
 DEFAULT_USER = "default"

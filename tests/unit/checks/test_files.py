@@ -8,7 +8,7 @@ import pytest
 
 from envkit.check import check
 from envkit.checks.files import ROTATION_SUFFIX
-from envkit.rotation.stores.dotenv import SUFFIX
+from envkit.rotation_state.stores.dotenv import SUFFIX
 from support.checking import found, git
 
 CODES = ("file-exposed", "file-tracked", "file-not-ignored")

@@ -11,8 +11,8 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.checks.rotations import OF_STORES
-from envkit.rotation.collect import collect
-from envkit.rotation.run import carry
+from envkit.rotation.catalog import collect
+from envkit.rotation.jobs import carry
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.checking import found

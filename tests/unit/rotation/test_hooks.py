@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from envkit.rotation.hooks import HookError, run_command
+from envkit.rotation.hooks import HookError, run_hook
 
 FACTS = {"ENVKIT_ROTATION": "db-password"}
 
 
 def run(*command, seconds=30.0):
-    run_command(command, FACTS, timeout_seconds=seconds)
+    run_hook(command, FACTS, timeout_seconds=seconds)
 
 
 def test_it_gets_names_and_no_input(tmp_path):

@@ -14,7 +14,7 @@ from envkit.rotation.machine import (
     decide,
     what_it_holds,
 )
-from envkit.rotation.record import ANNOUNCED, FINAL, NEW, OLD, PHASES, VALUES, Record
+from envkit.rotation_state.record import ANNOUNCED, FINAL, NEW, OLD, PHASES, VALUES, Record
 from envkit.secret import Secret
 
 NOW = 1000.0

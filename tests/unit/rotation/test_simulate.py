@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from envkit.profile.loader import load
-from envkit.rotation.policy import policies
 from envkit.rotation.simulate import CONCURRENCY, Simulated, read_prices, simulate
+from envkit.rotation_state.policy import policies
 from support.rotating import DAY, table
 
 START = datetime(2026, 11, 28, 5, 40, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import RotationError
-from envkit.rotation.collect import collect
+from envkit.rotation.catalog import collect
 from envkit.rotation.outcome import STATUSES, Outcome
-from envkit.rotation.record import Record
-from envkit.rotation.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.rotation.tell import events, is_overdue, tell
+from envkit.rotation_state.record import Record
+from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from support.hook_server import HookServer
 from support.rotating import DAY, table
 

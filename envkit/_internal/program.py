@@ -1,0 +1,121 @@
+"""Run one program to its end, within a time limit, and end all that it has started.
+
+What always holds: no shell is involved; a program has a session of its own, which is killed
+as a whole when its time is over; nothing that it prints is part of an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_STDERR = 2
+
+
+class ProgramError(Exception):
+    """A program could not be started, did not end in time, or failed.
+
+    Attributes:
+        message: for people, in envkit's own words; `hint` what to do about it.
+        late: whether it was killed because its time was over.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, late: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.late = late
+
+
+class Finished(NamedTuple):
+    """How a program ended.
+
+    Attributes:
+        status: its exit status; negative is the signal that ended it.
+        output: what it printed on stdout, where that was captured.
+    """
+
+    status: int
+    output: bytes
+
+
+def run_program(
+    command: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    timeout_seconds: float,
+    stdin: bytes | None = None,
+    capture: bool = False,
+) -> Finished:
+    """Run a program and wait for it.
+
+    Args:
+        command: the program and its arguments.
+        environ: all of its environment.
+        timeout_seconds: until it is killed.
+        stdin: what it reads; nothing where it is None.
+        capture: whether to return what it prints on stdout and drop its stderr; otherwise
+            both go to stderr.
+
+    Raises:
+        ProgramError: it cannot be started, or did not end in time.
+    """
+    name = command[0]
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the profile's owner wrote it
+            list(command),
+            env=dict(environ),
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE if capture else _STDERR,
+            stderr=subprocess.DEVNULL if capture else None,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "it is no command").lower()
+        raise ProgramError(f"cannot run '{name}': {reason}", f"run 'command -v {name}'") from None
+    try:
+        output, _ = process.communicate(stdin, timeout_seconds)
+    except BaseException as error:
+        with contextlib.suppress(ProcessLookupError):  # it may be gone, and its children not
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        raise ProgramError(
+            f"'{name}' did not end within {timeout_seconds:g} s",
+            "let it start what takes long, and end",
+            late=True,
+        ) from None
+    return Finished(process.returncode, output or b"")
+
+
+def run_command(
+    command: Sequence[str], facts: Mapping[str, str], *, timeout_seconds: float
+) -> None:
+    """Run a command that a profile names, and see that it succeeds.
+
+    Args:
+        command: the program and its arguments.
+        facts: what is added to the environment.
+        timeout_seconds: until it is killed.
+
+    Raises:
+        ProgramError: it cannot be started, failed, or did not end in time.
+    """
+    name = command[0]
+    finished = run_program(
+        command, environ={**os.environ, **facts}, timeout_seconds=timeout_seconds
+    )
+    if finished.status < 0:
+        raise ProgramError(f"'{name}' was ended by signal {-finished.status}")
+    if finished.status:
+        raise ProgramError(
+            f"'{name}' ended with status {finished.status}", f"run it by hand: {name}"
+        )

@@ -1,0 +1,232 @@
+"""Find the rotations of a folder of profiles, each secret once. No store is asked.
+
+A profile that others extend is a base: its rotations are run in those that extend it, and
+in itself only where it is named. Two profiles may share a secret if they say the same of
+it; then it is rotated once, by the first of them. If they do not, both places are shown.
+
+A profile that cannot be read hides nothing of another.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, did_you_mean
+from envkit.profile.discovery import profile_names, profile_path
+from envkit.profile.loader import load
+from envkit.rotation_state.policy import Policy, policy
+from envkit.sources.registry import open_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from envkit._internal.clock import Deadline
+    from envkit.profile.model import Profile
+
+# what says who asks and where to look, and not which store it is
+_NOT_THE_STORE = ("auth", "mount", "prefix")
+
+
+class Rotation(NamedTuple):
+    """One rotation and the profile that runs it.
+
+    Attributes:
+        policy: what the profile says.
+        profile: the profile; `shared` are the names of all that have this rotation.
+        location: where the secret is, for people.
+    """
+
+    policy: Policy
+    profile: Profile
+    shared: tuple[str, ...]
+    location: str
+
+    @property
+    def full_name(self) -> str:
+        """The profile's and the rotation's name: `prod/db-password`."""
+        return self.policy.full_name
+
+    def __repr__(self) -> str:
+        return f"Rotation({self.full_name})"
+
+
+class Collected(NamedTuple):
+    """All rotations of the chosen profiles, and why others cannot be told.
+
+    Attributes:
+        rotations: in the order of their names.
+        broken: what is wrong, by the name of a profile or of a rotation.
+    """
+
+    rotations: tuple[Rotation, ...]
+    broken: Mapping[str, EnvkitError]
+
+
+class Survey(NamedTuple):
+    """All that a folder of profiles says of rotations, at odds or not.
+
+    Attributes:
+        groups: the rotations of one secret, for each secret; a profile of each is chosen.
+        broken: what is wrong, by the name of a profile or of a rotation.
+        profiles: those that were read, chosen or not.
+    """
+
+    groups: tuple[tuple[Rotation, ...], ...]
+    broken: Mapping[str, EnvkitError]
+    profiles: tuple[Profile, ...]
+
+
+def collect(
+    folder: str,
+    environments: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+) -> Collected:
+    """Collect the rotations of profiles.
+
+    Args:
+        folder: absolute path of the folder of profiles.
+        environments: names or aliases; all profiles unless given.
+        environ: the process environment.
+        deadline: when everything must be over.
+
+    Raises:
+        ProfileNotFoundError: a profile that is named is not there.
+        ProfileError: two rotations of one secret do not say the same.
+    """
+    surveyed = survey(folder, environments, environ=environ, deadline=deadline)
+    for first, *others in surveyed.groups:
+        for other in others:
+            if not first.policy.same_as(other.policy):
+                raise at_odds(first, other)
+    found = sorted((group[0] for group in surveyed.groups), key=lambda one: one.full_name)
+    return Collected(tuple(found), surveyed.broken)
+
+
+def survey(
+    folder: str,
+    environments: Sequence[str] = (),
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+) -> Survey:
+    """Find the rotations of profiles, as `collect` does, and judge nothing.
+
+    Raises:
+        ProfileNotFoundError: a profile that is named is not there.
+    """
+    loaded, chosen, broken = _load_all(folder, environments)
+    places: dict[object, list[Rotation]] = {}
+    for profile in loaded:
+        for name in profile.rotations:
+            try:
+                written = policy(profile, name)
+                place, location = _locate(profile, written, environ, deadline)
+            except EnvkitError as error:
+                broken[f"{profile.name}/{name}"] = error
+                continue
+            rotation = Rotation(written, profile, (profile.name,), location)
+            places.setdefault(place, []).append(rotation)
+    groups = []
+    for same in places.values():
+        shared = tuple(rotation.profile.name for rotation in same)
+        if chosen.intersection(shared):
+            groups.append(tuple(rotation._replace(shared=shared) for rotation in same))
+    told = {name: error for name, error in broken.items() if name.partition("/")[0] in chosen}
+    return Survey(tuple(groups), told, tuple(loaded))
+
+
+def pick(
+    rotations: Iterable[Rotation], names: Sequence[str], *, also: Iterable[str] = ()
+) -> list[Rotation]:
+    """Return the rotations with these names, `db-password` or `prod/db-password`.
+
+    Args:
+        rotations: of `collect`.
+        names: what is picked.
+        also: other words that somebody could have meant.
+
+    Raises:
+        UsageError: there is none of that name, or several.
+    """
+    rotations = list(rotations)
+    picked: dict[str, Rotation] = {}
+    for name in names:
+        found = [one for one in rotations if name in _names(one)]
+        if not found:
+            known = {*also, *(word for one in rotations for word in _names(one))}
+            raise UsageError(f"no rotation '{name}'", hint=did_you_mean(name, known))
+        if len(found) > 1:
+            several = " and ".join(one.full_name for one in found)
+            raise UsageError(
+                f"'{name}' could be {several}", hint=f"write envkit rotate {found[0].full_name}"
+            )
+        picked[found[0].full_name] = found[0]
+    return list(picked.values())
+
+
+def at_odds(one: Rotation, other: Rotation) -> ProfileError:
+    """Return what is wrong with two rotations of one secret that do not say the same."""
+    return ProfileError(
+        f"{one.full_name} ({one.policy.place}) and {other.full_name} ({other.policy.place}) "
+        f"rotate the same secret, {one.location}, and do not say the same of it",
+        hint="write it once, in a profile that both extend, or give both the same name and keys",
+    )
+
+
+def _names(rotation: Rotation) -> set[str]:
+    name = rotation.policy.name
+    return {name, *(f"{profile}/{name}" for profile in rotation.shared)}
+
+
+def _load_all(
+    folder: str, environments: Sequence[str]
+) -> tuple[list[Profile], set[str], dict[str, EnvkitError]]:
+    """Load every profile but those that only others extend.
+
+    Returns:
+        the profiles, the names of those that are chosen, and what is wrong with others.
+    """
+    loaded: dict[str, Profile] = {}
+    broken: dict[str, EnvkitError] = {}
+    chosen = set()
+    for name in dict.fromkeys((*environments, *profile_names(folder))):
+        try:
+            profile = load(name, folder)
+        except ProfileNotFoundError as error:
+            if profile_path(folder, name) is None:
+                raise
+            broken[name] = error  # one that it extends is not there
+        except ProfileError as error:
+            broken[name] = error
+        else:
+            loaded[profile.name] = profile
+            if name in environments:
+                chosen.add(profile.name)
+    bases = {path for one in loaded.values() for path in one.files if path != one.path}
+    kept = [one for one in loaded.values() if one.path not in bases or one.name in chosen]
+    if environments:
+        chosen.update(broken.keys() & set(environments))
+    else:
+        chosen = {*broken, *(one.name for one in kept)}
+    return sorted(kept, key=lambda one: one.name), chosen, broken
+
+
+def _locate(
+    profile: Profile, policy: Policy, environ: Mapping[str, str], deadline: Deadline
+) -> tuple[object, str]:
+    """Return what is equal for rotations of the same value, and the place for people."""
+    name = policy.secret.source
+    source = open_source(profile, name, environ=environ, deadline=deadline)
+    source.check(policy.secret)
+    location = source.locate(policy.secret)
+    return (store_of(profile, name), location.removeprefix(f"{name}:")), location
+
+
+def store_of(profile: Profile, source: str) -> object:
+    """Return what is equal for sources that are of one store, whoever asks it."""
+    spec = profile.sources[source]
+    settings = {key: value for key, value in spec.settings.items() if key not in _NOT_THE_STORE}
+    return spec.type, repr(sorted(settings.items()))

@@ -1,0 +1,256 @@
+"""What the workers of a fleet do: three kinds of jobs.
+
+    rotate    one job for each rotation, scheduled for when it is to be looked at next; once
+              it is done it leaves the next one
+    discover  every minute: a job for each rotation that has none, and at once for those
+              whose times the profiles have changed
+    revive    every minute: what a worker that is gone has left is done again
+
+What always holds: a job carries the names of a profile and of a rotation, nothing else; how
+a rotation stands is in its store alone, so that a job that is lost, late, or done twice does
+no harm. `lock` keeps two jobs of a rotation from running at once, `queueing_lock` from
+waiting at once.
+
+A rotation that fails is the same job again, later. So the job after it is made only once it
+is well, and there never is one that waits beside one that runs, unless a worker was killed
+in between or has lost the database: then retrying the old one is refused (UniqueViolation),
+and it is done with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import warnings
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from envkit.errors import EnvkitError
+from envkit.rotation.outcome import FAILED, STOPPED
+from envkit.rotation.scheduler.serve import attempt
+from envkit.rotation.scheduler.timers import next_look, pause_seconds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    import procrastinate
+    from procrastinate.job_context import JobContext
+    from procrastinate.jobs import Job
+
+    from envkit.rotation.scheduler.catalog_watcher import Roster
+    from envkit.rotation.scheduler.serve import Carry, Watcher
+    from envkit.rotation_state.schedule import Timing
+
+    T = TypeVar("T")
+
+ROTATE, DISCOVER, REVIVE = "envkit.rotate", "envkit.discover", "envkit.revive"
+
+
+class Pace(NamedTuple):
+    """How quickly a fleet notices what has happened.
+
+    Attributes:
+        periodic: when `discover` and `revive` run, a cron expression; six fields have seconds.
+        poll_seconds: how late a job may begin.
+        heartbeat_seconds: how often a worker says that it is alive.
+        gone_seconds: after how long of silence it is taken to be gone.
+        margin_seconds: how much longer than its timeout a job may take.
+        patience_seconds: how long a database that does not answer is waited for, before it
+            is taken to be away.
+    """
+
+    periodic: str = "* * * * *"
+    poll_seconds: float = 2.0
+    heartbeat_seconds: float = 10.0
+    gone_seconds: float = 45.0
+    margin_seconds: float = 60.0
+    patience_seconds: float = 10.0
+
+
+class _NotWellError(Exception):
+    """The job is to be done again; it says when, and nothing of why."""
+
+    def __init__(self, at: float) -> None:
+        super().__init__("to be done again")
+        self.at = at
+
+
+class FleetJobs:
+    """The jobs of one worker.
+
+    Args:
+        queue: its name, of at most 128 characters.
+        roster: what there is to rotate; it has been read.
+        carry: carries one rotation on.
+        watchers: who is told.
+        pace: how quickly what has happened is noticed.
+        stopping: whether the worker was told to stop.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        roster: Roster,
+        carry: Carry,
+        watchers: Sequence[Watcher],
+        pace: Pace,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._queue = queue
+        self._roster = roster
+        self._carry = carry
+        self._watchers = watchers
+        self._pace = pace
+        self._stopping = stopping
+        self._timings: dict[str, Timing] = {}
+        self._reload = False
+        self._reading = asyncio.Lock()
+
+    def reload(self) -> None:
+        """Have the profiles read again by the next job."""
+        self._reload = True
+
+    def register(self, app: procrastinate.App) -> None:
+        """Make the jobs known to an app."""
+        from procrastinate.retry import BaseRetryStrategy, RetryDecision
+
+        class Later(BaseRetryStrategy):
+            def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+                at = time.time() + pause_seconds(job.attempts + 1)
+                if isinstance(exception, _NotWellError):
+                    at = exception.at
+                return RetryDecision(retry_at=_moment(at))
+
+        app.task(name=ROTATE, queue=self._queue, pass_context=True, retry=Later())(self._rotate)
+        for name, function in ((DISCOVER, self._discover), (REVIVE, self._revive)):
+            own = f"{name} {self._queue}"
+            task = app.task(
+                name=name, queue=self._queue, pass_context=True, lock=own, queueing_lock=own
+            )(function)
+            app.periodic(cron=self._pace.periodic, periodic_id=self._queue)(task)
+
+    async def _rotate(self, context: JobContext, *, profile: str, rotation: str) -> None:
+        """Carry a rotation on, and leave the job that looks at it next."""
+        name = f"{profile}/{rotation}"
+        await self._read_if_stale()
+        found = self._roster.rotations.get(name)
+        if found is None:
+            return  # no profile has it any more; should ours be old, `discover` finds it again
+        for watcher in self._watchers:
+            watcher.began(found)
+        begun = time.monotonic()
+        outcome = await in_thread(lambda: attempt(self._carry, found, self._stopping))
+        for watcher in self._watchers:
+            watcher.ended(found, outcome, time.monotonic() - begun)
+        at = next_look(outcome, time.time(), failures=context.job.attempts + 1)
+        if outcome.status in (FAILED, STOPPED):
+            raise _NotWellError(at)
+        await self._leave(context.app, name, at)
+
+    async def _discover(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
+        """Leave a job for each rotation that has none, or whose times have changed."""
+        await self._read_if_stale()
+        manager = context.app.job_manager
+        jobs: dict[str | None, Job] = {}
+        for one in await manager.list_jobs_async(task=ROTATE):
+            # one that runs leaves the next one itself
+            if one.status == "doing" or (one.status == "todo" and one.lock not in jobs):
+                jobs[one.lock] = one
+        timings = {n: one.policy.timing for n, one in self._roster.rotations.items()}
+        for name, timing in timings.items():
+            job = jobs.get(name)
+            if job is not None:
+                changed = self._timings.get(name, timing) != timing
+                if not changed or job.status != "todo" or job.id is None:
+                    continue
+                if not await manager.cancel_job_by_id_async(job.id, delete_job=True):
+                    continue  # it has begun meanwhile
+            await self._leave(context.app, name, time.time())
+        self._timings = timings
+
+    async def _revive(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
+        """Do again what a worker that is gone has left, and what lost its end to an outage."""
+        from procrastinate.exceptions import ConnectorException, UniqueViolation
+        from procrastinate.jobs import Status
+
+        manager = context.app.job_manager
+        longest = max(
+            (one.policy.timeout_seconds for one in self._roster.rotations.values()), default=0.0
+        )
+        left = await manager.get_stalled_jobs(seconds_since_heartbeat=self._pace.gone_seconds)
+        with warnings.catch_warnings():
+            # no other question finds a job whose worker lives, but could not say that it is over
+            warnings.simplefilter("ignore", DeprecationWarning)
+            late = await manager.get_stalled_jobs(
+                nb_seconds=int(longest + self._pace.margin_seconds), task_name=ROTATE
+            )
+        for job in {job.id: job for job in (*left, *late)}.values():
+            again = job.task_name == ROTATE  # the others come by themselves
+            try:
+                if again:
+                    await manager.retry_job(job)
+                    continue
+            except UniqueViolation:
+                pass  # a newer one waits
+            except ConnectorException:
+                continue  # it has gone on meanwhile
+            await manager.finish_job(job, Status.SUCCEEDED, delete_job=True)
+
+    async def _leave(self, app: procrastinate.App, name: str, at: float) -> None:
+        """Leave a job for a rotation, unless one waits already."""
+        from procrastinate.exceptions import AlreadyEnqueued
+
+        profile, _, rotation = name.partition("/")
+        deferrer = app.configure_task(
+            ROTATE, lock=name, queueing_lock=name, schedule_at=_moment(at)
+        )
+        try:
+            await deferrer.defer_async(profile=profile, rotation=rotation)
+        except AlreadyEnqueued:
+            return
+
+    async def _read_if_stale(self) -> None:
+        async with self._reading:
+            if not self._reload and not self._roster.stale():
+                return
+            self._reload = False
+            try:
+                collected = await in_thread(self._roster.read)
+            except EnvkitError as error:
+                for watcher in self._watchers:
+                    watcher.troubled(error)
+                return
+            for watcher in self._watchers:
+                watcher.loaded(collected)
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Call a function in a thread that does not keep the process from ending."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(method: Callable[..., None], result: object) -> None:
+        if not future.done():
+            method(result)
+
+    def work() -> None:
+        method: Callable[..., None] = future.set_result
+        result: object
+        try:
+            result = function()
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            method, result = future.set_exception, error
+        try:
+            loop.call_soon_threadsafe(settle, method, result)
+        except RuntimeError:
+            return  # the loop has ended, and nobody waits any more
+
+    threading.Thread(target=work, daemon=True).start()
+    return await future

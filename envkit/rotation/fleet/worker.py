@@ -1,0 +1,222 @@
+"""One worker of a fleet: rotations as jobs of procrastinate, in PostgreSQL.
+
+    worker = FleetWorker(dsn, roster, carry, watchers=[board])
+    worker.run()
+
+When PostgreSQL is away the worker waits for it; what is under way goes on. What the jobs do
+is said in `fleet_jobs`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from envkit.errors import EnvkitError, RotationError
+from envkit.rotation.fleet.database import (
+    APPLICATION,
+    CONNECT_SECONDS,
+    apply_schema,
+    database_error,
+    queue_place,
+    require,
+)
+from envkit.rotation.fleet.jobs import FleetJobs, Pace, in_thread
+from envkit.rotation.jobs import CONCURRENCY
+from envkit.rotation.scheduler.serve import FINISH_SECONDS, TICK_SECONDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Sequence
+    from typing import Any
+
+    import procrastinate
+
+    from envkit.rotation.scheduler.catalog_watcher import Roster
+    from envkit.rotation.scheduler.serve import Carry, Watcher
+    from envkit.secret import Secret
+
+QUEUE_LENGTH = 128  # characters that procrastinate's column has
+CONNECTIONS = 4  # the jobs themselves need none
+FIRST_WAIT_SECONDS, LAST_WAIT_SECONDS = 1.0, 30.0
+
+
+class FleetWorker:
+    """One process of a fleet.
+
+    Args:
+        dsn: of the queue.
+        roster: what there is to rotate; it has been read.
+        carry: carries one rotation on.
+        environments: whose rotations; workers of the same ones share their jobs.
+        concurrency: how many are carried on at once.
+        watchers: who is told.
+        pace: how quickly what has happened is noticed.
+        finish_seconds: how long what is under way may take once it is told to stop.
+    """
+
+    def __init__(
+        self,
+        dsn: Secret,
+        roster: Roster,
+        carry: Carry,
+        *,
+        environments: Sequence[str] = (),
+        concurrency: int = CONCURRENCY,
+        watchers: Sequence[Watcher] = (),
+        pace: Pace | None = None,
+        finish_seconds: float = FINISH_SECONDS,
+    ) -> None:
+        require()
+        self._connected = False
+        self._dsn = dsn
+        self._place = queue_place(dsn)
+        self._roster = roster
+        self._queue = ":".join(["envkit", *sorted(set(environments))])[:QUEUE_LENGTH]
+        self._concurrency = concurrency
+        self._watchers = watchers
+        self._pace = pace or Pace()
+        self._finish_seconds = finish_seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._worker: Any = None
+        self._stopping = False
+        self._jobs = FleetJobs(
+            self._queue, roster, carry, watchers, self._pace, lambda: self._stopping
+        )
+        _quieten()
+
+    def stop(self) -> None:
+        """Ask it to stop. A signal's handler may call this."""
+        self._stopping = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def reload(self) -> None:
+        """Ask it to read the profiles again. A signal's handler may call this."""
+        self._jobs.reload()
+
+    def waiting_for(self) -> str:
+        """Return why it does no work; empty where it does. Any thread may call this."""
+        if self._stopping:
+            return "it is stopping"
+        return "" if self._connected else "the queue does not answer"
+
+    def run(self) -> None:
+        """Work until it is told to stop; makes the queue's tables where there are none.
+
+        Raises:
+            EnvkitError: the database cannot be used when it begins; see `apply_schema`.
+        """
+        apply_schema(self._dsn)
+        for watcher in self._watchers:
+            watcher.loaded(self._roster.collected)
+        asyncio.run(self._work())
+
+    # ---------------------------------------------------------------- the worker
+
+    async def _work(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._note_lost)
+        self._woken = asyncio.Event()
+        ticking = asyncio.create_task(self._tick())
+        failures = 0
+        while not self._stopping:
+            begun = time.monotonic()
+            error = await self._session()
+            self._connected = False
+            if error is None or self._stopping:
+                continue
+            for watcher in self._watchers:
+                watcher.troubled(error)
+            lasted = time.monotonic() - begun > LAST_WAIT_SECONDS
+            failures = 0 if lasted else failures + 1
+            wait = min(FIRST_WAIT_SECONDS * 2.0 ** min(failures, 10), LAST_WAIT_SECONDS)
+            await _first(self._woken.wait(), wait)
+        ticking.cancel()
+
+    async def _session(self) -> EnvkitError | None:
+        """Work until it is told to stop or the database is lost; return what was wrong with it."""
+        import psycopg
+        from procrastinate.exceptions import ConnectorException
+        from procrastinate.worker import Worker
+
+        app = self._app()
+        try:
+            # says what is wrong, where the pool only says that it has waited for long enough
+            await in_thread(lambda: apply_schema(self._dsn))
+            async with app.open_async():
+                self._connected = True
+                self._worker = Worker(
+                    app,
+                    queues=[self._queue],
+                    name=None,
+                    concurrency=self._concurrency,
+                    fetch_job_polling_interval=self._pace.poll_seconds,
+                    shutdown_graceful_timeout=self._finish_seconds,
+                    delete_jobs="successful",
+                    install_signal_handlers=False,
+                    update_heartbeat_interval=self._pace.heartbeat_seconds,
+                    stalled_worker_timeout=self._pace.gone_seconds,
+                )
+                if not self._stopping:
+                    await self._worker.run()
+        except EnvkitError as error:
+            return error
+        except (ConnectorException, psycopg.Error) as error:
+            return database_error(error.__cause__ or error, self._place)
+        finally:
+            self._worker = None
+        # it has ended although nobody has stopped it: one of its side tasks has failed
+        return None if self._stopping else database_error(psycopg.OperationalError(), self._place)
+
+    def _wake(self) -> None:
+        self._woken.set()
+        if self._worker is not None:
+            self._worker.stop()
+
+    def _note_lost(self, _loop: object, context: dict[str, Any]) -> None:
+        """Tell what nobody waited for: most often a job that could not say that it is over."""
+        from procrastinate.exceptions import ConnectorException
+
+        error = context.get("exception")
+        if error is None or isinstance(error, ConnectorException):
+            return  # the session tells that the database is away, and `revive` finds the job
+        for watcher in self._watchers:
+            watcher.troubled(RotationError(f"a job ended badly: {type(error).__name__}"))
+
+    async def _tick(self) -> None:
+        while True:
+            for watcher in self._watchers:
+                watcher.ticked()
+            await asyncio.sleep(TICK_SECONDS)
+
+    def _app(self) -> procrastinate.App:
+        """Return a new app: one that has lost its database cannot be opened again."""
+        import procrastinate
+
+        connector = procrastinate.PsycopgConnector(
+            conninfo=self._dsn.reveal(),
+            kwargs={"connect_timeout": CONNECT_SECONDS, "application_name": APPLICATION},
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=self._pace.patience_seconds,
+            reconnect_timeout=self._pace.patience_seconds,
+        )
+        app = procrastinate.App(connector=connector)
+        self._jobs.register(app)
+        return app
+
+
+async def _first(awaitable: Awaitable[object], seconds: float) -> None:
+    try:
+        await asyncio.wait_for(awaitable, seconds)
+    except TimeoutError:
+        return
+
+
+def _quieten() -> None:
+    """Keep what others log off stderr, unless the program that we are in wants it there."""
+    import logging
+
+    for name in ("procrastinate", "psycopg.pool"):
+        logging.getLogger(name).addHandler(logging.NullHandler())

@@ -1,0 +1,237 @@
+"""Run rotations: one with all that it needs, or many side by side.
+
+    outcomes = run_all(collected.rotations, lambda one: carry(one, environ=os.environ))
+
+What always holds: what one rotation does, however it fails or how long it takes, is no
+matter of the others; hooks get names and never values; each run that did something is a
+line in the audit log; any number of hosts may do this at once, since whoever comes second
+finds the claim of the first.
+"""
+
+from __future__ import annotations
+
+import time
+
+from envkit._internal.clock import Deadline
+from envkit._internal.parallel import map_parallel
+from envkit.audit import log as audit
+from envkit.audit.session import Access, outcome_of
+from envkit.errors import EnvkitError, RotationError, UnavailableError
+from envkit.resolution.settings import substituted
+from envkit.rotation.engine import advance
+from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
+from envkit.rotation.hooks import run_hook
+from envkit.rotation.outcome import FAILED, Outcome
+from envkit.rotation.protocols import RotatorContext
+from envkit.rotation.rotators.registry import build, rotator_type
+from envkit.rotation.steps import Job
+from envkit.rotation.tell import tell
+from envkit.rotation_state.schedule import due
+from envkit.rotation_state.stores.registry import open_store, value_field
+from envkit.sources.registry import open_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from envkit.rotation.catalog import Rotation
+    from envkit.rotation.protocols import Rotator
+    from envkit.rotation_state.record import Record
+
+CONCURRENCY = 8
+SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
+
+
+def _ignore(_step: str, _reason: str) -> None:
+    pass
+
+
+def carry(
+    rotation: Rotation,
+    *,
+    environ: Mapping[str, str],
+    wish: str = "",
+    reason: str | None = None,
+    progress: Callable[[str, str], None] = _ignore,
+    stopping: Callable[[], bool] = lambda: False,
+    warn: Callable[[EnvkitError], None] = lambda _: None,
+    clock: Callable[[], float] = time.time,
+) -> Outcome:
+    """Carry one rotation on as far as it goes now, record it, and tell who wants to know.
+
+    Args:
+        rotation: one of `collect`.
+        environ: the process environment.
+        wish: what a person asked for, one of `machine.WISHES`; empty for what is due.
+        reason: why, for the audit log; a protected profile needs one.
+        progress: called before each step with its name and the reason.
+        stopping: asked between steps; once it says yes, the rotation is left to the next.
+        warn: called with what went wrong beside the rotation, such as a notice that was
+            not taken.
+        clock: seconds since the epoch.
+
+    Raises:
+        ReasonMissingError: the profile is protected, and no reason is given.
+        AuditError: the profile is protected, and the log cannot be written.
+    """
+    policy = rotation.policy
+    access = Access("rotate", reason=reason, environ=environ)
+    access.allow([rotation.profile], [policy.name])
+    deadline = Deadline(policy.timeout_seconds)
+    job = None
+    try:
+        job = open_job(rotation, environ=environ, deadline=deadline)
+        outcome = advance(
+            job,
+            deadline=deadline,
+            wish=wish,
+            clock=clock,
+            progress=progress,
+            stopping=stopping,
+        )
+    except EnvkitError as error:
+        outcome = Outcome(rotation.full_name, FAILED, error.message, error=error)
+    # whoever only lost the race for the claim has done nothing
+    if outcome.changed or (outcome.step and outcome.error is not None):
+        result = audit.OK if outcome.error is None else outcome_of(outcome.error)
+        access.record([policy.name], {}, result)
+    store = None if job is None else job.store
+    for untold in tell(rotation, outcome, store, environ=environ, now=clock()):
+        warn(untold)
+    return outcome
+
+
+def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadline) -> Job:
+    """Open what a rotation is made with; no store and no target is asked yet.
+
+    Raises:
+        ProfileError: a key of the rotation is not what its rotator or store takes.
+        ExtraMissingError: a package is not installed.
+        EnvkitError: the source cannot be opened.
+    """
+    policy, profile = rotation.policy, rotation.profile
+    place_of = policy.table.place_of
+    source = open_source(profile, policy.secret.source, environ=environ, deadline=deadline)
+    kind = rotator_type(policy.rotator, policy.strategy, place_of)
+    fields = kind.fields(value_field(source, policy.secret), policy.target)
+    context = RotatorContext(
+        policy.full_name,
+        policy.target,
+        policy.generate,
+        policy.strategy,
+        fields,
+        deadline,
+        secret=str(policy.secret),
+    )
+    build(kind, context, place_of)  # tells what is wrong before anything is asked
+    known: list[Mapping[str, Any]] = []
+
+    def open_rotator(
+        *,
+        deadline: Deadline,
+        confirm: Callable[[], None],
+        id: str,  # noqa: A002 - as in RotatorContext
+    ) -> Rotator:
+        if not known:  # asked for once in a run, and only in one that does something
+            known.append(
+                substituted(
+                    profile,
+                    f"{policy.table.title} target",
+                    policy.target,
+                    place_of("target"),
+                    environ=environ,
+                    deadline=deadline,
+                )
+            )
+        filled = context._replace(target=known[0], deadline=deadline, confirm=confirm, id=id)
+        return build(kind, filled, place_of)
+
+    changed = " and ".join(fields) if fields[0] else "the secret"
+    return Job(
+        policy.full_name,
+        open_store(source, policy.secret, fields, deadline),
+        open_rotator,
+        due=lambda record, now: due_from(rotation, record, now),
+        plan=f"{policy.rotator} ({policy.strategy}) of {changed}",
+        grace_seconds=policy.timing.grace_seconds,
+        overlap=kind.overlap,
+        before=_hook(rotation, "before", policy.before, deadline),
+        after=_hook(rotation, "after", policy.after, deadline),
+    )
+
+
+def due_from(rotation: Rotation, record: Record | None, now: float) -> float:
+    """Return when a rotation is to start, from its record and the time."""
+    last = 0.0 if record is None else record.due_from
+    return due(rotation.policy.timing, rotation.full_name, last=last, now=now).starts
+
+
+def overdue_from(rotation: Rotation, record: Record | None, now: float) -> float:
+    """Return from when on a rotation is overdue; infinite for what was never rotated."""
+    last = 0.0 if record is None else record.last_rotated_at
+    return due(rotation.policy.timing, rotation.full_name, last=last, now=now).overdue_at
+
+
+def run_all(
+    rotations: Sequence[Rotation],
+    carry_one: Callable[[Rotation], Outcome],
+    *,
+    concurrency: int = CONCURRENCY,
+    done: Callable[[Outcome], None] = lambda _: None,
+) -> list[Outcome]:
+    """Run rotations side by side and return what became of each, in their order.
+
+    Args:
+        rotations: of `collect`.
+        carry_one: carries one of them on; what it raises is that one's failure.
+        concurrency: how many at once.
+        done: called with each outcome as it comes, from several threads.
+    """
+
+    def run_one(rotation: Rotation) -> Outcome:
+        try:
+            outcome = carry_one(rotation)
+        except EnvkitError as error:
+            outcome = Outcome(rotation.full_name, FAILED, error.message, error=error)
+        done(outcome)
+        return outcome
+
+    longest = max((one.policy.timeout_seconds for one in rotations), default=0.0) + SPARE_SECONDS
+    rounds = -(-len(rotations) // concurrency)
+    results = map_parallel(
+        run_one, rotations, workers=concurrency, deadline=Deadline(longest * max(rounds, 1))
+    )
+    outcomes = []
+    for rotation, result in zip(rotations, results, strict=True):
+        if isinstance(result, Outcome):
+            outcomes.append(result)
+            continue
+        error: EnvkitError
+        if result is None:
+            error = UnavailableError("the rotation was not over in time; it goes on the next time")
+        elif isinstance(result, Exception):  # its text may hold a value
+            error = RotationError(f"the rotation failed: {type(result).__name__}")
+        else:
+            raise result
+        outcomes.append(Outcome(rotation.full_name, FAILED, error.message, error=error))
+    return outcomes
+
+
+def _hook(
+    rotation: Rotation, when: str, commands: Sequence[Sequence[str]], deadline: Deadline
+) -> Callable[[], None]:
+    policy = rotation.policy
+    facts = {
+        "ENVKIT_PROFILE": policy.profile,
+        "ENVKIT_ROTATION": policy.name,
+        "ENVKIT_SECRET": str(policy.secret),
+        "ENVKIT_ROTATOR": policy.rotator,
+        "ENVKIT_HOOK": when,
+    }
+
+    def run() -> None:
+        for command in commands:
+            run_hook(command, facts, timeout_seconds=deadline.remaining_seconds(HOOK_SECONDS))
+
+    return run

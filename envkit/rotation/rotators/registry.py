@@ -1,0 +1,138 @@
+"""Which rotators there are, and how one is built from the table of a rotation.
+
+    rotator = open_rotator("postgres", context)
+
+A rotator's module is imported only when a rotation asks for it, and its driver only when
+that goes to work. Rotators of others come from the entry-point group `envkit.rotators`,
+looked at only for a name that is not built in.
+
+What an entry is: the class of a rotator, or a table of classes by their strategy, of which
+the first is the usual one. Building a rotator does no I/O and looks into no value, so that
+a table can be checked before its placeholders are substituted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from envkit.errors import ProfileError, did_you_mean
+from envkit.profile.toml_file import check_keys
+from envkit.rotation.rotators import generate
+from envkit.sources.plugins import load_built_in, load_plugin
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envkit.rotation.protocols import Rotator, RotatorContext
+
+ENTRY_POINTS = "envkit.rotators"
+USUAL_STRATEGY = "alternate"  # of a rotation that says none
+
+BUILT_IN = {
+    "postgres": "envkit.rotation.rotators.postgres:STRATEGIES",
+    "redis": "envkit.rotation.rotators.redis_acl:RedisRotator",
+    "valkey": "envkit.rotation.rotators.redis_acl:RedisRotator",
+    "aws-iam-key": "envkit.rotation.rotators.aws_iam_key:AwsIamKeyRotator",
+    "keyring": "envkit.rotation.rotators.keyring:KeyringRotator",
+    "random": "envkit.rotation.rotators.random_value:RandomRotator",
+    "command": "envkit.rotation.rotators.command:CommandRotator",
+}
+
+
+class RotatorType(Protocol):
+    """The class of a rotator.
+
+    Attributes:
+        settings: the keys of the table `target`, each with its type or types.
+        required: those that must be there.
+        overlap: whether an old and a new credential can both work.
+    """
+
+    settings: Mapping[str, type | tuple[type, ...]]
+    required: frozenset[str]
+    overlap: bool
+
+    @staticmethod
+    def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
+        """Return which fields of the secret a rotation changes, the value first.
+
+        Args:
+            field: of the value, as the profile names it.
+            target: the table, its placeholders substituted or not.
+        """
+        ...
+
+    def __call__(self, context: RotatorContext) -> Rotator:
+        """Build a rotator; no I/O.
+
+        Raises:
+            ProfileError: what the profile says cannot be.
+        """
+        ...
+
+
+def rotator_type(name: str, strategy: str, place_of: Callable[[str], object]) -> RotatorType:
+    """Return the class of a rotator.
+
+    Args:
+        name: `postgres`.
+        strategy: as the rotation says.
+        place_of: where a key of the rotation is written.
+
+    Raises:
+        ProfileError: there is no such rotator or strategy, or the package that brings it
+            is broken.
+    """
+    if name in BUILT_IN:
+        found = load_built_in(BUILT_IN[name])
+    else:
+        found = load_plugin(
+            ENTRY_POINTS, name, "rotator", built_in=BUILT_IN, place=place_of("rotator")
+        )
+    strategies = found if isinstance(found, Mapping) else {USUAL_STRATEGY: found}
+    if strategy not in strategies:
+        raise ProfileError(
+            f"{place_of('strategy')}: the rotator '{name}' has no strategy '{strategy}'",
+            hint=did_you_mean(strategy, strategies),
+        )
+    kind: RotatorType = strategies[strategy]
+    return kind
+
+
+def open_rotator(
+    name: str, context: RotatorContext, place_of: Callable[[str], object] | None = None
+) -> Rotator:
+    """Build the rotator of a rotation.
+
+    Args:
+        name: `postgres`.
+        context: what it may know.
+        place_of: where a key of the rotation is written; None where it is in no file.
+
+    Raises:
+        ProfileError: no such rotator, or it cannot be built from this table.
+    """
+    place_of = place_of or (lambda _: context.rotation)
+    return build(rotator_type(name, context.strategy, place_of), context, place_of)
+
+
+def build(kind: RotatorType, context: RotatorContext, place_of: Callable[[str], object]) -> Rotator:
+    """Build a rotator whose class is known, its tables checked; as `open_rotator` does."""
+    places = {table: place_of(table) for table in ("target", "generate")}
+    check_keys(context.target, kind.settings, lambda _: places["target"], "target")
+    check_keys(context.generate, generate.SETTINGS, lambda _: places["generate"], "generate")
+    missing = sorted(kind.required - context.target.keys())
+    if missing:
+        raise ProfileError(
+            f"{places['target']}: the rotator needs 'target.{missing[0]}'",
+            hint=f"write target = {{ {', '.join(f'{key} = ...' for key in missing)} }}",
+        )
+    table = "generate"
+    try:
+        generate.form(context.generate)
+        table = "target"
+        return kind(context)
+    except ProfileError as error:
+        raise ProfileError(f"{places[table]}: {error.message}", hint=error.hint) from None

@@ -1,0 +1,97 @@
+"""The rotations of a folder of profiles, kept current while a scheduler runs.
+
+    roster = Roster(folder, ("prod",), environ=os.environ)
+    if roster.stale():
+        roster.read()
+
+A file that has changed is noticed by its times, without being read. When the profiles can
+no longer be read as a whole, the rotations that were known before are kept. No store is
+asked.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.clock import Deadline
+from envkit.errors import RotationError
+from envkit.profile.discovery import FORMS
+from envkit.rotation.catalog import Collected, collect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envkit.rotation.catalog import Rotation
+
+READ_SECONDS = 60.0  # for all the profiles
+
+
+class Roster:
+    """The rotations that one scheduler cares for.
+
+    Args:
+        folder: absolute path of the folder of profiles.
+        environments: names or aliases of profiles; all of them unless given.
+        environ: the process environment.
+
+    Attributes:
+        rotations: by their full names, as they were last read.
+        collected: all that was found then.
+    """
+
+    def __init__(
+        self, folder: str, environments: Sequence[str] = (), *, environ: Mapping[str, str]
+    ) -> None:
+        self.folder = folder
+        self.rotations: dict[str, Rotation] = {}
+        self.collected = Collected((), {})
+        self._environments = tuple(environments)
+        self._environ = environ
+        self._known: object = None
+
+    def stale(self) -> bool:
+        """Return whether a file has changed, come or gone since the profiles were read."""
+        return self._files() != self._known
+
+    def read(self) -> Collected:
+        """Read the profiles and return what they say.
+
+        Raises:
+            ProfileError: they cannot be read as a whole; what was known before is kept.
+        """
+        # before they are read: what changes meanwhile is read once more
+        self._known = self._files()
+        self.collected = collect(
+            self.folder,
+            self._environments,
+            environ=self._environ,
+            deadline=Deadline(READ_SECONDS),
+        )
+        self.rotations = {one.full_name: one for one in self.collected.rotations}
+        return self.collected
+
+    def one(self, name: str) -> Rotation:
+        """Return the rotation of that full name.
+
+        Raises:
+            RotationError: there is none, or none any more.
+        """
+        try:
+            return self.rotations[name]
+        except KeyError:
+            raise RotationError(f"no profile has the rotation {name}") from None
+
+    def _files(self) -> object:
+        try:
+            with os.scandir(self.folder) as entries:
+                # a link is followed: a ConfigMap of Kubernetes changes where it leads
+                found = [
+                    (entry.name, status.st_mtime_ns, status.st_size, status.st_ino)
+                    for entry in entries
+                    if entry.name.endswith(FORMS)
+                    for status in (entry.stat(),)
+                ]
+        except OSError as error:
+            return error.errno
+        return sorted(found)

@@ -1,0 +1,218 @@
+"""What a scheduler tells Prometheus: where each rotation stands, and how its runs went.
+
+    board = Board()
+    Scheduler(roster, carry, watchers=[board])
+    board.text()
+
+What always holds: no value and no error message is in it; labels are the names of
+rotations, statuses and steps, of which there are as many as the profiles have, and a
+handful; a rotation that is in no profile any more is left out.
+
+In a fleet each worker tells what it saw itself, so that the others may know better: times
+are to be taken as the maximum over the workers, and `overdue` as the minimum.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import NamedTuple
+
+from envkit import __version__
+from envkit.errors import ExtraMissingError
+from envkit.rotation.outcome import BUSY, NOT_DUE, QUARANTINED, REFUSED, STATUSES
+from envkit.rotation.status import OVERDUE, standing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from envkit.errors import EnvkitError
+    from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation.outcome import Outcome
+    from envkit.rotation.status import Standing
+    from envkit.rotation_state.record import Record
+
+# seconds that a run took; a rotation may be given an hour
+BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+_NAME = "envkit_rotation"
+
+
+class _Seen(NamedTuple):
+    """One rotation when it was last looked at."""
+
+    rotation: Rotation
+    status: str
+    record: Record | None
+
+    def standing(self, now: float) -> _Standing:
+        return _Standing(self, standing(self.rotation, self.record, now), now)
+
+
+class _Standing(NamedTuple):
+    """Where it stands now, as far as is known."""
+
+    seen: _Seen
+    at: Standing
+    now: float
+
+    @property
+    def in_progress(self) -> bool:
+        return self.seen.record is not None and self.seen.record.in_progress
+
+
+_OF_EACH: dict[str, tuple[str, Callable[[_Standing], float | None]]] = {
+    "last_success_timestamp_seconds": (
+        "When readers got the new value of the last rotation that succeeded; 0 for never.",
+        lambda one: one.at.last_rotated_at,
+    ),
+    "age_seconds": (
+        "How long ago that was; absent for never.",
+        lambda one: max(0.0, one.now - last) if (last := one.at.last_rotated_at) else None,
+    ),
+    "due_timestamp_seconds": ("When the next one may begin.", lambda one: one.at.due_at),
+    "due": (
+        "Whether it may begin, and has not.",
+        lambda one: float(one.at.due_at <= one.now and not one.in_progress),
+    ),
+    "overdue": (
+        "Whether it should have been rotated long since.",
+        lambda one: float(one.at.state == OVERDUE),
+    ),
+    "in_progress": (
+        "Whether a rotation is under way, its grace included.",
+        lambda one: float(one.in_progress),
+    ),
+    "needs_a_person": (
+        "Whether it was refused or quarantined, and does not go on by itself.",
+        lambda one: float(one.seen.status in (REFUSED, QUARANTINED)),
+    ),
+    "failures_in_a_row": (
+        "How often its next step has failed.",
+        lambda one: float(record.tries if (record := one.seen.record) else 0),
+    ),
+}
+
+
+class Board:
+    """Keeps what a scheduler was seen to do; one of its watchers.
+
+    Args:
+        clock: seconds since the epoch.
+
+    Raises:
+        ExtraMissingError: prometheus-client is not installed.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        try:
+            import prometheus_client as prometheus
+            from prometheus_client import metrics_core
+        except ImportError:
+            raise ExtraMissingError(
+                "--listen needs prometheus-client, which is not installed",
+                hint="run pip install 'envkit[serve]'",
+            ) from None
+        self._generate = prometheus.generate_latest
+        self._metrics = metrics_core
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seen: dict[str, _Seen | None] = {}
+        self._running = 0
+        self._unreadable = 0
+        self._ticked_at = 0.0
+        self._registry = prometheus.CollectorRegistry()
+        self._registry.register(self)
+        self._runs = prometheus.Counter(
+            f"{_NAME}_runs", "Looks at rotations, by what became of them.", ["status"],
+            registry=self._registry,
+        )  # fmt: skip
+        self._failures = prometheus.Counter(
+            f"{_NAME}_failures", "Runs after which somebody may have to look, by the step.",
+            ["step"], registry=self._registry,
+        )  # fmt: skip
+        self._seconds = prometheus.Histogram(
+            f"{_NAME}_run_duration_seconds", "How long a run took in which something was to do.",
+            buckets=BUCKETS, registry=self._registry,
+        )  # fmt: skip
+        for status in STATUSES:
+            self._runs.labels(status)
+
+    # ---------------------------------------------------------------- watching
+
+    def loaded(self, collected: Collected) -> None:
+        """Forget what is in no profile any more."""
+        with self._lock:
+            self._seen = {
+                one.full_name: seen and seen._replace(rotation=one)
+                for one in collected.rotations
+                for seen in (self._seen.get(one.full_name),)
+            }
+            self._unreadable = len(collected.broken)
+
+    def troubled(self, error: EnvkitError) -> None:
+        """Nothing: what is wrong with all profiles at once shows in what is not read again."""
+
+    def ticked(self) -> None:
+        """Note that the scheduler is alive."""
+        self._ticked_at = self._clock()
+
+    def began(self, rotation: Rotation) -> None:  # noqa: ARG002 - a watcher's
+        """Count it as running."""
+        with self._lock:
+            self._running += 1
+
+    def ended(self, rotation: Rotation, outcome: Outcome, seconds: float) -> None:
+        """Note what became of it."""
+        name = rotation.full_name
+        with self._lock:
+            self._running -= 1
+            if name in self._seen:
+                before = self._seen[name]
+                # a store that does not answer does not make us forget
+                record = outcome.record or (before.record if before else None)
+                self._seen[name] = _Seen(rotation, outcome.status, record)
+        self._runs.labels(outcome.status).inc()
+        if not outcome.ok:
+            self._failures.labels(outcome.step or "look").inc()
+        if outcome.status not in (NOT_DUE, BUSY):
+            self._seconds.observe(seconds)
+
+    # ---------------------------------------------------------------- telling
+
+    @property
+    def ticked_at(self) -> float:
+        """When the scheduler was last alive; 0 before it began."""
+        return self._ticked_at
+
+    def text(self) -> bytes:
+        """Return all of it in Prometheus' text format."""
+        return self._generate(self._registry)
+
+    def collect(self) -> Iterator[Any]:
+        """Yield what is counted only when it is asked for, as a collector of prometheus-client."""
+        now = self._clock()
+        with self._lock:
+            known, running = dict(self._seen), self._running
+            unreadable, ticked_at = self._unreadable, self._ticked_at
+        standings = {name: one.standing(now) for name, one in known.items() if one is not None}
+        yield self._gauge("envkit_build_info", "Always 1.", "version", {__version__: 1.0})
+        for name, text, value in (
+            ("envkit_rotations", "Rotations in the profiles.", len(known)),
+            ("envkit_rotations_running", "Rotations that are looked at now.", running),
+            ("envkit_profile_errors", "Profiles and rotations that are wrong.", unreadable),
+            ("envkit_scheduler_tick_timestamp_seconds", "When it was last alive.", ticked_at),
+        ):
+            yield self._gauge(name, text, "", {"": float(value)})
+        for name, (text, measure) in _OF_EACH.items():
+            measured = {rotation: measure(one) for rotation, one in standings.items()}
+            values = {one: value for one, value in measured.items() if value is not None}
+            yield self._gauge(f"{_NAME}_{name}", text, "rotation", values)
+
+    def _gauge(self, name: str, text: str, label: str, values: Mapping[str, float]) -> Any:
+        labels = [label] if label else []
+        family = self._metrics.GaugeMetricFamily(name, text, labels=labels)
+        for value, number in values.items():
+            family.add_metric([value] if label else [], number)
+        return family

@@ -1,0 +1,191 @@
+"""The scheduler of one machine: run what is due, until it is told to stop.
+
+    scheduler = Scheduler(roster, carry, watchers=[board])
+    signal.signal(signal.SIGTERM, lambda *_: scheduler.stop())
+    scheduler.run()
+
+What always holds: it keeps nothing of its own, so that a second one on another host, or
+none for a day, does no harm; one rotation that fails, hangs or takes its time holds up no
+other as long as there is room for `concurrency` of them; once it is told to stop it begins
+nothing more, and what is under way goes on to the end of its step, for `finish_seconds` at
+the most. Whoever comes next goes on from there.
+
+It sleeps until the next rotation is to be looked at, but looks at the clock and at the
+files of the profiles at least every TICK_SECONDS.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, Protocol
+
+from envkit.errors import EnvkitError, RotationError
+from envkit.rotation.jobs import CONCURRENCY
+from envkit.rotation.outcome import FAILED, Outcome
+from envkit.rotation.scheduler.timers import Agenda
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation.scheduler.catalog_watcher import Roster
+
+    # carries one rotation on; asks between steps whether to stop
+    Carry: TypeAlias = Callable[[Rotation, Callable[[], bool]], Outcome]
+
+TICK_SECONDS = 15.0
+FINISH_SECONDS = 25.0  # Kubernetes kills after 30
+
+
+class Watcher(Protocol):
+    """Is told what a scheduler does; never with a value. Called by one thread at a time."""
+
+    def loaded(self, collected: Collected) -> None:
+        """The profiles were read."""
+
+    def troubled(self, error: EnvkitError) -> None:
+        """Something is wrong that is not of one rotation; the scheduler goes on."""
+
+    def ticked(self) -> None:
+        """The scheduler is alive."""
+
+    def began(self, rotation: Rotation) -> None:
+        """A rotation is being looked at."""
+
+    def ended(self, rotation: Rotation, outcome: Outcome, seconds: float) -> None:
+        """This became of it."""
+
+
+class _Done(NamedTuple):
+    rotation: Rotation
+    outcome: Outcome
+    seconds: float
+
+
+def attempt(carry: Carry, rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
+    """Carry a rotation on; whatever goes wrong is an outcome."""
+    try:
+        return carry(rotation, stopping)
+    except EnvkitError as error:
+        failure = error
+    except Exception as bug:  # noqa: BLE001 - its text may hold a value
+        failure = RotationError(f"the rotation failed: {type(bug).__name__}")
+    return Outcome(rotation.full_name, FAILED, failure.message, error=failure)
+
+
+class Scheduler:
+    """Runs the rotations of a roster in threads of this process.
+
+    Args:
+        roster: what there is to rotate; it has been read.
+        carry: carries one rotation on.
+        concurrency: how many are carried on at once.
+        watchers: who is told.
+        clock: seconds since the epoch.
+        finish_seconds: how long what is under way may take once it is told to stop.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        carry: Carry,
+        *,
+        concurrency: int = CONCURRENCY,
+        watchers: Sequence[Watcher] = (),
+        clock: Callable[[], float] = time.time,
+        finish_seconds: float = FINISH_SECONDS,
+    ) -> None:
+        self._roster = roster
+        self._carry = carry
+        self._concurrency = concurrency
+        self._watchers = watchers
+        self._clock = clock
+        self._finish_seconds = finish_seconds
+        self._agenda = Agenda()
+        # its `put` may be called by a signal's handler, whatever the thread is doing
+        self._inbox: SimpleQueue[_Done | None] = SimpleQueue()
+        self._stopping = False
+        self._reload = False
+
+    def stop(self) -> None:
+        """Ask it to stop. A signal's handler may call this."""
+        self._stopping = True
+        self._inbox.put(None)
+
+    def reload(self) -> None:
+        """Ask it to read the profiles again. A signal's handler may call this."""
+        self._reload = True
+        self._inbox.put(None)
+
+    def waiting_for(self) -> str:
+        """Return why it does no work; empty where it does."""
+        return "it is stopping" if self._stopping else ""
+
+    def run(self) -> None:
+        """Run until it is told to stop."""
+        self._take(self._roster.collected)
+        while not self._stopping:
+            if self._reload or self._roster.stale():
+                self._read_again()
+            self._begin()
+            for watcher in self._watchers:
+                watcher.ticked()
+            self._wait(self._sleep_seconds())
+        self._finish()
+
+    def _read_again(self) -> None:
+        self._reload = False
+        try:
+            self._take(self._roster.read())
+        except EnvkitError as error:
+            for watcher in self._watchers:
+                watcher.troubled(error)
+
+    def _take(self, collected: Collected) -> None:
+        self._agenda.replace(self._roster.rotations, self._clock())
+        for watcher in self._watchers:
+            watcher.loaded(collected)
+
+    def _begin(self) -> None:
+        room = self._concurrency - len(self._agenda.running)
+        for name in self._agenda.take(self._clock(), room):
+            rotation = self._roster.rotations[name]
+            for watcher in self._watchers:
+                watcher.began(rotation)
+            # a daemon, so that one that hangs does not keep the process from ending
+            threading.Thread(target=self._run_one, args=(rotation,), name=name, daemon=True).start()
+
+    def _run_one(self, rotation: Rotation) -> None:
+        begun = time.monotonic()
+        outcome = attempt(self._carry, rotation, lambda: self._stopping)
+        self._inbox.put(_Done(rotation, outcome, time.monotonic() - begun))
+
+    def _sleep_seconds(self) -> float:
+        if len(self._agenda.running) >= self._concurrency:
+            return TICK_SECONDS
+        return min(max(self._agenda.next_at() - self._clock(), 0.0), TICK_SECONDS)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait for news for so long, and note all that there are."""
+        try:
+            self._note(self._inbox.get(timeout=seconds))
+            while True:
+                self._note(self._inbox.get_nowait())
+        except Empty:
+            pass
+
+    def _note(self, news: _Done | None) -> None:
+        if news is None:
+            return
+        self._agenda.done(news.outcome, self._clock())
+        for watcher in self._watchers:
+            watcher.ended(*news)
+
+    def _finish(self) -> None:
+        end = time.monotonic() + self._finish_seconds
+        while self._agenda.running and (left := end - time.monotonic()) > 0:
+            self._wait(left)

@@ -1,0 +1,230 @@
+"""Where every rotation stands: read from the stores, and changed by nobody.
+
+    for standing in look_at(collected.rotations, environ=os.environ, now=time()):
+        print(standing.rotation, standing.state)
+
+No target is asked, and no value comes out.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+from envkit._internal.clock import Deadline
+from envkit._internal.parallel import map_parallel
+from envkit.errors import AbsentError, EnvkitError, ProtocolError, UnavailableError
+from envkit.rotation.jobs import CONCURRENCY, due_from, open_job, overdue_from
+from envkit.rotation.machine import REFUSE, Decision, Observation, decide, what_it_holds
+from envkit.rotation.tell import is_overdue
+from envkit.rotation_state.record import GRACE, PROMOTED, RETIRING
+from envkit.rotation_state.record import QUARANTINED as GIVEN_UP
+from envkit.rotation_state.schedule import due
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation_state.record import Record
+    from envkit.rotation_state.store import RotationStore, Snapshot
+
+UNREADABLE = "unreadable"  # why is in `error`
+QUARANTINED = "quarantined"
+OVERDUE = "overdue"
+FAILING = "failing"  # the last step has failed, or the next one may not be done
+IN_PROGRESS = "in-progress"
+GRACE_PERIOD = "grace"  # readers have the new value, the old one still works
+DUE = "due"
+WAITING = "waiting"  # for its next time
+# the gravest first
+STATES = (UNREADABLE, QUARANTINED, OVERDUE, FAILING, DUE, IN_PROGRESS, GRACE_PERIOD, WAITING)
+ALARMS = (UNREADABLE, QUARANTINED, OVERDUE, FAILING)
+
+
+class Standing(NamedTuple):
+    """Where one rotation stands. Times are seconds since the epoch; 0 for never.
+
+    Attributes:
+        rotation: its full name; of a profile that cannot be read, the profile's.
+        location: where the secret is, for people.
+        state: one of STATES.
+        phase: of the record; empty where there never was one.
+        last_rotated_at: when readers last got a new value by a rotation that is over.
+        started_at: when the one that is under way was claimed.
+        promoted_at: when readers got its new value.
+        retire_at: when the old one may be removed.
+        due_at: when the next one may begin.
+        closes_at: the end of the window for that; infinite where there is none.
+        overdue_at: from when on it is overdue; infinite where it was never rotated.
+        error: why the last step failed, or nothing can be said; never a value.
+        hint: what to do about it.
+        stopped: whether it is not tried again, but waits for a person.
+    """
+
+    rotation: str
+    location: str = ""
+    rotator: str = ""
+    state: str = UNREADABLE
+    phase: str = ""
+    last_rotated_at: float = 0.0
+    started_at: float = 0.0
+    promoted_at: float = 0.0
+    retire_at: float = 0.0
+    due_at: float = 0.0
+    closes_at: float = inf
+    overdue_at: float = inf
+    error: str = ""
+    hint: str = ""
+    stopped: bool = False
+
+    @property
+    def alarming(self) -> bool:
+        """Whether somebody has to look."""
+        return self.state in ALARMS
+
+
+def look_at(
+    rotations: Sequence[Rotation],
+    *,
+    environ: Mapping[str, str],
+    now: float,
+    deadline: Deadline,
+    writable: bool = False,
+) -> list[Standing]:
+    """Read where rotations stand, as `read` does; those that cannot be read say why."""
+    found = read(rotations, environ=environ, now=now, deadline=deadline, writable=writable)
+    return [
+        one if isinstance(one, Standing) else unreadable(rotation, one)
+        for rotation, one in zip(rotations, found, strict=True)
+    ]
+
+
+def read(
+    rotations: Sequence[Rotation],
+    *,
+    environ: Mapping[str, str],
+    now: float,
+    deadline: Deadline,
+    writable: bool = False,
+) -> list[Standing | EnvkitError]:
+    """Read where rotations stand, several at once, or why they cannot be read.
+
+    Args:
+        rotations: of `collect`.
+        environ: the process environment.
+        now: seconds since the epoch.
+        deadline: when everything must be over.
+        writable: whether to look, too, whether they could be written.
+    """
+
+    def look(rotation: Rotation) -> Standing:
+        store = open_job(rotation, environ=environ, deadline=deadline).store
+        seen = store.read()
+        found = standing(rotation, seen.record, now)
+        if found.started_at:
+            return _stopped(found, store, seen, now)
+        if not seen.current or store.fields[0] not in seen.current:
+            raise AbsentError("the secret is not there", hint="store a first value, by hand")
+        if writable:
+            store.check()
+        return found
+
+    results = map_parallel(look, rotations, workers=CONCURRENCY, deadline=deadline)
+    return [result if isinstance(result, Standing) else _error(result) for result in results]
+
+
+def broken(collected: Collected) -> list[Standing]:
+    """Return the profiles and rotations that are not what they must be."""
+    return [
+        Standing(name, error=error.message, hint=error.hint or "")
+        for name, error in sorted(collected.broken.items())
+    ]
+
+
+def standing(rotation: Rotation, record: Record | None, now: float) -> Standing:
+    """Return where a rotation stands, from its record. Pure."""
+    timing, name = rotation.policy.timing, rotation.full_name
+    last = 0.0 if record is None else record.due_from
+    promoted = record is not None and record.phase in (PROMOTED, GRACE, RETIRING)
+    if record is not None and promoted:
+        last = record.promoted_at
+    next_ = due(timing, name, last=last, now=now)
+    found = Standing(
+        name,
+        rotation.location,
+        rotation.policy.rotator,
+        _state(rotation, record, now),
+        due_at=next_.starts,
+        closes_at=next_.closes,
+        overdue_at=next_.overdue_at if promoted else overdue_from(rotation, record, now),
+    )
+    if record is None:
+        return found
+    found = found._replace(
+        phase=record.phase, last_rotated_at=record.last_rotated_at, error=record.error
+    )
+    if record.phase == GIVEN_UP:
+        found = found._replace(hint=f"find out why, and run 'envkit rotate {name}'")
+    elif found.state in (OVERDUE, FAILING):
+        found = found._replace(hint=f"run 'envkit rotate {name}'")
+    if not record.in_progress:
+        return found
+    return found._replace(
+        started_at=record.started_at, promoted_at=record.promoted_at, retire_at=record.retire_at
+    )
+
+
+def unreadable(rotation: Rotation, error: EnvkitError) -> Standing:
+    """Return the standing of a rotation of which nothing is known."""
+    return Standing(
+        rotation.full_name,
+        rotation.location,
+        rotation.policy.rotator,
+        error=error.message,
+        hint=error.hint or "",
+    )
+
+
+def _state(rotation: Rotation, record: Record | None, now: float) -> str:
+    if record is not None and record.phase == GIVEN_UP:
+        return QUARANTINED
+    if is_overdue(rotation, record, now):
+        return OVERDUE
+    if record is None or not record.in_progress:
+        return DUE if due_from(rotation, record, now) <= now else WAITING
+    if record.error and record.tries:
+        return FAILING
+    return GRACE_PERIOD if record.phase in (PROMOTED, GRACE, RETIRING) else IN_PROGRESS
+
+
+def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) -> Standing:
+    """Say so where what the secret holds keeps a rotation from going on."""
+    decision = _decision(found, seen, now)
+    if decision.step != REFUSE:
+        return found
+    # the secret may have been read before a step of somebody's, and the record after it
+    again = store.read()
+    if again.record_version != seen.record_version:
+        return found
+    decision = _decision(found, again, now)
+    if decision.step != REFUSE:
+        return found
+    option = f"--{decision.advice} " if decision.advice else ""
+    hint = f"run 'envkit rotate {option}{found.rotation}'"
+    return found._replace(state=FAILING, error=decision.reason, hint=hint, stopped=True)
+
+
+def _decision(found: Standing, seen: Snapshot, now: float) -> Decision:
+    holds = what_it_holds(seen.current, seen.pending)
+    return decide(Observation(seen.record, holds, now, found.due_at, frozenset(seen.pending)))
+
+
+def _error(result: object) -> EnvkitError:
+    if isinstance(result, EnvkitError):
+        return result
+    if isinstance(result, Exception):  # its text may hold a value
+        return ProtocolError(f"it cannot be read: {type(result).__name__}")
+    if isinstance(result, BaseException):
+        raise result
+    return UnavailableError("no answer in time", hint="give it more time with --timeout")

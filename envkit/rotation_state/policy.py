@@ -1,0 +1,350 @@
+"""The tables `[rotation.NAME]` of a profile, checked: what is rotated, how and when.
+
+    [rotation.db-password]
+    secret = "vault:db#password"
+    rotator = "postgres"
+    every = "30d"
+
+    policies(load("prod", folder))["db-password"].timing.every_seconds
+
+Every key is checked here, with file and line; what `target` and `generate` may hold is for
+the rotator to say. No store is asked, and no rotator is imported. Placeholders stay as they
+are written: `settings` substitutes them when a rotation runs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import PlaceholderError, ProfileError, did_you_mean
+from envkit.notification.channels import KINDS, Channel
+from envkit.profile.placeholder import OPEN, Reference, parse
+from envkit.profile.toml_file import check_keys
+from envkit.profile.value_types import duration_seconds
+from envkit.rotation_state.schedule import Timing, cron_after, shortest_pause
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from envkit.profile.location import Location
+    from envkit.profile.model import NamedTable, Profile
+
+ALTERNATE, SINGLE = "alternate", "single"
+STRATEGIES = (ALTERNATE, SINGLE)
+DEFAULTS = {"window": 3600.0, "jitter": 0.0, "grace": 900.0, "timeout": 300.0}
+
+_KEYS: dict[str, type | tuple[type, ...]] = {
+    "secret": str,
+    "rotator": str,
+    "strategy": str,
+    "every": str,
+    "schedule": str,
+    "timezone": str,
+    "window": str,
+    "jitter": str,
+    "grace": str,
+    "cache_age": str,
+    "timeout": str,
+    "target": dict,
+    "before": list,
+    "after": list,
+    "generate": dict,
+    "notify": (dict, list),
+}
+_CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
+    "webhook": str,
+    "slack": str,
+    "command": list,
+    "key": str,
+    "on": list,
+}
+_CHANNELS = ("webhook", "slack", "command")
+# a Monday in winter: from here the shortest pause of a schedule is looked for
+_SOME_DAY = 1_767_571_200.0
+
+
+class Policy(NamedTuple):
+    """One rotation of one profile.
+
+    Attributes:
+        profile: its name; `name` is the rotation's own.
+        secret: the one value that is rotated, as the profile has it.
+        rotator: the type, `postgres`.
+        strategy: `alternate` or `single`.
+        timing: when.
+        cache_age_seconds: how long programs keep the value before they read it again; None
+            where the profile does not say.
+        timeout_seconds: for one run of it, without the grace.
+        target: for the rotator, its placeholders as they are written.
+        generate: for the rotator: how a value is made.
+        before: commands to run before anything is made, each a list of arguments.
+        after: commands to run once readers get the new value.
+        notify: who is told of what, placeholders as they are written.
+        table: where all this was written.
+    """
+
+    profile: str
+    name: str
+    secret: Reference
+    rotator: str
+    strategy: str
+    timing: Timing
+    cache_age_seconds: float | None
+    timeout_seconds: float
+    target: Mapping[str, Any]
+    generate: Mapping[str, Any]
+    before: tuple[tuple[str, ...], ...]
+    after: tuple[tuple[str, ...], ...]
+    notify: tuple[Channel, ...]
+    table: NamedTable
+
+    @property
+    def full_name(self) -> str:
+        """The profile's and the rotation's name: `prod/db-password`."""
+        return f"{self.profile}/{self.name}"
+
+    @property
+    def place(self) -> Location:
+        """Where the rotation is written: the line of its secret."""
+        return self.table.place_of("secret")
+
+    def __repr__(self) -> str:
+        return f"Policy({self.full_name})"
+
+    def same_as(self, other: Policy) -> bool:
+        """Whether the two say the same of how and when a secret is rotated."""
+        mine, theirs = (
+            {key: value for key, value in one.table.settings.items() if key != "secret"}
+            for one in (self, other)
+        )
+        return self.name == other.name and mine == theirs
+
+
+def policies(profile: Profile) -> dict[str, Policy]:
+    """Return the rotations of a profile by name; raises what `policy` raises."""
+    return {name: policy(profile, name) for name in profile.rotations}
+
+
+def policy(profile: Profile, name: str) -> Policy:
+    """Return one rotation of a profile.
+
+    Raises:
+        ProfileError: a key is unknown, missing, or not what it must be; with file and line.
+        ExtraMissingError: the schedule needs a package that is not installed.
+    """
+    return _Reader(profile, profile.rotations[name]).policy()
+
+
+class _Reader:
+    """One table on its way to a policy."""
+
+    def __init__(self, profile: Profile, table: NamedTable) -> None:
+        self.profile = profile
+        self.table = table
+        self.said = table.settings
+
+    def policy(self) -> Policy:
+        check_keys(self.said, _KEYS, self.table.place_of, owner=self.table.title)
+        for key, example in (("secret", "vault:db#password"), ("rotator", "random")):
+            if key not in self.said:
+                raise self.error(key, f"needs '{key}'", f'write {key} = "{example}"')
+        return Policy(
+            self.profile.name,
+            self.table.name,
+            self.secret(),
+            self.said["rotator"],
+            self.strategy(),
+            self.timing(),
+            self.seconds("cache_age"),
+            self.seconds("timeout") or DEFAULTS["timeout"],
+            self.said.get("target", {}),
+            self.said.get("generate", {}),
+            self.commands("before"),
+            self.commands("after"),
+            self.channels(),
+            self.table,
+        )
+
+    def error(self, key: str, what: str, hint: str | None = None) -> ProfileError:
+        return ProfileError(f"{self.table.place_of(key)}: {self.table.title} {what}", hint=hint)
+
+    def secret(self) -> Reference:
+        text = self.said["secret"]
+        hint = 'write secret = "vault:db#password", without braces and filters'
+        try:
+            (placeholder,) = parse(f"{OPEN} {text} }}}}").parts
+        except (PlaceholderError, ValueError):
+            raise self.error("secret", "has a 'secret' that is no reference", hint) from None
+        if isinstance(placeholder, str) or placeholder.filters or placeholder.fallback is not None:
+            raise self.error("secret", "has a 'secret' that is no reference", hint)
+        reference = placeholder.operand
+        if not isinstance(reference, Reference):
+            raise self.error(
+                "secret",
+                "has a 'secret' without the source that keeps it",
+                f'write secret = "dotenv:{text}", or name another source',
+            )
+        if reference.version is not None or reference.stage is not None:
+            raise self.error("secret", "has a 'secret' with a version", "take the version out")
+        if reference.source not in self.profile.sources:
+            raise self.error(
+                "secret",
+                f"names the unknown source '{reference.source}'",
+                did_you_mean(reference.source, self.profile.sources),
+            )
+        return reference
+
+    def strategy(self) -> str:
+        strategy: str = self.said.get("strategy", ALTERNATE)
+        if strategy not in STRATEGIES:
+            raise self.error(
+                "strategy",
+                f"has the unknown strategy '{strategy}'",
+                did_you_mean(strategy, STRATEGIES),
+            )
+        return strategy
+
+    def timing(self) -> Timing:
+        key = self.clock()
+        window = self.seconds("window")
+        timing = Timing(
+            every_seconds=(self.seconds("every") or 0.0) if key == "every" else 0.0,
+            schedule=self.schedule() if key == "schedule" else "",
+            timezone=self.timezone(),
+            window_seconds=DEFAULTS["window"] if window is None and key == "schedule" else window,
+            jitter_seconds=self.seconds("jitter") or DEFAULTS["jitter"],
+            grace_seconds=DEFAULTS["grace"] if (grace := self.seconds("grace")) is None else grace,
+        )
+        if timing.schedule:
+            self.check_schedule(timing)
+        if timing.window_seconds is not None and timing.jitter_seconds >= timing.window_seconds:
+            raise self.error(
+                "jitter",
+                "has a 'jitter' that is not shorter than its window",
+                "make 'window' longer or 'jitter' shorter",
+            )
+        pause = shortest_pause(timing, _SOME_DAY)
+        if pause <= timing.grace_seconds + timing.jitter_seconds:
+            raise self.error(
+                "grace" if "grace" in self.said else key,
+                "is due again before the grace of the rotation before is over",
+                "make 'grace' and 'jitter' shorter, or rotate less often",
+            )
+        return timing
+
+    def clock(self) -> str:
+        """Return whether `every` or `schedule` counts: what was said last, of two files."""
+        found = [key for key in ("every", "schedule") if key in self.said]
+        if not found:
+            raise self.error("every", "says nothing of when", 'write every = "30d"')
+        if len(found) == 1:
+            return found[0]
+        order = [self.profile.files.index(self.table.place_of(key).path) for key in found]
+        if order[0] == order[1]:
+            raise self.error(
+                "schedule", "has both 'every' and 'schedule'", "take one of the two out"
+            )
+        return found[order.index(max(order))]
+
+    def schedule(self) -> str:
+        expression: str = self.said["schedule"]
+        if len(expression.split()) != 5:
+            raise self.error(
+                "schedule",
+                "has a 'schedule' that does not have five fields",
+                'write minute, hour, day, month and weekday: schedule = "0 3 * * SUN"',
+            )
+        return expression
+
+    def check_schedule(self, timing: Timing) -> None:
+        try:
+            cron_after(timing.schedule, timing.timezone, _SOME_DAY)
+        except ValueError as error:
+            reason = str(error)
+            raise self.error(
+                "schedule",
+                f"has a 'schedule' that is no cron expression: {reason[:1].lower()}{reason[1:]}",
+                'write minute, hour, day, month and weekday: schedule = "0 3 * * SUN"',
+            ) from None
+
+    def timezone(self) -> str:
+        name: str = self.said.get("timezone", "UTC")
+        if name == "UTC":
+            return name
+        from zoneinfo import ZoneInfo, available_timezones
+
+        try:
+            ZoneInfo(name)
+        except (ValueError, OSError, LookupError):
+            known = available_timezones()
+            raise self.error(
+                "timezone",
+                f"has the unknown timezone {name!r}",
+                did_you_mean(name, known) if known else "run pip install tzdata",
+            ) from None
+        return name
+
+    def seconds(self, key: str) -> float | None:
+        if key not in self.said:
+            return None
+        try:
+            seconds = duration_seconds(self.said[key])
+        except ValueError:
+            seconds = -1.0
+        if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter", "cache_age")):
+            raise self.error(
+                key, f"has a '{key}' that is no duration", f'write {key} = "15m", or 2h, or 30d'
+            )
+        return seconds
+
+    def commands(self, key: str) -> tuple[tuple[str, ...], ...]:
+        return tuple(self.command(key, command) for command in self.said.get(key, ()))
+
+    def command(self, key: str, command: Any) -> tuple[str, ...]:
+        shape = "" if key == "notify" else f'{key} = [["systemctl", "reload", "app"]]'
+        if (
+            not isinstance(command, list)
+            or not command
+            or not all(isinstance(word, str) and "\0" not in word for word in command)
+            or not command[0]
+        ):
+            raise self.error(
+                key,
+                f"has a '{key}' whose command is not a list of words",
+                f"write {shape}" if shape else 'write command = ["program", "argument"]',
+            )
+        if any(OPEN in word for word in command):
+            raise self.error(
+                key,
+                f"has a '{key}' whose command has a placeholder: others could read the value "
+                "in the list of processes",
+                "let the command fetch it: envkit get NAME --env ENV",
+            )
+        return tuple(command)
+
+    def channels(self) -> tuple[Channel, ...]:
+        said = self.said.get("notify", [])
+        return tuple(map(self.channel, [said] if isinstance(said, dict) else said))
+
+    def channel(self, said: Any) -> Channel:
+        usage = 'write notify = [{ webhook = "https://...", on = ["failure"] }]'
+        if not isinstance(said, dict):
+            raise self.error("notify", "has a 'notify' that is not a table", usage)
+        place = self.table.place_of("notify")
+        check_keys(said, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
+        kinds = [kind for kind in _CHANNELS if kind in said]
+        if len(kinds) != 1:
+            raise self.error("notify", "must name one of webhook, slack and command", usage)
+        (kind,) = kinds
+        if "key" in said and kind != "webhook":
+            raise self.error("notify", f"has a 'key', which {kind} does not use", "take it out")
+        events = said.get("on", list(KINDS))
+        for event in events:
+            if event not in KINDS:
+                raise self.error(
+                    "notify", f"has an unknown event {event!r}", did_you_mean(str(event), KINDS)
+                )
+        where = self.command("notify", said[kind]) if kind == "command" else said[kind]
+        return Channel(kind, where, said.get("key"), tuple(events))

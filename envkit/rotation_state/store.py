@@ -1,0 +1,102 @@
+"""What a store must be able to do for a rotation: keep the secret, the pending values, the record.
+
+Each of its writes is one compare-and-set. What readers get goes through four values, of
+which most rotators need two:
+
+    old -> (announced) -> new -> (final)
+
+Where the readers are themselves the target (keys to verify tokens with, a key and
+its predecessor), `announced` has the new key while the old one still signs, and
+`final` no longer has the old one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from envkit.rotation_state.record import NEW, OLD, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypeAlias
+
+    from envkit.secret import Secret
+
+    Fields: TypeAlias = Mapping[str, Secret]  # of one secret: field -> value
+    Pending: TypeAlias = Mapping[str, Fields]  # OLD, ANNOUNCED, NEW, FINAL -> fields
+
+
+class Snapshot(NamedTuple):
+    """All that a store says of one rotation, read in one go.
+
+    Attributes:
+        current: the rotated fields that readers get now, as far as the secret has them;
+            None where the secret is not there.
+        version: of the secret; None where it is not there.
+        record: where the rotation stands; None where there never was one.
+        record_version: for the compare-and-set of the record's next write; None where
+            there is nothing yet.
+        pending: the values of the rotation that is under way; empty at rest.
+    """
+
+    current: Fields | None
+    version: str | None
+    record: Record | None
+    record_version: str | None
+    pending: Pending
+
+    @property
+    def old(self) -> Fields:
+        """The fields as they were when the rotation was claimed."""
+        return self.pending.get(OLD, {})
+
+    @property
+    def new(self) -> Fields:
+        """The fields that the rotation is about; empty until they are made."""
+        return self.pending.get(NEW, {})
+
+
+class RotationStore(Protocol):
+    """One secret, the values that are pending for it and its rotation record, in one store.
+
+    Every write raises `ConflictError` where something else is there than the snapshot
+    says, and then has changed nothing. Only `EnvkitError` escapes.
+
+    Attributes:
+        location: of the secret, for people.
+        fields: which fields of it are rotated, the value first.
+    """
+
+    location: str
+    fields: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raise when a rotation could not be carried through, before its first step.
+
+        Raises:
+            RotationError: the secret is rotated by something else, or its store has no
+                compare-and-set.
+            DeniedError: we may not write what a rotation writes.
+        """
+        ...
+
+    def read(self) -> Snapshot:
+        """Read the secret, and *then* the record with the pending values.
+
+        In this order, a promotion by this snapshot fails when the record has moved on
+        and the secret has been written since.
+        """
+        ...
+
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
+        """Replace the record and the pending values, of which none stays if there are none."""
+        ...
+
+    def publish(self, seen: Snapshot, fields: Fields) -> None:
+        """Give readers these fields: all that are rotated, and none that is not in there.
+
+        Every other field of the secret stays as it is. The secret has another version
+        afterwards, even if the fields were the same.
+        """
+        ...

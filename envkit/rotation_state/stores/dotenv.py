@@ -1,0 +1,123 @@
+"""Rotations in `.env` files: the record is a file beside the one that has the value.
+
+    .env.prod
+    .env.prod.DB_PASSWORD.envkit-rotation       its record, and what is pending; 0600
+
+Both are changed under the lock of the `.env` file, each in one step; what a writer that was
+killed has left behind is removed by the next one. At rest the record has no value.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from envkit._internal.files import locked, read_with_stat, write_atomic
+from envkit.errors import ConflictError
+from envkit.profile.placeholder import Reference
+from envkit.rotation_state.store import Snapshot
+from envkit.rotation_state.stores.envelope import pack, unpack
+from envkit.sources.dotenv import failure
+from envkit.sources.model import Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit._internal.clock import Deadline
+    from envkit.rotation_state.record import Record
+    from envkit.rotation_state.store import Fields, Pending
+    from envkit.secret import Secret
+    from envkit.sources.dotenv import DotenvSource
+
+SUFFIX = ".envkit-rotation"
+LIMIT_BYTES = 4 * 1024 * 1024
+
+
+class DotenvRotationStore:
+    """See the module's docstring, and `RotationStore`.
+
+    Args:
+        source: reads and writes the file.
+        ref: the variable that is rotated.
+        fields: variables of the same file, the value's first.
+        deadline: when waiting for another process is over.
+    """
+
+    def __init__(
+        self, source: DotenvSource, ref: Reference, fields: tuple[str, ...], deadline: Deadline
+    ) -> None:
+        source.check(ref)
+        self.fields = fields
+        self.location = source.locate(ref)
+        self._source = source
+        self._ref = ref
+        self._deadline = deadline
+
+    def check(self) -> None:
+        """Look whether the folder can be written."""
+        for error in self._source.check_write([self._ref]).values():
+            raise error
+
+    def read(self) -> Snapshot:
+        """Read the variables, then their record."""
+        name = self._source.holder(self._ref)
+        refs = {field: Reference(self._ref.source, name, field) for field in self.fields}
+        outcomes = self._source.fetch(refs.values())
+        found: dict[str, Secret] = {}
+        version = None
+        for field, ref in refs.items():
+            outcome = outcomes[ref]
+            if isinstance(outcome, Exception):
+                raise outcome
+            if isinstance(outcome, Reading):
+                found[field] = outcome.value
+            version = outcome.version
+        current = None if version is None else found
+        _, beside = self._paths(name)
+        data, record_version = _load(beside, os.path.basename(beside))
+        if data is None:
+            return Snapshot(current, version, None, None, {})
+        record, pending = unpack(data)
+        return Snapshot(current, version, record, record_version, pending)
+
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
+        """Replace the record's file, if it is still the one that was seen."""
+        name = self._source.holder(self._ref)
+        path, beside = self._paths(name)
+        data = json.dumps(pack(record, pending)).encode()
+        shown = os.path.basename(beside)
+        try:
+            with self._locked(path), self._locked(beside):  # the latter for what was left there
+                if _load(beside, shown)[1] != seen.record_version:
+                    raise ConflictError(f"the rotation record {shown} has been changed meanwhile")
+                write_atomic(beside, data, mode=0o600)
+        except OSError as error:
+            raise failure("write", shown, error) from None
+
+    def publish(self, seen: Snapshot, fields: Fields) -> None:
+        """Change the variables of the file in one step."""
+        values = {name: fields.get(name) for name in self.fields}
+        self._source.write_several(self._ref, values, expected=seen.version)
+
+    def _paths(self, name: str) -> tuple[str, str]:
+        """Return where the `.env` file is, and where its record."""
+        [path] = self._source.files(Reference(self._ref.source, name, self.fields[0]))
+        path = os.path.realpath(path)
+        return path, f"{path}.{self.fields[0]}{SUFFIX}"
+
+    def _locked(self, path: str) -> locked:
+        return locked(path, timeout_seconds=self._deadline.remaining_seconds())
+
+
+def _load(path: str, shown: str) -> tuple[object, str | None]:
+    """Return what is in a record's file, and its version; None for both where it is not there."""
+    try:
+        data, state = read_with_stat(path, LIMIT_BYTES)
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    except OSError as error:
+        raise failure("read", shown, error) from None
+    version = f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
+    try:
+        return json.loads(data), version
+    except (ValueError, RecursionError):
+        return {}, version

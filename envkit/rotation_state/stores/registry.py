@@ -1,0 +1,93 @@
+"""Where the record and the pending values of a rotation are: beside the secret, in its store.
+
+    field = value_field(source, ref)
+    store = open_store(source, ref, (field,), deadline)
+
+The module of a store is imported when a rotation is of a secret in it.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import ProfileError
+from envkit.sources.model import WHOLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from envkit._internal.clock import Deadline
+    from envkit.profile.placeholder import Reference
+    from envkit.rotation_state.store import RotationStore
+    from envkit.sources.protocols import Source
+
+_VAULT, _AWS, _DOTENV = "VaultSource", "AwsSecretsManagerSource", "DotenvSource"
+
+
+def value_field(source: Source, ref: Reference) -> str:
+    """Return the field of the value that is rotated; empty for a secret without fields.
+
+    Args:
+        source: that of the reference.
+        ref: as the profile has it.
+
+    Raises:
+        ProfileError: the source has no rotations, or the reference does not name one value.
+    """
+    kind = _kind(source)
+    if ref.field == WHOLE or (ref.field is None and kind == _VAULT):
+        raise ProfileError(
+            f"a rotation changes one field, and {ref} names none",
+            hint=f"write {ref._replace(field='FIELD')}",
+        )
+    if ref.field is None:
+        return ref.path if kind == _DOTENV else ""
+    return ref.field
+
+
+def open_store(
+    source: Source, ref: Reference, fields: Sequence[str], deadline: Deadline
+) -> RotationStore:
+    """Build the store of one rotation. Does no I/O.
+
+    Args:
+        source: that of the reference, with the same deadline.
+        ref: the value that is rotated.
+        fields: of the secret, the value's first.
+        deadline: when everything must be over.
+
+    Raises:
+        ProfileError: the source has no rotations.
+        InvalidReferenceError: the store could not hold this.
+    """
+    kind = _kind(source)
+    if len(fields) > 1 and not fields[0]:
+        raise ProfileError(
+            f"a rotation changes {fields[1]!r} too, and {ref} names no field",
+            hint=f"store a JSON object, and write {ref._replace(field='FIELD')}",
+        )
+    built: Any = source  # which it is, its name has said
+    names = tuple(fields)
+    if kind == _VAULT:
+        from envkit.rotation_state.stores.vault import VaultRotationStore
+
+        return VaultRotationStore(built, ref, names)
+    if kind == _AWS:
+        from envkit.rotation_state.stores.aws import AwsRotationStore
+
+        return AwsRotationStore(built, ref, names)
+    from envkit.rotation_state.stores.dotenv import DotenvRotationStore
+
+    return DotenvRotationStore(built, ref, names, deadline)
+
+
+def _kind(source: Source) -> str:
+    """Return which source it is, without importing those that it is not."""
+    names = {base.__name__ for base in type(source).__mro__}
+    for kind in (_VAULT, _AWS, _DOTENV):
+        if kind in names:
+            return kind
+    raise ProfileError(
+        f"the source '{source.name}' keeps no rotations",
+        hint="rotate secrets of Vault, AWS Secrets Manager or a .env file",
+    )

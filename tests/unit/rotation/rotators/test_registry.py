@@ -1,0 +1,249 @@
+"""How a rotator is found and built from its table."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import ExtraMissingError, ProfileError
+from envkit.rotation.protocols import RotatorContext
+from envkit.rotation.rotators.registry import BUILT_IN, open_rotator
+from envkit.secret import Secret
+
+CANARY = "canary" + "-77"
+TARGETS = {
+    "postgres": {"dsn": "host=x", "users": ["a", "b"], "owner": "c"},
+    "redis": {"url": "redis://x"},
+    "valkey": {"url": "redis://x"},
+    "aws-iam-key": {"user": "deploy", "id_field": "id"},
+    "keyring": {},
+    "random": {},
+    "command": {"command": ["x"]},
+}
+
+
+def context(target, *, strategy="alternate", generate=None):
+    return RotatorContext("prod/x", target, generate or {}, strategy, ("value",), Deadline(15))
+
+
+def opened(name, target, **options):
+    return open_rotator(name, context(target, **options), lambda key: f"prod.toml:{key}")
+
+
+def refused(name, target, **options):
+    with pytest.raises(ProfileError) as caught:
+        opened(name, target, **options)
+    return caught.value.message, caught.value.hint
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_each_is_built_from_its_table(name):
+    assert opened(name, TARGETS[name]).prepare
+
+
+def test_a_table_is_checked_before_its_placeholders_are_substituted():
+    target = {**TARGETS["postgres"], "dsn": "postgresql://a:{{ vault:x#y }}@db/x"}
+    opened("postgres", target)
+    opened("redis", {"url": "redis://:{{ vault:x#y }}@cache"})
+
+
+def test_the_way_is_chosen_by_the_strategy():
+    kinds = [
+        type(opened("postgres", TARGETS["postgres"])).__name__,
+        type(opened("postgres", {"dsn": "host=x"}, strategy="single")).__name__,
+    ]
+    assert kinds == ["AlternateRotator", "SingleRotator"]
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "options", "message", "hint"),
+    [
+        (
+            "postgresql",
+            {},
+            {},
+            "prod.toml:rotator: unknown rotator 'postgresql'",
+            "did you mean 'postgres'?",
+        ),
+        (
+            "redis",
+            {"url": "x"},
+            {"strategy": "single"},
+            "prod.toml:strategy: the rotator 'redis' has no strategy 'single'",
+            "use one of: alternate",
+        ),
+        (
+            "postgres",
+            {"dsn": "x", "usres": []},
+            {},
+            "prod.toml:target: target: unknown key 'usres'",
+            "did you mean 'users'?",
+        ),
+        (
+            "postgres",
+            {"dsn": "x", "users": "app"},
+            {},
+            "prod.toml:target: target: 'users' must be a list",
+            'write users = ["..."]',
+        ),
+        (
+            "postgres",
+            {"dsn": "x"},
+            {},
+            "prod.toml:target: the rotator needs 'target.owner'",
+            "write target = { owner = ..., users = ... }",
+        ),
+        (
+            "postgres",
+            {"dsn": "x", "users": ["a"], "owner": "c"},
+            {},
+            "prod.toml:target: 'target.users' must name two roles",
+            'write users = ["app_a", "app_b"]',
+        ),
+        (
+            "postgres",
+            {"dsn": "x", "users": ["a", "a"], "owner": "c"},
+            {},
+            "prod.toml:target: 'target.users' must name two roles",
+            'write users = ["app_a", "app_b"]',
+        ),
+        (
+            "postgres",
+            {"dsn": "x", "users": ["a", "b"], "owner": "a"},
+            {},
+            (
+                "prod.toml:target: 'target.owner' must be a third role, which owns what both "
+                "users make"
+            ),
+            "see 'docs/guide/rotators/postgres.md'",
+        ),
+        (
+            "random",
+            {},
+            {"generate": {"lenght": 3}},
+            "prod.toml:generate: generate: unknown key 'lenght'",
+            "did you mean 'length'?",
+        ),
+        (
+            "random",
+            {},
+            {"generate": {"length": 3}},
+            "prod.toml:generate: 'generate' makes values that can be guessed: they have 18 bits",
+            "give it a longer 'length', or more characters",
+        ),
+    ],
+)
+def test_a_mistake_is_shown_with_its_place(name, target, options, message, hint):
+    assert refused(name, target, **options) == (message, hint)
+
+
+def test_a_context_does_not_show_what_is_in_its_table():
+    assert CANARY not in repr(context({"dsn": CANARY}))
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "extra"),
+    [("postgres", "psycopg", "postgres"), ("redis", "redis", "redis")],
+)
+def test_a_driver_that_is_not_installed(name, driver, extra, monkeypatch):
+    for module in [m for m in sys.modules if m == driver or m.startswith(f"{driver}.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, driver, None)
+    rotator = opened(name, TARGETS[name])
+    with pytest.raises(ExtraMissingError) as caught:
+        rotator.prepare({"value": Secret("x://a:b@c")})
+    assert caught.value.hint == f"run pip install 'envkit[{extra}]'"
+    assert caught.value.exit_status == 2
+
+
+def test_nothing_of_a_driver_is_imported_to_build_one():
+    script = """
+        import sys
+        from envkit._internal.clock import Deadline
+        from envkit.rotation.base import RotatorContext
+        from envkit.rotation.rotators.registry import open_rotator
+        for name, target in {targets!r}.items():
+            fields, deadline = ("value",), Deadline(1)
+            context = RotatorContext("p/x", target, {{}}, "alternate", fields, deadline)
+            open_rotator(name, context)
+        print(sorted({{"psycopg", "redis", "botocore", "cryptography", "hvac"}} & set(sys.modules)))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script).format(targets=TARGETS)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+class TestEntryPoints:
+    CODE = """
+        class Cellar:
+            settings = {"depth": int}
+            required = frozenset({"depth"})
+            overlap = True
+
+            def __init__(self, context):
+                self.depth = context.target["depth"]
+
+            @staticmethod
+            def fields(field, target):
+                return (field,)
+    """
+
+    @pytest.fixture
+    def package(self, tmp_path, monkeypatch):
+        def install(name, entry_point, code):
+            info = tmp_path / f"{name}-1.0.dist-info"
+            info.mkdir()
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+            (info / "entry_points.txt").write_text(f"[envkit.rotators]\n{entry_point}\n")
+            module = name.replace("-", "_")
+            (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
+            monkeypatch.syspath_prepend(tmp_path)
+            monkeypatch.delitem(sys.modules, module, raising=False)
+
+        return install
+
+    def test_a_rotator_is_used(self, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.CODE)
+        assert opened("cellar", {"depth": 2}).depth == 2
+        message, hint = refused("cellar", {"dpeth": 2})
+        assert (message, hint) == (
+            "prod.toml:target: target: unknown key 'dpeth'",
+            "did you mean 'depth'?",
+        )
+
+    def test_it_may_have_strategies(self, package):
+        code = textwrap.dedent(self.CODE) + 'WAYS = {"deep": Cellar}\n'
+        package("envkit-cellar", "cellar = envkit_cellar:WAYS", code)
+        assert opened("cellar", {"depth": 2}, strategy="deep").depth == 2
+        assert refused("cellar", {"depth": 2})[1] == "use one of: deep"
+
+    def test_it_is_among_the_known(self, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.CODE)
+        assert refused("celar", {})[1] == "did you mean 'cellar'?"
+
+    def test_a_package_that_is_broken(self, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", f"raise ValueError('{CANARY}')")
+        message, _ = refused("cellar", {})
+        assert message == (
+            "prod.toml:rotator: cannot load the rotator 'cellar' from envkit_cellar:Cellar: "
+            "ValueError"
+        )
+
+    def test_two_packages_with_one_rotator(self, package):
+        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.CODE)
+        package("other-cellar", "cellar = other_cellar:Cellar", self.CODE)
+        message, hint = refused("cellar", {})
+        assert message.endswith(
+            "several packages bring the rotator 'cellar': envkit-cellar, other-cellar"
+        )
+        assert hint == "uninstall all but one of them"
+
+    def test_a_package_cannot_take_a_built_in_one(self, package):
+        package("envkit-cellar", "random = envkit_cellar:Cellar", self.CODE)
+        assert type(opened("random", {})).__name__ == "RandomRotator"

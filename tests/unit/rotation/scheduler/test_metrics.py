@@ -1,0 +1,306 @@
+"""What Prometheus is told, and how it is answered over HTTP."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import closing
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from envkit import __version__
+from envkit.errors import ExtraMissingError, RotationError, UsageError
+from envkit.rotation.outcome import (
+    FAILED,
+    NOT_DUE,
+    QUARANTINED,
+    REFUSED,
+    ROTATED,
+    STATUSES,
+    WAITING,
+    Outcome,
+)
+from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.scheduler.endpoint import Endpoint, listen_address
+from envkit.rotation.scheduler.metrics import Board
+from envkit.rotation_state.record import GRACE, IDLE, SET, Record
+
+NOW = 1_790_000_000.0
+DAY = 86_400.0
+CANARY = "canary-93c5a0e1"
+NAME = "prod/db"
+
+
+@pytest.fixture
+def clock():
+    return [NOW]
+
+
+@pytest.fixture
+def roster(project):
+    project.profile(
+        "prod.toml",
+        '[variables]\nA = "1"\n'
+        + "".join(
+            f'[rotation.{name}]\nsecret = "dotenv:{name}"\nrotator = "random"\nevery = "30d"\n'
+            for name in ("db", "cache")
+        ),
+    )
+    return Roster(str(project.profiles), environ=os.environ)
+
+
+@pytest.fixture
+def board(clock, roster):
+    board = Board(lambda: clock[0])
+    board.loaded(roster.read())
+    return board
+
+
+def samples(board):
+    """Each sample by its name and the one label that it may have."""
+    found = {}
+    for family in text_string_to_metric_families(board.text().decode()):
+        assert family.documentation, family.name
+        for sample in family.samples:
+            assert len(sample.labels) <= 1, sample
+            label = next(iter(sample.labels.values()), "")
+            found[f"{sample.name} {label}".strip()] = sample.value
+    return found
+
+
+def run(board, roster, outcome, seconds=1.0):
+    rotation = roster.rotations[outcome.rotation]
+    board.began(rotation)
+    board.ended(rotation, outcome, seconds)
+
+
+def test_before_anything_has_happened(board):
+    found = samples(board)
+    assert found[f"envkit_build_info {__version__}"] == 1
+    assert found["envkit_rotations"] == 2
+    assert found["envkit_rotations_running"] == 0
+    assert found["envkit_profile_errors"] == 0
+    # nothing is claimed of what nobody has looked at
+    assert not [name for name in found if name.endswith(NAME)]
+    # a counter that is not there cannot be watched
+    assert all(found[f"envkit_rotation_runs_total {status}"] == 0 for status in STATUSES)
+
+
+def test_age_and_overdue_go_on_without_another_look(board, roster, clock):
+    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 10 * DAY)
+    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
+    found = samples(board)
+    assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == NOW - 10 * DAY
+    assert found[f"envkit_rotation_age_seconds {NAME}"] == 10 * DAY
+    assert found[f"envkit_rotation_due_timestamp_seconds {NAME}"] == NOW + 20 * DAY
+    assert found[f"envkit_rotation_due {NAME}"] == 0
+    assert found[f"envkit_rotation_overdue {NAME}"] == 0
+
+    clock[0] = NOW + 20 * DAY
+    assert samples(board)[f"envkit_rotation_due {NAME}"] == 1
+    assert samples(board)[f"envkit_rotation_overdue {NAME}"] == 0
+    clock[0] = NOW + 21 * DAY
+    assert samples(board)[f"envkit_rotation_overdue {NAME}"] == 1
+    assert samples(board)[f"envkit_rotation_age_seconds {NAME}"] == 31 * DAY
+
+
+def test_what_was_never_rotated_has_no_age(board, roster):
+    run(board, roster, Outcome(NAME, FAILED, step="claim", error=RotationError("no")))
+    found = samples(board)
+    assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == 0
+    assert f"envkit_rotation_age_seconds {NAME}" not in found
+    assert found[f"envkit_rotation_due {NAME}"] == 1
+
+
+def test_a_store_that_does_not_answer_makes_nothing_forgotten(board, roster):
+    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 40 * DAY)
+    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
+    run(board, roster, Outcome(NAME, FAILED, error=RotationError("no answer")))
+    found = samples(board)
+    assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == NOW - 40 * DAY
+    assert found[f"envkit_rotation_overdue {NAME}"] == 1
+
+
+def test_what_a_person_has_rolled_back_is_not_due_at_once_but_overdue_all_the_same(board, roster):
+    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 40 * DAY, given_up_at=NOW - DAY)
+    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
+    found = samples(board)
+    assert found[f"envkit_rotation_due_timestamp_seconds {NAME}"] == NOW + 29 * DAY
+    assert found[f"envkit_rotation_overdue {NAME}"] == 1
+
+
+def test_progress_and_failures(board, roster):
+    record = Record(NAME, "id", SET, tries=3)
+    run(board, roster, Outcome(NAME, FAILED, step="test", record=record, error=RotationError("x")))
+    found = samples(board)
+    assert found[f"envkit_rotation_in_progress {NAME}"] == 1
+    assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 3
+    assert found["envkit_rotation_failures_total test"] == 1
+    assert found["envkit_rotation_runs_total failed"] == 1
+    assert found[f"envkit_rotation_needs_a_person {NAME}"] == 0
+
+    record = Record(NAME, "id", GRACE)
+    run(board, roster, Outcome(NAME, WAITING, step="finish", record=record))
+    found = samples(board)
+    assert found[f"envkit_rotation_in_progress {NAME}"] == 1
+    assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 0
+    assert found["envkit_rotation_failures_total test"] == 1
+
+
+@pytest.mark.parametrize("status", [REFUSED, QUARANTINED])
+def test_what_waits_for_a_person_shows_until_it_does_not(board, roster, status):
+    run(board, roster, Outcome(NAME, status, error=RotationError("x")))
+    assert samples(board)[f"envkit_rotation_needs_a_person {NAME}"] == 1
+    assert samples(board)["envkit_rotation_failures_total look"] == 1
+    run(board, roster, Outcome(NAME, NOT_DUE))
+    assert samples(board)[f"envkit_rotation_needs_a_person {NAME}"] == 0
+
+
+def test_only_runs_that_did_something_have_a_duration(board, roster):
+    run(board, roster, Outcome(NAME, NOT_DUE), 0.01)
+    assert samples(board)["envkit_rotation_run_duration_seconds_count"] == 0
+    run(board, roster, Outcome(NAME, ROTATED), 7.0)
+    found = samples(board)
+    assert found["envkit_rotation_run_duration_seconds_count"] == 1
+    assert found["envkit_rotation_run_duration_seconds_sum"] == 7.0
+
+
+def test_what_is_in_no_profile_any_more_is_left_out(board, roster, project):
+    run(board, roster, Outcome(NAME, NOT_DUE))
+    run(board, roster, Outcome("prod/cache", NOT_DUE))
+    before = roster.rotations["prod/cache"]
+    text = (project.profiles / "prod.toml").read_text()
+    project.profile("prod.toml", text.partition("[rotation.cache]")[0])
+    board.loaded(roster.read())
+    board.began(before)
+    board.ended(before, Outcome("prod/cache", NOT_DUE), 1.0)  # it ran meanwhile
+    found = samples(board)
+    assert f"envkit_rotation_due {NAME}" in found
+    assert not [name for name in found if "prod/cache" in name]
+    assert found["envkit_rotations_running"] == 0
+
+
+def test_broken_profiles_are_counted(board, roster, project):
+    project.profile("staging.toml", "[variables\n")
+    board.loaded(roster.read())
+    assert samples(board)["envkit_profile_errors"] == 1
+
+
+def test_no_message_is_told(board, roster):
+    error = RotationError(f"the target said {CANARY}", hint=CANARY)
+    run(board, roster, Outcome(NAME, FAILED, CANARY, step="set", error=error))
+    assert CANARY.encode() not in board.text()
+
+
+def test_without_the_package_the_extra_is_named(tmp_path):
+    (tmp_path / "prometheus_client.py").write_text("raise ImportError\n")
+    script = "from envkit.rotation.scheduler.metrics import Board\nBoard()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ExtraMissingError.__name__ in done.stderr
+
+
+# ---------------------------------------------------------------- over HTTP
+
+
+@pytest.fixture
+def state():
+    return {"healthy": "", "ready": "the profiles were not read yet"}
+
+
+@pytest.fixture
+def endpoint(board, state):
+    with Endpoint(
+        "127.0.0.1:0",
+        metrics=board.text,
+        healthy=lambda: state["healthy"],
+        ready=lambda: state["ready"],
+    ) as endpoint:
+        yield endpoint
+
+
+def get(endpoint, path, method="GET"):
+    request = urllib.request.Request(f"http://{endpoint.host}:{endpoint.port}{path}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_probes_say_what_is_missing(endpoint, state):
+    assert get(endpoint, "/healthz") == (200, "ok\n")
+    assert get(endpoint, "/readyz") == (503, "the profiles were not read yet\n")
+    state.update(healthy="it hangs", ready="")
+    assert get(endpoint, "/healthz") == (503, "it hangs\n")
+    assert get(endpoint, "/readyz") == (200, "ok\n")
+
+
+def test_metrics_are_in_the_format_of_prometheus(endpoint, board):
+    status, text = get(endpoint, "/metrics?name[]=x")
+    assert status == 200
+    assert [one.name for one in text_string_to_metric_families(text)] == [
+        one.name for one in text_string_to_metric_families(board.text().decode())
+    ]
+
+
+def test_there_is_nothing_else(endpoint):
+    assert get(endpoint, "/")[0] == 404
+    assert get(endpoint, "/metrics", "POST")[0] == 501
+    assert get(endpoint, "/metrics", "HEAD") == (200, "")
+
+
+def test_whoever_says_nothing_holds_up_nobody(endpoint):
+    with closing(socket.create_connection((endpoint.host, endpoint.port), timeout=30)):
+        assert get(endpoint, "/healthz")[0] == 200
+
+
+def test_whoever_leaves_at_once_is_not_told_of(endpoint, capfd):
+    with closing(socket.create_connection((endpoint.host, endpoint.port), timeout=30)) as line:
+        line.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    assert get(endpoint, "/healthz")[0] == 200
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_answers_once_it_has_ended(board):
+    with Endpoint("127.0.0.1:0", metrics=board.text, healthy=str, ready=str) as endpoint:
+        pass
+    with pytest.raises(ConnectionError):
+        socket.create_connection((endpoint.host, endpoint.port), timeout=30)
+
+
+def test_a_port_that_is_taken_is_told(endpoint):
+    with pytest.raises(UsageError, match=r"cannot listen on 127\.0\.0\.1:.*in use"):
+        Endpoint(f"127.0.0.1:{endpoint.port}", metrics=bytes, healthy=str, ready=str)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        (":9464", ("127.0.0.1", 9464)),
+        ("0.0.0.0:80", ("0.0.0.0", 80)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:9464", ("::1", 9464)),
+    ],
+)
+def test_an_address_is_read(text, address):
+    assert listen_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", "9464", "host", "host:", "host:x", "::1", "h:70000", "h:-1"])
+def test_what_is_no_address_is_told(text):
+    with pytest.raises(UsageError):
+        listen_address(text)

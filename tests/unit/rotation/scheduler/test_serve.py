@@ -1,0 +1,255 @@
+"""The scheduler of one machine, with rotations that do what a test tells them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from envkit.errors import ProfileError, UnavailableError
+from envkit.rotation.outcome import FAILED, NOT_DUE, ROTATED, STOPPED, Outcome
+from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.scheduler.serve import Scheduler
+
+PROFILE = """\
+[variables]
+NODE_ENV = "production"
+"""
+ROTATION = """\
+[rotation.{name}]
+secret = "dotenv:{field}"
+rotator = "random"
+every = "30d"
+"""
+CANARY = "canary-93c5a0e1"
+LONG_SECONDS = 30
+
+
+def profile(*names, **keys):
+    more = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
+    return PROFILE + "".join(ROTATION.format(name=n, field=n.upper()) + more for n in names)
+
+
+class Watcher:
+    """Keeps what it is told, and lets a test wait for it."""
+
+    def __init__(self):
+        self.told = []
+        self.condition = threading.Condition()
+
+    def _tell(self, *what):
+        with self.condition:
+            self.told.append(what)
+            self.condition.notify_all()
+
+    def loaded(self, collected):
+        self._tell("loaded", *(one.full_name for one in collected.rotations))
+
+    def troubled(self, error):
+        self._tell("troubled", type(error))
+
+    def ticked(self):
+        self._tell("ticked")
+
+    def began(self, rotation):
+        self._tell("began", rotation.full_name)
+
+    def ended(self, rotation, outcome, seconds):
+        assert seconds >= 0
+        self._tell("ended", rotation.full_name, outcome.status)
+
+    def wait_for(self, *what, times=1):
+        with self.condition:
+            done = self.condition.wait_for(
+                lambda: self.told.count(what) >= times, timeout=LONG_SECONDS
+            )
+        assert done, f"{what} was not told in {self.told}"
+
+
+class Carrier:
+    """Carries rotations on as a test wants; by default none is due."""
+
+    def __init__(self):
+        self.what = {}
+        self.running = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, rotation, stopping):
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        try:
+            return self.what.get(rotation.full_name, self.not_due)(rotation, stopping)
+        finally:
+            with self.lock:
+                self.running -= 1
+
+    @staticmethod
+    def not_due(rotation, _stopping):
+        return Outcome(rotation.full_name, NOT_DUE, until=time.time() + 1e6)
+
+
+@pytest.fixture
+def watcher():
+    return Watcher()
+
+
+@pytest.fixture
+def carrier():
+    return Carrier()
+
+
+@pytest.fixture
+def start(project, watcher, carrier):
+    """Return what starts a scheduler in a thread; it is stopped afterwards."""
+    started = []
+
+    def start(**options):
+        roster = Roster(str(project.profiles), environ=os.environ)
+        roster.read()
+        scheduler = Scheduler(roster, carrier, watchers=[watcher], **options)
+        thread = threading.Thread(target=scheduler.run)
+        thread.start()
+        started.append((scheduler, thread))
+        return scheduler, thread
+
+    yield start
+    for scheduler, thread in started:
+        scheduler.stop()
+        thread.join(LONG_SECONDS)
+        assert not thread.is_alive(), "the scheduler does not stop"
+
+
+def test_every_rotation_is_looked_at_when_it_begins(project, start, watcher):
+    project.profile("prod.toml", profile("db", "cache"))
+    start()
+    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    watcher.wait_for("ended", "prod/cache", NOT_DUE)
+    assert watcher.told[0] == ("loaded", "prod/cache", "prod/db")
+
+
+def test_what_was_rotated_is_looked_at_again_at_once(project, start, watcher, carrier):
+    project.profile("prod.toml", profile("db"))
+    outcomes = iter([ROTATED, NOT_DUE])
+    carrier.what["prod/db"] = lambda rotation, _: Outcome(
+        rotation.full_name, next(outcomes), until=time.time() + 1e6
+    )
+    start()
+    watcher.wait_for("ended", "prod/db", ROTATED)
+    watcher.wait_for("ended", "prod/db", NOT_DUE)
+
+
+def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, watcher, carrier):
+    project.profile("prod.toml", profile("a_hangs", "b_fails", "c_breaks", "d_works"))
+    forever = threading.Event()
+
+    def fail(*_):
+        raise UnavailableError("the store is away")
+
+    def bug(*_):
+        raise ValueError(CANARY)
+
+    carrier.what["prod/a_hangs"] = lambda rotation, _: (
+        forever.wait(LONG_SECONDS),
+        Outcome(rotation.full_name, STOPPED),
+    )[1]
+    carrier.what["prod/b_fails"], carrier.what["prod/c_breaks"] = fail, bug
+    start(concurrency=2)
+    watcher.wait_for("ended", "prod/d_works", NOT_DUE)
+    assert ("ended", "prod/b_fails", FAILED) in watcher.told
+    assert ("ended", "prod/c_breaks", FAILED) in watcher.told
+    assert ("ended", "prod/a_hangs", STOPPED) not in watcher.told
+    forever.set()
+
+
+def test_no_more_run_at_once_than_were_asked_for(project, start, watcher, carrier):
+    names = [f"r{number}" for number in range(12)]
+    project.profile("prod.toml", profile(*names))
+    three = threading.Barrier(3)
+
+    def meet(rotation, stopping):
+        three.wait(LONG_SECONDS)
+        return carrier.not_due(rotation, stopping)
+
+    carrier.what = {f"prod/{name}": meet for name in names}
+    start(concurrency=3)
+    for name in names:
+        watcher.wait_for("ended", f"prod/{name}", NOT_DUE)
+    assert carrier.most == 3
+
+
+def test_stopping_waits_for_what_is_under_way_and_begins_nothing(project, start, watcher, carrier):
+    project.profile("prod.toml", profile("a_slow", "b_next"))
+    step = threading.Event()
+
+    def a_step(rotation, stopping):
+        step.wait(LONG_SECONDS)
+        return Outcome(rotation.full_name, STOPPED if stopping() else FAILED)
+
+    carrier.what["prod/a_slow"] = a_step
+    scheduler, thread = start(concurrency=1)
+    watcher.wait_for("began", "prod/a_slow")
+    scheduler.stop()
+    step.set()
+    thread.join(LONG_SECONDS)
+    assert not thread.is_alive()
+    assert ("ended", "prod/a_slow", STOPPED) in watcher.told
+    assert ("began", "prod/b_next") not in watcher.told
+
+
+def test_stopping_does_not_wait_for_ever(project, start, watcher, carrier):
+    project.profile("prod.toml", profile("db"))
+    forever = threading.Event()
+    carrier.what["prod/db"] = lambda *_: forever.wait(LONG_SECONDS)
+    scheduler, thread = start(finish_seconds=0.05)
+    watcher.wait_for("began", "prod/db")
+    scheduler.stop()
+    thread.join(LONG_SECONDS)
+    assert not thread.is_alive()
+    forever.set()
+
+
+def test_a_stop_that_comes_before_it_runs_counts(project, watcher, carrier):
+    project.profile("prod.toml", profile("db"))
+    roster = Roster(str(project.profiles), environ=os.environ)
+    roster.read()
+    scheduler = Scheduler(roster, carrier, watchers=[watcher])
+    scheduler.stop()
+    scheduler.run()
+    assert ("began", "prod/db") not in watcher.told
+
+
+def test_a_changed_profile_is_noticed(project, start, watcher, monkeypatch):
+    monkeypatch.setattr("envkit.rotation.scheduler.serve.TICK_SECONDS", 0.01)
+    project.profile("prod.toml", profile("db"))
+    start()
+    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    project.profile("staging.toml", profile("db").replace("dotenv:DB", "dotenv:DB2"))
+    watcher.wait_for("loaded", "prod/db", "staging/db")
+    watcher.wait_for("ended", "staging/db", NOT_DUE)
+    (project.profiles / "staging.toml").unlink()
+    watcher.wait_for("loaded", "prod/db", times=2)
+
+
+def test_asked_to_it_reads_the_profiles_at_once(project, start, watcher):
+    project.profile("prod.toml", profile("db"))
+    scheduler, _ = start()
+    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    scheduler.reload()
+    watcher.wait_for("loaded", "prod/db", times=2)
+    watcher.wait_for("ended", "prod/db", NOT_DUE, times=2)
+
+
+def test_profiles_that_cannot_be_read_any_more_change_nothing(project, start, watcher):
+    project.profile("prod.toml", profile("db"))
+    scheduler, _ = start()
+    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    # two rotations of one secret, which do not say the same of it
+    other = profile("db2").replace("DB2", "DB").replace("30d", "7d")
+    project.profile("prod.toml", profile("db") + other.removeprefix(PROFILE))
+    scheduler.reload()
+    watcher.wait_for("troubled", ProfileError)
+    assert watcher.told.count(("loaded", "prod/db")) == 1

@@ -1,0 +1,685 @@
+"""One run of a rotation: what comes of it, and what a failure leaves behind."""
+
+import threading
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import ConflictError, RejectedError, RotationError, UnavailableError
+from envkit.rotation import engine as runner
+from envkit.rotation.engine import Job, advance
+from envkit.rotation.machine import ABORT, MAX_ATTEMPTS, RESUME, ROLLBACK, ROTATE
+from envkit.rotation.outcome import (
+    ABORTED,
+    BUSY,
+    FAILED,
+    NOT_DUE,
+    QUARANTINED,
+    REFUSED,
+    ROLLED_BACK,
+    ROTATED,
+    STOPPED,
+    WAITING,
+)
+from envkit.rotation.protocols import Created
+from envkit.rotation_state.record import Record
+from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.secret import Secret
+
+CANARY = "canary-5d20"
+EVERY = 1000.0
+GRACE = 100.0
+
+
+class Passwords:
+    """A target where a user may have several passwords, and a rotator for it."""
+
+    def __init__(self):
+        self.passwords = {f"{CANARY}-0"}
+        self.made = 0
+        self.calls = []
+        self.fails = {}  # method -> error, for as long as it is there
+        self.confirms = []
+
+    def open(self, *, deadline, confirm, id):  # noqa: A002
+        self.deadline, self.confirm, self.id = deadline, confirm, id
+        return self
+
+    def call(self, method):
+        self.calls.append(method)
+        error = self.fails.get(method)
+        if callable(error):
+            error = error()
+        if error is not None:
+            raise error
+
+    def prepare(self, current):
+        self.call("prepare")
+        return {"seen": "yes"}
+
+    def create(self, current, facts):
+        self.call("create")
+        assert facts["seen"] == "yes"
+        self.made += 1
+        return Created({"password": Secret(f"{CANARY}-{self.made}")}, {"number": str(self.made)})
+
+    def set(self, old, new, facts):
+        self.call("set")
+        self.confirm()
+        self.passwords.add(new["password"].reveal())
+
+    def test(self, new, facts):
+        self.call("test")
+        assert new["password"].reveal() in self.passwords
+
+    def probe(self, fields, facts):
+        self.call("probe")
+        return fields["password"].reveal() in self.passwords
+
+    def finish(self, old, new, facts):
+        self.call("finish")
+
+    def retire(self, fields, keep, facts):
+        self.call("retire")
+        if fields:
+            self.passwords.discard(fields["password"].reveal())
+
+
+class Scene:
+    def __init__(self):
+        self.target = Passwords()
+        self.shelf = MemoryShelf({"password": f"{CANARY}-0", "host": "db"})
+        self.now = 50_000.0
+        self.told = []
+        self.options = {}
+
+    def store(self):
+        return MemoryRotationStore(self.shelf, ("password",))
+
+    def job(self, **options):
+        return Job(
+            "prod/db",
+            self.store(),
+            self.target.open,
+            lambda record, now: record.due_from + EVERY if record else 0.0,
+            **{"grace_seconds": GRACE, "plan": "passwords", **options},
+        )
+
+    def run(self, wish="", *, seconds=60.0, stopping=lambda: False, **options):
+        outcome = advance(
+            self.job(**options),
+            deadline=Deadline(seconds),
+            wish=wish,
+            clock=lambda: self.now,
+            progress=lambda step, reason: self.told.append(step),
+            stopping=stopping,
+            me="host:1",
+        )
+        assert CANARY not in repr(outcome)
+        if outcome.error is not None:
+            assert CANARY not in f"{outcome.error!r} {outcome.error.hint}"
+        return outcome
+
+    def rotate(self):
+        """Rotate from the beginning to the end."""
+        assert self.run().status == WAITING
+        self.now += GRACE
+        return self.run()
+
+    @property
+    def snapshot(self):
+        return self.store().read()
+
+    @property
+    def record(self):
+        return self.snapshot.record
+
+    @property
+    def password(self):
+        return self.shelf.fields["password"]
+
+    def change(self, **fields):
+        """Change the record as it is never changed by us."""
+        store = self.store()
+        seen = store.read()
+        store.save(seen, seen.record._replace(**fields), seen.pending)
+
+
+@pytest.fixture
+def scene():
+    return Scene()
+
+
+class TestARotation:
+    def test_it_goes_as_far_as_the_grace(self, scene):
+        outcome = scene.run()
+        assert outcome.status == WAITING
+        assert outcome.until == scene.now + GRACE
+        assert outcome.promoted
+        assert outcome.ok
+        assert scene.shelf.fields == {"password": f"{CANARY}-1", "host": "db"}
+        assert scene.target.passwords == {f"{CANARY}-0", f"{CANARY}-1"}
+        assert outcome.record == scene.record
+
+    def test_it_waits_for_the_grace_without_a_trace(self, scene):
+        scene.run()
+        before = scene.shelf.envelope_version
+        scene.now += GRACE - 1
+        outcome = scene.run()
+        assert (outcome.status, outcome.changed) == (WAITING, False)
+        assert scene.shelf.envelope_version == before
+
+    def test_it_ends_with_nothing_left(self, scene):
+        begun = scene.now
+        outcome = scene.rotate()
+        assert outcome.status == ROTATED
+        assert scene.target.passwords == {f"{CANARY}-1"}
+        assert scene.snapshot.pending == {}
+        assert CANARY not in scene.shelf.envelope
+        assert outcome.record == scene.record
+        assert scene.record.last_rotated_at == begun
+        assert scene.record.facts == {}
+        assert (scene.record.holder, scene.record.busy_until) == ("", 0.0)
+
+    def test_its_next_time_counts_from_when_readers_got_the_value(self, scene):
+        begun = scene.now
+        scene.rotate()
+        outcome = scene.run()
+        assert (outcome.status, outcome.until, outcome.changed) == (NOT_DUE, begun + EVERY, False)
+        scene.now = begun + EVERY
+        assert scene.run().promoted
+
+    def test_without_a_grace_it_is_over_at_once(self, scene):
+        assert scene.run(grace_seconds=0.0).status == ROTATED
+
+    def test_a_person_need_not_wait_until_it_is_due(self, scene):
+        scene.rotate()
+        outcome = scene.run(ROTATE)
+        assert outcome.promoted
+        assert scene.record.asked
+
+    def test_each_step_is_told(self, scene):
+        scene.rotate()
+        assert scene.told == [
+            *("claim", "create", "set", "test", "promote", "note-promoted", "finish"),
+            *("begin-retire", "retire"),
+        ]
+
+    def test_facts_of_the_rotator_are_kept_until_the_end(self, scene):
+        scene.run()
+        assert scene.record.facts == {"seen": "yes", "number": "1"}
+
+    def test_the_rotator_is_told_which_rotation_it_is(self, scene):
+        scene.run()
+        assert scene.target.id == scene.record.id != ""
+
+    def test_hooks_are_called_around_it(self, scene):
+        before = lambda: scene.target.calls.append("before")  # noqa: E731
+        after = lambda: scene.target.calls.append("after")  # noqa: E731
+        scene.run(before=before, after=after)
+        assert scene.target.calls == [
+            *("prepare", "before", "create", "set", "test", "finish", "after")
+        ]
+
+
+class TestBesideAnother:
+    def test_what_was_read_around_a_step_of_theirs_is_no_reason_to_refuse(self, scene):
+        scene.run(stopping=lambda: scene.record is not None and scene.record.phase == "tested")
+        assert scene.record.phase == "tested"
+        overtaken = []
+
+        def overtake(moment):
+            if moment == "read secret" and not overtaken:
+                overtaken.append(scene.run().status)
+
+        store = MemoryRotationStore(scene.shelf, ("password",), overtake)
+        outcome = advance(
+            scene.job()._replace(store=store),
+            deadline=Deadline(60),
+            clock=lambda: scene.now,
+            me="host:2",
+        )
+        assert overtaken == [WAITING], "the first one has not promoted meanwhile"
+        assert (outcome.status, outcome.error) == (WAITING, None)
+
+
+class TestFailures:
+    @pytest.mark.parametrize("method", ["create", "set", "test", "finish"])
+    def test_it_fails_where_its_target_does_and_goes_on_later(self, scene, method):
+        scene.target.fails[method] = UnavailableError("the target is down")
+        outcome = scene.run()
+        assert (outcome.status, outcome.step) == (FAILED, method)
+        assert outcome.error.message == "the target is down"
+        assert scene.record.error == f"{method}: store-unavailable"
+        del scene.target.fails[method]
+        assert scene.run().status == FAILED  # not at once
+        scene.now += runner.FIRST_PAUSE_SECONDS
+        assert scene.run().status == WAITING
+        assert scene.record.error == ""
+
+    def test_the_pause_grows(self, scene):
+        scene.target.fails["set"] = RotationError("no")
+        pauses = []
+        for _ in range(9):
+            scene.run()
+            pauses.append(scene.record.busy_until - scene.now)
+            scene.now = scene.record.busy_until
+        assert pauses[:3] == [15.0, 30.0, 60.0]
+        assert pauses[-1] == runner.LAST_PAUSE_SECONDS
+
+    def test_a_pause_is_told_and_counts_as_failed(self, scene):
+        scene.target.fails["set"] = RotationError("no")
+        scene.run()
+        outcome = scene.run()
+        assert (outcome.status, outcome.changed) == (FAILED, False)
+        assert outcome.until == scene.record.busy_until
+        assert "set: rotation-failed" in outcome.reason
+        # without the name it would wait for the pause again
+        assert f"'envkit rotate {outcome.rotation}'" in outcome.error.hint
+
+    def test_a_person_need_not_wait_for_the_pause(self, scene):
+        scene.target.fails["set"] = RotationError("no")
+        scene.run()
+        scene.target.fails.clear()
+        assert scene.run(ROTATE).status == WAITING
+
+    def test_nothing_is_claimed_that_could_not_be_rotated(self, scene):
+        scene.target.fails["prepare"] = RotationError("a grant is missing")
+        assert scene.run().status == FAILED
+        assert scene.shelf.envelope is None
+
+    def test_nor_what_its_store_would_not_let_us_write(self, scene, monkeypatch):
+        def denied(_self):
+            raise RotationError("it is rotated by AWS")
+
+        monkeypatch.setattr(MemoryRotationStore, "check", denied)
+        assert scene.run().error.message == "it is rotated by AWS"
+        assert scene.target.calls == []
+        assert scene.shelf.envelope is None
+
+    def test_a_hook_that_fails_before_keeps_anything_from_being_made(self, scene):
+        def before():
+            raise RotationError("not now")
+
+        assert scene.run(before=before).status == FAILED
+        assert "create" not in scene.target.calls
+        assert scene.password == f"{CANARY}-0"
+
+    def test_a_hook_that_fails_after_keeps_the_old_credential_alive(self, scene):
+        def after():
+            raise RotationError("the app does not reload")
+
+        assert scene.run(after=after).status == FAILED
+        assert scene.record.phase == "promoted"
+        scene.now += GRACE * 100
+        assert scene.run(after=after).status == FAILED
+        assert scene.target.passwords == {f"{CANARY}-0", f"{CANARY}-1"}
+        scene.now += runner.LAST_PAUSE_SECONDS
+        assert scene.run().until == scene.now + GRACE
+
+    def test_what_a_bug_raises_is_not_shown(self, scene):
+        scene.target.fails["set"] = ValueError(f"bad {CANARY}")
+        outcome = scene.run()
+        assert outcome.status == FAILED
+        assert outcome.error.message == "set failed: ValueError"
+
+    def test_nor_what_a_store_of_others_raises(self, scene, monkeypatch):
+        def read(_self):
+            raise KeyError(CANARY)
+
+        monkeypatch.setattr(MemoryRotationStore, "read", read)
+        assert scene.run().error.message == "the rotation failed: KeyError"
+
+    def test_a_target_that_hangs_is_not_waited_for(self, scene):
+        hangs = threading.Event()
+        scene.target.fails["set"] = lambda: hangs.wait() and None
+        try:
+            outcome = scene.run(seconds=0.2)
+            assert (outcome.status, outcome.step) == (FAILED, "set")
+            assert "was not over in time" in outcome.error.message
+            # it may still be at work: others wait for as long as it may take
+            assert scene.record.holder == "host:1"
+            assert scene.record.error == "set: store-unavailable"
+        finally:
+            hangs.set()
+
+    def test_the_old_one_is_kept_if_the_new_one_logs_in_no_longer(self, scene):
+        scene.run()
+        scene.target.passwords.discard(f"{CANARY}-1")
+        scene.now += GRACE
+        outcome = scene.run()
+        assert outcome.status == FAILED
+        assert "the old one is kept" in outcome.error.message
+        assert f"{CANARY}-0" in scene.target.passwords
+
+    def test_the_rotator_may_not_make_what_there_is(self, scene):
+        scene.target.made = -1
+        assert "there is already" in scene.run().error.message
+
+    def test_a_secret_without_the_value(self, scene):
+        scene.shelf.put({"host": "db"})
+        assert scene.run().status == REFUSED
+
+
+class TestAValueThatTheTargetRefuses:
+    def test_another_one_is_made(self, scene):
+        rejected = []
+
+        def policy():
+            if scene.target.made == 1:
+                rejected.append(1)
+                return RejectedError("it is in a list of bad passwords")
+            return None
+
+        scene.target.fails["set"] = policy
+        assert scene.run().status == WAITING
+        assert len(rejected) == 3
+        assert scene.password == f"{CANARY}-2"
+        assert scene.record.attempt == 2
+        scene.now += GRACE
+        assert scene.run().status == ROTATED
+        assert scene.target.passwords == {f"{CANARY}-2"}
+
+    @pytest.mark.parametrize("method", ["create", "set", "test"])
+    def test_in_the_end_it_is_quarantined_and_the_current_one_untouched(self, scene, method):
+        scene.target.fails[method] = RejectedError("never")
+        outcome = scene.run()
+        assert (outcome.status, outcome.changed, outcome.ok) == (QUARANTINED, True, False)
+        assert scene.target.made == (0 if method == "create" else MAX_ATTEMPTS)
+        assert scene.password == f"{CANARY}-0"
+        assert scene.target.passwords == {f"{CANARY}-0"}
+        assert scene.snapshot.pending == {}
+
+    def test_a_quarantine_stays_until_a_person_asks(self, scene):
+        scene.target.fails["set"] = RejectedError("never")
+        scene.run()
+        scene.target.fails.clear()
+        scene.now += 100 * EVERY
+        outcome = scene.run()
+        assert (outcome.status, outcome.changed) == (QUARANTINED, False)
+        assert "refused it 3 times" in outcome.reason
+        assert scene.run(ROTATE).status == WAITING
+
+    def test_elsewhere_a_refusal_is_a_failure(self, scene):
+        scene.target.fails["finish"] = RejectedError("no")
+        assert scene.run().status == FAILED
+        scene.target.fails = {"prepare": RejectedError("no")}
+        assert Scene.run(Scene()).status == WAITING
+
+
+class TestGoingBack:
+    def test_before_readers_had_it(self, scene):
+        scene.target.fails["test"] = UnavailableError("down")
+        scene.run()
+        outcome = scene.run(ABORT)
+        assert outcome.status == ABORTED
+        assert scene.target.passwords == {f"{CANARY}-0"}
+        assert scene.shelf.version == 1  # nobody could have written it
+        assert scene.snapshot.pending == {}
+
+    def test_in_the_grace(self, scene):
+        scene.run()
+        outcome = scene.run(ROLLBACK)
+        assert outcome.status == ROLLED_BACK
+        assert scene.password == f"{CANARY}-0"
+        assert scene.target.passwords == {f"{CANARY}-0"}
+        assert scene.snapshot.pending == {}
+
+    def test_it_is_not_done_again_at_once(self, scene):
+        scene.run()
+        scene.run(ROLLBACK)
+        assert scene.run().status == NOT_DUE
+        assert scene.record.last_rotated_at == 0.0
+        scene.now += EVERY
+        assert scene.run().promoted
+
+    def test_an_old_one_that_no_longer_works_is_not_gone_back_to(self, scene):
+        scene.run()
+        scene.target.passwords.discard(f"{CANARY}-0")
+        outcome = scene.run(ROLLBACK)
+        assert outcome.status == FAILED
+        assert "does not log in any more" in outcome.error.message
+        assert scene.password == f"{CANARY}-1"
+
+    def test_unless_it_never_works_beside_the_new_one(self, scene):
+        scene.run(overlap=False)
+        scene.target.passwords.discard(f"{CANARY}-0")
+        assert scene.run(ROLLBACK, overlap=False).status == ROLLED_BACK
+
+    def test_after_it_is_retired(self, scene):
+        scene.rotate()
+        outcome = scene.run(ROLLBACK)
+        assert outcome.status == REFUSED
+        assert "nothing is under way" in outcome.error.message
+
+    def test_while_it_is_being_retired(self, scene):
+        scene.run()
+        scene.target.fails["retire"] = UnavailableError("down")
+        scene.now += GRACE
+        scene.run()
+        outcome = scene.run(ROLLBACK)
+        assert outcome.status == REFUSED
+        assert outcome.error.hint == "run 'envkit rotate prod/db'"
+
+    def test_what_is_live_is_not_aborted(self, scene):
+        scene.run()
+        outcome = scene.run(ABORT)
+        assert outcome.status == REFUSED
+        assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
+
+    def test_a_way_back_that_was_begun_is_gone_to_its_end_by_anybody(self, scene):
+        scene.run()
+        scene.target.fails["retire"] = UnavailableError("down")
+        assert scene.run(ROLLBACK).status == FAILED
+        scene.target.fails.clear()
+        scene.now += EVERY
+        assert scene.run().status == ROLLED_BACK
+
+
+class TestSomebodyElse:
+    def put(self, scene, password):
+        scene.shelf.put({**scene.shelf.fields, "password": password})
+
+    def test_a_change_before_the_promotion_is_kept_and_told(self, scene):
+        scene.target.fails["test"] = UnavailableError("down")
+        scene.run()
+        self.put(scene, "theirs")
+        scene.target.fails.clear()
+        scene.now += EVERY
+        outcome = scene.run()
+        assert outcome.status == REFUSED
+        assert "somebody else has changed the secret" in outcome.error.message
+        assert outcome.error.hint == "run 'envkit rotate --abort prod/db'"
+        assert scene.password == "theirs"
+        assert set(scene.snapshot.pending) == {"old", "new"}
+
+    def test_a_change_in_the_very_moment_of_promotion(self, scene, monkeypatch):
+        publish = MemoryRotationStore.publish
+
+        def overtaken(store, seen, fields):
+            monkeypatch.undo()
+            self.put(scene, "theirs")
+            publish(store, seen, fields)
+
+        monkeypatch.setattr(MemoryRotationStore, "publish", overtaken)
+        assert scene.run().status == REFUSED
+        assert scene.password == "theirs"
+
+    def test_an_abort_then_drops_ours_and_leaves_theirs(self, scene):
+        scene.target.fails["test"] = UnavailableError("down")
+        scene.run()
+        self.put(scene, "theirs")
+        assert scene.run(ABORT).status == ABORTED
+        assert scene.password == "theirs"
+        assert scene.target.passwords == {f"{CANARY}-0"}
+
+    def test_in_the_grace_too_and_then_both_of_ours_are_dropped(self, scene):
+        scene.run()
+        self.put(scene, "theirs")
+        assert scene.run().status == REFUSED
+        assert scene.run(ROLLBACK).status == REFUSED
+        scene.run(ABORT)
+        assert scene.password == "theirs"
+        assert scene.target.passwords == set()
+
+    def test_an_old_value_that_was_put_back_by_hand_is_not_retired(self, scene):
+        scene.run()
+        self.put(scene, f"{CANARY}-0")
+        scene.now += GRACE * 2
+        outcome = scene.run()
+        assert outcome.status == REFUSED
+        assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
+        assert scene.run(ROLLBACK).status == ROLLED_BACK
+        assert scene.target.passwords == {f"{CANARY}-0"}
+
+    def test_another_field_is_theirs_to_change(self, scene, monkeypatch):
+        publish = MemoryRotationStore.publish
+
+        def overtaken(store, seen, fields):
+            monkeypatch.undo()
+            scene.shelf.put({**scene.shelf.fields, "host": "db2"})
+            publish(store, seen, fields)
+
+        monkeypatch.setattr(MemoryRotationStore, "publish", overtaken)
+        assert scene.run().status == WAITING
+        assert scene.shelf.fields == {"password": f"{CANARY}-1", "host": "db2"}
+
+    def test_a_secret_that_is_gone(self, scene):
+        scene.run()
+        scene.shelf.put(None)
+        assert scene.run().status == REFUSED
+        scene.run(ABORT)
+        assert scene.snapshot.pending == {}
+
+    def test_one_secret_with_two_names(self, scene):
+        scene.rotate()
+        outcome = advance(
+            scene.job()._replace(name="staging/db"), deadline=Deadline(60), clock=lambda: scene.now
+        )
+        assert outcome.status == FAILED
+        assert "prod/db" in outcome.error.message
+        assert "staging/db" in outcome.error.message
+
+    def test_a_name_that_was_changed_is_taken_once_a_person_says_so(self, scene):
+        def renamed(wish=""):
+            job = scene.job()._replace(name="prod/database")
+            return advance(job, deadline=Deadline(60), wish=wish, clock=lambda: scene.now)
+
+        scene.run()
+        assert renamed(ROTATE).status == FAILED, "not while one is under way"
+        scene.now += GRACE
+        scene.run()
+        refused = renamed()
+        assert refused.status == FAILED
+        assert "'envkit rotate prod/database'" in refused.error.hint
+        assert renamed(ROTATE).status == WAITING
+        assert scene.record.rotation == "prod/database"
+        assert scene.run().status == FAILED, "the old name is none any more"
+
+    def test_what_is_refused_is_held_by_nobody(self, scene):
+        """Else nobody would tell of it until our time is over."""
+
+        def change():
+            scene.shelf.put({**scene.shelf.fields, "password": "theirs"})
+
+        scene.target.fails["test"] = change
+        assert scene.run().status == REFUSED
+        assert (scene.record.holder, scene.record.busy_until) == ("", 0.0)
+
+    def test_a_profile_that_is_changed_in_the_middle(self, scene):
+        scene.run()
+        outcome = scene.run(plan="something else")
+        assert outcome.status == FAILED
+        assert "'passwords'" in outcome.error.message
+        scene.now += GRACE
+        assert scene.run().status == ROTATED
+        assert scene.run(plan="something else").status == NOT_DUE
+
+
+class TestSeveralAtOnce:
+    def held(self, scene):
+        scene.target.fails["set"] = UnavailableError("down")
+        scene.run()
+        scene.target.fails.clear()
+        scene.change(holder="other:2", busy_until=scene.now + 60)
+
+    @pytest.mark.parametrize("wish", ["", ROTATE])
+    def test_what_another_one_is_at_work_on_is_left_to_it(self, scene, wish):
+        self.held(scene)
+        outcome = scene.run(wish)
+        assert (outcome.status, outcome.until, outcome.ok) == (BUSY, scene.now + 60, True)
+        assert "other:2" in outcome.reason
+
+    def test_until_its_time_is_over(self, scene):
+        self.held(scene)
+        scene.now += 60
+        assert scene.run().status == WAITING
+        assert "take-over" in scene.told
+
+    def test_or_a_person_says_so(self, scene):
+        self.held(scene)
+        assert scene.run(RESUME).status == WAITING
+
+    def test_whoever_asked_is_content_with_what_another_one_has_done(self, scene):
+        """Eight people ask at once, and it is rotated once."""
+        scene.rotate()
+
+        class Overtaken(MemoryRotationStore):
+            def save(store, seen, record, pending):  # noqa: N805
+                if not store.overtaken:
+                    store.overtaken = True
+                    scene.run(ROTATE, grace_seconds=0.0)
+                super().save(seen, record, pending)
+
+            overtaken = False
+
+        job = scene.job()._replace(store=Overtaken(scene.shelf, ("password",)))
+        outcome = advance(
+            job, deadline=Deadline(60), wish=ROTATE, clock=lambda: scene.now, me="host:2"
+        )
+        assert outcome.status == NOT_DUE
+        assert scene.password == f"{CANARY}-2"
+
+    def test_a_step_that_comes_too_late_sees_that_it_is_not_its_own_any_more(self, scene):
+        scene.target.fails["set"] = lambda: scene.change(holder="other:2", busy_until=scene.now + 9)
+        outcome = scene.run()
+        assert outcome.status == BUSY
+        assert scene.target.passwords == {f"{CANARY}-0"}
+
+    def test_a_secret_that_never_keeps_still(self, scene, monkeypatch):
+        def publish(store, seen, fields):
+            raise ConflictError("it has changed")
+
+        monkeypatch.setattr(MemoryRotationStore, "publish", publish)
+        outcome = scene.run()
+        assert outcome.status == FAILED
+        assert outcome.error.code == "conflict"
+
+    def test_it_stops_between_two_steps_and_lets_go(self, scene):
+        outcome = scene.run(stopping=lambda: "set" in scene.told)
+        assert (outcome.status, outcome.ok) == (STOPPED, True)
+        assert scene.record.phase == "set"
+        assert scene.record.holder == ""
+        assert scene.run().status == WAITING
+
+
+def test_names_of_holders_differ():
+    assert runner.holder() != runner.holder()
+
+
+def test_a_record_of_another_version_is_left_alone(scene):
+    scene.rotate()
+    scene.shelf.envelope = scene.shelf.envelope.replace('"version": 1', '"version": 9')
+    before = scene.shelf.envelope
+    outcome = scene.run(ROTATE)
+    assert outcome.status == FAILED
+    assert "version 9" in outcome.error.message
+    assert scene.shelf.envelope == before
+
+
+def test_a_clock_that_jumps_back_retires_nothing_early(scene):
+    scene.run()
+    scene.now -= 10 * EVERY
+    assert scene.run().status == WAITING
+    assert f"{CANARY}-0" in scene.target.passwords
+    assert isinstance(scene.record, Record)

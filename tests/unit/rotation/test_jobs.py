@@ -1,0 +1,422 @@
+"""Rotations run with all that belongs to them: hooks, notices, the audit log, each other."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.audit.verify import records
+from envkit.errors import ReasonMissingError, RotationError
+from envkit.rotation.catalog import collect
+from envkit.rotation.jobs import carry, open_job, run_all
+from envkit.rotation.outcome import FAILED, NOT_DUE, QUARANTINED, ROTATED, WAITING, Outcome
+from envkit.rotation.status import look_at
+from envkit.rotation_state.record import Record
+from support.hook_server import HookServer
+
+OLD = "canary-8d1f-old-value"
+DAY = 86_400.0
+START = 1_795_577_472.0
+
+
+class World:
+    """One `.env.prod` with a key that is rotated; time goes when it is told to."""
+
+    def __init__(self, project, tmp_path):
+        self.project = project
+        self.now = START
+        self.warnings = []
+        self.log = tmp_path / "log" / "audit.jsonl"
+        self.environ = {"ENVKIT_AUDIT": str(self.log), "XDG_STATE_HOME": str(tmp_path / "state")}
+        project.dotenv("prod", f"API_KEY={OLD}\nOTHER=x\nHOOK=t0ken\n")
+
+    def write(self, *lines, top="", grace="15m"):
+        body = ['secret = "dotenv:API_KEY"', 'rotator = "random"', 'every = "30d"']
+        body += [f'grace = "{grace}"', *lines]
+        self.project.profile("prod.toml", "\n".join([top, "[rotation.api-key]", *body, ""]))
+
+    def rotation(self):
+        (one,) = collect(
+            str(self.project.profiles), environ=self.environ, deadline=Deadline(5)
+        ).rotations
+        return one
+
+    def run(self, wish="", **options):
+        return carry(
+            self.rotation(),
+            environ=self.environ,
+            wish=wish,
+            clock=lambda: self.now,
+            warn=self.warnings.append,
+            **options,
+        )
+
+    def file(self):
+        lines = (self.project.root / ".env.prod").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def audit(self):
+        return [(one["names"], one["outcome"], one["reason"]) for one in records(str(self.log))]
+
+    def break_file(self, *, broken=True):
+        self.project.dotenv("prod", f"API_KEY={OLD}\n" + ("no definition\n" if broken else ""))
+
+
+@pytest.fixture
+def world(project, tmp_path):
+    return World(project, tmp_path)
+
+
+@pytest.fixture
+def server():
+    with HookServer() as started:
+        yield started
+
+
+def events(server):
+    return [json.loads(one.body)["event"] for one in server.received]
+
+
+# -------- one rotation from due to done
+
+
+def test_what_was_never_rotated_is_rotated_and_retired_after_its_grace(world):
+    world.write()
+    first = world.run()
+    assert (first.status, first.promoted) == (WAITING, True)
+    new = world.file()["API_KEY"]
+    assert new != OLD
+    assert world.file()["API_KEY_PREVIOUS"] == OLD
+    world.now += 899
+    assert world.run().status == WAITING
+    world.now += 2
+    assert world.run().status == ROTATED
+    assert world.file() == {
+        "API_KEY": new,
+        "API_KEY_PREVIOUS": new,
+        "OTHER": "x",
+        "HOOK": "t0ken",
+    }
+    world.now += 29 * DAY
+    assert world.run().status == NOT_DUE
+    world.now += DAY
+    assert world.run().status == WAITING
+
+
+def test_a_person_need_not_wait_for_the_schedule(world):
+    world.write(grace="0s")
+    world.run()
+    before = world.file()["API_KEY"]
+    assert world.run().status == NOT_DUE
+    assert world.run("rotate").status == ROTATED
+    assert world.file()["API_KEY"] != before
+
+
+def test_it_can_be_rolled_back_in_its_grace(world):
+    world.write()
+    world.run()
+    assert world.run("rollback").status == "rolled-back"
+    assert world.file()["API_KEY"] == OLD
+    assert world.run().status == NOT_DUE, "it is not done again at once"
+
+
+# -------- hooks
+
+
+def test_hooks_are_run_around_it_with_names_and_never_values(world, tmp_path):
+    out = tmp_path / "out"
+    write = f'["sh", "-c", "env | grep ^ENVKIT_ >> {out}; grep -c {OLD} .env.prod >> {out}"]'
+    world.write(f"before = [{write}]", f"after = [{write}]")
+    world.run()
+    text = out.read_text()
+    for line in (
+        "ENVKIT_PROFILE=prod",
+        "ENVKIT_ROTATION=api-key",
+        "ENVKIT_SECRET=dotenv:API_KEY",
+        "ENVKIT_HOOK=before",
+        "ENVKIT_HOOK=after",
+    ):
+        assert f"{line}\n" in text
+    assert OLD not in text
+    assert world.file()["API_KEY"] not in text
+    out.write_text("")
+    world.now += 901
+    world.run()
+    assert out.read_text() == "", "retiring is no new value"
+
+
+def test_a_before_that_fails_stops_it(world, tmp_path):
+    flag = tmp_path / "flag"
+    world.write(f'before = [["test", "-e", "{flag}"], ["rm", "{flag}"]]')
+    outcome = world.run()
+    assert (outcome.status, outcome.step) == (FAILED, "create")
+    assert "'test' ended with status 1" in outcome.error.message
+    assert world.file()["API_KEY"] == OLD
+    flag.touch()
+    world.now += 3600
+    assert world.run().status == WAITING
+    assert not flag.exists(), "the second was run after the first"
+
+
+def test_an_after_that_fails_is_told_and_the_new_value_stays(world, tmp_path):
+    """The old one is kept until readers were told: they may still use it."""
+    flag = tmp_path / "flag"
+    world.write(f'after = [["test", "-e", "{flag}"]]', grace="0s")
+    outcome = world.run()
+    assert outcome.status == FAILED
+    assert outcome.promoted
+    new = world.file()["API_KEY"]
+    assert new != OLD
+    assert world.file()["API_KEY_PREVIOUS"] == OLD
+    flag.touch()
+    world.now += 3600
+    assert world.run().status == ROTATED
+    assert world.file()["API_KEY"] == new
+
+
+# -------- notices
+
+
+def test_a_success_is_told_once(world, server):
+    world.write(f'notify = {{ webhook = "{server.address}", key = "k" }}')
+    world.run()
+    assert events(server) == [], "it is not over yet"
+    for _ in range(3):
+        world.now += 901
+        world.run()
+    assert events(server) == ["success"]
+    (got,) = server.received
+    assert OLD.encode() not in got.body
+    assert world.file()["API_KEY"].encode() not in got.body
+
+
+def test_only_what_was_asked_for_is_told(world, server):
+    world.write(f'notify = {{ slack = "{server.address}", on = ["failure"] }}', grace="0s")
+    assert world.run().status == ROTATED
+    assert server.received == []
+
+
+def test_the_placeholders_of_a_channel_are_read_from_the_sources(world, server):
+    where = f"{server.address}/{{{{ HOOK }}}}"
+    world.write(f'notify = {{ webhook = "{where}", key = "{{{{ dotenv:OTHER }}}}" }}', grace="0s")
+    world.run()
+    assert server.received[0].path == "/t0ken"
+    assert "envkit-signature" in server.received[0].headers
+
+
+def test_a_failure_is_told_once_a_day_by_one_host(world, server):
+    world.write(f'notify = {{ webhook = "{server.address}" }}', 'before = [["false"]]')
+    for _ in range(5):
+        assert world.run().status == FAILED
+        world.now += 60
+    assert events(server) == ["failure"]
+    other_host = {**world.environ, "XDG_STATE_HOME": str(world.project.root / "other")}
+    world.environ = other_host
+    world.run()
+    assert events(server) == ["failure"], "the record says that it was told"
+    world.now += DAY
+    world.run()
+    assert events(server) == ["failure", "failure"]
+    body = json.loads(server.received[-1].body)
+    assert body["error"]
+    assert body["rotation"] == "api-key"
+
+
+def test_what_the_record_cannot_keep_a_file_of_the_host_keeps(world, server):
+    world.write(f'notify = {{ webhook = "{server.address}" }}')
+    world.break_file()
+    for _ in range(5):
+        assert world.run().status == FAILED
+        world.now += 60
+    assert events(server) == ["failure"]
+    world.now += DAY
+    world.run()
+    assert events(server) == ["failure", "failure"]
+
+
+def test_overdue_is_told_until_it_is_done(world, server):
+    world.write(f'notify = {{ webhook = "{server.address}", on = ["overdue"] }}', grace="0s")
+    assert world.run().status == ROTATED
+    world.write(
+        f'notify = {{ webhook = "{server.address}", on = ["overdue"] }}',
+        'before = [["false"]]',
+        grace="0s",
+    )
+    world.now += 30 * DAY + 3599
+    world.run()
+    assert events(server) == []
+    for _ in range(3):
+        world.now += 60
+        world.run()
+    assert events(server) == ["overdue"]
+    world.write(f'notify = {{ webhook = "{server.address}", on = ["overdue"] }}', grace="0s")
+    world.now += 2 * DAY
+    assert world.run().status == ROTATED
+    assert events(server) == ["overdue"]
+
+
+def test_a_quarantine_is_told(world, server, monkeypatch):
+    world.write(f'notify = {{ webhook = "{server.address}", on = ["quarantine"] }}')
+    store = open_job(world.rotation(), environ=world.environ, deadline=Deadline(5)).store
+    given_up = Record("prod/api-key", id="1", phase="quarantined", error="refused 3 times")
+    store.save(store.read(), given_up, {})
+    for _ in range(3):
+        assert world.run().status == QUARANTINED
+    assert events(server) == ["quarantine"]
+    assert world.file()["API_KEY"] == OLD
+
+
+def test_a_notice_that_fails_does_not_fail_the_rotation(world, server):
+    server.status = 500
+    world.write(
+        f'notify = [{{ webhook = "{server.address}" }}, {{ command = ["false"] }}]', grace="0s"
+    )
+    assert world.run().status == ROTATED
+    assert len(world.warnings) == 2
+    world.write('notify = { webhook = "https://{{ dotenv:NOT_THERE }}" }', grace="0s")
+    assert world.run("rotate").status == ROTATED
+    assert "cannot resolve" in world.warnings[-1].message
+
+
+# -------- the audit log, and protected profiles
+
+
+def test_what_was_done_is_recorded_and_what_was_not_is_not(world):
+    world.write(grace="0s")
+    world.run()
+    assert world.audit() == [(["api-key"], "ok", None)]
+    world.run()
+    assert len(world.audit()) == 1
+    world.write('before = [["false"]]', grace="0s")
+    world.run("rotate", reason="ticket 12")
+    assert world.audit()[1] == (["api-key"], "hook-failed", "ticket 12")
+    assert OLD not in world.log.read_text()
+
+
+def test_a_protected_profile_needs_a_reason(world):
+    world.write(top="protected = true", grace="0s")
+    with pytest.raises(ReasonMissingError):
+        world.run()
+    assert world.file()["API_KEY"] == OLD
+    world.environ["ENVKIT_REASON"] = "by the schedule"
+    assert world.run().status == ROTATED
+    assert world.audit()[-1] == (["api-key"], "ok", "by the schedule")
+
+
+# -------- many
+
+
+def several(project, number):
+    project.profile(
+        "many.toml",
+        "".join(
+            f'[rotation.r{index}]\nsecret = "dotenv:K{index}"\nrotator = "random"\nevery = "1d"\n'
+            'timeout = "30s"\n'
+            for index in range(number)
+        ),
+    )
+    return collect(str(project.profiles), environ={}, deadline=Deadline(5)).rotations
+
+
+def test_one_that_fails_is_no_matter_of_the_others(project):
+    rotations = several(project, 4)
+
+    def carry_one(rotation):
+        if rotation.policy.name == "r1":
+            raise RotationError("no")
+        if rotation.policy.name == "r2":
+            raise ZeroDivisionError("canary-8d1f")
+        return Outcome(rotation.full_name, ROTATED)
+
+    outcomes = run_all(rotations, carry_one)
+    assert [one.status for one in outcomes] == [ROTATED, FAILED, FAILED, ROTATED]
+    assert outcomes[1].error.message == "no"
+    assert "canary" not in f"{outcomes[2]}"
+    assert [one.rotation for one in outcomes] == [one.full_name for one in rotations]
+
+
+def test_one_that_hangs_holds_up_no_other(project):
+    rotations = several(project, 5)
+    hang, others = threading.Event(), threading.Semaphore(0)
+
+    def carry_one(rotation):
+        if rotation.policy.name == "r0":
+            for _ in range(4):
+                others.acquire()
+            hang.set()
+        else:
+            others.release()
+        return Outcome(rotation.full_name, ROTATED)
+
+    assert len(run_all(rotations, carry_one, concurrency=2)) == 5
+    assert hang.is_set(), "it was over only once the others were"
+
+
+def test_no_more_at_once_than_wanted(project):
+    rotations = several(project, 12)
+    lock, now, most = threading.Lock(), 0, 0
+    gate = threading.Barrier(3)
+
+    def carry_one(rotation):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        gate.wait(10)
+        with lock:
+            now -= 1
+        return Outcome(rotation.full_name, ROTATED)
+
+    assert all(one.ok for one in run_all(rotations, carry_one, concurrency=3))
+    assert most == 3
+
+
+# -------- looking
+
+
+def test_looking_changes_nothing_and_says_where_it_stands(world):
+    world.write()
+
+    def state():
+        (one,) = look_at(
+            [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
+        )
+        return one
+
+    assert state().state == "due"
+    assert sorted(p.name for p in world.project.root.iterdir()) == [".env.prod", "profiles"]
+    world.run()
+    found = state()
+    assert (found.state, found.promoted_at, found.retire_at) == ("grace", START, START + 900)
+    assert found.due_at == START + 30 * DAY
+    world.now += 901
+    world.run()
+    assert (state().state, state().last_rotated_at) == ("waiting", START)
+    world.now += 31 * DAY
+    assert state().state == "overdue"
+    world.write('before = [["false"]]')
+    world.run()
+    assert state().state == "overdue"
+    world.break_file()
+    assert state().state == "unreadable"
+    assert OLD not in f"{state()}"
+
+
+def test_a_value_of_somebody_else_is_told_where_it_keeps_a_rotation_from_going_on(world):
+    world.write()
+    world.run()
+    world.project.dotenv("prod", "API_KEY=theirs\n")
+    (one,) = look_at([world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5))
+    assert (one.state, one.phase, one.alarming) == ("failing", "grace", True)
+    assert one.error.startswith("somebody else has changed the secret")
+    assert one.hint == "run 'envkit rotate --abort prod/api-key'"
+
+
+def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
+    world.write()
+    world.project.dotenv("prod", "OTHER=x\n")
+    (one,) = look_at([world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5))
+    assert (one.state, one.error) == ("unreadable", "the secret is not there")

@@ -1,0 +1,131 @@
+"""Where a rotation stands, from its record and the time."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.rotation.catalog import collect
+from envkit.rotation.status import ALARMS, STATES, broken, standing
+from envkit.rotation_state.record import Record
+from support.rotating import DAY, table
+
+NOW = 1_795_577_472.0
+HOUR, GRACE = 3600.0, 900.0
+NAME = "prod/key"
+
+
+@pytest.fixture
+def rotation(project):
+    return one_of(project, table("key", "KEY"))
+
+
+def one_of(project, *tables):
+    project.profile("prod.toml", "".join(tables))
+    return collect(str(project.profiles), environ={}, deadline=Deadline(5)).rotations[0]
+
+
+def record(**fields):
+    return Record(NAME, id="1", **fields)
+
+
+def under_way(phase, **fields):
+    fields = {"last_rotated_at": NOW - 29 * DAY, "started_at": NOW - 60, **fields}
+    return record(phase=phase, **fields)
+
+
+LONG_SINCE = {"last_rotated_at": NOW - 40 * DAY}
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        (None, "due"),
+        (record(), "due"),
+        (record(last_rotated_at=NOW - DAY), "waiting"),
+        (record(last_rotated_at=NOW - 30 * DAY), "due"),
+        (record(last_rotated_at=NOW - 30 * DAY - HOUR - GRACE + 1), "due"),
+        (record(last_rotated_at=NOW - 30 * DAY - HOUR - GRACE), "overdue"),
+        (under_way("claimed"), "in-progress"),
+        (under_way("tested"), "in-progress"),
+        (under_way("claimed", tries=1, error="create: hook-failed"), "failing"),
+        (under_way("claimed", tries=0, error="the target has refused it"), "in-progress"),
+        (under_way("set", **LONG_SINCE), "overdue"),
+        (under_way("set", tries=9, error="test: x", **LONG_SINCE), "overdue"),
+        (under_way("promoted", promoted_at=NOW - 5, **LONG_SINCE), "grace"),
+        (under_way("grace", promoted_at=NOW - 5, retire_at=NOW + 5, **LONG_SINCE), "grace"),
+        (under_way("retiring", promoted_at=NOW - 5, tries=2, error="retire: x"), "failing"),
+        (under_way("reverting"), "in-progress"),
+        (record(phase="quarantined", error="refused"), "quarantined"),
+        (record(phase="quarantined", error="refused", **LONG_SINCE), "quarantined"),
+        # what a person gave up is not done again at once, and is overdue all the same
+        (record(last_rotated_at=NOW - 30 * DAY, given_up_at=NOW - 9), "waiting"),
+        (record(given_up_at=NOW - 9, **LONG_SINCE), "overdue"),
+    ],
+)
+def test_the_state(rotation, found, state):
+    seen = standing(rotation, found, NOW)
+    assert seen.state == state
+    assert seen.alarming is (state in ALARMS)
+    assert (seen.rotation, seen.location, seen.rotator) == (NAME, ".env.prod#KEY", "random")
+
+
+def test_the_gravest_states_come_first():
+    assert STATES[: len(ALARMS)] == ALARMS
+
+
+def test_the_times_of_one_at_rest(rotation):
+    last = NOW - 3 * DAY
+    seen = standing(rotation, record(last_rotated_at=last), NOW)
+    assert (seen.last_rotated_at, seen.due_at, seen.closes_at) == (last, last + 30 * DAY, inf)
+    assert seen.overdue_at == last + 30 * DAY + HOUR + GRACE
+    assert (seen.started_at, seen.promoted_at, seen.retire_at) == (0, 0, 0)
+
+
+def test_the_times_of_one_that_was_never_rotated(rotation):
+    seen = standing(rotation, None, NOW)
+    assert (seen.last_rotated_at, seen.due_at, seen.overdue_at) == (0, NOW, inf)
+    assert seen.phase == ""
+
+
+def test_the_times_of_one_in_its_grace_are_those_of_the_new_value(rotation):
+    found = under_way("grace", promoted_at=NOW - 5, retire_at=NOW + 5, **LONG_SINCE)
+    seen = standing(rotation, found, NOW)
+    assert (seen.promoted_at, seen.retire_at) == (NOW - 5, NOW + 5)
+    assert seen.due_at == NOW - 5 + 30 * DAY
+    assert seen.overdue_at == NOW - 5 + 30 * DAY + HOUR + GRACE, "it is overdue no longer"
+
+
+def test_a_window_that_was_missed(project):
+    rotation = one_of(project, table("key", "KEY", 'window = "2h"'))
+    last = NOW - 31 * DAY
+    seen = standing(rotation, record(last_rotated_at=last), NOW)
+    assert seen.state == "overdue"
+    assert (seen.due_at, seen.closes_at) == (last + 60 * DAY, last + 60 * DAY + 2 * HOUR)
+    assert seen.overdue_at == last + 30 * DAY + 2 * HOUR + GRACE
+
+
+@pytest.mark.parametrize(
+    ("found", "hint"),
+    [
+        (record(**LONG_SINCE), "run 'envkit rotate prod/key'"),
+        (under_way("set", tries=1, error="test: x"), "run 'envkit rotate prod/key'"),
+        (record(phase="quarantined"), "find out why, and run 'envkit rotate prod/key'"),
+        (record(last_rotated_at=NOW - DAY), ""),
+        (under_way("set"), ""),
+    ],
+)
+def test_what_to_do(rotation, found, hint):
+    assert standing(rotation, found, NOW).hint == hint
+
+
+def test_what_is_broken_is_told_beside_the_others(project):
+    project.profile("prod.toml", table("key", "KEY") + table("no", "KEY", "nonsense = 1"))
+    project.profile("worse.toml", "= no TOML")
+    collected = collect(str(project.profiles), environ={}, deadline=Deadline(5))
+    first, second = broken(collected)
+    assert (first.rotation, first.state, first.alarming) == ("prod/no", "unreadable", True)
+    assert "unknown key 'nonsense'" in first.error
+    assert second.rotation == "worse"

@@ -1,0 +1,69 @@
+"""The record comes back as it was written; another version is refused, not guessed."""
+
+import json
+
+import pytest
+
+from envkit.errors import RotationError
+from envkit.rotation_state.record import GRACE, Record, decode, encode
+
+RECORD = Record(
+    "prod/db",
+    "id",
+    GRACE,
+    plan="postgres",
+    asked=True,
+    attempt=1,
+    promoted_at=5.5,
+    facts={"known": "k0"},
+)
+
+
+def test_a_record_comes_back():
+    assert decode(json.loads(json.dumps(encode(RECORD)))) == RECORD
+
+
+def test_whole_numbers_are_times_too():
+    assert decode({**encode(RECORD), "promoted_at": 5}).promoted_at == 5.0
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_another_version_is_refused(version):
+    with pytest.raises(RotationError, match="has version"):
+        decode({**encode(RECORD), "version": version})
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 1])
+def test_what_is_no_record_is_refused(data):
+    with pytest.raises(RotationError, match="is not one"):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("phase", "resting"),
+        ("phase", None),
+        ("attempt", "1"),
+        ("attempt", True),
+        ("retire_at", "soon"),
+        ("asked", 1),
+        ("facts", ["k0"]),
+        ("facts", {"known": 1}),
+    ],
+)
+def test_a_field_that_cannot_be_is_refused(field, value):
+    with pytest.raises(RotationError, match="the rotation record has"):
+        decode({**encode(RECORD), field: value})
+
+
+def test_a_field_that_is_not_there_is_refused():
+    data = encode(RECORD)
+    del data["retire_at"]
+    with pytest.raises(RotationError, match="retire_at"):
+        decode(data)
+
+
+def test_what_a_person_gave_up_is_due_from_then_on():
+    assert Record("prod/db", last_rotated_at=5.0).due_from == 5.0
+    assert Record("prod/db", last_rotated_at=5.0, given_up_at=7.0).due_from == 7.0
