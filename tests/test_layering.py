@@ -27,6 +27,7 @@ SPINE = (
     ("comparison", "env_diff"),
     ("launch",),
     ("editing",),
+    ("promotion",),
     ("library",),
     ("notification",),
     ("rotation_state",),

@@ -16,15 +16,15 @@ from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.cli.set import in_version
 from envkit.errors import PromotionError
-from envkit.promote import read
-from envkit.promotion_plan import ADD, BY_HAND, CHANGE, DIFFERS, NEEDS_VALUE, REPLACE, SET, TO_NAME
+from envkit.promotion.model import ADD, BY_HAND, CHANGE, DIFFERS, NEEDS_VALUE, REPLACE, SET, TO_NAME
+from envkit.promotion.run import read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envkit.profile.model import Profile
-    from envkit.promote import Promotion
-    from envkit.promotion_plan import Change, PromotionPlan
+    from envkit.promotion.model import Change, PromotionPlan
+    from envkit.promotion.run import Promotion
 
 EXAMPLE = "envkit promote staging prod --plan"
 

@@ -33,8 +33,8 @@ from envkit.errors import (
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.toml_file import read_text, read_toml
-from envkit.promotion import Choice, End, plan_promotion
-from envkit.promotion_lines import Written, carry, extended
+from envkit.promotion.decide import Choice, End, plan_promotion
+from envkit.promotion.lines import Written, carry, extended
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import plan
@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
-    from envkit.promotion import Decision, Write
-    from envkit.promotion_plan import Change, PromotionPlan
+    from envkit.promotion.decide import Decision, Write
+    from envkit.promotion.model import Change, PromotionPlan
     from envkit.resolution.prepare import Prepared
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from envkit.comparison.sides import read_sides
 from envkit.errors import ConflictError, DeniedError, PromotionError, UsageError
 from envkit.profile.model import Profile
-from envkit.promote import read
-from envkit.promotion_lines import mentions
+from envkit.promotion.lines import mentions
+from envkit.promotion.run import read
 from support.permissions import as_nobody, folder_of_nobody
 
 CANARY = "canary"

@@ -17,8 +17,8 @@ from envkit.editing.find import kept_in_store
 from envkit.editing.route import refuse_unwritable
 from envkit.editing.slots import StoreHolder
 from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
-from envkit.promotion_lines import mentions
-from envkit.promotion_plan import (
+from envkit.promotion.lines import mentions
+from envkit.promotion.model import (
     ADD,
     BY_HAND,
     CHANGE,
@@ -31,7 +31,7 @@ from envkit.promotion_plan import (
     Left,
     PromotionPlan,
 )
-from envkit.promotion_values import reading_of, stands_alone, values_for
+from envkit.promotion.values import reading_of, stands_alone, values_for
 from envkit.resolution.evaluate import evaluate
 from envkit.secret import Secret
 from envkit.sources.model import Reading
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from envkit.editing.find import Kept
     from envkit.profile.placeholder import Placeholder, Reference
-    from envkit.promotion_lines import Carried, Line
+    from envkit.promotion.lines import Carried, Line
     from envkit.resolution.environment import Variable
     from envkit.resolution.prepare import Prepared
     from envkit.sources.model import Outcome
