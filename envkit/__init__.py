@@ -17,16 +17,16 @@ _EXPORTS = {
     "Environment": "envkit.resolution.environment",
     "EnvkitError": "envkit.errors",
     "Secret": "envkit.secret",
-    "diff": "envkit.library",
-    "load": "envkit.library",
+    "diff": "envkit.api",
+    "load": "envkit.api",
     "resolve": "envkit.resolution.resolve",
 }
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from envkit.api import diff, load
     from envkit.comparison.model import EnvDiff
     from envkit.errors import EnvkitError
-    from envkit.library import diff, load
     from envkit.resolution.environment import Environment
     from envkit.resolution.resolve import resolve
     from envkit.secret import Secret

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from envkit._internal.paths import display_path
+from envkit.checks.problem import Problem, listed
 from envkit.code.known import is_given, is_read_by_others
 from envkit.code.scan import scan
-from envkit.problem import Problem, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from envkit.checks.inspection import Inspection
     from envkit.code.scan import Code, Use
-    from envkit.inspection import Inspection
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:

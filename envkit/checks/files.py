@@ -12,10 +12,10 @@ import stat
 from envkit._internal.files import read_capped
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
+from envkit.checks.problem import Problem, listed
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import DotenvError
-from envkit.problem import Problem, listed
 from envkit.sources.dotenv import KEPT_SUFFIX, DotenvSource
 
 TYPE_CHECKING = False
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from envkit._internal.git import Repository
-    from envkit.inspection import Inspection
+    from envkit.checks.inspection import Inspection
 
 ROTATION_SUFFIX = ".envkit-rotation"  # of what `rotation.stores.dotenv` writes
 _READABLE = stat.S_IRGRP | stat.S_IROTH

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
+from envkit.checks.problem import Problem
 from envkit.comparison.reuse import PLAIN_TYPES
 from envkit.detection.secret_literal import PLACEHOLDER, suspect
 from envkit.detection.token_shapes import find_tokens
 from envkit.dotenv.file import parse as parse_dotenv
-from envkit.problem import Problem
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Literal, parse
 from envkit.profile.toml_file import read_text, read_toml
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any
 
-    from envkit.inspection import Inspection
+    from envkit.checks.inspection import Inspection
     from envkit.profile.model import Profile
 
 _HARMLESS_TYPES = PLAIN_TYPES | {"path"}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from envkit.inspection import newest
-from envkit.problem import Problem
+from envkit.checks.inspection import newest
+from envkit.checks.problem import Problem
 from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envkit.inspection import Inspection
+    from envkit.checks.inspection import Inspection
 
 _SHORT = 8  # characters of a version that people count by; those of AWS and of files are longer
 

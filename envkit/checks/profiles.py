@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from envkit._internal.paths import display_path
-from envkit.inspection import placed
-from envkit.problem import Problem, listed
+from envkit.checks.inspection import placed
+from envkit.checks.problem import Problem, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envkit.inspection import Inspection
+    from envkit.checks.inspection import Inspection
 
 
 def find_warnings(inspection: Inspection) -> Iterator[Problem]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from envkit.checks.problem import Problem, listed
 from envkit.comparison.reuse import find_reused
-from envkit.problem import Problem, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from envkit.checks.inspection import Inspection
     from envkit.comparison.model import Place
-    from envkit.inspection import Inspection
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:

@@ -8,8 +8,8 @@ said.
 from __future__ import annotations
 
 from envkit._internal.clock import Deadline
+from envkit.checks.problem import Problem
 from envkit.errors import EnvkitError, ProfileError
-from envkit.problem import Problem
 from envkit.profile.model import placeholders
 from envkit.profile.placeholder import Reference
 from envkit.resolution.plan import plan
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import TypeAlias
 
-    from envkit.inspection import Inspection
+    from envkit.checks.inspection import Inspection
     from envkit.profile.model import Profile
     from envkit.rotation.catalog import Rotation, Survey
 

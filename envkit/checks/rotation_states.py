@@ -10,10 +10,10 @@ import time
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from envkit.checks.inspection import placed
+from envkit.checks.problem import Problem, code_of, listed
 from envkit.checks.rotation_tables import conflicts
 from envkit.errors import AbsentError, AuthError, EnvkitError, ProfileError, SourceError
-from envkit.inspection import placed
-from envkit.problem import Problem, code_of, listed
 from envkit.rotation.status import FAILING, OVERDUE, QUARANTINED, read
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from envkit._internal.clock import Deadline
-    from envkit.inspection import Inspection
+    from envkit.checks.inspection import Inspection
     from envkit.profile.location import Location
     from envkit.rotation.catalog import Survey
     from envkit.rotation.status import Standing

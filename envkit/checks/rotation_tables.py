@@ -7,6 +7,8 @@ nothing of another; what several profiles have from one that they extend is told
 from __future__ import annotations
 
 from envkit._internal.clock import Deadline
+from envkit.checks.inspection import placed
+from envkit.checks.problem import Problem
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -15,8 +17,6 @@ from envkit.errors import (
     ProfileError,
     SourceError,
 )
-from envkit.inspection import placed
-from envkit.problem import Problem
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.catalog import Rotation, at_odds
 from envkit.rotation.jobs import open_job
@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envkit.inspection import Inspection
+    from envkit.checks.inspection import Inspection
     from envkit.profile.model import Profile
     from envkit.rotation.catalog import Survey
     from envkit.rotation_state.policy import Policy

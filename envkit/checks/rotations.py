@@ -6,8 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from envkit.inspection import Inspection
-    from envkit.problem import Problem
+    from envkit.checks.inspection import Inspection
+    from envkit.checks.problem import Problem
 
 # what only the stores can tell
 OF_STORES = (

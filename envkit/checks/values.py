@@ -6,9 +6,9 @@ variable; a store that cannot be read is one problem, however many variables it 
 
 from __future__ import annotations
 
+from envkit.checks.inspection import of_failure, placed
+from envkit.checks.problem import code_of, listed
 from envkit.errors import NeedFailedError
-from envkit.inspection import of_failure, placed
-from envkit.problem import code_of, listed
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.plan import plan
 
@@ -16,9 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from envkit.checks.inspection import Inspection
+    from envkit.checks.problem import Problem
     from envkit.errors import EnvkitError, VariableFailure
-    from envkit.inspection import Inspection
-    from envkit.problem import Problem
     from envkit.profile.model import Profile
     from envkit.resolution.plan import Plan
 

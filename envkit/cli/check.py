@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit import check as checking
+from envkit.checks import run as checking
+from envkit.checks.ignore_file import NAME, accept_problems, load_rules
+from envkit.checks.problem import KINDS
 from envkit.cli.check_formats.shown import Shown
 from envkit.cli.complete import environments
 from envkit.cli.options import timeout_seconds
@@ -17,8 +19,6 @@ from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.progress import Bar
 from envkit.errors import UsageError, did_you_mean
-from envkit.ignore_file import NAME, accept_problems, load_rules
-from envkit.problem import KINDS
 from envkit.profile.discovery import profiles_folder
 
 if TYPE_CHECKING:

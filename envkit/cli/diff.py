@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from envkit.audit.session import Access
+from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
 from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
 from envkit.cli.diff_formats.report import Report
@@ -29,7 +30,6 @@ from envkit.errors import (
     UsageError,
     did_you_mean,
 )
-from envkit.ignore_file import NAME, Accepted, accept, load_rules
 from envkit.profile.discovery import profiles_folder
 
 if TYPE_CHECKING:

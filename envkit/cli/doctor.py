@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from envkit.checks.doctor import ERROR, NOTE, OK, WARNING, examine
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Env, Format, Formatted, Profiles, Timeout
-from envkit.doctor import ERROR, NOTE, OK, WARNING, examine
 
 EXAMPLE = "envkit doctor --env prod"
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.init_project import initialise
+from envkit.scaffold.init_project import initialise
 
 if TYPE_CHECKING:
-    from envkit.init_project import Initialised
-    from envkit.profile_draft import Lookup
+    from envkit.scaffold.init_project import Initialised
+    from envkit.scaffold.profile_draft import Lookup
 
 EXAMPLE = "envkit init"
 SHOWN_NAMES = 5

@@ -11,8 +11,8 @@ from textwrap import dedent
 import pytest
 from jsonschema import Draft202012Validator
 
+from envkit.checks.problem import KINDS
 from envkit.cli.progress import Bar
-from envkit.problem import KINDS
 from support.checking import git
 from support.process import run_envkit
 from support.terminal import run_on_terminal

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from envkit.checks.ignore_file import Rule
 from envkit.cli.diff_formats import page
 from envkit.cli.diff_formats.report import Report
 from envkit.comparison.compare import diff
 from envkit.errors import DeniedError
-from envkit.ignore_file import Rule
 from support.chromium import Chromium
 from support.sides import side
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from envkit.doctor import ERROR, OK, examine
+from envkit.checks.doctor import ERROR, OK, examine
 from support.aws import ACCOUNT, CANARY, REGION
 from support.fault_proxy import respond
 

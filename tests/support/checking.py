@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from envkit.check import check
+from envkit.checks.run import check
 from envkit.cli.check_formats.shown import concerns, place
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from envkit.problem import Problem
+    from envkit.checks.problem import Problem
 
 
 def line(problem: Problem) -> str:

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from envkit.checks.ignore_file import Rule
 from envkit.cli.diff_formats import annotations, document, markdown, page, table
 from envkit.cli.diff_formats.layout import Span, columns, cut, wrapped
 from envkit.cli.diff_formats.report import Report
 from envkit.comparison.compare import diff
 from envkit.comparison.model import EnvDiff
 from envkit.errors import AbsentError, DeniedError
-from envkit.ignore_file import Rule
 from support.sides import side
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from envkit.problem import KINDS
+from envkit.checks.problem import KINDS
 from support.pages import ROOT, blocks
 from support.process import run_envkit
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envkit.checks.problem import ERROR, KINDS, NOTE, WARNING
 from envkit.cli.check_formats.shown import below_root, concerns
 from envkit.cli.output import printable
-from envkit.problem import ERROR, KINDS, NOTE, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envkit.checks.problem import Problem
     from envkit.cli.check_formats.shown import Shown
-    from envkit.problem import Problem
 
 _LEVELS = {ERROR: "error", WARNING: "warning", NOTE: "notice"}
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from envkit._internal.paths import display_path
 
 if TYPE_CHECKING:
+    from envkit.checks.problem import Problem
     from envkit.cli.check_formats.shown import Shown
-    from envkit.problem import Problem
 
 SCHEMA = "envkit.check/1"
 

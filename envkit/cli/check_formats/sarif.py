@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from envkit import __version__
+from envkit.checks.problem import ERROR, KINDS, WARNING
 from envkit.cli.check_formats.shown import below_root, concerns
-from envkit.problem import ERROR, KINDS, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envkit.checks.problem import Kind, Problem
     from envkit.cli.check_formats.shown import Shown
-    from envkit.problem import Kind, Problem
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HELP = (

@@ -7,14 +7,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.problem import SEVERITIES, exit_status, listed
+from envkit.checks.problem import SEVERITIES, exit_status, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from envkit.check import Report
-    from envkit.ignore_file import Rule
-    from envkit.problem import Problem
+    from envkit.checks.ignore_file import Rule
+    from envkit.checks.problem import Problem
+    from envkit.checks.run import Report
 
 
 class Shown(NamedTuple):

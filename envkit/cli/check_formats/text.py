@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envkit.checks.problem import ERROR, NOTE, WARNING
 from envkit.cli.check_formats.shown import concerns, place
 from envkit.cli.diff_formats.layout import Span, wrapped
 from envkit.cli.output import printable
-from envkit.problem import ERROR, NOTE, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from envkit.checks.problem import Problem
     from envkit.cli.check_formats.shown import Shown
-    from envkit.problem import Problem
 
 _INDENT = 4
 _STYLES = {ERROR: "bold red", WARNING: "bold yellow", NOTE: "bold cyan"}

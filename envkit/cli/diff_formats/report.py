@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from envkit.comparison.model import SAME
 
 if TYPE_CHECKING:
+    from envkit.checks.ignore_file import Rule
     from envkit.comparison.model import Entry, EnvDiff
-    from envkit.ignore_file import Rule
 
 TITLES = {
     "reused": "the same secret where each should have its own",

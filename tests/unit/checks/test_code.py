@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.check import check
+from envkit.checks.run import check
 from support.checking import found
 
 

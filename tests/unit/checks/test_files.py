@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from envkit.check import check
 from envkit.checks.files import ROTATION_SUFFIX
+from envkit.checks.run import check
 from envkit.rotation_state.stores.dotenv import SUFFIX
 from support.checking import found, git
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envkit.check import check
+from envkit.checks.run import check
 from support.checking import found
 
 PASSWORD = "Zk3mQ8vT1xYp"

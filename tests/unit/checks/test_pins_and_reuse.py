@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.check import check
+from envkit.checks.run import check
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.checking import found

@@ -380,7 +380,7 @@ def test_a_source_that_a_program_replaces_is_not_asked(project, rotated):
 def test_a_project_without_rotations_imports_nothing_of_them(project):
     project.profile("prod.toml", '[variables]\nA = "x"\n')
     code = (
-        "import sys; from envkit.check import check; check(environ={});"
+        "import sys; from envkit.checks.run import check; check(environ={});"
         "print([name for name in sys.modules if name.startswith('envkit.rotation')])"
     )
     done = subprocess.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.check import check
+from envkit.checks.run import check
 from envkit.errors import AuthError, DeniedError, NoVersionError, UnavailableError
 from support.checking import found
 from support.shelf import Shelf

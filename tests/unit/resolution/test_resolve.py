@@ -464,7 +464,7 @@ def test_the_functions_stay_functions_after_their_first_use(project):
         assert values(envkit.resolve("prod")) == {"X": "x"}
         assert values(envkit.load("prod")) == {"X": "x"}
         __import__("envkit.resolution.resolve")
-        __import__("envkit.library")
+        __import__("envkit.api")
 
 
 def test_a_deadline_that_has_passed_asks_nobody_remote(prod):

@@ -6,12 +6,12 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from envkit.check import FAMILIES, check
+from envkit.checks.ignore_file import Rule, accept_problems, load_rules
+from envkit.checks.problem import ERROR, KINDS, WARNING, Problem, exit_status, in_order, listed
+from envkit.checks.run import FAMILIES, check
 from envkit.cli.check_formats import annotations, document, sarif, text
 from envkit.cli.check_formats.shown import Shown
 from envkit.errors import ProfileNotFoundError
-from envkit.ignore_file import Rule, accept_problems, load_rules
-from envkit.problem import ERROR, KINDS, WARNING, Problem, exit_status, in_order, listed
 from support.checking import found
 from support.shelf import Shelf
 

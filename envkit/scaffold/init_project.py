@@ -14,13 +14,13 @@ from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import UsageError
 from envkit.profile.discovery import FOLDER, is_profile_name, profile_path
-from envkit.profile_draft import ALIASES, BASE, drafts, environments, is_dotenv_name
+from envkit.scaffold.profile_draft import ALIASES, BASE, drafts, environments, is_dotenv_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.profile_draft import Lookup
+    from envkit.scaffold.profile_draft import Lookup
 
 GITIGNORE = (".env", ".env.*", "!.env.example", "*.envkit-previous", "*.envkit-rotation")
 _GITIGNORE_HEAD = "# values stay out of git"

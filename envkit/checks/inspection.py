@@ -11,9 +11,9 @@ import re
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
+from envkit.checks.problem import Problem, code_of
 from envkit.comparison.side import Side
 from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
-from envkit.problem import Problem, code_of
 from envkit.profile.discovery import FORMS, profile_names
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from envkit.checks.ignore_file import accept, load_rules
 from envkit.comparison.compare import diff
 from envkit.errors import ProfileError
-from envkit.ignore_file import accept, load_rules
 from support.sides import side, unavailable
 
 SIDES = (

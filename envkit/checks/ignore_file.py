@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from envkit._internal.files import read_capped
 from envkit._internal.paths import display_path
+from envkit.checks.problem import KINDS
 from envkit.comparison.model import (
     DIFFERENT,
     MISSING,
@@ -31,13 +32,12 @@ from envkit.comparison.model import (
     in_order,
 )
 from envkit.errors import ProfileError, did_you_mean
-from envkit.problem import KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.problem import Problem
+    from envkit.checks.problem import Problem
 
 NAME = ".envkit-ignore"
 MAX_BYTES = 1024 * 1024

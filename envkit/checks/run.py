@@ -1,0 +1,166 @@
+"""May these environments be deployed? Everything that can be known before, in one report.
+
+    report = check(["staging", "prod"])
+    for problem in report.problems:
+        print(problem.file, problem.line, problem.message, problem.hint)
+
+What always holds: nothing that is found is a value or leads to one; what is wrong with one
+environment hides nothing of another; a store that cannot be read is told apart from one
+that does not have a value. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from envkit._internal.clock import Deadline
+from envkit.checks import code as code_checks
+from envkit.checks import files, literals, pins, reuse, rotations, values
+from envkit.checks import profiles as profile_checks
+from envkit.checks.inspection import (
+    Inspection,
+    ask_stores,
+    find_rotations,
+    load_profiles,
+    prepare_all,
+    silent,
+)
+from envkit.checks.problem import exit_status, in_order
+from envkit.profile.discovery import profiles_folder
+from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from envkit.checks.problem import Problem
+    from envkit.sources.protocols import Source
+
+
+class Family(NamedTuple):
+    """Checks that are made together.
+
+    Attributes:
+        find: yields what it finds in an inspection.
+        codes: those of the problems that it alone may find; where all of them are
+            skipped, it is not asked.
+    """
+
+    find: Callable[[Inspection], Iterable[Problem]]
+    codes: tuple[str, ...] = ()
+
+
+# each looks at everything that was loaded and read; one more is added by adding it here
+FAMILIES = (
+    Family(profile_checks.find_warnings, ("profile-warning",)),
+    Family(profile_checks.find_missing, ("missing",)),
+    Family(values.find),
+    Family(pins.find, ("stale-pin",)),
+    Family(reuse.find, ("reused",)),
+    Family(literals.find, ("literal-secret", "possible-secret")),
+    Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored")),
+    Family(rotations.find),
+    Family(rotations.find_unused, ("rotation-unused",)),
+    Family(rotations.find_late, rotations.OF_STORES),
+    Family(
+        code_checks.find,
+        (
+            *("undefined-variable", "undefined-optional", "unused-variable"),
+            *("dynamic-read", "unread-code"),
+        ),
+    ),
+)
+
+
+class Report(NamedTuple):
+    """What a check found.
+
+    Attributes:
+        environments: the names of the profiles that were checked.
+        offline: whether no store was asked.
+        problems: the gravest first.
+    """
+
+    environments: tuple[str, ...]
+    offline: bool
+    problems: tuple[Problem, ...]
+
+    def exit_status(self, *, strict: bool = False) -> int:
+        """Return 0 where nothing is wrong, 1 for problems, 5 or 6 where a store failed.
+
+        Args:
+            strict: whether a warning is as bad as an error.
+        """
+        return exit_status(self.problems, strict=strict)
+
+
+def check(
+    environments: Sequence[str] = (),
+    *,
+    profiles: str | None = None,
+    everything: bool = False,
+    offline: bool = False,
+    code: Sequence[str] = (),
+    skip: Collection[str] = (),
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    environ: Mapping[str, str] | None = None,
+    sources: Mapping[str, Source] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Report:
+    """Check environments.
+
+    Args:
+        environments: names or aliases of profiles; else `ENVKIT_ENV`; else everything.
+        profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
+        everything: all profiles but those that only others extend.
+        offline: ask no store.
+        code: folders with the program's code, to compare what it reads with the profiles.
+        skip: the codes of problems that are not looked for.
+        timeout_seconds: for all stores together.
+        environ: the process environment; `os.environ` unless given.
+        sources: used in place of the profiles' sources of these names.
+        progress: told what is being done, how much of it is, and of how much.
+
+    Returns:
+        the report; what is wrong is part of it.
+
+    Raises:
+        ProfileNotFoundError: no such profile, or none at all.
+        ExtraMissingError: the code takes a parser that is not installed.
+    """
+    environ = os.environ if environ is None else environ
+    default = environ.get("ENVKIT_ENV")
+    names = list(environments) or ([default] if default and not everything else [])
+    folder = profiles_folder(profiles, environ)
+    loaded, problems = load_profiles(names, folder, everything=everything or not names)
+    deadline = Deadline(timeout_seconds)
+    prepared, unsound = prepare_all(
+        loaded, folder, environ=environ, deadline=deadline, sources=sources
+    )
+    inspection = Inspection(
+        folder,
+        environ,
+        loaded,
+        prepared,
+        rotations=find_rotations(loaded, folder, environ=environ, deadline=deadline),
+        code=[os.path.abspath(path) for path in code],
+        replaced=sources or (),
+        progress=progress or silent,
+    )
+    if not offline:
+        inspection.progress("asking stores", 0, 0)
+        inspection = inspection._replace(answers=ask_stores(prepared, deadline), deadline=deadline)
+    problems += unsound
+    for family in FAMILIES:
+        if not family.codes or not set(family.codes).issubset(skip):
+            problems += family.find(inspection)
+    kept = [problem for problem in problems if problem.code not in skip]
+    names = [profile.name for profile in loaded]
+    return Report(tuple(names), offline, in_order(_without_echoes(kept)))
+
+
+def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
+    """Leave out that a variable is missing where the code that needs it says so, too."""
+    undefined = {p.variables for p in problems if p.code == "undefined-variable"}
+    return [p for p in problems if p.code != "missing" or p.variables not in undefined]

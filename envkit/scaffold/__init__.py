@@ -1,0 +1,1 @@
+"""The first profiles of a project, drafted from the `.env` files that it has (`envkit init`)."""
