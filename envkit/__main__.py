@@ -17,9 +17,11 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments and arguments[0] in HOT:
         gc.disable()  # a tenth of a life that is too short to collect garbage
-        from envkit.cli.hot import run
+        from envkit.cli.hot import asks_for_help, run
 
-        sys.exit(run(arguments[0], arguments[1:]))
+        if not asks_for_help(arguments[0], arguments[1:]):
+            sys.exit(run(arguments[0], arguments[1:]))
+        arguments = [arguments[0], "--help"]
     from envkit.cli.app import run_app
 
     sys.exit(run_app(arguments))

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 
 sys.path.insert(0, str(ROOT / "tests"))
-from envkit.cli.rotation_formats import page  # noqa: E402
+from envkit.cli.formats.rotation import page  # noqa: E402
 from support.chromium import Chromium  # noqa: E402
 from support.rotation_page import NOW, sample  # noqa: E402
 

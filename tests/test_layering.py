@@ -1,9 +1,8 @@
 """Imports point one way, and only the command line talks to people.
 
-The spine below is the order in which data moves. What is not on it stands beside it and
-needs no entry: a module that the profile imports, however indirectly, must not lead on to
-the plan. Imports for type checkers count too; `envkit/__init__.py`, which names everything
-and imports nothing, does not.
+The table is the order in which data moves, and what each package may import of the others. A
+module is held to the row of its package. Imports inside functions and for type checkers count
+too; `envkit/__init__.py`, which names everything and imports nothing, does not.
 """
 
 from __future__ import annotations
@@ -16,29 +15,48 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "envkit"
 
-SPINE = (
-    ("errors",),
-    ("secret", "_internal"),
-    ("detection",),
-    ("dotenv", "placeholder", "profile"),
-    ("sources",),
-    ("environment", "resolution"),
-    ("audit",),
-    ("comparison", "env_diff"),
-    ("launch",),
-    ("editing",),
-    ("promotion",),
-    ("api",),
-    ("notification",),
-    ("rotation_state",),
-    ("rotation",),
-    ("code",),
-    ("check", "checks"),
-    ("scaffold",),
-    ("testing",),
-    ("cli",),
-    ("__main__",),
-)
+# package -> the packages that it may import, all of them above it
+ALLOWED = {
+    "errors": "",
+    "secret": "errors",
+    "_internal": "errors",
+    "dotenv": "_internal errors",
+    "profile": "_internal dotenv errors",
+    "sources": "_internal dotenv errors profile secret",
+    "resolution": "_internal errors profile secret sources",
+    "audit": "_internal errors profile resolution",
+    "detection": "",
+    "notification": "_internal errors",
+    "rotation_state": "_internal errors notification profile secret sources",
+    "launch": "_internal dotenv errors resolution secret",
+    "comparison": "_internal detection dotenv errors profile resolution secret sources",
+    "editing": "_internal dotenv errors profile resolution secret sources",
+    "promotion": ("_internal detection dotenv editing errors profile resolution secret sources"),
+    "rotation": (
+        "_internal audit errors notification profile resolution rotation_state secret sources"
+    ),
+    "code": "_internal errors",
+    "checks": (
+        "_internal audit code comparison detection dotenv errors profile resolution rotation "
+        "rotation_state sources"
+    ),
+    "scaffold": "_internal dotenv errors profile",
+    "api": "comparison resolution",
+    "testing": "_internal errors profile rotation rotation_state secret sources",
+    "cli": (
+        "_internal audit checks comparison dotenv editing errors launch profile promotion "
+        "resolution rotation rotation_state scaffold secret sources"
+    ),
+    "__main__": "cli",
+}
+# what programs and plug-ins import; within envkit nothing does
+FACADES = {
+    "placeholder": "profile",
+    "environment": "resolution",
+    "env_diff": "comparison",
+    "check": "checks",
+}
+FACADE_MODULES = {"envkit.sources.base", "envkit.rotation.base"}
 TALKS_TO_PEOPLE = ("cli", "__main__")
 
 
@@ -77,63 +95,92 @@ def imported_by(node: ast.AST) -> set[str]:
     return set()
 
 
-def for_type_checkers(module: str) -> set[ast.AST]:
-    return {
-        inner
-        for node in ast.walk(tree(module))
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for statement in node.body
-        for inner in ast.walk(statement)
-    }
-
-
 @cache
-def imports(module: str, *, typing: bool) -> frozenset[str]:
+def imports(module: str) -> frozenset[str]:
     """The modules of envkit that a module imports, anywhere in its text."""
-    left_out = frozenset() if typing else for_type_checkers(module)
-    found = set().union(*(imported_by(n) for n in ast.walk(tree(module)) if n not in left_out))
+    found = set().union(*map(imported_by, ast.walk(tree(module))))
     return frozenset(name for name in found if name in FILES and name not in ("envkit", module))
 
 
-def way(start: str, is_end) -> list[str] | None:
-    """The shortest chain of imports from a module to one that `is_end` holds for."""
-    chains, seen = [[start]], {start}
-    for chain in chains:
-        for target in sorted(imports(chain[-1], typing=True) - seen):
-            seen.add(target)
-            if is_end(target):
-                return [*chain, target]
-            chains.append([*chain, target])
-    return None
+def foreign_imports(module: str) -> dict[str, str]:
+    """Return the modules of other packages that a module imports, with their packages."""
+    found = {target: part_of(target) for target in imports(module)}
+    return {target: part for target, part in found.items() if part != part_of(module)}
 
 
-@pytest.mark.parametrize("level", range(len(SPINE)), ids=["+".join(level) for level in SPINE])
-def test_nothing_leads_on_to_what_comes_after_it(level: int) -> None:
-    after = {name for names in SPINE[level + 1 :] for name in names}
-    modules = [m for m in FILES if m != "envkit" and part_of(m) in SPINE[level]]
-    assert modules, f"{SPINE[level]} is not there any more"
-    for module in modules:
-        chain = way(module, lambda target: part_of(target) in after)
-        assert chain is None, " imports ".join(chain)
+def test_the_table_has_every_package_and_no_other() -> None:
+    assert {part_of(m) for m in FILES if m != "envkit"} == {*ALLOWED, *FACADES}
 
 
-def test_every_package_has_its_place() -> None:
-    packages = {part_of(module) for module in FILES if module.count(".") > 1}
-    assert packages <= {name for names in SPINE for name in names}
+def test_a_package_may_import_only_what_stands_above_it() -> None:
+    above: set[str] = set()
+    for package, allowed in ALLOWED.items():
+        assert set(allowed.split()) <= above, package
+        above.add(package)
 
 
-def test_no_module_of_the_library_needs_itself() -> None:
+@pytest.mark.parametrize("package", {**ALLOWED, **FACADES})
+def test_a_package_imports_only_what_its_row_allows(package: str) -> None:
+    allowed = {**ALLOWED, **FACADES}[package].split()
+    offending = [
+        f"{module} imports {target}"
+        for module in FILES
+        if module != "envkit" and part_of(module) == package
+        for target, part in foreign_imports(module).items()
+        if part not in allowed
+    ]
+    assert offending == []
+
+
+def test_every_row_allows_only_what_is_imported() -> None:
+    for package, allowed in ALLOWED.items():
+        used = {
+            part
+            for module in FILES
+            if module != "envkit" and part_of(module) == package
+            for part in foreign_imports(module).values()
+        }
+        assert set(allowed.split()) == used, package
+
+
+def test_facades_are_for_programs_and_plug_ins() -> None:
+    facades = {f"envkit.{name}" for name in FACADES} | FACADE_MODULES
+    offending = [
+        f"{module} imports {target}"
+        for module in FILES
+        for target in sorted(imports(module) & facades)
+    ]
+    assert offending == []
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
     done: set[str] = set()
 
     def visit(module: str, path: tuple[str, ...]) -> None:
         assert module not in path, " imports ".join((*path[path.index(module) :], module))
         if module not in done:
-            for target in sorted(imports(module, typing=False)):
+            for target in sorted(imports(module)):
                 visit(target, (*path, module))
             done.add(module)
 
-    for module in LIBRARY:
+    for module in FILES:
         visit(module, ())
+
+
+def test_a_package_says_what_belongs_in_it() -> None:
+    for module, file in FILES.items():
+        if file.name == "__init__.py":
+            words = (ast.get_docstring(tree(module)) or "").split()
+            assert len(words) >= 8, f"{module} has no docstring that says what belongs in it"
+
+
+def test_modules_and_folders_stay_small() -> None:
+    for module, file in FILES.items():
+        lines = len(file.read_text(encoding="utf-8").splitlines())
+        assert lines <= 400, f"{module} has {lines} lines"
+    for folder in {file.parent for file in FILES.values()}:
+        modules = len(list(folder.glob("*.py")))
+        assert modules <= (12 if folder == PACKAGE else 20), f"{folder.name}: {modules} modules"
 
 
 @pytest.mark.parametrize("module", LIBRARY)

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 
 from envkit import __version__
 from envkit.cli.boundary import guarded
-from envkit.cli.commands import HELP_FLAGS, ShownCommand
+from envkit.cli.command_help import HELP_FLAGS, ShownCommand
 from envkit.cli.hot_commands import hot_command
 from envkit.cli.options import COMMANDS
 from envkit.errors import UsageError, did_you_mean
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 PROGRAM = "envkit"
-# in the order of the help; each is a function, or a group of them, of that name in
-# envkit/cli/NAME.py
+# in the order of the help; each is a function of that name in envkit/cli/commands/NAME.py, or
+# a group of them in envkit/cli/commands/NAME/group.py
+GROUPS = ("rotate",)
 LAZY = (
     *("show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
@@ -60,7 +61,7 @@ class _Commands(TyperGroup):
 
 
 def _lazy_command(name: str) -> Any:
-    module = import_module(f"envkit.cli.{name}")
+    module = import_module(f"envkit.cli.commands.{name}{'.group' if name in GROUPS else ''}")
     function: Callable[..., int] | typer.Typer = getattr(module, name)
     if isinstance(function, typer.Typer):
         return typer.main.get_command(function)

@@ -27,14 +27,10 @@ def run(command: str, arguments: Sequence[str]) -> int:
         command: `exec`, `get` or `export`.
         arguments: what follows it on the command line.
     """
-    if _asks_for_help(command, arguments):
-        from envkit.cli.app import run_app
-
-        return run_app([command, "--help"])
     return guarded(lambda: _RUN[command](parse(command, arguments)))
 
 
-def _asks_for_help(command: str, arguments: Sequence[str]) -> bool:
+def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
     """Return whether `--help` is envkit's own, and not an argument of the app."""
     options = {flag: o for o in COMMANDS[command].options for flag in o.flags}
     words = iter(arguments)

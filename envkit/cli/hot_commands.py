@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperArgument, TyperOption
 
 from envkit.cli import hot
-from envkit.cli.commands import ShownCommand
+from envkit.cli.command_help import ShownCommand
 from envkit.cli.complete import COMPLETERS, variables
 from envkit.cli.options import COMMANDS
 
@@ -51,7 +51,7 @@ class HotCommand(ShownCommand):
         return [self.spec.usage.removeprefix(f"envkit {self.hot_name} ")]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse only for a shell that completes, and for the help that `hot.run` asks for."""
+        """Parse only for a shell that completes, and for the help that `__main__` asks for."""
         if ctx.resilient_parsing or args == ["--help"]:
             return super().parse_args(ctx, args)
         ctx.args = args

@@ -213,6 +213,6 @@ def test_errors_have_colour_on_a_terminal_and_none_without(project):
 def test_a_traceback_is_for_debugging_and_shows_no_value(project):
     project.profile("dev.toml", 'variables = { A = "{{ A }}" }\n')
     done = project.run("exec", "--env", "dev", *APP, env={"ENVKIT_DEBUG": "1"})
-    assert "resolution.py" in done.stderr
+    assert "resolve.py" in done.stderr
     assert "ResolutionError" in done.stderr
     assert "resolution.py" not in project.run("exec", "--env", "dev", *APP).stderr

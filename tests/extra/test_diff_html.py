@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from envkit.checks.ignore_file import Rule
-from envkit.cli.diff_formats import page
-from envkit.cli.diff_formats.report import Report
+from envkit.cli.formats.diff import page
+from envkit.cli.formats.diff.report import Report
 from envkit.comparison.compare import diff
 from envkit.errors import DeniedError
 from support.chromium import Chromium

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.cli.rotation_formats import page
+from envkit.cli.formats.rotation import page
 from support.chromium import Chromium
 from support.rotation_page import NOW, sample
 

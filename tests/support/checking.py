@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from envkit.checks.run import check
-from envkit.cli.check_formats.shown import concerns, place
+from envkit.cli.formats.check.shown import concerns, place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 
-from envkit.cli.rotate_serve import Log
+from envkit.cli.commands.rotate.serve import Log
 from envkit.rotation import engine as runner
 from envkit.rotation.fleet.database import queue_dsn
 from envkit.rotation.fleet.jobs import Pace

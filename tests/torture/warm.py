@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 MODULES = (
     "envkit.cli.app",
-    "envkit.cli.rotate",
-    "envkit.cli.rotation_formats.results",
+    "envkit.cli.commands.rotate.group",
+    "envkit.cli.formats.rotation.results",
     "envkit.rotation_state.stores.aws",
     "envkit.rotation_state.stores.dotenv",
     "envkit.rotation_state.stores.vault",

@@ -14,7 +14,7 @@ import pytest
 import typer
 import yaml
 
-from envkit.cli.rotate import rotate
+from envkit.cli.commands.rotate.group import rotate
 from envkit.rotation.scheduler.endpoint import listen_address
 from envkit.rotation.scheduler.metrics import _OF_EACH, Board
 from envkit.rotation.scheduler.serve import FINISH_SECONDS

@@ -9,8 +9,8 @@ from hypothesis import given
 from envkit.checks.ignore_file import Rule, accept_problems, load_rules
 from envkit.checks.problem import ERROR, KINDS, WARNING, Problem, exit_status, in_order, listed
 from envkit.checks.run import FAMILIES, check
-from envkit.cli.check_formats import annotations, document, sarif, text
-from envkit.cli.check_formats.shown import Shown
+from envkit.cli.formats.check import annotations, document, sarif, text
+from envkit.cli.formats.check.shown import Shown
 from envkit.errors import ProfileNotFoundError
 from support.checking import found
 from support.shelf import Shelf

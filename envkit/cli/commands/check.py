@@ -1,0 +1,157 @@
+"""`envkit check`: whether environments may be deployed, and if not, why and what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envkit.checks import run as checking
+from envkit.checks.ignore_file import NAME, accept_problems, load_rules
+from envkit.checks.problem import KINDS
+from envkit.cli.complete import environments
+from envkit.cli.formats.check.shown import Shown
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import on_terminal, print_lines
+from envkit.cli.parameters import Output, Profiles, Timeout
+from envkit.cli.progress import Bar
+from envkit.errors import UsageError, did_you_mean
+from envkit.profile.discovery import profiles_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXAMPLE = "envkit check --all --code ."
+
+
+class Format(StrEnum):
+    """How problems are shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    SARIF = "sarif"
+
+
+def check(  # noqa: PLR0917 - typer names them
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            "-e",
+            metavar="NAME",
+            help="Environment to check, also several; else ENVKIT_ENV, else all.",
+            autocompletion=environments,
+        ),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All profiles but those that only others extend.")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no store.")] = False,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--code", metavar="DIR", help="Compare what the code there reads with the profiles."
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")
+    ] = False,
+    skip: Annotated[
+        list[str] | None,
+        typer.Option("--skip", metavar="CODE,...", help="Problems that are not looked for."),
+    ] = None,
+    ignore_file: Annotated[
+        str | None,
+        typer.Option(
+            "--ignore-file",
+            metavar="FILE",
+            help=f"Problems that are accepted; {NAME} beside profiles/ unless said.",
+        ),
+    ] = None,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="text, unless said; json, github (annotations) or sarif.",
+            show_default=False,
+        ),
+    ] = Format.TEXT,
+    output: Output = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Check environments before they are deployed."""
+    skipped = _codes(skip or ())
+    for folder in code or ():
+        if not os.path.isdir(folder):
+            raise UsageError(f"no folder {folder}", hint="name a folder with code with --code")
+    with Bar() as bar:
+        report = checking.check(
+            env or (),
+            profiles=profiles,
+            everything=everything,
+            offline=offline,
+            code=code or (),
+            skip=skipped,
+            timeout_seconds=timeout_seconds(timeout),
+            progress=bar.show,
+        )
+    root = os.path.dirname(profiles_folder(profiles, os.environ))
+    usual = os.path.join(root, NAME)
+    named = ignore_file or (usual if os.path.lexists(usual) else None)
+    kept, ignored = accept_problems(report.problems, load_rules(named) if named else (), root)
+    shown = Shown(report._replace(problems=tuple(kept)), tuple(ignored), strict)
+    _show(shown, format_, output)
+    return shown.exit_status
+
+
+def _codes(texts: Sequence[str]) -> list[str]:
+    codes = [code.strip() for text in texts for code in text.split(",") if code.strip()]
+    for code in codes:
+        if code not in KINDS:
+            raise UsageError(f"--skip does not know '{code}'", hint=did_you_mean(code, KINDS))
+    return codes
+
+
+def _show(shown: Shown, format_: Format, output: str | None) -> None:
+    if format_ is Format.TEXT and output is None and on_terminal():
+        from envkit.cli.formats.check.text import styled
+
+        print_lines(lambda width: styled(shown, width))
+        return
+    text = _rendered(shown, format_)
+    if output is None or output == "-":
+        print(text, end="")
+        return
+    from envkit._internal.files import write_atomic
+
+    try:
+        write_atomic(output, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise UsageError(f"cannot write {output}: {reason}") from None
+    print(f"envkit: note: {shown.summary}; see {output}", file=sys.stderr)
+
+
+def _rendered(shown: Shown, format_: Format) -> str:
+    if format_ is Format.JSON:
+        from envkit.cli.formats.check import document
+
+        return document.render(shown)
+    if format_ is Format.GITHUB:
+        from envkit.cli.formats.check import annotations
+
+        return annotations.render(shown, os.environ)
+    if format_ is Format.SARIF:
+        from envkit.cli.formats.check import sarif
+
+        return sarif.render(shown, os.environ)
+    from envkit.cli.formats.check.text import plain
+
+    return plain(shown)

@@ -1,0 +1,255 @@
+"""`envkit diff`: how environments differ, and which secrets they share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envkit.audit.session import Access
+from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
+from envkit.cli.boundary import tell
+from envkit.cli.complete import environments
+from envkit.cli.formats.diff.report import Report
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import on_terminal, print_lines
+from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
+from envkit.cli.prompt import ask_reason
+from envkit.comparison import compare as difference
+from envkit.comparison.compare_profiles import diff_keys
+from envkit.comparison.model import SAME, STATUSES, UNREADABLE
+from envkit.comparison.sides import read_names, read_sides
+from envkit.errors import (
+    AbsentError,
+    EnvkitError,
+    ProfileNotFoundError,
+    ResolutionError,
+    UsageError,
+    did_you_mean,
+)
+from envkit.profile.discovery import profiles_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envkit.comparison.model import EnvDiff
+    from envkit.comparison.side import Side
+    from envkit.errors import VariableFailure
+    from envkit.resolution.environment import Variable
+
+EXAMPLE = "envkit diff staging prod"
+
+_FAILING = tuple(status for status in STATUSES if status != SAME)
+
+
+class Format(StrEnum):
+    """How a comparison is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    GITHUB = "github"
+
+
+def diff(  # noqa: PLR0917 - typer names them
+    sides: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ENV...",
+            help="Profiles; also NAME@v12, NAME@2026-11-01, file:PATH, env: and pid:NUMBER.",
+            autocompletion=environments,
+        ),
+    ],
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Compare the profiles alone; ask no store.")
+    ] = False,
+    only: Only = None,
+    exclude: Except = None,
+    ignore_file: Annotated[
+        str | None,
+        typer.Option(
+            "--ignore-file",
+            metavar="FILE",
+            help=f"Differences that are accepted; {NAME} beside profiles/ unless said.",
+        ),
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Show what is the same, too.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if anything differs.")
+    ] = False,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-on",
+            metavar="STATUS,...",
+            help="Exit with 1 if anything is reused, missing, different or unreadable.",
+        ),
+    ] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show secret values too, on a terminal.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="With --reveal: also where stdout is no terminal.")
+    ] = False,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="table, unless said; json, markdown, html or github (annotations).",
+            show_default=False,
+        ),
+    ] = Format.TABLE,
+    output: Output = None,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Show how environments differ, and which secrets they share."""
+    failing = _statuses(fail_on or ())
+    if reveal and not yes and (output or not on_terminal()):
+        raise UsageError(
+            "--reveal shows secrets, and they would not go to a terminal",
+            hint="add --yes if they may go there",
+        )
+    read: list[Side] = []
+    if keys:
+        named = read_names(sides, profiles=profiles)
+        found = diff_keys(named, only=only or (), exclude=exclude or ())
+    else:
+        with Access("diff", reason=reason, ask=ask_reason) as access:
+            read = read_sides(
+                sides,
+                profiles=profiles,
+                only=only or (),
+                exclude=exclude or (),
+                timeout_seconds=timeout_seconds(timeout),
+                before_fetch=access.begin if reveal else None,
+            )
+            if reveal:
+                access.succeed(_of_profiles(read))
+        found = difference.diff(*read, reveal=reveal)
+    accepted = _accepted(found, ignore_file, profiles)
+    report = Report(accepted.diff, accepted.ignored, profiles_only=keys, show_same=show_all)
+    _show(report, format_, output, private=reveal)
+    _note(read, accepted, filtered=bool(only or exclude))
+    return _unreadable(read, report.diff) or _status(report.diff, failing, exit_code=exit_code)
+
+
+def _of_profiles(sides: Sequence[Side]) -> Iterator[Variable]:
+    for side in sides:
+        if side.belongs_to is not None:
+            yield from side.environment.variables()
+
+
+def _statuses(texts: Sequence[str]) -> list[str]:
+    statuses = [status.strip() for text in texts for status in text.split(",") if status.strip()]
+    for status in statuses:
+        if status not in _FAILING:
+            raise UsageError(
+                f"--fail-on does not know '{status}'", hint=did_you_mean(status, _FAILING)
+            )
+    return statuses
+
+
+def _accepted(found: EnvDiff, ignore_file: str | None, profiles: str | None) -> Accepted:
+    """Take out what the ignore file accepts: the one that is named, else the usual one."""
+    path = ignore_file
+    if path is None:
+        try:
+            root = os.path.dirname(profiles_folder(profiles, os.environ))
+        except ProfileNotFoundError:
+            return Accepted(found)  # files and processes can be compared without any
+        path = os.path.join(root, NAME)
+        if not os.path.lexists(path):
+            return Accepted(found)
+    return accept(found, load_rules(path))
+
+
+def _show(report: Report, format_: Format, output: str | None, *, private: bool) -> None:
+    if format_ is Format.TABLE and output is None and on_terminal():
+        from envkit.cli.formats.diff.table import table
+
+        print_lines(lambda width: table(report, width))
+        return
+    data = _rendered(report, format_)
+    if output is None or output == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    from envkit._internal.files import write_atomic
+
+    try:
+        write_atomic(output, data, mode=0o600 if private else None)
+    except OSError as error:
+        reason = (error.strerror or "input or output failed").lower()
+        raise UsageError(f"cannot write {output}: {reason}") from None
+
+
+def _rendered(report: Report, format_: Format) -> bytes:
+    if format_ is Format.JSON:
+        from envkit.cli.formats.diff import document
+
+        text = document.render(report)
+    elif format_ is Format.MARKDOWN:
+        from envkit.cli.formats.diff import markdown
+
+        text = markdown.render(report)
+    elif format_ is Format.HTML:
+        from datetime import datetime
+
+        from envkit.cli.formats.diff import page
+
+        text = page.render(report, datetime.now().astimezone())
+    elif format_ is Format.GITHUB:
+        from envkit.cli.formats.diff import annotations
+
+        text = annotations.render(report, os.environ)
+    else:
+        from envkit.cli.formats.diff.table import plain
+
+        return plain(report).encode(sys.stdout.encoding or "utf-8", "backslashreplace")
+    return text.encode("utf-8")
+
+
+def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
+    """Tell on stderr what was not compared, and which accepted differences are gone."""
+    for side in sides:
+        if side.left_out:
+            print(
+                f"envkit: note: {side.left_out} more variables of {side.label} are not compared, "
+                "which no other side has",
+                file=sys.stderr,
+            )
+    for rule in () if filtered else accepted.idle:
+        print(f"envkit: note: {rule.location}: '{rule.glob}' ignores nothing", file=sys.stderr)
+
+
+def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
+    """Tell that not everything could be read; return the exit status for it, else 0."""
+    shown = {entry.name for entry in diff.with_any(UNREADABLE)}
+    failures: list[VariableFailure] = []
+    labels = []
+    for side in sides:
+        failed = [
+            failure
+            for failure in side.failures
+            if failure.name in shown and not isinstance(failure.error, AbsentError)
+        ]
+        failures += failed
+        labels += [side.label] if failed else []
+    if not failures:
+        return 0
+    whole = ResolutionError(" and ".join(labels), failures)
+    tell(EnvkitError(f"could not read everything of {whole.environment}", hint=whole.hint))
+    return whole.exit_status
+
+
+def _status(diff: EnvDiff, failing: Sequence[str], *, exit_code: bool) -> int:
+    failed = diff.with_any(*failing) or (exit_code and not diff.identical)
+    return 1 if failed else 0

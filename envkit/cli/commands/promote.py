@@ -1,0 +1,276 @@
+"""`envkit promote`: what one environment has, carried over to the next one."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from envkit.audit.session import Access
+from envkit.cli.commands.set import in_version
+from envkit.cli.complete import environments, variables
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import Cell, print_json, print_table, printable
+from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
+from envkit.cli.prompt import ask_reason, confirm
+from envkit.errors import PromotionError
+from envkit.promotion.model import ADD, BY_HAND, CHANGE, DIFFERS, NEEDS_VALUE, REPLACE, SET, TO_NAME
+from envkit.promotion.run import read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envkit.profile.model import Profile
+    from envkit.promotion.model import Change, PromotionPlan
+    from envkit.promotion.run import Promotion
+
+EXAMPLE = "envkit promote staging prod --plan"
+
+_MASK = "********"
+_HEADERS = ("NAME", "CHANGE", "VALUE", "WHERE", "NOTE")
+_DONE = {
+    ADD: "added {name} to {where}",
+    CHANGE: "changed {name} in {where}",
+    SET: "set {name} in {where}",
+    REPLACE: "replaced {name} in {where}",
+}
+_STYLES = {ADD: "green", SET: "green", CHANGE: "yellow", REPLACE: "yellow"}
+_LEFT = {
+    NEEDS_VALUE: "Without a value, which {target} should have of its own:",
+    TO_NAME: "Carried over only by name:",
+    BY_HAND: "Not carried over:",
+}
+
+
+class Format(StrEnum):
+    """How a promotion is shown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def promote(  # noqa: PLR0917 - typer names them
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="The environment that has it.", autocompletion=environments
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="The environment that is to have it.",
+            autocompletion=environments,
+        ),
+    ],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...",
+            help="Variables to carry over, also secrets and what differs; else what is missing.",
+            autocompletion=variables,
+        ),
+    ] = None,
+    secrets: Annotated[
+        bool,
+        typer.Option("--secrets", help="Copy secrets, too, which should usually be different."),
+    ] = False,
+    only: Only = None,
+    exclude: Except = None,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Show what would be done; exit with 1 if that is anything."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="text, for people, unless said; json, for programs.",
+            show_default=False,
+        ),
+    ] = Format.TEXT,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Carry what is missing over to the next environment."""
+    with Access("promote", reason=reason, ask=ask_reason) as access:
+        looked_at: list[str] = []
+
+        def allow(both: Sequence[Profile], selected: Sequence[str]) -> None:
+            looked_at.extend(selected)
+            if not plan:
+                access.allow(both, selected)
+
+        promotion = read(
+            source,
+            target,
+            names or (),
+            secrets=secrets,
+            only=only or (),
+            exclude=exclude or (),
+            profiles=profiles,
+            timeout_seconds=timeout_seconds(timeout),
+            before_fetch=allow,
+        )
+        making = _Making(promotion)
+        try:
+            if format_ is Format.TEXT:
+                _show(promotion)
+            if plan:
+                return _answer(promotion)
+            if not _agreed(promotion, yes=yes):
+                access.unchanged(looked_at)
+                if promotion.steps and format_ is Format.TEXT:
+                    print("nothing was changed")
+                return 0
+            making.make(access, aloud=format_ is Format.TEXT)
+        finally:
+            if format_ is Format.JSON:
+                print_json(_document(promotion, making))
+    return 0
+
+
+class _Making:
+    """What has been done so far."""
+
+    def __init__(self, promotion: Promotion) -> None:
+        self.promotion = promotion
+        self.versions: dict[Change, str | None] = {}
+
+    def make(self, access: Access, *, aloud: bool) -> None:
+        """Make the changes, one after the other."""
+        try:
+            self.promotion.begin()
+            for step in self.promotion.steps:
+                names = [change.name for change in step.changes]
+                access.expect(names)
+                version = step.run()
+                self.versions.update(dict.fromkeys(step.changes, version))
+                access.changed(names, version)
+                for change in step.changes if aloud else ():
+                    print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
+        except BaseException as error:
+            if not isinstance(error, PromotionError):  # which says it itself
+                self._tell_what_is_missing()
+            raise
+
+    def _tell_what_is_missing(self) -> None:
+        if not self.versions:
+            print("envkit: note: nothing was written", file=sys.stderr)
+            return
+        rest = [one.name for one in self.promotion.plan.changes if one not in self.versions]
+        print(
+            f"envkit: note: not done: {', '.join(dict.fromkeys(rest)) or 'nothing'}; what was "
+            "done stays, and the same command finishes it",
+            file=sys.stderr,
+        )
+
+
+def _agreed(promotion: Promotion, *, yes: bool) -> bool:
+    """Return whether there is something to do, and a person wants it."""
+    if promotion.error is not None:
+        raise promotion.error
+    changes = promotion.plan.changes
+    if not changes:
+        return False
+    secrets = sum(change.value is None for change in changes)
+    copied = f", and copy {_count(secrets, 'secret')}" if secrets else ""
+    return confirm(
+        f"Make {_count(len(changes), 'change')} to {promotion.plan.target}{copied}?", yes=yes
+    )
+
+
+def _answer(promotion: Promotion) -> int:
+    """Return the exit status of a plan: whether there is something to do.
+
+    Raises:
+        PromotionError: it could not be done.
+    """
+    if promotion.error is not None:
+        raise promotion.error
+    return 1 if promotion.plan.changes else 0
+
+
+def _show(promotion: Promotion) -> None:
+    plan = promotion.plan
+    print_table(_HEADERS, [_row(change) for change in plan.changes])
+    if not plan.changes and not promotion.refusals:
+        print(f"nothing to carry over from {plan.source} to {plan.target}")
+    for kind, title in _LEFT.items():
+        lines = [left for left in plan.left if left.kind == kind]
+        if lines:
+            print(f"\n{title.format(target=plan.target)}")
+        for left in lines:
+            print(f"  {left.name}: {printable(left.reason)}")
+            if left.hint:
+                print(f"    {printable(left.hint)}")
+    _show_differing(plan)
+    sys.stdout.flush()
+
+
+def _show_differing(plan: PromotionPlan) -> None:
+    """Say how much differs and stays so; `envkit diff` shows what."""
+    differing = [left for left in plan.left if left.kind == DIFFERS]
+    secrets = sum(left.secret for left in differing)
+    parts = []
+    if secrets:
+        parts.append(_count(secrets, "secret"))
+    if len(differing) > secrets:
+        parts.append(_count(len(differing) - secrets, "other value"))
+    if parts:
+        verb = "differs" if len(differing) == 1 else "differ"
+        print(
+            f"\n{' and '.join(parts)} {verb} and {'stays' if len(differing) == 1 else 'stay'} so: "
+            f"see 'envkit diff {plan.source} {plan.target}'"
+        )
+
+
+def _row(change: Change) -> list[str | Cell]:
+    value = _MASK if change.value is None else change.value
+    if change.before is not None:
+        value = f"{change.before} -> {value}"
+    return [
+        Cell(change.name, "bold"),
+        Cell(change.action, _STYLES[change.action]),
+        value,
+        change.where,
+        change.note,
+    ]
+
+
+def _document(promotion: Promotion, making: _Making) -> dict[str, Any]:
+    plan = promotion.plan
+    return {
+        "source": plan.source,
+        "target": plan.target,
+        "changes": [
+            {
+                **change._asdict(),
+                "done": change in making.versions,
+                "version": making.versions.get(change),
+            }
+            for change in plan.changes
+        ],
+        "left": [left._asdict() for left in plan.left],
+        "refusals": [
+            {
+                "name": refusal.name,
+                "place": refusal.location,
+                "code": refusal.error.code,
+                "reason": refusal.error.message,
+                "hint": refusal.error.hint or "",
+            }
+            for refusal in promotion.refusals
+        ],
+    }
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

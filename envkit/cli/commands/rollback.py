@@ -1,0 +1,68 @@
+"""`envkit rollback`: an earlier value brought back."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from envkit.audit.session import Access
+from envkit.cli.commands.history import when
+from envkit.cli.commands.set import in_version
+from envkit.cli.complete import variables
+from envkit.cli.options import timeout_seconds
+from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
+from envkit.cli.prompt import ask_reason, confirm
+from envkit.editing.find import find
+from envkit.editing.history import earlier, store_of
+
+EXAMPLE = "envkit rollback STRIPE_KEY --env staging"
+
+
+def rollback(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables)
+    ],
+    env: OneEnv = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="One that 'envkit history' shows; else the newest with another value.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Bring back the value of an earlier version."""
+    with Access("rollback", reason=reason, ask=ask_reason) as access:
+        found = find(
+            env or (),
+            [name],
+            profiles=profiles,
+            timeout_seconds=timeout_seconds(timeout),
+            before_fetch=access.begin,
+        )
+        kept = found.one(name)
+        version, value = earlier(kept, to)
+        kept.check(value.reveal())
+        if kept.held.value == value:
+            access.unchanged(kept.names)
+            print(f"{name} has the value of version {version.version} already")
+            return 0
+        made = f", made {when(version)}" if version.created is not None else ""
+        question = f"Bring {name} of {found.profile.name} back to version {version.version}{made}?"
+        if not confirm(question, yes=yes):
+            access.unchanged(kept.names)
+            print("nothing was changed")
+            return 0
+        found.deadline.restart()
+        store = store_of(kept)
+        now = store.restore(version.version, before=kept.held)
+        access.changed(kept.names, now)
+    new = in_version(now if now != version.version else None)
+    print(f"brought {name} back to version {version.version} of {store.where}{new}")
+    return 0

@@ -1,0 +1,1 @@
+"""`envkit rotate` and the commands below it: rotate now, look, serve."""

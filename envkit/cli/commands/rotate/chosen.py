@@ -1,0 +1,80 @@
+"""Which rotations a command is about, and how they are shown."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envkit._internal.clock import Deadline
+from envkit.cli.complete import environments
+from envkit.cli.formats.rotation import standings
+from envkit.errors import UsageError
+from envkit.profile.discovery import profiles_folder
+from envkit.rotation.catalog import collect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from envkit.rotation.catalog import Collected
+    from envkit.rotation.status import Standing
+
+Environments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env",
+        "-e",
+        metavar="NAME",
+        help="Only rotations of this profile, also several; else of all.",
+        autocompletion=environments,
+    ),
+]
+
+
+class Format(StrEnum):
+    """How rotations are shown."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Formatted = Annotated[
+    Format,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="FORMAT",
+        help="text, for people, unless said; json, for programs.",
+        show_default=False,
+    ),
+]
+
+
+def collected_from(
+    env: Sequence[str] | None, profiles: str | None, environ: Mapping[str, str], deadline: Deadline
+) -> Collected:
+    """Return the rotations of these profiles, or of all; an error where there are none."""
+    folder = profiles_folder(profiles, environ)
+    collected = collect(folder, env or (), environ=environ, deadline=deadline)
+    if not collected.rotations and not collected.broken:
+        where = f"in {' and '.join(env)}" if env else "in any profile"
+        raise UsageError(
+            f"there is no rotation {where}", hint="write a table [rotation.NAME] into a profile"
+        )
+    return collected
+
+
+def show_standings(
+    found: Sequence[Standing],
+    *,
+    as_json: bool,
+    say: Callable[[Standing, float], str] = standings.what,
+) -> int:
+    """Print where rotations stand, and return the exit status."""
+    if as_json:
+        sys.stdout.write(standings.json_text(found))
+    else:
+        standings.show(found, say)
+    return int(any(one.alarming for one in found))

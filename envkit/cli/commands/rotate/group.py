@@ -1,0 +1,44 @@
+"""`envkit rotate`: rotate what is due, or what is named; see where rotations stand.
+
+`envkit rotate` alone, or with names and options, rotates; `envkit rotate status` and the
+others look. A rotation that is called like one of them is named in full: `prod/status`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from envkit.cli.command_help import HELP_FLAGS, ShownCommand, ShownGroup
+from envkit.cli.commands.rotate import look, now, serve
+
+
+class _Rotate(ShownGroup):
+    """The command itself, and those below its name."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Hand over to the command that rotates, unless another one is named first."""
+        command: Any = (
+            self if args and args[0] in self.list_commands(None) else self.commands["now"]
+        )
+        maker = super().make_context if command is self else command.make_context
+        return maker(info_name, args, parent, **extra)
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's
+        return [name for name, command in self.commands.items() if not command.hidden]
+
+
+rotate = typer.Typer(
+    cls=_Rotate,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=HELP_FLAGS,
+    help="Rotate secrets that are due; see where rotations stand.",
+)
+rotate.command("now", cls=now.NowCommand, hidden=True, epilog=now.EXAMPLE)(now.now)
+rotate.command("status", cls=ShownCommand, epilog=look.STATUS_EXAMPLE)(look.status)
+rotate.command("serve", cls=ShownCommand, epilog=serve.EXAMPLE)(serve.serve)
+rotate.command("simulate", cls=ShownCommand, epilog=look.SIMULATE_EXAMPLE)(look.simulate)

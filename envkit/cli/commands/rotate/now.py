@@ -1,0 +1,263 @@
+"""`envkit rotate` itself: run what is due, or what is named."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from envkit._internal.clock import Deadline
+from envkit.audit.session import REASON, Access
+from envkit.cli.command_help import ShownCommand
+from envkit.cli.commands.rotate.chosen import (
+    Environments,
+    Format,
+    Formatted,
+    collected_from,
+    show_standings,
+)
+from envkit.cli.complete import rotations as complete_rotations
+from envkit.cli.formats.rotation import results, standings
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import print_json
+from envkit.cli.parameters import Profiles, Reason, Timeout
+from envkit.cli.progress import Bar
+from envkit.cli.prompt import ask_reason
+from envkit.errors import AuditError, ReasonMissingError, UsageError
+from envkit.rotation.catalog import pick
+from envkit.rotation.jobs import carry, run_all
+from envkit.rotation.machine import ABORT, RESUME, ROLLBACK, ROTATE
+from envkit.rotation.status import UNREADABLE, broken, look_at
+from envkit.rotation.tell import is_overdue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envkit.errors import EnvkitError
+    from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation.outcome import Outcome
+
+EXAMPLE = "envkit rotate --env prod db-password"
+COMMANDS = {
+    "status": "Show where every rotation stands.",
+    "serve": "Run rotations when they are due, until stopped.",
+    "simulate": "Show when everything would be rotated, and what it would cost.",
+}
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Rotations, db-password or prod/db-password: now, whatever their schedule.",
+        autocompletion=complete_rotations,
+        show_default=False,
+    ),
+]
+
+
+class NowCommand(ShownCommand):
+    """Shows the commands below `envkit rotate` in its help, too."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, then those commands."""
+        super().format_options(ctx, formatter)
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def now(  # noqa: PLR0917 - typer names them
+    names: Names = None,
+    env: Environments = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Rotate everything now, whatever its schedule.")
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show what would be done, and change nothing.")
+    ] = False,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="Go back to the old value while it still works.")
+    ] = False,
+    abort: Annotated[
+        bool, typer.Option("--abort", help="Drop a new value that readers do not have yet.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Only go on with what is under way, at once; begin nothing."),
+    ] = False,
+    format_: Formatted = Format.TEXT,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Rotate what is due, in every profile that has rotations.
+
+    Rotations that are named are rotated now. What is under way is gone on with. It is safe
+    to run this from cron every minute, on any number of hosts at once.
+    """
+    wish = _wish(
+        names, everything=everything, rollback=rollback, abort=abort, resume=resume, plan=plan
+    )
+    environ = os.environ
+    deadline = Deadline(timeout_seconds(timeout))
+    collected = collected_from(env, profiles, environ, deadline)
+    chosen = list(collected.rotations)
+    if names:
+        chosen = _named(collected, names)
+        collected = collected._replace(broken={})
+    if plan or (resume and not names):
+        found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
+        if plan:
+            found += broken(collected)
+            say = partial(standings.planned, asked=wish == ROTATE)
+            return show_standings(found, as_json=format_ is Format.JSON, say=say)
+        open_ = {one.rotation for one in found if one.started_at or one.state == UNREADABLE}
+        chosen = [one for one in chosen if one.full_name in open_]
+    reason = _reason(chosen, reason, environ)
+    chosen, refused = _allowed(chosen, reason, environ)
+    collected = collected._replace(broken={**collected.broken, **refused})
+    run = _run(chosen, wish, reason, environ)
+    overdue = {
+        outcome.rotation
+        for rotation, outcome in zip(chosen, run.outcomes, strict=True)
+        if is_overdue(rotation, outcome.record, time.time())
+    }
+    report = results.Report(
+        run.outcomes, collected.broken, overdue, named=bool(names) or everything
+    )
+    if format_ is Format.JSON:
+        print_json(results.document(report))
+    else:
+        results.show(report)
+    for error in run.warnings:
+        print(f"envkit: warning: {error.message}", file=sys.stderr)
+    return report.exit_status
+
+
+class _Run(NamedTuple):
+    outcomes: list[Outcome]
+    warnings: list[EnvkitError]
+
+
+def _wish(
+    names: Sequence[str] | None,
+    *,
+    everything: bool,
+    rollback: bool,
+    abort: bool,
+    resume: bool,
+    plan: bool,
+) -> str:
+    given = [
+        (wish, flag)
+        for said, wish, flag in (
+            (everything, ROTATE, "--all"),
+            (rollback, ROLLBACK, "--rollback"),
+            (abort, ABORT, "--abort"),
+            (resume, RESUME, "--resume"),
+        )
+        if said
+    ]
+    if len(given) > 1:
+        raise UsageError(f"{given[0][1]} and {given[1][1]} do not go together")
+    if plan and given and not everything:
+        raise UsageError(
+            f"--plan and {given[0][1]} do not go together", hint="write --plan with names or --all"
+        )
+    if everything and names:
+        raise UsageError("--all and a name do not go together", hint="leave one of them out")
+    if (rollback or abort) and not names:
+        raise UsageError(
+            f"{given[0][1]} needs a name", hint=f"write envkit rotate {given[0][1]} db-password"
+        )
+    return given[0][0] if given else ROTATE if names else ""
+
+
+def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
+    """Return the rotations of these names; what is wrong with one is told in its place."""
+    try:
+        return pick(collected.rotations, names, also=COMMANDS)
+    except UsageError:
+        for name in names:
+            for broken_name, error in collected.broken.items():
+                profile, _, rotation = broken_name.partition("/")
+                if name in (broken_name, rotation) or name.startswith(f"{profile}/"):
+                    raise error from None
+        raise
+
+
+def _reason(
+    rotations: Sequence[Rotation], reason: str | None, environ: Mapping[str, str]
+) -> str | None:
+    """Return the reason; ask for it once, where a protected profile needs one."""
+    protected = dict.fromkeys(one.profile.name for one in rotations if one.profile.protected)
+    if protected and not (reason or environ.get(REASON, "")).strip():
+        return ask_reason(list(protected)).strip() or None
+    return reason
+
+
+def _allowed(
+    rotations: list[Rotation], reason: str | None, environ: Mapping[str, str]
+) -> tuple[list[Rotation], dict[str, EnvkitError]]:
+    """Return the rotations that may be run, and by the names of other profiles why not.
+
+    Raises:
+        ReasonMissingError: all of them are of protected profiles, and no reason is given.
+        AuditError: they are, and the log cannot be written.
+    """
+    protected = {one.profile.name: one.profile for one in rotations if one.profile.protected}
+    refused: dict[str, EnvkitError] = {}
+    for name, profile in protected.items():
+        try:
+            Access("rotate", reason=reason, environ=environ).allow([profile], ())
+        except (AuditError, ReasonMissingError) as error:
+            refused[name] = error
+    allowed = [one for one in rotations if one.profile.name not in refused]
+    if refused and not allowed:
+        Access("rotate", reason=reason, environ=environ).allow(protected.values(), ())
+    return allowed, refused
+
+
+def _run(
+    rotations: Sequence[Rotation], wish: str, reason: str | None, environ: Mapping[str, str]
+) -> _Run:
+    """Run rotations; Ctrl-C lets each end its step, and again it lets none."""
+    warnings: list[EnvkitError] = []
+    stopped: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        if stopped:
+            raise KeyboardInterrupt
+        stopped.append(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    finished = 0
+    try:
+        with Bar() as bar:
+
+            def done(_: Outcome) -> None:
+                nonlocal finished
+                finished += 1
+                bar.show("rotating", finished, len(rotations))
+
+            def carry_one(rotation: Rotation) -> Outcome:
+                return carry(
+                    rotation,
+                    environ=environ,
+                    wish=wish,
+                    reason=reason,
+                    progress=lambda step, _: bar.show(
+                        f"{rotation.full_name}: {step}", finished, len(rotations)
+                    ),
+                    stopping=lambda: bool(stopped),
+                    warn=warnings.append,
+                )
+
+            return _Run(run_all(rotations, carry_one, done=done), warnings)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

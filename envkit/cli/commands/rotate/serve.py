@@ -1,0 +1,210 @@
+"""`envkit rotate serve`: the scheduler, on one machine or as a worker of a fleet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from envkit.audit.session import Access
+from envkit.cli.complete import environments
+from envkit.cli.formats.rotation.results import what
+from envkit.cli.output import printable
+from envkit.cli.parameters import Profiles, Reason
+from envkit.errors import UsageError
+from envkit.profile.discovery import profiles_folder
+from envkit.rotation.jobs import CONCURRENCY, carry
+from envkit.rotation.outcome import BUSY, NOT_DUE
+from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.scheduler.endpoint import Endpoint
+from envkit.rotation.scheduler.metrics import Board
+from envkit.rotation.scheduler.serve import TICK_SECONDS, Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from envkit.errors import EnvkitError
+    from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation.fleet.worker import FleetWorker
+    from envkit.rotation.outcome import Outcome
+    from envkit.rotation.scheduler.serve import Watcher
+
+EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
+
+MAX_CONCURRENCY = 64
+DEAD_SECONDS = 8 * TICK_SECONDS  # a scheduler that has not ticked for so long hangs
+
+
+def serve(
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            "-e",
+            metavar="NAME",
+            help="Profile whose rotations are run, also several; else all.",
+            autocompletion=environments,
+        ),
+    ] = None,
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency",
+            metavar="NUMBER",
+            min=1,
+            max=MAX_CONCURRENCY,
+            help=f"How many rotations at once; {CONCURRENCY} unless said.",
+            show_default=False,
+        ),
+    ] = CONCURRENCY,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT",
+            help="Answer /healthz, /readyz and /metrics there: 127.0.0.1:9464.",
+        ),
+    ] = None,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            "--queue",
+            metavar="DSN",
+            help="Share the work with others: postgresql://..., env:NAME or file:PATH; "
+            "else ENVKIT_QUEUE.",
+        ),
+    ] = None,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="Only make the queue's tables where there are none.")
+    ] = False,
+    reason: Reason = None,
+    profiles: Profiles = None,
+) -> int:
+    """Run rotations when they are due, until stopped."""
+    from envkit.rotation.fleet.database import apply_schema, queue_dsn, queue_place
+
+    dsn = queue_dsn(queue, os.environ)
+    if migrate:
+        if dsn is None:
+            raise UsageError("--migrate needs a queue", hint="name it with --queue")
+        done = "made the tables" if apply_schema(dsn) else "the tables are there"
+        print(f"{done} at {queue_place(dsn)}")
+        return 0
+    roster = Roster(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
+    _allow(roster.read(), reason)
+    log, board = Log(), Board() if listen else None
+    watchers: list[Watcher] = [board, log] if board else [log]  # what is told is counted
+
+    def carry_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
+        return carry(
+            rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.troubled
+        )
+
+    scheduler: Scheduler | FleetWorker
+    if dsn is None:
+        scheduler = Scheduler(roster, carry_one, concurrency=concurrency, watchers=watchers)
+    else:
+        from envkit.rotation.fleet.worker import FleetWorker
+
+        scheduler = FleetWorker(
+            dsn,
+            roster,
+            carry_one,
+            environments=env or (),
+            concurrency=concurrency,
+            watchers=watchers,
+        )
+    _obey_signals(scheduler)
+    with ExitStack() as stack:
+        if board is not None and listen is not None:
+            endpoint = Endpoint(
+                listen,
+                metrics=board.text,
+                healthy=lambda: _hangs(board),
+                ready=scheduler.waiting_for,
+            )
+            stack.enter_context(endpoint)
+            log.say(f"listening on {endpoint.host}:{endpoint.port}")
+        scheduler.run()
+    log.say("stopped")
+    return 0
+
+
+def _allow(collected: Collected, reason: str | None) -> None:
+    """Refuse at once what can do nothing, or would be refused at each rotation."""
+    if not collected.rotations:
+        for error in collected.broken.values():
+            raise error
+        raise UsageError(
+            "there is no rotation in these profiles",
+            hint="write a table [rotation.NAME] into a profile",
+        )
+    protected = {one.profile.name: one.profile for one in collected.rotations}
+    names = [one.policy.name for one in collected.rotations]
+    Access("rotate", reason=reason).allow(protected.values(), names)
+
+
+def _obey_signals(scheduler: Scheduler | FleetWorker) -> None:
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)  # asked again, it ends at once
+        scheduler.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGHUP, lambda *_: scheduler.reload())
+
+
+def _hangs(board: Board) -> str:
+    alive = time.time() - board.ticked_at < DEAD_SECONDS
+    return "" if alive else "the scheduler hangs"
+
+
+class Log:
+    """Prints what a scheduler does, a line for each thing that is news."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[str, str]] = {}
+
+    def say(self, text: str) -> None:
+        """Print a line with its time."""
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        print(now, printable(text), flush=True)
+
+    def loaded(self, collected: Collected) -> None:
+        """Say how many rotations there are, and what is wrong with others."""
+        profiles = {one.profile.name for one in collected.rotations}
+        number = len(collected.rotations)
+        self.say(
+            f"{number} rotation{'' if number == 1 else 's'}"
+            + (f" in {', '.join(sorted(profiles))}" if profiles else "")
+        )
+        for error in collected.broken.values():
+            self.troubled(error)
+
+    def troubled(self, error: EnvkitError) -> None:
+        """Say what is wrong."""
+        self.say(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+
+    def ticked(self) -> None:
+        """Say nothing."""
+
+    def began(self, rotation: Rotation) -> None:
+        """Say nothing: most of the time there is nothing to do."""
+
+    def ended(self, rotation: Rotation, outcome: Outcome, seconds: float) -> None:
+        """Say what became of it, if that is news."""
+        name = rotation.full_name
+        news = (outcome.status, outcome.reason)
+        known = self._said.get(name) == news
+        self._said[name] = news
+        if outcome.status in (NOT_DUE, BUSY) or (known and not outcome.changed):
+            return
+        text = f"{name}: {outcome.status}: {what(outcome, time.time())}"
+        if outcome.error is not None and outcome.error.hint:
+            text += f" ({outcome.error.hint})"
+        self.say(text + (f", after {seconds:.1f} s" if outcome.changed else ""))

@@ -1,0 +1,32 @@
+"""`envkit unset`: a value taken out, where the variable is kept."""
+
+from __future__ import annotations
+
+from envkit.audit.session import Access
+from envkit.cli.commands.set import find_one, in_version
+from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
+from envkit.cli.prompt import ask_reason
+
+EXAMPLE = "envkit unset STRIPE_KEY --env staging"
+
+
+def unset(
+    name: Name = None,
+    env: OneEnv = None,
+    ref: Ref = None,
+    reason: Reason = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Take a value out of its store, or a literal out of its profile."""
+    with Access("unset", reason=reason, ask=ask_reason) as access:
+        found = find_one(access, name, ref, env, profiles, timeout)
+        [kept] = found.kept.values()
+        if kept.held.value is None:
+            access.unchanged(kept.names)
+            print(f"{kept.name} is absent in {kept.holder.where} already")
+            return 0
+        version = kept.holder.write(None, before=kept.held)
+        access.changed(kept.names, version)
+    print(f"took {kept.name} out of {kept.holder.where}{in_version(version)}")
+    return 0

@@ -1,0 +1,1 @@
+"""Results as text, JSON, Markdown, HTML and annotations: each makes a text and prints nothing."""

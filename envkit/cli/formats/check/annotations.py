@@ -1,0 +1,52 @@
+"""Problems as annotations of GitHub Actions, the gravest first.
+
+GitHub shows ten of a kind for each step; all of them stay in the log.
+
+Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from envkit.checks.problem import ERROR, KINDS, NOTE, WARNING
+from envkit.cli.formats.check.shown import below_root, concerns
+from envkit.cli.output import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.checks.problem import Problem
+    from envkit.cli.formats.check.shown import Shown
+
+_LEVELS = {ERROR: "error", WARNING: "warning", NOTE: "notice"}
+
+
+def render(shown: Shown, environ: Mapping[str, str]) -> str:
+    """Return a workflow command for each problem, and a line that sums up.
+
+    Args:
+        shown: what is to be shown.
+        environ: the process environment.
+    """
+    lines = [_command(problem, environ) for problem in shown.report.problems]
+    return "\n".join([*lines, printable(shown.summary)]) + "\n"
+
+
+def _command(problem: Problem, environ: Mapping[str, str]) -> str:
+    properties = {"title": KINDS[problem.code].title}
+    if problem.file:
+        file = below_root(problem.file, environ)
+        properties = {"file": file, "line": str(problem.line or 1), **properties}
+    told = f"{problem.message} [{concerns(problem)}]"
+    message = "\n".join(printable(text) for text in (told, problem.hint) if text)
+    given = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
+    return f"::{_LEVELS[problem.severity]} {given}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,96 @@
+"""Problems as SARIF 2.1.0, for GitHub's code scanning and other services that read it.
+
+What a team has accepted is there, too, as suppressed results with their reasons; not in
+GitHub Actions, because GitHub takes no notice of suppressions and would ask again.
+
+Reference: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from envkit import __version__
+from envkit.checks.problem import ERROR, KINDS, WARNING
+from envkit.cli.formats.check.shown import below_root, concerns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.checks.problem import Kind, Problem
+    from envkit.cli.formats.check.shown import Shown
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_HELP = (
+    "Each result says how to mend it. What a team has looked at and accepts goes into "
+    ".envkit-ignore with its reason; what nobody shall look for is left out by"
+)
+_ROOT = "%SRCROOT%"  # what reads the file knows where the repository is
+
+
+def render(shown: Shown, environ: Mapping[str, str]) -> str:
+    """Return the text of a SARIF file.
+
+    Args:
+        shown: what is to be shown.
+        environ: the process environment.
+    """
+    results = [_result(problem, environ) for problem in shown.report.problems]
+    for problem, rule in () if environ.get("GITHUB_ACTIONS") else shown.ignored:
+        suppression = {"kind": "external", "status": "accepted", "justification": rule.reason}
+        results.append({**_result(problem, environ), "suppressions": [suppression]})
+    driver = {"name": "envkit", "semanticVersion": __version__, "rules": _rules()}
+    run = {
+        "tool": {"driver": driver},
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+        "invocations": [{"executionSuccessful": shown.exit_status in (0, 1)}],
+    }
+    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(log, indent=2) + "\n"
+
+
+def _rules() -> list[dict[str, Any]]:
+    return [
+        {
+            "id": code,
+            "shortDescription": {"text": f"{kind.title}."},
+            "fullDescription": {"text": f"{kind.title}. {_consequence(kind)}."},
+            "help": {"text": f"{_HELP} --skip {code}."},
+            "defaultConfiguration": {"level": kind.severity},
+            "properties": {"tags": ["environment"]},
+        }
+        for code, kind in KINDS.items()
+    ]
+
+
+def _consequence(kind: Kind) -> str:
+    if kind.severity == ERROR:
+        return f"A check that finds it exits with status {kind.exit_status}"
+    return "It fails a check with --strict" if kind.severity == WARNING else "It fails no check"
+
+
+def _result(problem: Problem, environ: Mapping[str, str]) -> dict[str, Any]:
+    text = f"{problem.message} [{concerns(problem)}]"
+    result: dict[str, Any] = {
+        "ruleId": problem.code,
+        "ruleIndex": list(KINDS).index(problem.code),
+        "level": problem.severity,
+        "message": {"text": ".\n".join(filter(None, (text, problem.hint)))},
+        "partialFingerprints": {"envkitProblem/v1": _fingerprint(problem, environ)},
+    }
+    if problem.file:
+        uri = {"uri": quote(below_root(problem.file, environ)), "uriBaseId": _ROOT}
+        region = {"startLine": problem.line or 1}
+        result["locations"] = [{"physicalLocation": {"artifactLocation": uri, "region": region}}]
+    return result
+
+
+def _fingerprint(problem: Problem, environ: Mapping[str, str]) -> str:
+    """Return what stays the same for the same problem when lines move. Made from names alone."""
+    file = below_root(problem.file, environ) if problem.file else ""
+    parts = (problem.code, file, *problem.variables, "", *problem.environments)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:32]

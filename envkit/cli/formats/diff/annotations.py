@@ -1,0 +1,90 @@
+"""A comparison as annotations of GitHub Actions, the gravest first.
+
+GitHub shows ten of a kind for each step; all of them stay in the log.
+
+Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from envkit.cli.formats.diff.wording import notes, summary
+from envkit.cli.output import printable
+from envkit.comparison.model import ABSENT, MISSING, SAME, UNREADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.cli.formats.diff.report import Report
+    from envkit.comparison.model import Entry
+
+_LEVELS = {
+    "reused": "error",
+    "unreadable": "error",
+    "missing": "warning",
+    "different": "notice",
+}
+_TITLES = {
+    "reused": "is reused",
+    "unreadable": "could not be read",
+    "missing": "is missing",
+    "different": "differs",
+}
+
+
+def render(report: Report, environ: Mapping[str, str]) -> str:
+    """Return a workflow command for each difference, and a line that sums up.
+
+    Args:
+        report: what is to be shown.
+        environ: `GITHUB_WORKSPACE` is where GitHub's paths begin.
+    """
+    root = environ.get("GITHUB_WORKSPACE") or os.getcwd()
+    lines = [_command(entry, report, root) for entry in report.diff.entries if entry.status != SAME]
+    return "\n".join([*lines, printable(summary(report))]) + "\n"
+
+
+def _command(entry: Entry, report: Report, root: str) -> str:
+    properties = {"title": f"{entry.name} {_TITLES[entry.status]}"}
+    path, colon, line = _place(entry).rpartition(":")
+    if colon:
+        properties = {"file": os.path.relpath(path, root), "line": line, **properties}
+    sentences = _sentences(entry, report)
+    if MISSING in entry.also or not sentences:
+        sentences.append(_where(entry, report))
+    message = "\n".join(sentences)
+    shown = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
+    return f"::{_LEVELS[entry.status]} {shown}::{_data(message)}"
+
+
+def _place(entry: Entry) -> str:
+    """Return the line to look at: where the value is not, else the first that there is."""
+    cells = sorted(entry.cells, key=lambda cell: cell.state not in (ABSENT, UNREADABLE))
+    return next((cell.location for cell in cells if cell.location), "")
+
+
+def _sentences(entry: Entry, report: Report) -> list[str]:
+    sentences = []
+    for note in notes(entry, report.environments):
+        text, advice = "".join(note.text), "".join(note.advice)
+        sentences.append(printable(f"{text}: {advice}" if advice else text))
+    return sentences
+
+
+def _where(entry: Entry, report: Report) -> str:
+    """Say which environments have the variable, where no note says more."""
+    pairs = list(zip(report.environments, entry.cells, strict=True))
+    there = [label for label, cell in pairs if cell.state in ("value", "placeholder")]
+    rest = [label for label, cell in pairs if cell.state not in ("value", "placeholder")]
+    text = f"in {', '.join(there)}" + (f", not in {', '.join(rest)}" if rest else "")
+    return printable(text)
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")

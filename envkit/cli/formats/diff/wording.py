@@ -1,0 +1,263 @@
+"""What a comparison found, in words: one note for each thing to know, some with advice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from envkit.cli.output import printable
+from envkit.comparison.model import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from envkit.cli.formats.diff.report import Report
+    from envkit.comparison.model import Cell, Entry, Finding, Place
+
+MASK = "********"
+MAX_LISTED = 8
+MAX_SIDE_BY_SIDE = 3
+MAX_VALUE_CHARACTERS = 40
+_LOOKS_LIKE = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "a truth value",
+    "url": "a URL",
+    "json": "JSON",
+    "text": "text",
+    "empty": "nothing",
+}
+
+
+class Code(str):
+    """A part of a sentence that is a name, a value or a command."""
+
+    __slots__ = ()
+
+
+class Note(NamedTuple):
+    """A sentence, and what to do about it; in pieces, of which some are `Code`."""
+
+    text: tuple[str, ...]
+    advice: tuple[str, ...] = ()
+    dangerous: bool = False
+
+
+def summary(report: Report) -> str:
+    """Return in one line how many variables there are of each status."""
+    counts = report.diff.counts
+    same = counts.pop(SAME)
+    parts = [f"{count} {status}" for status, count in counts.items() if count]
+    if parts or report.ignored:
+        parts += [f"{same} the same"] if same else []
+    else:
+        labels = "".join(_listed(report.environments))
+        alike = "declare the same" if report.profiles_only else "are the same"
+        parts = [f"{labels} {alike}: {same} variable{'' if same == 1 else 's'}"]
+    if report.hidden:
+        parts[-1] += " (--all shows them)"
+    if report.ignored:
+        parts.append(f"{len(report.ignored)} ignored")
+    return ", ".join(parts)
+
+
+def legend(report: Report) -> tuple[str, ...]:
+    """Return in pieces what a reader must know of the table; nothing where it is plain."""
+    if report.profiles_only:
+        return (
+            "Profiles were compared and no store was asked: two placeholders count as the same.",
+        )
+    if report.has_fingerprints:
+        meaning = " is a secret, with the class of its length and a fingerprint: "
+        return (Code(MASK), meaning, "the same for the same value, in this report only.")
+    return ()
+
+
+def fitting_text(cell: Cell, width: int) -> str:
+    """Return the text of a cell; where that is wider, a secret's without its length."""
+    text = cell_text(cell)
+    if cell.state == VALUE and cell.shown is None and len(text) > width:
+        return f"{MASK} {cell.fingerprint}".rstrip()
+    return text
+
+
+def cell_text(cell: Cell) -> str:
+    """Return what stands for a variable in one environment; empty where it does not have it."""
+    if cell.state == VALUE:
+        if cell.shown is not None:
+            return quoted(cell.shown)
+        return " ".join(word for word in (MASK, cell.length, cell.fingerprint) if word)
+    if cell.state == PLACEHOLDER:
+        return printable(cell.shown or "")
+    return cell.state if cell.state in (ABSENT, UNREADABLE) else ""
+
+
+def quoted(text: str) -> str:
+    """Return a value on one line, in quotes where its ends would not be seen."""
+    shown = printable(text)
+    return shown if text and text == text.strip() else f'"{shown}"'
+
+
+def notes(entry: Entry, environments: Sequence[str]) -> list[Note]:
+    """Return what is to be said of a variable, the dangerous things first."""
+    said = _Said(entry, environments)
+    found = [said.of(finding) for finding in entry.findings if finding.kind in said.sentences]
+    found += [*said.parts(), *said.items(), *said.reasons()]
+    return sorted(found, key=lambda note: not note.dangerous)
+
+
+class _Said:
+    """What is said of one variable."""
+
+    def __init__(self, entry: Entry, environments: Sequence[str]) -> None:
+        self.entry = entry
+        self.environments = environments
+        self.sentences: dict[str, Callable[[Finding], Note]] = {
+            "reused": self.reused,
+            "white-space": self.white_space,
+            "type": self.type,
+            "origin": self.origin,
+            "literal": self.literal,
+            "rule": self.rule,
+        }
+
+    def of(self, finding: Finding) -> Note:
+        return self.sentences[finding.kind](finding)
+
+    def reused(self, finding: Finding) -> Note:
+        held: dict[tuple[str, str], list[str]] = {}
+        for label, name, part in finding.places:
+            labels = held.setdefault((name, part), [])
+            if label not in labels:
+                labels.append(Code(label))
+        own = [place for place in finding.places if place.name == self.entry.name]
+        change = next((place for place in own if _is_profile(place.environment)), own[0])
+        if len(held) == 1:
+            [(_, part)] = held
+            pieces = ["the same ", part or "secret", " in ", *_listed(*held.values())]
+        else:
+            pieces = ["the same secret"]
+            for (name, part), labels in held.items():
+                whole = f" ({part})" if part else ""
+                pieces += [": " if len(pieces) == 1 else ", ", Code(name), whole, " in "]
+                pieces += _listed(labels)
+        return Note(tuple(pieces), _own(change), dangerous=True)
+
+    def white_space(self, finding: Finding) -> Note:  # noqa: ARG002
+        advice: tuple[str, ...] = ("store it again without",)
+        for label, cell in zip(self.environments, self.entry.cells, strict=True):
+            if cell.state == VALUE and _is_profile(label):
+                command = f"envkit get {self.entry.name} --env {label} | od -c"
+                advice = ("look with ", Code(command))
+                break
+        return Note(("differs only in the white space around it",), advice, dangerous=True)
+
+    def type(self, finding: Finding) -> Note:
+        answers = [_LOOKS_LIKE.get(kind, "") for kind in finding.shown]
+        return Note(("looks like ", *self.by_environment(answers)))
+
+    def origin(self, finding: Finding) -> Note:
+        return Note(("the same value, from ", *self.by_environment(finding.shown, code=True)))
+
+    def literal(self, finding: Finding) -> Note:
+        forms = {"store": "read from a store", "placeholder": "a placeholder"}
+        answers = [
+            f"written in {cell.location}" if form == "literal" else forms.get(form, form)
+            for form, cell in zip(finding.shown, self.entry.cells, strict=True)
+        ]
+        advice: tuple[str, ...] = ()
+        if finding.dangerous:
+            advice = (
+                "put it into a store, write ",
+                Code(f"{{{{ {self.entry.name} }}}}"),
+                " there, and change the secret: whoever has the repository has the old one",
+            )
+        return Note(tuple(self.by_environment(answers)), advice, finding.dangerous)
+
+    def rule(self, finding: Finding) -> Note:
+        rule = Code(finding.subject)
+        if not finding.shown:
+            return Note((rule, " differs"))
+        return Note((rule, " is ", *self.by_environment(finding.shown, code=True)))
+
+    def parts(self) -> list[Note]:
+        """Return one note for all the parts in which the values differ."""
+        pieces = []
+        for part in self.entry.findings:
+            if part.kind == "part":
+                few = part.shown and len(part.shown) <= MAX_SIDE_BY_SIDE
+                texts = f" ({' / '.join(map(_short, part.shown))})" if few else ""
+                pieces.append(Code(part.subject + texts))
+        return [Note(("differs in ", *_listed(pieces)))] if pieces else []
+
+    def items(self) -> list[Note]:
+        """Return one note for each group of environments that have items which others lack."""
+        holders: dict[tuple[str, ...], list[str]] = {}
+        for item in self.entry.findings:
+            if item.kind == "item":
+                pairs = zip(item.shown, self.environments, strict=True)
+                labels = tuple(Code(label) for text, label in pairs if text)
+                holders.setdefault(labels, []).append(Code(_short(item.subject)))
+        return [
+            Note(("only in ", *_listed(labels), ": ", *_listed(items)))
+            for labels, items in holders.items()
+        ]
+
+    def reasons(self) -> list[Note]:
+        """Return why there are no values."""
+        grouped = self.grouped([cell.reason for cell in self.entry.cells])
+        return [
+            Note((*_listed([Code(label) for label in labels]), ": ", reason))
+            for reason, labels in grouped.items()
+        ]
+
+    def by_environment(self, answers: Sequence[str], *, code: bool = False) -> list[str]:
+        """Return `debug in dev and test, info in prod` in pieces."""
+        pieces: list[str] = []
+        for answer, labels in self.grouped(answers).items():
+            shown = _short(answer)
+            pieces += [", "] if pieces else []
+            pieces += [Code(shown) if code else shown, " in "]
+            pieces += _listed([Code(label) for label in labels])
+        return pieces
+
+    def grouped(self, answers: Sequence[str]) -> dict[str, list[str]]:
+        """Return each answer with the environments that give it; no answer is none."""
+        grouped: dict[str, list[str]] = {}
+        for answer, label in zip(answers, self.environments, strict=True):
+            if answer:
+                grouped.setdefault(answer, []).append(label)
+        return grouped
+
+
+def _own(place: Place) -> tuple[str, ...]:
+    """Return the advice to give this place a secret of its own."""
+    environment, name, part = place
+    give = f"give {environment} a {part or 'value'} of its own"
+    if part or not _is_profile(environment):
+        return (give,)
+    return (f"{give}: ", Code(f"envkit set {name} --env {environment}"))
+
+
+def _listed(items: Sequence[str]) -> list[str]:
+    """Return `a, b and c` in pieces; of many only the first, and how many there are more."""
+    shown = list(items)
+    more = len(shown) - MAX_LISTED
+    if more > 0:
+        shown = [*shown[:MAX_LISTED], f"{more} more"]
+    pieces: list[str] = []
+    for index, item in enumerate(shown):
+        if index:
+            pieces.append(" and " if index == len(shown) - 1 else ", ")
+        pieces.append(item)
+    return pieces
+
+
+def _short(text: str) -> str:
+    shown = printable(text) or "-"
+    if len(shown) <= MAX_VALUE_CHARACTERS:
+        return shown
+    return shown[: MAX_VALUE_CHARACTERS - 1] + "…"
+
+
+def _is_profile(label: str) -> bool:
+    return ":" not in label and "@" not in label

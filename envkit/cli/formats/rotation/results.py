@@ -1,0 +1,169 @@
+"""What became of rotations that were run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from envkit.cli.boundary import tell
+from envkit.cli.formats.rotation.moments import iso, moment, since
+from envkit.cli.output import Cell, on_terminal, print_table
+from envkit.errors import EnvkitError
+from envkit.rotation.outcome import (
+    ABORTED,
+    BUSY,
+    FAILED,
+    NOT_DUE,
+    QUARANTINED,
+    REFUSED,
+    ROLLED_BACK,
+    ROTATED,
+    STOPPED,
+    WAITING,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from envkit.rotation.outcome import Outcome
+
+_STYLES = {
+    ROTATED: "green",
+    WAITING: "green",
+    ROLLED_BACK: "yellow",
+    ABORTED: "yellow",
+    STOPPED: "yellow",
+    REFUSED: "red",
+    QUARANTINED: "red",
+    FAILED: "red",
+}
+_SAID = {
+    ROTATED: "readers have the new value, and the old one works no longer",
+    ROLLED_BACK: "the new value works no longer",
+    ABORTED: "the new value is dropped",
+}
+_QUIET = (NOT_DUE, BUSY, WAITING)
+
+
+class Report(NamedTuple):
+    """What is to be told of a run.
+
+    Attributes:
+        outcomes: of the rotations.
+        broken: what could not be run, by the name of a profile or a rotation, and why.
+        overdue: the full names of those that are overdue.
+        named: whether they were named, so that all of them are told.
+    """
+
+    outcomes: Sequence[Outcome]
+    broken: Mapping[str, EnvkitError]
+    overdue: AbstractSet[str]
+    named: bool = False
+
+    @property
+    def exit_status(self) -> int:
+        """1 where somebody has to look, else 0."""
+        return int(bool(self.broken or self.overdue) or not all(one.ok for one in self.outcomes))
+
+
+def show(report: Report) -> None:
+    """Print a line for each rotation; only for those that matter where nobody looks.
+
+    From cron, where each line is a mail, nothing is printed of what is not due, is busy
+    elsewhere, or only waits.
+    """
+    now = time.time()
+    chatty = on_terminal() or report.named
+    shown = [one for one in report.outcomes if chatty or _matters(one, report)]
+    if on_terminal() and not report.named and not any(map(_is_news, report.outcomes)):
+        shown = [one for one in shown if one.status != NOT_DUE]
+        _tell_next(report, now)
+    print_table(
+        ("ROTATION", "OUTCOME", "WHAT"),
+        [
+            [
+                Cell(one.rotation, "bold"),
+                Cell(_word(one, report), "red" if one.rotation in report.overdue else _style(one)),
+                what(one, now),
+            ]
+            for one in shown
+        ],
+    )
+    for one in report.outcomes:
+        if not one.ok and one.error is not None:
+            tell(EnvkitError(f"{one.rotation}: {one.error.message}", hint=one.error.hint))
+    for name, error in report.broken.items():
+        tell(EnvkitError(f"{name}: {error.message}", hint=error.hint))
+    for name in sorted(report.overdue):
+        tell(EnvkitError(f"{name} is overdue", hint=f"run 'envkit rotate {name}'"))
+
+
+def what(outcome: Outcome, now: float) -> str:
+    """Return what happened, for people."""
+    record = outcome.record
+    if outcome.status in _SAID:
+        return _SAID[outcome.status]
+    if outcome.status == WAITING and record is not None and record.promoted_at:
+        end = f"{moment(outcome.until)}, {since(outcome.until, now)}"
+        return f"readers have the new value; the old one works until {end}"
+    if outcome.status == NOT_DUE and outcome.until:
+        return f"due {moment(outcome.until)}, {since(outcome.until, now)}"
+    if outcome.status == FAILED and outcome.until:
+        again = since(outcome.until, now)
+        return f"{outcome.reason}; again {'in a moment' if again == 'now' else again}"
+    return outcome.reason or (outcome.error.message if outcome.error else "")
+
+
+def document(report: Report) -> dict[str, Any]:
+    """Return the report for programs."""
+    return {
+        "schema": "envkit.rotate/1",
+        "ok": report.exit_status == 0,
+        "rotations": [
+            {
+                "rotation": one.rotation,
+                "outcome": one.status,
+                "overdue": one.rotation in report.overdue,
+                "reason": one.reason,
+                "until": iso(one.until),
+                "step": one.step,
+                "phase": one.record.phase if one.record else None,
+                "last_rotated_at": iso(one.record.last_rotated_at) if one.record else None,
+                "changed": one.changed,
+                **_error(one.error),
+            }
+            for one in report.outcomes
+        ],
+        "broken": [{"name": name, **_error(error)} for name, error in report.broken.items()],
+    }
+
+
+def _error(error: EnvkitError | None) -> dict[str, str | None]:
+    if error is None:
+        return {"error": None, "code": None, "hint": None}
+    return {"error": error.message, "code": error.code, "hint": error.hint}
+
+
+def _matters(outcome: Outcome, report: Report) -> bool:
+    return outcome.status not in _QUIET or outcome.changed or outcome.rotation in report.overdue
+
+
+def _is_news(outcome: Outcome) -> bool:
+    return outcome.status != NOT_DUE
+
+
+def _tell_next(report: Report, now: float) -> None:
+    waiting = [one for one in report.outcomes if one.status == NOT_DUE and one.until]
+    if waiting:
+        first = min(waiting, key=lambda one: one.until)
+        when = f"{moment(first.until)}, {since(first.until, now)}"
+        print(f"nothing is due; next is {first.rotation}: {when}")
+
+
+def _word(outcome: Outcome, report: Report) -> str:
+    return "overdue" if outcome.rotation in report.overdue and outcome.ok else outcome.status
+
+
+def _style(outcome: Outcome) -> str:
+    return _STYLES.get(outcome.status, "")

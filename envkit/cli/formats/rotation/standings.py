@@ -1,0 +1,161 @@
+"""Where rotations stand, as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from envkit.cli.formats.rotation.moments import iso, moment, since
+from envkit.cli.output import Cell, print_table
+from envkit.rotation.status import (
+    DUE,
+    FAILING,
+    GRACE_PERIOD,
+    IN_PROGRESS,
+    OVERDUE,
+    QUARANTINED,
+    UNREADABLE,
+    WAITING,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from envkit.rotation.status import Standing
+
+_STYLES = {
+    UNREADABLE: "red",
+    QUARANTINED: "red",
+    OVERDUE: "red",
+    FAILING: "red",
+    DUE: "yellow",
+    IN_PROGRESS: "cyan",
+    GRACE_PERIOD: "cyan",
+    WAITING: "green",
+}
+_HEADERS = ("ROTATION", "STATE", "LAST ROTATED", "NEXT", "SECRET", "WHAT")
+# what is done with them, whoever asks
+_PLANS = {UNREADABLE: "nothing can be done", FAILING: "try the failed step again"}
+
+
+def show(found: Sequence[Standing], say: Callable[[Standing, float], str] | None = None) -> None:
+    """Print a table; errors and hints stand below it.
+
+    Args:
+        found: where each stands.
+        say: what is to be said of each last, from it and the time; `what` unless given.
+    """
+    now = time.time()
+    print_table(_HEADERS, _rows(found, now, say or what))
+    for one in found:
+        if one.alarming and (one.error or one.hint):
+            print(f"{one.rotation}: {one.error or one.state}")
+            if one.hint:
+                print(f"  {one.hint}")
+
+
+def plain(found: Sequence[Standing]) -> str:
+    """Return the table as text, for a file."""
+    import contextlib
+    import io
+
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        show(found)
+    return text.getvalue()
+
+
+def json_text(found: Sequence[Standing]) -> str:
+    """Return the JSON, in ASCII."""
+    document = {
+        "schema": "envkit.rotations/1",
+        "ok": not any(one.alarming for one in found),
+        "rotations": [_document(one) for one in found],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def what(one: Standing, now: float) -> str:
+    """Return in a few words what a rotation is waiting for."""
+    if one.state == GRACE_PERIOD:
+        return f"old value works until {moment(one.retire_at)}" if one.retire_at else "promoted"
+    if one.state in (IN_PROGRESS, FAILING):
+        return f"{one.phase}, begun {since(one.started_at, now)}"
+    if one.state == OVERDUE:
+        return f"since {moment(one.overdue_at)}"
+    return ""
+
+
+def next_time(one: Standing, now: float) -> str:
+    """Return when the next rotation may begin."""
+    if one.state == DUE:
+        return "now"
+    if not one.due_at or one.state in (UNREADABLE, QUARANTINED):
+        return ""
+    return f"{moment(one.due_at)} ({since(one.due_at, now)})"
+
+
+def last_time(one: Standing, now: float) -> str:
+    """Return when it was last rotated."""
+    last = one.promoted_at or one.last_rotated_at
+    if not last:
+        return "" if one.state == UNREADABLE else "never"
+    return since(last, now)
+
+
+def planned(one: Standing, now: float, *, asked: bool) -> str:
+    """Return what `envkit rotate` would do with a rotation.
+
+    Args:
+        one: where it stands.
+        now: the time.
+        asked: whether it is named, or `--all` is, so that it need not be due.
+    """
+    if one.stopped or one.state in _PLANS:
+        return "nothing, until a person has decided" if one.stopped else _PLANS[one.state]
+    if one.state == QUARANTINED and not asked:
+        return "nothing, until it is named"
+    if one.state == GRACE_PERIOD:
+        return f"retire the old value{'' if one.retire_at <= now else ' once its grace is over'}"
+    if one.started_at:
+        return "go on with it"
+    if asked or one.due_at <= now:
+        return "rotate it"
+    return "rotate it as soon as its window is open" if one.state == OVERDUE else "nothing yet"
+
+
+def _rows(
+    found: Sequence[Standing], now: float, say: Callable[[Standing, float], str]
+) -> list[list[str | Cell]]:
+    return [
+        [
+            Cell(one.rotation, "bold"),
+            Cell(one.state, _STYLES[one.state]),
+            last_time(one, now),
+            next_time(one, now),
+            Cell(one.location, "dim"),
+            say(one, now),
+        ]
+        for one in found
+    ]
+
+
+def _document(one: Standing) -> dict[str, Any]:
+    times = {
+        key: iso(getattr(one, key))
+        for key in (
+            *("last_rotated_at", "started_at", "promoted_at", "retire_at"),
+            *("due_at", "closes_at", "overdue_at"),
+        )
+    }
+    return {
+        "rotation": one.rotation,
+        "state": one.state,
+        "phase": one.phase or None,
+        "secret": one.location or None,
+        "rotator": one.rotator or None,
+        **times,
+        "error": one.error or None,
+        "hint": one.hint or None,
+    }

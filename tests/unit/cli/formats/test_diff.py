@@ -1,0 +1,383 @@
+"""How a comparison is shown in each format: what a reader sees, and what nobody ever sees."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from envkit.checks.ignore_file import Rule
+from envkit.cli.formats.diff import annotations, document, markdown, page, table
+from envkit.cli.formats.diff.layout import Span, columns, cut, wrapped
+from envkit.cli.formats.diff.report import Report
+from envkit.comparison.compare import diff
+from envkit.comparison.model import EnvDiff
+from envkit.errors import AbsentError, DeniedError
+from support.sides import side
+
+ROOT = Path(__file__).resolve().parents[4]
+SCHEMA = json.loads((ROOT / "docs" / "reference" / "diff.schema.json").read_text())
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SECRET = "a-secret-of-some-length"
+
+FORMATS = {
+    "table": table.plain,
+    "narrow": lambda report: table.plain(report, 40),
+    "markdown": markdown.render,
+    "html": lambda report: page.render(report, NOW),
+    "json": document.render,
+    "github": lambda report: annotations.render(report, {}),
+}
+
+
+def report(*sides, **options):
+    return Report(diff(*sides, key=b"key"), **options)
+
+
+class Page(HTMLParser):
+    """The texts and tags of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.texts = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+# ---------------------------------------------------------------- no secret, ever
+
+CANARY = "c4n4ry51-94x7"  # looks like no name that a person would give
+WITH_CANARY = st.sampled_from(
+    [
+        "{}",
+        "  {}\n",
+        "x{}\x1b[31m|`<b>&\\",
+        "postgresql://{}:{}@{}/{}?{}={}&x={}#{}",
+        "https://h/?{}",
+        "https://h/?{}=1",
+        '{{"{}": 1}}',
+        '{{"password": "{}", "{}": {{"a": ["{}"]}}}}',
+        "{},b,c",
+        "a,{},d",
+        "Server={};Password={};{}=x",
+    ]
+).map(lambda text: text.format(*[CANARY] * 8))
+NAMES = st.sampled_from(["A", "B", "C", "A_VERY_LONG_NAME_THAT_NEEDS_A_LINE_OF_ITS_OWN"])
+LITERALS = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60),
+    st.sampled_from(["true", "8080", "a,b", "https://user:x@example.com/?a=b", '{"a": 1}']),
+)
+LABELS = st.lists(
+    st.sampled_from(["dev", "staging", "prod", "prod@v12", "file:.env.local", "pid:1", "🔑" * 9]),
+    min_size=2,
+    max_size=7,
+)
+
+
+@st.composite
+def environment(draw, label):
+    secrets = draw(st.dictionaries(NAMES, WITH_CANARY))
+    literals = draw(st.dictionaries(NAMES, LITERALS))
+    literals = {name: text for name, text in literals.items() if name not in secrets}
+    failing = draw(st.sets(NAMES)) - secrets.keys() - literals.keys()
+    return side(
+        label,
+        secrets,
+        literals,
+        failing=dict.fromkeys(failing, DeniedError("denied | by `vault` <at> kv/data")),
+        assumed=draw(st.booleans()),
+    )
+
+
+@st.composite
+def reports(draw):
+    sides = [draw(environment(label)) for label in draw(LABELS)]
+    rule = Rule("A*", ("missing",), "because | <b>`so`</b>", ".envkit-ignore:3")
+    found = diff(*sides)
+    ignored = tuple((entry, rule) for entry in found.with_status("missing"))
+    return Report(found, ignored, show_same=draw(st.booleans()))
+
+
+@given(reports())
+def test_no_format_shows_any_part_of_a_secret(shown):
+    for name, render in FORMATS.items():
+        text = render(shown)
+        for start in range(len(CANARY) - 7):
+            assert CANARY[start : start + 8] not in text, name
+        text.encode("utf-8")
+
+
+@given(reports(), st.integers(40, 200))
+def test_no_line_of_the_table_is_wider_than_it_may_be(shown, width):
+    for line in table.plain(shown, width).splitlines():
+        assert columns(line) <= width
+
+
+@given(reports())
+def test_json_is_what_its_schema_says(shown):
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(document.render(shown)))
+
+
+@given(reports())
+def test_nothing_that_controls_a_terminal_or_a_runner_comes_through(shown):
+    commands = annotations.render(shown, {}).splitlines()
+    assert all(re.match(r"::(error|warning|notice) [^\n]*::", line) for line in commands[:-1])
+    for name in ("table", "markdown", "html", "github"):
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", FORMATS[name](shown))
+
+
+def test_the_canary_is_found_where_it_may_be_shown():
+    shown = report(side("dev", literals={"X": CANARY}), side("prod", literals={"X": "x"}))
+    for name, render in FORMATS.items():
+        assert CANARY in render(shown) or name == "github"
+
+
+# ---------------------------------------------------------------- the table
+
+SIDES = (
+    side(
+        "staging",
+        {"STRIPE_KEY": SECRET, "DB": "postgresql://app:one@db.staging/app"},
+        {"LOG_LEVEL": "debug", "MODE": "x", "HOSTS": "a,b", "EMPTY": ""},
+        failing={"TOKEN": DeniedError("permission denied at vault:staging")},
+    ),
+    side(
+        "prod",
+        {"STRIPE_KEY": SECRET, "DB": "postgresql://app:two@db.prod/app", "TOKEN": "t"},
+        {"LOG_LEVEL": "info", "MODE": "x", "HOSTS": "a,c"},
+    ),
+)
+
+TABLE = """\
+                staging                          prod
+
+REUSED (1)  the same secret where each should have its own
+  STRIPE_KEY    ******** 16-31 FINGERPR          ******** 16-31 FINGERPR
+    ! the same secret in staging and prod
+      give staging a value of its own: envkit set STRIPE_KEY --env staging
+
+UNREADABLE (1)  could not be read
+  TOKEN         unreadable                       ******** 1-7 FINGERPR
+    · staging: permission denied at vault:staging
+
+MISSING (1)  not everywhere
+  EMPTY         ""                               -
+
+DIFFERENT (3)  not the same value
+  DB            ******** 32-63 FINGERPR          ******** 32-63 FINGERPR
+    · differs in password and host
+  HOSTS         a,b                              a,c
+    · only in staging: b
+    · only in prod: c
+  LOG_LEVEL     debug                            info
+
+1 reused, 1 unreadable, 1 missing, 3 different, 1 the same (--all shows them)
+******** is a secret, with the class of its length and a fingerprint: the same
+for the same value, in this report only.
+"""
+
+
+def without_fingerprints(text):
+    return re.sub(r"\b[0-9a-f]{8}\b", "FINGERPR", text)
+
+
+def test_two_environments_side_by_side():
+    assert without_fingerprints(table.plain(report(*SIDES))) == TABLE
+
+
+def test_too_many_environments_for_columns_are_blocks():
+    sides = [side(label, literals={"MODE": "x" if label < "e" else "y"}) for label in "abcdefg"]
+    assert table.plain(report(*sides, side("h"))) == (
+        "a, b, c, d, e, f, g, h\n"
+        "\n"
+        "MISSING (1)  not everywhere\n"
+        "  MODE\n"
+        "    x  a, b, c, d\n"
+        "    y  e, f, g\n"
+        "    -  h\n"
+        "\n"
+        "1 missing\n"
+    )
+
+
+def test_three_environments_are_columns():
+    sides = [side(label, {"KEY": f"{label}-0123456789"}) for label in ("dev", "staging", "prod")]
+    shown = without_fingerprints(table.plain(report(*sides)))
+    assert "  KEY           ******** FINGERPR     ******** FINGERPR     ******** FINGERPR" in shown
+
+
+def test_what_is_the_same_is_counted_or_shown():
+    sides = [side(label, literals={"MODE": "x"}) for label in ("dev", "prod")]
+    assert (
+        table.plain(report(*sides)) == "dev and prod are the same: 1 variable (--all shows them)\n"
+    )
+    assert "SAME (1)" in table.plain(report(*sides, show_same=True))
+
+
+def test_nothing_to_compare():
+    assert (
+        table.plain(report(side("dev"), side("prod"))) == "dev and prod are the same: 0 variables\n"
+    )
+
+
+def test_what_controls_a_terminal_is_escaped():
+    shown = table.plain(
+        report(side("a", literals={"X": "\x1b[31mred\r\n"}), side("b", literals={"X": " "}))
+    )
+    assert r'"\x1b[31mred\r\n"' in shown
+    assert '" "' in shown
+
+
+def test_what_is_ignored():
+    found = report(*SIDES)
+    rule = Rule("EMPTY", ("missing",), "only there", ".envkit-ignore:1")
+    shown = found._replace(ignored=tuple((e, rule) for e in found.diff.with_status("missing")))
+    assert "1 ignored" in " ".join(table.plain(shown).split())
+    assert "EMPTY  missing: only there" in table.plain(shown._replace(show_same=True))
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"]), max_size=30), st.integers(1, 20))
+def test_a_cut_text_fits(text, width):
+    assert columns(cut(text, width)) <= max(width, 1)
+    assert cut(text, 60) == text
+
+
+@given(st.lists(st.text("ab, 中", max_size=9), max_size=6), st.integers(8, 20), st.integers(0, 4))
+def test_wrapping_loses_nothing_but_blanks(texts, width, indent):
+    lines = [
+        "".join(s.text for s in line) for line in wrapped([Span(t) for t in texts], width, indent)
+    ]
+    assert "".join("".join(lines).split()) == "".join("".join(texts).split())
+    assert all(columns(line.rstrip()) <= width for line in lines)
+    assert all(line.startswith(" " * indent) for line in lines[1:])
+
+
+# ---------------------------------------------------------------- Markdown
+
+
+def rendered(text):
+    return MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("a|b", "`x`", "``", "x`", r"\| \` \\", "<b>bold</b>", "&amp;", "*x* _y_ ~~z~~"),
+        *("@somebody", "#1", "http://x.example", "[a](b)", "$x$", " x ", "a\nb"),
+    ],
+)
+def test_a_value_is_shown_as_it_is_in_markdown(value):
+    shown = report(side("a", literals={"X": value}), side("b", literals={"X": "other"}))
+    html = rendered(markdown.render(shown))
+    cells = re.findall(r"<td><code>(.*?)</code></td>", html)
+    texts = ["".join(Page(cell).texts) for cell in cells]
+    assert texts == ["X", table.fitting_text(shown.diff.entries[0].cells[0], 99), "other"]
+
+
+def test_the_same_is_folded_in_markdown():
+    shown = markdown.render(report(*SIDES, show_same=True))
+    html = rendered(shown)
+    assert "<details><summary>1 the same value</summary>" in html
+    assert html.count("<table>") == 5
+    assert "<strong>the same secret in <code>staging</code> and <code>prod</code></strong>" in html
+
+
+def test_a_reason_in_markdown_mentions_nobody():
+    found = report(side("a", literals={"X": "1"}), side("b"))
+    rule = Rule("X", ("missing",), "ask @ops, see #12 or www.example.com", "f:1")
+    shown = markdown.render(found._replace(ignored=((found.diff.entries[0], rule),)))
+    assert "`ask @ops, see #12 or www.example.com`" in shown
+
+
+# ---------------------------------------------------------------- HTML
+
+
+def test_the_page_needs_nothing_from_elsewhere():
+    page_ = Page(FORMATS["html"](report(*SIDES)))
+    names = {tag for tag, _ in page_.tags}
+    assert not names & {"script", "link", "img", "iframe", "form"}
+    assert not any("src" in attrs or "href" in attrs for _, attrs in page_.tags)
+    style = "".join(page_.texts)
+    assert "url(" not in style
+    assert "@import" not in style
+    policy = {attrs.get("content") for tag, attrs in page_.tags if tag == "meta"}
+    assert "default-src 'none'; style-src 'unsafe-inline'" in policy
+
+
+def test_the_page_has_everything_with_a_filter_for_each_status():
+    html = FORMATS["html"](report(*SIDES))
+    inputs = [attrs for tag, attrs in Page(html).tags if tag == "input"]
+    assert {attrs["id"]: "checked" in attrs for attrs in inputs} == {
+        "show-reused": True,
+        "show-unreadable": True,
+        "show-missing": True,
+        "show-different": True,
+        "show-same": False,
+    }
+    for name in ("STRIPE_KEY", "TOKEN", "EMPTY", "DB", "HOSTS", "LOG_LEVEL", "MODE"):
+        assert f"<code>{name}</code></th>" in html
+
+
+def test_the_page_escapes_what_it_shows():
+    value = "<script>alert('x')</script>\"&amp;"
+    shown = report(side("<i>", literals={"X": value}), side("b", literals={"X": "y"}))
+    page_ = Page(FORMATS["html"](shown))
+    assert value in page_.texts
+    assert {"script", "i"}.isdisjoint(tag for tag, _ in page_.tags)
+
+
+# ---------------------------------------------------------------- GitHub
+
+
+def test_annotations_point_to_the_lines():
+    at = "file=profiles/staging.toml"
+    lines = annotations.render(report(*SIDES), {"GITHUB_WORKSPACE": "/"}).splitlines()
+    reused = "STRIPE_KEY is reused::the same secret in staging and prod"
+    advice = "give staging a value of its own: envkit set STRIPE_KEY --env staging"
+    unreadable = "TOKEN could not be read::staging: permission denied at vault:staging"
+    assert lines == [
+        f"::error {at},line=1,title={reused}: {advice}",
+        f"::error {at},line=3,title={unreadable}",
+        f"::warning {at},line=2,title=EMPTY is missing::in staging, not in prod",
+        f"::notice {at},line=1,title=DB differs::differs in password and host",
+        f"::notice {at},line=2,title=HOSTS differs::only in staging: b%0Aonly in prod: c",
+        f"::notice {at},line=2,title=LOG_LEVEL differs::in staging, prod",
+        "1 reused, 1 unreadable, 1 missing, 3 different, 1 the same (--all shows them)",
+    ]
+
+
+def test_annotations_point_to_where_a_value_is_not():
+    """And of what is reused they say, too, where it is missing."""
+    shared = [side(label, {"KEY": SECRET}) for label in ("dev", "staging")]
+    lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}
+    found = report(side("dev", {"TOKEN": "t", "GONE": "g"}), side("prod", failing=lost))
+    lines = annotations.render(found, {"GITHUB_WORKSPACE": "/"}).splitlines()
+    assert [line.partition(",")[0] for line in lines[:-1]] == [
+        "::error file=profiles/prod.toml",
+        "::warning file=profiles/prod.toml",
+    ]
+    [line, _] = annotations.render(report(*shared, side("prod")), {}).splitlines()
+    assert line.endswith("%0Ain dev, staging, not in prod")
+
+
+def test_annotations_are_escaped():
+    found = EnvDiff(("a", "b"), ())
+    assert annotations.render(Report(found), {}) == "a and b are the same: 0 variables\n"
+    failing = side("a", failing={"X": DeniedError("100% denied\n::error::no")})
+    [line, _] = annotations.render(report(failing, side("b")), {}).splitlines()
+    assert line.endswith(r"::a: 100%25 denied\n::error::no")
