@@ -12,6 +12,8 @@ import signal
 import subprocess
 from typing import NamedTuple
 
+from envkit._internal.os_errors import reason_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +80,7 @@ def run_program(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or "it is no command").lower()
+        reason = reason_of(error, "it is no command")
         raise ProgramError(f"cannot run '{name}': {reason}", f"run 'command -v {name}'") from None
     try:
         output, _ = process.communicate(stdin, timeout_seconds)

@@ -289,7 +289,9 @@ def _end_of_full(path: str) -> Link:
 
 
 def _unwritten(path: str, error: OSError) -> AuditError:
-    return _failed(path, (error.strerror or "input or output failed").lower())
+    from envkit._internal.os_errors import reason_of
+
+    return _failed(path, reason_of(error))
 
 
 def _failed(path: str, reason: str, *, hint: str | None = None) -> AuditError:

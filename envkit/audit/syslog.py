@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 
+from envkit._internal.os_errors import reason_of
 from envkit.errors import AuditError
 
 SOCKETS = ("/dev/log", "/var/run/syslog")  # Linux and the BSDs; macOS
@@ -53,7 +54,7 @@ def _reach(sockets: tuple[str, ...], message: bytes | None) -> None:
             if message is not None:
                 sender.sendall(message)
     except OSError as error:
-        reason = (error.strerror or "no answer").lower()
+        reason = reason_of(error, "no answer")
         raise AuditError(
             f"cannot write to the system's log at {path}: {reason}",
             hint="start the system's log, or set ENVKIT_AUDIT to the absolute path of a file",

@@ -14,6 +14,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from envkit._internal.os_errors import reason_of
 from envkit.audit.file_log import (
     BEGINNING,
     KEPT_FILES,
@@ -142,7 +143,7 @@ def _snapshot(path: str) -> list[_File]:
         with os.fdopen(newest, "rb") as file:
             return [*_full(path), _File(None, path, file.read())]
     except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
+        reason = reason_of(error)
         raise AuditError(f"cannot read the audit log {path}: {reason}") from None
 
 

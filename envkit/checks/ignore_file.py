@@ -19,6 +19,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from envkit._internal.files import read_capped
+from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.checks.problem import KINDS
 from envkit.comparison.model import (
@@ -97,7 +98,7 @@ def load_rules(path: str) -> list[Rule]:
     except UnicodeDecodeError:
         raise ProfileError(f"{shown}: not UTF-8", hint="save the file as UTF-8") from None
     except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
+        reason = reason_of(error)
         raise ProfileError(f"cannot read {shown}: {reason}") from None
     lines = enumerate(text.splitlines(), start=1)
     return [_rule(line, f"{shown}:{number}") for number, line in lines if _means_something(line)]

@@ -164,18 +164,9 @@ def _export(given: Arguments) -> int:
         masks = github_masks(environment, environment.secret_names())
         sys.stderr.buffer.write(masks.encode("utf-8", "surrogateescape"))
         sys.stderr.flush()
-    output = given.one("output")
-    if output is None or output == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-        return 0
-    from envkit._internal.files import write_atomic
+    from envkit.cli.output import write_result
 
-    try:
-        write_atomic(output, text.encode("utf-8", "surrogateescape"), mode=0o600)
-    except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
-        raise UsageError(f"cannot write {output}: {reason}") from None
+    write_result(text.encode("utf-8", "surrogateescape"), given.one("output"), mode=0o600)
     return 0
 
 

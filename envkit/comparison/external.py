@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from envkit._internal.files import read_capped
+from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.comparison.side import Side
 from envkit.dotenv.file import LIMIT_BYTES, parse
@@ -45,7 +46,7 @@ def file_side(
     except PermissionError:
         raise DeniedError(f"cannot read {shown}: permission denied") from None
     except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
+        reason = reason_of(error)
         raise UsageError(f"cannot read {shown}: {reason}") from None
     file = parse(decode(data, path=shown), path=shown, expand=True, environ=environ)
     variables, failures = [], []

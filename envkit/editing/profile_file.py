@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from envkit._internal.files import locked, read_capped, write_atomic
+from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.editing.profile_text import put_variables
 from envkit.errors import ConflictError, DeniedError, ProfileError
@@ -67,7 +68,7 @@ class ProfileFile:
                     raise changed_since_plan(display_path(self._path))
                 write_atomic(self._path, self._after.encode())
         except OSError as error:
-            raise self._denied((error.strerror or "input or output failed").lower()) from None
+            raise self._denied(reason_of(error)) from None
 
     def _read(self) -> str:
         try:

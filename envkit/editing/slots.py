@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from envkit._internal.files import locked, read_capped, write_atomic
+from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.editing.profile_text import literal, remove_variable, set_literal
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
@@ -174,7 +175,7 @@ class ProfileHolder:
                     changed = set_literal(text, name, value.reveal(), path=path)
                 write_atomic(path, changed.encode())
         except OSError as error:
-            reason = (error.strerror or "input or output failed").lower()
+            reason = reason_of(error)
             raise DeniedError(f"cannot write {display_path(path)}: {reason}") from None
         return None
 

@@ -136,7 +136,9 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     except OSError as error:
         if isinstance(error, NotADirectoryError) and os.sep not in command[0]:
             raise _not_found(command[0]) from None  # an entry of PATH is no folder
-        reason = (error.strerror or "error").lower()
+        from envkit._internal.os_errors import reason_of
+
+        reason = reason_of(error, "error")
         hint = "if it is a script, begin it with #!/bin/sh" if error.errno == ENOEXEC else None
         raise NotExecutableError(f"cannot run {command[0]}: {reason}", hint=hint) from None
 

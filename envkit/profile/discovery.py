@@ -83,7 +83,9 @@ def profile_names(folder: str) -> list[str]:
     try:
         entries = os.listdir(folder)
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
+        from envkit._internal.os_errors import reason_of
+
+        reason = reason_of(error, "unreadable")
         raise ProfileError(f"cannot read {display_path(folder)}: {reason}") from None
     stems = (os.path.splitext(entry)[0] for entry in entries if entry.endswith(FORMS))
     return sorted({stem for stem in stems if is_profile_name(stem)})

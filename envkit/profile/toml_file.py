@@ -44,8 +44,10 @@ def read_text(path: str) -> str:
             f"{display_path(path)}:{line}: not UTF-8", hint="save the file as UTF-8"
         ) from None
     except OSError as error:
-        reason = error.strerror or "unreadable"
-        raise ProfileError(f"cannot read {display_path(path)}: {_lower(reason)}") from None
+        from envkit._internal.os_errors import reason_of
+
+        reason = reason_of(error, "unreadable")
+        raise ProfileError(f"cannot read {display_path(path)}: {reason}") from None
 
 
 def read_toml(path: str) -> tuple[dict[str, Any], Location]:

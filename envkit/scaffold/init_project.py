@@ -10,6 +10,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.files import read_capped, write_atomic
+from envkit._internal.os_errors import reason_of
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import UsageError
@@ -73,7 +74,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
             write_atomic(os.path.join(folder, f"{name}.toml"), draft.text.encode(), mode=0o644)
         ignored = _ignore(os.path.join(root, ".gitignore"))
     except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
+        reason = reason_of(error)
         raise UsageError(f"cannot make {folder}: {reason}") from None
     return Initialised(
         tuple(f"{FOLDER}/{name}.toml" for name in new),

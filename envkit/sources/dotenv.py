@@ -338,7 +338,9 @@ def _conflict(name: str, expected: str | None) -> ConflictError:
 
 def failure(verb: str, name: str, error: OSError) -> SourceError:
     """Return the error for a file that the system does not let us read or write."""
-    reason = (error.strerror or "input or output failed").lower()
+    from envkit._internal.os_errors import reason_of
+
+    reason = reason_of(error)
     if isinstance(error, FileRefusedError):
         return DotenvError(f"{name}: {reason}")
     message = f"cannot {verb} {name}: {reason}"

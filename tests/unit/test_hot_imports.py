@@ -176,6 +176,7 @@ def test_vault(project):
     status, own, others = imported(project)
     assert status == 5
     assert own == CORE | REMOTE | {
+        "envkit._internal.os_errors",
         "envkit.launch",
         "envkit.launch.exec",
         "envkit.sources.vault",

@@ -15,7 +15,7 @@ from envkit.checks.problem import KINDS
 from envkit.cli.complete import environments
 from envkit.cli.formats.check.shown import Shown
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import on_terminal, print_lines
+from envkit.cli.output import on_terminal, print_lines, write_result
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.progress import Bar
 from envkit.errors import UsageError, did_you_mean
@@ -129,13 +129,7 @@ def _show(shown: Shown, format_: Format, output: str | None) -> None:
     if output is None or output == "-":
         print(text, end="")
         return
-    from envkit._internal.files import write_atomic
-
-    try:
-        write_atomic(output, text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
-        raise UsageError(f"cannot write {output}: {reason}") from None
+    write_result(text.encode("utf-8", "backslashreplace"), output)
     print(f"envkit: note: {shown.summary}; see {output}", file=sys.stderr)
 
 

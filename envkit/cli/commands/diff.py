@@ -15,7 +15,7 @@ from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import on_terminal, print_lines
+from envkit.cli.output import on_terminal, print_lines, write_result
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.comparison import compare as difference
@@ -177,18 +177,7 @@ def _show(report: Report, format_: Format, output: str | None, *, private: bool)
 
         print_lines(lambda width: table(report, width))
         return
-    data = _rendered(report, format_)
-    if output is None or output == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        return
-    from envkit._internal.files import write_atomic
-
-    try:
-        write_atomic(output, data, mode=0o600 if private else None)
-    except OSError as error:
-        reason = (error.strerror or "input or output failed").lower()
-        raise UsageError(f"cannot write {output}: {reason}") from None
+    write_result(_rendered(report, format_), output, mode=0o600 if private else None)
 
 
 def _rendered(report: Report, format_: Format) -> bytes:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envkit._internal.files import read_capped
+from envkit._internal.os_errors import reason_of
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.errors import EnvkitError, UsageError
 
@@ -73,7 +74,7 @@ def edit(path: str, text: str) -> str:
     try:
         done = subprocess.run([*shlex.split(command), path], check=False)  # noqa: S603 - theirs
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or "not a command").lower()
+        reason = reason_of(error, "not a command")
         raise EditorError(
             f"cannot run the editor '{command}': {reason}", hint="set EDITOR to your editor"
         ) from None

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from envkit._internal.os_errors import reason_of
 from envkit.audit.session import Access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
@@ -121,7 +122,7 @@ def _read(path: str) -> bytes:
             with open(path, "rb") as file:
                 data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
+        reason = reason_of(error, "unreadable")
         raise UsageError(f"cannot read {path}: {reason}") from None
     if len(data) > MAX_BYTES:
         raise UsageError(f"the value has more than {MAX_BYTES:,} bytes")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+from envkit._internal.os_errors import reason_of
 from envkit.errors import (
     DeniedError,
     EnvkitError,
@@ -63,7 +64,7 @@ def queue_dsn(option: str | None, environ: Mapping[str, str]) -> Secret | None:
             with open(rest, encoding="utf-8") as file:
                 return _checked(file.read().strip(), rest)
         except (OSError, ValueError) as error:
-            reason = (getattr(error, "strerror", None) or "it is no text").lower()
+            reason = reason_of(error, "it is no text")
             raise UsageError(f"--queue {option}: {reason}") from None
     dsn = _checked(option, "--queue")
     if "password" in _parts(dsn, "--queue"):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 
+from envkit._internal.os_errors import reason_of
 from envkit.errors import UsageError
 
 TYPE_CHECKING = False
@@ -110,7 +111,7 @@ class Endpoint:
             Server.address_family = family
             self._server = Server((str(where[0]), int(where[1])), Handler)
         except OSError as error:
-            reason = (error.strerror or "it is no address of this machine").lower()
+            reason = reason_of(error, "it is no address of this machine")
             raise UsageError(
                 f"cannot listen on {address}: {reason}", hint="name another port with --listen"
             ) from None

@@ -14,6 +14,7 @@ from math import ceil
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.os_errors import reason_of
 from envkit.errors import AuthError, ProfileError, did_you_mean
 from envkit.sources.vault.address import environ_of
 
@@ -223,7 +224,7 @@ def _read(path: str, what: str) -> str:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read().strip()
     except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
+        reason = reason_of(error, type(error).__name__)
         raise AuthError(
             f"cannot read {what} from '{path}': {reason}", hint=f"run 'ls -l {path}'"
         ) from None

@@ -20,9 +20,8 @@ from envkit.cli.commands.rotate.chosen import (
 )
 from envkit.cli.formats.rotation import simulated, standings
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import print_json
+from envkit.cli.output import print_json, write_result
 from envkit.cli.parameters import Output, Profiles, Timeout
-from envkit.errors import UsageError
 from envkit.rotation.status import broken, look_at
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def status(
         text = standings.json_text(found)
     else:
         text = standings.plain(found)
-    _write(text, output)
+    write_result(text.encode(), output)
     return int(any(one.alarming for one in found))
 
 
@@ -113,18 +112,3 @@ def simulate(
     for name, error in collected.broken.items():
         print(f"envkit: warning: {name} is left out: {error.message}", file=sys.stderr)
     return 0
-
-
-def _write(text: str, output: str | None) -> None:
-    data = text.encode()
-    if output is None or output == "-":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
-        return
-    from envkit._internal.files import write_atomic
-
-    try:
-        write_atomic(output, data)
-    except OSError as error:
-        why = (error.strerror or "input or output failed").lower()
-        raise UsageError(f"cannot write {output}: {why}") from None

@@ -1,0 +1,13 @@
+"""What the operating system refused, in the words of envkit's messages."""
+
+from __future__ import annotations
+
+
+def reason_of(error: BaseException, otherwise: str = "input or output failed") -> str:
+    """Return why a call failed, in lower case: `permission denied`.
+
+    Args:
+        error: an `OSError`, or another error that a call raised beside it.
+        otherwise: the reason where the system gives none.
+    """
+    return (getattr(error, "strerror", None) or otherwise).lower()
