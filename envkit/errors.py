@@ -158,6 +158,13 @@ class AuthError(SourceError):
     exit_status = 6
 
 
+class UntrustedError(SourceError):
+    """A profile asks for what its user must allow first, such as a file outside the project."""
+
+    code = "untrusted-profile"
+    exit_status = 6
+
+
 class DotenvError(ProfileError, SourceError):
     """A `.env` file, or a line of it, that cannot be read: as a profile or as a store."""
 

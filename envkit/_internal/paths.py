@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 def display_path(path: str) -> str:
     """Return `path` as a person would write it: relative where it is below the working folder."""
@@ -12,3 +16,11 @@ def display_path(path: str) -> str:
     except (OSError, ValueError):
         return path
     return path if relative.split(os.sep, 1)[0] == os.pardir else relative
+
+
+def state_folder(environ: Mapping[str, str]) -> str:
+    """Return the absolute path of the folder for what envkit keeps on this host."""
+    state = environ.get("XDG_STATE_HOME", "")
+    if not os.path.isabs(state):  # the standard says to ignore it
+        state = os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.join(state, "envkit")

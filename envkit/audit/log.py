@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import time
 
+from envkit._internal.paths import state_folder
 from envkit._internal.record import NamedTuple
 from envkit.errors import UsageError
 
@@ -110,14 +111,6 @@ def destination(environ: Mapping[str, str]) -> str:
             hint=f"set {VARIABLE} to '{OFF}', '{SYSLOG}' or the absolute path of a file",
         )
     return os.path.join(state_folder(environ), "audit.jsonl")
-
-
-def state_folder(environ: Mapping[str, str]) -> str:
-    """Return the absolute path of the folder for what envkit keeps on this host."""
-    state = environ.get("XDG_STATE_HOME", "")
-    if not os.path.isabs(state):  # the standard says to ignore it
-        state = os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.join(state, "envkit")
 
 
 def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:

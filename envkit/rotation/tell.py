@@ -189,7 +189,7 @@ def _note_here(rotation: Rotation, kind: str, environ: Mapping[str, str], now: f
     import json
 
     from envkit._internal.files import locked, read_capped, write_atomic
-    from envkit.audit.log import state_folder
+    from envkit._internal.paths import state_folder
 
     folder = state_folder(environ)
     path = os.path.join(folder, FILE)

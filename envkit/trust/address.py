@@ -1,0 +1,113 @@
+r"""Which server an address means, as everything that connects to it reads it. Pure.
+
+An address that two readers could read in two ways is none here, and needs trust as it is
+written: `http://127.0.0.1\@example.com` is nowhere near this machine.
+"""
+
+from __future__ import annotations
+
+import re
+
+from envkit._internal.record import NamedTuple
+
+_AUTHORITY = (
+    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?"
+    r"(?::(?P<port>\d{1,5}))?"
+)
+_HTTP = re.compile(rf"(?P<scheme>https?)://{_AUTHORITY}(?:[/][^\s\\]*)?", re.IGNORECASE)
+_DATABASE = re.compile(
+    r"(?P<scheme>postgres|postgresql|redis|rediss|valkey|valkeys)://"
+    rf"(?:(?P<login>[^@/?#\\\s]*)@)?{_AUTHORITY}(?:/[^?#\\\s]*)?(?:\?(?P<query>[^#\\\s]*))?",
+    re.IGNORECASE,
+)
+_HARMLESS = frozenset(  # what says nothing of where the server is, nor names a file
+    (
+        *("sslmode", "connect_timeout", "application_name", "target_session_attrs"),
+        *("db", "protocol", "socket_timeout"),
+    )
+)
+_PORTS = {"http": "80", "https": "443"}
+LOCAL = "local"  # the scheme of a socket of this machine
+
+
+class Server(NamedTuple):
+    """A server: `https`, `vault.example.com`, `8200`."""
+
+    scheme: str
+    host: str  # in lower case; empty where the user's own settings say it
+    port: str
+
+    @property
+    def origin(self) -> str:
+        """How it is shown and stored: `https://vault.example.com:8200`."""
+        return f"{self.scheme}://{self.host}" + (f":{self.port}" if self.port else "")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this very machine, whatever a name server says."""
+        if self.scheme == LOCAL or self.host == "localhost":
+            return True
+        from ipaddress import ip_address
+
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+
+def http_server(text: str) -> Server | None:
+    """Return the server of an http or https address; None where that is not beyond doubt."""
+    found = _HTTP.fullmatch(text)
+    return _server(found) if found and found["host"] else None
+
+
+def database_server(text: str) -> Server | None:
+    """Return the server of a DSN or URL of a database; None where that is not beyond doubt.
+
+    It has no host where the client takes that from the user's own environment.
+    """
+    if text.lower().startswith("unix://"):
+        return Server(LOCAL, "", "")
+    found = _DATABASE.fullmatch(text)
+    if found is None:
+        return _keyword_server(text)
+    server = _server(found)
+    for pair in filter(None, (found["query"] or "").split("&")):
+        key, _, value = pair.partition("=")
+        if key == "host" and not server.host and value.startswith("/") and "," not in value:
+            server = Server(LOCAL, "", "")
+        elif key not in _HARMLESS:
+            return None
+    return server
+
+
+def redacted(text: str) -> str:
+    """Return an address without the password that is written in it."""
+    text = re.sub(r"(://[^/@\s:]*:)(?!\{\{)[^@\s{]+@", r"\1***@", text)
+    return re.sub(r"(\bpassword\s*=\s*)(?!\s*'?\{\{)\S+", r"\1***", text, flags=re.IGNORECASE)
+
+
+def has_password(text: str) -> bool:
+    """Return whether a DSN says which password is used."""
+    return bool(re.search(r"://[^/@\s]*:[^@]+@|\bpassword\s*=", text, re.IGNORECASE))
+
+
+def _server(found: re.Match[str]) -> Server:
+    scheme = found["scheme"].lower()
+    port = found["port"] or ""
+    return Server(scheme, (found["host"] or "").lower(), "" if port == _PORTS.get(scheme) else port)
+
+
+def _keyword_server(text: str) -> Server | None:
+    """Return the server of libpq's other form: `host=db dbname=app user=admin`."""
+    pairs = dict(re.findall(r"(\w+)=([^\s'\\]+)(?:\s+|$)", text))
+    plain = " ".join(f"{key}={value}" for key, value in pairs.items()) == " ".join(text.split())
+    known = {"host", "port", "dbname", "user", "password", *_HARMLESS}
+    if not pairs or not plain or not pairs.keys() <= known:
+        return None
+    host = pairs.get("host", "")
+    if host.startswith("/") and "," not in host:
+        return Server(LOCAL, "", "")
+    if host and not re.fullmatch(r"[A-Za-z0-9.:-]+", host):
+        return None
+    return Server("postgresql", host.lower(), pairs.get("port", ""))

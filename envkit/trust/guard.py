@@ -1,0 +1,234 @@
+"""Refuses what a profile would do and its user has not allowed.
+
+    guard = Guard(os.environ, ask=ask)
+    guard.require(profile_folder, destinations)
+
+The command line makes one for its process. What a person allows is stored, and not asked again.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit._internal.paths import state_folder
+from envkit.errors import UntrustedError
+from envkit.trust.decision import (
+    VARIABLE,
+    belongs_to_system,
+    has_list,
+    is_below,
+    is_listed,
+    trusts_everything,
+)
+from envkit.trust.destination import READ, Destination, left_over, merged
+from envkit.trust.rotations import of_rotation, of_secret
+from envkit.trust.sources import of_source
+from envkit.trust.store import TrustStore
+from envkit.trust.user_config import read_config
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
+
+
+class Guard:
+    """Knows what the user allows.
+
+    Args:
+        environ: the process environment.
+        ask: called with the folder and what is new there, where a person can be asked; says
+            whether they allow it.
+        warn: called with what is wrong with the user's configuration.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        ask: Callable[[str, Sequence[Destination]], bool] | None = None,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.store = TrustStore(state_folder(environ))
+        self._environ = environ
+        self._ask = ask
+        self._warn = warn
+        self._trusted_folders: tuple[str, ...] | None = None
+        # the folders of profiles that were seen -> the project's, and the profiles' files
+        self._seen: dict[str, tuple[str, set[str]]] = {}
+
+    # ---------------------------------------------------------------- before anything is done
+
+    def before_sources(
+        self, uses: Sequence[tuple[Profile, Mapping[str, Iterable[Reference]]]]
+    ) -> bool:
+        """See that the sources that are about to be opened are allowed, and ask if need be.
+
+        Args:
+            uses: profiles, with what is looked up in which source.
+
+        Returns:
+            whether a person was asked, who took their time.
+
+        Raises:
+            UntrustedError: they are not allowed.
+        """
+        wanted = [
+            (profile, destination)
+            for profile, asked in uses
+            for name in asked
+            for destination in of_source(profile, name, asked[name], self._environ)
+        ]
+        return self.require(wanted)
+
+    def before_rotations(
+        self, rotations: Iterable[tuple[Profile, str]], *, reading: bool = False
+    ) -> dict[str, UntrustedError]:
+        """See which rotations are allowed, and ask if need be.
+
+        Args:
+            rotations: profiles, with the name of a rotation.
+            reading: whether only their secrets and records are read.
+
+        Returns:
+            why not, by the names of profiles.
+        """
+        of = of_secret if reading else of_rotation
+        found: dict[str, list[tuple[Profile, Destination]]] = {}
+        refused: dict[str, UntrustedError] = {}
+        for profile, name in rotations:
+            try:
+                wanted = [(profile, one) for one in of(profile, name, self._environ)]
+            except UntrustedError as error:
+                refused[profile.name] = error
+            else:
+                found.setdefault(profile.name, []).extend(wanted)
+        allowed = {name: one for name, one in found.items() if name not in refused}
+        try:
+            self.require([pair for wanted in allowed.values() for pair in wanted])
+        except UntrustedError:
+            refusals = {name: self._refusal(wanted) for name, wanted in allowed.items()}
+            refused.update((name, why) for name, why in refusals.items() if why is not None)
+        return refused
+
+    def require(self, wanted: Sequence[tuple[Profile, Destination]]) -> bool:
+        """See that all of this is allowed, and ask if need be.
+
+        Returns:
+            whether a person was asked.
+
+        Raises:
+            UntrustedError: it is not allowed; with all that is not.
+        """
+        new = self._new(wanted)
+        if not new:
+            return False
+        if self._ask is not None and not has_list(self._environ):
+            by_folder: dict[str, list[Destination]] = {}
+            for profile, destination in new:
+                by_folder.setdefault(folder_of(profile), []).append(destination)
+            if all(self._asked(folder, merged(found)) for folder, found in by_folder.items()):
+                return True
+        raise self._untrusted(new)
+
+    # ---------------------------------------------------------------- where it is done
+
+    def check_source(self, profile: Profile, name: str) -> None:
+        """Refuse to open a source that is not allowed. Asks nobody."""
+        error = self._refusal(
+            [(profile, one) for one in of_source(profile, name, (), self._environ)]
+        )
+        if error is not None:
+            raise error
+
+    def check_rotation(self, profile: Profile, name: str) -> None:
+        """Refuse to run a rotation that is not allowed. Asks nobody."""
+        error = self._refusal([(profile, one) for one in of_rotation(profile, name, self._environ)])
+        if error is not None:
+            raise error
+
+    def may_leave(self, root: str, target: str) -> bool:
+        """Return whether a file outside of a project may be read or written for it.
+
+        Args:
+            root: the real path of the project's folder.
+            target: that of the file.
+        """
+        wanted = Destination(READ, target)
+        folders = {
+            folder: files for folder, (project, files) in self._seen.items() if project == root
+        }
+        # a profile that is a link is read before anything is known of it
+        folders = folders or {os.path.join(root, "profiles"): {target}}
+        return any(self._left(one, files, wanted) is None for one, files in folders.items())
+
+    def unknown(self, profile: Profile, destinations: Iterable[Destination]) -> list[Destination]:
+        """Return what of this the user has not allowed, each with what is new there."""
+        return [one for _, one in self._new([(profile, one) for one in destinations])]
+
+    def allow(self, folder: str, destinations: Sequence[Destination]) -> None:
+        """Store that the user allows this to the profiles in a folder."""
+        self.store.add(folder, destinations)
+
+    # ---------------------------------------------------------------- deciding
+
+    def _asked(self, folder: str, destinations: Sequence[Destination]) -> bool:
+        assert self._ask is not None  # noqa: S101 - the caller has looked
+        if not self._ask(folder, destinations):
+            return False
+        self.allow(folder, destinations)
+        return True
+
+    def _refusal(self, wanted: Sequence[tuple[Profile, Destination]]) -> UntrustedError | None:
+        new = self._new(wanted)
+        return self._untrusted(new) if new else None
+
+    def _new(
+        self, wanted: Sequence[tuple[Profile, Destination]]
+    ) -> list[tuple[Profile, Destination]]:
+        new = []
+        for profile, destination in wanted:
+            folder = folder_of(profile)
+            _, files = self._seen.setdefault(folder, (os.path.realpath(profile.root), set()))
+            files.update(profile.files)
+            left = self._left(folder, files, destination)
+            if left is not None:
+                new.append((profile, left))
+        return new
+
+    def _left(self, folder: str, files: Iterable[str], wanted: Destination) -> Destination | None:
+        """Return what of a destination is not allowed: all of it, or some of what goes there."""
+        if trusts_everything(self._environ) or is_listed(wanted, self._environ):
+            return None
+        if has_list(self._environ):
+            return wanted
+        left = left_over(wanted, self.store.allowed(folder))
+        if left is None or is_below(folder, self._trusted()):
+            return None
+        return None if belongs_to_system(folder, files) else left
+
+    def _untrusted(self, new: Sequence[tuple[Profile, Destination]]) -> UntrustedError:
+        names = list(dict.fromkeys(profile.name for profile, _ in new))
+        verb = "is" if len(names) == 1 else "are"
+        asked = "; ".join(one.summary for one in merged(destination for _, destination in new))
+        hint = f"run 'envkit trust{''.join(f' --env {name}' for name in names)}'"
+        if has_list(self._environ):
+            hint = f"add it to {VARIABLE}, which trusts what it names and nothing else"
+        return UntrustedError(
+            f"{' and '.join(names)} {verb} not trusted with this: {asked}", hint=hint
+        )
+
+    def _trusted(self) -> tuple[str, ...]:
+        if self._trusted_folders is None:
+            config = read_config(self._environ)
+            for warning in config.warnings:
+                self._warn(warning)
+            self._trusted_folders = config.trusted
+        return self._trusted_folders
+
+
+def folder_of(profile: Profile) -> str:
+    """Return the real path of the folder that a profile is in."""
+    return os.path.realpath(os.path.dirname(profile.path))

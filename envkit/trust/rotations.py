@@ -1,0 +1,134 @@
+"""What the rotations of a profile would run and send, as its text says.
+
+The tables are read as they are: one that is not valid is refused where it is used.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from envkit.errors import EnvkitError
+from envkit.profile.placeholder import Reference, parse
+from envkit.trust.address import database_server, has_password, http_server, redacted
+from envkit.trust.destination import RUN, SEND, Destination
+from envkit.trust.sources import of_plug_in, of_role, of_source
+from envkit.trust.written import credentials, fixed, references, with_marks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from envkit.profile.model import Profile
+
+# rotator -> the key of its target that says where a server is
+_SERVERS = {"postgres": "dsn", "redis": "url", "valkey": "url"}
+_HOOKS = {"before": "before {} is rotated", "after": "after {} was rotated"}
+_MARK = "0envkit0"
+
+
+def of_secret(profile: Profile, name: str, environ: Mapping[str, str]) -> list[Destination]:
+    """Return what it takes to read the secret and the record of a rotation."""
+    said = profile.rotations[name].settings
+    return [
+        one
+        for reference in _secret(said)
+        if reference.source in profile.sources
+        for one in of_source(profile, reference.source, [reference], environ)
+    ]
+
+
+def of_rotation(profile: Profile, name: str, environ: Mapping[str, str]) -> list[Destination]:
+    """Return all that a rotation would do that needs trust.
+
+    Raises:
+        UntrustedError: an address that is not encrypted, where the profile does not say so.
+    """
+    said = profile.rotations[name].settings
+    found = of_secret(profile, name, environ)
+    target, notify = said.get("target", {}), said.get("notify", [])
+    for reference in references(profile, [target, notify]):
+        if reference.source in profile.sources:
+            found += of_source(profile, reference.source, [reference], environ)
+    environment = _variables(said.get("environment"))
+    for key, why in _HOOKS.items():
+        for command in _commands(said.get(key)):
+            found.append(Destination(RUN, command, environment, why.format(name)))
+    if isinstance(target, dict):
+        found += _target(name, str(said.get("rotator", "")), target)
+    for channel in notify if isinstance(notify, list) else [notify]:
+        if isinstance(channel, dict):
+            found += _channel(name, channel, environment)
+    return found
+
+
+def _secret(said: Mapping[str, Any]) -> list[Reference]:
+    try:
+        parts = parse(f"{{{{ {said.get('secret', '')} }}}}").placeholders
+    except EnvkitError:
+        return []
+    return [one.operand for one in parts if isinstance(one.operand, Reference)]
+
+
+def _target(name: str, rotator: str, target: Mapping[str, Any]) -> Iterator[Destination]:
+    given = credentials(target)
+    new = f"the new value of {name}"
+    if rotator == "command":
+        things = (f"the pending value of {name}", *given, *_variables(target.get("environment")))
+        for command in _commands([target.get("command")]):
+            yield Destination(RUN, command, things)
+    elif rotator in _SERVERS:
+        urls = target.get(_SERVERS[rotator])
+        for url in urls if isinstance(urls, list) else [urls]:
+            if isinstance(url, str):
+                yield from _server(rotator, url, (*credentials(url), new))
+    elif rotator == "aws-iam-key":
+        yield from of_role(str(target.get("role_arn", "")), target)
+    elif rotator not in ("random", "keyring"):
+        title = f"target of [rotation.{name}]"
+        yield from (
+            one._replace(gets=(*one.gets, new)) for one in of_plug_in(rotator, title, target)
+        )
+
+
+def _server(rotator: str, url: str, given: tuple[str, ...]) -> Iterator[Destination]:
+    sample = with_marks(url, _MARK)
+    if rotator == "postgres" and sample is not None and not has_password(sample):
+        given = ("$PGPASSWORD", *given)
+    server = (
+        None if sample is None or _MARK in sample.partition("?")[2] else database_server(sample)
+    )
+    if server is None or _MARK in server.host:
+        yield Destination(SEND, redacted(url), given)
+    elif server.host and not server.is_loopback:
+        yield Destination(SEND, server.origin, given)
+
+
+def _channel(
+    name: str, said: Mapping[str, Any], environment: tuple[str, ...]
+) -> Iterator[Destination]:
+    news = f"the news of {name}"
+    for command in _commands([said.get("command")]):
+        yield Destination(RUN, command, (news, *environment))
+    for kind in ("webhook", "slack"):
+        url = said.get(kind)
+        if not isinstance(url, str):
+            continue
+        constant = fixed(url)
+        server = None if constant is None else http_server(constant)
+        if server is not None and server.is_loopback:
+            continue
+        signed = (f"a signature made with {key}" for key in credentials(said.get("key")))
+        shown = f"the {kind} at {server.origin}" if server else f"the {kind} that {name} notifies"
+        yield Destination(SEND, url, (news, *credentials(url), *signed), shown=shown)
+
+
+def _commands(setting: Any) -> Iterator[str]:
+    for command in setting if isinstance(setting, list) else ():
+        if isinstance(command, list) and command and all(isinstance(w, str) for w in command):
+            yield shlex.join(command)
+
+
+def _variables(setting: Any) -> tuple[str, ...]:
+    names = setting if isinstance(setting, list) else []
+    return tuple(f"${name}" for name in names if isinstance(name, str))

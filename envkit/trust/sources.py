@@ -1,0 +1,257 @@
+"""What the sources of a profile would do with credentials and files, as its text says.
+
+A source that has no settings goes where the user's own environment says, and needs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit.errors import UntrustedError
+from envkit.profile.placeholder import Reference
+from envkit.trust.address import http_server
+from envkit.trust.destination import READ, SEND, Destination
+from envkit.trust.written import alone, credentials, fixed, in_environment, references, variable_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from envkit.profile.model import Profile, SourceSpec
+
+VAULT, AWS, DOTENV = "vault", "aws-secrets-manager", "dotenv"
+# type -> the setting that is an address, and the variables by which a user names one to any tool
+ADDRESSES = {
+    VAULT: ("address", ("VAULT_ADDR", "BAO_ADDR")),
+    AWS: ("endpoint_url", ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER")),
+}
+WITHOUT_TRUST = frozenset({"env", "memory", DOTENV, *ADDRESSES})
+_FILES = ("ca_cert", "client_cert", "client_key")
+_OF_A_ROLE = ("role_arn", "role_session_name", "external_id")
+
+
+def of_source(
+    profile: Profile, name: str, asked: Iterable[Reference], environ: Mapping[str, str]
+) -> list[Destination]:
+    """Return what a source would do that needs trust.
+
+    Args:
+        profile: a loaded profile.
+        name: one of its sources.
+        asked: what is looked up there.
+        environ: the process environment.
+
+    Raises:
+        UntrustedError: an address that is not encrypted, where the profile does not say so.
+    """
+    return list(_of_source(profile, name, asked, environ, frozenset()))
+
+
+def _of_source(
+    profile: Profile,
+    name: str,
+    asked: Iterable[Reference],
+    environ: Mapping[str, str],
+    above: frozenset[str],
+) -> Iterator[Destination]:
+    spec = profile.sources[name]
+    above |= {name}
+    for reference in references(profile, spec.settings):
+        if reference.source in profile.sources and reference.source not in above:
+            yield from _of_source(profile, reference.source, [reference], environ, above)
+    if spec.type == DOTENV:
+        yield from _files(profile, spec, asked, environ)
+    elif spec.type == VAULT:
+        yield from _vault_files(profile, spec, environ)
+        yield from _addressed(profile, spec, environ)
+    elif spec.type == AWS:
+        yield from _addressed(profile, spec, environ)
+        yield from _role(spec)
+    elif spec.type not in WITHOUT_TRUST:
+        yield from of_plug_in(spec.type, spec.title, spec.settings)
+
+
+def all_of_sources(profile: Profile, environ: Mapping[str, str]) -> list[Destination]:
+    """Return what all the sources of a profile would do for all of its variables."""
+    asked: dict[str, list[Reference]] = {
+        # what has files of its own has them for what no variable names, too
+        name: [Reference(name, "", name)] if "path" in spec.settings else []
+        for name, spec in profile.sources.items()
+    }
+    for variable in profile.variables.values():
+        for reference in references(profile, str(variable.template)):
+            if reference.source in asked:
+                asked[reference.source].append(reference)
+    return [one for name in asked for one in of_source(profile, name, asked[name], environ)]
+
+
+def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
+    """Refuse an address of the repository over which anybody on the way can read along.
+
+    Args:
+        profile: a loaded profile.
+        name: one of its sources.
+        address: as it is written, or with the values of its placeholders.
+
+    Raises:
+        UntrustedError: it is http and not on this machine, and the profile does not allow that.
+    """
+    spec = profile.sources[name]
+    key, own = ADDRESSES[spec.type]
+    if spec.settings.get("allow_http") is True or not address.lower().lstrip().startswith("http:"):
+        return
+    only = alone(spec.settings[key])
+    if only is not None and only.fallback is None and variable_of(profile, only) in own:
+        return  # the user's own, of which `doctor` warns
+    server = http_server(address)
+    if server is None or not server.is_loopback:
+        raise UntrustedError(
+            f"{spec.place_of(key)}: {spec.title}: '{key}' is http, and a network that carries it "
+            "unencrypted cannot be trusted with credentials",
+            hint=f"write https, or allow_http = true in {spec.title} if you trust that network",
+        )
+
+
+def outside(root: str, path: str) -> str | None:
+    """Return the real path of a file that is not in the project; None for one that is."""
+    try:
+        real, project = os.path.realpath(os.path.join(root, path)), os.path.realpath(root)
+    except ValueError:  # a NUL, which the source refuses
+        return None
+    return None if f"{real}/".startswith(project.rstrip("/") + "/") else real
+
+
+def of_plug_in(type_name: str, title: str, settings: Mapping[str, Any]) -> list[Destination]:
+    """Return what settings may do of which only a plug-in knows the meaning.
+
+    The plug-in is the user's own installation. Where it sends what, nobody else can tell.
+    """
+    given = (*credentials(settings), *(text for text in _texts(settings) if "://" in text))
+    where = f"the plug-in '{type_name}'"
+    return [Destination(SEND, where, tuple(dict.fromkeys(given)), f"in {title}")] if given else []
+
+
+def of_role(role: str, settings: Mapping[str, Any]) -> Iterator[Destination]:
+    """Yield the AWS role whose account is told values: its owner finds them in CloudTrail."""
+    given = credentials([settings.get(key) for key in _OF_A_ROLE])
+    if role and given:
+        yield Destination(SEND, role, given)
+
+
+def _role(spec: SourceSpec) -> Iterator[Destination]:
+    yield from of_role(str(spec.settings.get("role_arn", "")), spec.settings)
+    prefix = spec.settings.get("prefix")
+    # a name is one of the user's own account; an ARN may be of another
+    if isinstance(prefix, str) and prefix.startswith("arn:") and credentials(prefix):
+        yield Destination(SEND, prefix, credentials(prefix))
+
+
+def _addressed(
+    profile: Profile, spec: SourceSpec, environ: Mapping[str, str]
+) -> Iterator[Destination]:
+    key, own = ADDRESSES[spec.type]
+    text = spec.settings.get(key)
+    if not isinstance(text, str) or not text:
+        return
+    others = {name: value for name, value in spec.settings.items() if name != key}
+    sent = others if alone(text) else spec.settings
+    given = (*_login(spec), *credentials(sent))
+    for address in _addresses(profile, text, own, environ):
+        refuse_unencrypted(profile, spec.name, address)
+        server = http_server(address)
+        if server is None:
+            plain = address.lower().lstrip().startswith("http:")
+            yield Destination(SEND, address, given, plain=plain)
+        elif not server.is_loopback:
+            yield Destination(SEND, server.origin, given, plain=server.scheme == "http")
+
+
+def _addresses(
+    profile: Profile, text: str, own: tuple[str, ...], environ: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield the addresses that a setting may be, without those of the user's own."""
+    constant = fixed(text)
+    if constant is not None:
+        if constant:
+            yield constant
+        return
+    only = alone(text)
+    name = None if only is None else variable_of(profile, only)
+    if only is None or name is None:
+        yield text  # the host, or a part of it, comes from elsewhere
+        return
+    if only.fallback:
+        yield only.fallback
+    if name in own and not [step for step in only.filters if step.name != "trim"]:
+        return
+    # any other variable may hold what others wrote: the title of a pull request, say
+    value = environ.get(name, "")
+    yield value if http_server(value) else text
+
+
+def _login(spec: SourceSpec) -> tuple[str, ...]:
+    """Return the credentials that a source takes by itself."""
+    if spec.type == AWS:
+        return ("your AWS credentials",)
+    auth = spec.settings.get("auth", {})
+    given: list[str] = []
+    for one in auth if isinstance(auth, list) else [auth]:
+        table = one if isinstance(one, dict) else {"method": one}
+        method = table.get("method", "token")
+        if method == "token" and not table.get("token"):
+            given.append("$VAULT_TOKEN")
+        elif isinstance(table.get("jwt_file"), str):
+            given.append(f"the content of {table['jwt_file']}")
+        elif method == "kubernetes":
+            given.append("the token of the Kubernetes service account")
+    return tuple(dict.fromkeys(given))
+
+
+def _vault_files(
+    profile: Profile, spec: SourceSpec, environ: Mapping[str, str]
+) -> Iterator[Destination]:
+    auth = spec.settings.get("auth", {})
+    tables = [one for one in (auth if isinstance(auth, list) else [auth]) if isinstance(one, dict)]
+    for table, keys in ((spec.settings, _FILES), *((one, ("jwt_file",)) for one in tables)):
+        for key in keys:
+            if isinstance(table.get(key), str) and table[key]:
+                yield from _read(profile, table[key], environ, f"for {key} of {spec.title}")
+
+
+def _files(
+    profile: Profile,
+    spec: SourceSpec,
+    asked: Iterable[Reference],
+    environ: Mapping[str, str],
+) -> Iterator[Destination]:
+    setting = spec.settings.get("path", [])
+    named = [setting] if isinstance(setting, str) else setting if isinstance(setting, list) else []
+    usual = named or [f".env.{name}" for name in (profile.name, *profile.aliases)]
+    paths = [
+        path
+        for reference in asked
+        for path in ([reference.path] if reference.path and reference.field else usual)
+    ]
+    for path in dict.fromkeys(path for path in paths if isinstance(path, str)):
+        yield from _read(profile, path, environ, "")
+
+
+def _read(
+    profile: Profile, text: str, environ: Mapping[str, str], why: str
+) -> Iterator[Destination]:
+    path = in_environment(profile, text, environ)
+    if path is None:  # where it leads, a `.env` file says
+        yield Destination(READ, text, (), why)
+        return
+    real = outside(profile.root, path)
+    if real is not None:
+        yield Destination(READ, real, (), why)
+
+
+def _texts(setting: Any) -> Iterator[str]:
+    if isinstance(setting, str):
+        yield setting
+    elif isinstance(setting, dict | list):
+        for item in setting.values() if isinstance(setting, dict) else setting:
+            yield from _texts(item)

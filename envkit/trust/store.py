@@ -1,0 +1,181 @@
+"""What the user has allowed, on this machine: `$XDG_STATE_HOME/envkit/trust.json`.
+
+    {"version": 1, "folders": {"/home/me/shop/profiles": [
+        {"kind": "send", "where": "https://vault.example.com:8200", "gets": ["$VAULT_TOKEN"]}]}}
+
+It belongs to the user, and nobody else may write it; it is never opened through a link. A
+folder is known by its real path.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from envkit.errors import UntrustedError
+from envkit.trust.destination import LOAD, READ, RUN, SEND, Destination, merged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+FILE = "trust.json"
+VERSION = 1
+MAX_BYTES = 4 * 1024 * 1024
+LOCK_SECONDS = 5.0
+_KINDS = (SEND, READ, RUN, LOAD)
+
+
+class TrustStore:
+    """The decisions of one user.
+
+    Args:
+        folder: where envkit keeps its state; made when something is written.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.path = os.path.join(folder, FILE)
+        self._read_last: tuple[object, dict[str, list[Destination]]] = (None, {})
+
+    def allowed(self, profiles: str) -> list[Destination]:
+        """Return what is allowed to the profiles in a folder.
+
+        Args:
+            profiles: its real path.
+
+        Raises:
+            UntrustedError: the file is not one that can be relied on.
+        """
+        state = self._state()
+        if state is None or state != self._read_last[0]:
+            self._read_last = (state, self._read())
+        return self._read_last[1].get(profiles, [])
+
+    def add(self, profiles: str, destinations: Iterable[Destination]) -> None:
+        """Allow more to the profiles in a folder.
+
+        Raises:
+            UntrustedError: the file cannot be read or written.
+            LockedError: another process was writing it all the time.
+        """
+        self._change(profiles, lambda known: merged([*known, *destinations]))
+
+    def remove(self, profiles: str, kept: Callable[[Destination], bool]) -> list[Destination]:
+        """Take back what is allowed to the profiles in a folder, and return that.
+
+        Args:
+            profiles: the folder's real path.
+            kept: says of a destination whether it stays allowed.
+
+        Raises:
+            UntrustedError: the file cannot be read or written.
+            LockedError: another process was writing it all the time.
+        """
+        gone: list[Destination] = []
+
+        def without(known: list[Destination]) -> list[Destination]:
+            gone.extend(one for one in known if not kept(one))
+            return [one for one in known if kept(one)]
+
+        self._change(profiles, without)
+        return gone
+
+    def _change(
+        self, profiles: str, change: Callable[[list[Destination]], list[Destination]]
+    ) -> None:
+        import json
+
+        from envkit._internal.files import locked, write_atomic
+
+        try:
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            _refuse_link(self.path)
+            with locked(self.path, timeout_seconds=LOCK_SECONDS):
+                folders = self._read()
+                folders[profiles] = change(folders.get(profiles, []))
+                document = {
+                    "version": VERSION,
+                    "folders": {
+                        folder: [
+                            {"kind": one.kind, "where": one.where, "gets": list(one.gets)}
+                            for one in destinations
+                        ]
+                        for folder, destinations in sorted(folders.items())
+                        if destinations
+                    },
+                }
+                write_atomic(self.path, json.dumps(document, indent=1).encode(), mode=0o600)
+        except OSError as error:
+            raise _unusable(self.path, "write", error.strerror or "it failed") from None
+
+    def _state(self) -> object:
+        """Return what is another when the file is; None where there is none."""
+        try:
+            state = os.lstat(self.path)
+        except OSError:
+            return None
+        return state.st_mtime_ns, state.st_size, state.st_ino, state.st_mode, state.st_uid
+
+    def _read(self) -> dict[str, list[Destination]]:
+        import json
+
+        try:
+            data = _own_content(self.path)
+            return _parsed(json.loads(data))
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise _unusable(self.path, "read", error.strerror or "it failed") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise _unusable(self.path, "read", "it is not what this envkit writes") from None
+
+
+def _own_content(path: str) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            _refuse_link(path)
+        raise
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
+            raise _unusable(path, "read", "it is not a file of envkit's")
+        if state.st_uid != os.geteuid() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise _unusable(path, "read", "others can write it")
+        chunks = []
+        while chunk := os.read(descriptor, 1 << 16):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(document: dict[str, object]) -> dict[str, list[Destination]]:
+    if document["version"] != VERSION:
+        raise ValueError(document["version"])
+    folders = document["folders"]
+    if not isinstance(folders, dict):
+        raise TypeError(folders)
+    return {folder: [_destination(one) for one in found] for folder, found in folders.items()}
+
+
+def _destination(said: dict[str, object]) -> Destination:
+    kind, where, gets = said["kind"], said["where"], said["gets"]
+    if kind not in _KINDS or not isinstance(where, str) or not isinstance(gets, list):
+        raise ValueError(kind)
+    return Destination(str(kind), where, tuple(map(str, gets)))
+
+
+def _refuse_link(path: str) -> None:
+    if os.path.islink(path):
+        raise _unusable(path, "use", "it is a link")
+
+
+def _unusable(path: str, verb: str, reason: str) -> UntrustedError:
+    return UntrustedError(
+        f"cannot {verb} {path}, which says what you trust: {reason.lower()}",
+        hint=f"look at it with 'ls -l {path}'; if you remove it, envkit asks you again",
+    )
