@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.profile.placeholder import Reference
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 
 
-def fetch(prepared: Sequence[Prepared], deadline: Deadline) -> list[dict[Reference, Outcome]]:
+def fetch(
+    prepared: Sequence[PreparedProfile], deadline: Deadline
+) -> list[dict[Reference, Outcome]]:
     """Ask every source once; those behind a network in parallel.
 
     What several profiles read from the same place of the same store is read once.

@@ -21,7 +21,7 @@ from envkit.cli.prompt import ask_reason
 from envkit.comparison import compare as difference
 from envkit.comparison.compare_profiles import diff_keys
 from envkit.comparison.model import SAME, STATUSES, UNREADABLE
-from envkit.comparison.sides import read_names, read_sides
+from envkit.comparison.sides import prepare_sides, read_names, read_sides
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -123,14 +123,16 @@ def diff(  # noqa: PLR0917 - typer names them
         found = diff_keys(named, only=only or (), exclude=exclude or ())
     else:
         with Access("diff", reason=reason, ask=ask_reason) as access:
-            read = read_sides(
+            prepared = prepare_sides(
                 sides,
                 profiles=profiles,
                 only=only or (),
                 exclude=exclude or (),
                 timeout_seconds=timeout_seconds(timeout),
-                before_fetch=access.begin if reveal else None,
             )
+            if reveal:
+                access.begin(prepared.profiles)
+            read = read_sides(prepared)
             if reveal:
                 access.succeed(_of_profiles(read))
         found = difference.diff(*read, reveal=reveal)
