@@ -146,14 +146,10 @@ def _histories(
     by_secret = dict(zip(secrets, answers, strict=True))
     for source, ref in loose:
         answer = by_secret[_secret(source, ref)]
-        if answer is None:
+        if answer.late:
             yield UnavailableError(f"no answer from '{source.name}' in time")
-        elif isinstance(answer, SourceError | InvalidReferenceError):
-            yield answer
-        elif isinstance(answer, BaseException):
-            raise answer  # only what is no Exception gets here: an interrupt
         else:
-            yield answer
+            yield answer.value
 
 
 def _secret(source: Source, reference: Reference) -> tuple[str, ...]:

@@ -70,13 +70,11 @@ def _ask_all(
         lambda item: ask(item[1], item[2]), remote, workers=len(remote), deadline=deadline
     )
     for (index, source, references), answer in zip(remote, answers, strict=True):
-        if isinstance(answer, dict):
-            results[index].update(answer)
-        elif answer is None:
+        if answer.late:
             error = _too_late(source.name, deadline)
             results[index].update(dict.fromkeys(references, error))
         else:
-            raise answer  # only what is no Exception gets here: an interrupt
+            results[index].update(answer.value)
 
 
 def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outcome]:
