@@ -12,6 +12,7 @@ Of a lookup that is the source where the value was found, else the first that ca
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
@@ -31,7 +32,7 @@ from envkit.errors import (
 )
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
-from envkit.profile.placeholder import Placeholder, Reference, parse
+from envkit.profile.placeholder import Reference, parse_reference
 from envkit.profile.value_types import problem
 from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import Plan
@@ -306,14 +307,10 @@ def _not_writable(name: str, place: str) -> UnchangeableError:
 
 
 def _parsed(text: str) -> Reference:
-    try:
-        parts = parse(f"{{{{ {text} }}}}").parts
-    except PlaceholderError:
-        parts = ()
-    if len(parts) == 1 and isinstance(parts[0], Placeholder):
-        operand, fallback, filters = parts[0]
-        if isinstance(operand, Reference) and fallback is None and not filters:
-            return operand
+    with suppress(PlaceholderError):
+        reference = parse_reference(text)
+        if isinstance(reference, Reference):
+            return reference
     raise UsageError(f"'{text}' is no reference", hint="write --ref vault:db#password")
 
 

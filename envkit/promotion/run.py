@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
-from envkit.dotenv.file import parse as parse_dotenv
 from envkit.editing.profile_text import put_variables
 from envkit.editing.slots import ProfileFile, current_value
 from envkit.errors import (
@@ -33,8 +32,7 @@ from envkit.errors import (
     did_you_mean,
 )
 from envkit.profile.discovery import profiles_folder
-from envkit.profile.loader import load
-from envkit.profile.toml_file import read_text, read_toml
+from envkit.profile.loader import load, read_document
 from envkit.promotion.decide import Choice, End, plan_promotion
 from envkit.promotion.lines import Written, carry, extended
 from envkit.resolution.evaluate import evaluate
@@ -290,11 +288,7 @@ def _written(profile: Profile) -> Written:
     """Read what the files of a profile say of its variables."""
     tables: dict[str, dict[str, Any]] = {}
     for path in profile.files:
-        if path.endswith(".toml"):
-            variables = read_toml(path)[0].get("variables", {})
-        else:
-            file = parse_dotenv(read_text(path), path=display_path(path), expand=False)
-            variables = {name: entry.value for name, entry in file.entries.items()}
+        variables = read_document(path)[0].get("variables", {})
         for name, value in variables.items():
             keys = value if isinstance(value, dict) else {"value": value}
             tables.setdefault(name, {}).update(keys)
