@@ -199,16 +199,16 @@ def _ask_stores(
     answers = map_parallel(ask, targets, workers=MAX_PARALLEL, deadline=deadline)
     for (one, name), answer in zip(targets, answers, strict=True):
         place = {"profile": one.profile.name, "source": name}
-        if answer is None:
+        if answer.late:
             seconds = f"{deadline.timeout_seconds:g}"
             hint = "check the store's address, or give it more time with --timeout"
             yield Check(ERROR, f"no answer within {seconds} s", **place, hint=hint)
-        elif isinstance(answer, EnvkitError):
-            yield from _errors(answer, **place)
-        elif isinstance(answer, BaseException):  # what a bug says may show a value
-            yield Check(ERROR, f"the source broke: {type(answer).__name__}", **place)
+        elif isinstance(answer.error, EnvkitError):
+            yield from _errors(answer.error, **place)
+        elif answer.error is not None:  # what a bug says may show a value
+            yield Check(ERROR, f"the source broke: {type(answer.error).__name__}", **place)
         else:
-            yield from answer
+            yield from answer.value
 
 
 def _sources(one: _Loaded) -> list[str]:

@@ -135,9 +135,7 @@ def check(
     folder = profiles_folder(profiles, environ)
     loaded, problems = load_profiles(names, folder, everything=everything or not names)
     deadline = Deadline(timeout_seconds)
-    prepared, unsound = prepare_all(
-        loaded, folder, environ=environ, deadline=deadline, sources=sources
-    )
+    prepared, unsound = prepare_all(loaded, environ=environ, deadline=deadline, sources=sources)
     inspection = Inspection(
         folder,
         environ,

@@ -21,7 +21,7 @@ from envkit.profile.declaration import Declaration, read_table
 from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.model import NamedTable, Profile, SourceSpec
-from envkit.profile.toml_file import check_keys, names, read_text, read_toml
+from envkit.profile.toml_file import check_keys, names, parse_toml, read_text, read_toml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def load(name: str, folder: str) -> Profile:
     files: dict[str, tuple[dict[str, Any], Location]] = {}
 
     def extended(one: str) -> tuple[str, ...]:
-        document, top = files[one] = _read(paths[one], profile.warnings)
+        document, top = files[one] = parse_document(
+            read_text(paths[one]), paths[one], profile.warnings
+        )
         place = top.at("extends")
         bases = names(document.get("extends", []), place, "extends")
         for base in bases:
@@ -128,10 +130,19 @@ def _base_path(folder: str, base: str, place: Location) -> str:
     return path
 
 
-def _read(path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
-    """Return what a file of either form says, in the shape of the TOML form."""
+def read_document(path: str) -> tuple[dict[str, Any], Location]:
+    """Return what a file of either form says, in the shape of the TOML form, and its top.
+
+    Raises:
+        ProfileError: it cannot be read or is not valid.
+    """
+    return parse_document(read_text(path), path, [])
+
+
+def parse_document(text: str, path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
+    """Return what `read_document` does, of the text of a file; `warnings` are added to."""
     if path.endswith(".toml"):
-        document, top = read_toml(path)
+        document, top = parse_toml(text, path)
         check_keys(document, _KEYS, top.at)
         _refuse_misplaced(document.get("variables", {}), top.at("variables"))
         return document, top
@@ -139,7 +150,7 @@ def _read(path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
 
     # `$` has no meaning in a profile
     shown = display_path(path)
-    file = parse_dotenv(read_text(path), path=shown, expand=False)
+    file = parse_dotenv(text, path=shown, expand=False)
     warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
     lines = KeyLines({("variables", name): entry.line for name, entry in file.entries.items()})
     variables = {name: entry.value for name, entry in file.entries.items()}

@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.editing.find import kept_in_store
+from envkit.editing.find import editable_in_store
 from envkit.editing.route import refuse_unwritable
-from envkit.editing.slots import StoreHolder
+from envkit.editing.slots import StoreSlot
 from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
 from envkit.promotion.lines import mentions
 from envkit.promotion.model import (
@@ -41,11 +41,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from envkit.editing.find import Kept
+    from envkit.editing.find import EditableVariable
     from envkit.profile.placeholder import Placeholder, Reference
     from envkit.promotion.lines import Carried, Line
     from envkit.resolution.environment import Variable
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import Outcome
 
 
@@ -53,7 +53,7 @@ class Write(NamedTuple):
     """A value on its way into a store of the target."""
 
     change: Change
-    kept: Kept
+    variable: EditableVariable
     reference: Reference
     value: Secret
 
@@ -86,7 +86,7 @@ class End(NamedTuple):
         outcomes: what the stores said of the plan's references.
     """
 
-    prepared: Prepared
+    prepared: PreparedProfile
     outcomes: Mapping[Reference, Outcome]
 
 
@@ -184,9 +184,9 @@ class _Planning:
     def write(
         self, name: str, value: Secret, now: Secret | None, references: Sequence[Reference]
     ) -> None:
-        kept = self.kept(name, references)
-        assert isinstance(kept.holder, StoreHolder)  # noqa: S101 - as `kept_in_store` says
-        reference, where = kept.holder.reference, kept.holder.where
+        variable = self.editable(name, references)
+        assert isinstance(variable.slot, StoreSlot)  # noqa: S101 - as `editable_in_store` says
+        reference, where = variable.slot.reference, variable.slot.where
         known = self.writes.get((reference.source, where))
         if known is None:
             secret = self.is_secret(name)
@@ -197,7 +197,7 @@ class _Planning:
                 None if secret else value.reveal(),
                 None if secret or now is None else now.reveal(),
             )
-            self.writes[reference.source, where] = Write(change, kept, reference, value)
+            self.writes[reference.source, where] = Write(change, variable, reference, value)
         elif known.value != value:
             raise UnchangeableError(
                 f"is kept in {where}, as is {known.change.name}, which has another value in "
@@ -205,12 +205,12 @@ class _Planning:
                 hint="promote one of the two",
             )
 
-    def kept(self, name: str, references: Sequence[Reference]) -> Kept:
+    def editable(self, name: str, references: Sequence[Reference]) -> EditableVariable:
         for reference in references:
             refuse_unwritable(name, reference)
         declarations = (self.theirs[name].declaration,)
-        prepared = self.target.prepared
-        return kept_in_store(name, declarations, references, prepared.sources, self.target.outcomes)
+        sources = self.target.prepared.sources
+        return editable_in_store(name, declarations, references, sources, self.target.outcomes)
 
     def leave_to_name(self, name: str, text: str) -> None:
         source, target = self.environments
@@ -225,7 +225,7 @@ class _Planning:
         where = ", ".join(map(self.target.prepared.locate, references))
         optional = "" if self.theirs[name].declaration.required else ", and may be"
         try:
-            self.kept(name, references)
+            self.editable(name, references)
         except UnchangeableError as error:
             hint = error.hint
         else:

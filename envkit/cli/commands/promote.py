@@ -17,12 +17,9 @@ from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.errors import PromotionError
 from envkit.promotion.model import ADD, BY_HAND, CHANGE, DIFFERS, NEEDS_VALUE, REPLACE, SET, TO_NAME
-from envkit.promotion.run import read
+from envkit.promotion.run import prepare_promotion, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from envkit.profile.model import Profile
     from envkit.promotion.model import Change, PromotionPlan
     from envkit.promotion.run import Promotion
 
@@ -101,14 +98,7 @@ def promote(  # noqa: PLR0917 - typer names them
 ) -> int:
     """Carry what is missing over to the next environment."""
     with Access("promote", reason=reason, ask=ask_reason) as access:
-        looked_at: list[str] = []
-
-        def allow(both: Sequence[Profile], selected: Sequence[str]) -> None:
-            looked_at.extend(selected)
-            if not plan:
-                access.allow(both, selected)
-
-        promotion = read(
+        prepared = prepare_promotion(
             source,
             target,
             names or (),
@@ -117,8 +107,10 @@ def promote(  # noqa: PLR0917 - typer names them
             exclude=exclude or (),
             profiles=profiles,
             timeout_seconds=timeout_seconds(timeout),
-            before_fetch=allow,
         )
+        if not plan:
+            access.allow(prepared.profiles, prepared.selected)
+        promotion = read(prepared)
         making = _Making(promotion)
         try:
             if format_ is Format.TEXT:
@@ -126,7 +118,7 @@ def promote(  # noqa: PLR0917 - typer names them
             if plan:
                 return _answer(promotion)
             if not _agreed(promotion, yes=yes):
-                access.unchanged(looked_at)
+                access.unchanged(prepared.selected)
                 if promotion.steps and format_ is Format.TEXT:
                     print("nothing was changed")
                 return 0

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 from envkit.cli.formats.diff.wording import Code, legend, notes, quoted, summary
 from envkit.cli.formats.page_frame import framed
 from envkit.cli.formats.page_frame import text as _text
-from envkit.comparison.model import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
+from envkit.comparison.model import (
+    CellState,
+    DiffStatus,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,7 +52,7 @@ def _filters(report: Report) -> Iterator[str]:
         return
     yield "<fieldset><legend>Show variables that are</legend>"
     for status, _, entries in report.sections:
-        checked = "" if status == SAME else " checked"
+        checked = "" if status == DiffStatus.SAME else " checked"
         yield (
             f'<label class="{status}"><input type="checkbox" id="show-{status}"{checked}>'
             f"{status} <b>{len(entries)}</b></label>"
@@ -86,15 +89,17 @@ def _cell(label: str, cell: Cell) -> str:
 
 
 def _value(cell: Cell) -> str:
-    if cell.state == PLACEHOLDER or (cell.state == VALUE and cell.shown is not None):
+    if cell.state == CellState.PLACEHOLDER or (
+        cell.state == CellState.VALUE and cell.shown is not None
+    ):
         return f"<code>{_text(quoted(cell.shown or ''))}</code>"
-    if cell.state == VALUE:
+    if cell.state == CellState.VALUE:
         mask = '<span class="mask" role="img" aria-label="secret">••••••••</span>'
         if not cell.fingerprint:
             return mask
         length = cell.length if cell.length == "empty" else f"{cell.length} characters"
         return f'{mask}<code>{cell.fingerprint}</code> <span class="length">{length}</span>'
-    words = {ABSENT: "absent", UNREADABLE: "unreadable"}
+    words = {CellState.ABSENT: "absent", CellState.UNREADABLE: "unreadable"}
     return f'<span class="none">{words.get(cell.state, "not there")}</span>'
 
 
