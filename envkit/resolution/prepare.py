@@ -16,7 +16,7 @@ from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.plan import plan
 from envkit.resolution.selection import refuse_unknown, select
-from envkit.sources.registry import open_source, store_identity
+from envkit.sources.registry import current_guard, may_need_trust, open_source, store_identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,11 +59,13 @@ def prepare(
     environ: Mapping[str, str],
     deadline: Deadline,
     sources: Mapping[str, Source] | None = None,
+    locating: bool = False,
 ) -> list[PreparedProfile]:
     """Load and plan the profiles and open their sources; ask no store.
 
     A variable that a later profile gives is not planned in an earlier one, unless another
     variable of that needs it. `overrides` are literal values in place of the profiles' own.
+    With `locating`, the sources will only be asked where values are, which needs no trust.
 
     Raises:
         UsageError: no environment is named, an override is not a variable, or `only` or
@@ -86,7 +88,12 @@ def prepare(
         taken.update(selected)
         try:
             one = prepare_profile(
-                profile, selected, environ=environ, deadline=deadline, sources=sources
+                profile,
+                selected,
+                environ=environ,
+                deadline=deadline,
+                sources=sources,
+                locating=locating,
             )
             prepared.insert(0, one)
         except ResolutionError as error:
@@ -104,6 +111,7 @@ def prepare_profile(
     deadline: Deadline,
     sources: Mapping[str, Source] | None = None,
     tolerant: bool = False,
+    locating: bool = False,
 ) -> PreparedProfile:
     """Plan some variables of a loaded profile, check their references and open their sources.
 
@@ -115,19 +123,26 @@ def prepare_profile(
         sources: used in place of the profile's sources of these names.
         tolerant: put a source that fails every reading in the place of one that cannot be
             opened: a report says then which variables cannot be read. An app must not start.
+        locating: see `open_source`.
 
     Raises:
+        UntrustedError: the profile needs trust that its user has not given.
         ProfileError: variables need each other in a circle, or a source is not valid.
         ResolutionError: references that no store could hold.
         AbsentError: a source needs a setting that is not there, unless `tolerant`.
         SourceError: a source cannot be opened, unless `tolerant`.
     """
     planned = plan(profile, selected)
+    own = {name: refs for name, refs in planned.references.items() if name not in (sources or ())}
+    if not locating:
+        require_trust(profile, own, deadline)
     opened: dict[str, Source] = {}
     for name in planned.references:
         source = (sources or {}).get(name)
         try:
-            opened[name] = source or open_source(profile, name, environ=environ, deadline=deadline)
+            opened[name] = source or open_source(
+                profile, name, environ=environ, deadline=deadline, locating=locating
+            )
         except (AbsentError, SourceError) as error:
             if not tolerant:
                 raise
@@ -136,6 +151,25 @@ def prepare_profile(
             opened[name] = FailingSource(name, error)
     _refuse_unfit(planned, opened)
     return PreparedProfile(profile, planned, opened)
+
+
+def require_trust(
+    profile: Profile, references: Mapping[str, Sequence[Reference]], deadline: Deadline
+) -> None:
+    """See that the user allows what it takes to look references up, before anything is opened.
+
+    Args:
+        profile: a loaded profile.
+        references: what is looked up in which source.
+        deadline: begins anew where a person is asked.
+
+    Raises:
+        UntrustedError: they do not.
+    """
+    if may_need_trust(profile, references):
+        guard = current_guard()
+        if guard is not None and guard.before_sources(profile, references):
+            deadline.restart()
 
 
 def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:

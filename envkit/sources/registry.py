@@ -3,11 +3,17 @@
 A type's module is imported only when a profile asks that source. Types of
 others come from the entry-point group `envkit.sources`, looked at only for a
 type that is not built in.
+
+A source that a repository sets up goes where the repository says. The command line
+sets a guard, which refuses what its user has not allowed; a program that uses envkit as
+a library is the repository's own code, and has none.
 """
 
 from __future__ import annotations
 
-from envkit.errors import AbsentError, ProfileError
+import os
+
+from envkit.errors import AbsentError, ProfileError, UntrustedError
 from envkit.profile.model import placeholders
 from envkit.profile.placeholder import OPEN, Literal, Reference, parse
 from envkit.profile.substitution import substitute
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile, SourceSpec
     from envkit.profile.placeholder import Operand, Placeholder
     from envkit.sources.protocols import Source
+    from envkit.trust.guard import Guard
 
     class SourceType(Protocol):
         """The class of a source."""
@@ -47,6 +54,59 @@ BUILT_IN = {
 # the settings of a source may refer to sources of a lower rank than its own (others have 2):
 # those that are read without a network or a login, and never in a circle
 _RANKS = {"env": 0, "dotenv": 1}
+# the setting that names a server, and those with which a source goes nowhere but where its
+# user's environment says
+_ADDRESS = {"vault": "address", "aws-secrets-manager": "endpoint_url"}
+_HARMLESS = {
+    "vault": {"mount", "prefix", "namespace", "concurrency"},
+    "aws-secrets-manager": {"region", "profile", "prefix", "concurrency"},
+}
+_make_guard: Callable[[], Guard] | None = None
+
+
+def set_guard(make: Callable[[], Guard] | None) -> Callable[[], Guard] | None:
+    """Set what decides for this process whether a profile is trusted.
+
+    It is one decision for the whole process, since it depends on who started that.
+
+    Args:
+        make: returns the guard, always the same one; called only for what needs trust. None
+            for a program, which trusts itself.
+
+    Returns:
+        what decided until now.
+    """
+    global _make_guard  # noqa: PLW0603 - see above
+    before, _make_guard = _make_guard, make
+    return before
+
+
+def current_guard() -> Guard | None:
+    """Return what decides whether a profile is trusted; None where nothing need be."""
+    return None if _make_guard is None else _make_guard()
+
+
+def may_need_trust(profile: Profile, references: Mapping[str, Iterable[Reference]]) -> bool:
+    """Return whether looking these up may need trust: quickly, and rather too often.
+
+    Args:
+        profile: a loaded profile.
+        references: what is looked up in which source.
+    """
+    if _make_guard is None:
+        return False
+    for name, asked in references.items():
+        spec = profile.sources[name]
+        if spec.type != "dotenv":
+            if _leads_elsewhere(spec):
+                return True
+            continue
+        files = spec.settings.get("path") or [f".env.{n}" for n in (profile.name, *profile.aliases)]
+        named = [ref.path for ref in asked if ref.path and ref.field is not None]
+        paths = [*named, *(files if isinstance(files, list) else [files])]
+        if any(_may_be_outside(profile.root, path) for path in paths):
+            return True
+    return False
 
 
 def source_type(spec: SourceSpec) -> SourceType:
@@ -64,7 +124,12 @@ def source_type(spec: SourceSpec) -> SourceType:
 
 
 def open_source(
-    profile: Profile, name: str, *, environ: Mapping[str, str], deadline: Deadline
+    profile: Profile,
+    name: str,
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    locating: bool = False,
 ) -> Source:
     """Build one source of a profile. Reads no store, except for its settings' placeholders.
 
@@ -73,21 +138,30 @@ def open_source(
         name: one of `profile.sources`.
         environ: the process environment.
         deadline: when everything must be over.
+        locating: the source will only be asked to `check` and to `locate`. This needs no trust;
+            what its settings would read outside the project stays as it is written.
 
     Raises:
         ProfileError: unknown type or setting, or a setting of the wrong type.
+        UntrustedError: it needs trust, and its user has not given it.
         EnvkitError: a placeholder in the settings has no value.
     """
     spec = profile.sources[name]
+    if _make_guard is not None and not locating and _leads_elsewhere(spec):
+        _make_guard().check_source(profile, name)
     kind = source_type(spec)
     check_keys(spec.settings, kind.settings, spec.place_of, owner=f"[sources.{name}]")
 
     def value_of(placeholder: Placeholder) -> str | None:
         reference = placeholder.operand
         assert isinstance(reference, Reference)  # noqa: S101 - _check_local has looked
-        source = open_source(profile, reference.source, environ=environ, deadline=deadline)
+        source = open_source(
+            profile, reference.source, environ=environ, deadline=deadline, locating=locating
+        )
         source.check(reference)
         outcome = source.fetch([reference]).get(reference)
+        if locating and isinstance(outcome, UntrustedError):
+            return str(placeholder)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome.value.reveal() if isinstance(outcome, Reading) else None
@@ -102,6 +176,11 @@ def open_source(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
                 hint='set it, or write a fallback: {{ env:NAME ?? "text" }}',
             ) from None
+    key = _ADDRESS.get(spec.type)
+    if key in settings and not locating and str(settings[key]).lower().lstrip()[:5] == "http:":
+        from envkit.trust.sources import refuse_unencrypted
+
+        refuse_unencrypted(profile, name, str(settings[key]))
     context = SourceContext(
         name,
         settings=settings,
@@ -139,6 +218,29 @@ def store_identity(profile: Profile, name: str) -> object:
         for operand in _operands(settings)
     )
     return spec.type, repr(sorted(settings.items())), profile.name if own else ""
+
+
+def _leads_elsewhere(spec: SourceSpec) -> bool:
+    """Return whether the settings of a source may send or read what needs trust."""
+    if not spec.settings or spec.type in ("env", "memory"):
+        return False
+    if spec.type == "dotenv":  # the files themselves are looked at when they are opened
+        return any(True for _ in placeholders(spec.settings))
+    harmless = spec.settings.keys() <= _HARMLESS.get(spec.type, set())
+    return not harmless or any(True for _ in placeholders(spec.settings))
+
+
+def _may_be_outside(root: str, path: object) -> bool:
+    if not isinstance(path, str) or "\0" in path:
+        return False  # the source refuses it
+    if path.startswith("/") or ".." in path or OPEN in path:
+        return True
+    here = root
+    for part in path.split("/"):
+        here += f"/{part}"
+        if os.path.islink(here):
+            return True
+    return False
 
 
 def _rank(profile: Profile, source: str) -> int:

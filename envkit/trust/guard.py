@@ -62,12 +62,13 @@ class Guard:
     # ---------------------------------------------------------------- before anything is done
 
     def before_sources(
-        self, uses: Sequence[tuple[Profile, Mapping[str, Iterable[Reference]]]]
+        self, profile: Profile, references: Mapping[str, Iterable[Reference]]
     ) -> bool:
         """See that the sources that are about to be opened are allowed, and ask if need be.
 
         Args:
-            uses: profiles, with what is looked up in which source.
+            profile: a loaded profile.
+            references: what is looked up in which source.
 
         Returns:
             whether a person was asked, who took their time.
@@ -75,13 +76,12 @@ class Guard:
         Raises:
             UntrustedError: they are not allowed.
         """
-        wanted = [
+        found = [
             (profile, destination)
-            for profile, asked in uses
-            for name in asked
-            for destination in of_source(profile, name, asked[name], self._environ)
+            for name, asked in references.items()
+            for destination in of_source(profile, name, asked, self._environ)
         ]
-        return self.require(wanted)
+        return self.require(found)
 
     def before_rotations(
         self, rotations: Iterable[tuple[Profile, str]], *, reading: bool = False

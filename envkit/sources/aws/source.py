@@ -70,6 +70,7 @@ class AwsSecretsManagerSource:
         "endpoint_url": str,
         "prefix": str,
         "concurrency": int,
+        "allow_http": bool,
     }
     remote: ClassVar[bool] = True
 

@@ -62,6 +62,7 @@ class VaultSource:
         "client_cert": str,
         "client_key": str,
         "concurrency": int,
+        "allow_http": bool,
     }
     remote: ClassVar[bool] = True
 
