@@ -24,7 +24,7 @@ ALLOWED = {
     "profile": "_internal dotenv errors",
     "trust": "_internal errors profile",
     "sources": "_internal dotenv errors profile secret trust",
-    "resolution": "_internal errors profile secret sources",
+    "resolution": "_internal errors profile secret sources trust",
     "audit": "_internal errors profile resolution",
     "detection": "",
     "notification": "_internal errors",
@@ -39,14 +39,14 @@ ALLOWED = {
     "code": "_internal errors",
     "checks": (
         "_internal audit code comparison detection dotenv errors profile resolution rotation "
-        "rotation_state sources"
+        "rotation_state sources trust"
     ),
     "scaffold": "_internal dotenv errors profile",
     "api": "comparison resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal audit checks comparison dotenv editing errors launch profile promotion "
-        "resolution rotation rotation_state scaffold secret sources"
+        "resolution rotation rotation_state scaffold secret sources trust"
     ),
     "__main__": "cli",
 }

@@ -1,7 +1,8 @@
 """Run one program to its end, within a time limit, and end all that it has started.
 
 What always holds: no shell is involved; a program has a session of its own, which is killed
-as a whole when its time is over; nothing that it prints is part of an error.
+as a whole when its time is over; nothing that it prints is part of an error. A program that a
+profile names finds none of the user's credentials in its environment.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from envkit._internal.os_errors import reason_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 _STDERR = 2
+# what programs need to work as they usually do; none of it is a credential
+PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
 
 
 class ProgramError(Exception):
@@ -98,23 +101,41 @@ def run_program(
     return Finished(process.returncode, output or b"")
 
 
+def passed_on(environ: Mapping[str, str], names: Collection[str] = ()) -> dict[str, str]:
+    """Return what a program that a profile names is given of an environment.
+
+    Args:
+        environ: the process environment.
+        names: of variables that it is given beside PASSED_ON and `LC_*`.
+    """
+    return {
+        name: text
+        for name, text in environ.items()
+        if name in PASSED_ON or name in names or name.startswith("LC_")
+    }
+
+
 def run_command(
-    command: Sequence[str], facts: Mapping[str, str], *, timeout_seconds: float
+    command: Sequence[str],
+    facts: Mapping[str, str],
+    *,
+    environment: Collection[str] = (),
+    timeout_seconds: float,
 ) -> None:
     """Run a command that a profile names, and see that it succeeds.
 
     Args:
         command: the program and its arguments.
         facts: what is added to the environment.
+        environment: the names of variables that it is given; see `passed_on`.
         timeout_seconds: until it is killed.
 
     Raises:
         ProgramError: it cannot be started, failed, or did not end in time.
     """
     name = command[0]
-    finished = run_program(
-        command, environ={**os.environ, **facts}, timeout_seconds=timeout_seconds
-    )
+    environ = {**passed_on(os.environ, environment), **facts}
+    finished = run_program(command, environ=environ, timeout_seconds=timeout_seconds)
     if finished.status < 0:
         raise ProgramError(f"'{name}' was ended by signal {-finished.status}")
     if finished.status:

@@ -24,10 +24,13 @@ from envkit.profile.discovery import profile_names, profiles_folder, unknown_pro
 from envkit.profile.loader import load
 from envkit.profile.model import PREDECLARED
 from envkit.resolution.plan import plan
+from envkit.resolution.prepare import require_trust
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe
 from envkit.sources.registry import open_source
+from envkit.trust.sources import own_address_warning
+from envkit.trust.user_config import read_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ VARIABLES = (
     "ENVKIT_AUDIT",
     "ENVKIT_REASON",
     "ENVKIT_QUEUE",
+    "ENVKIT_TRUST",
     "ENVKIT_DEBUG",
 )
 MAX_PARALLEL = 16
@@ -106,10 +110,14 @@ def examine(
         environ: the process environment; `os.environ` unless given.
 
     Returns:
-        the report; what is wrong is part of it, and raises nothing.
+        the report; what is wrong is part of it, and raises nothing else.
+
+    Raises:
+        UntrustedError: the user has not allowed what it takes to ask the stores.
     """
     environ = os.environ if environ is None else environ
     checks = [*_variables(environ), *_audit_log(environ)]
+    checks += [Check(WARNING, warning) for warning in read_config(environ).warnings]
     try:
         folder = profiles_folder(profiles, environ)
         names = profile_names(folder)
@@ -121,7 +129,11 @@ def examine(
         default = environ.get("ENVKIT_ENV")
         wanted = list(environments) or ([default] if default else [])
         chosen = _chosen(wanted, loaded, folder, checks)
-        checks += _ask_stores(chosen, environ, Deadline(timeout_seconds))
+        deadline = Deadline(timeout_seconds)
+        for one in chosen:
+            asked = {name: one.plan.references.get(name, ()) for name in _sources(one)}
+            require_trust(one.profile, asked, environ, deadline)
+        checks += _ask_stores(chosen, environ, deadline)
     version = ".".join(map(str, sys.version_info[:3]))
     return Report(__version__, version, tuple(checks))
 
@@ -194,7 +206,10 @@ def _ask_stores(
     def ask(target: tuple[_Loaded, str]) -> list[Check]:
         one, name = target
         source = open_source(one.profile, name, environ=environ, deadline=deadline)
-        return list(_ask(source, one, name))
+        warning = own_address_warning(one.profile, name, environ)
+        place = {"profile": one.profile.name, "source": name}
+        shown = [Check(WARNING, warning, **place, hint="use https")] if warning else []
+        return [*_ask(source, one, name), *shown]
 
     answers = map_parallel(ask, targets, workers=MAX_PARALLEL, deadline=deadline)
     for (one, name), answer in zip(targets, answers, strict=True):

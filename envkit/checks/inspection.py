@@ -13,7 +13,13 @@ from typing import NamedTuple
 from envkit._internal.paths import display_path
 from envkit.checks.problem import Problem, code_of
 from envkit.comparison.side import Side
-from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, ResolutionError
+from envkit.errors import (
+    EnvkitError,
+    ProfileError,
+    ProfileNotFoundError,
+    ResolutionError,
+    UntrustedError,
+)
 from envkit.profile.discovery import FORMS, profile_names
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Name
@@ -155,8 +161,12 @@ def prepare_all(
     environ: Mapping[str, str],
     deadline: Deadline,
     sources: Mapping[str, Source] | None = None,
+    offline: bool = False,
 ) -> tuple[list[PreparedProfile], list[Problem]]:
     """Plan environments and open their sources, which asks no store.
+
+    Raises:
+        UntrustedError: an environment needs trust; not where it is `offline`.
 
     Returns:
         the environments without what is wrong with them, and that. One that cannot be
@@ -165,7 +175,7 @@ def prepare_all(
     prepared = []
     problems: list[Problem] = []
     for profile in profiles:
-        one, found = _prepare_sound_part(profile, environ, deadline, sources)
+        one, found = _prepare_sound_part(profile, environ, deadline, sources, offline=offline)
         problems += found
         if one is not None:
             prepared.append(one)
@@ -177,6 +187,8 @@ def _prepare_sound_part(
     environ: Mapping[str, str],
     deadline: Deadline,
     sources: Mapping[str, Source] | None,
+    *,
+    offline: bool,
 ) -> tuple[PreparedProfile | None, list[Problem]]:
     """Prepare a profile without the variables that have invalid references, if there are any."""
     problems: list[Problem] = []
@@ -185,8 +197,16 @@ def _prepare_sound_part(
         sound = [name for name in profile.variables if name not in unsound]
         try:
             one = prepare_profile(
-                profile, sound, environ=environ, deadline=deadline, sources=sources, tolerant=True
+                profile,
+                sound,
+                environ=environ,
+                deadline=deadline,
+                sources=sources,
+                tolerant=True,
+                locating=offline,
             )
+        except UntrustedError:
+            raise
         except ResolutionError as error:
             problems += [of_failure(profile, failure) for failure in error.failures]
             more = _needing(profile, {failure.name for failure in error.failures})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from envkit._internal.paths import display_path
 from envkit.checks.inspection import placed
 from envkit.checks.problem import Problem, listed
+from envkit.trust.sources import own_address_warning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ def find_warnings(inspection: Inspection) -> Iterator[Problem]:
         for warning in profile.warnings:
             problem = placed("profile-warning", warning, profile.path)
             yield problem._replace(environments=(profile.name,))
+    for profile, _, sources in inspection.prepared:
+        for name in sources:
+            warning = own_address_warning(profile, name, inspection.environ)
+            if warning:
+                hint = "use https"
+                problem = placed("profile-warning", warning, profile.path, hint=hint)
+                yield problem._replace(environments=(profile.name,))
 
 
 def find_missing(inspection: Inspection) -> Iterator[Problem]:

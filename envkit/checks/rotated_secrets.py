@@ -63,7 +63,11 @@ def _places(profile: Profile, environ: Mapping[str, str]) -> Iterator[Place]:
         named += [operand for operand in operands if isinstance(operand, Reference)]
     for name in dict.fromkeys(ref.source for ref in named):
         source = open_source(
-            profile, name, environ=environ, deadline=Deadline(DEFAULT_TIMEOUT_SECONDS)
+            profile,
+            name,
+            environ=environ,
+            deadline=Deadline(DEFAULT_TIMEOUT_SECONDS),
+            locating=True,
         )
         store = store_of(profile, name)
         for ref in named:

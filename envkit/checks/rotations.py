@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from envkit.sources.registry import current_guard
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from envkit.checks.inspection import Inspection
     from envkit.checks.problem import Problem
+    from envkit.rotation.catalog import Survey
 
 # what only the stores can tell
 OF_STORES = (
     *("rotation-overdue", "rotation-quarantined", "rotation-stopped"),
     *("rotation-unreadable", "rotation-failing"),
 )
+
+
+def refuse_untrusted(survey: Survey | None) -> None:
+    """See that the user allows what it takes to read the records of rotations.
+
+    Raises:
+        UntrustedError: they do not.
+    """
+    guard = current_guard()
+    if guard is None or survey is None:
+        return
+    firsts = [group[0] for group in survey.groups]
+    refused = guard.before_rotations(
+        [(one.profile, one.policy.name) for one in firsts], reading=True
+    )
+    for error in refused.values():
+        raise error
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:

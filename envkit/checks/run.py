@@ -127,6 +127,7 @@ def check(
 
     Raises:
         ProfileNotFoundError: no such profile, or none at all.
+        UntrustedError: stores are asked, and the user has not allowed what that takes.
         ExtraMissingError: the code takes a parser that is not installed.
     """
     environ = os.environ if environ is None else environ
@@ -135,7 +136,9 @@ def check(
     folder = profiles_folder(profiles, environ)
     loaded, problems = load_profiles(names, folder, everything=everything or not names)
     deadline = Deadline(timeout_seconds)
-    prepared, unsound = prepare_all(loaded, environ=environ, deadline=deadline, sources=sources)
+    prepared, unsound = prepare_all(
+        loaded, environ=environ, deadline=deadline, sources=sources, offline=offline
+    )
     inspection = Inspection(
         folder,
         environ,
@@ -147,6 +150,7 @@ def check(
         progress=progress or silent,
     )
     if not offline:
+        rotations.refuse_untrusted(inspection.rotations)
         inspection.progress("asking stores", 0, 0)
         inspection = inspection._replace(answers=ask_stores(prepared, deadline), deadline=deadline)
     problems += unsound

@@ -34,7 +34,7 @@ GROUPS = ("rotate",)
 LAZY = (
     *("show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "doctor"),
+    *("init", "doctor", "trust"),
 )
 # by its version, typer has usage errors of its own or click's
 _errors: Any = sys.modules[typer.BadParameter.__module__]

@@ -12,12 +12,14 @@ import sys
 from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 
 from envkit.errors import EnvkitError, ResolutionError, UsageError
+from envkit.sources.registry import set_guard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit.errors import VariableFailure
+    from envkit.trust.guard import Guard
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -29,6 +31,7 @@ def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _stand_in_for_closed()
+    before = set_guard(_guard_of_one_run())
     try:
         status = command()
         sys.stdout.flush()
@@ -51,7 +54,23 @@ def guarded(command: Callable[[], int]) -> int:
         _complain("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
         _trace(bug)
         return EnvkitError.exit_status
+    finally:
+        set_guard(before)
     return status
+
+
+def _guard_of_one_run() -> Callable[[], Guard]:
+    """Return what makes the guard when it is first needed: most profiles need no trust."""
+    made: list[Guard] = []
+
+    def guard() -> Guard:
+        if not made:
+            from envkit.cli.trusting import new_guard
+
+            made.append(new_guard(os.environ))
+        return made[0]
+
+    return guard
 
 
 def _stand_in_for_closed() -> None:

@@ -47,7 +47,9 @@ def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
     return False
 
 
-def _prepare(given: Arguments, deadline: Deadline, only: Sequence[str]) -> list[PreparedProfile]:
+def _prepare(
+    given: Arguments, deadline: Deadline, only: Sequence[str], *, locating: bool = False
+) -> list[PreparedProfile]:
     return prepare(
         given.many("env"),
         profiles=given.one("profiles"),
@@ -56,21 +58,37 @@ def _prepare(given: Arguments, deadline: Deadline, only: Sequence[str]) -> list[
         overrides=given.overrides,
         environ=os.environ,
         deadline=deadline,
+        locating=locating,
     )
 
 
-def _resolve(command: str, given: Arguments, name: str | None = None) -> Environment:
+def _resolve(
+    command: str, given: Arguments, name: str | None = None, *, into_programs: bool = False
+) -> Environment:
     """Resolve what is about to go out, one variable or many, and record that it does."""
     deadline = Deadline(given.timeout_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
         only = given.many("only") if name is None else [_glob_escaped(name)]
         prepared = _prepare(given, deadline, only)
+        if into_programs:
+            _require_loading(prepared, deadline)
         access.begin(prepared)
         environment = resolve_prepared(prepared, deadline)
         if name is not None and name not in environment:
             raise _no_variable(prepared, environment.name, name)
         access.succeed(environment.variables())
     return environment
+
+
+def _require_loading(prepared: Sequence[PreparedProfile], deadline: Deadline) -> None:
+    """Refuse variables that load code into programs, where the user does not trust them."""
+    from envkit.launch.exec import loading_variables
+
+    if loading_variables(name for one in prepared for name in one.plan.selected):
+        from envkit.cli.trusting import require_loading
+
+        if require_loading(prepared):
+            deadline.restart()
 
 
 def _ask_reason(protected: Sequence[str]) -> str:
@@ -98,13 +116,14 @@ def _become(given: Arguments) -> NoReturn:
 
     if os.getpid() == 1:
         end_on_signals()
-    environment = _resolve("exec", given)
+    environment = _resolve("exec", given, into_programs=True)
     passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
     replace_process(command, passed)
 
 
 def _dry_run(given: Arguments) -> int:
-    prepared = _prepare(given, Deadline(given.timeout_seconds), given.many("only"))
+    deadline = Deadline(given.timeout_seconds)
+    prepared = _prepare(given, deadline, given.many("only"), locating=True)
     rows = []
     for one in prepared:
         for variable in one.plan.order:
@@ -153,7 +172,8 @@ def _export(given: Arguments) -> int:
     if format_name is None:
         format_name = "dotenv"
     check_format(format_name)
-    environment = _resolve("export", given)
+    # what a shell evaluates, and what GitHub gives all later steps, reaches programs at once
+    environment = _resolve("export", given, into_programs=format_name in ("shell", "github"))
     text = render(format_name, environment, name=given.one("name") or environment.name)
     if format_name == "github":
         # stdout is on its way to $GITHUB_ENV; the runner takes commands from stderr too

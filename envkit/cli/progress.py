@@ -18,7 +18,9 @@ DELAY_SECONDS = 1.0
 
 
 class Bar:
-    """Shows how far something is, from a second after its start until its end.
+    """Shows how far something is, from a second after it first says so until its end.
+
+    Before that, a person may be asked something.
 
     with Bar() as bar:
         bar.show("reading code", 3, 120)
@@ -30,10 +32,9 @@ class Bar:
         self._timer.daemon = True
         self._progress: Progress | None = None
         self._last = ("", 0, 0)
+        self._waiting = sys.stderr.isatty()
 
     def __enter__(self) -> Bar:
-        if sys.stderr.isatty():
-            self._timer.start()
         return self
 
     def __exit__(
@@ -48,6 +49,9 @@ class Bar:
         """Say what is being done, and how much of it is; a `total` of 0 is not known."""
         with self._lock:
             self._last = (what, done, total)
+            if self._waiting:
+                self._waiting = False
+                self._timer.start()
             self._update()
 
     def _begin(self) -> None:

@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from envkit.trust.destination import Destination
 
 MAX_LINE_BYTES = 4095  # of Linux; what is longer would be cut off in silence
 
@@ -79,3 +80,13 @@ def ask_reason(protected: Sequence[str]) -> str:
         return ""
     verb = "is" if len(protected) == 1 else "are"
     return ask(f"{' and '.join(protected)} {verb} protected. Reason:")
+
+
+def ask_trust(folder: str, destinations: Sequence[Destination]) -> bool:
+    """Return whether a person trusts the profiles in a folder with what is new there."""
+    from envkit.cli.output import printable
+
+    print(f"envkit: the profiles in {printable(folder)} need your trust:", file=sys.stderr)
+    for one in destinations:
+        print(f"  {printable(one.sentence)}", file=sys.stderr)
+    return ask("Trust them with this? [y/N]").strip().lower() in ("y", "yes")

@@ -17,7 +17,7 @@ from envkit.errors import CommandNotFoundError, LimitError, NotExecutableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import ModuleType
     from typing import NoReturn
 
@@ -28,6 +28,112 @@ POINTER_BYTES = 8
 COERCED_LOCALES = (b"C.UTF-8", b"C.utf8", b"UTF-8")
 # what a program needs to find itself at home, and carries no secret
 PRISTINE = (b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"LANG", b"TZ", b"TMPDIR")
+# what makes other programs load code or run programs, and why; a name that ends with `*` means
+# all that begin so. A profile sets one of these only where its user trusts it
+LOADERS = {
+    "LD_*": "the dynamic linker loads libraries from it",
+    "DYLD_*": "the dynamic linker of macOS loads libraries from it",
+    "GCONV_PATH": "the C library loads character sets, which are code, from it",
+    "GLIBC_TUNABLES": "it changes the C library",
+    "OPENSSL_CONF": "OpenSSL loads engines that it names",
+    "OPENSSL_ENGINES": "OpenSSL loads engines from it",
+    "OPENSSL_MODULES": "OpenSSL loads providers from it",
+    "GTK_MODULES": "GTK loads modules that it names",
+    "QT_PLUGIN_PATH": "Qt loads plug-ins from it",
+    "PATH": "programs are looked for in it",
+    "HOME": "programs read their configuration, and shells their startup files, in it",
+    "XDG_CONFIG_HOME": "programs read their configuration in it",
+    "XDG_CONFIG_DIRS": "programs read their configuration in it",
+    "XDG_STATE_HOME": "envkit stores in it what you trust",
+    "ENVKIT_TRUST": "envkit trusts what it says",
+    "ENVKIT_PROFILES": "envkit takes profiles from it",
+    "BASH_ENV": "bash runs the file before each script",
+    "ENV": "sh runs the file when it starts",
+    "BASH_FUNC_*": "bash takes it for a function",
+    "PROMPT_COMMAND": "bash runs it before each prompt",
+    "PS0": "bash runs the commands in it",
+    "PS1": "shells run the commands in it",
+    "PS4": "bash runs the commands in it when it traces",
+    "ZDOTDIR": "zsh runs the startup files in it",
+    "SHELL": "programs start it as your shell",
+    "EDITOR": "programs run it as your editor",
+    "VISUAL": "programs run it as your editor",
+    "PAGER": "programs run it to show text",
+    "MANPAGER": "man runs it to show text",
+    "BROWSER": "programs run it to show pages",
+    "LESSOPEN": "less runs it on each file",
+    "LESSCLOSE": "less runs it after each file",
+    "SSH_ASKPASS": "ssh runs it to ask for a password",
+    "SUDO_ASKPASS": "sudo runs it to ask for a password",
+    "VIMINIT": "vim runs the commands in it",
+    "EXINIT": "vi runs the commands in it",
+    "PYTHONPATH": "Python imports modules from it",
+    "PYTHONHOME": "Python takes its own modules from it",
+    "PYTHONSTARTUP": "an interactive Python runs the file",
+    "PYTHONUSERBASE": "Python imports modules from it",
+    "PYTHONBREAKPOINT": "Python imports and calls what it names",
+    "PYTHONWARNINGS": "Python imports what it names",
+    "PYTHONPYCACHEPREFIX": "Python runs compiled modules from it",
+    "NODE_OPTIONS": "Node.js loads modules that it names",
+    "NODE_PATH": "Node.js loads modules from it",
+    "NPM_CONFIG_*": "npm takes programs and options from it",
+    "npm_config_*": "npm takes programs and options from it",
+    "RUBYOPT": "Ruby loads files that it names",
+    "RUBYLIB": "Ruby loads files from it",
+    "GEM_HOME": "Ruby loads gems from it",
+    "GEM_PATH": "Ruby loads gems from it",
+    "BUNDLE_GEMFILE": "Bundler runs the file",
+    "PERL5OPT": "Perl loads modules that it names",
+    "PERL5LIB": "Perl loads modules from it",
+    "PERLLIB": "Perl loads modules from it",
+    "PERL5DB": "Perl runs it in the debugger",
+    "PHPRC": "PHP reads settings, which name code, in it",
+    "PHP_INI_SCAN_DIR": "PHP reads settings, which name code, in it",
+    "LUA_INIT": "Lua runs it",
+    "LUA_PATH": "Lua loads modules from it",
+    "LUA_CPATH": "Lua loads libraries from it",
+    "R_PROFILE": "R runs the file",
+    "R_PROFILE_USER": "R runs the file",
+    "JULIA_LOAD_PATH": "Julia loads modules from it",
+    "JULIA_DEPOT_PATH": "Julia loads modules from it",
+    "ERL_AFLAGS": "Erlang takes options, which run code, from it",
+    "ERL_FLAGS": "Erlang takes options, which run code, from it",
+    "ERL_ZFLAGS": "Erlang takes options, which run code, from it",
+    "ERL_LIBS": "Erlang loads modules from it",
+    "JAVA_TOOL_OPTIONS": "Java loads agents that it names",
+    "_JAVA_OPTIONS": "Java loads agents that it names",
+    "JDK_JAVA_OPTIONS": "Java loads agents that it names",
+    "JAVA_OPTS": "start scripts pass it to Java, which loads agents that it names",
+    "MAVEN_OPTS": "Maven passes it to Java, which loads agents that it names",
+    "GRADLE_OPTS": "Gradle passes it to Java, which loads agents that it names",
+    "CLASSPATH": "Java loads classes from it",
+    "DOTNET_STARTUP_HOOKS": ".NET loads it before the program",
+    "DOTNET_ADDITIONAL_DEPS": ".NET loads libraries that it names",
+    "CORECLR_PROFILER*": ".NET loads profilers that it names",
+    "COR_PROFILER*": ".NET loads profilers that it names",
+    "GIT_SSH": "git runs it to reach a server",
+    "GIT_SSH_COMMAND": "git runs it to reach a server",
+    "GIT_PROXY_COMMAND": "git runs it to reach a server",
+    "GIT_ASKPASS": "git runs it to ask for a password",
+    "GIT_EDITOR": "git runs it as your editor",
+    "GIT_SEQUENCE_EDITOR": "git runs it as your editor",
+    "GIT_PAGER": "git runs it to show text",
+    "GIT_EXTERNAL_DIFF": "git runs it to compare files",
+    "GIT_EXEC_PATH": "git looks for its programs in it",
+    "GIT_TEMPLATE_DIR": "git copies hooks, which it runs, from it",
+    "GIT_DIR": "git takes settings and hooks, which name programs, from it",
+    "GIT_CONFIG*": "git takes settings, which name programs, from it",
+    "MAKEFILES": "make runs the files",
+    "MAKEFLAGS": "make takes options, which run code, from it",
+    "GNUMAKEFLAGS": "make takes options, which run code, from it",
+    "GOFLAGS": "go takes options, which run programs, from it",
+    "RUSTC_WRAPPER": "cargo runs it",
+    "RUSTC_WORKSPACE_WRAPPER": "cargo runs it",
+    "KUBECONFIG": "kubectl runs programs that the file names",
+    "AWS_CONFIG_FILE": "AWS tools run programs that the file names",
+    "DOCKER_CONFIG": "docker runs programs that its files name",
+}
+_LOADER_PREFIXES = tuple(name[:-1] for name in LOADERS if name.endswith("*"))
 _BOOTSTRAP_PREFIXES = (b"ENVKIT_", b"DOTENV_PRIVATE_KEY")
 
 
@@ -51,6 +157,18 @@ def parent_environment() -> dict[bytes, bytes]:
             if variable.startswith(b"LC_CTYPE="):
                 parent[b"LC_CTYPE"] = variable.removeprefix(b"LC_CTYPE=")
     return parent
+
+
+def loading_variables(names: Iterable[str]) -> dict[str, str]:
+    """Return which of these variables make other programs load code, each with the reason."""
+    found = {}
+    for name in names:
+        if name in LOADERS:
+            found[name] = LOADERS[name]
+        elif name.startswith(_LOADER_PREFIXES):
+            prefix = next(one for one in _LOADER_PREFIXES if name.startswith(one))
+            found[name] = LOADERS[f"{prefix}*"]
+    return found
 
 
 def overlay(

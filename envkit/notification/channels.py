@@ -50,12 +50,14 @@ class Channel(NamedTuple):
             until it is used.
         key: for the signature of a webhook; None for no signature.
         on: the events that are told, of KINDS.
+        environment: the names of variables that a command is given.
     """
 
     kind: str
     where: str | tuple[str, ...]
     key: str | None
     on: tuple[str, ...]
+    environment: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Channel({self.kind})"  # address and key may be values
@@ -105,7 +107,7 @@ def deliver(notice: Notice, channel: Channel) -> None:
         NoticeError: it was not taken.
     """
     if channel.kind == "command":
-        _run(notice, channel.where)
+        _run(notice, channel)
         return
     address = channel.where
     assert isinstance(address, str)  # noqa: S101 - the policy has looked
@@ -201,11 +203,16 @@ def _is_local(host: str) -> bool:
         return False
 
 
-def _run(notice: Notice, command: str | tuple[str, ...]) -> None:
+def _run(notice: Notice, channel: Channel) -> None:
     from envkit._internal.program import ProgramError, run_command
 
     facts = {f"ENVKIT_{key.upper()}": str(value) for key, value in notice._asdict().items()}
     try:
-        run_command(tuple(command), facts, timeout_seconds=TIMEOUT_SECONDS)
+        run_command(
+            tuple(channel.where),
+            facts,
+            environment=channel.environment,
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
     except ProgramError as error:
         raise NoticeError(error.message, hint=error.hint) from None

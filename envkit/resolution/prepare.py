@@ -135,7 +135,7 @@ def prepare_profile(
     planned = plan(profile, selected)
     own = {name: refs for name, refs in planned.references.items() if name not in (sources or ())}
     if not locating:
-        require_trust(profile, own, deadline)
+        require_trust(profile, own, environ, deadline)
     opened: dict[str, Source] = {}
     for name in planned.references:
         source = (sources or {}).get(name)
@@ -154,22 +154,34 @@ def prepare_profile(
 
 
 def require_trust(
-    profile: Profile, references: Mapping[str, Sequence[Reference]], deadline: Deadline
+    profile: Profile,
+    references: Mapping[str, Sequence[Reference]],
+    environ: Mapping[str, str],
+    deadline: Deadline,
 ) -> None:
     """See that the user allows what it takes to look references up, before anything is opened.
 
     Args:
         profile: a loaded profile.
         references: what is looked up in which source.
+        environ: the process environment.
         deadline: begins anew where a person is asked.
 
     Raises:
         UntrustedError: they do not.
     """
-    if may_need_trust(profile, references):
-        guard = current_guard()
-        if guard is not None and guard.before_sources(profile, references):
-            deadline.restart()
+    if not may_need_trust(profile, references):
+        return
+    from envkit.trust.sources import of_source
+
+    wanted = [
+        (profile, destination)
+        for name, asked in references.items()
+        for destination in of_source(profile, name, asked, environ)
+    ]
+    guard = current_guard() if wanted else None
+    if guard is not None and guard.require(wanted):
+        deadline.restart()
 
 
 def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:

@@ -219,7 +219,7 @@ def _locate(
 ) -> tuple[object, str]:
     """Return what is equal for rotations of the same value, and the place for people."""
     name = policy.secret.source
-    source = open_source(profile, name, environ=environ, deadline=deadline)
+    source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
     source.check(policy.secret)
     location = source.locate(policy.secret)
     return (store_of(profile, name), location.removeprefix(f"{name}:")), location

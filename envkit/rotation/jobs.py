@@ -28,7 +28,7 @@ from envkit.rotation.steps import Job
 from envkit.rotation.tell import tell
 from envkit.rotation_state.schedule import due
 from envkit.rotation_state.stores.registry import open_store, value_field
-from envkit.sources.registry import open_source
+from envkit.sources.registry import current_guard, open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,10 +72,13 @@ def carry(
         clock: seconds since the epoch.
 
     Raises:
+        UntrustedError: the user has not allowed what the rotation would run or send.
         ReasonMissingError: the profile is protected, and no reason is given.
         AuditError: the profile is protected, and the log cannot be written.
     """
     policy = rotation.policy
+    if (guard := current_guard()) is not None:
+        guard.check_rotation(rotation.profile, policy.name)
     access = Access("rotate", reason=reason, environ=environ)
     access.allow([rotation.profile], [policy.name])
     deadline = Deadline(policy.timeout_seconds)
@@ -230,6 +233,11 @@ def _hook(
 
     def run() -> None:
         for command in commands:
-            run_hook(command, facts, timeout_seconds=deadline.remaining_seconds(HOOK_SECONDS))
+            run_hook(
+                command,
+                facts,
+                environment=policy.environment,
+                timeout_seconds=deadline.remaining_seconds(HOOK_SECONDS),
+            )
 
     return run

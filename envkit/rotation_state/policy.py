@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit._internal.names import is_name
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
 from envkit.notification.channels import KINDS, Channel
 from envkit.profile.placeholder import OPEN, Reference, parse_reference
@@ -50,6 +51,7 @@ _KEYS: dict[str, type | tuple[type, ...]] = {
     "target": dict,
     "before": list,
     "after": list,
+    "environment": list,
     "generate": dict,
     "notify": (dict, list),
 }
@@ -82,6 +84,7 @@ class Policy(NamedTuple):
         before: commands to run before anything is made, each a list of arguments.
         after: commands to run once readers get the new value.
         notify: who is told of what, placeholders as they are written.
+        environment: the names of variables that its commands are given.
         table: where all this was written.
     """
 
@@ -98,6 +101,7 @@ class Policy(NamedTuple):
     before: tuple[tuple[str, ...], ...]
     after: tuple[tuple[str, ...], ...]
     notify: tuple[Channel, ...]
+    environment: tuple[str, ...]
     table: NamedTable
 
     @property
@@ -164,6 +168,7 @@ class _Reader:
             self.commands("before"),
             self.commands("after"),
             self.channels(),
+            self.environment(),
             self.table,
         )
 
@@ -324,6 +329,17 @@ class _Reader:
             )
         return tuple(command)
 
+    def environment(self) -> tuple[str, ...]:
+        names = self.said.get("environment", [])
+        for name in names:
+            if not isinstance(name, str) or not is_name(name):
+                raise self.error(
+                    "environment",
+                    f"has an 'environment' with {name!r}, which is not a variable name",
+                    'write environment = ["DEPLOY_TOKEN"]',
+                )
+        return tuple(names)
+
     def channels(self) -> tuple[Channel, ...]:
         said = self.said.get("notify", [])
         return tuple(map(self.channel, [said] if isinstance(said, dict) else said))
@@ -347,4 +363,4 @@ class _Reader:
                     "notify", f"has an unknown event {event!r}", did_you_mean(str(event), KINDS)
                 )
         where = self.command("notify", said[kind]) if kind == "command" else said[kind]
-        return Channel(kind, where, said.get("key"), tuple(events))
+        return Channel(kind, where, said.get("key"), tuple(events), self.environment())

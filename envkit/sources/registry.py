@@ -76,7 +76,7 @@ def set_guard(make: Callable[[], Guard] | None) -> Callable[[], Guard] | None:
     Returns:
         what decided until now.
     """
-    global _make_guard  # noqa: PLW0603 - see above
+    global _make_guard
     before, _make_guard = _make_guard, make
     return before
 
@@ -148,7 +148,10 @@ def open_source(
     """
     spec = profile.sources[name]
     if _make_guard is not None and not locating and _leads_elsewhere(spec):
-        _make_guard().check_source(profile, name)
+        from envkit.trust.sources import of_source
+
+        if wanted := of_source(profile, name, (), environ):
+            _make_guard().check(profile, wanted)
     kind = source_type(spec)
     check_keys(spec.settings, kind.settings, spec.place_of, owner=f"[sources.{name}]")
 
@@ -176,7 +179,7 @@ def open_source(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
                 hint='set it, or write a fallback: {{ env:NAME ?? "text" }}',
             ) from None
-    key = _ADDRESS.get(spec.type)
+    key = _ADDRESS.get(spec.type, "")
     if key in settings and not locating and str(settings[key]).lower().lstrip()[:5] == "http:":
         from envkit.trust.sources import refuse_unencrypted
 

@@ -22,7 +22,6 @@ from envkit.trust.decision import (
 )
 from envkit.trust.destination import READ, Destination, left_over, merged
 from envkit.trust.rotations import of_rotation, of_secret
-from envkit.trust.sources import of_source
 from envkit.trust.store import TrustStore
 from envkit.trust.user_config import read_config
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from envkit.profile.model import Profile
-    from envkit.profile.placeholder import Reference
 
 
 class Guard:
@@ -60,28 +58,6 @@ class Guard:
         self._seen: dict[str, tuple[str, set[str]]] = {}
 
     # ---------------------------------------------------------------- before anything is done
-
-    def before_sources(
-        self, profile: Profile, references: Mapping[str, Iterable[Reference]]
-    ) -> bool:
-        """See that the sources that are about to be opened are allowed, and ask if need be.
-
-        Args:
-            profile: a loaded profile.
-            references: what is looked up in which source.
-
-        Returns:
-            whether a person was asked, who took their time.
-
-        Raises:
-            UntrustedError: they are not allowed.
-        """
-        found = [
-            (profile, destination)
-            for name, asked in references.items()
-            for destination in of_source(profile, name, asked, self._environ)
-        ]
-        return self.require(found)
 
     def before_rotations(
         self, rotations: Iterable[tuple[Profile, str]], *, reading: bool = False
@@ -125,7 +101,7 @@ class Guard:
         new = self._new(wanted)
         if not new:
             return False
-        if self._ask is not None and not has_list(self._environ):
+        if self._ask is not None and not has_list(self._environ) and _in_main_thread():
             by_folder: dict[str, list[Destination]] = {}
             for profile, destination in new:
                 by_folder.setdefault(folder_of(profile), []).append(destination)
@@ -135,19 +111,23 @@ class Guard:
 
     # ---------------------------------------------------------------- where it is done
 
-    def check_source(self, profile: Profile, name: str) -> None:
-        """Refuse to open a source that is not allowed. Asks nobody."""
-        error = self._refusal(
-            [(profile, one) for one in of_source(profile, name, (), self._environ)]
-        )
+    def check(self, profile: Profile, destinations: Iterable[Destination]) -> None:
+        """Refuse what is not allowed. Asks nobody.
+
+        Raises:
+            UntrustedError: something of it is not allowed.
+        """
+        error = self._refusal([(profile, one) for one in destinations])
         if error is not None:
             raise error
 
     def check_rotation(self, profile: Profile, name: str) -> None:
-        """Refuse to run a rotation that is not allowed. Asks nobody."""
-        error = self._refusal([(profile, one) for one in of_rotation(profile, name, self._environ)])
-        if error is not None:
-            raise error
+        """Refuse to run a rotation that is not allowed. Asks nobody.
+
+        Raises:
+            UntrustedError: something of it is not allowed.
+        """
+        self.check(profile, of_rotation(profile, name, self._environ))
 
     def may_leave(self, root: str, target: str) -> bool:
         """Return whether a file outside of a project may be read or written for it.
@@ -232,3 +212,10 @@ class Guard:
 def folder_of(profile: Profile) -> str:
     """Return the real path of the folder that a profile is in."""
     return os.path.realpath(os.path.dirname(profile.path))
+
+
+def _in_main_thread() -> bool:
+    """Return whether a person may be asked here: of several threads, only one can."""
+    import threading
+
+    return threading.current_thread() is threading.main_thread()

@@ -86,6 +86,14 @@ def all_of_sources(profile: Profile, environ: Mapping[str, str]) -> list[Destina
     return [one for name in asked for one in of_source(profile, name, asked[name], environ)]
 
 
+def linked_profiles(folder: str) -> list[Destination]:
+    """Return the profiles in a folder that are links to files outside the project."""
+    root = os.path.dirname(folder)
+    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    reals = [outside(root, path) for path in paths if os.path.islink(path)]
+    return [Destination(READ, real, (), "as a profile") for real in reals if real is not None]
+
+
 def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
     """Refuse an address of the repository over which anybody on the way can read along.
 
@@ -111,6 +119,22 @@ def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
             "unencrypted cannot be trusted with credentials",
             hint=f"write https, or allow_http = true in {spec.title} if you trust that network",
         )
+
+
+def own_address_warning(profile: Profile, name: str, environ: Mapping[str, str]) -> str:
+    """Return what to say of the user's own address where it is not encrypted; empty otherwise."""
+    spec = profile.sources[name]
+    if spec.type not in ADDRESSES:
+        return ""
+    key, own = ADDRESSES[spec.type]
+    only = alone(spec.settings[key]) if spec.settings.get(key) else None
+    if spec.settings.get(key) and (only is None or variable_of(profile, only) not in own):
+        return ""
+    for variable in own:
+        server = http_server(environ.get(variable, ""))
+        if server is not None and server.scheme == "http" and not server.is_loopback:
+            return f"{variable} is http: what '{name}' sends and reads is not encrypted"
+    return ""
 
 
 def outside(root: str, path: str) -> str | None:

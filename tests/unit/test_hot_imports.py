@@ -79,6 +79,14 @@ CORE = {
     "envkit.sources.registry",
     "envkit.profile.value_types",
 }
+# what says whether a server that a profile names needs trust; one that does takes more
+TRUST = {
+    "envkit.trust",
+    "envkit.trust.address",
+    "envkit.trust.destination",
+    "envkit.trust.sources",
+    "envkit.trust.written",
+}
 REMOTE = {"envkit._internal.parallel", "envkit._internal.retry"}
 
 VAULT = """
@@ -175,7 +183,7 @@ def test_vault(project):
     project.profile("prod.toml", VAULT)
     status, own, others = imported(project)
     assert status == 5
-    assert own == CORE | REMOTE | {
+    assert own == CORE | REMOTE | TRUST | {
         "envkit._internal.os_errors",
         "envkit.launch",
         "envkit.launch.exec",
@@ -194,7 +202,7 @@ def test_aws(project):
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     status, own, others = imported(project, **keys)
     assert status == 5
-    assert own == CORE | REMOTE | {
+    assert own == CORE | REMOTE | TRUST | {
         "envkit.launch",
         "envkit.launch.exec",
         "envkit.sources.aws",
@@ -214,3 +222,13 @@ def test_a_source_that_the_plan_does_not_ask_is_not_imported(project):
     status, own, _ = imported(project)
     assert status == "reached"
     assert own == CORE | {"envkit.launch", "envkit.launch.exec"}
+
+
+def test_a_server_of_the_users_own_environment_needs_nothing_of_trust(project):
+    project.profile(
+        "prod.toml", '[sources.vault]\nmount = "kv"\n[variables]\nX = "{{ vault:a#x }}"\n'
+    )
+    own_server = {"VAULT_ADDR": "https://127.0.0.1:1", "VAULT_TOKEN": "t"}
+    status, own, _ = imported(project, **own_server)
+    assert status == 5
+    assert not own & {*TRUST, "envkit.cli.trusting"}

@@ -28,7 +28,7 @@ import json
 import os
 from typing import ClassVar, NamedTuple
 
-from envkit._internal.program import ProgramError, run_program
+from envkit._internal.program import ProgramError, passed_on, run_program
 from envkit.errors import ProfileError, RejectedError, RotationError, UnavailableError
 from envkit.profile.placeholder import OPEN
 from envkit.rotation.protocols import Created
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 VERSION = 1
 NO, REJECTED, TRY_AGAIN = 1, 65, 75  # EX_DATAERR and EX_TEMPFAIL of sysexits.h
 MAX_ERROR = 200  # characters of the program's own words
-PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
 _DIGEST = "new-sha256"  # a fact: which of two credentials is the new one
 
 
@@ -172,7 +171,7 @@ class CommandRotator:
         try:
             finished = run_program(
                 self._command,
-                environ=self._environ(),
+                environ=passed_on(os.environ, self._environment),
                 timeout_seconds=seconds,
                 stdin=json.dumps(said).encode(),
                 capture=True,
@@ -225,14 +224,6 @@ class CommandRotator:
             f"'{self._command[0]}' {what}, in the step '{step}'",
             hint="see docs/guide/rotators/command.md for what it may print",
         )
-
-    def _environ(self) -> dict[str, str]:
-        """Return what the program finds in its environment: nothing of envkit's own logins."""
-        return {
-            name: text
-            for name, text in os.environ.items()
-            if name in (*PASSED_ON, *self._environment) or name.startswith("LC_")
-        }
 
 
 def _parsed(output: bytes) -> Mapping[str, object]:

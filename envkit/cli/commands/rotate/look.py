@@ -22,6 +22,7 @@ from envkit.cli.formats.rotation import simulated, standings
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json, write_result
 from envkit.cli.parameters import Output, Profiles, Timeout
+from envkit.cli.trusting import split_by_trust
 from envkit.rotation.status import broken, look_at
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ def status(
     """Show where every rotation stands; exit with 1 if somebody has to look."""
     deadline = Deadline(timeout_seconds(timeout))
     collected = collected_from(env, profiles, os.environ, deadline)
+    rotations, refused = split_by_trust(collected.rotations, reading=True)
+    collected = collected._replace(broken={**collected.broken, **refused})
+    deadline.restart()
     moment = time.time()
-    found = look_at(collected.rotations, environ=os.environ, now=moment, deadline=deadline)
+    found = look_at(rotations, environ=os.environ, now=moment, deadline=deadline)
     found += broken(collected)
     if format_ is not StatusFormat.HTML and output is None:
         return show_standings(found, as_json=format_ is StatusFormat.JSON)

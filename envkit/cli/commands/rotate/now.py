@@ -28,6 +28,7 @@ from envkit.cli.output import print_json
 from envkit.cli.parameters import Profiles, Reason, Timeout
 from envkit.cli.progress import Bar
 from envkit.cli.prompt import ask_reason
+from envkit.cli.trusting import split_by_trust
 from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import carry, run_all
@@ -109,7 +110,11 @@ def now(  # noqa: PLR0917 - typer names them
     if names:
         chosen = _named(collected, names)
         collected = collected._replace(broken={})
-    if plan or (resume and not names):
+    looking = plan or (resume and not names)
+    chosen, untrusted = split_by_trust(chosen, reading=plan)
+    collected = collected._replace(broken={**collected.broken, **untrusted})
+    deadline.restart()
+    if looking:
         found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
         if plan:
             found += broken(collected)

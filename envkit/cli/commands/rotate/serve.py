@@ -16,6 +16,7 @@ from envkit.cli.complete import environments
 from envkit.cli.formats.rotation.results import what
 from envkit.cli.output import printable
 from envkit.cli.parameters import Profiles, Reason
+from envkit.cli.trusting import split_by_trust
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.rotation.jobs import CONCURRENCY, carry
@@ -144,8 +145,10 @@ def _allow(collected: Collected, reason: str | None) -> None:
             "there is no rotation in these profiles",
             hint="write a table [rotation.NAME] into a profile",
         )
-    protected = {one.profile.name: one.profile for one in collected.rotations}
-    names = [one.policy.name for one in collected.rotations]
+    # the others are told of, one by one, when they are due
+    allowed, _ = split_by_trust(collected.rotations)
+    protected = {one.profile.name: one.profile for one in allowed}
+    names = [one.policy.name for one in allowed]
     Access("rotate", reason=reason).allow(protected.values(), names)
 
 

@@ -1,0 +1,175 @@
+"""`envkit trust`: what the profiles of a folder would do, and what of it is allowed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from envkit.cli.output import Cell, print_json, print_table
+from envkit.cli.parameters import Env, Format, Formatted, Profiles
+from envkit.cli.prompt import ask_trust, somebody_is_there
+from envkit.cli.trusting import loading
+from envkit.errors import EnvkitError, UntrustedError, UsageError
+from envkit.profile.discovery import profile_names, profiles_folder
+from envkit.profile.loader import load
+from envkit.sources.registry import current_guard
+from envkit.trust.destination import Destination, merged
+from envkit.trust.rotations import of_rotation
+from envkit.trust.sources import all_of_sources, linked_profiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from envkit.profile.model import Profile
+    from envkit.trust.guard import Guard
+
+EXAMPLE = "envkit trust --env prod"
+
+
+class _Wanted(NamedTuple):
+    """One destination, for which of the profiles, and whether all of it is allowed."""
+
+    destination: Destination
+    profiles: tuple[str, ...]
+    trusted: bool
+
+
+def trust(
+    env: Env = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="Show all that needs trust, and ask nothing.")
+    ] = False,
+    revoke: Annotated[
+        bool, typer.Option("--revoke", help="Trust no longer what was allowed before.")
+    ] = False,
+    format_: Formatted = Format.TABLE,
+    profiles: Profiles = None,
+) -> int:
+    """Show where profiles send credentials and what they run, and allow it."""
+    if list_ and revoke:
+        raise UsageError("--list and --revoke do not go together", hint="leave one of them out")
+    if format_ is Format.JSON and not list_:
+        raise UsageError("--format json is for --list", hint="write envkit trust --list")
+    guard = current_guard()
+    assert guard is not None  # noqa: S101 - `guarded` has set it
+    folder = profiles_folder(profiles, os.environ)
+    real = os.path.realpath(folder)
+    if revoke and not env:
+        return _told(guard.store.remove(real, lambda _: False))
+    links = linked_profiles(folder)
+    unknown_links = [one for one in links if not guard.may_leave(os.path.dirname(real), one.where)]
+    if unknown_links and not list_ and not revoke:
+        # they cannot be read before
+        status = _ask(guard, real, unknown_links)
+        if status:
+            return status
+    loaded = _loaded(env or (), folder)
+    wanted = [
+        *(_Wanted(one, (), one not in unknown_links) for one in links),
+        *_wanted(loaded, guard),
+    ]
+    if revoke:
+        gone = {(one.destination.kind, one.destination.where) for one in wanted}
+        return _told(guard.store.remove(real, lambda one: (one.kind, one.where) not in gone))
+    if list_:
+        _show(wanted, format_)
+        return 0
+    new = merged(one for profile in loaded for one in guard.unknown(profile, _of_profile(profile)))
+    if new:
+        return _ask(guard, real, new)
+    if not unknown_links:
+        print("nothing to trust: " + ("all of it is allowed" if wanted else "nothing needs it"))
+    return 0
+
+
+def _ask(guard: Guard, folder: str, new: Sequence[Destination]) -> int:
+    """Ask a person to allow what is new, and return the exit status."""
+    if not somebody_is_there():
+        raise UntrustedError(
+            "the profiles need your trust, and nobody is there to be asked",
+            hint="run 'envkit trust' on a terminal, or set ENVKIT_TRUST; see 'envkit trust --list'",
+        )
+    if not ask_trust(folder, new):
+        print("nothing was allowed")
+        return UntrustedError.exit_status
+    guard.allow(folder, new)
+    print("allowed; 'envkit trust --revoke' takes it back")
+    return 0
+
+
+def _loaded(env: Sequence[str], folder: str) -> list[Profile]:
+    """Return the profiles that are named, else all that can be read."""
+    if env:
+        return [load(name, folder) for name in env]
+    loaded = []
+    for name in profile_names(folder):
+        try:
+            loaded.append(load(name, folder))
+        except EnvkitError as error:
+            print(f"envkit: warning: {error.message}", file=sys.stderr)
+    return loaded
+
+
+def _of_profile(profile: Profile) -> list[Destination]:
+    """Return all that a profile would do that needs trust."""
+    return merged(
+        [
+            *all_of_sources(profile, os.environ),
+            *(one for name in profile.rotations for one in of_rotation(profile, name, os.environ)),
+            *loading(profile, profile.variables),
+        ]
+    )
+
+
+def _wanted(loaded: Sequence[Profile], guard: Guard) -> Iterator[_Wanted]:
+    names: dict[tuple[str, str], list[str]] = {}
+    unknown: set[tuple[str, str]] = set()
+    found = []
+    for profile in loaded:
+        destinations = _of_profile(profile)
+        found += destinations
+        unknown.update((one.kind, one.where) for one in guard.unknown(profile, destinations))
+        for one in destinations:
+            names.setdefault((one.kind, one.where), []).append(profile.name)
+    for one in merged(found):
+        key = (one.kind, one.where)
+        yield _Wanted(one, tuple(names[key]), key not in unknown)
+
+
+def _show(wanted: Sequence[_Wanted], format_: Format) -> None:
+    if format_ is Format.JSON:
+        print_json({"destinations": [_document(one) for one in wanted]})
+        return
+    rows: list[list[str | Cell]] = [
+        [
+            Cell("trusted", "green") if one.trusted else Cell("not trusted", "yellow"),
+            ", ".join(one.profiles),
+            one.destination.sentence,
+        ]
+        for one in wanted
+    ]
+    print_table(("STATUS", "PROFILES", "WHAT"), rows)
+
+
+def _document(one: _Wanted) -> dict[str, Any]:
+    kind, where, gets, why, _, plain = one.destination
+    return {
+        "kind": kind,
+        "where": where,
+        "gets": list(gets),
+        "why": why,
+        "unencrypted": plain,
+        "profiles": list(one.profiles),
+        "trusted": one.trusted,
+    }
+
+
+def _told(gone: Sequence[Destination]) -> int:
+    for one in gone:
+        print(f"no longer trusted: {one.sentence}")
+    if not gone:
+        print("nothing was allowed before")
+    return 0

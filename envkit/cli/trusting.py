@@ -1,0 +1,101 @@
+"""Trust on the command line: the guard of this process, and what commands ask of it.
+
+Imported only where a profile needs trust.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from envkit.cli.prompt import ask_trust, somebody_is_there
+from envkit.launch.exec import loading_variables
+from envkit.profile.placeholder import Name
+from envkit.sources.registry import current_guard
+from envkit.trust.destination import LOAD, Destination
+from envkit.trust.guard import Guard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from envkit.errors import UntrustedError
+    from envkit.profile.model import Profile
+    from envkit.resolution.prepare import PreparedProfile
+    from envkit.rotation.catalog import Rotation
+
+
+def new_guard(environ: Mapping[str, str]) -> Guard:
+    """Return a guard that asks a person, if there is one."""
+    ask = ask_trust if somebody_is_there() else None
+    return Guard(environ, ask=ask, warn=_warn)
+
+
+def require_loading(prepared: Sequence[PreparedProfile]) -> bool:
+    """See that the user allows the variables that load code into the programs they reach.
+
+    Returns:
+        whether a person was asked.
+
+    Raises:
+        UntrustedError: they do not.
+    """
+    guard = current_guard()
+    assert guard is not None  # noqa: S101 - `guarded` has set it
+    return guard.require(
+        [
+            (one.profile, destination)
+            for one in prepared
+            for destination in loading(one.profile, one.plan.selected)
+        ]
+    )
+
+
+def loading(profile: Profile, names: Iterable[str]) -> list[Destination]:
+    """Return the variables of a profile that load code into other programs."""
+    written = [name for name in names if not profile.variables[name].on_command_line]
+    return [
+        Destination(LOAD, name, tuple(_said(profile, name)), why)
+        for name, why in loading_variables(written).items()
+    ]
+
+
+def _said(profile: Profile, name: str) -> list[str]:
+    """Return all that a profile says of a value: its text, its default, what it is made from."""
+    waiting, said = [name], []
+    for one in waiting:
+        declaration = profile.variables[one]
+        said.append(str(declaration.template) if one == name else f"{one} = {declaration.template}")
+        if declaration.default is not None:
+            said.append(f"by default {declaration.default}")
+        for placeholder in declaration.template.placeholders:
+            operand = placeholder.operand
+            if isinstance(operand, Name) and operand.name in profile.variables:
+                waiting += [operand.name] if operand.name not in waiting else []
+    return said
+
+
+def split_by_trust(
+    rotations: Sequence[Rotation], *, reading: bool = False
+) -> tuple[list[Rotation], dict[str, UntrustedError]]:
+    """Return the rotations that the user allows, and by the names of other profiles why not.
+
+    Args:
+        rotations: of `collect`.
+        reading: whether only their secrets and records are read.
+
+    Raises:
+        UntrustedError: none is allowed.
+    """
+    guard = current_guard()
+    assert guard is not None  # noqa: S101 - `guarded` has set it
+    refused = guard.before_rotations(
+        [(one.profile, one.policy.name) for one in rotations], reading=reading
+    )
+    allowed = [one for one in rotations if one.profile.name not in refused]
+    if refused and not allowed:
+        raise next(iter(refused.values()))
+    return allowed, refused
+
+
+def _warn(text: str) -> None:
+    print(f"envkit: warning: {text}", file=sys.stderr)
