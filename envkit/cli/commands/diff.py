@@ -15,9 +15,10 @@ from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import on_terminal, print_lines, write_result
+from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
+from envkit.cli.result import write_result
 from envkit.comparison import compare as difference
 from envkit.comparison.compare_profiles import diff_keys
 from envkit.comparison.model import SAME, STATUSES, UNREADABLE

@@ -19,7 +19,8 @@ from typing import Protocol
 from envkit.errors import ProfileError, did_you_mean
 from envkit.profile.toml_file import check_keys
 from envkit.rotation.rotators import generate
-from envkit.sources.plugins import load_built_in, load_plugin
+from envkit.sources.plugins import load_plugin
+from envkit.sources.registry import load_built_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

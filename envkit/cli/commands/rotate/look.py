@@ -20,8 +20,9 @@ from envkit.cli.commands.rotate.chosen import (
 )
 from envkit.cli.formats.rotation import simulated, standings
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import print_json, write_result
+from envkit.cli.output import print_json
 from envkit.cli.parameters import Output, Profiles, Timeout
+from envkit.cli.result import write_result
 from envkit.rotation.status import broken, look_at
 
 if TYPE_CHECKING:
