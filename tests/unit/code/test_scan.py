@@ -6,9 +6,7 @@ import os
 
 import pytest
 
-from envkit.code import grammar
 from envkit.code.scan import scan
-from envkit.errors import ExtraMissingError
 from support.checking import git
 
 
@@ -118,13 +116,3 @@ def test_a_file_that_cannot_be_read_stops_no_other(program):
     code = read(program)
     assert names(code) == ["APP_PY"]
     assert [os.path.basename(path) for path in code.unreadable] == ["old.py"]
-
-
-def test_a_parser_that_is_missing_is_named_with_its_extra(program, monkeypatch):
-    grammar._parser.cache_clear()
-    monkeypatch.setitem(grammar._GRAMMARS, "Go", ("tree_sitter_of_nobody", "language"))
-    program("a.go", 'package a\nimport "os"\nvar x = os.Getenv("A")\n')
-    with pytest.raises(ExtraMissingError) as caught:
-        read(program)
-    assert caught.value.hint == "run pip install 'envkit[check]'"
-    grammar._parser.cache_clear()
