@@ -20,10 +20,7 @@ from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeou
 from envkit.cli.prompt import ask_reason
 from envkit.comparison import compare as difference
 from envkit.comparison.compare_profiles import diff_keys
-from envkit.comparison.model import (
-    DIFFERENCES,
-    DiffStatus,
-)
+from envkit.comparison.model import DIFFERENCES, DiffStatus
 from envkit.comparison.sides import prepare_sides, read_names, read_sides
 from envkit.errors import (
     AbsentError,

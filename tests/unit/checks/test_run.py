@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from envkit.checks.ignore_file import Rule, accept_problems, load_rules
-from envkit.checks.problem import ERROR, KINDS, WARNING, Problem, exit_status, in_order, listed
+from envkit.checks.problem import KINDS, Problem, Severity, exit_status, listed, merge_problems
 from envkit.checks.run import FAMILIES, check
 from envkit.cli.formats.check import annotations, document, sarif, text
 from envkit.cli.formats.check.shown import Shown
@@ -151,10 +151,10 @@ def test_problems_come_by_gravity_and_place_and_each_one_once():
         problem("value-absent", file="/b", line=2, environments=("prod", "dev")),
         problem("dynamic-read", file="/a"),
     ]
-    assert [(p.severity, p.file, p.line, p.environments) for p in in_order(problems)] == [
-        (ERROR, "/b", 1, ()),
-        (ERROR, "/b", 2, ("dev", "prod")),
-        (WARNING, "/a", 1, ()),
+    assert [(p.severity, p.file, p.line, p.environments) for p in merge_problems(problems)] == [
+        (Severity.ERROR, "/b", 1, ()),
+        (Severity.ERROR, "/b", 2, ("dev", "prod")),
+        (Severity.WARNING, "/a", 1, ()),
         ("note", "/a", 0, ()),
     ]
 

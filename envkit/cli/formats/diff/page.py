@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 from envkit.cli.formats.diff.wording import Code, legend, notes, quoted, summary
 from envkit.cli.formats.page_frame import framed
 from envkit.cli.formats.page_frame import text as _text
-from envkit.comparison.model import (
-    CellState,
-    DiffStatus,
-)
+from envkit.comparison.model import CellState, DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
