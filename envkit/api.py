@@ -78,13 +78,13 @@ def diff(
         EnvkitError: a file or a process cannot be read.
     """
     from envkit.comparison.compare import diff as compare
-    from envkit.comparison.sides import read_sides
+    from envkit.comparison.sides import prepare_sides, read_sides
 
-    sides = read_sides(
+    prepared = prepare_sides(
         environments,
         profiles=profiles,
         only=only,
         exclude=exclude,
         timeout_seconds=timeout_seconds,
     )
-    return compare(*sides)
+    return compare(*read_sides(prepared))

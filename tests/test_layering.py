@@ -31,7 +31,7 @@ ALLOWED = {
     "launch": "_internal dotenv errors resolution secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
     "editing": "_internal dotenv errors profile resolution secret sources",
-    "promotion": ("_internal detection dotenv editing errors profile resolution secret sources"),
+    "promotion": ("_internal detection editing errors profile resolution secret sources"),
     "rotation": (
         "_internal audit errors notification profile resolution rotation_state secret sources"
     ),

@@ -8,39 +8,65 @@ import costs more than a whole `.env` profile.
 from __future__ import annotations
 
 import threading
+from typing import Generic, TypeVar  # which every client of a store imports, too
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import TypeVar
 
     from envkit._internal.clock import Deadline
 
-    T = TypeVar("T")
-    R = TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 
 # Held while a store's client is imported. botocore sets the filters of warnings back to what
 # they were before its import, and with them those that requests adds in another thread.
 import_lock = threading.Lock()
 
 
+class Result(Generic[R]):
+    """How one call ended: with a value, with an error, or not in time.
+
+    Attributes:
+        error: what the call raised.
+        late: whether the deadline passed before the call ended.
+    """
+
+    __slots__ = ("_value", "error", "late")
+
+    def __init__(
+        self, value: R | None = None, *, error: BaseException | None = None, late: bool = False
+    ) -> None:
+        self._value = value
+        self.error = error
+        self.late = late
+
+    @property
+    def value(self) -> R:
+        """What the call returned.
+
+        Raises:
+            BaseException: the error, where it raised one.
+        """
+        if self.error is not None:
+            raise self.error
+        assert not self.late  # noqa: S101 - the caller asks for that first
+        return self._value  # type: ignore[return-value]
+
+
 def map_parallel(
     function: Callable[[T], R], items: Iterable[T], *, workers: int, deadline: Deadline
-) -> list[R | BaseException | None]:
+) -> list[Result[R]]:
     """Call `function` for each item and return the results in the order of the items.
 
     Args:
         function: called in at most `workers` threads at once.
         items: each is handed to one call.
         workers: 1 or more.
-        deadline: when it passes, what has no result yet is given up.
-
-    Returns:
-        per item: the result, the exception that the call raised, or None where the
-        deadline passed first.
+        deadline: when it passes, every call that has not ended is given up as late.
     """
     work = list(items)
-    results: list[R | BaseException | None] = [None] * len(work)
+    results: list[Result[R]] = [Result(late=True)] * len(work)
     queue = iter(range(len(work)))
     left = len(work)
     state = threading.Condition()
@@ -53,11 +79,11 @@ def map_parallel(
             if index is None or deadline.expired:
                 return
             try:
-                outcome: R | BaseException = function(work[index])
+                result = Result(function(work[index]))
             except BaseException as error:  # noqa: BLE001 - handed to the caller
-                outcome = error
+                result = Result(error=error)
             with state:
-                results[index] = outcome
+                results[index] = result
                 left -= 1
                 state.notify()
 
@@ -66,3 +92,9 @@ def map_parallel(
     with state:
         state.wait_for(lambda: left == 0, timeout=deadline.remaining_seconds())
         return list(results)
+
+
+def call_in_time(function: Callable[[], R], deadline: Deadline) -> Result[R]:
+    """Call `function` in a thread, and give it up when the deadline passes."""
+    [result] = map_parallel(lambda _: function(), (None,), workers=1, deadline=deadline)
+    return result

@@ -1,7 +1,9 @@
 """One command's use of secrets: a reason where one is asked for, and a line in the audit log.
 
     with Access("get", reason=reason) as access:
-        environment = resolve("prod", before_fetch=access.begin)
+        prepared = prepare(["prod"], ...)
+        access.begin(prepared)
+        environment = resolve_prepared(prepared, deadline)
         access.succeed(environment.variables())
     ...                                          # only now the values may go out
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from envkit.profile.model import Profile
     from envkit.resolution.environment import Variable
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
 
 REASON = "ENVKIT_REASON"
 INTERRUPTED, UNCHANGED = "interrupted", "unchanged"  # outcomes that are no error's code
@@ -68,7 +70,7 @@ class Access:
             except EnvkitError:
                 pass  # the error that is on its way says more
 
-    def begin(self, prepared: Sequence[Prepared]) -> None:
+    def begin(self, prepared: Sequence[PreparedProfile]) -> None:
         """Note what is about to be asked of stores; see `allow`."""
         names = [name for one in prepared for name in one.plan.selected]
         self.allow([one.profile for one in prepared], names)

@@ -23,14 +23,12 @@ from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.checks.problem import KINDS
 from envkit.comparison.model import (
-    DIFFERENT,
-    MISSING,
-    REUSED,
-    SAME,
-    STATUSES,
+    DIFFERENCES,
+    DiffStatus,
     Entry,
     EnvDiff,
-    in_order,
+    FindingKind,
+    gravest_first,
 )
 from envkit.errors import ProfileError, did_you_mean
 
@@ -42,9 +40,8 @@ if TYPE_CHECKING:
 
 NAME = ".envkit-ignore"
 MAX_BYTES = 1024 * 1024
-_DEFAULT = (MISSING, DIFFERENT)
-_OF_DIFFS = tuple(status for status in STATUSES if status != SAME)
-_KNOWN = tuple(dict.fromkeys((*_OF_DIFFS, *KINDS)))
+_DEFAULT = (DiffStatus.MISSING, DiffStatus.DIFFERENT)
+_KNOWN = tuple(dict.fromkeys((*DIFFERENCES, *KINDS)))
 
 
 class Rule(NamedTuple):
@@ -142,14 +139,16 @@ def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
                 ignored.append((one, rule))
         if left:
             kept.append(_only(entry, left))
-    ours = (rule for rule in rules if not set(rule.statuses).isdisjoint(_OF_DIFFS))
+    ours = (rule for rule in rules if not set(rule.statuses).isdisjoint(DIFFERENCES))
     idle = tuple(rule for rule in ours if not any(map(rule.accepts, diff.entries)))
-    return Accepted(diff._replace(entries=in_order(kept)), tuple(ignored), idle)
+    return Accepted(diff._replace(entries=gravest_first(kept)), tuple(ignored), idle)
 
 
-def _only(entry: Entry, statuses: Sequence[str]) -> Entry:
+def _only(entry: Entry, statuses: Sequence[DiffStatus]) -> Entry:
     """Return an entry with fewer statuses, and without what is found of the others."""
-    findings = (f for f in entry.findings if f.kind != REUSED or REUSED in statuses)
+    findings = (
+        f for f in entry.findings if f.kind != FindingKind.REUSED or DiffStatus.REUSED in statuses
+    )
     status, *also = statuses
     return entry._replace(status=status, also=tuple(also), findings=tuple(findings))
 

@@ -20,7 +20,7 @@ from envkit.profile.placeholder import Name
 from envkit.resolution.environment import Environment
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
-from envkit.resolution.tolerant import prepare_one
+from envkit.resolution.prepare import prepare_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from envkit.errors import VariableFailure
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.rotation.catalog import Survey
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
@@ -49,7 +49,7 @@ class Answer(NamedTuple):
         outcomes: of its references, and for each pinned one of the same without a version.
     """
 
-    prepared: Prepared
+    prepared: PreparedProfile
     side: Side
     outcomes: Mapping[Reference, Outcome]
 
@@ -74,7 +74,7 @@ class Inspection(NamedTuple):
     folder: str
     environ: Mapping[str, str]
     profiles: Sequence[Profile]
-    prepared: Sequence[Prepared] = ()
+    prepared: Sequence[PreparedProfile] = ()
     answers: Sequence[Answer] = ()
     rotations: Survey | None = None
     code: Sequence[str] = ()
@@ -151,12 +151,11 @@ def find_rotations(
 
 def prepare_all(
     profiles: Sequence[Profile],
-    folder: str,
     *,
     environ: Mapping[str, str],
     deadline: Deadline,
     sources: Mapping[str, Source] | None = None,
-) -> tuple[list[Prepared], list[Problem]]:
+) -> tuple[list[PreparedProfile], list[Problem]]:
     """Plan environments and open their sources, which asks no store.
 
     Returns:
@@ -166,34 +165,28 @@ def prepare_all(
     prepared = []
     problems: list[Problem] = []
     for profile in profiles:
-
-        def without(unsound: set[str], name: str = profile.name) -> Prepared:
-            return prepare_one(
-                name,
-                profiles=folder,
-                only=(),
-                exclude=list(unsound),
-                environ=environ,
-                deadline=deadline,
-                sources=sources,
-            )
-
-        one, found = _sound_part(profile, without)
+        one, found = _prepare_sound_part(profile, environ, deadline, sources)
         problems += found
         if one is not None:
             prepared.append(one)
     return prepared, problems
 
 
-def _sound_part(
-    profile: Profile, without: Callable[[set[str]], Prepared]
-) -> tuple[Prepared | None, list[Problem]]:
-    """Prepare a profile, without the variables whose references are none if there are such."""
+def _prepare_sound_part(
+    profile: Profile,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    sources: Mapping[str, Source] | None,
+) -> tuple[PreparedProfile | None, list[Problem]]:
+    """Prepare a profile without the variables that have invalid references, if there are any."""
     problems: list[Problem] = []
     unsound: set[str] = set()
     while True:
+        sound = [name for name in profile.variables if name not in unsound]
         try:
-            return without(unsound), problems
+            one = prepare_profile(
+                profile, sound, environ=environ, deadline=deadline, sources=sources, tolerant=True
+            )
         except ResolutionError as error:
             problems += [of_failure(profile, failure) for failure in error.failures]
             more = _needing(profile, {failure.name for failure in error.failures})
@@ -204,6 +197,8 @@ def _sound_part(
             code = "profile-invalid" if isinstance(error, ProfileError) else code_of(error)
             problem = placed(code, error.message, profile.path, hint=error.hint)
             return None, [*problems, problem._replace(environments=(profile.name,))]
+        else:
+            return one, problems
 
 
 def _needing(profile: Profile, names: set[str]) -> set[str]:
@@ -231,7 +226,7 @@ def of_failure(profile: Profile, failure: VariableFailure) -> Problem:
     ).at(profile.variables[failure.name].location)
 
 
-def ask_stores(prepared: Sequence[Prepared], deadline: Deadline) -> list[Answer]:
+def ask_stores(prepared: Sequence[PreparedProfile], deadline: Deadline) -> list[Answer]:
     """Read all environments side by side, each as far as its stores allow."""
     outcomes = fetch([_with_newest(one) for one in prepared], deadline)
     return [
@@ -244,16 +239,16 @@ def newest(reference: Reference) -> Reference:
     return reference._replace(version=None)
 
 
-def _with_newest(prepared: Prepared) -> Prepared:
+def _with_newest(prepared: PreparedProfile) -> PreparedProfile:
     """Add to each pinned reference the same without a version, to be read along with it."""
     references = {
         source: tuple(dict.fromkeys((*refs, *map(newest, refs))))
         for source, refs in prepared.plan.references.items()
     }
-    return prepared._replace(plan=prepared.plan._replace(references=references))
+    return prepared.reading(references)
 
 
-def _side(one: Prepared, outcomes: Mapping[Reference, Outcome]) -> Side:
+def _side(one: PreparedProfile, outcomes: Mapping[Reference, Outcome]) -> Side:
     found, failures = evaluate(one.plan, outcomes, one.locate)
     return Side(
         one.profile.name,

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit._internal.paths import display_path
 from envkit.checks.problem import Problem
 from envkit.comparison.reuse import PLAIN_TYPES
 from envkit.detection.secret_literal import PLACEHOLDER, suspect
 from envkit.detection.token_shapes import find_tokens
-from envkit.dotenv.file import parse as parse_dotenv
+from envkit.profile.loader import read_document
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Literal, parse
-from envkit.profile.toml_file import read_text, read_toml
+from envkit.profile.toml_file import read_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,12 +117,7 @@ def _written(text: str) -> Iterator[str]:
 
 def _texts(path: str) -> Iterator[_Text]:
     """Yield the values and settings in a file that is a valid profile."""
-    if path.endswith(".env"):
-        file = parse_dotenv(read_text(path), path=display_path(path), expand=False)
-        for name, entry in file.entries.items():
-            yield _Text(name, entry.value, Location(path, entry.line), name)
-        return
-    document, top = read_toml(path)
+    document, top = read_document(path)
     for name, value in document.get("variables", {}).items():
         place = top.at("variables", name)
         table = value if isinstance(value, dict) else {"value": value}

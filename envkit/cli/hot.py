@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sys
 
+from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, parse
 from envkit.errors import EnvkitError, UsageError, did_you_mean
-from envkit.resolution.resolve import resolve
+from envkit.resolution.prepare import prepare
+from envkit.resolution.resolve import resolve_prepared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from envkit.cli.options import Arguments
     from envkit.resolution.environment import Environment
+    from envkit.resolution.prepare import PreparedProfile
 
 
 def run(command: str, arguments: Sequence[str]) -> int:
@@ -44,20 +47,28 @@ def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
     return False
 
 
+def _prepare(given: Arguments, deadline: Deadline, only: Sequence[str]) -> list[PreparedProfile]:
+    return prepare(
+        given.many("env"),
+        profiles=given.one("profiles"),
+        only=only,
+        exclude=given.many("except"),
+        overrides=given.overrides,
+        environ=os.environ,
+        deadline=deadline,
+    )
+
+
 def _resolve(command: str, given: Arguments, name: str | None = None) -> Environment:
     """Resolve what is about to go out, one variable or many, and record that it does."""
+    deadline = Deadline(given.timeout_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
-        environment = resolve(
-            *given.many("env"),
-            profiles=given.one("profiles"),
-            only=given.many("only") if name is None else [_glob_escaped(name)],
-            exclude=given.many("except"),
-            overrides=given.overrides,
-            timeout_seconds=given.timeout_seconds,
-            before_fetch=access.begin,
-        )
+        only = given.many("only") if name is None else [_glob_escaped(name)]
+        prepared = _prepare(given, deadline, only)
+        access.begin(prepared)
+        environment = resolve_prepared(prepared, deadline)
         if name is not None and name not in environment:
-            raise _no_variable(given, name)
+            raise _no_variable(prepared, environment.name, name)
         access.succeed(environment.variables())
     return environment
 
@@ -93,18 +104,7 @@ def _become(given: Arguments) -> NoReturn:
 
 
 def _dry_run(given: Arguments) -> int:
-    from envkit._internal.clock import Deadline
-    from envkit.resolution.prepare import prepare
-
-    prepared = prepare(
-        given.many("env"),
-        profiles=given.one("profiles"),
-        only=given.many("only"),
-        exclude=given.many("except"),
-        overrides=given.overrides,
-        environ=os.environ,
-        deadline=Deadline(given.timeout_seconds),
-    )
+    prepared = _prepare(given, Deadline(given.timeout_seconds), given.many("only"))
     rows = []
     for one in prepared:
         for variable in one.plan.order:
@@ -131,17 +131,13 @@ def _get(given: Arguments) -> int:
     return 0
 
 
-def _no_variable(given: Arguments, name: str) -> EnvkitError:
+def _no_variable(prepared: Sequence[PreparedProfile], environment: str, name: str) -> EnvkitError:
     from envkit.errors import AbsentError
-    from envkit.profile.discovery import profiles_folder
-    from envkit.profile.loader import load
 
-    folder = profiles_folder(given.one("profiles"), os.environ)
-    names = given.many("env") or [os.environ.get("ENVKIT_ENV", "")]
-    known = [known for env in names for known in load(env, folder).variables]
+    known = [known for one in prepared for known in one.profile.variables]
     if name in known:
-        return AbsentError(f"{name} is absent in {'+'.join(names)}, where it is not required")
-    return UsageError(f"no variable '{name}' in {'+'.join(names)}", hint=did_you_mean(name, known))
+        return AbsentError(f"{name} is absent in {environment}, where it is not required")
+    return UsageError(f"no variable '{name}' in {environment}", hint=did_you_mean(name, known))
 
 
 def _glob_escaped(name: str) -> str:

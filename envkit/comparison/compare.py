@@ -19,19 +19,13 @@ from envkit.comparison.findings import (
     value_findings,
 )
 from envkit.comparison.model import (
-    ABSENT,
-    DIFFERENT,
     FINGERPRINT_DIGITS,
-    MISSING,
-    REUSED,
-    SAME,
-    UNDECLARED,
-    UNREADABLE,
-    VALUE,
     Cell,
+    CellState,
+    DiffStatus,
     Entry,
     EnvDiff,
-    in_order,
+    gravest_first,
     length_class,
 )
 from envkit.comparison.reuse import PLAIN_TYPES, find_reused
@@ -52,14 +46,14 @@ def diff(*sides: Side, reveal: bool = False, key: bytes | None = None) -> EnvDif
     """Compare two or more environments.
 
     Args:
-        sides: as `sides.read_sides` returns them.
+        sides: as `read_sides` returns them.
         reveal: show secrets in clear; the caller has asked the person.
         key: of the fingerprints; drawn at random unless given, as tests do.
     """
     comparison = _Comparison(sides, reveal=reveal, key=key or os.urandom(32))
     names = dict.fromkeys(name for side in sides for name in side.names())
     entries = [comparison.entry(name) for name in names]
-    return EnvDiff(tuple(side.label for side in sides), in_order(entries))
+    return EnvDiff(tuple(side.label for side in sides), gravest_first(entries))
 
 
 class _Comparison:
@@ -99,7 +93,7 @@ class _Comparison:
             *rule_findings(self.declared(name), hidden=hidden),
         )
         values = [variable.value.reveal() for variable in found if variable is not None]
-        status, *also = _statuses(cells, values, reused=bool(reused)) or [SAME]
+        status, *also = _statuses(cells, values, reused=bool(reused)) or [DiffStatus.SAME]
         return Entry(name, status, cells, findings, tuple(also))
 
     def masked(self, name: str, found: Sequence[Variable | None]) -> bool:
@@ -123,7 +117,7 @@ class _Comparison:
             return self.empty_cell(index, name)
         text = variable.value.reveal()
         return Cell(
-            VALUE,
+            CellState.VALUE,
             shown=None if secret and not self.reveal else text,
             secret=secret,
             length=length_class(len(text)),
@@ -137,12 +131,14 @@ class _Comparison:
         location = self.place(declaration.location if declaration else None)
         failure = self.failures[index].get(name)
         if failure is None:
-            return Cell(ABSENT if declaration else UNDECLARED, location=location)
+            return Cell(
+                CellState.ABSENT if declaration else CellState.UNDECLARED, location=location
+            )
         location = location or failure.location
         error = failure.error
         if isinstance(error, AbsentError):
-            return Cell(ABSENT, location=location, reason=error.message)
-        return Cell(UNREADABLE, location=location, reason=error.message, code=error.code)
+            return Cell(CellState.ABSENT, location=location, reason=error.message)
+        return Cell(CellState.UNREADABLE, location=location, reason=error.message, code=error.code)
 
     def place(self, location: Location | None) -> str:
         if location is None:
@@ -153,14 +149,14 @@ class _Comparison:
         return f"{path}:{location.line}"
 
 
-def _statuses(cells: Sequence[Cell], values: Sequence[str], *, reused: bool) -> list[str]:
+def _statuses(cells: Sequence[Cell], values: Sequence[str], *, reused: bool) -> list[DiffStatus]:
     """Return all statuses of a variable, the gravest first; none where it is the same."""
-    known = [cell for cell in cells if cell.state != UNREADABLE]
+    known = [cell for cell in cells if cell.state != CellState.UNREADABLE]
     lacking = len(values) < len(known) and (values or any(cell.reason for cell in known))
     answers = {
-        REUSED: reused,
-        UNREADABLE: len(known) < len(cells),
-        MISSING: lacking,
-        DIFFERENT: len(set(values)) > 1,
+        DiffStatus.REUSED: reused,
+        DiffStatus.UNREADABLE: len(known) < len(cells),
+        DiffStatus.MISSING: lacking,
+        DiffStatus.DIFFERENT: len(set(values)) > 1,
     }
     return [status for status, holds in answers.items() if holds]

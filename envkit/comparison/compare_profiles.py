@@ -11,17 +11,14 @@ from __future__ import annotations
 
 from envkit.comparison.findings import rule_findings
 from envkit.comparison.model import (
-    DIFFERENT,
-    MISSING,
-    PLACEHOLDER,
-    SAME,
-    UNDECLARED,
-    VALUE,
     Cell,
+    CellState,
+    DiffStatus,
     Entry,
     EnvDiff,
     Finding,
-    in_order,
+    FindingKind,
+    gravest_first,
 )
 from envkit.profile.model import Profile
 from envkit.profile.placeholder import Literal
@@ -59,7 +56,7 @@ def diff_keys(
     only, exclude = globs(only), globs(exclude)
     refuse_unknown([*only, *exclude], names, ", ".join(label for label, _ in sides))
     entries = [_entry(name, known) for name in select(names, only, exclude)]
-    return EnvDiff(tuple(label for label, _ in sides), in_order(entries))
+    return EnvDiff(tuple(label for label, _ in sides), gravest_first(entries))
 
 
 def _variables(side: Profile | Collection[str]) -> Mapping[str, PlannedVariable | None]:
@@ -73,31 +70,31 @@ def _entry(name: str, known: Sequence[Mapping[str, PlannedVariable | None]]) -> 
     declared = [variable.declaration if variable else None for variable in variables]
     secret = any(variable.secret for variable in variables if variable)
     cells = tuple(
-        _cell(declaration, secret=secret) if name in each else Cell(UNDECLARED)
+        _cell(declaration, secret=secret) if name in each else Cell(CellState.UNDECLARED)
         for declaration, each in zip(declared, known, strict=True)
     )
     findings = (*_form(declared), *rule_findings(declared, hidden=secret))
     literals = {text for d in declared if d and (text := _literal(d)) is not None}
-    differs = (DIFFERENT,) if findings or len(literals) > 1 else ()
+    differs = (DiffStatus.DIFFERENT,) if findings or len(literals) > 1 else ()
     if any(name not in each for each in known):
-        return Entry(name, MISSING, cells, findings, differs)
-    return Entry(name, *(differs or (SAME,)), cells, findings)
+        return Entry(name, DiffStatus.MISSING, cells, findings, differs)
+    return Entry(name, *(differs or (DiffStatus.SAME,)), cells, findings)
 
 
 def _cell(declaration: Declaration | None, *, secret: bool) -> Cell:
     if declaration is None:
-        return Cell(VALUE, secret=True)
+        return Cell(CellState.VALUE, secret=True)
     literal = _literal(declaration)
     if literal is not None:
         shown = None if secret else literal
-        return Cell(VALUE, shown, secret, location=declaration.place)
+        return Cell(CellState.VALUE, shown, secret, location=declaration.place)
     operands = dict.fromkeys(
         str(placeholder.operand)
         for placeholder in declaration.template.placeholders
         if not isinstance(placeholder.operand, Literal)
     )
     shown = " ".join(f"{{{{ {operand} }}}}" for operand in operands)
-    return Cell(PLACEHOLDER, shown, secret, location=declaration.place)
+    return Cell(CellState.PLACEHOLDER, shown, secret, location=declaration.place)
 
 
 def _literal(declaration: Declaration) -> str | None:
@@ -119,4 +116,8 @@ def _form(declared: Sequence[Declaration | None]) -> Sequence[Finding]:
         "" if each is None else "placeholder" if _literal(each) is None else "literal"
         for each in declared
     )
-    return [Finding("literal", shown=forms)] if {"literal", "placeholder"} <= set(forms) else []
+    return (
+        [Finding(FindingKind.LITERAL, shown=forms)]
+        if {"literal", "placeholder"} <= set(forms)
+        else []
+    )

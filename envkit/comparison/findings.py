@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from operator import attrgetter
 
-from envkit.comparison.model import Finding
+from envkit.comparison.model import Finding, FindingKind
 from envkit.detection.value_parts import (
     credentials_of,
     differing_parts,
@@ -51,13 +51,13 @@ def value_findings(found: Sequence[Variable | None], *, hidden: bool) -> Iterato
     if len(set(present)) < 2:
         return
     if len({text.strip() for text in present}) == 1:
-        yield Finding("white-space", dangerous=True)
+        yield Finding(FindingKind.WHITE_SPACE, dangerous=True)
         return
     yield from _parts(texts, present, hidden=hidden)
     if not hidden:
         kinds = tuple("" if text is None else kind_of(text) for text in texts)
         if len(set(kinds) - {"", "empty"}) > 1:
-            yield Finding("type", shown=kinds)
+            yield Finding(FindingKind.TYPE, shown=kinds)
 
 
 def _parts(
@@ -67,12 +67,12 @@ def _parts(
     for part in differing_parts(present):
         if hidden and (part.kind == "list" or not is_given_name(part.name)):
             if not unnamed:
-                yield Finding("part", "items" if part.kind == "list" else "other parts")
+                yield Finding(FindingKind.PART, "items" if part.kind == "list" else "other parts")
             unnamed = True
             continue
         answers = iter(part.texts)
         shown = tuple("" if text is None else next(answers) or "" for text in texts)
-        kind = "item" if part.kind == "list" else "part"
+        kind = FindingKind.ITEM if part.kind == "list" else FindingKind.PART
         yield Finding(kind, part.name or "the whole", () if hidden else shown)
 
 
@@ -85,7 +85,7 @@ def origin_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
         tuple(_PIN.sub("", origin.reference) for origin in variable.origins) for variable in present
     }
     if len(ways) > 1:
-        yield Finding("origin", shown=tuple("" if v is None else _way(v) for v in found))
+        yield Finding(FindingKind.ORIGIN, shown=tuple("" if v is None else _way(v) for v in found))
 
 
 def _way(variable: Variable) -> str:
@@ -102,7 +102,9 @@ def literal_findings(found: Sequence[Variable | None]) -> Iterator[Finding]:
             "" if v is None or v.location is None else "store" if v.origins else v.note or "literal"
             for v in found
         )
-        yield Finding("literal", shown=shown, dangerous=any(map(_like_a_secret, literals)))
+        yield Finding(
+            FindingKind.LITERAL, shown=shown, dangerous=any(map(_like_a_secret, literals))
+        )
 
 
 def _like_a_secret(text: str) -> bool:
@@ -131,7 +133,7 @@ def rule_findings(declared: Sequence[Declaration | None], *, hidden: bool) -> It
         if len({getattr(declaration, attribute) for declaration in known}) > 1:
             shown = tuple("" if d is None else _rule_text(getattr(d, attribute)) for d in declared)
             secret = hidden and rule in ("choices", "default")
-            yield Finding("rule", rule, () if secret else shown)
+            yield Finding(FindingKind.RULE, rule, () if secret else shown)
 
 
 def _rule_text(rule: object) -> str:

@@ -5,30 +5,70 @@ Programs import these types from `envkit.env_diff`, which says what fingerprints
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
-# in the order of their gravity: what a reader must see first
-REUSED, UNREADABLE, MISSING, DIFFERENT, SAME = (
-    "reused",
-    "unreadable",
-    "missing",
-    "different",
-    "same",
-)
-STATUSES = (REUSED, UNREADABLE, MISSING, DIFFERENT, SAME)
-
-# the states of a cell, beside UNREADABLE
-VALUE, PLACEHOLDER, ABSENT, UNDECLARED = "value", "placeholder", "absent", "undeclared"
-
 FINGERPRINT_DIGITS = 8
+
+
+class DiffStatus(StrEnum):
+    """How a variable differs, the gravest first: what a reader must see first."""
+
+    REUSED = "reused"
+    UNREADABLE = "unreadable"
+    MISSING = "missing"
+    DIFFERENT = "different"
+    SAME = "same"
+
+
+# those that a team may accept, and a command may fail on
+DIFFERENCES = tuple(status for status in DiffStatus if status is not DiffStatus.SAME)
+
+
+class CellState(StrEnum):
+    """What is known of a variable in one environment.
+
+    Attributes:
+        PLACEHOLDER: where profiles alone are compared.
+        ABSENT: a profile declares it and no store has it.
+    """
+
+    VALUE = "value"
+    PLACEHOLDER = "placeholder"
+    ABSENT = "absent"
+    UNDECLARED = "undeclared"
+    UNREADABLE = "unreadable"
+
+
+class FindingKind(StrEnum):
+    """What a finding says.
+
+    Attributes:
+        REUSED: the same secret is in all `places`.
+        PART: the values differ in the part `subject` of a URL or JSON document.
+        ITEM: not every list has the item `subject`.
+        WHITE_SPACE: the values differ only in the white space around them.
+        TYPE: one value looks like a number, another like a text.
+        ORIGIN: the same value was read in different ways.
+        LITERAL: read from a store in one environment, written into the profile of another.
+        RULE: the profiles demand different things, `subject` being the key.
+    """
+
+    REUSED = "reused"
+    PART = "part"
+    ITEM = "item"
+    WHITE_SPACE = "white-space"
+    TYPE = "type"
+    ORIGIN = "origin"
+    LITERAL = "literal"
+    RULE = "rule"
 
 
 class Cell(NamedTuple):
     """A variable in one environment: what may be shown of it.
 
     Attributes:
-        state: `value`; `placeholder`, where profiles alone are compared; `absent`, where a
-            profile declares it and no store has it; `undeclared`; or `unreadable`.
+        state: whether there is a value to show, and if not, why.
         shown: the literal, or the placeholders; None where nothing may be shown.
         secret: whether it is one here or elsewhere.
         length: the class of its length in characters, `8-15`.
@@ -39,7 +79,7 @@ class Cell(NamedTuple):
         code: the error's, where it is unreadable.
     """
 
-    state: str
+    state: CellState
     shown: str | None = None
     secret: bool = False
     length: str = ""
@@ -68,21 +108,14 @@ class Finding(NamedTuple):
     """Something to know about one variable.
 
     Attributes:
-        kind: `reused`: the same secret is in all `places`;
-            `part`: the values differ in the part `subject` of a URL or JSON document;
-            `item`: not every list has the item `subject`;
-            `white-space`: they differ only in the white space around them;
-            `type`: one looks like a number, the other like a text;
-            `origin`: the same value was read in different ways;
-            `literal`: read from a store here, written into a profile there;
-            `rule`: the profiles demand different things, `subject` being the key.
+        kind: what it says; see `FindingKind`.
         subject: which part or rule; empty where the kind says it all.
         shown: per environment what may be shown; empty where nothing may.
         places: for `reused`.
         dangerous: whether somebody should act on it.
     """
 
-    kind: str
+    kind: FindingKind
     subject: str = ""
     shown: tuple[str, ...] = ()
     places: tuple[Place, ...] = ()
@@ -101,13 +134,13 @@ class Entry(NamedTuple):
     """
 
     name: str
-    status: str
+    status: DiffStatus
     cells: tuple[Cell, ...]
     findings: tuple[Finding, ...] = ()
-    also: tuple[str, ...] = ()
+    also: tuple[DiffStatus, ...] = ()
 
     @property
-    def statuses(self) -> tuple[str, ...]:
+    def statuses(self) -> tuple[DiffStatus, ...]:
         """All statuses that it has, the gravest first."""
         return (self.status, *self.also)
 
@@ -130,19 +163,20 @@ class EnvDiff(NamedTuple):
         return tuple(e for e in self.entries if not set(e.statuses).isdisjoint(statuses))
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[DiffStatus, int]:
         """How many entries have each as their gravest status, the gravest first."""
-        return {status: len(self.with_status(status)) for status in STATUSES}
+        return {status: len(self.with_status(status)) for status in DiffStatus}
 
     @property
     def identical(self) -> bool:
         """Whether every variable is the same everywhere, as it should be."""
-        return all(entry.status == SAME for entry in self.entries)
+        return all(entry.status is DiffStatus.SAME for entry in self.entries)
 
 
-def in_order(entries: list[Entry]) -> tuple[Entry, ...]:
+def gravest_first(entries: list[Entry]) -> tuple[Entry, ...]:
     """Return entries in the order of a diff."""
-    return tuple(sorted(entries, key=lambda e: (STATUSES.index(e.status), e.name)))
+    gravity = list(DiffStatus)
+    return tuple(sorted(entries, key=lambda e: (gravity.index(e.status), e.name)))
 
 
 def length_class(characters: int) -> str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.profile.placeholder import Reference
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import Outcome, Version
     from envkit.sources.protocols import Source
 
@@ -66,7 +66,7 @@ class Past(NamedTuple):
         doubtful: what is said of a reference if it turns out to be absent.
     """
 
-    prepared: Prepared
+    prepared: PreparedProfile
     known: Mapping[Reference, Outcome]
     doubtful: Mapping[Reference, SourceError]
 
@@ -106,7 +106,7 @@ def parse_point(text: str, now: datetime) -> Point:
     return Point(when=moment.timestamp())
 
 
-def pin(prepared: Prepared, point: Point, deadline: Deadline) -> Past:
+def pin(prepared: PreparedProfile, point: Point, deadline: Deadline) -> Past:
     """Make every reference of a profile name the version that counts at `point`."""
     pinned: dict[Reference, Reference] = {}
     known: dict[Reference, Outcome] = {}
@@ -146,14 +146,10 @@ def _histories(
     by_secret = dict(zip(secrets, answers, strict=True))
     for source, ref in loose:
         answer = by_secret[_secret(source, ref)]
-        if answer is None:
+        if answer.late:
             yield UnavailableError(f"no answer from '{source.name}' in time")
-        elif isinstance(answer, SourceError | InvalidReferenceError):
-            yield answer
-        elif isinstance(answer, BaseException):
-            raise answer  # only what is no Exception gets here: an interrupt
         else:
-            yield answer
+            yield answer.value
 
 
 def _secret(source: Source, reference: Reference) -> tuple[str, ...]:
@@ -209,10 +205,10 @@ def _came_later(history: Sequence[Version], point: Point) -> bool:
 
 
 def _replaced(
-    prepared: Prepared,
+    prepared: PreparedProfile,
     pinned: Mapping[Reference, Reference],
     known: Mapping[Reference, Outcome],
-) -> Prepared:
+) -> PreparedProfile:
     plan = prepared.plan
     order = tuple(
         variable._replace(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.comparison.model import Finding, Place
+from envkit.comparison.model import Finding, FindingKind, Place
 from envkit.detection.value_parts import credentials_of, is_given_name
 
 TYPE_CHECKING = False
@@ -23,8 +23,8 @@ MIN_CHARACTERS = 8  # below this, the same value twice says nothing
 PLAIN_TYPES = frozenset(("int", "float", "bool", "port", "enum", "duration", "email"))
 
 
-class _Held(NamedTuple):
-    """One place that holds a text."""
+class _TextPlace(NamedTuple):
+    """One place that has a text."""
 
     side: int
     name: str
@@ -34,42 +34,42 @@ class _Held(NamedTuple):
 
 def find_reused(sides: Sequence[Side]) -> dict[str, list[Finding]]:
     """Return for each variable that has one a finding per secret that is elsewhere too."""
-    groups: dict[str, list[_Held]] = {}  # by the text; it does not leave this function
+    groups: dict[str, list[_TextPlace]] = {}  # by the text; it does not leave this function
     for index, side in enumerate(sides):
         for variable in side.environment.variables():
-            for text, held in _texts(index, side, variable):
-                groups.setdefault(text, []).append(held)
+            for text, place in _texts(index, side, variable):
+                groups.setdefault(text, []).append(place)
     shared = [group for group in groups.values() if len(group) > 1 and _dangerous(group, sides)]
     # whole values before parts: the password of two URLs that are the same says nothing new
-    shared.sort(key=lambda group: all(held.part for held in group))
+    shared.sort(key=lambda group: all(place.part for place in group))
     findings: dict[str, list[Finding]] = {}
     for group in shared:
         places = tuple(Place(sides[h.side].label, h.name, _shown_part(h.part)) for h in group)
-        finding = Finding("reused", places=places, dangerous=True)
-        for name in dict.fromkeys(held.name for held in group):
+        finding = Finding(FindingKind.REUSED, places=places, dangerous=True)
+        for name in dict.fromkeys(place.name for place in group):
             known = findings.setdefault(name, [])
             if not any(_covers(other, finding) for other in known):
                 known.append(finding)
     return findings
 
 
-def _texts(index: int, side: Side, variable: Variable) -> Iterator[tuple[str, _Held]]:
+def _texts(index: int, side: Side, variable: Variable) -> Iterator[tuple[str, _TextPlace]]:
     value = variable.value.reveal()
     declaration = side.declared.get(variable.name)
     plain = declaration is not None and declaration.type in PLAIN_TYPES
     if plain or len(value) < MIN_CHARACTERS:
         return
     known = not side.assumed and (variable.secret or variable.name in side.secret_names)
-    yield value, _Held(index, variable.name, "", known)
+    yield value, _TextPlace(index, variable.name, "", known)
     for part, text in credentials_of(value).items():
         if len(text) >= MIN_CHARACTERS:
-            yield text, _Held(index, variable.name, part, known)
+            yield text, _TextPlace(index, variable.name, part, known)
 
 
-def _dangerous(group: Sequence[_Held], sides: Sequence[Side]) -> bool:
+def _dangerous(group: Sequence[_TextPlace], sides: Sequence[Side]) -> bool:
     """Return whether two of them are apart, and one of the two is known to be a secret."""
-    known = {sides[held.side].belongs_to for held in group if held.known}
-    every = {sides[held.side].belongs_to for held in group}
+    known = {sides[place.side].belongs_to for place in group if place.known}
+    every = {sides[place.side].belongs_to for place in group}
     return any(
         one is not None and other is not None and one != other for one in known for other in every
     )

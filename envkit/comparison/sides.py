@@ -2,16 +2,20 @@
 
 All profiles are read side by side, and what they share is read once. A store that
 fails costs only the variables that it holds.
+
+    prepared = prepare_sides(["staging", "prod"])
+    staging, prod = read_sides(prepared)
 """
 
 from __future__ import annotations
 
 import os
+from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit.comparison.external import file_side, other_process, this_process
 from envkit.comparison.point_in_time import Past, pin
-from envkit.comparison.selectors import FILE, PID, PROFILE, parse_names
+from envkit.comparison.selectors import SideKind, parse_names
 from envkit.comparison.side import Side
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
@@ -19,23 +23,43 @@ from envkit.profile.loader import load
 from envkit.resolution.environment import Environment
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
+from envkit.resolution.prepare import prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.resolution.selection import globs, refuse_unknown, select
-from envkit.resolution.tolerant import prepare_one
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from envkit.comparison.selectors import SideName
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 
 
-def read_sides(
+class PreparedSides(NamedTuple):
+    """Environments that are to be compared; no store was asked yet.
+
+    Attributes:
+        names: of all sides, in their order.
+        profiles: those of them that are profiles.
+        others: files and processes, which are read already.
+        only: globs; variables that match none of them are left out.
+        exclude: globs; variables that match one of them are left out.
+        deadline: for all stores together.
+    """
+
+    names: Sequence[SideName]
+    profiles: Sequence[PreparedProfile]
+    others: Sequence[Side]
+    only: Sequence[str]
+    exclude: Sequence[str]
+    deadline: Deadline
+
+
+def prepare_sides(
     names: Sequence[str],
     *,
     profiles: str | None = None,
@@ -44,27 +68,21 @@ def read_sides(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
     sources: Mapping[str, Source] | None = None,
-    before_fetch: Callable[[Sequence[Prepared]], None] | None = None,
-) -> list[Side]:
-    """Read two environments or more, each as far as its stores allow.
+) -> PreparedSides:
+    """Prepare two environments or more for a comparison; ask no store.
 
     Args:
-        names: of the sides, as in `side_names`.
+        names: of the sides, as in `selectors`.
         profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
         only: globs, or one; variables that match none of them are left out.
         exclude: globs, or one; variables that match one of them are left out.
         timeout_seconds: for all stores together.
         environ: the process environment; `os.environ` unless given.
         sources: used in place of the profiles' sources of these names.
-        before_fetch: called with the planned profiles before their stores are asked.
-
-    Returns:
-        a side for each name. Of a process only what the others know, too: without it, PATH
-        and HOME would be differences.
 
     Raises:
         UsageError: a name means nothing, there are fewer than two, or none of them has a
-            variable that `only` or `exclude` names.
+            variable that `only` or `exclude` names. No source has been opened by then.
         ProfileError: a profile is not there or not valid.
         EnvkitError: a file or a process cannot be read.
     """
@@ -72,41 +90,55 @@ def read_sides(
     only, exclude = globs(only), globs(exclude)
     wanted = parse_names(names)
     deadline = Deadline(timeout_seconds)
-    named = [name for name in wanted if name.kind == PROFILE]
-    prepared = [
-        prepare_one(
-            name.target,
-            profiles=profiles,
-            only=only,
-            exclude=exclude,
-            environ=environ,
-            deadline=deadline,
-            sources=sources,
-        )
-        for name in named
+    loaded = [
+        load(name.target, profiles_folder(profiles, environ))
+        for name in wanted
+        if name.kind is SideKind.PROFILE
     ]
-    aliases = {alias: one.profile.name for one in prepared for alias in one.profile.aliases}
-    # first, because what is wrong with one is found in no time
-    others = [_outside(name, environ, aliases) for name in wanted if name.kind != PROFILE]
+    aliases = {alias: profile.name for profile in loaded for alias in profile.aliases}
+    others = [
+        _outside(name, environ, aliases) for name in wanted if name.kind is not SideKind.PROFILE
+    ]
     known = {
-        *(variable for one in prepared for variable in one.profile.variables),
+        *(variable for profile in loaded for variable in profile.variables),
         *(variable for side in others for variable in side.names()),
     }
     refuse_unknown([*only, *exclude], known, ", ".join(names))
-    if before_fetch is not None:
-        before_fetch(prepared)
-    outside = iter(others)
+    prepared = [
+        prepare_profile(
+            profile,
+            select(profile.variables, only, exclude),
+            environ=environ,
+            deadline=deadline,
+            sources=sources,
+            tolerant=True,
+        )
+        for profile in loaded
+    ]
+    return PreparedSides(wanted, prepared, others, only, exclude, deadline)
+
+
+def read_sides(prepared: PreparedSides) -> list[Side]:
+    """Read environments that are to be compared, each as far as its stores allow.
+
+    Returns:
+        a side for each name. Of a process only what the others know, too: without it, PATH
+        and HOME would be differences.
+    """
+    names, profiles, others, only, exclude, deadline = prepared
+    named = [name for name in names if name.kind is SideKind.PROFILE]
     pasts = [
         Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
-        for name, one in zip(named, prepared, strict=True)
+        for name, one in zip(named, profiles, strict=True)
     ]
     fetched = fetch([past.prepared for past in pasts], deadline)
     inside = iter(zip(named, pasts, fetched, strict=True))
+    outside = iter(others)
     sides = [
         _profile_side(*next(inside))
-        if name.kind == PROFILE
+        if name.kind is SideKind.PROFILE
         else _selected(next(outside), only, exclude)
-        for name in wanted
+        for name in names
     ]
     return _without_what_only_processes_have(sides)
 
@@ -117,10 +149,10 @@ def read_names(
     profiles: str | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> list[tuple[str, Profile | Collection[str]]]:
-    """Return what can be compared without a store, for `key_difference.diff_keys`.
+    """Return what can be compared without a store, for `compare_profiles.diff_keys`.
 
     Args:
-        names: as for `read_sides`, like all that follow.
+        names: as for `prepare_sides`, like all that follow.
         profiles: the folder of profiles.
         environ: the process environment.
 
@@ -140,7 +172,7 @@ def read_names(
                 f"'{name.text}' is a point in a store's history, and no store is asked",
                 hint=f"write {name.target}",
             )
-        if name.kind == PROFILE:
+        if name.kind is SideKind.PROFILE:
             found.append((name.text, load(name.target, profiles_folder(profiles, environ))))
         else:
             found.append((name.text, list(_outside(name, environ, {}).names())))
@@ -162,9 +194,9 @@ def _profile_side(name: SideName, past: Past, fetched: Mapping[Reference, Outcom
 
 
 def _outside(name: SideName, environ: Mapping[str, str], aliases: Mapping[str, str]) -> Side:
-    if name.kind == FILE:
+    if name.kind is SideKind.FILE:
         return file_side(name.text, name.target, environ, aliases)
-    if name.kind == PID:
+    if name.kind is SideKind.PID:
         return other_process(name.text, name.target)
     return this_process(name.text, environ)
 

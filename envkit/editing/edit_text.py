@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from envkit.editing.find import Found, Kept
+    from envkit.editing.find import Editable, EditableVariable
 
 _HEAD = """\
 # {profile}: change values, save and leave the editor.
@@ -24,21 +24,21 @@ _HEAD = """\
 """
 
 
-def file_name(found: Found) -> str:
+def file_name(editable: Editable) -> str:
     """Return how the file with the text is called."""
-    return f"{found.profile.name}.env"
+    return f"{editable.profile.name}.env"
 
 
-def render(found: Found) -> str:
-    """Return the text: every variable that can be changed, below where it is kept."""
-    return "".join((_HEAD.format(profile=found.profile.name), *_pieces(found)))
+def render(editable: Editable) -> str:
+    """Return the text: every variable that can be changed, below where it is stored."""
+    return "".join((_HEAD.format(profile=editable.profile.name), *_pieces(editable)))
 
 
-def changes(found: Found, text: str) -> dict[str, Secret]:
+def changes(editable: Editable, text: str) -> dict[str, Secret]:
     """Return the variables that have another value in an edited text.
 
     Args:
-        found: from which the text was rendered.
+        editable: from which the text was rendered.
         text: as the editor left it.
 
     Raises:
@@ -47,52 +47,52 @@ def changes(found: Found, text: str) -> dict[str, Secret]:
         InvalidValueError: a value is not what the profile asks for.
     """
     changed = {}
-    file = file_name(found)
+    file = file_name(editable)
     for name, entry in parse(text, path=file, expand=False).entries.items():
-        if name not in found.kept:
-            raise _unknown(found, name, f"{file}:{entry.line}")
-        kept, value = found.kept[name], Secret(entry.value)
-        if value != kept.held.value:
-            kept.check(entry.value)
+        if name not in editable.variables:
+            raise _unknown(editable, name, f"{file}:{entry.line}")
+        variable, value = editable.variables[name], Secret(entry.value)
+        if value != variable.current.value:
+            variable.check(entry.value)
             changed[name] = value
     return changed
 
 
-def _pieces(found: Found) -> Iterator[str]:
-    for kept in found.kept.values():
-        line = _line(kept)
+def _pieces(editable: Editable) -> Iterator[str]:
+    for variable in editable.variables.values():
+        line = _line(variable)
         if line is not None:
-            yield f"\n# {kept.holder.where}\n{line}\n"
-    refused = {**found.refused, **_not_text(found.kept)}
+            yield f"\n# {variable.slot.where}\n{line}\n"
+    refused = {**editable.refused, **_not_text(editable.variables)}
     if refused:
         yield "\n# not to be changed here:\n"
         yield from (f"# {error.message}\n" for error in refused.values())
 
 
-def _line(kept: Kept) -> str | None:
+def _line(variable: EditableVariable) -> str | None:
     """Return the line of a variable, None where no `.env` file can hold its value."""
-    if kept.held.value is None:
-        return f"# absent: {kept.name}="
+    if variable.current.value is None:
+        return f"# absent: {variable.name}="
     try:
-        return f"{kept.name}={quote(kept.held.value.reveal(), name=kept.name)}"
+        return f"{variable.name}={quote(variable.current.value.reveal(), name=variable.name)}"
     except InvalidValueError:
         return None
 
 
-def _not_text(kept: Mapping[str, Kept]) -> dict[str, InvalidValueError]:
+def _not_text(variables: Mapping[str, EditableVariable]) -> dict[str, InvalidValueError]:
     return {
         name: InvalidValueError(f"{name} has a value that is no text")
-        for name, one in kept.items()
+        for name, one in variables.items()
         if _line(one) is None
     }
 
 
-def _unknown(found: Found, name: str, place: str) -> UsageError:
-    if name in found.refused:
+def _unknown(editable: Editable, name: str, place: str) -> UsageError:
+    if name in editable.refused:
         return UsageError(f"{place}: {name} cannot be changed here", hint="take the line out")
-    known = found.profile.variables
+    known = editable.profile.variables
     if name in known:
         return UsageError(f"{place}: {name} was not among the variables to be changed")
     return UsageError(
-        f"{place}: {found.profile.name} has no variable '{name}'", hint=did_you_mean(name, known)
+        f"{place}: {editable.profile.name} has no variable '{name}'", hint=did_you_mean(name, known)
     )

@@ -1,23 +1,25 @@
-"""Find what holds the variables of an environment, to change it there.
+"""Find where the variables of an environment are stored, to change them there.
 
-    found = find(("prod",), ["DB_PASSWORD"])
-    kept = found.kept["DB_PASSWORD"]
-    kept.check("a new one")
-    version = kept.holder.write(Secret("a new one"), before=kept.held)
+    prepared = prepare_edit(("prod",), ["DB_PASSWORD"])
+    editable = find(prepared)
+    variable = editable.one("DB_PASSWORD")
+    variable.check("a new one")
+    version = variable.slot.write(Secret("a new one"), before=variable.current)
 
-Of a lookup that is the source where it was found, else the first that can be written.
+Of a lookup that is the source where the value was found, else the first that can be written.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
-from envkit.editing.route import refuse_unwritable, route
-from envkit.editing.slots import Held, ProfileHolder, StoreHolder, held
+from envkit.editing.route import Route, refuse_unwritable, route
+from envkit.editing.slots import CurrentValue, ProfileSlot, StoreSlot, current_value
 from envkit.errors import (
     ConflictError,
     EnvkitError,
@@ -30,29 +32,45 @@ from envkit.errors import (
 )
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
-from envkit.profile.placeholder import Placeholder, Reference, parse
+from envkit.profile.placeholder import Reference, parse_reference
 from envkit.profile.value_types import problem
 from envkit.resolution.fetch import fetch
-from envkit.resolution.prepare import named, prepare
+from envkit.resolution.plan import Plan
+from envkit.resolution.prepare import PreparedProfile, named, prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
+from envkit.resolution.selection import refuse_unknown, select
 from envkit.sources.protocols import WritableSource
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from envkit.editing.route import Route
-    from envkit.editing.slots import Holder
+    from envkit.editing.slots import ValueSlot
     from envkit.profile.declaration import Declaration
     from envkit.profile.model import Profile
-    from envkit.resolution.prepare import Prepared
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 
 
-class Kept(NamedTuple):
-    """One variable, where it is kept, and what is there now.
+class PreparedEdit(NamedTuple):
+    """Variables that are to be changed; no store was asked yet.
+
+    Attributes:
+        prepared: the profile, with the references that lead to the values.
+        routes: the way to each value, by the variable's name.
+        refused: why others cannot be changed.
+        deadline: for all stores together.
+    """
+
+    prepared: PreparedProfile
+    routes: Mapping[str, Route]
+    refused: Mapping[str, EnvkitError]
+    deadline: Deadline
+
+
+class EditableVariable(NamedTuple):
+    """One variable, where its value is stored, and its current value.
 
     Attributes:
         declarations: the variable's own, and those of variables that it is equal to.
@@ -60,8 +78,8 @@ class Kept(NamedTuple):
 
     name: str
     declarations: tuple[Declaration, ...]
-    holder: Holder
-    held: Held
+    slot: ValueSlot
+    current: CurrentValue
 
     @property
     def names(self) -> list[str]:
@@ -84,21 +102,21 @@ class Kept(NamedTuple):
                 )
 
 
-class Found(NamedTuple):
+class Editable(NamedTuple):
     """What `find` found.
 
     Attributes:
-        kept: the variables that can be changed, in the profile's order.
+        variables: those that can be changed, in the profile's order.
         refused: why others cannot.
         deadline: of everything that is asked; to be restarted after waiting for a person.
     """
 
     profile: Profile
-    kept: Mapping[str, Kept]
+    variables: Mapping[str, EditableVariable]
     refused: Mapping[str, EnvkitError]
     deadline: Deadline
 
-    def one(self, name: str) -> Kept:
+    def one(self, name: str) -> EditableVariable:
         """Return the one variable that was asked for.
 
         Raises:
@@ -106,10 +124,10 @@ class Found(NamedTuple):
         """
         if name in self.refused:
             raise self.refused[name]
-        return self.kept[name]
+        return self.variables[name]
 
 
-def find(
+def prepare_edit(
     environments: Sequence[str],
     names: Sequence[str] = (),
     *,
@@ -118,9 +136,8 @@ def find(
     profiles: str | None = None,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
-    before_fetch: Callable[[Sequence[Prepared]], None] | None = None,
-) -> Found:
-    """Find where variables of one environment are kept, and read what is there.
+) -> PreparedEdit:
+    """Find the way to the values of variables of one environment; ask no store.
 
     Args:
         environments: one name or alias of a profile; `ENVKIT_ENV` where none is given.
@@ -130,10 +147,6 @@ def find(
         profiles: the folder of profiles.
         timeout_seconds: for all stores together.
         environ: the process environment.
-        before_fetch: called before a store is asked.
-
-    Returns:
-        what is kept where. A variable whose store failed is among the `refused`.
 
     Raises:
         UsageError: not one environment, or no such variable.
@@ -142,114 +155,118 @@ def find(
     """
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
-    _refuse_several(environments)
-    [prepared] = prepare(
-        environments,
-        profiles=profiles,
-        only=[*filter(is_name, names), *only],
-        exclude=exclude,
-        environ=environ,
-        deadline=deadline,
-    )
+    profile = _load_one(environments, profiles, environ)
     for name in names:
-        if name not in prepared.profile.variables:
-            raise _unknown(name, prepared.profile)
+        if name not in profile.variables:
+            raise _unknown(name, profile)
+    refuse_unknown([*only, *exclude], profile.variables, profile.name)
+    selected = select(profile.variables, [*names, *only], exclude)
+    prepared = prepare_profile(profile, selected, environ=environ, deadline=deadline)
     routes: dict[str, Route] = {}
     refused: dict[str, EnvkitError] = {}
-    for name in prepared.plan.selected:
+    references: dict[str, dict[Reference, None]] = {}
+    for name in selected:
         try:
-            routes[name] = route(name, prepared.profile, prepared.plan, follow=bool(names))
+            routes[name] = route(name, profile, prepared.plan, follow=bool(names))
         except EnvkitError as error:
             refused[name] = error
-    if before_fetch is not None:
-        before_fetch([prepared])
-    outcomes = _ask(prepared, routes.values(), deadline)
-    kept = {}
-    for name, way in routes.items():
-        try:
-            if way.literal is not None:
-                line = ProfileHolder(name, way.literal, deadline)
-                kept[name] = Kept(name, way.declarations, line, line.read())
-            else:
-                kept[name] = kept_in_store(
-                    name, way.declarations, way.references, prepared.sources, outcomes
-                )
-        except EnvkitError as error:
-            refused[name] = error
-    return Found(prepared.profile, kept, refused, deadline)
+            continue
+        for reference in routes[name].references:
+            references.setdefault(reference.source, {})[reference] = None
+    asked = {source: tuple(found) for source, found in references.items()}
+    return PreparedEdit(prepared.reading(asked), routes, refused, deadline)
 
 
-def find_reference(
+def prepare_reference_edit(
     environments: Sequence[str],
     text: str,
     *,
     profiles: str | None = None,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
-    before_fetch: Callable[[Profile], None] | None = None,
-) -> Found:
-    """Find what one reference names in the stores of an environment, and read it.
+) -> PreparedEdit:
+    """Prepare what one reference names in the stores of an environment; ask no store.
 
     Args:
-        environments: as for `find`, like all that follow.
+        environments: as for `prepare_edit`, like all that follow.
         text: as in a placeholder: `vault:db#password`.
         profiles: the folder of profiles.
         timeout_seconds: for the store.
         environ: the process environment.
-        before_fetch: called with the profile before the store is asked.
 
     Returns:
-        what is kept there, under the name `text`.
+        the way to it, under the name `text`.
 
     Raises:
         UsageError: not one environment, or no reference.
-        EnvkitError: the store cannot hold it, cannot be written, or failed.
+        EnvkitError: the store cannot hold it, or cannot be written.
     """
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
-    _refuse_several(environments)
     reference = _parsed(text)
-    [name] = named(environments, environ)
-    profile = load(name, profiles_folder(profiles, environ))
-    if reference.source not in profile.sources:
+    profile = _load_one(environments, profiles, environ)
+    name = reference.source
+    if name not in profile.sources:
         raise UsageError(
-            f"{profile.name} has no source '{reference.source}'",
-            hint=did_you_mean(reference.source, profile.sources),
+            f"{profile.name} has no source '{name}'", hint=did_you_mean(name, profile.sources)
         )
     refuse_unwritable(text, reference)
-    source = open_source(profile, reference.source, environ=environ, deadline=deadline)
+    source = open_source(profile, name, environ=environ, deadline=deadline)
     source.check(reference)
     if not isinstance(source, WritableSource):
         raise _not_writable(text, source.locate(reference))
-    if before_fetch is not None:
-        before_fetch(profile)
-    holder = StoreHolder(source, reference)
-    return Found(profile, {text: Kept(text, (), holder, holder.read())}, {}, deadline)
+    plan = Plan(profile.name, (), (text,), {name: (reference,)})
+    routes = {text: Route((), None, (reference,))}
+    return PreparedEdit(PreparedProfile(profile, plan, {name: source}), routes, {}, deadline)
 
 
-def refuse_changed(kept: Iterable[Kept]) -> None:
+def find(edit: PreparedEdit) -> Editable:
+    """Find where variables are stored, and read their current values.
+
+    Returns:
+        the variables with their slots. One whose store failed is among the `refused`.
+    """
+    prepared, routes, _, deadline = edit
+    [outcomes] = fetch([prepared], deadline)
+    variables = {}
+    refused = dict(edit.refused)
+    for name, way in routes.items():
+        try:
+            if way.literal is not None:
+                line = ProfileSlot(name, way.literal, deadline)
+                variables[name] = EditableVariable(name, way.declarations, line, line.read())
+            else:
+                variables[name] = editable_in_store(
+                    name, way.declarations, way.references, prepared.sources, outcomes
+                )
+        except EnvkitError as error:
+            refused[name] = error
+    return Editable(prepared.profile, variables, refused, deadline)
+
+
+def refuse_changed(variables: Iterable[EditableVariable]) -> None:
     """Refuse to change anything if any of it was changed since it was read.
 
     Raises:
         ConflictError: with all that was.
         EnvkitError: a store failed.
     """
-    changed = [one for one in kept if one.holder.read().value != one.held.value]
+    changed = [one for one in variables if one.slot.read().value != one.current.value]
     if changed:
-        places = ", ".join(f"{one.name} in {one.holder.where}" for one in changed)
+        places = ", ".join(f"{one.name} in {one.slot.where}" for one in changed)
         raise ConflictError(
             f"changed since it was read: {places}; nothing was written",
             hint="look at the change, then run the command again",
         )
 
 
-def kept_in_store(
+def editable_in_store(
     name: str,
     declarations: tuple[Declaration, ...],
     references: Sequence[Reference],
     sources: Mapping[str, Source],
     outcomes: Mapping[Reference, Outcome],
-) -> Kept:
+) -> EditableVariable:
     """Decide for one of several references, now that it is known what is there.
 
     Args:
@@ -263,17 +280,18 @@ def kept_in_store(
         UnchangeableError: none of them can be written, so that it would count.
         EnvkitError: one could not be read.
     """
-    writable: list[Kept] = []
+    writable: list[EditableVariable] = []
     places = []
     for reference in references:
         source = sources[reference.source]
-        now = held(outcomes[reference])
+        current = current_value(outcomes[reference])
         places.append(source.locate(reference))
         if isinstance(source, WritableSource):
-            writable.append(Kept(name, declarations, StoreHolder(source, reference), now))
-            if now.value is not None:
+            slot = StoreSlot(source, reference)
+            writable.append(EditableVariable(name, declarations, slot, current))
+            if current.value is not None:
                 return writable[-1]
-        elif now.value is not None:
+        elif current.value is not None:
             # what is written to a source that comes before it will be found first
             places = places[-1:]
             break
@@ -288,27 +306,11 @@ def _not_writable(name: str, place: str) -> UnchangeableError:
     )
 
 
-def _ask(
-    prepared: Prepared, routes: Iterable[Route], deadline: Deadline
-) -> Mapping[Reference, Outcome]:
-    """Read what the routes lead to, and nothing else."""
-    wanted: dict[str, dict[Reference, None]] = {}
-    for reference in (reference for way in routes for reference in way.references):
-        wanted.setdefault(reference.source, {})[reference] = None
-    references = {source: tuple(found) for source, found in wanted.items()}
-    plan = prepared.plan._replace(references=references)
-    return fetch([prepared._replace(plan=plan)], deadline)[0]
-
-
 def _parsed(text: str) -> Reference:
-    try:
-        parts = parse(f"{{{{ {text} }}}}").parts
-    except PlaceholderError:
-        parts = ()
-    if len(parts) == 1 and isinstance(parts[0], Placeholder):
-        operand, fallback, filters = parts[0]
-        if isinstance(operand, Reference) and fallback is None and not filters:
-            return operand
+    with suppress(PlaceholderError):
+        reference = parse_reference(text)
+        if isinstance(reference, Reference):
+            return reference
     raise UsageError(f"'{text}' is no reference", hint="write --ref vault:db#password")
 
 
@@ -321,6 +323,10 @@ def _unknown(name: str, profile: Profile) -> UsageError:
     return UsageError(f"no variable '{name}' in {profile.name}", hint=hint)
 
 
-def _refuse_several(environments: Sequence[str]) -> None:
+def _load_one(
+    environments: Sequence[str], profiles: str | None, environ: Mapping[str, str]
+) -> Profile:
     if len(environments) > 1:
         raise UsageError("one environment is changed at a time", hint="use --env once")
+    [name] = named(environments, environ)
+    return load(name, profiles_folder(profiles, environ))

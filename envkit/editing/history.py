@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.editing.slots import StoreHolder, held
+from envkit.editing.slots import StoreSlot, current_value
 from envkit.errors import NoVersionError, UnchangeableError
 from envkit.resolution.fetch import ask
 from envkit.secret import Secret
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from envkit.editing.find import Kept
+    from envkit.editing.find import EditableVariable
 
 LOOK_BACK = 20  # versions in which another value is looked for
 _GONE = ("deleted", "destroyed")
@@ -28,38 +28,38 @@ class Earlier(NamedTuple):
     value: Secret
 
 
-def store_of(kept: Kept) -> StoreHolder:
-    """Return the holder of a variable whose store keeps versions.
+def store_of(variable: EditableVariable) -> StoreSlot:
+    """Return the slot of a variable whose store keeps versions.
 
     Raises:
         UnchangeableError: it is a literal of a profile, or its store keeps no versions.
     """
-    if not isinstance(kept.holder, StoreHolder):
-        path = display_path(kept.declarations[-1].location.path)
+    if not isinstance(variable.slot, StoreSlot):
+        path = display_path(variable.declarations[-1].location.path)
         raise UnchangeableError(
-            f"{kept.name} is written in {kept.holder.where}, and has no versions of its own",
+            f"{variable.name} is written in {variable.slot.where}, and has no versions of its own",
             hint=f"run 'git log -p {path}'",
         )
-    _ = kept.holder.versioned
-    return kept.holder
+    _ = variable.slot.versioned
+    return variable.slot
 
 
-def history(kept: Kept) -> Sequence[Version]:
+def history(variable: EditableVariable) -> Sequence[Version]:
     """Return the versions of the secret that holds a variable, the newest first.
 
     Raises:
         UnchangeableError: there can be none.
         SourceError: the store failed.
     """
-    store = store_of(kept)
+    store = store_of(variable)
     return store.versioned.history(store.reference)
 
 
-def earlier(kept: Kept, version: str | None) -> Earlier:
+def earlier(variable: EditableVariable, version: str | None) -> Earlier:
     """Return the version to go back to.
 
     Args:
-        kept: the variable.
+        variable: which one.
         version: which one; else the newest in which the variable had another value.
 
     Raises:
@@ -67,7 +67,7 @@ def earlier(kept: Kept, version: str | None) -> Earlier:
         NoVersionError: there is none, or it was deleted.
         SourceError: the store failed.
     """
-    store, versions = store_of(kept), history(kept)
+    store, versions = store_of(variable), history(variable)
     if version is not None:
         chosen = next((one for one in versions if one.version == version), None)
         if chosen is None:
@@ -82,7 +82,7 @@ def earlier(kept: Kept, version: str | None) -> Earlier:
     candidates.sort(key=lambda one: one.state != "previous")  # the others stay in their order
     for one in candidates[:LOOK_BACK]:
         found = _read(store, one)
-        if found is not None and found.value != kept.held.value:
+        if found is not None and found.value != variable.current.value:
             return found
     raise NoVersionError(
         f"no earlier version of {store.where} has another value",
@@ -90,10 +90,10 @@ def earlier(kept: Kept, version: str | None) -> Earlier:
     )
 
 
-def _read(store: StoreHolder, version: Version) -> Earlier | None:
+def _read(store: StoreSlot, version: Version) -> Earlier | None:
     """Return what a version holds, None where it does not have the value."""
     if version.state in _GONE:
         return None
     reference = store.reference._replace(version=version.version)
-    value = held(ask(store.source, [reference])[reference]).value
+    value = current_value(ask(store.source, [reference])[reference]).value
     return None if value is None else Earlier(version, value)

@@ -11,9 +11,10 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from envkit.dotenv.editor import remove_value, set_value
-from envkit.dotenv.file import parse as parse_dotenv
 from envkit.errors import InvalidValueError, ProfileError
-from envkit.profile.placeholder import Placeholder, Template, parse
+from envkit.profile.declaration import read_table
+from envkit.profile.loader import parse_document
+from envkit.profile.placeholder import Template, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,20 +34,15 @@ def literal(text: str, name: str, *, path: str) -> str | None:
     Returns:
         the value; None where the file gives it none, or one with placeholders.
     """
-    if path.endswith(".toml"):
-        found = tomllib.loads(text.removeprefix(_MARK)).get(VARIABLES, {}).get(name)
-        if isinstance(found, dict):
-            found = found.get("value")
-        value = str(found).lower() if isinstance(found, bool) else found
-    else:
-        entry = parse_dotenv(text, path=path, expand=False).entries.get(name)
-        value = None if entry is None else entry.value
+    document, top = parse_document(text.removeprefix(_MARK), path, [])
+    variables = document.get(VARIABLES, {})
+    if name not in variables:
+        return None
+    value = read_table(name, variables[name], top.at(VARIABLES, name)).get("value")
     if value is None:
         return None
-    parts = parse(str(value)).parts
-    return (
-        None if any(isinstance(part, Placeholder) for part in parts) else "".join(map(str, parts))
-    )
+    template = parse(value)
+    return None if template.placeholders else "".join(map(str, template.parts))
 
 
 def set_literal(text: str, name: str, value: str, *, path: str) -> str:

@@ -1,12 +1,13 @@
-"""What holds the value of a variable, and can be told to hold another one.
+"""The slot that a variable's value is stored in, which can be given another value.
 
-That is a field of a store, or a line of the profile itself. Both write by
-compare-and-set on the value: what was changed by somebody else since it was read is a
-conflict, and nothing is written; a change of something beside it is none.
+A slot is a field in a store, or a line of the profile itself. Both write by compare-and-set
+on the value: if it was changed since it was read, that is a conflict, and nothing is
+written. A change of something beside it is not a conflict.
 """
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -35,43 +36,43 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 
 
-class Held(NamedTuple):
-    """What a holder has: a value, or none, and the version that it has it in."""
+class CurrentValue(NamedTuple):
+    """What is in a slot: a value, or none, and the version that has it."""
 
     value: Secret | None
     version: str | None
 
 
-class Holder(Protocol):
-    """Where one value is kept."""
+class ValueSlot(Protocol):
+    """Where one value is stored."""
 
     @property
     def where(self) -> str:
         """The place, for people."""
         ...
 
-    def read(self) -> Held:
-        """Return what is held now.
+    def read(self) -> CurrentValue:
+        """Return what is there now.
 
         Raises:
             EnvkitError: it cannot be read.
         """
         ...
 
-    def write(self, value: Secret | None, *, before: Held) -> str | None:
-        """Hold another value, or none, if what was held `before` still is.
+    def write(self, value: Secret | None, *, before: CurrentValue) -> str | None:
+        """Store another value, or none, if what was there `before` still is.
 
         Returns:
             the new version; None where there are no versions.
 
         Raises:
-            ConflictError: something else is held by now; nothing was written.
+            ConflictError: something else is there by now; nothing was written.
             EnvkitError: it cannot be written.
         """
         ...
 
 
-class StoreHolder:
+class StoreSlot:
     """A value in a store, behind a source that can write."""
 
     def __init__(self, source: WritableSource, reference: Reference) -> None:
@@ -86,22 +87,22 @@ class StoreHolder:
                 return self.source.place(self.reference)
         return self.source.locate(self.reference)
 
-    def read(self) -> Held:
+    def read(self) -> CurrentValue:
         """Ask the store."""
-        return held(ask(self.source, [self.reference])[self.reference])
+        return current_value(ask(self.source, [self.reference])[self.reference])
 
-    def write(self, value: Secret | None, *, before: Held) -> str:
+    def write(self, value: Secret | None, *, before: CurrentValue) -> str:
         """Write, again where only something beside the value was changed meanwhile."""
         return self._again(
             lambda expected: self.source.write(self.reference, value, expected=expected), before
         )
 
-    def restore(self, version: str, *, before: Held) -> str:
+    def restore(self, version: str, *, before: CurrentValue) -> str:
         """Bring back the value of an earlier version, as `write` would write it.
 
         Raises:
             UnchangeableError: the store keeps no versions.
-            ConflictError: something else is held by now.
+            ConflictError: something else is there by now.
             EnvkitError: the store failed, or no longer has that version.
         """
         source = self.versioned
@@ -120,7 +121,7 @@ class StoreHolder:
             raise UnchangeableError(f"{self.where} has no versions: its store keeps none")
         return self.source
 
-    def _again(self, change: Callable[[str | None], str], before: Held) -> str:
+    def _again(self, change: Callable[[str | None], str], before: CurrentValue) -> str:
         _ = self.where  # while a value that is taken out is still there
         expected = before.version
         for _ in range(ATTEMPTS - 1):
@@ -134,7 +135,7 @@ class StoreHolder:
         return change(expected)
 
 
-class ProfileHolder:
+class ProfileSlot:
     """A literal in the file of a profile.
 
     Args:
@@ -146,56 +147,97 @@ class ProfileHolder:
     def __init__(self, name: str, location: Location, deadline: Deadline) -> None:
         self._name = name
         self._location = location
-        self._path = location.path
-        self._deadline = deadline
+        self._file = ProfileFile(location.path, deadline)
 
     @property
     def where(self) -> str:
         """File and line."""
         return str(self._location)
 
-    def read(self) -> Held:
+    def read(self) -> CurrentValue:
         """Read the file."""
-        return Held(self._literal(self._text()), None)
+        return CurrentValue(self._literal(self._file.read()), None)
 
-    def write(self, value: Secret | None, *, before: Held) -> str | None:
+    def write(self, value: Secret | None, *, before: CurrentValue) -> str | None:
         """Change the file, in one step and under its lock."""
-        name, path = self._name, self._path
-        try:
-            with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
-                text = self._text()
-                if self._literal(text) != before.value:
-                    raise ConflictError(
-                        f"{name} in {display_path(path)} was changed since it was read",
-                        hint="look at the change, then run the command again",
-                    )
-                if value is None:
-                    changed = remove_variable(text, name, path=path)
-                else:
-                    changed = set_literal(text, name, value.reveal(), path=path)
-                write_atomic(path, changed.encode())
-        except OSError as error:
-            reason = reason_of(error)
-            raise DeniedError(f"cannot write {display_path(path)}: {reason}") from None
+        name, path = self._name, self._location.path
+
+        def change(text: str) -> str:
+            if self._literal(text) != before.value:
+                raise ConflictError(
+                    f"{name} in {display_path(path)} was changed since it was read",
+                    hint="look at the change, then run the command again",
+                )
+            if value is None:
+                return remove_variable(text, name, path=path)
+            return set_literal(text, name, value.reveal(), path=path)
+
+        self._file.rewrite(change)
         return None
 
-    def _text(self) -> str:
-        try:
-            return read_capped(self._path, MAX_BYTES).decode()
-        except (OSError, UnicodeDecodeError):
-            raise ProfileError(f"cannot read {display_path(self._path)} any more") from None
-
     def _literal(self, text: str) -> Secret | None:
-        value = literal(text, self._name, path=self._path)
+        value = literal(text, self._name, path=self._location.path)
         return None if value is None else Secret(value)
 
 
-def held(outcome: Outcome) -> Held:
-    """Return what a store said that it holds.
+class ProfileFile:
+    """The file of a profile, which other processes may change as well.
+
+    Args:
+        path: of the file.
+        deadline: until when another process is waited for.
+    """
+
+    def __init__(self, path: str, deadline: Deadline) -> None:
+        self.path = path
+        self._deadline = deadline
+
+    def read(self) -> str:
+        """Return its text, with the byte order mark if it has one.
+
+        Raises:
+            ProfileError: it cannot be read.
+        """
+        try:
+            return read_capped(self.path, MAX_BYTES).decode()
+        except (OSError, UnicodeDecodeError):
+            raise ProfileError(f"cannot read {display_path(self.path)} any more") from None
+
+    def rewrite(self, change: Callable[[str], str]) -> None:
+        """Replace its text, in one step and under its lock.
+
+        Args:
+            change: returns the new text, given that of now; what it raises stops the change.
+
+        Raises:
+            EnvkitError: the file cannot be read or written; nothing was changed.
+        """
+        try:
+            with locked(self.path, timeout_seconds=self._deadline.remaining_seconds()):
+                write_atomic(self.path, change(self.read()).encode())
+        except OSError as error:
+            raise self._denied(reason_of(error)) from None
+
+    def check_writable(self) -> None:
+        """Refuse a file that cannot be replaced.
+
+        Raises:
+            DeniedError: its folder is not ours to write.
+        """
+        folder = os.path.dirname(os.path.realpath(self.path))
+        if not os.access(folder, os.W_OK, effective_ids=True):
+            raise self._denied("permission denied")
+
+    def _denied(self, reason: str) -> DeniedError:
+        return DeniedError(f"cannot write {display_path(self.path)}: {reason}")
+
+
+def current_value(outcome: Outcome) -> CurrentValue:
+    """Return what a store said is there.
 
     Raises:
         EnvkitError: it could not be read.
     """
     if isinstance(outcome, Exception):
         raise outcome.with_traceback(None)
-    return Held(outcome.value if isinstance(outcome, Reading) else None, outcome.version)
+    return CurrentValue(outcome.value if isinstance(outcome, Reading) else None, outcome.version)

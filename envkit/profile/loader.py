@@ -15,13 +15,13 @@ from __future__ import annotations
 
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
-from envkit._internal.toposort import in_order
+from envkit._internal.toposort import topological_order
 from envkit.errors import ProfileError, did_you_mean
 from envkit.profile.declaration import Declaration, read_table
 from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.model import NamedTable, Profile, SourceSpec
-from envkit.profile.toml_file import check_keys, names, read_text, read_toml
+from envkit.profile.toml_file import check_keys, names, parse_toml, read_text, read_toml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ def load(name: str, folder: str) -> Profile:
     files: dict[str, tuple[dict[str, Any], Location]] = {}
 
     def extended(one: str) -> tuple[str, ...]:
-        document, top = files[one] = _read(paths[one], profile.warnings)
+        document, top = files[one] = parse_document(
+            read_text(paths[one]), paths[one], profile.warnings
+        )
         place = top.at("extends")
         bases = names(document.get("extends", []), place, "extends")
         for base in bases:
@@ -72,7 +74,7 @@ def load(name: str, folder: str) -> Profile:
         return ProfileError(f"{place}: 'extends' goes in a circle: {' -> '.join(circle)}")
 
     building = _Building(profile)
-    for one in in_order([name], extended, circle_error):
+    for one in topological_order([name], extended, circle_error):
         profile.files.append(paths[one])
         building.add(*files[one])
     profile.aliases = _own_aliases(folder, *files[name])
@@ -128,10 +130,19 @@ def _base_path(folder: str, base: str, place: Location) -> str:
     return path
 
 
-def _read(path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
-    """Return what a file of either form says, in the shape of the TOML form."""
+def read_document(path: str) -> tuple[dict[str, Any], Location]:
+    """Return what a file of either form says, in the shape of the TOML form, and its top.
+
+    Raises:
+        ProfileError: it cannot be read or is not valid.
+    """
+    return parse_document(read_text(path), path, [])
+
+
+def parse_document(text: str, path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
+    """Return what `read_document` does, of the text of a file; `warnings` are added to."""
     if path.endswith(".toml"):
-        document, top = read_toml(path)
+        document, top = parse_toml(text, path)
         check_keys(document, _KEYS, top.at)
         _refuse_misplaced(document.get("variables", {}), top.at("variables"))
         return document, top
@@ -139,7 +150,7 @@ def _read(path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
 
     # `$` has no meaning in a profile
     shown = display_path(path)
-    file = parse_dotenv(read_text(path), path=shown, expand=False)
+    file = parse_dotenv(text, path=shown, expand=False)
     warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
     lines = KeyLines({("variables", name): entry.line for name, entry in file.entries.items()})
     variables = {name: entry.value for name, entry in file.entries.items()}

@@ -158,6 +158,19 @@ def parse(text: str) -> Template:
     return Template(tuple(parts))
 
 
+def parse_reference(text: str) -> Reference | Name:
+    """Parse what a placeholder names, written without braces: `vault:db#password`.
+
+    Raises:
+        PlaceholderError: it is something else, or has a fallback or a filter.
+    """
+    parts = parse(f"{OPEN} {text} {CLOSE}").parts
+    match parts:
+        case (Placeholder(operand, None, ()),) if not isinstance(operand, Literal):
+            return operand
+    raise PlaceholderError("not a reference", column=1)
+
+
 def _is_bare(text: str) -> bool:
     return bool(text) and not any(c in _NOT_BARE or c.isspace() or c < " " for c in text)
 

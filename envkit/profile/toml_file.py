@@ -56,9 +56,13 @@ def read_toml(path: str) -> tuple[dict[str, Any], Location]:
     Raises:
         ProfileError: it cannot be read or is not TOML.
     """
+    return parse_toml(read_text(path), path)
+
+
+def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
+    """Return what `read_toml` does, of the text of a file."""
     import tomllib
 
-    text = read_text(path)
     try:
         return tomllib.loads(text), Location(path, lines=KeyLines(text))
     except tomllib.TOMLDecodeError as error:

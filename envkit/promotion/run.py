@@ -1,6 +1,7 @@
 """Carry variables from one environment to the next: read both, plan, and then do it.
 
-    promotion = read("staging", "prod")
+    prepared = prepare_promotion("staging", "prod")
+    promotion = read(prepared)
     promotion.plan                      # to be shown, and agreed to
     promotion.begin()                   # refuses if anything has changed since
     for step in promotion.steps:
@@ -19,11 +20,11 @@ from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
-from envkit.dotenv.file import parse as parse_dotenv
-from envkit.editing.profile_file import ProfileFile, changed_since_plan
-from envkit.editing.slots import held
+from envkit.editing.profile_text import put_variables
+from envkit.editing.slots import ProfileFile, current_value
 from envkit.errors import (
     AbsentError,
+    ConflictError,
     EnvkitError,
     PromotionError,
     UsageError,
@@ -31,14 +32,13 @@ from envkit.errors import (
     did_you_mean,
 )
 from envkit.profile.discovery import profiles_folder
-from envkit.profile.loader import load
-from envkit.profile.toml_file import read_text, read_toml
+from envkit.profile.loader import load, read_document
 from envkit.promotion.decide import Choice, End, plan_promotion
-from envkit.promotion.lines import Written, carry, extended
+from envkit.promotion.lines import Written, extended, plan_lines
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import plan
-from envkit.resolution.prepare import prepare_loaded
+from envkit.resolution.prepare import prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.resolution.selection import refuse_unknown, select
 from envkit.sources.protocols import WriteCheck
@@ -51,8 +51,9 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.promotion.decide import Decision, Write
+    from envkit.promotion.lines import LinePlan
     from envkit.promotion.model import Change, PromotionPlan
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
 
 
 class Step(NamedTuple):
@@ -76,7 +77,7 @@ class Promotion:
     """
 
     def __init__(
-        self, decision: Decision, target: Prepared, file: ProfileFile, deadline: Deadline
+        self, decision: Decision, target: PreparedProfile, file: _TargetFile, deadline: Deadline
     ) -> None:
         self.plan: PromotionPlan = decision.plan
         self.refusals = decision.refusals
@@ -111,16 +112,15 @@ class Promotion:
             wanted.setdefault(write.reference.source, []).append(write.reference)
         self._check_writes(wanted)
         references = {name: tuple(refs) for name, refs in wanted.items()}
-        asked = self._target._replace(plan=self._target.plan._replace(references=references))
-        [now] = fetch([asked], self._deadline)
+        [now] = fetch([self._target.reading(references)], self._deadline)
         changed = [
             write.change
             for write in self._writes
-            if held(now[write.reference]).value != write.kept.held.value
+            if current_value(now[write.reference]).value != write.variable.current.value
         ]
         if changed:
             places = ", ".join(f"{change.name} in {change.where}" for change in changed)
-            raise changed_since_plan(places)
+            raise _changed_since_plan(places)
 
     def _check_writes(self, wanted: Mapping[str, Sequence[Reference]]) -> None:
         refused: dict[Reference, EnvkitError] = {}
@@ -137,7 +137,27 @@ class Promotion:
             raise PromotionError(self.plan.target, failures)
 
 
-def read(
+class PreparedPromotion(NamedTuple):
+    """Two environments that were looked at as far as their profiles tell.
+
+    Attributes:
+        profiles: source and target.
+        selected: the variables of the source that are looked at.
+    """
+
+    profiles: tuple[Profile, Profile]
+    selected: Sequence[str]
+    source: PreparedProfile
+    target: PreparedProfile  # with all lines that it may be given
+    in_doubt: PreparedProfile  # the target as it is, and what it may find without the lines
+    written: Written
+    line_plan: LinePlan
+    choice: Choice
+    file: _TargetFile
+    deadline: Deadline
+
+
+def prepare_promotion(
     source: str,
     target: str,
     names: Sequence[str] = (),
@@ -148,9 +168,8 @@ def read(
     profiles: str | None = None,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
-    before_fetch: Callable[[Sequence[Profile], Sequence[str]], None] | None = None,
-) -> Promotion:
-    """Read two environments and decide what is to be carried from one to the other.
+) -> PreparedPromotion:
+    """Load two environments and find the lines that one may get from the other; ask no store.
 
     Args:
         source: name or alias of the profile that has it.
@@ -162,11 +181,6 @@ def read(
         profiles: the folder of profiles.
         timeout_seconds: for all stores together; anew for the writing.
         environ: the process environment; `os.environ` unless given.
-        before_fetch: called with both profiles and the names of the variables that are
-            looked at, before a store is asked.
-
-    Returns:
-        what is to be done; nothing has been written.
 
     Raises:
         UsageError: a variable that the source does not have, or source and target are one.
@@ -176,30 +190,73 @@ def read(
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
     folder = profiles_folder(profiles, environ)
-    file = ProfileFile(load(target, folder).path, deadline)
+    file = _TargetFile(ProfileFile(load(target, folder).path, deadline))
     # from here on a change of the file is one that `file` notices
     ours, theirs = _written(load(source, folder)), _written(load(target, folder))
     selected = _select(ours.profile, theirs.profile, names, only, exclude)
-    carried = carry(ours, plan(ours.profile, selected), theirs, names)
+    line_plan = plan_lines(ours, plan(ours.profile, selected), theirs, names)
 
-    def prepared(profile: Profile, wanted: Sequence[str]) -> Prepared:
-        return prepare_loaded(profile, wanted, environ=environ, deadline=deadline)
+    def prepared(profile: Profile, wanted: Sequence[str]) -> PreparedProfile:
+        return prepare_profile(profile, wanted, environ=environ, deadline=deadline)
 
-    profile = extended(theirs, carried.lines)
-    known = [name for name in selected if name in profile.variables]
-    three = [
+    profile = extended(theirs, line_plan.lines)
+    return PreparedPromotion(
+        (ours.profile, theirs.profile),
+        selected,
         prepared(ours.profile, selected),
-        prepared(profile, known),
-        prepared(theirs.profile, carried.in_doubt),
-    ]
-    if before_fetch is not None:
-        before_fetch([ours.profile, theirs.profile], selected)
-    ends = [End(one, found) for one, found in zip(three, fetch(three, deadline), strict=True)]
-    carried = carried.without(_not_absent(ends[2]))
-    to = _as_it_will_be(extended(theirs, carried.lines), known, ends[1:])
-    decision = plan_promotion(ends[0], to, carried, Choice(frozenset(names), secrets))
-    file.put({line.name: line.keys for line in carried.lines})
-    return Promotion(decision, to.prepared, file, deadline)
+        prepared(profile, [name for name in selected if name in profile.variables]),
+        prepared(theirs.profile, line_plan.in_doubt),
+        theirs,
+        line_plan,
+        Choice(frozenset(names), secrets),
+        file,
+        deadline,
+    )
+
+
+def read(prepared: PreparedPromotion) -> Promotion:
+    """Read two environments and decide what is to be carried from one to the other.
+
+    Returns:
+        what is to be done; nothing has been written.
+    """
+    three = [prepared.source, prepared.target, prepared.in_doubt]
+    fetched = fetch(three, prepared.deadline)
+    source, *ends = (End(one, found) for one, found in zip(three, fetched, strict=True))
+    line_plan = prepared.line_plan.without(_not_absent(ends[1]))
+    known = prepared.target.plan.selected
+    to = _as_it_will_be(extended(prepared.written, line_plan.lines), known, ends)
+    decision = plan_promotion(source, to, line_plan, prepared.choice)
+    prepared.file.put({line.name: line.keys for line in line_plan.lines})
+    return Promotion(decision, to.prepared, prepared.file, prepared.deadline)
+
+
+class _TargetFile:
+    """The file of the target's profile: as it was read, and as it will be."""
+
+    def __init__(self, file: ProfileFile) -> None:
+        self._file = file
+        self._before = self._after = file.read()
+
+    def put(self, lines: Mapping[str, Mapping[str, Any]]) -> None:
+        """Note what is to be written; see `put_variables`."""
+        if lines:
+            self._after = put_variables(self._after, lines, path=self._file.path)
+
+    def check(self) -> None:
+        """Refuse a file that was changed, or cannot be written."""
+        if self._after != self._before:
+            self._changed(self._file.read())
+            self._file.check_writable()
+
+    def write(self) -> None:
+        """Write all lines in one step, if the file is what it was."""
+        self._file.rewrite(self._changed)
+
+    def _changed(self, now: str) -> str:
+        if now != self._before:
+            raise _changed_since_plan(display_path(self._file.path))
+        return self._after
 
 
 def _select(
@@ -231,11 +288,7 @@ def _written(profile: Profile) -> Written:
     """Read what the files of a profile say of its variables."""
     tables: dict[str, dict[str, Any]] = {}
     for path in profile.files:
-        if path.endswith(".toml"):
-            variables = read_toml(path)[0].get("variables", {})
-        else:
-            file = parse_dotenv(read_text(path), path=display_path(path), expand=False)
-            variables = {name: entry.value for name, entry in file.entries.items()}
+        variables = read_document(path)[0].get("variables", {})
         for name, value in variables.items():
             keys = value if isinstance(value, dict) else {"value": value}
             tables.setdefault(name, {}).update(keys)
@@ -261,4 +314,11 @@ def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) 
 
 
 def _writing(write: Write) -> Callable[[], str | None]:
-    return lambda: write.kept.holder.write(write.value, before=write.kept.held)
+    return lambda: write.variable.slot.write(write.value, before=write.variable.current)
+
+
+def _changed_since_plan(places: str) -> ConflictError:
+    return ConflictError(
+        f"changed since the plan was made: {places}",
+        hint="run the command again: it makes a new plan",
+    )

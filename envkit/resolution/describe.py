@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS, resolve
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from envkit.profile.declaration import Declaration
-    from envkit.resolution.environment import Variable
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.environment import Environment, Variable
+    from envkit.resolution.prepare import PreparedProfile
 
 
 class Described(NamedTuple):
@@ -43,45 +41,13 @@ class Description(NamedTuple):
     variables: tuple[Described, ...]
 
 
-def describe(
-    *environments: str,
-    profiles: str | None = None,
-    only: Sequence[str] = (),
-    exclude: Sequence[str] = (),
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-    environ: Mapping[str, str] | None = None,
-    before_fetch: Callable[[Sequence[Prepared]], None] | None = None,
-) -> Description:
-    """Resolve an environment and describe every variable of it.
+def describe(prepared: Sequence[PreparedProfile], environment: Environment) -> Description:
+    """Describe every variable of a resolved environment. Pure.
 
     Args:
-        environments: as for `resolve`, like all that follow.
-        profiles: the folder of profiles.
-        only: globs of the variables wanted.
-        exclude: globs of the variables left out.
-        timeout_seconds: for all stores together.
-        environ: the process environment.
-        before_fetch: called before a store is asked.
-
-    Raises:
-        EnvkitError: as `resolve`.
+        prepared: the profiles that it was resolved from.
+        environment: their values.
     """
-    prepared: list[Prepared] = []
-
-    def begin(planned: Sequence[Prepared]) -> None:
-        prepared.extend(planned)
-        if before_fetch is not None:
-            before_fetch(planned)
-
-    environment = resolve(
-        *environments,
-        profiles=profiles,
-        only=only,
-        exclude=exclude,
-        timeout_seconds=timeout_seconds,
-        environ=environ,
-        before_fetch=begin,
-    )
     described = []
     for plan in (one.plan for one in prepared):
         planned = {variable.name: variable for variable in plan.order}

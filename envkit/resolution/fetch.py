@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.profile.placeholder import Reference
-    from envkit.resolution.prepare import Prepared
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 
 
-def fetch(prepared: Sequence[Prepared], deadline: Deadline) -> list[dict[Reference, Outcome]]:
+def fetch(
+    prepared: Sequence[PreparedProfile], deadline: Deadline
+) -> list[dict[Reference, Outcome]]:
     """Ask every source once; those behind a network in parallel.
 
     What several profiles read from the same place of the same store is read once.
@@ -68,13 +70,11 @@ def _ask_all(
         lambda item: ask(item[1], item[2]), remote, workers=len(remote), deadline=deadline
     )
     for (index, source, references), answer in zip(remote, answers, strict=True):
-        if isinstance(answer, dict):
-            results[index].update(answer)
-        elif answer is None:
+        if answer.late:
             error = _too_late(source.name, deadline)
             results[index].update(dict.fromkeys(references, error))
         else:
-            raise answer  # only what is no Exception gets here: an interrupt
+            results[index].update(answer.value)
 
 
 def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outcome]:

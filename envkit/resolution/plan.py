@@ -9,7 +9,7 @@ profile's lookup finds; a variable that names itself means the lookup.
 from __future__ import annotations
 
 from envkit._internal.record import NamedTuple
-from envkit._internal.toposort import in_order
+from envkit._internal.toposort import topological_order
 from envkit.errors import (
     InvalidReferenceError,
     ProfileError,
@@ -76,12 +76,14 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
         ResolutionError: references name sources that the profile does not have.
     """
     wanted = tuple(selected)
+    needs: dict[str, dict[Operand, str]] = {}
     planned: dict[str, PlannedVariable] = {}
     failures: list[VariableFailure] = []
     references: dict[str, dict[Reference, None]] = {}
 
     def needs_of(name: str) -> Iterable[str]:
-        return _needs(profile, profile.variables[name]).values()
+        needs[name] = _needs(profile, profile.variables[name])
+        return needs[name].values()
 
     def circle_error(circle: list[str]) -> ProfileError:
         return ProfileError(
@@ -89,10 +91,9 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
             f"variables need each other in a circle: {' -> '.join(circle)}"
         )
 
-    for name in in_order(wanted, needs_of, circle_error):
+    for name in topological_order(wanted, needs_of, circle_error):
         declaration = profile.variables[name]
-        needs = _needs(profile, declaration)
-        waits = _references(profile, declaration, needs)
+        waits = _references(profile, declaration, needs[name])
         for reference in (ref for refs in waits.values() for ref in refs):
             if reference.source in profile.sources:
                 references.setdefault(reference.source, {})[reference] = None
@@ -101,8 +102,8 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
                 failures.append(VariableFailure(name, declaration.place, error))
         secret = declaration.secret
         if secret is None:
-            secret = bool(waits) or any(planned[need].secret for need in needs.values())
-        planned[name] = PlannedVariable(declaration, needs, waits, secret)
+            secret = bool(waits) or any(planned[need].secret for need in needs[name].values())
+        planned[name] = PlannedVariable(declaration, needs[name], waits, secret)
     if failures:
         raise ResolutionError(profile.name, failures)
     return Plan(

@@ -1,14 +1,21 @@
-"""Load, plan and open: all that happens before a store is asked."""
+"""Load and plan profiles and open their sources: all that happens before a store is asked."""
 
 from __future__ import annotations
 
 from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
-from envkit.errors import InvalidReferenceError, ResolutionError, UsageError, VariableFailure
+from envkit.errors import (
+    AbsentError,
+    InvalidReferenceError,
+    ResolutionError,
+    SourceError,
+    UsageError,
+    VariableFailure,
+)
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.plan import plan
-from envkit.resolution.selection import select
+from envkit.resolution.selection import refuse_unknown, select
 from envkit.sources.registry import open_source, store_identity
 
 TYPE_CHECKING = False
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from envkit.sources.protocols import Source
 
 
-class Prepared(NamedTuple):
+class PreparedProfile(NamedTuple):
     """A profile, what of it is wanted, and its opened sources; no store was asked yet."""
 
     profile: Profile
@@ -37,6 +44,10 @@ class Prepared(NamedTuple):
         """Return what is equal for sources of several profiles that ask the same store."""
         return store_identity(self.profile, source)
 
+    def reading(self, references: Mapping[str, tuple[Reference, ...]]) -> PreparedProfile:
+        """Return the same with other references to be read, by source."""
+        return self._replace(plan=self.plan._replace(references=references))
+
 
 def prepare(
     environments: Sequence[str],
@@ -48,22 +59,25 @@ def prepare(
     environ: Mapping[str, str],
     deadline: Deadline,
     sources: Mapping[str, Source] | None = None,
-) -> list[Prepared]:
+) -> list[PreparedProfile]:
     """Load and plan the profiles and open their sources; ask no store.
 
     A variable that a later profile gives is not planned in an earlier one, unless another
     variable of that needs it. `overrides` are literal values in place of the profiles' own.
 
     Raises:
-        UsageError: no environment is named, or an override is no variable.
+        UsageError: no environment is named, an override is not a variable, or `only` or
+            `exclude` has a name that no profile has. No source has been opened by then.
         ProfileError: a profile is not there or not valid.
         ResolutionError: references that no store could hold.
     """
     folder = profiles_folder(profiles, environ)
     loaded = [load(name, folder) for name in named(environments, environ)]
     _override(loaded, overrides or {})
+    name = joined(loaded)
+    refuse_unknown([*only, *exclude], [v for profile in loaded for v in profile.variables], name)
     taken: set[str] = set()
-    prepared: list[Prepared] = []
+    prepared: list[PreparedProfile] = []
     failures: list[VariableFailure] = []
     for profile in reversed(loaded):
         left = [name for name in profile.variables if name not in taken]
@@ -71,42 +85,57 @@ def prepare(
         selected = [name for name in left if name in wanted]
         taken.update(selected)
         try:
-            one = prepare_loaded(
+            one = prepare_profile(
                 profile, selected, environ=environ, deadline=deadline, sources=sources
             )
             prepared.insert(0, one)
         except ResolutionError as error:
             failures.extend(error.failures)
     if failures:
-        raise ResolutionError("+".join(profile.name for profile in loaded), failures)
+        raise ResolutionError(name, failures)
     return prepared
 
 
-def prepare_loaded(
+def prepare_profile(
     profile: Profile,
     selected: Sequence[str],
     *,
     environ: Mapping[str, str],
     deadline: Deadline,
     sources: Mapping[str, Source] | None = None,
-) -> Prepared:
-    """Plan some variables of a loaded profile and open the sources that they need.
+    tolerant: bool = False,
+) -> PreparedProfile:
+    """Plan some variables of a loaded profile, check their references and open their sources.
+
+    Args:
+        profile: a loaded profile.
+        selected: names of its variables.
+        environ: the process environment.
+        deadline: when everything must be over.
+        sources: used in place of the profile's sources of these names.
+        tolerant: put a source that fails every reading in the place of one that cannot be
+            opened: a report says then which variables cannot be read. An app must not start.
 
     Raises:
         ProfileError: variables need each other in a circle, or a source is not valid.
         ResolutionError: references that no store could hold.
+        AbsentError: a source needs a setting that is not there, unless `tolerant`.
+        SourceError: a source cannot be opened, unless `tolerant`.
     """
     planned = plan(profile, selected)
-    opened = {
-        name: (sources or {}).get(name)
-        or open_source(profile, name, environ=environ, deadline=deadline)
-        for name in planned.references
-    }
-    one = Prepared(profile, planned, opened)
-    failures = _unfit(one)
-    if failures:
-        raise ResolutionError(profile.name, failures)
-    return one
+    opened: dict[str, Source] = {}
+    for name in planned.references:
+        source = (sources or {}).get(name)
+        try:
+            opened[name] = source or open_source(profile, name, environ=environ, deadline=deadline)
+        except (AbsentError, SourceError) as error:
+            if not tolerant:
+                raise
+            from envkit.resolution.failing_source import FailingSource
+
+            opened[name] = FailingSource(name, error)
+    _refuse_unfit(planned, opened)
+    return PreparedProfile(profile, planned, opened)
 
 
 def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:
@@ -121,6 +150,11 @@ def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[s
     return environments or [str(default)]
 
 
+def joined(profiles: Sequence[Profile]) -> str:
+    """Return the name of an environment that is made of these profiles: `base+prod`."""
+    return "+".join(profile.name for profile in profiles)
+
+
 def _override(loaded: Sequence[Profile], overrides: Mapping[str, str]) -> None:
     """Make `overrides` win in every profile that has the variable; the last has the new ones."""
     for name, value in overrides.items():
@@ -133,13 +167,27 @@ def _override(loaded: Sequence[Profile], overrides: Mapping[str, str]) -> None:
             profile.set_value(name, value)
 
 
-def _unfit(one: Prepared) -> list[VariableFailure]:
-    """Return the references that their stores could not hold."""
-    failures = []
-    for variable in one.plan.order:
-        for reference in (ref for refs in variable.references.values() for ref in refs):
+def _refuse_unfit(planned: Plan, sources: Mapping[str, Source]) -> None:
+    """Check each reference of a plan with its source, once.
+
+    Raises:
+        ResolutionError: with the references that their stores could not hold.
+    """
+    unfit: dict[Reference, InvalidReferenceError] = {}
+    for name, references in planned.references.items():
+        for reference in references:
             try:
-                one.sources[reference.source].check(reference)
+                sources[name].check(reference)
             except InvalidReferenceError as error:
-                failures.append(VariableFailure(variable.name, variable.declaration.place, error))
-    return failures
+                unfit[reference] = error
+    if unfit:
+        raise ResolutionError(
+            planned.environment,
+            [
+                VariableFailure(variable.name, variable.declaration.place, unfit[reference])
+                for variable in planned.order
+                for references in variable.references.values()
+                for reference in references
+                if reference in unfit
+            ],
+        )

@@ -1,6 +1,12 @@
-"""From profiles to an environment: plan, ask each source once, put the values together.
+"""From profiles to an environment: prepare, ask each source once, put the values together.
 
     env = resolve("prod")
+
+A command that must do something before a store is asked calls the two parts:
+
+    prepared = prepare(["prod"], ...)
+    access.begin(prepared)
+    env = resolve_prepared(prepared, deadline)
 
 What always holds: either every required variable has its value or a
 `ResolutionError` names all that do not; an absent value is never taken for a
@@ -16,14 +22,15 @@ from envkit.errors import ResolutionError, VariableFailure
 from envkit.resolution.environment import Environment, Variable
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
-from envkit.resolution.prepare import Prepared, prepare
-from envkit.resolution.selection import globs, refuse_unknown
+from envkit.resolution.prepare import joined, prepare
+from envkit.resolution.selection import globs
 from envkit.sources.registry import bootstrap_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.protocols import Source
 
 DEFAULT_TIMEOUT_SECONDS = 15.0
@@ -38,7 +45,6 @@ def resolve(
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
     environ: Mapping[str, str] | None = None,
     sources: Mapping[str, Source] | None = None,
-    before_fetch: Callable[[Sequence[Prepared]], None] | None = None,
 ) -> Environment:
     """Resolve one environment, or several of which later ones win.
 
@@ -51,8 +57,6 @@ def resolve(
         timeout_seconds: for all stores together.
         environ: the process environment; `os.environ` unless given.
         sources: used in place of the profile's sources of these names.
-        before_fetch: called with the planned profiles before a store is asked; what it
-            raises keeps them from being asked.
 
     Returns:
         the variables with their values and provenance.
@@ -64,22 +68,30 @@ def resolve(
         ResolutionError: variables that are required have no value; it names all of them.
     """
     environ = os.environ if environ is None else environ
-    only, exclude = globs(only), globs(exclude)
     deadline = Deadline(timeout_seconds)
     prepared = prepare(
         environments,
         profiles=profiles,
-        only=only,
-        exclude=exclude,
+        only=globs(only),
+        exclude=globs(exclude),
         overrides=overrides,
         environ=environ,
         deadline=deadline,
         sources=sources,
     )
-    known = [name for one in prepared for name in one.profile.variables]
-    refuse_unknown([*only, *exclude], known, _joined(prepared))
-    if before_fetch is not None:
-        before_fetch(prepared)
+    return resolve_prepared(prepared, deadline)
+
+
+def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:
+    """Ask the sources of prepared profiles, each once, and put the values together.
+
+    Args:
+        prepared: what `prepare` returned.
+        deadline: when everything must be over.
+
+    Raises:
+        ResolutionError: variables that are required have no value; it names all of them.
+    """
     outcomes = fetch(prepared, deadline)
     variables: dict[str, Variable] = {}
     failures: list[VariableFailure] = []
@@ -87,14 +99,11 @@ def resolve(
         found, failed = evaluate(one.plan, outcome, one.locate)
         variables.update(found)
         failures.extend(failed)
+    profiles = [one.profile for one in prepared]
     if failures:
-        raise ResolutionError(_joined(prepared), failures)
+        raise ResolutionError(joined(profiles), failures)
     return Environment(
-        _joined(prepared),
+        joined(profiles),
         variables.values(),
-        bootstrap=frozenset().union(*(bootstrap_names(one.profile) for one in prepared)),
+        bootstrap=frozenset().union(*map(bootstrap_names, profiles)),
     )
-
-
-def _joined(prepared: Sequence[Prepared]) -> str:
-    return "+".join(one.profile.name for one in prepared)

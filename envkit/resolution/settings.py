@@ -15,9 +15,7 @@ from envkit.profile.declaration import Declaration
 from envkit.profile.placeholder import OPEN
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
-from envkit.resolution.plan import plan
-from envkit.resolution.prepare import Prepared
-from envkit.sources.registry import open_source
+from envkit.resolution.prepare import prepare_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,14 +61,9 @@ def substituted(
             for name, text in texts.items()
         },
     }
-    planned = plan(wider, texts)
-    opened = {
-        name: open_source(wider, name, environ=environ, deadline=deadline)
-        for name in planned.references
-    }
-    prepared = Prepared(wider, planned, opened)
+    prepared = prepare_profile(wider, list(texts), environ=environ, deadline=deadline)
     (outcomes,) = fetch([prepared], deadline)
-    found, failures = evaluate(planned, outcomes, prepared.locate)
+    found, failures = evaluate(prepared.plan, outcomes, prepared.locate)
     if failures:
         raise ResolutionError(profile.name, failures)
     values = {name: variable.value.reveal() for name, variable in found.items()}

@@ -18,7 +18,7 @@ import time
 from contextlib import suppress
 
 from envkit._internal.clock import Deadline
-from envkit._internal.parallel import map_parallel
+from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation import machine
 from envkit.rotation.machine import Decision, Observation, decide, what_it_holds
@@ -225,21 +225,17 @@ class _Run:
 
     def within_time(self, step: Step) -> Record | None:
         """Do a step in a thread, so that a driver that hangs hangs alone."""
-        [result] = map_parallel(
-            lambda one: (do(one),), [step], workers=1, deadline=self.steps_deadline
-        )
-        if isinstance(result, EnvkitError):
-            raise result
-        if isinstance(result, Exception):  # it may hold a value
-            raise RotationError(f"{step.decision.step} failed: {type(result).__name__}")
-        if isinstance(result, BaseException):
-            raise result
-        if result is None:
+        result = call_in_time(lambda: do(step), self.steps_deadline)
+        error = result.error
+        if isinstance(error, Exception) and not isinstance(error, EnvkitError):
+            # its text may hold a value
+            raise RotationError(f"{step.decision.step} failed: {type(error).__name__}")
+        if result.late:
             raise _TooLateError(
                 f"{step.decision.step} was not over in time",
                 hint="give the rotation a longer 'timeout', or find out what its target waits for",
             )
-        return result[0]
+        return result.value
 
     def confirm(self, seen: Snapshot) -> None:
         if self.job.store.read().record_version != seen.record_version:

@@ -204,16 +204,14 @@ def run_all(
     )
     outcomes = []
     for rotation, result in zip(rotations, results, strict=True):
-        if isinstance(result, Outcome):
-            outcomes.append(result)
-            continue
         error: EnvkitError
-        if result is None:
+        if result.late:
             error = UnavailableError("the rotation was not over in time; it goes on the next time")
-        elif isinstance(result, Exception):  # its text may hold a value
-            error = RotationError(f"the rotation failed: {type(result).__name__}")
+        elif isinstance(result.error, Exception):  # its text may hold a value
+            error = RotationError(f"the rotation failed: {type(result.error).__name__}")
         else:
-            raise result
+            outcomes.append(result.value)
+            continue
         outcomes.append(Outcome(rotation.full_name, FAILED, error.message, error=error))
     return outcomes
 

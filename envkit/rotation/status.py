@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envkit._internal.parallel import Result
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation_state.record import Record
     from envkit.rotation_state.store import RotationStore, Snapshot
@@ -131,7 +132,7 @@ def read(
         return found
 
     results = map_parallel(look, rotations, workers=CONCURRENCY, deadline=deadline)
-    return [result if isinstance(result, Standing) else _error(result) for result in results]
+    return [_standing_or_error(result) for result in results]
 
 
 def broken(collected: Collected) -> list[Standing]:
@@ -220,11 +221,11 @@ def _decision(found: Standing, seen: Snapshot, now: float) -> Decision:
     return decide(Observation(seen.record, holds, now, found.due_at, frozenset(seen.pending)))
 
 
-def _error(result: object) -> EnvkitError:
-    if isinstance(result, EnvkitError):
-        return result
-    if isinstance(result, Exception):  # its text may hold a value
-        return ProtocolError(f"it cannot be read: {type(result).__name__}")
-    if isinstance(result, BaseException):
-        raise result
-    return UnavailableError("no answer in time", hint="give it more time with --timeout")
+def _standing_or_error(result: Result[Standing]) -> Standing | EnvkitError:
+    if result.late:
+        return UnavailableError("no answer in time", hint="give it more time with --timeout")
+    if isinstance(result.error, EnvkitError):
+        return result.error
+    if isinstance(result.error, Exception):  # its text may hold a value
+        return ProtocolError(f"it cannot be read: {type(result.error).__name__}")
+    return result.value

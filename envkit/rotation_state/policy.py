@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
 from envkit.notification.channels import KINDS, Channel
-from envkit.profile.placeholder import OPEN, Reference, parse
+from envkit.profile.placeholder import OPEN, Reference, parse_reference
 from envkit.profile.toml_file import check_keys
 from envkit.profile.value_types import duration_seconds
 from envkit.rotation_state.schedule import Timing, cron_after, shortest_pause
@@ -172,14 +172,14 @@ class _Reader:
 
     def secret(self) -> Reference:
         text = self.said["secret"]
-        hint = 'write secret = "vault:db#password", without braces and filters'
         try:
-            (placeholder,) = parse(f"{OPEN} {text} }}}}").parts
-        except (PlaceholderError, ValueError):
-            raise self.error("secret", "has a 'secret' that is no reference", hint) from None
-        if isinstance(placeholder, str) or placeholder.filters or placeholder.fallback is not None:
-            raise self.error("secret", "has a 'secret' that is no reference", hint)
-        reference = placeholder.operand
+            reference = parse_reference(text)
+        except PlaceholderError:
+            raise self.error(
+                "secret",
+                "has a 'secret' that is no reference",
+                'write secret = "vault:db#password", without braces and filters',
+            ) from None
         if not isinstance(reference, Reference):
             raise self.error(
                 "secret",

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from envkit.comparison.compare import diff
-from envkit.comparison.sides import read_sides
+from envkit.comparison.sides import prepare_sides, read_sides
 from support.openbao import running
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _row(store: str, environ: dict[str, str]) -> float:
     read, compared = [], []
     for _ in range(ROUNDS):
         start = perf_counter()
-        sides = read_sides(NAMES, environ=environ)
+        sides = read_sides(prepare_sides(NAMES, environ=environ))
         middle = perf_counter()
         found = diff(*sides)
         end = perf_counter()

@@ -21,8 +21,8 @@ from envkit.cli.prompt import ask_reason
 from envkit.cli.result import write_result
 from envkit.comparison import compare as difference
 from envkit.comparison.compare_profiles import diff_keys
-from envkit.comparison.model import SAME, STATUSES, UNREADABLE
-from envkit.comparison.sides import read_names, read_sides
+from envkit.comparison.model import DIFFERENCES, DiffStatus
+from envkit.comparison.sides import prepare_sides, read_names, read_sides
 from envkit.errors import (
     AbsentError,
     EnvkitError,
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from envkit.resolution.environment import Variable
 
 EXAMPLE = "envkit diff staging prod"
-
-_FAILING = tuple(status for status in STATUSES if status != SAME)
 
 
 class Format(StrEnum):
@@ -124,14 +122,16 @@ def diff(  # noqa: PLR0917 - typer names them
         found = diff_keys(named, only=only or (), exclude=exclude or ())
     else:
         with Access("diff", reason=reason, ask=ask_reason) as access:
-            read = read_sides(
+            prepared = prepare_sides(
                 sides,
                 profiles=profiles,
                 only=only or (),
                 exclude=exclude or (),
                 timeout_seconds=timeout_seconds(timeout),
-                before_fetch=access.begin if reveal else None,
             )
+            if reveal:
+                access.begin(prepared.profiles)
+            read = read_sides(prepared)
             if reveal:
                 access.succeed(_of_profiles(read))
         found = difference.diff(*read, reveal=reveal)
@@ -151,9 +151,9 @@ def _of_profiles(sides: Sequence[Side]) -> Iterator[Variable]:
 def _statuses(texts: Sequence[str]) -> list[str]:
     statuses = [status.strip() for text in texts for status in text.split(",") if status.strip()]
     for status in statuses:
-        if status not in _FAILING:
+        if status not in DIFFERENCES:
             raise UsageError(
-                f"--fail-on does not know '{status}'", hint=did_you_mean(status, _FAILING)
+                f"--fail-on does not know '{status}'", hint=did_you_mean(status, DIFFERENCES)
             )
     return statuses
 
@@ -222,7 +222,7 @@ def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
 
 def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
     """Tell that not everything could be read; return the exit status for it, else 0."""
-    shown = {entry.name for entry in diff.with_any(UNREADABLE)}
+    shown = {entry.name for entry in diff.with_any(DiffStatus.UNREADABLE)}
     failures: list[VariableFailure] = []
     labels = []
     for side in sides:

@@ -13,11 +13,11 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask, ask_reason, somebody_is_there
 from envkit.editing.edit_text import changes, file_name, render
-from envkit.editing.find import find, refuse_changed
+from envkit.editing.find import find, prepare_edit, refuse_changed
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
-    from envkit.editing.find import Found
+    from envkit.editing.find import Editable
     from envkit.secret import Secret
 
 EXAMPLE = "envkit edit --env staging"
@@ -33,40 +33,42 @@ def edit(
 ) -> int:
     """Change values in your editor; what is changed is written back."""
     with Access("edit", reason=reason, ask=ask_reason) as access:
-        found = find(
+        prepared = prepare_edit(
             env or (),
             only=only or (),
             exclude=exclude or (),
             profiles=profiles,
             timeout_seconds=timeout_seconds(timeout),
-            before_fetch=access.begin,
         )
-        if not found.kept and found.refused:
-            raise next(iter(found.refused.values()))
-        seen = {n: k.held.version for n, k in found.kept.items() if k.held.value is not None}
+        access.begin([prepared.prepared])
+        editable = find(prepared)
+        if not editable.variables and editable.refused:
+            raise next(iter(editable.refused.values()))
+        current = {name: variable.current for name, variable in editable.variables.items()}
+        seen = {name: one.version for name, one in current.items() if one.value is not None}
         access.record(list(seen), {n: [version] for n, version in seen.items() if version})
-        changed = _edited(found)
-        found.deadline.restart()
-        refuse_changed(found.kept[name] for name in changed)
+        changed = _edited(editable)
+        editable.deadline.restart()
+        refuse_changed(editable.variables[name] for name in changed)
         for name, value in changed.items():
-            kept = found.kept[name]
+            variable = editable.variables[name]
             access.expect([name])
-            version = kept.holder.write(value, before=kept.held)
-            access.changed(kept.names, version)
-            print(f"set {name} in {kept.holder.where}{in_version(version)}", flush=True)
+            version = variable.slot.write(value, before=variable.current)
+            access.changed(variable.names, version)
+            print(f"set {name} in {variable.slot.where}{in_version(version)}", flush=True)
     if not changed:
         print("nothing was changed")
     return 0
 
 
-def _edited(found: Found) -> dict[str, Secret]:
+def _edited(editable: Editable) -> dict[str, Secret]:
     """Return what a person has changed; what is not valid they may edit again."""
-    text = render(found)
-    with private_file(file_name(found)) as path:
+    text = render(editable)
+    with private_file(file_name(editable)) as path:
         while True:
             text = run_editor(path, text)
             try:
-                return changes(found, text)
+                return changes(editable, text)
             except EnvkitError as error:
                 if not somebody_is_there():
                     raise

@@ -12,7 +12,7 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Format, Formatted, OneEnv, Profiles, Timeout
 from envkit.editing import history as versions
-from envkit.editing.find import find
+from envkit.editing.find import find, prepare_edit
 
 if TYPE_CHECKING:
     from envkit.sources.model import Version
@@ -32,15 +32,15 @@ def history(
     profiles: Profiles = None,
 ) -> int:
     """Show the versions of a variable that its store keeps."""
-    kept = find(env or (), [name], profiles=profiles, timeout_seconds=timeout_seconds(timeout)).one(
-        name
-    )
-    found = versions.history(kept)
+    seconds = timeout_seconds(timeout)
+    prepared = prepare_edit(env or (), [name], profiles=profiles, timeout_seconds=seconds)
+    variable = find(prepared).one(name)
+    found = versions.history(variable)
     if format_ is Format.JSON:
         print_json(
             {
                 "name": name,
-                "place": kept.holder.where,
+                "place": variable.slot.where,
                 "versions": [{**one._asdict(), "created": when(one) or None} for one in found],
             }
         )

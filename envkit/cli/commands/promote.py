@@ -16,13 +16,10 @@ from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.errors import PromotionError
-from envkit.promotion.model import ADD, BY_HAND, CHANGE, DIFFERS, NEEDS_VALUE, REPLACE, SET, TO_NAME
-from envkit.promotion.run import read
+from envkit.promotion.model import ChangeAction, LeftKind
+from envkit.promotion.run import prepare_promotion, read
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from envkit.profile.model import Profile
     from envkit.promotion.model import Change, PromotionPlan
     from envkit.promotion.run import Promotion
 
@@ -31,16 +28,21 @@ EXAMPLE = "envkit promote staging prod --plan"
 _MASK = "********"
 _HEADERS = ("NAME", "CHANGE", "VALUE", "WHERE", "NOTE")
 _DONE = {
-    ADD: "added {name} to {where}",
-    CHANGE: "changed {name} in {where}",
-    SET: "set {name} in {where}",
-    REPLACE: "replaced {name} in {where}",
+    ChangeAction.ADD: "added {name} to {where}",
+    ChangeAction.CHANGE: "changed {name} in {where}",
+    ChangeAction.SET: "set {name} in {where}",
+    ChangeAction.REPLACE: "replaced {name} in {where}",
 }
-_STYLES = {ADD: "green", SET: "green", CHANGE: "yellow", REPLACE: "yellow"}
+_STYLES = {
+    ChangeAction.ADD: "green",
+    ChangeAction.SET: "green",
+    ChangeAction.CHANGE: "yellow",
+    ChangeAction.REPLACE: "yellow",
+}
 _LEFT = {
-    NEEDS_VALUE: "Without a value, which {target} should have of its own:",
-    TO_NAME: "Carried over only by name:",
-    BY_HAND: "Not carried over:",
+    LeftKind.NEEDS_VALUE: "Without a value, which {target} should have of its own:",
+    LeftKind.TO_NAME: "Carried over only by name:",
+    LeftKind.BY_HAND: "Not carried over:",
 }
 
 
@@ -101,14 +103,7 @@ def promote(  # noqa: PLR0917 - typer names them
 ) -> int:
     """Carry what is missing over to the next environment."""
     with Access("promote", reason=reason, ask=ask_reason) as access:
-        looked_at: list[str] = []
-
-        def allow(both: Sequence[Profile], selected: Sequence[str]) -> None:
-            looked_at.extend(selected)
-            if not plan:
-                access.allow(both, selected)
-
-        promotion = read(
+        prepared = prepare_promotion(
             source,
             target,
             names or (),
@@ -117,8 +112,10 @@ def promote(  # noqa: PLR0917 - typer names them
             exclude=exclude or (),
             profiles=profiles,
             timeout_seconds=timeout_seconds(timeout),
-            before_fetch=allow,
         )
+        if not plan:
+            access.allow(prepared.profiles, prepared.selected)
+        promotion = read(prepared)
         making = _Making(promotion)
         try:
             if format_ is Format.TEXT:
@@ -126,7 +123,7 @@ def promote(  # noqa: PLR0917 - typer names them
             if plan:
                 return _answer(promotion)
             if not _agreed(promotion, yes=yes):
-                access.unchanged(looked_at)
+                access.unchanged(prepared.selected)
                 if promotion.steps and format_ is Format.TEXT:
                     print("nothing was changed")
                 return 0
@@ -217,7 +214,7 @@ def _show(promotion: Promotion) -> None:
 
 def _show_differing(plan: PromotionPlan) -> None:
     """Say how much differs and stays so; `envkit diff` shows what."""
-    differing = [left for left in plan.left if left.kind == DIFFERS]
+    differing = [left for left in plan.left if left.kind == LeftKind.DIFFERS]
     secrets = sum(left.secret for left in differing)
     parts = []
     if secrets:

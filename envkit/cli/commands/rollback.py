@@ -13,7 +13,7 @@ from envkit.cli.complete import variables
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
-from envkit.editing.find import find
+from envkit.editing.find import find, prepare_edit
 from envkit.editing.history import earlier, store_of
 
 EXAMPLE = "envkit rollback STRIPE_KEY --env staging"
@@ -39,30 +39,30 @@ def rollback(
 ) -> int:
     """Bring back the value of an earlier version."""
     with Access("rollback", reason=reason, ask=ask_reason) as access:
-        found = find(
-            env or (),
-            [name],
-            profiles=profiles,
-            timeout_seconds=timeout_seconds(timeout),
-            before_fetch=access.begin,
+        prepared = prepare_edit(
+            env or (), [name], profiles=profiles, timeout_seconds=timeout_seconds(timeout)
         )
-        kept = found.one(name)
-        version, value = earlier(kept, to)
-        kept.check(value.reveal())
-        if kept.held.value == value:
-            access.unchanged(kept.names)
+        access.begin([prepared.prepared])
+        editable = find(prepared)
+        variable = editable.one(name)
+        version, value = earlier(variable, to)
+        variable.check(value.reveal())
+        if variable.current.value == value:
+            access.unchanged(variable.names)
             print(f"{name} has the value of version {version.version} already")
             return 0
         made = f", made {when(version)}" if version.created is not None else ""
-        question = f"Bring {name} of {found.profile.name} back to version {version.version}{made}?"
+        question = (
+            f"Bring {name} of {editable.profile.name} back to version {version.version}{made}?"
+        )
         if not confirm(question, yes=yes):
-            access.unchanged(kept.names)
+            access.unchanged(variable.names)
             print("nothing was changed")
             return 0
-        found.deadline.restart()
-        store = store_of(kept)
-        now = store.restore(version.version, before=kept.held)
-        access.changed(kept.names, now)
+        editable.deadline.restart()
+        store = store_of(variable)
+        now = store.restore(version.version, before=variable.current)
+        access.changed(variable.names, now)
     new = in_version(now if now != version.version else None)
     print(f"brought {name} back to version {version.version} of {store.where}{new}")
     return 0

@@ -12,7 +12,7 @@ from envkit.audit.session import Access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
-from envkit.editing.find import Found, find, find_reference
+from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
 from envkit.errors import UsageError
 from envkit.secret import Secret
 
@@ -44,18 +44,18 @@ def set(  # noqa: A001 - the command's name
             hint="write envkit set NAME, and type the value or pipe it in",
         )
     with Access("set", reason=reason, ask=ask_reason) as access:
-        found = find_one(access, name, ref, env, profiles, timeout)
-        [kept] = found.kept.values()
-        new = _value(kept.name, from_file)
-        found.deadline.restart()
-        kept.check(new.reveal())
-        if skip_unchanged and kept.held.value == new:
-            access.unchanged(kept.names)
-            print(f"{kept.name} in {kept.holder.where} has this value already")
+        editable = find_one(access, name, ref, env, profiles, timeout)
+        [variable] = editable.variables.values()
+        new = _value(variable.name, from_file)
+        editable.deadline.restart()
+        variable.check(new.reveal())
+        if skip_unchanged and variable.current.value == new:
+            access.unchanged(variable.names)
+            print(f"{variable.name} in {variable.slot.where} has this value already")
             return 0
-        version = kept.holder.write(new, before=kept.held)
-        access.changed(kept.names, version)
-    print(f"set {kept.name} in {kept.holder.where}{in_version(version)}")
+        version = variable.slot.write(new, before=variable.current)
+        access.changed(variable.names, version)
+    print(f"set {variable.name} in {variable.slot.where}{in_version(version)}")
     return 0
 
 
@@ -66,31 +66,24 @@ def find_one(
     env: list[str] | None,
     profiles: str | None,
     timeout: str | None,
-) -> Found:
+) -> Editable:
     """Find the one variable, or the one reference, that is to be changed."""
     if (name is None) == (ref is None):
         raise UsageError(
             "one variable is changed at a time",
             hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
         )
+    seconds = timeout_seconds(timeout)
     if ref is not None:
-        return find_reference(
-            env or (),
-            ref,
-            profiles=profiles,
-            timeout_seconds=timeout_seconds(timeout),
-            before_fetch=lambda profile: access.allow([profile], [ref]),
-        )
-    assert name is not None  # noqa: S101 - exactly one of the two
-    found = find(
-        env or (),
-        [name],
-        profiles=profiles,
-        timeout_seconds=timeout_seconds(timeout),
-        before_fetch=access.begin,
-    )
-    found.one(name)
-    return found
+        edit = prepare_reference_edit(env or (), ref, profiles=profiles, timeout_seconds=seconds)
+    else:
+        names = [name] if name is not None else []
+        edit = prepare_edit(env or (), names, profiles=profiles, timeout_seconds=seconds)
+    access.begin([edit.prepared])
+    editable = find(edit)
+    for error in editable.refused.values():
+        raise error
+    return editable
 
 
 def in_version(version: str | None) -> str:

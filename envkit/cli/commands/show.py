@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
 from envkit.audit.session import Access
 from envkit.cli.options import timeout_seconds
@@ -14,6 +16,8 @@ from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles
 from envkit.cli.prompt import ask_reason
 from envkit.errors import UsageError
 from envkit.resolution.describe import describe
+from envkit.resolution.prepare import prepare
+from envkit.resolution.resolve import resolve_prepared
 
 if TYPE_CHECKING:
     from envkit.resolution.describe import Described
@@ -45,15 +49,19 @@ def show(
             "--reveal shows secrets, and stdout is not a terminal",
             hint="add --yes if they may go where stdout goes",
         )
+    deadline = Deadline(timeout_seconds(timeout))
     with Access("show", reason=reason, ask=ask_reason) as access:
-        description = describe(
-            *(env or ()),
+        prepared = prepare(
+            env or (),
             profiles=profiles,
             only=only or (),
             exclude=exclude or (),
-            timeout_seconds=timeout_seconds(timeout),
-            before_fetch=access.begin if reveal else None,
+            environ=os.environ,
+            deadline=deadline,
         )
+        if reveal:
+            access.begin(prepared)
+        description = describe(prepared, resolve_prepared(prepared, deadline))
         if reveal:
             access.succeed(one.variable for one in description.variables if one.variable)
     if format_ is Format.JSON:

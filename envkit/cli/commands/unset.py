@@ -20,13 +20,13 @@ def unset(
 ) -> int:
     """Take a value out of its store, or a literal out of its profile."""
     with Access("unset", reason=reason, ask=ask_reason) as access:
-        found = find_one(access, name, ref, env, profiles, timeout)
-        [kept] = found.kept.values()
-        if kept.held.value is None:
-            access.unchanged(kept.names)
-            print(f"{kept.name} is absent in {kept.holder.where} already")
+        editable = find_one(access, name, ref, env, profiles, timeout)
+        [variable] = editable.variables.values()
+        if variable.current.value is None:
+            access.unchanged(variable.names)
+            print(f"{variable.name} is absent in {variable.slot.where} already")
             return 0
-        version = kept.holder.write(None, before=kept.held)
-        access.changed(kept.names, version)
-    print(f"took {kept.name} out of {kept.holder.where}{in_version(version)}")
+        version = variable.slot.write(None, before=variable.current)
+        access.changed(variable.names, version)
+    print(f"took {variable.name} out of {variable.slot.where}{in_version(version)}")
     return 0

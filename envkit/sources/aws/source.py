@@ -20,7 +20,7 @@ Manager's only: a role is assumed at the usual STS, or at `AWS_ENDPOINT_URL_STS`
 
 from __future__ import annotations
 
-from envkit._internal.parallel import map_parallel
+from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import (
     AuthError,
     ConflictError,
@@ -43,18 +43,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, ClassVar, TypeAlias, TypeVar
 
+    from envkit._internal.parallel import Result
     from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
     from envkit.sources.aws.names import Key
     from envkit.sources.model import Outcome, SourceContext, Version
 
-    T = TypeVar("T")
     R = TypeVar("R")
     _Failure: TypeAlias = SourceError | InvalidReferenceError
     _Answer: TypeAlias = Document | Absent | _Failure
 
 CONCURRENCY = 10
-_FAILURES = (SourceError, InvalidReferenceError)
 
 
 class AwsSecretsManagerSource:
@@ -160,8 +159,7 @@ class AwsSecretsManagerSource:
         """
         key = self._key(ref)._replace(version=None, stage=None)
         place = where(self.name, key)
-        # None would be taken for no answer
-        return self._in_time(lambda: (call(self._manager, key.secret_id, place),))[0]
+        return self._in_time(lambda: call(self._manager, key.secret_id, place))
 
     # ---------------------------------------------------------------- reading
 
@@ -179,8 +177,13 @@ class AwsSecretsManagerSource:
 
     def _ask(self, calls: list[list[Key]]) -> dict[Key, _Answer]:
         answers: dict[Key, _Answer] = {}
-        for call, answer in zip(calls, self._wait(self._read, calls), strict=True):
-            answers |= answer if isinstance(answer, dict) else dict.fromkeys(call, answer)
+        results = map_parallel(self._read, calls, workers=self._workers, deadline=self._deadline)
+        for call, result in zip(calls, results, strict=True):
+            try:
+                found = self._value(result)
+            except (SourceError, InvalidReferenceError) as error:
+                found = dict.fromkeys(call, error)
+            answers |= found
         return answers
 
     def _read(self, call: list[Key]) -> dict[Key, _Answer]:
@@ -302,23 +305,10 @@ class AwsSecretsManagerSource:
 
     def _in_time(self, call: Callable[[], R]) -> R:
         """Return what `call` returns, or raise its error, never later than the deadline."""
-        [outcome] = self._wait(lambda _: call(), [None])
-        if isinstance(outcome, _FAILURES):
-            raise outcome
-        return outcome
+        return self._value(call_in_time(call, self._deadline))
 
-    def _wait(self, call: Callable[[T], R], items: list[T]) -> list[R | _Failure]:
-        """Return per item what `call` returned, or the error; never later than the deadline."""
-        outcomes: list[R | _Failure] = []
-        results = map_parallel(call, items, workers=self._workers, deadline=self._deadline)
-        for result in results:
-            if result is None:
-                seconds = f"{self._deadline.timeout_seconds:g}"
-                outcomes.append(
-                    UnavailableError(f"{self.name} gave no answer in {seconds} s", hint=MORE_TIME)
-                )
-            elif not isinstance(result, BaseException) or isinstance(result, _FAILURES):
-                outcomes.append(result)
-            else:
-                raise result
-        return outcomes
+    def _value(self, result: Result[R]) -> R:
+        if result.late:
+            seconds = f"{self._deadline.timeout_seconds:g}"
+            raise UnavailableError(f"{self.name} gave no answer in {seconds} s", hint=MORE_TIME)
+        return result.value

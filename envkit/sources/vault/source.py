@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from envkit._internal.parallel import map_parallel
+from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import InvalidReferenceError, NoVersionError, ProfileError, SourceError
 from envkit.secret import Secret
 from envkit.sources.model import WHOLE, Absent, Reading, pick_field
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import ClassVar, TypeVar
 
+    from envkit._internal.parallel import Result
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome, SourceContext, Version
@@ -207,11 +208,11 @@ class VaultSource:
         """
         path = self._absolute(ref)
 
-        def ask() -> tuple[R]:  # None would be taken for no answer
+        def ask() -> R:
             client, engines = self._ready({path})
-            return (call(client, vault_kv.target(engines[path], path, None, self.name)),)
+            return call(client, vault_kv.target(engines[path], path, None, self.name))
 
-        return self._in_time(ask)[0]
+        return self._in_time(ask)
 
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):
@@ -253,7 +254,7 @@ class VaultSource:
             asked = unknown if every else list({p.partition("/")[0]: p for p in unknown}.values())
             find = partial(vault_kv.find_engine, client, mount=self._mount)
             for path, answer in zip(asked, self._parallel(find, asked), strict=True):
-                engine = self._result(answer)
+                engine = self._value(answer)
                 if engine.version is not None or engine.mount == self._mount:
                     self._engines.append(engine)
                 else:
@@ -261,12 +262,12 @@ class VaultSource:
                     every = True
 
     def _outcome(
-        self, ref: Reference, target: Target, answer: Document | Absent | BaseException | None
+        self, ref: Reference, target: Target, answer: Result[Document | Absent]
     ) -> Outcome:
         try:
-            if isinstance(answer, Absent):
-                return answer
-            document = self._result(answer)
+            document = self._value(answer)
+            if isinstance(document, Absent):
+                return document
             text = pick_field(ref, document.fields)
         except (SourceError, InvalidReferenceError) as error:
             return error
@@ -274,21 +275,16 @@ class VaultSource:
             return text._replace(version=document.version)
         return Reading(Secret(text), document.version, target.locate(ref.field))
 
-    def _parallel(
-        self, function: Callable[[T], R], items: Collection[T]
-    ) -> list[R | BaseException | None]:
+    def _parallel(self, function: Callable[[T], R], items: Collection[T]) -> list[Result[R]]:
         return map_parallel(
             function, items, workers=self._concurrency, deadline=self._context.deadline
         )
 
     def _in_time(self, call: Callable[[], R]) -> R:
         """Return what `call` returns, or give it up when the deadline passes."""
-        [outcome] = self._parallel(lambda _: call(), (None,))
-        return self._result(outcome)
+        return self._value(call_in_time(call, self._context.deadline))
 
-    def _result(self, outcome: R | BaseException | None) -> R:
-        if outcome is None:
+    def _value(self, result: Result[R]) -> R:
+        if result.late:
             raise too_late(f"'{self.name}'", self._context.deadline)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+        return result.value

@@ -7,8 +7,10 @@ import subprocess
 import sys
 import threading
 
+import pytest
+
 from envkit._internal.clock import Deadline
-from envkit._internal.parallel import map_parallel
+from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import UnavailableError
 
 AN_HOUR = 3600.0
@@ -24,7 +26,7 @@ def test_results_keep_the_order_of_the_items_however_they_end() -> None:
         return f"result {index}"
 
     results = map_parallel(last_first, iter(range(6)), workers=6, deadline=Deadline(AN_HOUR))
-    assert results == [f"result {index}" for index in range(6)]
+    assert [result.value for result in results] == [f"result {index}" for index in range(6)]
 
 
 def test_nothing_to_do() -> None:
@@ -40,7 +42,10 @@ def test_exceptions_are_handed_back_in_their_places() -> None:
         return "fine"
 
     results = map_parallel(call, raised, workers=2, deadline=Deadline(AN_HOUR))
-    assert [r if r == "fine" else raised.index(r) for r in results] == [0, "fine", 2, 3, 4]
+    assert [result.error for result in results] == raised
+    assert results[1].value == "fine"
+    with pytest.raises(ValueError, match="one"):
+        _ = results[0].value
 
 
 def test_as_many_calls_at_once_as_there_are_workers_and_no_more() -> None:
@@ -59,13 +64,14 @@ def test_as_many_calls_at_once_as_there_are_workers_and_no_more() -> None:
         together.wait(30)
 
     results = map_parallel(call, range(9), workers=3, deadline=Deadline(AN_HOUR))
-    assert results == [None] * 9
+    assert [result.value for result in results] == [None] * 9
     assert most == 3
 
 
 def test_nothing_is_begun_after_the_deadline() -> None:
     called: list[int] = []
-    assert map_parallel(called.append, range(5), workers=2, deadline=Deadline(0)) == [None] * 5
+    results = map_parallel(called.append, range(5), workers=2, deadline=Deadline(0))
+    assert [result.late for result in results] == [True] * 5
     assert called == []
 
 
@@ -78,27 +84,28 @@ def test_what_is_stuck_is_given_up_and_its_late_result_is_not_handed_in() -> Non
         release.wait(60)
         return "late"
 
-    results = map_parallel(stuck, [1], workers=1, deadline=Deadline(0.2))
-    assert results == [None]
+    result = call_in_time(lambda: stuck(1), Deadline(0.2))
+    assert result.late
     release.set()
     for thread in threads:
         thread.join(30)
         assert not thread.is_alive()
-    assert results == [None]
+    assert (result.late, result.error) == (True, None)
 
 
 def test_a_stuck_thread_does_not_keep_the_process_from_ending() -> None:
     program = (
         "import threading\n"
         "from envkit._internal.clock import Deadline\n"
-        "from envkit._internal.parallel import map_parallel\n"
+        "from envkit._internal.parallel import call_in_time, map_parallel\n"
         "def stuck(_): threading.Event().wait()\n"
-        "print(map_parallel(stuck, [1, 2, 3], workers=2, deadline=Deadline(0.2)))\n"
+        "results = map_parallel(stuck, [1, 2, 3], workers=2, deadline=Deadline(0.2))\n"
+        "print([result.late for result in results])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout == "[None, None, None]\n"
+    assert done.stdout == "[True, True, True]\n"
 
 
 PROFILE = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.checks.problem import ERROR, WARNING, Problem, exit_status, in_order, listed
+from envkit.checks.problem import Problem, Severity, exit_status, listed, merge_problems
 
 
 def problem(code, **more):
@@ -36,10 +36,10 @@ def test_problems_come_by_gravity_and_place_and_each_one_once():
         problem("value-absent", file="/b", line=2, environments=("prod", "dev")),
         problem("dynamic-read", file="/a"),
     ]
-    assert [(p.severity, p.file, p.line, p.environments) for p in in_order(problems)] == [
-        (ERROR, "/b", 1, ()),
-        (ERROR, "/b", 2, ("dev", "prod")),
-        (WARNING, "/a", 1, ()),
+    assert [(p.severity, p.file, p.line, p.environments) for p in merge_problems(problems)] == [
+        (Severity.ERROR, "/b", 1, ()),
+        (Severity.ERROR, "/b", 2, ("dev", "prod")),
+        (Severity.WARNING, "/a", 1, ()),
         ("note", "/a", 0, ()),
     ]
 

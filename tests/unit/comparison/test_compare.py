@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.comparison.compare import diff
-from envkit.comparison.model import ABSENT, UNDECLARED, UNREADABLE, VALUE, Place
+from envkit.comparison.model import CellState, Place
 from envkit.errors import AbsentError, DeniedError
 from envkit.profile.loader import load
 from support.sides import side, unavailable
@@ -78,7 +78,7 @@ class TestStatus:
         failed = side("dev", failing={"X": DeniedError("permission denied at vault:dev")})
         found = entry("X", failed, side("prod", {"X": SECRET}))
         assert found.status == "unreadable"
-        assert found.cells[0].state == UNREADABLE
+        assert found.cells[0].state == CellState.UNREADABLE
         assert found.cells[0].reason == "permission denied at vault:dev"
         assert found.cells[0].code == "access-denied"
 
@@ -86,7 +86,7 @@ class TestStatus:
         lacking = side("dev", failing={"X": AbsentError("vault:dev#x is absent")})
         found = entry("X", lacking, side("prod", {"X": SECRET}))
         assert found.status == "missing"
-        assert found.cells[0].state == ABSENT
+        assert found.cells[0].state == CellState.ABSENT
         assert found.cells[0].reason == "vault:dev#x is absent"
 
     def test_a_required_value_that_no_side_has_is_missing(self):
@@ -117,7 +117,7 @@ class TestStatus:
 
     def test_an_empty_value_is_there(self):
         found = entry("X", side("dev", literals={"X": ""}), side("prod"))
-        assert [cell.state for cell in found.cells] == [VALUE, UNDECLARED]
+        assert [cell.state for cell in found.cells] == [CellState.VALUE, CellState.UNDECLARED]
 
     def test_values_are_compared_to_the_last_byte(self):
         assert (

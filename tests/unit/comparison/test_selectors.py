@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envkit.comparison.selectors import parse_name
-from envkit.comparison.sides import read_sides
+from envkit.comparison.sides import prepare_sides
 from envkit.errors import (
     UsageError,
 )
@@ -41,4 +41,4 @@ class TestNames:
     @pytest.mark.parametrize("names", [[], ["prod"]])
     def test_a_comparison_needs_two(self, names):
         with pytest.raises(UsageError, match="needs two"):
-            read_sides(names)
+            prepare_sides(names)

@@ -11,7 +11,7 @@ import pytest
 
 import envkit
 from envkit._internal.clock import Deadline
-from envkit.comparison.sides import read_names, read_sides
+from envkit.comparison.sides import prepare_sides, read_names, read_sides
 from envkit.errors import (
     AbsentError,
     AuthError,
@@ -65,8 +65,12 @@ def errors(side):
     return {failure.name: failure.error for failure in side.failures}
 
 
+def read(names, **options):
+    return read_sides(prepare_sides(names, **options))
+
+
 def read_one(name, store, **options):
-    [_, side] = read_sides([name, name], sources={"vault": store}, environ={}, **options)
+    [_, side] = read([name, name], sources={"vault": store}, environ={}, **options)
     return side
 
 
@@ -111,7 +115,7 @@ class TestProfiles:
             'auth = { method = "token", token = "{{ env:NO_SUCH_TOKEN }}" }\n'
             '[variables]\nKEY = "{{ vault:secret/x#y }}"\nMODE = "live"\n',
         )
-        [side, _] = read_sides(["prod", "prod"], environ={})
+        [side, _] = read(["prod", "prod"], environ={})
         assert values(side) == {"MODE": "live"}
         assert isinstance(errors(side)["KEY"], AuthError)
         assert "NO_SUCH_TOKEN" in errors(side)["KEY"].message
@@ -208,9 +212,7 @@ class TestThePast:
         ):
             (project.root / name).write_text(text)
             os.utime(project.root / name, (written, written))
-        then, now, before = read_sides(
-            ["dev@2020-01-02", "dev@2020-01-04", "dev@2019-01-01"], environ={}
-        )
+        then, now, before = read(["dev@2020-01-02", "dev@2020-01-04", "dev@2019-01-01"], environ={})
         assert values(then) == {"KEY": "then"}
         assert values(now) == {"KEY": "now", "NEW": "1"}
         assert {type(error) for error in errors(before).values()} == {NoVersionError}
@@ -249,7 +251,7 @@ class TestThePast:
 class TestFiles:
     def test_a_file(self, project):
         project.dotenv("local", "A=1\nB='two words'\n")
-        [side, _] = read_sides(["file:.env.local", "file:.env.local"], environ={})
+        [side, _] = read(["file:.env.local", "file:.env.local"], environ={})
         assert values(side) == {"A": "1", "B": "two words"}
         assert side.assumed
         assert side.environment.variable("B").origins[0].location == ".env.local:2"
@@ -266,37 +268,37 @@ class TestFiles:
     def test_it_belongs_to_the_environment_of_its_name(self, project, name, environment):
         project.profile("prod.toml", 'aliases = ["live"]\n[variables]\n')
         (project.root / name).write_text("A=1\n")
-        assert read_sides([f"file:{name}", "prod"], environ={})[0].belongs_to == environment
+        assert read([f"file:{name}", "prod"], environ={})[0].belongs_to == environment
 
     def test_a_file_without_such_a_name_is_an_environment_of_its_own(self, project):
         for name in (".env", "backup"):
             (project.root / name).write_text("A=1\n")
-        one, two = read_sides(["file:.env", "file:backup"], environ={})
+        one, two = read(["file:.env", "file:backup"], environ={})
         assert one.belongs_to != two.belongs_to
 
     def test_what_is_encrypted_could_not_be_read(self, project):
         project.dotenv("local", "A=encrypted:abc\nB=1\n")
-        [side, _] = read_sides(["file:.env.local", "file:.env.local"], environ={})
+        [side, _] = read(["file:.env.local", "file:.env.local"], environ={})
         assert values(side) == {"B": "1"}
         assert isinstance(errors(side)["A"], DotenvError)
 
     @pytest.mark.parametrize("name", ["no-such-file", "."])
     def test_a_file_that_cannot_be_read_is_an_error(self, project, name):
         with pytest.raises(UsageError, match="cannot read"):
-            read_sides([f"file:{name}", "env:"], environ={})
+            read([f"file:{name}", "env:"], environ={})
 
 
 class TestProcesses:
     def test_of_this_one_only_what_others_know(self, prod, store):
         environ = {"MODE": "test", "PATH": "/bin", "HOME": "/root"}
-        _, side = read_sides(["prod", "env:"], sources={"vault": store}, environ=environ)
+        _, side = read(["prod", "env:"], sources={"vault": store}, environ=environ)
         assert values(side) == {"MODE": "test"}
         assert side.left_out == 2
         assert side.belongs_to is None
 
     def test_everything_where_nothing_but_processes_is_compared(self, project):
         environ = {"PATH": "/bin"}
-        assert values(read_sides(["env:", "env:"], environ=environ)[0]) == environ
+        assert values(read(["env:", "env:"], environ=environ)[0]) == environ
 
     def test_a_running_one(self, project):
         environ = {"A": "one", "B": "tw\udcffo", "PATH": os.environ["PATH"]}
@@ -309,11 +311,11 @@ class TestProcesses:
         ) as process:
             process.stdout.readline()
             name = f"pid:{process.pid}"
-            [side, _] = read_sides([name, name], environ={})
+            [side, _] = read([name, name], environ={})
             process.stdin.close()
         assert {"A": "one", "B": "tw\udcffo"}.items() <= values(side).items()
         with pytest.raises(UsageError, match="there is no process"):
-            read_sides([name, name], environ={})
+            read([name, name], environ={})
 
 
 class TestNamesAlone:

@@ -1,11 +1,11 @@
-"""What holds a value: compare-and-set on that value, whatever else changes meanwhile."""
+"""A value's slot: compare-and-set on that value, whatever else changes meanwhile."""
 
 from __future__ import annotations
 
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.editing.slots import ATTEMPTS, Held, ProfileHolder, StoreHolder
+from envkit.editing.slots import ATTEMPTS, CurrentValue, ProfileSlot, StoreSlot
 from envkit.errors import ConflictError, DeniedError, ProfileError, UnchangeableError
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Reference
@@ -44,42 +44,42 @@ def beside(user):
 
 
 def test_a_value_is_read_with_its_version():
-    holder = StoreHolder(Busy(), REF)
-    assert holder.where == "memory:db#password"
-    assert holder.read() == Held(Secret("old"), "1")
-    assert StoreHolder(Busy(), REF._replace(field="none")).read() == Held(None, "1")
-    assert StoreHolder(Busy(), REF._replace(path="none")).read() == Held(None, None)
+    slot = StoreSlot(Busy(), REF)
+    assert slot.where == "memory:db#password"
+    assert slot.read() == CurrentValue(Secret("old"), "1")
+    assert StoreSlot(Busy(), REF._replace(field="none")).read() == CurrentValue(None, "1")
+    assert StoreSlot(Busy(), REF._replace(path="none")).read() == CurrentValue(None, None)
 
 
 def test_a_change_of_another_field_is_no_conflict():
     store = Busy(beside("b"), beside("c"))
-    holder = StoreHolder(store, REF)
-    assert holder.write(Secret("new"), before=holder.read()) == "4"
+    slot = StoreSlot(store, REF)
+    assert slot.write(Secret("new"), before=slot.read()) == "4"
     assert store.now() == {"password": "new", "user": "c"}
 
 
 def test_a_change_of_the_value_is_a_conflict_and_stays():
     store = Busy({"password": "theirs", "user": "a"})
-    holder = StoreHolder(store, REF)
+    slot = StoreSlot(store, REF)
     for value in (Secret("new"), None):
         with pytest.raises(ConflictError):
-            holder.write(value, before=Held(Secret("old"), "1"))
+            slot.write(value, before=CurrentValue(Secret("old"), "1"))
     assert store.now()["password"] == "theirs"
 
 
 def test_a_removal_is_a_conflict_and_stays():
     store = Busy({"user": "a"})
-    holder = StoreHolder(store, REF)
+    slot = StoreSlot(store, REF)
     with pytest.raises(ConflictError):
-        holder.write(Secret("new"), before=holder.read())
+        slot.write(Secret("new"), before=slot.read())
     assert store.now() == {"user": "a"}
 
 
 def test_a_secret_that_changes_all_the_time_is_given_up():
     store = Busy(*(beside(str(number)) for number in range(ATTEMPTS)))
-    holder = StoreHolder(store, REF)
+    slot = StoreSlot(store, REF)
     with pytest.raises(ConflictError):
-        holder.write(Secret("new"), before=holder.read())
+        slot.write(Secret("new"), before=slot.read())
     assert store.now() == beside(str(ATTEMPTS - 1))
 
 
@@ -92,18 +92,18 @@ def test_a_conflict_that_is_none_is_not_tried_again():
             raise ConflictError("scheduled for deletion")
 
     store = Stubborn()
-    holder = StoreHolder(store, REF)
+    slot = StoreSlot(store, REF)
     with pytest.raises(ConflictError, match="scheduled"):
-        holder.write(Secret("new"), before=holder.read())
+        slot.write(Secret("new"), before=slot.read())
     assert store.tries == 1
 
 
 def test_an_earlier_value_comes_back_beside_changes_of_others():
     store = Busy()
-    holder = StoreHolder(store, REF)
-    holder.write(Secret("new"), before=holder.read())
+    slot = StoreSlot(store, REF)
+    slot.write(Secret("new"), before=slot.read())
     store.changes = [{"password": "new", "user": "b"}]
-    holder.restore("1", before=holder.read())
+    slot.restore("1", before=slot.read())
     assert store.now() == {"password": "old", "user": "b"}
 
 
@@ -122,14 +122,14 @@ def test_a_store_without_versions_says_so():
             return "1"
 
     with pytest.raises(UnchangeableError, match="the shelf has no versions"):
-        StoreHolder(Plain(), REF).restore("1", before=Held(None, None))
+        StoreSlot(Plain(), REF).restore("1", before=CurrentValue(None, None))
 
 
 # ---------------------------------------------------------------- a line of the profile
 
 
 def line_of(path, name="A"):
-    return ProfileHolder(name, Location(str(path), 2), Deadline(15))
+    return ProfileSlot(name, Location(str(path), 2), Deadline(15))
 
 
 @pytest.fixture
@@ -138,39 +138,39 @@ def profile(project):
 
 
 def test_a_line_is_read_written_and_removed(profile):
-    holder = line_of(profile)
-    assert holder.where == "profiles/dev.toml:2"
-    assert holder.read() == Held(Secret("1"), None)
-    assert holder.write(Secret("x"), before=holder.read()) is None
+    slot = line_of(profile)
+    assert slot.where == "profiles/dev.toml:2"
+    assert slot.read() == CurrentValue(Secret("1"), None)
+    assert slot.write(Secret("x"), before=slot.read()) is None
     assert profile.read_text() == '[variables]\nA = "x" # one\nB = "2"\n'
-    holder.write(None, before=holder.read())
+    slot.write(None, before=slot.read())
     assert profile.read_text() == '[variables]\nB = "2"\n'
-    assert holder.read() == Held(None, None)
+    assert slot.read() == CurrentValue(None, None)
 
 
 @pytest.mark.parametrize("text", ['[variables]\nA = "9"\n', '[variables]\nA = "{{ B }}"\n', ""])
 def test_a_line_that_was_changed_meanwhile_is_a_conflict(profile, text):
-    holder = line_of(profile)
-    before = holder.read()
+    slot = line_of(profile)
+    before = slot.read()
     profile.write_text(text)
     with pytest.raises(ConflictError, match=r"A in profiles/dev\.toml was changed"):
-        holder.write(Secret("x"), before=before)
+        slot.write(Secret("x"), before=before)
     assert profile.read_text() == text
 
 
 def test_a_change_beside_the_line_is_none(profile):
-    holder = line_of(profile)
-    before = holder.read()
+    slot = line_of(profile)
+    before = slot.read()
     profile.write_text('[variables]\nB = "3"\nA = "1"\n')
-    holder.write(Secret("x"), before=before)
+    slot.write(Secret("x"), before=before)
     assert profile.read_text() == '[variables]\nB = "3"\nA = "x"\n'
 
 
 def test_a_profile_that_is_gone(profile):
-    holder = line_of(profile)
+    slot = line_of(profile)
     profile.unlink()
     with pytest.raises(ProfileError, match="any more"):
-        holder.read()
+        slot.read()
 
 
 def test_a_profile_that_may_not_be_written_stays():
@@ -179,6 +179,6 @@ def test_a_profile_that_may_not_be_written_stays():
         path.write_text("A=1\n")
         root.chmod(0o555)
         with as_nobody(), pytest.raises(DeniedError, match="cannot write"):
-            line_of(path).write(Secret("x"), before=Held(Secret("1"), None))
+            line_of(path).write(Secret("x"), before=CurrentValue(Secret("1"), None))
         root.chmod(0o755)
         assert path.read_text() == "A=1\n"

@@ -20,6 +20,7 @@ from envkit.profile.placeholder import (
     Reference,
     Template,
     parse,
+    parse_reference,
 )
 from envkit.profile.substitution import substitute
 
@@ -111,6 +112,27 @@ def parsed_or_refused(text: str) -> Template | PlaceholderError:
 )  # fmt: skip
 def test_an_operand(text: str, operand: Name | Reference) -> None:
     assert same(parse(text), Template((Placeholder(operand),)))
+
+
+@pytest.mark.parametrize(
+    ("text", "operand"),
+    [
+        ("vault:db#password", Reference("vault", "db", "password")),
+        ('vault:"a b"?version=3', Reference("vault", "a b", None, "3")),
+        ("DB_PASSWORD", Name("DB_PASSWORD")),
+    ],
+)
+def test_a_reference_is_parsed_without_braces(text: str, operand: Name | Reference) -> None:
+    assert parse_reference(text) == operand
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", '"text"', "a:b | trim", 'a:b ?? "c"', "{{ a:b }}", "a:b }} {{ c:d", "a b", '"x" | trim'],
+)
+def test_what_is_more_or_less_than_a_reference_is_refused(text: str) -> None:
+    with pytest.raises(PlaceholderError):
+        parse_reference(text)
 
 
 def test_a_whole_value() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.comparison.sides import read_sides
+from envkit.comparison.sides import prepare_sides, read_sides
 from envkit.errors import ConflictError, DeniedError, PromotionError, UsageError
-from envkit.promotion.run import read
+from envkit.promotion.run import prepare_promotion, read
 from support.permissions import as_nobody, folder_of_nobody
 
 CANARY = "canary"
@@ -19,7 +19,7 @@ CANARY = "canary"
 
 def promotion(*names, **options):
     """Plan from staging to prod, in the working directory."""
-    return read("staging", "prod", names, environ={}, **options)
+    return read(prepare_promotion("staging", "prod", names, environ={}, **options))
 
 
 def done(plan):
@@ -480,7 +480,7 @@ def test_what_cannot_be_read_is_refused_and_not_missing(write):
 def test_what_means_nothing(write, arguments, options, message):
     write("A = 1", head='aliases = ["stg"]\n')
     with pytest.raises(UsageError, match=message):
-        read(*arguments, environ={}, **options)
+        prepare_promotion(*arguments, environ={}, **options)
 
 
 def test_globs(write):
@@ -496,17 +496,12 @@ def test_only_what_is_asked_for_is_read(write):
     assert changes(promotion("B")) == [("B", "add", "1")]
 
 
-def test_the_profiles_are_shown_before_a_store_is_asked(write):
-    write("A = {}")
-    seen = []
-
-    def stop(profiles, names):
-        seen.append(([one.name for one in profiles], list(names)))
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        promotion(before_fetch=stop)
-    assert seen == [(["staging", "prod"], ["A"])]
+def test_a_prepared_promotion_names_its_profiles_and_variables_before_a_store_is_asked(write):
+    project = write("A = {}")
+    project.dotenv("staging", "broken\n")  # reading this would fail
+    prepared = prepare_promotion("staging", "prod", environ={})
+    assert [profile.name for profile in prepared.profiles] == ["staging", "prod"]
+    assert prepared.selected == ["A"]
 
 
 # ---------------------------------------------------------------- what changes meanwhile
@@ -652,7 +647,7 @@ class Folder:
 
     def values(self, environment):
         profiles = str(self.root / "profiles")
-        for side in read_sides(["staging", "prod"], profiles=profiles, environ={}):
+        for side in read_sides(prepare_sides(["staging", "prod"], profiles=profiles, environ={})):
             if side.label == environment:
                 return {name: value.reveal() for name, value in side.environment.items()}
         raise AssertionError(environment)

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from envkit.errors import ProfileError
-from envkit.sources.plugins import load_built_in, load_plugin
+from envkit.sources.plugins import load_plugin
+from envkit.sources.registry import load_built_in
 
 GROUP, PLACE = "envkit.tests", "profiles/prod.toml:3"
 

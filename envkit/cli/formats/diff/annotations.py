@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from envkit.cli.formats.diff.wording import notes, summary
 from envkit.cli.output import printable
-from envkit.comparison.model import ABSENT, MISSING, SAME, UNREADABLE
+from envkit.comparison.model import CellState, DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,11 @@ def render(report: Report, environ: Mapping[str, str]) -> str:
         environ: `GITHUB_WORKSPACE` is where GitHub's paths begin.
     """
     root = environ.get("GITHUB_WORKSPACE") or os.getcwd()
-    lines = [_command(entry, report, root) for entry in report.diff.entries if entry.status != SAME]
+    lines = [
+        _command(entry, report, root)
+        for entry in report.diff.entries
+        if entry.status != DiffStatus.SAME
+    ]
     return "\n".join([*lines, printable(summary(report))]) + "\n"
 
 
@@ -52,7 +56,7 @@ def _command(entry: Entry, report: Report, root: str) -> str:
     if colon:
         properties = {"file": os.path.relpath(path, root), "line": line, **properties}
     sentences = _sentences(entry, report)
-    if MISSING in entry.also or not sentences:
+    if DiffStatus.MISSING in entry.also or not sentences:
         sentences.append(_where(entry, report))
     message = "\n".join(sentences)
     shown = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
@@ -61,7 +65,9 @@ def _command(entry: Entry, report: Report, root: str) -> str:
 
 def _place(entry: Entry) -> str:
     """Return the line to look at: where the value is not, else the first that there is."""
-    cells = sorted(entry.cells, key=lambda cell: cell.state not in (ABSENT, UNREADABLE))
+    cells = sorted(
+        entry.cells, key=lambda cell: cell.state not in (CellState.ABSENT, CellState.UNREADABLE)
+    )
     return next((cell.location for cell in cells if cell.location), "")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envkit.cli.formats.diff.wording import Code, cell_text, legend, notes, summary
 from envkit.cli.output import printable
-from envkit.comparison.model import SAME
+from envkit.comparison.model import DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ def render(report: Report) -> str:
     lines = [f"### envkit diff: {labels}", "", f"**{_text(summary(report))}**"]
     for status, title, entries in report.sections:
         table = list(_table(entries, report.environments))
-        if status == SAME:
+        if status == DiffStatus.SAME:
             lines += _folded(f"{len(entries)} {title}", table)
         else:
             lines += ["", f"#### {status.capitalize()}: {title}", "", *table]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from envkit.cli.formats.diff.wording import Code, legend, notes, quoted, summary
 from envkit.cli.formats.page_frame import Head, render_page
-from envkit.comparison.model import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
+from envkit.comparison.model import CellState, DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,9 @@ def _view(report: Report) -> View:
     return View(
         report.environments,
         [
-            Section(status, title, [_row(entry, report) for entry in entries], status != SAME)
+            Section(
+                status, title, [_row(entry, report) for entry in entries], status != DiffStatus.SAME
+            )
             for status, title, entries in report.sections
         ],
         [Ignored(entry.name, entry.status, rule.reason) for entry, rule in report.ignored],
@@ -122,12 +124,14 @@ def _row(entry: Entry, report: Report) -> Row:
 
 def _cell(label: str, cell: Cell) -> ShownCell:
     place = ", ".join(cell.origins) or cell.location
-    if cell.state == PLACEHOLDER or (cell.state == VALUE and cell.shown is not None):
+    if cell.state == CellState.PLACEHOLDER or (
+        cell.state == CellState.VALUE and cell.shown is not None
+    ):
         return ShownCell(label, "text", quoted(cell.shown or ""), "", place)
-    if cell.state == VALUE:
+    if cell.state == CellState.VALUE:
         length = cell.length if cell.length == "empty" else f"{cell.length} characters"
         return ShownCell(label, "secret", length, cell.fingerprint, place)
-    words = {ABSENT: "absent", UNREADABLE: "unreadable"}
+    words = {CellState.ABSENT: "absent", CellState.UNREADABLE: "unreadable"}
     return ShownCell(label, "none", words.get(cell.state, "not there"), "", place)
 
 

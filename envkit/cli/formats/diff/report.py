@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from envkit.comparison.model import SAME
+from envkit.comparison.model import DiffStatus
 
 if TYPE_CHECKING:
     from envkit.checks.ignore_file import Rule
@@ -56,7 +56,7 @@ class Report(NamedTuple):
         return [section for section in shown if section[2]]
 
     def _is_shown(self, entry: Entry) -> bool:
-        return self.show_same or entry.status != SAME or bool(entry.findings)
+        return self.show_same or entry.status != DiffStatus.SAME or bool(entry.findings)
 
     @property
     def hidden(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from envkit.cli.formats.diff.layout import Span, columns, padded, wrapped
 from envkit.cli.formats.diff.wording import Code, cell_text, fitting_text, legend, notes, summary
 from envkit.cli.output import printable
-from envkit.comparison.model import VALUE
+from envkit.comparison.model import CellState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,7 +110,7 @@ class _Grid:
 
 
 def _style(cell: Cell) -> str:
-    return "dim" if cell.state != VALUE or cell.shown is None else ""
+    return "dim" if cell.state != CellState.VALUE or cell.shown is None else ""
 
 
 def _note(note: Note, width: int) -> Iterator[list[Span]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.output import printable
-from envkit.comparison.model import ABSENT, PLACEHOLDER, SAME, UNREADABLE, VALUE
+from envkit.comparison.model import CellState, DiffStatus, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ class Note(NamedTuple):
 def summary(report: Report) -> str:
     """Return in one line how many variables there are of each status."""
     counts = report.diff.counts
-    same = counts.pop(SAME)
+    same = counts.pop(DiffStatus.SAME)
     parts = [f"{count} {status}" for status, count in counts.items() if count]
     if parts or report.ignored:
         parts += [f"{same} the same"] if same else []
@@ -75,20 +75,20 @@ def legend(report: Report) -> tuple[str, ...]:
 def fitting_text(cell: Cell, width: int) -> str:
     """Return the text of a cell; where that is wider, a secret's without its length."""
     text = cell_text(cell)
-    if cell.state == VALUE and cell.shown is None and len(text) > width:
+    if cell.state == CellState.VALUE and cell.shown is None and len(text) > width:
         return f"{MASK} {cell.fingerprint}".rstrip()
     return text
 
 
 def cell_text(cell: Cell) -> str:
     """Return what stands for a variable in one environment; empty where it does not have it."""
-    if cell.state == VALUE:
+    if cell.state == CellState.VALUE:
         if cell.shown is not None:
             return quoted(cell.shown)
         return " ".join(word for word in (MASK, cell.length, cell.fingerprint) if word)
-    if cell.state == PLACEHOLDER:
+    if cell.state == CellState.PLACEHOLDER:
         return printable(cell.shown or "")
-    return cell.state if cell.state in (ABSENT, UNREADABLE) else ""
+    return cell.state if cell.state in (CellState.ABSENT, CellState.UNREADABLE) else ""
 
 
 def quoted(text: str) -> str:
@@ -111,13 +111,13 @@ class _Said:
     def __init__(self, entry: Entry, environments: Sequence[str]) -> None:
         self.entry = entry
         self.environments = environments
-        self.sentences: dict[str, Callable[[Finding], Note]] = {
-            "reused": self.reused,
-            "white-space": self.white_space,
-            "type": self.type,
-            "origin": self.origin,
-            "literal": self.literal,
-            "rule": self.rule,
+        self.sentences: dict[FindingKind, Callable[[Finding], Note]] = {
+            FindingKind.REUSED: self.reused,
+            FindingKind.WHITE_SPACE: self.white_space,
+            FindingKind.TYPE: self.type,
+            FindingKind.ORIGIN: self.origin,
+            FindingKind.LITERAL: self.literal,
+            FindingKind.RULE: self.rule,
         }
 
     def of(self, finding: Finding) -> Note:
@@ -145,7 +145,7 @@ class _Said:
     def white_space(self, finding: Finding) -> Note:  # noqa: ARG002
         advice: tuple[str, ...] = ("store it again without",)
         for label, cell in zip(self.environments, self.entry.cells, strict=True):
-            if cell.state == VALUE and _is_profile(label):
+            if cell.state == CellState.VALUE and _is_profile(label):
                 command = f"envkit get {self.entry.name} --env {label} | od -c"
                 advice = ("look with ", Code(command))
                 break
@@ -183,7 +183,7 @@ class _Said:
         """Return one note for all the parts in which the values differ."""
         pieces = []
         for part in self.entry.findings:
-            if part.kind == "part":
+            if part.kind is FindingKind.PART:
                 few = part.shown and len(part.shown) <= MAX_SIDE_BY_SIDE
                 texts = f" ({' / '.join(map(_short, part.shown))})" if few else ""
                 pieces.append(Code(part.subject + texts))
@@ -193,7 +193,7 @@ class _Said:
         """Return one note for each group of environments that have items which others lack."""
         holders: dict[tuple[str, ...], list[str]] = {}
         for item in self.entry.findings:
-            if item.kind == "item":
+            if item.kind is FindingKind.ITEM:
                 pairs = zip(item.shown, self.environments, strict=True)
                 labels = tuple(Code(label) for text, label in pairs if text)
                 holders.setdefault(labels, []).append(Code(_short(item.subject)))

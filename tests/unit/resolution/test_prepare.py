@@ -1,0 +1,74 @@
+"""What happens before a store is asked: names and references are checked, sources opened."""
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.errors import AbsentError, AuthError, ResolutionError, UsageError
+from envkit.profile.loader import load
+from envkit.resolution.fetch import ask
+from envkit.resolution.prepare import prepare, prepare_profile
+from support.shelf import Shelf, reference
+
+CLOSED = """
+[sources.vault]
+address = "{{ env:NOT_SET }}"
+[variables]
+A = "{{ vault:db#a }}"
+B = "b"
+"""
+
+
+class Counting(Shelf):
+    """A shelf that remembers which references it was asked to check."""
+
+    def __init__(self, *, refuses=()):
+        super().__init__(refuses=refuses)
+        self.checked = []
+
+    def check(self, ref):
+        self.checked.append(str(ref))
+        super().check(ref)
+
+
+def prepared(*environments, **options):
+    options = {"profiles": None, "environ": {}, "deadline": Deadline(15), **options}
+    return prepare(environments, **options)
+
+
+@pytest.mark.parametrize("options", [{"only": ["AA"]}, {"exclude": ["AA"]}])
+def test_an_unknown_name_is_refused_before_a_source_is_opened(project, options):
+    project.profile("prod.toml", CLOSED)
+    with pytest.raises(AbsentError, match="NOT_SET"):
+        prepared("prod")
+    with pytest.raises(UsageError, match="no variable 'AA' in prod"):
+        prepared("prod", **options)
+
+
+def test_a_reference_that_several_variables_share_is_checked_once(project):
+    project.profile(
+        "prod.toml",
+        '[sources.shelf]\ntype = "memory"\n[variables]\n'
+        'A = "{{ shelf:a }}{{ shelf:b }}"\nB = "{{ shelf:a }}"\n',
+    )
+    shelf = Counting()
+    prepared("prod", sources={"shelf": shelf})
+    assert shelf.checked == ["shelf:a", "shelf:b"]
+    refusing = Counting(refuses=("shelf:a",))
+    with pytest.raises(ResolutionError) as raised:
+        prepared("prod", sources={"shelf": refusing})
+    assert [failure.name for failure in raised.value.failures] == ["A", "B"]
+
+
+def test_a_tolerant_preparation_puts_a_failing_source_in_place_of_one_that_cannot_be_opened(
+    project,
+):
+    profile = load("prod", str(project.profile("prod.toml", CLOSED).parent))
+    options = {"environ": {}, "deadline": Deadline(15)}
+    with pytest.raises(AbsentError, match="NOT_SET"):
+        prepare_profile(profile, ["A", "B"], **options)
+    one = prepare_profile(profile, ["A", "B"], **options, tolerant=True)
+    ref = reference("vault:db#a")
+    assert one.locate(ref) == "vault:db#a"
+    outcome = ask(one.sources["vault"], [ref])[ref]
+    assert isinstance(outcome, AuthError)
+    assert "NOT_SET" in outcome.message
