@@ -138,23 +138,34 @@ class Promotion:
 
 
 class PreparedPromotion(NamedTuple):
-    """Two environments that were looked at as far as their profiles tell.
+    """Two environments of which the profiles were read; no store was asked yet.
 
     Attributes:
-        profiles: source and target.
-        selected: the variables of the source that are looked at.
+        source: the environment that has the variables.
+        target: the one that is to have them, with all lines that it may be given.
+        in_doubt: the target as it is, with the variables that it may find without the lines.
+        written: what the target's files say so far.
+        line_plan: the lines that it may be given.
     """
 
-    profiles: tuple[Profile, Profile]
-    selected: Sequence[str]
     source: PreparedProfile
-    target: PreparedProfile  # with all lines that it may be given
-    in_doubt: PreparedProfile  # the target as it is, and what it may find without the lines
+    target: PreparedProfile
+    in_doubt: PreparedProfile
     written: Written
     line_plan: LinePlan
     choice: Choice
     file: _TargetFile
     deadline: Deadline
+
+    @property
+    def profiles(self) -> tuple[Profile, Profile]:
+        """Source and target."""
+        return self.source.profile, self.in_doubt.profile
+
+    @property
+    def selected(self) -> Sequence[str]:
+        """The variables of the source that are looked at."""
+        return self.source.plan.selected
 
 
 def prepare_promotion(
@@ -194,16 +205,15 @@ def prepare_promotion(
     # from here on a change of the file is one that `file` notices
     ours, theirs = _written(load(source, folder)), _written(load(target, folder))
     selected = _select(ours.profile, theirs.profile, names, only, exclude)
-    line_plan = plan_lines(ours, plan(ours.profile, selected), theirs, names)
 
     def prepared(profile: Profile, wanted: Sequence[str]) -> PreparedProfile:
         return prepare_profile(profile, wanted, environ=environ, deadline=deadline)
 
+    from_source = prepared(ours.profile, selected)
+    line_plan = plan_lines(ours, from_source.plan, theirs, names)
     profile = extended(theirs, line_plan.lines)
     return PreparedPromotion(
-        (ours.profile, theirs.profile),
-        selected,
-        prepared(ours.profile, selected),
+        from_source,
         prepared(profile, [name for name in selected if name in profile.variables]),
         prepared(theirs.profile, line_plan.in_doubt),
         theirs,

@@ -501,7 +501,7 @@ def test_a_prepared_promotion_names_its_profiles_and_variables_before_a_store_is
     project.dotenv("staging", "broken\n")  # reading this would fail
     prepared = prepare_promotion("staging", "prod", environ={})
     assert [profile.name for profile in prepared.profiles] == ["staging", "prod"]
-    assert prepared.selected == ["A"]
+    assert list(prepared.selected) == ["A"]
 
 
 # ---------------------------------------------------------------- what changes meanwhile
