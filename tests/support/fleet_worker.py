@@ -18,7 +18,7 @@ from envkit.rotation import engine as runner
 from envkit.rotation.fleet.database import queue_dsn
 from envkit.rotation.fleet.jobs import Pace
 from envkit.rotation.fleet.worker import FleetWorker
-from envkit.rotation.jobs import carry
+from envkit.rotation.jobs import run_rotation
 from envkit.rotation.scheduler.catalog_watcher import Roster
 
 PACE = Pace(
@@ -41,7 +41,7 @@ def main(folder: str, pace: str = "{}") -> None:
     worker = FleetWorker(
         dsn,
         roster,
-        lambda rotation, stopping: carry(
+        lambda rotation, stopping: run_rotation(
             rotation, environ=os.environ, stopping=stopping, warn=log.troubled
         ),
         watchers=[log],

@@ -27,9 +27,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from envkit.errors import EnvkitError
-from envkit.rotation.outcome import FAILED, STOPPED
-from envkit.rotation.scheduler.serve import attempt
-from envkit.rotation.scheduler.timers import next_look, pause_seconds
+from envkit.rotation.backoff import pause_seconds
+from envkit.rotation.outcome import OutcomeStatus, attempt
+from envkit.rotation.scheduler.timers import next_look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
 
     from envkit.rotation.scheduler.catalog_watcher import Roster
-    from envkit.rotation.scheduler.serve import Carry, Watcher
+    from envkit.rotation.scheduler.serve import RunRotation, Watcher
     from envkit.rotation_state.schedule import Timing
 
     T = TypeVar("T")
@@ -84,7 +84,7 @@ class FleetJobs:
     Args:
         queue: its name, of at most 128 characters.
         roster: what there is to rotate; it has been read.
-        carry: carries one rotation on.
+        run_rotation: runs one rotation.
         watchers: who is told.
         pace: how quickly what has happened is noticed.
         stopping: whether the worker was told to stop.
@@ -94,14 +94,14 @@ class FleetJobs:
         self,
         queue: str,
         roster: Roster,
-        carry: Carry,
+        run_rotation: RunRotation,
         watchers: Sequence[Watcher],
         pace: Pace,
         stopping: Callable[[], bool],
     ) -> None:
         self._queue = queue
         self._roster = roster
-        self._carry = carry
+        self._run_rotation = run_rotation
         self._watchers = watchers
         self._pace = pace
         self._stopping = stopping
@@ -133,7 +133,7 @@ class FleetJobs:
             app.periodic(cron=self._pace.periodic, periodic_id=self._queue)(task)
 
     async def _rotate(self, context: JobContext, *, profile: str, rotation: str) -> None:
-        """Carry a rotation on, and leave the job that looks at it next."""
+        """Run a rotation, and leave the job that looks at it next."""
         name = f"{profile}/{rotation}"
         await self._read_if_stale()
         found = self._roster.rotations.get(name)
@@ -142,11 +142,13 @@ class FleetJobs:
         for watcher in self._watchers:
             watcher.began(found)
         begun = time.monotonic()
-        outcome = await in_thread(lambda: attempt(self._carry, found, self._stopping))
+        outcome = await in_thread(
+            lambda: attempt(name, lambda: self._run_rotation(found, self._stopping))
+        )
         for watcher in self._watchers:
             watcher.ended(found, outcome, time.monotonic() - begun)
         at = next_look(outcome, time.time(), failures=context.job.attempts + 1)
-        if outcome.status in (FAILED, STOPPED):
+        if outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.STOPPED):
             raise _NotWellError(at)
         await self._leave(context.app, name, at)
 

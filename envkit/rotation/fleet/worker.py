@@ -1,10 +1,10 @@
 """One worker of a fleet: rotations as jobs of procrastinate, in PostgreSQL.
 
-    worker = FleetWorker(dsn, roster, carry, watchers=[board])
+    worker = FleetWorker(dsn, roster, run_rotation, watchers=[board])
     worker.run()
 
 When PostgreSQL is away the worker waits for it; what is under way goes on. What the jobs do
-is said in `fleet_jobs`.
+is said in `fleet.jobs`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 import time
 
 from envkit.errors import EnvkitError, RotationError
+from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.fleet.database import (
     APPLICATION,
     CONNECT_SECONDS,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import procrastinate
 
     from envkit.rotation.scheduler.catalog_watcher import Roster
-    from envkit.rotation.scheduler.serve import Carry, Watcher
+    from envkit.rotation.scheduler.serve import RunRotation, Watcher
     from envkit.secret import Secret
 
 QUEUE_LENGTH = 128  # characters that procrastinate's column has
@@ -47,9 +48,9 @@ class FleetWorker:
     Args:
         dsn: of the queue.
         roster: what there is to rotate; it has been read.
-        carry: carries one rotation on.
+        run_rotation: runs one rotation.
         environments: whose rotations; workers of the same ones share their jobs.
-        concurrency: how many are carried on at once.
+        concurrency: how many run at once.
         watchers: who is told.
         pace: how quickly what has happened is noticed.
         finish_seconds: how long what is under way may take once it is told to stop.
@@ -59,7 +60,7 @@ class FleetWorker:
         self,
         dsn: Secret,
         roster: Roster,
-        carry: Carry,
+        run_rotation: RunRotation,
         *,
         environments: Sequence[str] = (),
         concurrency: int = CONCURRENCY,
@@ -81,7 +82,7 @@ class FleetWorker:
         self._worker: Any = None
         self._stopping = False
         self._jobs = FleetJobs(
-            self._queue, roster, carry, watchers, self._pace, lambda: self._stopping
+            self._queue, roster, run_rotation, watchers, self._pace, lambda: self._stopping
         )
         _quieten()
 
@@ -130,7 +131,7 @@ class FleetWorker:
                 watcher.troubled(error)
             lasted = time.monotonic() - begun > LAST_WAIT_SECONDS
             failures = 0 if lasted else failures + 1
-            wait = min(FIRST_WAIT_SECONDS * 2.0 ** min(failures, 10), LAST_WAIT_SECONDS)
+            wait = pause_seconds(failures + 1, first=FIRST_WAIT_SECONDS, last=LAST_WAIT_SECONDS)
             await _first(self._woken.wait(), wait)
         ticking.cancel()
 

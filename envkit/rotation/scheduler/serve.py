@@ -1,6 +1,6 @@
 """The scheduler of one machine: run what is due, until it is told to stop.
 
-    scheduler = Scheduler(roster, carry, watchers=[board])
+    scheduler = Scheduler(roster, run_rotation, watchers=[board])
     signal.signal(signal.SIGTERM, lambda *_: scheduler.stop())
     scheduler.run()
 
@@ -21,9 +21,9 @@ import time
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 
-from envkit.errors import EnvkitError, RotationError
+from envkit.errors import EnvkitError
 from envkit.rotation.jobs import CONCURRENCY
-from envkit.rotation.outcome import FAILED, Outcome
+from envkit.rotation.outcome import attempt
 from envkit.rotation.scheduler.timers import Agenda
 
 TYPE_CHECKING = False
@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation.outcome import Outcome
     from envkit.rotation.scheduler.catalog_watcher import Roster
 
-    # carries one rotation on; asks between steps whether to stop
-    Carry: TypeAlias = Callable[[Rotation, Callable[[], bool]], Outcome]
+    # runs one rotation; asks between steps whether to stop
+    RunRotation: TypeAlias = Callable[[Rotation, Callable[[], bool]], Outcome]
 
 TICK_SECONDS = 15.0
 FINISH_SECONDS = 25.0  # Kubernetes kills after 30
@@ -66,24 +67,13 @@ class _Done(NamedTuple):
     seconds: float
 
 
-def attempt(carry: Carry, rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
-    """Carry a rotation on; whatever goes wrong is an outcome."""
-    try:
-        return carry(rotation, stopping)
-    except EnvkitError as error:
-        failure = error
-    except Exception as bug:  # noqa: BLE001 - its text may hold a value
-        failure = RotationError(f"the rotation failed: {type(bug).__name__}")
-    return Outcome(rotation.full_name, FAILED, failure.message, error=failure)
-
-
 class Scheduler:
     """Runs the rotations of a roster in threads of this process.
 
     Args:
         roster: what there is to rotate; it has been read.
-        carry: carries one rotation on.
-        concurrency: how many are carried on at once.
+        run_rotation: runs one rotation.
+        concurrency: how many run at once.
         watchers: who is told.
         clock: seconds since the epoch.
         finish_seconds: how long what is under way may take once it is told to stop.
@@ -92,7 +82,7 @@ class Scheduler:
     def __init__(
         self,
         roster: Roster,
-        carry: Carry,
+        run_rotation: RunRotation,
         *,
         concurrency: int = CONCURRENCY,
         watchers: Sequence[Watcher] = (),
@@ -100,7 +90,7 @@ class Scheduler:
         finish_seconds: float = FINISH_SECONDS,
     ) -> None:
         self._roster = roster
-        self._carry = carry
+        self._run_rotation = run_rotation
         self._concurrency = concurrency
         self._watchers = watchers
         self._clock = clock
@@ -161,7 +151,9 @@ class Scheduler:
 
     def _run_one(self, rotation: Rotation) -> None:
         begun = time.monotonic()
-        outcome = attempt(self._carry, rotation, lambda: self._stopping)
+        outcome = attempt(
+            rotation.full_name, lambda: self._run_rotation(rotation, lambda: self._stopping)
+        )
         self._inbox.put(_Done(rotation, outcome, time.monotonic() - begun))
 
     def _sleep_seconds(self) -> float:

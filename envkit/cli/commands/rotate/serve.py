@@ -18,8 +18,8 @@ from envkit.cli.output import printable
 from envkit.cli.parameters import Profiles, Reason
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
-from envkit.rotation.jobs import CONCURRENCY, carry
-from envkit.rotation.outcome import BUSY, NOT_DUE
+from envkit.rotation.jobs import CONCURRENCY, run_rotation
+from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import Roster
 from envkit.rotation.scheduler.endpoint import Endpoint
 from envkit.rotation.scheduler.metrics import Board
@@ -100,21 +100,21 @@ def serve(
     log, board = Log(), Board() if listen else None
     watchers: list[Watcher] = [board, log] if board else [log]  # what is told is counted
 
-    def carry_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
-        return carry(
+    def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
+        return run_rotation(
             rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.troubled
         )
 
     scheduler: Scheduler | FleetWorker
     if dsn is None:
-        scheduler = Scheduler(roster, carry_one, concurrency=concurrency, watchers=watchers)
+        scheduler = Scheduler(roster, run_one, concurrency=concurrency, watchers=watchers)
     else:
         from envkit.rotation.fleet.worker import FleetWorker
 
         scheduler = FleetWorker(
             dsn,
             roster,
-            carry_one,
+            run_one,
             environments=env or (),
             concurrency=concurrency,
             watchers=watchers,
@@ -202,7 +202,9 @@ class Log:
         news = (outcome.status, outcome.reason)
         known = self._said.get(name) == news
         self._said[name] = news
-        if outcome.status in (NOT_DUE, BUSY) or (known and not outcome.changed):
+        if outcome.status in (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY) or (
+            known and not outcome.changed
+        ):
             return
         text = f"{name}: {outcome.status}: {what(outcome, time.time())}"
         if outcome.error is not None and outcome.error.hint:

@@ -15,20 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from envkit import __version__
 from envkit.errors import ExtraMissingError, RotationError, UsageError
-from envkit.rotation.outcome import (
-    FAILED,
-    NOT_DUE,
-    QUARANTINED,
-    REFUSED,
-    ROTATED,
-    STATUSES,
-    WAITING,
-    Outcome,
-)
+from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import Roster
 from envkit.rotation.scheduler.endpoint import Endpoint, listen_address
 from envkit.rotation.scheduler.metrics import Board
-from envkit.rotation_state.record import GRACE, IDLE, SET, Record
+from envkit.rotation_state.record import Phase, Record
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -88,12 +79,14 @@ def test_before_anything_has_happened(board):
     # nothing is claimed of what nobody has looked at
     assert not [name for name in found if name.endswith(NAME)]
     # a counter that is not there cannot be watched
-    assert all(found[f"envkit_rotation_runs_total {status}"] == 0 for status in STATUSES)
+    assert all(
+        found[f"envkit_rotation_runs_total {status}"] == 0 for status in tuple(OutcomeStatus)
+    )
 
 
 def test_age_and_overdue_go_on_without_another_look(board, roster, clock):
-    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 10 * DAY)
-    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
+    record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 10 * DAY)
+    run(board, roster, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
     found = samples(board)
     assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == NOW - 10 * DAY
     assert found[f"envkit_rotation_age_seconds {NAME}"] == 10 * DAY
@@ -110,7 +103,7 @@ def test_age_and_overdue_go_on_without_another_look(board, roster, clock):
 
 
 def test_what_was_never_rotated_has_no_age(board, roster):
-    run(board, roster, Outcome(NAME, FAILED, step="claim", error=RotationError("no")))
+    run(board, roster, Outcome(NAME, OutcomeStatus.FAILED, step="claim", error=RotationError("no")))
     found = samples(board)
     assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == 0
     assert f"envkit_rotation_age_seconds {NAME}" not in found
@@ -118,25 +111,29 @@ def test_what_was_never_rotated_has_no_age(board, roster):
 
 
 def test_a_store_that_does_not_answer_makes_nothing_forgotten(board, roster):
-    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 40 * DAY)
-    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
-    run(board, roster, Outcome(NAME, FAILED, error=RotationError("no answer")))
+    record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 40 * DAY)
+    run(board, roster, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
+    run(board, roster, Outcome(NAME, OutcomeStatus.FAILED, error=RotationError("no answer")))
     found = samples(board)
     assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == NOW - 40 * DAY
     assert found[f"envkit_rotation_overdue {NAME}"] == 1
 
 
 def test_what_a_person_has_rolled_back_is_not_due_at_once_but_overdue_all_the_same(board, roster):
-    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 40 * DAY, given_up_at=NOW - DAY)
-    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
+    record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 40 * DAY, given_up_at=NOW - DAY)
+    run(board, roster, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
     found = samples(board)
     assert found[f"envkit_rotation_due_timestamp_seconds {NAME}"] == NOW + 29 * DAY
     assert found[f"envkit_rotation_overdue {NAME}"] == 1
 
 
 def test_progress_and_failures(board, roster):
-    record = Record(NAME, "id", SET, tries=3)
-    run(board, roster, Outcome(NAME, FAILED, step="test", record=record, error=RotationError("x")))
+    record = Record(NAME, "id", Phase.SET, tries=3)
+    run(
+        board,
+        roster,
+        Outcome(NAME, OutcomeStatus.FAILED, step="test", record=record, error=RotationError("x")),
+    )
     found = samples(board)
     assert found[f"envkit_rotation_in_progress {NAME}"] == 1
     assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 3
@@ -144,41 +141,41 @@ def test_progress_and_failures(board, roster):
     assert found["envkit_rotation_runs_total failed"] == 1
     assert found[f"envkit_rotation_needs_a_person {NAME}"] == 0
 
-    record = Record(NAME, "id", GRACE)
-    run(board, roster, Outcome(NAME, WAITING, step="finish", record=record))
+    record = Record(NAME, "id", Phase.GRACE)
+    run(board, roster, Outcome(NAME, OutcomeStatus.WAITING, step="finish", record=record))
     found = samples(board)
     assert found[f"envkit_rotation_in_progress {NAME}"] == 1
     assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 0
     assert found["envkit_rotation_failures_total test"] == 1
 
 
-@pytest.mark.parametrize("status", [REFUSED, QUARANTINED])
+@pytest.mark.parametrize("status", [OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED])
 def test_what_waits_for_a_person_shows_until_it_does_not(board, roster, status):
     run(board, roster, Outcome(NAME, status, error=RotationError("x")))
     assert samples(board)[f"envkit_rotation_needs_a_person {NAME}"] == 1
     assert samples(board)["envkit_rotation_failures_total look"] == 1
-    run(board, roster, Outcome(NAME, NOT_DUE))
+    run(board, roster, Outcome(NAME, OutcomeStatus.NOT_DUE))
     assert samples(board)[f"envkit_rotation_needs_a_person {NAME}"] == 0
 
 
 def test_only_runs_that_did_something_have_a_duration(board, roster):
-    run(board, roster, Outcome(NAME, NOT_DUE), 0.01)
+    run(board, roster, Outcome(NAME, OutcomeStatus.NOT_DUE), 0.01)
     assert samples(board)["envkit_rotation_run_duration_seconds_count"] == 0
-    run(board, roster, Outcome(NAME, ROTATED), 7.0)
+    run(board, roster, Outcome(NAME, OutcomeStatus.ROTATED), 7.0)
     found = samples(board)
     assert found["envkit_rotation_run_duration_seconds_count"] == 1
     assert found["envkit_rotation_run_duration_seconds_sum"] == 7.0
 
 
 def test_what_is_in_no_profile_any_more_is_left_out(board, roster, project):
-    run(board, roster, Outcome(NAME, NOT_DUE))
-    run(board, roster, Outcome("prod/cache", NOT_DUE))
+    run(board, roster, Outcome(NAME, OutcomeStatus.NOT_DUE))
+    run(board, roster, Outcome("prod/cache", OutcomeStatus.NOT_DUE))
     before = roster.rotations["prod/cache"]
     text = (project.profiles / "prod.toml").read_text()
     project.profile("prod.toml", text.partition("[rotation.cache]")[0])
     board.loaded(roster.read())
     board.began(before)
-    board.ended(before, Outcome("prod/cache", NOT_DUE), 1.0)  # it ran meanwhile
+    board.ended(before, Outcome("prod/cache", OutcomeStatus.NOT_DUE), 1.0)  # it ran meanwhile
     found = samples(board)
     assert f"envkit_rotation_due {NAME}" in found
     assert not [name for name in found if "prod/cache" in name]
@@ -193,7 +190,7 @@ def test_broken_profiles_are_counted(board, roster, project):
 
 def test_no_message_is_told(board, roster):
     error = RotationError(f"the target said {CANARY}", hint=CANARY)
-    run(board, roster, Outcome(NAME, FAILED, CANARY, step="set", error=error))
+    run(board, roster, Outcome(NAME, OutcomeStatus.FAILED, CANARY, step="set", error=error))
     assert CANARY.encode() not in board.text()
 
 

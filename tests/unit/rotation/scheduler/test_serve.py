@@ -9,7 +9,7 @@ import time
 import pytest
 
 from envkit.errors import ProfileError, UnavailableError
-from envkit.rotation.outcome import FAILED, NOT_DUE, ROTATED, STOPPED, Outcome
+from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import Roster
 from envkit.rotation.scheduler.serve import Scheduler
 
@@ -89,7 +89,7 @@ class Carrier:
 
     @staticmethod
     def not_due(rotation, _stopping):
-        return Outcome(rotation.full_name, NOT_DUE, until=time.time() + 1e6)
+        return Outcome(rotation.full_name, OutcomeStatus.NOT_DUE, until=time.time() + 1e6)
 
 
 @pytest.fixture
@@ -126,20 +126,20 @@ def start(project, watcher, carrier):
 def test_every_rotation_is_looked_at_when_it_begins(project, start, watcher):
     project.profile("prod.toml", profile("db", "cache"))
     start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
-    watcher.wait_for("ended", "prod/cache", NOT_DUE)
+    watcher.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
+    watcher.wait_for("ended", "prod/cache", OutcomeStatus.NOT_DUE)
     assert watcher.told[0] == ("loaded", "prod/cache", "prod/db")
 
 
 def test_what_was_rotated_is_looked_at_again_at_once(project, start, watcher, carrier):
     project.profile("prod.toml", profile("db"))
-    outcomes = iter([ROTATED, NOT_DUE])
+    outcomes = iter([OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE])
     carrier.what["prod/db"] = lambda rotation, _: Outcome(
         rotation.full_name, next(outcomes), until=time.time() + 1e6
     )
     start()
-    watcher.wait_for("ended", "prod/db", ROTATED)
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    watcher.wait_for("ended", "prod/db", OutcomeStatus.ROTATED)
+    watcher.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
 
 
 def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, watcher, carrier):
@@ -154,14 +154,14 @@ def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, watc
 
     carrier.what["prod/a_hangs"] = lambda rotation, _: (
         forever.wait(LONG_SECONDS),
-        Outcome(rotation.full_name, STOPPED),
+        Outcome(rotation.full_name, OutcomeStatus.STOPPED),
     )[1]
     carrier.what["prod/b_fails"], carrier.what["prod/c_breaks"] = fail, bug
     start(concurrency=2)
-    watcher.wait_for("ended", "prod/d_works", NOT_DUE)
-    assert ("ended", "prod/b_fails", FAILED) in watcher.told
-    assert ("ended", "prod/c_breaks", FAILED) in watcher.told
-    assert ("ended", "prod/a_hangs", STOPPED) not in watcher.told
+    watcher.wait_for("ended", "prod/d_works", OutcomeStatus.NOT_DUE)
+    assert ("ended", "prod/b_fails", OutcomeStatus.FAILED) in watcher.told
+    assert ("ended", "prod/c_breaks", OutcomeStatus.FAILED) in watcher.told
+    assert ("ended", "prod/a_hangs", OutcomeStatus.STOPPED) not in watcher.told
     forever.set()
 
 
@@ -177,7 +177,7 @@ def test_no_more_run_at_once_than_were_asked_for(project, start, watcher, carrie
     carrier.what = {f"prod/{name}": meet for name in names}
     start(concurrency=3)
     for name in names:
-        watcher.wait_for("ended", f"prod/{name}", NOT_DUE)
+        watcher.wait_for("ended", f"prod/{name}", OutcomeStatus.NOT_DUE)
     assert carrier.most == 3
 
 
@@ -187,7 +187,9 @@ def test_stopping_waits_for_what_is_under_way_and_begins_nothing(project, start,
 
     def a_step(rotation, stopping):
         step.wait(LONG_SECONDS)
-        return Outcome(rotation.full_name, STOPPED if stopping() else FAILED)
+        return Outcome(
+            rotation.full_name, OutcomeStatus.STOPPED if stopping() else OutcomeStatus.FAILED
+        )
 
     carrier.what["prod/a_slow"] = a_step
     scheduler, thread = start(concurrency=1)
@@ -196,7 +198,7 @@ def test_stopping_waits_for_what_is_under_way_and_begins_nothing(project, start,
     step.set()
     thread.join(LONG_SECONDS)
     assert not thread.is_alive()
-    assert ("ended", "prod/a_slow", STOPPED) in watcher.told
+    assert ("ended", "prod/a_slow", OutcomeStatus.STOPPED) in watcher.told
     assert ("began", "prod/b_next") not in watcher.told
 
 
@@ -226,10 +228,10 @@ def test_a_changed_profile_is_noticed(project, start, watcher, monkeypatch):
     monkeypatch.setattr("envkit.rotation.scheduler.serve.TICK_SECONDS", 0.01)
     project.profile("prod.toml", profile("db"))
     start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    watcher.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
     project.profile("staging.toml", profile("db").replace("dotenv:DB", "dotenv:DB2"))
     watcher.wait_for("loaded", "prod/db", "staging/db")
-    watcher.wait_for("ended", "staging/db", NOT_DUE)
+    watcher.wait_for("ended", "staging/db", OutcomeStatus.NOT_DUE)
     (project.profiles / "staging.toml").unlink()
     watcher.wait_for("loaded", "prod/db", times=2)
 
@@ -237,16 +239,16 @@ def test_a_changed_profile_is_noticed(project, start, watcher, monkeypatch):
 def test_asked_to_it_reads_the_profiles_at_once(project, start, watcher):
     project.profile("prod.toml", profile("db"))
     scheduler, _ = start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    watcher.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
     scheduler.reload()
     watcher.wait_for("loaded", "prod/db", times=2)
-    watcher.wait_for("ended", "prod/db", NOT_DUE, times=2)
+    watcher.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE, times=2)
 
 
 def test_profiles_that_cannot_be_read_any_more_change_nothing(project, start, watcher):
     project.profile("prod.toml", profile("db"))
     scheduler, _ = start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    watcher.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
     # two rotations of one secret, which do not say the same of it
     other = profile("db2").replace("DB2", "DB").replace("30d", "7d")
     project.profile("prod.toml", profile("db") + other.removeprefix(PROFILE))

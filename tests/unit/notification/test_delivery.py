@@ -9,8 +9,9 @@ import socket
 
 import pytest
 
-from envkit.notification import channels as notice
-from envkit.notification.channels import KINDS, Channel, Notice, NoticeError, deliver, signature
+from envkit.notification import delivery
+from envkit.notification.channels import Channel, EventKind, Notice
+from envkit.notification.delivery import NoticeError, deliver, signature
 from support.hook_server import HookServer
 
 FAILED = Notice(
@@ -28,7 +29,7 @@ FAILED = Notice(
 
 
 def webhook(where, key=None):
-    return Channel("webhook", where, key, KINDS)
+    return Channel("webhook", where, key, tuple(EventKind))
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_a_signature_is_of_time_and_body_and_key():
 
 
 def test_a_chat_gets_a_sentence(server):
-    deliver(FAILED, Channel("slack", server.address, None, KINDS))
+    deliver(FAILED, Channel("slack", server.address, None, tuple(EventKind)))
     text = "prod/db-password could not be rotated: the target is away\nlook at it"
     assert json.loads(server.received[0].body) == {"text": text}
 
@@ -78,7 +79,7 @@ def test_a_chat_gets_a_sentence(server):
 def test_a_command_gets_names_in_its_environment(tmp_path):
     out = tmp_path / "out"
     command = ("sh", "-c", f'echo "$ENVKIT_EVENT $ENVKIT_ROTATION" > {out}')
-    deliver(FAILED, Channel("command", command, None, KINDS))
+    deliver(FAILED, Channel("command", command, None, tuple(EventKind)))
     assert out.read_text() == "failure db-password\n"
 
 
@@ -95,7 +96,7 @@ def test_what_does_not_take_it_is_told(server, status, told):
 
 
 def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
-    monkeypatch.setattr(notice, "TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(NoticeError, match="no answer in time"):
@@ -127,6 +128,26 @@ def test_what_must_not_leave_this_machine_takes_no_proxy(server, monkeypatch):
     assert len(server.received) == 1
 
 
+def test_a_webhook_gets_no_login_from_a_netrc_file(server, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password canary-31f0\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    deliver(FAILED, webhook(server.address))
+    assert "authorization" not in server.received[0].headers
+
+
+def test_a_webhook_over_https_goes_through_the_proxy_of_the_environment(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.2)
+        with pytest.raises(NoticeError, match=r"https://hooks\.invalid"):
+            deliver(FAILED, webhook("https://hooks.invalid/t0ken"))
+        connection, _ = proxy.accept()
+        with connection:
+            assert connection.recv(100).startswith(b"CONNECT hooks.invalid:443 ")
+
+
 def test_a_command_that_fails_is_told():
     with pytest.raises(NoticeError, match="ended with status 3"):
-        deliver(FAILED, Channel("command", ("sh", "-c", "exit 3"), None, KINDS))
+        deliver(FAILED, Channel("command", ("sh", "-c", "exit 3"), None, tuple(EventKind)))
