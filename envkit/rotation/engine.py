@@ -23,7 +23,8 @@ from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationErr
 from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.machine import PASSIVE, Observation, StepKind, Wish, decide, what_it_holds
 from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
-from envkit.rotation.steps import NEEDS_TARGET, Job, RunContext, StepContext, do
+from envkit.rotation.step_context import Job, RunContext, StepContext
+from envkit.rotation.steps import NEEDS_TARGET, do
 from envkit.rotation_state.record import Phase
 
 TYPE_CHECKING = False

@@ -23,7 +23,7 @@ from envkit.rotation.hooks import run_hook
 from envkit.rotation.notify import notify
 from envkit.rotation.outcome import attempt, failed
 from envkit.rotation.rotators.registry import build, context_of, rotator_type
-from envkit.rotation.steps import Job
+from envkit.rotation.step_context import Job
 from envkit.rotation_state.due import next_due
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import open_source

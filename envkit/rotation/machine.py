@@ -1,6 +1,6 @@
 r"""Which step comes next? Pure: a function of the record, the store and the time.
 
-Nothing here reads a clock, a store or a target. The runner observes, asks `decide`, does
+Nothing here reads a clock, a store or a target. The engine observes, asks `decide`, does
 the one step and begins again, so that a process that starts after a crash, or a second
 one beside the first, decides the same.
 
@@ -84,7 +84,7 @@ MAX_ATTEMPTS = 3  # values, until the rotation is quarantined
 
 
 class Observation(NamedTuple):
-    """What the runner sees.
+    """What the engine sees.
 
     Attributes:
         record: None where there never was one.

@@ -1,7 +1,7 @@
 """What a scheduler tells Prometheus: where each rotation stands, and how its runs went.
 
     board = Board()
-    Scheduler(roster, run_rotation, watchers=[board])
+    Scheduler(catalog, run_rotation, listeners=[board])
     board.text()
 
 What always holds: no value and no error message is in it; labels are the names of
@@ -96,7 +96,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_Standing], float | None]]] = {
 
 
 class Board:
-    """Keeps what a scheduler was seen to do; one of its watchers.
+    """Keeps what a scheduler was seen to do; one of its listeners.
 
     Args:
         clock: seconds since the epoch.
@@ -158,7 +158,7 @@ class Board:
         """Note that the scheduler is alive."""
         self._ticked_at = self._clock()
 
-    def began(self, rotation: Rotation) -> None:  # noqa: ARG002 - a watcher's
+    def began(self, rotation: Rotation) -> None:  # noqa: ARG002 - a listener's
         """Count it as running."""
         with self._lock:
             self._running += 1

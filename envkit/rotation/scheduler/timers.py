@@ -1,10 +1,10 @@
 """When is each rotation looked at next? Pure: a function of what became of it and the time.
 
-    agenda = Agenda()
-    agenda.replace(["prod/db-password"], now)   # what is new is looked at at once
-    for name in agenda.take(now, room=8):
+    timers = Timers()
+    timers.replace(["prod/db-password"], now)   # what is new is looked at at once
+    for name in timers.take(now, room=8):
         ...
-        agenda.done(outcome, now)
+        timers.done(outcome, now)
 
 What always holds: a rotation is looked at by one run at a time; whatever was said of it, it
 is looked at again within LOOK_AGAIN_SECONDS, because a person or another scheduler may have
@@ -52,7 +52,7 @@ def next_look(outcome: Outcome, now: float, *, failures: int = 0) -> float:
     return min(max(at, now + SOON_SECONDS), now + LOOK_AGAIN_SECONDS)
 
 
-class Agenda:
+class Timers:
     """When each rotation of one scheduler is looked at next, by its full name."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.rotation.jobs import CONCURRENCY, run_rotation
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint
 from envkit.rotation.scheduler.metrics import Board
 from envkit.rotation.scheduler.serve import TICK_SECONDS, Scheduler
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation.fleet.worker import FleetWorker
     from envkit.rotation.outcome import Outcome
-    from envkit.rotation.scheduler.serve import Watcher
+    from envkit.rotation.scheduler.serve import Listener
 
 EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
 
@@ -95,10 +95,10 @@ def serve(
         done = "made the tables" if apply_schema(dsn) else "the tables are there"
         print(f"{done} at {queue_place(dsn)}")
         return 0
-    roster = Roster(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
-    _allow(roster.read(), reason)
+    catalog = CatalogWatcher(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
+    _allow(catalog.read(), reason)
     log, board = Log(), Board() if listen else None
-    watchers: list[Watcher] = [board, log] if board else [log]  # what is told is counted
+    listeners: list[Listener] = [board, log] if board else [log]  # what is told is counted
 
     def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
         return run_rotation(
@@ -107,17 +107,17 @@ def serve(
 
     scheduler: Scheduler | FleetWorker
     if dsn is None:
-        scheduler = Scheduler(roster, run_one, concurrency=concurrency, watchers=watchers)
+        scheduler = Scheduler(catalog, run_one, concurrency=concurrency, listeners=listeners)
     else:
         from envkit.rotation.fleet.worker import FleetWorker
 
         scheduler = FleetWorker(
             dsn,
-            roster,
+            catalog,
             run_one,
             environments=env or (),
             concurrency=concurrency,
-            watchers=watchers,
+            listeners=listeners,
         )
     _obey_signals(scheduler)
     with ExitStack() as stack:
