@@ -49,11 +49,9 @@ ALARMS = (
     RotationState.OVERDUE,
     RotationState.FAILING,
 )
-STATES, OVERDUE, QUARANTINED = (
-    tuple(RotationState),
-    RotationState.OVERDUE,
-    RotationState.QUARANTINED,
-)
+# as the page of `envkit rotate status` has them
+STATES = tuple(RotationState)
+OVERDUE, QUARANTINED = RotationState.OVERDUE, RotationState.QUARANTINED
 
 
 class Standing(NamedTuple):
