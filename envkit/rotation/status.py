@@ -49,9 +49,6 @@ ALARMS = (
     RotationState.OVERDUE,
     RotationState.FAILING,
 )
-# as the page of `envkit rotate status` has them
-STATES = tuple(RotationState)
-OVERDUE, QUARANTINED = RotationState.OVERDUE, RotationState.QUARANTINED
 
 
 class Standing(NamedTuple):
