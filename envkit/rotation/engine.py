@@ -21,7 +21,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.backoff import pause_seconds
-from envkit.rotation.machine import PASSIVE, Observation, StepKind, Wish, decide, what_it_holds
+from envkit.rotation.machine import PASSIVE, StepKind, Wish, decide, observe
 from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
 from envkit.rotation.step_context import Job, RunContext, StepContext
 from envkit.rotation.steps import NEEDS_TARGET, do
@@ -167,17 +167,9 @@ class _Run:
             )
 
     def decide(self, seen: Snapshot) -> Decision:
-        now = self.context.clock()
+        me, wish, now = self.context.me, self.context.wish, self.context.clock()
         return decide(
-            Observation(
-                seen.record,
-                what_it_holds(seen.current, seen.pending),
-                now,
-                self.job.due(seen.record, now),
-                frozenset(seen.pending),
-                self.context.me,
-                self.context.wish,
-            )
+            observe(seen, now=now, due_at=self.job.due(seen.record, now), me=me, wish=wish)
         )
 
     # ---------------------------------------------------------------- doing

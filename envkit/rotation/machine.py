@@ -25,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envkit.rotation_state.store import Snapshot
+
 
 class OtherValue(StrEnum):
     """What the secret may have besides the values of a rotation."""
@@ -132,6 +134,14 @@ def what_it_holds(
     if not current:
         return OtherValue.MISSING
     return next((name for name in PendingValue if pending.get(name) == current), OtherValue.FOREIGN)
+
+
+def observe(
+    seen: Snapshot, *, now: float, due_at: float, me: str = "", wish: Wish | None = None
+) -> Observation:
+    """Return what there is to decide from, of what a store has returned."""
+    holds = what_it_holds(seen.current, seen.pending)
+    return Observation(seen.record, holds, now, due_at, frozenset(seen.pending), me, wish)
 
 
 def decide(seen: Observation) -> Decision:

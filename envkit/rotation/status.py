@@ -16,7 +16,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.errors import AbsentError, EnvkitError, ProtocolError, UnavailableError
 from envkit.rotation.jobs import CONCURRENCY, open_job
-from envkit.rotation.machine import Decision, Observation, StepKind, decide, what_it_holds
+from envkit.rotation.machine import StepKind, decide, observe
 from envkit.rotation_state.due import is_overdue, next_due, overdue_at
 from envkit.rotation_state.record import Phase
 
@@ -205,14 +205,14 @@ def _state(policy: Policy, record: Record | None, due_at: float, now: float) -> 
 
 def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) -> Standing:
     """Say so where what the secret holds keeps a rotation from going on."""
-    decision = _decision(found, seen, now)
+    decision = decide(observe(seen, now=now, due_at=found.due_at))
     if decision.step != StepKind.REFUSE:
         return found
     # the secret may have been read before a step of somebody's, and the record after it
     again = store.read()
     if again.record_version != seen.record_version:
         return found
-    decision = _decision(found, again, now)
+    decision = decide(observe(again, now=now, due_at=found.due_at))
     if decision.step != StepKind.REFUSE:
         return found
     option = f"--{decision.advice} " if decision.advice else ""
@@ -220,11 +220,6 @@ def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) 
     return found._replace(
         state=RotationState.FAILING, error=decision.reason, hint=hint, stopped=True
     )
-
-
-def _decision(found: Standing, seen: Snapshot, now: float) -> Decision:
-    holds = what_it_holds(seen.current, seen.pending)
-    return decide(Observation(seen.record, holds, now, found.due_at, frozenset(seen.pending)))
 
 
 def _error(result: object) -> EnvkitError:

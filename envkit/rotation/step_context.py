@@ -135,16 +135,13 @@ class StepContext(NamedTuple):
             raise ConflictError(f"somebody else has gone on with {self.job.name}")
 
     def save(self, record: Record, pending: Pending, *, error: str = "") -> Record:
-        """Save the record as its holder, and forget earlier failures."""
-        return self._save(record, pending, error, self.run.me, self.busy_until)
+        """Save as the holder, and forget earlier failures."""
+        held = record._replace(holder=self.run.me, busy_until=self.busy_until, tries=0, error=error)
+        self.job.store.save(self.seen, held, pending)
+        return held
 
     def release(self, record: Record, pending: Pending, *, error: str = "") -> Record:
-        """Save the record without a holder: time has to pass, or all is done."""
-        return self._save(record, pending, error, "", 0.0)
-
-    def _save(
-        self, record: Record, pending: Pending, error: str, holder: str, busy_until: float
-    ) -> Record:
-        saved = record._replace(holder=holder, busy_until=busy_until, tries=0, error=error)
-        self.job.store.save(self.seen, saved, pending)
-        return saved
+        """Save without a holder: time has to pass, or all is done."""
+        freed = record._replace(holder="", busy_until=0.0, tries=0, error=error)
+        self.job.store.save(self.seen, freed, pending)
+        return freed

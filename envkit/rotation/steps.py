@@ -216,36 +216,26 @@ def _values(store: RotationStore, old: Fields, created: Created) -> Pending:
     return pending
 
 
-_ACTS = {
+_AT_THE_TARGET = {
     StepKind.CLAIM: _claim,
-    StepKind.TAKE_OVER: _take_over,
     StepKind.CREATE: _create,
-    StepKind.ANNOUNCE: _announce,
     StepKind.SET: _set,
     StepKind.TEST: _test,
-    StepKind.PROMOTE: _promote,
-    StepKind.NOTE_PROMOTED: _note_promoted,
     StepKind.FINISH: _finish,
     StepKind.BEGIN_RETIRE: _begin_retire,
-    StepKind.PUBLISH_FINAL: _publish_final,
     StepKind.RETIRE: _retire,
     StepKind.BEGIN_REVERT: _begin_revert,
-    StepKind.RESTORE: _restore,
-    StepKind.NOTE_REVERTED: _note_reverted,
     StepKind.UNDO: _undo,
 }
-
+_ACTS = {
+    **_AT_THE_TARGET,
+    StepKind.TAKE_OVER: _take_over,
+    StepKind.ANNOUNCE: _announce,
+    StepKind.PROMOTE: _promote,
+    StepKind.NOTE_PROMOTED: _note_promoted,
+    StepKind.PUBLISH_FINAL: _publish_final,
+    StepKind.RESTORE: _restore,
+    StepKind.NOTE_REVERTED: _note_reverted,
+}
 # for the others no rotator is opened, and no placeholder of its target is resolved
-NEEDS_TARGET = frozenset(
-    {
-        StepKind.CLAIM,
-        StepKind.CREATE,
-        StepKind.SET,
-        StepKind.TEST,
-        StepKind.FINISH,
-        StepKind.BEGIN_RETIRE,
-        StepKind.RETIRE,
-        StepKind.BEGIN_REVERT,
-        StepKind.UNDO,
-    }
-)
+NEEDS_TARGET = frozenset(_AT_THE_TARGET)
