@@ -8,10 +8,12 @@ import json
 import socket
 
 import pytest
+import trustme
 
 from envkit.notification import delivery
 from envkit.notification.channels import Channel, EventKind, Notice
 from envkit.notification.delivery import NoticeError, deliver, signature
+from support.fault_proxy import FaultProxy, server_tls
 from support.hook_server import HookServer
 
 FAILED = Notice(
@@ -146,6 +148,21 @@ def test_a_webhook_over_https_goes_through_the_proxy_of_the_environment(monkeypa
         connection, _ = proxy.accept()
         with connection:
             assert connection.recv(100).startswith(b"CONNECT hooks.invalid:443 ")
+
+
+def test_a_webhook_is_trusted_by_the_certificate_authorities_of_this_machine(
+    server, tmp_path, monkeypatch
+):
+    ca = trustme.CA()
+    ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("no_proxy", "*")
+    with FaultProxy(server.address, tls=server_tls(ca)) as https:
+        with pytest.raises(NoticeError, match="it cannot be reached"):
+            deliver(FAILED, webhook(https.url))
+        assert server.received == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        deliver(FAILED, webhook(https.url))
+    assert len(server.received) == 1
 
 
 def test_a_command_that_fails_is_told():
