@@ -52,13 +52,14 @@ ELSEWHERE = {
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
     "resolution": "unit/resolution/test_resolve.py",
+    "rotation.step_context": "unit/rotation/test_engine.py",
     "rotation.steps": "unit/rotation/test_engine.py",
     "scaffold.profile_draft": "unit/scaffold/test_init_project.py",
 }
 # names alone: types, protocols, and what programs import instead of a longer path
 ONLY_NAMES = {
     *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
-    *("code.found", "comparison.model", "comparison.side", "rotation.outcome"),
+    *("code.found", "comparison.model", "comparison.side"),
     *("rotation.protocols", "rotation.rotators.postgres", "sources.protocols"),
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }

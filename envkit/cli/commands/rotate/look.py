@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -24,9 +24,6 @@ from envkit.cli.output import print_json
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.result import write_result
 from envkit.rotation.status import broken, look_at
-
-if TYPE_CHECKING:
-    pass
 
 STATUS_EXAMPLE = "envkit rotate status --format html -o r.html"
 SIMULATE_EXAMPLE = "envkit rotate simulate --days 365"

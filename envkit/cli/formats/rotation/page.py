@@ -21,7 +21,7 @@ from envkit.cli.formats.rotation.timeline import (
     span_around,
     ticks,
 )
-from envkit.rotation.status import STATES
+from envkit.rotation.status import RotationState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def render(found: Sequence[Standing], rotations: Sequence[Rotation], now: float)
         for one in found
         if one.rotation in written
     }
-    counts = {state: sum(one.state == state for one in found) for state in STATES}
+    counts = {state: sum(one.state == state for one in found) for state in RotationState}
     said = [f"{count} {WORDS[state]}" for state, count in counts.items() if count]
     title = f"{len(found)} rotation{'' if len(found) == 1 else 's'}"
     head = Head("envkit rotate status", title, ", ".join(said), datetime.fromtimestamp(now, UTC))

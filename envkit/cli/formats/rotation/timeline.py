@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.formats.rotation.moments import moment, since
 from envkit.cli.formats.rotation.standings import last_time, next_time, what
-from envkit.rotation.status import ALARMS, OVERDUE, QUARANTINED, STATES
+from envkit.rotation.status import ALARMS, RotationState
 from envkit.rotation_state.schedule import due_times, jitter
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Row(NamedTuple):
 
     Attributes:
         name: with its environment.
-        state: one of STATES.
+        state: of the rotation.
         word: the state in words.
         detail: more of it.
         place: where its secret is, in parts between which a line may break.
@@ -96,7 +96,7 @@ def span_around(now: float) -> Span:
 
 def dues(one: Standing, rotation: Rotation, span: Span) -> list[float]:
     """Return when a rotation will begin, as far as the page goes."""
-    if not one.due_at or one.state == QUARANTINED:
+    if not one.due_at or one.state == RotationState.QUARANTINED:
         return []
     timing, name = rotation.policy.timing, rotation.full_name
     first = max(one.due_at, span.now)
@@ -124,7 +124,8 @@ def rows(found: Sequence[Standing], due: Mapping[str, Sequence[float]], span: Sp
         due: when each will begin.
         span: what the timeline shows.
     """
-    ordered = sorted(found, key=lambda one: (STATES.index(one.state), one.rotation))
+    gravest_first = list(RotationState)
+    ordered = sorted(found, key=lambda one: (gravest_first.index(one.state), one.rotation))
     return [_row(one, due.get(one.rotation, ()), span) for one in ordered]
 
 
@@ -158,7 +159,7 @@ def _marks(one: Standing, due: Sequence[float], span: Span) -> Iterator[Mark]:
     if last or one.due_at:
         yield from _bar("life", last or span.now, span.now, span)
         yield from _bar("rest", span.now, due[0] if due else span.end, span)
-    if one.state == OVERDUE and not isinf(one.overdue_at):
+    if one.state == RotationState.OVERDUE and not isinf(one.overdue_at):
         yield from _bar("late", one.overdue_at, span.now, span)
     if len(due) > MOST_MARKS:
         yield from _bar("often", due[0], span.end, span)
