@@ -8,6 +8,24 @@ looked up or compared with another one.
 
 from __future__ import annotations
 
-from envkit.comparison.model import Cell, Entry, EnvDiff, Finding, Place
+from envkit.comparison.model import (
+    Cell,
+    CellState,
+    DiffStatus,
+    Entry,
+    EnvDiff,
+    Finding,
+    FindingKind,
+    Place,
+)
 
-__all__ = ["Cell", "Entry", "EnvDiff", "Finding", "Place"]
+__all__ = [
+    "Cell",
+    "CellState",
+    "DiffStatus",
+    "Entry",
+    "EnvDiff",
+    "Finding",
+    "FindingKind",
+    "Place",
+]

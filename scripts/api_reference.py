@@ -20,7 +20,9 @@ WIDTH = 96
 # what is promised to users: the names, by where they are imported from; `*` means all public ones
 PUBLIC: dict[str, tuple[str, ...]] = {
     "envkit": ("resolve", "load", "diff", "Environment", "Secret"),
-    "envkit.env_diff": ("EnvDiff", "Entry", "Cell", "Finding", "Place"),
+    "envkit.env_diff": (
+        *("EnvDiff", "Entry", "DiffStatus", "Cell", "CellState", "Finding", "FindingKind", "Place"),
+    ),
     "envkit.environment": ("Variable", "Origin"),
     "envkit.errors": ("EnvkitError", "ResolutionError", "VariableFailure"),
     "envkit.sources.base": ("*",),

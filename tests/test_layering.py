@@ -27,7 +27,7 @@ ALLOWED = {
     "resolution": "_internal errors profile secret sources trust",
     "audit": "_internal errors profile resolution",
     "detection": "",
-    "notification": "_internal errors",
+    "notification": "_internal errors profile resolution",
     "rotation_state": "_internal errors notification profile secret sources",
     "launch": "_internal dotenv errors resolution secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
 
 
-def in_order(
+def topological_order(
     wanted: Iterable[str],
     needs: Callable[[str], Iterable[str]],
     circle_error: Callable[[list[str]], EnvkitError],

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from typing import NamedTuple
 
 from envkit import __version__
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import Source
 
-OK, NOTE, WARNING, ERROR = "ok", "note", "warning", "error"
-
 VARIABLES = (
     "ENVKIT_ENV",
     "ENVKIT_PROFILES",
@@ -58,17 +57,26 @@ MAX_PARALLEL = 16
 _CLIENTS = {"vault": "hvac", "aws-secrets-manager": "botocore", "dotenv": "python-dotenv"}
 
 
+class CheckStatus(StrEnum):
+    """How something that was looked at is."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 class Check(NamedTuple):
     """One thing that was looked at.
 
     Attributes:
-        status: `ok`, `note`, `warning` or `error`.
+        status: how it is.
         profile: the profile's name; empty for what concerns none.
         source: the name of a source of it; empty for what concerns none.
         hint: what to do about it; empty where there is nothing to do.
     """
 
-    status: str
+    status: CheckStatus
     message: str
     profile: str = ""
     source: str = ""
@@ -90,7 +98,7 @@ class Report(NamedTuple):
     @property
     def healthy(self) -> bool:
         """Whether nothing is wrong."""
-        return all(check.status != ERROR for check in self.checks)
+        return all(check.status != CheckStatus.ERROR for check in self.checks)
 
 
 def examine(
@@ -117,14 +125,14 @@ def examine(
     """
     environ = os.environ if environ is None else environ
     checks = [*_variables(environ), *_audit_log(environ)]
-    checks += [Check(WARNING, warning) for warning in read_config(environ).warnings]
+    checks += [Check(CheckStatus.WARNING, warning) for warning in read_config(environ).warnings]
     try:
         folder = profiles_folder(profiles, environ)
         names = profile_names(folder)
     except EnvkitError as error:
         checks += _errors(error)
     else:
-        checks.append(Check(OK, f"{_counted(len(names), 'profile')} in {folder}"))
+        checks.append(Check(CheckStatus.OK, f"{_counted(len(names), 'profile')} in {folder}"))
         loaded = {name: _load(name, folder, checks) for name in names}
         default = environ.get("ENVKIT_ENV")
         wanted = list(environments) or ([default] if default else [])
@@ -143,11 +151,11 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
     for word, wanted in (("set", True), ("not set", False)):
         names = [name for name in VARIABLES if bool(environ.get(name)) is wanted]
         if names:
-            yield Check(NOTE, f"{word}: {', '.join(names)}")
+            yield Check(CheckStatus.NOTE, f"{word}: {', '.join(names)}")
     for name in sorted(environ):
         if name.startswith("ENVKIT_") and name not in VARIABLES:
             yield Check(
-                WARNING,
+                CheckStatus.WARNING,
                 f"{name} is set, and means nothing to envkit",
                 hint=did_you_mean(name, VARIABLES) or "",
             )
@@ -158,7 +166,7 @@ def _audit_log(environ: Mapping[str, str]) -> Iterator[Check]:
     try:
         audit.check(environ)
     except EnvkitError as error:
-        yield Check(WARNING, error.message, hint=error.hint or "")
+        yield Check(CheckStatus.WARNING, error.message, hint=error.hint or "")
 
 
 def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
@@ -172,8 +180,8 @@ def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
     message = f"{display_path(profile.path)}, {_counted(len(profile.variables), 'variable')}"
     if profile.aliases:
         message += f", also called {', '.join(profile.aliases)}"
-    checks.append(Check(OK, message, name))
-    checks.extend(Check(WARNING, warning, name) for warning in profile.warnings)
+    checks.append(Check(CheckStatus.OK, message, name))
+    checks.extend(Check(CheckStatus.WARNING, warning, name) for warning in profile.warnings)
     return _Loaded(profile, planned)
 
 
@@ -208,7 +216,7 @@ def _ask_stores(
         source = open_source(one.profile, name, environ=environ, deadline=deadline)
         warning = own_address_warning(one.profile, name, environ)
         place = {"profile": one.profile.name, "source": name}
-        shown = [Check(WARNING, warning, **place, hint="use https")] if warning else []
+        shown = [Check(CheckStatus.WARNING, warning, **place, hint="use https")] if warning else []
         return [*_ask(source, one, name), *shown]
 
     answers = map_parallel(ask, targets, workers=MAX_PARALLEL, deadline=deadline)
@@ -217,11 +225,13 @@ def _ask_stores(
         if answer.late:
             seconds = f"{deadline.timeout_seconds:g}"
             hint = "check the store's address, or give it more time with --timeout"
-            yield Check(ERROR, f"no answer within {seconds} s", **place, hint=hint)
+            yield Check(CheckStatus.ERROR, f"no answer within {seconds} s", **place, hint=hint)
         elif isinstance(answer.error, EnvkitError):
             yield from _errors(answer.error, **place)
         elif answer.error is not None:  # what a bug says may show a value
-            yield Check(ERROR, f"the source broke: {type(answer.error).__name__}", **place)
+            yield Check(
+                CheckStatus.ERROR, f"the source broke: {type(answer.error).__name__}", **place
+            )
         else:
             yield from answer.value
 
@@ -251,9 +261,9 @@ def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
         yield from _errors(failure, **place)
     if not failures:
         client = _client(one.profile.sources[name].type)
-        yield Check(OK, "; ".join(filter(None, (client, *facts))), **place)
+        yield Check(CheckStatus.OK, "; ".join(filter(None, (client, *facts))), **place)
     for warning in getattr(source, "warnings", ()):
-        yield Check(WARNING, warning, **place)
+        yield Check(CheckStatus.WARNING, warning, **place)
 
 
 def _tally(references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]) -> str:
@@ -279,9 +289,9 @@ def _errors(error: EnvkitError, *, profile: str = "", source: str = "") -> Itera
     """Return a check for an error, or for each one that it consists of."""
     if isinstance(error, ResolutionError):
         for failure in error.failures:
-            yield Check(ERROR, str(failure), profile, source, failure.error.hint or "")
+            yield Check(CheckStatus.ERROR, str(failure), profile, source, failure.error.hint or "")
         return
-    yield Check(ERROR, error.message, profile, source, error.hint or "")
+    yield Check(CheckStatus.ERROR, error.message, profile, source, error.hint or "")
 
 
 def _counted(number: int, what: str) -> str:

@@ -7,6 +7,7 @@ it does to the exit status follow from its code. `reused` and `missing` are what
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 TYPE_CHECKING = False
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.location import Location
 
-# in the order of their gravity; a note never fails a check
-ERROR, WARNING, NOTE = "error", "warning", "note"
-SEVERITIES = (ERROR, WARNING, NOTE)
-
 _MAX_LISTED = 8
+
+
+class Severity(StrEnum):
+    """How grave a problem is, the gravest first."""
+
+    ERROR = "error"
+    WARNING = "warning"  # fails a check with --strict
+    NOTE = "note"  # fails no check
 
 
 class Kind(NamedTuple):
@@ -31,55 +36,57 @@ class Kind(NamedTuple):
         exit_status: of a check that finds such an error.
     """
 
-    severity: str
+    severity: Severity
     title: str
     exit_status: int = 1
 
 
+_ERROR, _WARNING, _NOTE = Severity
+
 KINDS = {
     # profiles
-    "profile-invalid": Kind(ERROR, "A profile cannot be read as one"),
-    "profile-warning": Kind(WARNING, "A profile says something that is probably not meant"),
-    "missing": Kind(WARNING, "One environment has a variable that another one lacks"),
+    "profile-invalid": Kind(_ERROR, "A profile cannot be read as one"),
+    "profile-warning": Kind(_WARNING, "A profile says something that is probably not meant"),
+    "missing": Kind(_WARNING, "One environment has a variable that another one lacks"),
     # values
-    "reference-invalid": Kind(ERROR, "A placeholder names what no store could hold"),
-    "value-absent": Kind(ERROR, "No store has the value that a placeholder names"),
-    "value-invalid": Kind(ERROR, "A value is not of the type or form that its profile demands"),
-    "dotenv-invalid": Kind(ERROR, "A .env file, or a line of it, cannot be read"),
-    "no-such-version": Kind(ERROR, "The store does not have the version that is asked for"),
-    "access-denied": Kind(ERROR, "A store knows who asks, and says no", exit_status=6),
-    "not-logged-in": Kind(ERROR, "A store takes no credentials, or has been given none", 6),
-    "store-unavailable": Kind(ERROR, "A store cannot be reached", 5),
-    "store-protocol": Kind(ERROR, "A store answered something that is not its protocol", 5),
-    "store-error": Kind(ERROR, "A store failed", 5),
-    "stale-pin": Kind(WARNING, "A version is pinned, and the store has a newer one"),
+    "reference-invalid": Kind(_ERROR, "A placeholder names what no store could hold"),
+    "value-absent": Kind(_ERROR, "No store has the value that a placeholder names"),
+    "value-invalid": Kind(_ERROR, "A value is not of the type or form that its profile demands"),
+    "dotenv-invalid": Kind(_ERROR, "A .env file, or a line of it, cannot be read"),
+    "no-such-version": Kind(_ERROR, "The store does not have the version that is asked for"),
+    "access-denied": Kind(_ERROR, "A store knows who asks, and says no", exit_status=6),
+    "not-logged-in": Kind(_ERROR, "A store takes no credentials, or has been given none", 6),
+    "store-unavailable": Kind(_ERROR, "A store cannot be reached", 5),
+    "store-protocol": Kind(_ERROR, "A store answered something that is not its protocol", 5),
+    "store-error": Kind(_ERROR, "A store failed", 5),
+    "stale-pin": Kind(_WARNING, "A version is pinned, and the store has a newer one"),
     # secrets
-    "reused": Kind(ERROR, "Two environments have the same secret"),
-    "literal-secret": Kind(ERROR, "A secret is written into a profile"),
-    "possible-secret": Kind(WARNING, "A text in a profile looks drawn at random"),
+    "reused": Kind(_ERROR, "Two environments have the same secret"),
+    "literal-secret": Kind(_ERROR, "A secret is written into a profile"),
+    "possible-secret": Kind(_WARNING, "A text in a profile looks drawn at random"),
     # files
-    "file-exposed": Kind(ERROR, "Other users can read or write a .env file"),
-    "file-tracked": Kind(ERROR, "Git tracks a .env file"),
-    "file-not-ignored": Kind(WARNING, "Git does not ignore a .env file"),
+    "file-exposed": Kind(_ERROR, "Other users can read or write a .env file"),
+    "file-tracked": Kind(_ERROR, "Git tracks a .env file"),
+    "file-not-ignored": Kind(_WARNING, "Git does not ignore a .env file"),
     # rotations
-    "rotation-invalid": Kind(ERROR, "A rotation says what cannot be"),
-    "rotation-conflict": Kind(ERROR, "Two rotations of one secret do not say the same"),
-    "rotation-overdue": Kind(ERROR, "A secret should have been rotated long since"),
-    "rotation-quarantined": Kind(ERROR, "A rotation is given up until somebody has looked"),
-    "rotation-stopped": Kind(ERROR, "A rotation does not go on until somebody has decided"),
-    "rotation-unreadable": Kind(ERROR, "What is known of a rotation cannot be read"),
-    "rotation-failing": Kind(WARNING, "A rotation fails, and is tried again"),
-    "rotation-unused": Kind(WARNING, "No variable has the secret that is rotated"),
-    "rotation-unchecked": Kind(WARNING, "A rotation needs a package that is not installed"),
-    "short-grace": Kind(WARNING, "Programs keep a credential for longer than it works"),
+    "rotation-invalid": Kind(_ERROR, "A rotation says what cannot be"),
+    "rotation-conflict": Kind(_ERROR, "Two rotations of one secret do not say the same"),
+    "rotation-overdue": Kind(_ERROR, "A secret should have been rotated long since"),
+    "rotation-quarantined": Kind(_ERROR, "A rotation is given up until somebody has looked"),
+    "rotation-stopped": Kind(_ERROR, "A rotation does not go on until somebody has decided"),
+    "rotation-unreadable": Kind(_ERROR, "What is known of a rotation cannot be read"),
+    "rotation-failing": Kind(_WARNING, "A rotation fails, and is tried again"),
+    "rotation-unused": Kind(_WARNING, "No variable has the secret that is rotated"),
+    "rotation-unchecked": Kind(_WARNING, "A rotation needs a package that is not installed"),
+    "short-grace": Kind(_WARNING, "Programs keep a credential for longer than it works"),
     # code
-    "undefined-variable": Kind(ERROR, "The code needs a variable that a profile does not define"),
+    "undefined-variable": Kind(_ERROR, "The code needs a variable that a profile does not define"),
     "undefined-optional": Kind(
-        WARNING, "The code looks for a variable that a profile does not define"
+        _WARNING, "The code looks for a variable that a profile does not define"
     ),
-    "unused-variable": Kind(WARNING, "A profile defines a variable that the code does not name"),
-    "dynamic-read": Kind(NOTE, "The code reads a variable whose name is made when it runs"),
-    "unread-code": Kind(NOTE, "A file of code cannot be read"),
+    "unused-variable": Kind(_WARNING, "A profile defines a variable that the code does not name"),
+    "dynamic-read": Kind(_NOTE, "The code reads a variable whose name is made when it runs"),
+    "unread-code": Kind(_NOTE, "A file of code cannot be read"),
 }
 
 
@@ -106,8 +113,8 @@ class Problem(NamedTuple):
     variables: tuple[str, ...] = ()
 
     @property
-    def severity(self) -> str:
-        """`error`, `warning` or `note`."""
+    def severity(self) -> Severity:
+        """How grave it is."""
         return KINDS[self.code].severity
 
     def at(self, location: Location) -> Problem:
@@ -122,16 +129,17 @@ def code_of(error: EnvkitError) -> str:
     return {5: "store-error", 6: "access-denied"}.get(error.exit_status, "value-invalid")
 
 
-def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def merge_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return each problem once, for all its environments, the gravest first and then by place."""
     merged: dict[Problem, dict[str, None]] = {}
     for problem in problems:
         environments = merged.setdefault(problem._replace(environments=()), {})
         environments.update(dict.fromkeys(problem.environments))
+    gravity = list(Severity)
     return tuple(
         sorted(
             (problem._replace(environments=tuple(found)) for problem, found in merged.items()),
-            key=lambda p: (SEVERITIES.index(p.severity), p.file, p.line, p.code, p.message),
+            key=lambda p: (gravity.index(p.severity), p.file, p.line, p.code, p.message),
         )
     )
 
@@ -143,7 +151,7 @@ def exit_status(problems: Iterable[Problem], *, strict: bool = False) -> int:
         problems: all that were found.
         strict: whether a warning is as bad as an error.
     """
-    failing = (ERROR, WARNING) if strict else (ERROR,)
+    failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
     statuses = {KINDS[p.code].exit_status for p in problems if p.severity in failing}
     return next((status for status in (6, 5, 1) if status in statuses), 0)
 

@@ -14,7 +14,7 @@ from envkit.checks.inspection import placed
 from envkit.checks.problem import Problem, code_of, listed
 from envkit.checks.rotation_tables import conflicts
 from envkit.errors import AbsentError, AuthError, EnvkitError, ProfileError, SourceError
-from envkit.rotation.status import FAILING, OVERDUE, QUARANTINED, read
+from envkit.rotation.status import RotationState, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
 def _of_standing(standing: Standing) -> Iterator[Problem]:
     name, why = standing.rotation, f": {standing.error}" if standing.error else ""
     hint = f"{standing.hint}; see 'envkit rotate status'"
-    if standing.state == OVERDUE:
+    if standing.state == RotationState.OVERDUE:
         since = datetime.fromtimestamp(standing.overdue_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         yield Problem("rotation-overdue", f"{name} is overdue since {since}{why}", hint=hint)
-    elif standing.state == QUARANTINED:
+    elif standing.state == RotationState.QUARANTINED:
         yield Problem("rotation-quarantined", f"{name} is given up{why}", hint=hint)
     elif standing.stopped:
         yield Problem("rotation-stopped", f"{name} waits for somebody to decide{why}", hint=hint)
-    elif standing.state == FAILING:
+    elif standing.state == RotationState.FAILING:
         yield Problem("rotation-failing", f"{name} has failed, and is tried again{why}", hint=hint)
 
 

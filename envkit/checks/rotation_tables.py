@@ -20,8 +20,7 @@ from envkit.errors import (
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.catalog import Rotation, at_odds
 from envkit.rotation.jobs import open_job
-from envkit.rotation.protocols import RotatorContext
-from envkit.rotation.rotators.registry import build, rotator_type
+from envkit.rotation.rotators.registry import build, context_of, rotator_type
 from envkit.rotation_state.policy import policy
 
 TYPE_CHECKING = False
@@ -71,16 +70,8 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
     place_of = policy.table.place_of
     kind = rotator_type(policy.rotator, policy.strategy, place_of)
     field = policy.secret.field or policy.secret.path
-    context = RotatorContext(
-        policy.full_name,
-        policy.target,
-        policy.generate,
-        policy.strategy,
-        kind.fields(field, policy.target),
-        Deadline(DEFAULT_TIMEOUT_SECONDS),
-        secret=str(policy.secret),
-    )
-    rotator = build(kind, context, place_of)
+    fields = kind.fields(field, policy.target)
+    rotator = build(kind, context_of(policy, fields, Deadline(DEFAULT_TIMEOUT_SECONDS)), place_of)
     said = policy.cache_age_seconds or 0.0
     kept = max(said, getattr(rotator, "cache_age_seconds", 0.0))
     title = policy.table.title

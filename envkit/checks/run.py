@@ -26,7 +26,7 @@ from envkit.checks.inspection import (
     prepare_all,
     silent,
 )
-from envkit.checks.problem import exit_status, in_order
+from envkit.checks.problem import exit_status, merge_problems
 from envkit.profile.discovery import profiles_folder
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
@@ -159,7 +159,7 @@ def check(
             problems += family.find(inspection)
     kept = [problem for problem in problems if problem.code not in skip]
     names = [profile.name for profile in loaded]
-    return Report(tuple(names), offline, in_order(_without_echoes(kept)))
+    return Report(tuple(names), offline, merge_problems(_without_echoes(kept)))
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

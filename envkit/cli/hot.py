@@ -180,7 +180,7 @@ def _export(given: Arguments) -> int:
         masks = github_masks(environment, environment.secret_names())
         sys.stderr.buffer.write(masks.encode("utf-8", "surrogateescape"))
         sys.stderr.flush()
-    from envkit.cli.output import write_result
+    from envkit.cli.result import write_result
 
     write_result(text.encode("utf-8", "surrogateescape"), given.one("output"), mode=0o600)
     return 0

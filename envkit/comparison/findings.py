@@ -8,10 +8,7 @@ from __future__ import annotations
 import re
 from operator import attrgetter
 
-from envkit.comparison.model import (
-    Finding,
-    FindingKind,
-)
+from envkit.comparison.model import Finding, FindingKind
 from envkit.detection.value_parts import (
     credentials_of,
     differing_parts,

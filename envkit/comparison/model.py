@@ -26,33 +26,49 @@ DIFFERENCES = tuple(status for status in DiffStatus if status is not DiffStatus.
 
 
 class CellState(StrEnum):
-    """What is known of a variable in one environment."""
+    """What is known of a variable in one environment.
+
+    Attributes:
+        PLACEHOLDER: where profiles alone are compared.
+        ABSENT: a profile declares it and no store has it.
+    """
 
     VALUE = "value"
-    PLACEHOLDER = "placeholder"  # where profiles alone are compared
-    ABSENT = "absent"  # a profile declares it and no store has it
+    PLACEHOLDER = "placeholder"
+    ABSENT = "absent"
     UNDECLARED = "undeclared"
     UNREADABLE = "unreadable"
 
 
 class FindingKind(StrEnum):
-    """What a finding says."""
+    """What a finding says.
 
-    REUSED = "reused"  # the same secret is in all `places`
-    PART = "part"  # the values differ in the part `subject` of a URL or JSON document
-    ITEM = "item"  # not every list has the item `subject`
-    WHITE_SPACE = "white-space"  # they differ only in the white space around them
-    TYPE = "type"  # one looks like a number, the other like a text
-    ORIGIN = "origin"  # the same value was read in different ways
-    LITERAL = "literal"  # read from a store here, written into a profile there
-    RULE = "rule"  # the profiles demand different things, `subject` being the key
+    Attributes:
+        REUSED: the same secret is in all `places`.
+        PART: the values differ in the part `subject` of a URL or JSON document.
+        ITEM: not every list has the item `subject`.
+        WHITE_SPACE: the values differ only in the white space around them.
+        TYPE: one value looks like a number, another like a text.
+        ORIGIN: the same value was read in different ways.
+        LITERAL: read from a store in one environment, written into the profile of another.
+        RULE: the profiles demand different things, `subject` being the key.
+    """
+
+    REUSED = "reused"
+    PART = "part"
+    ITEM = "item"
+    WHITE_SPACE = "white-space"
+    TYPE = "type"
+    ORIGIN = "origin"
+    LITERAL = "literal"
+    RULE = "rule"
 
 
 class Cell(NamedTuple):
     """A variable in one environment: what may be shown of it.
 
     Attributes:
-        state: one of `value`, `placeholder`, `absent`, `undeclared` and `unreadable`.
+        state: whether there is a value to show, and if not, why.
         shown: the literal, or the placeholders; None where nothing may be shown.
         secret: whether it is one here or elsewhere.
         length: the class of its length in characters, `8-15`.

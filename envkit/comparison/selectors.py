@@ -10,6 +10,7 @@ pid:1234           the environment that a process was started with
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.comparison.point_in_time import parse_point
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 
     from envkit.comparison.point_in_time import Point
 
-PROFILE, FILE, ENV, PID = "profile", "file", "env", "pid"
+
+class SideKind(StrEnum):
+    """What a side is; all but a profile are written before a colon."""
+
+    PROFILE = "profile"
+    FILE = "file"
+    ENV = "env"
+    PID = "pid"
 
 
 class SideName(NamedTuple):
@@ -29,13 +37,13 @@ class SideName(NamedTuple):
 
     Attributes:
         text: as it was given.
-        kind: `profile`, `file`, `env` or `pid`.
+        kind: what the side is.
         target: the profile, the path or the process.
         point: of a profile's history; None for what it is now.
     """
 
     text: str
-    kind: str
+    kind: SideKind
     target: str
     point: Point | None = None
 
@@ -60,8 +68,9 @@ def parse_name(text: str) -> SideName:
         UsageError: it means nothing.
     """
     name, at, point = text.partition("@")
-    kind, colon, target = text.partition(":")
-    if colon and kind in (FILE, ENV, PID):
+    prefix, colon, target = text.partition(":")
+    if colon and prefix in (SideKind.FILE, SideKind.ENV, SideKind.PID):
+        kind = SideKind(prefix)
         _check_target(text, kind, target)
         return SideName(text, kind, target)
     if ":" in name:
@@ -70,16 +79,16 @@ def parse_name(text: str) -> SideName:
             hint="write a profile's name, file:PATH, env: or pid:NUMBER",
         )
     if not at:
-        return SideName(text, PROFILE, name)
+        return SideName(text, SideKind.PROFILE, name)
     from datetime import datetime
 
-    return SideName(text, PROFILE, name, parse_point(point, datetime.now().astimezone()))
+    return SideName(text, SideKind.PROFILE, name, parse_point(point, datetime.now().astimezone()))
 
 
-def _check_target(text: str, kind: str, target: str) -> None:
-    if kind == FILE and not target:
+def _check_target(text: str, kind: SideKind, target: str) -> None:
+    if kind is SideKind.FILE and not target:
         raise UsageError("'file:' names no file", hint="write file:.env.local")
-    if kind == ENV and target:
+    if kind is SideKind.ENV and target:
         raise UsageError(f"'{text}' is not 'env:'", hint="choose variables with --only")
-    if kind == PID and not (target.isascii() and target.isdigit()):
+    if kind is SideKind.PID and not (target.isascii() and target.isdigit()):
         raise UsageError(f"'{text}' names no process", hint="write pid: and its number")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit.comparison.external import file_side, other_process, this_process
 from envkit.comparison.point_in_time import Past, pin
-from envkit.comparison.selectors import FILE, PID, PROFILE, parse_names
+from envkit.comparison.selectors import SideKind, parse_names
 from envkit.comparison.side import Side
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
@@ -93,10 +93,12 @@ def prepare_sides(
     loaded = [
         load(name.target, profiles_folder(profiles, environ))
         for name in wanted
-        if name.kind == PROFILE
+        if name.kind is SideKind.PROFILE
     ]
     aliases = {alias: profile.name for profile in loaded for alias in profile.aliases}
-    others = [_outside(name, environ, aliases) for name in wanted if name.kind != PROFILE]
+    others = [
+        _outside(name, environ, aliases) for name in wanted if name.kind is not SideKind.PROFILE
+    ]
     known = {
         *(variable for profile in loaded for variable in profile.variables),
         *(variable for side in others for variable in side.names()),
@@ -124,7 +126,7 @@ def read_sides(prepared: PreparedSides) -> list[Side]:
         and HOME would be differences.
     """
     names, profiles, others, only, exclude, deadline = prepared
-    named = [name for name in names if name.kind == PROFILE]
+    named = [name for name in names if name.kind is SideKind.PROFILE]
     pasts = [
         Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
         for name, one in zip(named, profiles, strict=True)
@@ -134,7 +136,7 @@ def read_sides(prepared: PreparedSides) -> list[Side]:
     outside = iter(others)
     sides = [
         _profile_side(*next(inside))
-        if name.kind == PROFILE
+        if name.kind is SideKind.PROFILE
         else _selected(next(outside), only, exclude)
         for name in names
     ]
@@ -170,7 +172,7 @@ def read_names(
                 f"'{name.text}' is a point in a store's history, and no store is asked",
                 hint=f"write {name.target}",
             )
-        if name.kind == PROFILE:
+        if name.kind is SideKind.PROFILE:
             found.append((name.text, load(name.target, profiles_folder(profiles, environ))))
         else:
             found.append((name.text, list(_outside(name, environ, {}).names())))
@@ -192,9 +194,9 @@ def _profile_side(name: SideName, past: Past, fetched: Mapping[Reference, Outcom
 
 
 def _outside(name: SideName, environ: Mapping[str, str], aliases: Mapping[str, str]) -> Side:
-    if name.kind == FILE:
+    if name.kind is SideKind.FILE:
         return file_side(name.text, name.target, environ, aliases)
-    if name.kind == PID:
+    if name.kind is SideKind.PID:
         return other_process(name.text, name.target)
     return this_process(name.text, environ)
 

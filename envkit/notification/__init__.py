@@ -1,5 +1,4 @@
-"""Telling people what happened: a webhook, a chat, a command. Never a value.
+"""Notices of what happened: the channels there are, delivery, and that each is sent once a day.
 
-What belongs here delivers a notice to a channel. Who is told of what is decided by the
-package that knows what happened.
+What a notice says, and when one is sent, is decided by the package that knows what happened.
 """

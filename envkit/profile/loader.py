@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
-from envkit._internal.toposort import in_order
+from envkit._internal.toposort import topological_order
 from envkit.errors import ProfileError, did_you_mean
 from envkit.profile.declaration import Declaration, read_table
 from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
@@ -74,7 +74,7 @@ def load(name: str, folder: str) -> Profile:
         return ProfileError(f"{place}: 'extends' goes in a circle: {' -> '.join(circle)}")
 
     building = _Building(profile)
-    for one in in_order([name], extended, circle_error):
+    for one in topological_order([name], extended, circle_error):
         profile.files.append(paths[one])
         building.add(*files[one])
     profile.aliases = _own_aliases(folder, *files[name])

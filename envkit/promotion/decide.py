@@ -1,6 +1,6 @@
 """What is to be carried from one environment to the next: decided, not done. Pure.
 
-    decision = plan_promotion(staging, prod, carried, choice)
+    decision = plan_promotion(staging, prod, line_plan, choice)
     decision.plan           # may be shown: it has no way to a secret
     decision.writes         # the values, apart from it
 
@@ -18,19 +18,7 @@ from envkit.editing.route import refuse_unwritable
 from envkit.editing.slots import StoreSlot
 from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
 from envkit.promotion.lines import mentions
-from envkit.promotion.model import (
-    ADD,
-    BY_HAND,
-    CHANGE,
-    DIFFERS,
-    NEEDS_VALUE,
-    REPLACE,
-    SET,
-    TO_NAME,
-    Change,
-    Left,
-    PromotionPlan,
-)
+from envkit.promotion.model import Change, ChangeAction, Left, LeftKind, PromotionPlan
 from envkit.promotion.values import reading_of, stands_alone, values_for
 from envkit.resolution.evaluate import evaluate
 from envkit.secret import Secret
@@ -43,7 +31,7 @@ if TYPE_CHECKING:
 
     from envkit.editing.find import EditableVariable
     from envkit.profile.placeholder import Placeholder, Reference
-    from envkit.promotion.lines import Carried, Line
+    from envkit.promotion.lines import Line, LinePlan
     from envkit.resolution.environment import Variable
     from envkit.resolution.prepare import PreparedProfile
     from envkit.sources.model import Outcome
@@ -90,16 +78,16 @@ class End(NamedTuple):
     outcomes: Mapping[Reference, Outcome]
 
 
-def plan_promotion(source: End, target: End, carried: Carried, choice: Choice) -> Decision:
+def plan_promotion(source: End, target: End, line_plan: LinePlan, choice: Choice) -> Decision:
     """Decide what is to be done.
 
     Args:
         source: the environment that has it; its selected variables are looked at.
         target: the environment that is to have it.
-        carried: the lines that the target's profile is given, and why others are not.
+        line_plan: the lines that the target's profile is given, and why others are not.
         choice: what somebody said.
     """
-    planning = _Planning(source, target, carried, choice)
+    planning = _Planning(source, target, line_plan, choice)
     for name in source.prepared.plan.selected:
         try:
             planning.look_at(name)
@@ -107,30 +95,30 @@ def plan_promotion(source: End, target: End, carried: Carried, choice: Choice) -
             planning.refuse(name, error)
     planning.look_ahead()
     changes = [write.change for write in planning.writes.values()]
-    changes += [planning.line_change(line) for line in carried.lines]
+    changes += [planning.line_change(line) for line in line_plan.lines]
     return Decision(
         PromotionPlan(*planning.environments, tuple(changes), tuple(planning.left)),
         tuple(planning.writes.values()),
-        carried.lines,
+        line_plan.lines,
         tuple(planning.refusals),
     )
 
 
 class _Planning:
-    def __init__(self, source: End, target: End, carried: Carried, choice: Choice) -> None:
+    def __init__(self, source: End, target: End, line_plan: LinePlan, choice: Choice) -> None:
         self.source = source
         self.target = target
         self.environments = source.prepared.profile.name, target.prepared.profile.name
         self.ours = {one.name: one for one in source.prepared.plan.order}
         self.theirs = {one.name: one for one in target.prepared.plan.order}
-        self.carried = carried
-        self.lines = {line.name for line in carried.lines}
+        self.line_plan = line_plan
+        self.lines = {line.name for line in line_plan.lines}
         self.choice = choice
         self.writes: dict[tuple[str, str], Write] = {}
         self.left: dict[Left, None] = {}
         self.refusals: list[VariableFailure] = []
 
-    def leave(self, name: str, kind: str, reason: str, hint: str | None = None) -> None:
+    def leave(self, name: str, kind: LeftKind, reason: str, hint: str | None = None) -> None:
         self.left[Left(name, kind, self.is_secret(name), reason, hint or "")] = None
 
     def refuse(self, name: str, error: EnvkitError) -> None:
@@ -146,15 +134,15 @@ class _Planning:
         Raises:
             EnvkitError: what was asked for cannot be done, or a store could not be read.
         """
-        obstacle = self.carried.obstacles.get(name)
+        obstacle = self.line_plan.obstacles.get(name)
         if obstacle is not None:
             if name in self.choice.names:
                 raise obstacle
-            self.leave(name, BY_HAND, obstacle.message, obstacle.hint)
-        elif name in self.carried.unnamed:
-            self.leave_to_name(name, self.carried.unnamed[name])
-        elif name in self.carried.differing:
-            self.leave(name, DIFFERS, "another literal")
+            self.leave(name, LeftKind.BY_HAND, obstacle.message, obstacle.hint)
+        elif name in self.line_plan.unnamed:
+            self.leave_to_name(name, self.line_plan.unnamed[name])
+        elif name in self.line_plan.differing:
+            self.leave(name, LeftKind.DIFFERS, "another literal")
         else:
             wanted = values_for(self.ours[name], self.theirs[name], self.source.outcomes)
             for value, placeholder in wanted:
@@ -179,7 +167,7 @@ class _Planning:
         elif needed:
             self.leave_without_value(name, references)
         else:
-            self.leave(name, DIFFERS, "a default" if now is None else "another value")
+            self.leave(name, LeftKind.DIFFERS, "a default" if now is None else "another value")
 
     def write(
         self, name: str, value: Secret, now: Secret | None, references: Sequence[Reference]
@@ -192,7 +180,7 @@ class _Planning:
             secret = self.is_secret(name)
             change = Change(
                 name,
-                SET if now is None else REPLACE,
+                ChangeAction.SET if now is None else ChangeAction.REPLACE,
                 where,
                 None if secret else value.reveal(),
                 None if secret or now is None else now.reveal(),
@@ -216,7 +204,7 @@ class _Planning:
         source, target = self.environments
         self.leave(
             name,
-            TO_NAME,
+            LeftKind.TO_NAME,
             f"speaks of {source}: {text}",
             f"if that is right, run envkit promote {source} {target} {name}",
         )
@@ -232,7 +220,7 @@ class _Planning:
             alone = stands_alone(self.theirs[name]) is not None
             what = name if alone else f"--ref '{references[0]}'"
             hint = f"run envkit set {what} --env {self.environments[1]}"
-        self.leave(name, NEEDS_VALUE, f"absent in {where}{optional}", hint)
+        self.leave(name, LeftKind.NEEDS_VALUE, f"absent in {where}{optional}", hint)
 
     def look_ahead(self) -> None:
         """Put the target together as it will be, and see what is wrong with it then."""
@@ -249,7 +237,7 @@ class _Planning:
         for failure in failed:
             if isinstance(failure.error, AbsentError):
                 if failure.name not in waiting and failure.name in self.ours:
-                    self.leave(failure.name, NEEDS_VALUE, failure.error.message)
+                    self.leave(failure.name, LeftKind.NEEDS_VALUE, failure.error.message)
             elif (failure.name, failure.error.code) not in known and failure.name not in refused:
                 self.refusals.append(failure)
         self.refuse_what_stays(after)
@@ -287,7 +275,7 @@ class _Planning:
             notes.append(f"reads what {self.environments[0]} reads")
         return Change(
             line.name,
-            ADD if line.before is None else CHANGE,
+            ChangeAction.ADD if line.before is None else ChangeAction.CHANGE,
             display_path(self.target.prepared.profile.path),
             line.text,
             line.before,

@@ -59,8 +59,8 @@ class Line(NamedTuple):
         return value_text(self.keys["value"])
 
 
-class Carried(NamedTuple):
-    """What `carry` found.
+class LinePlan(NamedTuple):
+    """What `plan_lines` found.
 
     Attributes:
         lines: what the target is to say, in the order of the source.
@@ -77,7 +77,7 @@ class Carried(NamedTuple):
     obstacles: Mapping[str, UnchangeableError]
     in_doubt: tuple[str, ...]
 
-    def without(self, names: Collection[str]) -> Carried:
+    def without(self, names: Collection[str]) -> LinePlan:
         """Return the same without what is said of these variables."""
         return self._replace(
             lines=tuple(line for line in self.lines if line.name not in names),
@@ -86,7 +86,7 @@ class Carried(NamedTuple):
         )
 
 
-def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) -> Carried:
+def plan_lines(source: Written, plan: Plan, target: Written, named: Collection[str]) -> LinePlan:
     """Return what the target's profile is to say of the variables of a plan.
 
     Args:
@@ -122,7 +122,7 @@ def carry(source: Written, plan: Plan, target: Written, named: Collection[str]) 
             continue
         lines[name] = line
     obstacles.update(_take_out_those_in_need(lines, plan, target.profile))
-    return Carried(tuple(lines.values()), tuple(differing), unnamed, obstacles, tuple(in_doubt))
+    return LinePlan(tuple(lines.values()), tuple(differing), unnamed, obstacles, tuple(in_doubt))
 
 
 def extended(target: Written, lines: Sequence[Line]) -> Profile:

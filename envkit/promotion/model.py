@@ -6,19 +6,33 @@ has no way to any other value.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
-# what a change does: a line of a profile added or changed, a value set or replaced in a store
-ADD, CHANGE, SET, REPLACE = "add", "change", "set", "replace"
-# why something is left: it has no value, it differs, a person must name it or write it
-NEEDS_VALUE, DIFFERS, TO_NAME, BY_HAND = "needs-value", "differs", "to-name", "by-hand"
+
+class ChangeAction(StrEnum):
+    """What a change does."""
+
+    ADD = "add"  # a line to the target's profile
+    CHANGE = "change"  # a line of it
+    SET = "set"  # a value in a store that had none
+    REPLACE = "replace"  # a value in a store
+
+
+class LeftKind(StrEnum):
+    """Why something is left as it is."""
+
+    NEEDS_VALUE = "needs-value"  # the target should have its own
+    DIFFERS = "differs"
+    TO_NAME = "to-name"  # a person must name it
+    BY_HAND = "by-hand"  # a person must write it
 
 
 class Change(NamedTuple):
     """One thing that is done to the target.
 
     Attributes:
-        action: `add` or `change` a line of its profile, `set` or `replace` a value in a store.
+        action: what is done.
         where: the profile's file, or the place in the store.
         value: the line's, or the value itself; None for a secret.
         before: what is there now, where that may be seen.
@@ -26,7 +40,7 @@ class Change(NamedTuple):
     """
 
     name: str
-    action: str
+    action: ChangeAction
     where: str
     value: str | None
     before: str | None = None
@@ -37,13 +51,13 @@ class Left(NamedTuple):
     """Something that the target lacks or has otherwise, and that is left as it is.
 
     Attributes:
-        kind: `needs-value`, `differs`, `to-name` or `by-hand`.
+        kind: why.
         reason: for people.
         hint: what to do about it; empty where nothing need be done.
     """
 
     name: str
-    kind: str
+    kind: LeftKind
     secret: bool
     reason: str
     hint: str = ""

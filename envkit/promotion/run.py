@@ -34,7 +34,7 @@ from envkit.errors import (
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load, read_document
 from envkit.promotion.decide import Choice, End, plan_promotion
-from envkit.promotion.lines import Written, carry, extended
+from envkit.promotion.lines import Written, extended, plan_lines
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import plan
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.promotion.decide import Decision, Write
-    from envkit.promotion.lines import Carried
+    from envkit.promotion.lines import LinePlan
     from envkit.promotion.model import Change, PromotionPlan
     from envkit.resolution.prepare import PreparedProfile
 
@@ -138,23 +138,34 @@ class Promotion:
 
 
 class PreparedPromotion(NamedTuple):
-    """Two environments that were looked at as far as their profiles tell.
+    """Two environments of which the profiles were read; no store was asked yet.
 
     Attributes:
-        profiles: source and target.
-        selected: the variables of the source that are looked at.
+        source: the environment that has the variables.
+        target: the one that is to have them, with all lines that it may be given.
+        in_doubt: the target as it is, with the variables that it may find without the lines.
+        written: what the target's files say so far.
+        line_plan: the lines that it may be given.
     """
 
-    profiles: tuple[Profile, Profile]
-    selected: Sequence[str]
     source: PreparedProfile
-    target: PreparedProfile  # with all lines that it may be given
-    in_doubt: PreparedProfile  # the target as it is, and what it may find without the lines
+    target: PreparedProfile
+    in_doubt: PreparedProfile
     written: Written
-    carried: Carried
+    line_plan: LinePlan
     choice: Choice
     file: _TargetFile
     deadline: Deadline
+
+    @property
+    def profiles(self) -> tuple[Profile, Profile]:
+        """Source and target."""
+        return self.source.profile, self.in_doubt.profile
+
+    @property
+    def selected(self) -> Sequence[str]:
+        """The variables of the source that are looked at."""
+        return self.source.plan.selected
 
 
 def prepare_promotion(
@@ -194,20 +205,19 @@ def prepare_promotion(
     # from here on a change of the file is one that `file` notices
     ours, theirs = _written(load(source, folder)), _written(load(target, folder))
     selected = _select(ours.profile, theirs.profile, names, only, exclude)
-    carried = carry(ours, plan(ours.profile, selected), theirs, names)
 
     def prepared(profile: Profile, wanted: Sequence[str]) -> PreparedProfile:
         return prepare_profile(profile, wanted, environ=environ, deadline=deadline)
 
-    profile = extended(theirs, carried.lines)
+    from_source = prepared(ours.profile, selected)
+    line_plan = plan_lines(ours, from_source.plan, theirs, names)
+    profile = extended(theirs, line_plan.lines)
     return PreparedPromotion(
-        (ours.profile, theirs.profile),
-        selected,
-        prepared(ours.profile, selected),
+        from_source,
         prepared(profile, [name for name in selected if name in profile.variables]),
-        prepared(theirs.profile, carried.in_doubt),
+        prepared(theirs.profile, line_plan.in_doubt),
         theirs,
-        carried,
+        line_plan,
         Choice(frozenset(names), secrets),
         file,
         deadline,
@@ -223,11 +233,11 @@ def read(prepared: PreparedPromotion) -> Promotion:
     three = [prepared.source, prepared.target, prepared.in_doubt]
     fetched = fetch(three, prepared.deadline)
     source, *ends = (End(one, found) for one, found in zip(three, fetched, strict=True))
-    carried = prepared.carried.without(_not_absent(ends[1]))
+    line_plan = prepared.line_plan.without(_not_absent(ends[1]))
     known = prepared.target.plan.selected
-    to = _as_it_will_be(extended(prepared.written, carried.lines), known, ends)
-    decision = plan_promotion(source, to, carried, prepared.choice)
-    prepared.file.put({line.name: line.keys for line in carried.lines})
+    to = _as_it_will_be(extended(prepared.written, line_plan.lines), known, ends)
+    decision = plan_promotion(source, to, line_plan, prepared.choice)
+    prepared.file.put({line.name: line.keys for line in line_plan.lines})
     return Promotion(decision, to.prepared, prepared.file, prepared.deadline)
 
 

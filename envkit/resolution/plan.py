@@ -9,7 +9,7 @@ profile's lookup finds; a variable that names itself means the lookup.
 from __future__ import annotations
 
 from envkit._internal.record import NamedTuple
-from envkit._internal.toposort import in_order
+from envkit._internal.toposort import topological_order
 from envkit.errors import (
     InvalidReferenceError,
     ProfileError,
@@ -91,7 +91,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
             f"variables need each other in a circle: {' -> '.join(circle)}"
         )
 
-    for name in in_order(wanted, needs_of, circle_error):
+    for name in topological_order(wanted, needs_of, circle_error):
         declaration = profile.variables[name]
         waits = _references(profile, declaration, needs[name])
         for reference in (ref for refs in waits.values() for ref in refs):

@@ -10,7 +10,15 @@
 6. At every instant at least one credential that a reader can get from the store
    logs in.
 
-`record` is what is remembered, `machine` decides the next step and does no I/O,
-`base` is what a store and a rotator must be able to do, `runner` does the steps.
-The values live only in the store.
+`catalog` finds the rotations of profiles; `jobs` runs them, each with its hooks, its line in
+the audit log and its notices (`notify`). `engine` advances one: it reads the store, lets
+`machine` decide the next step, without any I/O, and lets `steps` do it. `outcome` is what
+became of a run, and the one place where an exception becomes that; `backoff` says when a
+failure is tried again. `status` reads where rotations stand. `protocols` is what a rotator
+must be able to do, `rotators` has the built-in ones, and `base` is what their authors import.
+`scheduler` runs rotations when they are due, on one machine; `fleet` shares them between
+several. `simulate` shows the year ahead.
+
+Policy, schedule, record and stores are in `envkit.rotation_state`; the values live only in
+the store.
 """

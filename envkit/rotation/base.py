@@ -17,12 +17,15 @@ its predecessor), `announced` has the new key while the old one still signs, and
 from __future__ import annotations
 
 from envkit.rotation.protocols import Created, Rotator, RotatorContext
-from envkit.rotation_state.record import ANNOUNCED, FINAL, NEW, OLD
+from envkit.rotation_state.record import PendingValue
 from envkit.rotation_state.store import RotationStore, Snapshot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.rotation_state.store import Fields, Pending
+
+OLD, ANNOUNCED = PendingValue.OLD, PendingValue.ANNOUNCED
+NEW, FINAL = PendingValue.NEW, PendingValue.FINAL
 
 __all__ = [
     "ANNOUNCED",

@@ -1,11 +1,10 @@
 """Run rotations: one with all that it needs, or many side by side.
 
-    outcomes = run_all(collected.rotations, lambda one: carry(one, environ=os.environ))
+    outcomes = run_all(collected.rotations, lambda one: run_rotation(one, environ=os.environ))
 
-What always holds: what one rotation does, however it fails or how long it takes, is no
-matter of the others; hooks get names and never values; each run that did something is a
-line in the audit log; any number of hosts may do this at once, since whoever comes second
-finds the claim of the first.
+What always holds: a rotation that fails or takes long disturbs no other; hooks get names
+and never values; each run that did something is a line in the audit log; any number of hosts
+may do this at once, since the one that comes second finds the claim of the first.
 """
 
 from __future__ import annotations
@@ -16,17 +15,16 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.audit import log as audit
 from envkit.audit.session import Access, outcome_of
-from envkit.errors import EnvkitError, RotationError, UnavailableError
+from envkit.errors import UnavailableError
 from envkit.resolution.settings import substituted
 from envkit.rotation.engine import advance
 from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
 from envkit.rotation.hooks import run_hook
-from envkit.rotation.outcome import FAILED, Outcome
-from envkit.rotation.protocols import RotatorContext
-from envkit.rotation.rotators.registry import build, rotator_type
-from envkit.rotation.steps import Job
-from envkit.rotation.tell import tell
-from envkit.rotation_state.schedule import due
+from envkit.rotation.notify import notify
+from envkit.rotation.outcome import attempt, failed
+from envkit.rotation.rotators.registry import build, context_of, rotator_type
+from envkit.rotation.step_context import Job
+from envkit.rotation_state.due import next_due
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import current_guard, open_source
 
@@ -35,9 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Rotation
+    from envkit.rotation.machine import Wish
+    from envkit.rotation.outcome import Outcome
     from envkit.rotation.protocols import Rotator
-    from envkit.rotation_state.record import Record
 
 CONCURRENCY = 8
 SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
@@ -47,28 +47,28 @@ def _ignore(_step: str, _reason: str) -> None:
     pass
 
 
-def carry(
+def run_rotation(
     rotation: Rotation,
     *,
     environ: Mapping[str, str],
-    wish: str = "",
+    wish: Wish | None = None,
     reason: str | None = None,
     progress: Callable[[str, str], None] = _ignore,
     stopping: Callable[[], bool] = lambda: False,
     warn: Callable[[EnvkitError], None] = lambda _: None,
     clock: Callable[[], float] = time.time,
 ) -> Outcome:
-    """Carry one rotation on as far as it goes now, record it, and tell who wants to know.
+    """Advance one rotation as far as it goes now, log it, and send its notices.
 
     Args:
         rotation: one of `collect`.
         environ: the process environment.
-        wish: what a person asked for, one of `machine.WISHES`; empty for what is due.
+        wish: what a person asked for; None for what is due.
         reason: why, for the audit log; a protected profile needs one.
         progress: called before each step with its name and the reason.
-        stopping: asked between steps; once it says yes, the rotation is left to the next.
-        warn: called with what went wrong beside the rotation, such as a notice that was
-            not taken.
+        stopping: asked between steps; once it says yes, the rotation is left to the next
+            run.
+        warn: called with each notice that could not be delivered.
         clock: seconds since the epoch.
 
     Raises:
@@ -83,9 +83,11 @@ def carry(
     access.allow([rotation.profile], [policy.name])
     deadline = Deadline(policy.timeout_seconds)
     job = None
-    try:
+
+    def run() -> Outcome:
+        nonlocal job
         job = open_job(rotation, environ=environ, deadline=deadline)
-        outcome = advance(
+        return advance(
             job,
             deadline=deadline,
             wish=wish,
@@ -93,15 +95,15 @@ def carry(
             progress=progress,
             stopping=stopping,
         )
-    except EnvkitError as error:
-        outcome = Outcome(rotation.full_name, FAILED, error.message, error=error)
-    # whoever only lost the race for the claim has done nothing
+
+    outcome = attempt(rotation.full_name, run)
+    # a run that only lost the race for the claim has done nothing
     if outcome.changed or (outcome.step and outcome.error is not None):
         result = audit.OK if outcome.error is None else outcome_of(outcome.error)
         access.record([policy.name], {}, result)
     store = None if job is None else job.store
-    for untold in tell(rotation, outcome, store, environ=environ, now=clock()):
-        warn(untold)
+    for error in notify(rotation, outcome, store, environ=environ, now=clock()):
+        warn(error)
     return outcome
 
 
@@ -118,15 +120,7 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
     source = open_source(profile, policy.secret.source, environ=environ, deadline=deadline)
     kind = rotator_type(policy.rotator, policy.strategy, place_of)
     fields = kind.fields(value_field(source, policy.secret), policy.target)
-    context = RotatorContext(
-        policy.full_name,
-        policy.target,
-        policy.generate,
-        policy.strategy,
-        fields,
-        deadline,
-        secret=str(policy.secret),
-    )
+    context = context_of(policy, fields, deadline)
     build(kind, context, place_of)  # tells what is wrong before anything is asked
     known: list[Mapping[str, Any]] = []
 
@@ -155,7 +149,7 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
         policy.full_name,
         open_store(source, policy.secret, fields, deadline),
         open_rotator,
-        due=lambda record, now: due_from(rotation, record, now),
+        due=lambda record, now: next_due(policy, record, now).starts,
         plan=f"{policy.rotator} ({policy.strategy}) of {changed}",
         grace_seconds=policy.timing.grace_seconds,
         overlap=kind.overlap,
@@ -164,21 +158,9 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
     )
 
 
-def due_from(rotation: Rotation, record: Record | None, now: float) -> float:
-    """Return when a rotation is to start, from its record and the time."""
-    last = 0.0 if record is None else record.due_from
-    return due(rotation.policy.timing, rotation.full_name, last=last, now=now).starts
-
-
-def overdue_from(rotation: Rotation, record: Record | None, now: float) -> float:
-    """Return from when on a rotation is overdue; infinite for what was never rotated."""
-    last = 0.0 if record is None else record.last_rotated_at
-    return due(rotation.policy.timing, rotation.full_name, last=last, now=now).overdue_at
-
-
 def run_all(
     rotations: Sequence[Rotation],
-    carry_one: Callable[[Rotation], Outcome],
+    run_one: Callable[[Rotation], Outcome],
     *,
     concurrency: int = CONCURRENCY,
     done: Callable[[Outcome], None] = lambda _: None,
@@ -187,35 +169,30 @@ def run_all(
 
     Args:
         rotations: of `collect`.
-        carry_one: carries one of them on; what it raises is that one's failure.
+        run_one: runs one of them; what it raises is that one's failure.
         concurrency: how many at once.
         done: called with each outcome as it comes, from several threads.
     """
 
-    def run_one(rotation: Rotation) -> Outcome:
-        try:
-            outcome = carry_one(rotation)
-        except EnvkitError as error:
-            outcome = Outcome(rotation.full_name, FAILED, error.message, error=error)
+    def run(rotation: Rotation) -> Outcome:
+        outcome = attempt(rotation.full_name, lambda: run_one(rotation))
         done(outcome)
         return outcome
 
     longest = max((one.policy.timeout_seconds for one in rotations), default=0.0) + SPARE_SECONDS
     rounds = -(-len(rotations) // concurrency)
     results = map_parallel(
-        run_one, rotations, workers=concurrency, deadline=Deadline(longest * max(rounds, 1))
+        run, rotations, workers=concurrency, deadline=Deadline(longest * max(rounds, 1))
     )
     outcomes = []
     for rotation, result in zip(rotations, results, strict=True):
-        error: EnvkitError
+        error: BaseException | None = result.error
         if result.late:
             error = UnavailableError("the rotation was not over in time; it goes on the next time")
-        elif isinstance(result.error, Exception):  # its text may hold a value
-            error = RotationError(f"the rotation failed: {type(result.error).__name__}")
+        if isinstance(error, Exception):
+            outcomes.append(failed(rotation.full_name, error))
         else:
             outcomes.append(result.value)
-            continue
-        outcomes.append(Outcome(rotation.full_name, FAILED, error.message, error=error))
     return outcomes
 
 

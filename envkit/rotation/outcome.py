@@ -1,29 +1,38 @@
-"""What became of one rotation in one run; value-free, fit to be shown, sent and counted."""
+"""What became of one rotation in one run; value-free, fit to be shown, sent and counted.
+
+An exception becomes an outcome here, and nowhere else.
+"""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
+
+from envkit.errors import EnvkitError, RotationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from envkit.errors import EnvkitError
+    from collections.abc import Callable
+
     from envkit.rotation_state.record import Record
 
-ROTATED = "rotated"  # and the old credential is retired
-ROLLED_BACK = "rolled-back"
-ABORTED = "aborted"
-NOT_DUE = "not-due"
-WAITING = "waiting"  # for the grace, or for readers to know an announced value
-BUSY = "busy"  # somebody else is at work on it
-STOPPED = "stopped"  # we were asked to; whoever comes next goes on
-REFUSED = "refused"  # a person must look
-QUARANTINED = "quarantined"  # the target refuses every new value; a person must look
-FAILED = "failed"  # it is tried again
 
-STATUSES = (
-    *(ROTATED, ROLLED_BACK, ABORTED, NOT_DUE, WAITING, BUSY, STOPPED),
-    *(REFUSED, QUARANTINED, FAILED),
-)
+class OutcomeStatus(StrEnum):
+    """How a run of a rotation ended."""
+
+    ROTATED = "rotated"  # and the old credential is retired
+    ROLLED_BACK = "rolled-back"
+    ABORTED = "aborted"
+    NOT_DUE = "not-due"
+    WAITING = "waiting"  # for the grace period, or until readers have an announced value
+    BUSY = "busy"  # another process is at work on it
+    STOPPED = "stopped"  # on request; the next run resumes
+    REFUSED = "refused"  # a person must act
+    QUARANTINED = "quarantined"  # the target refuses every new value; a person must act
+    FAILED = "failed"  # it is tried again
+
+
+_ALARMS = (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.FAILED)
 
 
 class Outcome(NamedTuple):
@@ -31,7 +40,7 @@ class Outcome(NamedTuple):
 
     Attributes:
         rotation: its full name, `prod/db-password`.
-        status: one of STATUSES.
+        status: how the run ended.
         reason: for people.
         until: when it is worth looking again, seconds since the epoch; 0 for never by itself.
         step: that was done last, or failed; empty for none.
@@ -42,7 +51,7 @@ class Outcome(NamedTuple):
     """
 
     rotation: str
-    status: str
+    status: OutcomeStatus
     reason: str = ""
     until: float = 0.0
     step: str = ""
@@ -53,5 +62,26 @@ class Outcome(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether nobody has to look."""
-        return self.status not in (REFUSED, QUARANTINED, FAILED)
+        """Whether no person has to act."""
+        return self.status not in _ALARMS
+
+
+def attempt(rotation: str, run: Callable[[], Outcome]) -> Outcome:
+    """Call `run` and return its outcome; an exception is an outcome, too."""
+    try:
+        return run()
+    except Exception as error:  # noqa: BLE001 - of a plug-in, most likely
+        return failed(rotation, error)
+
+
+def failed(rotation: str, error: Exception) -> Outcome:
+    """Return the outcome of a run that ended with an exception.
+
+    Args:
+        rotation: its full name.
+        error: the exception; the text of one that is not envkit's may hold a value, and is
+            not shown.
+    """
+    if not isinstance(error, EnvkitError):
+        error = RotationError(f"the rotation failed: {type(error).__name__}")
+    return Outcome(rotation, OutcomeStatus.FAILED, error.message, error=error)

@@ -8,18 +8,17 @@ No target is asked, and no value comes out.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from math import inf
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.errors import AbsentError, EnvkitError, ProtocolError, UnavailableError
-from envkit.rotation.jobs import CONCURRENCY, due_from, open_job, overdue_from
-from envkit.rotation.machine import REFUSE, Decision, Observation, decide, what_it_holds
-from envkit.rotation.tell import is_overdue
-from envkit.rotation_state.record import GRACE, PROMOTED, RETIRING
-from envkit.rotation_state.record import QUARANTINED as GIVEN_UP
-from envkit.rotation_state.schedule import due
+from envkit.rotation.jobs import CONCURRENCY, open_job
+from envkit.rotation.machine import StepKind, decide, observe
+from envkit.rotation_state.due import is_overdue, next_due, overdue_at
+from envkit.rotation_state.record import Phase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,20 +26,30 @@ if TYPE_CHECKING:
 
     from envkit._internal.parallel import Result
     from envkit.rotation.catalog import Collected, Rotation
+    from envkit.rotation_state.policy import Policy
     from envkit.rotation_state.record import Record
     from envkit.rotation_state.store import RotationStore, Snapshot
 
-UNREADABLE = "unreadable"  # why is in `error`
-QUARANTINED = "quarantined"
-OVERDUE = "overdue"
-FAILING = "failing"  # the last step has failed, or the next one may not be done
-IN_PROGRESS = "in-progress"
-GRACE_PERIOD = "grace"  # readers have the new value, the old one still works
-DUE = "due"
-WAITING = "waiting"  # for its next time
-# the gravest first
-STATES = (UNREADABLE, QUARANTINED, OVERDUE, FAILING, DUE, IN_PROGRESS, GRACE_PERIOD, WAITING)
-ALARMS = (UNREADABLE, QUARANTINED, OVERDUE, FAILING)
+
+class RotationState(StrEnum):
+    """Where a rotation stands, the gravest first."""
+
+    UNREADABLE = "unreadable"  # why is in `error`
+    QUARANTINED = "quarantined"
+    OVERDUE = "overdue"
+    FAILING = "failing"  # the last step has failed, or the next one may not be done
+    DUE = "due"
+    IN_PROGRESS = "in-progress"
+    GRACE_PERIOD = "grace"  # readers have the new value, the old one still works
+    WAITING = "waiting"  # for its next time
+
+
+ALARMS = (
+    RotationState.UNREADABLE,
+    RotationState.QUARANTINED,
+    RotationState.OVERDUE,
+    RotationState.FAILING,
+)
 
 
 class Standing(NamedTuple):
@@ -49,7 +58,7 @@ class Standing(NamedTuple):
     Attributes:
         rotation: its full name; of a profile that cannot be read, the profile's.
         location: where the secret is, for people.
-        state: one of STATES.
+        state: the gravest that applies.
         phase: of the record; empty where there never was one.
         last_rotated_at: when readers last got a new value by a rotation that is over.
         started_at: when the one that is under way was claimed.
@@ -66,7 +75,7 @@ class Standing(NamedTuple):
     rotation: str
     location: str = ""
     rotator: str = ""
-    state: str = UNREADABLE
+    state: RotationState = RotationState.UNREADABLE
     phase: str = ""
     last_rotated_at: float = 0.0
     started_at: float = 0.0
@@ -145,29 +154,25 @@ def broken(collected: Collected) -> list[Standing]:
 
 def standing(rotation: Rotation, record: Record | None, now: float) -> Standing:
     """Return where a rotation stands, from its record. Pure."""
-    timing, name = rotation.policy.timing, rotation.full_name
-    last = 0.0 if record is None else record.due_from
-    promoted = record is not None and record.phase in (PROMOTED, GRACE, RETIRING)
-    if record is not None and promoted:
-        last = record.promoted_at
-    next_ = due(timing, name, last=last, now=now)
+    policy, name = rotation.policy, rotation.full_name
+    next_ = next_due(policy, record, now)
     found = Standing(
         name,
         rotation.location,
-        rotation.policy.rotator,
-        _state(rotation, record, now),
+        policy.rotator,
+        _state(policy, record, next_.starts, now),
         due_at=next_.starts,
         closes_at=next_.closes,
-        overdue_at=next_.overdue_at if promoted else overdue_from(rotation, record, now),
+        overdue_at=overdue_at(policy, record, now),
     )
     if record is None:
         return found
     found = found._replace(
         phase=record.phase, last_rotated_at=record.last_rotated_at, error=record.error
     )
-    if record.phase == GIVEN_UP:
+    if record.phase == Phase.QUARANTINED:
         found = found._replace(hint=f"find out why, and run 'envkit rotate {name}'")
-    elif found.state in (OVERDUE, FAILING):
+    elif found.state in (RotationState.OVERDUE, RotationState.FAILING):
         found = found._replace(hint=f"run 'envkit rotate {name}'")
     if not record.in_progress:
         return found
@@ -187,38 +192,35 @@ def unreadable(rotation: Rotation, error: EnvkitError) -> Standing:
     )
 
 
-def _state(rotation: Rotation, record: Record | None, now: float) -> str:
-    if record is not None and record.phase == GIVEN_UP:
-        return QUARANTINED
-    if is_overdue(rotation, record, now):
-        return OVERDUE
+def _state(policy: Policy, record: Record | None, due_at: float, now: float) -> RotationState:
+    if record is not None and record.phase == Phase.QUARANTINED:
+        return RotationState.QUARANTINED
+    if is_overdue(policy, record, now):
+        return RotationState.OVERDUE
     if record is None or not record.in_progress:
-        return DUE if due_from(rotation, record, now) <= now else WAITING
+        return RotationState.DUE if due_at <= now else RotationState.WAITING
     if record.error and record.tries:
-        return FAILING
-    return GRACE_PERIOD if record.phase in (PROMOTED, GRACE, RETIRING) else IN_PROGRESS
+        return RotationState.FAILING
+    return RotationState.GRACE_PERIOD if record.after_promote else RotationState.IN_PROGRESS
 
 
 def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) -> Standing:
     """Say so where what the secret holds keeps a rotation from going on."""
-    decision = _decision(found, seen, now)
-    if decision.step != REFUSE:
+    decision = decide(observe(seen, now=now, due_at=found.due_at))
+    if decision.step != StepKind.REFUSE:
         return found
     # the secret may have been read before a step of somebody's, and the record after it
     again = store.read()
     if again.record_version != seen.record_version:
         return found
-    decision = _decision(found, again, now)
-    if decision.step != REFUSE:
+    decision = decide(observe(again, now=now, due_at=found.due_at))
+    if decision.step != StepKind.REFUSE:
         return found
     option = f"--{decision.advice} " if decision.advice else ""
     hint = f"run 'envkit rotate {option}{found.rotation}'"
-    return found._replace(state=FAILING, error=decision.reason, hint=hint, stopped=True)
-
-
-def _decision(found: Standing, seen: Snapshot, now: float) -> Decision:
-    holds = what_it_holds(seen.current, seen.pending)
-    return decide(Observation(seen.record, holds, now, found.due_at, frozenset(seen.pending)))
+    return found._replace(
+        state=RotationState.FAILING, error=decision.reason, hint=hint, stopped=True
+    )
 
 
 def _standing_or_error(result: Result[Standing]) -> Standing | EnvkitError:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from envkit._internal.names import is_name
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.notification.channels import KINDS, Channel
+from envkit.notification.channels import Channel, EventKind
 from envkit.profile.placeholder import OPEN, Reference, parse_reference
 from envkit.profile.toml_file import check_keys
 from envkit.profile.value_types import duration_seconds
@@ -356,11 +356,12 @@ class _Reader:
         (kind,) = kinds
         if "key" in said and kind != "webhook":
             raise self.error("notify", f"has a 'key', which {kind} does not use", "take it out")
-        events = said.get("on", list(KINDS))
+        events = said.get("on", list(EventKind))
         for event in events:
-            if event not in KINDS:
+            if event not in tuple(EventKind):
                 raise self.error(
-                    "notify", f"has an unknown event {event!r}", did_you_mean(str(event), KINDS)
+                    "notify", f"has an unknown event {event!r}", did_you_mean(str(event), EventKind)
                 )
         where = self.command("notify", said[kind]) if kind == "command" else said[kind]
-        return Channel(kind, where, said.get("key"), tuple(events), self.environment())
+        kinds_told = tuple(map(EventKind, events))
+        return Channel(kind, where, said.get("key"), kinds_told, self.environment())

@@ -6,6 +6,7 @@ record of another version is refused, not guessed.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.errors import RotationError
@@ -17,27 +18,34 @@ if TYPE_CHECKING:
 
 VERSION = 1
 
-IDLE = "idle"  # nothing is under way
-CLAIMED = "claimed"  # ours; what exists already is known, the new value not yet
-STAGED = "staged"  # the new value is durable as pending, nobody has it yet
-SET = "set"  # the target takes the new value
-TESTED = "tested"  # the new value has logged in
-PROMOTED = "promoted"  # readers get the new value, and have not been told yet
-GRACE = "grace"  # old and new both work until `retire_at`
-RETIRING = "retiring"  # the old one may be gone: no way back
-REVERTING = "reverting"  # going back: readers are to get the old value again
-REVERTED = "reverted"  # nobody can be given the new value any more: it may be gone
-QUARANTINED = "quarantined"  # given up until a person looks; the current value is untouched
 
-PHASES = (
-    *(IDLE, CLAIMED, STAGED, SET, TESTED, PROMOTED, GRACE, RETIRING),
-    *(REVERTING, REVERTED, QUARANTINED),
-)
-AT_REST = (IDLE, QUARANTINED)
+class Phase(StrEnum):
+    """How far a rotation has got. The values are those of the stored record."""
 
-# the values that a rotation keeps while it is under way, and what the secret may hold of them
-OLD, ANNOUNCED, NEW, FINAL = "old", "announced", "new", "final"
-VALUES = (OLD, ANNOUNCED, NEW, FINAL)
+    IDLE = "idle"  # no rotation is in progress
+    CLAIMED = "claimed"  # by one process; the old value is saved, the new one is not made yet
+    STAGED = "staged"  # the new value is durable as pending; no reader has it
+    SET = "set"  # the target accepts the new value
+    TESTED = "tested"  # the new value has logged in
+    PROMOTED = "promoted"  # the store has the new value; `after` has not run yet
+    GRACE = "grace"  # old and new both work until `retire_at`
+    RETIRING = "retiring"  # the old value may be gone: no rollback from here
+    REVERTING = "reverting"  # the store is to get the old value again
+    REVERTED = "reverted"  # no reader can get the new value any more: it may be gone
+    QUARANTINED = "quarantined"  # stopped until a person acts; the current value is untouched
+
+
+AT_REST = (Phase.IDLE, Phase.QUARANTINED)
+_AFTER_PROMOTE = (Phase.PROMOTED, Phase.GRACE, Phase.RETIRING)
+
+
+class PendingValue(StrEnum):
+    """The values that a rotation saves while it is in progress."""
+
+    OLD = "old"
+    ANNOUNCED = "announced"
+    NEW = "new"
+    FINAL = "final"
 
 
 class Record(NamedTuple):
@@ -46,7 +54,7 @@ class Record(NamedTuple):
     Attributes:
         rotation: `prod/db-password`, the profile and the rotation's name.
         id: of this rotation, or of the last one; a new one for each.
-        phase: one of PHASES.
+        phase: how far it has got.
         plan: how it is rotated, so that nobody goes on in another way.
         asked: whether a person asked for it, so that it need not be due.
         attempt: how many new values were made for this rotation; a target that refuses
@@ -55,7 +63,7 @@ class Record(NamedTuple):
         tries: how often in a row the next step has failed.
         error: why it failed the last time: a step and a code; never a value.
         then: the phase that follows once the new value is undone: IDLE, QUARANTINED, or
-            CLAIMED for another value.
+            CLAIMED for another value; empty where it is not to be undone.
         holder: who is at work on it: a host and a process; empty while nobody is.
         busy_until: when others may go on; without a holder, when it is tried again.
         started_at: when it was claimed.
@@ -67,12 +75,13 @@ class Record(NamedTuple):
             succeeded; 0 for never.
         given_up_at: when a person last rolled a rotation back or aborted it.
         facts: what the rotator must know again after a crash; never a value.
-        told: when somebody was last told of it, by the kind of event.
+        notified: when a notice was last sent, by the kind of event; `told` in the stored
+            record.
     """
 
     rotation: str
     id: str = ""
-    phase: str = IDLE
+    phase: Phase = Phase.IDLE
     plan: str = ""
     asked: bool = False
     attempt: int = 0
@@ -90,7 +99,7 @@ class Record(NamedTuple):
     last_rotated_at: float = 0.0
     given_up_at: float = 0.0
     facts: Mapping[str, str] = {}
-    told: Mapping[str, float] = {}
+    notified: Mapping[str, float] = {}
 
     @property
     def in_progress(self) -> bool:
@@ -98,19 +107,34 @@ class Record(NamedTuple):
         return self.phase not in AT_REST
 
     @property
+    def after_promote(self) -> bool:
+        """Whether a rotation is in progress whose new value is in the store for good."""
+        return self.phase in _AFTER_PROMOTE
+
+    @property
     def due_from(self) -> float:
         """From when the next due time counts; 0 for never.
 
-        What a person has rolled back or aborted is not done again at once, but when its
-        next time comes. It is overdue by `last_rotated_at` all the same.
+        After a person has rolled a rotation back or aborted it, the next one waits for its
+        next due time. It is overdue by `last_rotated_at` all the same.
         """
+        if self.after_promote:
+            return self.promoted_at
         return max(self.last_rotated_at, self.given_up_at)
 
 
 def encode(record: Record) -> dict[str, object]:
     """Return a record as what JSON can hold."""
-    tables = {"facts": dict(record.facts), "told": dict(record.told)}
-    return {"version": VERSION, **record._asdict(), **tables}
+    fields = record._asdict()
+    notified = fields.pop("notified")
+    return {
+        "version": VERSION,
+        **fields,
+        "phase": str(record.phase),
+        "then": str(record.then),
+        "facts": dict(record.facts),
+        "told": dict(notified),
+    }
 
 
 def decode(data: object) -> Record:
@@ -129,20 +153,22 @@ def decode(data: object) -> Record:
     values: dict[str, Any] = {}
     for name in Record._fields:
         default = Record._field_defaults.get(name, "")
-        value = data.get(name)
+        key = "told" if name == "notified" else name
+        value = data.get(key)
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
-        if type(value) is not type(default):
-            raise _broken(f"has no usable '{name}'")
+        if type(value) is not (str if isinstance(default, str) else type(default)):
+            raise _broken(f"has no usable '{key}'")
         values[name] = value
     record = Record(**values)
     if not all(isinstance(item, str) for pair in record.facts.items() for item in pair):
         raise _broken("has no usable 'facts'")
-    if not all(isinstance(at, int | float) for at in record.told.values()):
+    if not all(isinstance(at, int | float) for at in record.notified.values()):
         raise _broken("has no usable 'told'")
-    if record.phase not in PHASES:
-        raise _broken(f"has the unknown phase {record.phase!r}")
-    return record
+    try:
+        return record._replace(phase=Phase(record.phase))
+    except ValueError:
+        raise _broken(f"has the unknown phase {record.phase!r}") from None
 
 
 def _broken(how: str) -> RotationError:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from envkit.rotation_state.record import NEW, OLD, Record
+from envkit.rotation_state.record import PendingValue, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ class Snapshot(NamedTuple):
     @property
     def old(self) -> Fields:
         """The fields as they were when the rotation was claimed."""
-        return self.pending.get(OLD, {})
+        return self.pending.get(PendingValue.OLD, {})
 
     @property
     def new(self) -> Fields:
         """The fields that the rotation is about; empty until they are made."""
-        return self.pending.get(NEW, {})
+        return self.pending.get(PendingValue.NEW, {})
 
 
 class RotationStore(Protocol):

@@ -15,13 +15,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def load_built_in(target: str) -> Any:
-    """Return the object that `module:attribute` names, importing its module."""
-    module, _, attribute = target.partition(":")
-    # `importlib` is a module of its own, which nothing else on the hot path needs
-    return getattr(__import__(module, fromlist=[attribute]), attribute)
-
-
 def load_plugin(group: str, name: str, kind: str, *, built_in: Iterable[str], place: object) -> Any:
     """Return what an installed package registers under a name.
 

@@ -19,7 +19,6 @@ from envkit.profile.placeholder import OPEN, Literal, Reference, parse
 from envkit.profile.substitution import substitute
 from envkit.profile.toml_file import check_keys
 from envkit.sources.model import Reading, SourceContext
-from envkit.sources.plugins import load_built_in, load_plugin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,9 +117,18 @@ def source_type(spec: SourceSpec) -> SourceType:
     target = BUILT_IN.get(spec.type)
     if target is not None:
         return load_built_in(target)  # type: ignore[no-any-return]
+    from envkit.sources.plugins import load_plugin
+
     return load_plugin(  # type: ignore[no-any-return]
         ENTRY_POINTS, spec.type, "source type", built_in=BUILT_IN, place=spec.place_of("type")
     )
+
+
+def load_built_in(target: str) -> Any:
+    """Return the object that `module:attribute` names, importing its module."""
+    module, _, attribute = target.partition(":")
+    # `importlib` is a module of its own, which nothing else on the hot path needs
+    return getattr(__import__(module, fromlist=[attribute]), attribute)
 
 
 def open_source(

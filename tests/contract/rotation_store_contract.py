@@ -14,9 +14,9 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, EnvkitError, RotationError
 from envkit.rotation.engine import Job, advance
-from envkit.rotation.outcome import BUSY, NOT_DUE, ROTATED
+from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.protocols import Created
-from envkit.rotation_state.record import CLAIMED, IDLE, NEW, OLD, SET, Record
+from envkit.rotation_state.record import PendingValue, Phase, Record
 from envkit.secret import Secret
 from envkit.testing.harness import VALUES
 
@@ -24,7 +24,7 @@ CANARY = "canary-2f6b"
 RACERS = 6
 
 
-def record(phase=CLAIMED, **fields):
+def record(phase=Phase.CLAIMED, **fields):
     return Record("prod/db", "an-id", phase, plan="random", facts={"known": "k0"}, **fields)
 
 
@@ -149,7 +149,7 @@ class RotationStoreContract:
 
     def test_nothing_shows_a_value(self, harness, old, new):
         store = harness.store()
-        store.save(store.read(), record(), {OLD: old, NEW: new})
+        store.save(store.read(), record(), {PendingValue.OLD: old, PendingValue.NEW: new})
         assert CANARY not in repr(store.read())
         assert CANARY not in store.location
 
@@ -157,30 +157,34 @@ class RotationStoreContract:
 
     def test_what_was_saved_comes_back(self, harness, old, new):
         store = harness.store()
-        store.save(store.read(), record(), {OLD: old})
-        assert (store.read().record, store.read().pending) == (record(), {OLD: old})
-        later = record(SET, settle_until=12.5, holder="host:1")
-        store.save(store.read(), later, {OLD: old, NEW: new})
+        store.save(store.read(), record(), {PendingValue.OLD: old})
+        assert (store.read().record, store.read().pending) == (record(), {PendingValue.OLD: old})
+        later = record(Phase.SET, settle_until=12.5, holder="host:1")
+        store.save(store.read(), later, {PendingValue.OLD: old, PendingValue.NEW: new})
         seen = harness.store().read()
-        assert (seen.record, seen.pending, seen.current) == (later, {OLD: old, NEW: new}, old)
+        assert (seen.record, seen.pending, seen.current) == (
+            later,
+            {PendingValue.OLD: old, PendingValue.NEW: new},
+            old,
+        )
 
     @pytest.mark.parametrize("name", [name for name in VALUES if name != "60-kilobytes"])
     def test_values_come_back_as_they_are(self, harness, old, name):
         store = harness.store()
-        pending = {OLD: {harness.fields[0]: Secret(VALUES[name])}}
+        pending = {PendingValue.OLD: {harness.fields[0]: Secret(VALUES[name])}}
         store.save(store.read(), record(), pending)
         assert store.read().pending == pending
 
     def test_who_saw_something_older_is_too_late(self, harness, old, new):
         store = harness.store()
         first = store.read()
-        store.save(first, record(holder="one"), {OLD: old})
+        store.save(first, record(holder="one"), {PendingValue.OLD: old})
         second = store.read()
-        assert conflicts(lambda: store.save(first, record(holder="two"), {OLD: new}))
-        store.save(second, record(SET, holder="one"), {OLD: old})
-        assert conflicts(lambda: store.save(second, record(holder="two"), {OLD: new}))
-        assert store.read().record == record(SET, holder="one")
-        assert store.read().pending == {OLD: old}
+        assert conflicts(lambda: store.save(first, record(holder="two"), {PendingValue.OLD: new}))
+        store.save(second, record(Phase.SET, holder="one"), {PendingValue.OLD: old})
+        assert conflicts(lambda: store.save(second, record(holder="two"), {PendingValue.OLD: new}))
+        assert store.read().record == record(Phase.SET, holder="one")
+        assert store.read().pending == {PendingValue.OLD: old}
 
     def test_of_many_at_once_one_claims(self, harness, old):
         stores = [harness.store() for _ in range(RACERS)]
@@ -188,7 +192,7 @@ class RotationStoreContract:
         late = at_once(
             [
                 lambda n=n: conflicts(
-                    lambda: stores[n].save(seen[n], record(holder=str(n)), {OLD: old})
+                    lambda: stores[n].save(seen[n], record(holder=str(n)), {PendingValue.OLD: old})
                 )
                 for n in range(RACERS)
             ]
@@ -198,12 +202,14 @@ class RotationStoreContract:
 
     def test_of_many_at_once_one_goes_on(self, harness, old):
         store = harness.store()
-        store.save(store.read(), record(), {OLD: old})
+        store.save(store.read(), record(), {PendingValue.OLD: old})
         seen = store.read()
         late = at_once(
             [
                 lambda n=n: conflicts(
-                    lambda: harness.store().save(seen, record(SET, holder=str(n)), {OLD: old})
+                    lambda: harness.store().save(
+                        seen, record(Phase.SET, holder=str(n)), {PendingValue.OLD: old}
+                    )
                 )
                 for n in range(RACERS)
             ]
@@ -223,7 +229,7 @@ class RotationStoreContract:
 
     def test_a_record_of_another_version_is_refused(self, harness, old):
         store = harness.store()
-        store.save(store.read(), record(), {OLD: old})
+        store.save(store.read(), record(), {PendingValue.OLD: old})
         envelope = harness.envelope()
         envelope["record"]["version"] = 99
         harness.put_envelope(envelope)
@@ -233,7 +239,7 @@ class RotationStoreContract:
     @pytest.mark.parametrize("envelope", [{}, {"record": {}}, {"password": CANARY}])
     def test_what_is_no_record_is_refused(self, harness, old, envelope):
         store = harness.store()
-        store.save(store.read(), record(), {OLD: old})
+        store.save(store.read(), record(), {PendingValue.OLD: old})
         harness.put_envelope(envelope)
         with pytest.raises(RotationError) as raised:
             harness.store().read()
@@ -241,7 +247,7 @@ class RotationStoreContract:
 
     def test_values_that_cannot_be_read_are_refused(self, harness, old):
         store = harness.store()
-        store.save(store.read(), record(), {OLD: old})
+        store.save(store.read(), record(), {PendingValue.OLD: old})
         for values in ({"strange": {}}, {"old": [CANARY]}, {"old": {"x": 1}}, [CANARY]):
             envelope = harness.envelope()
             envelope["values"] = values
@@ -251,24 +257,27 @@ class RotationStoreContract:
 
     def test_at_rest_no_value_is_left(self, harness, old, new):
         store = harness.store()
-        for phase in (CLAIMED, SET, "tested"):
-            store.save(store.read(), record(phase), {OLD: old, NEW: new})
+        for phase in (Phase.CLAIMED, Phase.SET, "tested"):
+            store.save(store.read(), record(phase), {PendingValue.OLD: old, PendingValue.NEW: new})
         assert CANARY in harness.left()
-        store.save(store.read(), record(IDLE), {})
+        store.save(store.read(), record(Phase.IDLE), {})
         assert CANARY not in harness.left()
-        assert store.read().record == record(IDLE)
+        assert store.read().record == record(Phase.IDLE)
         assert store.read().pending == {}
 
     # ---------------------------------------------------------------- the secret
 
     def test_readers_get_what_is_published_and_nothing_else_changes(self, harness, old, new):
         store = harness.store()
-        store.save(store.read(), record(), {OLD: old, NEW: new})
+        store.save(store.read(), record(), {PendingValue.OLD: old, PendingValue.NEW: new})
         store.publish(store.read(), new)
         assert harness.stored() == {**texts(new), harness.other: "stays"}
         seen = store.read()
         assert seen.current == new
-        assert (seen.record, seen.pending) == (record(), {OLD: old, NEW: new})
+        assert (seen.record, seen.pending) == (
+            record(),
+            {PendingValue.OLD: old, PendingValue.NEW: new},
+        )
 
     def test_a_field_that_is_not_published_is_removed(self, harness, old):
         store = harness.store()
@@ -334,13 +343,13 @@ class RotationStoreContract:
 
     def test_a_whole_rotation_leaves_the_new_value_and_no_other(self, harness, old):
         outcome = self.rotate(harness, 100.0)
-        assert outcome.status == ROTATED, outcome
+        assert outcome.status == OutcomeStatus.ROTATED, outcome
         stored = harness.stored()
         assert stored.keys() == {*harness.fields, harness.other}
         assert stored[harness.fields[0]] != f"{CANARY}-old"
         assert CANARY not in harness.left()
-        assert self.rotate(harness, 100.5).status == NOT_DUE
-        assert self.rotate(harness, 102.0).status == ROTATED
+        assert self.rotate(harness, 100.5).status == OutcomeStatus.NOT_DUE
+        assert self.rotate(harness, 102.0).status == OutcomeStatus.ROTATED
 
     def test_in_a_race_it_is_rotated_once_a_round(self, harness, old):
         for number in range(2):
@@ -353,7 +362,11 @@ class RotationStoreContract:
             )
             assert not any(isinstance(outcome, Exception) for outcome in outcomes), outcomes
             statuses = [outcome.status for outcome in outcomes]
-            assert statuses.count(ROTATED) == 1, outcomes
-            assert set(statuses) <= {ROTATED, BUSY, NOT_DUE}, outcomes
+            assert statuses.count(OutcomeStatus.ROTATED) == 1, outcomes
+            assert set(statuses) <= {
+                OutcomeStatus.ROTATED,
+                OutcomeStatus.BUSY,
+                OutcomeStatus.NOT_DUE,
+            }, outcomes
             assert harness.store().read().record.last_rotated_at == now
             assert CANARY not in harness.left()

@@ -18,7 +18,7 @@ from envkit.errors import (
     RotationError,
 )
 from envkit.profile.placeholder import Reference
-from envkit.rotation_state.record import NEW, OLD, SET
+from envkit.rotation_state.record import PendingValue, Phase
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.secret import Secret
 from envkit.sources.env import EnvSource
@@ -37,7 +37,7 @@ from support.rotation_stores import (
     vault_store,
 )
 
-VALUES = {OLD: {"password": Secret(CANARY)}}
+VALUES = {PendingValue.OLD: {"password": Secret(CANARY)}}
 
 
 def served_but_unheard(exchange):
@@ -94,8 +94,8 @@ class TestVault(RotationStoreContract):
         store.save(store.read(), record(), VALUES)
         harness.server.ask("DELETE", f"secret/data/{harness.beside}")
         assert store.read().record is None
-        store.save(store.read(), record(SET), VALUES)
-        assert store.read().record == record(SET)
+        store.save(store.read(), record(Phase.SET), VALUES)
+        assert store.read().record == record(Phase.SET)
 
     def test_a_lost_answer_is_no_conflict(self, harness, old, new):
         with FaultProxy(harness.server.address) as proxy:
@@ -132,7 +132,7 @@ class TestVault(RotationStoreContract):
         strange = {**old, "password": Secret(f"\udcff{CANARY}")}
         for write in (
             lambda: store.publish(store.read(), strange),
-            lambda: store.save(store.read(), record(), {NEW: strange}),
+            lambda: store.save(store.read(), record(), {PendingValue.NEW: strange}),
         ):
             with pytest.raises(EnvkitError) as raised:
                 write()
@@ -211,10 +211,14 @@ class TestAws(RotationStoreContract):
         store = aws_store(harness.name, ("",))
         old = store.read().current
         assert old[""].to_bytes() == (value if isinstance(value, bytes) else value.encode())
-        store.save(store.read(), record(), {OLD: old, NEW: {"": Secret("another")}})
+        store.save(
+            store.read(),
+            record(),
+            {PendingValue.OLD: old, PendingValue.NEW: {"": Secret("another")}},
+        )
         store.publish(store.read(), {"": Secret("another")})
         assert store.read().current == {"": Secret("another")}
-        store.publish(store.read(), store.read().pending[OLD])
+        store.publish(store.read(), store.read().pending[PendingValue.OLD])
         assert store.read().current == old
 
     def test_a_secret_is_not_taken_for_one_without_fields(self, harness, old):
@@ -248,7 +252,7 @@ def save_and_die(opener):
     store = function(*arguments)
     seen = store.read()
     os.replace = lambda *_: os._exit(9)
-    store.save(seen, record(SET), {NEW: {"PASSWORD": Secret(f"{CANARY}-lost")}})
+    store.save(seen, record(Phase.SET), {PendingValue.NEW: {"PASSWORD": Secret(f"{CANARY}-lost")}})
 
 
 def save_without_room(opener):
@@ -257,7 +261,9 @@ def save_without_room(opener):
     store = function(*arguments)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
     for write in (
-        lambda: store.save(store.read(), record(SET), {NEW: {"PASSWORD": Secret(CANARY * 9)}}),
+        lambda: store.save(
+            store.read(), record(Phase.SET), {PendingValue.NEW: {"PASSWORD": Secret(CANARY * 9)}}
+        ),
         lambda: store.publish(store.read(), {"PASSWORD": Secret(CANARY * 9)}),
     ):
         with pytest.raises(EnvkitError) as raised:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from envkit.checks.doctor import ERROR, OK, examine
+from envkit.checks.doctor import CheckStatus, examine
 from support.aws import ACCOUNT, CANARY, REGION
 from support.fault_proxy import respond
 
@@ -22,7 +22,7 @@ def check(project):
         )
         assert CANARY not in repr(report)
         found = {one.source: one for one in report.checks if one.source}
-        assert report.healthy is all(one.status == OK for one in found.values())
+        assert report.healthy is all(one.status == CheckStatus.OK for one in found.values())
         return found
 
     return examined
@@ -38,7 +38,7 @@ A = "{{{{ aws:db#password }}}}"
 
 def test_aws_says_who_we_are_and_reads_no_secret(aws, check):
     found = check(AWS.format(settings=""))["aws"]
-    assert found.status == OK
+    assert found.status == CheckStatus.OK
     assert found.message.startswith("botocore ")
     assert f"region {REGION}; logged in as arn:aws:sts::{ACCOUNT}:" in found.message
     assert aws.operations == ["GetCallerIdentity"]
@@ -58,7 +58,7 @@ def test_aws_does_not_take_the_credentials(aws, check):
     )
     aws.proxy.fault(respond(403, body, {"Content-Type": "text/xml"}))
     found = check(AWS.format(settings=""))["aws"]
-    assert found.status == ERROR
+    assert found.status == CheckStatus.ERROR
     assert found.message.startswith("cannot use aws: ")
     assert found.hint
 
@@ -77,7 +77,7 @@ def test_vault_says_who_it_is_and_who_we_are_and_no_secret_is_read(openbao, chec
     token = openbao.token(policy, ttl="330m", display_name="ci")
     before = openbao.reads()
     found = check(VAULT.format(server=openbao, settings=""), VAULT_TOKEN=token)["vault"]
-    assert found.status == OK, found
+    assert found.status == CheckStatus.OK, found
     version = openbao.ask("GET", "sys/seal-status")["version"]
     assert f"; vault at {openbao.address}, version {version}; " in found.message
     assert found.message.endswith(
@@ -97,7 +97,7 @@ def test_vault_logs_in_by_the_method_of_the_profile(openbao, check):
     found = check(VAULT.format(server=openbao, settings=auth), PW=CANARY)["vault"]
     assert f"logged in as {mount}-bob, policies default, for " in found.message
     found = check(VAULT.format(server=openbao, settings=auth), PW="wrong")["vault"]
-    assert found.status == ERROR
+    assert found.status == CheckStatus.ERROR
     assert "does not accept the userpass login" in found.message
 
 
@@ -109,7 +109,7 @@ def test_vault_and_a_token_that_never_expires(openbao, check):
 
 def test_vault_does_not_take_the_token(openbao, check):
     found = check(VAULT.format(server=openbao, settings=""), VAULT_TOKEN=CANARY)["vault"]
-    assert (found.status, bool(found.hint)) == (ERROR, True)
+    assert (found.status, bool(found.hint)) == (CheckStatus.ERROR, True)
     assert "does not accept the token" in found.message
 
 
@@ -117,7 +117,7 @@ def test_vault_and_a_token_that_may_not_ask_about_itself(openbao, check):
     policy = openbao.policy({"secret/data/doctor/*": ["read"]})
     token = openbao.token(policy, no_default_policy=True)
     found = check(VAULT.format(server=openbao, settings=""), VAULT_TOKEN=token)["vault"]
-    assert found.status == OK
+    assert found.status == CheckStatus.OK
     assert found.message.endswith("logged in, with a token that may not look itself up")
 
 
@@ -129,11 +129,14 @@ def test_vault_is_sealed(sealable_openbao, check):
         found = check(text, VAULT_TOKEN=sealable_openbao.root_token)["vault"]
     finally:
         sealable_openbao.unseal()
-    assert (found.status, bool(found.hint)) == (ERROR, True)
+    assert (found.status, bool(found.hint)) == (CheckStatus.ERROR, True)
     assert "sealed" in found.message
 
 
 def test_one_store_that_is_wrong_hides_no_other(openbao, aws, check):
     text = VAULT.format(server=openbao, settings="") + 'B = "{{ aws:db#password }}"\n'
     found = check(text, VAULT_TOKEN=CANARY)
-    assert {name: one.status for name, one in found.items()} == {"vault": ERROR, "aws": OK}
+    assert {name: one.status for name, one in found.items()} == {
+        "vault": CheckStatus.ERROR,
+        "aws": CheckStatus.OK,
+    }

@@ -11,8 +11,8 @@ from cryptography.fernet import Fernet
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.catalog import collect
-from envkit.rotation.jobs import carry
-from envkit.rotation.outcome import NOT_DUE, ROTATED, WAITING
+from envkit.rotation.jobs import run_rotation
+from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.simulate import read_prices
 from support.fault_proxy import FaultProxy
 from support.rotating import DAY, table
@@ -35,7 +35,7 @@ class World:
         (rotation,) = collect(
             str(self.project.profiles), environ=self.environ, deadline=Deadline(30)
         ).rotations
-        outcome = carry(rotation, environ=self.environ, clock=lambda: self.now)
+        outcome = run_rotation(rotation, environ=self.environ, clock=lambda: self.now)
         assert outcome.ok, outcome
         return outcome, self.proxy.requests[before:]
 
@@ -43,11 +43,11 @@ class World:
         """Run it from due to done; return how many requests that took."""
         asked = 0
         outcome = None
-        while outcome is None or outcome.status == WAITING:
+        while outcome is None or outcome.status == OutcomeStatus.WAITING:
             outcome, requests = self.run()
             asked += len(requests)
             self.now = max(self.now, outcome.until)
-        assert outcome.status == ROTATED
+        assert outcome.status == OutcomeStatus.ROTATED
         self.now += DAY
         return asked
 
@@ -88,7 +88,7 @@ def test_the_rotator_that_asks_most_asks_what_the_prices_say(store):
     world = make("keyring")
     assert world.rotate() == price["calls_per_rotation"]
     outcome, looked = world.run()
-    assert outcome.status == NOT_DUE
+    assert outcome.status == OutcomeStatus.NOT_DUE
     assert len(looked) == price["calls_per_look"], looked
 
 

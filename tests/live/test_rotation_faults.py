@@ -17,18 +17,9 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.catalog import collect
-from envkit.rotation.jobs import carry
-from envkit.rotation.machine import ABORT, RESUME, ROTATE
-from envkit.rotation.outcome import (
-    ABORTED,
-    BUSY,
-    FAILED,
-    NOT_DUE,
-    QUARANTINED,
-    REFUSED,
-    ROTATED,
-    WAITING,
-)
+from envkit.rotation.jobs import run_rotation
+from envkit.rotation.machine import Wish
+from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.status import look_at
 from envkit.secret import Secret
 from support.aws import operation, parameters
@@ -134,7 +125,7 @@ class World:
                 do()
             reached.append(step)
 
-        outcome = carry(
+        outcome = run_rotation(
             self.rotation(),
             environ=self.environ,
             wish=wish,
@@ -153,7 +144,7 @@ class World:
         """Run until it is over, whatever has to be waited for."""
         outcome = self.run()
         for _ in range(3):
-            if outcome.status != WAITING:
+            if outcome.status != OutcomeStatus.WAITING:
                 break
             self.now = max(self.now, outcome.until) + 1
             outcome = self.run()
@@ -256,19 +247,19 @@ def test_a_store_that_serves_no_promotion(served):
     proxy.fault(respond(503), when=served.store.promotes)
     failed = served.run()
     assert (failed.status, failed.step, failed.error.code) == (
-        FAILED,
+        OutcomeStatus.FAILED,
         "promote",
         "store-unavailable",
     )
     assert served.url == old
     assert served.readers_log_in()
     proxy.heal()
-    assert served.run().status == FAILED, "it is not tried again at once"
+    assert served.run().status == OutcomeStatus.FAILED, "it is not tried again at once"
     served.now += 60
-    assert served.run().status == WAITING
+    assert served.run().status == OutcomeStatus.WAITING
     assert served.works(old), "in its grace"
     assert served.readers_log_in()
-    assert served.finish().status == ROTATED
+    assert served.finish().status == OutcomeStatus.ROTATED
     served.assert_rotated_once(old)
 
 
@@ -287,16 +278,16 @@ def test_a_store_that_promotes_and_says_that_it_did_not(served, times):
 
     proxy.fault(unheard, when=served.store.promotes, times=times)
     first = served.run()
-    assert first.status == (WAITING if times else FAILED)
+    assert first.status == (OutcomeStatus.WAITING if times else OutcomeStatus.FAILED)
     new = served.url
     assert new != old
     assert served.works(new)
     assert served.works(old)
     proxy.heal()
     served.now += 60
-    assert served.run().status == WAITING
+    assert served.run().status == OutcomeStatus.WAITING
     assert served.url == new, "it is given to readers once"
-    assert served.finish().status == ROTATED
+    assert served.finish().status == OutcomeStatus.ROTATED
     assert served.url == new
     served.assert_rotated_once(old)
 
@@ -316,18 +307,22 @@ def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
     world = World(tmp_path, InDotenv(tmp_path), target, rotator)
     old = world.url
     failed = world.run(at="set", do=server.stop)
-    assert (failed.status, failed.step, failed.error.code) == (FAILED, "set", "store-unavailable")
+    assert (failed.status, failed.step, failed.error.code) == (
+        OutcomeStatus.FAILED,
+        "set",
+        "store-unavailable",
+    )
     assert world.url == old
     staged = world.kept()["new"]
     world.now += 60
     again = world.run()
-    assert (again.status, again.step, again.record.tries) == (FAILED, "set", 2)
+    assert (again.status, again.step, again.record.tries) == (OutcomeStatus.FAILED, "set", 2)
     server.start()
     assert world.readers_log_in()
     world.now += 60
-    assert world.run().status == WAITING
+    assert world.run().status == OutcomeStatus.WAITING
     assert world.url == staged, "no other value is made for that"
-    assert world.finish().status == ROTATED
+    assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -381,7 +376,7 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
     old = world.url
     outcome = world.run()
     assert (outcome.status, outcome.error.message) == (
-        QUARANTINED,
+        OutcomeStatus.QUARANTINED,
         "the target has refused 3 new values; the current one is untouched",
     )
     steps = log.read_text().split()
@@ -391,13 +386,13 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
     world.assert_untouched(old)
     for _ in range(2):  # until somebody asks, it is left alone, and told once
         world.now += 60
-        assert world.run().status == QUARANTINED
+        assert world.run().status == OutcomeStatus.QUARANTINED
     assert log.read_text().split() == steps
     (notice,) = hooks.received
     assert json.loads(notice.body)["event"] == "quarantine"
     assert not {value for value in (old, "short-") if value in notice.body.decode()}
     world.write("postgres", strategy="single", grace="0s")  # which sends no clear text
-    assert world.run(ROTATE).status == ROTATED
+    assert world.run(Wish.ROTATE).status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -413,15 +408,15 @@ def test_a_disk_that_is_full(step, postgres, stack, tmp_path):
     world = World(disk.folder, InDotenv(disk.folder), target, "postgres")
     old = world.url
     failed = world.run(at=step, do=disk.fill)
-    assert (failed.status, failed.step) == (FAILED, step)
+    assert (failed.status, failed.step) == (OutcomeStatus.FAILED, step)
     assert "space left" in failed.error.message or "too large" in failed.error.message
     assert world.readers_log_in()
     # a claim that cannot be saved is none; one that cannot be given back is held until its end
-    assert world.run().status == (FAILED if step == "claim" else BUSY)
+    assert world.run().status == (OutcomeStatus.FAILED if step == "claim" else OutcomeStatus.BUSY)
     assert world.readers_log_in()
     disk.free()
     world.now += 600
-    assert world.finish().status == ROTATED
+    assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
     names = {path.name for path in disk.folder.iterdir()}
     kept = {".env.prod", ".env.prod.envkit-previous", world.store.beside.name}
@@ -435,11 +430,11 @@ def test_a_disk_that_is_full_when_the_old_one_is_retired(postgres, stack, tmp_pa
     old = world.url
     world.run()
     world.now += GRACE + 1
-    assert world.run(at="retire", do=disk.fill).status == FAILED
+    assert world.run(at="retire", do=disk.fill).status == OutcomeStatus.FAILED
     assert world.readers_log_in()
     disk.free()
     world.now += 600
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -452,14 +447,16 @@ def test_a_clock_that_jumps_back(anywhere):
     world.run()
     new = world.url
     world.now = start - 400 * DAY
-    for wish in ("", ROTATE, RESUME):
-        assert world.run(wish).status == WAITING, "nothing is retired or begun before its time"
+    for wish in ("", Wish.ROTATE, Wish.RESUME):
+        assert world.run(wish).status == OutcomeStatus.WAITING, (
+            "nothing is retired or begun before its time"
+        )
     assert world.works(old)
     assert world.works(new)
     world.now = start + GRACE + 1
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     world.now = start - 400 * DAY
-    assert world.run().status == NOT_DUE
+    assert world.run().status == OutcomeStatus.NOT_DUE
     assert world.url == new
     world.assert_rotated_once(old)
 
@@ -469,10 +466,10 @@ def test_a_clock_that_jumps_back_between_two_steps(world):
         world.now -= 10 * DAY
 
     old = world.url
-    assert world.run(at="promote", do=jump).status == WAITING
+    assert world.run(at="promote", do=jump).status == OutcomeStatus.WAITING
     assert world.works(old)
     assert world.readers_log_in()
-    assert world.finish().status == ROTATED
+    assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -496,28 +493,28 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
     old = begun(world)
     kept = world.kept()
     world.write("postgres", strategy="single", target={"dsn": world.target.dsn})
-    for wish in ("", ROTATE, ABORT):
+    for wish in ("", Wish.ROTATE, Wish.ABORT):
         outcome = world.run(wish)
-        assert outcome.status == FAILED
+        assert outcome.status == OutcomeStatus.FAILED
         assert "was begun as 'postgres (alternate) of " in outcome.error.message
         assert "put the profile back" in outcome.error.hint
     assert (world.url, world.kept()) == (old, kept)
     assert world.readers_log_in()
     world.write("postgres")
-    assert world.finish().status == ROTATED
+    assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
 def test_another_name_in_the_middle_is_refused_and_told(world):
     old = begun(world)
     world.write("postgres", name="other")
-    for wish in ("", ROTATE):
+    for wish in ("", Wish.ROTATE):
         outcome = world.run(wish)
-        assert outcome.status == FAILED
+        assert outcome.status == OutcomeStatus.FAILED
         assert "is rotated as prod/url, and not as prod/other" in outcome.error.message
     assert world.readers_log_in()
     world.write("postgres")
-    assert world.finish().status == ROTATED
+    assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -527,11 +524,11 @@ def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
     old = world.url
     world.write("postgres", name="other")
     outcome = world.run()
-    assert outcome.status == FAILED
+    assert outcome.status == OutcomeStatus.FAILED
     assert "envkit rotate prod/other" in outcome.error.hint
     assert world.url == old
-    assert world.run(ROTATE).status == WAITING
-    assert world.finish().status == ROTATED
+    assert world.run(Wish.ROTATE).status == OutcomeStatus.WAITING
+    assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -540,11 +537,11 @@ def test_another_secret_in_the_middle_is_a_rotation_of_its_own(world):
     old = begun(world)
     world.store.put({**world.store.stored(), "ELSEWHERE": old})
     world.write("postgres", secret="dotenv:ELSEWHERE")
-    assert world.run().status == WAITING
+    assert world.run().status == OutcomeStatus.WAITING
     assert world.works(world.store.stored()["ELSEWHERE"])
     assert world.url == old
     assert world.readers_log_in()
-    assert world.finish().status == ROTATED
+    assert world.finish().status == OutcomeStatus.ROTATED
 
 
 @pytest.mark.parametrize("grace", ["1s", "10d"])
@@ -554,10 +551,10 @@ def test_another_grace_in_the_middle_does_not_count_for_what_was_promised(world,
     assert promised == world.now + GRACE
     world.write("postgres", grace=grace)
     world.now = promised - 1
-    assert world.run().status == WAITING
+    assert world.run().status == OutcomeStatus.WAITING
     assert world.works(old)
     world.now = promised
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -565,7 +562,7 @@ def test_another_grace_before_readers_have_the_value_counts(world):
     old = begun(world)
     world.write("postgres", grace="10s")
     assert world.run().until == world.now + 10
-    assert world.finish().status == ROTATED
+    assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -579,7 +576,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         world.write("postgres", notify=[{"webhook": hooks.address, "on": ["failure"]}])
         stored = {**world.store.stored(), world.key: theirs}
         outcome = world.run(at="promote", do=lambda: world.store.put(stored))
-        assert outcome.status == REFUSED
+        assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.reason == (
             "somebody else has changed the secret; their value and both of ours are kept"
         )
@@ -587,7 +584,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         assert world.url == theirs
         kept = world.kept()
         assert kept["old"] == old
-        assert world.run().status == REFUSED, "until somebody has looked"
+        assert world.run().status == OutcomeStatus.REFUSED, "until somebody has looked"
         assert world.kept() == kept
         assert world.works(old)
         assert world.works(kept["new"])
@@ -600,7 +597,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         deadline=Deadline(10),
     )
     assert (standing.stopped, standing.hint) == (True, outcome.error.hint)
-    assert world.run(ABORT).status == ABORTED
+    assert world.run(Wish.ABORT).status == OutcomeStatus.ABORTED
     assert world.url == theirs
     assert world.readers_log_in(), "theirs has the old login"
     assert not world.works(kept["new"])

@@ -9,8 +9,8 @@ from cryptography.fernet import Fernet
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.engine import Job, advance
-from envkit.rotation.machine import ABORT, ROLLBACK, ROTATE
-from envkit.rotation.outcome import ABORTED, ROLLED_BACK, ROTATED, STOPPED, WAITING
+from envkit.rotation.machine import Wish
+from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators.registry import build
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
@@ -76,8 +76,8 @@ class World:
 
     def rotate(self):
         """Rotate to the end, whatever has to be waited for in between."""
-        status = self.run(ROTATE)
-        while status == WAITING:
+        status = self.run(Wish.ROTATE)
+        while status == OutcomeStatus.WAITING:
             self.now += GRACE_SECONDS
             status = self.run()
         return status
@@ -105,7 +105,7 @@ def test_a_rotation_and_another_one(world):
     before = world.harness.credentials()
     for _ in range(2):
         old = world.current
-        assert world.rotate() == ROTATED
+        assert world.rotate() == OutcomeStatus.ROTATED
         assert world.harness.works(world.current)
         assert not world.harness.works(old)
         assert world.harness.credentials() == before
@@ -114,11 +114,11 @@ def test_a_rotation_and_another_one(world):
 
 def test_in_the_grace_it_is_rolled_back(world):
     old, before = world.current, world.harness.credentials()
-    assert world.run(ROTATE) == WAITING
+    assert world.run(Wish.ROTATE) == OutcomeStatus.WAITING
     new = world.current
     assert world.harness.works(new)
     assert world.harness.works(old) is world.harness.kind.overlap
-    assert world.run(ROLLBACK) == ROLLED_BACK
+    assert world.run(Wish.ROLLBACK) == OutcomeStatus.ROLLED_BACK
     assert world.current == old
     assert world.harness.works(old)
     assert not world.harness.works(new)
@@ -128,12 +128,12 @@ def test_in_the_grace_it_is_rolled_back(world):
 @pytest.mark.parametrize("step", ["create", "set", "test"])
 def test_what_was_never_promoted_is_aborted(world, step):
     old, before = world.current, world.harness.credentials()
-    assert world.run(ROTATE, stop_before=step) == STOPPED
-    assert world.run(ABORT) == ABORTED
+    assert world.run(Wish.ROTATE, stop_before=step) == OutcomeStatus.STOPPED
+    assert world.run(Wish.ABORT) == OutcomeStatus.ABORTED
     assert world.current == old
     assert world.harness.works(old)
     assert world.harness.credentials() == before
-    assert world.rotate() == ROTATED
+    assert world.rotate() == OutcomeStatus.ROTATED
 
 
 # what docs/guide/runbook.md says: how many credentials that nobody has are left at the target
@@ -149,7 +149,7 @@ LEFT_OVER = {
 
 def test_a_secret_from_a_backup_is_mended_by_rotating(world):
     old, before = world.current, world.harness.credentials()
-    assert world.rotate() == ROTATED
+    assert world.rotate() == OutcomeStatus.ROTATED
     world.shelf.fields |= {field: value.reveal() for field, value in old.items()}
     world.shelf.version += 1
     assert not world.harness.works(world.current), "there is nothing to mend"
@@ -158,7 +158,7 @@ def test_a_secret_from_a_backup_is_mended_by_rotating(world):
 
 def test_a_record_that_was_lost_in_the_grace_is_mended_by_rotating(world):
     before = world.harness.credentials()
-    assert world.run(ROTATE) == WAITING
+    assert world.run(Wish.ROTATE) == OutcomeStatus.WAITING
     world.shelf.envelope, world.shelf.envelope_version = None, 0
     check_mended(world, before, LEFT_OVER[type(world.harness)][1])
 
@@ -168,7 +168,7 @@ def check_mended(world, before, left_over):
         with pytest.raises(AssertionError, match="active access key"):
             world.rotate()
         return
-    assert world.rotate() == ROTATED
+    assert world.rotate() == OutcomeStatus.ROTATED
     assert world.harness.works(world.current)
     assert world.harness.credentials() == before + left_over
 
@@ -184,23 +184,23 @@ def test_keys_are_known_before_they_are_used():
             lists.append(keys)
 
     note()
-    status = world.run(ROTATE)
-    while status == WAITING:
+    status = world.run(Wish.ROTATE)
+    while status == OutcomeStatus.WAITING:
         note()
         world.now += GRACE_SECONDS
         status = world.run()
     note()
     new = lists[-1][0]
-    assert status == ROTATED
+    assert status == OutcomeStatus.ROTATED
     assert lists == [[first], [first, new], [new, first], [new]]
 
 
 def test_the_previous_value_is_there_for_as_long_as_the_grace():
     world = World(RandomHarness())
-    assert world.run(ROTATE) == WAITING
+    assert world.run(Wish.ROTATE) == OutcomeStatus.WAITING
     new = world.shelf.fields["TOKEN"]
     assert world.shelf.fields["TOKEN_PREVIOUS"] == "the-first-token"
     world.now += GRACE_SECONDS
-    assert world.run() == ROTATED
+    assert world.run() == OutcomeStatus.ROTATED
     assert world.shelf.fields["TOKEN_PREVIOUS"] == new == world.shelf.fields["TOKEN"]
     assert world.shelf.fields["another"] == "field"

@@ -6,7 +6,6 @@ import secrets
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import traceback
 
@@ -109,32 +108,6 @@ def is_read(request):
     return "/data/" in request.path
 
 
-# ------------------------------------------------------------------ importing and building
-
-
-def test_hvac_is_not_imported_before_something_is_read():
-    program = (
-        "import sys\n"
-        "from envkit.sources.vault.source import VaultSource\n"
-        "from envkit.sources.base import SourceContext\n"
-        "from envkit._internal.clock import Deadline\n"
-        "from envkit.profile.placeholder import Reference\n"
-        "source = VaultSource(SourceContext('vault', deadline=Deadline(1)))\n"
-        "source.check(Reference('vault', 'secret/db', 'password'))\n"
-        "source.locate(Reference('vault', 'secret/db', 'password'))\n"
-        "print({'hvac', 'requests', 'urllib3', 'ssl', 'json'} & set(sys.modules))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "set()\n"
-
-
-def test_concurrency_must_be_positive():
-    with pytest.raises(EnvkitError, match="1 or more"):
-        vault("http://127.0.0.1:1", concurrency=0)
-
-
 # ------------------------------------------------------------------ where a reference points
 
 
@@ -164,12 +137,6 @@ def test_mount_prefix_and_path(openbao, folder, settings, reference, location):
     assert reading.value.reveal() == CANARY
     assert reading.location == here(location)
     assert reading.version == "1"
-
-
-def test_what_locate_says_before_anything_is_asked():
-    source = vault("http://127.0.0.1:1", mount="secret", prefix="myapp/prod")
-    assert source.locate(ref("db#password")) == "vault:secret/myapp/prod/db#password"
-    assert source.locate(ref("/kv/x?version=3#a")) == "vault:kv/x?version=3#a"
 
 
 def test_a_secret_that_is_really_called_data(openbao, folder):
@@ -211,33 +178,6 @@ def test_unusual_names(openbao, folder):
     source = vault(openbao.address, openbao.root_token)
     openbao_path = json.dumps(f"secret/{name.replace('?', '%3F')}", ensure_ascii=False)
     assert value_at(source, f'{openbao_path}#"the key"') == CANARY
-
-
-@pytest.mark.parametrize(
-    ("reference", "message"),
-    [
-        ("secret/../sys/x#a", "not a path"),
-        ("secret/./x#a", "not a path"),
-        ("secret//x#a", "not a path"),
-        ("secret/x/#a", "not a path"),
-        ("//secret/x#a", "not a path"),
-        ('"secret/a\\nb"#a', "not a path"),
-        ("secret#a", "is a mount"),
-        ("/secret#a", "is a mount"),
-        ("#a", "names no secret"),
-        ("secret/x?version=0#a", "count from 1"),
-        ("secret/x?version=-1#a", "is a number"),
-        ("secret/x?version=latest#a", "is a number"),
-        ("secret/x?version=99999999999999999999#a", "count from 1"),
-        ("secret/x?stage=AWSPREVIOUS#a", "no stages"),
-    ],
-)
-def test_references_that_no_vault_could_hold(reference, message):
-    source = vault("http://127.0.0.1:1")  # nothing is asked
-    with pytest.raises(InvalidReferenceError, match=message) as caught:
-        source.check(ref(reference))
-    assert caught.value.hint
-    assert isinstance(fetch_one(source, reference), InvalidReferenceError)
 
 
 def test_only_key_value_engines_are_read(openbao):
@@ -391,16 +331,6 @@ def test_address_of_the_environment(openbao, folder, variable):
     assert value_at(source, f"secret/{folder}/db#password") == CANARY
 
 
-@pytest.mark.parametrize(
-    "address", [None, "127.0.0.1:8200", "vault", "http://", "http://u:p@h:1", "http://h:x"]
-)
-def test_no_usable_address(address):
-    with pytest.raises(AuthError, match="the address of 'vault' is not") as caught:
-        fetch_one(vault(address), "secret/db#password")
-    assert caught.value.hint == "set VAULT_ADDR or [sources.vault] address to 'https://HOST:8200'"
-    assert "u:p" not in str(caught.value)
-
-
 def test_a_name_that_does_not_resolve(monkeypatch):
     def unknown(*_):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -492,16 +422,6 @@ def test_verification_cannot_be_switched_off(tls_proxy):
             fetch_one(source, "secret/db#password")
         assert "unset VAULT_SKIP_VERIFY" in caught.value.hint
     assert_untrusted(vault(tls_proxy.url, environ={"VAULT_SKIP_VERIFY": "false"}), tls_proxy)
-
-
-def test_a_ca_cert_that_is_not_there(tls_proxy):
-    with pytest.raises(UnavailableError, match=r"no file '/nowhere/ca\.pem'") as caught:
-        fetch_one(vault(tls_proxy.url, ca_cert="/nowhere/ca.pem"), "secret/db#password")
-    assert caught.value.hint == "correct [sources.vault] ca_cert"
-    source = vault(tls_proxy.url, environ={"VAULT_CACERT": "/nowhere/ca.pem"})
-    with pytest.raises(UnavailableError) as caught:
-        fetch_one(source, "secret/db#password")
-    assert caught.value.hint == "correct VAULT_CACERT"
 
 
 def test_a_ca_cert_that_is_no_certificate(tls_proxy, tmp_path):

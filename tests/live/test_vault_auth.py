@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from envkit._internal.clock import Deadline
-from envkit.errors import AuthError, ProfileError, ProtocolError
+from envkit.errors import AuthError, ProtocolError
 from envkit.profile.placeholder import Reference
 from envkit.sources.model import Reading, SourceContext
 from envkit.sources.vault.source import VaultSource
@@ -443,38 +443,3 @@ def test_odd_answers_to_a_login(openbao, vault, body, error, message):
         source = vault({"method": "approle", "role_id": "role-1"}, address=proxy.url)
         with pytest.raises(error, match=message):
             source.fetch([REF])
-
-
-# ------------------------------------------------------------------ the table itself
-
-
-@pytest.mark.parametrize(
-    ("table", "message", "hint"),
-    [
-        ({"method": "aprole"}, "unknown method 'aprole'", "did you mean 'approle'?"),
-        (
-            {"method": "ldap"},
-            "unknown method 'ldap'",
-            "use one of: approle, jwt, kubernetes, oidc, token, userpass",
-        ),
-        ({"method": 3}, "unknown method '3'", None),
-        (
-            {"method": "approle", "roleid": "x"},
-            "unknown key 'roleid' of auth in [sources.vault]",
-            "did you mean 'role_id'?",
-        ),
-        ({"method": "approle"}, "needs role_id", None),
-        ({"method": "userpass", "mount": "x"}, "needs username and password", None),
-        ({"method": "kubernetes"}, "needs role", None),
-        ({"method": "jwt", "role": "ci"}, "needs either jwt or jwt_file", None),
-        ({"method": "jwt", "jwt": "x", "jwt_file": "y"}, "needs either jwt or jwt_file", None),
-        ({"token": 7}, "'token' of auth in [sources.vault] must be a text", None),
-        ({"token": ""}, "'token' of auth in [sources.vault] must be a text", None),
-    ],
-)
-def test_a_table_that_does_not_fit(vault, table, message, hint):
-    with pytest.raises(ProfileError) as caught:
-        vault(table)
-    assert message in caught.value.message
-    if hint is not None:
-        assert caught.value.hint == hint

@@ -18,8 +18,8 @@ from envkit.rotation import engine as runner
 from envkit.rotation.fleet.database import queue_dsn
 from envkit.rotation.fleet.jobs import Pace
 from envkit.rotation.fleet.worker import FleetWorker
-from envkit.rotation.jobs import carry
-from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.jobs import run_rotation
+from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 
 PACE = Pace(
     periodic="* * * * * *",
@@ -36,15 +36,15 @@ def main(folder: str, pace: str = "{}") -> None:
     runner.HOLD_MARGIN_SECONDS = 0.5  # the clocks of these hosts are one
     log = Log()
     dsn = queue_dsn(None, os.environ)
-    roster = Roster(folder, environ=os.environ)
-    roster.read()
+    catalog = CatalogWatcher(folder, environ=os.environ)
+    catalog.read()
     worker = FleetWorker(
         dsn,
-        roster,
-        lambda rotation, stopping: carry(
+        catalog,
+        lambda rotation, stopping: run_rotation(
             rotation, environ=os.environ, stopping=stopping, warn=log.troubled
         ),
-        watchers=[log],
+        listeners=[log],
         pace=PACE._replace(**json.loads(pace)),
         finish_seconds=10,
     )

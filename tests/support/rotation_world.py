@@ -23,7 +23,7 @@ from types import MappingProxyType
 from envkit._internal.clock import Deadline
 from envkit.errors import RejectedError, RotationError
 from envkit.rotation.engine import Job, advance
-from envkit.rotation.machine import RESUME
+from envkit.rotation.machine import Wish
 from envkit.rotation.protocols import Created
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
@@ -427,7 +427,7 @@ class World:
         """Run it, with time in between, until nothing is under way."""
         self.target.refuses.clear()
         for _ in range(MOST_RUNS):
-            outcome = self.run(RESUME if self.record.get("holder") else "")
+            outcome = self.run(Wish.RESUME if self.record.get("holder") else "")
             if not self.in_progress:
                 break
             self.now = max(self.now, outcome.until) + 1

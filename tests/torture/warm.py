@@ -192,8 +192,8 @@ def _become(job: list, output: str) -> None:
 
 def _be_ahead(seconds: float) -> None:
     """Let the wall clock of this process be ahead; others, such as the deadlines', are not."""
-    from envkit.rotation.jobs import carry
+    from envkit.rotation.jobs import run_rotation
 
     real = time.time
     time.time = lambda: real() + seconds
-    carry.__kwdefaults__["clock"] = time.time
+    run_rotation.__kwdefaults__["clock"] = time.time

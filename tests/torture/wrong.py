@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from envkit.rotation import machine
-from envkit.rotation_state.record import OLD, STAGED
+from envkit.rotation.machine import StepKind
+from envkit.rotation_state.record import PendingValue, Phase
 
 
 def promote_before_set() -> None:
     """Give readers the new value before the target has it."""
-    right = machine._FORWARD[STAGED]
+    right = machine._FORWARD[Phase.STAGED]
 
     def staged(record, seen):
-        if seen.holds == OLD:
-            return machine.Decision(machine.PROMOTE, "too early")
+        if seen.holds == PendingValue.OLD:
+            return machine.Decision(StepKind.PROMOTE, "too early")
         return right(record, seen)
 
-    machine._FORWARD[STAGED] = staged
+    machine._FORWARD[Phase.STAGED] = staged

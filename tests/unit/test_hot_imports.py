@@ -75,7 +75,6 @@ CORE = {
     "envkit.secret",
     "envkit.sources",
     "envkit.sources.model",
-    "envkit.sources.plugins",
     "envkit.sources.registry",
     "envkit.profile.value_types",
 }

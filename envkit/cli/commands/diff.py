@@ -15,15 +15,13 @@ from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import on_terminal, print_lines, write_result
+from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
+from envkit.cli.result import write_result
 from envkit.comparison import compare as difference
 from envkit.comparison.compare_profiles import diff_keys
-from envkit.comparison.model import (
-    DIFFERENCES,
-    DiffStatus,
-)
+from envkit.comparison.model import DIFFERENCES, DiffStatus
 from envkit.comparison.sides import prepare_sides, read_names, read_sides
 from envkit.errors import (
     AbsentError,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from envkit.checks.doctor import ERROR, NOTE, OK, WARNING, examine
+from envkit.checks.doctor import CheckStatus, examine
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Env, Format, Formatted, Profiles, Timeout
 
 EXAMPLE = "envkit doctor --env prod"
 
-_STYLES = {OK: "green", NOTE: "dim", WARNING: "yellow", ERROR: "red"}
+_STYLES = {
+    CheckStatus.OK: "green",
+    CheckStatus.NOTE: "dim",
+    CheckStatus.WARNING: "yellow",
+    CheckStatus.ERROR: "red",
+}
 
 
 def doctor(

@@ -16,7 +16,7 @@ from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.errors import PromotionError
-from envkit.promotion.model import ADD, BY_HAND, CHANGE, DIFFERS, NEEDS_VALUE, REPLACE, SET, TO_NAME
+from envkit.promotion.model import ChangeAction, LeftKind
 from envkit.promotion.run import prepare_promotion, read
 
 if TYPE_CHECKING:
@@ -28,16 +28,21 @@ EXAMPLE = "envkit promote staging prod --plan"
 _MASK = "********"
 _HEADERS = ("NAME", "CHANGE", "VALUE", "WHERE", "NOTE")
 _DONE = {
-    ADD: "added {name} to {where}",
-    CHANGE: "changed {name} in {where}",
-    SET: "set {name} in {where}",
-    REPLACE: "replaced {name} in {where}",
+    ChangeAction.ADD: "added {name} to {where}",
+    ChangeAction.CHANGE: "changed {name} in {where}",
+    ChangeAction.SET: "set {name} in {where}",
+    ChangeAction.REPLACE: "replaced {name} in {where}",
 }
-_STYLES = {ADD: "green", SET: "green", CHANGE: "yellow", REPLACE: "yellow"}
+_STYLES = {
+    ChangeAction.ADD: "green",
+    ChangeAction.SET: "green",
+    ChangeAction.CHANGE: "yellow",
+    ChangeAction.REPLACE: "yellow",
+}
 _LEFT = {
-    NEEDS_VALUE: "Without a value, which {target} should have of its own:",
-    TO_NAME: "Carried over only by name:",
-    BY_HAND: "Not carried over:",
+    LeftKind.NEEDS_VALUE: "Without a value, which {target} should have of its own:",
+    LeftKind.TO_NAME: "Carried over only by name:",
+    LeftKind.BY_HAND: "Not carried over:",
 }
 
 
@@ -209,7 +214,7 @@ def _show(promotion: Promotion) -> None:
 
 def _show_differing(plan: PromotionPlan) -> None:
     """Say how much differs and stays so; `envkit diff` shows what."""
-    differing = [left for left in plan.left if left.kind == DIFFERS]
+    differing = [left for left in plan.left if left.kind == LeftKind.DIFFERS]
     secrets = sum(left.secret for left in differing)
     parts = []
     if secrets:

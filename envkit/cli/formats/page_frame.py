@@ -1,86 +1,70 @@
-"""The frame of the HTML pages: one file, no script, nothing from elsewhere, light and dark.
+"""Makes the HTML pages: one file, no script, nothing from elsewhere, light and dark.
 
-What is common to their style is in `page.css`; each page adds its own.
+`page.html.j2` is the frame, with `page.css`; the template of each page extends it. A page
+module computes what its template shows, and the template only lays it out.
+
+- Every value that a template writes goes through `printable` and is escaped.
+- A name that a template does not find is an error.
+- Importing this module imports jinja2, so only the commands that make a page do.
 """
 
 from __future__ import annotations
 
-from html import escape
-from importlib.resources import files
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from envkit import __version__
 from envkit.cli.output import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer">
-<title>{kind}: {title}</title>
-<style>
-{style}</style>
-</head>
-<body>
-<header>
-<p class="kind">{kind}</p>
-<h1>{heading}</h1>
-<p class="summary">{summary}</p>
-</header>
-<main>
-{body}
-</main>
-<footer>
-{footer}
-</footer>
-</body>
-</html>
-"""
+
+class Head(NamedTuple):
+    """What the frame of a page says.
+
+    Attributes:
+        kind: the command that makes the page.
+        title: for the browser's tab, and the heading of most pages.
+        summary: one line below the heading.
+        now: when the stores were read, with a zone.
+    """
+
+    kind: str
+    title: str
+    summary: str
+    now: datetime
 
 
-def framed(
-    kind: str,
-    title: str,
-    *,
-    heading: str,
-    summary: str,
-    body: Iterable[str],
-    remarks: Iterable[str],
-    package: str,
-    now: datetime,
-) -> str:
+def render_page(template: str, head: Head, view: object) -> str:
     """Return a page.
 
     Args:
-        kind: the command that makes it.
-        title: text, for the browser's tab.
-        heading: HTML.
-        summary: text.
-        body: lines of HTML.
-        remarks: HTML, one for each line of the foot.
-        package: where the page's own `page.css` is.
-        now: when the stores were read, with a zone.
+        template: its path below this folder.
+        head: what the frame says.
+        view: what the template shows; templates know it as `view`.
     """
-    styles = [files(where).joinpath("page.css") for where in ("envkit.cli.formats", package)]
-    made = f"Made by envkit {__version__} on {now:%Y-%m-%d %H:%M %Z}."
-    return _PAGE.format(
-        kind=kind,
-        title=text(title),
-        style="\n".join(style.read_text("utf-8") for style in styles),
-        heading=heading,
-        summary=text(summary),
-        body="\n".join(body),
-        footer="\n".join(f"<p>{remark}</p>" for remark in (*remarks, made) if remark),
+    page = _environment().get_template(template)
+    return page.render(head=head, view=view, version=__version__)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("envkit.cli.formats", "."),
+        autoescape=True,
+        auto_reload=False,
+        finalize=_printable,
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
     )
 
 
-def text(words: str) -> str:
-    """Return a text as HTML."""
-    return escape(printable(words))
+def _printable(value: object) -> str:
+    """Return what is written for a value; what a macro wrote is HTML already."""
+    return value if isinstance(value, Markup) else printable(str(value))

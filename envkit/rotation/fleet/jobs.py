@@ -27,9 +27,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from envkit.errors import EnvkitError
-from envkit.rotation.outcome import FAILED, STOPPED
-from envkit.rotation.scheduler.serve import attempt
-from envkit.rotation.scheduler.timers import next_look, pause_seconds
+from envkit.rotation.backoff import pause_seconds
+from envkit.rotation.outcome import OutcomeStatus, attempt
+from envkit.rotation.scheduler.timers import next_look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from procrastinate.job_context import JobContext
     from procrastinate.jobs import Job
 
-    from envkit.rotation.scheduler.catalog_watcher import Roster
-    from envkit.rotation.scheduler.serve import Carry, Watcher
+    from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
+    from envkit.rotation.scheduler.serve import Listener, RunRotation
     from envkit.rotation_state.schedule import Timing
 
     T = TypeVar("T")
@@ -83,9 +83,9 @@ class FleetJobs:
 
     Args:
         queue: its name, of at most 128 characters.
-        roster: what there is to rotate; it has been read.
-        carry: carries one rotation on.
-        watchers: who is told.
+        catalog: what there is to rotate; it has been read.
+        run_rotation: runs one rotation.
+        listeners: who is told.
         pace: how quickly what has happened is noticed.
         stopping: whether the worker was told to stop.
     """
@@ -93,16 +93,16 @@ class FleetJobs:
     def __init__(
         self,
         queue: str,
-        roster: Roster,
-        carry: Carry,
-        watchers: Sequence[Watcher],
+        catalog: CatalogWatcher,
+        run_rotation: RunRotation,
+        listeners: Sequence[Listener],
         pace: Pace,
         stopping: Callable[[], bool],
     ) -> None:
         self._queue = queue
-        self._roster = roster
-        self._carry = carry
-        self._watchers = watchers
+        self._catalog = catalog
+        self._run_rotation = run_rotation
+        self._listeners = listeners
         self._pace = pace
         self._stopping = stopping
         self._timings: dict[str, Timing] = {}
@@ -133,20 +133,22 @@ class FleetJobs:
             app.periodic(cron=self._pace.periodic, periodic_id=self._queue)(task)
 
     async def _rotate(self, context: JobContext, *, profile: str, rotation: str) -> None:
-        """Carry a rotation on, and leave the job that looks at it next."""
+        """Run a rotation, and leave the job that looks at it next."""
         name = f"{profile}/{rotation}"
         await self._read_if_stale()
-        found = self._roster.rotations.get(name)
+        found = self._catalog.rotations.get(name)
         if found is None:
             return  # no profile has it any more; should ours be old, `discover` finds it again
-        for watcher in self._watchers:
-            watcher.began(found)
+        for listener in self._listeners:
+            listener.began(found)
         begun = time.monotonic()
-        outcome = await in_thread(lambda: attempt(self._carry, found, self._stopping))
-        for watcher in self._watchers:
-            watcher.ended(found, outcome, time.monotonic() - begun)
+        outcome = await in_thread(
+            lambda: attempt(name, lambda: self._run_rotation(found, self._stopping))
+        )
+        for listener in self._listeners:
+            listener.ended(found, outcome, time.monotonic() - begun)
         at = next_look(outcome, time.time(), failures=context.job.attempts + 1)
-        if outcome.status in (FAILED, STOPPED):
+        if outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.STOPPED):
             raise _NotWellError(at)
         await self._leave(context.app, name, at)
 
@@ -159,7 +161,7 @@ class FleetJobs:
             # one that runs leaves the next one itself
             if one.status == "doing" or (one.status == "todo" and one.lock not in jobs):
                 jobs[one.lock] = one
-        timings = {n: one.policy.timing for n, one in self._roster.rotations.items()}
+        timings = {n: one.policy.timing for n, one in self._catalog.rotations.items()}
         for name, timing in timings.items():
             job = jobs.get(name)
             if job is not None:
@@ -178,7 +180,7 @@ class FleetJobs:
 
         manager = context.app.job_manager
         longest = max(
-            (one.policy.timeout_seconds for one in self._roster.rotations.values()), default=0.0
+            (one.policy.timeout_seconds for one in self._catalog.rotations.values()), default=0.0
         )
         left = await manager.get_stalled_jobs(seconds_since_heartbeat=self._pace.gone_seconds)
         with warnings.catch_warnings():
@@ -214,17 +216,17 @@ class FleetJobs:
 
     async def _read_if_stale(self) -> None:
         async with self._reading:
-            if not self._reload and not self._roster.stale():
+            if not self._reload and not self._catalog.stale():
                 return
             self._reload = False
             try:
-                collected = await in_thread(self._roster.read)
+                collected = await in_thread(self._catalog.read)
             except EnvkitError as error:
-                for watcher in self._watchers:
-                    watcher.troubled(error)
+                for listener in self._listeners:
+                    listener.troubled(error)
                 return
-            for watcher in self._watchers:
-                watcher.loaded(collected)
+            for listener in self._listeners:
+                listener.loaded(collected)
 
 
 def _moment(at: float) -> datetime:

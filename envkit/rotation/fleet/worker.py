@@ -1,10 +1,10 @@
 """One worker of a fleet: rotations as jobs of procrastinate, in PostgreSQL.
 
-    worker = FleetWorker(dsn, roster, carry, watchers=[board])
+    worker = FleetWorker(dsn, catalog, run_rotation, listeners=[board])
     worker.run()
 
 When PostgreSQL is away the worker waits for it; what is under way goes on. What the jobs do
-is said in `fleet_jobs`.
+is said in `fleet.jobs`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import asyncio
 import time
 
 from envkit.errors import EnvkitError, RotationError
+from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.fleet.database import (
     APPLICATION,
     CONNECT_SECONDS,
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
     import procrastinate
 
-    from envkit.rotation.scheduler.catalog_watcher import Roster
-    from envkit.rotation.scheduler.serve import Carry, Watcher
+    from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
+    from envkit.rotation.scheduler.serve import Listener, RunRotation
     from envkit.secret import Secret
 
 QUEUE_LENGTH = 128  # characters that procrastinate's column has
@@ -46,11 +47,11 @@ class FleetWorker:
 
     Args:
         dsn: of the queue.
-        roster: what there is to rotate; it has been read.
-        carry: carries one rotation on.
+        catalog: what there is to rotate; it has been read.
+        run_rotation: runs one rotation.
         environments: whose rotations; workers of the same ones share their jobs.
-        concurrency: how many are carried on at once.
-        watchers: who is told.
+        concurrency: how many run at once.
+        listeners: who is told.
         pace: how quickly what has happened is noticed.
         finish_seconds: how long what is under way may take once it is told to stop.
     """
@@ -58,12 +59,12 @@ class FleetWorker:
     def __init__(
         self,
         dsn: Secret,
-        roster: Roster,
-        carry: Carry,
+        catalog: CatalogWatcher,
+        run_rotation: RunRotation,
         *,
         environments: Sequence[str] = (),
         concurrency: int = CONCURRENCY,
-        watchers: Sequence[Watcher] = (),
+        listeners: Sequence[Listener] = (),
         pace: Pace | None = None,
         finish_seconds: float = FINISH_SECONDS,
     ) -> None:
@@ -71,17 +72,17 @@ class FleetWorker:
         self._connected = False
         self._dsn = dsn
         self._place = queue_place(dsn)
-        self._roster = roster
+        self._catalog = catalog
         self._queue = ":".join(["envkit", *sorted(set(environments))])[:QUEUE_LENGTH]
         self._concurrency = concurrency
-        self._watchers = watchers
+        self._listeners = listeners
         self._pace = pace or Pace()
         self._finish_seconds = finish_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._worker: Any = None
         self._stopping = False
         self._jobs = FleetJobs(
-            self._queue, roster, carry, watchers, self._pace, lambda: self._stopping
+            self._queue, catalog, run_rotation, listeners, self._pace, lambda: self._stopping
         )
         _quieten()
 
@@ -108,8 +109,8 @@ class FleetWorker:
             EnvkitError: the database cannot be used when it begins; see `apply_schema`.
         """
         apply_schema(self._dsn)
-        for watcher in self._watchers:
-            watcher.loaded(self._roster.collected)
+        for listener in self._listeners:
+            listener.loaded(self._catalog.collected)
         asyncio.run(self._work())
 
     # ---------------------------------------------------------------- the worker
@@ -126,11 +127,11 @@ class FleetWorker:
             self._connected = False
             if error is None or self._stopping:
                 continue
-            for watcher in self._watchers:
-                watcher.troubled(error)
+            for listener in self._listeners:
+                listener.troubled(error)
             lasted = time.monotonic() - begun > LAST_WAIT_SECONDS
             failures = 0 if lasted else failures + 1
-            wait = min(FIRST_WAIT_SECONDS * 2.0 ** min(failures, 10), LAST_WAIT_SECONDS)
+            wait = pause_seconds(failures + 1, first=FIRST_WAIT_SECONDS, last=LAST_WAIT_SECONDS)
             await _first(self._woken.wait(), wait)
         ticking.cancel()
 
@@ -181,13 +182,13 @@ class FleetWorker:
         error = context.get("exception")
         if error is None or isinstance(error, ConnectorException):
             return  # the session tells that the database is away, and `revive` finds the job
-        for watcher in self._watchers:
-            watcher.troubled(RotationError(f"a job ended badly: {type(error).__name__}"))
+        for listener in self._listeners:
+            listener.troubled(RotationError(f"a job ended badly: {type(error).__name__}"))
 
     async def _tick(self) -> None:
         while True:
-            for watcher in self._watchers:
-                watcher.ticked()
+            for listener in self._listeners:
+                listener.ticked()
             await asyncio.sleep(TICK_SECONDS)
 
     def _app(self) -> procrastinate.App:

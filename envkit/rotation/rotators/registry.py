@@ -18,14 +18,18 @@ from typing import Protocol
 
 from envkit.errors import ProfileError, did_you_mean
 from envkit.profile.toml_file import check_keys
+from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators import generate
-from envkit.sources.plugins import load_built_in, load_plugin
+from envkit.sources.plugins import load_plugin
+from envkit.sources.registry import load_built_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from envkit.rotation.protocols import Rotator, RotatorContext
+    from envkit._internal.clock import Deadline
+    from envkit.rotation.protocols import Rotator
+    from envkit.rotation_state.policy import Policy
 
 ENTRY_POINTS = "envkit.rotators"
 USUAL_STRATEGY = "alternate"  # of a rotation that says none
@@ -116,6 +120,19 @@ def open_rotator(
     """
     place_of = place_of or (lambda _: context.rotation)
     return build(rotator_type(name, context.strategy, place_of), context, place_of)
+
+
+def context_of(policy: Policy, fields: tuple[str, ...], deadline: Deadline) -> RotatorContext:
+    """Return what the rotator of a policy may know; the placeholders are not substituted."""
+    return RotatorContext(
+        policy.full_name,
+        policy.target,
+        policy.generate,
+        policy.strategy,
+        fields,
+        deadline,
+        secret=str(policy.secret),
+    )
 
 
 def build(kind: RotatorType, context: RotatorContext, place_of: Callable[[str], object]) -> Rotator:

@@ -1,8 +1,8 @@
 """The rotations of a folder of profiles, kept current while a scheduler runs.
 
-    roster = Roster(folder, ("prod",), environ=os.environ)
-    if roster.stale():
-        roster.read()
+    catalog = CatalogWatcher(folder, ("prod",), environ=os.environ)
+    if catalog.stale():
+        catalog.read()
 
 A file that has changed is noticed by its times, without being read. When the profiles can
 no longer be read as a whole, the rotations that were known before are kept. No store is
@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.errors import RotationError
 from envkit.profile.discovery import FORMS
 from envkit.rotation.catalog import Collected, collect
 
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 READ_SECONDS = 60.0  # for all the profiles
 
 
-class Roster:
-    """The rotations that one scheduler cares for.
+class CatalogWatcher:
+    """The rotations of one scheduler.
 
     Args:
         folder: absolute path of the folder of profiles.
@@ -70,17 +69,6 @@ class Roster:
         )
         self.rotations = {one.full_name: one for one in self.collected.rotations}
         return self.collected
-
-    def one(self, name: str) -> Rotation:
-        """Return the rotation of that full name.
-
-        Raises:
-            RotationError: there is none, or none any more.
-        """
-        try:
-            return self.rotations[name]
-        except KeyError:
-            raise RotationError(f"no profile has the rotation {name}") from None
 
     def _files(self) -> object:
         try:

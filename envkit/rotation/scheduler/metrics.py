@@ -1,7 +1,7 @@
 """What a scheduler tells Prometheus: where each rotation stands, and how its runs went.
 
     board = Board()
-    Scheduler(roster, carry, watchers=[board])
+    Scheduler(catalog, run_rotation, listeners=[board])
     board.text()
 
 What always holds: no value and no error message is in it; labels are the names of
@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from envkit import __version__
 from envkit.errors import ExtraMissingError
-from envkit.rotation.outcome import BUSY, NOT_DUE, QUARANTINED, REFUSED, STATUSES
-from envkit.rotation.status import OVERDUE, standing
+from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation.status import RotationState, standing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_Standing], float | None]]] = {
     ),
     "overdue": (
         "Whether it should have been rotated long since.",
-        lambda one: float(one.at.state == OVERDUE),
+        lambda one: float(one.at.state == RotationState.OVERDUE),
     ),
     "in_progress": (
         "Whether a rotation is under way, its grace included.",
@@ -86,7 +86,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_Standing], float | None]]] = {
     ),
     "needs_a_person": (
         "Whether it was refused or quarantined, and does not go on by itself.",
-        lambda one: float(one.seen.status in (REFUSED, QUARANTINED)),
+        lambda one: float(one.seen.status in (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED)),
     ),
     "failures_in_a_row": (
         "How often its next step has failed.",
@@ -96,7 +96,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_Standing], float | None]]] = {
 
 
 class Board:
-    """Keeps what a scheduler was seen to do; one of its watchers.
+    """Keeps what a scheduler was seen to do; one of its listeners.
 
     Args:
         clock: seconds since the epoch.
@@ -136,7 +136,7 @@ class Board:
             f"{_NAME}_run_duration_seconds", "How long a run took in which something was to do.",
             buckets=BUCKETS, registry=self._registry,
         )  # fmt: skip
-        for status in STATUSES:
+        for status in OutcomeStatus:
             self._runs.labels(status)
 
     # ---------------------------------------------------------------- watching
@@ -158,7 +158,7 @@ class Board:
         """Note that the scheduler is alive."""
         self._ticked_at = self._clock()
 
-    def began(self, rotation: Rotation) -> None:  # noqa: ARG002 - a watcher's
+    def began(self, rotation: Rotation) -> None:  # noqa: ARG002 - a listener's
         """Count it as running."""
         with self._lock:
             self._running += 1
@@ -176,7 +176,7 @@ class Board:
         self._runs.labels(outcome.status).inc()
         if not outcome.ok:
             self._failures.labels(outcome.step or "look").inc()
-        if outcome.status not in (NOT_DUE, BUSY):
+        if outcome.status not in (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY):
             self._seconds.observe(seconds)
 
     # ---------------------------------------------------------------- telling

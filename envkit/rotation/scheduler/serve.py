@@ -1,6 +1,6 @@
 """The scheduler of one machine: run what is due, until it is told to stop.
 
-    scheduler = Scheduler(roster, carry, watchers=[board])
+    scheduler = Scheduler(catalog, run_rotation, listeners=[board])
     signal.signal(signal.SIGTERM, lambda *_: scheduler.stop())
     scheduler.run()
 
@@ -21,10 +21,10 @@ import time
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 
-from envkit.errors import EnvkitError, RotationError
+from envkit.errors import EnvkitError
 from envkit.rotation.jobs import CONCURRENCY
-from envkit.rotation.outcome import FAILED, Outcome
-from envkit.rotation.scheduler.timers import Agenda
+from envkit.rotation.outcome import attempt
+from envkit.rotation.scheduler.timers import Timers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,17 +32,18 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from envkit.rotation.catalog import Collected, Rotation
-    from envkit.rotation.scheduler.catalog_watcher import Roster
+    from envkit.rotation.outcome import Outcome
+    from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 
-    # carries one rotation on; asks between steps whether to stop
-    Carry: TypeAlias = Callable[[Rotation, Callable[[], bool]], Outcome]
+    # runs one rotation; asks between steps whether to stop
+    RunRotation: TypeAlias = Callable[[Rotation, Callable[[], bool]], Outcome]
 
 TICK_SECONDS = 15.0
 FINISH_SECONDS = 25.0  # Kubernetes kills after 30
 
 
-class Watcher(Protocol):
-    """Is told what a scheduler does; never with a value. Called by one thread at a time."""
+class Listener(Protocol):
+    """Hears what a scheduler does, and never a value. Called by one thread at a time."""
 
     def loaded(self, collected: Collected) -> None:
         """The profiles were read."""
@@ -66,46 +67,35 @@ class _Done(NamedTuple):
     seconds: float
 
 
-def attempt(carry: Carry, rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
-    """Carry a rotation on; whatever goes wrong is an outcome."""
-    try:
-        return carry(rotation, stopping)
-    except EnvkitError as error:
-        failure = error
-    except Exception as bug:  # noqa: BLE001 - its text may hold a value
-        failure = RotationError(f"the rotation failed: {type(bug).__name__}")
-    return Outcome(rotation.full_name, FAILED, failure.message, error=failure)
-
-
 class Scheduler:
-    """Runs the rotations of a roster in threads of this process.
+    """Runs the rotations of a catalog in threads of this process.
 
     Args:
-        roster: what there is to rotate; it has been read.
-        carry: carries one rotation on.
-        concurrency: how many are carried on at once.
-        watchers: who is told.
+        catalog: what there is to rotate; it has been read.
+        run_rotation: runs one rotation.
+        concurrency: how many run at once.
+        listeners: who is told.
         clock: seconds since the epoch.
         finish_seconds: how long what is under way may take once it is told to stop.
     """
 
     def __init__(
         self,
-        roster: Roster,
-        carry: Carry,
+        catalog: CatalogWatcher,
+        run_rotation: RunRotation,
         *,
         concurrency: int = CONCURRENCY,
-        watchers: Sequence[Watcher] = (),
+        listeners: Sequence[Listener] = (),
         clock: Callable[[], float] = time.time,
         finish_seconds: float = FINISH_SECONDS,
     ) -> None:
-        self._roster = roster
-        self._carry = carry
+        self._catalog = catalog
+        self._run_rotation = run_rotation
         self._concurrency = concurrency
-        self._watchers = watchers
+        self._listeners = listeners
         self._clock = clock
         self._finish_seconds = finish_seconds
-        self._agenda = Agenda()
+        self._timers = Timers()
         # its `put` may be called by a signal's handler, whatever the thread is doing
         self._inbox: SimpleQueue[_Done | None] = SimpleQueue()
         self._stopping = False
@@ -127,47 +117,49 @@ class Scheduler:
 
     def run(self) -> None:
         """Run until it is told to stop."""
-        self._take(self._roster.collected)
+        self._take(self._catalog.collected)
         while not self._stopping:
-            if self._reload or self._roster.stale():
+            if self._reload or self._catalog.stale():
                 self._read_again()
             self._begin()
-            for watcher in self._watchers:
-                watcher.ticked()
+            for listener in self._listeners:
+                listener.ticked()
             self._wait(self._sleep_seconds())
         self._finish()
 
     def _read_again(self) -> None:
         self._reload = False
         try:
-            self._take(self._roster.read())
+            self._take(self._catalog.read())
         except EnvkitError as error:
-            for watcher in self._watchers:
-                watcher.troubled(error)
+            for listener in self._listeners:
+                listener.troubled(error)
 
     def _take(self, collected: Collected) -> None:
-        self._agenda.replace(self._roster.rotations, self._clock())
-        for watcher in self._watchers:
-            watcher.loaded(collected)
+        self._timers.replace(self._catalog.rotations, self._clock())
+        for listener in self._listeners:
+            listener.loaded(collected)
 
     def _begin(self) -> None:
-        room = self._concurrency - len(self._agenda.running)
-        for name in self._agenda.take(self._clock(), room):
-            rotation = self._roster.rotations[name]
-            for watcher in self._watchers:
-                watcher.began(rotation)
+        room = self._concurrency - len(self._timers.running)
+        for name in self._timers.take(self._clock(), room):
+            rotation = self._catalog.rotations[name]
+            for listener in self._listeners:
+                listener.began(rotation)
             # a daemon, so that one that hangs does not keep the process from ending
             threading.Thread(target=self._run_one, args=(rotation,), name=name, daemon=True).start()
 
     def _run_one(self, rotation: Rotation) -> None:
         begun = time.monotonic()
-        outcome = attempt(self._carry, rotation, lambda: self._stopping)
+        outcome = attempt(
+            rotation.full_name, lambda: self._run_rotation(rotation, lambda: self._stopping)
+        )
         self._inbox.put(_Done(rotation, outcome, time.monotonic() - begun))
 
     def _sleep_seconds(self) -> float:
-        if len(self._agenda.running) >= self._concurrency:
+        if len(self._timers.running) >= self._concurrency:
             return TICK_SECONDS
-        return min(max(self._agenda.next_at() - self._clock(), 0.0), TICK_SECONDS)
+        return min(max(self._timers.next_at() - self._clock(), 0.0), TICK_SECONDS)
 
     def _wait(self, seconds: float) -> None:
         """Wait for news for so long, and note all that there are."""
@@ -181,11 +173,11 @@ class Scheduler:
     def _note(self, news: _Done | None) -> None:
         if news is None:
             return
-        self._agenda.done(news.outcome, self._clock())
-        for watcher in self._watchers:
-            watcher.ended(*news)
+        self._timers.done(news.outcome, self._clock())
+        for listener in self._listeners:
+            listener.ended(*news)
 
     def _finish(self) -> None:
         end = time.monotonic() + self._finish_seconds
-        while self._agenda.running and (left := end - time.monotonic()) > 0:
+        while self._timers.running and (left := end - time.monotonic()) > 0:
             self._wait(left)

@@ -1,10 +1,10 @@
 """When is each rotation looked at next? Pure: a function of what became of it and the time.
 
-    agenda = Agenda()
-    agenda.replace(["prod/db-password"], now)   # what is new is looked at at once
-    for name in agenda.take(now, room=8):
+    timers = Timers()
+    timers.replace(["prod/db-password"], now)   # what is new is looked at at once
+    for name in timers.take(now, room=8):
         ...
-        agenda.done(outcome, now)
+        timers.done(outcome, now)
 
 What always holds: a rotation is looked at by one run at a time; whatever was said of it, it
 is looked at again within LOOK_AGAIN_SECONDS, because a person or another scheduler may have
@@ -15,7 +15,8 @@ Nothing here knows whether a rotation is due: that is found out when it is looke
 
 from __future__ import annotations
 
-from envkit.rotation.outcome import ABORTED, FAILED, ROLLED_BACK, ROTATED, STOPPED
+from envkit.rotation.backoff import pause_seconds
+from envkit.rotation.outcome import OutcomeStatus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,14 +26,13 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN_SECONDS = 900.0
 SOON_SECONDS = 1.0  # what says that it can be done at once is not asked more often
-FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 900.0
 # of these it is not known yet when the next time is
-_MOVED = (ROTATED, ROLLED_BACK, ABORTED, STOPPED)
-
-
-def pause_seconds(failures: int) -> float:
-    """Return how long to wait after so many failures in a row, 1 or more."""
-    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10), LAST_PAUSE_SECONDS)
+_MOVED = (
+    OutcomeStatus.ROTATED,
+    OutcomeStatus.ROLLED_BACK,
+    OutcomeStatus.ABORTED,
+    OutcomeStatus.STOPPED,
+)
 
 
 def next_look(outcome: Outcome, now: float, *, failures: int = 0) -> float:
@@ -46,13 +46,13 @@ def next_look(outcome: Outcome, now: float, *, failures: int = 0) -> float:
     at = outcome.until or now + LOOK_AGAIN_SECONDS
     if outcome.status in _MOVED:
         at = now
-    if outcome.status == FAILED:
+    if outcome.status == OutcomeStatus.FAILED:
         held = outcome.record.busy_until if outcome.record is not None else 0.0
         at = max(outcome.until, held, now + pause_seconds(max(failures, 1)))
     return min(max(at, now + SOON_SECONDS), now + LOOK_AGAIN_SECONDS)
 
 
-class Agenda:
+class Timers:
     """When each rotation of one scheduler is looked at next, by its full name."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Agenda:
         if name in self._anew or name not in self._looks:
             self._anew.discard(name)
             return
-        failures = self._failures[name] + 1 if outcome.status == FAILED else 0
+        failures = self._failures[name] + 1 if outcome.status == OutcomeStatus.FAILED else 0
         self._failures[name] = failures
         self._looks[name] = next_look(outcome, now, failures=failures)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from envkit.errors import RotationError
 from envkit.profile.placeholder import Reference
-from envkit.rotation_state.record import VALUES, Record, decode, encode
+from envkit.rotation_state.record import PendingValue, Record, decode, encode
 from envkit.secret import Secret
 from envkit.sources.model import pick_field
 
@@ -40,7 +40,7 @@ def unpack(packed: object) -> tuple[Record, Pending]:
     found = packed if isinstance(packed, dict) else {}
     record = decode(found.get("record"))
     values = found.get("values", {})
-    if not isinstance(values, dict) or not values.keys() <= set(VALUES):
+    if not isinstance(values, dict) or not values.keys() <= set(PendingValue):
         raise _broken()
     return record, {name: _fields(fields) for name, fields in values.items()}
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from envkit._internal.toposort import in_order
+from envkit._internal.toposort import topological_order
 from envkit.errors import ProfileError
 
 
@@ -13,7 +13,7 @@ def circle_error(names):
 
 
 def ordered(wanted, needs):
-    return "".join(in_order(wanted, lambda name: needs.get(name, ""), circle_error))
+    return "".join(topological_order(wanted, lambda name: needs.get(name, ""), circle_error))
 
 
 @pytest.mark.parametrize(
@@ -53,4 +53,4 @@ def test_depth_is_no_limit():
     def needs(name):
         return [following[name]] if name in following else []
 
-    assert in_order(["0"], needs, circle_error) == names[::-1]
+    assert topological_order(["0"], needs, circle_error) == names[::-1]

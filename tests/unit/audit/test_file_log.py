@@ -1,23 +1,18 @@
-"""The audit log: what a line holds, where it goes, and many writers at a time."""
+"""The file of the audit log: many writers at a time, full files, and what it refuses."""
 
 from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from envkit.audit import file_log as audit_file
-from envkit.audit.log import Entry, destination, line, record, versions_of
-from envkit.audit.syslog import send
+from envkit.audit.log import Entry, line, record
 from envkit.audit.verify import records, verify
-from envkit.errors import AuditError, UsageError
-from envkit.resolution.environment import Origin, Variable
-from envkit.secret import Secret
+from envkit.errors import AuditError
 
 ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")
 
@@ -35,28 +30,6 @@ def read(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_line_says_who_did_what_with_which_and_why(log):
-    before = datetime.now(UTC) - timedelta(milliseconds=1)
-    record(ENTRY, environ(log))
-    [found] = read(log)
-    assert before <= datetime.fromisoformat(found.pop("time")) <= datetime.now(UTC)
-    assert len(found.pop("hash")) == 64
-    assert found == {
-        "user": subprocess.check_output(["id", "-un"], text=True).strip(),
-        "uid": os.getuid(),
-        "host": os.uname().nodename,
-        "pid": os.getpid(),
-        "command": "get",
-        "profiles": ["prod"],
-        "names": ["URL", "KEY"],
-        "versions": {"URL": ["3", "7"]},
-        "reason": "INC-7",
-        "outcome": "ok",
-        "seq": 1,
-        "previous": "0" * 64,
-    }
-
-
 def test_nobody_else_may_read_it(log):
     deep = log.parent / "made" / "too" / "audit.jsonl"
     before = os.umask(0)
@@ -67,67 +40,6 @@ def test_nobody_else_may_read_it(log):
     assert deep.stat().st_mode & 0o777 == 0o600
     for folder in (deep.parent, deep.parent.parent, log.parent):
         assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_what_controls_a_terminal_or_ends_a_line_is_escaped(log):
-    reason = 'a\n{"seq":9}\r\x1b[31m "quoted" \\ \u2028 é \udcff'
-    record(ENTRY._replace(reason=reason), environ(log))
-    text = log.read_text()
-    assert text.count("\n") == 1
-    assert text.isascii()
-    assert text[:-1].isprintable()
-    assert read(log)[0]["reason"] == reason.replace("\udcff", "?")
-    assert verify(str(log)).problems == ()
-
-
-def test_a_reason_that_looks_like_the_end_of_a_line_is_none(log):
-    end = f',"seq":41,"previous":"{"a" * 64}","hash":"{"b" * 64}"}}'
-    record(ENTRY._replace(reason=end), environ(log))
-    record(ENTRY._replace(reason=end), environ(log))
-    assert [one["seq"] for one in read(log)] == [1, 2]
-    assert verify(str(log)).problems == ()
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"HOME": "/home/a"}, "~/.local/state/envkit/audit.jsonl"),
-        ({"XDG_STATE_HOME": "/state"}, "/state/envkit/audit.jsonl"),
-        ({"XDG_STATE_HOME": "relative"}, "~/.local/state/envkit/audit.jsonl"),
-        ({"ENVKIT_AUDIT": "off"}, "off"),
-        ({"ENVKIT_AUDIT": "syslog"}, "syslog"),
-        ({"ENVKIT_AUDIT": "", "XDG_STATE_HOME": "/s"}, "/s/envkit/audit.jsonl"),
-        ({"ENVKIT_AUDIT": "/var/log/e.jsonl", "XDG_STATE_HOME": "/s"}, "/var/log/e.jsonl"),
-    ],
-)
-def test_where_the_log_is(variables, expected):
-    assert destination(variables) == os.path.expanduser(expected)
-
-
-@pytest.mark.parametrize("wanted", ["0", "OFF", "false", "audit.jsonl", "./audit.jsonl"])
-def test_a_word_that_is_no_log_is_refused_and_makes_no_file(wanted, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError) as raised:
-        record(ENTRY, {"ENVKIT_AUDIT": wanted})
-    assert raised.value.message == f"ENVKIT_AUDIT is '{wanted}', which is no log"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_switched_off_it_writes_nothing(tmp_path):
-    record(ENTRY, {"ENVKIT_AUDIT": "off", "XDG_STATE_HOME": str(tmp_path)})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_versions_are_those_of_the_secrets_behind_a_variable():
-    def variable(name, *versions):
-        origins = tuple(Origin("r", "l", version) for version in versions)
-        return Variable(name, Secret("x"), secret=True, profile="p", location=None, origins=origins)
-
-    variables = [variable("A", "3", "7"), variable("B", None), variable("C")]
-    assert versions_of(variables) == {"A": ["3", "7"]}
-
-
-# ---------------------------------------------------------------- the file
 
 
 WRITER = """
@@ -284,23 +196,3 @@ except AuditError as error:
     assert log.read_bytes() == before
     record(ENTRY, environ(log))
     assert verify(str(log)) == verify(str(log))._replace(records=2, problems=(), notes=())
-
-
-# ---------------------------------------------------------------- syslog
-
-
-def test_to_syslog_goes_a_line_without_a_chain(tmp_path):
-    path = str(tmp_path / "log")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
-        daemon.bind(path)
-        send(line(ENTRY) + "}", (str(tmp_path / "none"), path))
-        message = daemon.recv(65536).decode()
-    head, _, text = message.partition(f" envkit[{os.getpid()}]: ")
-    assert head.startswith("<86>")
-    assert json.loads(text)["names"] == ["URL", "KEY"]
-    assert "hash" not in json.loads(text)
-
-
-def test_a_system_without_a_log_is_told(tmp_path):
-    with pytest.raises(AuditError, match="cannot write to the system's log"):
-        send("{}", (str(tmp_path / "none"),))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.checks.ignore_file import accept, load_rules
+from envkit.checks.ignore_file import accept, accept_problems, load_rules
+from envkit.checks.problem import Problem
 from envkit.comparison.compare import diff
 from envkit.errors import ProfileError
 from support.sides import side, unavailable
@@ -113,3 +114,32 @@ def test_what_is_wrong_is_said_with_its_line(rules, text, message):
 def test_no_such_file(project):
     with pytest.raises(ProfileError, match="cannot read none: no such file"):
         load_rules("none")
+
+
+def problem(code, **more):
+    return Problem(code, "message", **more)
+
+
+def test_accepted_problems_are_those_whose_code_and_variables_a_line_names(project):
+    path = project.root / ".envkit-ignore"
+    path.write_text(
+        "SENTRY_*              # only where it is deployed\n"
+        "*_TOKEN literal-secret,reused  # a sandbox\n"
+        "src/old/* dynamic-read # goes away\n"
+    )
+    accepted = [
+        problem("missing", variables=("SENTRY_DSN",)),
+        problem("literal-secret", variables=("A_TOKEN",)),
+        problem("reused", variables=("A_TOKEN", "B_TOKEN")),
+        problem("dynamic-read", file=str(project.root / "src/old/a.py")),
+    ]
+    kept = [
+        problem("value-absent", variables=("SENTRY_DSN",)),
+        problem("reused", variables=("A_TOKEN", "OTHER")),
+        problem("dynamic-read", file=str(project.root / "src/new/a.py")),
+        problem("store-unavailable"),
+    ]
+    left, ignored = accept_problems([*kept, *accepted], load_rules(str(path)), str(project.root))
+    assert left == kept
+    assert [one for one, _ in ignored] == accepted
+    assert ignored[0][1].reason == "only where it is deployed"

@@ -12,7 +12,7 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.checks.rotations import OF_STORES
 from envkit.rotation.catalog import collect
-from envkit.rotation.jobs import carry
+from envkit.rotation.jobs import run_rotation
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.checking import found
@@ -249,7 +249,7 @@ def rotated(project, tmp_path):
     def run(*lines, ago):
         profile(project, *lines)
         (one,) = collect(str(project.profiles), environ=environ, deadline=Deadline(5)).rotations
-        return carry(one, environ=environ, clock=lambda: time.time() - ago)
+        return run_rotation(one, environ=environ, clock=lambda: time.time() - ago)
 
     env = project.root / ".env"
     env.write_text("KEY=canary-8d1f-value\n")
@@ -321,7 +321,7 @@ def test_what_is_given_up(project, rotated):
     project.profile("prod.toml", original)
     environ = {"PATH": "/usr/bin:/bin", "ENVKIT_AUDIT": "off"}
     (one,) = collect(str(project.profiles), environ=environ, deadline=Deadline(5)).rotations
-    assert carry(one, environ=environ).status == "quarantined"
+    assert run_rotation(one, environ=environ).status == "quarantined"
     [shown] = found()
     assert shown.startswith("profiles/prod.toml:4: prod/key is given up: the target has refused")
     assert shown.endswith("[rotation-quarantined, prod]")

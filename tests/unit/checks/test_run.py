@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given
 
-from envkit.checks.ignore_file import Rule, accept_problems, load_rules
-from envkit.checks.problem import ERROR, KINDS, WARNING, Problem, exit_status, in_order, listed
+from envkit.checks.problem import KINDS, Problem
 from envkit.checks.run import FAMILIES, check
-from envkit.cli.formats.check import annotations, document, sarif, text
-from envkit.cli.formats.check.shown import Shown
 from envkit.errors import ProfileNotFoundError
 from support.checking import found
 from support.shelf import Shelf
@@ -124,131 +119,3 @@ def test_every_code_of_a_family_is_a_code():
 
 def problem(code, **more):
     return Problem(code, "message", **more)
-
-
-@pytest.mark.parametrize(
-    ("codes", "status", "strict"),
-    [
-        ([], 0, 0),
-        (["dynamic-read"], 0, 0),
-        (["missing"], 0, 1),
-        (["missing", "value-absent"], 1, 1),
-        (["value-absent", "store-unavailable"], 5, 5),
-        (["store-unavailable", "access-denied", "value-absent"], 6, 6),
-    ],
-)
-def test_the_exit_status_follows_from_the_codes(codes, status, strict):
-    problems = [problem(code) for code in codes]
-    assert exit_status(problems) == status
-    assert exit_status(problems, strict=True) == strict
-
-
-def test_problems_come_by_gravity_and_place_and_each_one_once():
-    problems = [
-        problem("missing", file="/a", line=1),
-        problem("value-absent", file="/b", line=2, environments=("dev",)),
-        problem("value-absent", file="/b", line=1),
-        problem("value-absent", file="/b", line=2, environments=("prod", "dev")),
-        problem("dynamic-read", file="/a"),
-    ]
-    assert [(p.severity, p.file, p.line, p.environments) for p in in_order(problems)] == [
-        (ERROR, "/b", 1, ()),
-        (ERROR, "/b", 2, ("dev", "prod")),
-        (WARNING, "/a", 1, ()),
-        ("note", "/a", 0, ()),
-    ]
-
-
-def test_a_long_list_says_how_many_more_there_are():
-    assert listed("abc") == "a, b and c"
-    assert listed("a") == "a"
-    assert listed("abcdefghij") == "a, b, c, d, e, f, g, h and 2 more"
-
-
-def test_accepted_problems_are_those_whose_code_and_variables_a_line_names(project):
-    path = project.root / ".envkit-ignore"
-    path.write_text(
-        "SENTRY_*              # only where it is deployed\n"
-        "*_TOKEN literal-secret,reused  # a sandbox\n"
-        "src/old/* dynamic-read # goes away\n"
-    )
-    accepted = [
-        problem("missing", variables=("SENTRY_DSN",)),
-        problem("literal-secret", variables=("A_TOKEN",)),
-        problem("reused", variables=("A_TOKEN", "B_TOKEN")),
-        problem("dynamic-read", file=str(project.root / "src/old/a.py")),
-    ]
-    kept = [
-        problem("value-absent", variables=("SENTRY_DSN",)),
-        problem("reused", variables=("A_TOKEN", "OTHER")),
-        problem("dynamic-read", file=str(project.root / "src/new/a.py")),
-        problem("store-unavailable"),
-    ]
-    left, ignored = accept_problems([*kept, *accepted], load_rules(str(path)), str(project.root))
-    assert left == kept
-    assert [one for one, _ in ignored] == accepted
-    assert ignored[0][1].reason == "only where it is deployed"
-
-
-RENDERERS = {
-    "text": text.plain,
-    "json": document.render,
-    "github": lambda shown: annotations.render(shown, {}),
-    "sarif": lambda shown: sarif.render(shown, {}),
-}
-
-
-# what an author may write around a value; `{}` is the value, `N` a name
-LINES = (
-    'N = "{}"',
-    'N = {{ value = "{}", choices = ["other"] }}',
-    'N = {{ value = "{}", type = "port" }}',
-    'N = {{ value = "{}", pattern = "^sk_" }}',
-    'N = {{ value = "{{{{ shelf:a#b }}}}", type = "int" }}',
-    'N = {{ default = "{}", type = "int" }}',
-    'N = "postgresql://app:{}@db.acme-shop.io/app"',
-    'N = {{ value = "postgresql://app:{}@[db", type = "url" }}',
-    'N = \'{{"password": "{}"}}\'',
-    'N = {{ value = \'{{"password": "{}"\', type = "json" }}',
-    'N = "{{{{ shelf:a#b | json:/x }}}}"',
-    'N = "{{{{ shelf:a#b | base64decode }}}}"',
-    'N = "{{{{ shelf:a?version=1#b }}}}"',
-    "N = '{{{{ shelf:nosuch ?? \"{}\" }}}}'",
-    "N = '{{{{ \"{}\" | json:/a }}}}'",
-    'N = "x" # {}',
-    'N = "{{{{ N }}}}"',
-    "# sk_test_{}",
-)
-# at most one of these, because it alone is told
-BROKEN = ("", 'X = "{}{{{{ x"', "X = '''\n{}", 'X = "{}', "X = {{ value = 1, typ = '{}' }}")
-NAMES = ("DB_PASSWORD", "API_TOKEN", "CONFIG", "PORT", "STRIPE_KEY")
-SECRET = "Zk3mQ8vT1xYpW7"
-
-
-@given(
-    profiles=st.lists(
-        st.tuples(
-            st.dictionaries(st.sampled_from(NAMES), st.sampled_from(LINES)), st.sampled_from(BROKEN)
-        ),
-        min_size=1,
-        max_size=3,
-    ),
-    offline=st.booleans(),
-)
-def test_no_format_shows_a_value(tmp_path_factory, profiles, offline):
-    folder = tmp_path_factory.mktemp("shown") / "profiles"
-    folder.mkdir()
-    for number, (lines, broken) in enumerate(profiles):
-        text_of = [line.replace("N =", f"{name} =") for name, line in lines.items()]
-        table = '[sources.shelf]\ntype = "memory"\n[variables]\n{}\n'
-        (folder / f"p{number}.toml").write_text(
-            table.format("\n".join(line.format(SECRET) for line in (*text_of, broken)))
-        )
-        (folder.parent / f".env.p{number}").write_text(
-            "".join(f"{name}={SECRET}\n" for name in NAMES)
-        )
-    shelf = Shelf({"shelf:a#b": SECRET, "shelf:a?version=1#b": SECRET})
-    report = check(profiles=str(folder), offline=offline, environ={}, sources={"shelf": shelf})
-    ignored = tuple((one, Rule("*", (one.code,), "why", "x:1")) for one in report.problems[:1])
-    for render in RENDERERS.values():
-        assert SECRET not in render(Shown(report, ignored))

@@ -6,10 +6,7 @@ import os
 
 import pytest
 
-from envkit.code import grammar
-from envkit.code.known import is_given, is_read_by_others
 from envkit.code.scan import scan
-from envkit.errors import ExtraMissingError
 from support.checking import git
 
 
@@ -119,29 +116,3 @@ def test_a_file_that_cannot_be_read_stops_no_other(program):
     code = read(program)
     assert names(code) == ["APP_PY"]
     assert [os.path.basename(path) for path in code.unreadable] == ["old.py"]
-
-
-def test_a_parser_that_is_missing_is_named_with_its_extra(program, monkeypatch):
-    grammar._parser.cache_clear()
-    monkeypatch.setitem(grammar._GRAMMARS, "Go", ("tree_sitter_of_nobody", "language"))
-    program("a.go", 'package a\nimport "os"\nvar x = os.Getenv("A")\n')
-    with pytest.raises(ExtraMissingError) as caught:
-        read(program)
-    assert caught.value.hint == "run pip install 'envkit[check]'"
-    grammar._parser.cache_clear()
-
-
-@pytest.mark.parametrize("name", ["PATH", "CI", "GITHUB_SHA", "LC_ALL", "https_proxy", "NODE_ENV"])
-def test_what_is_given_to_every_program(name):
-    assert is_given(name)
-
-
-@pytest.mark.parametrize("name", ["DATABASE_URL", "PATHS", "MY_CI", "HOME_URL", "PORT"])
-def test_what_only_a_profile_gives(name):
-    assert not is_given(name)
-
-
-@pytest.mark.parametrize("name", ["AWS_REGION", "OTEL_SERVICE_NAME", "PGHOST", "PATH"])
-def test_what_libraries_read(name):
-    assert is_read_by_others(name)
-    assert not is_read_by_others("STRIPE_KEY")

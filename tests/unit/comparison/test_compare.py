@@ -7,10 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.comparison.compare import diff
-from envkit.comparison.model import (
-    CellState,
-    Place,
-)
+from envkit.comparison.model import CellState, Place
 from envkit.errors import AbsentError, DeniedError
 from envkit.profile.loader import load
 from support.sides import side, unavailable

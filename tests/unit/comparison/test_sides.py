@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 
 import pytest
 
 import envkit
 from envkit._internal.clock import Deadline
-from envkit.comparison.point_in_time import parse_point
-from envkit.comparison.selectors import parse_name
 from envkit.comparison.sides import prepare_sides, read_names, read_sides
 from envkit.errors import (
     AbsentError,
@@ -75,68 +72,6 @@ def read(names, **options):
 def read_one(name, store, **options):
     [_, side] = read([name, name], sources={"vault": store}, environ={}, **options)
     return side
-
-
-class TestNames:
-    @pytest.mark.parametrize(
-        ("text", "kind", "target"),
-        [
-            ("prod", "profile", "prod"),
-            ("eu-1.prod", "profile", "eu-1.prod"),
-            ("file:.env.local", "file", ".env.local"),
-            ("file:a@b:c", "file", "a@b:c"),
-            ("env:", "env", ""),
-            ("pid:12", "pid", "12"),
-        ],
-    )
-    def test_what_they_mean(self, text, kind, target):
-        assert parse_name(text) == (text, kind, target, None)
-
-    @pytest.mark.parametrize(
-        "text",
-        [
-            *("file:", "env:X", "pid:", "pid:-1", "pid:x", "pid:٣", "vault:x", "http://h"),
-            *("prod@", "prod@v", "prod@vx", "prod@12", "prod@2026-13-01"),
-        ],
-    )
-    def test_what_means_nothing(self, text):
-        with pytest.raises(UsageError) as raised:
-            parse_name(text)
-        assert raised.value.hint
-
-    @pytest.mark.parametrize("names", [[], ["prod"]])
-    def test_a_comparison_needs_two(self, names):
-        with pytest.raises(UsageError, match="needs two"):
-            read(names)
-
-
-class TestPoints:
-    def test_versions(self):
-        assert parse_point("v12", NOW) == ("12", None)
-
-    @pytest.mark.parametrize(
-        ("text", "moment"),
-        [
-            ("2026-11-01T00Z", datetime(2026, 11, 1, tzinfo=UTC)),
-            ("2026-11-01T09:30Z", datetime(2026, 11, 1, 9, 30, tzinfo=UTC)),
-            ("2026-11-01T09:30+02:00", datetime(2026, 11, 1, 7, 30, tzinfo=UTC)),
-        ],
-    )
-    def test_times(self, text, moment):
-        assert parse_point(text, NOW) == (None, moment.timestamp())
-
-    def test_a_time_without_a_zone_is_local_by_the_rules_of_that_day(self, monkeypatch):
-        monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-        time.tzset()
-        summer, winter = (parse_point(text, NOW).when for text in ("2026-07-01", "2026-01-15"))
-        monkeypatch.undo()
-        time.tzset()
-        assert summer == datetime(2026, 6, 30, 22, tzinfo=UTC).timestamp()
-        assert winter == datetime(2026, 1, 14, 23, tzinfo=UTC).timestamp()
-
-    def test_what_is_to_come_is_no_history(self):
-        with pytest.raises(UsageError, match="in the future"):
-            parse_point("2026-11-26", NOW)
 
 
 class TestProfiles:

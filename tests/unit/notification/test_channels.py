@@ -1,132 +1,33 @@
-"""Webhooks, chats and commands: what they get, and what is said where they do not take it."""
+"""What a notice says in one line."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-import socket
-
 import pytest
 
-from envkit.notification import channels as notice
-from envkit.notification.channels import KINDS, Channel, Notice, NoticeError, deliver, signature
-from support.hook_server import HookServer
-
-FAILED = Notice(
-    "failure",
-    "prod",
-    "db-password",
-    "vault:secret/db#password",
-    "postgres",
-    "set",
-    "the target is away",
-    "look at it",
-    1_795_577_472.0,
-    "host-1",
-)
+from envkit.notification.channels import Channel, EventKind, Notice
 
 
-def webhook(where, key=None):
-    return Channel("webhook", where, key, KINDS)
-
-
-@pytest.fixture
-def server():
-    with HookServer() as started:
-        yield started
-
-
-def test_a_webhook_gets_what_happened_as_json(server):
-    deliver(FAILED, webhook(f"{server.address}/hooks?team=a"))
-    (got,) = server.received
-    assert got.path == "/hooks?team=a"
-    assert got.headers["content-type"] == "application/json"
-    body = json.loads(got.body)
-    assert body["schema"] == "envkit.rotation-event/1"
-    assert {key: body[key] for key in ("event", "profile", "rotation", "phase", "error")} == {
-        "event": "failure",
-        "profile": "prod",
-        "rotation": "db-password",
-        "phase": "set",
-        "error": "the target is away",
-    }
-    assert body["text"] == "prod/db-password could not be rotated: the target is away"
-    assert "envkit-signature" not in got.headers, "there is no key to sign with"
-
-
-def test_whoever_has_the_key_can_tell_that_it_is_ours(server):
-    deliver(FAILED, webhook(server.address, "k3y"))
-    (got,) = server.received
-    timestamp = got.headers["envkit-timestamp"]
-    signed = timestamp.encode() + b"." + got.body
-    expected = hmac.new(b"k3y", signed, hashlib.sha256).hexdigest()
-    assert got.headers["envkit-signature"] == f"sha256={expected}"
-    assert b"k3y" not in got.body
-
-
-def test_a_signature_is_of_time_and_body_and_key():
-    assert len({signature("a", 1, b"x"), signature("b", 1, b"x"), signature("a", 2, b"x")}) == 3
-
-
-def test_a_chat_gets_a_sentence(server):
-    deliver(FAILED, Channel("slack", server.address, None, KINDS))
-    text = "prod/db-password could not be rotated: the target is away\nlook at it"
-    assert json.loads(server.received[0].body) == {"text": text}
-
-
-def test_a_command_gets_names_in_its_environment(tmp_path):
-    out = tmp_path / "out"
-    command = ("sh", "-c", f'echo "$ENVKIT_EVENT $ENVKIT_ROTATION" > {out}')
-    deliver(FAILED, Channel("command", command, None, KINDS))
-    assert out.read_text() == "failure db-password\n"
+def notice(kind, error=""):
+    return Notice(kind, "prod", "db", "vault:db", "postgres", "idle", error, "", 0.0, "host-1")
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(500, "it answered 500"), (404, "it answered 404"), (302, "answered 302")]
-)
-def test_what_does_not_take_it_is_told(server, status, told):
-    server.status = status
-    with pytest.raises(NoticeError) as caught:
-        deliver(FAILED, webhook(f"{server.address}/t0ken"))
-    assert told in caught.value.message
-    assert "t0ken" not in caught.value.message, "the path of an address may be a secret"
-    assert len(server.received) == 1, "a redirect is not followed"
-
-
-def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
-    monkeypatch.setattr(notice, "TIMEOUT_SECONDS", 0.05)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        where = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(NoticeError, match="no answer in time"):
-            deliver(FAILED, webhook(where))
-
-
-@pytest.mark.parametrize(
-    "where",
+    ("kind", "sentence"),
     [
-        "http://hooks.example.com/x",
-        "ftp://127.0.0.1/x",
-        "file:///etc/passwd",
-        "https://",
-        "hooks.example.com",
-        "http://127.0.0.1.example.com/x",
-        "http://[::1",
-        "https://example.com/a b",
+        (EventKind.SUCCESS, "prod/db was rotated"),
+        (EventKind.FAILURE, "prod/db could not be rotated: no answer"),
+        (EventKind.OVERDUE, "prod/db is overdue: no answer"),
+        (
+            EventKind.QUARANTINE,
+            "prod/db is quarantined: nothing happens until somebody looks: no answer",
+        ),
     ],
 )
-def test_only_https_or_this_machine_is_asked(where):
-    with pytest.raises(NoticeError) as caught:
-        deliver(FAILED, webhook(where))
-    assert caught.value.hint == "write https://HOST/PATH"
+def test_a_notice_says_what_happened_and_why(kind, sentence):
+    error = "" if kind == EventKind.SUCCESS else "no answer"
+    assert notice(kind, error).sentence == sentence
 
 
-def test_what_must_not_leave_this_machine_takes_no_proxy(server, monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    deliver(FAILED, webhook(server.address))
-    assert len(server.received) == 1
-
-
-def test_a_command_that_fails_is_told():
-    with pytest.raises(NoticeError, match="ended with status 3"):
-        deliver(FAILED, Channel("command", ("sh", "-c", "exit 3"), None, KINDS))
+def test_the_repr_of_a_channel_shows_neither_its_address_nor_its_key():
+    channel = Channel("webhook", "https://example.com/canary-1c", "canary-1c", tuple(EventKind))
+    assert repr(channel) == "Channel(webhook)"

@@ -1,4 +1,4 @@
-"""Lines of keys in TOML as people write it, and paths as people read them."""
+"""Lines of keys in TOML as people write it."""
 
 import tomllib
 
@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit._internal.paths import display_path
 from envkit.profile.location import KeyLines, Location
 
 REALISTIC = '''\
@@ -165,14 +164,3 @@ def test_a_location_goes_down_from_its_file(project):
     assert str(top.at("variables", "PORT")) == "profiles/prod.toml:3"
     assert str(top.at("variables").at("PORT", "type")) == "profiles/prod.toml:3"
     assert str(Location(path, 7).at("value")) == "profiles/prod.toml:7"
-
-
-def test_paths_are_shown_from_the_working_folder(project, monkeypatch):
-    inside, above = str(project.root / "..x" / "a"), str(project.root.parent / "b")
-    assert display_path(inside) == "..x/a"
-    assert display_path(above) == above
-    gone = project.root / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    assert display_path(inside) == inside

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import difflib  # noqa: F401 - imported by a mistyped filter; here so that it opens no file later
-import json
 import sys
 import threading
-import urllib.parse
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from envkit._internal.names import is_name
-from envkit.errors import AbsentError, InvalidValueError, PlaceholderError, UnavailableError
+from envkit.errors import AbsentError, InvalidValueError, PlaceholderError
 from envkit.profile.placeholder import (
     FILTERS,
     Filter,
@@ -24,8 +20,9 @@ from envkit.profile.placeholder import (
     Reference,
     Template,
     parse,
+    parse_reference,
 )
-from envkit.profile.substitution import apply_filter, substitute
+from envkit.profile.substitution import substitute
 
 # ---------------------------------------------------------------- what to try
 
@@ -115,6 +112,27 @@ def parsed_or_refused(text: str) -> Template | PlaceholderError:
 )  # fmt: skip
 def test_an_operand(text: str, operand: Name | Reference) -> None:
     assert same(parse(text), Template((Placeholder(operand),)))
+
+
+@pytest.mark.parametrize(
+    ("text", "operand"),
+    [
+        ("vault:db#password", Reference("vault", "db", "password")),
+        ('vault:"a b"?version=3', Reference("vault", "a b", None, "3")),
+        ("DB_PASSWORD", Name("DB_PASSWORD")),
+    ],
+)
+def test_a_reference_is_parsed_without_braces(text: str, operand: Name | Reference) -> None:
+    assert parse_reference(text) == operand
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", '"text"', "a:b | trim", 'a:b ?? "c"', "{{ a:b }}", "a:b }} {{ c:d", "a b", '"x" | trim'],
+)
+def test_what_is_more_or_less_than_a_reference_is_refused(text: str) -> None:
+    with pytest.raises(PlaceholderError):
+        parse_reference(text)
 
 
 def test_a_whole_value() -> None:
@@ -265,24 +283,6 @@ def test_an_error_shows_nothing_of_the_value(before: str, after: str) -> None:
                 assert canary not in shown
 
 
-@pytest.mark.parametrize(
-    ("text", "is_one"),
-    [
-        ("A", True),
-        ("_", True),
-        ("a1_B", True),
-        ("", False),
-        ("1A", False),
-        ("A-B", False),
-        ("A B", False),
-        ("É", False),
-        ("A\n", False),
-    ],
-)
-def test_names(text: str, is_one: bool) -> None:
-    assert is_name(text) is is_one
-
-
 # ---------------------------------------------------------------- nothing is run
 
 _watched: tuple[int, list[str]] | None = None  # the thread to watch, and what it did
@@ -316,9 +316,6 @@ def test_nothing_is_run_opened_or_imported(text: str, value: str) -> None:
     assert events == []
 
 
-# ---------------------------------------------------------------- substitution
-
-
 @given(templates(), TEXTS)
 def test_a_value_is_never_scanned_again(template: Template, value: str) -> None:
     placeholders = [p for p in template.placeholders if not isinstance(p.operand, Literal)]
@@ -332,126 +329,3 @@ def test_a_value_is_never_scanned_again(template: Template, value: str) -> None:
     for tempting in (value, "{{ vault:db#password }}", '{{ "', "${HOME}"):
         expected = "".join(p if isinstance(p, str) else tempting for p in unfiltered.parts)
         assert substitute(unfiltered, lambda _, tempting=tempting: tempting) == expected
-
-
-def test_a_value_is_asked_for_by_its_placeholder() -> None:
-    values = {Name("A"): "1", Reference("vault", "db", "p"): "2"}
-    template = parse("{{ A }}-{{ vault:db#p }}-{{ A }}")
-    assert substitute(template, lambda p: values[p.operand]) == "1-2-1"
-
-
-def test_a_fallback_is_for_what_is_absent_only() -> None:
-    template = parse('[{{ A ?? "fallback" | base64encode }}]')
-    assert substitute(template, lambda _: None) == "[ZmFsbGJhY2s=]"
-    assert substitute(template, lambda _: "") == "[]"
-
-    def fails(_: Placeholder) -> str:
-        raise UnavailableError("down")
-
-    with pytest.raises(UnavailableError):
-        substitute(template, fails)
-
-
-def test_what_is_absent_is_named() -> None:
-    with pytest.raises(AbsentError, match=r"^vault:db#password is absent$"):
-        substitute(parse("x{{ vault:db#password | trim }}"), lambda _: None)
-
-
-def test_a_quoted_text_asks_for_no_value() -> None:
-    def never(_: Placeholder) -> str:
-        pytest.fail("a quoted text has no other value")
-
-    assert substitute(parse('{{ "a b" | urlencode }}'), never) == "a%20b"
-
-
-def test_filters_are_applied_in_order() -> None:
-    template = parse("{{ A | base64decode | json:/k | trim | urlencode }}")
-    value = base64.b64encode(b'{"k": " a/b "}').decode()
-    assert substitute(template, lambda _: value) == "a%2Fb"
-
-
-@given(st.binary())
-def test_urlencode_and_base64_carry_any_bytes(raw: bytes) -> None:
-    value = raw.decode("utf-8", "surrogateescape")
-    encoded = apply_filter(Filter("urlencode"), value)
-    assert encoded.isascii()
-    assert not set(encoded) & set(":/?#[]@!$&'()*+,;= ")
-    assert urllib.parse.unquote_to_bytes(encoded) == raw
-    coded = apply_filter(Filter("base64encode"), value)
-    assert base64.b64decode(coded, validate=True) == raw
-    assert apply_filter(Filter("base64decode"), coded) == value
-
-
-def test_trim_takes_white_space_from_both_ends() -> None:
-    assert apply_filter(Filter("trim"), "\t\r\n a b \n") == "a b"
-
-
-DOCUMENT = json.dumps(
-    {
-        "text": "t",
-        "empty": "",
-        "number": 5432,
-        "true": True,
-        "null": None,
-        "list": ["zero", {"deep": "d"}],
-        "a/b": "slash",
-        "m~n": "tilde",
-        "": "nameless",
-        "é": "accent",
-        "01": "key",
-    }
-)
-
-
-@pytest.mark.parametrize(
-    ("pointer", "value"),
-    [
-        ("/text", "t"),
-        ("/empty", ""),
-        ("/number", "5432"),
-        ("/true", "true"),
-        ("/list/0", "zero"),
-        ("/list/1/deep", "d"),
-        ("/list", '["zero",{"deep":"d"}]'),
-        ("/a~1b", "slash"),
-        ("/m~0n", "tilde"),
-        ("/", "nameless"),
-        ("/é", "accent"),
-        ("/01", "key"),
-    ],
-)
-def test_a_json_pointer(pointer: str, value: str) -> None:
-    assert apply_filter(Filter("json", pointer), DOCUMENT) == value
-
-
-@pytest.mark.parametrize(
-    "pointer",
-    ["/none", "/null", "/list/2", "/list/-1", "/list/-", "/list/00", "/list/²", "/text/x",
-     "/list/" + "9" * 5000],
-    ids=lambda pointer: pointer[:10],
-)  # fmt: skip
-def test_a_json_pointer_that_leads_nowhere(pointer: str) -> None:
-    with pytest.raises(AbsentError, match=r"in the JSON$"):
-        apply_filter(Filter("json", pointer), DOCUMENT)
-
-
-@pytest.mark.parametrize(
-    ("step", "value"),
-    [
-        (Filter("json", "/a"), "c4nary"),
-        (Filter("json", "/a"), '{"a": c4nary}'),
-        (Filter("json", "/a"), "[" * 100_000),
-        (Filter("json", "/a"), '{"a": ' + "1" * 5000 + "}"),
-        (Filter("base64decode"), "c4nary!"),
-        (Filter("base64decode"), "c4naryé"),
-        (Filter("base64decode"), "c4nar"),
-        (Filter("urlencode"), "c4nary\ud800"),
-        (Filter("base64encode"), "c4nary\ud800"),
-    ],
-    ids=lambda value: str(value)[:16],
-)
-def test_a_value_that_a_filter_cannot_take(step: Filter, value: str) -> None:
-    with pytest.raises(InvalidValueError) as caught:
-        apply_filter(step, value)
-    assert step.name in caught.value.message
-    assert "c4nar" not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__}"

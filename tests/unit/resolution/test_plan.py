@@ -5,7 +5,6 @@ import pytest
 from envkit.errors import ProfileError, ResolutionError
 from envkit.profile.loader import load
 from envkit.resolution.plan import plan
-from envkit.resolution.selection import select
 
 
 def planned(project, text, selected=None):
@@ -130,23 +129,6 @@ def test_what_is_only_needed_is_planned_but_not_selected(project):
     assert [variable.name for variable in found.order] == ["HOST", "URL"]
     assert found.selected == ("URL",)
     assert references(found) == {"vault": ["vault:db#host", "vault:db#name"]}
-
-
-@pytest.mark.parametrize(
-    ("only", "exclude", "expected"),
-    [
-        ([], [], "DB_URL DB_USER REDIS_URL"),
-        (["DB_*"], [], "DB_URL DB_USER"),
-        (["*_URL"], ["DB_*"], "REDIS_URL"),
-        ([], ["*_URL"], "DB_USER"),
-        (["DB_USER", "RED*"], [], "DB_USER REDIS_URL"),
-        (["db_*"], [], ""),
-        (["D?_[UX]RL"], [], "DB_URL"),
-        (["*"], ["*"], ""),
-    ],
-)
-def test_globs_select(only, exclude, expected):
-    assert select(["DB_URL", "DB_USER", "REDIS_URL"], only, exclude) == expected.split()
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,10 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, RejectedError, RotationError, UnavailableError
-from envkit.rotation import engine as runner
-from envkit.rotation.engine import Job, advance
-from envkit.rotation.machine import ABORT, MAX_ATTEMPTS, RESUME, ROLLBACK, ROTATE
-from envkit.rotation.outcome import (
-    ABORTED,
-    BUSY,
-    FAILED,
-    NOT_DUE,
-    QUARANTINED,
-    REFUSED,
-    ROLLED_BACK,
-    ROTATED,
-    STOPPED,
-    WAITING,
-)
+from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
+from envkit.rotation.engine import Job, advance, holder
+from envkit.rotation.machine import MAX_ATTEMPTS, Wish
+from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.protocols import Created
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
@@ -122,7 +111,7 @@ class Scene:
 
     def rotate(self):
         """Rotate from the beginning to the end."""
-        assert self.run().status == WAITING
+        assert self.run().status == OutcomeStatus.WAITING
         self.now += GRACE
         return self.run()
 
@@ -153,7 +142,7 @@ def scene():
 class TestARotation:
     def test_it_goes_as_far_as_the_grace(self, scene):
         outcome = scene.run()
-        assert outcome.status == WAITING
+        assert outcome.status == OutcomeStatus.WAITING
         assert outcome.until == scene.now + GRACE
         assert outcome.promoted
         assert outcome.ok
@@ -166,13 +155,13 @@ class TestARotation:
         before = scene.shelf.envelope_version
         scene.now += GRACE - 1
         outcome = scene.run()
-        assert (outcome.status, outcome.changed) == (WAITING, False)
+        assert (outcome.status, outcome.changed) == (OutcomeStatus.WAITING, False)
         assert scene.shelf.envelope_version == before
 
     def test_it_ends_with_nothing_left(self, scene):
         begun = scene.now
         outcome = scene.rotate()
-        assert outcome.status == ROTATED
+        assert outcome.status == OutcomeStatus.ROTATED
         assert scene.target.passwords == {f"{CANARY}-1"}
         assert scene.snapshot.pending == {}
         assert CANARY not in scene.shelf.envelope
@@ -185,16 +174,20 @@ class TestARotation:
         begun = scene.now
         scene.rotate()
         outcome = scene.run()
-        assert (outcome.status, outcome.until, outcome.changed) == (NOT_DUE, begun + EVERY, False)
+        assert (outcome.status, outcome.until, outcome.changed) == (
+            OutcomeStatus.NOT_DUE,
+            begun + EVERY,
+            False,
+        )
         scene.now = begun + EVERY
         assert scene.run().promoted
 
     def test_without_a_grace_it_is_over_at_once(self, scene):
-        assert scene.run(grace_seconds=0.0).status == ROTATED
+        assert scene.run(grace_seconds=0.0).status == OutcomeStatus.ROTATED
 
     def test_a_person_need_not_wait_until_it_is_due(self, scene):
         scene.rotate()
-        outcome = scene.run(ROTATE)
+        outcome = scene.run(Wish.ROTATE)
         assert outcome.promoted
         assert scene.record.asked
 
@@ -202,6 +195,27 @@ class TestARotation:
         scene.rotate()
         assert scene.told == [
             *("claim", "create", "set", "test", "promote", "note-promoted", "finish"),
+            *("begin-retire", "retire"),
+        ]
+
+    def test_the_rotator_is_opened_only_for_steps_that_need_its_target(self, scene):
+        opened = []
+
+        def open_rotator(**options):
+            opened.append(scene.told[-1])
+            return scene.target.open(**options)
+
+        job = scene.job()._replace(open_rotator=open_rotator)
+        for pause in (0.0, 1.0, GRACE, 0.0):
+            scene.now += pause
+            advance(
+                job,
+                deadline=Deadline(60),
+                clock=lambda: scene.now,
+                progress=lambda step, _: scene.told.append(step),
+            )
+        assert opened == [
+            *("claim", "create", "set", "test", "finish"),
             *("begin-retire", "retire"),
         ]
 
@@ -239,8 +253,8 @@ class TestBesideAnother:
             clock=lambda: scene.now,
             me="host:2",
         )
-        assert overtaken == [WAITING], "the first one has not promoted meanwhile"
-        assert (outcome.status, outcome.error) == (WAITING, None)
+        assert overtaken == [OutcomeStatus.WAITING], "the first one has not promoted meanwhile"
+        assert (outcome.status, outcome.error) == (OutcomeStatus.WAITING, None)
 
 
 class TestFailures:
@@ -248,13 +262,13 @@ class TestFailures:
     def test_it_fails_where_its_target_does_and_goes_on_later(self, scene, method):
         scene.target.fails[method] = UnavailableError("the target is down")
         outcome = scene.run()
-        assert (outcome.status, outcome.step) == (FAILED, method)
+        assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, method)
         assert outcome.error.message == "the target is down"
         assert scene.record.error == f"{method}: store-unavailable"
         del scene.target.fails[method]
-        assert scene.run().status == FAILED  # not at once
-        scene.now += runner.FIRST_PAUSE_SECONDS
-        assert scene.run().status == WAITING
+        assert scene.run().status == OutcomeStatus.FAILED  # not at once
+        scene.now += FIRST_PAUSE_SECONDS
+        assert scene.run().status == OutcomeStatus.WAITING
         assert scene.record.error == ""
 
     def test_the_pause_grows(self, scene):
@@ -265,13 +279,13 @@ class TestFailures:
             pauses.append(scene.record.busy_until - scene.now)
             scene.now = scene.record.busy_until
         assert pauses[:3] == [15.0, 30.0, 60.0]
-        assert pauses[-1] == runner.LAST_PAUSE_SECONDS
+        assert pauses[-1] == LAST_PAUSE_SECONDS
 
     def test_a_pause_is_told_and_counts_as_failed(self, scene):
         scene.target.fails["set"] = RotationError("no")
         scene.run()
         outcome = scene.run()
-        assert (outcome.status, outcome.changed) == (FAILED, False)
+        assert (outcome.status, outcome.changed) == (OutcomeStatus.FAILED, False)
         assert outcome.until == scene.record.busy_until
         assert "set: rotation-failed" in outcome.reason
         # without the name it would wait for the pause again
@@ -281,11 +295,11 @@ class TestFailures:
         scene.target.fails["set"] = RotationError("no")
         scene.run()
         scene.target.fails.clear()
-        assert scene.run(ROTATE).status == WAITING
+        assert scene.run(Wish.ROTATE).status == OutcomeStatus.WAITING
 
     def test_nothing_is_claimed_that_could_not_be_rotated(self, scene):
         scene.target.fails["prepare"] = RotationError("a grant is missing")
-        assert scene.run().status == FAILED
+        assert scene.run().status == OutcomeStatus.FAILED
         assert scene.shelf.envelope is None
 
     def test_nor_what_its_store_would_not_let_us_write(self, scene, monkeypatch):
@@ -301,7 +315,7 @@ class TestFailures:
         def before():
             raise RotationError("not now")
 
-        assert scene.run(before=before).status == FAILED
+        assert scene.run(before=before).status == OutcomeStatus.FAILED
         assert "create" not in scene.target.calls
         assert scene.password == f"{CANARY}-0"
 
@@ -309,18 +323,18 @@ class TestFailures:
         def after():
             raise RotationError("the app does not reload")
 
-        assert scene.run(after=after).status == FAILED
+        assert scene.run(after=after).status == OutcomeStatus.FAILED
         assert scene.record.phase == "promoted"
         scene.now += GRACE * 100
-        assert scene.run(after=after).status == FAILED
+        assert scene.run(after=after).status == OutcomeStatus.FAILED
         assert scene.target.passwords == {f"{CANARY}-0", f"{CANARY}-1"}
-        scene.now += runner.LAST_PAUSE_SECONDS
+        scene.now += LAST_PAUSE_SECONDS
         assert scene.run().until == scene.now + GRACE
 
     def test_what_a_bug_raises_is_not_shown(self, scene):
         scene.target.fails["set"] = ValueError(f"bad {CANARY}")
         outcome = scene.run()
-        assert outcome.status == FAILED
+        assert outcome.status == OutcomeStatus.FAILED
         assert outcome.error.message == "set failed: ValueError"
 
     def test_nor_what_a_store_of_others_raises(self, scene, monkeypatch):
@@ -335,7 +349,7 @@ class TestFailures:
         scene.target.fails["set"] = lambda: hangs.wait() and None
         try:
             outcome = scene.run(seconds=0.2)
-            assert (outcome.status, outcome.step) == (FAILED, "set")
+            assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "set")
             assert "was not over in time" in outcome.error.message
             # it may still be at work: others wait for as long as it may take
             assert scene.record.holder == "host:1"
@@ -348,7 +362,7 @@ class TestFailures:
         scene.target.passwords.discard(f"{CANARY}-1")
         scene.now += GRACE
         outcome = scene.run()
-        assert outcome.status == FAILED
+        assert outcome.status == OutcomeStatus.FAILED
         assert "the old one is kept" in outcome.error.message
         assert f"{CANARY}-0" in scene.target.passwords
 
@@ -358,7 +372,7 @@ class TestFailures:
 
     def test_a_secret_without_the_value(self, scene):
         scene.shelf.put({"host": "db"})
-        assert scene.run().status == REFUSED
+        assert scene.run().status == OutcomeStatus.REFUSED
 
 
 class TestAValueThatTheTargetRefuses:
@@ -372,19 +386,23 @@ class TestAValueThatTheTargetRefuses:
             return None
 
         scene.target.fails["set"] = policy
-        assert scene.run().status == WAITING
+        assert scene.run().status == OutcomeStatus.WAITING
         assert len(rejected) == 3
         assert scene.password == f"{CANARY}-2"
         assert scene.record.attempt == 2
         scene.now += GRACE
-        assert scene.run().status == ROTATED
+        assert scene.run().status == OutcomeStatus.ROTATED
         assert scene.target.passwords == {f"{CANARY}-2"}
 
     @pytest.mark.parametrize("method", ["create", "set", "test"])
     def test_in_the_end_it_is_quarantined_and_the_current_one_untouched(self, scene, method):
         scene.target.fails[method] = RejectedError("never")
         outcome = scene.run()
-        assert (outcome.status, outcome.changed, outcome.ok) == (QUARANTINED, True, False)
+        assert (outcome.status, outcome.changed, outcome.ok) == (
+            OutcomeStatus.QUARANTINED,
+            True,
+            False,
+        )
         assert scene.target.made == (0 if method == "create" else MAX_ATTEMPTS)
         assert scene.password == f"{CANARY}-0"
         assert scene.target.passwords == {f"{CANARY}-0"}
@@ -396,39 +414,39 @@ class TestAValueThatTheTargetRefuses:
         scene.target.fails.clear()
         scene.now += 100 * EVERY
         outcome = scene.run()
-        assert (outcome.status, outcome.changed) == (QUARANTINED, False)
+        assert (outcome.status, outcome.changed) == (OutcomeStatus.QUARANTINED, False)
         assert "refused it 3 times" in outcome.reason
-        assert scene.run(ROTATE).status == WAITING
+        assert scene.run(Wish.ROTATE).status == OutcomeStatus.WAITING
 
     def test_elsewhere_a_refusal_is_a_failure(self, scene):
         scene.target.fails["finish"] = RejectedError("no")
-        assert scene.run().status == FAILED
+        assert scene.run().status == OutcomeStatus.FAILED
         scene.target.fails = {"prepare": RejectedError("no")}
-        assert Scene.run(Scene()).status == WAITING
+        assert Scene.run(Scene()).status == OutcomeStatus.WAITING
 
 
 class TestGoingBack:
     def test_before_readers_had_it(self, scene):
         scene.target.fails["test"] = UnavailableError("down")
         scene.run()
-        outcome = scene.run(ABORT)
-        assert outcome.status == ABORTED
+        outcome = scene.run(Wish.ABORT)
+        assert outcome.status == OutcomeStatus.ABORTED
         assert scene.target.passwords == {f"{CANARY}-0"}
         assert scene.shelf.version == 1  # nobody could have written it
         assert scene.snapshot.pending == {}
 
     def test_in_the_grace(self, scene):
         scene.run()
-        outcome = scene.run(ROLLBACK)
-        assert outcome.status == ROLLED_BACK
+        outcome = scene.run(Wish.ROLLBACK)
+        assert outcome.status == OutcomeStatus.ROLLED_BACK
         assert scene.password == f"{CANARY}-0"
         assert scene.target.passwords == {f"{CANARY}-0"}
         assert scene.snapshot.pending == {}
 
     def test_it_is_not_done_again_at_once(self, scene):
         scene.run()
-        scene.run(ROLLBACK)
-        assert scene.run().status == NOT_DUE
+        scene.run(Wish.ROLLBACK)
+        assert scene.run().status == OutcomeStatus.NOT_DUE
         assert scene.record.last_rotated_at == 0.0
         scene.now += EVERY
         assert scene.run().promoted
@@ -436,20 +454,20 @@ class TestGoingBack:
     def test_an_old_one_that_no_longer_works_is_not_gone_back_to(self, scene):
         scene.run()
         scene.target.passwords.discard(f"{CANARY}-0")
-        outcome = scene.run(ROLLBACK)
-        assert outcome.status == FAILED
+        outcome = scene.run(Wish.ROLLBACK)
+        assert outcome.status == OutcomeStatus.FAILED
         assert "does not log in any more" in outcome.error.message
         assert scene.password == f"{CANARY}-1"
 
     def test_unless_it_never_works_beside_the_new_one(self, scene):
         scene.run(overlap=False)
         scene.target.passwords.discard(f"{CANARY}-0")
-        assert scene.run(ROLLBACK, overlap=False).status == ROLLED_BACK
+        assert scene.run(Wish.ROLLBACK, overlap=False).status == OutcomeStatus.ROLLED_BACK
 
     def test_after_it_is_retired(self, scene):
         scene.rotate()
-        outcome = scene.run(ROLLBACK)
-        assert outcome.status == REFUSED
+        outcome = scene.run(Wish.ROLLBACK)
+        assert outcome.status == OutcomeStatus.REFUSED
         assert "nothing is under way" in outcome.error.message
 
     def test_while_it_is_being_retired(self, scene):
@@ -457,23 +475,23 @@ class TestGoingBack:
         scene.target.fails["retire"] = UnavailableError("down")
         scene.now += GRACE
         scene.run()
-        outcome = scene.run(ROLLBACK)
-        assert outcome.status == REFUSED
+        outcome = scene.run(Wish.ROLLBACK)
+        assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate prod/db'"
 
     def test_what_is_live_is_not_aborted(self, scene):
         scene.run()
-        outcome = scene.run(ABORT)
-        assert outcome.status == REFUSED
+        outcome = scene.run(Wish.ABORT)
+        assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
 
     def test_a_way_back_that_was_begun_is_gone_to_its_end_by_anybody(self, scene):
         scene.run()
         scene.target.fails["retire"] = UnavailableError("down")
-        assert scene.run(ROLLBACK).status == FAILED
+        assert scene.run(Wish.ROLLBACK).status == OutcomeStatus.FAILED
         scene.target.fails.clear()
         scene.now += EVERY
-        assert scene.run().status == ROLLED_BACK
+        assert scene.run().status == OutcomeStatus.ROLLED_BACK
 
 
 class TestSomebodyElse:
@@ -487,7 +505,7 @@ class TestSomebodyElse:
         scene.target.fails.clear()
         scene.now += EVERY
         outcome = scene.run()
-        assert outcome.status == REFUSED
+        assert outcome.status == OutcomeStatus.REFUSED
         assert "somebody else has changed the secret" in outcome.error.message
         assert outcome.error.hint == "run 'envkit rotate --abort prod/db'"
         assert scene.password == "theirs"
@@ -502,23 +520,23 @@ class TestSomebodyElse:
             publish(store, seen, fields)
 
         monkeypatch.setattr(MemoryRotationStore, "publish", overtaken)
-        assert scene.run().status == REFUSED
+        assert scene.run().status == OutcomeStatus.REFUSED
         assert scene.password == "theirs"
 
     def test_an_abort_then_drops_ours_and_leaves_theirs(self, scene):
         scene.target.fails["test"] = UnavailableError("down")
         scene.run()
         self.put(scene, "theirs")
-        assert scene.run(ABORT).status == ABORTED
+        assert scene.run(Wish.ABORT).status == OutcomeStatus.ABORTED
         assert scene.password == "theirs"
         assert scene.target.passwords == {f"{CANARY}-0"}
 
     def test_in_the_grace_too_and_then_both_of_ours_are_dropped(self, scene):
         scene.run()
         self.put(scene, "theirs")
-        assert scene.run().status == REFUSED
-        assert scene.run(ROLLBACK).status == REFUSED
-        scene.run(ABORT)
+        assert scene.run().status == OutcomeStatus.REFUSED
+        assert scene.run(Wish.ROLLBACK).status == OutcomeStatus.REFUSED
+        scene.run(Wish.ABORT)
         assert scene.password == "theirs"
         assert scene.target.passwords == set()
 
@@ -527,9 +545,9 @@ class TestSomebodyElse:
         self.put(scene, f"{CANARY}-0")
         scene.now += GRACE * 2
         outcome = scene.run()
-        assert outcome.status == REFUSED
+        assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
-        assert scene.run(ROLLBACK).status == ROLLED_BACK
+        assert scene.run(Wish.ROLLBACK).status == OutcomeStatus.ROLLED_BACK
         assert scene.target.passwords == {f"{CANARY}-0"}
 
     def test_another_field_is_theirs_to_change(self, scene, monkeypatch):
@@ -541,14 +559,14 @@ class TestSomebodyElse:
             publish(store, seen, fields)
 
         monkeypatch.setattr(MemoryRotationStore, "publish", overtaken)
-        assert scene.run().status == WAITING
+        assert scene.run().status == OutcomeStatus.WAITING
         assert scene.shelf.fields == {"password": f"{CANARY}-1", "host": "db2"}
 
     def test_a_secret_that_is_gone(self, scene):
         scene.run()
         scene.shelf.put(None)
-        assert scene.run().status == REFUSED
-        scene.run(ABORT)
+        assert scene.run().status == OutcomeStatus.REFUSED
+        scene.run(Wish.ABORT)
         assert scene.snapshot.pending == {}
 
     def test_one_secret_with_two_names(self, scene):
@@ -556,7 +574,7 @@ class TestSomebodyElse:
         outcome = advance(
             scene.job()._replace(name="staging/db"), deadline=Deadline(60), clock=lambda: scene.now
         )
-        assert outcome.status == FAILED
+        assert outcome.status == OutcomeStatus.FAILED
         assert "prod/db" in outcome.error.message
         assert "staging/db" in outcome.error.message
 
@@ -566,15 +584,15 @@ class TestSomebodyElse:
             return advance(job, deadline=Deadline(60), wish=wish, clock=lambda: scene.now)
 
         scene.run()
-        assert renamed(ROTATE).status == FAILED, "not while one is under way"
+        assert renamed(Wish.ROTATE).status == OutcomeStatus.FAILED, "not while one is under way"
         scene.now += GRACE
         scene.run()
         refused = renamed()
-        assert refused.status == FAILED
+        assert refused.status == OutcomeStatus.FAILED
         assert "'envkit rotate prod/database'" in refused.error.hint
-        assert renamed(ROTATE).status == WAITING
+        assert renamed(Wish.ROTATE).status == OutcomeStatus.WAITING
         assert scene.record.rotation == "prod/database"
-        assert scene.run().status == FAILED, "the old name is none any more"
+        assert scene.run().status == OutcomeStatus.FAILED, "the old name is none any more"
 
     def test_what_is_refused_is_held_by_nobody(self, scene):
         """Else nobody would tell of it until our time is over."""
@@ -583,17 +601,17 @@ class TestSomebodyElse:
             scene.shelf.put({**scene.shelf.fields, "password": "theirs"})
 
         scene.target.fails["test"] = change
-        assert scene.run().status == REFUSED
+        assert scene.run().status == OutcomeStatus.REFUSED
         assert (scene.record.holder, scene.record.busy_until) == ("", 0.0)
 
     def test_a_profile_that_is_changed_in_the_middle(self, scene):
         scene.run()
         outcome = scene.run(plan="something else")
-        assert outcome.status == FAILED
+        assert outcome.status == OutcomeStatus.FAILED
         assert "'passwords'" in outcome.error.message
         scene.now += GRACE
-        assert scene.run().status == ROTATED
-        assert scene.run(plan="something else").status == NOT_DUE
+        assert scene.run().status == OutcomeStatus.ROTATED
+        assert scene.run(plan="something else").status == OutcomeStatus.NOT_DUE
 
 
 class TestSeveralAtOnce:
@@ -603,22 +621,26 @@ class TestSeveralAtOnce:
         scene.target.fails.clear()
         scene.change(holder="other:2", busy_until=scene.now + 60)
 
-    @pytest.mark.parametrize("wish", ["", ROTATE])
+    @pytest.mark.parametrize("wish", ["", Wish.ROTATE])
     def test_what_another_one_is_at_work_on_is_left_to_it(self, scene, wish):
         self.held(scene)
         outcome = scene.run(wish)
-        assert (outcome.status, outcome.until, outcome.ok) == (BUSY, scene.now + 60, True)
+        assert (outcome.status, outcome.until, outcome.ok) == (
+            OutcomeStatus.BUSY,
+            scene.now + 60,
+            True,
+        )
         assert "other:2" in outcome.reason
 
     def test_until_its_time_is_over(self, scene):
         self.held(scene)
         scene.now += 60
-        assert scene.run().status == WAITING
+        assert scene.run().status == OutcomeStatus.WAITING
         assert "take-over" in scene.told
 
     def test_or_a_person_says_so(self, scene):
         self.held(scene)
-        assert scene.run(RESUME).status == WAITING
+        assert scene.run(Wish.RESUME).status == OutcomeStatus.WAITING
 
     def test_whoever_asked_is_content_with_what_another_one_has_done(self, scene):
         """Eight people ask at once, and it is rotated once."""
@@ -628,22 +650,22 @@ class TestSeveralAtOnce:
             def save(store, seen, record, pending):  # noqa: N805
                 if not store.overtaken:
                     store.overtaken = True
-                    scene.run(ROTATE, grace_seconds=0.0)
+                    scene.run(Wish.ROTATE, grace_seconds=0.0)
                 super().save(seen, record, pending)
 
             overtaken = False
 
         job = scene.job()._replace(store=Overtaken(scene.shelf, ("password",)))
         outcome = advance(
-            job, deadline=Deadline(60), wish=ROTATE, clock=lambda: scene.now, me="host:2"
+            job, deadline=Deadline(60), wish=Wish.ROTATE, clock=lambda: scene.now, me="host:2"
         )
-        assert outcome.status == NOT_DUE
+        assert outcome.status == OutcomeStatus.NOT_DUE
         assert scene.password == f"{CANARY}-2"
 
     def test_a_step_that_comes_too_late_sees_that_it_is_not_its_own_any_more(self, scene):
         scene.target.fails["set"] = lambda: scene.change(holder="other:2", busy_until=scene.now + 9)
         outcome = scene.run()
-        assert outcome.status == BUSY
+        assert outcome.status == OutcomeStatus.BUSY
         assert scene.target.passwords == {f"{CANARY}-0"}
 
     def test_a_secret_that_never_keeps_still(self, scene, monkeypatch):
@@ -652,27 +674,27 @@ class TestSeveralAtOnce:
 
         monkeypatch.setattr(MemoryRotationStore, "publish", publish)
         outcome = scene.run()
-        assert outcome.status == FAILED
+        assert outcome.status == OutcomeStatus.FAILED
         assert outcome.error.code == "conflict"
 
     def test_it_stops_between_two_steps_and_lets_go(self, scene):
         outcome = scene.run(stopping=lambda: "set" in scene.told)
-        assert (outcome.status, outcome.ok) == (STOPPED, True)
+        assert (outcome.status, outcome.ok) == (OutcomeStatus.STOPPED, True)
         assert scene.record.phase == "set"
         assert scene.record.holder == ""
-        assert scene.run().status == WAITING
+        assert scene.run().status == OutcomeStatus.WAITING
 
 
 def test_names_of_holders_differ():
-    assert runner.holder() != runner.holder()
+    assert holder() != holder()
 
 
 def test_a_record_of_another_version_is_left_alone(scene):
     scene.rotate()
     scene.shelf.envelope = scene.shelf.envelope.replace('"version": 1', '"version": 9')
     before = scene.shelf.envelope
-    outcome = scene.run(ROTATE)
-    assert outcome.status == FAILED
+    outcome = scene.run(Wish.ROTATE)
+    assert outcome.status == OutcomeStatus.FAILED
     assert "version 9" in outcome.error.message
     assert scene.shelf.envelope == before
 
@@ -680,6 +702,6 @@ def test_a_record_of_another_version_is_left_alone(scene):
 def test_a_clock_that_jumps_back_retires_nothing_early(scene):
     scene.run()
     scene.now -= 10 * EVERY
-    assert scene.run().status == WAITING
+    assert scene.run().status == OutcomeStatus.WAITING
     assert f"{CANARY}-0" in scene.target.passwords
     assert isinstance(scene.record, Record)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envkit.rotation import machine, steps
-from envkit.rotation.machine import ABORT, RESUME, ROLLBACK, ROTATE
+from envkit.rotation.machine import StepKind, Wish
 from support.rotation_world import (
     EVERY_SECONDS,
     GRACE_SECONDS,
@@ -36,7 +36,11 @@ PLACES = (
 )
 WHO = st.integers(0, 2)
 EVENTS = st.one_of(
-    st.tuples(st.just("start"), WHO, st.sampled_from(("", ROTATE, ROLLBACK, ABORT, RESUME))),
+    st.tuples(
+        st.just("start"),
+        WHO,
+        st.sampled_from(("", Wish.ROTATE, Wish.ROLLBACK, Wish.ABORT, Wish.RESUME)),
+    ),
     st.tuples(st.just("until"), WHO, st.sampled_from(PLACES)),
     st.tuples(st.just("until"), WHO, st.sampled_from(PLACES)),
     st.tuples(st.just("go on"), WHO, st.integers(1, 4)),
@@ -57,7 +61,7 @@ def play(world, events):
             processes[which] = world.process(how)
         elif what in ("until", "go on"):
             if process.ended:
-                process = processes[which] = world.process(RESUME if world.in_progress else "")
+                process = processes[which] = world.process(Wish.RESUME if world.in_progress else "")
             process.go_on()
             if what == "go on":
                 for _ in range(how):
@@ -86,7 +90,7 @@ def test_readers_log_in_and_nothing_is_left(kind, events):
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-@pytest.mark.parametrize("wish", ["", ROLLBACK, ABORT])
+@pytest.mark.parametrize("wish", ["", Wish.ROLLBACK, Wish.ABORT])
 def test_a_kill_at_every_operation(kind, wish):
     """One process is killed at its first operation, the next at its second, and so on."""
     number = 0
@@ -111,7 +115,7 @@ def test_a_kill_at_every_operation_of_going_back(kind):
     while True:
         number += 1
         world = in_grace(kind)
-        process = world.process(ROLLBACK)
+        process = world.process(Wish.ROLLBACK)
         for _ in range(number):
             process.go_on()
         if process.ended:
@@ -142,8 +146,8 @@ def test_one_rotation_from_the_first_step_to_the_last(kind):
 @pytest.mark.parametrize("kind", TARGETS)
 @given(
     prelude=st.sampled_from((fresh, in_grace, after_grace)),
-    first=st.sampled_from(("", ROLLBACK, ABORT)),
-    second=st.sampled_from((ROLLBACK, ABORT, RESUME)),
+    first=st.sampled_from(("", Wish.ROLLBACK, Wish.ABORT)),
+    second=st.sampled_from((Wish.ROLLBACK, Wish.ABORT, Wish.RESUME)),
     done=st.integers(1, 36),
     overtaken_for=st.integers(1, 36),
 )
@@ -156,7 +160,7 @@ def test_one_is_overtaken_by_another(kind, prelude, first, second, done, overtak
 @pytest.mark.parametrize("kind", TARGETS)
 def test_one_is_overtaken_anywhere_by_an_abort(kind):
     """The same, at every operation of the one and up to every operation of the other."""
-    assert overtake_everywhere(kind, fresh, "", ABORT) > 300
+    assert overtake_everywhere(kind, fresh, "", Wish.ABORT) > 300
 
 
 class TestTheCheckCanFail:
@@ -168,26 +172,26 @@ class TestTheCheckCanFail:
             world.now = max(world.now + 1, world.run().until)
 
     def test_when_a_value_is_promoted_before_it_is_set(self, monkeypatch):
-        promote = machine.Decision(machine.PROMOTE, "too early")
+        promote = machine.Decision(StepKind.PROMOTE, "too early")
         monkeypatch.setitem(machine._FORWARD, "staged", lambda record, seen: promote)
         with pytest.raises(AssertionError, match="nobody can log in"):
             self.broken(Additive)
 
     def test_when_the_old_value_is_retired_before_the_new_one_is_promoted(self, monkeypatch):
         def retire_at_once(step):
-            step.rotator.retire(step.seen.old, step.seen.new, step.record.facts)
+            step.open_rotator().retire(step.seen.old, step.seen.new, step.record.facts)
             return
 
-        monkeypatch.setitem(steps._ACTS, machine.PROMOTE, retire_at_once)
+        monkeypatch.setitem(steps._ACTS, StepKind.PROMOTE, retire_at_once)
         with pytest.raises(AssertionError, match="nobody can log in"):
             self.broken(Alternate)
 
     def test_when_going_back_does_not_fence_a_promotion(self, monkeypatch):
-        monkeypatch.setitem(steps._ACTS, machine.RESTORE, steps._note_reverted)
+        monkeypatch.setitem(steps._ACTS, StepKind.RESTORE, steps._note_reverted)
         world = World(Additive)
         slow = world.process()
         slow.go_on_until("publish")
-        back = world.process(ABORT)
+        back = world.process(Wish.ABORT)
         back.go_on_until("retire done")
         with pytest.raises(AssertionError, match="nobody can log in"):
             slow.finish()
@@ -196,7 +200,7 @@ class TestTheCheckCanFail:
         world = World(Additive)
         slow = world.process()
         slow.go_on_until("publish")
-        back = world.process(ABORT)
+        back = world.process(Wish.ABORT)
         back.go_on_until("retire done")
         slow.finish()
         back.finish()

@@ -11,8 +11,8 @@ from envkit._internal.clock import Deadline
 from envkit.audit.verify import records
 from envkit.errors import ReasonMissingError, RotationError
 from envkit.rotation.catalog import collect
-from envkit.rotation.jobs import carry, open_job, run_all
-from envkit.rotation.outcome import FAILED, NOT_DUE, QUARANTINED, ROTATED, WAITING, Outcome
+from envkit.rotation.jobs import open_job, run_all, run_rotation
+from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.status import look_at
 from envkit.rotation_state.record import Record
 from support.hook_server import HookServer
@@ -45,7 +45,7 @@ class World:
         return one
 
     def run(self, wish="", **options):
-        return carry(
+        return run_rotation(
             self.rotation(),
             environ=self.environ,
             wish=wish,
@@ -86,14 +86,14 @@ def events(server):
 def test_what_was_never_rotated_is_rotated_and_retired_after_its_grace(world):
     world.write()
     first = world.run()
-    assert (first.status, first.promoted) == (WAITING, True)
+    assert (first.status, first.promoted) == (OutcomeStatus.WAITING, True)
     new = world.file()["API_KEY"]
     assert new != OLD
     assert world.file()["API_KEY_PREVIOUS"] == OLD
     world.now += 899
-    assert world.run().status == WAITING
+    assert world.run().status == OutcomeStatus.WAITING
     world.now += 2
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     assert world.file() == {
         "API_KEY": new,
         "API_KEY_PREVIOUS": new,
@@ -101,17 +101,17 @@ def test_what_was_never_rotated_is_rotated_and_retired_after_its_grace(world):
         "HOOK": "t0ken",
     }
     world.now += 29 * DAY
-    assert world.run().status == NOT_DUE
+    assert world.run().status == OutcomeStatus.NOT_DUE
     world.now += DAY
-    assert world.run().status == WAITING
+    assert world.run().status == OutcomeStatus.WAITING
 
 
 def test_a_person_need_not_wait_for_the_schedule(world):
     world.write(grace="0s")
     world.run()
     before = world.file()["API_KEY"]
-    assert world.run().status == NOT_DUE
-    assert world.run("rotate").status == ROTATED
+    assert world.run().status == OutcomeStatus.NOT_DUE
+    assert world.run("rotate").status == OutcomeStatus.ROTATED
     assert world.file()["API_KEY"] != before
 
 
@@ -120,7 +120,59 @@ def test_it_can_be_rolled_back_in_its_grace(world):
     world.run()
     assert world.run("rollback").status == "rolled-back"
     assert world.file()["API_KEY"] == OLD
-    assert world.run().status == NOT_DUE, "it is not done again at once"
+    assert world.run().status == OutcomeStatus.NOT_DUE, "it is not done again at once"
+
+
+# -------- its target
+
+
+class TestTheTarget:
+    """A rotator whose target has a placeholder, `{{ ADMIN }}`."""
+
+    @pytest.fixture
+    def target(self, world):
+        program = world.project.root / "rotate-key"
+        program.write_text("#!/bin/sh\ncat > /dev/null\n")
+        program.chmod(0o755)
+        settings = '{ admin = "{{ dotenv:ADMIN }}" }'
+        world.project.profile(
+            "prod.toml",
+            '[rotation.api-key]\nsecret = "dotenv:API_KEY"\nrotator = "command"\nevery = "30d"\n'
+            f'target = {{ command = ["{program}"], settings = {settings} }}\n',
+        )
+        file = world.project.root / ".env.prod"
+        file.write_text(f"{file.read_text()}ADMIN=x\n")
+        return file
+
+    def lose_admin(self, file):
+        file.write_text(file.read_text().replace("ADMIN=x\n", ""))
+
+    def test_a_rotation_in_its_grace_period_does_not_resolve_its_target(self, world, target):
+        assert world.run().status == OutcomeStatus.WAITING
+        self.lose_admin(target)
+        outcome = world.run()
+        assert (outcome.status, outcome.error) == (OutcomeStatus.WAITING, None)
+        world.now += 901
+        outcome = world.run()
+        assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "begin-retire")
+        assert outcome.error.message == "cannot resolve 1 variable of prod"
+
+    def test_a_rotation_that_is_not_due_does_not_resolve_its_target(self, world, target):
+        world.run()
+        world.now += 901
+        assert world.run().status == OutcomeStatus.ROTATED
+        self.lose_admin(target)
+        assert world.run().status == OutcomeStatus.NOT_DUE
+
+    def test_a_target_without_its_value_keeps_a_due_rotation_from_being_claimed(
+        self, world, target
+    ):
+        self.lose_admin(target)
+        before = world.file()
+        outcome = world.run()
+        assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "claim")
+        assert outcome.error.message == "cannot resolve 1 variable of prod"
+        assert (outcome.record, world.file()) == (None, before)
 
 
 # -------- hooks
@@ -152,12 +204,12 @@ def test_a_before_that_fails_stops_it(world, tmp_path):
     flag = tmp_path / "flag"
     world.write(f'before = [["test", "-e", "{flag}"], ["rm", "{flag}"]]')
     outcome = world.run()
-    assert (outcome.status, outcome.step) == (FAILED, "create")
+    assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "create")
     assert "'test' ended with status 1" in outcome.error.message
     assert world.file()["API_KEY"] == OLD
     flag.touch()
     world.now += 3600
-    assert world.run().status == WAITING
+    assert world.run().status == OutcomeStatus.WAITING
     assert not flag.exists(), "the second was run after the first"
 
 
@@ -166,14 +218,14 @@ def test_an_after_that_fails_is_told_and_the_new_value_stays(world, tmp_path):
     flag = tmp_path / "flag"
     world.write(f'after = [["test", "-e", "{flag}"]]', grace="0s")
     outcome = world.run()
-    assert outcome.status == FAILED
+    assert outcome.status == OutcomeStatus.FAILED
     assert outcome.promoted
     new = world.file()["API_KEY"]
     assert new != OLD
     assert world.file()["API_KEY_PREVIOUS"] == OLD
     flag.touch()
     world.now += 3600
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     assert world.file()["API_KEY"] == new
 
 
@@ -195,7 +247,7 @@ def test_a_success_is_told_once(world, server):
 
 def test_only_what_was_asked_for_is_told(world, server):
     world.write(f'notify = {{ slack = "{server.address}", on = ["failure"] }}', grace="0s")
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     assert server.received == []
 
 
@@ -210,7 +262,7 @@ def test_the_placeholders_of_a_channel_are_read_from_the_sources(world, server):
 def test_a_failure_is_told_once_a_day_by_one_host(world, server):
     world.write(f'notify = {{ webhook = "{server.address}" }}', 'before = [["false"]]')
     for _ in range(5):
-        assert world.run().status == FAILED
+        assert world.run().status == OutcomeStatus.FAILED
         world.now += 60
     assert events(server) == ["failure"]
     other_host = {**world.environ, "XDG_STATE_HOME": str(world.project.root / "other")}
@@ -229,7 +281,7 @@ def test_what_the_record_cannot_keep_a_file_of_the_host_keeps(world, server):
     world.write(f'notify = {{ webhook = "{server.address}" }}')
     world.break_file()
     for _ in range(5):
-        assert world.run().status == FAILED
+        assert world.run().status == OutcomeStatus.FAILED
         world.now += 60
     assert events(server) == ["failure"]
     world.now += DAY
@@ -239,7 +291,7 @@ def test_what_the_record_cannot_keep_a_file_of_the_host_keeps(world, server):
 
 def test_overdue_is_told_until_it_is_done(world, server):
     world.write(f'notify = {{ webhook = "{server.address}", on = ["overdue"] }}', grace="0s")
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     world.write(
         f'notify = {{ webhook = "{server.address}", on = ["overdue"] }}',
         'before = [["false"]]',
@@ -254,7 +306,7 @@ def test_overdue_is_told_until_it_is_done(world, server):
     assert events(server) == ["overdue"]
     world.write(f'notify = {{ webhook = "{server.address}", on = ["overdue"] }}', grace="0s")
     world.now += 2 * DAY
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     assert events(server) == ["overdue"]
 
 
@@ -264,7 +316,7 @@ def test_a_quarantine_is_told(world, server, monkeypatch):
     given_up = Record("prod/api-key", id="1", phase="quarantined", error="refused 3 times")
     store.save(store.read(), given_up, {})
     for _ in range(3):
-        assert world.run().status == QUARANTINED
+        assert world.run().status == OutcomeStatus.QUARANTINED
     assert events(server) == ["quarantine"]
     assert world.file()["API_KEY"] == OLD
 
@@ -274,10 +326,10 @@ def test_a_notice_that_fails_does_not_fail_the_rotation(world, server):
     world.write(
         f'notify = [{{ webhook = "{server.address}" }}, {{ command = ["false"] }}]', grace="0s"
     )
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     assert len(world.warnings) == 2
     world.write('notify = { webhook = "https://{{ dotenv:NOT_THERE }}" }', grace="0s")
-    assert world.run("rotate").status == ROTATED
+    assert world.run("rotate").status == OutcomeStatus.ROTATED
     assert "cannot resolve" in world.warnings[-1].message
 
 
@@ -302,7 +354,7 @@ def test_a_protected_profile_needs_a_reason(world):
         world.run()
     assert world.file()["API_KEY"] == OLD
     world.environ["ENVKIT_REASON"] = "by the schedule"
-    assert world.run().status == ROTATED
+    assert world.run().status == OutcomeStatus.ROTATED
     assert world.audit()[-1] == (["api-key"], "ok", "by the schedule")
 
 
@@ -324,15 +376,20 @@ def several(project, number):
 def test_one_that_fails_is_no_matter_of_the_others(project):
     rotations = several(project, 4)
 
-    def carry_one(rotation):
+    def run_one(rotation):
         if rotation.policy.name == "r1":
             raise RotationError("no")
         if rotation.policy.name == "r2":
             raise ZeroDivisionError("canary-8d1f")
-        return Outcome(rotation.full_name, ROTATED)
+        return Outcome(rotation.full_name, OutcomeStatus.ROTATED)
 
-    outcomes = run_all(rotations, carry_one)
-    assert [one.status for one in outcomes] == [ROTATED, FAILED, FAILED, ROTATED]
+    outcomes = run_all(rotations, run_one)
+    assert [one.status for one in outcomes] == [
+        OutcomeStatus.ROTATED,
+        OutcomeStatus.FAILED,
+        OutcomeStatus.FAILED,
+        OutcomeStatus.ROTATED,
+    ]
     assert outcomes[1].error.message == "no"
     assert "canary" not in f"{outcomes[2]}"
     assert [one.rotation for one in outcomes] == [one.full_name for one in rotations]
@@ -342,16 +399,16 @@ def test_one_that_hangs_holds_up_no_other(project):
     rotations = several(project, 5)
     hang, others = threading.Event(), threading.Semaphore(0)
 
-    def carry_one(rotation):
+    def run_one(rotation):
         if rotation.policy.name == "r0":
             for _ in range(4):
                 others.acquire()
             hang.set()
         else:
             others.release()
-        return Outcome(rotation.full_name, ROTATED)
+        return Outcome(rotation.full_name, OutcomeStatus.ROTATED)
 
-    assert len(run_all(rotations, carry_one, concurrency=2)) == 5
+    assert len(run_all(rotations, run_one, concurrency=2)) == 5
     assert hang.is_set(), "it was over only once the others were"
 
 
@@ -360,7 +417,7 @@ def test_no_more_at_once_than_wanted(project):
     lock, now, most = threading.Lock(), 0, 0
     gate = threading.Barrier(3)
 
-    def carry_one(rotation):
+    def run_one(rotation):
         nonlocal now, most
         with lock:
             now += 1
@@ -368,9 +425,9 @@ def test_no_more_at_once_than_wanted(project):
         gate.wait(10)
         with lock:
             now -= 1
-        return Outcome(rotation.full_name, ROTATED)
+        return Outcome(rotation.full_name, OutcomeStatus.ROTATED)
 
-    assert all(one.ok for one in run_all(rotations, carry_one, concurrency=3))
+    assert all(one.ok for one in run_all(rotations, run_one, concurrency=3))
     assert most == 3
 
 

@@ -6,20 +6,20 @@ import pytest
 
 from envkit.rotation import machine
 from envkit.rotation.machine import (
-    FOREIGN,
-    MISSING,
-    WISHES,
     Decision,
     Observation,
+    OtherValue,
+    StepKind,
+    Wish,
     decide,
     what_it_holds,
 )
-from envkit.rotation_state.record import ANNOUNCED, FINAL, NEW, OLD, PHASES, VALUES, Record
+from envkit.rotation_state.record import PendingValue, Phase, Record
 from envkit.secret import Secret
 
 NOW = 1000.0
-PENDING = frozenset(VALUES)
-STEPS = {value for name, value in vars(machine).items() if name.isupper() and type(value) is str}
+PENDING = frozenset(tuple(PendingValue))
+STEPS = set(StepKind)
 
 
 def record(phase, **fields):
@@ -34,9 +34,9 @@ def step(phase, holds, *, wish="", now=NOW, due_at=0.0, pending=PENDING, me="me"
 def everything():
     """Yield all that may be seen, as far as a decision can depend on it."""
     for phase, holds, wish, due, held, announced, rejections, times in product(
-        PHASES,
-        (*VALUES, FOREIGN, MISSING),
-        ("", *WISHES),
+        tuple(Phase),
+        (*tuple(PendingValue), OtherValue.FOREIGN, OtherValue.MISSING),
+        ("", *tuple(Wish)),
         (False, True),
         ("me", "other", "other, long ago", "nobody", "nobody, a moment ago"),
         (False, True),
@@ -60,7 +60,7 @@ def everything():
             holds,
             NOW,
             NOW - 1 if due else NOW + 1,
-            frozenset(VALUES if announced else (OLD, NEW)),
+            frozenset(tuple(PendingValue) if announced else (PendingValue.OLD, PendingValue.NEW)),
             "me",
             wish,
         )
@@ -81,65 +81,72 @@ def that(*steps):
 
 
 def test_readers_are_given_the_new_value_once_it_was_tested_or_the_old_one_is_lost():
-    for seen, _ in that(machine.PROMOTE):
+    for seen, _ in that(StepKind.PROMOTE):
         assert seen.record.phase in ("tested", "retiring")
-        assert seen.holds in (OLD, ANNOUNCED)
+        assert seen.holds in (PendingValue.OLD, PendingValue.ANNOUNCED)
 
 
 def test_the_old_credential_is_removed_only_when_that_is_settled_and_no_reader_has_it():
-    for seen, _ in that(machine.RETIRE):
+    for seen, _ in that(StepKind.RETIRE):
         assert seen.record.phase == "retiring"
-        assert seen.holds not in (OLD, ANNOUNCED)
+        assert seen.holds not in (PendingValue.OLD, PendingValue.ANNOUNCED)
 
 
 def test_retiring_is_settled_only_after_the_grace_and_while_readers_have_the_new_value():
-    for seen, _ in that(machine.BEGIN_RETIRE):
+    for seen, _ in that(StepKind.BEGIN_RETIRE):
         assert seen.record.phase == "grace"
         assert seen.record.retire_at <= seen.now
-        assert seen.holds in (NEW, FINAL)
+        assert seen.holds in (PendingValue.NEW, PendingValue.FINAL)
 
 
 def test_the_new_credential_is_removed_only_when_that_is_settled_and_no_reader_has_it():
-    for seen, _ in that(machine.UNDO):
+    for seen, _ in that(StepKind.UNDO):
         assert seen.record.phase == "reverted"
-        assert seen.holds not in (NEW, FINAL, ANNOUNCED)
+        assert seen.holds not in (PendingValue.NEW, PendingValue.FINAL, PendingValue.ANNOUNCED)
 
 
 def test_there_is_no_way_back_once_the_old_one_is_being_retired():
-    for seen, _ in that(machine.BEGIN_REVERT):
+    for seen, _ in that(StepKind.BEGIN_REVERT):
         assert seen.record.phase != "retiring"
 
 
 def test_going_back_is_settled_at_once_only_where_nobody_can_give_readers_another_value():
-    for seen, decision in that(machine.BEGIN_REVERT):
-        if decision.phase == "reverted" and seen.holds not in (FOREIGN, MISSING):
+    for seen, decision in that(StepKind.BEGIN_REVERT):
+        if decision.phase == "reverted" and seen.holds not in (
+            OtherValue.FOREIGN,
+            OtherValue.MISSING,
+        ):
             assert seen.record.phase in ("claimed", "staged", "set")
-            assert seen.holds == OLD
-            assert ANNOUNCED not in seen.pending
+            assert seen.holds == PendingValue.OLD
+            assert PendingValue.ANNOUNCED not in seen.pending
 
 
 def test_what_is_settled_is_carried_through_whatever_a_person_wishes():
     for seen, decision in EVERYTHING:
         if seen.record.phase in ("reverting", "reverted") and seen.record.holder == "me":
-            assert decision.step in (machine.RESTORE, machine.NOTE_REVERTED, machine.UNDO)
+            assert decision.step in (
+                StepKind.RESTORE,
+                StepKind.NOTE_REVERTED,
+                StepKind.UNDO,
+            )
 
 
 def test_the_value_of_somebody_else_is_not_written_over():
     for seen, decision in EVERYTHING:
-        if seen.holds in (FOREIGN, MISSING):
+        if seen.holds in (OtherValue.FOREIGN, OtherValue.MISSING):
             assert decision.step not in (
-                machine.PROMOTE,
-                machine.ANNOUNCE,
-                machine.PUBLISH_FINAL,
-                machine.RESTORE,
+                StepKind.PROMOTE,
+                StepKind.ANNOUNCE,
+                StepKind.PUBLISH_FINAL,
+                StepKind.RESTORE,
             )
 
 
 def test_somebody_elses_value_stops_the_rotation_until_a_person_drops_it():
     for seen, decision in EVERYTHING:
         before = seen.record.phase in ("claimed", "staged", "set", "tested", "promoted", "grace")
-        if seen.holds == FOREIGN and before and seen.wish != "abort":
-            assert decision.step == machine.REFUSE
+        if seen.holds == OtherValue.FOREIGN and before and seen.wish != "abort":
+            assert decision.step == StepKind.REFUSE
             assert decision.advice == "abort"
 
 
@@ -148,9 +155,9 @@ def test_whoever_does_something_holds_the_rotation():
         if seen.record.in_progress and seen.record.holder != "me":
             assert decision.step in (
                 *machine.PASSIVE,
-                machine.TAKE_OVER,
-                machine.BEGIN_RETIRE,
-                machine.BEGIN_REVERT,
+                StepKind.TAKE_OVER,
+                StepKind.BEGIN_RETIRE,
+                StepKind.BEGIN_REVERT,
             )
 
 
@@ -159,108 +166,108 @@ def test_what_somebody_else_is_at_work_on_is_left_alone_unless_a_person_says_oth
         busy = seen.record.holder == "other" and seen.record.busy_until > seen.now
         if seen.record.in_progress and busy and seen.wish in ("", "rotate"):
             assert decision.step in machine.PASSIVE
-    for seen, decision in that(machine.BUSY):
+    for seen, decision in that(StepKind.BUSY):
         assert seen.record.holder == "other"
         assert decision.until == seen.record.busy_until
 
 
 def test_what_failed_a_moment_ago_waits_unless_a_person_is_there():
-    for seen, decision in that(machine.PAUSE):
+    for seen, decision in that(StepKind.PAUSE):
         assert not seen.wish
         assert not seen.record.holder
         assert decision.until == seen.record.busy_until
 
 
 def test_nothing_is_claimed_while_something_is_under_way():
-    for seen, _ in that(machine.CLAIM):
+    for seen, _ in that(StepKind.CLAIM):
         assert seen.record.phase in ("idle", "quarantined")
-        assert seen.holds != MISSING
+        assert seen.holds != OtherValue.MISSING
 
 
 def test_what_is_quarantined_waits_for_a_person():
     for seen, decision in EVERYTHING:
         if seen.record.phase == "quarantined" and not seen.wish:
-            assert decision.step == machine.NOTHING
+            assert decision.step == StepKind.NOTHING
             assert decision.until == 0
 
 
 class TestAtRest:
-    def decide(self, now=NOW, wish="", found=None, holds=FOREIGN):
+    def decide(self, now=NOW, wish="", found=None, holds=OtherValue.FOREIGN):
         return decide(Observation(found, holds, now, NOW, wish=wish))
 
     def test_it_begins_when_it_is_due(self):
-        assert self.decide().step == machine.CLAIM
+        assert self.decide().step == StepKind.CLAIM
 
     def test_it_says_when_it_will_be(self):
-        assert self.decide(NOW - 1) == Decision(machine.NOTHING, "not due", NOW)
+        assert self.decide(NOW - 1) == Decision(StepKind.NOTHING, "not due", NOW)
 
     def test_it_begins_when_a_person_asks(self):
-        assert self.decide(NOW - 1, wish="rotate").step == machine.CLAIM
+        assert self.decide(NOW - 1, wish="rotate").step == StepKind.CLAIM
         quarantined = Record("prod/db", phase="quarantined")
-        assert self.decide(NOW - 1, "rotate", quarantined).step == machine.CLAIM
+        assert self.decide(NOW - 1, "rotate", quarantined).step == StepKind.CLAIM
 
     @pytest.mark.parametrize("wish", ["rollback", "abort", "resume"])
     def test_there_is_nothing_to_go_back_from(self, wish):
         decision = self.decide(wish=wish)
-        assert decision.step == machine.REFUSE
+        assert decision.step == StepKind.REFUSE
         assert decision.reason.startswith("nothing is under way")
 
     def test_a_secret_that_is_not_there(self):
-        assert self.decide(holds=MISSING).step == machine.REFUSE
+        assert self.decide(holds=OtherValue.MISSING).step == StepKind.REFUSE
 
 
 def test_the_way_of_a_rotation():
-    plain = frozenset((OLD, NEW))
-    assert step("claimed", OLD) == machine.CREATE
-    assert step("staged", OLD, pending=plain) == machine.SET_NEW
-    assert step("set", OLD, pending=plain) == machine.TEST_NEW
-    assert step("tested", OLD, pending=plain) == machine.PROMOTE
-    assert step("tested", NEW) == machine.NOTE_PROMOTED
-    assert step("promoted", NEW) == machine.FINISH
-    assert step("grace", NEW, retire_at=NOW + 1) == machine.WAIT
-    assert step("grace", NEW, retire_at=NOW) == machine.BEGIN_RETIRE
-    assert step("retiring", NEW, pending=plain) == machine.RETIRE
+    plain = frozenset((PendingValue.OLD, PendingValue.NEW))
+    assert step("claimed", PendingValue.OLD) == StepKind.CREATE
+    assert step("staged", PendingValue.OLD, pending=plain) == StepKind.SET
+    assert step("set", PendingValue.OLD, pending=plain) == StepKind.TEST
+    assert step("tested", PendingValue.OLD, pending=plain) == StepKind.PROMOTE
+    assert step("tested", PendingValue.NEW) == StepKind.NOTE_PROMOTED
+    assert step("promoted", PendingValue.NEW) == StepKind.FINISH
+    assert step("grace", PendingValue.NEW, retire_at=NOW + 1) == StepKind.WAIT
+    assert step("grace", PendingValue.NEW, retire_at=NOW) == StepKind.BEGIN_RETIRE
+    assert step("retiring", PendingValue.NEW, pending=plain) == StepKind.RETIRE
 
 
 def test_the_way_of_a_rotation_whose_readers_are_its_target():
-    assert step("staged", OLD) == machine.ANNOUNCE
-    assert step("staged", ANNOUNCED) == machine.SET_NEW
-    assert step("set", ANNOUNCED, settle_until=NOW + 1) == machine.WAIT
-    assert step("set", ANNOUNCED, settle_until=NOW) == machine.TEST_NEW
-    assert step("tested", ANNOUNCED) == machine.PROMOTE
-    assert step("retiring", NEW) == machine.PUBLISH_FINAL
-    assert step("retiring", FINAL) == machine.RETIRE
+    assert step("staged", PendingValue.OLD) == StepKind.ANNOUNCE
+    assert step("staged", PendingValue.ANNOUNCED) == StepKind.SET
+    assert step("set", PendingValue.ANNOUNCED, settle_until=NOW + 1) == StepKind.WAIT
+    assert step("set", PendingValue.ANNOUNCED, settle_until=NOW) == StepKind.TEST
+    assert step("tested", PendingValue.ANNOUNCED) == StepKind.PROMOTE
+    assert step("retiring", PendingValue.NEW) == StepKind.PUBLISH_FINAL
+    assert step("retiring", PendingValue.FINAL) == StepKind.RETIRE
 
 
 def test_an_announcement_that_was_taken_back_is_not_promoted():
-    assert step("set", OLD) == machine.REFUSE
-    assert step("tested", OLD) == machine.REFUSE
+    assert step("set", PendingValue.OLD) == StepKind.REFUSE
+    assert step("tested", PendingValue.OLD) == StepKind.REFUSE
 
 
 def test_the_way_back():
-    assert step("grace", NEW, wish="rollback") == machine.BEGIN_REVERT
-    assert step("reverting", NEW) == machine.RESTORE
-    assert step("reverting", OLD) == machine.RESTORE
-    assert step("reverted", OLD) == machine.UNDO
-    assert step("reverted", NEW) == machine.RESTORE
+    assert step("grace", PendingValue.NEW, wish="rollback") == StepKind.BEGIN_REVERT
+    assert step("reverting", PendingValue.NEW) == StepKind.RESTORE
+    assert step("reverting", PendingValue.OLD) == StepKind.RESTORE
+    assert step("reverted", PendingValue.OLD) == StepKind.UNDO
+    assert step("reverted", PendingValue.NEW) == StepKind.RESTORE
 
 
 def test_what_is_live_is_rolled_back_and_not_aborted():
-    assert step("grace", NEW, wish="abort") == machine.REFUSE
-    assert step("tested", OLD, wish="abort") == machine.BEGIN_REVERT
-    assert step("retiring", NEW, wish="rollback") == machine.REFUSE
+    assert step("grace", PendingValue.NEW, wish="abort") == StepKind.REFUSE
+    assert step("tested", PendingValue.OLD, wish="abort") == StepKind.BEGIN_REVERT
+    assert step("retiring", PendingValue.NEW, wish="rollback") == StepKind.REFUSE
 
 
 def test_an_old_value_that_somebody_has_put_back_is_not_retired():
-    assert step("grace", OLD, retire_at=NOW - 1) == machine.REFUSE
-    assert step("promoted", OLD) == machine.REFUSE
-    assert step("retiring", OLD) == machine.PROMOTE
+    assert step("grace", PendingValue.OLD, retire_at=NOW - 1) == StepKind.REFUSE
+    assert step("promoted", PendingValue.OLD) == StepKind.REFUSE
+    assert step("retiring", PendingValue.OLD) == StepKind.PROMOTE
 
 
 def test_a_value_that_is_refused_is_replaced_and_in_the_end_nothing_is_tried_any_more():
     def then(phase, attempt):
         rejected = record(phase, attempt=attempt, rejections=machine.MAX_REJECTIONS)
-        return decide(Observation(rejected, OLD, NOW, 0.0, me="me")).then
+        return decide(Observation(rejected, PendingValue.OLD, NOW, 0.0, me="me")).then
 
     assert then("set", 1) == "claimed"
     assert then("staged", machine.MAX_ATTEMPTS) == "quarantined"
@@ -268,17 +275,20 @@ def test_a_value_that_is_refused_is_replaced_and_in_the_end_nothing_is_tried_any
 
 
 def test_a_claim_is_released_that_is_not_due_any_more():
-    assert step("claimed", OLD, due_at=NOW + 1) == machine.BEGIN_REVERT
-    assert step("claimed", OLD, due_at=NOW + 1, asked=True) == machine.CREATE
-    assert step("claimed", OLD, due_at=NOW + 1, attempt=1) == machine.CREATE
-    assert step("set", ANNOUNCED, due_at=NOW + 1) == machine.TEST_NEW
+    assert step("claimed", PendingValue.OLD, due_at=NOW + 1) == StepKind.BEGIN_REVERT
+    assert step("claimed", PendingValue.OLD, due_at=NOW + 1, asked=True) == StepKind.CREATE
+    assert step("claimed", PendingValue.OLD, due_at=NOW + 1, attempt=1) == StepKind.CREATE
+    assert step("set", PendingValue.ANNOUNCED, due_at=NOW + 1) == StepKind.TEST
 
 
 def test_what_the_secret_holds():
-    pending = {name: {"password": Secret(name)} for name in VALUES}
-    for name in VALUES:
+    pending = {name: {"password": Secret(name)} for name in tuple(PendingValue)}
+    for name in tuple(PendingValue):
         assert what_it_holds({"password": Secret(name)}, pending) == name
-    assert what_it_holds({"password": Secret("other")}, pending) == FOREIGN
-    assert what_it_holds({"password": Secret(OLD), "more": Secret("")}, pending) == FOREIGN
-    assert what_it_holds({}, pending) == MISSING
-    assert what_it_holds(None, pending) == MISSING
+    assert what_it_holds({"password": Secret("other")}, pending) == OtherValue.FOREIGN
+    assert (
+        what_it_holds({"password": Secret(PendingValue.OLD), "more": Secret("")}, pending)
+        == OtherValue.FOREIGN
+    )
+    assert what_it_holds({}, pending) == OtherValue.MISSING
+    assert what_it_holds(None, pending) == OtherValue.MISSING

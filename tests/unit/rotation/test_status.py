@@ -8,7 +8,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.catalog import collect
-from envkit.rotation.status import ALARMS, STATES, broken, standing
+from envkit.rotation.status import ALARMS, RotationState, broken, standing
 from envkit.rotation_state.record import Record
 from support.rotating import DAY, table
 
@@ -73,7 +73,7 @@ def test_the_state(rotation, found, state):
 
 
 def test_the_gravest_states_come_first():
-    assert STATES[: len(ALARMS)] == ALARMS
+    assert tuple(RotationState)[: len(ALARMS)] == ALARMS
 
 
 def test_the_times_of_one_at_rest(rotation):

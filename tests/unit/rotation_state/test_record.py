@@ -5,12 +5,12 @@ import json
 import pytest
 
 from envkit.errors import RotationError
-from envkit.rotation_state.record import GRACE, Record, decode, encode
+from envkit.rotation_state.record import Phase, Record, decode, encode
 
 RECORD = Record(
     "prod/db",
     "id",
-    GRACE,
+    Phase.GRACE,
     plan="postgres",
     asked=True,
     attempt=1,

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -20,13 +20,11 @@ from envkit.cli.commands.rotate.chosen import (
 )
 from envkit.cli.formats.rotation import simulated, standings
 from envkit.cli.options import timeout_seconds
-from envkit.cli.output import print_json, write_result
+from envkit.cli.output import print_json
 from envkit.cli.parameters import Output, Profiles, Timeout
+from envkit.cli.result import write_result
 from envkit.cli.trusting import split_by_trust
 from envkit.rotation.status import broken, look_at
-
-if TYPE_CHECKING:
-    pass
 
 STATUS_EXAMPLE = "envkit rotate status --format html -o r.html"
 SIMULATE_EXAMPLE = "envkit rotate simulate --days 365"

@@ -31,10 +31,10 @@ from envkit.cli.prompt import ask_reason
 from envkit.cli.trusting import split_by_trust
 from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
-from envkit.rotation.jobs import carry, run_all
-from envkit.rotation.machine import ABORT, RESUME, ROLLBACK, ROTATE
-from envkit.rotation.status import UNREADABLE, broken, look_at
-from envkit.rotation.tell import is_overdue
+from envkit.rotation.jobs import run_all, run_rotation
+from envkit.rotation.machine import Wish
+from envkit.rotation.status import RotationState, broken, look_at
+from envkit.rotation_state.due import is_overdue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -118,9 +118,11 @@ def now(  # noqa: PLR0917 - typer names them
         found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
         if plan:
             found += broken(collected)
-            say = partial(standings.planned, asked=wish == ROTATE)
+            say = partial(standings.planned, asked=wish == Wish.ROTATE)
             return show_standings(found, as_json=format_ is Format.JSON, say=say)
-        open_ = {one.rotation for one in found if one.started_at or one.state == UNREADABLE}
+        open_ = {
+            one.rotation for one in found if one.started_at or one.state == RotationState.UNREADABLE
+        }
         chosen = [one for one in chosen if one.full_name in open_]
     reason = _reason(chosen, reason, environ)
     chosen, refused = _allowed(chosen, reason, environ)
@@ -129,7 +131,7 @@ def now(  # noqa: PLR0917 - typer names them
     overdue = {
         outcome.rotation
         for rotation, outcome in zip(chosen, run.outcomes, strict=True)
-        if is_overdue(rotation, outcome.record, time.time())
+        if is_overdue(rotation.policy, outcome.record, time.time())
     }
     report = results.Report(
         run.outcomes, collected.broken, overdue, named=bool(names) or everything
@@ -156,14 +158,14 @@ def _wish(
     abort: bool,
     resume: bool,
     plan: bool,
-) -> str:
+) -> Wish | None:
     given = [
         (wish, flag)
         for said, wish, flag in (
-            (everything, ROTATE, "--all"),
-            (rollback, ROLLBACK, "--rollback"),
-            (abort, ABORT, "--abort"),
-            (resume, RESUME, "--resume"),
+            (everything, Wish.ROTATE, "--all"),
+            (rollback, Wish.ROLLBACK, "--rollback"),
+            (abort, Wish.ABORT, "--abort"),
+            (resume, Wish.RESUME, "--resume"),
         )
         if said
     ]
@@ -179,7 +181,7 @@ def _wish(
         raise UsageError(
             f"{given[0][1]} needs a name", hint=f"write envkit rotate {given[0][1]} db-password"
         )
-    return given[0][0] if given else ROTATE if names else ""
+    return given[0][0] if given else Wish.ROTATE if names else None
 
 
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
@@ -228,7 +230,7 @@ def _allowed(
 
 
 def _run(
-    rotations: Sequence[Rotation], wish: str, reason: str | None, environ: Mapping[str, str]
+    rotations: Sequence[Rotation], wish: Wish | None, reason: str | None, environ: Mapping[str, str]
 ) -> _Run:
     """Run rotations; Ctrl-C lets each end its step, and again it lets none."""
     warnings: list[EnvkitError] = []
@@ -249,8 +251,8 @@ def _run(
                 finished += 1
                 bar.show("rotating", finished, len(rotations))
 
-            def carry_one(rotation: Rotation) -> Outcome:
-                return carry(
+            def run_one(rotation: Rotation) -> Outcome:
+                return run_rotation(
                     rotation,
                     environ=environ,
                     wish=wish,
@@ -262,7 +264,7 @@ def _run(
                     warn=warnings.append,
                 )
 
-            return _Run(run_all(rotations, carry_one, done=done), warnings)
+            return _Run(run_all(rotations, run_one, done=done), warnings)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -19,9 +19,9 @@ from envkit.cli.parameters import Profiles, Reason
 from envkit.cli.trusting import split_by_trust
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
-from envkit.rotation.jobs import CONCURRENCY, carry
-from envkit.rotation.outcome import BUSY, NOT_DUE
-from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.jobs import CONCURRENCY, run_rotation
+from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint
 from envkit.rotation.scheduler.metrics import Board
 from envkit.rotation.scheduler.serve import TICK_SECONDS, Scheduler
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation.fleet.worker import FleetWorker
     from envkit.rotation.outcome import Outcome
-    from envkit.rotation.scheduler.serve import Watcher
+    from envkit.rotation.scheduler.serve import Listener
 
 EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
 
@@ -96,29 +96,29 @@ def serve(
         done = "made the tables" if apply_schema(dsn) else "the tables are there"
         print(f"{done} at {queue_place(dsn)}")
         return 0
-    roster = Roster(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
-    _allow(roster.read(), reason)
+    catalog = CatalogWatcher(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
+    _allow(catalog.read(), reason)
     log, board = Log(), Board() if listen else None
-    watchers: list[Watcher] = [board, log] if board else [log]  # what is told is counted
+    listeners: list[Listener] = [board, log] if board else [log]  # what is told is counted
 
-    def carry_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
-        return carry(
+    def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
+        return run_rotation(
             rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.troubled
         )
 
     scheduler: Scheduler | FleetWorker
     if dsn is None:
-        scheduler = Scheduler(roster, carry_one, concurrency=concurrency, watchers=watchers)
+        scheduler = Scheduler(catalog, run_one, concurrency=concurrency, listeners=listeners)
     else:
         from envkit.rotation.fleet.worker import FleetWorker
 
         scheduler = FleetWorker(
             dsn,
-            roster,
-            carry_one,
+            catalog,
+            run_one,
             environments=env or (),
             concurrency=concurrency,
-            watchers=watchers,
+            listeners=listeners,
         )
     _obey_signals(scheduler)
     with ExitStack() as stack:
@@ -205,7 +205,9 @@ class Log:
         news = (outcome.status, outcome.reason)
         known = self._said.get(name) == news
         self._said[name] = news
-        if outcome.status in (NOT_DUE, BUSY) or (known and not outcome.changed):
+        if outcome.status in (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY) or (
+            known and not outcome.changed
+        ):
             return
         text = f"{name}: {outcome.status}: {what(outcome, time.time())}"
         if outcome.error is not None and outcome.error.hint:

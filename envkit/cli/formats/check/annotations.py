@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.checks.problem import ERROR, KINDS, NOTE, WARNING
+from envkit.checks.problem import KINDS, Severity
 from envkit.cli.formats.check.shown import below_root, concerns
 from envkit.cli.output import printable
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envkit.checks.problem import Problem
     from envkit.cli.formats.check.shown import Shown
 
-_LEVELS = {ERROR: "error", WARNING: "warning", NOTE: "notice"}
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
 def render(shown: Shown, environ: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from envkit import __version__
-from envkit.checks.problem import ERROR, KINDS, WARNING
+from envkit.checks.problem import KINDS, Severity
 from envkit.cli.formats.check.shown import below_root, concerns
 
 if TYPE_CHECKING:
@@ -68,9 +68,13 @@ def _rules() -> list[dict[str, Any]]:
 
 
 def _consequence(kind: Kind) -> str:
-    if kind.severity == ERROR:
+    if kind.severity == Severity.ERROR:
         return f"A check that finds it exits with status {kind.exit_status}"
-    return "It fails a check with --strict" if kind.severity == WARNING else "It fails no check"
+    return (
+        "It fails a check with --strict"
+        if kind.severity == Severity.WARNING
+        else "It fails no check"
+    )
 
 
 def _result(problem: Problem, environ: Mapping[str, str]) -> dict[str, Any]:

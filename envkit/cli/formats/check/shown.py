@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit._internal.paths import display_path
-from envkit.checks.problem import SEVERITIES, exit_status, listed
+from envkit.checks.problem import Severity, exit_status, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Shown(NamedTuple):
     def counts(self) -> dict[str, int]:
         """How many problems there are of each severity, the gravest first."""
         found = Counter(problem.severity for problem in self.report.problems)
-        return {severity: found[severity] for severity in SEVERITIES}
+        return {severity: found[severity] for severity in Severity}
 
     @property
     def summary(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.checks.problem import ERROR, NOTE, WARNING
+from envkit.checks.problem import Severity
 from envkit.cli.formats.check.shown import concerns, place
 from envkit.cli.formats.diff.layout import Span, wrapped
 from envkit.cli.output import printable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envkit.cli.formats.check.shown import Shown
 
 _INDENT = 4
-_STYLES = {ERROR: "bold red", WARNING: "bold yellow", NOTE: "bold cyan"}
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.NOTE: "bold cyan"}
 
 
 def plain(shown: Shown) -> str:

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 
 from envkit.cli.formats.diff.wording import notes, summary
 from envkit.cli.output import printable
-from envkit.comparison.model import (
-    CellState,
-    DiffStatus,
-)
+from envkit.comparison.model import CellState, DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

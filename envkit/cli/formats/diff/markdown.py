@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from envkit.cli.formats.diff.wording import Code, cell_text, legend, notes, summary
 from envkit.cli.output import printable
-from envkit.comparison.model import (
-    DiffStatus,
-)
+from envkit.comparison.model import DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

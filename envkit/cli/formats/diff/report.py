@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from envkit.comparison.model import (
-    DiffStatus,
-)
+from envkit.comparison.model import DiffStatus
 
 if TYPE_CHECKING:
     from envkit.checks.ignore_file import Rule

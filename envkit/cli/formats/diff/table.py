@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from envkit.cli.formats.diff.layout import Span, columns, padded, wrapped
 from envkit.cli.formats.diff.wording import Code, cell_text, fitting_text, legend, notes, summary
 from envkit.cli.output import printable
-from envkit.comparison.model import (
-    CellState,
-)
+from envkit.comparison.model import CellState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,11 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.output import printable
-from envkit.comparison.model import (
-    CellState,
-    DiffStatus,
-    FindingKind,
-)
+from envkit.comparison.model import CellState, DiffStatus, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,18 +9,7 @@ from envkit.cli.boundary import tell
 from envkit.cli.formats.rotation.moments import iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
 from envkit.errors import EnvkitError
-from envkit.rotation.outcome import (
-    ABORTED,
-    BUSY,
-    FAILED,
-    NOT_DUE,
-    QUARANTINED,
-    REFUSED,
-    ROLLED_BACK,
-    ROTATED,
-    STOPPED,
-    WAITING,
-)
+from envkit.rotation.outcome import OutcomeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,21 +18,21 @@ if TYPE_CHECKING:
     from envkit.rotation.outcome import Outcome
 
 _STYLES = {
-    ROTATED: "green",
-    WAITING: "green",
-    ROLLED_BACK: "yellow",
-    ABORTED: "yellow",
-    STOPPED: "yellow",
-    REFUSED: "red",
-    QUARANTINED: "red",
-    FAILED: "red",
+    OutcomeStatus.ROTATED: "green",
+    OutcomeStatus.WAITING: "green",
+    OutcomeStatus.ROLLED_BACK: "yellow",
+    OutcomeStatus.ABORTED: "yellow",
+    OutcomeStatus.STOPPED: "yellow",
+    OutcomeStatus.REFUSED: "red",
+    OutcomeStatus.QUARANTINED: "red",
+    OutcomeStatus.FAILED: "red",
 }
 _SAID = {
-    ROTATED: "readers have the new value, and the old one works no longer",
-    ROLLED_BACK: "the new value works no longer",
-    ABORTED: "the new value is dropped",
+    OutcomeStatus.ROTATED: "readers have the new value, and the old one works no longer",
+    OutcomeStatus.ROLLED_BACK: "the new value works no longer",
+    OutcomeStatus.ABORTED: "the new value is dropped",
 }
-_QUIET = (NOT_DUE, BUSY, WAITING)
+_QUIET = (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY, OutcomeStatus.WAITING)
 
 
 class Report(NamedTuple):
@@ -77,7 +66,7 @@ def show(report: Report) -> None:
     chatty = on_terminal() or report.named
     shown = [one for one in report.outcomes if chatty or _matters(one, report)]
     if on_terminal() and not report.named and not any(map(_is_news, report.outcomes)):
-        shown = [one for one in shown if one.status != NOT_DUE]
+        shown = [one for one in shown if one.status != OutcomeStatus.NOT_DUE]
         _tell_next(report, now)
     print_table(
         ("ROTATION", "OUTCOME", "WHAT"),
@@ -104,12 +93,12 @@ def what(outcome: Outcome, now: float) -> str:
     record = outcome.record
     if outcome.status in _SAID:
         return _SAID[outcome.status]
-    if outcome.status == WAITING and record is not None and record.promoted_at:
+    if outcome.status == OutcomeStatus.WAITING and record is not None and record.promoted_at:
         end = f"{moment(outcome.until)}, {since(outcome.until, now)}"
         return f"readers have the new value; the old one works until {end}"
-    if outcome.status == NOT_DUE and outcome.until:
+    if outcome.status == OutcomeStatus.NOT_DUE and outcome.until:
         return f"due {moment(outcome.until)}, {since(outcome.until, now)}"
-    if outcome.status == FAILED and outcome.until:
+    if outcome.status == OutcomeStatus.FAILED and outcome.until:
         again = since(outcome.until, now)
         return f"{outcome.reason}; again {'in a moment' if again == 'now' else again}"
     return outcome.reason or (outcome.error.message if outcome.error else "")
@@ -150,11 +139,11 @@ def _matters(outcome: Outcome, report: Report) -> bool:
 
 
 def _is_news(outcome: Outcome) -> bool:
-    return outcome.status != NOT_DUE
+    return outcome.status != OutcomeStatus.NOT_DUE
 
 
 def _tell_next(report: Report, now: float) -> None:
-    waiting = [one for one in report.outcomes if one.status == NOT_DUE and one.until]
+    waiting = [one for one in report.outcomes if one.status == OutcomeStatus.NOT_DUE and one.until]
     if waiting:
         first = min(waiting, key=lambda one: one.until)
         when = f"{moment(first.until)}, {since(first.until, now)}"

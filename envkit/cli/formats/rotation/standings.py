@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from envkit.cli.formats.rotation.moments import iso, moment, since
 from envkit.cli.output import Cell, print_table
-from envkit.rotation.status import (
-    DUE,
-    FAILING,
-    GRACE_PERIOD,
-    IN_PROGRESS,
-    OVERDUE,
-    QUARANTINED,
-    UNREADABLE,
-    WAITING,
-)
+from envkit.rotation.status import RotationState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,18 +16,21 @@ if TYPE_CHECKING:
     from envkit.rotation.status import Standing
 
 _STYLES = {
-    UNREADABLE: "red",
-    QUARANTINED: "red",
-    OVERDUE: "red",
-    FAILING: "red",
-    DUE: "yellow",
-    IN_PROGRESS: "cyan",
-    GRACE_PERIOD: "cyan",
-    WAITING: "green",
+    RotationState.UNREADABLE: "red",
+    RotationState.QUARANTINED: "red",
+    RotationState.OVERDUE: "red",
+    RotationState.FAILING: "red",
+    RotationState.DUE: "yellow",
+    RotationState.IN_PROGRESS: "cyan",
+    RotationState.GRACE_PERIOD: "cyan",
+    RotationState.WAITING: "green",
 }
 _HEADERS = ("ROTATION", "STATE", "LAST ROTATED", "NEXT", "SECRET", "WHAT")
 # what is done with them, whoever asks
-_PLANS = {UNREADABLE: "nothing can be done", FAILING: "try the failed step again"}
+_PLANS = {
+    RotationState.UNREADABLE: "nothing can be done",
+    RotationState.FAILING: "try the failed step again",
+}
 
 
 def show(found: Sequence[Standing], say: Callable[[Standing, float], str] | None = None) -> None:
@@ -78,20 +72,20 @@ def json_text(found: Sequence[Standing]) -> str:
 
 def what(one: Standing, now: float) -> str:
     """Return in a few words what a rotation is waiting for."""
-    if one.state == GRACE_PERIOD:
+    if one.state == RotationState.GRACE_PERIOD:
         return f"old value works until {moment(one.retire_at)}" if one.retire_at else "promoted"
-    if one.state in (IN_PROGRESS, FAILING):
+    if one.state in (RotationState.IN_PROGRESS, RotationState.FAILING):
         return f"{one.phase}, begun {since(one.started_at, now)}"
-    if one.state == OVERDUE:
+    if one.state == RotationState.OVERDUE:
         return f"since {moment(one.overdue_at)}"
     return ""
 
 
 def next_time(one: Standing, now: float) -> str:
     """Return when the next rotation may begin."""
-    if one.state == DUE:
+    if one.state == RotationState.DUE:
         return "now"
-    if not one.due_at or one.state in (UNREADABLE, QUARANTINED):
+    if not one.due_at or one.state in (RotationState.UNREADABLE, RotationState.QUARANTINED):
         return ""
     return f"{moment(one.due_at)} ({since(one.due_at, now)})"
 
@@ -100,7 +94,7 @@ def last_time(one: Standing, now: float) -> str:
     """Return when it was last rotated."""
     last = one.promoted_at or one.last_rotated_at
     if not last:
-        return "" if one.state == UNREADABLE else "never"
+        return "" if one.state == RotationState.UNREADABLE else "never"
     return since(last, now)
 
 
@@ -114,15 +108,19 @@ def planned(one: Standing, now: float, *, asked: bool) -> str:
     """
     if one.stopped or one.state in _PLANS:
         return "nothing, until a person has decided" if one.stopped else _PLANS[one.state]
-    if one.state == QUARANTINED and not asked:
+    if one.state == RotationState.QUARANTINED and not asked:
         return "nothing, until it is named"
-    if one.state == GRACE_PERIOD:
+    if one.state == RotationState.GRACE_PERIOD:
         return f"retire the old value{'' if one.retire_at <= now else ' once its grace is over'}"
     if one.started_at:
         return "go on with it"
     if asked or one.due_at <= now:
         return "rotate it"
-    return "rotate it as soon as its window is open" if one.state == OVERDUE else "nothing yet"
+    return (
+        "rotate it as soon as its window is open"
+        if one.state == RotationState.OVERDUE
+        else "nothing yet"
+    )
 
 
 def _rows(

@@ -15,20 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from envkit import __version__
 from envkit.errors import ExtraMissingError, RotationError, UsageError
-from envkit.rotation.outcome import (
-    FAILED,
-    NOT_DUE,
-    QUARANTINED,
-    REFUSED,
-    ROTATED,
-    STATUSES,
-    WAITING,
-    Outcome,
-)
-from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.outcome import Outcome, OutcomeStatus
+from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint, listen_address
 from envkit.rotation.scheduler.metrics import Board
-from envkit.rotation_state.record import GRACE, IDLE, SET, Record
+from envkit.rotation_state.record import Phase, Record
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -42,7 +33,7 @@ def clock():
 
 
 @pytest.fixture
-def roster(project):
+def catalog(project):
     project.profile(
         "prod.toml",
         '[variables]\nA = "1"\n'
@@ -51,13 +42,13 @@ def roster(project):
             for name in ("db", "cache")
         ),
     )
-    return Roster(str(project.profiles), environ=os.environ)
+    return CatalogWatcher(str(project.profiles), environ=os.environ)
 
 
 @pytest.fixture
-def board(clock, roster):
+def board(clock, catalog):
     board = Board(lambda: clock[0])
-    board.loaded(roster.read())
+    board.loaded(catalog.read())
     return board
 
 
@@ -73,8 +64,8 @@ def samples(board):
     return found
 
 
-def run(board, roster, outcome, seconds=1.0):
-    rotation = roster.rotations[outcome.rotation]
+def run(board, catalog, outcome, seconds=1.0):
+    rotation = catalog.rotations[outcome.rotation]
     board.began(rotation)
     board.ended(rotation, outcome, seconds)
 
@@ -88,12 +79,14 @@ def test_before_anything_has_happened(board):
     # nothing is claimed of what nobody has looked at
     assert not [name for name in found if name.endswith(NAME)]
     # a counter that is not there cannot be watched
-    assert all(found[f"envkit_rotation_runs_total {status}"] == 0 for status in STATUSES)
+    assert all(
+        found[f"envkit_rotation_runs_total {status}"] == 0 for status in tuple(OutcomeStatus)
+    )
 
 
-def test_age_and_overdue_go_on_without_another_look(board, roster, clock):
-    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 10 * DAY)
-    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
+def test_age_and_overdue_go_on_without_another_look(board, catalog, clock):
+    record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 10 * DAY)
+    run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
     found = samples(board)
     assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == NOW - 10 * DAY
     assert found[f"envkit_rotation_age_seconds {NAME}"] == 10 * DAY
@@ -109,34 +102,40 @@ def test_age_and_overdue_go_on_without_another_look(board, roster, clock):
     assert samples(board)[f"envkit_rotation_age_seconds {NAME}"] == 31 * DAY
 
 
-def test_what_was_never_rotated_has_no_age(board, roster):
-    run(board, roster, Outcome(NAME, FAILED, step="claim", error=RotationError("no")))
+def test_what_was_never_rotated_has_no_age(board, catalog):
+    run(
+        board, catalog, Outcome(NAME, OutcomeStatus.FAILED, step="claim", error=RotationError("no"))
+    )
     found = samples(board)
     assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == 0
     assert f"envkit_rotation_age_seconds {NAME}" not in found
     assert found[f"envkit_rotation_due {NAME}"] == 1
 
 
-def test_a_store_that_does_not_answer_makes_nothing_forgotten(board, roster):
-    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 40 * DAY)
-    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
-    run(board, roster, Outcome(NAME, FAILED, error=RotationError("no answer")))
+def test_a_store_that_does_not_answer_makes_nothing_forgotten(board, catalog):
+    record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 40 * DAY)
+    run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
+    run(board, catalog, Outcome(NAME, OutcomeStatus.FAILED, error=RotationError("no answer")))
     found = samples(board)
     assert found[f"envkit_rotation_last_success_timestamp_seconds {NAME}"] == NOW - 40 * DAY
     assert found[f"envkit_rotation_overdue {NAME}"] == 1
 
 
-def test_what_a_person_has_rolled_back_is_not_due_at_once_but_overdue_all_the_same(board, roster):
-    record = Record(NAME, "id", IDLE, last_rotated_at=NOW - 40 * DAY, given_up_at=NOW - DAY)
-    run(board, roster, Outcome(NAME, NOT_DUE, record=record))
+def test_what_a_person_has_rolled_back_is_not_due_at_once_but_overdue_all_the_same(board, catalog):
+    record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 40 * DAY, given_up_at=NOW - DAY)
+    run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
     found = samples(board)
     assert found[f"envkit_rotation_due_timestamp_seconds {NAME}"] == NOW + 29 * DAY
     assert found[f"envkit_rotation_overdue {NAME}"] == 1
 
 
-def test_progress_and_failures(board, roster):
-    record = Record(NAME, "id", SET, tries=3)
-    run(board, roster, Outcome(NAME, FAILED, step="test", record=record, error=RotationError("x")))
+def test_progress_and_failures(board, catalog):
+    record = Record(NAME, "id", Phase.SET, tries=3)
+    run(
+        board,
+        catalog,
+        Outcome(NAME, OutcomeStatus.FAILED, step="test", record=record, error=RotationError("x")),
+    )
     found = samples(board)
     assert found[f"envkit_rotation_in_progress {NAME}"] == 1
     assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 3
@@ -144,56 +143,56 @@ def test_progress_and_failures(board, roster):
     assert found["envkit_rotation_runs_total failed"] == 1
     assert found[f"envkit_rotation_needs_a_person {NAME}"] == 0
 
-    record = Record(NAME, "id", GRACE)
-    run(board, roster, Outcome(NAME, WAITING, step="finish", record=record))
+    record = Record(NAME, "id", Phase.GRACE)
+    run(board, catalog, Outcome(NAME, OutcomeStatus.WAITING, step="finish", record=record))
     found = samples(board)
     assert found[f"envkit_rotation_in_progress {NAME}"] == 1
     assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 0
     assert found["envkit_rotation_failures_total test"] == 1
 
 
-@pytest.mark.parametrize("status", [REFUSED, QUARANTINED])
-def test_what_waits_for_a_person_shows_until_it_does_not(board, roster, status):
-    run(board, roster, Outcome(NAME, status, error=RotationError("x")))
+@pytest.mark.parametrize("status", [OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED])
+def test_what_waits_for_a_person_shows_until_it_does_not(board, catalog, status):
+    run(board, catalog, Outcome(NAME, status, error=RotationError("x")))
     assert samples(board)[f"envkit_rotation_needs_a_person {NAME}"] == 1
     assert samples(board)["envkit_rotation_failures_total look"] == 1
-    run(board, roster, Outcome(NAME, NOT_DUE))
+    run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE))
     assert samples(board)[f"envkit_rotation_needs_a_person {NAME}"] == 0
 
 
-def test_only_runs_that_did_something_have_a_duration(board, roster):
-    run(board, roster, Outcome(NAME, NOT_DUE), 0.01)
+def test_only_runs_that_did_something_have_a_duration(board, catalog):
+    run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE), 0.01)
     assert samples(board)["envkit_rotation_run_duration_seconds_count"] == 0
-    run(board, roster, Outcome(NAME, ROTATED), 7.0)
+    run(board, catalog, Outcome(NAME, OutcomeStatus.ROTATED), 7.0)
     found = samples(board)
     assert found["envkit_rotation_run_duration_seconds_count"] == 1
     assert found["envkit_rotation_run_duration_seconds_sum"] == 7.0
 
 
-def test_what_is_in_no_profile_any_more_is_left_out(board, roster, project):
-    run(board, roster, Outcome(NAME, NOT_DUE))
-    run(board, roster, Outcome("prod/cache", NOT_DUE))
-    before = roster.rotations["prod/cache"]
+def test_what_is_in_no_profile_any_more_is_left_out(board, catalog, project):
+    run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE))
+    run(board, catalog, Outcome("prod/cache", OutcomeStatus.NOT_DUE))
+    before = catalog.rotations["prod/cache"]
     text = (project.profiles / "prod.toml").read_text()
     project.profile("prod.toml", text.partition("[rotation.cache]")[0])
-    board.loaded(roster.read())
+    board.loaded(catalog.read())
     board.began(before)
-    board.ended(before, Outcome("prod/cache", NOT_DUE), 1.0)  # it ran meanwhile
+    board.ended(before, Outcome("prod/cache", OutcomeStatus.NOT_DUE), 1.0)  # it ran meanwhile
     found = samples(board)
     assert f"envkit_rotation_due {NAME}" in found
     assert not [name for name in found if "prod/cache" in name]
     assert found["envkit_rotations_running"] == 0
 
 
-def test_broken_profiles_are_counted(board, roster, project):
+def test_broken_profiles_are_counted(board, catalog, project):
     project.profile("staging.toml", "[variables\n")
-    board.loaded(roster.read())
+    board.loaded(catalog.read())
     assert samples(board)["envkit_profile_errors"] == 1
 
 
-def test_no_message_is_told(board, roster):
+def test_no_message_is_told(board, catalog):
     error = RotationError(f"the target said {CANARY}", hint=CANARY)
-    run(board, roster, Outcome(NAME, FAILED, CANARY, step="set", error=error))
+    run(board, catalog, Outcome(NAME, OutcomeStatus.FAILED, CANARY, step="set", error=error))
     assert CANARY.encode() not in board.text()
 
 

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from envkit.errors import ProfileError, UnavailableError
-from envkit.rotation.outcome import FAILED, NOT_DUE, ROTATED, STOPPED, Outcome
-from envkit.rotation.scheduler.catalog_watcher import Roster
+from envkit.rotation.outcome import Outcome, OutcomeStatus
+from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.serve import Scheduler
 
 PROFILE = """\
@@ -32,7 +32,7 @@ def profile(*names, **keys):
     return PROFILE + "".join(ROTATION.format(name=n, field=n.upper()) + more for n in names)
 
 
-class Watcher:
+class Listener:
     """Keeps what it is told, and lets a test wait for it."""
 
     def __init__(self):
@@ -89,12 +89,12 @@ class Carrier:
 
     @staticmethod
     def not_due(rotation, _stopping):
-        return Outcome(rotation.full_name, NOT_DUE, until=time.time() + 1e6)
+        return Outcome(rotation.full_name, OutcomeStatus.NOT_DUE, until=time.time() + 1e6)
 
 
 @pytest.fixture
-def watcher():
-    return Watcher()
+def listener():
+    return Listener()
 
 
 @pytest.fixture
@@ -103,14 +103,14 @@ def carrier():
 
 
 @pytest.fixture
-def start(project, watcher, carrier):
+def start(project, listener, carrier):
     """Return what starts a scheduler in a thread; it is stopped afterwards."""
     started = []
 
     def start(**options):
-        roster = Roster(str(project.profiles), environ=os.environ)
-        roster.read()
-        scheduler = Scheduler(roster, carrier, watchers=[watcher], **options)
+        catalog = CatalogWatcher(str(project.profiles), environ=os.environ)
+        catalog.read()
+        scheduler = Scheduler(catalog, carrier, listeners=[listener], **options)
         thread = threading.Thread(target=scheduler.run)
         thread.start()
         started.append((scheduler, thread))
@@ -123,26 +123,26 @@ def start(project, watcher, carrier):
         assert not thread.is_alive(), "the scheduler does not stop"
 
 
-def test_every_rotation_is_looked_at_when_it_begins(project, start, watcher):
+def test_every_rotation_is_looked_at_when_it_begins(project, start, listener):
     project.profile("prod.toml", profile("db", "cache"))
     start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
-    watcher.wait_for("ended", "prod/cache", NOT_DUE)
-    assert watcher.told[0] == ("loaded", "prod/cache", "prod/db")
+    listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
+    listener.wait_for("ended", "prod/cache", OutcomeStatus.NOT_DUE)
+    assert listener.told[0] == ("loaded", "prod/cache", "prod/db")
 
 
-def test_what_was_rotated_is_looked_at_again_at_once(project, start, watcher, carrier):
+def test_what_was_rotated_is_looked_at_again_at_once(project, start, listener, carrier):
     project.profile("prod.toml", profile("db"))
-    outcomes = iter([ROTATED, NOT_DUE])
+    outcomes = iter([OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE])
     carrier.what["prod/db"] = lambda rotation, _: Outcome(
         rotation.full_name, next(outcomes), until=time.time() + 1e6
     )
     start()
-    watcher.wait_for("ended", "prod/db", ROTATED)
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    listener.wait_for("ended", "prod/db", OutcomeStatus.ROTATED)
+    listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
 
 
-def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, watcher, carrier):
+def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, listener, carrier):
     project.profile("prod.toml", profile("a_hangs", "b_fails", "c_breaks", "d_works"))
     forever = threading.Event()
 
@@ -154,18 +154,18 @@ def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, watc
 
     carrier.what["prod/a_hangs"] = lambda rotation, _: (
         forever.wait(LONG_SECONDS),
-        Outcome(rotation.full_name, STOPPED),
+        Outcome(rotation.full_name, OutcomeStatus.STOPPED),
     )[1]
     carrier.what["prod/b_fails"], carrier.what["prod/c_breaks"] = fail, bug
     start(concurrency=2)
-    watcher.wait_for("ended", "prod/d_works", NOT_DUE)
-    assert ("ended", "prod/b_fails", FAILED) in watcher.told
-    assert ("ended", "prod/c_breaks", FAILED) in watcher.told
-    assert ("ended", "prod/a_hangs", STOPPED) not in watcher.told
+    listener.wait_for("ended", "prod/d_works", OutcomeStatus.NOT_DUE)
+    assert ("ended", "prod/b_fails", OutcomeStatus.FAILED) in listener.told
+    assert ("ended", "prod/c_breaks", OutcomeStatus.FAILED) in listener.told
+    assert ("ended", "prod/a_hangs", OutcomeStatus.STOPPED) not in listener.told
     forever.set()
 
 
-def test_no_more_run_at_once_than_were_asked_for(project, start, watcher, carrier):
+def test_no_more_run_at_once_than_were_asked_for(project, start, listener, carrier):
     names = [f"r{number}" for number in range(12)]
     project.profile("prod.toml", profile(*names))
     three = threading.Barrier(3)
@@ -177,79 +177,81 @@ def test_no_more_run_at_once_than_were_asked_for(project, start, watcher, carrie
     carrier.what = {f"prod/{name}": meet for name in names}
     start(concurrency=3)
     for name in names:
-        watcher.wait_for("ended", f"prod/{name}", NOT_DUE)
+        listener.wait_for("ended", f"prod/{name}", OutcomeStatus.NOT_DUE)
     assert carrier.most == 3
 
 
-def test_stopping_waits_for_what_is_under_way_and_begins_nothing(project, start, watcher, carrier):
+def test_stopping_waits_for_what_is_under_way_and_begins_nothing(project, start, listener, carrier):
     project.profile("prod.toml", profile("a_slow", "b_next"))
     step = threading.Event()
 
     def a_step(rotation, stopping):
         step.wait(LONG_SECONDS)
-        return Outcome(rotation.full_name, STOPPED if stopping() else FAILED)
+        return Outcome(
+            rotation.full_name, OutcomeStatus.STOPPED if stopping() else OutcomeStatus.FAILED
+        )
 
     carrier.what["prod/a_slow"] = a_step
     scheduler, thread = start(concurrency=1)
-    watcher.wait_for("began", "prod/a_slow")
+    listener.wait_for("began", "prod/a_slow")
     scheduler.stop()
     step.set()
     thread.join(LONG_SECONDS)
     assert not thread.is_alive()
-    assert ("ended", "prod/a_slow", STOPPED) in watcher.told
-    assert ("began", "prod/b_next") not in watcher.told
+    assert ("ended", "prod/a_slow", OutcomeStatus.STOPPED) in listener.told
+    assert ("began", "prod/b_next") not in listener.told
 
 
-def test_stopping_does_not_wait_for_ever(project, start, watcher, carrier):
+def test_stopping_does_not_wait_for_ever(project, start, listener, carrier):
     project.profile("prod.toml", profile("db"))
     forever = threading.Event()
     carrier.what["prod/db"] = lambda *_: forever.wait(LONG_SECONDS)
     scheduler, thread = start(finish_seconds=0.05)
-    watcher.wait_for("began", "prod/db")
+    listener.wait_for("began", "prod/db")
     scheduler.stop()
     thread.join(LONG_SECONDS)
     assert not thread.is_alive()
     forever.set()
 
 
-def test_a_stop_that_comes_before_it_runs_counts(project, watcher, carrier):
+def test_a_stop_that_comes_before_it_runs_counts(project, listener, carrier):
     project.profile("prod.toml", profile("db"))
-    roster = Roster(str(project.profiles), environ=os.environ)
-    roster.read()
-    scheduler = Scheduler(roster, carrier, watchers=[watcher])
+    catalog = CatalogWatcher(str(project.profiles), environ=os.environ)
+    catalog.read()
+    scheduler = Scheduler(catalog, carrier, listeners=[listener])
     scheduler.stop()
     scheduler.run()
-    assert ("began", "prod/db") not in watcher.told
+    assert ("began", "prod/db") not in listener.told
 
 
-def test_a_changed_profile_is_noticed(project, start, watcher, monkeypatch):
+def test_a_changed_profile_is_noticed(project, start, listener, monkeypatch):
     monkeypatch.setattr("envkit.rotation.scheduler.serve.TICK_SECONDS", 0.01)
     project.profile("prod.toml", profile("db"))
     start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
     project.profile("staging.toml", profile("db").replace("dotenv:DB", "dotenv:DB2"))
-    watcher.wait_for("loaded", "prod/db", "staging/db")
-    watcher.wait_for("ended", "staging/db", NOT_DUE)
+    listener.wait_for("loaded", "prod/db", "staging/db")
+    listener.wait_for("ended", "staging/db", OutcomeStatus.NOT_DUE)
     (project.profiles / "staging.toml").unlink()
-    watcher.wait_for("loaded", "prod/db", times=2)
+    listener.wait_for("loaded", "prod/db", times=2)
 
 
-def test_asked_to_it_reads_the_profiles_at_once(project, start, watcher):
+def test_asked_to_it_reads_the_profiles_at_once(project, start, listener):
     project.profile("prod.toml", profile("db"))
     scheduler, _ = start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
     scheduler.reload()
-    watcher.wait_for("loaded", "prod/db", times=2)
-    watcher.wait_for("ended", "prod/db", NOT_DUE, times=2)
+    listener.wait_for("loaded", "prod/db", times=2)
+    listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE, times=2)
 
 
-def test_profiles_that_cannot_be_read_any_more_change_nothing(project, start, watcher):
+def test_profiles_that_cannot_be_read_any_more_change_nothing(project, start, listener):
     project.profile("prod.toml", profile("db"))
     scheduler, _ = start()
-    watcher.wait_for("ended", "prod/db", NOT_DUE)
+    listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
     # two rotations of one secret, which do not say the same of it
     other = profile("db2").replace("DB2", "DB").replace("30d", "7d")
     project.profile("prod.toml", profile("db") + other.removeprefix(PROFILE))
     scheduler.reload()
-    watcher.wait_for("troubled", ProfileError)
-    assert watcher.told.count(("loaded", "prod/db")) == 1
+    listener.wait_for("troubled", ProfileError)
+    assert listener.told.count(("loaded", "prod/db")) == 1

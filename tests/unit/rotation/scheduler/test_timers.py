@@ -4,123 +4,119 @@ from __future__ import annotations
 
 import pytest
 
-from envkit.rotation.outcome import (
-    BUSY,
-    FAILED,
-    NOT_DUE,
-    QUARANTINED,
-    REFUSED,
-    ROTATED,
-    STATUSES,
-    WAITING,
-    Outcome,
-)
+from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
+from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.timers import (
-    FIRST_PAUSE_SECONDS,
-    LAST_PAUSE_SECONDS,
     LOOK_AGAIN_SECONDS,
     SOON_SECONDS,
-    Agenda,
+    Timers,
     next_look,
 )
-from envkit.rotation_state.record import SET, Record
+from envkit.rotation_state.record import Phase, Record
 
 NOW = 1_790_000_000.0
 NAME = "prod/db"
 
 
 @pytest.fixture
-def agenda():
-    agenda = Agenda()
-    agenda.replace([NAME], NOW)
-    return agenda
+def timers():
+    timers = Timers()
+    timers.replace([NAME], NOW)
+    return timers
 
 
-def test_what_is_new_is_looked_at_at_once(agenda):
-    assert agenda.next_at() == NOW
-    assert agenda.take(NOW, room=8) == [NAME]
+def test_what_is_new_is_looked_at_at_once(timers):
+    assert timers.next_at() == NOW
+    assert timers.take(NOW, room=8) == [NAME]
 
 
-def test_what_runs_is_not_taken_twice(agenda):
-    agenda.take(NOW, room=8)
-    assert agenda.take(NOW + 1e6, room=8) == []
-    assert agenda.next_at() == float("inf")
+def test_what_runs_is_not_taken_twice(timers):
+    timers.take(NOW, room=8)
+    assert timers.take(NOW + 1e6, room=8) == []
+    assert timers.next_at() == float("inf")
 
 
-def test_no_more_is_taken_than_there_is_room_and_the_longest_awaited_first(agenda):
-    agenda.replace(["a", "b", "c"], NOW)
-    [first] = agenda.take(NOW, room=1)
-    agenda.done(Outcome(first, WAITING, until=NOW + 5), NOW)
-    assert agenda.take(NOW + 10, room=2) == ["b", "c"]
-    assert agenda.take(NOW + 10, room=0) == []
-    assert agenda.take(NOW + 10, room=-1) == []
-    assert agenda.take(NOW + 10, room=1) == [first]
+def test_no_more_is_taken_than_there_is_room_and_the_longest_awaited_first(timers):
+    timers.replace(["a", "b", "c"], NOW)
+    [first] = timers.take(NOW, room=1)
+    timers.done(Outcome(first, OutcomeStatus.WAITING, until=NOW + 5), NOW)
+    assert timers.take(NOW + 10, room=2) == ["b", "c"]
+    assert timers.take(NOW + 10, room=0) == []
+    assert timers.take(NOW + 10, room=-1) == []
+    assert timers.take(NOW + 10, room=1) == [first]
 
 
-def test_a_time_that_is_known_is_kept(agenda):
-    agenda.take(NOW, room=8)
-    agenda.done(Outcome(NAME, WAITING, until=NOW + 60), NOW)
-    assert agenda.next_at() == NOW + 60
-    assert agenda.take(NOW + 59, room=8) == []
-    assert agenda.take(NOW + 60, room=8) == [NAME]
+def test_a_time_that_is_known_is_kept(timers):
+    timers.take(NOW, room=8)
+    timers.done(Outcome(NAME, OutcomeStatus.WAITING, until=NOW + 60), NOW)
+    assert timers.next_at() == NOW + 60
+    assert timers.take(NOW + 59, room=8) == []
+    assert timers.take(NOW + 60, room=8) == [NAME]
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", tuple(OutcomeStatus))
 @pytest.mark.parametrize("until", [0.0, NOW - 100, NOW, NOW + 60, NOW + 1e9, float("inf")])
 def test_whatever_was_said_it_is_looked_at_again_soon_enough_and_not_in_a_loop(status, until):
     at = next_look(Outcome(NAME, status, until=until), NOW, failures=1)
     assert NOW + SOON_SECONDS <= at <= NOW + LOOK_AGAIN_SECONDS
 
 
-@pytest.mark.parametrize("status", [REFUSED, QUARANTINED])
+@pytest.mark.parametrize("status", [OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED])
 def test_what_waits_for_a_person_is_not_asked_all_the_time(status):
     assert next_look(Outcome(NAME, status), NOW) == NOW + LOOK_AGAIN_SECONDS
 
 
 def test_after_a_rotation_the_next_time_is_asked_for_at_once():
-    assert next_look(Outcome(NAME, ROTATED), NOW) == NOW + SOON_SECONDS
+    assert next_look(Outcome(NAME, OutcomeStatus.ROTATED), NOW) == NOW + SOON_SECONDS
 
 
-def test_what_fails_is_tried_again_ever_more_slowly(agenda):
+def test_what_fails_is_tried_again_ever_more_slowly(timers):
     pauses, now = [], NOW
     for _ in range(12):
-        assert agenda.take(now, room=1) == [NAME]
-        agenda.done(Outcome(NAME, FAILED), now)
-        pauses.append(agenda.next_at() - now)
-        now = agenda.next_at()
+        assert timers.take(now, room=1) == [NAME]
+        timers.done(Outcome(NAME, OutcomeStatus.FAILED), now)
+        pauses.append(timers.next_at() - now)
+        now = timers.next_at()
     assert pauses[0] == FIRST_PAUSE_SECONDS
     assert pauses == sorted(pauses)
     assert pauses[-1] == LAST_PAUSE_SECONDS
 
 
-def test_a_success_ends_a_series_of_failures(agenda):
-    for status in (FAILED, FAILED, NOT_DUE, FAILED):
-        now = max(agenda.next_at(), NOW)
-        agenda.take(now, room=1)
-        agenda.done(Outcome(NAME, status), now)
-    assert agenda.next_at() - now == FIRST_PAUSE_SECONDS
+def test_a_success_ends_a_series_of_failures(timers):
+    for status in (
+        OutcomeStatus.FAILED,
+        OutcomeStatus.FAILED,
+        OutcomeStatus.NOT_DUE,
+        OutcomeStatus.FAILED,
+    ):
+        now = max(timers.next_at(), NOW)
+        timers.take(now, room=1)
+        timers.done(Outcome(NAME, status), now)
+    assert timers.next_at() - now == FIRST_PAUSE_SECONDS
 
 
 def test_the_pause_that_the_record_has_counts():
-    record = Record(NAME, "id", SET, tries=5, busy_until=NOW + 240)
-    assert next_look(Outcome(NAME, FAILED, record=record), NOW, failures=1) == NOW + 240
+    record = Record(NAME, "id", Phase.SET, tries=5, busy_until=NOW + 240)
+    assert (
+        next_look(Outcome(NAME, OutcomeStatus.FAILED, record=record), NOW, failures=1) == NOW + 240
+    )
 
 
 def test_what_somebody_else_is_at_work_on_is_looked_at_when_their_time_is_over():
-    assert next_look(Outcome(NAME, BUSY, until=NOW + 300), NOW) == NOW + 300
+    assert next_look(Outcome(NAME, OutcomeStatus.BUSY, until=NOW + 300), NOW) == NOW + 300
 
 
-def test_what_is_in_no_profile_any_more_is_forgotten_even_while_it_runs(agenda):
-    agenda.take(NOW, room=1)
-    agenda.replace([], NOW)
-    agenda.done(Outcome(NAME, WAITING, until=NOW + 1), NOW)
-    assert agenda.next_at() == float("inf")
-    assert not agenda.running
+def test_what_is_in_no_profile_any_more_is_forgotten_even_while_it_runs(timers):
+    timers.take(NOW, room=1)
+    timers.replace([], NOW)
+    timers.done(Outcome(NAME, OutcomeStatus.WAITING, until=NOW + 1), NOW)
+    assert timers.next_at() == float("inf")
+    assert not timers.running
 
 
-def test_what_ran_while_the_profiles_were_read_is_looked_at_anew(agenda):
-    agenda.take(NOW, room=1)
-    agenda.replace([NAME], NOW + 10)
-    assert agenda.take(NOW + 10, room=1) == []  # once at a time
-    agenda.done(Outcome(NAME, NOT_DUE, until=NOW + 800), NOW + 20)
-    assert agenda.take(NOW + 20, room=1) == [NAME]
+def test_what_ran_while_the_profiles_were_read_is_looked_at_anew(timers):
+    timers.take(NOW, room=1)
+    timers.replace([NAME], NOW + 10)
+    assert timers.take(NOW + 10, room=1) == []  # once at a time
+    timers.done(Outcome(NAME, OutcomeStatus.NOT_DUE, until=NOW + 800), NOW + 20)
+    assert timers.take(NOW + 20, room=1) == [NAME]

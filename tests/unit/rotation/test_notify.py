@@ -10,8 +10,8 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.errors import RotationError
 from envkit.rotation.catalog import collect
-from envkit.rotation.outcome import STATUSES, Outcome
-from envkit.rotation.tell import events, is_overdue, tell
+from envkit.rotation.notify import events, notify
+from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from support.hook_server import HookServer
@@ -41,7 +41,7 @@ class World:
         """Return the events that this host has told of."""
         before = len(self.server.received)
         error = RotationError("it is so") if status in ("failed", "refused") else None
-        failures = tell(
+        failures = notify(
             self.rotation,
             Outcome(NAME, status, error=error, record=record),
             store,
@@ -67,7 +67,7 @@ def world(project, tmp_path):
 # ---------------------------------------------------------------- of what
 
 
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", OutcomeStatus)
 def test_what_there_is_to_tell(world, status):
     told = {"rotated": ["success"], "failed": ["failure"], "refused": ["failure"]}
     told["quarantined"] = ["quarantine"]
@@ -75,22 +75,6 @@ def test_what_there_is_to_tell(world, status):
     more = [] if status == "rotated" else ["overdue"]
     late = Outcome(NAME, status, record=LATE)
     assert events(world.rotation, late, NOW) == told.get(status, []) + more
-
-
-@pytest.mark.parametrize(
-    ("record", "overdue"),
-    [
-        (None, False),
-        (Record(NAME), False),
-        (LATE, True),
-        (LATE._replace(phase="tested", started_at=NOW), True),
-        (LATE._replace(phase="grace", promoted_at=NOW), False),
-        (LATE._replace(given_up_at=NOW), True),
-        (LATE._replace(last_rotated_at=NOW - DAY), False),
-    ],
-)
-def test_what_is_overdue(world, record, overdue):
-    assert is_overdue(world.rotation, record, NOW) is overdue
 
 
 # ---------------------------------------------------------------- how often, and by whom
@@ -122,7 +106,7 @@ def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
     assert world.store.read().record == held
     world.now += 61
     assert world.tell_with_store("failed") == ["failure"]
-    assert world.store.read().record == held._replace(told={"failure": world.now})
+    assert world.store.read().record == held._replace(notified={"failure": world.now})
 
 
 def test_without_a_store_each_host_remembers_for_itself(world):

@@ -11,8 +11,9 @@ import time
 
 import pytest
 
-from envkit.notification.channels import KINDS, Channel, Notice, deliver
-from envkit.rotation.status import STATES
+from envkit.notification.channels import Channel, EventKind, Notice
+from envkit.notification.delivery import deliver
+from envkit.rotation.status import RotationState
 from envkit.rotation_state import policy
 from envkit.rotation_state.record import Record, encode
 from support.hook_server import HookServer
@@ -41,8 +42,8 @@ def test_every_key_of_a_rotation_is_in_the_table():
 
 
 def test_every_state_and_event_is_in_its_table():
-    assert sorted(table("## Looking")) == sorted(STATES)
-    assert table("| `on` |") == list(KINDS)
+    assert sorted(table("## Looking")) == sorted(RotationState)
+    assert table("| `on` |") == list(EventKind)
 
 
 def test_defaults_are_those_of_the_code():
@@ -60,7 +61,7 @@ def told():
     shown = json.loads(block("json"))
     notice = Notice(**{key: shown[key] for key in Notice._fields})
     with HookServer() as server:
-        deliver(notice, Channel("webhook", server.address, KEY, KINDS))
+        deliver(notice, Channel("webhook", server.address, KEY, tuple(EventKind)))
         [received] = server.received
     return received
 

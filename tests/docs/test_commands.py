@@ -6,7 +6,7 @@ import pytest
 
 from support.pages import ROOT, pages_run_by, tell
 
-PAGES = pages_run_by("tests/unit/test_docs_commands.py")
+PAGES = pages_run_by("tests/docs/test_commands.py")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,4 +1,4 @@
-"""Versions that are no longer the newest, and secrets that two environments share."""
+"""Secrets that two environments share."""
 
 from __future__ import annotations
 
@@ -26,36 +26,6 @@ def store(project):
         return found(*codes, sources={"store": source}, **arguments)
 
     return SimpleNamespace(put=source.put, profile=profile, lines=lines, source=source)
-
-
-def test_a_pin_that_is_not_the_newest(store):
-    for password in ("one-password", "two-password", "three-password"):
-        store.put("db", {"password": password})
-    store.profile(
-        "prod",
-        'OLD = "{{ store:db?version=2#password }}"\nNEW = "{{ store:db?version=3#password }}"\n'
-        'NONE = "{{ store:db#password }}"\n',
-    )
-    assert store.lines() == [
-        (
-            "profiles/prod.toml:4: OLD reads store:db?version=2#password, "
-            "and the store has version 3 [stale-pin, prod]"
-        )
-    ]
-    assert store.source.reads == 3, "each version once, and the newest"
-
-
-def test_a_pin_whose_secret_is_gone_is_not_stale(store):
-    store.put("db", {"password": "one-password"})
-    store.put("db", {})
-    store.profile("prod", 'OLD = "{{ store:db?version=1#password }}"\n')
-    assert store.lines() == []
-
-
-def test_offline_knows_no_versions(store):
-    store.profile("prod", 'OLD = "{{ store:db?version=1#password }}"\n')
-    assert store.lines(offline=True) == []
-    assert store.source.reads == 0
 
 
 def test_a_secret_that_two_environments_have(store):

@@ -1,0 +1,88 @@
+"""What the calendar of the rotations page shows: what was rotated, and what is due, by day."""
+
+from __future__ import annotations
+
+from calendar import Calendar
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from envkit.cli.formats.rotation.timeline import MOST_MARKS
+from envkit.rotation.status import ALARMS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from envkit.rotation.status import Standing
+
+MONTHS = 4  # the last one, this one, and two that come
+
+
+class Day(NamedTuple):
+    """A day: its number, how many events it has, its classes, and the same in words."""
+
+    number: int
+    events: int
+    classes: str
+    words: str
+
+
+class Month(NamedTuple):
+    """A month in weeks; days of other months are None."""
+
+    title: str
+    weeks: list[list[Day | None]]
+
+
+class Months(NamedTuple):
+    """The calendar, and the rotations that are due too often for it."""
+
+    months: list[Month]
+    often: list[str]
+
+
+def months(found: Sequence[Standing], due: Mapping[str, Sequence[float]], now: float) -> Months:
+    """Return the calendar.
+
+    Args:
+        found: where each rotation stands.
+        due: when each will begin, seconds since the epoch.
+        now: seconds since the epoch.
+    """
+    often = sorted(name for name, times in due.items() if len(times) > MOST_MARKS)
+    coming: dict[date, list[str]] = {}
+    for name, times in due.items():
+        for day in sorted({_day(at) for at in times if name not in often}):
+            coming.setdefault(day, []).append(name)
+    done: dict[date, list[str]] = {}
+    for one in found:
+        if last := one.promoted_at or one.last_rotated_at:
+            done.setdefault(_day(last), []).append(one.rotation)
+    late = {one.rotation for one in found if one.state in ALARMS}
+    today = _day(now)
+
+    def shown(day: date) -> Day:
+        rotated, begins = done.get(day, []), coming.get(day, [])
+        classes = ["today"] if day == today else []
+        words = []
+        if rotated:
+            classes.append("done")
+            words.append(f"rotated: {', '.join(rotated)}")
+        if begins:
+            classes.append("late" if day == today and late.intersection(begins) else "coming")
+            words.append(f"due: {', '.join(begins)}")
+        return Day(day.day, len(rotated) + len(begins), " ".join(classes), "; ".join(words))
+
+    made = []
+    first = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+    for _ in range(MONTHS):
+        weeks = Calendar().monthdatescalendar(first.year, first.month)
+        shown_weeks = [
+            [shown(day) if day.month == first.month else None for day in week] for week in weeks
+        ]
+        made.append(Month(f"{first:%B %Y}", shown_weeks))
+        first = (first + timedelta(days=32)).replace(day=1)
+    return Months(made, often)
+
+
+def _day(seconds: float) -> date:
+    return datetime.fromtimestamp(seconds, UTC).date()

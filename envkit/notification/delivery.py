@@ -1,0 +1,170 @@
+"""Deliver a notice: to a webhook, a chat or a command.
+
+    POST /hooks HTTP/1.1
+    Content-Type: application/json
+    Envkit-Timestamp: 1790000000
+    Envkit-Signature: sha256=...      HMAC-SHA-256 of "TIMESTAMP.BODY", with the channel's key
+
+What always holds: only https, or http to this very machine, which takes no proxy; redirects
+are not followed; no login is taken from a file of this host; every call has a timeout. A
+notice that cannot be delivered is an error for the caller to report, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import EnvkitError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envkit.notification.channels import Channel, Notice
+
+TIMEOUT_SECONDS = 10.0
+SCHEMA = "envkit.rotation-event/1"
+
+
+class NoticeError(EnvkitError):
+    """A notice could not be delivered."""
+
+    code = "notice-failed"
+    exit_status = 1
+
+
+def deliver_all(notice: Notice, channels: Iterable[Channel]) -> list[EnvkitError]:
+    """Send a notice to all of these channels; return why some could not be reached."""
+    failures = []
+    for channel in channels:
+        try:
+            deliver(notice, channel)
+        except EnvkitError as error:
+            failures.append(error)
+    return failures
+
+
+def deliver(notice: Notice, channel: Channel) -> None:
+    """Send a notice.
+
+    Args:
+        notice: what happened.
+        channel: where to; its placeholders substituted.
+
+    Raises:
+        NoticeError: it was not accepted.
+    """
+    if channel.kind == "command":
+        _run(notice, channel)
+        return
+    address = channel.where
+    assert isinstance(address, str)  # noqa: S101 - the policy has looked
+    if channel.kind == "slack":
+        text = f"{notice.sentence}\n{notice.hint}".rstrip()
+        _post(channel.kind, address, {"text": text})
+        return
+    document = {"schema": SCHEMA, **notice._asdict(), "text": notice.sentence}
+    _post(channel.kind, address, document, channel.key)
+
+
+def signature(key: str, timestamp: int, body: bytes) -> str:
+    """Return the value of `Envkit-Signature`."""
+    import hmac
+
+    signed = str(timestamp).encode() + b"." + body
+    digest = hmac.new(key.encode("utf-8", "surrogateescape"), signed, "sha256").hexdigest()
+    return f"sha256={digest}"
+
+
+def _post(kind: str, address: str, document: Mapping[str, object], key: str | None = None) -> None:
+    import json
+    import time
+
+    from envkit._internal.parallel import import_lock
+
+    with import_lock:
+        import requests
+        from requests.utils import get_environ_proxies
+
+    where = _checked_address(kind, address)
+    body = json.dumps(document).encode()
+    headers = {"Content-Type": "application/json", "User-Agent": "envkit"}
+    if key is not None:
+        timestamp = int(time.time())
+        headers["Envkit-Timestamp"] = str(timestamp)
+        headers["Envkit-Signature"] = signature(key, timestamp, body)
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a login in ~/.netrc is not for a webhook
+            local = where.startswith("http:")  # what must not leave this machine takes no proxy
+            with session.post(
+                address,
+                body,
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+                proxies={} if local else get_environ_proxies(address),
+                verify=_authorities(),
+                stream=True,  # the answer's body is not read
+            ) as response:
+                status = response.status_code
+        if 200 <= status < 300:
+            return
+        reason = f"it answered {status}"
+    except requests.Timeout:
+        reason = "no answer in time"
+    except (OSError, ValueError):  # those of requests are OSErrors
+        reason = "it cannot be reached"
+    raise NoticeError(f"cannot tell the {kind} at {where}: {reason}")
+
+
+def _authorities() -> str | bool:
+    """Return where this machine's certificate authorities are; True for those of requests."""
+    import ssl
+
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or paths.capath or True
+
+
+def _checked_address(kind: str, address: str) -> str:
+    """Return scheme and host, for people: the rest of an address may be a secret.
+
+    Raises:
+        NoticeError: it is neither https nor on this machine.
+    """
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not host or any(char <= " " for char in address):
+        raise NoticeError(f"the address of the {kind} is not one", hint="write https://HOST/PATH")
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
+        raise NoticeError(
+            f"the {kind} at {host} is not asked over https", hint="write https://HOST/PATH"
+        )
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def _is_local(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _run(notice: Notice, channel: Channel) -> None:
+    from envkit._internal.program import ProgramError, run_command
+
+    facts = {f"ENVKIT_{key.upper()}": str(value) for key, value in notice._asdict().items()}
+    try:
+        run_command(
+            tuple(channel.where),
+            facts,
+            environment=channel.environment,
+            timeout_seconds=TIMEOUT_SECONDS,
+        )
+    except ProgramError as error:
+        raise NoticeError(error.message, hint=error.hint) from None

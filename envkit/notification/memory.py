@@ -1,0 +1,52 @@
+"""Remember on this host which notices were sent, so that each is sent once a day.
+
+if first_today("/home/me/.local/state/envkit", "prod/db-password failure", now): ...
+"""
+
+from __future__ import annotations
+
+import os
+
+from envkit.errors import EnvkitError
+
+DAY_SECONDS = 86_400.0
+FILE = "rotation-notices.json"
+_LIMIT_BYTES = 1 << 20
+
+
+def first_today(folder: str, key: str, now: float) -> bool:
+    """Return whether a notice was not sent within a day, and remember that it is sent now.
+
+    Args:
+        folder: where the file is; created where it is missing.
+        key: of the notice.
+        now: seconds since the epoch.
+
+    Returns:
+        False, too, where the file cannot be read or written: such a notice would be sent
+        every minute.
+    """
+    import json
+
+    from envkit._internal.files import locked, read_capped, write_atomic
+
+    path = os.path.join(folder, FILE)
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        with locked(path, timeout_seconds=5):
+            try:
+                sent = dict(json.loads(read_capped(path, _LIMIT_BYTES)))
+            except (FileNotFoundError, ValueError, TypeError):
+                sent = {}
+            if is_recent(sent.get(key), now):
+                return False
+            recent = {name: at for name, at in sent.items() if is_recent(at, now)}
+            write_atomic(path, json.dumps({**recent, key: now}).encode(), mode=0o600)
+    except (OSError, EnvkitError):
+        return False
+    return True
+
+
+def is_recent(at: object, now: float) -> bool:
+    """Return whether a time is one, and less than a day away."""
+    return isinstance(at, int | float) and abs(now - at) < DAY_SECONDS

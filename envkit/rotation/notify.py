@@ -1,0 +1,145 @@
+"""Which notices a rotation's outcome calls for, and that each is sent once.
+
+A success is sent once, by the run that did the last step. What lasts until a person acts (a
+failure, a rotation that is overdue or quarantined) is sent by one host, once a day: this is
+saved in the rotation's record before the notice is sent. Where the record cannot be written,
+which may be the very thing to report, a file of this host remembers it instead.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from envkit._internal.paths import state_folder
+from envkit.errors import ConflictError, EnvkitError
+from envkit.notification.channels import EventKind, Notice
+from envkit.notification.delivery import deliver_all
+from envkit.notification.filled import filled
+from envkit.notification.memory import first_today, is_recent
+from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation_state.due import is_overdue
+from envkit.rotation_state.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from envkit.rotation.catalog import Rotation
+    from envkit.rotation.outcome import Outcome
+    from envkit.rotation_state.store import RotationStore
+
+_EVENTS = {
+    OutcomeStatus.QUARANTINED: EventKind.QUARANTINE,
+    OutcomeStatus.FAILED: EventKind.FAILURE,
+    OutcomeStatus.REFUSED: EventKind.FAILURE,
+}
+
+
+def events(rotation: Rotation, outcome: Outcome, now: float) -> list[EventKind]:
+    """Return the events that a run of a rotation has led to."""
+    if outcome.status == OutcomeStatus.ROTATED:
+        return [EventKind.SUCCESS]
+    found = [_EVENTS[outcome.status]] if outcome.status in _EVENTS else []
+    if is_overdue(rotation.policy, outcome.record, now):
+        found.append(EventKind.OVERDUE)
+    return found
+
+
+def notify(
+    rotation: Rotation,
+    outcome: Outcome,
+    store: RotationStore | None,
+    *,
+    environ: Mapping[str, str],
+    now: float,
+) -> list[EnvkitError]:
+    """Send the notices of a run to the channels that want them.
+
+    Args:
+        rotation: which.
+        outcome: what became of it.
+        store: of its record; None where it could not be opened.
+        environ: the process environment.
+        now: seconds since the epoch.
+
+    Returns:
+        why notices could not be delivered; nothing else comes of that.
+    """
+    policy = rotation.policy
+    new = [
+        kind
+        for kind in events(rotation, outcome, now)
+        if any(kind in channel.on for channel in policy.notify)
+        and (kind == EventKind.SUCCESS or _first_today(rotation, store, kind, environ, now))
+    ]
+    if not new:
+        return []
+    try:
+        channels = filled(
+            policy.notify,
+            rotation.profile,
+            f"{policy.table.title} notify",
+            policy.table.place_of("notify"),
+            environ=environ,
+        )
+    except EnvkitError as error:
+        return [error]
+    return [
+        failure
+        for kind in new
+        for failure in deliver_all(
+            _notice(rotation, outcome, kind, now),
+            [channel for channel in channels if kind in channel.on],
+        )
+    ]
+
+
+def _notice(rotation: Rotation, outcome: Outcome, kind: EventKind, now: float) -> Notice:
+    policy, record = rotation.policy, outcome.record
+    error = outcome.error if kind != EventKind.SUCCESS else None
+    hint = error.hint if error is not None else None
+    if kind == EventKind.OVERDUE and not hint:
+        hint = f"run 'envkit rotate {rotation.full_name}'"
+    return Notice(
+        kind,
+        policy.profile,
+        policy.name,
+        rotation.location,
+        policy.rotator,
+        record.phase if record is not None else "",
+        error.message if error is not None else "",
+        hint or "",
+        now,
+        socket.gethostname(),
+    )
+
+
+def _first_today(
+    rotation: Rotation,
+    store: RotationStore | None,
+    kind: EventKind,
+    environ: Mapping[str, str],
+    now: float,
+) -> bool:
+    """Return whether this run is to send a notice, and save that it is sent."""
+    if store is not None:
+        try:
+            return _save_notified(rotation, store, kind, now)
+        except EnvkitError:
+            pass
+    return first_today(state_folder(environ), f"{rotation.full_name} {kind}", now)
+
+
+def _save_notified(rotation: Rotation, store: RotationStore, kind: EventKind, now: float) -> bool:
+    seen = store.read()
+    record = seen.record or Record(rotation.full_name)
+    if is_recent(record.notified.get(kind), now):
+        return False
+    if record.holder and now < record.busy_until:
+        return False  # a run that is at work must not find the record changed
+    notified = record._replace(notified={**record.notified, str(kind): now})
+    try:
+        store.save(seen, notified, seen.pending)
+    except ConflictError:
+        return False  # another host is at work, and sends it
+    return True

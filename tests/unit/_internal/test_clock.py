@@ -1,0 +1,31 @@
+"""Deadlines end waiting, and time only runs down."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit._internal.clock import Deadline
+
+AN_HOUR = 3600.0
+
+
+def test_a_deadline_ahead() -> None:
+    deadline = Deadline(AN_HOUR)
+    assert not deadline.expired
+    assert 0 < deadline.remaining_seconds() <= AN_HOUR
+    assert deadline.remaining_seconds(at_most=5.0) == 5.0
+    assert deadline.timeout_seconds == AN_HOUR
+
+
+def test_time_only_runs_down() -> None:
+    deadline = Deadline(AN_HOUR)
+    readings = [deadline.remaining_seconds() for _ in range(100)]
+    assert readings == sorted(readings, reverse=True)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_a_deadline_that_has_passed(seconds: float) -> None:
+    deadline = Deadline(seconds)
+    assert deadline.expired
+    assert deadline.remaining_seconds() == 0.0
+    assert deadline.remaining_seconds(at_most=5.0) == 0.0

@@ -1,0 +1,90 @@
+"""What git knows of files: asked of git itself, and nothing where there is no repository."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envkit._internal.git import find_repository
+from support.checking import git
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with a tracked, an ignored and a new file."""
+    git(tmp_path, "init", "-q")
+    for name in ("tracked", "ignored", "new", "[a]*"):
+        (tmp_path / name).write_text("x")
+    (tmp_path / ".gitignore").write_text("ignored\nlater\n")
+    git(tmp_path, "add", "tracked", ".gitignore")
+    return tmp_path
+
+
+@pytest.fixture
+def repository(root):
+    return find_repository(str(root), os.environ)
+
+
+def paths(root, *names):
+    return [str(root / name) for name in names]
+
+
+def test_a_repository_is_found_from_a_folder_below_its_root(root, repository):
+    (root / "deep" / "er").mkdir(parents=True)
+    assert find_repository(str(root / "deep" / "er"), os.environ).root == repository.root
+    assert repository.root == os.path.realpath(root)
+
+
+def test_where_there_is_no_repository_or_no_git_there_is_none(tmp_path, root):
+    outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+    (tmp_path / ".git").rename(tmp_path / "git")
+    assert find_repository(str(tmp_path), outside) is None
+    (tmp_path / "git").rename(tmp_path / ".git")
+    assert find_repository(str(tmp_path), {"PATH": "/nowhere"}) is None
+    assert find_repository(str(tmp_path / "gone"), os.environ) is None
+
+
+def test_tracked_and_ignored_files_are_those_that_were_asked_for(root, repository):
+    asked = paths(root, "tracked", "ignored", "new", "later", "[a]*")
+    assert repository.tracked(asked) == set(paths(root, "tracked"))
+    assert repository.ignored(asked) == set(paths(root, "ignored", "later"))
+    assert repository.tracked([]) == repository.ignored([]) == set()
+
+
+def test_a_path_is_no_pattern(root, repository):
+    git(root, "--literal-pathspecs", "add", "[a]*")
+    (root / "a").write_text("x")
+    assert repository.tracked(paths(root, "[a]*", "a")) == set(paths(root, "[a]*"))
+
+
+def test_a_path_outside_of_the_repository_is_unknown_to_it(root, repository):
+    assert repository.contains(str(root / "any"))
+    assert not repository.contains(str(root.parent / "any"))
+    assert repository.tracked([str(root.parent / "any")]) == set()
+
+
+def test_paths_through_a_link_are_handed_back_as_they_were_given(root, repository):
+    (root / "link").symlink_to(root, target_is_directory=True)
+    path = str(root / "link" / "tracked")
+    assert repository.tracked([path]) == {path}
+
+
+def test_the_files_of_a_folder_are_without_those_that_are_ignored(root, repository):
+    assert sorted(map(os.path.basename, repository.files(str(root)))) == [
+        *(".gitignore", "[a]*", "new", "tracked")
+    ]
+
+
+def test_the_variables_of_a_hook_do_not_count(root):
+    hook = {**os.environ, "GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index"}
+    asked = paths(root, "tracked")
+    assert find_repository(str(root), hook).tracked(asked) == set(asked)
+
+
+def test_a_program_that_the_settings_of_a_repository_name_is_not_run(root, repository):
+    made = root / "made"
+    git(root, "config", "core.fsmonitor", f"touch {made}")
+    repository.files(str(root))
+    repository.tracked(paths(root, "tracked"))
+    assert not made.exists()

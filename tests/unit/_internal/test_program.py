@@ -1,0 +1,144 @@
+"""Real programs: how they end, what they are given, and that none outlives its time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from envkit._internal.program import ProgramError, run_command, run_program
+
+AN_HOUR = 3600.0
+PYTHON = sys.executable
+
+
+def refusal(call):
+    with pytest.raises(ProgramError) as caught:
+        call()
+    assert str(caught.value) == caught.value.message
+    return caught.value.message, caught.value.hint, caught.value.late
+
+
+def python(code, *, timeout_seconds=AN_HOUR, **options):
+    options = {"environ": {}, **options}
+    return run_program([PYTHON, "-c", code], timeout_seconds=timeout_seconds, **options)
+
+
+def is_alive(pid):
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("", 0), ("raise SystemExit(3)", 3), ("import os; os.kill(0, 9)", -9)]
+)
+def test_the_status_of_a_program_is_handed_back(code, status):
+    assert python(code).status == status
+
+
+def test_a_program_reads_what_it_is_given_and_what_it_prints_is_captured():
+    echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])"
+    assert python(echo, stdin=b"\x00\xff\n", capture=True).output == b"\n\xff\x00"
+    assert python(echo, capture=True).output == b"", "without input, stdin is empty"
+
+
+def test_a_program_has_the_environment_that_it_is_given_and_no_other(monkeypatch):
+    monkeypatch.setenv("FOREIGN", "x")
+    code = "import os; print(sorted(n for n in os.environ if n != 'LC_CTYPE'))"
+    assert python(code, environ={"OWN": "1"}, capture=True).output == b"['OWN']\n"
+
+
+def test_stderr_is_dropped_where_stdout_is_captured(capfd):
+    code = "import sys; print('out'); print('err', file=sys.stderr)"
+    assert python(code, capture=True).output == b"out\n"
+    assert capfd.readouterr() == ("", "")
+    assert python(code).output == b""
+    assert sorted(capfd.readouterr().err.split()) == ["err", "out"], "both go to stderr"
+
+
+def test_no_shell_looks_at_the_arguments():
+    shown = run_program(
+        [PYTHON, "-c", "import sys; print(sys.argv[1:])", "$HOME; id", "*"],
+        environ={},
+        timeout_seconds=AN_HOUR,
+        capture=True,
+    )
+    assert shown.output == b"['$HOME; id', '*']\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "reason"), [(None, "no such file or directory"), (0o644, "permission denied")]
+)
+def test_a_program_that_cannot_be_started_is_an_error(tmp_path, mode, reason):
+    path = tmp_path / "program"
+    if mode is not None:
+        path.write_text("#!/bin/sh\n")
+        path.chmod(mode)
+    message, hint, late = refusal(
+        lambda: run_program([str(path)], environ={}, timeout_seconds=AN_HOUR)
+    )
+    assert (message, hint, late) == (
+        f"cannot run '{path}': {reason}",
+        f"run 'command -v {path}'",
+        False,
+    )
+
+
+def test_an_argument_that_no_program_can_have_is_an_error():
+    message, _, _ = refusal(
+        lambda: run_program([PYTHON, "a\0b"], environ={}, timeout_seconds=AN_HOUR)
+    )
+    assert message == f"cannot run '{PYTHON}': it is no command"
+
+
+def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):
+    script = "trap '' TERM; sleep 1000 & echo $$ $! > new; mv new pids; wait; sleep 1000"
+    command = ["sh", "-c", f"cd {tmp_path}; {script}"]
+    message, hint, late = refusal(
+        lambda: run_program(command, environ={"PATH": os.environ["PATH"]}, timeout_seconds=1)
+    )
+    assert message == "'sh' did not end within 1 s"
+    assert (hint, late) == ("let it start what takes long, and end", True)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    end = time.monotonic() + 30
+    while any(map(is_alive, pids)):
+        assert time.monotonic() < end, "a child of the program is still there"
+    assert len(pids) == 2
+
+
+def test_an_interrupt_ends_the_program_too(tmp_path):
+    started = tmp_path / "pid"
+    code = (
+        f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\n"
+        f"os.kill({os.getpid()}, {int(signal.SIGINT)})\ntime.sleep(1000)\n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        python(code)
+    assert not is_alive(int(started.read_text()))
+
+
+def test_a_command_gets_facts_beside_the_environment_of_envkit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRESENT", "here")
+    seen = tmp_path / "seen"
+    code = f"import os; open({str(seen)!r}, 'w').write(os.environ['PRESENT'] + os.environ['FACT'])"
+    run_command([PYTHON, "-c", code], {"FACT": "!"}, timeout_seconds=AN_HOUR)
+    assert seen.read_text() == "here!"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "hint"),
+    [
+        ("raise SystemExit(3)", "ended with status 3", f"run it by hand: {PYTHON}"),
+        ("import os; os.kill(os.getpid(), 15)", "was ended by signal 15", None),
+    ],
+)
+def test_a_command_that_fails_is_an_error(code, message, hint):
+    found = refusal(lambda: run_command([PYTHON, "-c", code], {}, timeout_seconds=AN_HOUR))
+    assert found == (f"'{PYTHON}' {message}", hint, False)

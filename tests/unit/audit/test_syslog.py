@@ -1,0 +1,32 @@
+"""Lines that go to the log of the system."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+
+import pytest
+
+from envkit.audit.log import Entry, line
+from envkit.audit.syslog import send
+from envkit.errors import AuditError
+
+ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")
+
+
+def test_to_syslog_goes_a_line_without_a_chain(tmp_path):
+    path = str(tmp_path / "log")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(path)
+        send(line(ENTRY) + "}", (str(tmp_path / "none"), path))
+        message = daemon.recv(65536).decode()
+    head, _, text = message.partition(f" envkit[{os.getpid()}]: ")
+    assert head.startswith("<86>")
+    assert json.loads(text)["names"] == ["URL", "KEY"]
+    assert "hash" not in json.loads(text)
+
+
+def test_a_system_without_a_log_is_told(tmp_path):
+    with pytest.raises(AuditError, match="cannot write to the system's log"):
+        send("{}", (str(tmp_path / "none"),))

@@ -1,0 +1,57 @@
+"""Versions that are no longer the newest."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.sources.memory import MemorySource
+from envkit.sources.model import SourceContext
+from support.checking import found
+
+
+@pytest.fixture
+def store(project):
+    """A store that two environments read, `a` and `b` each being a secret of its own."""
+    source = MemorySource(SourceContext("store", deadline=Deadline(5)))
+    declared = '[sources.store]\ntype = "memory"\n[variables]\n'
+
+    def profile(name, variables):
+        project.profile(f"{name}.toml", declared + variables)
+
+    def lines(*codes, **arguments):
+        return found(*codes, sources={"store": source}, **arguments)
+
+    return SimpleNamespace(put=source.put, profile=profile, lines=lines, source=source)
+
+
+def test_a_pin_that_is_not_the_newest(store):
+    for password in ("one-password", "two-password", "three-password"):
+        store.put("db", {"password": password})
+    store.profile(
+        "prod",
+        'OLD = "{{ store:db?version=2#password }}"\nNEW = "{{ store:db?version=3#password }}"\n'
+        'NONE = "{{ store:db#password }}"\n',
+    )
+    assert store.lines() == [
+        (
+            "profiles/prod.toml:4: OLD reads store:db?version=2#password, "
+            "and the store has version 3 [stale-pin, prod]"
+        )
+    ]
+    assert store.source.reads == 3, "each version once, and the newest"
+
+
+def test_a_pin_whose_secret_is_gone_is_not_stale(store):
+    store.put("db", {"password": "one-password"})
+    store.put("db", {})
+    store.profile("prod", 'OLD = "{{ store:db?version=1#password }}"\n')
+    assert store.lines() == []
+
+
+def test_offline_knows_no_versions(store):
+    store.profile("prod", 'OLD = "{{ store:db?version=1#password }}"\n')
+    assert store.lines(offline=True) == []
+    assert store.source.reads == 0

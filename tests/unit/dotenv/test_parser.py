@@ -1,0 +1,103 @@
+"""The pieces of a `.env` file, the short way for plain lines, and how the parser is loaded."""
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit.dotenv import parser as dotenv_syntax
+from envkit.dotenv.file import parse
+from envkit.dotenv.parser import Definition, decode, split
+from envkit.errors import DotenvError
+
+
+def values(text, *, expand=True, environ=None):
+    file = parse(text, path=".env", expand=expand, environ=environ)
+    return {name: entry.value for name, entry in file.entries.items()}
+
+
+def test_not_utf8():
+    with pytest.raises(DotenvError) as caught:
+        decode(b"A=1\nB=caf\xe9\n", path=".env")
+    assert caught.value.message == ".env:2: not UTF-8"
+    assert "caf" not in repr(caught.value.__cause__)
+    assert caught.value.__suppress_context__
+
+
+@given(st.text(alphabet="AB=\"' #\n\r\t\\x\ufeff\u2028"))
+def test_the_pieces_of_a_file_are_the_file(text):
+    try:
+        pieces = list(split(text, path=".env"))
+    except DotenvError:
+        return
+    sources = [p.source if isinstance(p, Definition) else p for p in pieces]
+    assert "".join(sources) == text.removeprefix("\ufeff")
+
+
+_BLANKS = ["", "", "", " ", "\t", "\n", "\xa0", "\x0b", "\x85", "\u2028"]
+
+
+_INSIDE = [*_BLANKS, "=", "#", "'", '"', "\\", "x", "é", "encrypted:", "{{ C }}", "export "]
+
+
+@st.composite
+def lines(draw):
+    """Draw a line that is often plain, and often nearly so."""
+    before = draw(st.sampled_from([*_BLANKS, "export ", "export", "# ", "\ufeff"]))
+    name = draw(st.sampled_from(["A", "B_1", "export", "a-b", ""]))
+    equals = draw(st.sampled_from(["=", "=", "=", " =", ""])) + draw(st.sampled_from(_BLANKS))
+    quote = draw(st.sampled_from(["", "'", '"']))
+    inside = "".join(draw(st.lists(st.sampled_from(_INSIDE), max_size=4)))
+    after = draw(st.sampled_from([*_BLANKS, "# x", " # x"]))
+    return f"{before}{name}{equals}{quote}{inside}{quote}{after}\n"
+
+
+@given(st.lists(lines(), max_size=3).map("".join), st.sampled_from(["", "\n", "A=1", " ", "#"]))
+def test_plain_lines_mean_what_the_parser_says(text, end):
+    plain = dotenv_syntax.plain_pieces(text + end, path=".env")
+    if plain is not None:
+        assert plain == list(dotenv_syntax._parsed(text + end, ".env"))
+
+
+@pytest.mark.parametrize(
+    "text", ["A=1", "A=\n", "\n# x\n\nexport A= 'b c' \n  B=\"#\"\n\n", "A=a b\n"]
+)
+def test_an_ordinary_file_is_read_as_plain(text):
+    assert dotenv_syntax.plain_pieces(text, path=".env") is not None
+
+
+def test_the_parser_is_loaded_without_its_package():
+    code = """
+import sys
+sys.path[:] = {path!r}
+from envkit.dotenv.file import parse
+parse("A=1  # not a plain line", path=".env", expand=False)
+print([name for name in ("dotenv", "logging", "tempfile", "importlib.util") if name in sys.modules])
+"""
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code.format(path=sys.path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == "[]"
+
+
+def test_the_parser_is_found_when_installed_in_an_unusual_way(monkeypatch):
+    from importlib.machinery import PathFinder
+
+    find_spec = PathFinder.find_spec
+    asked = []
+
+    def not_at_first(name, *args):
+        asked.append(name)
+        return find_spec(name, *args) if len(asked) > 1 else None
+
+    monkeypatch.setattr(PathFinder, "find_spec", not_at_first)
+    monkeypatch.setattr(dotenv_syntax, "_loaded", None)
+    assert values("A=1  # not a plain line\n") == {"A": "1"}
+    from dotenv.parser import parse_stream
+
+    assert dotenv_syntax._loaded is parse_stream

@@ -1,0 +1,134 @@
+"""Where a variable's value is, as far as its profile says."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.editing.route import refuse_unwritable, route
+from envkit.errors import UnchangeableError
+from envkit.profile.loader import load
+from envkit.profile.placeholder import Reference
+from envkit.resolution.plan import plan
+
+
+@pytest.fixture
+def routed(project):
+    """Return the route of the variable A in a profile of these variables."""
+
+    def found(variables, *, base="", follow=True):
+        project.profile("base.toml", f"[variables]\n{base}\n")
+        project.profile("prod.toml", f'extends = "base"\n[variables]\n{variables}\n')
+        profile = load("prod", str(project.profiles))
+        return route("A", profile, plan(profile, ["A"]), follow=follow)
+
+    return found
+
+
+def refusal(call):
+    with pytest.raises(UnchangeableError) as caught:
+        call()
+    return caught.value.message, caught.value.hint
+
+
+def texts(found):
+    return [str(reference) for reference in found.references]
+
+
+@pytest.mark.parametrize("value", ['"x"', "8080", '""', "'{{ \"{{\" }} x'"])
+def test_a_literal_is_in_the_profile_itself(routed, value):
+    found = routed(f"A = {value}")
+    assert str(found.literal) == "profiles/prod.toml:3"
+    assert found.references == ()
+    assert [one.name for one in found.declarations] == ["A"]
+
+
+def test_a_literal_of_a_base_cannot_be_changed_for_one_environment(routed):
+    assert refusal(lambda: routed("", base='A = "x"')) == (
+        "A is written in profiles/base.toml:2, which prod extends",
+        "write it into profiles/prod.toml, where it counts for prod alone",
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "references"),
+    [
+        ('A = "{{ vault:db#password }}"', ["vault:db#password"]),
+        ("A = '{{ vault:db#password ?? \"x\" }}'", ["vault:db#password"]),
+        ("A = {}", ["dotenv:#A", "env:#A"]),
+        ('A = "{{ OTHER }}"', ["dotenv:#OTHER", "env:#OTHER"]),
+    ],
+)
+def test_a_single_placeholder_is_where_it_points(routed, variables, references):
+    found = routed(variables)
+    assert (found.literal, texts(found)) == (None, references)
+
+
+def test_a_reference_may_be_inherited(routed):
+    assert texts(routed("", base='A = "{{ vault:db#a }}"')) == ["vault:db#a"]
+
+
+def test_a_variable_that_equals_another_one_is_where_that_is(routed):
+    found = routed('A = "{{ B }}"\nB = "{{ C }}"\nC = "{{ vault:db#c }}"')
+    assert texts(found) == ["vault:db#c"]
+    assert [one.name for one in found.declarations] == ["A", "B", "C"]
+    assert str(routed('A = "{{ B }}"\nB = "x"').literal) == "profiles/prod.toml:4"
+
+
+def test_it_is_not_followed_where_it_must_not_be(routed):
+    assert refusal(lambda: routed('A = "{{ B }}"\nB = "x"', follow=False)) == (
+        "A has the value of B",
+        "change B",
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "hint"),
+    [
+        (
+            'A = "x{{ vault:db#a }}"',
+            "change a part of it: envkit set --ref 'vault:db#a' --env prod",
+        ),
+        (
+            'A = "{{ vault:db#a | trim }}"',
+            "change a part of it: envkit set --ref 'vault:db#a' --env prod",
+        ),
+        (
+            'A = "{{ B }}/{{ vault:db#a }}/{{ B }}"\nB = "b"',
+            (
+                "change a part of it: envkit set B --env prod, "
+                "or envkit set --ref 'vault:db#a' --env prod"
+            ),
+        ),
+        ("A = '{{ \"x\" | trim }}'", "change it there"),
+    ],
+)
+def test_a_value_of_several_parts_is_nowhere_and_its_parts_are_named(routed, variables, hint):
+    assert refusal(lambda: routed(variables)) == (
+        "A is made of several parts (profiles/prod.toml:3)",
+        hint,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reference", "message", "hint"),
+    [
+        (
+            Reference("vault", "db", "a", "3"),
+            "A is pinned to one version: vault:db?version=3#a",
+            "take out what follows '?'",
+        ),
+        (
+            Reference("aws", "db", "a", stage="AWSPREVIOUS"),
+            "A is pinned to one version: aws:db?stage=AWSPREVIOUS#a",
+            "take out what follows '?'",
+        ),
+        (
+            Reference("vault", "db", "*"),
+            "A is a whole secret: vault:db#*",
+            "change one field: --ref 'vault:db#FIELD'",
+        ),
+    ],
+)
+def test_a_reference_that_no_source_writes_is_refused(routed, reference, message, hint):
+    assert refusal(lambda: refuse_unwritable("A", reference)) == (message, hint)
+    assert refusal(lambda: routed(f'A = "{{{{ {reference} }}}}"')) == (message, hint)

@@ -1,0 +1,43 @@
+"""The placeholders of channels get their values when there is something to send."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.errors import ResolutionError
+from envkit.notification.channels import Channel, EventKind
+from envkit.notification.filled import filled
+from envkit.profile.loader import load
+from envkit.profile.location import Location
+
+PLACE = Location("prod.toml", 1)
+KINDS = tuple(EventKind)
+
+
+@pytest.fixture
+def profile(project):
+    project.dotenv("prod", "HOOK=t0ken\nKEY=k3y\n")
+    project.profile("prod.toml", "")
+    return load("prod", str(project.profiles))
+
+
+def test_an_address_and_a_key_get_their_values(profile):
+    channels = (
+        Channel("webhook", "https://x/{{ HOOK }}", "{{ dotenv:KEY }}", KINDS),
+        Channel("slack", "https://y/{{ HOOK }}", None, (EventKind.FAILURE,)),
+    )
+    assert filled(channels, profile, "notify", PLACE, environ={}) == (
+        Channel("webhook", "https://x/t0ken", "k3y", KINDS),
+        Channel("slack", "https://y/t0ken", None, (EventKind.FAILURE,)),
+    )
+
+
+def test_a_command_stays_as_it_is(profile):
+    channel = Channel("command", ("mail", "team"), None, KINDS)
+    assert filled([channel], profile, "notify", PLACE, environ={}) == (channel,)
+
+
+def test_a_placeholder_without_a_value_is_an_error(profile):
+    channel = Channel("slack", "https://{{ dotenv:NOT_THERE }}", None, KINDS)
+    with pytest.raises(ResolutionError):
+        filled([channel], profile, "notify", PLACE, environ={})

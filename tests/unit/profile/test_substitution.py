@@ -1,0 +1,145 @@
+"""Values and filters in a template: any bytes come through, and no value is shown."""
+
+from __future__ import annotations
+
+import base64
+import difflib  # noqa: F401 - imported by a mistyped filter; here so that it opens no file later
+import json
+import urllib.parse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envkit.errors import AbsentError, InvalidValueError, UnavailableError
+from envkit.profile.placeholder import (
+    Filter,
+    Name,
+    Placeholder,
+    Reference,
+    parse,
+)
+from envkit.profile.substitution import apply_filter, substitute
+
+
+def test_a_value_is_asked_for_by_its_placeholder() -> None:
+    values = {Name("A"): "1", Reference("vault", "db", "p"): "2"}
+    template = parse("{{ A }}-{{ vault:db#p }}-{{ A }}")
+    assert substitute(template, lambda p: values[p.operand]) == "1-2-1"
+
+
+def test_a_fallback_is_for_what_is_absent_only() -> None:
+    template = parse('[{{ A ?? "fallback" | base64encode }}]')
+    assert substitute(template, lambda _: None) == "[ZmFsbGJhY2s=]"
+    assert substitute(template, lambda _: "") == "[]"
+
+    def fails(_: Placeholder) -> str:
+        raise UnavailableError("down")
+
+    with pytest.raises(UnavailableError):
+        substitute(template, fails)
+
+
+def test_what_is_absent_is_named() -> None:
+    with pytest.raises(AbsentError, match=r"^vault:db#password is absent$"):
+        substitute(parse("x{{ vault:db#password | trim }}"), lambda _: None)
+
+
+def test_a_quoted_text_asks_for_no_value() -> None:
+    def never(_: Placeholder) -> str:
+        pytest.fail("a quoted text has no other value")
+
+    assert substitute(parse('{{ "a b" | urlencode }}'), never) == "a%20b"
+
+
+def test_filters_are_applied_in_order() -> None:
+    template = parse("{{ A | base64decode | json:/k | trim | urlencode }}")
+    value = base64.b64encode(b'{"k": " a/b "}').decode()
+    assert substitute(template, lambda _: value) == "a%2Fb"
+
+
+@given(st.binary())
+def test_urlencode_and_base64_carry_any_bytes(raw: bytes) -> None:
+    value = raw.decode("utf-8", "surrogateescape")
+    encoded = apply_filter(Filter("urlencode"), value)
+    assert encoded.isascii()
+    assert not set(encoded) & set(":/?#[]@!$&'()*+,;= ")
+    assert urllib.parse.unquote_to_bytes(encoded) == raw
+    coded = apply_filter(Filter("base64encode"), value)
+    assert base64.b64decode(coded, validate=True) == raw
+    assert apply_filter(Filter("base64decode"), coded) == value
+
+
+def test_trim_takes_white_space_from_both_ends() -> None:
+    assert apply_filter(Filter("trim"), "\t\r\n a b \n") == "a b"
+
+
+DOCUMENT = json.dumps(
+    {
+        "text": "t",
+        "empty": "",
+        "number": 5432,
+        "true": True,
+        "null": None,
+        "list": ["zero", {"deep": "d"}],
+        "a/b": "slash",
+        "m~n": "tilde",
+        "": "nameless",
+        "é": "accent",
+        "01": "key",
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("/text", "t"),
+        ("/empty", ""),
+        ("/number", "5432"),
+        ("/true", "true"),
+        ("/list/0", "zero"),
+        ("/list/1/deep", "d"),
+        ("/list", '["zero",{"deep":"d"}]'),
+        ("/a~1b", "slash"),
+        ("/m~0n", "tilde"),
+        ("/", "nameless"),
+        ("/é", "accent"),
+        ("/01", "key"),
+    ],
+)
+def test_a_json_pointer(pointer: str, value: str) -> None:
+    assert apply_filter(Filter("json", pointer), DOCUMENT) == value
+
+
+@pytest.mark.parametrize(
+    "pointer",
+    ["/none", "/null", "/list/2", "/list/-1", "/list/-", "/list/00", "/list/²", "/text/x",
+     "/list/" + "9" * 5000],
+    ids=lambda pointer: pointer[:10],
+)  # fmt: skip
+def test_a_json_pointer_that_leads_nowhere(pointer: str) -> None:
+    with pytest.raises(AbsentError, match=r"in the JSON$"):
+        apply_filter(Filter("json", pointer), DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("step", "value"),
+    [
+        (Filter("json", "/a"), "c4nary"),
+        (Filter("json", "/a"), '{"a": c4nary}'),
+        (Filter("json", "/a"), "[" * 100_000),
+        (Filter("json", "/a"), '{"a": ' + "1" * 5000 + "}"),
+        (Filter("base64decode"), "c4nary!"),
+        (Filter("base64decode"), "c4naryé"),
+        (Filter("base64decode"), "c4nar"),
+        (Filter("urlencode"), "c4nary\ud800"),
+        (Filter("base64encode"), "c4nary\ud800"),
+    ],
+    ids=lambda value: str(value)[:16],
+)
+def test_a_value_that_a_filter_cannot_take(step: Filter, value: str) -> None:
+    with pytest.raises(InvalidValueError) as caught:
+        apply_filter(step, value)
+    assert step.name in caught.value.message
+    assert "c4nar" not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__}"

@@ -1,0 +1,144 @@
+"""Files of profiles: what is read, which keys are refused, and that no content is shown."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envkit.errors import ProfileError
+from envkit.profile.location import Location
+from envkit.profile.toml_file import MAX_BYTES, MAX_INTEGER, check_keys, names, read_text, read_toml
+
+PLACE = Location("/nowhere/prod.toml", 7)
+KNOWN = {
+    "name": str,
+    "on": bool,
+    "count": int,
+    "limit": (int, float),
+    "list": list,
+    "table": dict,
+    "text": (str, int, bool),
+}
+
+
+@pytest.fixture
+def write(project):
+    def written(content, name="prod.toml"):
+        path = project.profiles / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    return written
+
+
+def refusal(call):
+    with pytest.raises(ProfileError) as caught:
+        call()
+    assert "canary" not in f"{caught.value.message} {caught.value.hint} {caught.value.__cause__}"
+    return caught.value.message, caught.value.hint
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(write):
+    assert read_text(write("\ufeffA = '\u00e9'\r\n")) == "A = '\u00e9'\r\n"
+
+
+def test_toml_comes_with_the_lines_of_its_keys(write):
+    content, top = read_toml(write("\n[variables]\n\nA = 'x'\n"))
+    assert content == {"variables": {"A": "x"}}
+    assert str(top.at("variables", "A")) == "profiles/prod.toml:4"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"A='x'\nB='canary\xff'\n", "profiles/prod.toml:2: not UTF-8"),
+        ("A = canary", "profiles/prod.toml:1:5: not valid TOML: invalid value"),
+        ("\nA = '''canary", "profiles/prod.toml:2: not valid TOML: expected \"'''\""),
+        (
+            "A = " + "[" * 20_000 + "'canary'",
+            "profiles/prod.toml: not valid TOML: a number is too long, or lists too deep",
+        ),
+    ],
+)
+def test_a_file_that_is_no_toml_is_refused_with_its_place_alone(write, content, message):
+    assert refusal(lambda: read_toml(write(content)))[0] == message
+
+
+def test_a_file_that_cannot_be_read_is_refused(write, project):
+    gone = str(project.profiles / "gone.toml")
+    assert refusal(lambda: read_text(gone))[0] == (
+        "cannot read profiles/gone.toml: no such file or directory"
+    )
+    large = write("")
+    os.truncate(large, MAX_BYTES + 1)
+    assert refusal(lambda: read_text(large))[0] == (
+        f"cannot read profiles/prod.toml: larger than {MAX_BYTES} bytes"
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {},
+        {"name": "x", "on": True, "count": 1, "list": [], "table": {}},
+        {"count": MAX_INTEGER - 1},
+        {"limit": 1},
+        {"limit": 1.5},
+        {"text": "x"},
+        {"text": False},
+    ],
+)
+def test_known_keys_of_the_right_type_are_taken(table):
+    check_keys(table, KNOWN, PLACE.at)
+
+
+@pytest.mark.parametrize(
+    ("table", "message", "hint"),
+    [
+        ({"nmae": "canary"}, "unknown key 'nmae'", "did you mean 'name'?"),
+        (
+            {"other": 1},
+            "unknown key 'other'",
+            "use one of: count, limit, list, name, on, table, text",
+        ),
+        ({"name": 1}, "'name' must be a string", "put it in quotes"),
+        ({"on": 1}, "'on' must be true or false", "write on = true or on = false, without quotes"),
+        ({"count": True}, "'count' must be a whole number", "write count = 1, without quotes"),
+        ({"count": 1.0}, "'count' must be a whole number", "write count = 1, without quotes"),
+        (
+            {"count": MAX_INTEGER},
+            "'count' must be a whole number",
+            "write count = 1, without quotes",
+        ),
+        ({"limit": "canary"}, "'limit' must be a number", "write limit = 1, without quotes"),
+        ({"list": "canary"}, "'list' must be a list", 'write list = ["..."]'),
+        ({"table": []}, "'table' must be a table", "write table = { ... }"),
+        (
+            {"text": 1.5},
+            "'text' must be a string, a whole number or true or false",
+            "put it in quotes",
+        ),
+    ],
+)
+@pytest.mark.parametrize(("owner", "prefix"), [("", ""), ("[sources.x]", "[sources.x]: ")])
+def test_another_key_or_type_is_refused_with_the_right_spelling(
+    table, message, hint, owner, prefix
+):
+    found = refusal(lambda: check_keys(table, KNOWN, PLACE.at, owner))
+    assert found == (f"/nowhere/prod.toml:7: {prefix}{message}", hint)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("a", ("a",)), (["a", "b"], ("a", "b")), ([], ()), ("", ("",))]
+)
+def test_a_name_or_a_list_of_names_is_a_tuple(value, found):
+    assert names(value, PLACE, "extends") == found
+
+
+@pytest.mark.parametrize("value", [1, ["a", 1], {"a": "b"}, None])
+def test_what_is_no_list_of_names_is_refused(value):
+    assert refusal(lambda: names(value, PLACE, "extends")) == (
+        "/nowhere/prod.toml:7: 'extends' must be a list of names",
+        'write extends = ["..."]',
+    )

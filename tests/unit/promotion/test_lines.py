@@ -1,0 +1,27 @@
+"""Which literals speak of an environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.profile.model import Profile
+from envkit.promotion.lines import mentions
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("staging", True),
+        ("db.staging.internal", True),
+        ("STAGING_DB", True),
+        ("staging/db", True),
+        ("stg-1", True),
+        ("prestaging", False),
+        ("staging2", False),
+        ("", False),
+    ],
+)
+def test_what_speaks_of_an_environment(text, does):
+    staging = Profile("staging", "/profiles/staging.toml")
+    staging.aliases = ("stg",)
+    assert mentions(staging, text) is does

@@ -1,0 +1,69 @@
+"""When a rotation is due and overdue, from its record: which of its times counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.rotation.catalog import collect
+from envkit.rotation_state.due import is_overdue, next_due, overdue_at
+from envkit.rotation_state.record import Phase, Record
+from support.rotating import DAY, table
+
+NOW = 1_795_577_472.0
+LATENESS = 3600.0 + 900.0  # an hour and the grace period
+LATE = Record("prod/key", id="1", last_rotated_at=NOW - 40 * DAY)
+
+
+@pytest.fixture
+def policy(project):
+    project.profile("prod.toml", table("key", "KEY"))
+    (rotation,) = collect(str(project.profiles), environ={}, deadline=Deadline(5)).rotations
+    return rotation.policy
+
+
+@pytest.mark.parametrize(
+    ("record", "overdue"),
+    [
+        (None, False),
+        (Record("prod/key"), False),
+        (LATE, True),
+        (LATE._replace(phase=Phase.TESTED, started_at=NOW), True),
+        (LATE._replace(phase=Phase.GRACE, promoted_at=NOW), False),
+        (LATE._replace(phase=Phase.RETIRING, promoted_at=NOW - 40 * DAY), False),
+        (LATE._replace(phase=Phase.REVERTING, promoted_at=NOW), True),
+        (LATE._replace(given_up_at=NOW), True),
+        (LATE._replace(last_rotated_at=NOW - DAY), False),
+    ],
+)
+def test_a_rotation_is_overdue_until_the_store_has_its_new_value(policy, record, overdue):
+    assert is_overdue(policy, record, NOW) is overdue
+
+
+@pytest.mark.parametrize(
+    ("record", "counts_from"),
+    [
+        (LATE._replace(last_rotated_at=NOW - DAY), NOW - DAY),
+        (LATE._replace(given_up_at=NOW - 2 * DAY), NOW - 2 * DAY),
+        (LATE._replace(phase=Phase.GRACE, promoted_at=NOW - 3), NOW - 3),
+        (LATE._replace(phase=Phase.REVERTED, promoted_at=NOW - 3, given_up_at=NOW), NOW),
+    ],
+)
+def test_the_next_due_time_counts_from_the_last_value_or_the_last_time_it_was_given_up(
+    policy, record, counts_from
+):
+    assert next_due(policy, record, NOW).starts == counts_from + 30 * DAY
+
+
+def test_a_rotation_that_was_given_up_is_overdue_by_its_last_value(policy):
+    assert overdue_at(policy, LATE._replace(given_up_at=NOW), NOW) == NOW - 10 * DAY + LATENESS
+
+
+def test_a_rotation_in_its_grace_period_is_overdue_by_its_new_value(policy):
+    record = LATE._replace(phase=Phase.GRACE, promoted_at=NOW)
+    assert overdue_at(policy, record, NOW) == NOW + 30 * DAY + LATENESS
+
+
+def test_a_rotation_that_was_never_done_is_due_now_and_never_overdue(policy):
+    assert next_due(policy, None, NOW).starts == NOW
+    assert overdue_at(policy, None, NOW) == float("inf")

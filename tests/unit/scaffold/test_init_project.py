@@ -1,0 +1,106 @@
+"""The first profiles of a project: nothing that is there changes, and no value is copied."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from envkit.errors import DotenvError, UsageError
+from envkit.profile.loader import load
+from envkit.scaffold.init_project import GITIGNORE, initialise
+
+
+def files(root):
+    return {str(p.relative_to(root)): p.read_text() for p in root.rglob("*") if p.is_file()}
+
+
+def test_an_empty_project_gets_profiles_that_load(tmp_path):
+    done = initialise(str(tmp_path))
+    assert done.written == tuple(f"profiles/{n}.toml" for n in ("base", "dev", "staging", "prod"))
+    assert done.environments == ("dev", "staging", "prod")
+    assert (done.kept, done.ignored) == ((), GITIGNORE)
+    for name in done.environments:
+        assert load(name, str(tmp_path / "profiles")).name == name
+    assert stat.S_IMODE((tmp_path / "profiles" / "dev.toml").stat().st_mode) == 0o644
+
+
+def test_a_second_time_it_writes_nothing(tmp_path):
+    initialise(str(tmp_path))
+    before = files(tmp_path)
+    again = initialise(str(tmp_path))
+    assert (again.written, again.environments, again.ignored) == ((), (), ())
+    assert again.kept == ("base", "dev", "staging", "prod")
+    assert files(tmp_path) == before
+
+
+def test_profiles_that_are_there_are_left_alone_also_under_their_other_name(tmp_path):
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "development.env").write_text("A=1\n")
+    (tmp_path / "profiles" / "prod.toml").write_text("# ours\n")
+    done = initialise(str(tmp_path))
+    assert done.kept == ("dev", "prod")
+    assert done.environments == ("staging",)
+    assert files(tmp_path)["profiles/prod.toml"] == "# ours\n"
+
+
+def test_variables_of_dotenv_files_are_looked_up_and_their_values_copied_nowhere(tmp_path):
+    (tmp_path / ".env.example").write_text("URL=\n")
+    (tmp_path / ".env").write_text("URL=canary-1\nOWN=canary-2\n")
+    (tmp_path / ".env.qa").write_text("URL=canary-3\n")
+    (tmp_path / ".env.bak").write_text("no definition\n")
+    before = files(tmp_path)
+    done = initialise(str(tmp_path))
+    assert done.environments == ("dev", "staging", "prod", "qa")
+    lookups = {one.environment: (one.files, one.absent) for one in done.lookups}
+    assert lookups["dev"] == ((".env",), ())
+    assert lookups["qa"] == ((".env.qa",), ())
+    assert lookups["prod"] == ((".env.prod",), ("URL",))
+    after = files(tmp_path)
+    assert "canary" not in "".join(text for name, text in after.items() if name not in before)
+    assert {name: after[name] for name in before} == before
+
+
+def test_named_environments_are_the_only_ones_and_each_is_written_once(tmp_path):
+    assert initialise(str(tmp_path), ["eu", "us", "eu"]).environments == ("eu", "us")
+
+
+@pytest.mark.parametrize("name", ["base", "", "a/b", "..", "a b"])
+def test_a_name_that_no_environment_can_have_is_refused_before_anything_is_written(tmp_path, name):
+    with pytest.raises(UsageError, match="an environment cannot be called"):
+        initialise(str(tmp_path), ["eu", name])
+    assert files(tmp_path) == {}
+
+
+def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(tmp_path):
+    (tmp_path / ".env").write_text("A=1\n")
+    (tmp_path / ".env.prod").write_text("A=1\nno definition\n")
+    before = files(tmp_path)
+    with pytest.raises(DotenvError, match=r"^\.env\.prod:2: "):
+        initialise(str(tmp_path))
+    assert files(tmp_path) == before
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    (tmp_path / "profiles").write_text("")
+    with pytest.raises(UsageError, match=r"^cannot make .*profiles: "):
+        initialise(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("before", "added"),
+    [
+        ("node_modules\n", "\n# values stay out of git\n" + "\n".join(GITIGNORE) + "\n"),
+        ("node_modules", "\n\n# values stay out of git\n" + "\n".join(GITIGNORE) + "\n"),
+        # the exception must stand behind what it excepts
+        (
+            "!.env.example\n.env\n",
+            "\n# values stay out of git\n" + "\n".join(GITIGNORE[1:]) + "\n",
+        ),
+        ("\n".join(f"  {entry} " for entry in GITIGNORE), ""),
+    ],
+)
+def test_gitignore_gets_the_entries_that_it_lacks_in_an_order_that_works(tmp_path, before, added):
+    (tmp_path / ".gitignore").write_text(before)
+    initialise(str(tmp_path))
+    assert (tmp_path / ".gitignore").read_text() == before + added

@@ -1,0 +1,55 @@
+"""Which field of a secret a reference names, and what the text of each value is."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.errors import InvalidReferenceError
+from envkit.profile.placeholder import Reference
+from envkit.sources.model import WHOLE, Absent, pick_field
+
+ONE = {"password": "x"}
+TWO = {"user": "app", "password": "x"}
+
+
+def pick(fields, field=None):
+    return pick_field(Reference("vault", "db", field), fields)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("", ""),
+        ("5432", "5432"),
+        (5432, "5432"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (["a", {"b": None}], '["a",{"b":null}]'),
+        ({"\u00e9": 1}, '{"\u00e9":1}'),
+    ],
+)
+def test_text_comes_as_it_is_and_everything_else_as_json(value, text):
+    assert pick({"a": value, "b": "x"}, "a") == text
+
+
+def test_the_only_field_needs_no_name():
+    assert pick(ONE) == "x"
+
+
+@pytest.mark.parametrize(("fields", "known"), [(TWO, "2: password, user"), ({}, "0: none")])
+def test_one_of_several_fields_needs_its_name(fields, known):
+    with pytest.raises(InvalidReferenceError) as caught:
+        pick(fields)
+    assert caught.value.message == f"vault:db names no field, and the secret has {known}"
+    assert caught.value.hint == "add '#FIELD', or '#*' for the whole secret as JSON"
+
+
+@pytest.mark.parametrize("fields", [TWO, {"pasword": None, **TWO}])
+def test_a_field_that_is_not_there_or_null_is_absent(fields):
+    known = ", ".join(sorted(fields))
+    assert pick(fields, "pasword") == Absent(f"no field 'pasword' (fields: {known})")
+
+
+def test_the_whole_secret_is_compact_json():
+    assert pick(TWO, WHOLE) == '{"user":"app","password":"x"}'
+    assert pick({}, WHOLE) == "{}"

@@ -1,0 +1,84 @@
+"""What a path means in a key-value engine; how secrets are read is in tests/live."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.errors import InvalidReferenceError
+from envkit.sources.vault.kv import Document, Engine, Target, denied, target
+
+SECOND, FIRST, UNKNOWN = Engine("secret", 2), Engine("kv1", 1), Engine("kv", None)
+
+
+@pytest.mark.parametrize(
+    ("path", "serves"),
+    [("secret/db", True), ("secret", True), ("secrets/db", False), ("team/secret/db", False)],
+)
+def test_an_engine_serves_what_is_below_its_mount(path, serves):
+    assert SECOND.serves(path) is serves
+
+
+@pytest.mark.parametrize(
+    ("engine", "path", "below", "shown"),
+    [
+        (SECOND, "secret/app/db", "app/db", "vault:secret/app/db"),
+        (SECOND, "secret/data/app/db", "app/db", "vault:secret/app/db"),
+        (SECOND, "secret/data/data/x", "data/x", "vault:secret/data/data/x"),
+        (FIRST, "kv1/data/db", "data/db", "vault:kv1/data/db"),
+        (UNKNOWN, "kv/data/db", "data/db", "vault:kv/data/db"),
+        (Engine("old", 1, "generic"), "old/db", "db", "vault:old/db"),
+    ],
+)
+def test_data_in_a_path_belongs_to_version_2_alone(engine, path, below, shown):
+    found = target(engine, path, None, "vault")
+    assert (found.path, found.locate()) == (below, shown)
+
+
+def test_a_version_and_a_field_are_part_of_a_location():
+    found = target(SECOND, "secret/db", "3", "vault-eu")
+    assert found.locate("password") == "vault-eu:secret/db?version=3#password"
+
+
+@pytest.mark.parametrize(
+    ("engine", "path", "version", "message"),
+    [
+        (
+            Engine("pki", None, "pki"),
+            "pki/ca",
+            None,
+            "vault:pki/ca is in the 'pki' engine at 'pki'",
+        ),
+        (SECOND, "secret/", None, "vault:secret/ is a mount and names no secret"),
+        (SECOND, "secret/data/", None, "vault:secret/data/ is a mount and names no secret"),
+        (FIRST, "kv1/db", "3", "vault:kv1/db?version=3: KV version 1 keeps no versions"),
+    ],
+)
+def test_a_path_that_the_engine_cannot_hold_is_refused(engine, path, version, message):
+    with pytest.raises(InvalidReferenceError) as caught:
+        target(engine, path, version, "vault")
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("engine", "path", "rule"),
+    [
+        (SECOND, "db", "'secret/data/db'"),
+        (FIRST, "db", "'kv1/db'"),
+        (UNKNOWN, "db", "'kv/data/db' (KV version 2) or 'kv/db' (version 1)"),
+        (UNKNOWN, "data/db", "'kv/data/db' (KV version 2) or 'kv/data/db' (version 1)"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("capability", "verb"), [("read", "read"), ("update", "write"), ("create", "write")]
+)
+def test_a_denied_token_is_told_the_rule_that_its_policy_needs(
+    engine, path, rule, capability, verb
+):
+    error = denied(Target(engine, path, None, "vault"), capability)
+    assert error.message == f"cannot {verb} vault:{engine.mount}/{path}: permission denied"
+    assert error.hint == f"allow '{capability}' on {rule} in the token's policy"
+
+
+def test_no_value_is_in_a_repr():
+    assert repr(Document({"password": "canary"}, "3")) == "Document(version 3)"

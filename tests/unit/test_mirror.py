@@ -1,0 +1,123 @@
+"""`tests/unit` mirrors the packages: `envkit/a/b.py` is tested by `tests/unit/a/test_b.py`.
+
+A package may have one test file for all of its modules, `tests/unit/a/test_b.py` for
+`envkit/a/b/`. What is tested as a whole, or needs a server, is listed with its tests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+UNIT = TESTS / "unit"
+PACKAGE = TESTS.parent / "envkit"
+
+# a module, or a package for those of its modules that have no file of their own -> its tests
+ELSEWHERE = {
+    # what a person sees: transcripts
+    "__main__": "cli",
+    "cli": "cli",
+    "audit.session": "cli/test_audit.py",
+    "checks.doctor": "cli/test_doctor.py",
+    # real servers
+    "editing.history": "live/test_history.py",
+    "rotation.fleet": "live/test_fleet.py",
+    "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",
+    "rotation.rotators.postgres_alternate": "live/test_postgres_rotator.py",
+    "rotation.rotators.postgres_connection": "live/test_postgres_rotator.py",
+    "rotation.rotators.postgres_server": "live/test_postgres_rotator.py",
+    "rotation.rotators.postgres_single": "live/test_postgres_rotator.py",
+    "rotation.rotators.redis_acl": "live/test_redis_rotator.py",
+    "rotation.rotators.redis_server": "live/test_redis_rotator.py",
+    "rotation.scheduler.catalog_watcher": "live/test_serve.py",
+    "rotation.scheduler.endpoint": "live/test_serve.py",
+    "sources.aws": "live/test_aws.py",
+    "sources.vault": "live/test_vault.py",
+    # contracts that several implementations fulfil
+    "rotation_state.store": "contract/test_rotation_stores.py",
+    "rotation_state.stores": "contract/test_rotation_stores.py",
+    "sources.dotenv_write": "contract/test_local_contracts.py",
+    "testing.restoring": "unit/testing/test_contract.py",
+    "testing.writing": "unit/testing/test_contract.py",
+    # parts of a whole, which is what its tests look at
+    "checks.inspection": "unit/checks/test_run.py",
+    "checks.rotated_secrets": "unit/checks/test_rotations.py",
+    "checks.rotation_states": "unit/checks/test_rotations.py",
+    "checks.rotation_tables": "unit/checks/test_rotations.py",
+    "code.files": "unit/code/test_scan.py",
+    "comparison.findings": "unit/comparison/test_compare.py",
+    "editing": "cli/test_edit.py",
+    "profile.model": "unit/profile/test_loader.py",
+    "promotion": "unit/promotion/test_decide.py",
+    "resolution": "unit/resolution/test_resolve.py",
+    "rotation.step_context": "unit/rotation/test_engine.py",
+    "rotation.steps": "unit/rotation/test_engine.py",
+    "scaffold.profile_draft": "unit/scaffold/test_init_project.py",
+}
+# names alone: types, protocols, and what programs import instead of a longer path
+ONLY_NAMES = {
+    *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
+    *("code.found", "comparison.model", "comparison.side"),
+    *("rotation.protocols", "rotation.rotators.postgres", "sources.protocols"),
+    *("testing.harness", "testing.observe", "testing.rotator_harness"),
+}
+# tests of several modules at once
+OF_SEVERAL = {"test_hot_imports.py", "test_mirror.py", "rotation/test_interleavings.py"}
+
+MODULES = {
+    ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+    for file in PACKAGE.rglob("*.py")
+    if file.name != "__init__.py"
+}
+
+
+def has_a_test_file(module: str) -> bool:
+    *folders, name = module.split(".")
+    own = UNIT.joinpath(*folders, f"test_{name}.py")
+    of_the_package = UNIT.joinpath(*folders[:-1], f"test_{folders[-1]}.py") if folders else own
+    return own.exists() or of_the_package.exists()
+
+
+def listed(module: str) -> str | None:
+    """Return the entry of ELSEWHERE for a module: its own, or that of a package around it."""
+    while module not in ELSEWHERE and "." in module:
+        module = module.rpartition(".")[0]
+    return module if module in ELSEWHERE else None
+
+
+def test_every_module_has_a_test_file_or_is_listed_with_its_tests():
+    lacking = [
+        module
+        for module in sorted(MODULES - ONLY_NAMES)
+        if not has_a_test_file(module) and listed(module) is None
+    ]
+    assert lacking == []
+
+
+def test_every_test_file_has_the_name_of_what_it_tests():
+    files = {str(file.relative_to(UNIT)) for file in UNIT.rglob("test_*.py")}
+    strays = [
+        file
+        for file in sorted(files - OF_SEVERAL)
+        if not any(
+            (root / file.replace("test_", "", 1)).exists()
+            or (root / file.replace("test_", "", 1)).with_suffix("").is_dir()
+            for root in (PACKAGE, TESTS)  # `unit/support` tests `tests/support`
+        )
+    ]
+    assert strays == []
+
+
+@pytest.mark.parametrize(("name", "tests"), ELSEWHERE.items())
+def test_an_entry_of_the_list_is_needed_and_its_tests_are_there(name, tests):
+    assert (TESTS / tests).exists()
+    without = [module for module in MODULES if listed(module) == name]
+    assert [module for module in without if not has_a_test_file(module)], "every one has its file"
+
+
+def test_what_is_only_names_is_there_and_has_no_tests():
+    assert ONLY_NAMES <= MODULES
+    assert [module for module in sorted(ONLY_NAMES) if has_a_test_file(module)] == []
+    assert ONLY_NAMES.isdisjoint(ELSEWHERE)
