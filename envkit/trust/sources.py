@@ -210,8 +210,8 @@ def _addresses(
     if name in own and not [step for step in only.filters if step.name != "trim"]:
         return
     # any other variable may hold what others wrote: the title of a pull request, say
-    value = environ.get(name, "")
-    yield value if http_server(value) else text
+    if value := environ.get(name, ""):
+        yield value if http_server(value) else text
 
 
 def _login(spec: SourceSpec) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ def test_commands(complete):
     assert complete("envkit", "") == [
         *("exec", "get", "export", "show", "diff", "check"),
         *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-        *("init", "doctor"),
+        *("init", "doctor", "trust"),
     ]
     assert complete("envkit", "ex") == ["exec", "export"]
 

@@ -13,7 +13,10 @@ from support.process import run_envkit
 from support.transcript import transcript
 
 HEAD = f"envkit {__version__}, Python {'.'.join(map(str, sys.version_info[:3]))}\n\n"
-VARIABLES = "ENVKIT_ENV, ENVKIT_PROFILES, ENVKIT_AUDIT, ENVKIT_REASON, ENVKIT_QUEUE, ENVKIT_DEBUG"
+VARIABLES = (
+    "ENVKIT_ENV, ENVKIT_PROFILES, ENVKIT_AUDIT, ENVKIT_REASON, ENVKIT_QUEUE, ENVKIT_TRUST, "
+    "ENVKIT_DEBUG"
+)
 DOTENV = f"python-dotenv {version('python-dotenv')}"
 
 

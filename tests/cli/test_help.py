@@ -17,7 +17,7 @@ from support.transcript import transcript
 ALL = (
     *("exec", "get", "export", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "doctor"),
+    *("init", "doctor", "trust"),
 )
 
 

@@ -19,6 +19,8 @@ from support.process import run_here
 from support.rotating import DAY, record_file, stands, table, told, values
 from support.terminal import run_on_terminal
 
+pytestmark = pytest.mark.usefixtures("trusted")
+
 GRACE = "readers have the new value; the old one works until TIME, in 14 minutes"  # of 15
 DONE = "readers have the new value, and the old one works no longer"
 NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')

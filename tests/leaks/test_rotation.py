@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import stat
 import subprocess
@@ -22,8 +21,11 @@ from pathlib import Path
 import pytest
 
 from support.hook_server import HookServer
+from support.process import environment
 from support.rotating import record_file, table, values
 from support.rotators import AlternateHarness
+
+pytestmark = pytest.mark.usefixtures("trusted")
 
 OLD, NEW = "canary-old-93be10", "canary-new-c4d7f2"
 ADMIN, TOKEN = "canary-admin-0aa8e5", "canary-token-6d21bb"
@@ -79,7 +81,12 @@ class World:
         notify = f"notify = [{', '.join(map(_inline, told))}]"
         self.project.profile(
             "prod.toml",
-            top + table("api-key", secret, 'grace = "1h"', *lines, *hooks, notify, rotator=rotator),
+            top
+            + table(
+                *("api-key", secret, 'grace = "1h"', 'environment = ["STATUS"]'),
+                *(*lines, *hooks, notify),
+                rotator=rotator,
+            ),
         )
         self.project.dotenv("prod", f"API_KEY={OLD}\nADMIN={ADMIN}\nTOKEN={TOKEN}\n")
 
@@ -94,9 +101,7 @@ class World:
             ["sh", "-c", 'umask 000; exec "$@"', "-", sys.executable, "-m", "envkit", *arguments],
             cwd=self.project.root,
             env={
-                "PATH": os.environ["PATH"],
-                "LANG": "C.UTF-8",
-                "HOME": str(self.folders[0]),
+                **environment(self.folders[0]),
                 "TMPDIR": str(self.folders[1]),
                 "XDG_STATE_HOME": str(self.folders[2]),
                 "ENVKIT_DEBUG": "1" if debug else "",

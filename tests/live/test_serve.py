@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.fault_proxy import free_port
 from support.serving import Serving
 
+pytestmark = pytest.mark.usefixtures("trusted")
+
 CANARY = "canary-4f1be0d2"
 VARIABLES = """\
 [variables]

@@ -121,7 +121,14 @@ def run(shown: list[Shown], root: Path, environ: Mapping[str, str]) -> list[str]
     done = subprocess.run(
         ["bash", "-c", "status=0\n" + "".join(steps)],
         cwd=root,
-        env={"LANG": "C.UTF-8", "HOME": str(home), **environ, "PATH": ":".join(filter(None, path))},
+        # a reader has a terminal, where envkit asks them
+        env={
+            "LANG": "C.UTF-8",
+            "HOME": str(home),
+            "ENVKIT_TRUST": "1",
+            **environ,
+            "PATH": ":".join(filter(None, path)),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -18,6 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def environment(home: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the environment of a process of envkit, in which nobody is logged in.
+
+    Profiles are trusted where the test asks for the fixture `trusted`.
+    """
+    found = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(home)}
+    trust = os.environ.get("ENVKIT_TRUST")
+    return found if trust is None else {**found, "ENVKIT_TRUST": trust}
+
+
 def run_envkit(
     *args: str,
     env: Mapping[str, str] | None = None,
@@ -42,10 +52,9 @@ def run_envkit(
         subprocess.TimeoutExpired: it did not end in time.
     """
     with tempfile.TemporaryDirectory(prefix="envkit-test-home-") as home:
-        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": home, **(env or {})}
         done = subprocess.run(
             [sys.executable, "-m", "envkit", *args],
-            env=environment,
+            env={**environment(home), **(env or {})},
             cwd=home if cwd is None else cwd,
             input=(input or "").encode("utf-8", "surrogateescape"),
             capture_output=True,

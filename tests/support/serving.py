@@ -10,7 +10,6 @@ What it prints is read as it comes. It is ended by its pid, whatever happens.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -19,6 +18,8 @@ import threading
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
+
+from support.process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,7 +47,7 @@ class Serving:
         self.process = subprocess.Popen(
             command,
             cwd=project.root,
-            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(home), **env},
+            env={**environment(home), **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -48,7 +48,7 @@ def trust(
     format_: Formatted = Format.TABLE,
     profiles: Profiles = None,
 ) -> int:
-    """Show where profiles send credentials and what they run, and allow it."""
+    """Show what profiles send and run, and allow it."""
     if list_ and revoke:
         raise UsageError("--list and --revoke do not go together", hint="leave one of them out")
     if format_ is Format.JSON and not list_:
