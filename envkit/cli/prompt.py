@@ -87,6 +87,6 @@ def ask_trust(folder: str, destinations: Sequence[Destination]) -> bool:
     from envkit.cli.output import printable
 
     print(f"envkit: the profiles in {printable(folder)} need your trust:", file=sys.stderr)
-    for one in destinations:
-        print(f"  {printable(one.sentence)}", file=sys.stderr)
+    for number, one in enumerate(destinations, 1):
+        print(f"  {number}. {printable(one.sentence)}", file=sys.stderr)
     return ask("Trust them with this? [y/N]").strip().lower() in ("y", "yes")

@@ -36,7 +36,7 @@ from envkit.profile.placeholder import Reference, parse_reference
 from envkit.profile.value_types import problem
 from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import Plan
-from envkit.resolution.prepare import PreparedProfile, named, prepare_profile
+from envkit.resolution.prepare import PreparedProfile, named, prepare_profile, require_trust
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.resolution.selection import refuse_unknown, select
 from envkit.sources.protocols import WritableSource
@@ -211,6 +211,7 @@ def prepare_reference_edit(
             f"{profile.name} has no source '{name}'", hint=did_you_mean(name, profile.sources)
         )
     refuse_unwritable(text, reference)
+    require_trust(profile, {name: (reference,)}, environ, deadline)
     source = open_source(profile, name, environ=environ, deadline=deadline)
     source.check(reference)
     if not isinstance(source, WritableSource):

@@ -60,6 +60,7 @@ _HARMLESS = {
     "vault": {"mount", "prefix", "namespace", "concurrency"},
     "aws-secrets-manager": {"region", "profile", "prefix", "concurrency"},
 }
+_LOCAL = ("env", "dotenv", "memory")
 _make_guard: Callable[[], Guard] | None = None
 
 
@@ -146,8 +147,8 @@ def open_source(
         name: one of `profile.sources`.
         environ: the process environment.
         deadline: when everything must be over.
-        locating: the source will only be asked to `check` and to `locate`. This needs no trust;
-            what its settings would read outside the project stays as it is written.
+        locating: the source will only be asked to `check` and to `locate`. This needs no trust:
+            without it, the settings stay as they are written.
 
     Raises:
         ProfileError: unknown type or setting, or a setting of the wrong type.
@@ -155,11 +156,7 @@ def open_source(
         EnvkitError: a placeholder in the settings has no value.
     """
     spec = profile.sources[name]
-    if _make_guard is not None and not locating and _leads_elsewhere(spec):
-        from envkit.trust.sources import of_source
-
-        if wanted := of_source(profile, name, (), environ):
-            _make_guard().check(profile, wanted)
+    trusted = _is_trusted(profile, name, environ, locating=locating)
     kind = source_type(spec)
     check_keys(spec.settings, kind.settings, spec.place_of, owner=f"[sources.{name}]")
 
@@ -171,8 +168,6 @@ def open_source(
         )
         source.check(reference)
         outcome = source.fetch([reference]).get(reference)
-        if locating and isinstance(outcome, UntrustedError):
-            return str(placeholder)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome.value.reveal() if isinstance(outcome, Reading) else None
@@ -181,7 +176,7 @@ def open_source(
     for key, value in spec.settings.items():
         _check_local(profile, spec, key)
         try:
-            settings[key] = _substituted(value, value_of)
+            settings[key] = _substituted(value, value_of) if trusted else value
         except AbsentError as error:
             raise AbsentError(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
@@ -231,13 +226,32 @@ def store_identity(profile: Profile, name: str) -> object:
     return spec.type, repr(sorted(settings.items())), profile.name if own else ""
 
 
+def _is_trusted(profile: Profile, name: str, environ: Mapping[str, str], *, locating: bool) -> bool:
+    """Return whether a source may do what its settings say.
+
+    Raises:
+        UntrustedError: it may not, and it is about to.
+    """
+    if _make_guard is None or not _leads_elsewhere(profile.sources[name]):
+        return True
+    from envkit.trust.sources import of_source
+
+    try:
+        if wanted := of_source(profile, name, (), environ):
+            _make_guard().check(profile, wanted)
+    except UntrustedError:
+        if not locating:
+            raise
+        return False
+    return True
+
+
 def _leads_elsewhere(spec: SourceSpec) -> bool:
     """Return whether the settings of a source may send or read what needs trust."""
-    if not spec.settings or spec.type in ("env", "memory"):
+    if not spec.settings:
         return False
-    if spec.type == "dotenv":  # the files themselves are looked at when they are opened
-        return any(True for _ in placeholders(spec.settings))
-    harmless = spec.settings.keys() <= _HARMLESS.get(spec.type, set())
+    # the files of a `.env` source are looked at when they are opened
+    harmless = spec.type in _LOCAL or spec.settings.keys() <= _HARMLESS.get(spec.type, set())
     return not harmless or any(True for _ in placeholders(spec.settings))
 
 

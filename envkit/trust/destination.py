@@ -57,7 +57,9 @@ class Destination(NamedTuple):
         elif self.kind == LOAD:
             text = f"sets {where} to {things}"
         else:
-            text = f"{things or 'requests'} to {where}"
+            # of two letters that look alike, only one is the host's
+            plainly = where.encode("ascii", "backslashreplace").decode()
+            text = f"{things or 'requests'} to {plainly}"
         text += " (unencrypted)" if self.plain else ""
         return f"{text}, {self.why}" if self.why else text
 

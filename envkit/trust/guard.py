@@ -210,8 +210,14 @@ class Guard:
 
 
 def folder_of(profile: Profile) -> str:
-    """Return the real path of the folder that a profile is in."""
-    return os.path.realpath(os.path.dirname(profile.path))
+    """Return the real path of the folder that a profile is in.
+
+    A folder that is a link itself is known by where the link is: programs and files beside it
+    are not those of the folder that it leads to.
+    """
+    return os.path.join(
+        os.path.realpath(profile.root), os.path.basename(os.path.dirname(profile.path))
+    )
 
 
 def _in_main_thread() -> bool:

@@ -9,7 +9,7 @@ import os
 
 from envkit.errors import UntrustedError
 from envkit.profile.placeholder import Reference
-from envkit.trust.address import http_server
+from envkit.trust.address import http_server, redacted
 from envkit.trust.destination import READ, SEND, Destination
 from envkit.trust.written import alone, credentials, fixed, in_environment, references, variable_of
 
@@ -186,7 +186,7 @@ def _addressed(
         server = http_server(address)
         if server is None:
             plain = address.lower().lstrip().startswith("http:")
-            yield Destination(SEND, address, given, plain=plain)
+            yield Destination(SEND, redacted(address), given, plain=plain)
         elif not server.is_loopback:
             yield Destination(SEND, server.origin, given, plain=server.scheme == "http")
 
@@ -205,13 +205,14 @@ def _addresses(
     if only is None or name is None:
         yield text  # the host, or a part of it, comes from elsewhere
         return
-    if only.fallback:
-        yield only.fallback
     if name in own and not [step for step in only.filters if step.name != "trim"]:
+        if only.fallback:
+            yield only.fallback.strip()
         return
     # any other variable may hold what others wrote: the title of a pull request, say
-    if value := environ.get(name, ""):
-        yield value if http_server(value) else text
+    value = in_environment(profile, text, environ)
+    if value != "":
+        yield value if value is not None and http_server(value) else text
 
 
 def _login(spec: SourceSpec) -> tuple[str, ...]:
@@ -268,7 +269,7 @@ def _read(
     if path is None:  # where it leads, a `.env` file says
         yield Destination(READ, text, (), why)
         return
-    real = outside(profile.root, path)
+    real = outside(profile.root, path) if path else None
     if real is not None:
         yield Destination(READ, real, (), why)
 

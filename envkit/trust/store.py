@@ -143,7 +143,9 @@ def _own_content(path: str) -> bytes:
         state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
             raise _unusable(path, "read", "it is not a file of envkit's")
-        if state.st_uid != os.geteuid() or state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if state.st_uid != os.geteuid():
+            raise _unusable(path, "read", "it belongs to another user")
+        if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             raise _unusable(path, "read", "others can write it")
         chunks = []
         while chunk := os.read(descriptor, 1 << 16):

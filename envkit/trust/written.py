@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envkit.errors import EnvkitError
+from envkit.errors import AbsentError, EnvkitError
 from envkit.profile.model import placeholders
 from envkit.profile.placeholder import OPEN, Literal, Name, Placeholder, Reference, parse
 from envkit.profile.substitution import substitute
@@ -66,7 +66,11 @@ def with_marks(text: str, mark: str) -> str | None:
 
 
 def in_environment(profile: Profile, text: str, environ: Mapping[str, str]) -> str | None:
-    """Return a setting with the values of environment variables; None where it has others."""
+    """Return a setting with the values of environment variables.
+
+    None where it has values of other sources; empty where a variable is not set, so that the
+    source cannot be opened.
+    """
     if OPEN not in text:
         return text
 
@@ -78,6 +82,8 @@ def in_environment(profile: Profile, text: str, environ: Mapping[str, str]) -> s
 
     try:
         return substitute(parse(text), value_of)
+    except AbsentError:
+        return ""
     except EnvkitError:
         return None
 

@@ -56,7 +56,7 @@ def trust(
     guard = current_guard()
     assert guard is not None  # noqa: S101 - `guarded` has set it
     folder = profiles_folder(profiles, os.environ)
-    real = os.path.realpath(folder)
+    real = os.path.join(os.path.realpath(os.path.dirname(folder)), os.path.basename(folder))
     if revoke and not env:
         return _told(guard.store.remove(real, lambda _: False))
     links = linked_profiles(folder)

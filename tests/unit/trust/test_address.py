@@ -1,0 +1,100 @@
+"""An address is taken for one only where everything that reads it reads the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.trust.address import database_server, has_password, http_server, redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://vault.example.com:8200", "https://vault.example.com:8200"),
+        ("https://vault.example.com/", "https://vault.example.com"),
+        ("HTTPS://Vault.Example.com:443/v1", "https://vault.example.com"),
+        ("http://[::1]:8200", "http://[::1]:8200"),
+    ],
+)
+def test_the_origin_of_an_address(text, origin):
+    assert http_server(text).origin == origin
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("http://127.0.0.1:1", "http://127.9.9.9", "http://localhost:8200/", "http://[::1]"),
+        *("https://LOCALHOST", "http://127.0.0.1/a/b?c#d"),
+    ],
+)
+def test_an_address_of_this_machine_is_loopback(text):
+    assert http_server(text).is_loopback
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("http://127.0.0.1@example.com", "http://localhost:8200@example.com:80"),
+        *("http://127.0.0.1\\@example.com", "http://localhost\\.example.com", "http://localhost."),
+        *("http://localhost#@example.com", "http://localhost?@example.com", "http://127.1"),
+        *("http://localhost.example.com", "http://127.0.0.1.nip.io", "http://2130706433"),
+        *("http://0.0.0.0", "http://[::]", "http://[::ffff:10.0.0.1]", "http://0x7f000001"),
+        *("http://127.0.0.1 .example.com", " http://127.0.0.1", "http://127.0.0.1\n", "http://"),
+        *("http://127.0.0.1%2eexample.com", "http://\u2139localhost", "http:/localhost"),
+        *("ftp://localhost", "//localhost", "localhost", "", "http://localhost:port"),
+    ],
+)
+def test_no_other_address_is_loopback(text):
+    server = http_server(text)
+    assert server is None or not server.is_loopback
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("postgresql://app:secret@127.0.0.1:5432/db", "postgres://localhost/db?sslmode=disable"),
+        *("redis://a:b@localhost:6379/0", "rediss://127.0.0.1", "valkey://[::1]:1/0?protocol=3"),
+        *("postgresql:///db?host=/var/run/postgresql", "unix:///run/redis.sock"),
+        *("host=127.0.0.1 dbname=app", "host=/var/run/postgresql user=a"),
+    ],
+)
+def test_a_database_of_this_machine_is_loopback(text):
+    assert database_server(text).is_loopback
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("postgresql://db.example.com/x", "postgresql://127.0.0.1:5432@db.example.com/x"),
+        *(
+            "postgresql://127.0.0.1/x?host=db.example.com",
+            "postgresql://127.0.0.1/x?hostaddr=1.1.1.1",
+        ),
+        *("postgresql://127.0.0.1,db.example.com/x", "postgresql://127.0.0.1/x?service=evil"),
+        *("redis://localhost@evil@db.example.com", "redis://localhost?ssl_ca_certs=/etc/passwd"),
+        *("host=127.0.0.1 host=db.example.com", "host=127.0.0.1,db.example.com dbname=x"),
+        *("host=127.0.0.1 hostaddr=1.1.1.1", "host='127.0.0.1' dbname=x", "service=evil"),
+        *("postgresql:///x?host=/tmp,db.example.com", "mysql://localhost", "host = db.example.com"),
+    ],
+)
+def test_no_other_database_is_loopback(text):
+    server = database_server(text)
+    assert server is None or not server.is_loopback
+
+
+def test_a_database_without_a_host_is_where_the_users_environment_says():
+    assert database_server("postgresql:///app").host == ""
+    assert database_server("dbname=app").host == ""
+
+
+def test_a_password_that_is_written_in_an_address_is_not_shown():
+    assert redacted("postgresql://app:hunter2@db/x") == "postgresql://app:***@db/x"
+    assert redacted("host=db password=hunter2 user=a") == "host=db password=*** user=a"
+    placeholder = "postgresql://app:{{ vault:db#password }}@db/x"
+    assert redacted(placeholder) == placeholder
+
+
+def test_whether_a_dsn_says_its_password():
+    assert has_password("postgresql://app:x@db/y")
+    assert has_password("host=db password=x")
+    assert not has_password("postgresql://app@db/y")

@@ -1,0 +1,141 @@
+"""What rotations would run and send, as the text of their profile says."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.profile.loader import load
+from envkit.trust.rotations import of_rotation, of_secret
+
+
+@pytest.fixture
+def sentences(project):
+    def told(*lines, rotator="random", secret="dotenv:X", top="", of=of_rotation):
+        table = f'secret = "{secret}"\nrotator = "{rotator}"\nevery = "30d"'
+        project.profile("prod.toml", "\n".join([top, "[rotation.db]", table, *lines]) + "\n")
+        profile = load("prod", str(project.profiles))
+        return [one.sentence for one in of(profile, "db", {})]
+
+    return told
+
+
+def test_a_rotation_that_runs_and_sends_nothing_needs_no_trust(sentences):
+    assert sentences() == []
+    assert (
+        sentences('notify = { webhook = "http://127.0.0.1:8080/x", key = "{{ dotenv:K }}" }') == []
+    )
+    assert sentences('target = { user = "deploy" }', rotator="aws-iam-key") == []
+    assert sentences('target = { cache_age = "1m" }', rotator="keyring") == []
+
+
+def test_the_programs_of_a_rotation_need_trust(sentences):
+    found = sentences(
+        'before = [["./stop", "a b"]]',
+        'after = [["systemctl", "reload", "shop"]]',
+        'notify = [{ command = ["./tell"] }]',
+        'environment = ["TOKEN"]',
+        "[rotation.db.target]",
+        'command = ["./rotate"]\nsettings = { a = "{{ env:A }}" }\nenvironment = ["B"]',
+        rotator="command",
+    )
+    assert found == [
+        "runs ./stop 'a b' with $TOKEN, before db is rotated",
+        "runs systemctl reload shop with $TOKEN, after db was rotated",
+        "runs ./rotate with the pending value of db, {{ env:A }} and $B",
+        "runs ./tell with the news of db and $TOKEN",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rotator", "target", "sentence"),
+    [
+        (
+            "postgres",
+            'dsn = "postgresql://admin:{{ vault:a#p | urlencode }}@db:5432/app"',
+            "{{ vault:a#p }} and the new value of db to postgresql://db:5432",
+        ),
+        (
+            "postgres",
+            'dsn = "postgresql://admin@db/app"',
+            "$PGPASSWORD and the new value of db to postgresql://db",
+        ),
+        (
+            "postgres",
+            'dsn = "{{ env:ADMIN_DSN }}"',
+            "{{ env:ADMIN_DSN }} and the new value of db to {{ env:ADMIN_DSN }}",
+        ),
+        (
+            "redis",
+            'url = ["redis://cache-1", "redis://127.0.0.1", "redis://u:secret@cache-2?x=y"]',
+            "the new value of db to redis://cache-1",
+        ),
+        (
+            "vendor",
+            'api = "https://api.example.com"',
+            "https://api.example.com and the new value of db to the plug-in 'vendor'",
+        ),
+    ],
+)
+def test_a_target_needs_trust(sentences, rotator, target, sentence):
+    found = sentences(f"target = {{ {target} }}", rotator=rotator)[0]
+    assert found.removesuffix(", in target of [rotation.db]") == sentence
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://admin:{{ dotenv:P | urlencode }}@127.0.0.1/app",
+        "postgresql://{{ dotenv:U | urlencode }}:x@localhost:5432/{{ dotenv:D | urlencode }}",
+        "postgresql:///app",
+    ],
+)
+def test_a_target_on_this_machine_needs_no_trust(sentences, dsn):
+    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres") == []
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        # each of these may be another host, by what stands in the file
+        "postgresql://admin:{{ dotenv:P }}@127.0.0.1/app",
+        "postgresql://admin:x@127.0.0.1/{{ dotenv:D }}",
+        "postgresql://admin:x@127.0.0.1/app?sslmode={{ dotenv:M | urlencode }}",
+        "postgresql://admin:x@127.0.0.1{{ dotenv:H | urlencode }}/app",
+        "postgresql://admin:x@{{ dotenv:H | urlencode }}/app",
+        "host=127.0.0.1 password={{ dotenv:P }}",
+    ],
+)
+def test_a_target_that_may_be_elsewhere_needs_trust(sentences, dsn):
+    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres")
+
+
+def test_all_that_a_notice_shows_to_others_is_told(sentences):
+    found = sentences(
+        'notify = [{ webhook = "https://hooks.example.com/{{ env:A }}", key = "{{ env:B }}" }, '
+        '{ slack = "{{ vault:hooks#slack }}" }]'
+    )
+    hook = "https://hooks.example.com/{{ env:A }}"
+    assert found == [
+        f"the news of db, {{{{ env:A }}}} and a signature made with {{{{ env:B }}}} to {hook}",
+        "the news of db and {{ vault:hooks#slack }} to {{ vault:hooks#slack }}",
+    ]
+
+
+def test_the_sources_that_a_target_is_read_from_need_trust_too(sentences):
+    top = (
+        '[sources.vault]\naddress = "https://vault.example.com"\n'
+        '[variables]\nDSN = "{{ vault:a#dsn }}"\n'
+    )
+    found = sentences('target = { dsn = "{{ DSN }}" }', rotator="postgres", top=top)
+    assert "$VAULT_TOKEN to https://vault.example.com" in found
+
+
+def test_to_look_at_a_rotation_takes_its_store_alone(sentences):
+    top = '[sources.vault]\naddress = "https://vault.example.com"\n'
+    hook = 'before = [["./stop"]]'
+    found = sentences(hook, secret="vault:a#b", top=top, of=of_secret)
+    assert found == ["$VAULT_TOKEN to https://vault.example.com"]
+
+
+def test_a_table_that_is_not_valid_is_left_to_its_reader(sentences):
+    assert sentences("before = [1]", "notify = 3", 'target = "x"', secret="???", top="") == []

@@ -1,0 +1,233 @@
+"""What sources would do, as the text of their profile says."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from envkit.errors import UntrustedError
+from envkit.profile.loader import load
+from envkit.trust.sources import all_of_sources, linked_profiles, outside, own_address_warning
+
+TOKEN_TO = "$VAULT_TOKEN to https://vault.example.com:8200"
+
+
+@pytest.fixture
+def sentences(project):
+    def told(text, **environ):
+        project.profile("prod.toml", text)
+        profile = load("prod", str(project.profiles))
+        return [one.sentence for one in all_of_sources(profile, environ)]
+
+    return told
+
+
+def vault(settings):
+    return f"[sources.vault]\n{settings}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '[variables]\nA = "{{ env:GITHUB_TOKEN }}"\nB = "{{ B }}"\nC = "{{ vault:a#b }}"\n',
+        vault('mount = "kv"\nprefix = "{{ env:TEAM }}"'),
+        vault('auth = { method = "approle", role_id = "{{ env:ROLE }}" }'),
+        vault('auth = { method = "kubernetes", role = "shop" }'),
+        vault('address = "http://127.0.0.1:8200"\nauth = { token = "{{ env:X }}" }'),
+        vault('address = "http://localhost:8200"'),
+        vault('address = "{{ env:VAULT_ADDR }}"'),
+        vault('address = "{{ env:BAO_ADDR | trim }}"'),
+        vault("""address = '{{ env:VAULT_ADDR ?? "http://127.0.0.1:8200" }}'"""),
+        vault('address = "{{ env:UNSET }}"'),
+        vault('ca_cert = "certs/ca.pem"'),
+        '[sources.aws]\nregion = "eu-west-1"\nrole_arn = "arn:aws:iam::1:role/x"\n',
+        '[sources.aws]\nregion = "eu-west-1"\nmfa_serial = "a"\nmfa_token = "{{ env:MFA }}"\n',
+        '[sources.aws]\nendpoint_url = "{{ env:AWS_ENDPOINT_URL }}"\n',
+        '[sources.aws]\nprefix = "{{ env:TEAM }}/"\n',
+        '[sources.dotenv]\npath = [".env", "config/.env.{{ env:STAGE }}"]\n',
+        '[sources.more]\ntype = "memory"\nsecrets = { a = { b = "c" } }\n',
+        '[sources.op]\ntype = "onepassword"\nvault = "Shop"\n',
+    ],
+)
+def test_what_needs_no_trust(sentences, text):
+    assert sentences(text, TEAM="shop", ROLE="r", STAGE="x", VAULT_ADDR="http://vault:8200") == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ("", TOKEN_TO),
+        ('auth = { token = "t" }', "requests to https://vault.example.com:8200"),
+        ('auth = { token = "{{ env:T }}" }', "{{ env:T }} to https://vault.example.com:8200"),
+        (
+            'auth = { method = "approle", role_id = "{{ env:A }}", secret_id = "{{ env:B }}" }',
+            "{{ env:A }} and {{ env:B }} to https://vault.example.com:8200",
+        ),
+        (
+            'auth = { method = "kubernetes", role = "x" }',
+            "the token of the Kubernetes service account to https://vault.example.com:8200",
+        ),
+        ('namespace = "{{ env:N }}"', TOKEN_TO.replace(" to", " and {{ env:N }} to")),
+        # as a list of methods, of which the first that has its inputs counts
+        ('auth = ["approle", { method = "token" }]', TOKEN_TO),
+    ],
+)
+def test_what_goes_to_a_vault_of_the_profile(sentences, settings, sentence):
+    assert sentences(vault(f'address = "https://vault.example.com:8200"\n{settings}')) == [sentence]
+
+
+@pytest.mark.parametrize(
+    ("address", "where"),
+    [
+        ("https://{{ env:HOST }}:8200", "https://{{ env:HOST }}:8200"),
+        ("https://vault.{{ env:ZONE }}/", "https://vault.{{ env:ZONE }}/"),
+        ("{{ dotenv:VAULT_ADDR }}", "{{ dotenv:VAULT_ADDR }}"),
+        ("{{ env:OTHER }}", "https://other.example.com"),
+        ("{{ env:TEXT }}", "{{ env:TEXT }}"),
+        ("{{ env:VAULT_ADDR | base64decode }}", "{{ env:VAULT_ADDR | base64decode }}"),
+        ("{{ env:HIDDEN | base64decode }}", "https://hidden.example.com"),
+        ("""{{ env:UNSET ?? "https://fallback.example.com" }}""", "https://fallback.example.com"),
+        ("https://127.0.0.1@example.com", "https://127.0.0.1@example.com"),
+        ("https://u:p@example.com", "https://u:***@example.com"),
+    ],
+)
+def test_an_address_that_comes_from_elsewhere_needs_trust(sentences, address, where):
+    found = sentences(
+        vault(f"address = '{address}'"),
+        HOST="127.0.0.1",
+        ZONE="x",
+        OTHER="https://other.example.com",
+        TEXT="no address",
+        HIDDEN="aHR0cHM6Ly9oaWRkZW4uZXhhbXBsZS5jb20=",
+        VAULT_ADDR="https://own.example.com",
+    )
+    assert len(found) == 1
+    assert found[0].endswith(f" to {where}")
+
+
+def test_a_placeholder_that_is_a_fixed_text_hides_no_address(sentences):
+    assert sentences(vault("""address = 'https://{{ "evil.example.com" }}'""")) == [
+        "$VAULT_TOKEN to https://evil.example.com"
+    ]
+
+
+def test_a_fallback_is_an_address_of_the_profile(sentences):
+    text = vault("""address = '{{ env:VAULT_ADDR ?? "https://evil.example.com" }}'""")
+    assert sentences(text, VAULT_ADDR="https://own") == ["$VAULT_TOKEN to https://evil.example.com"]
+
+
+def test_it_is_the_type_that_makes_a_source_the_environment(sentences):
+    found = sentences(
+        '[sources.env]\ntype = "dotenv"\n' + vault('address = "{{ env:VAULT_ADDR }}"')
+    )
+    assert found == ["$VAULT_TOKEN to {{ env:VAULT_ADDR }}"]
+
+
+def test_files_outside_the_project_are_read_only_with_trust(sentences, project):
+    away = os.path.realpath(project.root.parent)
+    (project.root / "inside.pem").symlink_to(f"{away}/ca.pem")
+    found = sentences(
+        '[sources.dotenv]\npath = "../other/.env"\n'
+        + vault(
+            'ca_cert = "inside.pem"\nclient_key = "/etc/key.pem"\n'
+            'auth = { method = "jwt", jwt_file = "{{ env:HOME }}/id" }'
+        )
+        + '[variables]\nX = "{{ dotenv:../third/.env#X }}"\n',
+        HOME="/home/me",
+    )
+    assert sorted(found) == sorted(
+        [
+            "reads /etc/key.pem, outside the project, for client_key of [sources.vault]",
+            f"reads {away}/ca.pem, outside the project, for ca_cert of [sources.vault]",
+            "reads /home/me/id, outside the project, for jwt_file of [sources.vault]",
+            f"reads {away}/other/.env, outside the project",
+            f"reads {away}/third/.env, outside the project",
+        ]
+    )
+
+
+def test_a_setting_that_reads_a_file_elsewhere_needs_trust_for_any_server(sentences, project):
+    away = os.path.realpath(project.root.parent)
+    text = vault('auth = { token = "{{ dotenv:../other/.env#STRIPE }}" }')
+    assert sentences(text) == [f"reads {away}/other/.env, outside the project"]
+
+
+def test_sources_that_refer_to_each_other_come_to_an_end(sentences):
+    text = '[sources.a]\ntype = "dotenv"\npath = "{{ b:X }}"\n[sources.b]\ntype = "dotenv"\n'
+    assert sentences(text + 'path = "{{ a:X }}"\n')
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            'endpoint_url = "https://aws.example.com"',
+            "your AWS credentials to https://aws.example.com",
+        ),
+        (
+            'role_arn = "arn:aws:iam::6:role/x"\nexternal_id = "{{ env:GITHUB_TOKEN }}"',
+            "{{ env:GITHUB_TOKEN }} to arn:aws:iam::6:role/x",
+        ),
+        (
+            'prefix = "arn:aws:secretsmanager:eu-west-1:6:secret:{{ env:T }}"',
+            "{{ env:T }} to arn:aws:secretsmanager:eu-west-1:6:secret:{{ env:T }}",
+        ),
+    ],
+)
+def test_what_goes_to_aws(sentences, settings, sentence):
+    assert sentences(f"[sources.aws]\n{settings}\n") == [sentence]
+
+
+def test_settings_of_a_plug_in_may_mean_anything(sentences):
+    settings = 'url = "https://op.example.com"\ntoken = "{{ env:T }}"\n'
+    assert sentences(f'[sources.op]\ntype = "onepassword"\n{settings}') == [
+        "{{ env:T }} and https://op.example.com to the plug-in 'onepassword', in [sources.op]"
+    ]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://vault:8200", "HTTP://10.0.0.1", "http://{{ env:HOST }}", "http://x@127.0.0.1"],
+)
+def test_an_address_that_is_not_encrypted_is_refused(sentences, address):
+    with pytest.raises(UntrustedError, match=r"prod\.toml:2: .*'address' is http") as caught:
+        sentences(vault(f"address = '{address}'"), HOST="127.0.0.1")
+    assert "allow_http = true" in caught.value.hint
+
+
+def test_an_address_that_is_not_encrypted_is_shown_as_such(sentences):
+    found = sentences(vault('address = "http://vault:8200"\nallow_http = true'))
+    assert found == ["$VAULT_TOKEN to http://vault:8200 (unencrypted)"]
+
+
+def test_the_users_own_address_may_be_unencrypted_with_a_warning(project):
+    project.profile("prod.toml", "")
+    profile = load("prod", str(project.profiles))
+    warning = "VAULT_ADDR is http: what 'vault' sends and reads is not encrypted"
+    assert own_address_warning(profile, "vault", {"VAULT_ADDR": "http://vault:8200"}) == warning
+    assert own_address_warning(profile, "vault", {"VAULT_ADDR": "https://vault:8200"}) == ""
+    assert own_address_warning(profile, "vault", {"VAULT_ADDR": "http://127.0.0.1"}) == ""
+    assert own_address_warning(profile, "env", {"VAULT_ADDR": "http://vault:8200"}) == ""
+
+
+def test_a_file_is_outside_by_where_it_really_is(project):
+    root = str(project.root)
+    (project.root / "away").symlink_to(project.root.parent)
+    assert outside(root, ".env") is None
+    assert outside(root, "a/../.env") is None
+    assert outside(root, "../project-2/.env") == f"{os.path.realpath(root)}-2/.env"
+    assert outside(root, "away/x") == os.path.realpath(project.root.parent / "x")
+    assert outside(root, "\0") is None
+    assert outside("/", "etc/x") is None
+
+
+def test_a_profile_that_is_a_link_out_of_the_project_is_told(project):
+    project.profile("prod.toml", "")
+    (project.profiles / "dev.env").symlink_to("../../other/.env")
+    (project.profiles / "same.toml").symlink_to("prod.toml")
+    away = os.path.realpath(project.root.parent)
+    assert [one.sentence for one in linked_profiles(str(project.profiles))] == [
+        f"reads {away}/other/.env, outside the project, as a profile"
+    ]
