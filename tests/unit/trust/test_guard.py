@@ -29,27 +29,30 @@ class Person:
         return self.agrees
 
 
+class World:
+    """Two profiles, and a user who has allowed nothing yet."""
+
+    def __init__(self, folder, home):
+        self.folder = folder
+        self.prod, self.dev = load("prod", folder), load("dev", folder)
+        self.environ = {
+            "XDG_STATE_HOME": str(home / "state"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+        }
+
+    def guard(self, person=None, **environ):
+        warnings = []
+        made = Guard({**self.environ, **environ}, ask=person, warn=warnings.append)
+        made.warned = warnings
+        return made
+
+
 @pytest.fixture
 def world(project, tmp_path):
     project.profile("prod.toml", "")
     project.profile("dev.toml", "")
 
-    class World:
-        folder = str(project.profiles)
-        prod = load("prod", folder)
-        dev = load("dev", folder)
-        environ = {
-            "XDG_STATE_HOME": str(tmp_path / "state"),
-            "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        }
-
-        def guard(self, person=None, **environ):
-            warnings = []
-            made = Guard({**self.environ, **environ}, ask=person, warn=warnings.append)
-            made.warned = warnings
-            return made
-
-    return World()
+    return World(str(project.profiles), tmp_path)
 
 
 def test_what_is_not_allowed_is_refused_as_a_whole(world):
