@@ -8,6 +8,8 @@ from envkit._internal.clock import Deadline
 from envkit.errors import ProfileError
 from envkit.sources.vault.auth import Auth, Lease, parse_auth
 
+AN_HOUR = 3600.0
+
 
 @pytest.mark.parametrize(
     ("table", "method", "values"),
@@ -68,7 +70,7 @@ def test_no_credential_is_in_a_repr():
     ("lease", "expired"),
     [
         (Lease(None, renewable=False), False),
-        (Lease(Deadline(60), renewable=True), False),
+        (Lease(Deadline(AN_HOUR), renewable=True), False),
         (Lease(Deadline(0), renewable=True), True),
     ],
 )
