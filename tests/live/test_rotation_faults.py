@@ -29,7 +29,7 @@ from support.postgres import running as running_postgres
 from support.rotation_stores import AwsHarness, DotenvHarness, VaultHarness
 from support.rotators import AlternateHarness, RedisHarness, SingleHarness
 from support.small_disk import SmallDisk
-from support.valkey import running as running_valkey
+from support.valkey import Valkey
 
 GRACE = 900.0
 DAY = 86_400.0
@@ -302,7 +302,7 @@ def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
         target = AlternateHarness(server, stack)
     else:
         (tmp_path / "valkey").mkdir()
-        server = stack.enter_context(running_valkey(tmp_path / "valkey"))
+        server = stack.enter_context(Valkey(tmp_path / "valkey"))
         target = RedisHarness(server, stack)
     world = World(tmp_path, InDotenv(tmp_path), target, rotator)
     old = world.url
