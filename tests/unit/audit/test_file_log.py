@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,24 +9,15 @@ import sys
 import pytest
 
 from envkit.audit import file_log as audit_file
-from envkit.audit.log import Entry, line, record
+from envkit.audit.log import line, record
 from envkit.audit.verify import records, verify
 from envkit.errors import AuditError
-
-ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")
+from support.audit_log import ENTRY, environ, read
 
 
 @pytest.fixture
 def log(tmp_path):
     return tmp_path / "state" / "audit.jsonl"
-
-
-def environ(log):
-    return {"ENVKIT_AUDIT": str(log)}
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_nobody_else_may_read_it(log):
