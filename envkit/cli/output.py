@@ -133,7 +133,7 @@ def write_result(data: bytes, output: str | None, *, mode: int | None = None) ->
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
-    from envkit._internal.files import write_atomic
+    from envkit._internal.atomic_write import write_atomic
     from envkit._internal.os_errors import reason_of
 
     try:

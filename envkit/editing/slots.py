@@ -11,7 +11,9 @@ from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from envkit._internal.files import locked, read_capped, write_atomic
+from envkit._internal.atomic_write import write_atomic
+from envkit._internal.file_lock import locked
+from envkit._internal.files import read_capped
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.editing.profile_text import literal, remove_variable, set_literal

@@ -188,23 +188,25 @@ def _note(rotation: Rotation, store: RotationStore, kind: str, now: float) -> bo
 def _note_here(rotation: Rotation, kind: str, environ: Mapping[str, str], now: float) -> bool:
     import json
 
-    from envkit._internal.files import locked, read_capped, write_atomic
+    from envkit._internal.atomic_write import write_own
+    from envkit._internal.file_lock import locked
+    from envkit._internal.files import read_own
     from envkit.audit.log import state_folder
 
-    folder = state_folder(environ)
+    folder = os.path.realpath(state_folder(environ))
     path = os.path.join(folder, FILE)
     key = f"{rotation.full_name} {kind}"
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with locked(path, timeout_seconds=5):
             try:
-                told = dict(json.loads(read_capped(path, _LIMIT_BYTES)))
+                told = dict(json.loads(read_own(path, _LIMIT_BYTES)[0]))
             except (FileNotFoundError, ValueError, TypeError):
                 told = {}
             if _lately(told.get(key), now):
                 return False
             young = {name: at for name, at in told.items() if _lately(at, now)}
-            write_atomic(path, json.dumps({**young, key: now}).encode(), mode=0o600)
+            write_own(path, json.dumps({**young, key: now}).encode())
     except (OSError, EnvkitError):
         return False  # what nobody can remember is not told every minute
     return True
