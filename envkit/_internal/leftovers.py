@@ -12,6 +12,8 @@ import fcntl
 import os
 import stat
 
+from envkit._internal.files import open_folder
+
 TEMPORARY = ".envkit-tmp"
 LOCK = ".envkit-lock"
 _RANDOM_BYTES = 6
@@ -46,6 +48,18 @@ def claim(descriptor: int) -> bool:
     except OSError:
         pass
     return os.fstat(descriptor).st_nlink > 0
+
+
+def sweep_beside(path: str) -> None:
+    """Remove what killed writers left beside a file, for one that is written without a lock."""
+    try:
+        folder = open_folder(os.path.dirname(os.path.realpath(path)))
+    except OSError:
+        return  # the write will say so
+    try:
+        sweep(folder)
+    finally:
+        os.close(folder)
 
 
 def sweep(folder: int) -> None:

@@ -152,6 +152,11 @@ class ProfileHolder:
         self._deadline = deadline
 
     @property
+    def path(self) -> str:
+        """The file."""
+        return self._path
+
+    @property
     def where(self) -> str:
         """File and line."""
         return str(self._location)

@@ -11,8 +11,8 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.atomic_write import write_atomic
-from envkit._internal.files import open_folder, read_in_project, real_path
-from envkit._internal.leftovers import sweep
+from envkit._internal.files import read_in_project, real_path
+from envkit._internal.leftovers import sweep_beside
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_replaceable
@@ -79,7 +79,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         new = {name: draft for name, draft in drafted.items() if name not in kept}
         if new:
             os.makedirs(folder, exist_ok=True)
-            _sweep(folder)
+            sweep_beside(os.path.join(folder, "any.toml"))
         for name, draft in new.items():
             write_atomic(os.path.join(folder, f"{name}.toml"), draft.text.encode(), mode=0o644)
         ignored = _ignore(gitignore, ignored_before)
@@ -109,14 +109,6 @@ def _variables(root: str) -> dict[str, list[str]]:
 def _exists(folder: str, name: str) -> bool:
     names = (name, ALIASES[name]) if name in ALIASES else (name,)
     return any(profile_path(folder, each) for each in names)
-
-
-def _sweep(folder: str) -> None:
-    descriptor = open_folder(os.path.realpath(folder))
-    try:
-        sweep(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _gitignore(path: str, root: str) -> str:

@@ -14,6 +14,7 @@ from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeou
 from envkit.cli.prompt import ask, ask_reason, somebody_is_there
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, refuse_changed
+from envkit.editing.preflight import refuse_unwritable
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def edit(
         changed = _edited(found)
         found.deadline.restart()
         refuse_changed(found.kept[name] for name in changed)
+        refuse_unwritable(found.kept[name].holder for name in changed)
         for name, value in changed.items():
             kept = found.kept[name]
             access.expect([name])
