@@ -76,7 +76,7 @@ def test_what_chattr_has_marked_is_refused(file, flag, kind, what):
     assert shutil.which("chattr"), "install e2fsprogs"
     done = subprocess.run(["chattr", f"+{flag}", marked], capture_output=True, check=False)
     if done.returncode:
-        pytest.fail(f"chattr cannot mark files in {file.parent}: {done.stderr.decode()}")
+        pytest.skip(f"chattr cannot mark files in {file.parent}: {done.stderr.decode()}")
     try:
         if (what, flag) == ("folder", "i"):
             with pytest.raises(OSError, match="Permission denied"):
