@@ -11,6 +11,7 @@ import os
 import sys
 from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 
+from envkit._internal.files import set_leaving
 from envkit.errors import EnvkitError, ResolutionError, UsageError
 
 TYPE_CHECKING = False
@@ -29,6 +30,7 @@ def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _stand_in_for_closed()
+    before = set_leaving(None)
     try:
         status = command()
         sys.stdout.flush()
@@ -51,6 +53,8 @@ def guarded(command: Callable[[], int]) -> int:
         _complain("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
         _trace(bug)
         return EnvkitError.exit_status
+    finally:
+        set_leaving(before)
     return status
 
 

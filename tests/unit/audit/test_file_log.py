@@ -132,7 +132,16 @@ def test_a_symbolic_link_is_not_followed(log, tmp_path):
     target.write_text("")
     log.parent.mkdir(mode=0o700)
     log.symlink_to(target)
-    refused(log)
+    assert refused(log).message.endswith("it is a symbolic link")
+    assert target.read_text() == ""
+
+
+def test_a_hard_link_is_not_written(log, tmp_path):
+    target = tmp_path / "target"
+    target.write_text("")
+    log.parent.mkdir(mode=0o700)
+    os.link(target, log)
+    assert refused(log).message.endswith("it has another name as well (a hard link)")
     assert target.read_text() == ""
 
 
