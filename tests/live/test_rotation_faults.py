@@ -16,7 +16,6 @@ from contextlib import ExitStack
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.rotation.catalog import collect
 from envkit.rotation.jobs import run_rotation
 from envkit.rotation.machine import Wish
 from envkit.rotation.outcome import OutcomeStatus
@@ -26,6 +25,7 @@ from support.aws import operation, parameters
 from support.fault_proxy import FaultProxy, respond
 from support.hook_server import HookServer
 from support.postgres import running as running_postgres
+from support.rotating import one_rotation
 from support.rotation_stores import AwsHarness, DotenvHarness, VaultHarness
 from support.rotators import AlternateHarness, RedisHarness, SingleHarness
 from support.small_disk import SmallDisk
@@ -110,11 +110,7 @@ class World:
         (self.folder / "profiles" / "prod.toml").write_text(text)
 
     def rotation(self):
-        profiles = str(self.folder / "profiles")
-        found = collect(profiles, environ=self.environ, deadline=Deadline(10))
-        assert not found.broken
-        (one,) = found.rotations
-        return one
+        return one_rotation(self.folder / "profiles", self.environ)
 
     def run(self, wish="", *, at=None, do=None):
         """Run the rotation; do something right before a step begins."""
