@@ -165,6 +165,20 @@ class UntrustedError(SourceError):
     exit_status = 6
 
 
+class LinkRefusedError(SourceError):
+    """A link is in the place of a file whose name envkit made up; it was not opened."""
+
+    code = "link-refused"
+    exit_status = 6
+
+
+class WriteRefusedError(SourceError):
+    """A file cannot be replaced, now or later, until a person changes something."""
+
+    code = "write-refused"
+    exit_status = 6
+
+
 class DotenvError(ProfileError, SourceError):
     """A `.env` file, or a line of it, that cannot be read: as a profile or as a store."""
 

@@ -1,9 +1,15 @@
-"""Files that hold secrets: read with a limit, replaced as a whole, one writer at a time.
+"""Reading files without being led elsewhere, and with a limit.
 
-What always holds: a reader sees the old content or the new, never a part; a new
-file is 0600 from its first byte; whatever goes wrong, the old file is as it was.
-Only regular files are read or replaced, never a folder, pipe or device. The
-standard library's `tempfile` is not used: its import costs more than a profile.
+Three kinds of files are told apart by who chose the name:
+
+- the user, on the command line: links are followed (`read_capped`, `read_with_stat`)
+- a repository, in a profile or by a file that it brings: links are followed inside the
+  project, and beyond it only where the user trusts that (`read_in_project`, `real_path`)
+- envkit itself, for what it keeps beside other files: never through a link (`read_own`)
+
+What always holds: only regular files are read, never a folder, pipe or device, and a
+link that another process puts in the way meanwhile is not followed either. Writing is in
+`atomic_write`, and not on the way to an app.
 """
 
 from __future__ import annotations
@@ -11,19 +17,51 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import time
 
-from envkit._internal.clock import Deadline
-from envkit.errors import LockedError
+from envkit._internal.paths import display_path
+from envkit.errors import LinkRefusedError, UntrustedError
 
-_TEMPORARY = ".envkit-tmp"
-_LOCK = ".envkit-lock"
-_LOCK_PAUSE_SECONDS = 0.01
-_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP)  # some network file systems
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# without O_NONBLOCK, opening a pipe waits for its writer
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# O_PATH needs no right to list the folder
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_CLOEXEC
+# what a link gives that is not followed; ENOTDIR is for a folder's
+_LINK_ERRORS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
 class FileRefusedError(OSError):
     """What the path names is not a file that envkit works with; `strerror` says why."""
+
+
+def _always(_root: str, _target: str) -> bool:
+    return True
+
+
+_may_leave: Callable[[str, str], bool] = _always
+
+
+def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, str], bool]:
+    """Set what decides whether a repository's file names may lead out of its project.
+
+    It is one decision for the whole process, since it depends on who started that: a
+    program that uses envkit as a library is the repository's own code, and may read what
+    it likes. The command line asks the user's trust.
+
+    Args:
+        allowed: given the real paths of the project's folder and of the file, says yes or
+            no; None for never.
+
+    Returns:
+        what decided until now.
+    """
+    global _may_leave  # noqa: PLW0603 - see above
+    before = _may_leave
+    _may_leave = (lambda _root, _target: False) if allowed is None else allowed
+    return before
 
 
 def read_capped(path: str, limit_bytes: int) -> bytes:
@@ -38,11 +76,147 @@ def read_capped(path: str, limit_bytes: int) -> bytes:
 
 def read_with_stat(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
     """Return what `read_capped` does, and the file's state from before it was read."""
-    # without O_NONBLOCK, opening a pipe waits for its writer
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    return _read(os.open(path, _READ), path, limit_bytes)
+
+
+def read_in_project(path: str, root: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Return what `read_with_stat` does, for a file that a repository names.
+
+    Args:
+        path: the file.
+        root: the project's folder.
+        limit_bytes: a larger file is refused.
+
+    Raises:
+        UntrustedError: it leads out of the project; it was not opened.
+        OSError: as `read_with_stat`.
+    """
+    descriptor = _open_beneath(path, root)
+    if descriptor is None:
+        descriptor = _open_real(real_path(path, root))
+    return _read(descriptor, path, limit_bytes)
+
+
+def read_own(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Return what `read_with_stat` does, for a file whose name envkit made up.
+
+    Args:
+        path: absolute, its folder without links: that of a `real_path`.
+        limit_bytes: a larger file is refused.
+
+    Raises:
+        LinkRefusedError: it is a link, symbolic or hard.
+        OSError: as `read_with_stat`.
+    """
+    try:
+        descriptor = _open_real(path)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise link_refused(path) from None
+        raise
+    content, state = _read(descriptor, path, limit_bytes)
+    if state.st_nlink > 1:
+        raise link_refused(path, hard=True)
+    return content, state
+
+
+def real_path(path: str, root: str) -> str:
+    """Return where a path leads that a repository names.
+
+    Args:
+        path: a file or folder, there or not.
+        root: the project's folder.
+
+    Raises:
+        UntrustedError: out of the project, and the user has not allowed it.
+    """
+    target, inside = os.path.realpath(path), os.path.realpath(root)
+    if target == inside or target.startswith(inside.rstrip("/") + "/"):
+        return target
+    if not _may_leave(inside, target):
+        raise UntrustedError(
+            f"{display_path(path)} leads out of the project, to {target}: "
+            "envkit opens it only if you trust the project",
+            hint="run 'envkit trust' to allow it, or put the file itself into the project",
+        )
+    return target
+
+
+def open_folder(folder: str) -> int:
+    """Open a folder for use as `dir_fd`, and follow no link on the way to it.
+
+    Args:
+        folder: absolute, without links, as `os.path.realpath` returns it.
+
+    Raises:
+        OSError: it is not there, or by now there is a link in it.
+    """
+    return _walk(os.open("/", _FOLDER), folder.split("/"))
+
+
+def link_refused(path: str, *, hard: bool = False) -> LinkRefusedError:
+    """Return the error for a link where envkit keeps a file with a name that it made up."""
+    shown = display_path(path)
+    kind = "has another name as well (a hard link)" if hard else "is a symbolic link"
+    return LinkRefusedError(
+        f"{shown} {kind}: envkit keeps a file of that name itself, and opens no link in its place",
+        hint=f"look where it leads with 'ls -l {shown}', then run 'rm {shown}'",
+    )
+
+
+def _open_beneath(path: str, root: str) -> int | None:
+    """Open a file below a folder; None where a link, or `..`, is on the way.
+
+    Most projects have none, and it is cheaper than asking where a path leads.
+    """
+    prefix = root.rstrip("/") + "/"
+    if not path.startswith(prefix):
+        return None
+    *folders, name = path[len(prefix) :].split("/")
+    if ".." in folders or name in ("", ".", ".."):
+        return None
+    try:
+        if folders:
+            return _open_in(_walk(os.open(root, _FOLDER), folders), name)
+        return os.open(path, _READ | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in _LINK_ERRORS:
+            return None
+        raise
+
+
+def _open_real(path: str) -> int:
+    """Open a file by an absolute path that has no links."""
+    folder, name = os.path.split(path)
+    return _open_in(open_folder(folder), name)
+
+
+def _walk(folder: int, names: list[str]) -> int:
+    """Go down from an open folder, which is closed, and return the last one."""
+    for name in names:
+        if name not in ("", "."):
+            try:
+                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+            finally:
+                os.close(folder)
+            folder = below
+    return folder
+
+
+def _open_in(folder: int, name: str) -> int:
+    """Open a file to read it in an open folder, which is closed."""
+    try:
+        return os.open(name, _READ | os.O_NOFOLLOW, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _read(descriptor: int, path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Read an open file, and close it."""
     try:
         state = os.fstat(descriptor)
-        _refuse_irregular(state, path)
+        if not stat.S_ISREG(state.st_mode):
+            raise FileRefusedError(errno.EINVAL, "not a regular file", path)
         chunks = []
         left = limit_bytes + 1
         while left > 0 and (chunk := os.read(descriptor, min(left, 1 << 20))):
@@ -53,170 +227,3 @@ def read_with_stat(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
     if left <= 0:
         raise FileRefusedError(errno.EFBIG, f"larger than {limit_bytes} bytes", path)
     return b"".join(chunks), state
-
-
-def write_atomic(path: str, data: bytes, *, mode: int | None = None) -> os.stat_result:
-    """Make `data` the content of a file, in one step and for good.
-
-    A symbolic link stays one: the file that it leads to is replaced. The new file is
-    always younger than the one it replaces, however fast they follow each other, so
-    that its times and size tell the two apart.
-
-    Args:
-        path: the file; its folder must exist.
-        data: the whole new content.
-        mode: permission bits; None keeps those of the file that is replaced, and is
-            0600 for a new one.
-
-    Returns:
-        the state of the new file.
-
-    Raises:
-        OSError: nothing was changed. (A writer that is killed leaves a temporary file
-            beside the target, no more readable than that; the next `locked` removes it.)
-    """
-    target = os.path.realpath(path)
-    replaced = os.stat(target) if os.path.lexists(target) else None
-    if replaced is not None:
-        _refuse_irregular(replaced, path)
-    temporary = _temporary(target)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600)
-    try:
-        try:
-            _write_all(descriptor, data)
-            state = _finish(descriptor, replaced, mode)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, target)
-    except BaseException:
-        _remove(temporary)
-        raise
-    _sync_folder(os.path.dirname(target))
-    return state
-
-
-class locked:  # noqa: N801 - read as `with locked(path, ...):`
-    """Keeps other processes that use `locked` from changing a file meanwhile.
-
-    The lock is on a file beside it, since the file itself is replaced by every write.
-    The kernel frees the lock of a process that dies, so one that is left behind is
-    merely taken over.
-
-    Args:
-        path: the file, which need not exist; its folder must.
-        timeout_seconds: how long to wait for another process.
-
-    Raises:
-        LockedError: on entering, when another process held it all the time.
-        OSError: on entering, when the folder cannot be written.
-    """
-
-    def __init__(self, path: str, *, timeout_seconds: float) -> None:
-        self._path = path
-        self._target = os.path.realpath(path)
-        self._timeout_seconds = timeout_seconds
-        self._descriptor = -1
-
-    def __enter__(self) -> None:
-        deadline = Deadline(self._timeout_seconds)
-        self._descriptor = _acquire(self._target + _LOCK, self._path, deadline)
-        remove_leftovers(self._target)
-
-    def __exit__(self, *_: object) -> None:
-        _remove(self._target + _LOCK)
-        os.close(self._descriptor)
-
-
-def remove_leftovers(target: str) -> None:
-    """Remove what writers of a file left that were killed: they held the lock that we hold now.
-
-    (One that writes without the lock, at this very moment, fails and says so.)
-
-    Args:
-        target: the file itself, and no symbolic link to it.
-    """
-    folder, name = os.path.split(target)
-    length = len(_temporary(name))  # `.env` has nothing to do with what `.env.staging` left
-    try:
-        others = os.listdir(folder)
-    except PermissionError:  # it may be written and not listed
-        return
-    for other in others:
-        if other.startswith(name + ".") and other.endswith(_TEMPORARY) and len(other) == length:
-            _remove(os.path.join(folder, other))
-
-
-def _acquire(lock: str, path: str, deadline: Deadline) -> int:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-
-    while True:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            flock(descriptor, LOCK_EX | LOCK_NB)
-            # whoever held it has unlinked it: then this is a lock that nobody else can see
-            if os.path.samestat(os.fstat(descriptor), os.stat(lock)):
-                return descriptor
-        except (BlockingIOError, FileNotFoundError):
-            pass
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-        if deadline.expired:
-            raise LockedError(
-                f"another process is changing {path}", hint="run the command again in a moment"
-            )
-        time.sleep(_LOCK_PAUSE_SECONDS)
-
-
-def _remove(path: str) -> None:
-    try:  # noqa: SIM105 - importing contextlib takes longer than all of this
-        os.unlink(path)
-    except OSError:
-        pass
-
-
-def _temporary(target: str) -> str:
-    """Return a new name beside the target, which a `.gitignore` with `.env*` covers as well."""
-    return f"{target}.{os.urandom(6).hex()}{_TEMPORARY}"
-
-
-def _refuse_irregular(state: os.stat_result, path: str) -> None:
-    if not stat.S_ISREG(state.st_mode):
-        raise FileRefusedError(errno.EINVAL, "not a regular file", path)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _finish(descriptor: int, replaced: os.stat_result | None, mode: int | None) -> os.stat_result:
-    """Give the new file its owner, mode and time, and have it on the disk."""
-    now = time.time_ns()
-    if mode is None:
-        mode = 0o600 if replaced is None else stat.S_IMODE(replaced.st_mode)
-    if replaced is not None:
-        now = max(now, replaced.st_mtime_ns + 1)
-        try:
-            owner = replaced.st_uid if os.geteuid() == 0 else -1
-            os.fchown(descriptor, owner, replaced.st_gid)
-        except PermissionError:
-            mode &= ~stat.S_IRWXG  # it was for a group that the new file does not have
-    os.fchmod(descriptor, mode)
-    os.utime(descriptor, ns=(now, now))
-    os.fsync(descriptor)
-    return os.fstat(descriptor)
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)

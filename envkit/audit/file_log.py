@@ -16,6 +16,7 @@ that is an anchor, kept elsewhere (see `audit_chain`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -43,6 +44,7 @@ LOCK_SECONDS = 5.0
 _LOCK_PAUSE_SECONDS = 0.002
 _TAIL_BYTES = 512  # more than the end of a line has that `parse_link` looks at
 _HASH_LENGTH = 64
+_LINK_HINT = "remove the link, or name another file with ENVKIT_AUDIT=/PATH/audit.jsonl"
 
 BEGINNING = "0" * _HASH_LENGTH  # what the first line of all names as the one before
 
@@ -176,7 +178,12 @@ def _open(path: str) -> int:
     open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if open_to_others and not state.st_mode & stat.S_ISVTX:
         raise _failed(path, "others may write in its folder", hint=f"run 'chmod go-w {folder}'")
-    return os.open(path, flags, 0o600)
+    try:
+        return os.open(path, flags, 0o600)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise _failed(path, "it is a symbolic link", hint=_LINK_HINT) from None
+        raise
 
 
 def _make_folder(folder: str) -> None:
@@ -208,6 +215,8 @@ def _refuse_strange(state: os.stat_result, path: str) -> None:
         raise _failed(path, "it is not a regular file")
     if state.st_uid != os.geteuid():
         raise _failed(path, "it belongs to another user")
+    if state.st_nlink > 1:
+        raise _failed(path, "it has another name as well (a hard link)", hint=_LINK_HINT)
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise _failed(path, "others may write it", hint=f"run 'chmod go-w {path}'")
 

@@ -125,6 +125,9 @@ def parse_anchor(text: str) -> Anchor:
     return Anchor(int(number) if colon else None, own)
 
 
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
 class _File(NamedTuple):
     number: int | None  # None for the newest
     path: str
@@ -150,7 +153,7 @@ def _snapshot(path: str) -> list[_File]:
 def _full(path: str) -> list[_File]:
     files = []
     for number, name in full_files(path):
-        with open(name, "rb") as file:
+        with os.fdopen(os.open(name, _OPEN), "rb") as file:
             files.append(_File(number, name, file.read()))
     return files
 

@@ -20,7 +20,13 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
 from envkit.audit import log as audit
-from envkit.errors import EnvkitError, ResolutionError, did_you_mean
+from envkit.errors import (
+    EnvkitError,
+    LinkRefusedError,
+    ResolutionError,
+    WriteRefusedError,
+    did_you_mean,
+)
 from envkit.profile.discovery import profile_names, profiles_folder, unknown_profile
 from envkit.profile.loader import load
 from envkit.profile.model import PREDECLARED
@@ -28,7 +34,7 @@ from envkit.resolution.plan import plan
 from envkit.resolution.prepare import require_trust
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.sources.model import Absent, Reading
-from envkit.sources.protocols import Probe
+from envkit.sources.protocols import Probe, WriteCheck
 from envkit.sources.registry import open_source
 from envkit.trust.sources import own_address_warning
 from envkit.trust.user_config import read_config
@@ -264,6 +270,11 @@ def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
         yield Check(CheckStatus.OK, "; ".join(filter(None, (client, *facts))), **place)
     for warning in getattr(source, "warnings", ()):
         yield Check(CheckStatus.WARNING, warning, **place)
+    if not source.remote and isinstance(source, WriteCheck) and not failures:
+        refused = {str(e): e for e in source.check_write(references).values()}
+        for error in refused.values():
+            if isinstance(error, LinkRefusedError | WriteRefusedError):  # others say it by ls -l
+                yield Check(CheckStatus.WARNING, error.message, **place, hint=error.hint or "")
 
 
 def _tally(references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]) -> str:

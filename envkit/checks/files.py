@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import stat
 
-from envkit._internal.files import read_capped
+from envkit._internal.files import read_in_project
 from envkit._internal.git import find_repository
 from envkit._internal.paths import display_path
 from envkit.checks.problem import Problem, listed
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
-from envkit.errors import DotenvError
+from envkit.errors import DotenvError, UntrustedError
 from envkit.sources.dotenv import KEPT_SUFFIX, DotenvSource
 
 TYPE_CHECKING = False
@@ -37,7 +37,9 @@ def find(inspection: Inspection) -> Iterator[Problem]:
     repository = find_repository(inspection.root, inspection.environ)
     tracked = set() if repository is None else repository.tracked(there)
     for path in there:
-        found = [*_exposed(path), *(_tracked(path) if path in tracked else ())]
+        found = _exposed(path)
+        if path in tracked:
+            found = [*found, *_tracked(path, inspection.root)]
         yield from (problem._replace(environments=files[path]) for problem in found)
     if repository is not None:
         yield from _not_ignored(repository, [path for path in files if path not in tracked])
@@ -70,21 +72,18 @@ def _kept_beside(path: str) -> Iterator[str]:
             yield os.path.join(folder, other)
 
 
-def _exposed(path: str) -> Iterator[Problem]:
+def _exposed(path: str) -> list[Problem]:
     mode = os.stat(path).st_mode
     rights = [right for mask, right in ((_READABLE, "read"), (_WRITABLE, "written")) if mode & mask]
-    if rights:
-        shown = display_path(path)
-        yield Problem(
-            "file-exposed",
-            f"{shown} can be {listed(rights)} by other users",
-            path,
-            hint=f"run chmod 600 {shown}",
-        )
+    if not rights:
+        return []
+    shown = display_path(path)
+    said = f"{shown} can be {listed(rights)} by other users"
+    return [Problem("file-exposed", said, path, hint=f"run chmod 600 {shown}")]
 
 
-def _tracked(path: str) -> Iterator[Problem]:
-    clear = _clear_names(path)
+def _tracked(path: str, project: str) -> Iterator[Problem]:
+    clear = _clear_names(path, project)
     if clear == []:
         return  # a file of ciphertext is made to be kept in git
     shown = display_path(path)
@@ -99,12 +98,12 @@ def _tracked(path: str) -> Iterator[Problem]:
     )
 
 
-def _clear_names(path: str) -> list[str] | None:
+def _clear_names(path: str, project: str) -> list[str] | None:
     """Return the variables of a file that are not encrypted; None where it cannot be read."""
     try:
-        text = decode(read_capped(path, LIMIT_BYTES), path=path)
+        text = decode(read_in_project(path, project, LIMIT_BYTES)[0], path=path)
         file = parse(text, path=path, expand=False)
-    except (OSError, DotenvError):
+    except (OSError, DotenvError, UntrustedError):
         return None
     return [name for name, entry in file.entries.items() if entry.error is None]
 

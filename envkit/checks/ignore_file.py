@@ -18,7 +18,7 @@ import os
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from envkit._internal.files import read_capped
+from envkit._internal.files import read_capped, read_in_project
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit.checks.problem import KINDS
@@ -83,15 +83,24 @@ class Accepted(NamedTuple):
     idle: tuple[Rule, ...] = ()
 
 
-def load_rules(path: str) -> list[Rule]:
+def load_rules(path: str, project: str | None = None) -> list[Rule]:
     """Read an ignore file.
+
+    Args:
+        path: the file.
+        project: the folder of the project that brings it; None where the user named it.
 
     Raises:
         ProfileError: it cannot be read, or a line of it; with file and line.
+        UntrustedError: it leads out of the project, and the user has not allowed that.
     """
     shown = display_path(path)
     try:
-        text = read_capped(path, MAX_BYTES).decode("utf-8-sig")
+        if project is None:
+            data = read_capped(path, MAX_BYTES)
+        else:
+            data, _ = read_in_project(path, project, MAX_BYTES)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ProfileError(f"{shown}: not UTF-8", hint="save the file as UTF-8") from None
     except OSError as error:

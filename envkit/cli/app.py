@@ -18,6 +18,7 @@ import typer.main
 from typer.core import TyperGroup
 
 from envkit import __version__
+from envkit._internal.files import set_leaving
 from envkit.cli.boundary import guarded
 from envkit.cli.command_help import HELP_FLAGS, ShownCommand
 from envkit.cli.hot_commands import hot_command
@@ -107,6 +108,7 @@ def run_app(arguments: Sequence[str]) -> int:
     """
     group: Any = typer.main.get_command(app)
     if os.environ.get(f"_{PROGRAM.upper()}_COMPLETE"):
+        set_leaving(None)  # nobody can be asked, and completing reads profiles
         group.main([], prog_name=PROGRAM)  # answers the shell and exits
     if isinstance(sys.stdout, TextIOWrapper):  # what the locale cannot show is escaped
         sys.stdout.reconfigure(errors="backslashreplace")

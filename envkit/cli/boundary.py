@@ -11,6 +11,7 @@ import os
 import sys
 from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
 
+from envkit._internal.files import set_leaving
 from envkit.errors import EnvkitError, ResolutionError, UsageError
 from envkit.sources.registry import set_guard
 
@@ -31,7 +32,9 @@ def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _stand_in_for_closed()
-    before = set_guard(_guard_of_one_run())
+    guard = _guard_of_one_run()
+    guard_before = set_guard(guard)
+    leaving_before = set_leaving(lambda root, target: guard().may_leave(root, target))
     try:
         status = command()
         sys.stdout.flush()
@@ -55,7 +58,8 @@ def guarded(command: Callable[[], int]) -> int:
         _trace(bug)
         return EnvkitError.exit_status
     finally:
-        set_guard(before)
+        set_guard(guard_before)
+        set_leaving(leaving_before)
     return status
 
 

@@ -22,9 +22,11 @@ def write_result(data: bytes, output: str | None, *, mode: int | None = None) ->
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
-    from envkit._internal.files import write_atomic
+    from envkit._internal.atomic_write import write_atomic
+    from envkit._internal.leftovers import sweep_beside
     from envkit._internal.os_errors import reason_of
 
+    sweep_beside(output)
     try:
         write_atomic(output, data, mode=mode)
     except OSError as error:

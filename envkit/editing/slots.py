@@ -12,9 +12,12 @@ from contextlib import suppress
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from envkit._internal.files import locked, read_capped, write_atomic
+from envkit._internal.atomic_write import write_atomic
+from envkit._internal.file_lock import locked
+from envkit._internal.files import read_capped
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
+from envkit._internal.replaceable import check_replaceable
 from envkit.editing.profile_text import literal, remove_variable, set_literal
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.profile.toml_file import MAX_BYTES
@@ -175,6 +178,10 @@ class ProfileSlot:
         self._file.rewrite(change)
         return None
 
+    def check_writable(self) -> None:
+        """Refuse a profile that cannot be replaced; see `ProfileFile.check_writable`."""
+        self._file.check_writable()
+
     def _literal(self, text: str) -> Secret | None:
         value = literal(text, self._name, path=self._location.path)
         return None if value is None else Secret(value)
@@ -222,11 +229,13 @@ class ProfileFile:
         """Refuse a file that cannot be replaced.
 
         Raises:
-            DeniedError: its folder is not ours to write.
+            WriteRefusedError: a person must change something first.
+            DeniedError: its folder cannot be written.
         """
-        folder = os.path.dirname(os.path.realpath(self.path))
-        if not os.access(folder, os.W_OK, effective_ids=True):
-            raise self._denied("permission denied")
+        try:
+            check_replaceable(os.path.realpath(self.path))
+        except OSError as error:
+            raise self._denied(reason_of(error)) from None
 
     def _denied(self, reason: str) -> DeniedError:
         return DeniedError(f"cannot write {display_path(self.path)}: {reason}")

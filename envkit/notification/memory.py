@@ -28,20 +28,23 @@ def first_today(folder: str, key: str, now: float) -> bool:
     """
     import json
 
-    from envkit._internal.files import locked, read_capped, write_atomic
+    from envkit._internal.atomic_write import write_own
+    from envkit._internal.file_lock import locked
+    from envkit._internal.files import read_own
 
+    folder = os.path.realpath(folder)
     path = os.path.join(folder, FILE)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with locked(path, timeout_seconds=5):
             try:
-                sent = dict(json.loads(read_capped(path, _LIMIT_BYTES)))
+                sent = dict(json.loads(read_own(path, _LIMIT_BYTES)[0]))
             except (FileNotFoundError, ValueError, TypeError):
                 sent = {}
             if is_recent(sent.get(key), now):
                 return False
             recent = {name: at for name, at in sent.items() if is_recent(at, now)}
-            write_atomic(path, json.dumps({**recent, key: now}).encode(), mode=0o600)
+            write_own(path, json.dumps({**recent, key: now}).encode())
     except (OSError, EnvkitError):
         return False
     return True

@@ -5,6 +5,8 @@ Every error names file and line, and nothing of the content but the names of key
 
 from __future__ import annotations
 
+import os
+
 from envkit._internal.paths import display_path
 from envkit.errors import ProfileError, did_you_mean
 from envkit.profile.location import KeyLines, Location
@@ -30,14 +32,20 @@ _WANTED: dict[type, tuple[str, str]] = {
 def read_text(path: str) -> str:
     """Return the text of a profile's file.
 
+    Args:
+        path: absolute; its folder is `profiles/`, in the project's folder.
+
     Raises:
         ProfileError: it cannot be read, is too large, or is not UTF-8.
+        UntrustedError: it is a link out of the project, and the user has not allowed that.
     """
-    from envkit._internal.files import read_capped
+    from envkit._internal.files import read_in_project
 
+    project = os.path.dirname(os.path.dirname(path))
     try:
         # not "utf-8-sig", which is a module of its own
-        return read_capped(path, MAX_BYTES).decode().removeprefix("\ufeff")
+        data, _ = read_in_project(path, project, MAX_BYTES)
+        return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise ProfileError(

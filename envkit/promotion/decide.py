@@ -227,10 +227,15 @@ class _Planning:
         plan, locate = self.target.prepared.plan, self.target.prepared.locate
         _, failed_before = evaluate(plan, self.target.outcomes, locate)
         written = {
-            write.reference: Reading(write.value, None, write.change.where)
+            self.place(write.reference): Reading(write.value, None, write.change.where)
             for write in self.writes.values()
         }
-        after, failed = evaluate(plan, {**self.target.outcomes, **written}, locate)
+        # a place can have several spellings, which all read the new value
+        outcomes = {
+            reference: written.get(self.place(reference), outcome)
+            for reference, outcome in self.target.outcomes.items()
+        }
+        after, failed = evaluate(plan, outcomes, locate)
         known = {(f.name, f.error.code) for f in failed_before if f.name not in self.lines}
         refused = {failure.name for failure in self.refusals}
         waiting = {left.name for left in self.left}
@@ -241,6 +246,11 @@ class _Planning:
             elif (failure.name, failure.error.code) not in known and failure.name not in refused:
                 self.refusals.append(failure)
         self.refuse_what_stays(after)
+
+    def place(self, reference: Reference) -> object:
+        """Return what is equal for references that read the same value of the target."""
+        prepared = self.target.prepared
+        return prepared.store(reference.source), prepared.locate(reference), reference[3:]
 
     def refuse_what_stays(self, after: Mapping[str, Variable]) -> None:
         """Refuse what was asked for by name, and would still be otherwise."""

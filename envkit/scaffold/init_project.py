@@ -1,7 +1,8 @@
 """Give a project its first profiles, from the `.env` files that it has already.
 
 What always holds: no file that is there is changed, except that lines are added to
-`.gitignore`; no value is copied; if anything cannot be read, nothing is written.
+`.gitignore`; no value is copied; no link out of the project is followed; if anything cannot
+be read, nothing is written.
 """
 
 from __future__ import annotations
@@ -9,11 +10,15 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from envkit._internal.files import read_capped, write_atomic
+from envkit._internal.atomic_write import write_atomic
+from envkit._internal.files import read_in_project, real_path
+from envkit._internal.leftovers import sweep_beside
 from envkit._internal.os_errors import reason_of
+from envkit._internal.paths import display_path
+from envkit._internal.replaceable import check_replaceable
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
-from envkit.errors import UsageError
+from envkit.errors import UsageError, WriteRefusedError
 from envkit.profile.discovery import FOLDER, is_profile_name, profile_path
 from envkit.scaffold.profile_draft import ALIASES, BASE, drafts, environments, is_dotenv_name
 
@@ -55,6 +60,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
     Raises:
         UsageError: a name that no profile can have, or a folder that cannot be written.
         DotenvError: a `.env` file cannot be read.
+        SourceError: a link, or a file that may not be replaced, is in the way.
     """
     for name in names:
         if not is_profile_name(name) or name == BASE:
@@ -63,16 +69,20 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
                 hint=f"use letters, digits, '-' and '_', and another name than '{BASE}'",
             )
     folder = os.path.join(root, FOLDER)
+    gitignore = os.path.join(root, ".gitignore")
     try:
+        real_path(folder, root)
+        ignored_before = _gitignore(gitignore, root)
         found = _variables(root)
         drafted = drafts(list(dict.fromkeys(names)) or environments(found), found)
         kept = [name for name in drafted if _exists(folder, name)]
         new = {name: draft for name, draft in drafted.items() if name not in kept}
         if new:
             os.makedirs(folder, exist_ok=True)
+            sweep_beside(os.path.join(folder, "any.toml"))
         for name, draft in new.items():
             write_atomic(os.path.join(folder, f"{name}.toml"), draft.text.encode(), mode=0o644)
-        ignored = _ignore(os.path.join(root, ".gitignore"))
+        ignored = _ignore(gitignore, ignored_before)
     except OSError as error:
         reason = reason_of(error)
         raise UsageError(f"cannot make {folder}: {reason}") from None
@@ -91,7 +101,7 @@ def _variables(root: str) -> dict[str, list[str]]:
     for file in sorted(filter(is_dotenv_name, os.listdir(root))):
         path = os.path.join(root, file)
         if os.path.isfile(path):
-            text = decode(read_capped(path, LIMIT_BYTES), path=file)
+            text = decode(read_in_project(path, root, LIMIT_BYTES)[0], path=file)
             found[file] = list(parse(text, path=file, expand=False).entries)
     return found
 
@@ -101,18 +111,37 @@ def _exists(folder: str, name: str) -> bool:
     return any(profile_path(folder, each) for each in names)
 
 
-def _ignore(path: str) -> tuple[str, ...]:
-    """Add to `.gitignore` the entries that it lacks, and return them."""
+def _gitignore(path: str, root: str) -> str:
+    """Return what is in `.gitignore`, if the entries that it lacks can be added."""
+    if os.path.islink(path):
+        raise WriteRefusedError(
+            f"{display_path(path)} is a symbolic link, which git does not read",
+            hint="put a file in its place",
+        )
     try:
-        before = read_capped(path, LIMIT_BYTES).decode("utf-8", "surrogateescape")
+        data, _ = read_in_project(path, root, LIMIT_BYTES)
     except FileNotFoundError:
-        before = ""
-    lines = {line.strip() for line in before.splitlines()}
-    missing = [entry for entry in GITIGNORE if entry not in lines]
-    if ".env.*" in missing and "!.env.example" not in missing:
-        missing.insert(missing.index(".env.*") + 1, "!.env.example")  # it must stand behind
+        return ""
+    text = data.decode("utf-8", "surrogateescape")
+    if _missing(text):
+        check_replaceable(os.path.realpath(path))
+    return text
+
+
+def _ignore(path: str, before: str) -> tuple[str, ...]:
+    """Add to `.gitignore` the entries that it lacks, and return them."""
+    missing = _missing(before)
     if missing:
         gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
         text = before + gap + "\n".join((_GITIGNORE_HEAD, *missing)) + "\n"
         write_atomic(path, text.encode("utf-8", "surrogateescape"), mode=None if before else 0o644)
     return tuple(missing)
+
+
+def _missing(text: str) -> list[str]:
+    """Return the entries that a `.gitignore` lacks."""
+    lines = {line.strip() for line in text.splitlines()}
+    missing = [entry for entry in GITIGNORE if entry not in lines]
+    if ".env.*" in missing and "!.env.example" not in missing:
+        missing.insert(missing.index(".env.*") + 1, "!.env.example")  # it must stand behind
+    return missing

@@ -16,15 +16,17 @@ content. Writing changes one variable under a lock, and the file in one step; th
 as it was is kept beside it (`.env.staging.envkit-previous`, 0600), and can be read:
 
     dotenv:?version=previous#NAME
+
+A file may be a link to another one inside the project. One that leads out of it is opened
+only where the user trusts that, and the kept copy is never a link.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from errno import EACCES
 
-from envkit._internal.files import FileRefusedError, locked, read_with_stat, write_atomic
+from envkit._internal.files import FileRefusedError, read_in_project, read_own, real_path
 from envkit._internal.names import is_name
 from envkit._internal.record import NamedTuple
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
@@ -142,19 +144,19 @@ class DotenvSource:
         Raises:
             EnvkitError: as `write`.
         """
-        from envkit.sources.dotenv_write import change, keep
+        from envkit._internal.file_lock import locked
+        from envkit.sources.dotenv_write import change, check, replace
 
         name = self.holder(ref)
-        path = self._path(name)
+        path, kept = self.real_path(name), self._kept_path(name)
         try:
+            check(path, kept)
             with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
                 current = self._load(name)
                 if current.version != expected:
                     raise _conflict(name, expected)
                 data, warnings = change(current.text, values, path=name)
-                if current.version is not None:
-                    keep(path + KEPT_SUFFIX, current.text.encode(), current.modified_ns)
-                state = write_atomic(path, data)
+                state = replace(path, data, kept, before=current.text.encode())
         except OSError as error:
             raise failure("write", name, error) from None
         for warning in warnings:
@@ -170,20 +172,25 @@ class DotenvSource:
         return f"{self._holder(ref).name}#{_variable(ref)}"
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
-        """Say which files are in folders that cannot be written; see `WriteCheck`."""
+        """Say which files cannot be replaced, and why; see `WriteCheck`."""
+        from envkit.sources.dotenv_write import check
+
         refused: dict[Reference, EnvkitError] = {}
         for ref in refs:
             name = self.holder(ref)
-            folder = os.path.dirname(os.path.realpath(self._path(name)))
-            if not os.access(folder, os.W_OK, effective_ids=True):
-                refused[ref] = failure("write", name, PermissionError(EACCES, os.strerror(EACCES)))
+            try:
+                check(self.real_path(name), self._kept_path(name))
+            except OSError as error:
+                refused[ref] = failure("write", name, error)
+            except SourceError as error:
+                refused[ref] = error
         return refused
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""
         self.check(ref)
         current = self._holder(ref)
-        kept = self._load(current.name + KEPT_SUFFIX)
+        kept = self._load(current.name, kept=True)
         return [
             Version(version, read.modified_ns / 1e9, None, state)
             for read, version, state in (
@@ -233,7 +240,7 @@ class DotenvSource:
             return reads
         if ref.version != PREVIOUS:
             return [read if read.version == ref.version else _nothing(read.name) for read in reads]
-        kept = [self._read(read.name + KEPT_SUFFIX, known) for read in reads]
+        kept = [self._read(read.name, known, kept=True) for read in reads]
         return [read._replace(version=read.version and PREVIOUS) for read in kept]
 
     def _names(self, ref: Reference) -> list[str]:
@@ -250,11 +257,13 @@ class DotenvSource:
         first = next((read for read in reads if read.version is not None), None)
         return [first or self._read(names[0], known)]
 
-    def _read(self, name: str, known: dict[str, _Read | SourceError]) -> _Read:
-        path = self._path(name)
+    def _read(
+        self, name: str, known: dict[str, _Read | SourceError], *, kept: bool = False
+    ) -> _Read:
+        path = self._path(name) + (KEPT_SUFFIX if kept else "")
         if path not in known:
             try:
-                known[path] = self._load(name)
+                known[path] = self._load(name, kept=kept)
             except SourceError as error:
                 known[path] = error
         read = known[path]
@@ -262,9 +271,15 @@ class DotenvSource:
             raise read
         return read
 
-    def _load(self, name: str) -> _Read:
+    def _load(self, name: str, *, kept: bool = False) -> _Read:
+        """Read a file, or the copy that is kept of it."""
+        path = self._path(name)
         try:
-            data, state = read_with_stat(self._path(name), LIMIT_BYTES)
+            if kept:
+                name += KEPT_SUFFIX
+                data, state = read_own(self._kept_path(path), LIMIT_BYTES)
+            else:
+                data, state = read_in_project(path, self._root, LIMIT_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
         except OSError as error:
@@ -276,6 +291,22 @@ class DotenvSource:
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
         return _Read(name, text, _version(state), content, state.st_mtime_ns)
+
+    def real_path(self, name: str) -> str:
+        """Return where a file is, which its name may be a link to.
+
+        Raises:
+            UntrustedError: it is outside the project, and the user has not allowed that.
+        """
+        return real_path(self._path(name), self._root)
+
+    def _kept_path(self, name: str) -> str:
+        """Return where the copy of a file is: beside the name, which need not be the file."""
+        path = self._path(name)
+        folder = os.path.realpath(os.path.dirname(path))
+        if folder != os.path.dirname(self.real_path(name)):  # else it is allowed with the file
+            folder = real_path(folder, self._root)
+        return os.path.join(folder, os.path.basename(path) + KEPT_SUFFIX)
 
     def _path(self, name: str) -> str:
         return os.path.join(self._root, name)
@@ -346,6 +377,12 @@ def failure(verb: str, name: str, error: OSError) -> SourceError:
     message = f"cannot {verb} {name}: {reason}"
     if isinstance(error, PermissionError):
         return DeniedError(message, hint=f"run 'ls -l {name}' to see who may {verb} it")
+    if verb == "write":
+        from envkit._internal.replaceable import lasting_failure
+
+        lasting = lasting_failure(error, name)
+        if lasting is not None:
+            return lasting
     failure = UnavailableError(message)
     failure.retryable = False
     return failure

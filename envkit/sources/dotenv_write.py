@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.files import remove_leftovers, write_atomic
+from envkit._internal.atomic_write import write_atomic, write_own
+from envkit._internal.leftovers import LOCK
+from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.errors import InvalidValueError
@@ -41,14 +43,43 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
     return text.encode(), warnings
 
 
-def keep(path: str, data: bytes, modified_ns: int) -> None:
-    """Write the copy of a file that is about to be changed, with the time of the file.
+def check(path: str, kept: str) -> None:
+    """Refuse a file that cannot be replaced, or no copy kept of it. Changes nothing.
 
-    Whoever calls this holds the lock of the file, under which all of its copies are written.
+    Args:
+        path: the file, absolute and without links.
+        kept: its copy.
 
     Raises:
-        OSError: the copy cannot be written.
+        SourceError: a person must change something first.
+        OSError: the folder of one of them cannot be written.
     """
-    remove_leftovers(os.path.realpath(path))
-    write_atomic(path, data, mode=0o600)
-    os.utime(path, ns=(modified_ns, modified_ns))
+    check_replaceable(path)
+    check_own(kept)
+    check_own(path + LOCK)
+
+
+def replace(path: str, data: bytes, kept: str, *, before: bytes) -> os.stat_result:
+    """Keep the copy of a file that is there, with its time and owner, then replace the file.
+
+    The caller has the lock of the file, under which all of its copies are written.
+
+    Args:
+        path: the file, absolute and without links.
+        data: the new content.
+        kept: where the copy is kept.
+        before: the content so far.
+
+    Returns:
+        the state of the new file.
+
+    Raises:
+        SourceError: one of them cannot be replaced.
+        OSError: one of them cannot be written; the file is as it was.
+    """
+    try:
+        state = os.stat(path)
+    except FileNotFoundError:
+        return write_atomic(path, data)
+    write_own(kept, before, owner=state, modified_ns=state.st_mtime_ns)
+    return write_atomic(path, data)

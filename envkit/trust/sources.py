@@ -259,7 +259,7 @@ def _files(
         for path in ([reference.path] if reference.path and reference.field else usual)
     ]
     for path in dict.fromkeys(path for path in paths if isinstance(path, str)):
-        yield from _read(profile, path, environ, "")
+        yield from _read(profile, path, environ, f"as {path}")
 
 
 def _read(

@@ -9,7 +9,6 @@ folder is known by its real path.
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 
@@ -35,7 +34,7 @@ class TrustStore:
     """
 
     def __init__(self, folder: str) -> None:
-        self.path = os.path.join(folder, FILE)
+        self.path = os.path.join(os.path.realpath(folder), FILE)
         self._read_last: tuple[object, dict[str, list[Destination]]] = (None, {})
 
     def allowed(self, profiles: str) -> list[Destination]:
@@ -46,6 +45,7 @@ class TrustStore:
 
         Raises:
             UntrustedError: the file is not one that can be relied on.
+            LinkRefusedError: it is a link.
         """
         state = self._state()
         if state is None or state != self._read_last[0]:
@@ -86,11 +86,11 @@ class TrustStore:
     ) -> None:
         import json
 
-        from envkit._internal.files import locked, write_atomic
+        from envkit._internal.atomic_write import write_own
+        from envkit._internal.file_lock import locked
 
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            _refuse_link(self.path)
             with locked(self.path, timeout_seconds=LOCK_SECONDS):
                 folders = self._read()
                 folders[profiles] = change(folders.get(profiles, []))
@@ -105,7 +105,7 @@ class TrustStore:
                         if destinations
                     },
                 }
-                write_atomic(self.path, json.dumps(document, indent=1).encode(), mode=0o600)
+                write_own(self.path, json.dumps(document, indent=1).encode())
         except OSError as error:
             raise _unusable(self.path, "write", error.strerror or "it failed") from None
 
@@ -132,27 +132,14 @@ class TrustStore:
 
 
 def _own_content(path: str) -> bytes:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK):
-            _refuse_link(path)
-        raise
-    try:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode) or state.st_size > MAX_BYTES:
-            raise _unusable(path, "read", "it is not a file of envkit's")
-        if state.st_uid != os.geteuid():
-            raise _unusable(path, "read", "it belongs to another user")
-        if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise _unusable(path, "read", "others can write it")
-        chunks = []
-        while chunk := os.read(descriptor, 1 << 16):
-            chunks.append(chunk)
-        return b"".join(chunks)
-    finally:
-        os.close(descriptor)
+    from envkit._internal.files import read_own
+
+    content, state = read_own(path, MAX_BYTES)
+    if state.st_uid != os.geteuid():
+        raise _unusable(path, "read", "it belongs to another user")
+    if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise _unusable(path, "read", "others can write it")
+    return content
 
 
 def _parsed(document: dict[str, object]) -> dict[str, list[Destination]]:
@@ -169,11 +156,6 @@ def _destination(said: dict[str, object]) -> Destination:
     if kind not in _KINDS or not isinstance(where, str) or not isinstance(gets, list):
         raise ValueError(kind)
     return Destination(str(kind), where, tuple(map(str, gets)))
-
-
-def _refuse_link(path: str) -> None:
-    if os.path.islink(path):
-        raise _unusable(path, "use", "it is a link")
 
 
 def _unusable(path: str, verb: str, reason: str) -> UntrustedError:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-import boto3
-
 from bench.measure import Bar, Group, measure
 from bench.projects import PYTHON, SMALL, Project, values
+from support.aws import REGION, admin_client, moto_running
 from support.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
 
     from support.fault_proxy import Exchange
 
-SERVER = Path(__file__).parents[1] / "support" / "moto_server.py"
 PER_CALL = 20
 MANY = 100
 DELAY_SECONDS = 0.3
@@ -38,21 +34,15 @@ for start in range(0, len(names), {PER_CALL}):
 def groups(folder: Path, rounds: int) -> Iterator[Group]:
     """Measure 50 secrets against boto3, and 100 when every call takes 300 ms."""
     wanted = values(MANY)
-    with _moto() as url, FaultProxy(url) as proxy:
+    with moto_running() as url, FaultProxy(url) as proxy:
         account = {
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench",
-            "AWS_REGION": "eu-west-1",
-            "AWS_DEFAULT_REGION": "eu-west-1",  # all that boto3 reads
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,  # all that boto3 reads
             "AWS_EC2_METADATA_DISABLED": "true",
         }
-        client = boto3.client(
-            "secretsmanager",
-            endpoint_url=url,
-            region_name=account["AWS_REGION"],
-            aws_access_key_id="bench",
-            aws_secret_access_key="bench",
-        )
+        client = admin_client(url)
         for name, value in wanted.items():
             client.create_secret(Name=f"bench/{name}", SecretString=value)
         project = Project(folder, **account, AWS_ENDPOINT_URL=url)
@@ -62,14 +52,6 @@ def groups(folder: Path, rounds: int) -> Iterator[Group]:
             project.profile(f"n{count}.toml", {n: f"{{{{ aws:{n} }}}}" for n in names}, head)
         yield _fifty(project, proxy, wanted, max(5, rounds // 4))
         yield _slow(project, proxy, max(3, rounds // 8))
-
-
-@contextmanager
-def _moto() -> Iterator[str]:
-    command = [PYTHON, str(SERVER)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as server:
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"  # it ends with its stdin
 
 
 def _fifty(project: Project, proxy: FaultProxy, wanted: Mapping[str, str], rounds: int) -> Group:

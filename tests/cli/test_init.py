@@ -173,13 +173,6 @@ def test_environments_may_be_named(folder):
     assert run_envkit("exec", "-e", "local", *app, cwd=folder).stdout == "local\n"
 
 
-@pytest.mark.parametrize("name", ["../evil", "a/b", "", "base", ".x"])
-def test_names_that_no_environment_can_have(folder, name):
-    done = run_envkit("init", "--env", name, cwd=folder)
-    assert done.returncode == 2
-    assert files(folder) == {}
-
-
 def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(folder):
     (folder / ".env").write_text("A=1\nthis is no line of it hunter2\n")
     done = run_envkit("init", cwd=folder)
@@ -187,10 +180,3 @@ def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(f
     assert done.stderr.startswith("envkit: error: .env:2: ")
     assert "hunter2" not in done.stderr
     assert sorted(files(folder)) == [".env"]
-
-
-def test_a_folder_that_cannot_be_made_is_told(folder):
-    (folder / "profiles").write_text("a file")
-    assert transcript(run_envkit("init", cwd=folder)) == (
-        "2> envkit: error: cannot make ./profiles: file exists\n[2]\n"
-    )

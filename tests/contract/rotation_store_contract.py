@@ -6,8 +6,8 @@ Subclass `RotationStoreContract` and give it a `harness` fixture from
 
 import json
 import multiprocessing
-import secrets
 import threading
+from functools import cached_property
 
 import pytest
 
@@ -15,10 +15,10 @@ from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, EnvkitError, RotationError
 from envkit.rotation.engine import Job, advance
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.protocols import Created
 from envkit.rotation_state.record import PendingValue, Phase, Record
 from envkit.secret import Secret
 from envkit.testing.harness import VALUES
+from support.fake_targets import Additive
 
 CANARY = "canary-2f6b"
 RACERS = 6
@@ -79,34 +79,6 @@ def claim_elsewhere(opener, number):
             {},
         )
     )
-
-
-class Values:
-    """A rotator of values that need no target."""
-
-    def __init__(self, name):
-        self.name = name
-
-    def prepare(self, current):
-        return {}
-
-    def create(self, current, facts):
-        return Created({self.name: Secret(f"{CANARY}-{secrets.token_hex(8)}")})
-
-    def set(self, old, new, facts):
-        pass
-
-    def test(self, new, facts):
-        pass
-
-    def finish(self, old, new, facts):
-        pass
-
-    def retire(self, fields, keep, facts):
-        pass
-
-    def probe(self, fields, facts):
-        return True
 
 
 class RotationStoreContract:
@@ -328,11 +300,17 @@ class RotationStoreContract:
 
     # ---------------------------------------------------------------- whole rotations
 
+    @cached_property
+    def target(self):
+        """What all rotations of one test change, with the value that `old` stores."""
+        return Additive(f"{CANARY}-old", f"{CANARY}-")
+
     def job(self, harness, now, **options):
+        self.target.fields = harness.fields[:1]
         return Job(
             "prod/db",
             harness.store(),
-            lambda *, deadline, confirm, id: Values(harness.fields[0]),  # noqa: A006
+            self.target.open,
             lambda record, _: record.due_from + 1 if record else 0.0,
             **options,
         )
@@ -347,6 +325,7 @@ class RotationStoreContract:
         stored = harness.stored()
         assert stored.keys() == {*harness.fields, harness.other}
         assert stored[harness.fields[0]] != f"{CANARY}-old"
+        self.target.check_nothing_is_left(stored)
         assert CANARY not in harness.left()
         assert self.rotate(harness, 100.5).status == OutcomeStatus.NOT_DUE
         assert self.rotate(harness, 102.0).status == OutcomeStatus.ROTATED
@@ -369,4 +348,5 @@ class RotationStoreContract:
                 OutcomeStatus.NOT_DUE,
             }, outcomes
             assert harness.store().read().record.last_rotated_at == now
+            self.target.check_nothing_is_left(harness.stored())
             assert CANARY not in harness.left()

@@ -251,7 +251,7 @@ def save_and_die(opener):
     function, arguments = opener
     store = function(*arguments)
     seen = store.read()
-    os.replace = lambda *_: os._exit(9)
+    os.replace = lambda *_, **__: os._exit(9)
     store.save(seen, record(Phase.SET), {PendingValue.NEW: {"PASSWORD": Secret(f"{CANARY}-lost")}})
 
 

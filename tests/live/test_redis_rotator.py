@@ -13,7 +13,7 @@ from envkit.rotation.rotators.login import login_of
 from envkit.secret import Secret
 from envkit.testing.rotator_harness import STEPS, assert_clean_of, begun, built, rotated, step
 from support.rotators import RedisHarness
-from support.valkey import running
+from support.valkey import Valkey
 
 CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
 
@@ -160,7 +160,7 @@ class TestWhatOutlivesARestart:
         assert digest(turn.old) not in harness.saved()
 
     def test_a_server_that_is_restarted_knows_the_new_password(self, tmp_path):
-        with running(tmp_path) as server, ExitStack() as stack:
+        with Valkey(tmp_path) as server, ExitStack() as stack:
             harness = RedisHarness(server, stack)
             turn = rotated(harness, harness.current())
             server.stop()
@@ -169,7 +169,7 @@ class TestWhatOutlivesARestart:
             assert not harness.works(turn.old)
 
     def test_a_server_without_a_file_is_refused(self, tmp_path):
-        with running(tmp_path, with_acl_file=False) as server:
+        with Valkey(tmp_path, with_acl_file=False) as server:
             admin = server.url()
             harness = BareHarness(server, {"url": admin})
             error = refused(lambda: built(harness).prepare(harness.current()))
@@ -195,7 +195,7 @@ class BareHarness:
 
 class TestNodes:
     def test_every_node_is_told(self, harness, tmp_path):
-        with running(tmp_path) as second:
+        with Valkey(tmp_path) as second:
             with second.connect() as client:
                 for user, password in (
                     (harness.user, harness.password),

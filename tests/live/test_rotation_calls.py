@@ -9,13 +9,11 @@ import secrets
 import pytest
 from cryptography.fernet import Fernet
 
-from envkit._internal.clock import Deadline
-from envkit.rotation.catalog import collect
 from envkit.rotation.jobs import run_rotation
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.simulate import read_prices
 from support.fault_proxy import FaultProxy
-from support.rotating import DAY, table
+from support.rotating import DAY, one_rotation, table
 
 START = 1_795_577_472.0
 
@@ -32,9 +30,7 @@ class World:
     def run(self):
         """Carry the one rotation on; return what became of it, and the requests it took."""
         before = self.proxy.count()
-        (rotation,) = collect(
-            str(self.project.profiles), environ=self.environ, deadline=Deadline(30)
-        ).rotations
+        rotation = one_rotation(self.project.profiles, self.environ)
         outcome = run_rotation(rotation, environ=self.environ, clock=lambda: self.now)
         assert outcome.ok, outcome
         return outcome, self.proxy.requests[before:]

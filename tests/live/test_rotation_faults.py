@@ -16,7 +16,6 @@ from contextlib import ExitStack
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.rotation.catalog import collect
 from envkit.rotation.jobs import run_rotation
 from envkit.rotation.machine import Wish
 from envkit.rotation.outcome import OutcomeStatus
@@ -26,10 +25,11 @@ from support.aws import operation, parameters
 from support.fault_proxy import FaultProxy, respond
 from support.hook_server import HookServer
 from support.postgres import running as running_postgres
+from support.rotating import one_rotation
 from support.rotation_stores import AwsHarness, DotenvHarness, VaultHarness
 from support.rotators import AlternateHarness, RedisHarness, SingleHarness
 from support.small_disk import SmallDisk
-from support.valkey import running as running_valkey
+from support.valkey import Valkey
 
 GRACE = 900.0
 DAY = 86_400.0
@@ -110,11 +110,7 @@ class World:
         (self.folder / "profiles" / "prod.toml").write_text(text)
 
     def rotation(self):
-        profiles = str(self.folder / "profiles")
-        found = collect(profiles, environ=self.environ, deadline=Deadline(10))
-        assert not found.broken
-        (one,) = found.rotations
-        return one
+        return one_rotation(self.folder / "profiles", self.environ)
 
     def run(self, wish="", *, at=None, do=None):
         """Run the rotation; do something right before a step begins."""
@@ -302,7 +298,7 @@ def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
         target = AlternateHarness(server, stack)
     else:
         (tmp_path / "valkey").mkdir()
-        server = stack.enter_context(running_valkey(tmp_path / "valkey"))
+        server = stack.enter_context(Valkey(tmp_path / "valkey"))
         target = RedisHarness(server, stack)
     world = World(tmp_path, InDotenv(tmp_path), target, rotator)
     old = world.url

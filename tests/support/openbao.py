@@ -17,7 +17,6 @@ import json
 import os
 import secrets
 import ssl
-import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -26,14 +25,13 @@ from urllib.parse import quote
 
 import pytest
 
-from support.fault_proxy import HOST, free_port
+from support.fault_proxy import HOST
+from support.servers import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import trustme
-
-START_SECONDS = 30
 
 
 class Asked(NamedTuple):
@@ -51,7 +49,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-class OpenBao:
+class OpenBao(Server):
     """One server process.
 
     Args:
@@ -60,80 +58,59 @@ class OpenBao:
     """
 
     def __init__(self, folder: Path, ca: trustme.CA | None = None) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._audit = folder / "audit.log"
         self._ca = ca
         self._keys: list[str] = []
-        self._process: subprocess.Popen[bytes] | None = None
         self.root_token = f"root-{secrets.token_hex(8)}"
-        self.address = ""
         self.ca_file = folder / "ca.pem"
 
     # -------- the process
 
     def start(self) -> None:
-        """Start the server and wait until it answers; another port if this one was taken."""
+        """Start the server; with a certificate, initialise and unseal it too."""
         if self._ca is not None:
             self._ca.cert_pem.write_to_path(str(self.ca_file))
-        for _ in range(3):
-            port = free_port()
-            self.address = f"{'http' if self._ca is None else 'https'}://{HOST}:{port}"
-            with (self._folder / "server.log").open("wb") as log:
-                self._process = subprocess.Popen(
-                    [_binary(), "server", *self._arguments(port)],
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    env={
-                        "HOME": str(self._folder),
-                        "PATH": os.environ["PATH"],
-                        "BAO_DEV_ROOT_TOKEN_ID": self.root_token,
-                    },
-                )
-            if self._answers():
-                break
-            self.stop()
-        else:
-            raise RuntimeError((self._folder / "server.log").read_text())
+        super().start()
         if self._ca is not None:
             self._initialise()
 
-    def stop(self) -> None:
-        """Stop the server, if it runs."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+    @property
+    def address(self) -> str:
+        return f"{'http' if self._ca is None else 'https'}://{HOST}:{self.port}"
 
-    def _arguments(self, port: int) -> list[str]:
-        config = self._folder / "server.hcl"
+    def surroundings(self) -> dict[str, Any]:
+        return {
+            "env": {
+                "HOME": str(self.folder),
+                "PATH": os.environ["PATH"],
+                "BAO_DEV_ROOT_TOKEN_ID": self.root_token,
+            }
+        }
+
+    def ping(self) -> None:
+        self.ask("GET", "sys/seal-status")
+
+    def command(self) -> list[str]:
+        config = self.folder / "server.hcl"
+        command = [_binary(), "server", f"-config={config}"]
         text = f'audit "file" "requests" {{ options {{ file_path = "{self._audit}" }} }}\n'
         if self._ca is None:
             config.write_text(text)
-            listen = f"-dev-listen-address={HOST}:{port}"
-            return ["-dev", "-dev-no-store-token", listen, f"-config={config}"]
+            listen = f"-dev-listen-address={HOST}:{self.port}"
+            return [*command, "-dev", "-dev-no-store-token", listen]
         certificate = self._ca.issue_cert(HOST)
-        chain, key = self._folder / "server.pem", self._folder / "server.key"
+        chain, key = self.folder / "server.pem", self.folder / "server.key"
         certificate.private_key_pem.write_to_path(str(key))
         for index, pem in enumerate(certificate.cert_chain_pems):
             pem.write_to_path(str(chain), append=index > 0)
         text += (
             'storage "inmem" {}\n'
-            f'listener "tcp" {{ address = "{HOST}:{port}"\n'
+            f'listener "tcp" {{ address = "{HOST}:{self.port}"\n'
             f'tls_cert_file = "{chain}"\ntls_key_file = "{key}" }}\n'
         )
         config.write_text(text)
-        return [f"-config={config}"]
-
-    def _answers(self) -> bool:
-        """Wait until the server listens; False when it ended instead."""
-        for _ in range(START_SECONDS * 50):
-            with contextlib.suppress(OSError):
-                self.ask("GET", "sys/seal-status")
-                return True
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.02)
-                return False
-        raise TimeoutError(f"OpenBao does not answer at {self.address}")
+        return command
 
     def _initialise(self) -> None:
         made = self.ask("PUT", "sys/init", {"secret_shares": 1, "secret_threshold": 1})
@@ -260,21 +237,10 @@ def _until(call: Any) -> None:
     raise TimeoutError("OpenBao does not serve what it should")
 
 
-@contextlib.contextmanager
-def running(folder: Path, ca: trustme.CA | None = None) -> Iterator[OpenBao]:
-    """Yield a server that is stopped afterwards, whatever happens."""
-    server = OpenBao(folder, ca)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture(scope="session")
 def openbao(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenBao]:
     """A server in development mode, shared by the tests of one worker."""
-    with running(tmp_path_factory.mktemp("openbao")) as server:
+    with OpenBao(tmp_path_factory.mktemp("openbao")) as server:
         server.mount("kv1", version=1)
         yield server
 
@@ -291,5 +257,5 @@ def sealable_openbao(
     tmp_path_factory: pytest.TempPathFactory, certificate_authority: trustme.CA
 ) -> Iterator[OpenBao]:
     """A server with TLS, of one test module, unsealed at first."""
-    with running(tmp_path_factory.mktemp("openbao-tls"), certificate_authority) as server:
+    with OpenBao(tmp_path_factory.mktemp("openbao-tls"), certificate_authority) as server:
         yield server

@@ -26,14 +26,14 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from support.fault_proxy import HOST, free_port
+from support.fault_proxy import HOST
 from support.permissions import NOBODY, folder_of_nobody
+from support.servers import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUPERUSER = "postgres"
-START_SECONDS = 30
 _HBA = f"""\
 host trusting all {HOST}/32 trust
 host all all {HOST}/32 scram-sha-256
@@ -49,7 +49,7 @@ _SETTINGS = {
 }
 
 
-class Postgres:
+class Postgres(Server):
     """One server process.
 
     Args:
@@ -57,55 +57,33 @@ class Postgres:
         settings: more of `postgresql.conf`.
     """
 
+    stop_signal = signal.SIGQUIT
+    not_yet = (psycopg.OperationalError,)
+
     def __init__(self, folder: Path, **settings: str) -> None:
-        self._folder = folder
-        self._data = folder / "data"
+        super().__init__(folder)
+        self.data = folder / "data"
         self._settings = {**_SETTINGS, "unix_socket_directories": str(folder), **settings}
         self._binaries = _binaries(folder)
-        self._process: subprocess.Popen[bytes] | None = None
         self.password = secrets.token_urlsafe(12)
-        self.log = folder / "server.log"
-        self.port = 0
-
-    @property
-    def data(self) -> Path:
-        """Where all its files are."""
-        return self._data
 
     def start(self) -> None:
-        """Start the server and wait until it answers; another port if this one was taken."""
-        if not self._data.exists():
+        """Make its files the first time, and start it."""
+        if not self.data.exists():
             self._initialise()
-        for _ in range(3):
-            self.port = self.port or free_port()
-            with self.log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    [self._binaries / "postgres", "-D", self._data, "-p", str(self.port)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    **self._identity(),
-                )
-            if self._answers():
-                return
-            self.stop()
-            self.port = 0
-        raise RuntimeError(self.log.read_text())
+        super().start()
 
-    def stop(self) -> None:
-        """Stop the server, if it runs; its children end with it."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGQUIT)
-            self._process.wait()
-            self._process = None
+    def command(self) -> list[str | Path]:
+        return [self._binaries / "postgres", "-D", self.data, "-p", str(self.port)]
 
-    def kill(self) -> None:
-        """End the server as a crash would."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-        self._process = None
+    def surroundings(self) -> dict[str, Any]:
+        mine = {"cwd": self.folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}}
+        if os.geteuid() == 0:
+            mine.update(user=NOBODY, group=NOBODY, extra_groups=[])
+        return mine
+
+    def ping(self) -> None:
+        self.connect().close()
 
     def dsn(
         self, database: str = SUPERUSER, user: str = SUPERUSER, password: str | None = None
@@ -127,35 +105,18 @@ class Postgres:
         return Database(self, name)
 
     def _initialise(self) -> None:
-        password = self._folder / "password"
+        password = self.folder / "password"
         password.write_text(self.password)
         password.chmod(0o644)
-        command = [self._binaries / "initdb", "-D", self._data, "-U", SUPERUSER]
+        command = [self._binaries / "initdb", "-D", self.data, "-U", SUPERUSER]
         command += ["--pwfile", password, "--auth=scram-sha-256", "--no-sync", "--no-locale"]
         subprocess.run(
-            [*command, "--encoding=UTF8"], check=True, capture_output=True, **self._identity()
+            [*command, "--encoding=UTF8"], check=True, capture_output=True, **self.surroundings()
         )
-        (self._data / "pg_hba.conf").write_text(_HBA)
+        (self.data / "pg_hba.conf").write_text(_HBA)
         lines = [f"{name} = '{value}'\n" for name, value in self._settings.items()]
-        (self._data / "postgresql.conf").write_text("".join(lines))
+        (self.data / "postgresql.conf").write_text("".join(lines))
         self.log.touch()
-
-    def _identity(self) -> dict[str, Any]:
-        mine = {"cwd": self._folder, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}}
-        if os.geteuid() == 0:
-            mine.update(user=NOBODY, group=NOBODY, extra_groups=[])
-        return mine
-
-    def _answers(self) -> bool:
-        """Wait until the server takes connections; False when it ended instead."""
-        for _ in range(START_SECONDS * 50):
-            with contextlib.suppress(psycopg.OperationalError):
-                self.connect().close()
-                return True
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.02)
-                return False
-        raise TimeoutError(f"PostgreSQL does not answer on port {self.port}")
 
 
 class Database:
@@ -208,14 +169,9 @@ def _binaries(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def running(**settings: str) -> Iterator[Postgres]:
-    """Yield a server that is stopped afterwards, whatever happens."""
-    with folder_of_nobody() as folder:
-        server = Postgres(folder, **settings)
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    """Yield a server in a folder that it may write, stopped afterwards whatever happens."""
+    with folder_of_nobody() as folder, Postgres(folder, **settings) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

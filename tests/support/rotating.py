@@ -7,6 +7,8 @@ import re
 import time
 from typing import TYPE_CHECKING
 
+from envkit._internal.clock import Deadline
+from envkit.rotation.catalog import collect
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.envelope import pack
 from envkit.secret import Secret
@@ -14,9 +16,20 @@ from support.transcript import transcript
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from envkit.rotation.catalog import Rotation
+
 DAY = 86_400.0
+
+
+def one_rotation(profiles: Path, environ: Mapping[str, str] | None = None) -> Rotation:
+    """Return the only rotation of a folder of profiles; none of them may be broken."""
+    found = collect(str(profiles), environ=environ or {}, deadline=Deadline(30))
+    assert not found.broken
+    (one,) = found.rotations
+    return one
 
 
 def table(name: str, secret: str, *lines: str, rotator: str = "random", when: str = "") -> str:

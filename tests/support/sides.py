@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from envkit.comparison.compare import diff
 from envkit.comparison.side import Side
 from envkit.errors import EnvkitError, UnavailableError, VariableFailure
 from envkit.profile.location import Location
@@ -13,6 +14,7 @@ from envkit.secret import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from envkit.comparison.model import Entry, Finding
     from envkit.profile.declaration import Declaration
 
 
@@ -63,3 +65,20 @@ def side(
 def unavailable() -> UnavailableError:
     """Why a variable could not be read."""
     return UnavailableError("no answer from 'vault' within 15 s")
+
+
+def entry(name: str, *sides: Side) -> Entry:
+    """Compare sides, and return what is said of one variable."""
+    [found] = [entry for entry in diff(*sides).entries if entry.name == name]
+    return found
+
+
+def status(name: str, *sides: Side) -> str:
+    """Compare sides, and return the status of one variable."""
+    return entry(name, *sides).status
+
+
+def finding(kind: str, found: Entry) -> Finding:
+    """Return the one finding of a kind."""
+    [one] = [finding for finding in found.findings if finding.kind == kind]
+    return one

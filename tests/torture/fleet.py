@@ -263,7 +263,7 @@ def main() -> None:
     settings = {"synchronous_commit": "on", "log_statement": "all"}
     with (
         tempfile.TemporaryDirectory(prefix="envkit-torture-") as place,
-        openbao.running(Path(place)) as bao,
+        openbao.OpenBao(Path(place)) as bao,
         postgres.running(**settings) as server,
     ):
         folder = Path(place)

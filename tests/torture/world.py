@@ -62,7 +62,7 @@ class Servers:
 
     @property
     def openbao(self) -> openbao.OpenBao:
-        return self._once("openbao", lambda: openbao.running(self._made("openbao")))
+        return self._once("openbao", lambda: openbao.OpenBao(self._made("openbao")))
 
     @property
     def postgres(self) -> postgres.Postgres:
@@ -71,7 +71,7 @@ class Servers:
 
     @property
     def valkey(self) -> valkey.Valkey:
-        return self._once("valkey", lambda: valkey.running(self._made("valkey")))
+        return self._once("valkey", lambda: valkey.Valkey(self._made("valkey")))
 
     @property
     def moto(self) -> str:

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "checks.doctor": "cli/test_doctor.py",
     # real servers
     "editing.history": "live/test_history.py",
+    "editing.preflight": "cli/test_file_kinds.py",
     "rotation.fleet": "live/test_fleet.py",
     "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",
     "rotation.rotators.postgres_alternate": "live/test_postgres_rotator.py",
@@ -42,13 +43,11 @@ ELSEWHERE = {
     "testing.restoring": "unit/testing/test_contract.py",
     "testing.writing": "unit/testing/test_contract.py",
     # parts of a whole, which is what its tests look at
-    "checks.inspection": "unit/checks/test_run.py",
     "checks.rotated_secrets": "unit/checks/test_rotations.py",
     "checks.rotation_states": "unit/checks/test_rotations.py",
     "checks.rotation_tables": "unit/checks/test_rotations.py",
     "code.files": "unit/code/test_scan.py",
     "comparison.findings": "unit/comparison/test_compare.py",
-    "editing": "cli/test_edit.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
     "resolution": "unit/resolution/test_resolve.py",

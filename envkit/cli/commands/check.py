@@ -105,8 +105,11 @@ def check(  # noqa: PLR0917 - typer names them
         )
     root = os.path.dirname(profiles_folder(profiles, os.environ))
     usual = os.path.join(root, NAME)
-    named = ignore_file or (usual if os.path.lexists(usual) else None)
-    kept, ignored = accept_problems(report.problems, load_rules(named) if named else (), root)
+    if ignore_file:
+        rules = load_rules(ignore_file)
+    else:
+        rules = load_rules(usual, root) if os.path.lexists(usual) else []
+    kept, ignored = accept_problems(report.problems, rules, root)
     shown = Shown(report._replace(problems=tuple(kept)), tuple(ignored), strict)
     _show(shown, format_, output)
     return shown.exit_status

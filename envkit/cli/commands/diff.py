@@ -160,16 +160,14 @@ def _statuses(texts: Sequence[str]) -> list[str]:
 
 def _accepted(found: EnvDiff, ignore_file: str | None, profiles: str | None) -> Accepted:
     """Take out what the ignore file accepts: the one that is named, else the usual one."""
-    path = ignore_file
-    if path is None:
-        try:
-            root = os.path.dirname(profiles_folder(profiles, os.environ))
-        except ProfileNotFoundError:
-            return Accepted(found)  # files and processes can be compared without any
-        path = os.path.join(root, NAME)
-        if not os.path.lexists(path):
-            return Accepted(found)
-    return accept(found, load_rules(path))
+    if ignore_file is not None:
+        return accept(found, load_rules(ignore_file))
+    try:
+        root = os.path.dirname(profiles_folder(profiles, os.environ))
+    except ProfileNotFoundError:
+        return Accepted(found)  # files and processes can be compared without any
+    path = os.path.join(root, NAME)
+    return accept(found, load_rules(path, root)) if os.path.lexists(path) else Accepted(found)
 
 
 def _show(report: Report, format_: Format, output: str | None, *, private: bool) -> None:

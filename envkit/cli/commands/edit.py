@@ -14,6 +14,7 @@ from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeou
 from envkit.cli.prompt import ask, ask_reason, somebody_is_there
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, prepare_edit, refuse_changed
+from envkit.editing.preflight import refuse_unwritable
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def edit(
         changed = _edited(editable)
         editable.deadline.restart()
         refuse_changed(editable.variables[name] for name in changed)
+        refuse_unwritable(editable.variables[name].slot for name in changed)
         for name, value in changed.items():
             variable = editable.variables[name]
             access.expect([name])

@@ -1,15 +1,18 @@
 """Let a person edit a text that holds secrets, and leave none of it behind.
 
-The file is 0600 in a folder of its own, 0700, in XDG_RUNTIME_DIR (which is memory) or
-else TMPDIR. The folder is wiped with all that the editor has put into it, whatever
-happens, unless the process is killed outright.
+The file is 0600 in a private folder, 0700, in XDG_RUNTIME_DIR (which is memory) or else
+TMPDIR. The folder is wiped with all that the editor has put into it, whatever happens. A
+process that is killed outright leaves it; it is wiped when a file is edited the next time.
+The folder is locked while its process lives, so that this is never one in use.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -17,6 +20,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from envkit._internal.files import read_capped
+from envkit._internal.leftovers import claim
 from envkit._internal.os_errors import reason_of
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.errors import EnvkitError, UsageError
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 DEFAULT_EDITOR = "vi"
+_PREFIX = "envkit-edit-"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,14 +48,53 @@ def private_file(name: str) -> Iterator[str]:
     parent = os.environ.get("XDG_RUNTIME_DIR")
     if parent is not None and not os.access(parent, os.W_OK):
         parent = None
-    folder = tempfile.mkdtemp(prefix="envkit-edit-", dir=parent)
+    for one in {parent or tempfile.gettempdir(), tempfile.gettempdir()}:
+        _sweep(one)
+    folder, descriptor = _folder(parent)
     before = {number: signal.signal(number, _end) for number in _ENDINGS}
     try:
         yield os.path.join(folder, name)
     finally:
         _wipe(folder)
+        os.close(descriptor)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _folder(parent: str | None) -> tuple[str, int]:
+    """Make a folder and lock it; return its path and what keeps it locked."""
+    while True:
+        folder = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
+        try:
+            descriptor = os.open(folder, _FOLDER)
+        except FileNotFoundError:  # it was swept before it was locked
+            continue
+        if claim(descriptor):
+            return folder, descriptor
+        os.close(descriptor)
+
+
+def _sweep(parent: str) -> None:
+    """Wipe the folders of processes that were killed: ours, and locked by nobody."""
+    try:
+        names = [name for name in os.listdir(parent) if name.startswith(_PREFIX)]
+    except OSError:
+        return
+    for name in names:
+        folder = os.path.join(parent, name)
+        try:
+            descriptor = os.open(folder, _FOLDER)
+        except OSError:  # a link, a file, or another user's
+            continue
+        try:
+            state = os.fstat(descriptor)
+            if state.st_uid == os.geteuid() and stat.S_IMODE(state.st_mode) == 0o700:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _wipe(folder)
+        except OSError:
+            pass  # its process lives, or it cannot be removed
+        finally:
+            os.close(descriptor)
 
 
 def edit(path: str, text: str) -> str:
@@ -67,7 +112,13 @@ def edit(path: str, text: str) -> str:
                 hint="set EDITOR to your editor, or change one value with 'envkit set'",
             )
         command = DEFAULT_EDITOR
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    # an editor may have put a link in its place
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise EditorError(f"cannot write the text to edit: {reason_of(error)}") from None
+    with open(descriptor, "w") as file:
         file.write(text)
     # as a shell would: Ctrl-C is the editor's, and we wait for it
     before = signal.signal(signal.SIGINT, lambda *_: None)

@@ -4,7 +4,8 @@
     .env.prod.DB_PASSWORD.envkit-rotation       its record, and what is pending; 0600
 
 Both are changed under the lock of the `.env` file, each in one step; what a writer that was
-killed has left behind is removed by the next one. At rest the record has no value.
+killed has left behind is removed by the next one. At rest the record has no value. A link in
+the place of the record is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from __future__ import annotations
 import json
 import os
 
-from envkit._internal.files import locked, read_with_stat, write_atomic
+from envkit._internal.atomic_write import write_own
+from envkit._internal.file_lock import locked
+from envkit._internal.files import read_own
+from envkit._internal.replaceable import check_own
 from envkit.errors import ConflictError
 from envkit.profile.placeholder import Reference
 from envkit.rotation_state.store import Snapshot
@@ -53,9 +57,14 @@ class DotenvRotationStore:
         self._deadline = deadline
 
     def check(self) -> None:
-        """Look whether the folder can be written."""
+        """Look whether the file and its record can be replaced."""
         for error in self._source.check_write([self._ref]).values():
             raise error
+        _, beside = self._paths(self._source.holder(self._ref))
+        try:
+            check_own(beside)
+        except OSError as error:
+            raise failure("write", os.path.basename(beside), error) from None
 
     def read(self) -> Snapshot:
         """Read the variables, then their record."""
@@ -86,10 +95,10 @@ class DotenvRotationStore:
         data = json.dumps(pack(record, pending)).encode()
         shown = os.path.basename(beside)
         try:
-            with self._locked(path), self._locked(beside):  # the latter for what was left there
+            with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
                 if _load(beside, shown)[1] != seen.record_version:
                     raise ConflictError(f"the rotation record {shown} has been changed meanwhile")
-                write_atomic(beside, data, mode=0o600)
+                write_own(beside, data, owner=_state(path))
         except OSError as error:
             raise failure("write", shown, error) from None
 
@@ -100,18 +109,22 @@ class DotenvRotationStore:
 
     def _paths(self, name: str) -> tuple[str, str]:
         """Return where the `.env` file is, and where its record."""
-        [path] = self._source.files(Reference(self._ref.source, name, self.fields[0]))
-        path = os.path.realpath(path)
+        path = self._source.real_path(name)
         return path, f"{path}.{self.fields[0]}{SUFFIX}"
 
-    def _locked(self, path: str) -> locked:
-        return locked(path, timeout_seconds=self._deadline.remaining_seconds())
+
+def _state(path: str) -> os.stat_result | None:
+    """Return the state of a file, whose owner is to have the record, too."""
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
 
 
 def _load(path: str, shown: str) -> tuple[object, str | None]:
     """Return what is in a record's file, and its version; None for both where it is not there."""
     try:
-        data, state = read_with_stat(path, LIMIT_BYTES)
+        data, state = read_own(path, LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None, None
     except OSError as error:

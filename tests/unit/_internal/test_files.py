@@ -1,39 +1,35 @@
-"""The file layer under faults: full disks, killed writers, writers at the same time."""
+"""Reading files: which links are followed, which need trust, and which are never opened."""
 
 import os
-import signal
-import stat
-import subprocess
-import sys
-from multiprocessing import get_context
-from pathlib import Path
+import threading
 
 import pytest
 
 from envkit._internal.files import (
     FileRefusedError,
-    locked,
+    open_folder,
     read_capped,
+    read_in_project,
+    read_own,
     read_with_stat,
-    write_atomic,
+    real_path,
+    set_leaving,
 )
-from envkit.errors import LockedError
-from support.permissions import as_nobody, folder_of_nobody
+from envkit.errors import LinkRefusedError, UntrustedError
 
-SPAWN = get_context("spawn")
+LIMIT = 1000
 
 
-def python(code, *args, **options):
-    """Run `code` in another interpreter that finds the same modules."""
-    head = f"import sys; sys.path[:] = {sys.path!r}\n"
-    return subprocess.run(
-        [sys.executable, "-c", head + code, *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
+@pytest.fixture
+def never():
+    """Trust nothing, as the command line does until the user says otherwise."""
+    before = set_leaving(None)
+    yield
+    set_leaving(before)
+
+
+def read(root, name):
+    return read_in_project(f"{root}/{name}", str(root), LIMIT)[0].decode()
 
 
 class TestRead:
@@ -66,170 +62,145 @@ class TestRead:
             read_capped(str(tmp_path / "nothing"), 100)
 
 
-class TestWrite:
-    def test_a_new_file_is_private(self, tmp_path):
-        before = os.umask(0)
+class TestReadInProject:
+    @pytest.mark.parametrize("target", ["file", "./file", "folder/../file", "folder/link"])
+    def test_a_link_to_a_file_of_the_project_is_followed(self, clone, never, target):
+        (clone / "file").write_text("ours")
+        (clone / "folder").mkdir()
+        (clone / "folder" / "link").symlink_to("../file")
+        (clone / "name").symlink_to(target)
+        assert read(clone, "name") == "ours"
+
+    def test_a_link_to_a_folder_of_the_project_is_followed(self, clone, never):
+        (clone / "folder").mkdir()
+        (clone / "folder" / "file").write_text("ours")
+        (clone / "name").symlink_to(clone / "folder")
+        assert read(clone, "name/file") == "ours"
+
+    def test_a_project_that_is_reached_by_a_link_is_the_same_project(self, clone, never):
+        (clone / "file").write_text("ours")
+        (clone / "name").symlink_to(clone / "file")
+        (clone.parent / "shortcut").symlink_to(clone)
+        assert read(clone.parent / "shortcut", "name") == "ours"
+
+    @pytest.mark.parametrize(
+        "target",
+        ["../outside/file", "{outside}/file", "hop", "../outside/nothing", "../clone-2/file"],
+    )
+    def test_a_link_that_leaves_the_project_is_refused(self, clone, never, target):
+        (clone.parent / "clone-2").mkdir()
+        (clone.parent / "clone-2" / "file").write_text("theirs")
+        (clone / "hop").symlink_to("../outside/file")
+        (clone / "name").symlink_to(target.format(outside=clone.parent / "outside"))
+        with pytest.raises(UntrustedError) as raised:
+            read(clone, "name")
+        assert (raised.value.code, raised.value.exit_status) == ("untrusted-profile", 6)
+        assert "trust" in raised.value.message
+        assert "'envkit trust'" in raised.value.hint
+
+    @pytest.mark.parametrize("name", ["../outside/file", "folder/../../outside/file", "out/file"])
+    def test_a_path_that_leaves_the_project_is_refused(self, clone, never, name):
+        (clone / "folder").mkdir()
+        (clone / "out").symlink_to("../outside")
+        with pytest.raises(UntrustedError):
+            read(clone, name)
+
+    def test_an_absolute_path_out_of_the_project_is_refused(self, clone, never):
+        with pytest.raises(UntrustedError):
+            read_in_project(str(clone.parent / "outside/file"), str(clone), LIMIT)
+
+    def test_links_of_proc_are_links_like_others(self, clone, never):
+        (clone / "name").symlink_to("/proc/self/environ")
+        with pytest.raises(UntrustedError):
+            read(clone, "name")
+
+    def test_the_decision_is_asked_for_with_the_real_paths(self, clone):
+        asked = []
+        before = set_leaving(lambda root, target: not asked.append((root, target)))
         try:
-            write_atomic(str(tmp_path / "new"), b"x")
-            write_atomic(str(tmp_path / "public"), b"x", mode=0o644)
+            (clone / "name").symlink_to("../outside/file")
+            assert read(clone, "name") == "theirs"
         finally:
-            os.umask(before)
-        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
-        assert stat.S_IMODE((tmp_path / "public").stat().st_mode) == 0o644
-        assert sorted(os.listdir(tmp_path)) == ["new", "public"]
+            set_leaving(before)
+        assert asked == [(str(clone), str(clone.parent / "outside/file"))]
 
-    @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o400])
-    def test_the_mode_of_the_old_file_is_kept(self, tmp_path, mode):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        path.chmod(mode)
-        write_atomic(str(path), b"new")
-        assert path.read_bytes() == b"new"
-        assert stat.S_IMODE(path.stat().st_mode) == mode
-        write_atomic(str(path), b"newer", mode=0o600)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    def test_a_program_that_uses_the_library_may_read_what_it_likes(self, clone):
+        (clone / "name").symlink_to("../outside/file")
+        assert read(clone, "name") == "theirs"
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-    def test_root_keeps_the_owner(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        os.chown(path, 65534, 65533)
-        write_atomic(str(path), b"new")
-        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
+    def test_a_circle_of_links_is_an_error_and_not_an_absence(self, clone, never):
+        (clone / "name").symlink_to("name")
+        with pytest.raises(OSError, match="symbolic links"):
+            read(clone, "name")
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up the foreign group")
-    def test_what_a_foreign_group_could_read_no_other_group_can(self):
-        with folder_of_nobody() as folder:
-            path = folder / "file"
-            path.write_bytes(b"old")
-            os.chown(path, 65534, 0)
-            path.chmod(0o640)
-            with as_nobody():
-                write_atomic(str(path), b"new")
-            assert path.stat().st_gid != 0
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    def test_a_file_is_not_read_through_a_link_that_comes_and_goes(self, clone, never):
+        """Another process swaps the file for a link as fast as it can."""
+        (clone / "ours").write_text("ours")
+        (clone / "link").symlink_to("../outside/file")
+        stop = threading.Event()
 
-    def test_a_symbolic_link_stays_and_its_target_is_replaced(self, tmp_path):
-        (tmp_path / "folder").mkdir()
-        target = tmp_path / "folder" / "file"
-        target.write_bytes(b"old")
-        link = tmp_path / "link"
-        link.symlink_to("folder/file")
-        write_atomic(str(link), b"new")
-        assert link.is_symlink()
-        assert target.read_bytes() == b"new"
-        assert sorted(os.listdir(tmp_path)) == ["folder", "link"]
-        assert os.listdir(tmp_path / "folder") == ["file"]
+        def swap():
+            while not stop.is_set():
+                for kind in ("ours", "link"):
+                    os.link(clone / kind, clone / "new", follow_symlinks=False)
+                    os.replace(clone / "new", clone / "name")
+                    (clone / "new").unlink(missing_ok=True)
 
-    @pytest.mark.parametrize("kind", ["folder", "pipe"])
-    def test_what_is_no_file_is_not_replaced(self, tmp_path, kind):
-        path = tmp_path / "thing"
-        path.mkdir() if kind == "folder" else os.mkfifo(path)
-        with pytest.raises(FileRefusedError, match="not a regular file"):
-            write_atomic(str(path), b"x")
-        assert not path.is_file()
-        assert os.listdir(tmp_path) == ["thing"]
-
-    def test_each_write_is_younger_than_the_one_before(self, tmp_path):
-        path = str(tmp_path / "file")
-        times = [write_atomic(path, b"same size").st_mtime_ns for _ in range(50)]
-        assert times == sorted(set(times))
-        future = times[-1] + 10**18
-        os.utime(path, ns=(future, future))
-        assert write_atomic(path, b"same size").st_mtime_ns > future
-
-    def test_the_state_returned_is_that_of_the_file(self, tmp_path):
-        path = tmp_path / "file"
-        state = write_atomic(str(path), b"x")
-        assert os.path.samestat(state, path.stat())
-        assert state.st_mtime_ns == path.stat().st_mtime_ns
-
-    def test_a_full_disk_leaves_the_old_file_alone(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        ran = python(
-            "import resource\n"
-            "from envkit._internal.files import write_atomic\n"
-            "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-            "try:\n"
-            "    write_atomic(sys.argv[1], b'x' * 10000)\n"
-            "except OSError as error:\n"
-            "    print(error.strerror)\n",
-            path,
-        )
-        assert ran.stdout.strip() == "File too large", ran.stderr
-        assert path.read_bytes() == b"old"
-        assert os.listdir(tmp_path) == ["file"]
-
-    def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, tmp_path):
-        path = tmp_path / ".env"
-        path.write_bytes(b"old")
-        path.chmod(0o600)
-        ran = python(
-            "import os, signal\n"
-            "from envkit._internal import files\n"
-            "def die(*_):\n"
-            "    os.kill(os.getpid(), signal.SIGKILL)\n"
-            "os.replace = die\n"  # everything is written, nothing is renamed yet
-            "with files.locked(sys.argv[1], timeout_seconds=1):\n"
-            "    files.write_atomic(sys.argv[1], b'new')\n",
-            path,
-        )
-        assert ran.returncode == -signal.SIGKILL
-        assert path.read_bytes() == b"old"
-        left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
-        assert len(left) == 1
-        assert stat.S_IMODE((tmp_path / left[0]).stat().st_mode) == 0o600
-
-        other = tmp_path / f".env.staging.{'0' * 12}.envkit-tmp"  # of a writer that is at work
-        other.touch()
-        with locked(str(path), timeout_seconds=1):  # the dead writer's lock holds nobody up
-            write_atomic(str(path), b"newer")
-        assert path.read_bytes() == b"newer"
-        assert sorted(os.listdir(tmp_path)) == [".env", other.name]
+        os.link(clone / "ours", clone / "name")
+        swapping = threading.Thread(target=swap)
+        swapping.start()
+        seen = set()
+        try:
+            for _ in range(2000):
+                try:
+                    seen.add(read(clone, "name"))
+                except (UntrustedError, OSError):
+                    seen.add("refused")
+        finally:
+            stop.set()
+            swapping.join()
+        assert seen <= {"ours", "refused"}
+        assert "refused" in seen, "no read met the link"
 
 
-class TestLock:
-    def test_a_second_one_is_refused_and_the_first_leaves_nothing_behind(self, tmp_path):
-        path = str(tmp_path / "file")
-        with locked(path, timeout_seconds=0):
-            with pytest.raises(LockedError, match="another process is changing") as caught:
-                take(path)
-            assert caught.value.exit_status == 7
-        assert os.listdir(tmp_path) == []
-        take(path)
-
-    def test_it_is_freed_by_an_error(self, tmp_path):
-        path = str(tmp_path / "file")
-        with pytest.raises(KeyError), locked(path, timeout_seconds=0):
-            raise KeyError
-        take(path)
-
-    def test_a_link_and_its_target_have_one_lock(self, tmp_path):
-        (tmp_path / "file").touch()
-        (tmp_path / "link").symlink_to("file")
-        with locked(str(tmp_path / "link"), timeout_seconds=0), pytest.raises(LockedError):
-            take(str(tmp_path / "file"))
-
-    def test_processes_that_count_together_lose_nothing(self, tmp_path):
-        path = tmp_path / "count"
-        path.write_bytes(b"0")
-        workers = [SPAWN.Process(target=count_up, args=(path, 50)) for _ in range(3)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join(60)
-        assert [worker.exitcode for worker in workers] == [0, 0, 0]
-        assert path.read_bytes() == b"150"
-        assert os.listdir(tmp_path) == ["count"]
+def test_a_symbolic_link_is_not_read(clone):
+    (clone / "file").write_text("ours")
+    (clone / "own").symlink_to("file")
+    with pytest.raises(LinkRefusedError, match="own is a symbolic link") as raised:
+        read_own(str(clone / "own"), LIMIT)
+    assert (raised.value.code, raised.value.exit_status) == ("link-refused", 6)
 
 
-def take(path):
-    with locked(path, timeout_seconds=0.05):
-        pass
+def test_a_hard_link_is_not_read(clone):
+    os.link(clone.parent / "outside" / "file", clone / "own")
+    with pytest.raises(LinkRefusedError, match="a hard link"):
+        read_own(str(clone / "own"), LIMIT)
 
 
-def count_up(path: Path, times: int):
-    for _ in range(times):
-        with locked(str(path), timeout_seconds=60):
-            write_atomic(str(path), str(int(path.read_bytes()) + 1).encode())
+class TestFolders:
+    def test_no_link_is_followed_on_the_way_to_a_folder(self, clone):
+        (clone / "folder").symlink_to("../outside")
+        with pytest.raises(NotADirectoryError):
+            open_folder(str(clone / "folder"))
+        os.close(open_folder(os.path.realpath(clone / "folder")))
+
+    def test_descriptors_are_closed_whatever_happens(self, clone, never):
+        (clone / "deep" / "er").mkdir(parents=True)
+        (clone / "deep" / "er" / "file").write_text("ours")
+        (clone / "name").symlink_to("../outside/file")
+        before = os.listdir("/proc/self/fd")
+        for _ in range(3):
+            read(clone, "deep/er/file")
+            for missing in ("deep/nothing/file", "nothing/file", "deep/er/nothing"):
+                with pytest.raises(FileNotFoundError):
+                    read(clone, missing)
+            with pytest.raises(UntrustedError):
+                read(clone, "name")
+        assert os.listdir("/proc/self/fd") == before
+
+
+def test_where_a_path_leads_inside_the_project(clone, never):
+    (clone / "name").symlink_to("new")
+    assert real_path(str(clone / "name"), str(clone)) == str(clone / "new")
+    assert real_path(str(clone), str(clone)) == str(clone)
+    assert real_path("/etc/hostname", "/") == os.path.realpath("/etc/hostname")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -124,12 +125,19 @@ def test_an_interrupt_ends_the_program_too(tmp_path):
     assert not is_alive(int(started.read_text()))
 
 
-def test_a_command_gets_facts_beside_the_environment_of_envkit(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRESENT", "here")
+def test_a_command_gets_facts_and_what_is_named_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAMED", "here")
+    monkeypatch.setenv("VAULT_TOKEN", "not here")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     seen = tmp_path / "seen"
-    code = f"import os; open({str(seen)!r}, 'w').write(os.environ['PRESENT'] + os.environ['FACT'])"
-    run_command([PYTHON, "-c", code], {"FACT": "!"}, timeout_seconds=AN_HOUR)
-    assert seen.read_text() == "here!"
+    code = f"import json, os; json.dump(dict(os.environ), open({str(seen)!r}, 'w'))"
+    run_command(
+        [PYTHON, "-c", code], {"FACT": "!"}, environment=["NAMED", "UNSET"], timeout_seconds=AN_HOUR
+    )
+    environ = json.loads(seen.read_text())
+    assert (environ["FACT"], environ["NAMED"], environ["LC_ALL"]) == ("!", "here", "C.UTF-8")
+    assert {"PATH", "HOME"} <= environ.keys()
+    assert "VAULT_TOKEN" not in environ
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,24 +9,15 @@ import sys
 import pytest
 
 from envkit.audit import file_log as audit_file
-from envkit.audit.log import Entry, line, record
+from envkit.audit.log import line, record
 from envkit.audit.verify import records, verify
 from envkit.errors import AuditError
-
-ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")
+from support.audit_log import ENTRY, environ, read
 
 
 @pytest.fixture
 def log(tmp_path):
     return tmp_path / "state" / "audit.jsonl"
-
-
-def environ(log):
-    return {"ENVKIT_AUDIT": str(log)}
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_nobody_else_may_read_it(log):
@@ -142,7 +132,16 @@ def test_a_symbolic_link_is_not_followed(log, tmp_path):
     target.write_text("")
     log.parent.mkdir(mode=0o700)
     log.symlink_to(target)
-    refused(log)
+    assert refused(log).message.endswith("it is a symbolic link")
+    assert target.read_text() == ""
+
+
+def test_a_hard_link_is_not_written(log, tmp_path):
+    target = tmp_path / "target"
+    target.write_text("")
+    log.parent.mkdir(mode=0o700)
+    os.link(target, log)
+    assert refused(log).message.endswith("it has another name as well (a hard link)")
     assert target.read_text() == ""
 
 

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from envkit.audit.log import Entry, destination, record, versions_of
+from envkit.audit.log import destination, record, versions_of
 from envkit.audit.verify import verify
 from envkit.errors import UsageError
 from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Secret
-
-ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")
+from support.audit_log import ENTRY, environ, read
 
 
 @pytest.fixture
 def log(tmp_path):
     return tmp_path / "state" / "audit.jsonl"
-
-
-def environ(log):
-    return {"ENVKIT_AUDIT": str(log)}
-
-
-def read(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_a_line_says_who_did_what_with_which_and_why(log):

@@ -8,11 +8,10 @@ import socket
 
 import pytest
 
-from envkit.audit.log import Entry, line
+from envkit.audit.log import line
 from envkit.audit.syslog import send
 from envkit.errors import AuditError
-
-ENTRY = Entry("get", ["prod"], ["URL", "KEY"], {"URL": ["3", "7"]}, reason="INC-7")
+from support.audit_log import ENTRY
 
 
 def test_to_syslog_goes_a_line_without_a_chain(tmp_path):

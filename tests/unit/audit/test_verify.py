@@ -270,6 +270,14 @@ def test_a_log_that_cannot_be_read_is_told(tmp_path):
         verify(str(tmp_path / "audit.jsonl"))
 
 
+def test_a_full_file_is_not_read_through_a_link(filled):
+    full = filled.with_name("audit.1.jsonl")
+    full.rename(filled.with_name("elsewhere"))
+    full.symlink_to("elsewhere")
+    with pytest.raises(AuditError, match="cannot read the audit log"):
+        verify(str(filled))
+
+
 def test_what_is_chained_and_no_record_of_ours_is_not_shown(log):
     audit_file.append(str(log), '{"time":"2026-11-25T00:00:00Z"')
     assert verify(str(log)).records == 6

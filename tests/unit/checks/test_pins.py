@@ -1,31 +1,5 @@
 """Versions that are no longer the newest."""
 
-from __future__ import annotations
-
-from types import SimpleNamespace
-
-import pytest
-
-from envkit._internal.clock import Deadline
-from envkit.sources.memory import MemorySource
-from envkit.sources.model import SourceContext
-from support.checking import found
-
-
-@pytest.fixture
-def store(project):
-    """A store that two environments read, `a` and `b` each being a secret of its own."""
-    source = MemorySource(SourceContext("store", deadline=Deadline(5)))
-    declared = '[sources.store]\ntype = "memory"\n[variables]\n'
-
-    def profile(name, variables):
-        project.profile(f"{name}.toml", declared + variables)
-
-    def lines(*codes, **arguments):
-        return found(*codes, sources={"store": source}, **arguments)
-
-    return SimpleNamespace(put=source.put, profile=profile, lines=lines, source=source)
-
 
 def test_a_pin_that_is_not_the_newest(store):
     for password in ("one-password", "two-password", "three-password"):

@@ -11,11 +11,11 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.checks.rotations import OF_STORES
-from envkit.rotation.catalog import collect
 from envkit.rotation.jobs import run_rotation
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.checking import found
+from support.rotating import one_rotation
 
 DAY = 86_400.0
 HOUR = 3600.0
@@ -248,7 +248,7 @@ def rotated(project, tmp_path):
 
     def run(*lines, ago):
         profile(project, *lines)
-        (one,) = collect(str(project.profiles), environ=environ, deadline=Deadline(5)).rotations
+        one = one_rotation(project.profiles, environ)
         return run_rotation(one, environ=environ, clock=lambda: time.time() - ago)
 
     env = project.root / ".env"
@@ -320,7 +320,7 @@ def test_what_is_given_up(project, rotated):
     original = f"{VARIABLES}[rotation.key]\n{text}{target}"
     project.profile("prod.toml", original)
     environ = {"PATH": "/usr/bin:/bin", "ENVKIT_AUDIT": "off"}
-    (one,) = collect(str(project.profiles), environ=environ, deadline=Deadline(5)).rotations
+    one = one_rotation(project.profiles, environ)
     assert run_rotation(one, environ=environ).status == "quarantined"
     [shown] = found()
     assert shown.startswith("profiles/prod.toml:4: prod/key is given up: the target has refused")

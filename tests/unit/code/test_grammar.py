@@ -11,30 +11,11 @@ from envkit.code.scan import scan
 from envkit.errors import ExtraMissingError
 
 
-@pytest.fixture
-def program(tmp_path):
-    """Write a file of the program; the folder is its `root`."""
-
-    def write(path, text="import os\nos.environ['{}']\n"):
-        file = tmp_path / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        name = "".join(char if char.isalnum() else "_" for char in path).upper()
-        file.write_text(text.replace("{}", name))
-
-    write.root = tmp_path
-    return write
-
-
-def read(program, *folders, names=(), without=""):
-    folders = [str(program.root / folder) for folder in folders] or [str(program.root)]
-    return scan(folders, names=set(names), environ=os.environ, without=without)
-
-
-def test_a_parser_that_is_missing_is_named_with_its_extra(program, monkeypatch):
+def test_a_parser_that_is_missing_is_named_with_its_extra(tmp_path, monkeypatch):
     grammar._parser.cache_clear()
     monkeypatch.setitem(grammar._GRAMMARS, "Go", ("tree_sitter_of_nobody", "language"))
-    program("a.go", 'package a\nimport "os"\nvar x = os.Getenv("A")\n')
+    (tmp_path / "a.go").write_text('package a\nimport "os"\nvar x = os.Getenv("A")\n')
     with pytest.raises(ExtraMissingError) as caught:
-        read(program)
+        scan([str(tmp_path)], names=set(), environ=os.environ, without="")
     assert caught.value.hint == "run pip install 'envkit[check]'"
     grammar._parser.cache_clear()

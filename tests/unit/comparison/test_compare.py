@@ -7,26 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.comparison.compare import diff
-from envkit.comparison.model import CellState, Place
+from envkit.comparison.model import CellState
 from envkit.errors import AbsentError, DeniedError
 from envkit.profile.loader import load
-from support.sides import side, unavailable
+from support.sides import entry, finding, side, status, unavailable
 
 SECRET = "a-secret-of-some-length"
-
-
-def entry(name, *sides):
-    [found] = [entry for entry in diff(*sides).entries if entry.name == name]
-    return found
-
-
-def status(name, *sides):
-    return entry(name, *sides).status
-
-
-def finding(kind, found):
-    [one] = [finding for finding in found.findings if finding.kind == kind]
-    return one
 
 
 def kinds(found):
@@ -128,115 +114,6 @@ class TestStatus:
             status("X", side("a", literals={"X": "\udcff"}), side("b", literals={"X": "\udcff"}))
             == "same"
         )
-
-
-class TestReuse:
-    def test_the_same_secret_in_two_environments(self):
-        found = entry("KEY", side("dev", {"KEY": SECRET}), side("prod", {"KEY": SECRET}))
-        assert found.status == "reused"
-        assert finding("reused", found).places == (Place("dev", "KEY"), Place("prod", "KEY"))
-        assert finding("reused", found).dangerous
-
-    def test_two_of_three(self):
-        sides = [
-            side("dev", {"KEY": "another-secret"}),
-            side("staging", {"KEY": SECRET}),
-            side("prod", {"KEY": SECRET}),
-        ]
-        assert status("KEY", *sides) == "reused"
-
-    def test_under_another_name(self):
-        sides = side("dev", {"OLD": SECRET}), side("prod", {"NEW": SECRET})
-        places = (Place("dev", "OLD"), Place("prod", "NEW"))
-        for name in ("OLD", "NEW"):
-            assert finding("reused", entry(name, *sides)).places == places
-
-    def test_as_the_password_of_two_urls(self):
-        found = entry(
-            "DB",
-            side("dev", {"DB": f"postgresql://app:{SECRET}@db.dev/app"}),
-            side("prod", {"DB": f"postgresql://app:{SECRET}@db.prod/app"}),
-        )
-        assert found.status == "reused"
-        assert finding("reused", found).places == (
-            Place("dev", "DB", "password"),
-            Place("prod", "DB", "password"),
-        )
-
-    def test_as_a_value_here_and_the_encoded_password_of_a_url_there(self):
-        found = entry(
-            "DB",
-            side("dev", {"PASSWORD": "p@ss/word+1"}),
-            side("prod", {"DB": "postgresql://app:p%40ss%2Fword+1@db/app"}),
-        )
-        assert finding("reused", found).places == (
-            Place("dev", "PASSWORD"),
-            Place("prod", "DB", "password"),
-        )
-
-    def test_inside_json(self):
-        document = '{"db": {"password": "%s"}, "n": %d}'
-        found = entry(
-            "CONFIG",
-            side("dev", {"CONFIG": document % (SECRET, 1)}),
-            side("prod", {"CONFIG": document % (SECRET, 2)}),
-        )
-        assert finding("reused", found).places[0].part == "/db/password"
-
-    def test_json_with_half_a_surrogate_pair(self):
-        document = '{"password": "\\ud800-and-more", "n": %d}'
-        one, two = (side(str(n), {"X": document % n}) for n in (1, 2))
-        assert status("X", one, two) == "reused"
-
-    def test_a_whole_url_says_nothing_more_by_its_password(self):
-        url = f"postgresql://app:{SECRET}@db/app"
-        found = entry("DB", side("dev", {"DB": url}), side("prod", {"DB": url}))
-        assert [place.part for place in finding("reused", found).places] == ["", ""]
-
-    def test_a_secret_of_one_environment_in_clear_in_the_profile_of_another(self):
-        found = entry("KEY", side("dev", literals={"KEY": SECRET}), side("prod", {"KEY": SECRET}))
-        assert found.status == "reused"
-
-    def test_not_what_is_short_or_no_secret(self):
-        assert (
-            status("PIN", side("dev", {"PIN": "1234567"}), side("prod", {"PIN": "1234567"}))
-            == "same"
-        )
-        literal = {"REGION": "eu-central-1"}
-        assert (
-            status("REGION", side("dev", literals=literal), side("prod", literals=literal))
-            == "same"
-        )
-
-    def test_not_what_has_a_plain_type(self, project):
-        project.profile("prod.toml", '[variables]\nN = { value = "{{ N }}", type = "int" }\n')
-        declared = load("prod", str(project.profiles)).variables
-        sides = [side(label, {"N": "1234567890"}, declared=declared) for label in ("dev", "prod")]
-        assert status("N", *sides) == "same"
-
-    def test_not_between_two_points_of_one_environment(self):
-        now, then = (
-            side("prod", {"KEY": SECRET}),
-            side("prod@v1", {"KEY": SECRET}, belongs_to="prod"),
-        )
-        assert status("KEY", now, then) == "same"
-        assert status("KEY", now, then, side("dev", {"KEY": SECRET})) == "reused"
-
-    def test_not_with_a_process_which_belongs_to_what_it_is_compared_with(self):
-        process = side("pid:1", {"KEY": SECRET}, belongs_to=None, assumed=True)
-        assert status("KEY", process, side("prod", {"KEY": SECRET})) == "same"
-
-    def test_not_between_two_files_of_which_nobody_says_what_is_secret(self):
-        files = [side(f"file:{name}", {"REGION": "eu-central-1"}, assumed=True) for name in "ab"]
-        assert status("REGION", *files) == "same"
-        assert status("REGION", files[0], side("prod", {"REGION": "eu-central-1"})) == "reused"
-
-    def test_many_variables_with_one_value_cost_no_square(self):
-        names = [f"NAME{number}" for number in range(1000)]
-        found = diff(
-            side("dev", dict.fromkeys(names, SECRET)), side("prod", dict.fromkeys(names, SECRET))
-        )
-        assert len({id(entry.findings[0]) for entry in found.entries}) == 1
 
 
 class TestMasking:

@@ -2,67 +2,137 @@
 
 from __future__ import annotations
 
-import pytest
-
+from envkit.comparison.compare import diff
+from envkit.comparison.model import Place
 from envkit.comparison.reuse import MIN_CHARACTERS, find_reused
-from envkit.profile.declaration import Declaration
-from envkit.profile.location import Location
-from support.sides import side
+from envkit.profile.loader import load
+from support.sides import entry, finding, side, status
 
-SECRET = "a-long-secret-canary"
-OTHER = "another-long-secret"
+SECRET = "a-secret-of-some-length"
 
 
-def reused(*sides):
-    """Return the places of each finding, per variable: `{"KEY": [{"dev KEY", "prod KEY"}]}`."""
-    found = find_reused(sides)
-    assert SECRET not in repr(found)
-    assert all(finding.kind == "reused" for findings in found.values() for finding in findings)
-    return {
-        name: [
-            {f"{place.environment} {place.name} {place.part}".strip() for place in finding.places}
-            for finding in findings
-        ]
-        for name, findings in found.items()
-    }
+def test_a_secret_of_two_environments_is_reused():
+    found = entry("KEY", side("dev", {"KEY": SECRET}), side("prod", {"KEY": SECRET}))
+    assert found.status == "reused"
+    assert finding("reused", found).places == (Place("dev", "KEY"), Place("prod", "KEY"))
+    assert finding("reused", found).dangerous
 
 
-def test_a_secret_of_two_environments_is_found_once_for_each_name():
-    assert reused(side("dev", {"KEY": SECRET}), side("prod", {"KEY": SECRET})) == {
-        "KEY": [{"dev KEY", "prod KEY"}]
-    }
-    assert reused(side("dev", {"KEY": SECRET}), side("prod", {"TOKEN": SECRET})) == {
-        name: [{"dev KEY", "prod TOKEN"}] for name in ("KEY", "TOKEN")
-    }
+def test_two_of_three_environments_are_enough():
+    sides = [
+        side("dev", {"KEY": "another-secret"}),
+        side("staging", {"KEY": SECRET}),
+        side("prod", {"KEY": SECRET}),
+    ]
+    assert status("KEY", *sides) == "reused"
 
 
-def test_different_secrets_are_not_reused():
-    assert reused(side("dev", {"KEY": SECRET}), side("prod", {"KEY": OTHER})) == {}
+def test_a_secret_is_reused_under_another_name():
+    sides = side("dev", {"OLD": SECRET}), side("prod", {"NEW": SECRET})
+    places = (Place("dev", "OLD"), Place("prod", "NEW"))
+    for name in ("OLD", "NEW"):
+        assert finding("reused", entry(name, *sides)).places == places
 
 
-def test_one_environment_may_have_a_secret_twice():
-    assert reused(side("dev", {"KEY": SECRET, "TOKEN": SECRET}), side("prod", {"A": OTHER})) == {}
-    same = side("prod@v12", {"KEY": SECRET}, belongs_to="prod")
-    assert reused(side("prod", {"KEY": SECRET}), same) == {}
+def test_the_password_of_two_urls_is_reused():
+    found = entry(
+        "DB",
+        side("dev", {"DB": f"postgresql://app:{SECRET}@db.dev/app"}),
+        side("prod", {"DB": f"postgresql://app:{SECRET}@db.prod/app"}),
+    )
+    assert found.status == "reused"
+    assert finding("reused", found).places == (
+        Place("dev", "DB", "password"),
+        Place("prod", "DB", "password"),
+    )
 
 
-def test_a_side_that_belongs_to_no_environment_shares_with_none():
-    nowhere = side("env:", {"KEY": SECRET}, belongs_to=None, assumed=True)
-    assert reused(side("prod", {"KEY": SECRET}), nowhere) == {}
+def test_a_value_is_reused_as_the_encoded_password_of_a_url():
+    found = entry(
+        "DB",
+        side("dev", {"PASSWORD": "p@ss/word+1"}),
+        side("prod", {"DB": "postgresql://app:p%40ss%2Fword+1@db/app"}),
+    )
+    assert finding("reused", found).places == (
+        Place("dev", "PASSWORD"),
+        Place("prod", "DB", "password"),
+    )
 
 
-def test_a_password_inside_a_url_counts_and_its_part_is_named():
+def test_a_password_inside_json_is_reused():
+    document = '{"db": {"password": "%s"}, "n": %d}'
+    found = entry(
+        "CONFIG",
+        side("dev", {"CONFIG": document % (SECRET, 1)}),
+        side("prod", {"CONFIG": document % (SECRET, 2)}),
+    )
+    assert finding("reused", found).places[0].part == "/db/password"
+
+
+def test_json_with_half_a_surrogate_pair_is_compared():
+    document = '{"password": "\\ud800-and-more", "n": %d}'
+    one, two = (side(str(n), {"X": document % n}) for n in (1, 2))
+    assert status("X", one, two) == "reused"
+
+
+def test_a_whole_url_says_nothing_more_by_its_password():
     url = f"postgresql://app:{SECRET}@db/app"
-    assert reused(side("dev", {"KEY": SECRET}), side("prod", {"URL": url})) == {
-        name: [{"dev KEY", "prod URL password"}] for name in ("KEY", "URL")
-    }
+    found = entry("DB", side("dev", {"DB": url}), side("prod", {"DB": url}))
+    assert [place.part for place in finding("reused", found).places] == ["", ""]
 
 
-def test_the_same_url_is_one_finding_and_not_two():
-    url = f"postgresql://app:{SECRET}@db/app"
-    assert reused(side("dev", {"URL": url}), side("prod", {"URL": url})) == {
-        "URL": [{"dev URL", "prod URL"}]
-    }
+def test_a_secret_in_clear_in_the_profile_of_another_environment_is_reused():
+    found = entry("KEY", side("dev", literals={"KEY": SECRET}), side("prod", {"KEY": SECRET}))
+    assert found.status == "reused"
+
+
+def test_a_short_value_or_two_literals_are_not_reused():
+    assert (
+        status("PIN", side("dev", {"PIN": "1234567"}), side("prod", {"PIN": "1234567"})) == "same"
+    )
+    literal = {"REGION": "eu-central-1"}
+    assert status("REGION", side("dev", literals=literal), side("prod", literals=literal)) == "same"
+
+
+def test_a_value_of_a_plain_type_is_not_reused(project):
+    project.profile("prod.toml", '[variables]\nN = { value = "{{ N }}", type = "int" }\n')
+    declared = load("prod", str(project.profiles)).variables
+    sides = [side(label, {"N": "1234567890"}, declared=declared) for label in ("dev", "prod")]
+    assert status("N", *sides) == "same"
+
+
+def test_two_points_of_one_environment_may_share_a_secret():
+    now, then = (
+        side("prod", {"KEY": SECRET}),
+        side("prod@v1", {"KEY": SECRET}, belongs_to="prod"),
+    )
+    assert status("KEY", now, then) == "same"
+    assert status("KEY", now, then, side("dev", {"KEY": SECRET})) == "reused"
+
+
+def test_a_process_may_share_the_secrets_of_what_it_is_compared_with():
+    process = side("pid:1", {"KEY": SECRET}, belongs_to=None, assumed=True)
+    assert status("KEY", process, side("prod", {"KEY": SECRET})) == "same"
+
+
+def test_two_files_without_a_profile_share_no_known_secret():
+    files = [side(f"file:{name}", {"REGION": "eu-central-1"}, assumed=True) for name in "ab"]
+    assert status("REGION", *files) == "same"
+    assert status("REGION", files[0], side("prod", {"REGION": "eu-central-1"})) == "reused"
+
+
+def test_many_variables_with_one_value_are_found_in_linear_time():
+    names = [f"NAME{number}" for number in range(1000)]
+    found = diff(
+        side("dev", dict.fromkeys(names, SECRET)), side("prod", dict.fromkeys(names, SECRET))
+    )
+    assert len({id(entry.findings[0]) for entry in found.entries}) == 1
+
+
+def test_the_shortest_value_that_counts():
+    short, enough = "x" * (MIN_CHARACTERS - 1), "x" * MIN_CHARACTERS
+    assert find_reused([side("dev", {"A": short}), side("prod", {"A": short})]) == {}
+    assert find_reused([side("dev", {"A": enough}), side("prod", {"A": enough})]) != {}
 
 
 def test_a_part_is_not_named_where_its_name_may_be_a_secret_itself():
@@ -70,42 +140,6 @@ def test_a_part_is_not_named_where_its_name_may_be_a_secret_itself():
         side(label, {"USERS": f'{{"{label}-Zk3mQ8vT1xYpW7uR": {{"password": "{SECRET}"}}}}'})
         for label in ("dev", "prod")
     ]
-    assert reused(dev, prod) == {"USERS": [{"dev USERS a part", "prod USERS a part"}]}
-
-
-@pytest.mark.parametrize("literals_in", ["dev", "prod"])
-def test_a_literal_counts_where_the_other_one_is_a_secret(literals_in):
-    sides = [
-        side(label, **{"literals" if label == literals_in else "secrets": {"KEY": SECRET}})
-        for label in ("dev", "prod")
-    ]
-    assert reused(*sides) == {"KEY": [{"dev KEY", "prod KEY"}]}
-
-
-def test_two_literals_are_settings_and_no_secrets():
-    assert reused(side("dev", {}, {"KEY": SECRET}), side("prod", {}, {"KEY": SECRET})) == {}
-
-
-def test_a_file_alone_does_not_make_a_value_a_secret():
-    files = [
-        side(f"file:.env.{e}", {"MODE": SECRET}, belongs_to=e, assumed=True) for e in ("a", "b")
-    ]
-    files = [one._replace(secret_names=frozenset()) for one in files]
-    assert reused(*files) == {}
-    assert reused(side("prod", {"KEY": SECRET}), files[0]) == {
-        name: [{"prod KEY", "file:.env.a MODE"}] for name in ("KEY", "MODE")
-    }
-
-
-def test_a_short_value_says_nothing():
-    short, enough = "x" * (MIN_CHARACTERS - 1), "x" * MIN_CHARACTERS
-    assert reused(side("dev", {"A": short}), side("prod", {"A": short})) == {}
-    assert reused(side("dev", {"A": enough}), side("prod", {"A": enough})) != {}
-
-
-@pytest.mark.parametrize(("kind", "counts"), [("int", False), ("string", True), ("url", True)])
-def test_a_value_of_a_plain_type_says_nothing(kind, counts):
-    place = Location("/profiles/dev.toml", 1)
-    declared = {"A": Declaration("A", {"type": kind}, {}, place)}
-    sides = [side(label, {"A": "1234567890"}, declared=declared) for label in ("dev", "prod")]
-    assert bool(reused(*sides)) is counts
+    found = find_reused([dev, prod])
+    assert [place.part for place in found["USERS"][0].places] == ["a part", "a part"]
+    assert SECRET not in repr(found)

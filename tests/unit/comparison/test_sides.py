@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -16,7 +14,6 @@ from envkit.errors import (
     AbsentError,
     AuthError,
     DeniedError,
-    DotenvError,
     NoVersionError,
     ProfileError,
     ProfileNotFoundError,
@@ -249,13 +246,6 @@ class TestThePast:
 
 
 class TestFiles:
-    def test_a_file(self, project):
-        project.dotenv("local", "A=1\nB='two words'\n")
-        [side, _] = read(["file:.env.local", "file:.env.local"], environ={})
-        assert values(side) == {"A": "1", "B": "two words"}
-        assert side.assumed
-        assert side.environment.variable("B").origins[0].location == ".env.local:2"
-
     @pytest.mark.parametrize(
         ("name", "environment"),
         [
@@ -269,23 +259,6 @@ class TestFiles:
         project.profile("prod.toml", 'aliases = ["live"]\n[variables]\n')
         (project.root / name).write_text("A=1\n")
         assert read([f"file:{name}", "prod"], environ={})[0].belongs_to == environment
-
-    def test_a_file_without_such_a_name_is_an_environment_of_its_own(self, project):
-        for name in (".env", "backup"):
-            (project.root / name).write_text("A=1\n")
-        one, two = read(["file:.env", "file:backup"], environ={})
-        assert one.belongs_to != two.belongs_to
-
-    def test_what_is_encrypted_could_not_be_read(self, project):
-        project.dotenv("local", "A=encrypted:abc\nB=1\n")
-        [side, _] = read(["file:.env.local", "file:.env.local"], environ={})
-        assert values(side) == {"B": "1"}
-        assert isinstance(errors(side)["A"], DotenvError)
-
-    @pytest.mark.parametrize("name", ["no-such-file", "."])
-    def test_a_file_that_cannot_be_read_is_an_error(self, project, name):
-        with pytest.raises(UsageError, match="cannot read"):
-            read([f"file:{name}", "env:"], environ={})
 
 
 class TestProcesses:
@@ -301,21 +274,10 @@ class TestProcesses:
         assert values(read(["env:", "env:"], environ=environ)[0]) == environ
 
     def test_a_running_one(self, project):
-        environ = {"A": "one", "B": "tw\udcffo", "PATH": os.environ["PATH"]}
-        code = "import sys; print('up', flush=True); sys.stdin.read()"
-        with subprocess.Popen(
-            [sys.executable, "-S", "-c", code],
-            env=environ,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
-            process.stdout.readline()
-            name = f"pid:{process.pid}"
-            [side, _] = read([name, name], environ={})
-            process.stdin.close()
-        assert {"A": "one", "B": "tw\udcffo"}.items() <= values(side).items()
-        with pytest.raises(UsageError, match="there is no process"):
-            read([name, name], environ={})
+        name = f"pid:{os.getpid()}"
+        [side, _] = read([name, name], environ={})
+        assert (side.label, side.assumed) == (name, True)
+        assert "PATH" in values(side)
 
 
 class TestNamesAlone:

@@ -662,6 +662,17 @@ def test_an_environment_lacks_nothing_of_one_that_is_the_same(side):
         assert changes(folder.plan(*side[0], secrets=True)) == []
 
 
+def test_a_value_that_another_named_variable_reads_by_another_spelling_is_not_changed(write):
+    write(
+        'A = "b"\nB = "{{ B }}"',
+        'A = "b{{ dotenv:B }}"\nB = "{{ B }}"',
+        values="B=new\n",
+        prod_values="B=\n",
+    )
+    plan = promotion("A", "B")
+    assert [failure.name for failure in plan.refusals] == ["A"]
+
+
 @given(SIDES, SIDES)
 def test_a_second_promotion_has_nothing_to_do_and_the_first_has_lost_nothing(staging, prod):
     with tempfile.TemporaryDirectory() as root:

@@ -10,73 +10,18 @@ from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
 from envkit.rotation.engine import Job, advance, holder
 from envkit.rotation.machine import MAX_ATTEMPTS, Wish
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.protocols import Created
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
-from envkit.secret import Secret
+from support.fake_targets import Additive
 
 CANARY = "canary-5d20"
 EVERY = 1000.0
 GRACE = 100.0
 
 
-class Passwords:
-    """A target where a user may have several passwords, and a rotator for it."""
-
-    def __init__(self):
-        self.passwords = {f"{CANARY}-0"}
-        self.made = 0
-        self.calls = []
-        self.fails = {}  # method -> error, for as long as it is there
-        self.confirms = []
-
-    def open(self, *, deadline, confirm, id):  # noqa: A002
-        self.deadline, self.confirm, self.id = deadline, confirm, id
-        return self
-
-    def call(self, method):
-        self.calls.append(method)
-        error = self.fails.get(method)
-        if callable(error):
-            error = error()
-        if error is not None:
-            raise error
-
-    def prepare(self, current):
-        self.call("prepare")
-        return {"seen": "yes"}
-
-    def create(self, current, facts):
-        self.call("create")
-        assert facts["seen"] == "yes"
-        self.made += 1
-        return Created({"password": Secret(f"{CANARY}-{self.made}")}, {"number": str(self.made)})
-
-    def set(self, old, new, facts):
-        self.call("set")
-        self.confirm()
-        self.passwords.add(new["password"].reveal())
-
-    def test(self, new, facts):
-        self.call("test")
-        assert new["password"].reveal() in self.passwords
-
-    def probe(self, fields, facts):
-        self.call("probe")
-        return fields["password"].reveal() in self.passwords
-
-    def finish(self, old, new, facts):
-        self.call("finish")
-
-    def retire(self, fields, keep, facts):
-        self.call("retire")
-        if fields:
-            self.passwords.discard(fields["password"].reveal())
-
-
 class Scene:
     def __init__(self):
-        self.target = Passwords()
+        self.target = Additive(f"{CANARY}-0", f"{CANARY}-")
         self.shelf = MemoryShelf({"password": f"{CANARY}-0", "host": "db"})
         self.now = 50_000.0
         self.told = []

@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 
 from envkit.rotation import machine, steps
 from envkit.rotation.machine import StepKind, Wish
+from support.fake_targets import TARGETS, Additive, Alternate
 from support.rotation_world import (
     EVERY_SECONDS,
     GRACE_SECONDS,
     LONG_SECONDS,
-    TARGETS,
-    Additive,
-    Alternate,
     World,
     after_grace,
     fresh,

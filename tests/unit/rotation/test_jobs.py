@@ -16,6 +16,7 @@ from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.status import look_at
 from envkit.rotation_state.record import Record
 from support.hook_server import HookServer
+from support.rotating import one_rotation
 
 OLD = "canary-8d1f-old-value"
 DAY = 86_400.0
@@ -39,10 +40,7 @@ class World:
         self.project.profile("prod.toml", "\n".join([top, "[rotation.api-key]", *body, ""]))
 
     def rotation(self):
-        (one,) = collect(
-            str(self.project.profiles), environ=self.environ, deadline=Deadline(5)
-        ).rotations
-        return one
+        return one_rotation(self.project.profiles, self.environ)
 
     def run(self, wish="", **options):
         return run_rotation(

@@ -7,15 +7,13 @@ import stat
 
 import pytest
 
-from envkit._internal.clock import Deadline
 from envkit.errors import RotationError
-from envkit.rotation.catalog import collect
 from envkit.rotation.notify import events, notify
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from support.hook_server import HookServer
-from support.rotating import DAY, table
+from support.rotating import DAY, one_rotation, table
 
 NOW = 1_795_577_472.0
 NAME = "prod/key"
@@ -28,9 +26,7 @@ class World:
     def __init__(self, project, tmp_path, server):
         notify = f'notify = {{ webhook = "{server.address}" }}'
         project.profile("prod.toml", table("key", "KEY", notify))
-        (self.rotation,) = collect(
-            str(project.profiles), environ={}, deadline=Deadline(5)
-        ).rotations
+        self.rotation = one_rotation(project.profiles)
         self.server = server
         self.folder = tmp_path
         self.shelf = MemoryShelf({"KEY": "x"})

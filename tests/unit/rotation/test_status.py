@@ -10,7 +10,7 @@ from envkit._internal.clock import Deadline
 from envkit.rotation.catalog import collect
 from envkit.rotation.status import ALARMS, RotationState, broken, standing
 from envkit.rotation_state.record import Record
-from support.rotating import DAY, table
+from support.rotating import DAY, one_rotation, table
 
 NOW = 1_795_577_472.0
 HOUR, GRACE = 3600.0, 900.0
@@ -24,7 +24,7 @@ def rotation(project):
 
 def one_of(project, *tables):
     project.profile("prod.toml", "".join(tables))
-    return collect(str(project.profiles), environ={}, deadline=Deadline(5)).rotations[0]
+    return one_rotation(project.profiles)
 
 
 def record(**fields):

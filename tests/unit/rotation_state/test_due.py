@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from envkit._internal.clock import Deadline
-from envkit.rotation.catalog import collect
 from envkit.rotation_state.due import is_overdue, next_due, overdue_at
 from envkit.rotation_state.record import Phase, Record
-from support.rotating import DAY, table
+from support.rotating import DAY, one_rotation, table
 
 NOW = 1_795_577_472.0
 LATENESS = 3600.0 + 900.0  # an hour and the grace period
@@ -18,8 +16,7 @@ LATE = Record("prod/key", id="1", last_rotated_at=NOW - 40 * DAY)
 @pytest.fixture
 def policy(project):
     project.profile("prod.toml", table("key", "KEY"))
-    (rotation,) = collect(str(project.profiles), environ={}, deadline=Deadline(5)).rotations
-    return rotation.policy
+    return one_rotation(project.profiles).policy
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_named_environments_are_the_only_ones_and_each_is_written_once(tmp_path)
     assert initialise(str(tmp_path), ["eu", "us", "eu"]).environments == ("eu", "us")
 
 
-@pytest.mark.parametrize("name", ["base", "", "a/b", "..", "a b"])
+@pytest.mark.parametrize("name", ["base", "", "a/b", "..", "../evil", ".x", "a b"])
 def test_a_name_that_no_environment_can_have_is_refused_before_anything_is_written(tmp_path, name):
     with pytest.raises(UsageError, match="an environment cannot be called"):
         initialise(str(tmp_path), ["eu", name])
@@ -83,7 +83,7 @@ def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(t
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "profiles").write_text("")
-    with pytest.raises(UsageError, match=r"^cannot make .*profiles: "):
+    with pytest.raises(UsageError, match=r"^cannot make .*profiles: file exists$"):
         initialise(str(tmp_path))
 
 

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit._internal.files import locked
+from envkit._internal.file_lock import locked
 from envkit.errors import (
     ConflictError,
     DeniedError,
@@ -57,7 +57,7 @@ def value(asked, ref=BARE):
 
 def write_and_die(root):
     """Die when the copy of the file is written, and has not got its name yet."""
-    os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
     asked = source(root)
     asked.write(BARE, Secret("new"), expected=ask(asked).version)
 

@@ -260,34 +260,6 @@ class TestEntryPoints:
             "did you mean 'depth'?",
         )
 
-    def test_it_is_among_the_known(self, project, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
-        found = refused(project, self.TABLE.replace("cellar", "celar"))
-        assert found == (
-            "profiles/prod.toml:2: unknown source type 'celar'",
-            "did you mean 'cellar'?",
-        )
-
-    def test_a_package_that_is_broken(self, project, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", f"raise ValueError('{CANARY}')")
-        found = refused(project, self.TABLE)
-        assert found[0] == (
-            "profiles/prod.toml:2: cannot load the source type 'cellar' from "
-            "envkit_cellar:Cellar: ValueError"
-        )
-
-    def test_two_packages_with_one_type(self, project, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
-        package("other-cellar", "cellar = other_cellar:Cellar", self.SOURCE)
-        found = refused(project, self.TABLE)
-        assert found == (
-            (
-                "profiles/prod.toml:2: several packages bring the source type 'cellar': "
-                "envkit-cellar, other-cellar"
-            ),
-            "uninstall all but one of them",
-        )
-
     def test_a_package_cannot_take_a_built_in_type(self, project, package):
         package("envkit-cellar", "memory = envkit_cellar:Cellar", self.SOURCE)
         assert isinstance(opened(project, '[sources.own]\ntype = "memory"\n'), MemorySource)

@@ -142,8 +142,8 @@ def test_files_outside_the_project_are_read_only_with_trust(sentences, project):
             "reads /etc/key.pem, outside the project, for client_key of [sources.vault]",
             f"reads {away}/ca.pem, outside the project, for ca_cert of [sources.vault]",
             "reads /home/me/id, outside the project, for jwt_file of [sources.vault]",
-            f"reads {away}/other/.env, outside the project",
-            f"reads {away}/third/.env, outside the project",
+            f"reads {away}/other/.env, outside the project, as ../other/.env",
+            f"reads {away}/third/.env, outside the project, as ../third/.env",
         ]
     )
 
@@ -151,7 +151,7 @@ def test_files_outside_the_project_are_read_only_with_trust(sentences, project):
 def test_a_setting_that_reads_a_file_elsewhere_needs_trust_for_any_server(sentences, project):
     away = os.path.realpath(project.root.parent)
     text = vault('auth = { token = "{{ dotenv:../other/.env#STRIPE }}" }')
-    assert sentences(text) == [f"reads {away}/other/.env, outside the project"]
+    assert sentences(text) == [f"reads {away}/other/.env, outside the project, as ../other/.env"]
 
 
 def test_sources_that_refer_to_each_other_come_to_an_end(sentences):

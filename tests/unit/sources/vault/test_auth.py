@@ -8,7 +8,7 @@ from envkit._internal.clock import Deadline
 from envkit.errors import ProfileError
 from envkit.sources.vault.auth import Auth, Lease, parse_auth
 
-AN_HOUR = 3600  # the cases are made when the tests are collected
+AN_HOUR = 3600.0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""What a file has beside its content, given to the file that replaces it.
+
+That is its mode, its owner and group, its access control list and its `user.*` attributes.
+What always holds: at no moment may anybody read or write the new file who could not do so
+with the old one. Where that cannot be had together with the rest, access is lost, not won.
+
+Reference: acl(5), and the binary form of a list in Linux' `posix_acl_xattr.h`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+
+from envkit._internal.record import NamedTuple
+
+_ACL = "system.posix_acl_access"
+_USER = "user."
+_ENTRY = struct.Struct("<HHI")  # tag, permissions, id; after a version of 4 bytes
+_VERSION_BYTES = 4
+_GROUP_OBJ = 0x04  # the tag of the entry for the file's own group
+_NONE = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+_XATTRS = hasattr(os, "getxattr")  # Linux
+
+
+class Attributes(NamedTuple):
+    """What `read` found; `acl` is None where the mode says everything."""
+
+    state: os.stat_result
+    acl: bytes | None
+    user: tuple[tuple[str, bytes], ...]
+
+
+class OwnerLostError(OSError):
+    """The new file cannot be given to the owner of the old one."""
+
+
+def read(descriptor: int) -> Attributes:
+    """Return the attributes of an open file.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    user = []
+    if _XATTRS:
+        try:
+            names = os.listxattr(descriptor)
+        except OSError as error:
+            if error.errno not in _NONE:
+                raise
+            names = []
+        user = [(n, os.getxattr(descriptor, n)) for n in sorted(names) if n.startswith(_USER)]
+    return Attributes(os.fstat(descriptor), _acl_of(descriptor), tuple(user))
+
+
+def apply(descriptor: int, attributes: Attributes, *, mode: int | None) -> None:
+    """Give a new file, which only its owner may read so far, the attributes of another one.
+
+    Args:
+        descriptor: the new file.
+        attributes: of the file that it will replace.
+        mode: permission bits in place of the old ones, and then without a list.
+
+    Raises:
+        OwnerLostError: it cannot have the same owner.
+        OSError: it cannot have one of the others.
+    """
+    state, acl, user = attributes
+    for name, value in user:
+        os.setxattr(descriptor, name, value)
+    has_group = _give(descriptor, state)
+    if mode is None and acl is not None:
+        os.setxattr(descriptor, _ACL, acl if has_group else _without_group(acl))
+        return
+    mode = stat.S_IMODE(state.st_mode) if mode is None else mode
+    set_mode(descriptor, mode if has_group else mode & ~stat.S_IRWXG)
+
+
+def set_mode(descriptor: int, mode: int) -> None:
+    """Give a new file a mode, without the list that its folder may have given it."""
+    if _acl_of(descriptor) is not None:
+        os.removexattr(descriptor, _ACL)
+    os.fchmod(descriptor, mode)
+
+
+def give_to(descriptor: int, owner: os.stat_result) -> None:
+    """Give a new file that only its owner may read to the owner of another one, as root."""
+    if os.geteuid() == 0:
+        _give(descriptor, owner)
+
+
+def _give(descriptor: int, state: os.stat_result) -> bool:
+    """Set owner and group; return whether the group is the same, too."""
+    now = os.fstat(descriptor)
+    if now.st_uid != state.st_uid:
+        try:
+            os.fchown(descriptor, state.st_uid, -1)
+        except PermissionError:
+            raise OwnerLostError(errno.EPERM, "it belongs to another user") from None
+    if now.st_gid != state.st_gid:
+        try:
+            os.fchown(descriptor, -1, state.st_gid)
+        except PermissionError:
+            return False
+    return True
+
+
+def _acl_of(descriptor: int) -> bytes | None:
+    if not _XATTRS:
+        return None
+    try:
+        return os.getxattr(descriptor, _ACL)
+    except OSError as error:
+        if error.errno not in _NONE:
+            raise
+        return None
+
+
+def _without_group(acl: bytes) -> bytes:
+    """Return a list in which the file's own group may do nothing."""
+    entries = _ENTRY.iter_unpack(acl[_VERSION_BYTES:])
+    kept = (_ENTRY.pack(t, 0 if t == _GROUP_OBJ else p, i) for t, p, i in entries)
+    return acl[:_VERSION_BYTES] + b"".join(kept)

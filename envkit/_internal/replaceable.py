@@ -1,0 +1,191 @@
+"""Which files a write may replace: asked before anything is changed.
+
+A write makes a new file and gives it the name of the old one. That is not for a file that has
+a second name, that is mounted by itself, or that is marked as one that stays as it is: each is
+refused, with what to do about it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from envkit._internal.files import FileRefusedError, link_refused
+from envkit._internal.paths import display_path
+from envkit.errors import WriteRefusedError
+
+_MOUNTS = "/proc/self/mountinfo"
+_MOUNT_POINT = 4  # the field, counted from 0
+_GETFLAGS = 0x80086601  # FS_IOC_GETFLAGS of ext4, xfs, btrfs and others
+_FLAGS = ((0x10, "immutable", "i"), (0x20, "append-only", "a"))
+# what does not go away by itself, and what to do about it
+_REMEDIES = {
+    errno.EROFS: "mount its file system writable, or change the file where it comes from",
+    errno.EBUSY: "end what uses it; if it is mounted as a single file, mount its folder instead",
+    errno.ENOSPC: "free some space: 'df -h' shows which disk is full",
+    errno.EDQUOT: "free some space: 'quota -s' shows how much you may use",
+}
+
+
+def check_replaceable(path: str) -> None:
+    """Refuse a file that a write could not replace. Changes nothing.
+
+    Args:
+        path: absolute and without links; a file that is not there yet can be written.
+
+    Raises:
+        WriteRefusedError: a person must change something first.
+        FileRefusedError: it is no regular file.
+        OSError: its folder cannot be written.
+    """
+    folder = os.path.dirname(path)
+    read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
+    if read_only or not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        number = errno.EROFS if read_only else errno.EACCES
+        raise OSError(number, os.strerror(number), path)
+    _refuse_marked(folder, path)
+    try:
+        state = os.stat(path, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    refuse_irreplaceable(path, state)
+
+
+def check_own(path: str) -> None:
+    """Refuse a name that envkit made up and that something else has. Changes nothing.
+
+    Raises:
+        LinkRefusedError: a link has it.
+        FileRefusedError: it is no regular file.
+    """
+    try:
+        state = os.stat(path, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    refuse_links(path, state)
+
+
+def refuse_links(path: str, state: os.stat_result) -> None:
+    """See `check_own`.
+
+    Args:
+        path: the file.
+        state: its own, not that of what a link leads to.
+    """
+    if stat.S_ISLNK(state.st_mode):
+        raise link_refused(path)
+    _refuse_irregular(path, state)
+    if state.st_nlink > 1:
+        raise link_refused(path, hard=True)
+
+
+def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
+    """Refuse a file that is there; see `check_replaceable`."""
+    _refuse_irregular(path, state)
+    shown = display_path(path)
+    if is_mount_point(path):
+        raise _refused(
+            path,
+            "it is mounted as a single file, which can only be overwritten in place",
+            "mount the folder that has it, not the file",
+        )
+    if state.st_nlink > 1:
+        raise _refused(
+            path,
+            f"it has {state.st_nlink} names (hard links), and a write would separate them",
+            f"find them with 'find . -samefile {shown}', and remove all but one",
+        )
+    if not state.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise _refused(path, "it is read-only", f"run 'chmod u+w {shown}'")
+    if os.geteuid() not in (0, state.st_uid):
+        raise owner_refused(path)
+    _refuse_marked(path, path)
+    if not os.access(path, os.W_OK, effective_ids=True):
+        raise _refused(path, "you may not write it", f"run 'ls -l {shown}' to see who may")
+
+
+def owner_refused(path: str) -> WriteRefusedError:
+    """Return the error for a file that would belong to another user after a write."""
+    return _refused(
+        path,
+        "it belongs to another user, and would be yours afterwards",
+        f"run 'ls -l {display_path(path)}', and the command again as its owner",
+    )
+
+
+def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRefusedError | None:
+    """Return the error for a failure that another try does not help; None for others.
+
+    Args:
+        error: of the system.
+        shown: the file, for people.
+        verb: what was tried.
+    """
+    from envkit._internal.os_errors import reason_of
+
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return None
+    return WriteRefusedError(f"cannot {verb} {shown}: {reason_of(error)}", hint=remedy)
+
+
+def is_mount_point(path: str) -> bool:
+    """Return whether something is mounted on a path, a single file too.
+
+    (`os.path.ismount` finds no file of the same file system.)
+
+    Args:
+        path: absolute and without links.
+    """
+    try:
+        with open(_MOUNTS, "rb") as file:
+            return os.fsencode(path) in mount_points(file.read())
+    except OSError:
+        return False
+
+
+def mount_points(table: bytes) -> set[bytes]:
+    """Return where things are mounted, from the text of a `mountinfo`. Pure.
+
+    Reference: proc_pid_mountinfo(5): blanks and backslashes are three octal digits there.
+    """
+    found = set()
+    for line in table.splitlines():
+        fields = line.split(b" ")
+        if len(fields) > _MOUNT_POINT:
+            point = fields[_MOUNT_POINT]
+            for code in (b"040", b"011", b"012", b"134"):  # the last one last
+                point = point.replace(b"\\" + code, bytes([int(code, 8)]))
+            found.add(point)
+    return found
+
+
+def _refuse_marked(marked: str, path: str) -> None:
+    """Refuse what `chattr` has marked: the file, or its folder."""
+    from fcntl import ioctl
+
+    try:
+        descriptor = os.open(marked, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return  # it may be written and not read
+    try:
+        flags = int.from_bytes(ioctl(descriptor, _GETFLAGS, bytes(8))[:4], "little")
+    except OSError:
+        return  # the file system has no such marks
+    finally:
+        os.close(descriptor)
+    for bit, kind, letter in _FLAGS:
+        if flags & bit:
+            whose = "it" if marked == path else "its folder"
+            command = f"chattr -{letter} {display_path(marked)}"
+            raise _refused(path, f"{whose} is {kind}", f"run '{command}' as root")
+
+
+def _refuse_irregular(path: str, state: os.stat_result) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        raise FileRefusedError(errno.EINVAL, "not a regular file", path)
+
+
+def _refused(path: str, reason: str, hint: str) -> WriteRefusedError:
+    return WriteRefusedError(f"cannot replace {display_path(path)}: {reason}", hint=hint)

@@ -1,0 +1,229 @@
+"""Commands that write `.env` files and profiles: what of a file stays, and which are refused."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from errno import ENOSPC
+from pathlib import Path
+
+import pytest
+
+from support.attributes import ACCESS, acl, acl_of, needs_lists, require
+from support.permissions import NOBODY
+from support.rotating import record_file, table
+from support.small_disk import SmallDisk
+from support.transcript import transcript
+
+PROFILE = '[variables]\nTOKEN = "{{ TOKEN }}"\nLEVEL = "info"\n'
+ROTATION = table("token", "TOKEN", 'grace = "0s"', 'target = { previous_field = "" }')
+SET = ("set", "TOKEN", "--env", "dev")
+UNSET = ("unset", "TOKEN", "--env", "dev")
+EDIT = ("edit", "--env", "dev")
+PROMOTE = ("promote", "prod", "dev", "TOKEN", "--secrets", "--yes")
+ROTATE = ("rotate", "dev/token")
+EDITOR = {"EDITOR": "sed -i s/old/edited/"}
+LIST = acl(user=6, named={1001: 4}, group=0, mask=4)
+
+
+@pytest.fixture
+def dev(project):
+    project.profile("dev.toml", PROFILE + ROTATION)
+    project.profile("prod.toml", PROFILE)
+    project.dotenv("dev", "TOKEN=old\n")
+    project.dotenv("prod", "TOKEN=prod\n")
+    return project
+
+
+def run(project, *command, **env):
+    env = {**EDITOR, "XDG_STATE_HOME": str(project.root.parent / "state"), **env}
+    return project.run(*command, env=env, input="new")
+
+
+def names(project):
+    return sorted(path.name for path in project.root.iterdir())
+
+
+def hard_link(path):
+    os.link(path, path.parent / "backup")
+
+
+def read_only(path):
+    path.chmod(0o444)
+
+
+@pytest.mark.parametrize("spoil", [hard_link, read_only])
+@pytest.mark.parametrize("command", [SET, UNSET, EDIT, PROMOTE, ROTATE], ids=" ".join)
+def test_a_file_that_is_not_replaced_is_refused_before_anything_is_changed(dev, command, spoil):
+    path = dev.root / ".env.dev"
+    spoil(path)
+    before, listed = path.read_bytes(), names(dev)
+    done = run(dev, *command)
+    said = done.stdout + done.stderr
+    assert done.returncode == (1 if command is ROTATE else 6), said
+    assert "cannot replace .env.dev: it " in said
+    assert "run 'chmod u+w .env.dev'" in said or "find . -samefile .env.dev" in said
+    assert path.read_bytes() == before
+    assert names(dev) == listed
+
+
+@pytest.mark.parametrize("command", [("rotate", "--plan"), ("doctor", "--env", "dev")])
+def test_a_plan_and_doctor_foresee_it(dev, command):
+    (dev.root / ".env.dev").chmod(0o444)
+    assert "cannot replace .env.dev: it is read-only" in run(dev, *command).stdout
+
+
+def test_a_rotation_leaves_its_target_alone_where_the_store_cannot_be_written(dev):
+    marker = dev.root / "asked"
+    program = dev.root / "rotator"
+    program.write_text(f"#!/bin/sh\ntouch {marker}\nexit 1\n")
+    program.chmod(0o755)
+    command = table("token", "TOKEN", f'target = {{ command = ["{program}"] }}', rotator="command")
+    dev.profile("dev.toml", PROFILE + command)
+    run(dev, *ROTATE)
+    assert marker.exists(), "the rotator is run where nothing is in the way"
+    for made in (marker, record_file(dev, "dev", "TOKEN")):
+        made.unlink(missing_ok=True)
+    os.link(dev.root / ".env.dev", dev.root / "backup")
+    assert run(dev, *ROTATE).returncode == 1
+    assert not marker.exists()
+    assert not record_file(dev, "dev", "TOKEN").exists()
+
+
+def test_an_edit_of_several_files_changes_none_where_one_is_refused(dev):
+    dev.profile("dev.toml", PROFILE.replace("info", "old"))
+    (dev.profiles / "dev.toml").chmod(0o444)
+    done = run(dev, *EDIT)
+    assert done.returncode == 6
+    assert "cannot replace profiles/dev.toml: it is read-only" in done.stderr
+    assert (dev.root / ".env.dev").read_text() == "TOKEN=old\n"
+
+
+def test_a_profile_that_is_read_only_is_not_replaced(dev):
+    (dev.profiles / "dev.toml").chmod(0o444)
+    done = run(dev, "set", "LEVEL", "--env", "dev")
+    assert transcript(done) == (
+        "2> envkit: error: cannot replace profiles/dev.toml: it is read-only\n"
+        "2> envkit: hint: run 'chmod u+w profiles/dev.toml'\n"
+        "[6]\n"
+    )
+
+
+@needs_lists
+@pytest.mark.parametrize("command", [SET, UNSET, EDIT, PROMOTE, ROTATE], ids=" ".join)
+def test_the_list_and_attributes_of_a_file_survive_every_command(dev, command):
+    require(dev.root)
+    path = dev.root / ".env.dev"
+    os.setxattr(path, ACCESS, LIST)
+    os.setxattr(path, "user.note", b"ours")
+    done = run(dev, *command)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "old" not in path.read_text()
+    assert acl_of(path) == LIST
+    assert os.getxattr(path, "user.note") == b"ours"
+    for made in dev.root.glob(".env.dev.*"):
+        assert stat.S_IMODE(made.stat().st_mode) == 0o600
+        assert acl_of(made) is None, f"others can read {made.name}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("command", [SET, ROTATE], ids=" ".join)
+def test_under_sudo_every_file_belongs_to_the_owner_of_the_env_file(dev, command):
+    os.chown(dev.root / ".env.dev", NOBODY, NOBODY)
+    assert run(dev, *command).returncode == 0
+    found = list(dev.root.glob(".env.dev*"))
+    assert len(found) >= 2
+    assert {path.stat().st_uid for path in found} == {NOBODY}
+
+
+def test_a_full_disk_is_not_worth_another_try(tmp_path, project):
+    with SmallDisk(tmp_path / "disk") as disk:
+        shutil.copytree(project.root, disk.folder, dirs_exist_ok=True)
+        (disk.folder / "profiles" / "dev.toml").write_text(PROFILE)
+        (disk.folder / ".env.dev").write_text("TOKEN=old\n")
+        project.root = disk.folder
+        disk.fill()
+        done = run(project, *SET)
+        if not disk.mounted:
+            pytest.skip("no file system can be mounted here, which only root may do")
+        assert transcript(done) == (
+            f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()}\n"
+            "2> envkit: hint: free some space: 'df -h' shows which disk is full\n"
+            "[6]\n"
+        )
+        assert (disk.folder / ".env.dev").read_text() == "TOKEN=old\n"
+        assert not list(disk.folder.glob("*.envkit-tmp"))
+
+
+# ---------------------------------------------------------------- what killed commands left
+
+
+def running_edit(project, runtime):
+    """Start an edit; return its process and the file, when the editor has that."""
+    folder = project.root.parent
+    os.mkfifo(folder / "opened")
+    editor = folder / "editor"
+    editor.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\nexec sleep 60\n')
+    editor.chmod(0o755)
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "EDITOR": str(editor)}
+    opened = os.open(folder / "opened", os.O_RDWR)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "envkit", "edit", "--env", "dev"],
+        cwd=project.root,
+        env={**env, "XDG_RUNTIME_DIR": str(runtime)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        assert select.select([opened], [], [], 30)[0], "the editor was not started"
+        return running, Path(os.read(opened, 4096).decode().strip())
+    finally:
+        os.close(opened)
+
+
+def test_the_folder_of_a_killed_edit_is_wiped_by_the_next_one(dev, tmp_path):
+    runtime = tmp_path / "runtime"
+    runtime.mkdir(mode=0o700)
+    running, path = running_edit(dev, runtime)
+    try:
+        assert "old" in path.read_text()
+        assert run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime)).returncode == 0
+        assert path.exists(), "another edit has wiped that of a living one"
+        running.kill()
+        running.wait()
+        assert path.exists()
+        assert run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime)).returncode == 0
+        assert list(runtime.iterdir()) == []
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "open to others", "another name"])
+def test_only_private_folders_of_edits_are_wiped(dev, tmp_path, kind):
+    runtime, other = tmp_path / "runtime", tmp_path / "other"
+    runtime.mkdir(mode=0o700)
+    other.mkdir(mode=0o700)
+    (other / "file").write_text("theirs")
+    name = runtime / ("envkit-editor" if kind == "another name" else "envkit-edit-abcdefgh")
+    if kind == "link":
+        name.symlink_to(other)
+    elif kind == "file":
+        name.write_text("theirs")
+    else:
+        name.mkdir(mode=0o755 if kind == "open to others" else 0o700)
+    assert run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime)).returncode == 0
+    assert os.listdir(runtime) == [name.name]
+    assert (other / "file").read_text() == "theirs"
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next_write_there(dev):
+    left = dev.root / f"app.env.{'0' * 12}.envkit-tmp"
+    left.write_text("TOKEN=old\n")
+    assert run(dev, "export", "--env", "dev", "-o", "app.env").returncode == 0
+    assert not left.exists()

@@ -1,0 +1,262 @@
+"""A repository that brings links: no command follows one out of the project.
+
+Each link is what a clone may have in it. The commands run as processes of their own, with no
+trust given, and the file outside holds a canary that must not come out of any.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from support.process import run_envkit
+from support.rotating import table
+from support.transcript import transcript
+
+CANARY = "canary-of-another-project"
+PROFILE = '[variables]\nTOKEN = "{{ TOKEN }}"\nPLAIN = "text"\n'
+ROTATION = table("token", "TOKEN", 'grace = "0s"', 'target = { previous_field = "" }')
+ROTATE = ("rotate", "dev/token")
+PROMOTE = ("promote", "prod", "dev", "TOKEN", "--secrets", "--yes")
+READING = [
+    ("show", "--env", "dev"),
+    ("show", "--env", "dev", "--reveal", "--yes"),
+    ("get", "TOKEN", "--env", "dev"),
+    ("exec", "--env", "dev", "--", "env"),
+    ("export", "--env", "dev"),
+    ("check", "--env", "dev"),
+    ("doctor", "--env", "dev"),
+    ("diff", "dev", "prod"),
+    ("history", "TOKEN", "--env", "dev"),
+    ("rotate", "status"),
+    ("rotate", "--plan"),
+]
+WRITING = [
+    ("set", "TOKEN", "--env", "dev"),
+    ("unset", "TOKEN", "--env", "dev"),
+    ("rollback", "TOKEN", "--env", "dev"),
+    ("edit", "--env", "dev"),
+    PROMOTE,
+    ROTATE,
+]
+
+
+@pytest.fixture
+def outside(tmp_path):
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "file").write_text(f"TOKEN={CANARY}\n")
+    (folder / "file").chmod(0o600)
+    return folder
+
+
+@pytest.fixture
+def clone(project):
+    """A project with rotations, and a link still to be placed in it."""
+    project.profile("dev.toml", PROFILE + ROTATION)
+    project.profile("prod.toml", PROFILE)
+    project.dotenv("prod", "TOKEN=prod\n")
+    return project
+
+
+def run(project, *command, input="new"):  # noqa: A002 - as subprocess.run names it
+    env = {
+        "EDITOR": "sed -i -e s/old/edited/ -e w/dev/stderr",
+        "XDG_STATE_HOME": str(project.root.parent / "state"),
+    }
+    return project.run(*command, env=env, input=input)
+
+
+def tree(folder):
+    """Return every file below a folder: where it leads, or what it holds."""
+    return {
+        str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+@pytest.mark.parametrize("command", READING + WRITING, ids=" ".join)
+@pytest.mark.parametrize("link", ["file", "folder"])
+def test_an_env_file_that_leads_out_of_the_project_is_neither_read_nor_written(
+    clone, outside, command, link
+):
+    if link == "file":
+        (clone.root / ".env.dev").symlink_to("../outside/file")
+    else:
+        (clone.root / "config").symlink_to("../outside")
+        settings = '[sources.dotenv]\npath = "config/file"\n'
+        clone.profile("dev.toml", settings + PROFILE + ROTATION)
+    before = tree(clone.root), tree(outside)
+    done = run(clone, *command)
+    said = done.stdout + done.stderr
+    assert CANARY not in said
+    assert "trust" in said, said
+    assert done.returncode == 6, said
+    assert (tree(clone.root), tree(outside)) == before
+
+
+def test_the_message_says_where_the_link_leads_and_what_to_do(clone, outside):
+    (clone.root / ".env.dev").symlink_to("../outside/file")
+    done = run(clone, "get", "TOKEN", "--env", "dev")
+    assert transcript(done, {outside: "OUTSIDE"}) == (
+        "2> envkit: error: dev is not trusted with this: "
+        "reads OUTSIDE/file, outside the project, as .env.dev\n"
+        "2> envkit: hint: run 'envkit trust --env dev'\n"
+        "[6]\n"
+    )
+
+
+@pytest.mark.parametrize("command", READING[:6] + WRITING[:1], ids=" ".join)
+@pytest.mark.parametrize("form", ["toml", "env"])
+def test_a_profile_that_leads_out_of_the_project_is_not_read(clone, outside, command, form):
+    text = f'[variables]\nTOKEN = "{CANARY}"\n' if form == "toml" else f"TOKEN={CANARY}\n"
+    (outside / "profile").write_text(text)
+    (clone.profiles / "dev.toml").unlink()
+    (clone.profiles / f"dev.{form}").symlink_to("../../outside/profile")
+    done = run(clone, *command)
+    assert done.returncode == 6
+    assert CANARY not in done.stdout + done.stderr
+    assert "run 'envkit trust'" in done.stdout + done.stderr
+    assert (outside / "profile").read_text() == text
+
+
+def test_a_folder_of_profiles_that_leads_out_of_the_project_is_not_read(clone, outside):
+    clone.profiles.rename(outside / "profiles")
+    clone.profiles.symlink_to("../outside/profiles")
+    done = run(clone, "get", "PLAIN", "--env", "dev")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "profiles/dev.toml leads out of the project" in done.stderr
+
+
+def test_links_inside_the_project_are_followed(clone):
+    """Also as Kubernetes mounts a ConfigMap, with a link to a folder that is a link."""
+    version = clone.root / "config" / "..2026"
+    version.mkdir(parents=True)
+    (version / "app.env").write_text("TOKEN=old\n")
+    (version / "app.env").chmod(0o600)
+    (clone.root / "config" / "..data").symlink_to("..2026")
+    (clone.root / "config" / "app.env").symlink_to("..data/app.env")
+    (clone.root / ".env.dev").symlink_to("config/app.env")
+    assert run(clone, "get", "TOKEN", "--env", "dev").stdout == "old"
+    assert run(clone, "set", "TOKEN", "--env", "dev").returncode == 0
+    assert (version / "app.env").read_text() == "TOKEN=new\n"
+    assert (clone.root / ".env.dev").is_symlink()
+    assert (clone.root / ".env.dev.envkit-previous").read_text() == "TOKEN=old\n"
+    assert run(clone, *ROTATE).returncode == 0
+    assert (version / "app.env.TOKEN.envkit-rotation").exists()
+
+
+def test_a_file_that_the_user_names_needs_no_trust(clone, outside):
+    done = run(clone, "diff", f"file:{outside}/file", "prod")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "DIFFERENT (1)" in done.stdout
+    (outside / "rules").write_text("* # all of it\n")
+    rules = ("--ignore-file", str(outside / "rules"))
+    done = run(clone, "diff", f"file:{outside}/file", "prod", *rules)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "DIFFERENT" not in done.stdout
+
+
+# ---------------------------------------------------------------- names that envkit made up
+
+OWN = [
+    (".env.dev.envkit-previous", command)
+    for command in (*WRITING[:2], WRITING[3], WRITING[4], ROTATE, *READING[8:9])
+] + [
+    (".env.dev.envkit-lock", command)
+    for command in (*WRITING[:2], WRITING[3], WRITING[4], ROTATE, *READING[10:])
+]
+OWN += [
+    (".env.dev.TOKEN.envkit-rotation", command)
+    for command in (ROTATE, ("rotate", "status"), ("rotate", "--plan"))
+]
+
+
+@pytest.mark.parametrize(("name", "command"), OWN, ids=str)
+@pytest.mark.parametrize("kind", ["symbolic", "dangling", "hard"])
+def test_a_link_in_the_place_of_a_file_of_envkits_own_is_refused(
+    clone, outside, name, command, kind
+):
+    clone.dotenv("dev", "TOKEN=old\n")
+    if kind == "hard":
+        os.link(outside / "file", clone.root / name)
+    else:
+        (clone.root / name).symlink_to(f"../outside/{'file' if kind == 'symbolic' else 'new'}")
+    before = tree(clone.root), tree(outside)
+    done = run(clone, *command)
+    said = done.stdout + done.stderr
+    assert "link" in said, said
+    assert name in said, said
+    assert CANARY not in said
+    assert done.returncode == (1 if command[0] == "rotate" else 6), said
+    assert (tree(clone.root), tree(outside)) == before
+
+
+def test_the_message_for_a_file_of_envkits_own(clone):
+    clone.dotenv("dev", "TOKEN=old\n")
+    (clone.root / ".env.dev.envkit-previous").symlink_to("../.bashrc")
+    done = run(clone, "set", "TOKEN", "--env", "dev")
+    assert transcript(done) == (
+        "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit keeps a file of "
+        "that name itself, and opens no link in its place\n"
+        "2> envkit: hint: look where it leads with 'ls -l .env.dev.envkit-previous', "
+        "then run 'rm .env.dev.envkit-previous'\n"
+        "[6]\n"
+    )
+    assert not os.path.lexists(clone.root.parent / ".bashrc")
+
+
+@pytest.mark.parametrize("kind", ["symbolic", "hard"])
+def test_a_link_in_the_place_of_the_audit_log_is_refused(clone, outside, kind):
+    clone.profile("dev.toml", "protected = true\n" + PROFILE)
+    clone.dotenv("dev", "TOKEN=old\n")
+    log = clone.root.parent / "audit.jsonl"
+    if kind == "symbolic":
+        log.symlink_to("outside/file")
+    else:
+        os.link(outside / "file", log)
+    done = clone.run(
+        "get", "TOKEN", "--env", "dev", "--reason", "x", env={"ENVKIT_AUDIT": str(log)}
+    )
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "link" in done.stderr
+    assert (outside / "file").read_text() == f"TOKEN={CANARY}\n"
+
+
+# ---------------------------------------------------------------- init, and the ignore file
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [
+        (".gitignore", "../outside/file"),
+        (".gitignore", "../outside/new"),
+        (".gitignore", "other"),
+        (".env.dev", "../outside/file"),
+        ("profiles", "../outside"),
+        ("profiles", "../outside/new"),
+    ],
+)
+def test_init_writes_and_reads_nothing_through_a_link(tmp_path, outside, name, target):
+    root = tmp_path / "clone"
+    root.mkdir()
+    (root / name).symlink_to(target)
+    subprocess.run(["git", "init", "-q", root], check=True)
+    before = tree(root), tree(outside)
+    done = run_envkit("init", cwd=root)
+    assert done.returncode == 6, done.stderr
+    assert "link" in done.stderr or "leads out of the project" in done.stderr
+    assert (tree(root), tree(outside)) == before
+
+
+@pytest.mark.parametrize("command", [("check", "--env", "prod"), ("diff", "dev", "prod")])
+def test_an_ignore_file_that_leads_out_of_the_project_is_not_read(clone, outside, command):
+    clone.dotenv("dev", "TOKEN=old\n")
+    (clone.root / ".envkit-ignore").symlink_to("../outside/file")
+    done = run(clone, *command)
+    assert done.returncode == 6
+    assert CANARY not in done.stdout + done.stderr
+    assert "run 'envkit trust'" in done.stderr

@@ -1,0 +1,52 @@
+"""A `.env` file that is mounted by itself, as Docker does it: refused before anything is changed.
+
+It needs a mount namespace: root's, or one that the kernel gives to any user.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from support.mounts import run_with_mount
+from support.rotating import table
+
+pytestmark = pytest.mark.extra
+
+ROTATION = table("token", "TOKEN", 'grace = "0s"', 'target = { previous_field = "" }')
+COMMANDS = [
+    ("set", "TOKEN", "--env", "dev"),
+    ("unset", "TOKEN", "--env", "dev"),
+    ("edit", "--env", "dev"),
+    ("promote", "prod", "dev", "TOKEN", "--secrets", "--yes"),
+    ("rotate", "dev/token"),
+    ("rotate", "--plan"),
+    ("doctor", "--env", "dev"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("link", [False, True], ids=["mounted", "link to what is mounted"])
+def test_a_file_that_is_mounted_by_itself_is_refused(project, tmp_path, command, link):
+    profile = '[variables]\nTOKEN = "{{ TOKEN }}"\n'
+    project.profile("dev.toml", profile + ROTATION)
+    project.profile("prod.toml", profile)
+    project.dotenv("prod", "TOKEN=prod\n")
+    source, target = tmp_path / "host file", project.root / "a b.env"
+    for file in (source, target):
+        file.write_text("TOKEN=old\n")
+        file.chmod(0o600)
+    if link:
+        (project.root / ".env.dev").symlink_to("a b.env")
+    else:
+        target = target.rename(project.root / ".env.dev")
+    before = sorted(path.name for path in project.root.iterdir())
+    env = {"EDITOR": "sed -i s/old/edited/", "HOME": str(tmp_path)}
+    done = run_with_mount(source, target, *command, cwd=project.root, env=env, input="new")
+    assert "mount namespace" not in done.stderr, "no mount namespaces here: run it as root"
+    said = done.stdout + done.stderr
+    assert "it is mounted as a single file, which can only be overwritten in place" in said
+    assert "mount the folder that has it, not the file" in said
+    wanted = {"rotate": 1, "doctor": 0}
+    assert done.returncode == wanted.get(command[0], 6), said
+    assert source.read_text() == target.read_text() == "TOKEN=old\n"
+    assert sorted(path.name for path in project.root.iterdir()) == before

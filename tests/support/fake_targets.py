@@ -1,0 +1,316 @@
+"""Targets that keep what real ones keep, in memory, and one rotator for all of them.
+
+    target = Alternate()
+    rotator = target.open(deadline=deadline, confirm=confirm, id="1")
+    target.refuses["set"] = RejectedError       # the next time
+    target.fails["set"] = UnavailableError("")  # until it is removed
+    target.logs_in(fields)
+
+`support.rotation_world` stops processes between their operations; the tests of the engine and
+the contract of the stores of rotations use the same targets undisturbed.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import nullcontext
+from types import MappingProxyType
+
+from envkit.errors import RotationError
+from envkit.rotation.protocols import Created
+from envkit.secret import Secret
+
+SETTLE_SECONDS = 50.0
+
+
+def text(fields, field="password"):
+    return fields[field].reveal() if field in fields else None
+
+
+class Undisturbed:
+    """What a rotator runs in where no test stops it: see `support.rotation_world.Process`."""
+
+    def at(self, operation):
+        pass
+
+    def in_one_step(self):
+        return nullcontext()
+
+
+class Target:
+    """What the targets have in common.
+
+    Attributes:
+        fields: of the secret that are rotated.
+        start: what the secret holds at first.
+        overlap: whether old and new both work.
+        made: how many credentials were made.
+        calls: the methods of the rotator, as they were called.
+        refuses: a method -> the kind of error that it raises, the next time.
+        fails: a method -> an error that it raises, or what is called in its place to find
+            one, for as long as it is there.
+        id: of the rotation that the rotator was opened for.
+    """
+
+    fields = ("password",)
+    start = MappingProxyType({"password": "p0"})
+    overlap = True
+
+    def __init__(self):
+        self.made = 0
+        self.calls = []
+        self.refuses = {}
+        self.fails = {}
+        self.id = None
+        self.lock = threading.Lock()  # a real target does one thing after another
+
+    def open(self, *, deadline, confirm, id, process=None):  # noqa: A002 - as the engine calls it
+        """Open the rotator."""
+        self.id = id
+        return Rotator(self, process or Undisturbed(), confirm)
+
+    def number(self):
+        """Return the number of a new credential."""
+        self.made += 1
+        return self.made
+
+    def called(self, method):
+        """Note a call, and let it fail if it should."""
+        self.calls.append(method)
+        refused = self.refuses.pop(method, None)
+        if refused is not None:
+            raise refused("the target says no")
+        error = self.fails.get(method)
+        if callable(error):
+            error = error()
+        if error is not None:
+            raise error
+
+
+class Rotator:
+    """Goes through the motions of its target, one operation at a time."""
+
+    def __init__(self, target, process, confirm):
+        self.target = target
+        self.process = process
+        self.confirm = confirm
+
+    def _operation(self, name, *args):
+        self.process.at(name)
+        self.target.called(name)
+        with self.process.in_one_step(), self.target.lock:
+            result = getattr(self.target, name)(self.confirm, *args)
+        self.process.at(f"{name} done")
+        return result
+
+    def prepare(self, current):
+        return self._operation("prepare", current)
+
+    def create(self, current, facts):
+        return self._operation("create", current, facts)
+
+    def set(self, old, new, facts):
+        self._operation("set", old, new)
+
+    def test(self, new, facts):
+        self.process.at("test")
+        self.target.called("test")
+        if not self.target.logs_in(new):
+            raise RotationError("the new credential does not log in")
+
+    def probe(self, fields, facts):
+        self.process.at("probe")
+        self.target.called("probe")
+        return self.target.logs_in(fields)
+
+    def finish(self, old, new, facts):
+        self.process.at("finish")
+        self.target.called("finish")
+
+    def retire(self, fields, keep, facts):
+        self._operation("retire", fields, keep, facts)
+
+
+class Additive(Target):
+    """A user may have several passwords, as in Redis.
+
+    Args:
+        first: the password at first.
+        prefix: what the others begin with, before their number.
+        field: the name of the password in the secret.
+    """
+
+    def __init__(self, first="p0", prefix="p", field="password"):
+        super().__init__()
+        self.fields = (field,)
+        self.prefix = prefix
+        self.passwords = {first}
+
+    def prepare(self, confirm, current):
+        return {"seen": "yes"}
+
+    def create(self, confirm, current, facts):
+        assert facts["seen"] == "yes"
+        number = self.number()
+        return Created({self.fields[0]: Secret(f"{self.prefix}{number}")}, {"number": str(number)})
+
+    def set(self, confirm, old, new):
+        confirm()
+        self.passwords.add(text(new, self.fields[0]))
+
+    def retire(self, confirm, fields, keep, facts):
+        if fields and fields != keep:
+            confirm()
+            self.passwords.discard(text(fields, self.fields[0]))
+
+    def logs_in(self, fields):
+        return text(fields, self.fields[0]) in self.passwords
+
+    def check_nothing_is_left(self, current):
+        assert self.passwords == {current[self.fields[0]]}
+
+
+class Alternate(Target):
+    """Two users take turns, as in PostgreSQL; the idle one cannot log in."""
+
+    fields = ("password", "username")
+    start = MappingProxyType({"password": "p0", "username": "a"})
+
+    def __init__(self):
+        super().__init__()
+        self.users = {"a": "p0", "b": None}
+
+    def prepare(self, confirm, current):
+        return {}
+
+    def create(self, confirm, current, facts):
+        idle = "b" if text(current, "username") == "a" else "a"
+        return Created({"password": Secret(f"p{self.number()}"), "username": Secret(idle)})
+
+    def set(self, confirm, old, new):
+        confirm()
+        self.users[text(new, "username")] = text(new)
+
+    def retire(self, confirm, fields, keep, facts):
+        user = text(fields, "username")
+        if user is None or user == text(keep, "username"):
+            return
+        confirm()
+        if self.users[user] == text(fields):
+            self.users[user] = None
+
+    def logs_in(self, fields):
+        return self.users.get(text(fields, "username"), None) == text(fields)
+
+    def check_nothing_is_left(self, current):
+        works = {user: password for user, password in self.users.items() if password}
+        assert works == {current["username"]: current["password"]}
+
+
+class Single(Target):
+    """One user with one password: the old one works no longer once the new one is set."""
+
+    overlap = False
+
+    def __init__(self):
+        super().__init__()
+        self.password = "p0"
+
+    def prepare(self, confirm, current):
+        return {}
+
+    def create(self, confirm, current, facts):
+        return Created({"password": Secret(f"p{self.number()}")})
+
+    def set(self, confirm, old, new):
+        confirm()
+        self.password = text(new)
+
+    def retire(self, confirm, fields, keep, facts):
+        confirm()
+        if fields and self.password == text(fields):
+            self.password = text(keep)
+
+    def logs_in(self, fields):
+        return text(fields) == self.password
+
+    def check_nothing_is_left(self, current):
+        assert self.password == current["password"]
+
+
+class Unstaged(Target):
+    """The target makes the credential, which works before anybody can write it down (IAM)."""
+
+    fields = ("password", "id")
+    start = MappingProxyType({"password": "s0", "id": "k0"})
+    MOST = 2
+
+    def __init__(self):
+        super().__init__()
+        self.keys = {"k0": "s0"}
+
+    def prepare(self, confirm, current):
+        if len(self.keys) == self.MOST:
+            raise RotationError("there is a second key, which is not ours")
+        return {"known": " ".join(sorted(self.keys))}
+
+    def create(self, confirm, current, facts):
+        confirm()
+        self._forget_unknown(facts)
+        assert len(self.keys) < self.MOST
+        number = self.number()
+        self.keys[f"k{number}"] = f"s{number}"
+        return Created({"password": Secret(f"s{number}"), "id": Secret(f"k{number}")})
+
+    def set(self, confirm, old, new):
+        pass
+
+    def retire(self, confirm, fields, keep, facts):
+        confirm()
+        if fields:
+            self.keys.pop(text(fields, "id"), None)
+        else:
+            self._forget_unknown(facts)
+
+    def _forget_unknown(self, facts):
+        for key in self.keys.keys() - set(facts["known"].split()):
+            del self.keys[key]
+
+    def logs_in(self, fields):
+        return self.keys.get(text(fields, "id")) == text(fields)
+
+    def check_nothing_is_left(self, current):
+        assert self.keys == {current["id"]: current["password"]}
+
+
+class Keyring(Target):
+    """The readers are the target: the first key signs, and all of them verify."""
+
+    start = MappingProxyType({"password": "p0"})
+
+    def prepare(self, confirm, current):
+        return {}
+
+    def create(self, confirm, current, facts):
+        old, new = text(current), f"p{self.number()}"
+        return Created(
+            {"password": Secret(f"{new},{old}")},
+            announced={"password": Secret(f"{old},{new}")},
+            settle_seconds=SETTLE_SECONDS,
+            final={"password": Secret(new)},
+        )
+
+    def set(self, confirm, old, new):
+        pass
+
+    def retire(self, confirm, fields, keep, facts):
+        pass
+
+    def logs_in(self, fields):
+        return bool(text(fields))
+
+    def check_nothing_is_left(self, current):
+        assert "," not in current["password"]
+
+
+TARGETS = (Additive, Alternate, Single, Unstaged, Keyring)

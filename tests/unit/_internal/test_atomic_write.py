@@ -1,0 +1,174 @@
+"""Writing files under faults: full disks, killed writers, links under made-up names."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from fcntl import LOCK_EX, flock
+
+import pytest
+
+from envkit._internal.atomic_write import write_atomic, write_own
+from envkit._internal.file_lock import locked
+from envkit._internal.files import (
+    FileRefusedError,
+)
+from envkit.errors import LinkRefusedError
+from support.permissions import as_nobody, folder_of_nobody
+
+
+def python(code, *args, **options):
+    """Run `code` in another interpreter that finds the same modules."""
+    head = f"import sys; sys.path[:] = {sys.path!r}\n"
+    return subprocess.run(
+        [sys.executable, "-c", head + code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,
+    )
+
+
+class TestWrite:
+    def test_a_new_file_is_private(self, tmp_path):
+        before = os.umask(0)
+        try:
+            write_atomic(str(tmp_path / "new"), b"x")
+            write_atomic(str(tmp_path / "public"), b"x", mode=0o644)
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+        assert stat.S_IMODE((tmp_path / "public").stat().st_mode) == 0o644
+        assert sorted(os.listdir(tmp_path)) == ["new", "public"]
+
+    @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o604])
+    def test_the_mode_of_the_old_file_is_kept(self, tmp_path, mode):
+        path = tmp_path / "file"
+        path.write_bytes(b"old")
+        path.chmod(mode)
+        write_atomic(str(path), b"new")
+        assert path.read_bytes() == b"new"
+        assert stat.S_IMODE(path.stat().st_mode) == mode
+        write_atomic(str(path), b"newer", mode=0o600)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_root_keeps_the_owner(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_bytes(b"old")
+        os.chown(path, 65534, 65533)
+        write_atomic(str(path), b"new")
+        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up the foreign group")
+    def test_what_a_foreign_group_could_read_no_other_group_can(self):
+        with folder_of_nobody() as folder:
+            path = folder / "file"
+            path.write_bytes(b"old")
+            os.chown(path, 65534, 0)
+            path.chmod(0o640)
+            with as_nobody():
+                write_atomic(str(path), b"new")
+            assert path.stat().st_gid != 0
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_a_symbolic_link_stays_and_its_target_is_replaced(self, tmp_path):
+        (tmp_path / "folder").mkdir()
+        target = tmp_path / "folder" / "file"
+        target.write_bytes(b"old")
+        link = tmp_path / "link"
+        link.symlink_to("folder/file")
+        write_atomic(str(link), b"new")
+        assert link.is_symlink()
+        assert target.read_bytes() == b"new"
+        assert sorted(os.listdir(tmp_path)) == ["folder", "link"]
+        assert os.listdir(tmp_path / "folder") == ["file"]
+
+    @pytest.mark.parametrize("kind", ["folder", "pipe"])
+    def test_what_is_no_file_is_not_replaced(self, tmp_path, kind):
+        path = tmp_path / "thing"
+        path.mkdir() if kind == "folder" else os.mkfifo(path)
+        with pytest.raises(FileRefusedError, match="not a regular file"):
+            write_atomic(str(path), b"x")
+        assert not path.is_file()
+        assert os.listdir(tmp_path) == ["thing"]
+
+    def test_each_write_is_younger_than_the_one_before(self, tmp_path):
+        path = str(tmp_path / "file")
+        times = [write_atomic(path, b"same size").st_mtime_ns for _ in range(50)]
+        assert times == sorted(set(times))
+        future = times[-1] + 10**18
+        os.utime(path, ns=(future, future))
+        assert write_atomic(path, b"same size").st_mtime_ns > future
+
+    def test_the_state_returned_is_that_of_the_file(self, tmp_path):
+        path = tmp_path / "file"
+        state = write_atomic(str(path), b"x")
+        assert os.path.samestat(state, path.stat())
+        assert state.st_mtime_ns == path.stat().st_mtime_ns
+
+    def test_a_full_disk_leaves_the_old_file_alone(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_bytes(b"old")
+        ran = python(
+            "import resource\n"
+            "from envkit._internal.atomic_write import write_atomic\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+            "try:\n"
+            "    write_atomic(sys.argv[1], b'x' * 10000)\n"
+            "except OSError as error:\n"
+            "    print(error.strerror)\n",
+            path,
+        )
+        assert ran.stdout.strip() == "File too large", ran.stderr
+        assert path.read_bytes() == b"old"
+        assert os.listdir(tmp_path) == ["file"]
+
+    def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, tmp_path):
+        path = tmp_path / ".env"
+        path.write_bytes(b"old")
+        path.chmod(0o600)
+        ran = python(
+            "import os, signal\n"
+            "from envkit._internal.atomic_write import write_atomic\n"
+            "from envkit._internal.file_lock import locked\n"
+            "def die(*_, **__):\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+            "os.replace = die\n"  # everything is written, nothing is renamed yet
+            "with locked(sys.argv[1], timeout_seconds=1):\n"
+            "    write_atomic(sys.argv[1], b'new')\n",
+            path,
+        )
+        assert ran.returncode == -signal.SIGKILL
+        assert path.read_bytes() == b"old"
+        left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
+        assert len(left) == 1
+        assert stat.S_IMODE((tmp_path / left[0]).stat().st_mode) == 0o600
+
+        other = tmp_path / f".env.staging.{'0' * 12}.envkit-tmp"  # of a writer that is at work
+        with other.open("w") as living:
+            flock(living, LOCK_EX)
+            with locked(str(path), timeout_seconds=1):  # the dead writer's lock holds nobody up
+                write_atomic(str(path), b"newer")
+        assert path.read_bytes() == b"newer"
+        assert sorted(os.listdir(tmp_path)) == [".env", other.name]
+
+
+@pytest.mark.parametrize("target", ["../outside/file", "../outside/new", "nowhere/x", "own"])
+def test_a_symbolic_link_is_not_written(clone, target):
+    (clone / "own").symlink_to(target)
+    with pytest.raises(LinkRefusedError):
+        write_own(str(clone / "own"), b"secret")
+    assert os.readlink(clone / "own") == target
+    assert os.listdir(clone) == ["own"]
+    assert os.listdir(clone.parent / "outside") == ["file"]
+    assert (clone.parent / "outside" / "file").read_text() == "theirs"
+
+
+def test_a_hard_link_is_not_written(clone):
+    os.link(clone.parent / "outside" / "file", clone / "own")
+    with pytest.raises(LinkRefusedError):
+        write_own(str(clone / "own"), b"secret")
+    assert (clone / "own").read_text() == "theirs"

@@ -1,0 +1,137 @@
+"""What a write gives the new file of the old one's owner, lists and attributes."""
+
+import os
+import stat
+
+import pytest
+
+from envkit._internal.atomic_write import write_atomic, write_own
+from envkit.errors import WriteRefusedError
+from support.attributes import ACCESS, DEFAULT, acl, acl_of, needs_lists, require
+from support.permissions import NOBODY, as_nobody, folder_of_nobody
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+LIST = acl(user=6, named={1001: 4, 1002: 6}, group=0, mask=4)
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    return path
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@needs_lists
+class TestLists:
+    def test_a_list_is_kept(self, file):
+        require(file.parent)
+        os.setxattr(file, ACCESS, LIST)
+        write_atomic(str(file), b"new")
+        assert file.read_bytes() == b"new"
+        assert acl_of(file) == LIST
+        assert mode_of(file) == 0o640, "the group bits of the mode are the mask"
+
+    def test_the_group_gets_no_rights_from_the_mask(self, file):
+        """With `group::---` and `mask::r--` the mode says 0640, and the group may not read."""
+        require(file.parent)
+        os.setxattr(file, ACCESS, LIST)
+        os.chown(file, -1, os.getegid())
+        for content in (b"once", b"twice"):
+            write_atomic(str(file), content)
+            assert acl_of(file) == LIST
+
+    def test_a_mode_that_is_asked_for_replaces_the_list(self, file):
+        require(file.parent)
+        os.setxattr(file, ACCESS, LIST)
+        write_atomic(str(file), b"new", mode=0o600)
+        assert acl_of(file) is None
+        assert mode_of(file) == 0o600
+
+    @pytest.mark.parametrize("write", [write_atomic, write_own])
+    def test_the_list_of_the_folder_opens_no_new_file(self, tmp_path, write):
+        require(tmp_path)
+        os.setxattr(tmp_path, DEFAULT, acl(user=7, named={1001: 6}, group=5, mask=7))
+        write(str(tmp_path / "new"), b"x")
+        assert acl_of(tmp_path / "new") is None
+        assert mode_of(tmp_path / "new") == 0o600
+
+    def test_the_list_of_the_folder_opens_no_file_that_is_replaced(self, file):
+        require(file.parent)
+        file.chmod(0o640)
+        os.setxattr(file.parent, DEFAULT, acl(user=7, named={1001: 6}, group=5, mask=7))
+        write_atomic(str(file), b"new")
+        assert acl_of(file) is None
+        assert mode_of(file) == 0o640
+
+    @as_root
+    def test_a_group_that_cannot_be_kept_loses_its_entry_and_the_others_stay(self):
+        with folder_of_nobody() as folder:
+            require(folder)
+            path = folder / "file"
+            path.write_bytes(b"old")
+            os.setxattr(path, ACCESS, acl(user=6, named={1001: 4}, group=4, mask=4))
+            os.chown(path, NOBODY, 0)
+            with as_nobody():
+                write_atomic(str(path), b"new")
+            assert path.stat().st_gid != 0
+            assert acl_of(path) == acl(user=6, named={1001: 4}, group=0, mask=4)
+
+
+@needs_lists
+class TestUserAttributes:
+    def test_they_are_kept(self, file):
+        require(file.parent)
+        wanted = {"user.empty": b"", "user.backup": b"no", "user.bytes": bytes(range(256))}
+        for name, value in wanted.items():
+            os.setxattr(file, name, value)
+        write_atomic(str(file), b"new")
+        kept = {name: os.getxattr(file, name) for name in os.listxattr(file)}
+        assert kept == wanted
+
+    def test_where_one_cannot_be_kept_nothing_is_written(self, file, monkeypatch):
+        require(file.parent)
+        os.setxattr(file, "user.backup", b"no")
+
+        def full(*_):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "setxattr", full)
+        with pytest.raises(OSError, match="No space"):
+            write_atomic(str(file), b"new")
+        assert file.read_bytes() == b"old"
+        assert os.listdir(file.parent) == ["file"]
+
+
+class TestOwner:
+    @as_root
+    def test_root_keeps_it_and_the_list(self, file):
+        os.chown(file, 65534, 65533)
+        file.chmod(0o640)
+        write_atomic(str(file), b"new")
+        assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65533)
+        assert mode_of(file) == 0o640
+
+    @as_root
+    def test_a_file_of_another_user_is_refused_by_who_is_not_root(self):
+        with folder_of_nobody() as folder:
+            path = folder / "file"
+            path.write_bytes(b"old")
+            path.chmod(0o666)
+            os.chown(path, 1001, NOBODY)
+            with as_nobody(), pytest.raises(WriteRefusedError, match="belongs to another user"):
+                write_atomic(str(path), b"new")
+            assert path.read_bytes() == b"old"
+            assert path.stat().st_uid == 1001
+            assert os.listdir(folder) == ["file"]
+
+    @as_root
+    def test_what_root_keeps_beside_a_file_belongs_to_its_owner(self, file):
+        os.chown(file, 1001, 1002)
+        write_own(str(file) + ".own", b"x", owner=file.stat())
+        kept = os.stat(str(file) + ".own")
+        assert (kept.st_uid, kept.st_gid, stat.S_IMODE(kept.st_mode)) == (1001, 1002, 0o600)

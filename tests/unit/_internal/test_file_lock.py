@@ -1,0 +1,75 @@
+"""Locks: one writer at a time, and none behind a link."""
+
+import os
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from envkit._internal.atomic_write import write_atomic
+from envkit._internal.file_lock import locked
+from envkit.errors import LinkRefusedError, LockedError
+
+SPAWN = get_context("spawn")
+
+
+class TestLock:
+    def test_a_second_one_is_refused_and_the_first_leaves_nothing_behind(self, tmp_path):
+        path = str(tmp_path / "file")
+        with locked(path, timeout_seconds=0):
+            with pytest.raises(LockedError, match="another process is changing") as caught:
+                take(path)
+            assert caught.value.exit_status == 7
+        assert os.listdir(tmp_path) == []
+        take(path)
+
+    def test_it_is_freed_by_an_error(self, tmp_path):
+        path = str(tmp_path / "file")
+        with pytest.raises(KeyError), locked(path, timeout_seconds=0):
+            raise KeyError
+        take(path)
+
+    def test_a_link_and_its_target_have_one_lock(self, tmp_path):
+        (tmp_path / "file").touch()
+        (tmp_path / "link").symlink_to("file")
+        with locked(str(tmp_path / "link"), timeout_seconds=0), pytest.raises(LockedError):
+            take(str(tmp_path / "file"))
+
+    def test_processes_that_count_together_lose_nothing(self, tmp_path):
+        path = tmp_path / "count"
+        path.write_bytes(b"0")
+        workers = [SPAWN.Process(target=count_up, args=(path, 50)) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert [worker.exitcode for worker in workers] == [0, 0, 0]
+        assert path.read_bytes() == b"150"
+        assert os.listdir(tmp_path) == ["count"]
+
+
+def take(path):
+    with locked(path, timeout_seconds=0.05):
+        pass
+
+
+def count_up(path: Path, times: int):
+    for _ in range(times):
+        with locked(str(path), timeout_seconds=60):
+            write_atomic(str(path), str(int(path.read_bytes()) + 1).encode())
+
+
+@pytest.mark.parametrize("kind", ["dangling", "file", "hard"])
+def test_a_lock_is_not_taken_on_a_link(clone, kind):
+    lock, outside = clone / "file.envkit-lock", clone.parent / "outside"
+    if kind == "hard":
+        os.link(outside / "file", lock)
+    else:
+        lock.symlink_to(outside / ("file" if kind == "file" else "new"))
+    with (
+        pytest.raises(LinkRefusedError, match="envkit-lock"),
+        locked(str(clone / "file"), timeout_seconds=0),
+    ):
+        pass
+    assert os.path.lexists(lock)
+    assert os.listdir(outside) == ["file"]

@@ -1,0 +1,108 @@
+"""What killed writers left is removed, and what living ones work on is not."""
+
+import fcntl
+import os
+import signal
+from multiprocessing import get_context
+
+import pytest
+
+from envkit._internal.atomic_write import write_atomic
+from envkit._internal.file_lock import locked
+from envkit._internal.leftovers import claim, is_leftover_name, temporary_name
+from support.permissions import NOBODY
+
+SPAWN = get_context("spawn")
+DEAD = f".env.prod.{'0' * 12}.envkit-tmp"
+
+
+def sweep(folder):
+    with locked(str(folder / ".env.dev"), timeout_seconds=1):
+        pass
+
+
+def die_before_renaming(path):
+    os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    write_atomic(path, b"secret")
+
+
+def die_with_lock(path):
+    with locked(path, timeout_seconds=1):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("die", [die_before_renaming, die_with_lock])
+@pytest.mark.parametrize("name", [".env.dev", ".env.prod", "out.env"])
+def test_what_a_killed_writer_left_of_any_file_is_removed_by_the_next_one(tmp_path, die, name):
+    dying = SPAWN.Process(target=die, args=(str(tmp_path / name),))
+    dying.start()
+    dying.join()
+    assert dying.exitcode == -signal.SIGKILL
+    assert len(os.listdir(tmp_path)) == 1
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_file_of_a_living_writer_stays(tmp_path):
+    with (tmp_path / DEAD).open("w") as living:
+        assert claim(living.fileno())
+        sweep(tmp_path)
+        assert os.listdir(tmp_path) == [DEAD]
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_writer_whose_new_file_is_swept_at_once_takes_another(tmp_path, monkeypatch):
+    """The moment between making the file and locking it."""
+    swept = []
+
+    def flock(descriptor, kind):
+        if not swept:
+            for name in os.listdir(tmp_path):
+                swept.append(name)
+                (tmp_path / name).unlink()
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    write_atomic(str(tmp_path / "file"), b"new")
+    assert len(swept) == 1
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".env.envkit-tmp",
+        f".env.{'0' * 11}.envkit-tmp",
+        f".env.{'g' * 12}.envkit-tmp",
+        f".env.{'0' * 12}.envkit-tmp.bak",
+        ".env.dev.envkit-previous",
+        ".envkit-lock",
+        ".env",
+    ],
+)
+def test_other_names_are_left_alone(tmp_path, name):
+    (tmp_path / name).touch()
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == [name]
+
+
+def test_links_folders_and_pipes_are_left_alone(tmp_path):
+    (tmp_path / "target").touch()
+    (tmp_path / f"a.{'0' * 12}.envkit-tmp").symlink_to("target")
+    (tmp_path / f"b.{'0' * 12}.envkit-tmp").mkdir()
+    os.mkfifo(tmp_path / f"c.{'0' * 12}.envkit-tmp")
+    sweep(tmp_path)
+    assert len(os.listdir(tmp_path)) == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_of_other_users_are_left_alone(tmp_path):
+    (tmp_path / DEAD).touch()
+    os.chown(tmp_path / DEAD, NOBODY, NOBODY)
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == [DEAD]
+
+
+def test_a_temporary_name_is_one_that_is_swept():
+    assert is_leftover_name(temporary_name(".env"))
+    assert not is_leftover_name(temporary_name(""))

@@ -1,0 +1,152 @@
+"""Which files a write refuses to replace, and what it says."""
+
+import errno
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from envkit._internal.atomic_write import write_atomic
+from envkit._internal.files import FileRefusedError
+from envkit._internal.replaceable import (
+    check_own,
+    check_replaceable,
+    is_mount_point,
+    lasting_failure,
+    mount_points,
+)
+from envkit.errors import LinkRefusedError, WriteRefusedError
+from support.permissions import as_nobody, folder_of_nobody
+
+MOUNTS = b"""\
+22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+23 22 0:21 / /proc rw,nosuid - proc proc rw
+63 22 254:0 /srv/app.env /app/.env rw,relatime shared:1 - ext4 /dev/vda rw
+64 22 254:0 /srv /srv/with\\040blank\\134and\\011tab rw - ext4 /dev/vda rw
+65 22 254:0 /b /b\\134040 rw - ext4 /dev/vda rw
+short line
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / ".env.dev"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    return path
+
+
+def assert_refused(path, match, hint):
+    """Both the check and the write refuse a file, in the same words, and change nothing."""
+    before = path.read_bytes(), os.stat(path), sorted(os.listdir(path.parent))
+    for attempt in (check_replaceable, lambda path: write_atomic(path, b"new")):
+        with pytest.raises(WriteRefusedError, match=match) as raised:
+            attempt(str(path))
+        assert hint in raised.value.hint
+        assert (raised.value.code, raised.value.exit_status) == ("write-refused", 6)
+        assert not raised.value.retryable
+    after = path.read_bytes(), os.stat(path), sorted(os.listdir(path.parent))
+    assert after[0] == before[0]
+    assert os.path.samestat(after[1], before[1])
+    assert after[2] == before[2]
+
+
+def test_a_file_with_hard_links_is_refused(file):
+    os.link(file, file.parent / "other")
+    assert_refused(file, "it has 2 names", "-samefile")
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o400, 0o440, 0o000])
+def test_a_file_without_permission_to_write_is_refused_even_for_root(file, mode):
+    content = file.read_bytes()
+    file.chmod(mode)
+    with pytest.raises(WriteRefusedError, match="it is read-only") as raised:
+        write_atomic(str(file), b"new")
+    assert "chmod u+w" in raised.value.hint
+    file.chmod(0o600)
+    assert file.read_bytes() == content
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mark a file")
+@pytest.mark.parametrize(("flag", "kind"), [("i", "immutable"), ("a", "append-only")])
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_what_chattr_has_marked_is_refused(file, flag, kind, what):
+    marked = file if what == "file" else file.parent
+    assert shutil.which("chattr"), "install e2fsprogs"
+    done = subprocess.run(["chattr", f"+{flag}", marked], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip(f"chattr cannot mark files in {file.parent}: {done.stderr.decode()}")
+    try:
+        if (what, flag) == ("folder", "i"):
+            with pytest.raises(OSError, match="Permission denied"):
+                check_replaceable(str(file))
+        else:
+            with pytest.raises(WriteRefusedError, match=f"is {kind}") as raised:
+                check_replaceable(str(file))
+            assert f"chattr -{flag}" in raised.value.hint
+    finally:
+        subprocess.run(["chattr", f"-{flag}", marked], check=True)
+    check_replaceable(str(file))
+
+
+def test_the_points_of_a_table_of_mounts():
+    assert mount_points(MOUNTS) == {
+        b"/",
+        b"/proc",
+        b"/app/.env",
+        b"/srv/with blank\\and\ttab",
+        b"/b\\040",
+    }
+
+
+def test_the_mounts_of_this_machine_are_found(file):
+    assert is_mount_point("/proc")
+    assert not is_mount_point(str(file))
+
+
+def test_a_file_that_is_mounted_by_itself_is_refused(file, monkeypatch):
+    """In tests/extra the same is done with a real mount."""
+    table = file.parent / "mountinfo"
+    table.write_bytes(MOUNTS.replace(b"/app/.env", os.fsencode(file)))
+    monkeypatch.setattr("envkit._internal.replaceable._MOUNTS", str(table))
+    assert_refused(file, "mounted as a single file", "mount the folder")
+
+
+def test_a_new_file_can_be_written_where_its_folder_can(file):
+    check_replaceable(str(file.parent / "new"))
+    with folder_of_nobody() as folder:
+        folder.chmod(0o555)
+        with as_nobody(), pytest.raises(PermissionError):
+            check_replaceable(str(folder / "new"))
+        folder.chmod(0o700)
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("folder", "pipe"):
+        for check in (check_own, check_replaceable):
+            with pytest.raises(FileRefusedError, match="not a regular file"):
+                check(str(tmp_path / name))
+
+
+def test_a_name_that_envkit_made_up_may_be_free_or_a_plain_file(file):
+    check_own(str(file))
+    check_own(str(file) + ".nothing")
+    (file.parent / "link").symlink_to("nowhere")
+    with pytest.raises(LinkRefusedError):
+        check_own(str(file.parent / "link"))
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EBUSY, errno.ENOSPC, errno.EDQUOT])
+def test_what_another_try_does_not_help_has_a_remedy(number):
+    refused = lasting_failure(OSError(number, os.strerror(number)), ".env.dev")
+    assert refused.exit_status == 6
+    assert not refused.retryable
+    assert refused.message == f"cannot write .env.dev: {os.strerror(number).lower()}"
+    assert refused.hint
+
+
+def test_what_may_pass_has_none():
+    assert lasting_failure(OSError(errno.EIO, "x"), ".env.dev") is None

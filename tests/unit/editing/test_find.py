@@ -1,0 +1,193 @@
+"""Where the variables of an environment are stored, and which of them can be changed there."""
+
+from __future__ import annotations
+
+import pytest
+
+from envkit.editing.find import find, prepare_edit, prepare_reference_edit, refuse_changed
+from envkit.errors import (
+    ConflictError,
+    InvalidReferenceError,
+    InvalidValueError,
+    UnchangeableError,
+    UsageError,
+)
+from envkit.secret import Secret
+
+PROFILE = """\
+aliases = ["production"]
+[sources.memory]
+type = "memory"
+[sources.memory.secrets.db]
+password = "in memory"
+[variables]
+PORT = { value = 8080, type = "port" }
+PASSWORD = "{{ memory:db#password }}"
+KEY = {}
+SAME = "{{ KEY }}"
+URL = "https://{{ KEY }}@db"
+PINNED = "{{ memory:db?version=1#password }}"
+"""
+
+
+@pytest.fixture
+def prod(project):
+    project.profile("prod.toml", PROFILE)
+    project.dotenv("prod", "KEY=in a file\n")
+    return project
+
+
+def prepared(*names, **options):
+    return prepare_edit(("prod",), names, environ=options.pop("environ", {}), **options)
+
+
+def found(*names, **options):
+    return find(prepared(*names, **options))
+
+
+def refusal(call, kind=UsageError):
+    with pytest.raises(kind) as caught:
+        call()
+    return caught.value.message, caught.value.hint
+
+
+def places(editable):
+    return {name: one.slot.where for name, one in editable.variables.items()}
+
+
+def test_each_variable_is_where_its_value_is_and_has_it(prod):
+    editable = found()
+    assert places(editable) == {
+        "PORT": "profiles/prod.toml:7",
+        "PASSWORD": "memory:db#password",
+        "KEY": ".env.prod#KEY",
+    }
+    values = {name: one.current.value.reveal() for name, one in editable.variables.items()}
+    assert values == {"PORT": "8080", "PASSWORD": "in memory", "KEY": "in a file"}
+    assert editable.profile.name == "prod"
+
+
+def test_what_cannot_be_changed_is_refused_with_its_reason_and_hinders_no_other(prod):
+    reasons = {name: error.message for name, error in found().refused.items()}
+    assert reasons == {
+        "SAME": "SAME has the value of KEY",
+        "URL": "URL is made of several parts (profiles/prod.toml:11)",
+        "PINNED": "PINNED is pinned to one version: memory:db?version=1#password",
+    }
+    with pytest.raises(UnchangeableError, match="made of several parts"):
+        found("URL").one("URL")
+
+
+def test_a_named_variable_is_followed_to_the_one_that_it_equals(prod):
+    one = found("SAME").one("SAME")
+    assert (one.slot.where, one.names) == (".env.prod#KEY", ["SAME", "KEY"])
+
+
+def test_globs_choose_and_a_typo_among_them_is_refused(prod):
+    assert set(found(only=["P*"]).variables) == {"PORT", "PASSWORD"}
+    assert set(found(exclude=["P*", "SAME", "URL"]).variables) == {"KEY"}
+    assert refusal(lambda: prepared(only=["PROT"])) == (
+        "no variable 'PROT' in prod",
+        "did you mean 'PORT'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("PROT", "did you mean 'PORT'?"),
+        ("ZZZ", 'write ZZZ = "{{ ZZZ }}" into profiles/prod.toml first'),
+    ],
+)
+def test_a_name_that_the_profile_does_not_have_is_refused(prod, name, hint):
+    assert refusal(lambda: prepared(name)) == (f"no variable '{name}' in prod", hint)
+
+
+def test_one_environment_is_changed_at_a_time(prod):
+    assert refusal(lambda: prepare_edit(("prod", "dev"), environ={}))[0] == (
+        "one environment is changed at a time"
+    )
+    assert refusal(lambda: prepare_edit((), environ={}))[0] == "no environment is named"
+    assert prepare_edit((), environ={"ENVKIT_ENV": "production"}).prepared.profile.name == "prod"
+
+
+def test_preparing_an_edit_reads_no_value(prod):
+    (prod.root / ".env.prod").unlink()
+    edit = prepared()
+    assert set(edit.routes) == {"PORT", "PASSWORD", "KEY"}
+    prod.dotenv("prod", "KEY=written later\n")
+    assert find(edit).one("KEY").current.value.reveal() == "written later"
+
+
+def test_of_a_lookup_the_source_that_has_the_value_counts_else_the_first_writable_one(project):
+    lookup = 'lookup = ["dotenv", "memory", "env"]\n[sources.memory]\ntype = "memory"\n'
+    project.profile(
+        "prod.toml", f'{lookup}secrets = {{ B = "b" }}\n[variables]\nA = {{}}\nB = {{}}\n'
+    )
+    editable = found()
+    assert places(editable) == {"A": ".env.prod#A", "B": "memory:#B"}
+    assert editable.one("A").current == (None, None)
+
+
+def test_a_value_that_a_source_which_cannot_be_written_has_hides_those_behind_it(project):
+    project.profile("prod.toml", 'lookup = ["env", "dotenv"]\n[variables]\nA = {}\n')
+    assert found(environ={"A": "given"}).refused["A"].message == (
+        "A comes from env:A, which envkit cannot change"
+    )
+    assert places(found()) == {"A": ".env.prod#A"}
+
+
+def test_a_store_that_fails_costs_its_own_variables_alone(prod):
+    prod.dotenv("prod", "no definition\n")
+    editable = found()
+    assert set(editable.variables) == {"PORT", "PASSWORD"}
+    assert editable.refused["KEY"].code == "dotenv-invalid"
+
+
+def test_a_value_that_the_profile_does_not_allow_is_refused(prod):
+    port = found("PORT").one("PORT")
+    port.check("443")
+    for value, reason in (("none", "is not a port"), ("1\0", "contains a NUL")):
+        message, hint = refusal(lambda v=value: port.check(v), InvalidValueError)
+        assert message.startswith(f"the new value of PORT {reason}")
+        assert message.endswith("; nothing was changed")
+        assert hint == "look at profiles/prod.toml:7, which asks for it"
+
+
+def test_what_was_changed_since_it_was_read_is_refused_with_its_place(prod):
+    variables = list(found().variables.values())
+    refuse_changed(variables)
+    prod.dotenv("prod", "KEY=theirs\n")
+    message, _ = refusal(lambda: refuse_changed(variables), ConflictError)
+    assert message == "changed since it was read: KEY in .env.prod#KEY; nothing was written"
+
+
+def test_a_reference_is_found_under_its_own_text(prod):
+    text = "memory:db#user"
+    variable = find(prepare_reference_edit(("prod",), text, environ={})).one(text)
+    assert (variable.slot.where, variable.names) == (text, [text])
+    variable.slot.write(Secret("app"), before=variable.current)
+    assert variable.slot.read().value == Secret("app")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("PORT", UsageError, "'PORT' is no reference"),
+        ("memory:db#a | trim", UsageError, "'memory:db#a | trim' is no reference"),
+        ('memory:db#a ?? "x"', UsageError, "'memory:db#a ?? \"x\"' is no reference"),
+        ("x }} {{ y", UsageError, "'x }} {{ y' is no reference"),
+        ("mmory:db#a", UsageError, "prod has no source 'mmory'"),
+        (
+            "memory:db?version=1#a",
+            UnchangeableError,
+            "memory:db?version=1#a is pinned to one version: memory:db?version=1#a",
+        ),
+        ("env:HOME", UnchangeableError, "env:HOME comes from env:HOME, which envkit cannot change"),
+        ("env:NO-NAME#x", InvalidReferenceError, None),
+    ],
+)
+def test_a_reference_that_cannot_be_written_is_refused(prod, text, kind, message):
+    found = refusal(lambda: prepare_reference_edit(("prod",), text, environ={}), kind)
+    assert message is None or found[0] == message
+    assert found[1]
