@@ -122,7 +122,7 @@ def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
 @by_name("manifest")
 def test_no_secret_is_written_down(manifest):
     for one in container(manifest)["env"]:
-        named = one["name"] in ("VAULT_ADDR", "ENVKIT_REASON", "XDG_STATE_HOME")
+        named = one["name"] in ("VAULT_ADDR", "ENVKIT_REASON", "ENVKIT_TRUST", "XDG_STATE_HOME")
         assert named or set(one["valueFrom"]) == {"secretKeyRef"}, one["name"]
 
 

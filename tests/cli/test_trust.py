@@ -1,0 +1,128 @@
+"""`envkit trust`: what a person sees of it, and what a program does."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from support.process import run_here
+from support.terminal import run_on_terminal
+
+PROFILE = """\
+[sources.vault]
+address = "https://vault.example.com:8200"
+
+[variables]
+A = "{{ vault:kv/a#a }}"
+"""
+QUESTION = "Trust them with this? [y/N]"
+
+
+@pytest.fixture
+def shop(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    project.profile("prod.toml", PROFILE)
+    project.profile("dev.env", "A=1\n")
+    return project
+
+
+def on_terminal(shop, answer, *arguments):
+    state = str(shop.root.parent / "state")
+    return run_on_terminal(
+        *("trust", *arguments),
+        cwd=shop.root,
+        env={"XDG_STATE_HOME": state},
+        answers=[(QUESTION, answer)],
+    )
+
+
+def test_a_person_sees_what_is_new_and_allows_it(shop):
+    shown, status = on_terminal(shop, "y\n")
+    assert status == 0
+    assert shown == (
+        f"envkit: the profiles in {shop.profiles} need your trust:\n"
+        "  1. $VAULT_TOKEN to https://vault.example.com:8200\n"
+        f"{QUESTION} y\n"
+        "allowed; 'envkit trust --revoke' takes it back\n"
+    )
+    assert run_here("trust").stdout == "nothing to trust: all of it is allowed\n"
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "yeah\n"])
+def test_anything_but_yes_allows_nothing(shop, answer):
+    shown, status = on_terminal(shop, answer)
+    assert status == 6
+    assert shown.endswith("nothing was allowed\n")
+    assert run_here("trust", "--list").stdout.startswith("STATUS       PROFILES")
+
+
+def test_without_a_terminal_nobody_is_asked(shop):
+    done = run_here("trust")
+    assert done.returncode == 6
+    assert "set ENVKIT_TRUST" in done.stderr
+
+
+def test_a_profile_that_needs_nothing(shop):
+    done = run_here("trust", "--env", "dev")
+    assert (done.returncode, done.stdout) == (0, "nothing to trust: nothing needs it\n")
+
+
+def test_the_list_for_programs(shop):
+    done = run_here("trust", "--list", "--format", "json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {
+        "destinations": [
+            {
+                "kind": "send",
+                "where": "https://vault.example.com:8200",
+                "gets": ["$VAULT_TOKEN"],
+                "why": "",
+                "unencrypted": False,
+                "profiles": ["prod"],
+                "trusted": False,
+            }
+        ]
+    }
+    trusted = run_here("trust", "--list", "--format", "json", env={"ENVKIT_TRUST": "1"})
+    assert json.loads(trusted.stdout)["destinations"][0]["trusted"] is True
+
+
+def test_what_one_profile_needs_can_be_taken_back(shop):
+    shop.profile("other.toml", PROFILE.replace("vault.", "other."))
+    on_terminal(shop, "y\n")
+    done = run_here("trust", "--revoke", "--env", "other")
+    assert done.stdout == "no longer trusted: $VAULT_TOKEN to https://other.example.com:8200\n"
+    assert run_here("trust", "--env", "prod").returncode == 0
+    assert run_here("trust", "--env", "other").returncode == 6
+    assert "vault.example.com" in run_here("trust", "--revoke").stdout
+    assert run_here("trust", "--revoke").stdout == "nothing was allowed before\n"
+
+
+def test_a_profile_that_cannot_be_read_hides_no_other(shop):
+    shop.profile("broken.toml", "x = [")
+    done = run_here("trust", "--list")
+    assert "vault.example.com" in done.stdout
+    assert "envkit: warning: profiles/broken.toml:" in done.stderr
+
+
+def test_options_that_do_not_go_together(shop):
+    assert run_here("trust", "--list", "--revoke").returncode == 2
+    assert run_here("trust", "--format", "json").returncode == 2
+
+
+def test_a_profile_that_is_a_link_is_asked_for_before_it_is_read(shop, tmp_path):
+    outside = tmp_path / "outside.env"
+    outside.write_text("SECRET=canary-6610\n")
+    (shop.profiles / "linked.env").symlink_to(outside)
+    assert run_here("show", "--env", "linked").returncode == 6
+    shown, _ = on_terminal(shop, "y\n", "--env", "linked")
+    assert f"reads {outside}, outside the project, as a profile" in shown
+    assert run_here("get", "SECRET", "--env", "linked").stdout == "canary-6610"
+
+
+def test_what_a_profile_says_cannot_control_the_terminal(shop):
+    table = '[rotation.x]\nsecret = "dotenv:A"\nrotator = "random"\nevery = "9d"\n'
+    shop.profile("prod.toml", table + 'before = [["\\u001b[2Jx\\u202ey"]]\n')
+    shown, _ = on_terminal(shop, "n\n")
+    assert "runs '\\x1b[2Jx\\u202ey'" in shown
