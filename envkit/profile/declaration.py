@@ -114,6 +114,17 @@ class Declaration:
         self.template = self._parse(raw.get("value"))
 
     @property
+    def is_plain(self) -> bool:
+        """Whether every text is a value of it: nothing narrows it."""
+        return (
+            self.type == "string"
+            and self.pattern is None
+            and self.minimum is None
+            and self.maximum is None
+            and not self.choices
+        )
+
+    @property
     def place(self) -> str:
         """Where its value was written, for people: `profiles/prod.toml:12`."""
         return "--set" if self.on_command_line else str(self.location)

@@ -15,7 +15,6 @@ from envkit.errors import (
 )
 from envkit.profile.placeholder import Literal
 from envkit.profile.substitution import substitute
-from envkit.profile.value_types import problem
 from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Secret
 from envkit.sources.model import Reading
@@ -24,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from envkit.profile.declaration import Declaration
     from envkit.profile.placeholder import Operand, Placeholder, Reference
     from envkit.resolution.plan import Plan, PlannedVariable
     from envkit.sources.model import Outcome
@@ -101,7 +101,7 @@ class _Value:
             text, self.note, self.origins = declaration.default, "default", []
         value = Secret(text)
         value.to_bytes()  # raises where a program could not be given it
-        wrong = "contains a NUL" if "\0" in text else problem(declaration, text)
+        wrong = "contains a NUL" if "\0" in text else _problem(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
                 wrong, hint=f"mend the value, or what {declaration.location} asks of it"
@@ -170,3 +170,12 @@ class _Value:
             reason = f": {outcome.reason}" if outcome.reason else ""
             reasons.append(f"{self.run.locate(reference)} is absent{reason}")
         return None, reasons or [f"{operand} is absent: 'lookup' names no source"]
+
+
+def _problem(declaration: Declaration, text: str) -> str | None:
+    """Return what a value lacks to be what its declaration says, None where it fits."""
+    if declaration.is_plain:
+        return None
+    from envkit.profile.value_types import problem
+
+    return problem(declaration, text)

@@ -15,7 +15,6 @@ from envkit.errors import (
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.plan import plan
-from envkit.resolution.selection import refuse_unknown, select
 from envkit.sources.registry import current_guard, may_need_trust, open_source, store_identity
 
 TYPE_CHECKING = False
@@ -77,13 +76,19 @@ def prepare(
     loaded = [load(name, folder) for name in named(environments, environ)]
     _override(loaded, overrides or {})
     name = joined(loaded)
-    refuse_unknown([*only, *exclude], [v for profile in loaded for v in profile.variables], name)
+    narrowed = bool(only or exclude)
+    if narrowed:
+        from envkit.resolution.selection import refuse_unknown, select
+
+        known = [variable for profile in loaded for variable in profile.variables]
+        refuse_unknown([*only, *exclude], known, name)
     taken: set[str] = set()
     prepared: list[PreparedProfile] = []
     failures: list[VariableFailure] = []
     for profile in reversed(loaded):
         left = [name for name in profile.variables if name not in taken]
-        wanted = {*select(left, only, exclude), *(overrides or ())}
+        chosen = select(left, only, exclude) if narrowed else left
+        wanted = {*chosen, *(overrides or ())}
         selected = [name for name in left if name in wanted]
         taken.update(selected)
         try:

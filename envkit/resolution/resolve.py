@@ -23,7 +23,6 @@ from envkit.resolution.environment import Environment, Variable
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import joined, prepare
-from envkit.resolution.selection import globs
 from envkit.sources.registry import bootstrap_names
 
 TYPE_CHECKING = False
@@ -69,6 +68,8 @@ def resolve(
     """
     environ = os.environ if environ is None else environ
     deadline = Deadline(timeout_seconds)
+    from envkit.resolution.selection import globs
+
     prepared = prepare(
         environments,
         profiles=profiles,

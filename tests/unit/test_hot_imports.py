@@ -71,12 +71,10 @@ CORE = {
     "envkit.profile.substitution",
     "envkit.resolution",
     "envkit.resolution.resolve",
-    "envkit.resolution.selection",
     "envkit.secret",
     "envkit.sources",
     "envkit.sources.model",
     "envkit.sources.registry",
-    "envkit.profile.value_types",
 }
 # what says whether a server that a profile names needs trust; one that does takes more
 TRUST = {
@@ -184,6 +182,7 @@ def test_vault(project):
     assert status == 5
     assert own == CORE | REMOTE | TRUST | {
         "envkit._internal.os_errors",
+        "envkit.cli.error_text",
         "envkit.launch",
         "envkit.launch.exec",
         "envkit.sources.vault",
@@ -202,6 +201,7 @@ def test_aws(project):
     status, own, others = imported(project, **keys)
     assert status == 5
     assert own == CORE | REMOTE | TRUST | {
+        "envkit.cli.error_text",
         "envkit.launch",
         "envkit.launch.exec",
         "envkit.sources.aws",

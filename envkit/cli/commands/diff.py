@@ -11,8 +11,8 @@ import typer
 
 from envkit.audit.session import Access
 from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
-from envkit.cli.boundary import tell
 from envkit.cli.complete import environments
+from envkit.cli.error_text import tell
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines

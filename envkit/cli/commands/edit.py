@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envkit.audit.session import Access
-from envkit.cli.boundary import tell
 from envkit.cli.commands.editor import EditorError, private_file
 from envkit.cli.commands.editor import edit as run_editor
 from envkit.cli.commands.set import in_version
+from envkit.cli.error_text import tell
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask, ask_reason, somebody_is_there

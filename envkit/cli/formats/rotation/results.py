@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from envkit.cli.boundary import tell
+from envkit.cli.error_text import tell
 from envkit.cli.formats.rotation.moments import iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
 from envkit.errors import EnvkitError

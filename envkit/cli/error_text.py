@@ -1,0 +1,93 @@
+"""An error as text on stderr: what failed, each variable that it concerns, and what to do.
+
+What an error quotes from a profile cannot control the terminal. A traceback is shown only
+with `ENVKIT_DEBUG=1`: frames and types, and messages only of envkit's own errors, because
+anything else might quote a value.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from envkit.errors import EnvkitError, ResolutionError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.errors import VariableFailure
+
+
+def tell(error: EnvkitError) -> None:
+    """Write an error and its hint to stderr."""
+    complain("error", error.message)
+    hints = [error.hint] if error.hint else []
+    if isinstance(error, ResolutionError):
+        hints = _tell_failures(error)
+    for hint in hints:
+        complain("hint", hint)
+
+
+def _tell_failures(error: ResolutionError) -> list[str]:
+    """Write each failed variable under its cause; return the distinct hints."""
+    by_cause: dict[str, list[VariableFailure]] = {}
+    for failure in error.failures:
+        by_cause.setdefault(failure.error.message, []).append(failure)
+    for message, failures in by_cause.items():
+        if len(failures) == 1:
+            _say(f"  {failures[0].name} ({failures[0].location}): {message}")
+            continue
+        _say(f"  {message}:")
+        for failure in failures:
+            _say(f"    {failure.name} ({failure.location})")
+    hints = [failure.error.hint for failure in error.failures if failure.error.hint]
+    return list(dict.fromkeys(hints))
+
+
+def complain(kind: str, text: str) -> None:
+    """Write one labelled line to stderr.
+
+    Args:
+        kind: `error`, `hint` or `warning`.
+        text: what stands behind it.
+    """
+    label = f"envkit: {kind}:"
+    if _coloured():
+        label = f"\x1b[{'31' if kind == 'error' else '36'}m{label}\x1b[0m"
+    _say(text, label=f"{label} ")
+
+
+def _say(text: str, *, label: str = "") -> None:
+    if not text.isprintable():
+        from envkit.cli.output import printable
+
+        text = printable(text)
+    print(label + text, file=sys.stderr)
+
+
+def _coloured() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def trace(error: BaseException) -> None:
+    """Write where an error came from, if `ENVKIT_DEBUG` asks for it."""
+    if os.environ.get("ENVKIT_DEBUG") not in ("1", "true", "yes"):
+        return
+    import traceback
+
+    link: BaseException | None = error
+    while link is not None:
+        for frame in traceback.extract_tb(link.__traceback__):
+            print(f"  {frame.filename}:{frame.lineno} in {frame.name}", file=sys.stderr)
+        said = f": {link.message}" if isinstance(link, EnvkitError) else ""
+        print(f"{type(link).__name__}{said}", file=sys.stderr)
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def place(error: BaseException) -> str:
+    """Return the file and line that raised an error: `fetch.py:12`."""
+    link = error.__traceback__
+    while link is not None and link.tb_next is not None:
+        link = link.tb_next
+    if link is None:
+        return "unknown"
+    return f"{os.path.basename(link.tb_frame.f_code.co_filename)}:{link.tb_lineno}"
