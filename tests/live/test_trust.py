@@ -361,6 +361,16 @@ def test_an_address_that_is_not_encrypted_must_be_written_as_such(world):
     assert not world.happened
 
 
+@pytest.mark.parametrize("command", ["doctor", "check"])
+@pytest.mark.parametrize("address", ["", 'address = "{{ env:VAULT_ADDR }}"\n'])
+def test_the_users_own_address_is_used_unencrypted_with_a_warning(world, command, address):
+    variables = VARIABLES.replace("S", "vault:a#x", 1)
+    world.project.profile("prod.toml", f'[sources.vault]\nmount = "kv"\n{address}{variables}')
+    done = world.run(*READING[command], "--timeout", "1", VAULT_ADDR=world.address)
+    assert "VAULT_ADDR is http: what 'vault' sends and reads is not encrypted" in done.stdout
+    assert world.listener.heard.wait(10)
+
+
 # ---------------------------------------------------------------- rotations
 
 
