@@ -220,14 +220,13 @@ def _ask_stores(
     def ask(target: tuple[_Loaded, str]) -> list[Check]:
         one, name = target
         source = open_source(one.profile, name, environ=environ, deadline=deadline)
-        warning = own_address_warning(one.profile, name, environ)
-        place = {"profile": one.profile.name, "source": name}
-        shown = [Check(CheckStatus.WARNING, warning, **place, hint="use https")] if warning else []
-        return [*_ask(source, one, name), *shown]
+        return list(_ask(source, one, name))
 
     answers = map_parallel(ask, targets, workers=MAX_PARALLEL, deadline=deadline)
     for (one, name), answer in zip(targets, answers, strict=True):
         place = {"profile": one.profile.name, "source": name}
+        if warning := own_address_warning(one.profile, name, environ):
+            yield Check(CheckStatus.WARNING, warning, **place, hint="use https")
         if answer.late:
             seconds = f"{deadline.timeout_seconds:g}"
             hint = "check the store's address, or give it more time with --timeout"

@@ -78,6 +78,7 @@ def test_a_plan_and_doctor_foresee_it(dev, command):
     assert "cannot replace .env.dev: it is read-only" in run(dev, *command).stdout
 
 
+@pytest.mark.usefixtures("trusted")
 def test_a_rotation_leaves_its_target_alone_where_the_store_cannot_be_written(dev):
     marker = dev.root / "asked"
     program = dev.root / "rotator"

@@ -8,6 +8,7 @@ no. Then the same is run with trust, to see that the observer would have noticed
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -32,8 +33,11 @@ LOGIN = {
 }
 
 
+REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+
+
 class Listener:
-    """A server on an address that is not loopback, which answers nothing and notes who comes."""
+    """A server on an address that is not loopback, which refuses everything and notes who comes."""
 
     def __init__(self):
         self._socket = socket.create_server(("0.0.0.0", 0))
@@ -48,7 +52,11 @@ class Listener:
             except OSError:
                 return
             self.heard.set()
-            connection.close()
+            with connection:
+                connection.settimeout(1)
+                with contextlib.suppress(OSError):
+                    connection.recv(65536)
+                    connection.sendall(REFUSAL)
 
     def close(self):
         self._socket.shutdown(socket.SHUT_RDWR)
@@ -253,7 +261,7 @@ def test_what_sends_nothing_needs_no_trust(world, kind, command):
 @pytest.mark.parametrize("kind", SOURCES)
 def test_a_source_that_is_trusted_goes_where_its_profile_says(world, kind):
     world.write(SOURCES[kind](world))
-    arguments = ("exec", "--env", "prod", "--timeout", "1", "--", "printenv", "X")
+    arguments = ("exec", "--env", "prod", "--timeout", "20", "--", "printenv", "X")
     done = run_envkit(
         *arguments,
         cwd=world.project.root,
@@ -308,8 +316,7 @@ def test_a_person_who_says_yes_is_asked_once(world):
     assert not world.happened
     assert (world.state / "envkit" / "trust.json").stat().st_mode & 0o777 == 0o600
     assert world.run("trust").stdout == "nothing to trust: all of it is allowed\n"
-    done = world.run("get", "X", "--env", "prod", "--timeout", "1")
-    assert done.returncode == 5
+    assert "not trusted" not in world.run("get", "X", "--env", "prod").stderr
     assert world.listener.heard.wait(10)
     assert world.run("trust", "--revoke").stdout == (
         f"no longer trusted: $VAULT_TOKEN to {world.address}\n"
@@ -344,12 +351,12 @@ def test_only_what_is_new_is_asked_for(world):
 
 def test_the_list_of_the_environment_trusts_what_it_names_and_nothing_else(world):
     world.write(SOURCES["a token"](world))
-    get = ("get", "X", "--env", "prod", "--timeout", "1")
+    get = ("get", "X", "--env", "prod")
     elsewhere = world.run(*get, ENVKIT_TRUST="https://vault.example.com:8200,run:./rotate.sh")
     assert elsewhere.returncode == 6
     assert "ENVKIT_TRUST" in elsewhere.stderr.splitlines()[-1]
     assert not world.happened
-    assert world.run(*get, ENVKIT_TRUST=f" {world.address}/ ").returncode == 5
+    assert "not trusted" not in world.run(*get, ENVKIT_TRUST=f" {world.address}/ ").stderr
     assert world.listener.heard.wait(10)
 
 
@@ -359,6 +366,16 @@ def test_an_address_that_is_not_encrypted_must_be_written_as_such(world):
     assert done.returncode == 6
     assert "allow_http = true" in done.stderr
     assert not world.happened
+
+
+@pytest.mark.parametrize("command", ["doctor", "check"])
+@pytest.mark.parametrize("address", ["", 'address = "{{ env:VAULT_ADDR }}"\n'])
+def test_the_users_own_address_is_used_unencrypted_with_a_warning(world, command, address):
+    variables = VARIABLES.replace("S", "vault:a#x", 1)
+    world.project.profile("prod.toml", f'[sources.vault]\nmount = "kv"\n{address}{variables}')
+    done = world.run(*READING[command], VAULT_ADDR=world.address)
+    assert "VAULT_ADDR is http: what 'vault' sends and reads is not encrypted" in done.stdout
+    assert world.listener.heard.wait(10)
 
 
 # ---------------------------------------------------------------- rotations

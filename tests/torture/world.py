@@ -111,6 +111,7 @@ class World:
         door = {0: 0, **doors}
         self.environ = {
             "PATH": os.environ["PATH"],
+            "ENVKIT_TRUST": "1",  # of programs and targets
             "HOME": str(root),
             "ENVKIT_AUDIT": str(root / "audit.jsonl"),
             "AWS_ACCESS_KEY_ID": "test",
