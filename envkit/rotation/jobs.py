@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Rotation
-    from envkit.rotation.machine import Wish
+    from envkit.rotation.machine import Request
     from envkit.rotation.outcome import Outcome
     from envkit.rotation.protocols import Rotator
 
@@ -51,7 +51,7 @@ def run_rotation(
     rotation: Rotation,
     *,
     environ: Mapping[str, str],
-    wish: Wish | None = None,
+    requested: Request | None = None,
     reason: str | None = None,
     progress: Callable[[str, str], None] = _ignore,
     stopping: Callable[[], bool] = lambda: False,
@@ -63,7 +63,7 @@ def run_rotation(
     Args:
         rotation: one of `collect`.
         environ: the process environment.
-        wish: what a person asked for; None for what is due.
+        requested: what a person asked for; None for what is due.
         reason: why, for the audit log; a protected profile needs one.
         progress: called before each step with its name and the reason.
         stopping: asked between steps; once it says yes, the rotation is left to the next
@@ -87,7 +87,7 @@ def run_rotation(
         return advance(
             job,
             deadline=deadline,
-            wish=wish,
+            requested=requested,
             clock=clock,
             progress=progress,
             stopping=stopping,

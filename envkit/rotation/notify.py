@@ -135,7 +135,7 @@ def _save_notified(rotation: Rotation, store: RotationStore, kind: EventKind, no
     record = seen.record or Record(rotation.full_name)
     if is_recent(record.notified.get(kind), now):
         return False
-    if record.holder and now < record.busy_until:
+    if record.owner and now < record.busy_until:
         return False  # a run that is at work must not find the record changed
     notified = record._replace(notified={**record.notified, str(kind): now})
     try:

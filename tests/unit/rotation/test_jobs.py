@@ -42,11 +42,11 @@ class World:
     def rotation(self):
         return one_rotation(self.project.profiles, self.environ)
 
-    def run(self, wish="", **options):
+    def run(self, requested="", **options):
         return run_rotation(
             self.rotation(),
             environ=self.environ,
-            wish=wish,
+            requested=requested,
             clock=lambda: self.now,
             warn=self.warnings.append,
             **options,

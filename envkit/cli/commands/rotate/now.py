@@ -31,7 +31,7 @@ from envkit.cli.prompt import ask_reason
 from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
-from envkit.rotation.machine import Wish
+from envkit.rotation.machine import Request
 from envkit.rotation.status import RotationState, broken, look_at
 from envkit.rotation_state.due import is_overdue
 
@@ -99,7 +99,7 @@ def now(  # noqa: PLR0917 - typer names them
     Rotations that are named are rotated now. What is under way is gone on with. It is safe
     to run this from cron every minute, on any number of hosts at once.
     """
-    wish = _wish(
+    requested = _requested(
         names, everything=everything, rollback=rollback, abort=abort, resume=resume, plan=plan
     )
     environ = os.environ
@@ -113,7 +113,7 @@ def now(  # noqa: PLR0917 - typer names them
         found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
         if plan:
             found += broken(collected)
-            say = partial(standings.planned, asked=wish == Wish.ROTATE)
+            say = partial(standings.planned, asked=requested == Request.ROTATE)
             return show_standings(found, as_json=format_ is Format.JSON, say=say)
         open_ = {
             one.rotation for one in found if one.started_at or one.state == RotationState.UNREADABLE
@@ -122,7 +122,7 @@ def now(  # noqa: PLR0917 - typer names them
     reason = _reason(chosen, reason, environ)
     chosen, refused = _allowed(chosen, reason, environ)
     collected = collected._replace(broken={**collected.broken, **refused})
-    run = _run(chosen, wish, reason, environ)
+    run = _run(chosen, requested, reason, environ)
     overdue = {
         outcome.rotation
         for rotation, outcome in zip(chosen, run.outcomes, strict=True)
@@ -145,7 +145,7 @@ class _Run(NamedTuple):
     warnings: list[EnvkitError]
 
 
-def _wish(
+def _requested(
     names: Sequence[str] | None,
     *,
     everything: bool,
@@ -153,14 +153,14 @@ def _wish(
     abort: bool,
     resume: bool,
     plan: bool,
-) -> Wish | None:
+) -> Request | None:
     given = [
-        (wish, flag)
-        for said, wish, flag in (
-            (everything, Wish.ROTATE, "--all"),
-            (rollback, Wish.ROLLBACK, "--rollback"),
-            (abort, Wish.ABORT, "--abort"),
-            (resume, Wish.RESUME, "--resume"),
+        (requested, flag)
+        for said, requested, flag in (
+            (everything, Request.ROTATE, "--all"),
+            (rollback, Request.ROLLBACK, "--rollback"),
+            (abort, Request.ABORT, "--abort"),
+            (resume, Request.RESUME, "--resume"),
         )
         if said
     ]
@@ -176,7 +176,7 @@ def _wish(
         raise UsageError(
             f"{given[0][1]} needs a name", hint=f"write envkit rotate {given[0][1]} db-password"
         )
-    return given[0][0] if given else Wish.ROTATE if names else None
+    return given[0][0] if given else Request.ROTATE if names else None
 
 
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
@@ -225,7 +225,10 @@ def _allowed(
 
 
 def _run(
-    rotations: Sequence[Rotation], wish: Wish | None, reason: str | None, environ: Mapping[str, str]
+    rotations: Sequence[Rotation],
+    requested: Request | None,
+    reason: str | None,
+    environ: Mapping[str, str],
 ) -> _Run:
     """Run rotations; Ctrl-C lets each end its step, and again it lets none."""
     warnings: list[EnvkitError] = []
@@ -250,7 +253,7 @@ def _run(
                 return run_rotation(
                     rotation,
                     environ=environ,
-                    wish=wish,
+                    requested=requested,
                     reason=reason,
                     progress=lambda step, _: bar.show(
                         f"{rotation.full_name}: {step}", finished, len(rotations)
