@@ -23,7 +23,7 @@ import stat
 import time
 
 from envkit._internal.clock import Deadline
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import AuditError
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ else:
             from hashlib import sha256
 
 MAX_BYTES = 8 * 1024 * 1024  # of one file, before another is begun
-KEPT_FILES = 12  # full ones
+MAX_FULL_FILES = 12  # full ones
 LOCK_SECONDS = 5.0
 _LOCK_PAUSE_SECONDS = 0.002
 _TAIL_BYTES = 512  # more than the end of a line has that `parse_link` looks at
@@ -237,7 +237,7 @@ def _begin_another(path: str) -> None:
     try:
         full = full_files(path)
         os.rename(path, f"{stem}.{full[-1][0] + 1 if full else 1}{extension}")
-        for _, oldest in full[: max(0, len(full) + 1 - KEPT_FILES)]:
+        for _, oldest in full[: max(0, len(full) + 1 - MAX_FULL_FILES)]:
             os.unlink(oldest)
     except OSError:
         pass

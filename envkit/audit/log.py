@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import time
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import UsageError
 
 TYPE_CHECKING = False

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from envkit._internal.os_errors import reason_of
 from envkit.audit.file_log import (
     BEGINNING,
-    KEPT_FILES,
+    MAX_FULL_FILES,
     Link,
     full_files,
     hash_of,
@@ -170,7 +170,7 @@ def _lines(files: Iterable[_File]) -> Iterator[Line]:
 def _is_rotated(numbers: Sequence[int | None]) -> bool:
     """Return whether rotation has removed files: it does when there are too many, and only so."""
     full = [number for number in numbers if number is not None]
-    return bool(full) and 1 < full[0] <= full[-1] - KEPT_FILES + 1
+    return bool(full) and 1 < full[0] <= full[-1] - MAX_FULL_FILES + 1
 
 
 class _Walk:

@@ -16,7 +16,7 @@ from envkit.checks.problem import Problem, listed
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import DotenvError, UntrustedError
-from envkit.sources.dotenv import KEPT_SUFFIX, DotenvSource
+from envkit.sources.dotenv import PREVIOUS_SUFFIX, DotenvSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,11 +55,11 @@ def _in_use(inspection: Inspection) -> Mapping[str, tuple[str, ...]]:
                 for path in (path for reference in references for path in source.files(reference)):
                     found.setdefault(os.path.normpath(path), {})[one.profile.name] = None
     for path in list(found):
-        found.update(dict.fromkeys(_kept_beside(path), found[path]))
+        found.update(dict.fromkeys(_files_beside(path), found[path]))
     return {path: tuple(names) for path, names in found.items()}
 
 
-def _kept_beside(path: str) -> Iterator[str]:
+def _files_beside(path: str) -> Iterator[str]:
     """Yield the files with values that envkit has left beside a file."""
     folder, name = os.path.split(path)
     try:
@@ -68,7 +68,7 @@ def _kept_beside(path: str) -> Iterator[str]:
         return
     for other in others:
         rotated = other.startswith(f"{name}.") and other.endswith(ROTATION_SUFFIX)
-        if rotated or other == name + KEPT_SUFFIX:
+        if rotated or other == name + PREVIOUS_SUFFIX:
             yield os.path.join(folder, other)
 
 
@@ -78,8 +78,8 @@ def _exposed(path: str) -> list[Problem]:
     if not rights:
         return []
     shown = display_path(path)
-    said = f"{shown} can be {listed(rights)} by other users"
-    return [Problem("file-exposed", said, path, hint=f"run chmod 600 {shown}")]
+    message = f"{shown} can be {listed(rights)} by other users"
+    return [Problem("file-exposed", message, path, hint=f"run chmod 600 {shown}")]
 
 
 def _tracked(path: str, project: str) -> Iterator[Problem]:

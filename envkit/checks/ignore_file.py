@@ -133,7 +133,7 @@ def _rule(line: str, place: str) -> Rule:
 
 def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
     """Take the accepted differences out of a diff. Pure."""
-    kept: list[Entry] = []
+    remaining: list[Entry] = []
     ignored: list[tuple[Entry, Rule]] = []
     for entry in diff.entries:
         left = []
@@ -147,10 +147,10 @@ def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
                 accepting.append(rule)
                 ignored.append((one, rule))
         if left:
-            kept.append(_only(entry, left))
+            remaining.append(_only(entry, left))
     ours = (rule for rule in rules if not set(rule.statuses).isdisjoint(DIFFERENCES))
     idle = tuple(rule for rule in ours if not any(map(rule.accepts, diff.entries)))
-    return Accepted(diff._replace(entries=gravest_first(kept)), tuple(ignored), idle)
+    return Accepted(diff._replace(entries=gravest_first(remaining)), tuple(ignored), idle)
 
 
 def _only(entry: Entry, statuses: Sequence[DiffStatus]) -> Entry:
@@ -172,12 +172,12 @@ def accept_problems(
         rules: what is accepted.
         root: the folder where the paths of files begin, which holds `profiles/`.
     """
-    kept: list[Problem] = []
+    remaining: list[Problem] = []
     ignored: list[tuple[Problem, Rule]] = []
     for problem in problems:
         rule = next((rule for rule in rules if rule.accepts_problem(problem, root)), None)
         if rule is None:
-            kept.append(problem)
+            remaining.append(problem)
         else:
             ignored.append((problem, rule))
-    return kept, ignored
+    return remaining, ignored

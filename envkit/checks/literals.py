@@ -12,7 +12,7 @@ from envkit.checks.problem import Problem
 from envkit.comparison.reuse import PLAIN_TYPES
 from envkit.detection.secret_literal import PLACEHOLDER, suspect
 from envkit.detection.token_shapes import find_tokens
-from envkit.profile.loader import read_document
+from envkit.profile.loader import read_profile_file
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Literal, parse
 from envkit.profile.toml_file import read_text
@@ -117,7 +117,7 @@ def _written(text: str) -> Iterator[str]:
 
 def _texts(path: str) -> Iterator[_Text]:
     """Yield the values and settings in a file that is a valid profile."""
-    document, top = read_document(path)
+    document, top = read_profile_file(path)
     for name, value in document.get("variables", {}).items():
         place = top.at("variables", name)
         table = value if isinstance(value, dict) else {"value": value}

@@ -53,7 +53,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
         if isinstance(one, EnvkitError):
             unread.append(_Unread(rotation.full_name, place, environments, one))
         else:
-            for problem in _of_standing(one):
+            for problem in _of_status(one):
                 yield problem._replace(environments=environments).at(place)
     for full_name, error in survey.broken.items():
         environment, _, name = full_name.partition("/")
@@ -65,7 +65,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
     yield from _unreadable(unread, inspection.root)
 
 
-def _of_standing(standing: Standing) -> Iterator[Problem]:
+def _of_status(standing: Standing) -> Iterator[Problem]:
     name, why = standing.rotation, f": {standing.error}" if standing.error else ""
     hint = f"{standing.hint}; see 'envkit rotate status'"
     if standing.state == RotationState.OVERDUE:
@@ -87,9 +87,9 @@ def _unreadable(unread: Iterable[_Unread], root: str) -> Iterator[Problem]:
     for (code, message), same in together.items():
         problem = placed(code, message, "", root=root, hint=same[0].error.hint)
         problem = problem if problem.file else problem.at(same[0].place)
-        stand = "stands" if len(same) == 1 else "stand"
+        verb = "stands" if len(same) == 1 else "stand"
         yield problem._replace(
-            message=f"cannot tell where {listed(one.name for one in same)} {stand}: "
+            message=f"cannot tell where {listed(one.name for one in same)} {verb}: "
             f"{problem.message}",
             environments=tuple(dict.fromkeys(env for one in same for env in one.environments)),
         )

@@ -153,9 +153,9 @@ def check(
     for family in FAMILIES:
         if not family.codes or not set(family.codes).issubset(skip):
             problems += family.find(inspection)
-    kept = [problem for problem in problems if problem.code not in skip]
+    remaining = [problem for problem in problems if problem.code not in skip]
     names = [profile.name for profile in loaded]
-    return Report(tuple(names), offline, merge_problems(_without_echoes(kept)))
+    return Report(tuple(names), offline, merge_problems(_without_echoes(remaining)))
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

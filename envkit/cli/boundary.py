@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 # what a write to stdout fails with; errors of files are mapped where they are written
-_NOT_WRITABLE = (EBADF, EDQUOT, EFBIG, EIO, ENOSPC)
+_WRITE_FAILURES = (EBADF, EDQUOT, EFBIG, EIO, ENOSPC)
 
 
 def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        _stand_in_for_closed()
+        _replace_closed_streams()
     before = set_leaving(None)
     try:
         status = command()
         sys.stdout.flush()
     except EnvkitError as error:
-        tell(error)
+        print_error(error)
         _trace(error)
         return error.exit_status
     except KeyboardInterrupt:
@@ -44,13 +44,13 @@ def guarded(command: Callable[[], int]) -> int:
         _silence_stdout()  # its reader has gone
         return BROKEN_PIPE
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
-        if isinstance(bug, OSError) and bug.errno in _NOT_WRITABLE and bug.filename is None:
-            tell(UsageError(f"cannot write to stdout: {os.strerror(bug.errno).lower()}"))
+        if isinstance(bug, OSError) and bug.errno in _WRITE_FAILURES and bug.filename is None:
+            print_error(UsageError(f"cannot write to stdout: {os.strerror(bug.errno).lower()}"))
             _trace(bug)
             _silence_stdout()
             return UsageError.exit_status
-        _complain("error", f"internal error: {type(bug).__name__} at {_place(bug)}")
-        _complain("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
+        _print_labelled("error", f"internal error: {type(bug).__name__} at {_place(bug)}")
+        _print_labelled("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
         _trace(bug)
         return EnvkitError.exit_status
     finally:
@@ -58,7 +58,7 @@ def guarded(command: Callable[[], int]) -> int:
     return status
 
 
-def _stand_in_for_closed() -> None:
+def _replace_closed_streams() -> None:
     """Put a stream in the place of each that the caller has closed, where Python has none.
 
     It fails as the closed one would, but for stderr, which is silent. A program that is
@@ -79,40 +79,40 @@ def _silence_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def tell(error: EnvkitError) -> None:
+def print_error(error: EnvkitError) -> None:
     """Write an error and its hint to stderr."""
-    _complain("error", error.message)
+    _print_labelled("error", error.message)
     hints = [error.hint] if error.hint else []
     if isinstance(error, ResolutionError):
-        hints = _tell_failures(error)
+        hints = _print_failures(error)
     for hint in hints:
-        _complain("hint", hint)
+        _print_labelled("hint", hint)
 
 
-def _tell_failures(error: ResolutionError) -> list[str]:
+def _print_failures(error: ResolutionError) -> list[str]:
     """Write each failed variable under its cause; return the distinct hints."""
     by_cause: dict[str, list[VariableFailure]] = {}
     for failure in error.failures:
         by_cause.setdefault(failure.error.message, []).append(failure)
     for message, failures in by_cause.items():
         if len(failures) == 1:
-            _say(f"  {failures[0].name} ({failures[0].location}): {message}")
+            _print_line(f"  {failures[0].name} ({failures[0].location}): {message}")
             continue
-        _say(f"  {message}:")
+        _print_line(f"  {message}:")
         for failure in failures:
-            _say(f"    {failure.name} ({failure.location})")
+            _print_line(f"    {failure.name} ({failure.location})")
     hints = [failure.error.hint for failure in error.failures if failure.error.hint]
     return list(dict.fromkeys(hints))
 
 
-def _complain(kind: str, text: str) -> None:
+def _print_labelled(kind: str, text: str) -> None:
     label = f"envkit: {kind}:"
     if _coloured():
         label = f"\x1b[{'31' if kind == 'error' else '36'}m{label}\x1b[0m"
-    _say(text, label=f"{label} ")
+    _print_line(text, label=f"{label} ")
 
 
-def _say(text: str, *, label: str = "") -> None:
+def _print_line(text: str, *, label: str = "") -> None:
     if not text.isprintable():
         from envkit.cli.output import printable
 
@@ -133,8 +133,8 @@ def _trace(error: BaseException) -> None:
     while link is not None:
         for frame in traceback.extract_tb(link.__traceback__):
             print(f"  {frame.filename}:{frame.lineno} in {frame.name}", file=sys.stderr)
-        said = f": {link.message}" if isinstance(link, EnvkitError) else ""
-        print(f"{type(link).__name__}{said}", file=sys.stderr)
+        text = f": {link.message}" if isinstance(link, EnvkitError) else ""
+        print(f"{type(link).__name__}{text}", file=sys.stderr)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 

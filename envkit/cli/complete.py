@@ -62,8 +62,8 @@ def formats(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: A
 def _harmless(description: str) -> str:
     """Return a description on one line, without what a shell might evaluate."""
     text = description.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
-    kept = "".join(char if char.isalnum() or char in _HARMLESS else " " for char in text)
-    line = " ".join(kept.split())
+    safe = "".join(char if char.isalnum() or char in _HARMLESS else " " for char in text)
+    line = " ".join(safe.split())
     return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 3] + "..."
 
 

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NOT_OURS = frozenset(
+_THIRD_PARTY = frozenset(
     (
         "__pycache__",
         "bower_components",
@@ -100,7 +100,7 @@ def _is_environment(path: str, name: str) -> bool:
 def _is_own(relative: str) -> bool:
     *folders, name = relative.split(os.sep)
     return not any(
-        part in _NOT_OURS or part in (".git", ".venv", ".tox") for part in (*folders, name)
+        part in _THIRD_PARTY or part in (".git", ".venv", ".tox") for part in (*folders, name)
     ) and not any(fnmatchcase(name, glob) for glob in _NO_USE)
 
 

@@ -79,12 +79,12 @@ def scan(
     Raises:
         ExtraMissingError: a file takes a parser that is not installed.
     """
-    kept = os.path.realpath(without) + os.sep if without else "\0"
+    excluded = os.path.realpath(without) + os.sep if without else "\0"
     paths = {
         path: is_test(os.path.relpath(path, os.path.realpath(folder)))
         for folder in folders
         for path in own_files(folder, environ)
-        if not os.path.realpath(path).startswith(kept)
+        if not os.path.realpath(path).startswith(excluded)
     }
     by_language: dict[str, list[tuple[str, Found]]] = {}
     mentioned: set[str] = set()

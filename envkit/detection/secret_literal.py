@@ -20,11 +20,11 @@ from collections import Counter
 from typing import NamedTuple
 
 from envkit.detection.secret_names import (
+    is_browser_name,
+    is_password_name,
+    is_public_name,
+    is_secret_name,
     normal,
-    says_browser,
-    says_password,
-    says_public,
-    says_secret,
 )
 from envkit.detection.token_shapes import PUBLISHED, find_tokens
 from envkit.detection.value_parts import credentials_of, host_of
@@ -87,14 +87,14 @@ def suspect(name: str, text: str) -> Suspicion | None:
     """
     name = normal(name)
     for what, _ in find_tokens(text):
-        if what not in PUBLISHED or not says_browser(name):
+        if what not in PUBLISHED or not is_browser_name(name):
             return Suspicion(what, certain=True)
     inside = _inside(text)
     if inside is not None or PLACEHOLDER in text:
         return inside
     if _named(name, text):
         return Suspicion("a secret, by its name", certain=True)
-    if says_public(name) or says_browser(name) or _PUBLIC_FORM.match(text):
+    if is_public_name(name) or is_browser_name(name) or _PUBLIC_FORM.match(text):
         return None
     number = _HEX.fullmatch(text) and not name.endswith("KEY")
     if _TOKEN.fullmatch(text) and not number and random_looking(text):
@@ -145,9 +145,9 @@ def _inside(text: str) -> Suspicion | None:
 
 def _named(name: str, text: str) -> bool:
     """Return whether a normal name says that it is a secret, and the value could be one."""
-    if says_password(name):
+    if is_password_name(name):
         least = _MIN_PASSWORD
-    elif says_secret(name):
+    elif is_secret_name(name):
         mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
         least = _MIN_MIXED if mixed else _MIN_SECRET
     else:

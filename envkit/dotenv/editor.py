@@ -73,16 +73,16 @@ def remove_value(text: str, name: str, *, path: str) -> str:
     Raises:
         DotenvError: the file cannot be read as it is.
     """
-    kept = []
+    lines = []
     for piece in split(text, path=path):
         if isinstance(piece, str):
-            kept.append(piece)
+            lines.append(piece)
         elif piece.name != name:
-            kept.append(piece.source)
+            lines.append(piece.source)
         else:  # the blank lines before it are not its own
             blank = piece.source[: len(piece.source) - len(piece.source.lstrip())]
-            kept.append(blank[: blank.rfind("\n") + 1])
-    return _marked(text, "".join(kept))
+            lines.append(blank[: blank.rfind("\n") + 1])
+    return _marked(text, "".join(lines))
 
 
 def quote(value: str, *, name: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False

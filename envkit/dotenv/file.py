@@ -13,7 +13,7 @@ r"""`.env` files: the variables that one holds. Pure: no file is opened here.
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.dotenv.parser import Definition, split
 from envkit.errors import DotenvError
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import io
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
-from envkit._internal.record import NamedTuple
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False

@@ -73,7 +73,7 @@ def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app")
     """
     check_format(format_name)
     texts = {variable: _text(value) for variable, value in values.items()}
-    _refuse_what_is_lost(format_name, texts)
+    _refuse_unrepresentable(format_name, texts)
     if format_name == "k8s":
         return _k8s(texts, name)
     return {
@@ -118,7 +118,7 @@ def _text(value: Secret) -> str:
 # ---------------------------------------------------------------- what a format cannot carry
 
 
-def _refuse_what_is_lost(format_name: str, texts: Mapping[str, str]) -> None:
+def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
     problems = {
         name: problem
         for name, text in texts.items()

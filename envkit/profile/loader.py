@@ -60,7 +60,7 @@ def load(name: str, folder: str) -> Profile:
     files: dict[str, tuple[dict[str, Any], Location]] = {}
 
     def extended(one: str) -> tuple[str, ...]:
-        document, top = files[one] = parse_document(
+        document, top = files[one] = parse_profile_text(
             read_text(paths[one]), paths[one], profile.warnings
         )
         place = top.at("extends")
@@ -130,17 +130,19 @@ def _base_path(folder: str, base: str, place: Location) -> str:
     return path
 
 
-def read_document(path: str) -> tuple[dict[str, Any], Location]:
+def read_profile_file(path: str) -> tuple[dict[str, Any], Location]:
     """Return what a file of either form says, in the shape of the TOML form, and its top.
 
     Raises:
         ProfileError: it cannot be read or is not valid.
     """
-    return parse_document(read_text(path), path, [])
+    return parse_profile_text(read_text(path), path, [])
 
 
-def parse_document(text: str, path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
-    """Return what `read_document` does, of the text of a file; `warnings` are added to."""
+def parse_profile_text(
+    text: str, path: str, warnings: list[str]
+) -> tuple[dict[str, Any], Location]:
+    """Return what `read_profile_file` does, of the text of a file; `warnings` are added to."""
     if path.endswith(".toml"):
         document, top = parse_toml(text, path)
         check_keys(document, _KEYS, top.at)

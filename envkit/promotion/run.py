@@ -32,7 +32,7 @@ from envkit.errors import (
     did_you_mean,
 )
 from envkit.profile.discovery import profiles_folder
-from envkit.profile.loader import load, read_document
+from envkit.profile.loader import load, read_profile_file
 from envkit.promotion.decide import Choice, End, plan_promotion
 from envkit.promotion.lines import Written, extended, plan_lines
 from envkit.resolution.evaluate import evaluate
@@ -298,7 +298,7 @@ def _written(profile: Profile) -> Written:
     """Read what the files of a profile say of its variables."""
     tables: dict[str, dict[str, Any]] = {}
     for path in profile.files:
-        variables = read_document(path)[0].get("variables", {})
+        variables = read_profile_file(path)[0].get("variables", {})
         for name, value in variables.items():
             keys = value if isinstance(value, dict) else {"value": value}
             tables.setdefault(name, {}).update(keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ profile's lookup finds; a variable that names itself means the lookup.
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.toposort import topological_order
 from envkit.errors import (
     InvalidReferenceError,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 
-def substituted(
+def substitute_settings(
     profile: Profile,
     title: str,
     settings: Mapping[str, Any],

@@ -16,7 +16,7 @@ from envkit._internal.parallel import map_parallel
 from envkit.audit import log as audit
 from envkit.audit.session import Access, outcome_of
 from envkit.errors import UnavailableError
-from envkit.resolution.settings import substituted
+from envkit.resolution.settings import substitute_settings
 from envkit.rotation.engine import advance
 from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
 from envkit.rotation.hooks import run_hook
@@ -129,7 +129,7 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
     ) -> Rotator:
         if not known:  # asked for once in a run, and only in one that does something
             known.append(
-                substituted(
+                substitute_settings(
                     profile,
                     f"{policy.table.title} target",
                     policy.target,

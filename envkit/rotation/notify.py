@@ -14,8 +14,8 @@ from envkit.audit.log import state_folder
 from envkit.errors import ConflictError, EnvkitError
 from envkit.notification.channels import EventKind, Notice
 from envkit.notification.delivery import deliver_all
-from envkit.notification.filled import filled
-from envkit.notification.memory import first_today, is_recent
+from envkit.notification.placeholders import substitute_placeholders
+from envkit.notification.sent_notices import first_today, is_recent
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation_state.due import is_overdue
 from envkit.rotation_state.record import Record
@@ -75,7 +75,7 @@ def notify(
     if not new:
         return []
     try:
-        channels = filled(
+        channels = substitute_placeholders(
             policy.notify,
             rotation.profile,
             f"{policy.table.title} notify",

@@ -136,9 +136,9 @@ class StepContext(NamedTuple):
 
     def save(self, record: Record, pending: Pending, *, error: str = "") -> Record:
         """Save as the owner, and reset earlier failures."""
-        held = record._replace(owner=self.run.me, busy_until=self.busy_until, tries=0, error=error)
-        self.job.store.save(self.seen, held, pending)
-        return held
+        saved = record._replace(owner=self.run.me, busy_until=self.busy_until, tries=0, error=error)
+        self.job.store.save(self.seen, saved, pending)
+        return saved
 
     def release(self, record: Record, pending: Pending, *, error: str = "") -> Record:
         """Save without an owner: the rotation waits, or is finished."""

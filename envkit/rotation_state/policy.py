@@ -143,24 +143,24 @@ class _Reader:
     def __init__(self, profile: Profile, table: NamedTable) -> None:
         self.profile = profile
         self.table = table
-        self.said = table.settings
+        self.settings = table.settings
 
     def policy(self) -> Policy:
-        check_keys(self.said, _KEYS, self.table.place_of, owner=self.table.title)
+        check_keys(self.settings, _KEYS, self.table.place_of, owner=self.table.title)
         for key, example in (("secret", "vault:db#password"), ("rotator", "random")):
-            if key not in self.said:
+            if key not in self.settings:
                 raise self.error(key, f"needs '{key}'", f'write {key} = "{example}"')
         return Policy(
             self.profile.name,
             self.table.name,
             self.secret(),
-            self.said["rotator"],
+            self.settings["rotator"],
             self.strategy(),
             self.timing(),
             self.seconds("cache_age"),
             self.seconds("timeout") or DEFAULTS["timeout"],
-            self.said.get("target", {}),
-            self.said.get("generate", {}),
+            self.settings.get("target", {}),
+            self.settings.get("generate", {}),
             self.commands("before"),
             self.commands("after"),
             self.channels(),
@@ -171,7 +171,7 @@ class _Reader:
         return ProfileError(f"{self.table.place_of(key)}: {self.table.title} {what}", hint=hint)
 
     def secret(self) -> Reference:
-        text = self.said["secret"]
+        text = self.settings["secret"]
         try:
             reference = parse_reference(text)
         except PlaceholderError:
@@ -197,7 +197,7 @@ class _Reader:
         return reference
 
     def strategy(self) -> str:
-        strategy: str = self.said.get("strategy", ALTERNATE)
+        strategy: str = self.settings.get("strategy", ALTERNATE)
         if strategy not in STRATEGIES:
             raise self.error(
                 "strategy",
@@ -228,7 +228,7 @@ class _Reader:
         pause = shortest_pause(timing, _SOME_DAY)
         if pause <= timing.grace_seconds + timing.jitter_seconds:
             raise self.error(
-                "grace" if "grace" in self.said else key,
+                "grace" if "grace" in self.settings else key,
                 "is due again before the grace of the rotation before is over",
                 "make 'grace' and 'jitter' shorter, or rotate less often",
             )
@@ -236,7 +236,7 @@ class _Reader:
 
     def clock(self) -> str:
         """Return whether `every` or `schedule` counts: what was said last, of two files."""
-        found = [key for key in ("every", "schedule") if key in self.said]
+        found = [key for key in ("every", "schedule") if key in self.settings]
         if not found:
             raise self.error("every", "says nothing of when", 'write every = "30d"')
         if len(found) == 1:
@@ -249,7 +249,7 @@ class _Reader:
         return found[order.index(max(order))]
 
     def schedule(self) -> str:
-        expression: str = self.said["schedule"]
+        expression: str = self.settings["schedule"]
         if len(expression.split()) != 5:
             raise self.error(
                 "schedule",
@@ -270,7 +270,7 @@ class _Reader:
             ) from None
 
     def timezone(self) -> str:
-        name: str = self.said.get("timezone", "UTC")
+        name: str = self.settings.get("timezone", "UTC")
         if name == "UTC":
             return name
         from zoneinfo import ZoneInfo, available_timezones
@@ -287,10 +287,10 @@ class _Reader:
         return name
 
     def seconds(self, key: str) -> float | None:
-        if key not in self.said:
+        if key not in self.settings:
             return None
         try:
-            seconds = duration_seconds(self.said[key])
+            seconds = duration_seconds(self.settings[key])
         except ValueError:
             seconds = -1.0
         if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter", "cache_age")):
@@ -300,7 +300,7 @@ class _Reader:
         return seconds
 
     def commands(self, key: str) -> tuple[tuple[str, ...], ...]:
-        return tuple(self.command(key, command) for command in self.said.get(key, ()))
+        return tuple(self.command(key, command) for command in self.settings.get(key, ()))
 
     def command(self, key: str, command: Any) -> tuple[str, ...]:
         shape = "" if key == "notify" else f'{key} = [["systemctl", "reload", "app"]]'
@@ -325,26 +325,26 @@ class _Reader:
         return tuple(command)
 
     def channels(self) -> tuple[Channel, ...]:
-        said = self.said.get("notify", [])
-        return tuple(map(self.channel, [said] if isinstance(said, dict) else said))
+        settings = self.settings.get("notify", [])
+        return tuple(map(self.channel, [settings] if isinstance(settings, dict) else settings))
 
-    def channel(self, said: Any) -> Channel:
+    def channel(self, settings: Any) -> Channel:
         usage = 'write notify = [{ webhook = "https://...", on = ["failure"] }]'
-        if not isinstance(said, dict):
+        if not isinstance(settings, dict):
             raise self.error("notify", "has a 'notify' that is not a table", usage)
         place = self.table.place_of("notify")
-        check_keys(said, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
-        kinds = [kind for kind in _CHANNELS if kind in said]
+        check_keys(settings, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
+        kinds = [kind for kind in _CHANNELS if kind in settings]
         if len(kinds) != 1:
             raise self.error("notify", "must name one of webhook, slack and command", usage)
         (kind,) = kinds
-        if "key" in said and kind != "webhook":
+        if "key" in settings and kind != "webhook":
             raise self.error("notify", f"has a 'key', which {kind} does not use", "take it out")
-        events = said.get("on", list(EventKind))
+        events = settings.get("on", list(EventKind))
         for event in events:
             if event not in tuple(EventKind):
                 raise self.error(
                     "notify", f"has an unknown event {event!r}", did_you_mean(str(event), EventKind)
                 )
-        where = self.command("notify", said[kind]) if kind == "command" else said[kind]
-        return Channel(kind, where, said.get("key"), tuple(map(EventKind, events)))
+        where = self.command("notify", settings[kind]) if kind == "command" else settings[kind]
+        return Channel(kind, where, settings.get("key"), tuple(map(EventKind, events)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
 

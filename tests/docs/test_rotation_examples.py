@@ -16,8 +16,8 @@ import yaml
 
 from envkit.cli.commands.rotate.group import rotate
 from envkit.rotation.scheduler.endpoint import listen_address
+from envkit.rotation.scheduler.loop import FINISH_SECONDS
 from envkit.rotation.scheduler.metrics import _OF_EACH, Board
-from envkit.rotation.scheduler.serve import FINISH_SECONDS
 from support.pages import ROOT
 
 EXAMPLES = ROOT / "examples"

@@ -64,7 +64,7 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(language, file or "", body, text.count("\n", 0, match.start()) + 1)
 
 
-def tell(
+def print_error(
     page: Path,
     root: Path,
     environ: Mapping[str, str] | None = None,

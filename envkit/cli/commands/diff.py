@@ -11,7 +11,7 @@ import typer
 
 from envkit.audit.session import Access
 from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
-from envkit.cli.boundary import tell
+from envkit.cli.boundary import print_error
 from envkit.cli.complete import environments
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.options import timeout_seconds
@@ -181,9 +181,9 @@ def _show(report: Report, format_: Format, output: str | None, *, private: bool)
 
 def _rendered(report: Report, format_: Format) -> bytes:
     if format_ is Format.JSON:
-        from envkit.cli.formats.diff import document
+        from envkit.cli.formats.diff import json_document
 
-        text = document.render(report)
+        text = json_document.render(report)
     elif format_ is Format.MARKDOWN:
         from envkit.cli.formats.diff import markdown
 
@@ -234,7 +234,7 @@ def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
     if not failures:
         return 0
     whole = ResolutionError(" and ".join(labels), failures)
-    tell(EnvkitError(f"could not read everything of {whole.environment}", hint=whole.hint))
+    print_error(EnvkitError(f"could not read everything of {whole.environment}", hint=whole.hint))
     return whole.exit_status
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envkit.audit.session import Access
-from envkit.cli.boundary import tell
-from envkit.cli.commands.editor import EditorError, private_file
-from envkit.cli.commands.editor import edit as run_editor
+from envkit.cli.boundary import print_error
 from envkit.cli.commands.set import in_version
+from envkit.cli.editor import EditorError, private_file
+from envkit.cli.editor import edit as run_editor
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
-from envkit.cli.prompt import ask, ask_reason, somebody_is_there
+from envkit.cli.prompt import ask, ask_reason, is_interactive
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, prepare_edit, refuse_changed
 from envkit.editing.preflight import refuse_unwritable
@@ -72,8 +72,8 @@ def _edited(editable: Editable) -> dict[str, Secret]:
             try:
                 return changes(editable, text)
             except EnvkitError as error:
-                if not somebody_is_there():
+                if not is_interactive():
                     raise
-                tell(error)
+                print_error(error)
                 if ask("Edit again? [Y/n]").strip().lower() in ("n", "no"):
                     raise EditorError("nothing was changed") from None

@@ -32,7 +32,7 @@ def init(
     done = initialise(".", env or ())
     for path in done.written:
         print(f"wrote {path}")
-    for name in done.kept:
+    for name in done.existing:
         print(f"left '{name}' alone, which has a profile")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
 
     from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
-    from envkit.rotation.scheduler.serve import Listener, RunRotation
+    from envkit.rotation.scheduler.loop import Listener, RunRotation
     from envkit.rotation_state.schedule import Timing
 
     T = TypeVar("T")

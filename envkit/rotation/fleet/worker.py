@@ -24,7 +24,7 @@ from envkit.rotation.fleet.database import (
 )
 from envkit.rotation.fleet.jobs import FleetJobs, Pace, in_thread
 from envkit.rotation.jobs import CONCURRENCY
-from envkit.rotation.scheduler.serve import FINISH_SECONDS, TICK_SECONDS
+from envkit.rotation.scheduler.loop import FINISH_SECONDS, TICK_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import procrastinate
 
     from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
-    from envkit.rotation.scheduler.serve import Listener, RunRotation
+    from envkit.rotation.scheduler.loop import Listener, RunRotation
     from envkit.secret import Secret
 
 QUEUE_LENGTH = 128  # characters that procrastinate's column has

@@ -129,7 +129,7 @@ class Server:
         if not login.password.reveal():
             return True
         wrong = self._refusal(Login(login.user, Secret(secrets.token_urlsafe(24))), None)
-        return wrong is not None and wrong.said == refusal.said
+        return wrong is not None and wrong.reported == refusal.reported
 
     def _try(self, login: Login, becomes: str | None) -> None:
         if not login.password.reveal():

@@ -47,8 +47,8 @@ def next_look(outcome: Outcome, now: float, *, failures: int = 0) -> float:
     if outcome.status in _MOVED:
         at = now
     if outcome.status == OutcomeStatus.FAILED:
-        held = outcome.record.busy_until if outcome.record is not None else 0.0
-        at = max(outcome.until, held, now + pause_seconds(max(failures, 1)))
+        busy_until = outcome.record.busy_until if outcome.record is not None else 0.0
+        at = max(outcome.until, busy_until, now + pause_seconds(max(failures, 1)))
     return min(max(at, now + SOON_SECONDS), now + LOOK_AGAIN_SECONDS)
 
 

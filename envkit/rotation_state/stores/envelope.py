@@ -54,8 +54,8 @@ def texts(fields: Mapping[str, object], names: Iterable[str]) -> Fields:
 def _fields(fields: object) -> Fields:
     if not isinstance(fields, dict) or not all(isinstance(text, str) for text in fields.values()):
         raise _broken()
-    held: Mapping[str, str] = fields
-    return {field: Secret(text) for field, text in held.items()}
+    texts_of: Mapping[str, str] = fields
+    return {field: Secret(text) for field, text in texts_of.items()}
 
 
 def _broken() -> RotationError:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from envkit._internal.clock import Deadline
-from envkit.cli.commands.rotate.chosen import (
+from envkit.cli.commands.rotate.selection import (
     Environments,
     Format,
     Formatted,

@@ -14,7 +14,7 @@ import typer
 from envkit._internal.clock import Deadline
 from envkit.audit.session import REASON, Access
 from envkit.cli.command_help import ShownCommand
-from envkit.cli.commands.rotate.chosen import (
+from envkit.cli.commands.rotate.selection import (
     Environments,
     Format,
     Formatted,
@@ -113,8 +113,8 @@ def now(  # noqa: PLR0917 - typer names them
         found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
         if plan:
             found += broken(collected)
-            say = partial(standings.planned, asked=requested == Request.ROTATE)
-            return show_standings(found, as_json=format_ is Format.JSON, say=say)
+            describe = partial(standings.planned, asked=requested == Request.ROTATE)
+            return show_standings(found, as_json=format_ is Format.JSON, describe=describe)
         open_ = {
             one.rotation for one in found if one.started_at or one.state == RotationState.UNREADABLE
         }
@@ -154,29 +154,29 @@ def _requested(
     resume: bool,
     plan: bool,
 ) -> Request | None:
-    given = [
+    flags = [
         (requested, flag)
-        for said, requested, flag in (
+        for given, requested, flag in (
             (everything, Request.ROTATE, "--all"),
             (rollback, Request.ROLLBACK, "--rollback"),
             (abort, Request.ABORT, "--abort"),
             (resume, Request.RESUME, "--resume"),
         )
-        if said
+        if given
     ]
-    if len(given) > 1:
-        raise UsageError(f"{given[0][1]} and {given[1][1]} do not go together")
-    if plan and given and not everything:
+    if len(flags) > 1:
+        raise UsageError(f"{flags[0][1]} and {flags[1][1]} do not go together")
+    if plan and flags and not everything:
         raise UsageError(
-            f"--plan and {given[0][1]} do not go together", hint="write --plan with names or --all"
+            f"--plan and {flags[0][1]} do not go together", hint="write --plan with names or --all"
         )
     if everything and names:
         raise UsageError("--all and a name do not go together", hint="leave one of them out")
     if (rollback or abort) and not names:
         raise UsageError(
-            f"{given[0][1]} needs a name", hint=f"write envkit rotate {given[0][1]} db-password"
+            f"{flags[0][1]} needs a name", hint=f"write envkit rotate {flags[0][1]} db-password"
         )
-    return given[0][0] if given else Request.ROTATE if names else None
+    return flags[0][0] if flags else Request.ROTATE if names else None
 
 
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:

@@ -22,8 +22,8 @@ from envkit.rotation.jobs import CONCURRENCY, run_rotation
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint
+from envkit.rotation.scheduler.loop import TICK_SECONDS, Scheduler
 from envkit.rotation.scheduler.metrics import Board
-from envkit.rotation.scheduler.serve import TICK_SECONDS, Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation.fleet.worker import FleetWorker
     from envkit.rotation.outcome import Outcome
-    from envkit.rotation.scheduler.serve import Listener
+    from envkit.rotation.scheduler.loop import Listener
 
 EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
 
@@ -129,9 +129,9 @@ def serve(
                 ready=scheduler.waiting_for,
             )
             stack.enter_context(endpoint)
-            log.say(f"listening on {endpoint.host}:{endpoint.port}")
+            log.write(f"listening on {endpoint.host}:{endpoint.port}")
         scheduler.run()
-    log.say("stopped")
+    log.write("stopped")
     return 0
 
 
@@ -168,9 +168,9 @@ class Log:
     """Prints what a scheduler does, a line for each thing that is news."""
 
     def __init__(self) -> None:
-        self._said: dict[str, tuple[str, str]] = {}
+        self._last_news: dict[str, tuple[str, str]] = {}
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Print a line with its time."""
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         print(now, printable(text), flush=True)
@@ -179,7 +179,7 @@ class Log:
         """Say how many rotations there are, and what is wrong with others."""
         profiles = {one.profile.name for one in collected.rotations}
         number = len(collected.rotations)
-        self.say(
+        self.write(
             f"{number} rotation{'' if number == 1 else 's'}"
             + (f" in {', '.join(sorted(profiles))}" if profiles else "")
         )
@@ -188,7 +188,7 @@ class Log:
 
     def troubled(self, error: EnvkitError) -> None:
         """Say what is wrong."""
-        self.say(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        self.write(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
     def ticked(self) -> None:
         """Say nothing."""
@@ -200,8 +200,8 @@ class Log:
         """Say what became of it, if that is news."""
         name = rotation.full_name
         news = (outcome.status, outcome.reason)
-        known = self._said.get(name) == news
-        self._said[name] = news
+        known = self._last_news.get(name) == news
+        self._last_news[name] = news
         if outcome.status in (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY) or (
             known and not outcome.changed
         ):
@@ -209,4 +209,4 @@ class Log:
         text = f"{name}: {outcome.status}: {what(outcome, time.time())}"
         if outcome.error is not None and outcome.error.hint:
             text += f" ({outcome.error.hint})"
-        self.say(text + (f", after {seconds:.1f} s" if outcome.changed else ""))
+        self.write(text + (f", after {seconds:.1f} s" if outcome.changed else ""))

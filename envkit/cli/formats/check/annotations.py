@@ -38,8 +38,8 @@ def _command(problem: Problem, environ: Mapping[str, str]) -> str:
     if problem.file:
         file = below_root(problem.file, environ)
         properties = {"file": file, "line": str(problem.line or 1), **properties}
-    told = f"{problem.message} [{concerns(problem)}]"
-    message = "\n".join(printable(text) for text in (told, problem.hint) if text)
+    sentence = f"{problem.message} [{concerns(problem)}]"
+    message = "\n".join(printable(text) for text in (sentence, problem.hint) if text)
     given = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
     return f"::{_LEVELS[problem.severity]} {given}::{_data(message)}"
 

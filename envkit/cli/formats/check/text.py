@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envkit.checks.problem import Severity
 from envkit.cli.formats.check.shown import concerns, place
-from envkit.cli.formats.diff.layout import Span, wrapped
+from envkit.cli.formats.layout import Span, wrapped
 from envkit.cli.output import printable
 
 if TYPE_CHECKING:

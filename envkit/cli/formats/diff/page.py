@@ -115,11 +115,11 @@ def _view(report: Report) -> View:
 
 
 def _row(entry: Entry, report: Report) -> Row:
-    said = [
+    shown_notes = [
         Note(_pieces(note.text), _pieces(note.advice), note.dangerous)
         for note in notes(entry, report.environments)
     ]
-    return Row(entry.name, list(map(_cell, report.environments, entry.cells)), said)
+    return Row(entry.name, list(map(_cell, report.environments, entry.cells)), shown_notes)
 
 
 def _cell(label: str, cell: Cell) -> ShownCell:

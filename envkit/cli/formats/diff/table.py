@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.cli.formats.diff.layout import Span, columns, padded, wrapped
 from envkit.cli.formats.diff.wording import Code, cell_text, fitting_text, legend, notes, summary
+from envkit.cli.formats.layout import Span, columns, padded, wrapped
 from envkit.cli.output import printable
 from envkit.comparison.model import CellState
 

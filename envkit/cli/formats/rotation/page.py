@@ -54,8 +54,8 @@ def render(found: Sequence[Standing], rotations: Sequence[Rotation], now: float)
         if one.rotation in written
     }
     counts = {state: sum(one.state == state for one in found) for state in RotationState}
-    said = [f"{count} {WORDS[state]}" for state, count in counts.items() if count]
+    counted = [f"{count} {WORDS[state]}" for state, count in counts.items() if count]
     title = f"{len(found)} rotation{'' if len(found) == 1 else 's'}"
-    head = Head("envkit rotate status", title, ", ".join(said), datetime.fromtimestamp(now, UTC))
+    head = Head("envkit rotate status", title, ", ".join(counted), datetime.fromtimestamp(now, UTC))
     view = View(ticks(span), rows(found, due, span), months(found, due, now))
     return render_page("rotation/page.html.j2", head, view)

@@ -33,15 +33,17 @@ _PLANS = {
 }
 
 
-def show(found: Sequence[Standing], say: Callable[[Standing, float], str] | None = None) -> None:
+def show(
+    found: Sequence[Standing], describe: Callable[[Standing, float], str] | None = None
+) -> None:
     """Print a table; errors and hints stand below it.
 
     Args:
         found: where each stands.
-        say: what is to be said of each last, from it and the time; `what` unless given.
+        describe: what is to be said of each last, from it and the time; `what` unless given.
     """
     now = time.time()
-    print_table(_HEADERS, _rows(found, now, say or what))
+    print_table(_HEADERS, _rows(found, now, describe or what))
     for one in found:
         if one.alarming and (one.error or one.hint):
             print(f"{one.rotation}: {one.error or one.state}")
@@ -124,7 +126,7 @@ def planned(one: Standing, now: float, *, asked: bool) -> str:
 
 
 def _rows(
-    found: Sequence[Standing], now: float, say: Callable[[Standing, float], str]
+    found: Sequence[Standing], now: float, describe: Callable[[Standing, float], str]
 ) -> list[list[str | Cell]]:
     return [
         [
@@ -133,7 +135,7 @@ def _rows(
             last_time(one, now),
             next_time(one, now),
             Cell(one.location, "dim"),
-            say(one, now),
+            describe(one, now),
         ]
         for one in found
     ]

@@ -131,7 +131,7 @@ def rows(found: Sequence[Standing], due: Mapping[str, Sequence[float]], span: Sp
 
 def _row(one: Standing, due: Sequence[float], span: Span) -> Row:
     last, following = last_time(one, span.now), next_time(one, span.now)
-    told = f"rotated {last}" if last not in ("", "never") else last and "never rotated"
+    history = f"rotated {last}" if last not in ("", "never") else last and "never rotated"
     coming, coming_at = "", ""
     if one.due_at and following:
         coming = since(one.due_at, span.now) if one.due_at > span.now else "now"
@@ -141,9 +141,9 @@ def _row(one: Standing, due: Sequence[float], span: Span) -> Row:
         name=one.rotation,
         state=one.state,
         word=WORDS[one.state],
-        detail=" · ".join(words for words in (told, what(one, span.now)) if words),
+        detail=" · ".join(words for words in (history, what(one, span.now)) if words),
         place=one.location.replace("/", "/\0").replace("#", "\0#").split("\0"),
-        label=f"{told}; next: {following or 'not known'}",
+        label=f"{history}; next: {following or 'not known'}",
         marks=list(_marks(one, due, span)),
         next=coming,
         next_at=coming_at,

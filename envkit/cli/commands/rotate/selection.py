@@ -70,11 +70,11 @@ def show_standings(
     found: Sequence[Standing],
     *,
     as_json: bool,
-    say: Callable[[Standing, float], str] = standings.what,
+    describe: Callable[[Standing, float], str] = standings.what,
 ) -> int:
     """Print where rotations stand, and return the exit status."""
     if as_json:
         sys.stdout.write(standings.json_text(found))
     else:
-        standings.show(found, say)
+        standings.show(found, describe)
     return int(any(one.alarming for one in found))
