@@ -13,6 +13,7 @@ notice that cannot be delivered is an error for the caller to report, and change
 from __future__ import annotations
 
 from envkit.errors import EnvkitError
+from envkit.notification.channels import ChannelKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def deliver(notice: Notice, channel: Channel) -> None:
     Raises:
         NoticeError: it was not accepted.
     """
-    if channel.kind == "command":
+    if channel.kind == ChannelKind.COMMAND:
         _run(notice, channel.where)
         return
     address = channel.where
     assert isinstance(address, str)  # noqa: S101 - the policy has looked
-    if channel.kind == "slack":
+    if channel.kind == ChannelKind.SLACK:
         text = f"{notice.sentence}\n{notice.hint}".rstrip()
         _post(channel.kind, address, {"text": text})
         return

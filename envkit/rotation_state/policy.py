@@ -9,15 +9,16 @@
 
 Every key is checked here, with file and line; what `target` and `generate` may hold is for
 the rotator to say. No store is asked, and no rotator is imported. Placeholders stay as they
-are written: `settings` substitutes them when a rotation runs.
+are written: `resolution.settings` substitutes them when a rotation runs.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.notification.channels import Channel, EventKind
+from envkit.notification.channels import Channel, ChannelKind, EventKind
 from envkit.profile.placeholder import OPEN, Reference, parse_reference
 from envkit.profile.toml_file import check_keys
 from envkit.profile.value_types import duration_seconds
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from envkit.profile.location import Location
     from envkit.profile.model import NamedTable, Profile
 
-ALTERNATE, SINGLE = "alternate", "single"
-STRATEGIES = (ALTERNATE, SINGLE)
 DEFAULTS = {"window": 3600.0, "jitter": 0.0, "grace": 900.0, "timeout": 300.0}
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
@@ -60,9 +59,15 @@ _CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
     "key": str,
     "on": list,
 }
-_CHANNELS = ("webhook", "slack", "command")
 # a Monday in winter: from here the shortest pause of a schedule is looked for
 _SOME_DAY = 1_767_571_200.0
+
+
+class Strategy(StrEnum):
+    """How a rotator replaces a credential."""
+
+    ALTERNATE = "alternate"  # between two users, or values that overlap
+    SINGLE = "single"  # one user, whose old value ends at once
 
 
 class Policy(NamedTuple):
@@ -72,7 +77,7 @@ class Policy(NamedTuple):
         profile: its name; `name` is the rotation's own.
         secret: the one value that is rotated, as the profile has it.
         rotator: the type, `postgres`.
-        strategy: `alternate` or `single`.
+        strategy: how the credential is replaced.
         timing: when.
         cache_age_seconds: how long programs keep the value before they read it again; None
             where the profile does not say.
@@ -89,7 +94,7 @@ class Policy(NamedTuple):
     name: str
     secret: Reference
     rotator: str
-    strategy: str
+    strategy: Strategy
     timing: Timing
     cache_age_seconds: float | None
     timeout_seconds: float
@@ -196,15 +201,15 @@ class _Reader:
             )
         return reference
 
-    def strategy(self) -> str:
-        strategy: str = self.settings.get("strategy", ALTERNATE)
-        if strategy not in STRATEGIES:
+    def strategy(self) -> Strategy:
+        name: str = self.settings.get("strategy", Strategy.ALTERNATE)
+        if name not in tuple(Strategy):
             raise self.error(
                 "strategy",
-                f"has the unknown strategy '{strategy}'",
-                did_you_mean(strategy, STRATEGIES),
+                f"has the unknown strategy '{name}'",
+                did_you_mean(name, Strategy),
             )
-        return strategy
+        return Strategy(name)
 
     def timing(self) -> Timing:
         key = self.clock()
@@ -334,11 +339,11 @@ class _Reader:
             raise self.error("notify", "has a 'notify' that is not a table", usage)
         place = self.table.place_of("notify")
         check_keys(settings, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
-        kinds = [kind for kind in _CHANNELS if kind in settings]
+        kinds = [kind for kind in ChannelKind if kind in settings]
         if len(kinds) != 1:
             raise self.error("notify", "must name one of webhook, slack and command", usage)
         (kind,) = kinds
-        if "key" in settings and kind != "webhook":
+        if "key" in settings and kind != ChannelKind.WEBHOOK:
             raise self.error("notify", f"has a 'key', which {kind} does not use", "take it out")
         events = settings.get("on", list(EventKind))
         for event in events:
@@ -346,5 +351,9 @@ class _Reader:
                 raise self.error(
                     "notify", f"has an unknown event {event!r}", did_you_mean(str(event), EventKind)
                 )
-        where = self.command("notify", settings[kind]) if kind == "command" else settings[kind]
+        where = (
+            self.command("notify", settings[kind])
+            if kind == ChannelKind.COMMAND
+            else settings[kind]
+        )
         return Channel(kind, where, settings.get("key"), tuple(map(EventKind, events)))

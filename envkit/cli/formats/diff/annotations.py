@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from envkit.comparison.model import Entry
 
 _LEVELS = {
-    "reused": "error",
-    "unreadable": "error",
-    "missing": "warning",
-    "different": "notice",
+    DiffStatus.REUSED: "error",
+    DiffStatus.UNREADABLE: "error",
+    DiffStatus.MISSING: "warning",
+    DiffStatus.DIFFERENT: "notice",
 }
 _TITLES = {
-    "reused": "is reused",
-    "unreadable": "could not be read",
-    "missing": "is missing",
-    "different": "differs",
+    DiffStatus.REUSED: "is reused",
+    DiffStatus.UNREADABLE: "could not be read",
+    DiffStatus.MISSING: "is missing",
+    DiffStatus.DIFFERENT: "differs",
 }
+
+_THERE = (CellState.VALUE, CellState.PLACEHOLDER)
 
 
 def render(report: Report, environ: Mapping[str, str]) -> str:
@@ -82,8 +84,8 @@ def _sentences(entry: Entry, report: Report) -> list[str]:
 def _where(entry: Entry, report: Report) -> str:
     """Say which environments have the variable, where no note says more."""
     pairs = list(zip(report.environments, entry.cells, strict=True))
-    there = [label for label, cell in pairs if cell.state in ("value", "placeholder")]
-    rest = [label for label, cell in pairs if cell.state not in ("value", "placeholder")]
+    there = [label for label, cell in pairs if cell.state in _THERE]
+    rest = [label for label, cell in pairs if cell.state not in _THERE]
     text = f"in {', '.join(there)}" + (f", not in {', '.join(rest)}" if rest else "")
     return printable(text)
 

@@ -21,14 +21,14 @@ DAY = 86_400.0
 BEFORE_DAYS, AFTER_DAYS = 45, 60
 MOST_MARKS = 40  # of one rotation on the timeline: what is due more often is a band
 WORDS = {
-    "unreadable": "cannot be read",
-    "quarantined": "quarantined",
-    "overdue": "overdue",
-    "failing": "failing",
-    "due": "due",
-    "in-progress": "in progress",
-    "grace": "in its grace",
-    "waiting": "waiting",
+    RotationState.UNREADABLE: "cannot be read",
+    RotationState.QUARANTINED: "quarantined",
+    RotationState.OVERDUE: "overdue",
+    RotationState.FAILING: "failing",
+    RotationState.DUE: "due",
+    RotationState.IN_PROGRESS: "in progress",
+    RotationState.GRACE_PERIOD: "in its grace",
+    RotationState.WAITING: "waiting",
 }
 
 
