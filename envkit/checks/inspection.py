@@ -19,6 +19,7 @@ from envkit.profile.loader import load
 from envkit.profile.placeholder import Name
 from envkit.resolution.environment import Environment
 from envkit.resolution.evaluate import evaluate
+from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import prepare_profile
 
@@ -185,7 +186,12 @@ def _prepare_sound_part(
         sound = [name for name in profile.variables if name not in unsound]
         try:
             one = prepare_profile(
-                profile, sound, environ=environ, deadline=deadline, sources=sources, tolerant=True
+                profile,
+                sound,
+                environ=environ,
+                deadline=deadline,
+                sources=sources,
+                open_=open_or_fail,
             )
         except ResolutionError as error:
             problems += [of_failure(profile, failure) for failure in error.failures]

@@ -22,6 +22,7 @@ from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.environment import Environment
 from envkit.resolution.evaluate import evaluate
+from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
@@ -113,7 +114,7 @@ def prepare_sides(
             environ=environ,
             deadline=deadline,
             sources=sources,
-            tolerant=True,
+            open_=open_or_fail,
         )
         for profile in loaded
     ]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from envkit.errors import AuthError
+from envkit.errors import AbsentError, AuthError, SourceError
+from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import ClassVar
 
+    from envkit._internal.clock import Deadline
     from envkit.errors import EnvkitError
+    from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 
 class FailingSource:
@@ -39,3 +43,20 @@ class FailingSource:
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Return the error for each of `refs`."""
         return dict.fromkeys(refs, self._error)
+
+
+def open_or_fail(
+    profile: Profile, name: str, *, environ: Mapping[str, str], deadline: Deadline
+) -> Source:
+    """Open a source; one that cannot be opened is replaced by a `FailingSource`.
+
+    Args:
+        profile: a loaded profile.
+        name: of its source.
+        environ: the process environment.
+        deadline: when everything must be over.
+    """
+    try:
+        return open_source(profile, name, environ=environ, deadline=deadline)
+    except (AbsentError, SourceError) as error:
+        return FailingSource(name, error)
