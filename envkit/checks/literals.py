@@ -12,6 +12,7 @@ from envkit.checks.problem import Problem
 from envkit.comparison.reuse import PLAIN_TYPES
 from envkit.detection.secret_literal import PLACEHOLDER, suspect
 from envkit.detection.token_shapes import find_tokens
+from envkit.profile.declaration import raw_table
 from envkit.profile.loader import read_profile_file
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Literal, parse
@@ -120,7 +121,7 @@ def _texts(path: str) -> Iterator[_Text]:
     document, top = read_profile_file(path)
     for name, value in document.get("variables", {}).items():
         place = top.at("variables", name)
-        table = value if isinstance(value, dict) else {"value": value}
+        table = raw_table(value)
         for key in ("value", "default"):
             if isinstance(table.get(key), str):
                 yield _Text(name, table[key], place.at(key), name)

@@ -31,6 +31,7 @@ from envkit.errors import (
     VariableFailure,
     did_you_mean,
 )
+from envkit.profile.declaration import raw_table
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load, read_profile_file
 from envkit.promotion.decide import Choice, End, plan_promotion
@@ -300,8 +301,7 @@ def _written(profile: Profile) -> Written:
     for path in profile.files:
         variables = read_profile_file(path)[0].get("variables", {})
         for name, value in variables.items():
-            keys = value if isinstance(value, dict) else {"value": value}
-            tables.setdefault(name, {}).update(keys)
+            tables.setdefault(name, {}).update(raw_table(value))
     return Written(profile, tables)
 
 
