@@ -11,7 +11,7 @@ chain goes on from file to file. `audit.jsonl` is the newest; a full one is rena
 the next number, `audit.1.jsonl` first, and the oldest of too many is removed.
 
 The hashes have no key: whoever may write the file can write all of it anew. What shows
-that is an anchor, kept elsewhere (see `audit_chain`).
+that is an anchor, kept elsewhere (see `verify`).
 """
 
 from __future__ import annotations

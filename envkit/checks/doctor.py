@@ -19,7 +19,7 @@ from envkit import __version__
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
-from envkit.audit import log as audit
+from envkit.audit import log
 from envkit.errors import (
     EnvkitError,
     LinkRefusedError,
@@ -158,7 +158,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
 def _audit_log(environ: Mapping[str, str]) -> Iterator[Check]:
     """Tell where accesses go unrecorded, which only a protected profile forbids."""
     try:
-        audit.check(environ)
+        log.check(environ)
     except EnvkitError as error:
         yield Check(CheckStatus.WARNING, error.message, hint=error.hint or "")
 

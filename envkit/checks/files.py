@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from envkit._internal.git import Repository
     from envkit.checks.inspection import Inspection
 
-ROTATION_SUFFIX = ".envkit-rotation"  # of what `rotation.stores.dotenv` writes
+ROTATION_SUFFIX = ".envkit-rotation"  # of what `rotation_state.stores.dotenv` writes
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 

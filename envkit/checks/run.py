@@ -15,9 +15,8 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
-from envkit.checks import code as code_checks
 from envkit.checks import files, literals, pins, reuse, rotations, values
-from envkit.checks import profiles as profile_checks
+from envkit.checks.code import find as find_code_problems
 from envkit.checks.inspection import (
     Inspection,
     ask_stores,
@@ -27,6 +26,7 @@ from envkit.checks.inspection import (
     silent,
 )
 from envkit.checks.problem import exit_status, merge_problems
+from envkit.checks.profiles import find_missing, find_warnings
 from envkit.profile.discovery import profiles_folder
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
@@ -53,8 +53,8 @@ class Family(NamedTuple):
 
 # each looks at everything that was loaded and read; one more is added by adding it here
 FAMILIES = (
-    Family(profile_checks.find_warnings, ("profile-warning",)),
-    Family(profile_checks.find_missing, ("missing",)),
+    Family(find_warnings, ("profile-warning",)),
+    Family(find_missing, ("missing",)),
     Family(values.find),
     Family(pins.find, ("stale-pin",)),
     Family(reuse.find, ("reused",)),
@@ -64,7 +64,7 @@ FAMILIES = (
     Family(rotations.find_unused, ("rotation-unused",)),
     Family(rotations.find_late, rotations.OF_STORES),
     Family(
-        code_checks.find,
+        find_code_problems,
         (
             *("undefined-variable", "undefined-optional", "unused-variable"),
             *("dynamic-read", "unread-code"),

@@ -97,7 +97,7 @@ def _sweep(parent: str) -> None:
             os.close(descriptor)
 
 
-def edit(path: str, text: str) -> str:
+def run_editor(path: str, text: str) -> str:
     """Write a text to a file, let a person edit it, and return what it is then.
 
     Raises:

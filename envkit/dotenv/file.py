@@ -1,7 +1,7 @@
 r"""`.env` files: the variables that one holds. Pure: no file is opened here.
 
 - A value is what the file says: no command is run and `$NAME` has no meaning;
-  `${NAME}` is replaced only where the caller asks for it (see `dotenv_expand`).
+  `${NAME}` is replaced only where the caller asks for it (see `expansion`).
 - Of several definitions of a name the last one counts.
 - Ciphertext (`encrypted:...`) is never given out as a value, and the
   `DOTENV_PUBLIC_KEY*` that goes with it is no variable.

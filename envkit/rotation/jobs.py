@@ -13,7 +13,7 @@ import time
 
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
-from envkit.audit import log as audit
+from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
 from envkit.errors import UnavailableError
 from envkit.resolution.settings import substitute_settings
@@ -96,7 +96,7 @@ def run_rotation(
     outcome = attempt(rotation.full_name, run)
     # a run that only lost the race for the claim has done nothing
     if outcome.changed or (outcome.step and outcome.error is not None):
-        result = audit.OK if outcome.error is None else outcome_of(outcome.error)
+        result = OK if outcome.error is None else outcome_of(outcome.error)
         access.record([policy.name], {}, result)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):

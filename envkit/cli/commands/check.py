@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.checks import run as checking
+from envkit.checks import run
 from envkit.checks.ignore_file import NAME, accept_problems, load_rules
 from envkit.checks.problem import KINDS
 from envkit.cli.complete import environments
@@ -93,7 +93,7 @@ def check(  # noqa: PLR0917 - typer names them
         if not os.path.isdir(folder):
             raise UsageError(f"no folder {folder}", hint="name a folder with code with --code")
     with Bar() as bar:
-        report = checking.check(
+        report = run.check(
             env or (),
             profiles=profiles,
             everything=everything,

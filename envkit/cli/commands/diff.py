@@ -19,7 +19,7 @@ from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.cli.result import write_result
-from envkit.comparison import compare as difference
+from envkit.comparison import compare
 from envkit.comparison.compare_profiles import diff_keys
 from envkit.comparison.model import DIFFERENCES, DiffStatus
 from envkit.comparison.sides import prepare_sides, read_names, read_sides
@@ -134,7 +134,7 @@ def diff(  # noqa: PLR0917 - typer names them
             read = read_sides(prepared)
             if reveal:
                 access.succeed(_of_profiles(read))
-        found = difference.diff(*read, reveal=reveal)
+        found = compare.diff(*read, reveal=reveal)
     accepted = _accepted(found, ignore_file, profiles)
     report = Report(accepted.diff, accepted.ignored, profiles_only=keys, show_same=show_all)
     _show(report, format_, output, private=reveal)

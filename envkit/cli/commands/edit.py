@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from envkit.audit.session import Access
 from envkit.cli.boundary import print_error
 from envkit.cli.commands.set import in_version
-from envkit.cli.editor import EditorError, private_file
-from envkit.cli.editor import edit as run_editor
+from envkit.cli.editor import EditorError, private_file, run_editor
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask, ask_reason, is_interactive
