@@ -84,7 +84,7 @@ class Cost(NamedTuple):
 
 
 class Simulation(NamedTuple):
-    """What `simulate` found. Times are seconds since the epoch.
+    """What `run_simulation` found. Times are seconds since the epoch.
 
     Attributes:
         beginnings: every rotation, in their order.
@@ -103,7 +103,7 @@ class Simulation(NamedTuple):
     currency: str
 
 
-def simulate(
+def run_simulation(
     rotations: Sequence[Simulated],
     *,
     start: float,

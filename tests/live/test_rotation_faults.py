@@ -19,7 +19,7 @@ from envkit._internal.clock import Deadline
 from envkit.rotation.jobs import run_rotation
 from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.status import look_at
+from envkit.rotation.status import read_statuses
 from envkit.secret import Secret
 from support.aws import operation, parameters
 from support.fault_proxy import FaultProxy, respond
@@ -586,7 +586,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         assert world.works(kept["new"])
         (notice,) = hooks.received
         assert "somebody else has changed the secret" in json.loads(notice.body)["error"]
-    (standing,) = look_at(
+    (standing,) = read_statuses(
         [world.rotation()],
         environ=world.environ,
         now=world.now,

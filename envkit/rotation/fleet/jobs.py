@@ -70,7 +70,7 @@ class Pace(NamedTuple):
     patience_seconds: float = 10.0
 
 
-class _NotWellError(Exception):
+class _RetryLaterError(Exception):
     """The job is to be done again; it says when, and nothing of why."""
 
     def __init__(self, at: float) -> None:
@@ -120,7 +120,7 @@ class FleetJobs:
         class Later(BaseRetryStrategy):
             def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
                 at = time.time() + pause_seconds(job.attempts + 1)
-                if isinstance(exception, _NotWellError):
+                if isinstance(exception, _RetryLaterError):
                     at = exception.at
                 return RetryDecision(retry_at=_moment(at))
 
@@ -149,8 +149,8 @@ class FleetJobs:
             listener.ended(found, outcome, time.monotonic() - begun)
         at = next_look(outcome, time.time(), failures=context.job.attempts + 1)
         if outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.STOPPED):
-            raise _NotWellError(at)
-        await self._leave(context.app, name, at)
+            raise _RetryLaterError(at)
+        await self._schedule(context.app, name, at)
 
     async def _discover(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
         """Leave a job for each rotation that has none, or whose times have changed."""
@@ -170,7 +170,7 @@ class FleetJobs:
                     continue
                 if not await manager.cancel_job_by_id_async(job.id, delete_job=True):
                     continue  # it has begun meanwhile
-            await self._leave(context.app, name, time.time())
+            await self._schedule(context.app, name, time.time())
         self._timings = timings
 
     async def _revive(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
@@ -201,7 +201,7 @@ class FleetJobs:
                 continue  # it has gone on meanwhile
             await manager.finish_job(job, Status.SUCCEEDED, delete_job=True)
 
-    async def _leave(self, app: procrastinate.App, name: str, at: float) -> None:
+    async def _schedule(self, app: procrastinate.App, name: str, at: float) -> None:
         """Leave a job for a rotation, unless one waits already."""
         from procrastinate.exceptions import AlreadyEnqueued
 
@@ -223,7 +223,7 @@ class FleetJobs:
                 collected = await in_thread(self._catalog.read)
             except EnvkitError as error:
                 for listener in self._listeners:
-                    listener.troubled(error)
+                    listener.error_occurred(error)
                 return
             for listener in self._listeners:
                 listener.loaded(collected)

@@ -1,6 +1,6 @@
 """One worker of a fleet: rotations as jobs of procrastinate, in PostgreSQL.
 
-    worker = FleetWorker(dsn, catalog, run_rotation, listeners=[board])
+    worker = FleetWorker(dsn, catalog, run_rotation, listeners=[metrics])
     worker.run()
 
 When PostgreSQL is away the worker waits for it; what is under way goes on. What the jobs do
@@ -128,7 +128,7 @@ class FleetWorker:
             if error is None or self._stopping:
                 continue
             for listener in self._listeners:
-                listener.troubled(error)
+                listener.error_occurred(error)
             lasted = time.monotonic() - begun > LAST_WAIT_SECONDS
             failures = 0 if lasted else failures + 1
             wait = pause_seconds(failures + 1, first=FIRST_WAIT_SECONDS, last=LAST_WAIT_SECONDS)
@@ -183,7 +183,7 @@ class FleetWorker:
         if error is None or isinstance(error, ConnectorException):
             return  # the session tells that the database is away, and `revive` finds the job
         for listener in self._listeners:
-            listener.troubled(RotationError(f"a job ended badly: {type(error).__name__}"))
+            listener.error_occurred(RotationError(f"a job ended badly: {type(error).__name__}"))
 
     async def _tick(self) -> None:
         while True:

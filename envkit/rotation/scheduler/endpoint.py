@@ -1,6 +1,6 @@
 """Answer `/healthz`, `/readyz` and `/metrics` over HTTP, for as long as a scheduler runs.
 
-    with Endpoint("127.0.0.1:9464", metrics=board.text, healthy=..., ready=...) as endpoint:
+    with Endpoint("127.0.0.1:9464", metrics=metrics.text, healthy=..., ready=...) as endpoint:
         scheduler.run()
 
 What always holds: it only answers, and to GET and HEAD alone; no value and no error message

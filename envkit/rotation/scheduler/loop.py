@@ -1,6 +1,6 @@
 """The scheduler of one machine: run what is due, until it is told to stop.
 
-    scheduler = Scheduler(catalog, run_rotation, listeners=[board])
+    scheduler = Scheduler(catalog, run_rotation, listeners=[metrics])
     signal.signal(signal.SIGTERM, lambda *_: scheduler.stop())
     scheduler.run()
 
@@ -48,7 +48,7 @@ class Listener(Protocol):
     def loaded(self, collected: Collected) -> None:
         """The profiles were read."""
 
-    def troubled(self, error: EnvkitError) -> None:
+    def error_occurred(self, error: EnvkitError) -> None:
         """Something is wrong that is not of one rotation; the scheduler goes on."""
 
     def ticked(self) -> None:
@@ -133,7 +133,7 @@ class Scheduler:
             self._take(self._catalog.read())
         except EnvkitError as error:
             for listener in self._listeners:
-                listener.troubled(error)
+                listener.error_occurred(error)
 
     def _take(self, collected: Collected) -> None:
         self._timers.replace(self._catalog.rotations, self._clock())

@@ -19,10 +19,10 @@ from envkit.cli.commands.rotate.selection import (
     Format,
     Formatted,
     collected_from,
-    show_standings,
+    show_statuses,
 )
 from envkit.cli.complete import rotations as complete_rotations
-from envkit.cli.formats.rotation import results, standings
+from envkit.cli.formats.rotation import results, statuses
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
 from envkit.cli.parameters import Profiles, Reason, Timeout
@@ -32,7 +32,7 @@ from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
 from envkit.rotation.machine import Request
-from envkit.rotation.status import RotationState, broken, look_at
+from envkit.rotation.status import RotationState, broken, read_statuses
 from envkit.rotation_state.due import is_overdue
 
 if TYPE_CHECKING:
@@ -110,11 +110,13 @@ def now(  # noqa: PLR0917 - typer names them
         chosen = _named(collected, names)
         collected = collected._replace(broken={})
     if plan or (resume and not names):
-        found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
+        found = read_statuses(
+            chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan
+        )
         if plan:
             found += broken(collected)
-            describe = partial(standings.planned, asked=requested == Request.ROTATE)
-            return show_standings(found, as_json=format_ is Format.JSON, describe=describe)
+            describe = partial(statuses.planned, asked=requested == Request.ROTATE)
+            return show_statuses(found, as_json=format_ is Format.JSON, describe=describe)
         open_ = {
             one.rotation for one in found if one.started_at or one.state == RotationState.UNREADABLE
         }

@@ -23,7 +23,7 @@ from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint
 from envkit.rotation.scheduler.loop import TICK_SECONDS, Scheduler
-from envkit.rotation.scheduler.metrics import Board
+from envkit.rotation.scheduler.metrics import SchedulerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,12 +97,12 @@ def serve(
         return 0
     catalog = CatalogWatcher(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
     _allow(catalog.read(), reason)
-    log, board = Log(), Board() if listen else None
-    listeners: list[Listener] = [board, log] if board else [log]  # what is told is counted
+    log, metrics = Log(), SchedulerMetrics() if listen else None
+    listeners: list[Listener] = [metrics, log] if metrics else [log]  # what is told is counted
 
     def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
         return run_rotation(
-            rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.troubled
+            rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.error_occurred
         )
 
     scheduler: Scheduler | FleetWorker
@@ -121,11 +121,11 @@ def serve(
         )
     _obey_signals(scheduler)
     with ExitStack() as stack:
-        if board is not None and listen is not None:
+        if metrics is not None and listen is not None:
             endpoint = Endpoint(
                 listen,
-                metrics=board.text,
-                healthy=lambda: _hangs(board),
+                metrics=metrics.text,
+                healthy=lambda: _hangs(metrics),
                 ready=scheduler.waiting_for,
             )
             stack.enter_context(endpoint)
@@ -159,8 +159,8 @@ def _obey_signals(scheduler: Scheduler | FleetWorker) -> None:
     signal.signal(signal.SIGHUP, lambda *_: scheduler.reload())
 
 
-def _hangs(board: Board) -> str:
-    alive = time.time() - board.ticked_at < DEAD_SECONDS
+def _hangs(metrics: SchedulerMetrics) -> str:
+    alive = time.time() - metrics.ticked_at < DEAD_SECONDS
     return "" if alive else "the scheduler hangs"
 
 
@@ -184,9 +184,9 @@ class Log:
             + (f" in {', '.join(sorted(profiles))}" if profiles else "")
         )
         for error in collected.broken.values():
-            self.troubled(error)
+            self.error_occurred(error)
 
-    def troubled(self, error: EnvkitError) -> None:
+    def error_occurred(self, error: EnvkitError) -> None:
         """Say what is wrong."""
         self.write(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envkit.rotation.catalog import Rotation
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 
 class View(NamedTuple):
@@ -38,7 +38,7 @@ class View(NamedTuple):
     calendar: Months
 
 
-def render(found: Sequence[Standing], rotations: Sequence[Rotation], now: float) -> str:
+def render(found: Sequence[RotationStatus], rotations: Sequence[Rotation], now: float) -> str:
     """Return the page.
 
     Args:

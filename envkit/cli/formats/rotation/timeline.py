@@ -7,7 +7,7 @@ from math import isinf
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.formats.rotation.moments import moment, since
-from envkit.cli.formats.rotation.standings import last_time, next_time, what
+from envkit.cli.formats.rotation.statuses import last_time, next_time, what
 from envkit.rotation.status import ALARMS, RotationState
 from envkit.rotation_state.schedule import due_times, jitter
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from envkit.rotation.catalog import Rotation
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 DAY = 86_400.0
 BEFORE_DAYS, AFTER_DAYS = 45, 60
@@ -94,7 +94,7 @@ def span_around(now: float) -> Span:
     return Span(now - BEFORE_DAYS * DAY, now, now + AFTER_DAYS * DAY)
 
 
-def dues(one: Standing, rotation: Rotation, span: Span) -> list[float]:
+def dues(one: RotationStatus, rotation: Rotation, span: Span) -> list[float]:
     """Return when a rotation will begin, as far as the page goes."""
     if not one.due_at or one.state == RotationState.QUARANTINED:
         return []
@@ -116,7 +116,9 @@ def ticks(span: Span) -> list[Tick]:
     return [*months, Tick("tick today", _at(span, span.now), "now")]
 
 
-def rows(found: Sequence[Standing], due: Mapping[str, Sequence[float]], span: Span) -> list[Row]:
+def rows(
+    found: Sequence[RotationStatus], due: Mapping[str, Sequence[float]], span: Span
+) -> list[Row]:
     """Return a row for each rotation, what is gravest first.
 
     Args:
@@ -129,14 +131,14 @@ def rows(found: Sequence[Standing], due: Mapping[str, Sequence[float]], span: Sp
     return [_row(one, due.get(one.rotation, ()), span) for one in ordered]
 
 
-def _row(one: Standing, due: Sequence[float], span: Span) -> Row:
+def _row(one: RotationStatus, due: Sequence[float], span: Span) -> Row:
     last, following = last_time(one, span.now), next_time(one, span.now)
     history = f"rotated {last}" if last not in ("", "never") else last and "never rotated"
     coming, coming_at = "", ""
     if one.due_at and following:
         coming = since(one.due_at, span.now) if one.due_at > span.now else "now"
         coming_at = moment(one.due_at).removesuffix(" UTC") if one.due_at > span.now else ""
-    alarming = one.state in ALARMS
+    needs_attention = one.state in ALARMS
     return Row(
         name=one.rotation,
         state=one.state,
@@ -147,12 +149,12 @@ def _row(one: Standing, due: Sequence[float], span: Span) -> Row:
         marks=list(_marks(one, due, span)),
         next=coming,
         next_at=coming_at,
-        error=one.error if alarming else "",
-        hint=one.hint if alarming else "",
+        error=one.error if needs_attention else "",
+        hint=one.hint if needs_attention else "",
     )
 
 
-def _marks(one: Standing, due: Sequence[float], span: Span) -> Iterator[Mark]:
+def _marks(one: RotationStatus, due: Sequence[float], span: Span) -> Iterator[Mark]:
     for at in _months(span):
         yield Mark("grid", _at(span, at))
     last = one.promoted_at or one.last_rotated_at

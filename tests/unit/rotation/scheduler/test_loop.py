@@ -47,7 +47,7 @@ class Listener:
     def loaded(self, collected):
         self._tell("loaded", *(one.full_name for one in collected.rotations))
 
-    def troubled(self, error):
+    def error_occurred(self, error):
         self._tell("troubled", type(error))
 
     def ticked(self):
