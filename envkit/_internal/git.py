@@ -1,7 +1,6 @@
-"""What git knows of the files around a profile: asked of git itself, and changed by nothing.
+"""What git knows of the files around a profile; nothing is changed.
 
-Where there is no repository, or no git, there is nothing to know: `find_repository` gives
-None, and whoever asks goes on without.
+`find_repository` returns None where there is no repository or no git.
 """
 
 from __future__ import annotations

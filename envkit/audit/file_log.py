@@ -1,17 +1,17 @@
-"""The audit log as a file: lines that are chained, added by one process at a time.
+"""The audit log as a file of chained lines, appended by one process at a time.
 
 Each line is one JSON object. It ends with its number, the hash of the line before and
 its own hash, which is SHA-256 over all of the line that stands before `,"hash":`
 
     {"time":"2026-11-25T09:30:00.000Z",...,"seq":2,"previous":"5f0c...","hash":"9ab1..."}
 
-What always holds: a line is added under a lock and as a whole; what a writer that died
-left behind stays where it is, and the next line vouches for it (`interrupted`); the
-chain goes on from file to file. `audit.jsonl` is the newest; a full one is renamed to
+What always holds: a line is added under a lock and as a whole; the partial line of a writer
+that died stays in the file, and the next line records its hash (`interrupted`); the chain
+continues from file to file. `audit.jsonl` is the newest; a full one is renamed to
 the next number, `audit.1.jsonl` first, and the oldest of too many is removed.
 
-The hashes have no key: whoever may write the file can write all of it anew. What shows
-that is an anchor, kept elsewhere (see `verify`).
+The hashes have no key: a process that may write the file can rewrite all of it. An anchor
+that is stored elsewhere detects that (see `verify`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One command's use of secrets: a reason where one is asked for, and a line in the audit log.
+"""How one command uses secrets: it needs a reason for some profiles, and leaves an audit record.
 
     with Access("get", reason=reason) as access:
         prepared = prepare(["prod"], ...)
@@ -7,9 +7,9 @@
         access.succeed(environment.variables())
     ...                                          # only now the values may go out
 
-What always holds: no store is asked for a protected profile before a reason is given;
-what was begun is recorded, once, whether it succeeded or failed; of a protected profile
-nothing goes out that was not recorded.
+What always holds: no store is asked for a protected profile before a reason is given; each
+access is recorded once, whether it succeeded or failed; no value of a protected profile
+leaves envkit unrecorded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which variables the program needs and no profile defines, and the other way round."""
+"""Variables that the program needs and no profile defines, and the other way round."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Look at everything that envkit would use, and say what is there and what is wrong.
+"""`envkit doctor`: examine profiles, stores and the audit log, and report what is wrong.
 
     for check in examine(("staging",)).checks:
         print(check.status, check.subject, check.message)
 
-What always holds: no value is part of any check; one thing that is wrong stops no other
-check; nothing waits beyond the deadline; only the environments asked for have their
-stores asked.
+What always holds: no value is part of any check; one failure stops no other check; nothing
+waits beyond the deadline; only the stores of the chosen environments are asked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Are the `.env` files that environments use for their owner alone, and out of git?
+"""Check that the `.env` files in use are readable by their owner alone, and not in git.
 
-So must be what envkit keeps beside them: the file as it was before the last change, and what
-a rotation has pending.
+The same is checked for the files that envkit writes beside them: the previous version of the
+file, and the pending values of a rotation.
 """
 
 from __future__ import annotations

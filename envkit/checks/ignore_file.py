@@ -1,4 +1,4 @@
-"""Differences and problems that a team has looked at and accepted, each with its reason.
+"""The ignore file: differences and problems that a team has accepted, each with a reason.
 
     # .envkit-ignore, beside the profiles/ folder
     LOG_LEVEL                  # quieter in production
@@ -6,10 +6,9 @@
     METRICS_TOKEN reused       # one account, by the vendor's terms
     src/legacy/* dynamic-read  # a problem of `envkit check`, by its file
 
-A line is a glob, what is accepted of the variables that it matches, and why. Unless it
-says so, that is `missing` and `different`: a reused secret and a store that cannot be
-read are accepted by name only. Both `envkit diff` and `envkit check` obey it, the former
-by status, the latter by code.
+A line has a glob, what it accepts for the variables that match, and why. By default it
+accepts `missing` and `different`: a reused secret and a store that cannot be read must be
+named. `envkit diff` matches a line by status, `envkit check` by code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Everything that a check looks at, loaded and read once: profiles, plans, values.
+"""What the checks look at, loaded and read once: profiles, plans, values.
 
-What is wrong with a profile so that it cannot be loaded or planned is a problem, and stops
-no other environment.
+A profile that cannot be loaded or planned is a problem of its own, and stops no other
+environment.
 """
 
 from __future__ import annotations

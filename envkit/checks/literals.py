@@ -1,7 +1,7 @@
-"""Which texts in the files of profiles look like secrets: values, settings and comments.
+"""Find secrets that are written into profiles: in values, settings and comments.
 
-A file is looked at as it was written, so that a value counts which another profile
-replaces. `secret = false` says that a variable may be seen, and ends the matter.
+A file is checked as it was written, also a value that another profile replaces.
+`secret = false` means that the value of a variable may be public.
 """
 
 from __future__ import annotations

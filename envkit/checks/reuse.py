@@ -1,4 +1,4 @@
-"""Which secrets are the same in environments that should each have their own."""
+"""Find secrets that environments share, where each should have its own."""
 
 from __future__ import annotations
 

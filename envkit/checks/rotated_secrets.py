@@ -1,8 +1,7 @@
-"""Which rotations are of a secret that no profile names?
+"""Find rotations of secrets that no profile refers to.
 
-Nobody reads such a secret, or somebody does past envkit. All profiles are looked at,
-whichever are checked; where one of them cannot be planned, nobody can tell, and nothing is
-said.
+Such a secret is unused, or is read without envkit. All profiles are looked at, whichever are
+checked. Where one of them cannot be planned, nothing is reported: it might refer to it.
 """
 
 from __future__ import annotations

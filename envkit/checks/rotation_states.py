@@ -1,7 +1,7 @@
-"""Which rotations are overdue or stuck, and of which does nobody know?
+"""Find rotations that are overdue or stuck, or whose state cannot be read.
 
-Their records are read from the stores, several at once. What the store of many cannot tell
-is one problem.
+Their records are read from the stores, several at once. Rotations whose records cannot be
+read for the same reason are one problem.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Are the tables `[rotation.*]` sound, and does the grace outlast what programs keep?
+"""Check the tables `[rotation.*]`, and that the grace period outlasts the caches of programs.
 
-No store and no target is asked. Each table is looked at for itself, so that one hides
-nothing of another; what several profiles have from one that they extend is told once.
+No store and no target is asked. Each table is checked by itself, so that an error in one does
+not hide another; a table that several profiles inherit is reported once.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""May these environments be deployed? Everything that can be known before, in one report.
+"""Run all checks of environments before a deployment, and return one report.
 
     report = check(["staging", "prod"])
     for problem in report.problems:
         print(problem.file, problem.line, problem.message, problem.hint)
 
-What always holds: nothing that is found is a value or leads to one; what is wrong with one
-environment hides nothing of another; a store that cannot be read is told apart from one
-that does not have a value. Nothing is changed.
+What always holds: no problem has a value or leads to one; an error in one environment hides
+nothing in another; a store that cannot be read is not the same as an absent value. Nothing
+is changed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The one place where an error becomes text on stderr and an exit status.
 
 A traceback is shown only with `ENVKIT_DEBUG=1`: frames and types, and messages
-only of envkit's own errors, because anything else might quote a value. What an error quotes
-from a profile cannot control the terminal.
+only of envkit's own errors, because anything else might quote a value. Control characters in what
+an error quotes from a profile are escaped.
 """
 
 from __future__ import annotations

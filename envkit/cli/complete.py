@@ -1,8 +1,8 @@
 """What a shell offers after `--env`, `export --format` and `envkit get`.
 
-Nothing here asks a store, and nothing here fails: a profile that cannot be read
-offers nothing. Nothing here is run either: zsh evaluates what it is offered, so that no
-description has a character that a shell or rich gives a meaning to.
+No store is asked, and nothing fails: a profile that cannot be read offers nothing. zsh
+evaluates what it is offered, so descriptions have no character that means something to a
+shell or to rich.
 """
 
 from __future__ import annotations

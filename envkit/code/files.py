@@ -1,7 +1,7 @@
-"""Which files of a folder are a program's own, and in which language they are.
+"""Find the files of a program in a folder, and the language of each.
 
-In a git repository git says what is ignored. What others wrote (`node_modules`, `vendor`,
-a virtual environment) is never a program's own.
+In a git repository, files that git ignores are left out. Third-party code (`node_modules`,
+`vendor`, a virtual environment) always is.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Which variables a program reads: all files of its folders, each in its language.
+"""Find the variables that a program reads, in all files of its folders.
 
     code = scan(["/srv/shop/src"], names={"PORT"}, environ=os.environ)
 
-Nothing is run. A variable that a program sets itself is none that it is given.
+Nothing is run. Variables that the program sets itself are left out.
 """
 
 from __future__ import annotations

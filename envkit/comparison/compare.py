@@ -1,9 +1,9 @@
-"""How do environments differ? Pure.
+"""Compare the values of environments. Pure.
 
     report = diff(staging, prod)
 
-What comes out is an `EnvDiff`, which has no way back to a value that may not be shown.
-A variable that is secret on one side is masked on all of them.
+The result is an `EnvDiff`, from which a value that may not be shown cannot be recovered. A
+variable that is secret on one side is masked on all of them.
 """
 
 from __future__ import annotations

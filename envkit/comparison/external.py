@@ -1,6 +1,6 @@
-"""Environments that no profile describes: a `.env` file, this process, another one.
+"""Sides of a comparison that no profile describes: a `.env` file, this process, another process.
 
-Nothing says which of their values are secret, so all of them count as secret.
+Nothing declares which of their values are secret, so all of them count as secret.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What there is to know about one variable whose values are at hand. Pure.
+"""Find how the values, origins and rules of one variable differ. Pure.
 
-Findings name parts, places and rules; the values of a hidden variable are not in them.
+A finding names parts, places and rules; it has no value of a hidden variable.
 """
 
 from __future__ import annotations

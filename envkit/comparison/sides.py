@@ -1,7 +1,7 @@
-"""Read the environments that are to be compared: profiles, files, processes.
+"""Read the sides of a comparison: profiles, files, processes.
 
-All profiles are read side by side, and what they share is read once. A store that
-fails costs only the variables that it holds.
+All profiles are read in parallel, and what they share is read once. A store that fails
+affects only the variables that it has.
 
     prepared = prepare_sides(["staging", "prod"])
     staging, prod = read_sides(prepared)

@@ -1,14 +1,13 @@
-"""Does a text that is written into a profile look like a secret? Pure.
+"""Decide whether a text that is written into a profile looks like a secret. Pure.
 
     suspect("API_TOKEN", "9f8b1c7e52d04a6b")  ->  Suspicion("a secret, by its name", certain=True)
 
-Four things are looked at, the most telling first: the form of a vendor's token; the
-password inside of a URL or connection string; a name that says what the value is; and
-whether the text looks drawn at random. What a developer's machine alone knows is harmless
-(`postgresql://app:app@localhost`, `change-me`), and so is what is public by its nature (a
-UUID, a digest, a public key).
+Four signs count, the strongest first: the form of a vendor's token; a password in a URL or
+connection string; the name of the variable; and whether the text looks random. Values of a
+developer's machine (`postgresql://app:app@localhost`, `change-me`) are harmless, and so are
+public ones (a UUID, a digest, a public key).
 
-What comes out says what was recognised, and nothing of the text. See docs/adr/0006.
+The result says what was recognised, and quotes nothing of the text. See docs/adr/0006.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a name says of its value: a secret, something public, or nothing. Pure.
+"""Decide by its name whether a variable is a secret, public, or neither. Pure.
 
-    says_secret("STRIPE_API_KEY")  ->  True        says_secret("API_KEY_ID")  ->  False
+    is_secret_name("STRIPE_API_KEY")  ->  True        is_secret_name("API_KEY_ID")  ->  False
 
 The last words count: `PASSWORD_MIN_LENGTH` is a length, `TOKEN_URL` is a URL.
 """

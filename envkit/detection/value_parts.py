@@ -1,10 +1,10 @@
-"""In what do two values differ? URLs by part, JSON by path, lists by item. Pure.
+"""Find the parts in which values differ: URLs by part, JSON by path, lists by item. Pure.
 
     >>> [(part.name, part.texts) for part in differing_parts(["redis://a/0", "redis://b/0"])]
     [('host', ('a', 'b'))]
 
-Works on clear text and returns clear text: only the modules that make a value-free
-report call it, and leave out the texts of secrets.
+Takes and returns clear text: only modules that make a value-free report call it, and they
+leave out the texts of secrets.
 """
 
 from __future__ import annotations

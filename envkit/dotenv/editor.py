@@ -1,9 +1,9 @@
-r"""One value of a `.env` file set or removed, and not a byte changed beside it. Pure.
+r"""Set or remove one value in the text of a `.env` file, and change no other byte. Pure.
 
 How a value is written:
 
-    plain        where it is letters, digits and `_./:@%+,=-`
-    'single'     where it needs quotes; nothing in there has a meaning
+    plain        for letters, digits and `_./:@%+,=-`
+    'single'     where it needs quotes; nothing in them is special
     "double"     where it has what single quotes cannot hold for all readers
     'it\'s $5'   where double quotes would make a shell act on `$` or a backtick
 

@@ -6,7 +6,7 @@
     variable.check("a new one")
     version = variable.slot.write(Secret("a new one"), before=variable.current)
 
-Of a lookup that is the source where the value was found, else the first that can be written.
+For a lookup, that is the source that has the value, else the first that can be written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be known of a write before the first of several is done."""
+"""Refuse several writes before the first is done, if one of them cannot succeed."""
 
 from __future__ import annotations
 

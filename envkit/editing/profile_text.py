@@ -1,8 +1,8 @@
-"""The text of a profile's file with lines set, added or removed, and nothing else changed. Pure.
+"""Set, add or remove lines in the text of a profile, and change nothing else. Pure.
 
-A literal is a value without placeholders. In the TOML form comments, order and layout
-stay (tomlkit), and a number or truth value stays one where the new value is one too.
-What is written means the value itself: `{{` in it is escaped.
+A literal is a value without placeholders. In the TOML form, comments, order and layout stay
+(tomlkit), and a number or truth value stays one if the new value is one. `{{` in a new value
+is escaped.
 """
 
 from __future__ import annotations

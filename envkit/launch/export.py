@@ -1,8 +1,8 @@
 r"""Write an environment in a form that another program reads. Pure: nothing is opened.
 
 What always holds: each value comes back byte for byte from the format's own reader
-(see `FORMATS`). A value that a format cannot carry is an error, and all such variables
-are named at once; nothing is ever dropped, trimmed or expanded.
+(see `FORMATS`). A value that a format cannot represent is an error, which names all such
+variables; nothing is ever dropped, trimmed or expanded.
 
     >>> from envkit.secret import Secret
     >>> print(render("shell", {"GREETING": Secret("it's me")}), end="")

@@ -1,4 +1,4 @@
-"""Channels and notices: who gets which events, and what an event says. Pure; never a value."""
+"""Channels and notices: which channel gets which events, and the text of a notice. Pure."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@
     Envkit-Timestamp: 1790000000
     Envkit-Signature: sha256=...      HMAC-SHA-256 of "TIMESTAMP.BODY", with the channel's key
 
-What always holds: only https, or http to this very machine, which takes no proxy; redirects
-are not followed; no login is taken from a file of this host; every call has a timeout. A
-notice that cannot be delivered is an error for the caller to report, and changes nothing else.
+What always holds: only https, or http to this machine without a proxy; redirects are not
+followed; no login is read from a file of this host; every call has a timeout. A notice that
+cannot be delivered is an error for the caller to report, and changes nothing else.
 """
 
 from __future__ import annotations

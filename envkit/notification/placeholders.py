@@ -1,4 +1,4 @@
-"""Fill in the placeholders of channels, when there is something to send."""
+"""Substitute the placeholders of channels, only when there is a notice to send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One variable of a profile: its table in TOML, checked, and what comes of it."""
+"""The declaration of one variable: its table in TOML, checked."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""A profile: what one environment's variables are, and where their values come from.
+"""Load a profile: the variables of one environment, and where their values come from.
 
     profile = load("prod", folder)
     profile.variables["DATABASE_URL"].template
 
 Loading reads the profile's file and those that it extends, checks every key,
 and parses every value; it asks no store. Both forms mean the same: `.toml`, and
-`.env` for teams that have that. Whatever is wrong is one error with file and
-line. What `extends` brings is merged key by key, so that a base can say what
-type a variable has and an environment what its value is. A profile that several
-extend is read once, before the first of them.
+`.env` for teams that have that. Any mistake is one error with file and
+line. `extends` merges key by key: a base can declare the type of a variable, and an
+environment its value. A profile that several extend is read once, before the first of
+them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Does a value have the type and form that its profile declares? Pure.
+"""Check that a value has the type and form that its profile declares. Pure.
 
-The answer says what is wanted, never what was found.
+The answer says what is wanted, never what the value is.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What is to be carried from one environment to the next: decided, not done. Pure.
+"""Decide what to copy from one environment to another. Pure.
 
     decision = plan_promotion(staging, prod, line_plan, choice)
     decision.plan           # may be shown: it has no way to a secret
     decision.writes         # the values, apart from it
 
-A plan adds what is missing. What it does only where somebody said so: it changes what is
-there, and copies secrets, of which each environment should have its own.
+A plan adds what is missing. Only on request, it changes existing values, and copies secrets:
+each environment should have its own.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What a profile is to say that another one says already. Pure, and asks no store.
+"""Plan the lines to add to the target's profile. Pure, and asks no store.
 
-A line is carried over as it is written: a literal as a literal, a placeholder with the
-same text, with the type and the other rules of the variable. What would mean something
-else in the target is not carried over: a place or a host that is called after the source,
-a version of its store, a source that the target does not have. And no secret that somebody
-has written into a profile is written into another one.
+A line is copied as it is written: a literal as a literal, a placeholder with the same text,
+with the type and the other rules of the variable. Lines that would mean something else in
+the target are not copied: with a path or host named after the source, with a version of its
+store, or with a source that the target does not have. A secret that is written into the
+profile is never copied.
 """
 
 from __future__ import annotations

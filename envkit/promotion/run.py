@@ -1,4 +1,4 @@
-"""Carry variables from one environment to the next: read both, plan, and then do it.
+"""Promote variables from one environment to another: read both, plan, then write.
 
     prepared = prepare_promotion("staging", "prod")
     promotion = read(prepared)
@@ -7,10 +7,9 @@
     for step in promotion.steps:
         step.run()
 
-What always holds: nothing is written before everything that is planned was seen to be
-possible; values come first and the profile last, so that no environment waits for a value
-that was not written; each step is made by compare-and-set, or not at all. A promotion
-that was interrupted is finished by another one, which finds less to do.
+What always holds: nothing is written before every step was checked; values are written first
+and the profile last, so that no profile refers to a value that was not written; each step is
+a compare-and-set. An interrupted promotion is finished by running it again.
 """
 
 from __future__ import annotations

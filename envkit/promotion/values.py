@@ -1,4 +1,4 @@
-"""Which value of one environment belongs to which place of another one? Pure."""
+"""Match the values of the source with the places of the target. Pure."""
 
 from __future__ import annotations
 

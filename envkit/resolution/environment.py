@@ -1,4 +1,4 @@
-"""An environment: every variable of a profile with its value and where it came from."""
+"""An environment: the variables of a profile with their values and origins."""
 
 from __future__ import annotations
 

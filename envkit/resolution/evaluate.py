@@ -1,7 +1,7 @@
-"""Put an environment together from what the stores said. Pure.
+"""Compute the variables of an environment from the outcomes of the stores. Pure.
 
-Every variable either has a value, or is absent and may be, or is a failure that
-names it; a failure is never hidden by a fallback or a default.
+Every variable has a value, or is absent and optional, or is a failure with its name; a
+fallback or default never hides a failure.
 """
 
 from __future__ import annotations

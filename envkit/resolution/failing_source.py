@@ -1,4 +1,7 @@
-"""Stands in for a source that cannot be opened, so that a report covers everything else."""
+"""A source that fails every read, in place of one that cannot be opened.
+
+With it, a report covers the variables of all other sources.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Load and plan profiles and open their sources: all that happens before a store is asked."""
+"""Prepare profiles: load and plan them, and open their sources. No store is asked."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Find the rotations of a folder of profiles, each secret once. No store is asked.
+"""Find the rotations of a folder of profiles, one for each secret. No store is asked.
 
-A profile that others extend is a base: its rotations are run in those that extend it, and
-in itself only where it is named. Two profiles may share a secret if they say the same of
-it; then it is rotated once, by the first of them. If they do not, both places are shown.
+A profile that others extend is a base: its rotations run in the profiles that extend it, and
+for the base itself only where it is named. Two profiles may rotate the same secret if both
+tables are the same: then it is rotated once, by the first of them. Otherwise the error shows
+both places.
 
-A profile that cannot be read hides nothing of another.
+A profile that cannot be read does not hide the rotations of another.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Advance one rotation as far as it goes now: read, decide, do one step, and again.
+"""Advance one rotation as far as possible now: read, decide, do one step, repeat.
 
     outcome = advance(job, deadline=Deadline(300))
 
-Safe to call at any time from any number of hosts: a run that comes second finds what the
-first has saved, and resumes it or leaves it alone. What comes back is an outcome, never an
-exception, so that one rotation that fails disturbs no other.
+Safe to call at any time from any number of hosts: a second run finds what the first one has
+saved, and resumes it or leaves it alone. The result is an outcome, never an exception, so
+that a failing rotation does not affect others.
 
 What always holds: after each step the store is read again; no step begins or is waited for
 after the deadline; no value is in an outcome.

@@ -1,10 +1,10 @@
-"""Run rotations: one with all that it needs, or many side by side.
+"""Run rotations: one with its hooks, audit record and notices, or many in parallel.
 
     outcomes = run_all(collected.rotations, lambda one: run_rotation(one, environ=os.environ))
 
-What always holds: a rotation that fails or takes long disturbs no other; hooks get names
-and never values; each run that did something is a line in the audit log; any number of hosts
-may do this at once, since the one that comes second finds the claim of the first.
+What always holds: a rotation that fails or takes long does not affect others; hooks get names
+and never values; each run that did something is recorded in the audit log; any number of
+hosts may run at once, since the second one finds the claim of the first.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
-r"""Which step comes next? Pure: a function of the record, the store and the time.
+r"""Decide the next step of a rotation. Pure: a function of the record, the store and the time.
 
-Nothing here reads a clock, a store or a target. The engine observes, asks `decide`, does
-the one step and begins again, so that a process that starts after a crash, or a second
-one beside the first, decides the same.
+Nothing here reads a clock, a store or a target. The engine observes, asks `decide`, does the
+step and repeats: a process that starts after a crash, or a second one beside the first,
+decides the same.
 
     claimed -> staged -> set -> tested -> promoted -> grace -> retiring -> idle
          \________\_______\______\__________\________\
                                                       reverting -> reverted -> idle
 
-Two turns cannot be taken back, and are saved before anything is done about them:
-*retiring*, after which there is no way back to the old value, and *reverted*, after which
-nobody can be given the new one. Each excludes the other by compare-and-set, whoever else
-is still at work on an earlier decision.
+Two phases are final, and are saved before anything is done about them: *retiring*, after
+which there is no rollback to the old value, and *reverted*, after which no reader can get the
+new one. Each excludes the other by compare-and-set, even if another process still acts on an
+earlier decision.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which notices a rotation's outcome calls for, and that each is sent once.
+"""Send the notices that the outcome of a rotation calls for, each once.
 
 A success is sent once, by the run that did the last step. What lasts until a person acts (a
 failure, a rotation that is overdue or quarantined) is sent by one host, once a day: this is
 saved in the rotation's record before the notice is sent. Where the record cannot be written,
-which may be the very thing to report, a file of this host remembers it instead.
+a file of this host remembers it instead.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What would be rotated when, and what it would cost: from the profiles alone. Pure.
+"""Predict when rotations begin and what they cost, from the profiles alone. Pure.
 
-Every rotation is taken to begin when it is due, and to take all the time that it may
-(`timeout`), CONCURRENCY of them at once: one that could not begin inside of its window even
-so is a clash. Prices are list prices, from `prices.toml`, which says of when they are.
+Every rotation is assumed to begin when it is due and to take its whole `timeout`, with
+CONCURRENCY of them at once: one that could not begin within its window is a clash. Prices are
+list prices, from `prices.toml`, which has their date.
 """
 
 from __future__ import annotations

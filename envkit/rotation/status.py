@@ -1,9 +1,9 @@
-"""Where every rotation stands: read from the stores, and changed by nobody.
+"""Read the status of rotations from their stores. Nothing is changed.
 
     for status in read_statuses(collected.rotations, environ=os.environ, now=time(), ...):
         print(status.rotation, status.state)
 
-No target is asked, and no value comes out.
+No target is asked, and no value is returned.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a step knows: the job, the run that it is part of, and what it was decided from."""
+"""The context of a step: its job, its run, and the snapshot that it was decided from."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is done in each step: act, then save by compare-and-set. Deciding is `machine`'s.
+"""Do one step of a rotation: act, then save by compare-and-set. `machine` decides which.
 
-What always holds: a step does what was decided and nothing else; it may be cut off at any
-instruction, and is done again from its beginning then.
+What always holds: a step does what was decided and nothing else; it may be interrupted at any
+instruction, and is then done again from its beginning.
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@
 
     policies(load("prod", folder))["db-password"].timing.every_seconds
 
-Every key is checked here, with file and line; what `target` and `generate` may hold is for
-the rotator to say. No store is asked, and no rotator is imported. Placeholders stay as they
-are written: `resolution.settings` substitutes them when a rotation runs.
+Every key is checked here, with file and line; the rotator checks what is in `target` and
+`generate`. No store is asked, and no rotator is imported. Placeholders stay as they are
+written: `resolution.settings` substitutes them when a rotation runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The rotation record: where a rotation stands, without any value. Pure.
+"""The rotation record: the state of a rotation, without any value. Pure.
 
-It lives beside the secret in the store, and is all that any scheduler knows. A
-record of another version is refused, not guessed.
+It is stored beside the secret, and is all that a scheduler knows. A record of another version
+is refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Give a project its first profiles, from the `.env` files that it has already.
+"""Write the first profiles of a project, from its `.env` files.
 
-What always holds: no file that is there is changed, except that lines are added to
-`.gitignore`; no value is copied; no link out of the project is followed; if anything cannot
-be read, nothing is written.
+What always holds: no existing file is changed, except that lines are added to `.gitignore`;
+no value is copied; no link out of the project is followed; if a file cannot be read, nothing
+is written.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a write makes of a `.env` file, and the copy that it keeps of the file before."""
+"""Write a `.env` file, and a copy of it as it was before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into a source and what comes out of it: context, reading, absence, version.
+"""The data of sources: their context, and readings, absences and versions.
 
 Data only. The protocols are in `envkit.sources.protocols`, and authors of sources import
 both from `envkit.sources.base`.

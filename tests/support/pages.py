@@ -64,7 +64,7 @@ def blocks(page: Path) -> Iterator[Block]:
         yield Block(language, file or "", body, text.count("\n", 0, match.start()) + 1)
 
 
-def print_error(
+def tell(
     page: Path,
     root: Path,
     environ: Mapping[str, str] | None = None,

@@ -1,4 +1,4 @@
-"""`envkit check`: whether environments may be deployed, and if not, why and what to do."""
+"""`envkit check`: check environments before a deployment."""
 
 from __future__ import annotations
 

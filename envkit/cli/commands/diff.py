@@ -1,4 +1,4 @@
-"""`envkit diff`: how environments differ, and which secrets they share."""
+"""`envkit diff`: show how environments differ, and which secrets they share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`envkit edit`: the values of an environment in an editor."""
+"""`envkit edit`: change the values of an environment in an editor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`envkit history`: the versions of a variable's value."""
+"""`envkit history`: show the versions of a variable's value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`envkit init`: the first profiles of a project."""
+"""`envkit init`: write the first profiles of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`envkit promote`: what one environment has, carried over to the next one."""
+"""`envkit promote`: copy to one environment what another one has and it lacks."""
 
 from __future__ import annotations
 

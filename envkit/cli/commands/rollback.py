@@ -1,4 +1,4 @@
-"""`envkit rollback`: an earlier value brought back."""
+"""`envkit rollback`: restore an earlier value."""
 
 from __future__ import annotations
 

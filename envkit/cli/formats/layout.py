@@ -1,4 +1,4 @@
-"""Texts with styles on lines of a given width, in the columns of a terminal."""
+"""Lay out styled texts on lines of a given width, in the columns of a terminal."""
 
 from __future__ import annotations
 

@@ -1,20 +1,17 @@
-"""What the workers of a fleet do: three kinds of jobs.
+"""The jobs of a fleet's workers.
 
-    rotate    one job for each rotation, scheduled for when it is to be looked at next; once
-              it is done it leaves the next one
-    discover  every minute: a job for each rotation that has none, and at once for those
-              whose times the profiles have changed
-    revive    every minute: what a worker that is gone has left is done again
+    rotate    one job for each rotation, scheduled for its next look; it schedules the next one
+    discover  every minute: schedules a job for each rotation that has none, or whose timing
+              has changed in the profiles
+    revive    every minute: retries the jobs of workers that are gone
 
-What always holds: a job carries the names of a profile and of a rotation, nothing else; how
-a rotation stands is in its store alone, so that a job that is lost, late, or done twice does
-no harm. `lock` keeps two jobs of a rotation from running at once, `queueing_lock` from
-waiting at once.
+What always holds: a job has the names of a profile and of a rotation, nothing else; the state
+of a rotation is in its store alone, so that a lost, late or repeated job does no harm. `lock`
+keeps two jobs of a rotation from running at once, `queueing_lock` from waiting at once.
 
-A rotation that fails is the same job again, later. So the job after it is made only once it
-is well, and there never is one that waits beside one that runs, unless a worker was killed
-in between or has lost the database: then retrying the old one is refused (UniqueViolation),
-and it is done with.
+A rotation that fails retries the same job later; the next job is scheduled only after a
+success. So no job waits while another one runs, unless a worker was killed in between or lost
+the database: then retrying the old one is refused (UniqueViolation), and it is finished.
 """
 
 from __future__ import annotations

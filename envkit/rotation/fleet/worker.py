@@ -3,8 +3,8 @@
     worker = FleetWorker(dsn, catalog, run_rotation, listeners=[metrics])
     worker.run()
 
-When PostgreSQL is away the worker waits for it; what is under way goes on. What the jobs do
-is said in `fleet.jobs`.
+While PostgreSQL is unreachable the worker waits for it; rotations in progress continue. The
+jobs are in `fleet.jobs`.
 """
 
 from __future__ import annotations

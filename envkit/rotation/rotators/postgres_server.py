@@ -1,4 +1,4 @@
-"""A PostgreSQL server: changed as its admin, and tried as somebody else.
+"""A PostgreSQL server: changed as its admin, and tested with another login.
 
     server = Server("postgresql://admin:...@db:5432/app", deadline)
     with server.admin("app_b") as change:             # one transaction, one at a time per role

@@ -1,14 +1,14 @@
-"""Which rotators there are, and how one is built from the table of a rotation.
+"""The rotators by name, and how one is built from the table of a rotation.
 
     rotator = open_rotator("postgres", context)
 
-A rotator's module is imported only when a rotation asks for it, and its driver only when
-that goes to work. Rotators of others come from the entry-point group `envkit.rotators`,
-looked at only for a name that is not built in.
+A rotator's module is imported only when a rotation asks for it, and its driver only when it
+starts to work. Plug-ins come from the entry-point group `envkit.rotators`, which is read only
+for a name that is not built in.
 
-What an entry is: the class of a rotator, or a table of classes by their strategy, of which
-the first is the usual one. Building a rotator does no I/O and looks into no value, so that
-a table can be checked before its placeholders are substituted.
+An entry is the class of a rotator, or a mapping of classes by strategy. Building a rotator
+does no I/O and reads no value, so that a table can be checked before its placeholders are
+substituted.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
-"""The scheduler of one machine: run what is due, until it is told to stop.
+"""The loop of the scheduler: run rotations that are due, until it is stopped.
 
     scheduler = Scheduler(catalog, run_rotation, listeners=[metrics])
     signal.signal(signal.SIGTERM, lambda *_: scheduler.stop())
     scheduler.run()
 
-What always holds: it keeps nothing of its own, so that a second one on another host, or
-none for a day, does no harm; one rotation that fails, hangs or takes its time holds up no
-other as long as there is room for `concurrency` of them; once it is told to stop it begins
-nothing more, and what is under way goes on to the end of its step, for `finish_seconds` at
-the most. Whoever comes next goes on from there.
+What always holds: it stores no state, so that a second one on another host, or none for a
+day, does no harm; a rotation that fails, hangs or is slow does not delay others while fewer
+than `concurrency` run; once it is stopped it begins nothing more, and each running rotation
+finishes its step, within `finish_seconds`. The next run resumes it.
 
-It sleeps until the next rotation is to be looked at, but looks at the clock and at the
-files of the profiles at least every TICK_SECONDS.
+It sleeps until the next rotation is to be looked at, but checks the clock and the files of
+the profiles at least every TICK_SECONDS.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""What a scheduler tells Prometheus: where each rotation stands, and how its runs went.
+"""The Prometheus metrics of a scheduler: the state of each rotation, and its runs.
 
     metrics = SchedulerMetrics()
     Scheduler(catalog, run_rotation, listeners=[metrics])
     metrics.text()
 
-What always holds: no value and no error message is in it; labels are the names of
-rotations, statuses and steps, of which there are as many as the profiles have, and a
-handful; a rotation that is in no profile any more is left out.
+What always holds: no value and no error message is in it; labels are names of rotations,
+statuses and steps, so that their number is small; a rotation that is in no profile any more
+is left out.
 
-In a fleet each worker tells what it saw itself, so that the others may know better: times
-are to be taken as the maximum over the workers, and `overdue` as the minimum.
+In a fleet each worker reports what it saw itself, and others may know more: take the maximum
+of times over the workers, and the minimum of `overdue`.
 """
 
 from __future__ import annotations

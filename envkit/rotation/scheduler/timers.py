@@ -1,4 +1,4 @@
-"""When is each rotation looked at next? Pure: a function of what became of it and the time.
+"""When each rotation is looked at next. Pure: a function of its outcomes and the time.
 
     timers = Timers()
     timers.replace(["prod/db-password"], now)   # what is new is looked at at once
@@ -6,11 +6,11 @@
         ...
         timers.done(outcome, now)
 
-What always holds: a rotation is looked at by one run at a time; whatever was said of it, it
-is looked at again within LOOK_AGAIN_SECONDS, because a person or another scheduler may have
-changed where it stands; what fails is tried again, ever more slowly.
+What always holds: a rotation is looked at by one run at a time; it is looked at again within
+LOOK_AGAIN_SECONDS, because a person or another scheduler may have changed its state; failures
+are retried with growing pauses.
 
-Nothing here knows whether a rotation is due: that is found out when it is looked at.
+Nothing here knows whether a rotation is due: the run finds out.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Rotations in AWS Secrets Manager: what is pending is a version of the secret itself.
+"""Rotations in AWS Secrets Manager: pending values are a version of the secret itself.
 
     AWSCURRENT        what readers get
     ENVKIT_ROTATION   the record, and the values that are pending, as one JSON object
     ENVKIT_STAGED     the version that is about to get one of the two labels, for a moment
 
 A label is moved from one version to another by compare-and-set, and so are the record and
-the secret. Whoever may read the secret may read what is pending for it, and nobody else.
+the secret. Those who may read the secret may read its pending values, and nobody else.
 
-AWSPENDING is not used: a rotation by AWS or by a function of somebody's has it, and as long
-as it stands somewhere else than AWSCURRENT we do not begin.
+AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit begins no rotation while
+AWSPENDING is on another version than AWSCURRENT.
 
 A rotation makes about ten versions. AWS keeps some hundred, and removes those without a
 label once they are a day old: rotate one secret no more than eight times a day.

@@ -3,9 +3,9 @@
     .env.prod
     .env.prod.DB_PASSWORD.envkit-rotation       its record, and what is pending; 0600
 
-Both are changed under the lock of the `.env` file, each in one step; what a writer that was
-killed has left behind is removed by the next one. At rest the record has no value. A link in
-the place of the record is refused.
+Both are changed under the lock of the `.env` file, each in one step; the next writer removes
+what a killed writer left behind. At rest the record has no value. A link in place of the
+record is refused.
 """
 
 from __future__ import annotations

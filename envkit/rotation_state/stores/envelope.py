@@ -1,8 +1,8 @@
-"""What a store keeps of a rotation: the record and the pending values, as one JSON object.
+"""The JSON object in which a store saves the record and the pending values.
 
     {"record": {"version": 1, ...}, "values": {"old": {"password": "..."}, "new": {...}}}
 
-The record is looked at first: of one whose version is not known, nothing else is read.
+The record is read first: if its version is not known, nothing else is read.
 """
 
 from __future__ import annotations

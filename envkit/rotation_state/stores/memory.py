@@ -1,9 +1,9 @@
-"""A store of rotations in this process: for tests, ours and those of rotators of others.
+"""A rotation store in memory, for envkit's tests and those of plug-ins.
 
     shelf = MemoryShelf({"password": "one"})
     store = MemoryRotationStore(shelf, ("password",))
 
-Any number of stores look at one shelf, as any number of hosts look at one server. The
+Any number of stores use one shelf, as any number of hosts use one server. The
 record goes through JSON, as in a real store. `at` is called before and after each
 operation, with its name: what it raises is a crash there, as when a request was lost, or
 its answer.

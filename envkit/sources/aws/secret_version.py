@@ -1,4 +1,4 @@
-"""What one version of a secret holds, how a value is picked from it and changed in it. Pure."""
+"""One version of a secret: pick a value from it, or change one in it. Pure."""
 
 from __future__ import annotations
 

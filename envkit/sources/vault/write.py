@@ -1,7 +1,7 @@
-"""Compare-and-set for KV version 2 secrets, and what would be refused.
+"""Compare-and-set for KV version 2 secrets, and the check whether a write would be refused.
 
-What always holds: a write of one field keeps every other as it is; a write whose answer was lost is
-not taken for a conflict.
+What always holds: a write of one field leaves every other as it is; a write whose answer was
+lost is not taken for a conflict.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
 """

@@ -1,7 +1,7 @@
-"""`envkit rotate`: rotate what is due, or what is named; see where rotations stand.
+"""`envkit rotate` and its subcommands, as typer sees them.
 
-`envkit rotate` alone, or with names and options, rotates; `envkit rotate status` and the
-others look. A rotation that is called like one of them is named in full: `prod/status`.
+`envkit rotate` alone, or with names and options, rotates. A rotation that has the name of a
+subcommand is named in full: `prod/status`.
 """
 
 from __future__ import annotations

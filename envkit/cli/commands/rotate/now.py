@@ -1,4 +1,4 @@
-"""`envkit rotate` itself: run what is due, or what is named."""
+"""`envkit rotate` itself: run the rotations that are due, or that are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rotations a command is about, and how they are shown."""
+"""What the commands below `envkit rotate` share: which rotations, and the format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all formats show: a report, and what of it a team has accepted."""
+"""What all formats of `envkit check` show: the report without what a team has accepted."""
 
 from __future__ import annotations
 

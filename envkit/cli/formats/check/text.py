@@ -1,4 +1,4 @@
-"""Problems as lines that a person and an editor can follow: `FILE:LINE: error: MESSAGE`."""
+"""Problems as lines that people and editors can follow: `FILE:LINE: error: MESSAGE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison as annotations of GitHub Actions, the gravest first.
+"""A comparison as annotations of GitHub Actions, the most severe first.
 
 GitHub shows ten of a kind for each step; all of them stay in the log.
 

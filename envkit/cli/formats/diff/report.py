@@ -1,4 +1,4 @@
-"""What is to be shown of a comparison."""
+"""What a comparison shows: its entries by status, and how much of them."""
 
 from __future__ import annotations
 

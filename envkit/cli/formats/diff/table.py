@@ -1,7 +1,7 @@
 """A comparison as a table for a terminal, or as plain text of 80 columns.
 
-Every environment is a column. Where there are too many for the width, each variable
-is a block of its own: a line for each distinct value, with the environments that have it.
+Every environment is a column. Where they do not fit the width, each variable is a block:
+one line for each distinct value, with the environments that have it.
 """
 
 from __future__ import annotations

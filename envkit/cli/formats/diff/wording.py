@@ -1,4 +1,4 @@
-"""What a comparison found, in words: one note for each thing to know, some with advice."""
+"""The sentences of `envkit diff`: a note for each finding, some with advice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the calendar of the rotations page shows: what was rotated, and what is due, by day."""
+"""The calendar of the rotations page: what was rotated and what is due, by day."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Where rotations stand, as one HTML page: a timeline, a calendar, and what needs attention.
+"""The status of rotations as one HTML page: a timeline, a calendar, what needs attention.
 
-No script, nothing from elsewhere, light and dark; what the pictures show is also there as
-text. Nothing of a value is in it. `page.html.j2` lays out what `timeline` and `months`
+No script, no external resource, light and dark; the text says what the pictures show. No
+value is in it. `page.html.j2` lays out what `timeline` and `months`
 compute.
 """
 

@@ -1,4 +1,4 @@
-"""What became of rotations that were run."""
+"""The outcomes of `envkit rotate`, as text and as JSON."""
 
 from __future__ import annotations
 

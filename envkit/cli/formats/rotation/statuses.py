@@ -1,4 +1,4 @@
-"""Where rotations stand, as a table and as JSON."""
+"""The status of rotations, as a table and as JSON."""
 
 from __future__ import annotations
 

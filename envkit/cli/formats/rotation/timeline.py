@@ -1,4 +1,4 @@
-"""What the timeline of the rotations page shows: a row for each rotation, with marks in time."""
+"""The timeline of the rotations page: a row for each rotation, with marks in time."""
 
 from __future__ import annotations
 
