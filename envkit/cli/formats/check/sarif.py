@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from envkit import __version__
 from envkit.checks.problem import KINDS, Severity
-from envkit.cli.formats.check.shown import below_root, concerns
+from envkit.cli.formats.check.shown import concerns
+from envkit.cli.formats.github import below_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

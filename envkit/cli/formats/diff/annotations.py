@@ -7,10 +7,10 @@ Reference: https://docs.github.com/actions/reference/workflow-commands-for-githu
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from envkit.cli.formats.diff.wording import notes, summary
+from envkit.cli.formats.github import annotation, below_root
 from envkit.cli.output import printable
 from envkit.comparison.model import CellState, DiffStatus
 
@@ -43,26 +43,24 @@ def render(report: Report, environ: Mapping[str, str]) -> str:
         report: what is to be shown.
         environ: `GITHUB_WORKSPACE` is where GitHub's paths begin.
     """
-    root = environ.get("GITHUB_WORKSPACE") or os.getcwd()
     lines = [
-        _command(entry, report, root)
+        _command(entry, report, environ)
         for entry in report.diff.entries
         if entry.status != DiffStatus.SAME
     ]
     return "\n".join([*lines, printable(summary(report))]) + "\n"
 
 
-def _command(entry: Entry, report: Report, root: str) -> str:
+def _command(entry: Entry, report: Report, environ: Mapping[str, str]) -> str:
     properties = {"title": f"{entry.name} {_TITLES[entry.status]}"}
     path, colon, line = _place(entry).rpartition(":")
     if colon:
-        properties = {"file": os.path.relpath(path, root), "line": line, **properties}
+        properties = {"file": below_root(path, environ), "line": line, **properties}
     sentences = _sentences(entry, report)
     if DiffStatus.MISSING in entry.also or not sentences:
         sentences.append(_where(entry, report))
     message = "\n".join(sentences)
-    shown = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
-    return f"::{_LEVELS[entry.status]} {shown}::{_data(message)}"
+    return annotation(_LEVELS[entry.status], properties, message)
 
 
 def _place(entry: Entry) -> str:
@@ -88,11 +86,3 @@ def _where(entry: Entry, report: Report) -> str:
     rest = [label for label, cell in pairs if cell.state not in _THERE]
     text = f"in {', '.join(there)}" + (f", not in {', '.join(rest)}" if rest else "")
     return printable(text)
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
