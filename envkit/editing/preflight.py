@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envkit.editing.slots import ValueSlot
 
 
-def refuse_unwritable(slots: Iterable[ValueSlot]) -> None:
+def refuse_unwritable_slots(slots: Iterable[ValueSlot]) -> None:
     """Refuse to change anything if a file of it cannot be replaced. Asks no server.
 
     Raises:

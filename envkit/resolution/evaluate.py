@@ -15,7 +15,7 @@ from envkit.errors import (
 )
 from envkit.profile.placeholder import Literal
 from envkit.profile.substitution import substitute
-from envkit.profile.value_types import problem
+from envkit.profile.value_types import mismatch
 from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Secret
 from envkit.sources.model import Reading
@@ -101,7 +101,7 @@ class _Value:
             text, self.note, self.origins = declaration.default, "default", []
         value = Secret(text)
         value.to_bytes()  # raises where a program could not be given it
-        wrong = "contains a NUL" if "\0" in text else problem(declaration, text)
+        wrong = "contains a NUL" if "\0" in text else mismatch(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
                 wrong, hint=f"mend the value, or what {declaration.location} asks of it"

@@ -223,10 +223,10 @@ def _locate(
     source = open_source(profile, name, environ=environ, deadline=deadline)
     source.check(policy.secret)
     location = source.locate(policy.secret)
-    return (store_of(profile, name), location.removeprefix(f"{name}:")), location
+    return (store_key(profile, name), location.removeprefix(f"{name}:")), location
 
 
-def store_of(profile: Profile, source: str) -> object:
+def store_key(profile: Profile, source: str) -> object:
     """Return what is equal for sources that are of one store, whoever asks it."""
     spec = profile.sources[source]
     settings = {key: value for key, value in spec.settings.items() if key not in _ACCESS_SETTINGS}

@@ -13,7 +13,7 @@ from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeou
 from envkit.cli.prompt import ask, ask_reason, is_interactive
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, prepare_edit, refuse_changed
-from envkit.editing.preflight import refuse_unwritable
+from envkit.editing.preflight import refuse_unwritable_slots
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def edit(
         changed = _edited(editable)
         editable.deadline.restart()
         refuse_changed(editable.variables[name] for name in changed)
-        refuse_unwritable(editable.variables[name].slot for name in changed)
+        refuse_unwritable_slots(editable.variables[name].slot for name in changed)
         for name, value in changed.items():
             variable = editable.variables[name]
             access.expect([name])
