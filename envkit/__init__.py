@@ -6,8 +6,8 @@
     envkit.load("prod")                # into os.environ, as load_dotenv does
     envkit.diff("staging", "prod")     # EnvDiff: what differs, and no secret
 
-Nothing is imported before it is asked for: `envkit exec` stands between a
-person and their app, and every module costs start-up time.
+Names are imported on first use: `envkit exec` runs before every start of an app, and every
+module costs start-up time.
 """
 
 __version__ = "0.1.0"

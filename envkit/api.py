@@ -77,7 +77,7 @@ def diff(
         ProfileError: a profile is not there or not valid.
         EnvkitError: a file or a process cannot be read.
     """
-    from envkit.comparison.compare import diff as compare
+    from envkit.comparison import compare
     from envkit.comparison.sides import prepare_sides, read_sides
 
     prepared = prepare_sides(
@@ -87,4 +87,4 @@ def diff(
         exclude=exclude,
         timeout_seconds=timeout_seconds,
     )
-    return compare(*read_sides(prepared))
+    return compare.diff(*read_sides(prepared))

@@ -1,4 +1,4 @@
-"""The type of every value that envkit carries.
+"""The type of every value in envkit.
 
 A value is text that stands for bytes one to one (UTF-8 with `surrogateescape`,
 as in `os.environ`), so that what a store holds reaches the app unchanged. It is

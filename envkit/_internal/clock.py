@@ -1,4 +1,4 @@
-"""One deadline for a whole command, handed down to everything that waits."""
+"""The deadline of a command, passed to everything that waits."""
 
 from __future__ import annotations
 

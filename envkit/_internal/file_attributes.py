@@ -14,7 +14,7 @@ import os
 import stat
 import struct
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 _ACL = "system.posix_acl_access"
 _USER = "user."

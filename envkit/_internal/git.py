@@ -1,7 +1,6 @@
-"""What git knows of the files around a profile: asked of git itself, and changed by nothing.
+"""What git knows of the files around a profile; nothing is changed.
 
-Where there is no repository, or no git, there is nothing to know: `find_repository` gives
-None, and whoever asks goes on without.
+`find_repository` returns None where there is no repository or no git.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class Repository:
             return set()
         # it does not know `--literal-pathspecs`, and a path that begins with a dot has no magic
         listed = "\0".join(f"./{name}" for name in inside)
-        found = _run(self.root, self._environ, "check-ignore", "-z", "--stdin", told=listed)
+        found = _run(self.root, self._environ, "check-ignore", "-z", "--stdin", stdin=listed)
         return {inside[name[2:]] for name in _names(found) if name[2:] in inside}
 
     def contains(self, path: str) -> bool:
@@ -81,7 +80,7 @@ def _names(listed: str | None) -> list[str]:
     return [name for name in (listed or "").split("\0") if name]
 
 
-def _run(folder: str, environ: Mapping[str, str], *arguments: str, told: str = "") -> str | None:
+def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str | None:
     """Return what a git command prints; None where it fails or there is no git."""
     import subprocess
 
@@ -91,7 +90,7 @@ def _run(folder: str, environ: Mapping[str, str], *arguments: str, told: str = "
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
             [*command, *arguments],
-            input=told.encode("utf-8", "surrogateescape"),
+            input=stdin.encode("utf-8", "surrogateescape"),
             capture_output=True,
             env={**clean, "GIT_OPTIONAL_LOCKS": "0"},
             timeout=_TIMEOUT_SECONDS,

@@ -1,4 +1,4 @@
-"""The names that a variable of an environment can have. Pure."""
+"""Which names an environment variable can have. Pure."""
 
 from __future__ import annotations
 

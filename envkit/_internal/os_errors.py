@@ -1,4 +1,4 @@
-"""What the operating system refused, in the words of envkit's messages."""
+"""The reason of an `OSError`, worded for envkit's messages."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A bounded map over daemon threads that never outlives its deadline.
 
 `concurrent.futures` is not used: its threads are joined when the interpreter
-exits, so one silent server would hold the command beyond its deadline, and its
+exits, so one silent server would keep the command from ending, and its
 import costs more than a whole `.env` profile.
 """
 

@@ -1,4 +1,4 @@
-"""Paths as people read them."""
+"""How paths are shown to people."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Run one program to its end, within a time limit, and end all that it has started.
+"""Run a program within a time limit, and kill all that it started.
 
-What always holds: no shell is involved; a program has a session of its own, which is killed
-as a whole when its time is over; nothing that it prints is part of an error. A program that a
+What always holds: no shell is involved; a program has its own session, which is killed as a
+whole when its time is over; nothing that it prints is part of an error. A program that a
 profile names finds none of the user's credentials in its environment.
 """
 

@@ -1,4 +1,4 @@
-"""The one retry policy: transient failures only, full jitter, inside the deadline.
+"""The retry policy for requests: transient failures only, full jitter, within the deadline.
 
 Reference: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 """

@@ -1,4 +1,4 @@
-"""Put things after those that they need. Pure, and without recursion.
+"""Order things so that each comes after those that it needs. Pure, without recursion.
 
 Profiles need those that they extend, variables those that their values name.
 """

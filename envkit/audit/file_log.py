@@ -1,17 +1,17 @@
-"""The audit log as a file: lines that are chained, added by one process at a time.
+"""The audit log as a file of chained lines, appended by one process at a time.
 
 Each line is one JSON object. It ends with its number, the hash of the line before and
 its own hash, which is SHA-256 over all of the line that stands before `,"hash":`
 
     {"time":"2026-11-25T09:30:00.000Z",...,"seq":2,"previous":"5f0c...","hash":"9ab1..."}
 
-What always holds: a line is added under a lock and as a whole; what a writer that died
-left behind stays where it is, and the next line vouches for it (`interrupted`); the
-chain goes on from file to file. `audit.jsonl` is the newest; a full one is renamed to
+What always holds: a line is added under a lock and as a whole; the partial line of a writer
+that died stays in the file, and the next line records its hash (`interrupted`); the chain
+continues from file to file. `audit.jsonl` is the newest; a full one is renamed to
 the next number, `audit.1.jsonl` first, and the oldest of too many is removed.
 
-The hashes have no key: whoever may write the file can write all of it anew. What shows
-that is an anchor, kept elsewhere (see `audit_chain`).
+The hashes have no key: a process that may write the file can rewrite all of it. An anchor
+that is stored elsewhere detects that (see `verify`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import stat
 import time
 
 from envkit._internal.clock import Deadline
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import AuditError
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ else:
             from hashlib import sha256
 
 MAX_BYTES = 8 * 1024 * 1024  # of one file, before another is begun
-KEPT_FILES = 12  # full ones
+MAX_FULL_FILES = 12  # full ones
 LOCK_SECONDS = 5.0
 _LOCK_PAUSE_SECONDS = 0.002
 _TAIL_BYTES = 512  # more than the end of a line has that `parse_link` looks at
@@ -237,7 +237,7 @@ def _begin_another(path: str) -> None:
     try:
         full = full_files(path)
         os.rename(path, f"{stem}.{full[-1][0] + 1 if full else 1}{extension}")
-        for _, oldest in full[: max(0, len(full) + 1 - KEPT_FILES)]:
+        for _, oldest in full[: max(0, len(full) + 1 - MAX_FULL_FILES)]:
             os.unlink(oldest)
     except OSError:
         pass

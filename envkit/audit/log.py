@@ -6,8 +6,8 @@ r"""The audit log: who used or changed which secrets, when, and why. Never a val
     (unset)                              $XDG_STATE_HOME/envkit/audit.jsonl, else
                                          ~/.local/state/envkit/audit.jsonl
 
-One line is one access or change. It is JSON in ASCII, so that a newline or another
-control character in a reason is escaped and stays within its line.
+Each line is one access or change. It is JSON in ASCII: a newline or another control
+character in a reason is escaped and stays on its line.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from __future__ import annotations
 import os
 import time
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.paths import state_folder
-from envkit._internal.record import NamedTuple
 from envkit.errors import UsageError
 
 TYPE_CHECKING = False

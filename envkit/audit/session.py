@@ -1,4 +1,4 @@
-"""One command's use of secrets: a reason where one is asked for, and a line in the audit log.
+"""How one command uses secrets: it needs a reason for some profiles, and leaves an audit record.
 
     with Access("get", reason=reason) as access:
         prepared = prepare(["prod"], ...)
@@ -7,16 +7,16 @@
         access.succeed(environment.variables())
     ...                                          # only now the values may go out
 
-What always holds: no store is asked for a protected profile before a reason is given;
-what was begun is recorded, once, whether it succeeded or failed; of a protected profile
-nothing goes out that was not recorded.
+What always holds: no store is asked for a protected profile before a reason is given; each
+access is recorded once, whether it succeeded or failed; no value of a protected profile
+leaves envkit unrecorded.
 """
 
 from __future__ import annotations
 
 import os
 
-from envkit.audit import log as audit
+from envkit.audit import log
 from envkit.errors import AuditError, EnvkitError, ReasonMissingError, ResolutionError
 
 TYPE_CHECKING = False
@@ -83,7 +83,7 @@ class Access:
             UsageError: `ENVKIT_AUDIT` names no log.
             AuditError: a profile is protected, and the log cannot be written.
         """
-        audit.destination(self._environ)
+        log.destination(self._environ)
         for profile in profiles:
             self._profiles.append(profile.name)
             if profile.protected:
@@ -91,7 +91,7 @@ class Access:
         self._names = names
         if self._protected:
             self._need_reason()
-            audit.check(self._environ)
+            log.check(self._environ)
         self._recorded = False
 
     def succeed(self, variables: Iterable[Variable]) -> None:
@@ -102,7 +102,7 @@ class Access:
         """
         found = list(variables)
         names = dict.fromkeys(variable.name for variable in found)
-        self.record(list(names), audit.versions_of(found))
+        self.record(list(names), log.versions_of(found))
 
     def expect(self, names: Sequence[str]) -> None:
         """Note what is done next, where one command does several things."""
@@ -135,7 +135,7 @@ class Access:
         self,
         names: Sequence[str],
         versions: Mapping[str, Sequence[str]],
-        outcome: str = audit.OK,
+        outcome: str = log.OK,
     ) -> None:
         """Record that something was read or changed.
 
@@ -162,8 +162,8 @@ class Access:
         self, outcome: str, names: Sequence[str], versions: Mapping[str, Sequence[str]]
     ) -> None:
         self._recorded = True
-        entry = audit.Entry(self._command, self._profiles, names, versions, self._reason, outcome)
-        audit.record(entry, self._environ)
+        entry = log.Entry(self._command, self._profiles, names, versions, self._reason, outcome)
+        log.record(entry, self._environ)
 
 
 def outcome_of(error: BaseException) -> str:

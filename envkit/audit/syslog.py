@@ -1,7 +1,7 @@
 """The audit log as messages to the system's log.
 
-`syslog(3)` does not tell whether anybody listens, and a protected profile must not be
-used unseen: so the message is sent to the socket of the system's log itself.
+`syslog(3)` does not report whether a daemon listens, and a protected profile must not be
+used unrecorded: so the message is sent to the socket of the system's log directly.
 
 Reference: RFC 3164, as `/dev/log` takes it
 """

@@ -1,11 +1,11 @@
-"""Read the audit log: what was done, and whether the log is whole.
+"""Read the audit log, and verify that its chain is complete.
 
 A line that was removed, changed or moved breaks the chain. A tail that was cut off, or a
-log that was written anew from some line on, does not: an anchor shows those, the number
-and hash of one record, kept where whoever can write the log cannot.
+log that was rewritten from some line on, does not: these are detected by an anchor, which is
+the number and hash of one record, stored where those who can write the log cannot write.
 
-A line that a writer left unfinished when it died is no break, if the next one vouches
-for it or if it is the last; `verify` tells of it.
+The partial line of a writer that died does not break the chain if the next line has its
+hash, or if it is the last one; `verify` notes it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from envkit._internal.os_errors import reason_of
 from envkit.audit.file_log import (
     BEGINNING,
-    KEPT_FILES,
+    MAX_FULL_FILES,
     Link,
     full_files,
     hash_of,
@@ -170,7 +170,7 @@ def _lines(files: Iterable[_File]) -> Iterator[Line]:
 def _is_rotated(numbers: Sequence[int | None]) -> bool:
     """Return whether rotation has removed files: it does when there are too many, and only so."""
     full = [number for number in numbers if number is not None]
-    return bool(full) and 1 < full[0] <= full[-1] - KEPT_FILES + 1
+    return bool(full) and 1 < full[0] <= full[-1] - MAX_FULL_FILES + 1
 
 
 class _Walk:

@@ -1,5 +1,7 @@
-"""`envkit check` and `envkit doctor`: what can be known to be wrong before a deployment.
+"""`envkit check` and `envkit doctor`: find what is wrong before a deployment.
 
-What belongs here reads profiles and stores once (`inspection`), and finds the problems of one
-kind in one module each. `run` puts the report together; showing it is `envkit.cli`'s.
+`inspection` loads the profiles and reads the stores once. Each other module finds one kind of
+problem in that; `problem` has their codes, and `run` collects them in a report. `ignore_file`
+removes what a team has accepted. `doctor` is a command of its own. Printing is done by
+`envkit.cli`.
 """

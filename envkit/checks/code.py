@@ -1,4 +1,4 @@
-"""Which variables the program needs and no profile defines, and the other way round."""
+"""Variables that the program needs and no profile defines, and the other way round."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
     yield from _undefined(inspection, code)
     if code.files:
         yield from _unused(inspection, code)
-    yield from _untold(inspection, code)
+    yield from _unresolved(inspection, code)
 
 
 def _undefined(inspection: Inspection, code: Code) -> Iterator[Problem]:
@@ -85,7 +85,7 @@ def _unused(inspection: Inspection, code: Code) -> Iterator[Problem]:
                 ).at(declaration.location)
 
 
-def _untold(inspection: Inspection, code: Code) -> Iterator[Problem]:
+def _unresolved(inspection: Inspection, code: Code) -> Iterator[Problem]:
     """Yield what cannot be told."""
     dynamic: dict[str, list[int]] = {}
     for use in code.uses:

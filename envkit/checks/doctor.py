@@ -1,11 +1,10 @@
-"""Look at everything that envkit would use, and say what is there and what is wrong.
+"""`envkit doctor`: examine profiles, stores and the audit log, and report what is wrong.
 
     for check in examine(("staging",)).checks:
         print(check.status, check.subject, check.message)
 
-What always holds: no value is part of any check; one thing that is wrong stops no other
-check; nothing waits beyond the deadline; only the environments asked for have their
-stores asked.
+What always holds: no value is part of any check; one failure stops no other check; nothing
+waits beyond the deadline; only the stores of the chosen environments are asked.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from envkit import __version__
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
-from envkit.audit import log as audit
+from envkit.audit import log
 from envkit.errors import (
     EnvkitError,
     LinkRefusedError,
@@ -170,7 +169,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
 def _audit_log(environ: Mapping[str, str]) -> Iterator[Check]:
     """Tell where accesses go unrecorded, which only a protected profile forbids."""
     try:
-        audit.check(environ)
+        log.check(environ)
     except EnvkitError as error:
         yield Check(CheckStatus.WARNING, error.message, hint=error.hint or "")
 

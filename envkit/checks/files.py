@@ -1,7 +1,7 @@
-"""Are the `.env` files that environments use for their owner alone, and out of git?
+"""Check that the `.env` files in use are readable by their owner alone, and not in git.
 
-So must be what envkit keeps beside them: the file as it was before the last change, and what
-a rotation has pending.
+The same is checked for the files that envkit writes beside them: the previous version of the
+file, and the pending values of a rotation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from envkit.checks.problem import Problem, listed
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import DotenvError, UntrustedError
-from envkit.sources.dotenv import KEPT_SUFFIX, DotenvSource
+from envkit.sources.dotenv import PREVIOUS_SUFFIX, DotenvSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from envkit._internal.git import Repository
     from envkit.checks.inspection import Inspection
 
-ROTATION_SUFFIX = ".envkit-rotation"  # of what `rotation.stores.dotenv` writes
+ROTATION_SUFFIX = ".envkit-rotation"  # of what `rotation_state.stores.dotenv` writes
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -55,11 +55,11 @@ def _in_use(inspection: Inspection) -> Mapping[str, tuple[str, ...]]:
                 for path in (path for reference in references for path in source.files(reference)):
                     found.setdefault(os.path.normpath(path), {})[one.profile.name] = None
     for path in list(found):
-        found.update(dict.fromkeys(_kept_beside(path), found[path]))
+        found.update(dict.fromkeys(_files_beside(path), found[path]))
     return {path: tuple(names) for path, names in found.items()}
 
 
-def _kept_beside(path: str) -> Iterator[str]:
+def _files_beside(path: str) -> Iterator[str]:
     """Yield the files with values that envkit has left beside a file."""
     folder, name = os.path.split(path)
     try:
@@ -68,7 +68,7 @@ def _kept_beside(path: str) -> Iterator[str]:
         return
     for other in others:
         rotated = other.startswith(f"{name}.") and other.endswith(ROTATION_SUFFIX)
-        if rotated or other == name + KEPT_SUFFIX:
+        if rotated or other == name + PREVIOUS_SUFFIX:
             yield os.path.join(folder, other)
 
 
@@ -78,8 +78,8 @@ def _exposed(path: str) -> list[Problem]:
     if not rights:
         return []
     shown = display_path(path)
-    said = f"{shown} can be {listed(rights)} by other users"
-    return [Problem("file-exposed", said, path, hint=f"run chmod 600 {shown}")]
+    message = f"{shown} can be {listed(rights)} by other users"
+    return [Problem("file-exposed", message, path, hint=f"run chmod 600 {shown}")]
 
 
 def _tracked(path: str, project: str) -> Iterator[Problem]:

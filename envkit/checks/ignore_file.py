@@ -1,4 +1,4 @@
-"""Differences and problems that a team has looked at and accepted, each with its reason.
+"""The ignore file: differences and problems that a team has accepted, each with a reason.
 
     # .envkit-ignore, beside the profiles/ folder
     LOG_LEVEL                  # quieter in production
@@ -6,10 +6,9 @@
     METRICS_TOKEN reused       # one account, by the vendor's terms
     src/legacy/* dynamic-read  # a problem of `envkit check`, by its file
 
-A line is a glob, what is accepted of the variables that it matches, and why. Unless it
-says so, that is `missing` and `different`: a reused secret and a store that cannot be
-read are accepted by name only. Both `envkit diff` and `envkit check` obey it, the former
-by status, the latter by code.
+A line has a glob, what it accepts for the variables that match, and why. By default it
+accepts `missing` and `different`: a reused secret and a store that cannot be read must be
+named. `envkit diff` matches a line by status, `envkit check` by code.
 """
 
 from __future__ import annotations
@@ -133,7 +132,7 @@ def _rule(line: str, place: str) -> Rule:
 
 def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
     """Take the accepted differences out of a diff. Pure."""
-    kept: list[Entry] = []
+    remaining: list[Entry] = []
     ignored: list[tuple[Entry, Rule]] = []
     for entry in diff.entries:
         left = []
@@ -147,10 +146,10 @@ def accept(diff: EnvDiff, rules: Sequence[Rule]) -> Accepted:
                 accepting.append(rule)
                 ignored.append((one, rule))
         if left:
-            kept.append(_only(entry, left))
+            remaining.append(_only(entry, left))
     ours = (rule for rule in rules if not set(rule.statuses).isdisjoint(DIFFERENCES))
     idle = tuple(rule for rule in ours if not any(map(rule.accepts, diff.entries)))
-    return Accepted(diff._replace(entries=gravest_first(kept)), tuple(ignored), idle)
+    return Accepted(diff._replace(entries=gravest_first(remaining)), tuple(ignored), idle)
 
 
 def _only(entry: Entry, statuses: Sequence[DiffStatus]) -> Entry:
@@ -172,12 +171,12 @@ def accept_problems(
         rules: what is accepted.
         root: the folder where the paths of files begin, which holds `profiles/`.
     """
-    kept: list[Problem] = []
+    remaining: list[Problem] = []
     ignored: list[tuple[Problem, Rule]] = []
     for problem in problems:
         rule = next((rule for rule in rules if rule.accepts_problem(problem, root)), None)
         if rule is None:
-            kept.append(problem)
+            remaining.append(problem)
         else:
             ignored.append((problem, rule))
-    return kept, ignored
+    return remaining, ignored

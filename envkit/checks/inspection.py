@@ -1,7 +1,7 @@
-"""Everything that a check looks at, loaded and read once: profiles, plans, values.
+"""What the checks look at, loaded and read once: profiles, plans, values.
 
-What is wrong with a profile so that it cannot be loaded or planned is a problem, and stops
-no other environment.
+A profile that cannot be loaded or planned is a problem of its own, and stops no other
+environment.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from envkit.profile.loader import load
 from envkit.profile.placeholder import Name
 from envkit.resolution.environment import Environment
 from envkit.resolution.evaluate import evaluate
+from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import prepare_profile
 
@@ -202,7 +203,7 @@ def _prepare_sound_part(
                 environ=environ,
                 deadline=deadline,
                 sources=sources,
-                tolerant=True,
+                open_=open_or_fail,
                 locating=offline,
             )
         except UntrustedError:

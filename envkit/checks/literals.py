@@ -1,7 +1,7 @@
-"""Which texts in the files of profiles look like secrets: values, settings and comments.
+"""Find secrets that are written into profiles: in values, settings and comments.
 
-A file is looked at as it was written, so that a value counts which another profile
-replaces. `secret = false` says that a variable may be seen, and ends the matter.
+A file is checked as it was written, also a value that another profile replaces.
+`secret = false` means that the value of a variable may be public.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from envkit.checks.problem import Problem
 from envkit.comparison.reuse import PLAIN_TYPES
 from envkit.detection.secret_literal import PLACEHOLDER, suspect
 from envkit.detection.token_shapes import find_tokens
-from envkit.profile.loader import read_document
+from envkit.profile.declaration import raw_table
+from envkit.profile.loader import read_profile_file
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Literal, parse
 from envkit.profile.toml_file import read_text
@@ -117,10 +118,10 @@ def _written(text: str) -> Iterator[str]:
 
 def _texts(path: str) -> Iterator[_Text]:
     """Yield the values and settings in a file that is a valid profile."""
-    document, top = read_document(path)
+    document, top = read_profile_file(path)
     for name, value in document.get("variables", {}).items():
         place = top.at("variables", name)
-        table = value if isinstance(value, dict) else {"value": value}
+        table = raw_table(value)
         for key in ("value", "default"):
             if isinstance(table.get(key), str):
                 yield _Text(name, table[key], place.at(key), name)

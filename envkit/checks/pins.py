@@ -1,4 +1,4 @@
-"""Which placeholders pin a version that is no longer the newest."""
+"""Find placeholders that pin a version that is no longer the newest."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""One thing that `envkit check` finds wrong: what, where, and how to mend it. Never a value.
+"""A problem that `envkit check` finds: what, where, and how to fix it. Never a value.
 
-The codes are stable and documented in docs/guide/check.md; how grave a problem is and what
-it does to the exit status follow from its code. `reused` and `missing` are what
-`envkit diff` calls so, too.
+The codes are stable and documented in docs/guide/check.md; severity and exit status follow
+from the code. `reused` and `missing` mean the same as in `envkit diff`.
 """
 
 from __future__ import annotations

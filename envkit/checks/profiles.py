@@ -1,4 +1,4 @@
-"""What profiles say of themselves, and which variables one of them lacks."""
+"""Report the warnings of profiles, and the variables that some profiles lack."""
 
 from __future__ import annotations
 

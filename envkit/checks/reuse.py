@@ -1,4 +1,4 @@
-"""Which secrets are the same in environments that should each have their own."""
+"""Find secrets that environments share, where each should have its own."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 
 def _sentence(places: Sequence[Place]) -> str:
-    held: dict[str, list[str]] = {}
+    environments_of: dict[str, list[str]] = {}
     for place in places:
         what = f"the {place.part} of {place.name}" if place.part else place.name
-        held.setdefault(what, []).append(place.environment)
-    if len(held) == 1:
-        [(what, environments)] = held.items()
+        environments_of.setdefault(what, []).append(place.environment)
+    if len(environments_of) == 1:
+        [(what, environments)] = environments_of.items()
         return f"{what} is the same secret in {listed(environments)}"
-    parts = (f"{what} in {listed(environments)}" for what, environments in held.items())
+    parts = (f"{what} in {listed(environments)}" for what, environments in environments_of.items())
     return f"the same secret is {listed(parts)}"

@@ -1,8 +1,7 @@
-"""Which rotations are of a secret that no profile names?
+"""Find rotations of secrets that no profile refers to.
 
-Nobody reads such a secret, or somebody does past envkit. All profiles are looked at,
-whichever are checked; where one of them cannot be planned, nobody can tell, and nothing is
-said.
+Such a secret is unused, or is read without envkit. All profiles are looked at, whichever are
+checked. Where one of them cannot be planned, nothing is reported: it might refer to it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from envkit.profile.model import placeholders
 from envkit.profile.placeholder import Reference
 from envkit.resolution.plan import plan
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.rotation.catalog import store_of
+from envkit.rotation.catalog import store_key
 from envkit.rotation.rotators.registry import rotator_type
 from envkit.sources.model import WHOLE
 from envkit.sources.registry import open_source
@@ -69,7 +68,7 @@ def _places(profile: Profile, environ: Mapping[str, str]) -> Iterator[Place]:
             deadline=Deadline(DEFAULT_TIMEOUT_SECONDS),
             locating=True,
         )
-        store = store_of(profile, name)
+        store = store_key(profile, name)
         for ref in named:
             if ref.source == name:
                 location = source.locate(ref._replace(version=None, stage=None))
@@ -79,7 +78,7 @@ def _places(profile: Profile, environ: Mapping[str, str]) -> Iterator[Place]:
 def _rotated(rotation: Rotation) -> Iterator[Place]:
     """Yield each place that a rotation changes, and those of which it is a part."""
     policy = rotation.policy
-    store = store_of(rotation.profile, policy.secret.source)
+    store = store_key(rotation.profile, policy.secret.source)
     location = rotation.location.removeprefix(f"{policy.secret.source}:")
     yield store, location
     secret, found, field = location.rpartition("#")

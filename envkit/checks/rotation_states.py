@@ -1,7 +1,7 @@
-"""Which rotations are overdue or stuck, and of which does nobody know?
+"""Find rotations that are overdue or stuck, or whose state cannot be read.
 
-Their records are read from the stores, several at once. What the store of many cannot tell
-is one problem.
+Their records are read from the stores, several at once. Rotations whose records cannot be
+read for the same reason are one problem.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from envkit.checks.inspection import placed
 from envkit.checks.problem import Problem, code_of, listed
 from envkit.checks.rotation_tables import conflicts
 from envkit.errors import AbsentError, AuthError, EnvkitError, ProfileError, SourceError
-from envkit.rotation.status import RotationState, read
+from envkit.rotation.status import RotationState, read_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from envkit.checks.inspection import Inspection
     from envkit.profile.location import Location
     from envkit.rotation.catalog import Survey
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 
 class _Unread(NamedTuple):
@@ -44,7 +44,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
         for group in survey.groups
         if group[0].policy.secret.source not in inspection.replaced and not any(conflicts(group))
     ]
-    found = read(rotations, environ=inspection.environ, now=time.time(), deadline=deadline)
+    found = read_each(rotations, environ=inspection.environ, now=time.time(), deadline=deadline)
     checked = {profile.name: profile for profile in inspection.profiles}
     unread = []
     for rotation, one in zip(rotations, found, strict=True):
@@ -53,7 +53,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
         if isinstance(one, EnvkitError):
             unread.append(_Unread(rotation.full_name, place, environments, one))
         else:
-            for problem in _of_standing(one):
+            for problem in _of_status(one):
                 yield problem._replace(environments=environments).at(place)
     for full_name, error in survey.broken.items():
         environment, _, name = full_name.partition("/")
@@ -65,17 +65,17 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
     yield from _unreadable(unread, inspection.root)
 
 
-def _of_standing(standing: Standing) -> Iterator[Problem]:
-    name, why = standing.rotation, f": {standing.error}" if standing.error else ""
-    hint = f"{standing.hint}; see 'envkit rotate status'"
-    if standing.state == RotationState.OVERDUE:
-        since = datetime.fromtimestamp(standing.overdue_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _of_status(status: RotationStatus) -> Iterator[Problem]:
+    name, why = status.rotation, f": {status.error}" if status.error else ""
+    hint = f"{status.hint}; see 'envkit rotate status'"
+    if status.state == RotationState.OVERDUE:
+        since = datetime.fromtimestamp(status.overdue_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         yield Problem("rotation-overdue", f"{name} is overdue since {since}{why}", hint=hint)
-    elif standing.state == RotationState.QUARANTINED:
+    elif status.state == RotationState.QUARANTINED:
         yield Problem("rotation-quarantined", f"{name} is given up{why}", hint=hint)
-    elif standing.stopped:
+    elif status.stopped:
         yield Problem("rotation-stopped", f"{name} waits for somebody to decide{why}", hint=hint)
-    elif standing.state == RotationState.FAILING:
+    elif status.state == RotationState.FAILING:
         yield Problem("rotation-failing", f"{name} has failed, and is tried again{why}", hint=hint)
 
 
@@ -87,9 +87,9 @@ def _unreadable(unread: Iterable[_Unread], root: str) -> Iterator[Problem]:
     for (code, message), same in together.items():
         problem = placed(code, message, "", root=root, hint=same[0].error.hint)
         problem = problem if problem.file else problem.at(same[0].place)
-        stand = "stands" if len(same) == 1 else "stand"
+        verb = "stands" if len(same) == 1 else "stand"
         yield problem._replace(
-            message=f"cannot tell where {listed(one.name for one in same)} {stand}: "
+            message=f"cannot tell where {listed(one.name for one in same)} {verb}: "
             f"{problem.message}",
             environments=tuple(dict.fromkeys(env for one in same for env in one.environments)),
         )

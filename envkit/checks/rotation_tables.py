@@ -1,7 +1,7 @@
-"""Are the tables `[rotation.*]` sound, and does the grace outlast what programs keep?
+"""Check the tables `[rotation.*]`, and that the grace period outlasts the caches of programs.
 
-No store and no target is asked. Each table is looked at for itself, so that one hides
-nothing of another; what several profiles have from one that they extend is told once.
+No store and no target is asked. Each table is checked by itself, so that an error in one does
+not hide another; a table that several profiles inherit is reported once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from envkit.errors import (
     SourceError,
 )
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.rotation.catalog import Rotation, at_odds
+from envkit.rotation.catalog import Rotation, conflict_error
 from envkit.rotation.jobs import open_job
 from envkit.rotation.rotators.registry import build, context_of, rotator_type
 from envkit.rotation_state.policy import policy
@@ -52,7 +52,7 @@ def conflicts(group: Sequence[Rotation]) -> Iterator[Problem]:
     first = group[0]
     for other in group[1:]:
         if not first.policy.same_as(other.policy):
-            error = at_odds(first, other)
+            error = conflict_error(first, other)
             yield Problem(
                 "rotation-conflict",
                 error.message,
@@ -72,22 +72,22 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
     field = policy.secret.field or policy.secret.path
     fields = kind.fields(field, policy.target)
     rotator = build(kind, context_of(policy, fields, Deadline(DEFAULT_TIMEOUT_SECONDS)), place_of)
-    said = policy.cache_age_seconds or 0.0
-    kept = max(said, getattr(rotator, "cache_age_seconds", 0.0))
+    declared = policy.cache_age_seconds or 0.0
+    cached = max(declared, getattr(rotator, "cache_age_seconds", 0.0))
     title = policy.table.title
     problem = Problem("short-grace", "", environments=(policy.profile,)).at(place_of("grace"))
-    if not kind.overlap and said:
+    if not kind.overlap and declared:
         yield problem._replace(
-            message=f"{title}: programs keep the value for {_duration(said)}, and with the "
+            message=f"{title}: programs keep the value for {_duration(declared)}, and with the "
             f"rotator '{policy.rotator}' ({policy.strategy}) the old one ends at once",
             hint="take a strategy with two users, or let 'after' reload the programs, and take "
             "'cache_age' out",
         )
-    elif kind.overlap and policy.timing.grace_seconds < kept:
+    elif kind.overlap and policy.timing.grace_seconds < cached:
         yield problem._replace(
-            message=f"{title}: programs keep the value for {_duration(kept)}, and the old one "
+            message=f"{title}: programs keep the value for {_duration(cached)}, and the old one "
             f"works only {_duration(policy.timing.grace_seconds)} longer",
-            hint=f'write grace = "{_duration(kept)}", or more',
+            hint=f'write grace = "{_duration(cached)}", or more',
         )
 
 

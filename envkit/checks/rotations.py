@@ -1,4 +1,4 @@
-"""The checks of rotations, imported only where a profile has one."""
+"""The checks of rotations; their modules are imported only where a profile has a rotation."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""May these environments be deployed? Everything that can be known before, in one report.
+"""Run all checks of environments before a deployment, and return one report.
 
     report = check(["staging", "prod"])
     for problem in report.problems:
         print(problem.file, problem.line, problem.message, problem.hint)
 
-What always holds: nothing that is found is a value or leads to one; what is wrong with one
-environment hides nothing of another; a store that cannot be read is told apart from one
-that does not have a value. Nothing is changed.
+What always holds: no problem has a value or leads to one; an error in one environment hides
+nothing in another; a store that cannot be read is not the same as an absent value. Nothing
+is changed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
-from envkit.checks import code as code_checks
 from envkit.checks import files, literals, pins, reuse, rotations, values
-from envkit.checks import profiles as profile_checks
+from envkit.checks.code import find as find_code_problems
 from envkit.checks.inspection import (
     Inspection,
     ask_stores,
@@ -27,6 +26,7 @@ from envkit.checks.inspection import (
     silent,
 )
 from envkit.checks.problem import exit_status, merge_problems
+from envkit.checks.profiles import find_missing, find_warnings
 from envkit.profile.discovery import profiles_folder
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
@@ -53,8 +53,8 @@ class Family(NamedTuple):
 
 # each looks at everything that was loaded and read; one more is added by adding it here
 FAMILIES = (
-    Family(profile_checks.find_warnings, ("profile-warning",)),
-    Family(profile_checks.find_missing, ("missing",)),
+    Family(find_warnings, ("profile-warning",)),
+    Family(find_missing, ("missing",)),
     Family(values.find),
     Family(pins.find, ("stale-pin",)),
     Family(reuse.find, ("reused",)),
@@ -64,7 +64,7 @@ FAMILIES = (
     Family(rotations.find_unused, ("rotation-unused",)),
     Family(rotations.find_late, rotations.OF_STORES),
     Family(
-        code_checks.find,
+        find_code_problems,
         (
             *("undefined-variable", "undefined-optional", "unused-variable"),
             *("dynamic-read", "unread-code"),
@@ -157,9 +157,9 @@ def check(
     for family in FAMILIES:
         if not family.codes or not set(family.codes).issubset(skip):
             problems += family.find(inspection)
-    kept = [problem for problem in problems if problem.code not in skip]
+    remaining = [problem for problem in problems if problem.code not in skip]
     names = [profile.name for profile in loaded]
-    return Report(tuple(names), offline, merge_problems(_without_echoes(kept)))
+    return Report(tuple(names), offline, merge_problems(_without_echoes(remaining)))
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:

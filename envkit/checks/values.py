@@ -1,7 +1,7 @@
-"""Does every variable have its value, and is it of the type and form that is demanded?
+"""Check that every variable has a value of the declared type and form.
 
-Absent and failed are kept apart: what a store does not have is one problem for each
-variable; a store that cannot be read is one problem, however many variables it holds.
+An absent value is a problem of its variable; a store that cannot be read is one problem,
+however many variables it has.
 """
 
 from __future__ import annotations

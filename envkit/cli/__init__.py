@@ -1,6 +1,7 @@
-"""The command line: parse options, call one library function, render.
+"""The command line: parse options, call one library function, print the result.
 
-What belongs here talks to people: it is the only package that prints, prompts and exits.
-`hot` runs `exec`, `get` and `export` without typer; `app` has all other commands, a module
-each in `commands`; `formats` makes texts of results.
+Only this package prints, prompts and exits. `hot` runs `exec`, `get` and `export` without
+typer, because they must start fast; `app` runs all other commands, which are in `commands`.
+`formats` turns results into text, JSON, Markdown and HTML. `boundary` turns errors into
+messages and exit statuses.
 """

@@ -1,8 +1,8 @@
-"""The typer app: all the help, completion, and every command that need not start in a blink.
+"""The typer app: help, completion, and all commands that need not start fast.
 
-A command is a function in a module of its own, which typer reads for its options and
-which returns an exit status; the module's EXAMPLE stands in its help. It is imported
-only when it is asked for. Whatever goes wrong is told in one place, `guarded`.
+A command is a function in a module of the same name. Typer reads its options from the
+signature; it returns an exit status; EXAMPLE appears in its help. A command is imported only
+when it is run. `boundary.guarded` reports all errors.
 """
 
 from __future__ import annotations

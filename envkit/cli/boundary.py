@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 # what a write to stdout fails with; errors of files are mapped where they are written
-_NOT_WRITABLE = (EBADF, EDQUOT, EFBIG, EIO, ENOSPC)
+_WRITE_FAILURES = (EBADF, EDQUOT, EFBIG, EIO, ENOSPC)
 
 
 def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        _stand_in_for_closed()
+        _replace_closed_streams()
     guard = _guard_of_one_run()
     guard_before = set_guard(guard)
     leaving_before = set_leaving(lambda root, target: guard().may_leave(root, target))
@@ -36,10 +36,10 @@ def guarded(command: Callable[[], int]) -> int:
         status = command()
         sys.stdout.flush()
     except EnvkitError as error:
-        from envkit.cli.error_text import tell, trace
+        from envkit.cli.error_text import print_error, print_trace
 
-        tell(error)
-        trace(error)
+        print_error(error)
+        print_trace(error)
         return error.exit_status
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -47,16 +47,16 @@ def guarded(command: Callable[[], int]) -> int:
         _silence_stdout()  # its reader has gone
         return BROKEN_PIPE
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
-        from envkit.cli.error_text import complain, place, tell, trace
+        from envkit.cli.error_text import place_of, print_error, print_labelled, print_trace
 
-        if isinstance(bug, OSError) and bug.errno in _NOT_WRITABLE and bug.filename is None:
-            tell(UsageError(f"cannot write to stdout: {os.strerror(bug.errno).lower()}"))
-            trace(bug)
+        if isinstance(bug, OSError) and bug.errno in _WRITE_FAILURES and bug.filename is None:
+            print_error(UsageError(f"cannot write to stdout: {os.strerror(bug.errno).lower()}"))
+            print_trace(bug)
             _silence_stdout()
             return UsageError.exit_status
-        complain("error", f"internal error: {type(bug).__name__} at {place(bug)}")
-        complain("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
-        trace(bug)
+        print_labelled("error", f"internal error: {type(bug).__name__} at {place_of(bug)}")
+        print_labelled("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
+        print_trace(bug)
         return EnvkitError.exit_status
     finally:
         set_guard(guard_before)
@@ -78,7 +78,7 @@ def _guard_of_one_run() -> Callable[[], Guard]:
     return guard
 
 
-def _stand_in_for_closed() -> None:
+def _replace_closed_streams() -> None:
     """Put a stream in the place of each that the caller has closed, where Python has none.
 
     It fails as the closed one would, but for stderr, which is silent. A program that is

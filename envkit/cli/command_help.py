@@ -1,4 +1,4 @@
-"""How a command looks in its help: its options, and an example at the end."""
+"""The help of a command: its options, and an example at the end."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What a shell offers after `--env`, `export --format` and `envkit get`.
 
-Nothing here asks a store, and nothing here fails: a profile that cannot be read
-offers nothing. Nothing here is run either: zsh evaluates what it is offered, so that no
-description has a character that a shell or rich gives a meaning to.
+No store is asked, and nothing fails: a profile that cannot be read offers nothing. zsh
+evaluates what it is offered, so descriptions have no character that means something to a
+shell or to rich.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def formats(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: A
 def _harmless(description: str) -> str:
     """Return a description on one line, without what a shell might evaluate."""
     text = description.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
-    kept = "".join(char if char.isalnum() or char in _HARMLESS else " " for char in text)
-    line = " ".join(kept.split())
+    safe = "".join(char if char.isalnum() or char in _HARMLESS else " " for char in text)
+    line = " ".join(safe.split())
     return line if len(line) <= DESCRIPTION_LENGTH else line[: DESCRIPTION_LENGTH - 3] + "..."
 
 

@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from envkit.errors import VariableFailure
 
 
-def tell(error: EnvkitError) -> None:
+def print_error(error: EnvkitError) -> None:
     """Write an error and its hint to stderr."""
-    complain("error", error.message)
+    print_labelled("error", error.message)
     hints = [error.hint] if error.hint else []
     if isinstance(error, ResolutionError):
-        hints = _tell_failures(error)
+        hints = _print_failures(error)
     for hint in hints:
-        complain("hint", hint)
+        print_labelled("hint", hint)
 
 
-def _tell_failures(error: ResolutionError) -> list[str]:
+def _print_failures(error: ResolutionError) -> list[str]:
     """Write each failed variable under its cause; return the distinct hints."""
     by_cause: dict[str, list[VariableFailure]] = {}
     for failure in error.failures:
         by_cause.setdefault(failure.error.message, []).append(failure)
     for message, failures in by_cause.items():
         if len(failures) == 1:
-            _say(f"  {failures[0].name} ({failures[0].location}): {message}")
+            _print_line(f"  {failures[0].name} ({failures[0].location}): {message}")
             continue
-        _say(f"  {message}:")
+        _print_line(f"  {message}:")
         for failure in failures:
-            _say(f"    {failure.name} ({failure.location})")
+            _print_line(f"    {failure.name} ({failure.location})")
     hints = [failure.error.hint for failure in error.failures if failure.error.hint]
     return list(dict.fromkeys(hints))
 
 
-def complain(kind: str, text: str) -> None:
+def print_labelled(kind: str, text: str) -> None:
     """Write one labelled line to stderr.
 
     Args:
@@ -53,10 +53,10 @@ def complain(kind: str, text: str) -> None:
     label = f"envkit: {kind}:"
     if _coloured():
         label = f"\x1b[{'31' if kind == 'error' else '36'}m{label}\x1b[0m"
-    _say(text, label=f"{label} ")
+    _print_line(text, label=f"{label} ")
 
 
-def _say(text: str, *, label: str = "") -> None:
+def _print_line(text: str, *, label: str = "") -> None:
     if not text.isprintable():
         from envkit.cli.output import printable
 
@@ -68,7 +68,7 @@ def _coloured() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
-def trace(error: BaseException) -> None:
+def print_trace(error: BaseException) -> None:
     """Write where an error came from, if `ENVKIT_DEBUG` asks for it."""
     if os.environ.get("ENVKIT_DEBUG") not in ("1", "true", "yes"):
         return
@@ -83,7 +83,7 @@ def trace(error: BaseException) -> None:
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
-def place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Return the file and line that raised an error: `fetch.py:12`."""
     link = error.__traceback__
     while link is not None and link.tb_next is not None:

@@ -98,10 +98,10 @@ def _ask_reason(protected: Sequence[str]) -> str:
 
 
 def _exec(given: Arguments) -> int:
-    return _dry_run(given) if given.flag("dry-run") else _become(given)
+    return _dry_run(given) if given.flag("dry-run") else _run_app(given)
 
 
-def _become(given: Arguments) -> NoReturn:
+def _run_app(given: Arguments) -> NoReturn:
     command = given.rest
     if not command:
         raise UsageError(

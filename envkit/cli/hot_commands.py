@@ -1,7 +1,7 @@
-"""`exec`, `get` and `export` as typer sees them: shown and completed, never parsed.
+"""`exec`, `get` and `export` for typer: only for their help and completion.
 
-Their options are those of `options.COMMANDS`, and whatever is typed goes to `hot.run`
-as it is, so that there is one table and one parser.
+Their options are those of `options.COMMANDS`, and the arguments go to `hot.run` as they
+are: there is one table and one parser.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import UsageError, did_you_mean
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 

@@ -55,10 +55,10 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Cell]]) ->
     if not rows:
         return
     cells = [[Cell(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    kept = [index for index in range(len(headers)) if any(row[index].text for row in cells)]
-    headers = [headers[index] for index in kept]
+    filled = [index for index in range(len(headers)) if any(row[index].text for row in cells)]
+    headers = [headers[index] for index in filled]
     cells = [
-        [row[index]._replace(text=printable(row[index].text)) for index in kept] for row in cells
+        [row[index]._replace(text=printable(row[index].text)) for index in filled] for row in cells
     ]
     if on_terminal():
         _print_rich(headers, cells)

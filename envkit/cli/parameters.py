@@ -1,4 +1,4 @@
-"""The options that commands share, declared once: as in the table of the hot commands.
+"""The options that commands share, declared once, from the table of the hot commands.
 
 def show(env: Env = None, profiles: Profiles = None, timeout: Timeout = None) -> int: ...
 """

@@ -1,6 +1,6 @@
-"""A progress bar on stderr, for what takes longer than people wait without being told.
+"""A progress bar on stderr, for commands that take more than a second.
 
-On anything but a terminal there is none, and nothing is printed.
+Only on a terminal.
 """
 
 from __future__ import annotations

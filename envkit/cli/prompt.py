@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 4095  # of Linux; what is longer would be cut off in silence
 
 
-def somebody_is_there() -> bool:
+def is_interactive() -> bool:
     """Return whether a person can see a question and answer it."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
@@ -69,14 +69,14 @@ def confirm(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
-    if not somebody_is_there():
+    if not is_interactive():
         raise UsageError("nobody is there to be asked", hint="add --yes if you are sure")
     return ask(f"{question} [y/N]").strip().lower() in ("y", "yes")
 
 
 def ask_reason(protected: Sequence[str]) -> str:
     """Return why somebody uses protected profiles; nothing where nobody is there to ask."""
-    if not somebody_is_there():
+    if not is_interactive():
         return ""
     verb = "is" if len(protected) == 1 else "are"
     return ask(f"{' and '.join(protected)} {verb} protected. Reason:")

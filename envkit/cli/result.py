@@ -1,4 +1,4 @@
-"""Where a result goes: to stdout, or to the file that `--output` names."""
+"""Write a result to stdout, or to the file that `--output` names."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from envkit.cli.prompt import ask_trust, somebody_is_there
+from envkit.cli.prompt import ask_trust, is_interactive
 from envkit.launch.exec import loading_variables
 from envkit.profile.placeholder import Name
 from envkit.sources.registry import current_guard
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def new_guard(environ: Mapping[str, str]) -> Guard:
     """Return a guard that asks a person, if there is one."""
-    ask = ask_trust if somebody_is_there() else None
+    ask = ask_trust if is_interactive() else None
     return Guard(environ, ask=ask, warn=_warn)
 
 

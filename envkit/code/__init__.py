@@ -1,1 +1,4 @@
-"""Which environment variables a program reads, found in its code without running it."""
+"""Find the environment variables that a program reads in its code, without running it.
+
+`scan` walks the files; each language has a module.
+"""

@@ -1,7 +1,7 @@
-"""Which files of a folder are a program's own, and in which language they are.
+"""Find the files of a program in a folder, and the language of each.
 
-In a git repository git says what is ignored. What others wrote (`node_modules`, `vendor`,
-a virtual environment) is never a program's own.
+In a git repository, files that git ignores are left out. Third-party code (`node_modules`,
+`vendor`, a virtual environment) always is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_NOT_OURS = frozenset(
+_THIRD_PARTY = frozenset(
     (
         "__pycache__",
         "bower_components",
@@ -100,7 +100,7 @@ def _is_environment(path: str, name: str) -> bool:
 def _is_own(relative: str) -> bool:
     *folders, name = relative.split(os.sep)
     return not any(
-        part in _NOT_OURS or part in (".git", ".venv", ".tox") for part in (*folders, name)
+        part in _THIRD_PARTY or part in (".git", ".venv", ".tox") for part in (*folders, name)
     ) and not any(fnmatchcase(name, glob) for glob in _NO_USE)
 
 

@@ -1,4 +1,4 @@
-"""What was found in one file of code."""
+"""What a parser found in one file of code."""
 
 from __future__ import annotations
 

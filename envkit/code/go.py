@@ -1,8 +1,8 @@
 """Environment variables that Go reads: `os.Getenv`, `os.LookupEnv` and `env:"NAME"` tags.
 
 A name may be a constant of the file. `Getenv` gives an empty text for what is absent, so a
-read is `needed` unless it is compared with one: at once, or the variable that it goes into.
-What a tag names is `needed` where it says so. Names below a prefix are not complete, and left out.
+read is `needed` unless its result, or the variable that holds it, is compared with an empty
+text. A tag says whether its name is `needed`. Names below a prefix are incomplete, and left out.
 
 Reference: https://github.com/caarlos0/env, https://github.com/ilyakaznacheev/cleanenv
 """

@@ -1,4 +1,4 @@
-"""Syntax trees of languages other than Python, by tree-sitter: `pip install 'envkit[check]'`."""
+"""Parse languages other than Python with tree-sitter: `pip install 'envkit[check]'`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Variables that no profile needs to define, and those that no code needs to name. Pure."""
+"""Variables that no profile needs to define, and that no code needs to name. Pure."""
 
 from __future__ import annotations
 

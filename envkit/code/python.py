@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from enum import Enum, auto
 
 from envkit._internal.names import is_name
 from envkit.code.found import Found, Read, UnreadableError
@@ -19,20 +20,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# what to import it as, and what it is: a mapping, a function, or something that makes readers
+
+class _Kind(Enum):
+    """What a name stands for."""
+
+    MAPPING = auto()  # `os.environ`
+    GETENV = auto()  # a function as `os.getenv` is one
+    READER = auto()  # called with the name of a variable
+    MAKER = auto()  # called to make a reader
+    SETTINGS = auto()  # a class whose fields are variables
+
+
+# the full names of what is known
 _KNOWN = {
-    "os.environ": "mapping",
-    "os.getenv": "getenv",
-    "decouple.config": "reader",
-    "environs.env": "reader",
-    "decouple.AutoConfig": "maker",
-    "decouple.Config": "maker",
-    "environs.Env": "maker",
-    "environ.Env": "maker",
-    "environ.FileAwareEnv": "maker",
-    "starlette.config.Config": "maker",
-    "pydantic_settings.BaseSettings": "settings",
-    "pydantic.BaseSettings": "settings",
+    "os.environ": _Kind.MAPPING,
+    "os.getenv": _Kind.GETENV,
+    "decouple.config": _Kind.READER,
+    "environs.env": _Kind.READER,
+    "decouple.AutoConfig": _Kind.MAKER,
+    "decouple.Config": _Kind.MAKER,
+    "environs.Env": _Kind.MAKER,
+    "environ.Env": _Kind.MAKER,
+    "environ.FileAwareEnv": _Kind.MAKER,
+    "starlette.config.Config": _Kind.MAKER,
+    "pydantic_settings.BaseSettings": _Kind.SETTINGS,
+    "pydantic.BaseSettings": _Kind.SETTINGS,
 }
 _MODULES = {name.rpartition(".")[0] for name in _KNOWN}
 # methods of readers whose first argument is no variable
@@ -118,19 +130,19 @@ class _Module:
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             # one that changes is no constant
             self.constants[name] = value.value if name not in self.constants else ""
-        elif isinstance(value, ast.Call) and self.kind(value.func) == "maker":
+        elif isinstance(value, ast.Call) and self.kind(value.func) == _Kind.MAKER:
             self.names[name] = f"{name} of this module"
-            self.kinds[self.names[name]] = "reader"
+            self.kinds[self.names[name]] = _Kind.READER
             self.defaults.update(keyword.arg for keyword in value.keywords if keyword.arg)
-        elif self.kind(value) in ("mapping", "getenv", "reader"):
+        elif self.kind(value) in (_Kind.MAPPING, _Kind.GETENV, _Kind.READER):
             self.names[name] = self.full_name(value)
 
     def derive(self, node: ast.ClassDef) -> None:
         """Note a class of settings, which another one may derive from."""
-        bases = [self.full_name(base) for base in node.bases if self.kind(base) == "settings"]
+        bases = [self.full_name(base) for base in node.bases if self.kind(base) == _Kind.SETTINGS]
         if bases:
             full = self.names[node.name] = f"{node.name} of this module"
-            self.kinds[full] = "settings"
+            self.kinds[full] = _Kind.SETTINGS
             self.settings[full] = naming(node, self.settings.get(bases[0], Naming()))
 
     def full_name(self, node: ast.expr) -> str:
@@ -141,17 +153,17 @@ class _Module:
             return f"{self.full_name(node.value)}.{node.attr}"
         return ""
 
-    def kind(self, node: ast.expr) -> str:
-        return self.kinds.get(self.full_name(node), "")
+    def kind(self, node: ast.expr) -> _Kind | None:
+        return self.kinds.get(self.full_name(node))
 
     def reads(self, node: ast.AST) -> Iterator[Read]:
         """Yield what one node reads, itself; note what it sets."""
-        if isinstance(node, ast.Subscript) and self.kind(node.value) == "mapping":
+        if isinstance(node, ast.Subscript) and self.kind(node.value) == _Kind.MAPPING:
             if isinstance(node.ctx, ast.Load):
                 yield self.read(node.slice, needed=True)
             elif name := self.constant(node.slice):
                 self.given.add(name)
-        elif isinstance(node, ast.Compare) and self.kind(node.comparators[0]) == "mapping":
+        elif isinstance(node, ast.Compare) and self.kind(node.comparators[0]) == _Kind.MAPPING:
             if isinstance(node.ops[0], ast.In | ast.NotIn):
                 yield self.read(node.left, needed=False)
         elif isinstance(node, ast.Call) and node.args:
@@ -162,14 +174,16 @@ class _Module:
     def called(self, node: ast.Call) -> Iterator[Read]:
         function, first = node.func, node.args[0]
         method = function.attr if isinstance(function, ast.Attribute) else ""
-        of_what = self.kind(function.value) if isinstance(function, ast.Attribute) else ""
-        if self.kind(function) == "getenv" or (of_what == "mapping" and method == "get"):
+        owner = self.kind(function.value) if isinstance(function, ast.Attribute) else None
+        if self.kind(function) == _Kind.GETENV or (owner == _Kind.MAPPING and method == "get"):
             yield self.read(first, needed=False)
-        elif of_what == "mapping" and method == "pop":
+        elif owner == _Kind.MAPPING and method == "pop":
             yield self.read(first, needed=len(node.args) == 1)
-        elif of_what == "mapping" and method == "setdefault" and (name := self.constant(first)):
+        elif owner == _Kind.MAPPING and method == "setdefault" and (name := self.constant(first)):
             self.given.add(name)
-        elif self.kind(function) == "reader" or (of_what == "reader" and method not in _NO_READS):
+        elif self.kind(function) == _Kind.READER or (
+            owner == _Kind.READER and method not in _NO_READS
+        ):
             name = self.constant(first)
             if name and is_name(name):
                 default = len(node.args) > 1 or any(k.arg == "default" for k in node.keywords)

@@ -1,6 +1,6 @@
-"""Environment variables that Ruby reads: `ENV[...]`, `ENV.fetch` and what is like them.
+"""Environment variables that Ruby reads: `ENV[...]`, `ENV.fetch` and similar.
 
-Only `fetch` without a default or a block is `needed`: all else gives nil for what is absent.
+Only `fetch` without a default or a block is `needed`: the others return nil for an absent variable.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Which variables a program reads: all files of its folders, each in its language.
+"""Find the variables that a program reads, in all files of its folders.
 
     code = scan(["/srv/shop/src"], names={"PORT"}, environ=os.environ)
 
-Nothing is run. A variable that a program sets itself is none that it is given.
+Nothing is run. Variables that the program sets itself are left out.
 """
 
 from __future__ import annotations
@@ -79,12 +79,12 @@ def scan(
     Raises:
         ExtraMissingError: a file takes a parser that is not installed.
     """
-    kept = os.path.realpath(without) + os.sep if without else "\0"
+    excluded = os.path.realpath(without) + os.sep if without else "\0"
     paths = {
         path: is_test(os.path.relpath(path, os.path.realpath(folder)))
         for folder in folders
         for path in own_files(folder, environ)
-        if not os.path.realpath(path).startswith(kept)
+        if not os.path.realpath(path).startswith(excluded)
     }
     by_language: dict[str, list[tuple[str, Found]]] = {}
     mentioned: set[str] = set()

@@ -1,8 +1,8 @@
 """Environment variables that shell scripts read: `$NAME` and `${NAME...}`.
 
-Only names in capitals count: what a script keeps for itself is small by custom. What it
-assigns, reads in or declares is its own. `needed` is what has no default (`${X:-...}`) and
-is no test (`[ -z "$X" ]`, `${X:+...}`).
+Only names in capitals count: by custom, a script's own variables are lower case. A variable
+that it assigns, reads in or declares is its own. `needed` is a read without a default
+(`${X:-...}`) that is no test (`[ -z "$X" ]`, `${X:+...}`).
 """
 
 from __future__ import annotations

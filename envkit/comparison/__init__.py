@@ -1,6 +1,6 @@
 """How environments differ, and which secrets they share.
 
-What belongs here reads the environments that are compared (`sides`), compares them (`compare`,
-or `compare_profiles` without asking a store) and says what was found as plain data (`model`)
-that holds no secret. Showing it is `envkit.cli`'s.
+`sides` reads the environments, `compare` compares their values, and `compare_profiles`
+compares profiles without asking a store. The result (`model`) is plain data without secrets.
+Printing is done by `envkit.cli`.
 """

@@ -1,9 +1,9 @@
-"""How do environments differ? Pure.
+"""Compare the values of environments. Pure.
 
     report = diff(staging, prod)
 
-What comes out is an `EnvDiff`, which has no way back to a value that may not be shown.
-A variable that is secret on one side is masked on all of them.
+The result is an `EnvDiff`, from which a value that may not be shown cannot be recovered. A
+variable that is secret on one side is masked on all of them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from envkit.comparison.model import (
     length_class,
 )
 from envkit.comparison.reuse import PLAIN_TYPES, find_reused
-from envkit.detection.value_parts import kind_of
+from envkit.detection.value_parts import ValueKind, kind_of
 from envkit.errors import AbsentError
 
 TYPE_CHECKING = False
@@ -105,7 +105,9 @@ class _Comparison:
         pairs = [(side, v.value.reveal()) for side, v in zip(self.sides, found, strict=True) if v]
         literals = [text for side, text in pairs if not side.assumed]
         return any(
-            side.assumed and text not in literals and kind_of(text) not in ("bool", "empty")
+            side.assumed
+            and text not in literals
+            and kind_of(text) not in (ValueKind.BOOL, ValueKind.EMPTY)
             for side, text in pairs
         )
 

@@ -1,10 +1,10 @@
-"""How do profiles differ by themselves? Pure: no store is asked.
+"""Compare profiles without their values. Pure: no store is asked.
 
     report = diff_keys({"staging": staging, "prod": prod})
 
-Says which variables a profile lacks, what is a literal here and a placeholder there, and
-in which rules they differ. Two literals are compared; what a placeholder stands for is
-not known here, so two placeholders count as the same.
+Finds the variables that a profile lacks, literals in one profile that are placeholders in
+another, and rules that differ. Two literals are compared; the value of a placeholder is not
+known here, so two placeholders count as the same.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Environments that no profile describes: a `.env` file, this process, another one.
+"""Sides of a comparison that no profile describes: a `.env` file, this process, another process.
 
-Nothing says which of their values are secret, so all of them count as secret.
+Nothing declares which of their values are secret, so all of them count as secret.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def file_side(
         except DotenvError as error:
             failures.append(VariableFailure(name, place, error))
     environment = Environment(label, variables)
-    said = _environment_of(path)
+    stem = _environment_of(path)
     return Side(
         label,
         environment,
         failures=failures,
-        belongs_to=aliases.get(said, said),
+        belongs_to=aliases.get(stem, stem),
         assumed=True,
     )
 
@@ -70,8 +70,8 @@ def file_side(
 def _environment_of(path: str) -> str:
     """Return the environment that a file's name says, `prod` for `.env.prod`, else its path."""
     name = os.path.basename(path)
-    said = name.removeprefix(".env.") if name.startswith(".env.") else name.removesuffix(".env")
-    return said if said and said != name else os.path.abspath(path)
+    stem = name.removeprefix(".env.") if name.startswith(".env.") else name.removesuffix(".env")
+    return stem if stem and stem != name else os.path.abspath(path)
 
 
 def this_process(label: str, environ: Mapping[str, str]) -> Side:

@@ -1,6 +1,6 @@
-"""What there is to know about one variable whose values are at hand. Pure.
+"""Find how the values, origins and rules of one variable differ. Pure.
 
-Findings name parts, places and rules; the values of a hidden variable are not in them.
+A finding names parts, places and rules; it has no value of a hidden variable.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from operator import attrgetter
 
 from envkit.comparison.model import Finding, FindingKind
 from envkit.detection.value_parts import (
+    Structure,
+    ValueKind,
     credentials_of,
     differing_parts,
     host_of,
@@ -56,7 +58,7 @@ def value_findings(found: Sequence[Variable | None], *, hidden: bool) -> Iterato
     yield from _parts(texts, present, hidden=hidden)
     if not hidden:
         kinds = tuple("" if text is None else kind_of(text) for text in texts)
-        if len(set(kinds) - {"", "empty"}) > 1:
+        if len(set(kinds) - {"", ValueKind.EMPTY}) > 1:
             yield Finding(FindingKind.TYPE, shown=kinds)
 
 
@@ -65,14 +67,16 @@ def _parts(
 ) -> Iterator[Finding]:
     unnamed = False  # one finding for all the parts whose names may not be shown
     for part in differing_parts(present):
-        if hidden and (part.kind == "list" or not is_given_name(part.name)):
+        if hidden and (part.structure is Structure.LIST or not is_given_name(part.name)):
             if not unnamed:
-                yield Finding(FindingKind.PART, "items" if part.kind == "list" else "other parts")
+                yield Finding(
+                    FindingKind.PART, "items" if part.structure is Structure.LIST else "other parts"
+                )
             unnamed = True
             continue
         answers = iter(part.texts)
         shown = tuple("" if text is None else next(answers) or "" for text in texts)
-        kind = FindingKind.ITEM if part.kind == "list" else FindingKind.PART
+        kind = FindingKind.ITEM if part.structure is Structure.LIST else FindingKind.PART
         yield Finding(kind, part.name or "the whole", () if hidden else shown)
 
 

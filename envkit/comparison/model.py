@@ -1,4 +1,4 @@
-"""What a comparison of environments found. Value-free by type, and nothing but data.
+"""The result of a comparison: plain data that has no secret.
 
 Programs import these types from `envkit.env_diff`, which says what fingerprints are.
 """

@@ -1,10 +1,10 @@
-"""A profile as its stores had it: at a version, or at a time.
+"""Read a profile as its stores had it at a version, or at a time.
 
     prod@v12           every reference reads version 12 of its secret
     prod@2026-11-01    every reference reads the version that was current then
 
-The profile itself is the one of today, and what it pins stays pinned. What a store
-cannot tell of its past is a failure that says why, never an absence.
+The profile itself is the current one, and references that pin a version stay pinned. Where a
+store cannot tell what it had, that is a failure, never an absent value.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Which secrets are in two environments that should each have their own? Pure.
+"""Find secrets that two environments share, where each should have its own. Pure.
 
 A secret counts wherever it is: under the same name or another one, as a whole value or
-as the password of a URL. What is short or plain (`5432`, `info`) counts nowhere. Two
+as the password of a URL. Short and plain values (`5432`, `info`) do not count. Two
 sides of one environment (`prod` and `prod@v12`) may share everything.
 """
 

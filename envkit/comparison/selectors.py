@@ -1,4 +1,4 @@
-"""How the environments of a comparison are named.
+"""Parse how the environments of a comparison are named.
 
 prod               a profile, by its name or an alias
 prod@v12           ... with version 12 of every secret

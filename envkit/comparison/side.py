@@ -1,4 +1,4 @@
-"""One of the environments that are compared."""
+"""A side of a comparison: one environment, as far as it could be read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Read the environments that are to be compared: profiles, files, processes.
+"""Read the sides of a comparison: profiles, files, processes.
 
-All profiles are read side by side, and what they share is read once. A store that
-fails costs only the variables that it holds.
+All profiles are read in parallel, and what they share is read once. A store that fails
+affects only the variables that it has.
 
     prepared = prepare_sides(["staging", "prod"])
     staging, prod = read_sides(prepared)
@@ -22,6 +22,7 @@ from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.resolution.environment import Environment
 from envkit.resolution.evaluate import evaluate
+from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
@@ -97,7 +98,9 @@ def prepare_sides(
     ]
     aliases = {alias: profile.name for profile in loaded for alias in profile.aliases}
     others = [
-        _outside(name, environ, aliases) for name in wanted if name.kind is not SideKind.PROFILE
+        _external_side(name, environ, aliases)
+        for name in wanted
+        if name.kind is not SideKind.PROFILE
     ]
     known = {
         *(variable for profile in loaded for variable in profile.variables),
@@ -111,7 +114,7 @@ def prepare_sides(
             environ=environ,
             deadline=deadline,
             sources=sources,
-            tolerant=True,
+            open_=open_or_fail,
         )
         for profile in loaded
     ]
@@ -133,14 +136,14 @@ def read_sides(prepared: PreparedSides) -> list[Side]:
     ]
     fetched = fetch([past.prepared for past in pasts], deadline)
     inside = iter(zip(named, pasts, fetched, strict=True))
-    outside = iter(others)
+    external = iter(others)
     sides = [
         _profile_side(*next(inside))
         if name.kind is SideKind.PROFILE
-        else _selected(next(outside), only, exclude)
+        else _selected(next(external), only, exclude)
         for name in names
     ]
-    return _without_what_only_processes_have(sides)
+    return _without_process_only_variables(sides)
 
 
 def read_names(
@@ -175,7 +178,7 @@ def read_names(
         if name.kind is SideKind.PROFILE:
             found.append((name.text, load(name.target, profiles_folder(profiles, environ))))
         else:
-            found.append((name.text, list(_outside(name, environ, {}).names())))
+            found.append((name.text, list(_external_side(name, environ, {}).names())))
     return found
 
 
@@ -193,7 +196,7 @@ def _profile_side(name: SideName, past: Past, fetched: Mapping[Reference, Outcom
     )
 
 
-def _outside(name: SideName, environ: Mapping[str, str], aliases: Mapping[str, str]) -> Side:
+def _external_side(name: SideName, environ: Mapping[str, str], aliases: Mapping[str, str]) -> Side:
     if name.kind is SideKind.FILE:
         return file_side(name.text, name.target, environ, aliases)
     if name.kind is SideKind.PID:
@@ -207,14 +210,14 @@ def _selected(side: Side, only: Sequence[str], exclude: Sequence[str]) -> Side:
 
 
 def _restricted(side: Side, names: Collection[str]) -> Side:
-    kept = (variable for variable in side.environment.variables() if variable.name in names)
+    variables = (variable for variable in side.environment.variables() if variable.name in names)
     return side._replace(
-        environment=Environment(side.environment.name, kept),
+        environment=Environment(side.environment.name, variables),
         failures=[failure for failure in side.failures if failure.name in names],
     )
 
 
-def _without_what_only_processes_have(sides: Sequence[Side]) -> list[Side]:
+def _without_process_only_variables(sides: Sequence[Side]) -> list[Side]:
     known = {name for side in sides if side.belongs_to is not None for name in side.names()}
     if all(side.belongs_to is None for side in sides):
         return list(sides)

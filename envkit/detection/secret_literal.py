@@ -1,14 +1,13 @@
-"""Does a text that is written into a profile look like a secret? Pure.
+"""Decide whether a text that is written into a profile looks like a secret. Pure.
 
     suspect("API_TOKEN", "9f8b1c7e52d04a6b")  ->  Suspicion("a secret, by its name", certain=True)
 
-Four things are looked at, the most telling first: the form of a vendor's token; the
-password inside of a URL or connection string; a name that says what the value is; and
-whether the text looks drawn at random. What a developer's machine alone knows is harmless
-(`postgresql://app:app@localhost`, `change-me`), and so is what is public by its nature (a
-UUID, a digest, a public key).
+Four signs count, the strongest first: the form of a vendor's token; a password in a URL or
+connection string; the name of the variable; and whether the text looks random. Values of a
+developer's machine (`postgresql://app:app@localhost`, `change-me`) are harmless, and so are
+public ones (a UUID, a digest, a public key).
 
-What comes out says what was recognised, and nothing of the text. See docs/adr/0006.
+The result says what was recognised, and quotes nothing of the text. See docs/adr/0006.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from collections import Counter
 from typing import NamedTuple
 
 from envkit.detection.secret_names import (
+    is_browser_name,
+    is_password_name,
+    is_public_name,
+    is_secret_name,
     normal,
-    says_browser,
-    says_password,
-    says_public,
-    says_secret,
 )
 from envkit.detection.token_shapes import PUBLISHED, find_tokens
 from envkit.detection.value_parts import credentials_of, host_of
@@ -87,14 +86,14 @@ def suspect(name: str, text: str) -> Suspicion | None:
     """
     name = normal(name)
     for what, _ in find_tokens(text):
-        if what not in PUBLISHED or not says_browser(name):
+        if what not in PUBLISHED or not is_browser_name(name):
             return Suspicion(what, certain=True)
     inside = _inside(text)
     if inside is not None or PLACEHOLDER in text:
         return inside
     if _named(name, text):
         return Suspicion("a secret, by its name", certain=True)
-    if says_public(name) or says_browser(name) or _PUBLIC_FORM.match(text):
+    if is_public_name(name) or is_browser_name(name) or _PUBLIC_FORM.match(text):
         return None
     number = _HEX.fullmatch(text) and not name.endswith("KEY")
     if _TOKEN.fullmatch(text) and not number and random_looking(text):
@@ -145,9 +144,9 @@ def _inside(text: str) -> Suspicion | None:
 
 def _named(name: str, text: str) -> bool:
     """Return whether a normal name says that it is a secret, and the value could be one."""
-    if says_password(name):
+    if is_password_name(name):
         least = _MIN_PASSWORD
-    elif says_secret(name):
+    elif is_secret_name(name):
         mixed = any(map(str.isdigit, text)) and any(map(str.isalpha, text))
         least = _MIN_MIXED if mixed else _MIN_SECRET
     else:

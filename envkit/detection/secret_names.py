@@ -1,6 +1,6 @@
-"""What a name says of its value: a secret, something public, or nothing. Pure.
+"""Decide by its name whether a variable is a secret, public, or neither. Pure.
 
-    says_secret("STRIPE_API_KEY")  ->  True        says_secret("API_KEY_ID")  ->  False
+    is_secret_name("STRIPE_API_KEY")  ->  True        is_secret_name("API_KEY_ID")  ->  False
 
 The last words count: `PASSWORD_MIN_LENGTH` is a length, `TOKEN_URL` is a URL.
 """
@@ -35,21 +35,21 @@ def normal(name: str) -> str:
     return words
 
 
-def says_password(name: str) -> bool:
+def is_password_name(name: str) -> bool:
     """Return whether a normal name says that the value is a password."""
     return _PASSWORD.fullmatch(name) is not None
 
 
-def says_secret(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
     """Return whether a normal name says that the value is a token or a secret key."""
-    return _SECRET.fullmatch(name) is not None and not says_browser(name)
+    return _SECRET.fullmatch(name) is not None and not is_browser_name(name)
 
 
-def says_public(name: str) -> bool:
+def is_public_name(name: str) -> bool:
     """Return whether a normal name says that anybody may see the value, however it looks."""
     return _PUBLIC.fullmatch(name) is not None
 
 
-def says_browser(name: str) -> bool:
+def is_browser_name(name: str) -> bool:
     """Return whether a normal name says that the value is given to browsers."""
     return _BROWSER.search(name) is not None

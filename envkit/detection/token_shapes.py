@@ -1,7 +1,7 @@
-"""What the tokens and keys of well-known vendors look like. Pure.
+"""Recognise the tokens and keys of well-known vendors. Pure.
 
-Each of them is recognised wherever it stands, by a prefix that its vendor gives it so that
-it can be. What carries no such mark is left to `secret_literal`, which looks at names.
+Each is recognised anywhere in a text, by the prefix that its vendor gives it for that. Tokens
+without one are left to `secret_literal`, which looks at names.
 """
 
 from __future__ import annotations

@@ -1,15 +1,16 @@
-"""In what do two values differ? URLs by part, JSON by path, lists by item. Pure.
+"""Find the parts in which values differ: URLs by part, JSON by path, lists by item. Pure.
 
     >>> [(part.name, part.texts) for part in differing_parts(["redis://a/0", "redis://b/0"])]
     [('host', ('a', 'b'))]
 
-Works on clear text and returns clear text: only the modules that make a value-free
-report call it, and leave out the texts of secrets.
+Takes and returns clear text: only modules that make a value-free report call it, and they
+leave out the texts of secrets.
 """
 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import NamedTuple
 
 TYPE_CHECKING = False
@@ -32,16 +33,37 @@ _CONNECTION = re.compile(
 _MAX_CHARACTERS, _MAX_DIGITS, _MAX_NUMBERS, _MAX_HUMPS = 32, 3, 2, 4
 
 
+class ValueKind(StrEnum):
+    """What a text looks like."""
+
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    URL = "url"
+    JSON = "json"
+    TEXT = "text"
+    EMPTY = "empty"
+
+
+class Structure(StrEnum):
+    """The structures whose parts are compared, in the order in which they are tried."""
+
+    URL = "url"
+    JSON = "json"
+    SETTINGS = "settings"
+    LIST = "list"
+
+
 class Part(NamedTuple):
     """A part in which values differ.
 
     Attributes:
-        kind: `url`, `json`, `settings` or `list`.
+        structure: what the values are made of.
         name: `host`, `password`, `/a/0`, or the item of a list.
         texts: per value the part's text, None where it has none.
     """
 
-    kind: str
+    structure: Structure
     name: str
     texts: tuple[str | None, ...]
 
@@ -50,12 +72,12 @@ def differing_parts(values: Sequence[str]) -> list[Part]:
     """Return in what values differ that all have the same kind of structure, else nothing."""
     if not _may_have_parts(values[0]):
         return []
-    for kind, split in _SPLITTERS.items():
+    for structure, split in _SPLITTERS.items():
         found = [parts for value in values if (parts := split(value)) is not None]
         if len(found) == len(values):
             names = dict.fromkeys([name for parts in found for name in parts])
             texts = [(name, tuple([parts.get(name) for parts in found])) for name in names]
-            return [Part(kind, name, each) for name, each in texts if len(set(each)) > 1]
+            return [Part(structure, name, each) for name, each in texts if len(set(each)) > 1]
     return []
 
 
@@ -85,19 +107,19 @@ def credentials_of(value: str) -> dict[str, str]:
     }
 
 
-def kind_of(value: str) -> str:
-    """Return what a text looks like: `int`, `float`, `bool`, `url`, `json`, `empty` or `text`."""
+def kind_of(value: str) -> ValueKind:
+    """Return what a text looks like."""
     if not value:
-        return "empty"
+        return ValueKind.EMPTY
     if value.lower() in _TRUTHS:
-        return "bool"
+        return ValueKind.BOOL
     if re.fullmatch(r"-?\d+", value, re.ASCII):
-        return "int"
+        return ValueKind.INT
     if re.fullmatch(r"-?\d*\.\d+|-?\d+\.", value, re.ASCII):
-        return "float"
+        return ValueKind.FLOAT
     if _url(value) is not None:
-        return "url"
-    return "json" if _json(value) is not None else "text"
+        return ValueKind.URL
+    return ValueKind.JSON if _json(value) is not None else ValueKind.TEXT
 
 
 def is_given_name(name: str) -> bool:
@@ -196,4 +218,9 @@ def _list(value: str) -> dict[str, str] | None:
     return {item: item for item in items}
 
 
-_SPLITTERS = {"url": _url, "json": _json, "settings": _settings, "list": _list}
+_SPLITTERS = {
+    Structure.URL: _url,
+    Structure.JSON: _json,
+    Structure.SETTINGS: _settings,
+    Structure.LIST: _list,
+}

@@ -1,5 +1,4 @@
-"""The syntax of `.env` files: parse one, expand `${NAME}`, edit a line. Pure: no file is opened.
+"""The syntax of `.env` files: parse a file, expand `${NAME}`, edit a line. Pure: opens no file.
 
-What belongs here is the text of a `.env` file and nothing else. The source that reads such
-files as a store is `envkit.sources.dotenv`.
+The source that reads such files as a store is `envkit.sources.dotenv`.
 """

@@ -1,9 +1,9 @@
-r"""One value of a `.env` file set or removed, and not a byte changed beside it. Pure.
+r"""Set or remove one value in the text of a `.env` file, and change no other byte. Pure.
 
 How a value is written:
 
-    plain        where it is letters, digits and `_./:@%+,=-`
-    'single'     where it needs quotes; nothing in there has a meaning
+    plain        for letters, digits and `_./:@%+,=-`
+    'single'     where it needs quotes; nothing in them is special
     "double"     where it has what single quotes cannot hold for all readers
     'it\'s $5'   where double quotes would make a shell act on `$` or a backtick
 
@@ -73,16 +73,16 @@ def remove_value(text: str, name: str, *, path: str) -> str:
     Raises:
         DotenvError: the file cannot be read as it is.
     """
-    kept = []
+    lines = []
     for piece in split(text, path=path):
         if isinstance(piece, str):
-            kept.append(piece)
+            lines.append(piece)
         elif piece.name != name:
-            kept.append(piece.source)
+            lines.append(piece.source)
         else:  # the blank lines before it are not its own
             blank = piece.source[: len(piece.source) - len(piece.source.lstrip())]
-            kept.append(blank[: blank.rfind("\n") + 1])
-    return _marked(text, "".join(kept))
+            lines.append(blank[: blank.rfind("\n") + 1])
+    return _marked(text, "".join(lines))
 
 
 def quote(value: str, *, name: str) -> str:

@@ -1,4 +1,4 @@
-r"""`${NAME}` in the values of a `.env` file. Pure and linear.
+r"""Expand `${NAME}` in the values of a `.env` file. Pure and linear.
 
     ${NAME}             what NAME will be in the app: this file's, else the environment's
     ${NAME:-default}    the default where NAME is not set or empty
@@ -7,14 +7,14 @@ r"""`${NAME}` in the values of a `.env` file. Pure and linear.
 
 A default may hold `${...}` again. In its own definition a name means the one before
 it in the file, else the environment's: `PATH=${PATH}:/opt`. Everything else, such as
-`$NAME`, `${NAME:+x}` or `$(command)`, is text. What is put in is never scanned again.
+`$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never scanned again.
 """
 
 from __future__ import annotations
 
 import re
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False

@@ -1,10 +1,10 @@
-r"""`.env` files: the variables that one holds. Pure: no file is opened here.
+r"""Parse the variables of a `.env` file. Pure: no file is opened here.
 
 - A value is what the file says: no command is run and `$NAME` has no meaning;
-  `${NAME}` is replaced only where the caller asks for it (see `dotenv_expand`).
+  `${NAME}` is replaced only where the caller asks for it (see `expansion`).
 - Of several definitions of a name the last one counts.
-- Ciphertext (`encrypted:...`) is never given out as a value, and the
-  `DOTENV_PUBLIC_KEY*` that goes with it is no variable.
+- Ciphertext (`encrypted:...`) is never returned as a value, and the
+  `DOTENV_PUBLIC_KEY*` that belongs to it is not a variable.
 
     >>> file = parse("A=1\nB='two words'  # note\n", path=".env", expand=False)
     >>> [(name, entry.value, entry.line) for name, entry in file.entries.items()]
@@ -13,7 +13,7 @@ r"""`.env` files: the variables that one holds. Pure: no file is opened here.
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.dotenv.parser import Definition, split
 from envkit.errors import DotenvError
 

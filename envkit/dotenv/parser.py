@@ -1,20 +1,19 @@
-"""The lines of a `.env` file: which definitions it has, and where. Pure.
+"""Parse the lines of a `.env` file: its definitions, and their line numbers. Pure.
 
-python-dotenv's parser does the reading. What it passes over in silence (a line
-without `=`, an open quotation mark, a name that no shell takes) is an error here,
-with the number of the line. No message shows a word of it: it may be the second line
-of a value.
+python-dotenv's parser is used. What it silently skips (a line without `=`, an open
+quotation mark, a name that no shell takes) is an error here, with the line number. No
+message quotes the line: it may be the second line of a value.
 
-A file of plain lines, which almost every one is, is read without that parser and to
-the same result: it takes 10 ms to import, more than all else on the way to an app.
+A file of plain lines, as most are, is read without that parser, with the same result:
+importing it takes 10 ms, more than the rest of `envkit exec`.
 """
 
 from __future__ import annotations
 
 import io
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
-from envkit._internal.record import NamedTuple
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False

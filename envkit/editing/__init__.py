@@ -1,6 +1,6 @@
-"""Changing values: find where a variable's value is stored, and write it by compare-and-set.
+"""Change values: find where a variable's value is stored, and write it by compare-and-set.
 
-What belongs here leads from a name to the place that stores its value (`find`, `route`),
-writes there (`slots`), reads what it held before (`history`), and edits the text of profiles
-(`profile_text`) and of a person's editor (`edit_text`), both pure.
+`find` and `route` lead from a variable to its slot, in a store or in a profile; `slots`
+reads and writes it; `history` reads its earlier versions. `profile_text` edits the text of a
+profile, and `edit_text` is the text for `envkit edit`; both are pure.
 """

@@ -1,7 +1,7 @@
-"""The variables of an environment as a text to be edited, and what was changed in it. Pure.
+"""The text for `envkit edit`: render the variables, and find what was changed. Pure.
 
-The text is in the form of a `.env` file. It has a line for each variable that can be
-changed; what is absent, and what cannot be changed, stands in comments.
+The text is a `.env` file. It has a line for each variable that can be changed; absent
+variables, and those that cannot be changed, are in comments.
 """
 
 from __future__ import annotations

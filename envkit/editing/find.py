@@ -6,7 +6,7 @@
     variable.check("a new one")
     version = variable.slot.write(Secret("a new one"), before=variable.current)
 
-Of a lookup that is the source where the value was found, else the first that can be written.
+For a lookup, that is the source that has the value, else the first that can be written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from envkit.errors import (
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load
 from envkit.profile.placeholder import Reference, parse_reference
-from envkit.profile.value_types import problem
+from envkit.profile.value_types import mismatch
 from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import Plan
 from envkit.resolution.prepare import PreparedProfile, named, prepare_profile, require_trust
@@ -94,7 +94,7 @@ class EditableVariable(NamedTuple):
         """
         wrong = "contains a NUL" if "\0" in value else None
         for declaration in self.declarations:
-            wrong = wrong or problem(declaration, value)
+            wrong = wrong or mismatch(declaration, value)
             if wrong is not None:
                 raise InvalidValueError(
                     f"the new value of {self.name} {wrong}; nothing was changed",

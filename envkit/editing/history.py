@@ -28,7 +28,7 @@ class Earlier(NamedTuple):
     value: Secret
 
 
-def store_of(variable: EditableVariable) -> StoreSlot:
+def versioned_slot(variable: EditableVariable) -> StoreSlot:
     """Return the slot of a variable whose store keeps versions.
 
     Raises:
@@ -44,15 +44,15 @@ def store_of(variable: EditableVariable) -> StoreSlot:
     return variable.slot
 
 
-def history(variable: EditableVariable) -> Sequence[Version]:
+def versions(variable: EditableVariable) -> Sequence[Version]:
     """Return the versions of the secret that holds a variable, the newest first.
 
     Raises:
         UnchangeableError: there can be none.
         SourceError: the store failed.
     """
-    store = store_of(variable)
-    return store.versioned.history(store.reference)
+    slot = versioned_slot(variable)
+    return slot.versioned.history(slot.reference)
 
 
 def earlier(variable: EditableVariable, version: str | None) -> Earlier:
@@ -67,33 +67,33 @@ def earlier(variable: EditableVariable, version: str | None) -> Earlier:
         NoVersionError: there is none, or it was deleted.
         SourceError: the store failed.
     """
-    store, versions = store_of(variable), history(variable)
+    slot, known = versioned_slot(variable), versions(variable)
     if version is not None:
-        chosen = next((one for one in versions if one.version == version), None)
+        chosen = next((one for one in known if one.version == version), None)
         if chosen is None:
-            known = ", ".join(one.version for one in versions) or "none"
-            raise NoVersionError(f"{store.where} has no version {version} (known: {known})")
-        found = _read(store, chosen)
+            names = ", ".join(one.version for one in known) or "none"
+            raise NoVersionError(f"{slot.where} has no version {version} (known: {names})")
+        found = _read(slot, chosen)
         if found is None:
             fate = f"was {chosen.state}" if chosen.state in _GONE else "does not have it"
-            raise NoVersionError(f"{store.where}: version {version} {fate}")
+            raise NoVersionError(f"{slot.where}: version {version} {fate}")
         return found
-    candidates = [one for one in versions if one.state not in ("current", *_GONE)]
+    candidates = [one for one in known if one.state not in ("current", *_GONE)]
     candidates.sort(key=lambda one: one.state != "previous")  # the others stay in their order
     for one in candidates[:LOOK_BACK]:
-        found = _read(store, one)
+        found = _read(slot, one)
         if found is not None and found.value != variable.current.value:
             return found
     raise NoVersionError(
-        f"no earlier version of {store.where} has another value",
+        f"no earlier version of {slot.where} has another value",
         hint="choose one of 'envkit history' with --to" if len(candidates) > LOOK_BACK else None,
     )
 
 
-def _read(store: StoreSlot, version: Version) -> Earlier | None:
+def _read(slot: StoreSlot, version: Version) -> Earlier | None:
     """Return what a version holds, None where it does not have the value."""
     if version.state in _GONE:
         return None
-    reference = store.reference._replace(version=version.version)
-    value = current_value(ask(store.source, [reference])[reference]).value
+    reference = slot.reference._replace(version=version.version)
+    value = current_value(ask(slot.source, [reference])[reference]).value
     return None if value is None else Earlier(version, value)

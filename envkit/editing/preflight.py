@@ -1,4 +1,4 @@
-"""What can be known of a write before the first of several is done."""
+"""Refuse several writes before the first is done, if one of them cannot succeed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from envkit.editing.slots import ValueSlot
 
 
-def refuse_unwritable(slots: Iterable[ValueSlot]) -> None:
+def refuse_unwritable_slots(slots: Iterable[ValueSlot]) -> None:
     """Refuse to change anything if a file of it cannot be replaced. Asks no server.
 
     Raises:

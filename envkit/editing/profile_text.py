@@ -1,8 +1,8 @@
-"""The text of a profile's file with lines set, added or removed, and nothing else changed. Pure.
+"""Set, add or remove lines in the text of a profile, and change nothing else. Pure.
 
-A literal is a value without placeholders. In the TOML form comments, order and layout
-stay (tomlkit), and a number or truth value stays one where the new value is one too.
-What is written means the value itself: `{{` in it is escaped.
+A literal is a value without placeholders. In the TOML form, comments, order and layout stay
+(tomlkit), and a number or truth value stays one if the new value is one. `{{` in a new value
+is escaped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.errors import InvalidValueError, ProfileError
 from envkit.profile.declaration import read_table
-from envkit.profile.loader import parse_document
+from envkit.profile.loader import parse_profile_text
 from envkit.profile.placeholder import Template, parse
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def literal(text: str, name: str, *, path: str) -> str | None:
     Returns:
         the value; None where the file gives it none, or one with placeholders.
     """
-    document, top = parse_document(text.removeprefix(_MARK), path, [])
+    document, top = parse_profile_text(text.removeprefix(_MARK), path, [])
     variables = document.get(VARIABLES, {})
     if name not in variables:
         return None
@@ -181,7 +181,7 @@ def _put(variables: Any, name: str, keys: Mapping[str, Any]) -> None:
     elif set(keys) == {"value"} and not isinstance(known, dict):
         _append(variables, name, keys["value"])
     else:
-        _append(variables, name, _one_line(variables, {**_said(known), **keys}))
+        _append(variables, name, _one_line(variables, {**_as_table(known), **keys}))
 
 
 def _append(table: Any, key: str, value: Any) -> None:
@@ -197,7 +197,7 @@ def _append(table: Any, key: str, value: Any) -> None:
     body.extend(rest)
 
 
-def _said(known: Any) -> Mapping[str, Any]:
+def _as_table(known: Any) -> Mapping[str, Any]:
     """Return what a line says, as a table."""
     if known is None:
         return {}

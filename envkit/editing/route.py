@@ -1,7 +1,7 @@
-"""Where a variable's value is kept, as far as its profile tells. Pure.
+"""Find where a variable's value is stored, as far as the profile tells. Pure.
 
-A variable is kept where its only placeholder points; a literal in the profile's own
-file. What is made of several parts is kept nowhere: its parts are.
+A value is stored where its only placeholder points, or as a literal in the profile. A value of
+several parts is not stored anywhere: its parts are.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The slot that a variable's value is stored in, which can be given another value.
+"""The slot where a variable's value is stored: read it, and write it by compare-and-set.
 
-A slot is a field in a store, or a line of the profile itself. Both write by compare-and-set
-on the value: if it was changed since it was read, that is a conflict, and nothing is
-written. A change of something beside it is not a conflict.
+A slot is a field in a store, or a line of a profile. If the value was changed since it was
+read, that is a conflict, and nothing is written. A change of something else in the same
+secret or file is not a conflict.
 """
 
 from __future__ import annotations

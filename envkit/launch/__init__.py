@@ -1,4 +1,1 @@
-"""Handing an environment over: become the app (`exec`), or write it for others (`export`).
-
-What belongs here is the last step, in which values leave envkit.
-"""
+"""The last step of a value: replace this process with the app (`exec`), or export it (`export`)."""

@@ -1,8 +1,7 @@
 """Replace this process with the app.
 
-The app keeps the process id, the terminal and every signal: nothing of envkit
-stays behind to pass them on. What the kernel would refuse is said beforehand,
-by the name of the variable.
+The app gets the process id, the terminal and every signal: no process of envkit stays
+between. What the kernel would refuse is refused first, with the name of the variable.
 
 Reference: execve(2), "Limits on size of arguments and environment"
 """

@@ -1,8 +1,8 @@
 r"""Write an environment in a form that another program reads. Pure: nothing is opened.
 
 What always holds: each value comes back byte for byte from the format's own reader
-(see `FORMATS`). A value that a format cannot carry is an error, and all such variables
-are named at once; nothing is ever dropped, trimmed or expanded.
+(see `FORMATS`). A value that a format cannot represent is an error, which names all such
+variables; nothing is ever dropped, trimmed or expanded.
 
     >>> from envkit.secret import Secret
     >>> print(render("shell", {"GREETING": Secret("it's me")}), end="")
@@ -73,7 +73,7 @@ def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app")
     """
     check_format(format_name)
     texts = {variable: _text(value) for variable, value in values.items()}
-    _refuse_what_is_lost(format_name, texts)
+    _refuse_unrepresentable(format_name, texts)
     if format_name == "k8s":
         return _k8s(texts, name)
     return {
@@ -118,7 +118,7 @@ def _text(value: Secret) -> str:
 # ---------------------------------------------------------------- what a format cannot carry
 
 
-def _refuse_what_is_lost(format_name: str, texts: Mapping[str, str]) -> None:
+def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
     problems = {
         name: problem
         for name, text in texts.items()

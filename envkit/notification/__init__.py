@@ -1,4 +1,5 @@
-"""Notices of what happened: the channels there are, delivery, and that each is sent once a day.
+"""Send notices: the channels, their placeholders, and the delivery.
 
-What a notice says, and when one is sent, is decided by the package that knows what happened.
+The package that causes a notice decides what it says and when it is sent. `sent_notices`
+remembers what was sent, so that each notice is sent once a day.
 """

@@ -1,4 +1,4 @@
-"""Channels and notices: who gets which events, and what an event says. Pure; never a value."""
+"""Channels and notices: which channel gets which events, and the text of a notice. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,14 @@ class EventKind(StrEnum):
     QUARANTINE = "quarantine"
 
 
+class ChannelKind(StrEnum):
+    """How a notice is sent; the key that a profile writes."""
+
+    WEBHOOK = "webhook"
+    SLACK = "slack"
+    COMMAND = "command"
+
+
 _SENTENCES = {
     EventKind.SUCCESS: "was rotated",
     EventKind.FAILURE: "could not be rotated",
@@ -27,7 +35,7 @@ class Channel(NamedTuple):
     """One way to send notices.
 
     Attributes:
-        kind: `webhook`, `slack` or `command`.
+        kind: how it is sent.
         where: the address, or the command's arguments; its placeholders as they are written
             until it is used.
         key: for the signature of a webhook; None for no signature.
@@ -35,7 +43,7 @@ class Channel(NamedTuple):
         environment: the names of variables that a command is given.
     """
 
-    kind: str
+    kind: ChannelKind
     where: str | tuple[str, ...]
     key: str | None
     on: tuple[EventKind, ...]

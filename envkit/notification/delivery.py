@@ -5,14 +5,15 @@
     Envkit-Timestamp: 1790000000
     Envkit-Signature: sha256=...      HMAC-SHA-256 of "TIMESTAMP.BODY", with the channel's key
 
-What always holds: only https, or http to this very machine, which takes no proxy; redirects
-are not followed; no login is taken from a file of this host; every call has a timeout. A
-notice that cannot be delivered is an error for the caller to report, and changes nothing else.
+What always holds: only https, or http to this machine without a proxy; redirects are not
+followed; no login is read from a file of this host; every call has a timeout. A notice that
+cannot be delivered is an error for the caller to report, and changes nothing else.
 """
 
 from __future__ import annotations
 
 from envkit.errors import EnvkitError
+from envkit.notification.channels import ChannelKind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ def deliver(notice: Notice, channel: Channel) -> None:
     Raises:
         NoticeError: it was not accepted.
     """
-    if channel.kind == "command":
+    if channel.kind == ChannelKind.COMMAND:
         _run(notice, channel)
         return
     address = channel.where
     assert isinstance(address, str)  # noqa: S101 - the policy has looked
-    if channel.kind == "slack":
+    if channel.kind == ChannelKind.SLACK:
         text = f"{notice.sentence}\n{notice.hint}".rstrip()
         _post(channel.kind, address, {"text": text})
         return

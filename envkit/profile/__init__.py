@@ -1,6 +1,5 @@
-"""Profiles: what the variables of one environment are, read from its files and checked.
+"""Profiles: the format of their files and the grammar of values. No store is asked.
 
-What belongs here knows the profile format and the grammar of values, and asks no store:
-finding and loading the files, the variables' declarations and types, placeholders and how
-they are parsed and substituted.
+What belongs here finds and loads the files, checks the variables' declarations and types,
+and parses and substitutes placeholders.
 """

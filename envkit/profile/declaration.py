@@ -1,4 +1,4 @@
-"""One variable of a profile: its table in TOML, checked, and what comes of it."""
+"""The declaration of one variable: its table in TOML, checked."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
     """
     if not is_name(name):
         raise ProfileError(f"{place}: {name!r} is not a variable name", hint=_closest_name(name))
-    raw = dict(value) if isinstance(value, dict) else {"value": value}
+    raw = dict(raw_table(value))
     check_keys(raw, _KEYS, place.at, owner=name)
     for key in ("value", "default"):
         if key in raw:
@@ -179,6 +179,11 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
     if "pattern" in raw:
         _check_pattern(raw["pattern"], name, place)
     return raw
+
+
+def raw_table(value: Any) -> Mapping[str, Any]:
+    """Return what one entry of `[variables]` says as it is written: a value alone is a table."""
+    return value if isinstance(value, dict) else {"value": value}
 
 
 def _text(value: Any, owner: str, place: Location) -> str:

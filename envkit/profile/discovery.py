@@ -1,8 +1,8 @@
 """Find the `profiles/` folder and the files in it.
 
-A folder is looked for in the working directory and then in each one above it.
-One that was found above and belongs to another user is refused, because
-whoever can write a profile decides which program sees which secret.
+The folder is looked for in the working directory and then in each one above it. One that is
+found above and belongs to another user is refused: the author of a profile decides which
+program gets which secret.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""A profile: what one environment's variables are, and where their values come from.
+"""Load a profile: the variables of one environment, and where their values come from.
 
     profile = load("prod", folder)
     profile.variables["DATABASE_URL"].template
 
 Loading reads the profile's file and those that it extends, checks every key,
 and parses every value; it asks no store. Both forms mean the same: `.toml`, and
-`.env` for teams that have that. Whatever is wrong is one error with file and
-line. What `extends` brings is merged key by key, so that a base can say what
-type a variable has and an environment what its value is. A profile that several
-extend is read once, before the first of them.
+`.env` for teams that have that. Any mistake is one error with file and
+line. `extends` merges key by key: a base can declare the type of a variable, and an
+environment its value. A profile that several extend is read once, before the first of
+them.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def load(name: str, folder: str) -> Profile:
     files: dict[str, tuple[dict[str, Any], Location]] = {}
 
     def extended(one: str) -> tuple[str, ...]:
-        document, top = files[one] = parse_document(
+        document, top = files[one] = parse_profile_text(
             read_text(paths[one]), paths[one], profile.warnings
         )
         place = top.at("extends")
@@ -130,17 +130,19 @@ def _base_path(folder: str, base: str, place: Location) -> str:
     return path
 
 
-def read_document(path: str) -> tuple[dict[str, Any], Location]:
+def read_profile_file(path: str) -> tuple[dict[str, Any], Location]:
     """Return what a file of either form says, in the shape of the TOML form, and its top.
 
     Raises:
         ProfileError: it cannot be read or is not valid.
     """
-    return parse_document(read_text(path), path, [])
+    return parse_profile_text(read_text(path), path, [])
 
 
-def parse_document(text: str, path: str, warnings: list[str]) -> tuple[dict[str, Any], Location]:
-    """Return what `read_document` does, of the text of a file; `warnings` are added to."""
+def parse_profile_text(
+    text: str, path: str, warnings: list[str]
+) -> tuple[dict[str, Any], Location]:
+    """Return what `read_profile_file` does, of the text of a file; `warnings` are added to."""
     if path.endswith(".toml"):
         document, top = parse_toml(text, path)
         check_keys(document, _KEYS, top.at)

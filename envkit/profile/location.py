@@ -1,7 +1,7 @@
-"""Where a thing was written: a file and a line, for people. Pure.
+"""Where something is written: a file and a line, for messages. Pure.
 
 TOML readers give no line numbers, so the lines of a file's keys are looked for
-in its text, all at once and only when somebody asks (an error, `envkit show`).
+in its text, all at once and only when needed (an error, `envkit show`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A profile as it is loaded: its variables, its sources and its rotations.
 
-What is in a profile is decided by `loader`; nothing here reads a file.
+`loader` fills it; nothing here reads a file.
 """
 
 from __future__ import annotations

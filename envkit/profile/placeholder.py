@@ -20,8 +20,8 @@ the value except the name of an unknown filter, parameter or escape.
 
 from __future__ import annotations
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import LETTERS, WORD
-from envkit._internal.record import NamedTuple
 from envkit.errors import PlaceholderError, closest
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ OPEN, CLOSE = "{{", "}}"
 FILTERS: tuple[str, ...] = ("urlencode", "base64encode", "base64decode", "trim", "json")
 
 _SOURCE = WORD | {"-"}
-_NOT_BARE = frozenset('"?#|{}')
+_RESERVED = frozenset('"?#|{}')
 _BLANK = frozenset(" \t")
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 _PARAMETERS = ("version", "stage")
@@ -172,7 +172,7 @@ def parse_reference(text: str) -> Reference | Name:
 
 
 def _is_bare(text: str) -> bool:
-    return bool(text) and not any(c in _NOT_BARE or c.isspace() or c < " " for c in text)
+    return bool(text) and not any(c in _RESERVED or c.isspace() or c < " " for c in text)
 
 
 def _part(text: str) -> str:
@@ -276,7 +276,7 @@ class _Scanner:
             return self.string()
         begin = self.position
         while (
-            (char := self.peek()) and char not in _NOT_BARE and not char.isspace() and char >= " "
+            (char := self.peek()) and char not in _RESERVED and not char.isspace() and char >= " "
         ):
             self.position += 1
         if self.position == begin and not optional:

@@ -1,7 +1,7 @@
-"""A template with values in it: substitute the operands, then apply the filters. Pure.
+"""Substitute the operands of a template, and apply the filters. Pure.
 
-What always holds: a value that takes the place of a placeholder is text and is never scanned
-again; no error shows any part of it.
+What always holds: a substituted value is text and is never scanned again; no error shows any
+part of it.
 """
 
 from __future__ import annotations

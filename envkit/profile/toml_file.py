@@ -1,6 +1,6 @@
 """The files that profiles are written in: read as text or TOML, their keys checked.
 
-Every error names file and line, and nothing of the content but the names of keys.
+Every error names file and line, and shows nothing of the content but the names of keys.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Does a value have the type and form that its profile declares? Pure.
+"""Check that a value has the type and form that its profile declares. Pure.
 
-The answer says what is wanted, never what was found.
+The answer says what is wanted, never what the value is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _WEB = frozenset(("http", "https", "ws", "wss", "ftp", "ftps"))  # nothing witho
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
-def problem(declaration: Declaration, value: str) -> str | None:
+def mismatch(declaration: Declaration, value: str) -> str | None:
     """Return what a value lacks to be what `declaration` says, None where it fits.
 
     `min` and `max` bound the number of an int, float or port, the seconds of a

@@ -1,5 +1,5 @@
-"""Promotion: what one environment has and the next one lacks, carried over.
+"""Promotion: copy to one environment what another one has and it lacks.
 
-What belongs here reads both environments and does the steps (`run`), and decides what they
-are (`decide`, `lines`, `values`: pure). A plan (`model`) can be shown: it holds no secret.
+`run` reads both environments and does the steps. `decide`, `lines` and `values` decide what
+the steps are, without I/O. The plan (`model`) holds no secret and can be shown.
 """

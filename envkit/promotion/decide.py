@@ -1,11 +1,11 @@
-"""What is to be carried from one environment to the next: decided, not done. Pure.
+"""Decide what to copy from one environment to another. Pure.
 
     decision = plan_promotion(staging, prod, line_plan, choice)
     decision.plan           # may be shown: it has no way to a secret
     decision.writes         # the values, apart from it
 
-A plan adds what is missing. What it does only where somebody said so: it changes what is
-there, and copies secrets, of which each environment should have its own.
+A plan adds what is missing. Only on request, it changes existing values, and copies secrets:
+each environment should have its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from envkit.editing.slots import StoreSlot
 from envkit.errors import AbsentError, EnvkitError, UnchangeableError, VariableFailure
 from envkit.promotion.lines import mentions
 from envkit.promotion.model import Change, ChangeAction, Left, LeftKind, PromotionPlan
-from envkit.promotion.values import reading_of, stands_alone, values_for
+from envkit.promotion.values import reading_of, sole_placeholder, values_for
 from envkit.resolution.evaluate import evaluate
 from envkit.secret import Secret
 from envkit.sources.model import Reading
@@ -217,7 +217,7 @@ class _Planning:
         except UnchangeableError as error:
             hint = error.hint
         else:
-            alone = stands_alone(self.theirs[name]) is not None
+            alone = sole_placeholder(self.theirs[name]) is not None
             what = name if alone else f"--ref '{references[0]}'"
             hint = f"run envkit set {what} --env {self.environments[1]}"
         self.leave(name, LeftKind.NEEDS_VALUE, f"absent in {where}{optional}", hint)
@@ -245,14 +245,14 @@ class _Planning:
                     self.leave(failure.name, LeftKind.NEEDS_VALUE, failure.error.message)
             elif (failure.name, failure.error.code) not in known and failure.name not in refused:
                 self.refusals.append(failure)
-        self.refuse_what_stays(after)
+        self.refuse_unreached(after)
 
     def place(self, reference: Reference) -> object:
         """Return what is equal for references that read the same value of the target."""
         prepared = self.target.prepared
         return prepared.store(reference.source), prepared.locate(reference), reference[3:]
 
-    def refuse_what_stays(self, after: Mapping[str, Variable]) -> None:
+    def refuse_unreached(self, after: Mapping[str, Variable]) -> None:
         """Refuse what was asked for by name, and would still be otherwise."""
         prepared, outcomes = self.source.prepared, self.source.outcomes
         wanted, failed = evaluate(prepared.plan, outcomes, prepared.locate)

@@ -1,10 +1,10 @@
-"""What a profile is to say that another one says already. Pure, and asks no store.
+"""Plan the lines to add to the target's profile. Pure, and asks no store.
 
-A line is carried over as it is written: a literal as a literal, a placeholder with the
-same text, with the type and the other rules of the variable. What would mean something
-else in the target is not carried over: a place or a host that is called after the source,
-a version of its store, a source that the target does not have. And no secret that somebody
-has written into a profile is written into another one.
+A line is copied as it is written: a literal as a literal, a placeholder with the same text,
+with the type and the other rules of the variable. Lines that would mean something else in
+the target are not copied: with a path or host named after the source, with a version of its
+store, or with a source that the target does not have. A secret that is written into the
+profile is never copied.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
     from envkit.resolution.plan import Plan
 
-_UNRULY = frozenset(("value", "description", "tags"))  # keys that ask nothing of the value
+_NO_RULES = frozenset(("value", "description", "tags"))  # keys that ask nothing of the value
 
 
 class Written(NamedTuple):
@@ -121,7 +121,7 @@ def plan_lines(source: Written, plan: Plan, target: Written, named: Collection[s
             unnamed[name] = line.text
             continue
         lines[name] = line
-    obstacles.update(_take_out_those_in_need(lines, plan, target.profile))
+    obstacles.update(_drop_unmet_needs(lines, plan, target.profile))
     return LinePlan(tuple(lines.values()), tuple(differing), unnamed, obstacles, tuple(in_doubt))
 
 
@@ -170,7 +170,7 @@ def _in_form(line: Line, profile: Profile) -> Line:
         return line
     return line._replace(
         keys={"value": line.keys["value"]},
-        left_out=tuple(key for key in line.keys if key not in _UNRULY),
+        left_out=tuple(key for key in line.keys if key not in _NO_RULES),
     )
 
 
@@ -236,11 +236,11 @@ def _refuse_to_replace(
         )
 
 
-def _secret_in(name: str, template: Template, said: Sequence[bool | None]) -> str | None:
+def _secret_in(name: str, template: Template, secret_flags: Sequence[bool | None]) -> str | None:
     """Return what secret is written out in a value, by what is said of it or how it looks."""
-    if True in said and not template.placeholders:
+    if True in secret_flags and not template.placeholders:
         return "a secret"
-    if False in said:
+    if False in secret_flags:
         return None
     whole = "".join(part if isinstance(part, str) else PLACEHOLDER for part in template.parts)
     fallbacks = (placeholder.fallback or "" for placeholder in template.placeholders)
@@ -248,7 +248,7 @@ def _secret_in(name: str, template: Template, said: Sequence[bool | None]) -> st
     return next((suspicion.what for suspicion in found if suspicion is not None), None)
 
 
-def _take_out_those_in_need(
+def _drop_unmet_needs(
     lines: dict[str, Line], plan: Plan, target: Profile
 ) -> dict[str, UnchangeableError]:
     """Take out the lines that need another variable which the target will not have."""

@@ -1,7 +1,7 @@
-"""What is to be carried from one environment to the next, as it may be shown.
+"""The plan of a promotion, as it may be shown.
 
-A plan holds literals, placeholders and values that the profiles do not call secret, and
-has no way to any other value.
+A plan has literals, placeholders, and values that are not secret; no other value can be
+recovered from it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Carry variables from one environment to the next: read both, plan, and then do it.
+"""Promote variables from one environment to another: read both, plan, then write.
 
     prepared = prepare_promotion("staging", "prod")
     promotion = read(prepared)
@@ -7,10 +7,9 @@
     for step in promotion.steps:
         step.run()
 
-What always holds: nothing is written before everything that is planned was seen to be
-possible; values come first and the profile last, so that no environment waits for a value
-that was not written; each step is made by compare-and-set, or not at all. A promotion
-that was interrupted is finished by another one, which finds less to do.
+What always holds: nothing is written before every step was checked; values are written first
+and the profile last, so that no profile refers to a value that was not written; each step is
+a compare-and-set. An interrupted promotion is finished by running it again.
 """
 
 from __future__ import annotations
@@ -31,8 +30,9 @@ from envkit.errors import (
     VariableFailure,
     did_you_mean,
 )
+from envkit.profile.declaration import raw_table
 from envkit.profile.discovery import profiles_folder
-from envkit.profile.loader import load, read_document
+from envkit.profile.loader import load, read_profile_file
 from envkit.promotion.decide import Choice, End, plan_promotion
 from envkit.promotion.lines import Written, extended, plan_lines
 from envkit.resolution.evaluate import evaluate
@@ -298,10 +298,9 @@ def _written(profile: Profile) -> Written:
     """Read what the files of a profile say of its variables."""
     tables: dict[str, dict[str, Any]] = {}
     for path in profile.files:
-        variables = read_document(path)[0].get("variables", {})
+        variables = read_profile_file(path)[0].get("variables", {})
         for name, value in variables.items():
-            keys = value if isinstance(value, dict) else {"value": value}
-            tables.setdefault(name, {}).update(keys)
+            tables.setdefault(name, {}).update(raw_table(value))
     return Written(profile, tables)
 
 

@@ -1,4 +1,4 @@
-"""Which value of one environment belongs to which place of another one? Pure."""
+"""Match the values of the source with the places of the target. Pure."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def values_for(
         EnvkitError: a value could not be read.
     """
     template = ours.declaration.template
-    to = stands_alone(theirs)
+    to = sole_placeholder(theirs)
     if template == theirs.declaration.template:
         pairs = [(placeholder.operand, placeholder) for placeholder in template.placeholders]
     elif to is not None and not template.placeholders:
         yield Secret("".join(map(str, template.parts))), to
         return
     else:
-        alone = stands_alone(ours)
+        alone = sole_placeholder(ours)
         pairs = [(alone.operand, to)] if alone and to else []
     for operand, placeholder in pairs:
         if operand in ours.references and placeholder.operand in theirs.references:
@@ -47,7 +47,7 @@ def values_for(
                 yield value, placeholder
 
 
-def stands_alone(variable: PlannedVariable) -> Placeholder | None:
+def sole_placeholder(variable: PlannedVariable) -> Placeholder | None:
     """Return the placeholder that is all of a value, if a store answers it as it is."""
     parts = variable.declaration.template.parts
     if len(parts) != 1 or isinstance(parts[0], str) or parts[0].filters:

@@ -1,7 +1,6 @@
-"""From a profile to an environment: plan, prepare, fetch, evaluate.
+"""From a profile to an environment: prepare, fetch, evaluate.
 
-What belongs here turns placeholders into values: which references a profile needs (`plan`),
-the sources opened for them (`prepare`, which plans), one read per place (`fetch`), and the
-values put together (`evaluate`). `resolve` prepares, fetches and evaluates. Planning and
-evaluating are pure.
+`plan` finds the references that a profile needs; `prepare` loads, plans and opens the
+sources; `fetch` asks each source once; `evaluate` computes the variables. `resolve` does all
+of it. Planning and evaluating are pure.
 """

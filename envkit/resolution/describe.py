@@ -1,4 +1,4 @@
-"""What a profile says of its variables, beside what they turned out to be."""
+"""Describe variables: their declarations together with their values."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""An environment: every variable of a profile with its value and where it came from."""
+"""An environment: the variables of a profile with their values and origins."""
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""Put an environment together from what the stores said. Pure.
+"""Compute the variables of an environment from the outcomes of the stores. Pure.
 
-Every variable either has a value, or is absent and may be, or is a failure that
-names it; a failure is never hidden by a fallback or a default.
+Every variable has a value, or is absent and optional, or is a failure with its name; a
+fallback or default never hides a failure.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class _Value:
             text, self.note, self.origins = declaration.default, "default", []
         value = Secret(text)
         value.to_bytes()  # raises where a program could not be given it
-        wrong = "contains a NUL" if "\0" in text else _problem(declaration, text)
+        wrong = "contains a NUL" if "\0" in text else _mismatch(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
                 wrong, hint=f"mend the value, or what {declaration.location} asks of it"
@@ -172,10 +172,10 @@ class _Value:
         return None, reasons or [f"{operand} is absent: 'lookup' names no source"]
 
 
-def _problem(declaration: Declaration, text: str) -> str | None:
+def _mismatch(declaration: Declaration, text: str) -> str | None:
     """Return what a value lacks to be what its declaration says, None where it fits."""
     if declaration.is_plain:
         return None
-    from envkit.profile.value_types import problem
+    from envkit.profile.value_types import mismatch
 
-    return problem(declaration, text)
+    return mismatch(declaration, text)

@@ -1,17 +1,24 @@
-"""Stands in for a source that cannot be opened, so that a report covers everything else."""
+"""A source that fails every read, in place of one that cannot be opened.
+
+With it, a report covers the variables of all other sources.
+"""
 
 from __future__ import annotations
 
-from envkit.errors import AuthError
+from envkit.errors import AbsentError, AuthError, SourceError
+from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import ClassVar
 
+    from envkit._internal.clock import Deadline
     from envkit.errors import EnvkitError
+    from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
 
 
 class FailingSource:
@@ -39,3 +46,26 @@ class FailingSource:
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Return the error for each of `refs`."""
         return dict.fromkeys(refs, self._error)
+
+
+def open_or_fail(
+    profile: Profile,
+    name: str,
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    locating: bool = False,
+) -> Source:
+    """Open a source; one that cannot be opened is replaced by a `FailingSource`.
+
+    Args:
+        profile: a loaded profile.
+        name: of its source.
+        environ: the process environment.
+        deadline: when everything must be over.
+        locating: see `open_source`.
+    """
+    try:
+        return open_source(profile, name, environ=environ, deadline=deadline, locating=locating)
+    except (AbsentError, SourceError) as error:
+        return FailingSource(name, error)

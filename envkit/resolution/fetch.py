@@ -1,8 +1,7 @@
-"""Ask the sources of a plan, each once, and take every answer for what it is.
+"""Ask each source of a plan once.
 
-Sources behind a network are asked in parallel and given up at the deadline. Only
-values, absences and envkit's own errors come out: whatever else a source raises
-is named by its type alone.
+Sources behind a network are asked in parallel, until the deadline. The outcomes are values,
+absences and envkit's own errors: of any other exception only the type is reported.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """From a profile to the references that must be read, by source. Pure, no I/O.
 
-A plan says, for the selected variables and those that they need: in which order
-they can be put together, which references each one waits for, and which of them
-are secret. A name means another variable of the profile, or else what the
-profile's lookup finds; a variable that names itself means the lookup.
+A plan has, for the selected variables and those that they need: the order in which they can
+be computed, the references that each one needs, and which of them are secret. A name means
+another variable of the profile, or else what the profile's lookup finds; a variable that
+names itself means the lookup.
 """
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.toposort import topological_order
 from envkit.errors import (
     InvalidReferenceError,

@@ -1,14 +1,12 @@
-"""Load and plan profiles and open their sources: all that happens before a store is asked."""
+"""Prepare profiles: load and plan them, and open their sources. No store is asked."""
 
 from __future__ import annotations
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
-from envkit._internal.record import NamedTuple
 from envkit.errors import (
-    AbsentError,
     InvalidReferenceError,
     ResolutionError,
-    SourceError,
     UsageError,
     VariableFailure,
 )
@@ -20,12 +18,28 @@ from envkit.sources.registry import current_guard, may_need_trust, open_source, 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.resolution.plan import Plan
     from envkit.sources.protocols import Source
+
+    class SourceOpener(Protocol):
+        """Opens a source of a profile."""
+
+        def __call__(
+            self,
+            profile: Profile,
+            name: str,
+            *,
+            environ: Mapping[str, str],
+            deadline: Deadline,
+            locating: bool = False,
+        ) -> Source:
+            """Do what `open_source` does."""
+            ...
 
 
 class PreparedProfile(NamedTuple):
@@ -115,8 +129,8 @@ def prepare_profile(
     environ: Mapping[str, str],
     deadline: Deadline,
     sources: Mapping[str, Source] | None = None,
-    tolerant: bool = False,
     locating: bool = False,
+    open_: SourceOpener = open_source,
 ) -> PreparedProfile:
     """Plan some variables of a loaded profile, check their references and open their sources.
 
@@ -126,34 +140,27 @@ def prepare_profile(
         environ: the process environment.
         deadline: when everything must be over.
         sources: used in place of the profile's sources of these names.
-        tolerant: put a source that fails every reading in the place of one that cannot be
-            opened: a report says then which variables cannot be read. An app must not start.
         locating: see `open_source`.
+        open_: opens a source. A report uses `failing_source.open_or_fail`, so that it says
+            which variables cannot be read; an app must not start then.
 
     Raises:
         UntrustedError: the profile needs trust that its user has not given.
         ProfileError: variables need each other in a circle, or a source is not valid.
         ResolutionError: references that no store could hold.
-        AbsentError: a source needs a setting that is not there, unless `tolerant`.
-        SourceError: a source cannot be opened, unless `tolerant`.
+        AbsentError: a source needs a setting that is not there.
+        SourceError: a source cannot be opened.
     """
     planned = plan(profile, selected)
-    own = {name: refs for name, refs in planned.references.items() if name not in (sources or ())}
+    given = sources or {}
+    own = {name: refs for name, refs in planned.references.items() if name not in given}
     if not locating:
         require_trust(profile, own, environ, deadline)
-    opened: dict[str, Source] = {}
-    for name in planned.references:
-        source = (sources or {}).get(name)
-        try:
-            opened[name] = source or open_source(
-                profile, name, environ=environ, deadline=deadline, locating=locating
-            )
-        except (AbsentError, SourceError) as error:
-            if not tolerant:
-                raise
-            from envkit.resolution.failing_source import FailingSource
-
-            opened[name] = FailingSource(name, error)
+    opened = {
+        name: given.get(name)
+        or open_(profile, name, environ=environ, deadline=deadline, locating=locating)
+        for name in planned.references
+    }
     _refuse_unfit(planned, opened)
     return PreparedProfile(profile, planned, opened)
 

@@ -1,4 +1,4 @@
-"""From profiles to an environment: prepare, ask each source once, put the values together.
+"""Resolve an environment: prepare its profiles, ask each source once, compute the variables.
 
     env = resolve("prod")
 
@@ -8,9 +8,8 @@ A command that must do something before a store is asked calls the two parts:
     access.begin(prepared)
     env = resolve_prepared(prepared, deadline)
 
-What always holds: either every required variable has its value or a
-`ResolutionError` names all that do not; an absent value is never taken for a
-failed one; nothing waits beyond the deadline.
+What always holds: either every required variable has a value, or a `ResolutionError` names
+all that have none; absent is not the same as failed; nothing waits beyond the deadline.
 """
 
 from __future__ import annotations

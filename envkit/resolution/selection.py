@@ -1,4 +1,4 @@
-"""Which variables a command is about: `--only` and `--except`, as globs. Pure."""
+"""Select variables by globs: `--only` and `--except`. Pure."""
 
 from __future__ import annotations
 

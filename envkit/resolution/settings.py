@@ -1,9 +1,9 @@
-"""Substitute the placeholders in what a rotation needs to know, when it runs.
+"""Substitute the placeholders in a table of settings, for a rotation or a channel.
 
     {"dsn": "postgresql://admin:{{ vault:db-admin#password }}@db:5432/app"}
 
-Every source of the profile may be named here, and every variable: a placeholder means what
-it means in a value of the profile. What comes back holds values, and is not shown.
+A placeholder means what it means in a value of the profile. The result has values, and must
+not be shown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 
-def substituted(
+def substitute_settings(
     profile: Profile,
     title: str,
     settings: Mapping[str, Any],

@@ -1,4 +1,4 @@
-"""Rotate credentials behind a profile's secrets, resumable at every instruction.
+"""Rotate the credentials behind a profile's secrets, resumable at every instruction.
 
     due? -> claim -> create -> set -> test -> promote -> (grace) -> retire -> clear
 
@@ -10,15 +10,14 @@
 6. At every instant at least one credential that a reader can get from the store
    logs in.
 
-`catalog` finds the rotations of profiles; `jobs` runs them, each with its hooks, its line in
-the audit log and its notices (`notify`). `engine` advances one: it reads the store, lets
-`machine` decide the next step, without any I/O, and lets `steps` do it. `outcome` is what
-became of a run, and the one place where an exception becomes that; `backoff` says when a
-failure is tried again. `status` reads where rotations stand. `protocols` is what a rotator
-must be able to do, `rotators` has the built-in ones, and `base` is what their authors import.
-`scheduler` runs rotations when they are due, on one machine; `fleet` shares them between
-several. `simulate` shows the year ahead.
+`catalog` finds the rotations of the profiles. `jobs` runs them, with their hooks, audit
+records and notices (`notify`). `engine` advances one rotation: it reads the store, `machine`
+decides the next step without I/O, and `steps` does it. `outcome` describes how a run ended;
+it is the one place where an exception becomes an outcome. `backoff` says when a failure is
+tried again. `status` reads the state of each rotation. `protocols` defines what a rotator
+does, `rotators` has the built-in ones, and plug-ins import `base`. `scheduler` runs rotations
+when they are due, `fleet` shares them between hosts, and `simulate` predicts them.
 
-Policy, schedule, record and stores are in `envkit.rotation_state`; the values live only in
-the store.
+Policy, schedule, record and stores are in `envkit.rotation_state`. Values are saved only in
+the store of the secret.
 """

@@ -1,4 +1,4 @@
-"""How long to wait after failures in a row: each pause is twice the one before, up to a limit."""
+"""The pause after failures in a row: each is twice the one before, up to a limit."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Find the rotations of a folder of profiles, each secret once. No store is asked.
+"""Find the rotations of a folder of profiles, one for each secret. No store is asked.
 
-A profile that others extend is a base: its rotations are run in those that extend it, and
-in itself only where it is named. Two profiles may share a secret if they say the same of
-it; then it is rotated once, by the first of them. If they do not, both places are shown.
+A profile that others extend is a base: its rotations run in the profiles that extend it, and
+for the base itself only where it is named. Two profiles may rotate the same secret if both
+tables are the same: then it is rotated once, by the first of them. Otherwise the error shows
+both places.
 
-A profile that cannot be read hides nothing of another.
+A profile that cannot be read does not hide the rotations of another.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 # what says who asks and where to look, and not which store it is
-_NOT_THE_STORE = ("auth", "mount", "prefix")
+_ACCESS_SETTINGS = ("auth", "mount", "prefix")
 
 
 class Rotation(NamedTuple):
@@ -100,7 +101,7 @@ def collect(
     for first, *others in surveyed.groups:
         for other in others:
             if not first.policy.same_as(other.policy):
-                raise at_odds(first, other)
+                raise conflict_error(first, other)
     found = sorted((group[0] for group in surveyed.groups), key=lambda one: one.full_name)
     return Collected(tuple(found), surveyed.broken)
 
@@ -134,8 +135,8 @@ def survey(
         shared = tuple(rotation.profile.name for rotation in same)
         if chosen.intersection(shared):
             groups.append(tuple(rotation._replace(shared=shared) for rotation in same))
-    told = {name: error for name, error in broken.items() if name.partition("/")[0] in chosen}
-    return Survey(tuple(groups), told, tuple(loaded))
+    errors = {name: error for name, error in broken.items() if name.partition("/")[0] in chosen}
+    return Survey(tuple(groups), errors, tuple(loaded))
 
 
 def pick(
@@ -167,7 +168,7 @@ def pick(
     return list(picked.values())
 
 
-def at_odds(one: Rotation, other: Rotation) -> ProfileError:
+def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
     """Return what is wrong with two rotations of one secret that do not say the same."""
     return ProfileError(
         f"{one.full_name} ({one.policy.place}) and {other.full_name} ({other.policy.place}) "
@@ -206,12 +207,12 @@ def _load_all(
             if name in environments:
                 chosen.add(profile.name)
     bases = {path for one in loaded.values() for path in one.files if path != one.path}
-    kept = [one for one in loaded.values() if one.path not in bases or one.name in chosen]
+    runnable = [one for one in loaded.values() if one.path not in bases or one.name in chosen]
     if environments:
         chosen.update(broken.keys() & set(environments))
     else:
-        chosen = {*broken, *(one.name for one in kept)}
-    return sorted(kept, key=lambda one: one.name), chosen, broken
+        chosen = {*broken, *(one.name for one in runnable)}
+    return sorted(runnable, key=lambda one: one.name), chosen, broken
 
 
 def _locate(
@@ -222,11 +223,11 @@ def _locate(
     source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
     source.check(policy.secret)
     location = source.locate(policy.secret)
-    return (store_of(profile, name), location.removeprefix(f"{name}:")), location
+    return (store_key(profile, name), location.removeprefix(f"{name}:")), location
 
 
-def store_of(profile: Profile, source: str) -> object:
+def store_key(profile: Profile, source: str) -> object:
     """Return what is equal for sources that are of one store, whoever asks it."""
     spec = profile.sources[source]
-    settings = {key: value for key, value in spec.settings.items() if key not in _NOT_THE_STORE}
+    settings = {key: value for key, value in spec.settings.items() if key not in _ACCESS_SETTINGS}
     return spec.type, repr(sorted(settings.items()))

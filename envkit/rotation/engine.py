@@ -1,10 +1,10 @@
-"""Advance one rotation as far as it goes now: read, decide, do one step, and again.
+"""Advance one rotation as far as possible now: read, decide, do one step, repeat.
 
     outcome = advance(job, deadline=Deadline(300))
 
-Safe to call at any time from any number of hosts: a run that comes second finds what the
-first has saved, and resumes it or leaves it alone. What comes back is an outcome, never an
-exception, so that one rotation that fails disturbs no other.
+Safe to call at any time from any number of hosts: a second run finds what the first one has
+saved, and resumes it or leaves it alone. The result is an outcome, never an exception, so
+that a failing rotation does not affect others.
 
 What always holds: after each step the store is read again; no step begins or is waited for
 after the deadline; no value is in an outcome.
@@ -21,7 +21,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.backoff import pause_seconds
-from envkit.rotation.machine import PASSIVE, StepKind, Wish, decide, observe
+from envkit.rotation.machine import PASSIVE, Request, StepKind, decide, observe
 from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
 from envkit.rotation.step_context import Job, RunContext, StepContext
 from envkit.rotation.steps import NEEDS_TARGET, do
@@ -41,7 +41,7 @@ MAX_STEPS = 200  # of one run; a rotation has about ten
 MAX_CONFLICTS = 20
 STORE_SHARE = 0.2  # of the time, so that a failure can be saved in the end
 _OF_NEW_VALUES = (StepKind.CREATE, StepKind.SET, StepKind.TEST)
-HOLD_MARGIN_SECONDS = 30.0  # clocks of hosts differ
+CLOCK_MARGIN_SECONDS = 30.0  # clocks of hosts differ
 
 
 def _ignore(_step: str, _reason: str) -> None:
@@ -52,7 +52,7 @@ def advance(
     job: Job,
     *,
     deadline: Deadline,
-    wish: Wish | None = None,
+    requested: Request | None = None,
     clock: Callable[[], float] = time.time,
     progress: Callable[[str, str], None] = _ignore,
     stopping: Callable[[], bool] = lambda: False,
@@ -63,14 +63,16 @@ def advance(
     Args:
         job: the rotation.
         deadline: when the run must be over; its store should have the same one.
-        wish: what a person asked for; None for what is due.
+        requested: what a person asked for; None for what is due.
         clock: seconds since the epoch.
         progress: called before each step with its name and the reason.
         stopping: asked between steps; once it says yes, the rotation is left to the next run.
         me: who is at work, for others to see; host and process unless given.
     """
     steps_deadline = Deadline(deadline.remaining_seconds() * (1 - STORE_SHARE))
-    run = _Run(RunContext(job, me or holder(), wish, clock, steps_deadline), deadline, progress)
+    run = _Run(
+        RunContext(job, me or new_owner(), requested, clock, steps_deadline), deadline, progress
+    )
     outcome = attempt(job.name, lambda: run.until_concluded(stopping))
     return outcome._replace(
         step=run.step,
@@ -80,7 +82,7 @@ def advance(
     )
 
 
-def holder() -> str:
+def new_owner() -> str:
     """Return a name for this run that no other has: host, process and a number."""
     return f"{socket.gethostname()}:{os.getpid()}:{os.urandom(3).hex()}"
 
@@ -140,19 +142,19 @@ class _Run:
         if self.first_id is None:
             self.first_id = record.id if record else ""
         elif (
-            context.wish == Wish.ROTATE
+            context.requested == Request.ROTATE
             and record is not None
             and record.id != self.first_id
-            and record.holder != context.me
+            and record.owner != context.me
         ):
-            self.context = context._replace(wish=None)  # another process did it
+            self.context = context._replace(requested=None)  # another process did it
         if record is not None:
             self.check(record)
         return seen
 
     def check(self, record: Record) -> None:
         name, plan = self.job.name, self.job.plan
-        renamed = self.context.wish == Wish.ROTATE and not record.in_progress
+        renamed = self.context.requested == Request.ROTATE and not record.in_progress
         if record.rotation != name and not renamed:
             raise RotationError(
                 f"{self.job.store.location} is rotated as {record.rotation}, and not as {name}",
@@ -167,9 +169,11 @@ class _Run:
             )
 
     def decide(self, seen: Snapshot) -> Decision:
-        me, wish, now = self.context.me, self.context.wish, self.context.clock()
+        me, requested, now = self.context.me, self.context.requested, self.context.clock()
         return decide(
-            observe(seen, now=now, due_at=self.job.due(seen.record, now), me=me, wish=wish)
+            observe(
+                seen, now=now, due_at=self.job.due(seen.record, now), me=me, requested=requested
+            )
         )
 
     # ---------------------------------------------------------------- doing
@@ -179,8 +183,8 @@ class _Run:
         self.step = decision.step
         self.progress(decision.step, decision.reason)
         clock = self.context.clock
-        held_until = clock() + self.deadline.remaining_seconds() + HOLD_MARGIN_SECONDS
-        step = StepContext(self.context, seen, decision, held_until)
+        busy_until = clock() + self.deadline.remaining_seconds() + CLOCK_MARGIN_SECONDS
+        step = StepContext(self.context, seen, decision, busy_until)
         if decision.step in NEEDS_TARGET:
             step = step._replace(opened=step.open_rotator())
         saved = self.within_time(step)
@@ -240,7 +244,7 @@ class _Run:
             failed = failed._replace(rejections=record.rejections + 1)
         elif not isinstance(error, _TooLateError):  # such a step may still be at work
             failed = failed._replace(
-                holder="", busy_until=self.context.clock() + pause_seconds(tries)
+                owner="", busy_until=self.context.clock() + pause_seconds(tries)
             )
         self.save(seen, failed)
 
@@ -248,8 +252,8 @@ class _Run:
         """Let others resume the rotation at once; they would wait until this run's time is over."""
         seen = self.seen
         record = seen.record if seen else None
-        if seen and record and record.in_progress and record.holder == self.context.me:
-            self.save(seen, record._replace(holder="", busy_until=0.0))
+        if seen and record and record.in_progress and record.owner == self.context.me:
+            self.save(seen, record._replace(owner="", busy_until=0.0))
 
     def save(self, seen: Snapshot, record: Record) -> None:
         # the store may be what failed; the outcome says what went wrong first
@@ -269,7 +273,7 @@ class _Run:
             if record is None or not record.in_progress:
                 hint = _hint_at_rest(self.seen)
             if decision.advice:
-                option = "" if decision.advice == Wish.ROTATE else f"--{decision.advice} "
+                option = "" if decision.advice == Request.ROTATE else f"--{decision.advice} "
                 hint = f"run 'envkit rotate {option}{self.job.name}'"
             error = RotationError(f"{self.job.store.location}: {reason}", hint=hint)
             return self.outcome(OutcomeStatus.REFUSED, reason, error=error)

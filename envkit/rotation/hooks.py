@@ -1,4 +1,4 @@
-"""Run the commands around a rotation: names in their environment, never values.
+"""Run the hooks of a rotation: they get names in their environment, never values.
 
     ENVKIT_PROFILE=prod ENVKIT_ROTATION=db-password ENVKIT_SECRET=vault:secret/db#password
 

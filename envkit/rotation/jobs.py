@@ -1,10 +1,10 @@
-"""Run rotations: one with all that it needs, or many side by side.
+"""Run rotations: one with its hooks, audit record and notices, or many in parallel.
 
     outcomes = run_all(collected.rotations, lambda one: run_rotation(one, environ=os.environ))
 
-What always holds: a rotation that fails or takes long disturbs no other; hooks get names
-and never values; each run that did something is a line in the audit log; any number of hosts
-may do this at once, since the one that comes second finds the claim of the first.
+What always holds: a rotation that fails or takes long does not affect others; hooks get names
+and never values; each run that did something is recorded in the audit log; any number of
+hosts may run at once, since the second one finds the claim of the first.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import time
 
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
-from envkit.audit import log as audit
+from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
 from envkit.errors import UnavailableError
-from envkit.resolution.settings import substituted
+from envkit.resolution.settings import substitute_settings
 from envkit.rotation.engine import advance
 from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
 from envkit.rotation.hooks import run_hook
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Rotation
-    from envkit.rotation.machine import Wish
+    from envkit.rotation.machine import Request
     from envkit.rotation.outcome import Outcome
     from envkit.rotation.protocols import Rotator
 
@@ -51,7 +51,7 @@ def run_rotation(
     rotation: Rotation,
     *,
     environ: Mapping[str, str],
-    wish: Wish | None = None,
+    requested: Request | None = None,
     reason: str | None = None,
     progress: Callable[[str, str], None] = _ignore,
     stopping: Callable[[], bool] = lambda: False,
@@ -63,7 +63,7 @@ def run_rotation(
     Args:
         rotation: one of `collect`.
         environ: the process environment.
-        wish: what a person asked for; None for what is due.
+        requested: what a person asked for; None for what is due.
         reason: why, for the audit log; a protected profile needs one.
         progress: called before each step with its name and the reason.
         stopping: asked between steps; once it says yes, the rotation is left to the next
@@ -90,7 +90,7 @@ def run_rotation(
         return advance(
             job,
             deadline=deadline,
-            wish=wish,
+            requested=requested,
             clock=clock,
             progress=progress,
             stopping=stopping,
@@ -99,7 +99,7 @@ def run_rotation(
     outcome = attempt(rotation.full_name, run)
     # a run that only lost the race for the claim has done nothing
     if outcome.changed or (outcome.step and outcome.error is not None):
-        result = audit.OK if outcome.error is None else outcome_of(outcome.error)
+        result = OK if outcome.error is None else outcome_of(outcome.error)
         access.record([policy.name], {}, result)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):
@@ -132,7 +132,7 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
     ) -> Rotator:
         if not known:  # asked for once in a run, and only in one that does something
             known.append(
-                substituted(
+                substitute_settings(
                     profile,
                     f"{policy.table.title} target",
                     policy.target,

@@ -1,17 +1,17 @@
-r"""Which step comes next? Pure: a function of the record, the store and the time.
+r"""Decide the next step of a rotation. Pure: a function of the record, the store and the time.
 
-Nothing here reads a clock, a store or a target. The engine observes, asks `decide`, does
-the one step and begins again, so that a process that starts after a crash, or a second
-one beside the first, decides the same.
+Nothing here reads a clock, a store or a target. The engine observes, asks `decide`, does the
+step and repeats: a process that starts after a crash, or a second one beside the first,
+decides the same.
 
     claimed -> staged -> set -> tested -> promoted -> grace -> retiring -> idle
          \________\_______\______\__________\________\
                                                       reverting -> reverted -> idle
 
-Two turns cannot be taken back, and are saved before anything is done about them:
-*retiring*, after which there is no way back to the old value, and *reverted*, after which
-nobody can be given the new one. Each excludes the other by compare-and-set, whoever else
-is still at work on an earlier decision.
+Two phases are final, and are saved before anything is done about them: *retiring*, after
+which there is no rollback to the old value, and *reverted*, after which no reader can get the
+new one. Each excludes the other by compare-and-set, even if another process still acts on an
+earlier decision.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class OtherValue(StrEnum):
 
 _BEFORE = (PendingValue.OLD, PendingValue.ANNOUNCED)
 _AFTER = (PendingValue.NEW, PendingValue.FINAL)
-_NOT_OURS = tuple(OtherValue)
+_OTHER_VALUES = tuple(OtherValue)
 
 
 class StepKind(StrEnum):
@@ -69,10 +69,10 @@ class StepKind(StrEnum):
 # with these the run is over: there is nothing to do now
 PASSIVE = (StepKind.WAIT, StepKind.BUSY, StepKind.PAUSE, StepKind.NOTHING, StepKind.REFUSE)
 # done without taking the rotation over: they save no more than a phase
-_TURNS = (StepKind.CLAIM, StepKind.BEGIN_RETIRE, StepKind.BEGIN_REVERT)
+_WITHOUT_TAKE_OVER = (StepKind.CLAIM, StepKind.BEGIN_RETIRE, StepKind.BEGIN_REVERT)
 
 
-class Wish(StrEnum):
+class Request(StrEnum):
     """What a person asks for, whatever is due."""
 
     ROTATE = "rotate"
@@ -90,21 +90,21 @@ class Observation(NamedTuple):
 
     Attributes:
         record: None where there never was one.
-        holds: which value the secret has.
+        published: which value the secret has.
         now: seconds since the epoch.
         due_at: when the next rotation is to start.
         pending: the names of the values that are pending.
-        me: who asks, as in `Record.holder`.
-        wish: what a person asked for; None for what is due.
+        me: who asks, as in `Record.owner`.
+        requested: what a person asked for; None for what is due.
     """
 
     record: Record | None
-    holds: PendingValue | OtherValue
+    published: PendingValue | OtherValue
     now: float
     due_at: float
     pending: frozenset[str] = frozenset()
     me: str = ""
-    wish: Wish | None = None
+    requested: Request | None = None
 
 
 class Decision(NamedTuple):
@@ -116,7 +116,7 @@ class Decision(NamedTuple):
         until: when it is worth looking again; 0 for never by itself.
         phase: for BEGIN_REVERT, the phase to save.
         then: for BEGIN_REVERT, the phase that follows once the new value is undone.
-        advice: for REFUSE, the wish that would be granted; None for none.
+        advice: for REFUSE, the request that would be granted; None for none.
     """
 
     step: StepKind
@@ -124,10 +124,10 @@ class Decision(NamedTuple):
     until: float = 0.0
     phase: Phase = Phase.REVERTING
     then: Phase = Phase.IDLE
-    advice: Wish | None = None
+    advice: Request | None = None
 
 
-def what_it_holds(
+def published_value(
     current: Mapping[str, object] | None, pending: Mapping[str, Mapping[str, object]]
 ) -> PendingValue | OtherValue:
     """Return which of the pending values readers get, or which other one."""
@@ -137,11 +137,11 @@ def what_it_holds(
 
 
 def observe(
-    seen: Snapshot, *, now: float, due_at: float, me: str = "", wish: Wish | None = None
+    seen: Snapshot, *, now: float, due_at: float, me: str = "", requested: Request | None = None
 ) -> Observation:
     """Return what there is to decide from, of what a store has returned."""
-    holds = what_it_holds(seen.current, seen.pending)
-    return Observation(seen.record, holds, now, due_at, frozenset(seen.pending), me, wish)
+    published = published_value(seen.current, seen.pending)
+    return Observation(seen.record, published, now, due_at, frozenset(seen.pending), me, requested)
 
 
 def decide(seen: Observation) -> Decision:
@@ -151,35 +151,35 @@ def decide(seen: Observation) -> Decision:
         return _at_rest(record, seen)
     if record.phase in (Phase.REVERTING, Phase.REVERTED):
         decision = _backward(record, seen)
-    elif seen.wish in (Wish.ROLLBACK, Wish.ABORT):
-        decision = _turn_back(record, seen, seen.wish)
-    elif seen.holds in _NOT_OURS and record.phase != Phase.RETIRING:
-        decision = _not_ours(seen)
+    elif seen.requested in (Request.ROLLBACK, Request.ABORT):
+        decision = _roll_back_or_abort(record, seen, seen.requested)
+    elif seen.published in _OTHER_VALUES and record.phase != Phase.RETIRING:
+        decision = _refuse_other_value(seen)
     else:
         decision = _FORWARD[record.phase](record, seen)
-    return _unless_held(record, seen, decision)
+    return _unless_busy(record, seen, decision)
 
 
 def _at_rest(record: Record | None, seen: Observation) -> Decision:
-    wish = seen.wish
-    if wish in (Wish.ROLLBACK, Wish.ABORT, Wish.RESUME):
-        reason = f"nothing is under way that could be {_PARTICIPLES[wish]}"
+    requested = seen.requested
+    if requested in (Request.ROLLBACK, Request.ABORT, Request.RESUME):
+        reason = f"nothing is under way that could be {_PARTICIPLES[requested]}"
         if (
-            wish == Wish.ROLLBACK
+            requested == Request.ROLLBACK
             and record is not None
             and record.last_rotated_at > record.given_up_at
         ):
             return Decision(
-                StepKind.REFUSE, f"{reason}: the old value works no longer", advice=Wish.ROTATE
+                StepKind.REFUSE, f"{reason}: the old value works no longer", advice=Request.ROTATE
             )
         return Decision(StepKind.REFUSE, reason)
-    if not wish and record is not None and record.phase == Phase.QUARANTINED:
+    if not requested and record is not None and record.phase == Phase.QUARANTINED:
         return Decision(StepKind.NOTHING, f"quarantined: {record.error}")
-    if not wish and seen.now < seen.due_at:
+    if not requested and seen.now < seen.due_at:
         return Decision(StepKind.NOTHING, "not due", seen.due_at)
-    if seen.holds == OtherValue.MISSING:
+    if seen.published == OtherValue.MISSING:
         return Decision(StepKind.REFUSE, "the secret is not there")
-    return Decision(StepKind.CLAIM, "asked for" if wish else "due")
+    return Decision(StepKind.CLAIM, "asked for" if requested else "due")
 
 
 # ---------------------------------------------------------------- forward, phase by phase
@@ -187,7 +187,7 @@ def _at_rest(record: Record | None, seen: Observation) -> Decision:
 
 def _claimed(record: Record, seen: Observation) -> Decision:
     if record.rejections >= MAX_REJECTIONS:
-        return _refused(record, seen)
+        return _after_rejections(record, seen)
     if seen.now < seen.due_at and not record.asked and not record.attempt:
         return _revert(record, seen, "it is not due any more", Phase.IDLE)
     return Decision(StepKind.CREATE, "claimed")
@@ -195,17 +195,17 @@ def _claimed(record: Record, seen: Observation) -> Decision:
 
 def _staged(record: Record, seen: Observation) -> Decision:
     if record.rejections >= MAX_REJECTIONS:
-        return _refused(record, seen)
-    if PendingValue.ANNOUNCED in seen.pending and seen.holds == PendingValue.OLD:
+        return _after_rejections(record, seen)
+    if PendingValue.ANNOUNCED in seen.pending and seen.published == PendingValue.OLD:
         return Decision(StepKind.ANNOUNCE, "readers must know the new value before it is used")
     return Decision(StepKind.SET, "the new value is pending")
 
 
 def _set(record: Record, seen: Observation) -> Decision:
     if record.rejections >= MAX_REJECTIONS:
-        return _refused(record, seen)
-    if PendingValue.ANNOUNCED in seen.pending and seen.holds == PendingValue.OLD:
-        return _taken_back()
+        return _after_rejections(record, seen)
+    if PendingValue.ANNOUNCED in seen.pending and seen.published == PendingValue.OLD:
+        return _refuse_reverted_announcement()
     if seen.now < record.settle_until:
         return Decision(
             StepKind.WAIT, "not all readers know the new value yet", record.settle_until
@@ -214,17 +214,17 @@ def _set(record: Record, seen: Observation) -> Decision:
 
 
 def _tested(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
-    if PendingValue.ANNOUNCED in seen.pending and seen.holds == PendingValue.OLD:
-        return _taken_back()
-    if seen.holds in _AFTER:
+    if PendingValue.ANNOUNCED in seen.pending and seen.published == PendingValue.OLD:
+        return _refuse_reverted_announcement()
+    if seen.published in _AFTER:
         return Decision(StepKind.NOTE_PROMOTED, "readers have the new value")
     return Decision(StepKind.PROMOTE, "the new value has logged in")
 
 
 def _promoted(record: Record, seen: Observation) -> Decision:
-    if seen.holds in _BEFORE:
+    if seen.published in _BEFORE:
         return Decision(
-            StepKind.REFUSE, "somebody has put the old value back", advice=Wish.ROLLBACK
+            StepKind.REFUSE, "somebody has put the old value back", advice=Request.ROLLBACK
         )
     if record.phase == Phase.PROMOTED:
         return Decision(StepKind.FINISH, "readers have the new value")
@@ -234,14 +234,14 @@ def _promoted(record: Record, seen: Observation) -> Decision:
 
 
 def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
-    if seen.holds in _BEFORE:
+    if seen.published in _BEFORE:
         return Decision(StepKind.PROMOTE, "readers have the old value, which is being retired")
-    if seen.holds == PendingValue.NEW and PendingValue.FINAL in seen.pending:
+    if seen.published == PendingValue.NEW and PendingValue.FINAL in seen.pending:
         return Decision(StepKind.PUBLISH_FINAL, "the grace is over")
     return Decision(StepKind.RETIRE, "the grace is over")
 
 
-def _refused(record: Record, seen: Observation) -> Decision:
+def _after_rejections(record: Record, seen: Observation) -> Decision:
     again = record.phase != Phase.CLAIMED and record.attempt < MAX_ATTEMPTS
     reason = f"the target has refused it {record.rejections} times"
     return _revert(record, seen, reason, Phase.CLAIMED if again else Phase.QUARANTINED)
@@ -261,14 +261,18 @@ _FORWARD = {
 # ---------------------------------------------------------------- backward
 
 
-def _turn_back(record: Record, seen: Observation, wish: Wish) -> Decision:
+def _roll_back_or_abort(record: Record, seen: Observation, requested: Request) -> Decision:
     if record.phase == Phase.RETIRING:
-        return Decision(StepKind.REFUSE, "the old credential is being retired", advice=Wish.ROTATE)
-    if seen.holds in _NOT_OURS and wish == Wish.ROLLBACK:
-        return _not_ours(seen)
-    if seen.holds in _AFTER and wish == Wish.ABORT:
-        return Decision(StepKind.REFUSE, "readers have the new value already", advice=Wish.ROLLBACK)
-    return _revert(record, seen, f"to be {_PARTICIPLES[wish]}", Phase.IDLE)
+        return Decision(
+            StepKind.REFUSE, "the old credential is being retired", advice=Request.ROTATE
+        )
+    if seen.published in _OTHER_VALUES and requested == Request.ROLLBACK:
+        return _refuse_other_value(seen)
+    if seen.published in _AFTER and requested == Request.ABORT:
+        return Decision(
+            StepKind.REFUSE, "readers have the new value already", advice=Request.ROLLBACK
+        )
+    return _revert(record, seen, f"to be {_PARTICIPLES[requested]}", Phase.IDLE)
 
 
 def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Decision:
@@ -279,44 +283,52 @@ def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Deci
     """
     untouched = (
         record.phase in (Phase.CLAIMED, Phase.STAGED, Phase.SET)
-        and seen.holds == PendingValue.OLD
+        and seen.published == PendingValue.OLD
         and PendingValue.ANNOUNCED not in seen.pending
     )
-    phase = Phase.REVERTED if untouched or seen.holds in _NOT_OURS else Phase.REVERTING
+    phase = Phase.REVERTED if untouched or seen.published in _OTHER_VALUES else Phase.REVERTING
     return Decision(StepKind.BEGIN_REVERT, reason, phase=phase, then=then)
 
 
 def _backward(record: Record, seen: Observation) -> Decision:
-    if record.phase == Phase.REVERTING and seen.holds in _NOT_OURS:
+    if record.phase == Phase.REVERTING and seen.published in _OTHER_VALUES:
         return Decision(StepKind.NOTE_REVERTED, "readers have a value that is not of this rotation")
-    if record.phase == Phase.REVERTING or seen.holds in (PendingValue.ANNOUNCED, *_AFTER):
+    if record.phase == Phase.REVERTING or seen.published in (PendingValue.ANNOUNCED, *_AFTER):
         return Decision(StepKind.RESTORE, "readers are to get the old value")
     return Decision(StepKind.UNDO, "nobody can be given the new value any more")
 
 
-def _unless_held(record: Record, seen: Observation, decision: Decision) -> Decision:
+def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decision:
     """Return the decision, unless somebody else is at work, or it failed a moment ago."""
-    if decision.step in PASSIVE or (record.holder and record.holder == seen.me):
+    if decision.step in PASSIVE or (record.owner and record.owner == seen.me):
         return decision
     if seen.now < record.busy_until:
-        if record.holder and (not seen.wish or seen.wish == Wish.ROTATE):
-            return Decision(StepKind.BUSY, f"{record.holder} is at work on it", record.busy_until)
-        if not record.holder and not seen.wish:
+        if record.owner and (not seen.requested or seen.requested == Request.ROTATE):
+            return Decision(StepKind.BUSY, f"{record.owner} is at work on it", record.busy_until)
+        if not record.owner and not seen.requested:
             return Decision(StepKind.PAUSE, f"it failed: {record.error}", record.busy_until)
-    return decision if decision.step in _TURNS else Decision(StepKind.TAKE_OVER, decision.reason)
-
-
-def _not_ours(seen: Observation) -> Decision:
-    reason = "the secret is gone"
-    if seen.holds == OtherValue.FOREIGN:
-        reason = "somebody else has changed the secret; their value and both of ours are kept"
-    return Decision(StepKind.REFUSE, reason, advice=Wish.ABORT)
-
-
-def _taken_back() -> Decision:
-    return Decision(
-        StepKind.REFUSE, "somebody has taken the announced value back", advice=Wish.ABORT
+    return (
+        decision
+        if decision.step in _WITHOUT_TAKE_OVER
+        else Decision(StepKind.TAKE_OVER, decision.reason)
     )
 
 
-_PARTICIPLES = {Wish.ROLLBACK: "rolled back", Wish.ABORT: "aborted", Wish.RESUME: "resumed"}
+def _refuse_other_value(seen: Observation) -> Decision:
+    reason = "the secret is gone"
+    if seen.published == OtherValue.FOREIGN:
+        reason = "somebody else has changed the secret; their value and both of ours are kept"
+    return Decision(StepKind.REFUSE, reason, advice=Request.ABORT)
+
+
+def _refuse_reverted_announcement() -> Decision:
+    return Decision(
+        StepKind.REFUSE, "somebody has taken the announced value back", advice=Request.ABORT
+    )
+
+
+_PARTICIPLES = {
+    Request.ROLLBACK: "rolled back",
+    Request.ABORT: "aborted",
+    Request.RESUME: "resumed",
+}

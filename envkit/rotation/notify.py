@@ -1,9 +1,9 @@
-"""Which notices a rotation's outcome calls for, and that each is sent once.
+"""Send the notices that the outcome of a rotation calls for, each once.
 
 A success is sent once, by the run that did the last step. What lasts until a person acts (a
 failure, a rotation that is overdue or quarantined) is sent by one host, once a day: this is
 saved in the rotation's record before the notice is sent. Where the record cannot be written,
-which may be the very thing to report, a file of this host remembers it instead.
+a file of this host remembers it instead.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from envkit._internal.paths import state_folder
 from envkit.errors import ConflictError, EnvkitError
 from envkit.notification.channels import EventKind, Notice
 from envkit.notification.delivery import deliver_all
-from envkit.notification.filled import filled
-from envkit.notification.memory import first_today, is_recent
+from envkit.notification.placeholders import substitute_placeholders
+from envkit.notification.sent_notices import first_today, is_recent
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation_state.due import is_overdue
 from envkit.rotation_state.record import Record
@@ -75,7 +75,7 @@ def notify(
     if not new:
         return []
     try:
-        channels = filled(
+        channels = substitute_placeholders(
             policy.notify,
             rotation.profile,
             f"{policy.table.title} notify",
@@ -135,7 +135,7 @@ def _save_notified(rotation: Rotation, store: RotationStore, kind: EventKind, no
     record = seen.record or Record(rotation.full_name)
     if is_recent(record.notified.get(kind), now):
         return False
-    if record.holder and now < record.busy_until:
+    if record.owner and now < record.busy_until:
         return False  # a run that is at work must not find the record changed
     notified = record._replace(notified={**record.notified, str(kind): now})
     try:

@@ -1,4 +1,4 @@
-"""What became of one rotation in one run; value-free, fit to be shown, sent and counted.
+"""The outcome of one run of a rotation; it has no value and can be shown, sent and counted.
 
 An exception becomes an outcome here, and nowhere else.
 """

@@ -1,8 +1,8 @@
-"""What a rotator must be able to do for a rotation.
+"""The protocol that rotators implement.
 
-A *rotator* knows how a credential is made, given to its target, tried and taken away; each
-of its methods probes before it acts and may be called again after a crash at any
-instruction. The store's side is `envkit.rotation_state.store`.
+A *rotator* knows how a credential is created, set at its target, tested and removed. Each
+method probes before it acts, and may be called again after a crash at any instruction. The
+protocol of stores is in `envkit.rotation_state.store`.
 """
 
 from __future__ import annotations

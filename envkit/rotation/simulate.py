@@ -1,8 +1,8 @@
-"""What would be rotated when, and what it would cost: from the profiles alone. Pure.
+"""Predict when rotations begin and what they cost, from the profiles alone. Pure.
 
-Every rotation is taken to begin when it is due, and to take all the time that it may
-(`timeout`), CONCURRENCY of them at once: one that could not begin inside of its window even
-so is a clash. Prices are list prices, from `prices.toml`, which says of when they are.
+Every rotation is assumed to begin when it is due and to take its whole `timeout`, with
+CONCURRENCY of them at once: one that could not begin within its window is a clash. Prices are
+list prices, from `prices.toml`, which has their date.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Cost(NamedTuple):
 
 
 class Simulation(NamedTuple):
-    """What `simulate` found. Times are seconds since the epoch.
+    """What `run_simulation` found. Times are seconds since the epoch.
 
     Attributes:
         beginnings: every rotation, in their order.
@@ -103,7 +103,7 @@ class Simulation(NamedTuple):
     currency: str
 
 
-def simulate(
+def run_simulation(
     rotations: Sequence[Simulated],
     *,
     start: float,

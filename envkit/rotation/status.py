@@ -1,9 +1,9 @@
-"""Where every rotation stands: read from the stores, and changed by nobody.
+"""Read the status of rotations from their stores. Nothing is changed.
 
-    for standing in look_at(collected.rotations, environ=os.environ, now=time()):
-        print(standing.rotation, standing.state)
+    for status in read_statuses(collected.rotations, environ=os.environ, now=time(), ...):
+        print(status.rotation, status.state)
 
-No target is asked, and no value comes out.
+No target is asked, and no value is returned.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ALARMS = (
 )
 
 
-class Standing(NamedTuple):
+class RotationStatus(NamedTuple):
     """Where one rotation stands. Times are seconds since the epoch; 0 for never.
 
     Attributes:
@@ -89,35 +89,35 @@ class Standing(NamedTuple):
     stopped: bool = False
 
     @property
-    def alarming(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether somebody has to look."""
         return self.state in ALARMS
 
 
-def look_at(
+def read_statuses(
     rotations: Sequence[Rotation],
     *,
     environ: Mapping[str, str],
     now: float,
     deadline: Deadline,
     writable: bool = False,
-) -> list[Standing]:
-    """Read where rotations stand, as `read` does; those that cannot be read say why."""
-    found = read(rotations, environ=environ, now=now, deadline=deadline, writable=writable)
+) -> list[RotationStatus]:
+    """Read where rotations stand, as `read_each` does; those that cannot be read say why."""
+    found = read_each(rotations, environ=environ, now=now, deadline=deadline, writable=writable)
     return [
-        one if isinstance(one, Standing) else unreadable(rotation, one)
+        one if isinstance(one, RotationStatus) else unreadable(rotation, one)
         for rotation, one in zip(rotations, found, strict=True)
     ]
 
 
-def read(
+def read_each(
     rotations: Sequence[Rotation],
     *,
     environ: Mapping[str, str],
     now: float,
     deadline: Deadline,
     writable: bool = False,
-) -> list[Standing | EnvkitError]:
+) -> list[RotationStatus | EnvkitError]:
     """Read where rotations stand, several at once, or why they cannot be read.
 
     Args:
@@ -128,10 +128,10 @@ def read(
         writable: whether to look, too, whether they could be written.
     """
 
-    def look(rotation: Rotation) -> Standing:
+    def read_one(rotation: Rotation) -> RotationStatus:
         store = open_job(rotation, environ=environ, deadline=deadline).store
         seen = store.read()
-        found = standing(rotation, seen.record, now)
+        found = status_of(rotation, seen.record, now)
         if found.started_at:
             return _stopped(found, store, seen, now)
         if not seen.current or store.fields[0] not in seen.current:
@@ -140,23 +140,23 @@ def read(
             store.check()
         return found
 
-    results = map_parallel(look, rotations, workers=CONCURRENCY, deadline=deadline)
-    return [_standing_or_error(result) for result in results]
+    results = map_parallel(read_one, rotations, workers=CONCURRENCY, deadline=deadline)
+    return [_status_or_error(result) for result in results]
 
 
-def broken(collected: Collected) -> list[Standing]:
+def broken(collected: Collected) -> list[RotationStatus]:
     """Return the profiles and rotations that are not what they must be."""
     return [
-        Standing(name, error=error.message, hint=error.hint or "")
+        RotationStatus(name, error=error.message, hint=error.hint or "")
         for name, error in sorted(collected.broken.items())
     ]
 
 
-def standing(rotation: Rotation, record: Record | None, now: float) -> Standing:
+def status_of(rotation: Rotation, record: Record | None, now: float) -> RotationStatus:
     """Return where a rotation stands, from its record. Pure."""
     policy, name = rotation.policy, rotation.full_name
     next_ = next_due(policy, record, now)
-    found = Standing(
+    found = RotationStatus(
         name,
         rotation.location,
         policy.rotator,
@@ -181,9 +181,9 @@ def standing(rotation: Rotation, record: Record | None, now: float) -> Standing:
     )
 
 
-def unreadable(rotation: Rotation, error: EnvkitError) -> Standing:
-    """Return the standing of a rotation of which nothing is known."""
-    return Standing(
+def unreadable(rotation: Rotation, error: EnvkitError) -> RotationStatus:
+    """Return the status of a rotation of which nothing is known."""
+    return RotationStatus(
         rotation.full_name,
         rotation.location,
         rotation.policy.rotator,
@@ -204,7 +204,9 @@ def _state(policy: Policy, record: Record | None, due_at: float, now: float) -> 
     return RotationState.GRACE_PERIOD if record.after_promote else RotationState.IN_PROGRESS
 
 
-def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) -> Standing:
+def _stopped(
+    found: RotationStatus, store: RotationStore, seen: Snapshot, now: float
+) -> RotationStatus:
     """Say so where what the secret holds keeps a rotation from going on."""
     decision = decide(observe(seen, now=now, due_at=found.due_at))
     if decision.step != StepKind.REFUSE:
@@ -223,7 +225,7 @@ def _stopped(found: Standing, store: RotationStore, seen: Snapshot, now: float) 
     )
 
 
-def _standing_or_error(result: Result[Standing]) -> Standing | EnvkitError:
+def _status_or_error(result: Result[RotationStatus]) -> RotationStatus | EnvkitError:
     if result.late:
         return UnavailableError("no answer in time", hint="give it more time with --timeout")
     if isinstance(result.error, EnvkitError):

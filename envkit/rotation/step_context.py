@@ -1,11 +1,11 @@
-"""What a step knows: the job, the run that it is part of, and what it was decided from."""
+"""The context of a step: its job, its run, and the snapshot that it was decided from."""
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
 from envkit.errors import ConflictError
-from envkit.rotation.machine import OtherValue, what_it_holds
+from envkit.rotation.machine import OtherValue, published_value
 from envkit.rotation_state.record import PendingValue, Record
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
-    from envkit.rotation.machine import Decision, Wish
+    from envkit.rotation.machine import Decision, Request
     from envkit.rotation.protocols import Rotator
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
 
@@ -62,15 +62,15 @@ class RunContext(NamedTuple):
 
     Attributes:
         job: what is rotated.
-        me: who is at work, as in `Record.holder`.
-        wish: what a person asked for.
+        me: who is at work, as in `Record.owner`.
+        requested: what a person asked for.
         clock: seconds since the epoch.
         deadline: when the last step must be over.
     """
 
     job: Job
     me: str
-    wish: Wish | None
+    requested: Request | None
     clock: Callable[[], float]
     deadline: Deadline
 
@@ -111,9 +111,9 @@ class StepContext(NamedTuple):
         return self.opened
 
     @property
-    def holds(self) -> PendingValue | OtherValue:
+    def published(self) -> PendingValue | OtherValue:
         """Which value readers have now."""
-        return what_it_holds(self.seen.current, self.seen.pending)
+        return published_value(self.seen.current, self.seen.pending)
 
     @property
     def keep(self) -> Fields:
@@ -135,13 +135,13 @@ class StepContext(NamedTuple):
             raise ConflictError(f"somebody else has gone on with {self.job.name}")
 
     def save(self, record: Record, pending: Pending, *, error: str = "") -> Record:
-        """Save as the holder, and forget earlier failures."""
-        held = record._replace(holder=self.run.me, busy_until=self.busy_until, tries=0, error=error)
-        self.job.store.save(self.seen, held, pending)
-        return held
+        """Save as the owner, and reset earlier failures."""
+        saved = record._replace(owner=self.run.me, busy_until=self.busy_until, tries=0, error=error)
+        self.job.store.save(self.seen, saved, pending)
+        return saved
 
     def release(self, record: Record, pending: Pending, *, error: str = "") -> Record:
-        """Save without a holder: time has to pass, or all is done."""
-        freed = record._replace(holder="", busy_until=0.0, tries=0, error=error)
+        """Save without an owner: the rotation waits, or is finished."""
+        freed = record._replace(owner="", busy_until=0.0, tries=0, error=error)
         self.job.store.save(self.seen, freed, pending)
         return freed

@@ -1,7 +1,7 @@
-"""What is done in each step: act, then save by compare-and-set. Deciding is `machine`'s.
+"""Do one step of a rotation: act, then save by compare-and-set. `machine` decides which.
 
-What always holds: a step does what was decided and nothing else; it may be cut off at any
-instruction, and is done again from its beginning then.
+What always holds: a step does what was decided and nothing else; it may be interrupted at any
+instruction, and is then done again from its beginning.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _claim(step: StepContext) -> Record | None:
         uuid4().hex,
         Phase.CLAIMED,
         plan=job.plan,
-        asked=bool(step.run.wish),
+        asked=bool(step.run.requested),
         started_at=step.run.clock(),
         last_rotated_at=last.last_rotated_at,
         given_up_at=last.given_up_at,
@@ -59,7 +59,7 @@ def _claim(step: StepContext) -> Record | None:
 
 
 def _take_over(step: StepContext) -> Record | None:
-    taken = step.record._replace(holder=step.run.me, busy_until=step.busy_until)
+    taken = step.record._replace(owner=step.run.me, busy_until=step.busy_until)
     step.job.store.save(step.seen, taken, step.seen.pending)
     return taken
 
@@ -153,7 +153,7 @@ def _retire(step: StepContext) -> Record | None:
 
 def _begin_revert(step: StepContext) -> Record | None:
     seen, record, decision = step.seen, step.record, step.decision
-    live = decision.phase == Phase.REVERTING and step.holds in (
+    live = decision.phase == Phase.REVERTING and step.published in (
         PendingValue.NEW,
         PendingValue.FINAL,
     )
@@ -162,7 +162,7 @@ def _begin_revert(step: StepContext) -> Record | None:
             "the previous credential does not log in any more",
             hint=f"rotate again: run 'envkit rotate {step.job.name}' after the grace",
         )
-    by_a_person = bool(step.run.wish) and decision.then == Phase.IDLE
+    by_a_person = bool(step.run.requested) and decision.then == Phase.IDLE
     reverting = record._replace(
         phase=decision.phase,
         then=decision.then,
@@ -188,7 +188,7 @@ def _note_reverted(step: StepContext) -> Record | None:
 def _undo(step: StepContext) -> Record | None:
     seen, record = step.seen, step.record
     step.rotator.retire(seen.new, step.keep, record.facts)
-    if step.holds == OtherValue.FOREIGN and record.promoted_at:  # readers have neither of ours
+    if step.published == OtherValue.FOREIGN and record.promoted_at:  # readers have neither of ours
         step.rotator.retire(seen.old, step.keep, record.facts)
     if record.then == Phase.CLAIMED:
         again = record._replace(phase=Phase.CLAIMED, then="", rejections=0)

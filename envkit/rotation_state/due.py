@@ -1,4 +1,4 @@
-"""When a rotation is due and when it is overdue, from its policy, its record and the time. Pure."""
+"""When a rotation is due and overdue, from its policy, its record and the time. Pure."""
 
 from __future__ import annotations
 

@@ -7,18 +7,19 @@
 
     policies(load("prod", folder))["db-password"].timing.every_seconds
 
-Every key is checked here, with file and line; what `target` and `generate` may hold is for
-the rotator to say. No store is asked, and no rotator is imported. Placeholders stay as they
-are written: `settings` substitutes them when a rotation runs.
+Every key is checked here, with file and line; the rotator checks what is in `target` and
+`generate`. No store is asked, and no rotator is imported. Placeholders stay as they are
+written: `resolution.settings` substitutes them when a rotation runs.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import NamedTuple
 
 from envkit._internal.names import is_name
 from envkit.errors import PlaceholderError, ProfileError, did_you_mean
-from envkit.notification.channels import Channel, EventKind
+from envkit.notification.channels import Channel, ChannelKind, EventKind
 from envkit.profile.placeholder import OPEN, Reference, parse_reference
 from envkit.profile.toml_file import check_keys
 from envkit.profile.value_types import duration_seconds
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from envkit.profile.location import Location
     from envkit.profile.model import NamedTable, Profile
 
-ALTERNATE, SINGLE = "alternate", "single"
-STRATEGIES = (ALTERNATE, SINGLE)
 DEFAULTS = {"window": 3600.0, "jitter": 0.0, "grace": 900.0, "timeout": 300.0}
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
@@ -62,9 +61,15 @@ _CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
     "key": str,
     "on": list,
 }
-_CHANNELS = ("webhook", "slack", "command")
 # a Monday in winter: from here the shortest pause of a schedule is looked for
 _SOME_DAY = 1_767_571_200.0
+
+
+class Strategy(StrEnum):
+    """How a rotator replaces a credential."""
+
+    ALTERNATE = "alternate"  # between two users, or values that overlap
+    SINGLE = "single"  # one user, whose old value ends at once
 
 
 class Policy(NamedTuple):
@@ -74,7 +79,7 @@ class Policy(NamedTuple):
         profile: its name; `name` is the rotation's own.
         secret: the one value that is rotated, as the profile has it.
         rotator: the type, `postgres`.
-        strategy: `alternate` or `single`.
+        strategy: how the credential is replaced.
         timing: when.
         cache_age_seconds: how long programs keep the value before they read it again; None
             where the profile does not say.
@@ -92,7 +97,7 @@ class Policy(NamedTuple):
     name: str
     secret: Reference
     rotator: str
-    strategy: str
+    strategy: Strategy
     timing: Timing
     cache_age_seconds: float | None
     timeout_seconds: float
@@ -147,24 +152,24 @@ class _Reader:
     def __init__(self, profile: Profile, table: NamedTable) -> None:
         self.profile = profile
         self.table = table
-        self.said = table.settings
+        self.settings = table.settings
 
     def policy(self) -> Policy:
-        check_keys(self.said, _KEYS, self.table.place_of, owner=self.table.title)
+        check_keys(self.settings, _KEYS, self.table.place_of, owner=self.table.title)
         for key, example in (("secret", "vault:db#password"), ("rotator", "random")):
-            if key not in self.said:
+            if key not in self.settings:
                 raise self.error(key, f"needs '{key}'", f'write {key} = "{example}"')
         return Policy(
             self.profile.name,
             self.table.name,
             self.secret(),
-            self.said["rotator"],
+            self.settings["rotator"],
             self.strategy(),
             self.timing(),
             self.seconds("cache_age"),
             self.seconds("timeout") or DEFAULTS["timeout"],
-            self.said.get("target", {}),
-            self.said.get("generate", {}),
+            self.settings.get("target", {}),
+            self.settings.get("generate", {}),
             self.commands("before"),
             self.commands("after"),
             self.channels(),
@@ -176,7 +181,7 @@ class _Reader:
         return ProfileError(f"{self.table.place_of(key)}: {self.table.title} {what}", hint=hint)
 
     def secret(self) -> Reference:
-        text = self.said["secret"]
+        text = self.settings["secret"]
         try:
             reference = parse_reference(text)
         except PlaceholderError:
@@ -201,15 +206,15 @@ class _Reader:
             )
         return reference
 
-    def strategy(self) -> str:
-        strategy: str = self.said.get("strategy", ALTERNATE)
-        if strategy not in STRATEGIES:
+    def strategy(self) -> Strategy:
+        name: str = self.settings.get("strategy", Strategy.ALTERNATE)
+        if name not in tuple(Strategy):
             raise self.error(
                 "strategy",
-                f"has the unknown strategy '{strategy}'",
-                did_you_mean(strategy, STRATEGIES),
+                f"has the unknown strategy '{name}'",
+                did_you_mean(name, Strategy),
             )
-        return strategy
+        return Strategy(name)
 
     def timing(self) -> Timing:
         key = self.clock()
@@ -233,7 +238,7 @@ class _Reader:
         pause = shortest_pause(timing, _SOME_DAY)
         if pause <= timing.grace_seconds + timing.jitter_seconds:
             raise self.error(
-                "grace" if "grace" in self.said else key,
+                "grace" if "grace" in self.settings else key,
                 "is due again before the grace of the rotation before is over",
                 "make 'grace' and 'jitter' shorter, or rotate less often",
             )
@@ -241,7 +246,7 @@ class _Reader:
 
     def clock(self) -> str:
         """Return whether `every` or `schedule` counts: what was said last, of two files."""
-        found = [key for key in ("every", "schedule") if key in self.said]
+        found = [key for key in ("every", "schedule") if key in self.settings]
         if not found:
             raise self.error("every", "says nothing of when", 'write every = "30d"')
         if len(found) == 1:
@@ -254,7 +259,7 @@ class _Reader:
         return found[order.index(max(order))]
 
     def schedule(self) -> str:
-        expression: str = self.said["schedule"]
+        expression: str = self.settings["schedule"]
         if len(expression.split()) != 5:
             raise self.error(
                 "schedule",
@@ -275,7 +280,7 @@ class _Reader:
             ) from None
 
     def timezone(self) -> str:
-        name: str = self.said.get("timezone", "UTC")
+        name: str = self.settings.get("timezone", "UTC")
         if name == "UTC":
             return name
         from zoneinfo import ZoneInfo, available_timezones
@@ -292,10 +297,10 @@ class _Reader:
         return name
 
     def seconds(self, key: str) -> float | None:
-        if key not in self.said:
+        if key not in self.settings:
             return None
         try:
-            seconds = duration_seconds(self.said[key])
+            seconds = duration_seconds(self.settings[key])
         except ValueError:
             seconds = -1.0
         if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter", "cache_age")):
@@ -305,7 +310,7 @@ class _Reader:
         return seconds
 
     def commands(self, key: str) -> tuple[tuple[str, ...], ...]:
-        return tuple(self.command(key, command) for command in self.said.get(key, ()))
+        return tuple(self.command(key, command) for command in self.settings.get(key, ()))
 
     def command(self, key: str, command: Any) -> tuple[str, ...]:
         shape = "" if key == "notify" else f'{key} = [["systemctl", "reload", "app"]]'
@@ -330,7 +335,7 @@ class _Reader:
         return tuple(command)
 
     def environment(self) -> tuple[str, ...]:
-        names = self.said.get("environment", [])
+        names = self.settings.get("environment", [])
         for name in names:
             if not isinstance(name, str) or not is_name(name):
                 raise self.error(
@@ -341,27 +346,31 @@ class _Reader:
         return tuple(names)
 
     def channels(self) -> tuple[Channel, ...]:
-        said = self.said.get("notify", [])
-        return tuple(map(self.channel, [said] if isinstance(said, dict) else said))
+        settings = self.settings.get("notify", [])
+        return tuple(map(self.channel, [settings] if isinstance(settings, dict) else settings))
 
-    def channel(self, said: Any) -> Channel:
+    def channel(self, settings: Any) -> Channel:
         usage = 'write notify = [{ webhook = "https://...", on = ["failure"] }]'
-        if not isinstance(said, dict):
+        if not isinstance(settings, dict):
             raise self.error("notify", "has a 'notify' that is not a table", usage)
         place = self.table.place_of("notify")
-        check_keys(said, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
-        kinds = [kind for kind in _CHANNELS if kind in said]
+        check_keys(settings, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
+        kinds = [kind for kind in ChannelKind if kind in settings]
         if len(kinds) != 1:
             raise self.error("notify", "must name one of webhook, slack and command", usage)
         (kind,) = kinds
-        if "key" in said and kind != "webhook":
+        if "key" in settings and kind != ChannelKind.WEBHOOK:
             raise self.error("notify", f"has a 'key', which {kind} does not use", "take it out")
-        events = said.get("on", list(EventKind))
+        events = settings.get("on", list(EventKind))
         for event in events:
             if event not in tuple(EventKind):
                 raise self.error(
                     "notify", f"has an unknown event {event!r}", did_you_mean(str(event), EventKind)
                 )
-        where = self.command("notify", said[kind]) if kind == "command" else said[kind]
-        kinds_told = tuple(map(EventKind, events))
-        return Channel(kind, where, said.get("key"), kinds_told, self.environment())
+        where = (
+            self.command("notify", settings[kind])
+            if kind == ChannelKind.COMMAND
+            else settings[kind]
+        )
+        on = tuple(map(EventKind, events))
+        return Channel(kind, where, settings.get("key"), on, self.environment())

@@ -1,7 +1,7 @@
-"""The rotation record: where a rotation stands, without any value. Pure.
+"""The rotation record: the state of a rotation, without any value. Pure.
 
-It lives beside the secret in the store, and is all that any scheduler knows. A
-record of another version is refused, not guessed.
+It is stored beside the secret, and is all that a scheduler knows. A record of another version
+is refused.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Phase(StrEnum):
 
 
 AT_REST = (Phase.IDLE, Phase.QUARANTINED)
+# fields whose name in the stored record is another one
+_STORED_NAMES = {"owner": "holder", "notified": "told"}
 _AFTER_PROMOTE = (Phase.PROMOTED, Phase.GRACE, Phase.RETIRING)
 
 
@@ -64,8 +66,9 @@ class Record(NamedTuple):
         error: why it failed the last time: a step and a code; never a value.
         then: the phase that follows once the new value is undone: IDLE, QUARANTINED, or
             CLAIMED for another value; empty where it is not to be undone.
-        holder: who is at work on it: a host and a process; empty while nobody is.
-        busy_until: when others may go on; without a holder, when it is tried again.
+        owner: the host and process that is at work on it; empty for none. `holder` in the
+            stored record.
+        busy_until: when others may take over; without an owner, when it is tried again.
         started_at: when it was claimed.
         settle_seconds: how long readers take to know the announced value.
         settle_until: when all of them do.
@@ -89,7 +92,7 @@ class Record(NamedTuple):
     tries: int = 0
     error: str = ""
     then: str = ""
-    holder: str = ""
+    owner: str = ""
     busy_until: float = 0.0
     started_at: float = 0.0
     settle_seconds: float = 0.0
@@ -125,16 +128,15 @@ class Record(NamedTuple):
 
 def encode(record: Record) -> dict[str, object]:
     """Return a record as what JSON can hold."""
-    fields = record._asdict()
-    notified = fields.pop("notified")
-    return {
-        "version": VERSION,
-        **fields,
+    fields = {
+        **record._asdict(),
         "phase": str(record.phase),
         "then": str(record.then),
         "facts": dict(record.facts),
-        "told": dict(notified),
+        "notified": dict(record.notified),
     }
+    stored = {_STORED_NAMES.get(name, name): value for name, value in fields.items()}
+    return {"version": VERSION, **stored}
 
 
 def decode(data: object) -> Record:
@@ -153,7 +155,7 @@ def decode(data: object) -> Record:
     values: dict[str, Any] = {}
     for name in Record._fields:
         default = Record._field_defaults.get(name, "")
-        key = "told" if name == "notified" else name
+        key = _STORED_NAMES.get(name, name)
         value = data.get(key)
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)

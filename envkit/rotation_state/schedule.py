@@ -1,19 +1,19 @@
-"""When is a rotation due? Pure: a function of the profile, the last rotation and the time.
+"""When a rotation is due. Pure: a function of the profile, the last rotation and the time.
 
     timing = Timing(schedule="0 3 * * SUN", timezone="Europe/Berlin", window_seconds=7200)
     due(timing, "prod/db-password", last=rotated_at, now=time())
 
-`every` counts from the last rotation, in seconds that no clock change touches. What was
-never rotated is due at once: the first rotation, while somebody is looking, shows that it
-works. A `schedule` is a cron expression and goes by the clock on the wall of `timezone`, as
-Debian's cron does: a time that a clock change leaves out counts at the moment after it, one
-that comes twice counts once. What was never rotated waits for its first time.
+`every` counts from the last rotation, in seconds, independent of clock changes. A secret that
+was never rotated is due at once: its author sees whether the rotation works. A `schedule` is
+a cron expression in the wall-clock time of `timezone`, as in Debian's cron: a time that a
+clock change skips counts at the moment after it, one that occurs twice counts once. A secret
+that was never rotated waits for the first time.
 
-A rotation begins in [due, due + window), or waits for its next due time. The jitter moves
-the beginning inside of that window, by the rotation's name and due time alone, so that ten
-hosts agree. All times are seconds since the epoch, UTC.
+A rotation begins in [due, due + window), or waits for its next due time. The jitter moves the
+beginning within that window, by the rotation's name and due time alone, so that all hosts
+agree. All times are seconds since the epoch, UTC.
 
-Nothing here reads a clock or knows where a rotation stands.
+Nothing here reads a clock or the state of a rotation.
 """
 
 from __future__ import annotations

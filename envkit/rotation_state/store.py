@@ -1,7 +1,7 @@
-"""What a store must be able to do for a rotation: keep the secret, the pending values, the record.
+"""The protocol of rotation stores: they store the secret, the pending values and the record.
 
-Each of its writes is one compare-and-set. What readers get goes through four values, of
-which most rotators need two:
+Each write is one compare-and-set. Readers get up to four values one after the other; most
+rotators need two:
 
     old -> (announced) -> new -> (final)
 

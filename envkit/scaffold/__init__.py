@@ -1,1 +1,1 @@
-"""The first profiles of a project, drafted from the `.env` files that it has (`envkit init`)."""
+"""`envkit init`: the first profiles of a project, drafted from its `.env` files."""

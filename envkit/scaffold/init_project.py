@@ -1,8 +1,8 @@
-"""Give a project its first profiles, from the `.env` files that it has already.
+"""Write the first profiles of a project, from its `.env` files.
 
-What always holds: no file that is there is changed, except that lines are added to
-`.gitignore`; no value is copied; no link out of the project is followed; if anything cannot
-be read, nothing is written.
+What always holds: no existing file is changed, except that lines are added to `.gitignore`;
+no value is copied; no link out of the project is followed; if a file cannot be read, nothing
+is written.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Initialised(NamedTuple):
     Attributes:
         written: the new files, relative to the project's folder.
         environments: the names of the new profiles, without the base.
-        kept: profiles that were there, by the names of those that were not written.
+        existing: profiles that were there, by the names of those that were not written.
         ignored: the lines added to `.gitignore`.
         lookups: of each new profile that looks something up.
     """
 
     written: tuple[str, ...]
     environments: tuple[str, ...]
-    kept: tuple[str, ...]
+    existing: tuple[str, ...]
     ignored: tuple[str, ...]
     lookups: tuple[Lookup, ...]
 
@@ -75,8 +75,8 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         ignored_before = _gitignore(gitignore, root)
         found = _variables(root)
         drafted = drafts(list(dict.fromkeys(names)) or environments(found), found)
-        kept = [name for name in drafted if _exists(folder, name)]
-        new = {name: draft for name, draft in drafted.items() if name not in kept}
+        existing = [name for name in drafted if _exists(folder, name)]
+        new = {name: draft for name, draft in drafted.items() if name not in existing}
         if new:
             os.makedirs(folder, exist_ok=True)
             sweep_beside(os.path.join(folder, "any.toml"))
@@ -89,7 +89,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
     return Initialised(
         tuple(f"{FOLDER}/{name}.toml" for name in new),
         tuple(name for name in new if name != BASE),
-        tuple(kept),
+        tuple(existing),
         ignored,
         tuple(draft.lookup for draft in new.values() if draft.lookup is not None),
     )

@@ -1,4 +1,4 @@
-"""The text of a project's first profiles. Pure.
+"""Draft the text of a project's first profiles. Pure.
 
 A variable of a `.env` file becomes the lookup of its own name, `NAME = "{{ NAME }}"`:
 profiles are committed, and values are not. Variables that all environments have go to

@@ -1,1 +1,5 @@
-"""The adapters between envkit and the stores that hold values."""
+"""The adapters for stores: one module or package for each type of source.
+
+`protocols` defines what a source does, `model` what it returns, and `registry` opens one. A
+plug-in imports `base`.
+"""

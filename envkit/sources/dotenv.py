@@ -27,8 +27,8 @@ import os
 import stat
 
 from envkit._internal.files import FileRefusedError, read_in_project, read_own, real_path
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
-from envkit._internal.record import NamedTuple
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from envkit.sources.model import Outcome, SourceContext
 
 PREVIOUS = "previous"  # the version of the kept copy
-KEPT_SUFFIX = ".envkit-previous"
+PREVIOUS_SUFFIX = ".envkit-previous"
 
 
 class _Read(NamedTuple):
@@ -147,29 +147,29 @@ class DotenvSource:
         from envkit._internal.file_lock import locked
         from envkit.sources.dotenv_write import change, check, replace
 
-        name = self.holder(ref)
-        path, kept = self.real_path(name), self._kept_path(name)
+        name = self.file_with(ref)
+        path, previous = self.real_path(name), self._previous_path(name)
         try:
-            check(path, kept)
+            check(path, previous)
             with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
                 current = self._load(name)
                 if current.version != expected:
                     raise _conflict(name, expected)
                 data, warnings = change(current.text, values, path=name)
-                state = replace(path, data, kept, before=current.text.encode())
+                state = replace(path, data, previous, before=current.text.encode())
         except OSError as error:
             raise failure("write", name, error) from None
         for warning in warnings:
             self._warn(warning)
         return _version(state)
 
-    def holder(self, ref: Reference) -> str:
+    def file_with(self, ref: Reference) -> str:
         """Return the file that has a variable, else the one that would be given it."""
-        return self._holder(ref).name
+        return self._file_with(ref).name
 
     def place(self, ref: Reference) -> str:
         """Return `FILE#NAME` of the file that has it, else would be given it."""
-        return f"{self._holder(ref).name}#{_variable(ref)}"
+        return f"{self._file_with(ref).name}#{_variable(ref)}"
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say which files cannot be replaced, and why; see `WriteCheck`."""
@@ -177,9 +177,9 @@ class DotenvSource:
 
         refused: dict[Reference, EnvkitError] = {}
         for ref in refs:
-            name = self.holder(ref)
+            name = self.file_with(ref)
             try:
-                check(self.real_path(name), self._kept_path(name))
+                check(self.real_path(name), self._previous_path(name))
             except OSError as error:
                 refused[ref] = failure("write", name, error)
             except SourceError as error:
@@ -189,13 +189,13 @@ class DotenvSource:
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""
         self.check(ref)
-        current = self._holder(ref)
-        kept = self._load(current.name, kept=True)
+        current = self._file_with(ref)
+        previous = self._load(current.name, previous=True)
         return [
             Version(version, read.modified_ns / 1e9, None, state)
             for read, version, state in (
                 (current, current.version, "current"),
-                (kept, kept.version and PREVIOUS, PREVIOUS),
+                (previous, previous.version and PREVIOUS, PREVIOUS),
             )
             if version is not None
         ]
@@ -209,12 +209,12 @@ class DotenvSource:
             raise NoVersionError(f"{self.locate(ref)} has no value in version {version}")
         return self.write(ref, outcome.value, expected=expected)
 
-    def _holder(self, ref: Reference) -> _Read:
+    def _file_with(self, ref: Reference) -> _Read:
         """Return the file that holds a variable, else the one that would be given it."""
         reads = self._read_all(ref, {})
         variable = _variable(ref)
-        holders = [read for read in reads if variable in read.content.entries]
-        return (holders or reads)[-1]
+        having = [read for read in reads if variable in read.content.entries]
+        return (having or reads)[-1]
 
     def _outcome(self, ref: Reference, known: dict[str, _Read | SourceError]) -> Outcome:
         try:
@@ -240,8 +240,8 @@ class DotenvSource:
             return reads
         if ref.version != PREVIOUS:
             return [read if read.version == ref.version else _nothing(read.name) for read in reads]
-        kept = [self._read(read.name, known, kept=True) for read in reads]
-        return [read._replace(version=read.version and PREVIOUS) for read in kept]
+        previous = [self._read(read.name, known, previous=True) for read in reads]
+        return [read._replace(version=read.version and PREVIOUS) for read in previous]
 
     def _names(self, ref: Reference) -> list[str]:
         if ref.path and ref.field is not None:
@@ -258,12 +258,12 @@ class DotenvSource:
         return [first or self._read(names[0], known)]
 
     def _read(
-        self, name: str, known: dict[str, _Read | SourceError], *, kept: bool = False
+        self, name: str, known: dict[str, _Read | SourceError], *, previous: bool = False
     ) -> _Read:
-        path = self._path(name) + (KEPT_SUFFIX if kept else "")
+        path = self._path(name) + (PREVIOUS_SUFFIX if previous else "")
         if path not in known:
             try:
-                known[path] = self._load(name, kept=kept)
+                known[path] = self._load(name, previous=previous)
             except SourceError as error:
                 known[path] = error
         read = known[path]
@@ -271,13 +271,13 @@ class DotenvSource:
             raise read
         return read
 
-    def _load(self, name: str, *, kept: bool = False) -> _Read:
+    def _load(self, name: str, *, previous: bool = False) -> _Read:
         """Read a file, or the copy that is kept of it."""
         path = self._path(name)
         try:
-            if kept:
-                name += KEPT_SUFFIX
-                data, state = read_own(self._kept_path(path), LIMIT_BYTES)
+            if previous:
+                name += PREVIOUS_SUFFIX
+                data, state = read_own(self._previous_path(path), LIMIT_BYTES)
             else:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
         except (FileNotFoundError, NotADirectoryError):
@@ -300,13 +300,13 @@ class DotenvSource:
         """
         return real_path(self._path(name), self._root)
 
-    def _kept_path(self, name: str) -> str:
+    def _previous_path(self, name: str) -> str:
         """Return where the copy of a file is: beside the name, which need not be the file."""
         path = self._path(name)
         folder = os.path.realpath(os.path.dirname(path))
         if folder != os.path.dirname(self.real_path(name)):  # else it is allowed with the file
             folder = real_path(folder, self._root)
-        return os.path.join(folder, os.path.basename(path) + KEPT_SUFFIX)
+        return os.path.join(folder, os.path.basename(path) + PREVIOUS_SUFFIX)
 
     def _path(self, name: str) -> str:
         return os.path.join(self._root, name)

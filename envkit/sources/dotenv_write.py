@@ -1,4 +1,4 @@
-"""What a write makes of a `.env` file, and the copy that it keeps of the file before."""
+"""Write a `.env` file, and a copy of it as it was before."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
     return text.encode(), warnings
 
 
-def check(path: str, kept: str) -> None:
+def check(path: str, previous: str) -> None:
     """Refuse a file that cannot be replaced, or no copy kept of it. Changes nothing.
 
     Args:
         path: the file, absolute and without links.
-        kept: its copy.
+        previous: its copy.
 
     Raises:
         SourceError: a person must change something first.
         OSError: the folder of one of them cannot be written.
     """
     check_replaceable(path)
-    check_own(kept)
+    check_own(previous)
     check_own(path + LOCK)
 
 
-def replace(path: str, data: bytes, kept: str, *, before: bytes) -> os.stat_result:
+def replace(path: str, data: bytes, previous: str, *, before: bytes) -> os.stat_result:
     """Keep the copy of a file that is there, with its time and owner, then replace the file.
 
     The caller has the lock of the file, under which all of its copies are written.
@@ -67,7 +67,7 @@ def replace(path: str, data: bytes, kept: str, *, before: bytes) -> os.stat_resu
     Args:
         path: the file, absolute and without links.
         data: the new content.
-        kept: where the copy is kept.
+        previous: where the copy is kept.
         before: the content so far.
 
     Returns:
@@ -81,5 +81,5 @@ def replace(path: str, data: bytes, kept: str, *, before: bytes) -> os.stat_resu
         state = os.stat(path)
     except FileNotFoundError:
         return write_atomic(path, data)
-    write_own(kept, before, owner=state, modified_ns=state.st_mtime_ns)
+    write_own(previous, before, owner=state, modified_ns=state.st_mtime_ns)
     return write_atomic(path, data)

@@ -110,8 +110,8 @@ class MemorySource:
             versions = self._versions.get(ref.path, [])
             states = {len(versions): "current", len(versions) - 1: "previous"}
             return [
-                Version(str(number), kept.created, None, states.get(number, "older"))
-                for number, kept in reversed(list(enumerate(versions, start=1)))
+                Version(str(number), secret.created, None, states.get(number, "older"))
+                for number, secret in reversed(list(enumerate(versions, start=1)))
             ]
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
@@ -150,7 +150,7 @@ class MemorySource:
     def _outcome(self, ref: Reference) -> Outcome:
         versions = self._versions.get(ref.path, [])
         number = ref.version or str(len(versions))
-        known = {str(index): kept.fields for index, kept in enumerate(versions, start=1)}
+        known = {str(index): secret.fields for index, secret in enumerate(versions, start=1)}
         fields = known.get(number)
         if fields is None:
             return Absent()

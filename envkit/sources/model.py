@@ -1,4 +1,4 @@
-"""What goes into a source and what comes out of it: context, reading, absence, version.
+"""The data of sources: their context, and readings, absences and versions.
 
 Data only. The protocols are in `envkit.sources.protocols`, and authors of sources import
 both from `envkit.sources.base`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
 

@@ -2,7 +2,7 @@
 
     load_plugin("envkit.sources", "1password", "source type", built_in=BUILT_IN, place=place)
 
-Entry points are looked at only for a name that is not built in.
+Entry points are read only for a name that is not built in.
 """
 
 from __future__ import annotations

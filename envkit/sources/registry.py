@@ -1,8 +1,7 @@
-"""Which source types there are, and how one is built from a profile's table.
+"""The source types by name, and how a source is built from a profile's table.
 
-A type's module is imported only when a profile asks that source. Types of
-others come from the entry-point group `envkit.sources`, looked at only for a
-type that is not built in.
+A type's module is imported only when a profile uses that source. Plug-ins come from the
+entry-point group `envkit.sources`, which is read only for a type that is not built in.
 
 A source that a repository sets up goes where the repository says. The command line
 sets a guard, which refuses what its user has not allowed; a program that uses envkit as

@@ -1,4 +1,4 @@
-"""What others need to test a source or a rotator of their own: the contracts.
+"""The contracts: test suites for your own source or rotator.
 
     from envkit.testing import SourceContract
 
@@ -11,7 +11,7 @@
 
 `RotatorContract` is used in the same way; see docs/writing-a-rotator.md.
 
-pytest is imported when one of these names is asked for, not before.
+pytest is imported only when one of these names is used.
 """
 
 TYPE_CHECKING = False

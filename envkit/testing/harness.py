@@ -1,4 +1,4 @@
-"""What a subclass of the source contract gives: a harness, and what its store lacks.
+"""What a subclass of the source contract provides: a harness, and what its store lacks.
 
 The harness is the store seen from the other side. Nothing in here is a test.
 """

@@ -1,4 +1,4 @@
-"""How the contract looks at a source: ask, expect, and watch what it does meanwhile."""
+"""How the contract observes a source: ask it, compare, and watch what it logs and prints."""
 
 from __future__ import annotations
 

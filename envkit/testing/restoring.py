@@ -1,4 +1,4 @@
-"""The third of the source contract that is about earlier versions: told, and brought back."""
+"""The part of the source contract about earlier versions: history and restore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a subclass of the rotator contract gives: the target seen from the other side.
+"""What a subclass of the rotator contract provides: the target seen from the other side.
 
 Nothing in here is a test.
 """

@@ -230,12 +230,12 @@ class RotatorContract:
     @_needs("target")
     def test_nothing_is_changed_that_is_no_longer_ours(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
-        self._let_somebody_late_try(harness, turn)
+        self._retire_late(harness, turn)
         for name in STEPS[:-1]:
             step(built(harness), name, turn)
-        self._let_somebody_late_try(harness, turn)
+        self._retire_late(harness, turn)
 
-    def _let_somebody_late_try(self, harness: RotatorHarness, turn: Turn) -> None:
+    def _retire_late(self, harness: RotatorHarness, turn: Turn) -> None:
         before = self._state(harness, turn)
         with suppress(ConflictError):
             built(harness, ours=False).create(turn.old, turn.facts)

@@ -1,4 +1,4 @@
-"""The half of the source contract that is about writing."""
+"""The part of the source contract about writing."""
 
 from __future__ import annotations
 

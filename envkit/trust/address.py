@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 _AUTHORITY = (
     r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?"

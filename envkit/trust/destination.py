@@ -8,7 +8,7 @@ only what is new is asked for.
 
 from __future__ import annotations
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

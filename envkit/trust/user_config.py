@@ -12,7 +12,7 @@ import os
 import stat
 from errno import EINVAL, EPERM
 
-from envkit._internal.record import NamedTuple
+from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import did_you_mean
 
 TYPE_CHECKING = False

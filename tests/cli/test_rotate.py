@@ -163,7 +163,7 @@ def standing(project):
         "failing": {"phase": "claimed", "tries": 2, "error": "create: hook-failed", **under_way},
         "at-work": {
             "phase": "staged",
-            "holder": "other:1",
+            "owner": "other:1",
             "busy_until": 300,
             **under_way,
         },

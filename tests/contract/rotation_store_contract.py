@@ -75,7 +75,7 @@ def claim_elsewhere(opener, number):
     return conflicts(
         lambda: store.save(
             store.read()._replace(record=None, record_version=None),
-            record(holder=f"process-{number}"),
+            record(owner=f"process-{number}"),
             {},
         )
     )
@@ -131,7 +131,7 @@ class RotationStoreContract:
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
         assert (store.read().record, store.read().pending) == (record(), {PendingValue.OLD: old})
-        later = record(Phase.SET, settle_until=12.5, holder="host:1")
+        later = record(Phase.SET, settle_until=12.5, owner="host:1")
         store.save(store.read(), later, {PendingValue.OLD: old, PendingValue.NEW: new})
         seen = harness.store().read()
         assert (seen.record, seen.pending, seen.current) == (
@@ -150,12 +150,12 @@ class RotationStoreContract:
     def test_who_saw_something_older_is_too_late(self, harness, old, new):
         store = harness.store()
         first = store.read()
-        store.save(first, record(holder="one"), {PendingValue.OLD: old})
+        store.save(first, record(owner="one"), {PendingValue.OLD: old})
         second = store.read()
-        assert conflicts(lambda: store.save(first, record(holder="two"), {PendingValue.OLD: new}))
-        store.save(second, record(Phase.SET, holder="one"), {PendingValue.OLD: old})
-        assert conflicts(lambda: store.save(second, record(holder="two"), {PendingValue.OLD: new}))
-        assert store.read().record == record(Phase.SET, holder="one")
+        assert conflicts(lambda: store.save(first, record(owner="two"), {PendingValue.OLD: new}))
+        store.save(second, record(Phase.SET, owner="one"), {PendingValue.OLD: old})
+        assert conflicts(lambda: store.save(second, record(owner="two"), {PendingValue.OLD: new}))
+        assert store.read().record == record(Phase.SET, owner="one")
         assert store.read().pending == {PendingValue.OLD: old}
 
     def test_of_many_at_once_one_claims(self, harness, old):
@@ -164,13 +164,13 @@ class RotationStoreContract:
         late = at_once(
             [
                 lambda n=n: conflicts(
-                    lambda: stores[n].save(seen[n], record(holder=str(n)), {PendingValue.OLD: old})
+                    lambda: stores[n].save(seen[n], record(owner=str(n)), {PendingValue.OLD: old})
                 )
                 for n in range(RACERS)
             ]
         )
         assert sorted(late) == [False] + [True] * (RACERS - 1), late
-        assert harness.store().read().record.holder == str(late.index(False))
+        assert harness.store().read().record.owner == str(late.index(False))
 
     def test_of_many_at_once_one_goes_on(self, harness, old):
         store = harness.store()
@@ -180,14 +180,14 @@ class RotationStoreContract:
             [
                 lambda n=n: conflicts(
                     lambda: harness.store().save(
-                        seen, record(Phase.SET, holder=str(n)), {PendingValue.OLD: old}
+                        seen, record(Phase.SET, owner=str(n)), {PendingValue.OLD: old}
                     )
                 )
                 for n in range(RACERS)
             ]
         )
         assert sorted(late) == [False] + [True] * (RACERS - 1), late
-        assert harness.store().read().record.holder == str(late.index(False))
+        assert harness.store().read().record.owner == str(late.index(False))
 
     def test_of_many_processes_one_claims(self, harness, old):
         if not self.processes:
@@ -197,7 +197,7 @@ class RotationStoreContract:
             jobs = [(harness.opener, number) for number in range(RACERS)]
             late = pool.starmap(claim_elsewhere, jobs, chunksize=1)
         assert sorted(late) == [False] + [True] * (RACERS - 1), late
-        assert harness.store().read().record.holder == f"process-{late.index(False)}"
+        assert harness.store().read().record.owner == f"process-{late.index(False)}"
 
     def test_a_record_of_another_version_is_refused(self, harness, old):
         store = harness.store()

@@ -16,8 +16,8 @@ import yaml
 
 from envkit.cli.commands.rotate.group import rotate
 from envkit.rotation.scheduler.endpoint import listen_address
-from envkit.rotation.scheduler.metrics import _OF_EACH, Board
-from envkit.rotation.scheduler.serve import FINISH_SECONDS
+from envkit.rotation.scheduler.loop import FINISH_SECONDS
+from envkit.rotation.scheduler.metrics import _OF_EACH, SchedulerMetrics
 from support.pages import ROOT
 
 EXAMPLES = ROOT / "examples"
@@ -194,7 +194,7 @@ def test_the_timer_starts_the_service_of_its_name():
 
 def metrics():
     """The names that a scheduler tells, with those that prometheus-client adds to them."""
-    board = Board()
+    board = SchedulerMetrics()
     names = {family.name for family in board._registry.collect()}
     totals = {f"{name}_total" for name in ("envkit_rotation_runs", "envkit_rotation_failures")}
     return (names | totals | {f"envkit_rotation_{name}" for name in _OF_EACH}) - {

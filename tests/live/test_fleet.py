@@ -94,7 +94,7 @@ def rotated(*workers):
     return sorted(re.findall(r"(\S+): rotated", "".join(one.text for one in workers)))
 
 
-def holds(folder, texts):
+def published(folder, texts):
     """Which of these are in a file below a folder."""
     needles = [text.encode() for text in texts]
     return [
@@ -131,7 +131,7 @@ def test_two_workers_rotate_each_once_and_no_value_is_in_the_database(shop, queu
     queue.database.run("CHECKPOINT")
     new = values(shop)
     assert not [value for name, value in new.items() if name in new and CANARY in value]
-    assert holds(postgres.data, [f"{CANARY}-", *new.values()]) == []
+    assert published(postgres.data, [f"{CANARY}-", *new.values()]) == []
     printed = one.text + other.text
     assert not [text for text in (CANARY, *new.values()) if text in printed]
 

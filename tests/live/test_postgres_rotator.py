@@ -348,9 +348,9 @@ class TestLocks:
             holding.set()
             done.wait(60)
 
-        holder = built(alternate)
-        holder._context = holder._context._replace(confirm=confirm)
-        thread = threading.Thread(target=step, args=(holder, "set", turn))
+        owner = built(alternate)
+        owner._context = owner._context._replace(confirm=confirm)
+        thread = threading.Thread(target=step, args=(owner, "set", turn))
         thread.start()
         try:
             assert holding.wait(60)

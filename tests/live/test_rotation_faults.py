@@ -17,9 +17,9 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.jobs import run_rotation
-from envkit.rotation.machine import Wish
+from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.status import look_at
+from envkit.rotation.status import read_statuses
 from envkit.secret import Secret
 from support.aws import operation, parameters
 from support.fault_proxy import FaultProxy, respond
@@ -112,7 +112,7 @@ class World:
     def rotation(self):
         return one_rotation(self.folder / "profiles", self.environ)
 
-    def run(self, wish="", *, at=None, do=None):
+    def run(self, requested="", *, at=None, do=None):
         """Run the rotation; do something right before a step begins."""
         reached = []
 
@@ -124,7 +124,7 @@ class World:
         outcome = run_rotation(
             self.rotation(),
             environ=self.environ,
-            wish=wish,
+            requested=requested,
             clock=lambda: self.now,
             progress=progress,
             warn=self.told.append,
@@ -388,7 +388,7 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
     assert json.loads(notice.body)["event"] == "quarantine"
     assert not {value for value in (old, "short-") if value in notice.body.decode()}
     world.write("postgres", strategy="single", grace="0s")  # which sends no clear text
-    assert world.run(Wish.ROTATE).status == OutcomeStatus.ROTATED
+    assert world.run(Request.ROTATE).status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
 
@@ -443,8 +443,8 @@ def test_a_clock_that_jumps_back(anywhere):
     world.run()
     new = world.url
     world.now = start - 400 * DAY
-    for wish in ("", Wish.ROTATE, Wish.RESUME):
-        assert world.run(wish).status == OutcomeStatus.WAITING, (
+    for requested in ("", Request.ROTATE, Request.RESUME):
+        assert world.run(requested).status == OutcomeStatus.WAITING, (
             "nothing is retired or begun before its time"
         )
     assert world.works(old)
@@ -489,8 +489,8 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
     old = begun(world)
     kept = world.kept()
     world.write("postgres", strategy="single", target={"dsn": world.target.dsn})
-    for wish in ("", Wish.ROTATE, Wish.ABORT):
-        outcome = world.run(wish)
+    for requested in ("", Request.ROTATE, Request.ABORT):
+        outcome = world.run(requested)
         assert outcome.status == OutcomeStatus.FAILED
         assert "was begun as 'postgres (alternate) of " in outcome.error.message
         assert "put the profile back" in outcome.error.hint
@@ -504,8 +504,8 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
 def test_another_name_in_the_middle_is_refused_and_told(world):
     old = begun(world)
     world.write("postgres", name="other")
-    for wish in ("", Wish.ROTATE):
-        outcome = world.run(wish)
+    for requested in ("", Request.ROTATE):
+        outcome = world.run(requested)
         assert outcome.status == OutcomeStatus.FAILED
         assert "is rotated as prod/url, and not as prod/other" in outcome.error.message
     assert world.readers_log_in()
@@ -523,7 +523,7 @@ def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
     assert outcome.status == OutcomeStatus.FAILED
     assert "envkit rotate prod/other" in outcome.error.hint
     assert world.url == old
-    assert world.run(Wish.ROTATE).status == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE).status == OutcomeStatus.WAITING
     assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
@@ -586,14 +586,14 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         assert world.works(kept["new"])
         (notice,) = hooks.received
         assert "somebody else has changed the secret" in json.loads(notice.body)["error"]
-    (standing,) = look_at(
+    (standing,) = read_statuses(
         [world.rotation()],
         environ=world.environ,
         now=world.now,
         deadline=Deadline(10),
     )
     assert (standing.stopped, standing.hint) == (True, outcome.error.hint)
-    assert world.run(Wish.ABORT).status == OutcomeStatus.ABORTED
+    assert world.run(Request.ABORT).status == OutcomeStatus.ABORTED
     assert world.url == theirs
     assert world.readers_log_in(), "theirs has the old login"
     assert not world.works(kept["new"])

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.engine import Job, advance
-from envkit.rotation.machine import Wish
+from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators.registry import build
@@ -39,7 +39,7 @@ class World:
         self.fields = harness.kind.fields(harness.field, harness.target)
         self.now = 1_000_000.0
 
-    def run(self, wish="", *, stop_before=None):
+    def run(self, requested="", *, stop_before=None):
         reached = []
         job = Job(
             "test/rotation",
@@ -52,7 +52,7 @@ class World:
         outcome = advance(
             job,
             deadline=Deadline(60),
-            wish=wish,
+            requested=requested,
             clock=lambda: self.now,
             progress=lambda step, _: reached.append(step),
             stopping=lambda: stop_before is not None and stop_before in reached,
@@ -76,7 +76,7 @@ class World:
 
     def rotate(self):
         """Rotate to the end, whatever has to be waited for in between."""
-        status = self.run(Wish.ROTATE)
+        status = self.run(Request.ROTATE)
         while status == OutcomeStatus.WAITING:
             self.now += GRACE_SECONDS
             status = self.run()
@@ -114,11 +114,11 @@ def test_a_rotation_and_another_one(world):
 
 def test_in_the_grace_it_is_rolled_back(world):
     old, before = world.current, world.harness.credentials()
-    assert world.run(Wish.ROTATE) == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE) == OutcomeStatus.WAITING
     new = world.current
     assert world.harness.works(new)
     assert world.harness.works(old) is world.harness.kind.overlap
-    assert world.run(Wish.ROLLBACK) == OutcomeStatus.ROLLED_BACK
+    assert world.run(Request.ROLLBACK) == OutcomeStatus.ROLLED_BACK
     assert world.current == old
     assert world.harness.works(old)
     assert not world.harness.works(new)
@@ -128,8 +128,8 @@ def test_in_the_grace_it_is_rolled_back(world):
 @pytest.mark.parametrize("step", ["create", "set", "test"])
 def test_what_was_never_promoted_is_aborted(world, step):
     old, before = world.current, world.harness.credentials()
-    assert world.run(Wish.ROTATE, stop_before=step) == OutcomeStatus.STOPPED
-    assert world.run(Wish.ABORT) == OutcomeStatus.ABORTED
+    assert world.run(Request.ROTATE, stop_before=step) == OutcomeStatus.STOPPED
+    assert world.run(Request.ABORT) == OutcomeStatus.ABORTED
     assert world.current == old
     assert world.harness.works(old)
     assert world.harness.credentials() == before
@@ -158,7 +158,7 @@ def test_a_secret_from_a_backup_is_mended_by_rotating(world):
 
 def test_a_record_that_was_lost_in_the_grace_is_mended_by_rotating(world):
     before = world.harness.credentials()
-    assert world.run(Wish.ROTATE) == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE) == OutcomeStatus.WAITING
     world.shelf.envelope, world.shelf.envelope_version = None, 0
     check_mended(world, before, LEFT_OVER[type(world.harness)][1])
 
@@ -184,7 +184,7 @@ def test_keys_are_known_before_they_are_used():
             lists.append(keys)
 
     note()
-    status = world.run(Wish.ROTATE)
+    status = world.run(Request.ROTATE)
     while status == OutcomeStatus.WAITING:
         note()
         world.now += GRACE_SECONDS
@@ -197,7 +197,7 @@ def test_keys_are_known_before_they_are_used():
 
 def test_the_previous_value_is_there_for_as_long_as_the_grace():
     world = World(RandomHarness())
-    assert world.run(Wish.ROTATE) == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE) == OutcomeStatus.WAITING
     new = world.shelf.fields["TOKEN"]
     assert world.shelf.fields["TOKEN_PREVIOUS"] == "the-first-token"
     world.now += GRACE_SECONDS

@@ -42,7 +42,7 @@ def main(folder: str, pace: str = "{}") -> None:
         dsn,
         catalog,
         lambda rotation, stopping: run_rotation(
-            rotation, environ=os.environ, stopping=stopping, warn=log.troubled
+            rotation, environ=os.environ, stopping=stopping, warn=log.error_occurred
         ),
         listeners=[log],
         pace=PACE._replace(**json.loads(pace)),

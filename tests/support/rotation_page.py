@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envkit.profile.loader import load
 from envkit.rotation.catalog import Rotation
-from envkit.rotation.status import Standing, standing
+from envkit.rotation.status import RotationStatus, status_of
 from envkit.rotation_state.policy import policies
 from envkit.rotation_state.record import Record
 
@@ -53,7 +53,7 @@ _STANDS = {
 }
 
 
-def sample(project) -> tuple[list[Standing], list[Rotation]]:
+def sample(project) -> tuple[list[RotationStatus], list[Rotation]]:
     """Return where the rotations of two profiles stand, which this writes."""
     rotations = []
     for profile, tables in _WRITTEN.items():
@@ -70,7 +70,7 @@ def sample(project) -> tuple[list[Standing], list[Rotation]]:
             place = f"{source}:secret/myapp/{path}"
             rotations.append(Rotation(policy, loaded, (profile,), place))
     found = [
-        standing(
+        status_of(
             one,
             Record(one.full_name, id="1", **_STANDS[one.full_name])
             if one.full_name in _STANDS
@@ -79,5 +79,5 @@ def sample(project) -> tuple[list[Standing], list[Rotation]]:
         )
         for one in rotations
     ]
-    broken = Standing("eu", error="<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'")
+    broken = RotationStatus("eu", error="<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'")
     return [*found, broken], rotations

@@ -22,7 +22,7 @@ from functools import partial
 from envkit._internal.clock import Deadline
 from envkit.errors import RejectedError, RotationError
 from envkit.rotation.engine import Job, advance
-from envkit.rotation.machine import Wish
+from envkit.rotation.machine import Request
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
 
@@ -38,12 +38,12 @@ class Killed(BaseException):
 class Process:
     """One run of a rotation, which goes on only when it is told to."""
 
-    def __init__(self, world, wish=""):
+    def __init__(self, world, requested=""):
         self.world = world
         self.outcome = None
         self.where = ""
         self.ended = False
-        self._wish = wish
+        self._requested = requested
         self._alive = True
         self._free = 0
         self._turn = threading.Semaphore(0)
@@ -102,7 +102,7 @@ class Process:
             self.outcome = advance(
                 self.world.job(self),
                 deadline=Deadline(600),
-                wish=self._wish,
+                requested=self._requested,
                 clock=lambda: self.world.now,
                 me=f"host:{id(self)}",
             )
@@ -135,12 +135,12 @@ class World:
             overlap=target.overlap,
         )
 
-    def process(self, wish=""):
-        return Process(self, wish)
+    def process(self, requested=""):
+        return Process(self, requested)
 
-    def run(self, wish=""):
+    def run(self, requested=""):
         """Run one process to its end, undisturbed."""
-        return Process(self, wish).finish()
+        return Process(self, requested).finish()
 
     def touch(self):
         """Change another field of the secret, as somebody else would."""
@@ -178,7 +178,7 @@ class World:
         """Run it, with time in between, until nothing is under way."""
         self.target.refuses.clear()
         for _ in range(MOST_RUNS):
-            outcome = self.run(Wish.RESUME if self.record.get("holder") else "")
+            outcome = self.run(Request.RESUME if self.record.get("holder") else "")
             if not self.in_progress:
                 break
             self.now = max(self.now, outcome.until) + 1

@@ -12,7 +12,7 @@ def promote_before_set() -> None:
     right = machine._FORWARD[Phase.STAGED]
 
     def staged(record, seen):
-        if seen.holds == PendingValue.OLD:
+        if seen.published == PendingValue.OLD:
             return machine.Decision(StepKind.PROMOTE, "too early")
         return right(record, seen)
 

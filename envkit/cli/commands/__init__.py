@@ -1,5 +1,5 @@
-"""One module for each command that need not start in a blink; `exec`, `get` and `export` are
-in `envkit.cli.hot`.
+"""The commands, one module each; `exec`, `get` and `export` are in `envkit.cli.hot`.
 
-What belongs here reads a command's options, calls the library and returns an exit status.
+A command reads its options, calls the library and returns an exit status. `app` imports it
+when it is run.
 """

@@ -1,4 +1,4 @@
-"""`envkit audit`: who used or changed secrets, and whether the log of it is whole."""
+"""`envkit audit`: show who used or changed secrets, and verify the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`envkit check`: whether environments may be deployed, and if not, why and what to do."""
+"""`envkit check`: check environments before a deployment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envkit.checks import run as checking
+from envkit.checks import run
 from envkit.checks.ignore_file import NAME, accept_problems, load_rules
 from envkit.checks.problem import KINDS
 from envkit.cli.complete import environments
@@ -93,7 +93,7 @@ def check(  # noqa: PLR0917 - typer names them
         if not os.path.isdir(folder):
             raise UsageError(f"no folder {folder}", hint="name a folder with code with --code")
     with Bar() as bar:
-        report = checking.check(
+        report = run.check(
             env or (),
             profiles=profiles,
             everything=everything,
@@ -109,8 +109,8 @@ def check(  # noqa: PLR0917 - typer names them
         rules = load_rules(ignore_file)
     else:
         rules = load_rules(usual, root) if os.path.lexists(usual) else []
-    kept, ignored = accept_problems(report.problems, rules, root)
-    shown = Shown(report._replace(problems=tuple(kept)), tuple(ignored), strict)
+    remaining, ignored = accept_problems(report.problems, rules, root)
+    shown = Shown(report._replace(problems=tuple(remaining)), tuple(ignored), strict)
     _show(shown, format_, output)
     return shown.exit_status
 
@@ -139,9 +139,9 @@ def _show(shown: Shown, format_: Format, output: str | None) -> None:
 
 def _rendered(shown: Shown, format_: Format) -> str:
     if format_ is Format.JSON:
-        from envkit.cli.formats.check import document
+        from envkit.cli.formats.check import json_document
 
-        return document.render(shown)
+        return json_document.render(shown)
     if format_ is Format.GITHUB:
         from envkit.cli.formats.check import annotations
 

@@ -1,4 +1,4 @@
-"""`envkit diff`: how environments differ, and which secrets they share."""
+"""`envkit diff`: show how environments differ, and which secrets they share."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import typer
 from envkit.audit.session import Access
 from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
 from envkit.cli.complete import environments
-from envkit.cli.error_text import tell
+from envkit.cli.error_text import print_error
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.cli.result import write_result
-from envkit.comparison import compare as difference
+from envkit.comparison import compare
 from envkit.comparison.compare_profiles import diff_keys
 from envkit.comparison.model import DIFFERENCES, DiffStatus
 from envkit.comparison.sides import prepare_sides, read_names, read_sides
@@ -134,7 +134,7 @@ def diff(  # noqa: PLR0917 - typer names them
             read = read_sides(prepared)
             if reveal:
                 access.succeed(_of_profiles(read))
-        found = difference.diff(*read, reveal=reveal)
+        found = compare.diff(*read, reveal=reveal)
     accepted = _accepted(found, ignore_file, profiles)
     report = Report(accepted.diff, accepted.ignored, profiles_only=keys, show_same=show_all)
     _show(report, format_, output, private=reveal)
@@ -181,9 +181,9 @@ def _show(report: Report, format_: Format, output: str | None, *, private: bool)
 
 def _rendered(report: Report, format_: Format) -> bytes:
     if format_ is Format.JSON:
-        from envkit.cli.formats.diff import document
+        from envkit.cli.formats.diff import json_document
 
-        text = document.render(report)
+        text = json_document.render(report)
     elif format_ is Format.MARKDOWN:
         from envkit.cli.formats.diff import markdown
 
@@ -234,7 +234,7 @@ def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
     if not failures:
         return 0
     whole = ResolutionError(" and ".join(labels), failures)
-    tell(EnvkitError(f"could not read everything of {whole.environment}", hint=whole.hint))
+    print_error(EnvkitError(f"could not read everything of {whole.environment}", hint=whole.hint))
     return whole.exit_status
 
 

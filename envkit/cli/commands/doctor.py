@@ -1,4 +1,4 @@
-"""`envkit doctor`: what envkit found, and what is wrong with it."""
+"""`envkit doctor`: examine profiles and stores."""
 
 from __future__ import annotations
 

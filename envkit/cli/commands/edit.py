@@ -1,20 +1,19 @@
-"""`envkit edit`: the values of an environment in an editor."""
+"""`envkit edit`: change the values of an environment in an editor."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from envkit.audit.session import Access
-from envkit.cli.commands.editor import EditorError, private_file
-from envkit.cli.commands.editor import edit as run_editor
 from envkit.cli.commands.set import in_version
-from envkit.cli.error_text import tell
+from envkit.cli.editor import EditorError, private_file, run_editor
+from envkit.cli.error_text import print_error
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
-from envkit.cli.prompt import ask, ask_reason, somebody_is_there
+from envkit.cli.prompt import ask, ask_reason, is_interactive
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, prepare_edit, refuse_changed
-from envkit.editing.preflight import refuse_unwritable
+from envkit.editing.preflight import refuse_unwritable_slots
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def edit(
         changed = _edited(editable)
         editable.deadline.restart()
         refuse_changed(editable.variables[name] for name in changed)
-        refuse_unwritable(editable.variables[name].slot for name in changed)
+        refuse_unwritable_slots(editable.variables[name].slot for name in changed)
         for name, value in changed.items():
             variable = editable.variables[name]
             access.expect([name])
@@ -72,8 +71,8 @@ def _edited(editable: Editable) -> dict[str, Secret]:
             try:
                 return changes(editable, text)
             except EnvkitError as error:
-                if not somebody_is_there():
+                if not is_interactive():
                     raise
-                tell(error)
+                print_error(error)
                 if ask("Edit again? [Y/n]").strip().lower() in ("n", "no"):
                     raise EditorError("nothing was changed") from None

@@ -1,4 +1,4 @@
-"""`envkit history`: the versions of a variable's value."""
+"""`envkit history`: show the versions of a variable's value."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from envkit.cli.complete import variables
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Format, Formatted, OneEnv, Profiles, Timeout
-from envkit.editing import history as versions
 from envkit.editing.find import find, prepare_edit
+from envkit.editing.history import versions
 
 if TYPE_CHECKING:
     from envkit.sources.model import Version
@@ -35,7 +35,7 @@ def history(
     seconds = timeout_seconds(timeout)
     prepared = prepare_edit(env or (), [name], profiles=profiles, timeout_seconds=seconds)
     variable = find(prepared).one(name)
-    found = versions.history(variable)
+    found = versions(variable)
     if format_ is Format.JSON:
         print_json(
             {

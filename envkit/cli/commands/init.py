@@ -1,4 +1,4 @@
-"""`envkit init`: the first profiles of a project."""
+"""`envkit init`: write the first profiles of a project."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def init(
     done = initialise(".", env or ())
     for path in done.written:
         print(f"wrote {path}")
-    for name in done.kept:
+    for name in done.existing:
         print(f"left '{name}' alone, which has a profile")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")

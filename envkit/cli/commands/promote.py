@@ -1,4 +1,4 @@
-"""`envkit promote`: what one environment has, carried over to the next one."""
+"""`envkit promote`: copy to one environment what another one has and it lacks."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def promote(  # noqa: PLR0917 - typer names them
         if not plan:
             access.allow(prepared.profiles, prepared.selected)
         promotion = read(prepared)
-        making = _Making(promotion)
+        progress = _Progress(promotion)
         try:
             if format_ is Format.TEXT:
                 _show(promotion)
@@ -127,21 +127,21 @@ def promote(  # noqa: PLR0917 - typer names them
                 if promotion.steps and format_ is Format.TEXT:
                     print("nothing was changed")
                 return 0
-            making.make(access, aloud=format_ is Format.TEXT)
+            progress.apply(access, aloud=format_ is Format.TEXT)
         finally:
             if format_ is Format.JSON:
-                print_json(_document(promotion, making))
+                print_json(_document(promotion, progress))
     return 0
 
 
-class _Making:
+class _Progress:
     """What has been done so far."""
 
     def __init__(self, promotion: Promotion) -> None:
         self.promotion = promotion
         self.versions: dict[Change, str | None] = {}
 
-    def make(self, access: Access, *, aloud: bool) -> None:
+    def apply(self, access: Access, *, aloud: bool) -> None:
         """Make the changes, one after the other."""
         try:
             self.promotion.begin()
@@ -155,10 +155,10 @@ class _Making:
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
         except BaseException as error:
             if not isinstance(error, PromotionError):  # which says it itself
-                self._tell_what_is_missing()
+                self._print_unfinished()
             raise
 
-    def _tell_what_is_missing(self) -> None:
+    def _print_unfinished(self) -> None:
         if not self.versions:
             print("envkit: note: nothing was written", file=sys.stderr)
             return
@@ -242,7 +242,7 @@ def _row(change: Change) -> list[str | Cell]:
     ]
 
 
-def _document(promotion: Promotion, making: _Making) -> dict[str, Any]:
+def _document(promotion: Promotion, progress: _Progress) -> dict[str, Any]:
     plan = promotion.plan
     return {
         "source": plan.source,
@@ -250,8 +250,8 @@ def _document(promotion: Promotion, making: _Making) -> dict[str, Any]:
         "changes": [
             {
                 **change._asdict(),
-                "done": change in making.versions,
-                "version": making.versions.get(change),
+                "done": change in progress.versions,
+                "version": progress.versions.get(change),
             }
             for change in plan.changes
         ],

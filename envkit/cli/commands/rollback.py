@@ -1,4 +1,4 @@
-"""`envkit rollback`: an earlier value brought back."""
+"""`envkit rollback`: restore an earlier value."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.editing.find import find, prepare_edit
-from envkit.editing.history import earlier, store_of
+from envkit.editing.history import earlier, versioned_slot
 
 EXAMPLE = "envkit rollback STRIPE_KEY --env staging"
 
@@ -60,9 +60,9 @@ def rollback(
             print("nothing was changed")
             return 0
         editable.deadline.restart()
-        store = store_of(variable)
-        now = store.restore(version.version, before=variable.current)
+        slot = versioned_slot(variable)
+        now = slot.restore(version.version, before=variable.current)
         access.changed(variable.names, now)
     new = in_version(now if now != version.version else None)
-    print(f"brought {name} back to version {version.version} of {store.where}{new}")
+    print(f"brought {name} back to version {version.version} of {slot.where}{new}")
     return 0

@@ -1,4 +1,4 @@
-"""`envkit set`: a new value, where the variable is kept."""
+"""`envkit set`: write a new value to where the variable is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`envkit show`: what an environment consists of, and where each value came from."""
+"""`envkit show`: list the variables of an environment, and where each value came from."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import typer
 
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Env, Format, Formatted, Profiles
-from envkit.cli.prompt import ask_trust, somebody_is_there
+from envkit.cli.prompt import ask_trust, is_interactive
 from envkit.cli.trusting import loading
 from envkit.errors import EnvkitError, UntrustedError, UsageError
 from envkit.profile.discovery import profile_names, profiles_folder
@@ -87,7 +87,7 @@ def trust(
 
 def _ask(guard: Guard, folder: str, new: Sequence[Destination]) -> int:
     """Ask a person to allow what is new, and return the exit status."""
-    if not somebody_is_there():
+    if not is_interactive():
         raise UntrustedError(
             "the profiles need your trust, and nobody is there to be asked",
             hint="run 'envkit trust' on a terminal, or set ENVKIT_TRUST; see 'envkit trust --list'",

@@ -1,4 +1,4 @@
-"""`envkit unset`: a value taken out, where the variable is kept."""
+"""`envkit unset`: remove a value from where the variable is stored."""
 
 from __future__ import annotations
 

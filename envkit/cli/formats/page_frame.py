@@ -1,4 +1,4 @@
-"""Makes the HTML pages: one file, no script, nothing from elsewhere, light and dark.
+"""Make HTML pages: one file, no script, no external resource, light and dark.
 
 `page.html.j2` is the frame, with `page.css`; the template of each page extends it. A page
 module computes what its template shows, and the template only lays it out.

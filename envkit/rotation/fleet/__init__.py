@@ -1,4 +1,4 @@
-"""A fleet of schedulers that share their jobs through a PostgreSQL queue.
+"""A fleet of schedulers that share their jobs through a queue in PostgreSQL.
 
-What belongs here knows procrastinate. Without `--queue`, nothing of it is imported.
+Only this package knows procrastinate; it is imported only with `--queue`.
 """

@@ -1,4 +1,4 @@
-"""The PostgreSQL database of a fleet: how its address is given, and procrastinate's tables in it.
+"""The PostgreSQL database of a fleet: its address, and procrastinate's tables in it.
 
     dsn = queue_dsn("env:QUEUE_DSN", os.environ)
     apply_schema(dsn)

@@ -1,20 +1,17 @@
-"""What the workers of a fleet do: three kinds of jobs.
+"""The jobs of a fleet's workers.
 
-    rotate    one job for each rotation, scheduled for when it is to be looked at next; once
-              it is done it leaves the next one
-    discover  every minute: a job for each rotation that has none, and at once for those
-              whose times the profiles have changed
-    revive    every minute: what a worker that is gone has left is done again
+    rotate    one job for each rotation, scheduled for its next look; it schedules the next one
+    discover  every minute: schedules a job for each rotation that has none, or whose timing
+              has changed in the profiles
+    revive    every minute: retries the jobs of workers that are gone
 
-What always holds: a job carries the names of a profile and of a rotation, nothing else; how
-a rotation stands is in its store alone, so that a job that is lost, late, or done twice does
-no harm. `lock` keeps two jobs of a rotation from running at once, `queueing_lock` from
-waiting at once.
+What always holds: a job has the names of a profile and of a rotation, nothing else; the state
+of a rotation is in its store alone, so that a lost, late or repeated job does no harm. `lock`
+keeps two jobs of a rotation from running at once, `queueing_lock` from waiting at once.
 
-A rotation that fails is the same job again, later. So the job after it is made only once it
-is well, and there never is one that waits beside one that runs, unless a worker was killed
-in between or has lost the database: then retrying the old one is refused (UniqueViolation),
-and it is done with.
+A rotation that fails retries the same job later; the next job is scheduled only after a
+success. So no job waits while another one runs, unless a worker was killed in between or lost
+the database: then retrying the old one is refused (UniqueViolation), and it is finished.
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ if TYPE_CHECKING:
     from procrastinate.jobs import Job
 
     from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
-    from envkit.rotation.scheduler.serve import Listener, RunRotation
+    from envkit.rotation.scheduler.loop import Listener, RunRotation
     from envkit.rotation_state.schedule import Timing
 
     T = TypeVar("T")
@@ -70,7 +67,7 @@ class Pace(NamedTuple):
     patience_seconds: float = 10.0
 
 
-class _NotWellError(Exception):
+class _RetryLaterError(Exception):
     """The job is to be done again; it says when, and nothing of why."""
 
     def __init__(self, at: float) -> None:
@@ -120,7 +117,7 @@ class FleetJobs:
         class Later(BaseRetryStrategy):
             def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
                 at = time.time() + pause_seconds(job.attempts + 1)
-                if isinstance(exception, _NotWellError):
+                if isinstance(exception, _RetryLaterError):
                     at = exception.at
                 return RetryDecision(retry_at=_moment(at))
 
@@ -149,8 +146,8 @@ class FleetJobs:
             listener.ended(found, outcome, time.monotonic() - begun)
         at = next_look(outcome, time.time(), failures=context.job.attempts + 1)
         if outcome.status in (OutcomeStatus.FAILED, OutcomeStatus.STOPPED):
-            raise _NotWellError(at)
-        await self._leave(context.app, name, at)
+            raise _RetryLaterError(at)
+        await self._schedule(context.app, name, at)
 
     async def _discover(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
         """Leave a job for each rotation that has none, or whose times have changed."""
@@ -170,7 +167,7 @@ class FleetJobs:
                     continue
                 if not await manager.cancel_job_by_id_async(job.id, delete_job=True):
                     continue  # it has begun meanwhile
-            await self._leave(context.app, name, time.time())
+            await self._schedule(context.app, name, time.time())
         self._timings = timings
 
     async def _revive(self, context: JobContext, timestamp: int) -> None:  # noqa: ARG002
@@ -201,7 +198,7 @@ class FleetJobs:
                 continue  # it has gone on meanwhile
             await manager.finish_job(job, Status.SUCCEEDED, delete_job=True)
 
-    async def _leave(self, app: procrastinate.App, name: str, at: float) -> None:
+    async def _schedule(self, app: procrastinate.App, name: str, at: float) -> None:
         """Leave a job for a rotation, unless one waits already."""
         from procrastinate.exceptions import AlreadyEnqueued
 
@@ -223,7 +220,7 @@ class FleetJobs:
                 collected = await in_thread(self._catalog.read)
             except EnvkitError as error:
                 for listener in self._listeners:
-                    listener.troubled(error)
+                    listener.error_occurred(error)
                 return
             for listener in self._listeners:
                 listener.loaded(collected)

@@ -1,10 +1,10 @@
 """One worker of a fleet: rotations as jobs of procrastinate, in PostgreSQL.
 
-    worker = FleetWorker(dsn, catalog, run_rotation, listeners=[board])
+    worker = FleetWorker(dsn, catalog, run_rotation, listeners=[metrics])
     worker.run()
 
-When PostgreSQL is away the worker waits for it; what is under way goes on. What the jobs do
-is said in `fleet.jobs`.
+While PostgreSQL is unreachable the worker waits for it; rotations in progress continue. The
+jobs are in `fleet.jobs`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from envkit.rotation.fleet.database import (
 )
 from envkit.rotation.fleet.jobs import FleetJobs, Pace, in_thread
 from envkit.rotation.jobs import CONCURRENCY
-from envkit.rotation.scheduler.serve import FINISH_SECONDS, TICK_SECONDS
+from envkit.rotation.scheduler.loop import FINISH_SECONDS, TICK_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import procrastinate
 
     from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
-    from envkit.rotation.scheduler.serve import Listener, RunRotation
+    from envkit.rotation.scheduler.loop import Listener, RunRotation
     from envkit.secret import Secret
 
 QUEUE_LENGTH = 128  # characters that procrastinate's column has
@@ -128,7 +128,7 @@ class FleetWorker:
             if error is None or self._stopping:
                 continue
             for listener in self._listeners:
-                listener.troubled(error)
+                listener.error_occurred(error)
             lasted = time.monotonic() - begun > LAST_WAIT_SECONDS
             failures = 0 if lasted else failures + 1
             wait = pause_seconds(failures + 1, first=FIRST_WAIT_SECONDS, last=LAST_WAIT_SECONDS)
@@ -183,7 +183,7 @@ class FleetWorker:
         if error is None or isinstance(error, ConnectorException):
             return  # the session tells that the database is away, and `revive` finds the job
         for listener in self._listeners:
-            listener.troubled(RotationError(f"a job ended badly: {type(error).__name__}"))
+            listener.error_occurred(RotationError(f"a job ended badly: {type(error).__name__}"))
 
     async def _tick(self) -> None:
         while True:

@@ -1,5 +1,5 @@
-"""The rotators that envkit brings, one module for each kind of credential.
+"""The built-in rotators, one module for each kind of credential.
 
-A rotator's module is imported only when a rotation asks for it (`registry`), and its driver
-only when that goes to work.
+`registry` imports a rotator when a rotation asks for it; a rotator imports its driver when it
+starts to work.
 """

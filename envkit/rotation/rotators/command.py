@@ -53,11 +53,11 @@ class Answer(NamedTuple):
 
     Attributes:
         status: its exit status; negative is the signal that ended it.
-        said: the object that it printed; empty for other output, which has no meaning.
+        printed: the object that it printed; empty for other output, which has no meaning.
     """
 
     status: int
-    said: Mapping[str, object]
+    printed: Mapping[str, object]
 
 
 class CommandRotator:
@@ -149,12 +149,12 @@ class CommandRotator:
     ) -> Mapping[str, object]:
         answer = self._call(step, facts, values, **more)
         self._judge(step, answer, values or {})
-        return answer.said
+        return answer.printed
 
     def _call(
         self, step: str, facts: Mapping[str, str], values: Fields | None, **more: str
     ) -> Answer:
-        said = {
+        task = {
             "version": VERSION,
             "step": step,
             "rotation": self._context.rotation,
@@ -166,14 +166,14 @@ class CommandRotator:
             **more,
         }
         if values is not None:
-            said["values"] = {field: value.reveal() for field, value in values.items()}
+            task["values"] = {field: value.reveal() for field, value in values.items()}
         seconds = self._context.deadline.remaining_seconds()
         try:
             finished = run_program(
                 self._command,
                 environ=passed_on(os.environ, self._environment),
                 timeout_seconds=seconds,
-                stdin=json.dumps(said).encode(),
+                stdin=json.dumps(task).encode(),
                 capture=True,
             )
         except ProgramError as error:
@@ -192,7 +192,7 @@ class CommandRotator:
             return
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
         message = f"'{name}' {how} in the step '{step}'"
-        if words := self._masked(answer.said.get("error"), values):
+        if words := self._masked(answer.printed.get("error"), values):
             message += f": {words}"
         if status == TRY_AGAIN:
             raise UnavailableError(message)

@@ -1,4 +1,4 @@
-"""Make a new value: random, as long as asked, from an alphabet that its target takes.
+"""Generate a random value of a given length and alphabet.
 
     generated({"length": 40, "alphabet": "alnum"})
 

@@ -3,15 +3,15 @@
     target = { kind = "fernet", cache_age = "15m" }
 
     [old]              before
-    [old, new]         everybody learns the new key, and nobody uses it yet
-    [new, old]         once nobody's cache is older: it is used, and what is old is verified
-    [new]              after the grace, which is as long as a token lives
+    [old, new]         all readers learn the new key, and none uses it yet
+    [new, old]         once no cache is older: the new key signs, both verify
+    [new]              after the grace period, which is as long as a token lives
 
-So that at every moment, whoever verifies knows the key that anybody signs with. The list is
-JSON or separated by commas, and stays so. `MultiFernet` takes such a list as it is, and so
-does whoever signs HS256 with the first key and tries all of them.
+At every moment, each reader knows the key that any other one signs with. The list is JSON or
+separated by commas, and stays so. `MultiFernet` takes such a list; for HS256, sign with the
+first key and try all of them.
 
-There is no target but the readers: nothing here but `prepare` and `test` does anything.
+The readers are the target: only `prepare` and `test` do anything.
 """
 
 from __future__ import annotations

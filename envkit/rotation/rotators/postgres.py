@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from envkit.rotation.rotators.postgres_alternate import AlternateRotator
 from envkit.rotation.rotators.postgres_single import SingleRotator
+from envkit.rotation_state.policy import Strategy
 
-STRATEGIES = {"alternate": AlternateRotator, "single": SingleRotator}
+STRATEGIES = {Strategy.ALTERNATE: AlternateRotator, Strategy.SINGLE: SingleRotator}

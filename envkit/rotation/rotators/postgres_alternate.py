@@ -10,9 +10,9 @@ The secret switches to the idle user; the one before it works until it is retire
 leaves it without a password and without LOGIN. Whatever either of them makes belongs to
 the owner.
 
-A user is changed in a transaction that holds an advisory lock on its name, after a look at
-whether the rotation is still ours: a scheduler that wakes up after another one has gone on
-cannot lock out the user that has come into use since.
+A user is changed in a transaction that has an advisory lock on its name, after `confirm`: a
+scheduler that wakes up after another one has advanced the rotation cannot lock out the user
+that is in use since.
 """
 
 from __future__ import annotations

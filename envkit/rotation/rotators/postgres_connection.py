@@ -68,17 +68,17 @@ class LoginRefusedError(Exception):
     It is an answer, and does not leave the rotator.
 
     Args:
-        said: what libpq reports, in the server's language.
+        reported: what libpq reports, in the server's language.
     """
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, reported: str) -> None:
         super().__init__("refused")
-        self.said = said
+        self.reported = reported
 
     @property
     def reason(self) -> str:
         """Why, if that is known, for people."""
-        return _reason(self.said) or "its log says why"
+        return _reason(self.reported) or "its log says why"
 
 
 def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
@@ -131,12 +131,12 @@ def connected(settings: dict[str, Any], deadline: Deadline) -> Iterator[Connecti
     try:
         connection = psycopg.connect(**settings)
     except psycopg.Error as error:
-        said = str(error)
+        reported = str(error)
         if error.pgconn is not None and error.pgconn.used_password:
-            raise LoginRefusedError(said) from None
+            raise LoginRefusedError(reported) from None
         raise UnavailableError(
             "cannot connect to the PostgreSQL server of target.dsn: "
-            f"{_reason(said) or 'it cannot be reached'}"
+            f"{_reason(reported) or 'it cannot be reached'}"
         ) from None
     try:
         with _cut_at(deadline, connection), connection:
@@ -147,7 +147,7 @@ def connected(settings: dict[str, Any], deadline: Deadline) -> Iterator[Connecti
 
 def admin_refused(refusal: LoginRefusedError) -> SourceError:
     """Return the error for an admin who is not let in."""
-    reason = _reason(refusal.said)
+    reason = _reason(refusal.reported)
     if reason is None:
         return AuthError(
             "the PostgreSQL server does not take the login of target.dsn",
@@ -195,5 +195,5 @@ def _of_statement(error: Error) -> EnvkitError:
     return SourceError(f"the PostgreSQL server refuses a statement ({state})")
 
 
-def _reason(said: str) -> str | None:
-    return next((reason for words, reason in _REASONS.items() if words in said), None)
+def _reason(reported: str) -> str | None:
+    return next((reason for words, reason in _REASONS.items() if words in reported), None)

@@ -1,4 +1,4 @@
-"""A PostgreSQL server: changed as its admin, and tried as somebody else.
+"""A PostgreSQL server: changed as its admin, and tested with another login.
 
     server = Server("postgresql://admin:...@db:5432/app", deadline)
     with server.admin("app_b") as change:             # one transaction, one at a time per role
@@ -129,7 +129,7 @@ class Server:
         if not login.password.reveal():
             return True
         wrong = self._refusal(Login(login.user, Secret(secrets.token_urlsafe(24))), None)
-        return wrong is not None and wrong.said == refusal.said
+        return wrong is not None and wrong.reported == refusal.reported
 
     def _try(self, login: Login, becomes: str | None) -> None:
         if not login.password.reveal():

@@ -1,4 +1,4 @@
-"""Rotate the password of the only user of PostgreSQL that there is.
+"""Rotate the password of a single PostgreSQL user.
 
     target = { dsn = "...", user = "app" }               # `user` where the value is no URL
 

@@ -1,16 +1,16 @@
-"""Rotate a value that only its readers know, and keep the one before it beside it.
+"""Rotate a random value that only its readers know, with the previous value in a second field.
 
-    target = { previous_field = "KEY_PREVIOUS" }      # what it is called unless said
+    target = { previous_field = "KEY_PREVIOUS" }      # the default
 
     KEY = old, KEY_PREVIOUS = older         before
-    KEY = new, KEY_PREVIOUS = old           both are taken by whoever checks them
+    KEY = new, KEY_PREVIOUS = old           readers accept both
     KEY = new, KEY_PREVIOUS = new           after the grace
 
-In the end the previous one is the new one, and neither empty nor gone: a reader that checks
-with both needs no special case, and never checks with an empty key.
+In the end both fields have the new value: a reader that checks with both needs no special
+case, and never checks with an empty key.
 
-`previous_field = ""` keeps nothing. There is no target but the readers. A value that is
-used before all of them have it (a key to sign with) is better rotated by `keyring`.
+`previous_field = ""` stores no previous value. The readers are the target. For a value that
+is used before all readers have it (a key to sign with), use `keyring`.
 """
 
 from __future__ import annotations

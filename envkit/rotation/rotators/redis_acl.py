@@ -1,13 +1,13 @@
-"""Rotate a password of a Redis or Valkey user: a user may have several at the same time.
+"""Rotate a password of a Redis or Valkey user, who may have several at the same time.
 
     target = { url = "redis://admin:...@cache:6379", user = "app" }
 
     ACL SETUSER app #<sha256 of the new>      both log in from here on
     ACL SETUSER app !<sha256 of the old>      once it is retired
 
-Passwords are named by their hash, so that exactly one is added or removed whatever others
-there are, and whoever does it a second time changes nothing. After each change the users
-are saved, since a server that restarts would know the passwords of before.
+Passwords are named by their hash: exactly one is added or removed, whatever others there are,
+and a second time changes nothing. After each change the users are saved, so that a restarted
+server has the same passwords.
 
 ACLs are not replicated: `url` may be a list, of every node of a cluster, every replica.
 """

@@ -5,8 +5,8 @@
         node.add("app", sha256_of_the_new_password)
         node.logs_in("app", Secret("new"))
 
-Passwords are given and taken by their SHA-256, which is how the server keeps them. Only
-envkit's errors escape; the server's own words are dropped, since they quote hashes.
+Passwords are added and removed by their SHA-256, which is what the server stores. Only
+envkit's errors escape; the server's own messages are dropped, since they quote hashes.
 
 Reference: https://valkey.io/topics/acl/
 """

@@ -1,14 +1,14 @@
-"""Which rotators there are, and how one is built from the table of a rotation.
+"""The rotators by name, and how one is built from the table of a rotation.
 
     rotator = open_rotator("postgres", context)
 
-A rotator's module is imported only when a rotation asks for it, and its driver only when
-that goes to work. Rotators of others come from the entry-point group `envkit.rotators`,
-looked at only for a name that is not built in.
+A rotator's module is imported only when a rotation asks for it, and its driver only when it
+starts to work. Plug-ins come from the entry-point group `envkit.rotators`, which is read only
+for a name that is not built in.
 
-What an entry is: the class of a rotator, or a table of classes by their strategy, of which
-the first is the usual one. Building a rotator does no I/O and looks into no value, so that
-a table can be checked before its placeholders are substituted.
+An entry is the class of a rotator, or a mapping of classes by strategy. Building a rotator
+does no I/O and reads no value, so that a table can be checked before its placeholders are
+substituted.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from envkit.errors import ProfileError, did_you_mean
 from envkit.profile.toml_file import check_keys
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators import generate
+from envkit.rotation_state.policy import Strategy
 from envkit.sources.plugins import load_plugin
 from envkit.sources.registry import load_built_in
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from envkit.rotation_state.policy import Policy
 
 ENTRY_POINTS = "envkit.rotators"
-USUAL_STRATEGY = "alternate"  # of a rotation that says none
 
 BUILT_IN = {
     "postgres": "envkit.rotation.rotators.postgres:STRATEGIES",
@@ -95,7 +95,7 @@ def rotator_type(name: str, strategy: str, place_of: Callable[[str], object]) ->
         found = load_plugin(
             ENTRY_POINTS, name, "rotator", built_in=BUILT_IN, place=place_of("rotator")
         )
-    strategies = found if isinstance(found, Mapping) else {USUAL_STRATEGY: found}
+    strategies = found if isinstance(found, Mapping) else {Strategy.ALTERNATE: found}
     if strategy not in strategies:
         raise ProfileError(
             f"{place_of('strategy')}: the rotator '{name}' has no strategy '{strategy}'",

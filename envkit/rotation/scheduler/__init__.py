@@ -1,5 +1,5 @@
-"""`envkit rotate serve`: rotations run when they are due, with metrics, on one machine.
+"""`envkit rotate serve`: run rotations when they are due, on one machine.
 
-What belongs here runs for a long time: timers, the loop, a catalog that follows the
-profiles, and the HTTP endpoint with metrics. Many machines are `envkit.rotation.fleet`.
+What belongs here runs for a long time: the loop, its timers, the catalog that follows changes
+of the profiles, and the HTTP endpoint with metrics. Several machines: `envkit.rotation.fleet`.
 """

@@ -1,12 +1,11 @@
-"""The rotations of a folder of profiles, kept current while a scheduler runs.
+"""Follow the rotations of a folder of profiles while a scheduler runs.
 
     catalog = CatalogWatcher(folder, ("prod",), environ=os.environ)
     if catalog.stale():
         catalog.read()
 
-A file that has changed is noticed by its times, without being read. When the profiles can
-no longer be read as a whole, the rotations that were known before are kept. No store is
-asked.
+A changed file is noticed by its times, without being read. When the profiles can no longer be
+read as a whole, the rotations that were known before remain. No store is asked.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Answer `/healthz`, `/readyz` and `/metrics` over HTTP, for as long as a scheduler runs.
 
-    with Endpoint("127.0.0.1:9464", metrics=board.text, healthy=..., ready=...) as endpoint:
+    with Endpoint("127.0.0.1:9464", metrics=metrics.text, healthy=..., ready=...) as endpoint:
         scheduler.run()
 
-What always holds: it only answers, and to GET and HEAD alone; no value and no error message
-is in an answer; whoever is slow is cut off. It has no login and no TLS: listen where only
-those can reach it who may know the names of the rotations.
+What always holds: it answers GET and HEAD only; no value and no error message is in an
+answer; slow clients are cut off. It has no login and no TLS: listen where only clients that
+may know the names of the rotations can reach it.
 """
 
 from __future__ import annotations

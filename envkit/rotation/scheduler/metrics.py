@@ -1,15 +1,15 @@
-"""What a scheduler tells Prometheus: where each rotation stands, and how its runs went.
+"""The Prometheus metrics of a scheduler: the state of each rotation, and its runs.
 
-    board = Board()
-    Scheduler(catalog, run_rotation, listeners=[board])
-    board.text()
+    metrics = SchedulerMetrics()
+    Scheduler(catalog, run_rotation, listeners=[metrics])
+    metrics.text()
 
-What always holds: no value and no error message is in it; labels are the names of
-rotations, statuses and steps, of which there are as many as the profiles have, and a
-handful; a rotation that is in no profile any more is left out.
+What always holds: no value and no error message is in it; labels are names of rotations,
+statuses and steps, so that their number is small; a rotation that is in no profile any more
+is left out.
 
-In a fleet each worker tells what it saw itself, so that the others may know better: times
-are to be taken as the maximum over the workers, and `overdue` as the minimum.
+In a fleet each worker reports what it saw itself, and others may know more: take the maximum
+of times over the workers, and the minimum of `overdue`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import NamedTuple
 from envkit import __version__
 from envkit.errors import ExtraMissingError
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.status import RotationState, standing
+from envkit.rotation.status import RotationState, status_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation.outcome import Outcome
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
     from envkit.rotation_state.record import Record
 
 # seconds that a run took; a rotation may be given an hour
@@ -46,15 +46,15 @@ class _Seen(NamedTuple):
     status: str
     record: Record | None
 
-    def standing(self, now: float) -> _Standing:
-        return _Standing(self, standing(self.rotation, self.record, now), now)
+    def status_of(self, now: float) -> _StatusNow:
+        return _StatusNow(self, status_of(self.rotation, self.record, now), now)
 
 
-class _Standing(NamedTuple):
+class _StatusNow(NamedTuple):
     """Where it stands now, as far as is known."""
 
     seen: _Seen
-    at: Standing
+    at: RotationStatus
     now: float
 
     @property
@@ -62,7 +62,7 @@ class _Standing(NamedTuple):
         return self.seen.record is not None and self.seen.record.in_progress
 
 
-_OF_EACH: dict[str, tuple[str, Callable[[_Standing], float | None]]] = {
+_OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
     "last_success_timestamp_seconds": (
         "When readers got the new value of the last rotation that succeeded; 0 for never.",
         lambda one: one.at.last_rotated_at,
@@ -95,7 +95,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_Standing], float | None]]] = {
 }
 
 
-class Board:
+class SchedulerMetrics:
     """Keeps what a scheduler was seen to do; one of its listeners.
 
     Args:
@@ -151,7 +151,7 @@ class Board:
             }
             self._unreadable = len(collected.broken)
 
-    def troubled(self, error: EnvkitError) -> None:
+    def error_occurred(self, error: EnvkitError) -> None:
         """Nothing: what is wrong with all profiles at once shows in what is not read again."""
 
     def ticked(self) -> None:
@@ -196,7 +196,7 @@ class Board:
         with self._lock:
             known, running = dict(self._seen), self._running
             unreadable, ticked_at = self._unreadable, self._ticked_at
-        standings = {name: one.standing(now) for name, one in known.items() if one is not None}
+        statuses = {name: one.status_of(now) for name, one in known.items() if one is not None}
         yield self._gauge("envkit_build_info", "Always 1.", "version", {__version__: 1.0})
         for name, text, value in (
             ("envkit_rotations", "Rotations in the profiles.", len(known)),
@@ -206,7 +206,7 @@ class Board:
         ):
             yield self._gauge(name, text, "", {"": float(value)})
         for name, (text, measure) in _OF_EACH.items():
-            measured = {rotation: measure(one) for rotation, one in standings.items()}
+            measured = {rotation: measure(one) for rotation, one in statuses.items()}
             values = {one: value for one, value in measured.items() if value is not None}
             yield self._gauge(f"{_NAME}_{name}", text, "rotation", values)
 

@@ -1,4 +1,4 @@
-"""When is each rotation looked at next? Pure: a function of what became of it and the time.
+"""When each rotation is looked at next. Pure: a function of its outcomes and the time.
 
     timers = Timers()
     timers.replace(["prod/db-password"], now)   # what is new is looked at at once
@@ -6,11 +6,11 @@
         ...
         timers.done(outcome, now)
 
-What always holds: a rotation is looked at by one run at a time; whatever was said of it, it
-is looked at again within LOOK_AGAIN_SECONDS, because a person or another scheduler may have
-changed where it stands; what fails is tried again, ever more slowly.
+What always holds: a rotation is looked at by one run at a time; it is looked at again within
+LOOK_AGAIN_SECONDS, because a person or another scheduler may have changed its state; failures
+are retried with growing pauses.
 
-Nothing here knows whether a rotation is due: that is found out when it is looked at.
+Nothing here knows whether a rotation is due: the run finds out.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def next_look(outcome: Outcome, now: float, *, failures: int = 0) -> float:
     if outcome.status in _MOVED:
         at = now
     if outcome.status == OutcomeStatus.FAILED:
-        held = outcome.record.busy_until if outcome.record is not None else 0.0
-        at = max(outcome.until, held, now + pause_seconds(max(failures, 1)))
+        busy_until = outcome.record.busy_until if outcome.record is not None else 0.0
+        at = max(outcome.until, busy_until, now + pause_seconds(max(failures, 1)))
     return min(max(at, now + SOON_SECONDS), now + LOOK_AGAIN_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""Where the record and the pending values of a rotation are: one module for each kind of store.
+"""The stores of rotation records and pending values, one module for each kind of store.
 
-`registry` chooses; the module of a store is imported when a rotation is of a secret in it.
+`registry` chooses one, and imports it only then.
 """

@@ -1,14 +1,14 @@
-"""Rotations in AWS Secrets Manager: what is pending is a version of the secret itself.
+"""Rotations in AWS Secrets Manager: pending values are a version of the secret itself.
 
     AWSCURRENT        what readers get
     ENVKIT_ROTATION   the record, and the values that are pending, as one JSON object
     ENVKIT_STAGED     the version that is about to get one of the two labels, for a moment
 
 A label is moved from one version to another by compare-and-set, and so are the record and
-the secret. Whoever may read the secret may read what is pending for it, and nobody else.
+the secret. Those who may read the secret may read its pending values, and nobody else.
 
-AWSPENDING is not used: a rotation by AWS or by a function of somebody's has it, and as long
-as it stands somewhere else than AWSCURRENT we do not begin.
+AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit begins no rotation while
+AWSPENDING is on another version than AWSCURRENT.
 
 A rotation makes about ten versions. AWS keeps some hundred, and removes those without a
 label once they are a day old: rotate one secret no more than eight times a day.
@@ -24,8 +24,8 @@ from envkit.errors import ConflictError, InvalidValueError, ProtocolError, Rotat
 from envkit.rotation_state.store import Snapshot
 from envkit.rotation_state.stores.envelope import pack, texts, unpack
 from envkit.secret import Secret
-from envkit.sources.aws.document import document, remove_field, set_field
 from envkit.sources.aws.errors import DELETED, NOT_FOUND, RefusedError
+from envkit.sources.aws.secret_version import remove_field, secret_version, set_field
 from envkit.sources.aws.write import CURRENT, ROTATION_PREFIX, changed_meanwhile, replace
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from envkit.rotation_state.record import Record
     from envkit.rotation_state.store import Fields, Pending
     from envkit.sources.aws.client import SecretsManager
-    from envkit.sources.aws.document import Document
+    from envkit.sources.aws.secret_version import SecretVersion
     from envkit.sources.aws.source import AwsSecretsManagerSource
 
 LABEL = "ENVKIT_ROTATION"
@@ -91,11 +91,11 @@ class AwsRotationStore:
         """Make a version with these fields, and move AWSCURRENT to it."""
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> None:
-            held = _get(manager, secret_id, place, CURRENT)
-            if held is None or held.version != seen.version:
+            secret = _get(manager, secret_id, place, CURRENT)
+            if secret is None or secret.version != seen.version:
                 raise changed_meanwhile(place)
-            content = self._content(held, fields)
-            replace(manager, secret_id, content, place, expected=held.version)
+            content = self._content(secret, fields)
+            replace(manager, secret_id, content, place, expected=secret.version)
 
         self._source.with_secret(self._ref, write)
 
@@ -121,39 +121,39 @@ class AwsRotationStore:
                 )
 
     def _read(self, manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
-        held = _get(manager, secret_id, place, CURRENT)
-        kept = _get(manager, secret_id, place, LABEL)
-        current = None if held is None else self._current(held)
-        version = None if held is None else held.version
-        if kept is None:
+        secret = _get(manager, secret_id, place, CURRENT)
+        state = _get(manager, secret_id, place, LABEL)
+        current = None if secret is None else self._current(secret)
+        version = None if secret is None else secret.version
+        if state is None:
             return Snapshot(current, version, None, None, {})
-        record, pending = unpack(kept.fields)
-        return Snapshot(current, version, record, kept.version, pending)
+        record, pending = unpack(state.fields)
+        return Snapshot(current, version, record, state.version, pending)
 
-    def _current(self, held: Document) -> Fields:
+    def _current(self, secret: SecretVersion) -> Fields:
         if self.fields != (WHOLE,):
-            if held.fields is None:
+            if secret.fields is None:
                 raise RotationError(
                     f"{self.location}: the secret is no JSON object",
                     hint="store a JSON object in it, or leave '#FIELD' out",
                 )
-            return texts(held.fields, self.fields)
-        if held.fields is not None:
+            return texts(secret.fields, self.fields)
+        if secret.fields is not None:
             raise RotationError(
                 f"{self.location} names no field, and the secret is a JSON object",
                 hint="add '#FIELD' to the secret of the rotation",
             )
-        if held.binary is not None:
-            return {WHOLE: Secret.from_bytes(held.binary)}
-        return {WHOLE: Secret(held.text or "")}
+        if secret.binary is not None:
+            return {WHOLE: Secret.from_bytes(secret.binary)}
+        return {WHOLE: Secret(secret.text or "")}
 
-    def _content(self, held: Document, fields: Fields) -> dict[str, str | bytes]:
+    def _content(self, secret: SecretVersion, fields: Fields) -> dict[str, str | bytes]:
         """Return the secret with these fields, every other character of it as it was."""
         if self.fields == (WHOLE,):
             raw = fields[WHOLE].to_bytes()
-            return {"SecretBinary": raw} if held.text is None else {"SecretString": _text(raw)}
-        text = held.text
-        if text is None or held.fields is None:
+            return {"SecretBinary": raw} if secret.text is None else {"SecretString": _text(raw)}
+        text = secret.text
+        if text is None or secret.fields is None:
             raise ConflictError(f"{self.location} is no JSON object any more")
         for name in self.fields:
             if name in fields:
@@ -163,7 +163,7 @@ class AwsRotationStore:
         return {"SecretString": text}
 
 
-def _get(manager: SecretsManager, secret_id: str, place: str, label: str) -> Document | None:
+def _get(manager: SecretsManager, secret_id: str, place: str, label: str) -> SecretVersion | None:
     """Return the version that has a label; None where there is none."""
     doing = f"cannot read {place}"
     try:
@@ -175,7 +175,7 @@ def _get(manager: SecretsManager, secret_id: str, place: str, label: str) -> Doc
     version, text, binary = map(answer.get, ("VersionId", "SecretString", "SecretBinary"))
     if not isinstance(version, str):
         raise ProtocolError(f"{doing}: the answer is not one of Secrets Manager")
-    return document(version, text, binary)
+    return secret_version(version, text, binary)
 
 
 def _text(raw: bytes) -> str:

@@ -3,9 +3,9 @@
     .env.prod
     .env.prod.DB_PASSWORD.envkit-rotation       its record, and what is pending; 0600
 
-Both are changed under the lock of the `.env` file, each in one step; what a writer that was
-killed has left behind is removed by the next one. At rest the record has no value. A link in
-the place of the record is refused.
+Both are changed under the lock of the `.env` file, each in one step; the next writer removes
+what a killed writer left behind. At rest the record has no value. A link in place of the
+record is refused.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class DotenvRotationStore:
         """Look whether the file and its record can be replaced."""
         for error in self._source.check_write([self._ref]).values():
             raise error
-        _, beside = self._paths(self._source.holder(self._ref))
+        _, beside = self._paths(self._source.file_with(self._ref))
         try:
             check_own(beside)
         except OSError as error:
@@ -68,7 +68,7 @@ class DotenvRotationStore:
 
     def read(self) -> Snapshot:
         """Read the variables, then their record."""
-        name = self._source.holder(self._ref)
+        name = self._source.file_with(self._ref)
         refs = {field: Reference(self._ref.source, name, field) for field in self.fields}
         outcomes = self._source.fetch(refs.values())
         found: dict[str, Secret] = {}
@@ -90,7 +90,7 @@ class DotenvRotationStore:
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
         """Replace the record's file, if it is still the one that was seen."""
-        name = self._source.holder(self._ref)
+        name = self._source.file_with(self._ref)
         path, beside = self._paths(name)
         data = json.dumps(pack(record, pending)).encode()
         shown = os.path.basename(beside)

@@ -1,8 +1,8 @@
-"""What a store keeps of a rotation: the record and the pending values, as one JSON object.
+"""The JSON object in which a store saves the record and the pending values.
 
     {"record": {"version": 1, ...}, "values": {"old": {"password": "..."}, "new": {...}}}
 
-The record is looked at first: of one whose version is not known, nothing else is read.
+The record is read first: if its version is not known, nothing else is read.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def texts(fields: Mapping[str, object], names: Iterable[str]) -> Fields:
 def _fields(fields: object) -> Fields:
     if not isinstance(fields, dict) or not all(isinstance(text, str) for text in fields.values()):
         raise _broken()
-    held: Mapping[str, str] = fields
-    return {field: Secret(text) for field, text in held.items()}
+    texts_of: Mapping[str, str] = fields
+    return {field: Secret(text) for field, text in texts_of.items()}
 
 
 def _broken() -> RotationError:

@@ -1,9 +1,9 @@
-"""A store of rotations in this process: for tests, ours and those of rotators of others.
+"""A rotation store in memory, for envkit's tests and those of plug-ins.
 
     shelf = MemoryShelf({"password": "one"})
     store = MemoryRotationStore(shelf, ("password",))
 
-Any number of stores look at one shelf, as any number of hosts look at one server. The
+Any number of stores use one shelf, as any number of hosts use one server. The
 record goes through JSON, as in a real store. `at` is called before and after each
 operation, with its name: what it raises is a crash there, as when a request was lost, or
 its answer.
@@ -88,14 +88,14 @@ class MemoryRotationStore:
         shelf = self._shelf
         self._at("read")
         with shelf.lock:
-            held, version = shelf.fields, str(shelf.version)
+            found, version = shelf.fields, str(shelf.version)
         self._at("read secret")
         with shelf.lock:
             envelope, envelope_version = shelf.envelope, shelf.envelope_version
         self._at("read done")
         current = None
-        if held is not None:
-            current = {name: Secret(held[name]) for name in self.fields if name in held}
+        if found is not None:
+            current = {name: Secret(found[name]) for name in self.fields if name in found}
         if envelope is None:
             return Snapshot(current, version, None, None, {})
         record, pending = unpack(json.loads(envelope))
@@ -119,7 +119,7 @@ class MemoryRotationStore:
         with shelf.lock:
             if str(shelf.version) != seen.version or shelf.fields is None:
                 raise ConflictError(f"{self.location} has changed")
-            kept = {name: text for name, text in shelf.fields.items() if name not in self.fields}
-            shelf.fields = {**kept, **{name: value.reveal() for name, value in fields.items()}}
+            others = {name: text for name, text in shelf.fields.items() if name not in self.fields}
+            shelf.fields = {**others, **{name: value.reveal() for name, value in fields.items()}}
             shelf.version += 1
         self._at("publish done")

@@ -1,9 +1,9 @@
-"""Where the record and the pending values of a rotation are: beside the secret, in its store.
+"""Open the rotation store of a secret: records and pending values are stored beside it.
 
     field = value_field(source, ref)
     store = open_store(source, ref, (field,), deadline)
 
-The module of a store is imported when a rotation is of a secret in it.
+A store's module is imported only when a rotation needs it.
 """
 
 from __future__ import annotations

@@ -87,24 +87,26 @@ class VaultRotationStore:
         """Write a new version of the secret."""
 
         def write(client: VaultClient, secret: Target) -> None:
-            held = vault_kv.read(client, secret)
-            if isinstance(held, Absent) or held.version != seen.version:
+            found = vault_kv.read(client, secret)
+            if isinstance(found, Absent) or found.version != seen.version:
                 raise ConflictError(f"{self.location} has been changed meanwhile")
             _refuse_no_text(secret, self.location, fields)
-            others = {name: value for name, value in held.fields.items() if name not in self.fields}
+            others = {
+                name: value for name, value in found.fields.items() if name not in self.fields
+            }
             ours = {name: value.reveal() for name, value in fields.items()}
-            write_all(client, secret, {**others, **ours}, held.version, self.location)
+            write_all(client, secret, {**others, **ours}, found.version, self.location)
 
         self._with_secret(write)
 
     def _read(self, client: VaultClient, secret: Target) -> Snapshot:
-        held = vault_kv.read(client, secret)
-        kept = vault_kv.read(client, self._beside(secret))
-        current = None if isinstance(held, Absent) else texts(held.fields, self.fields)
-        if isinstance(kept, Absent):
-            return Snapshot(current, held.version, None, kept.version, {})
-        record, pending = unpack(kept.fields)
-        return Snapshot(current, held.version, record, kept.version, pending)
+        found = vault_kv.read(client, secret)
+        state = vault_kv.read(client, self._beside(secret))
+        current = None if isinstance(found, Absent) else texts(found.fields, self.fields)
+        if isinstance(state, Absent):
+            return Snapshot(current, found.version, None, state.version, {})
+        record, pending = unpack(state.fields)
+        return Snapshot(current, found.version, record, state.version, pending)
 
     def _beside(self, secret: Target) -> Target:
         return secret._replace(path=f"{FOLDER}/{secret.path}.{self.fields[0]}")

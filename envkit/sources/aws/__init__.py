@@ -1,5 +1,5 @@
-"""AWS Secrets Manager as a source: client, errors, documents, reads, writes.
+"""AWS Secrets Manager as a source, through botocore.
 
-What belongs here speaks to AWS through botocore. `source` implements the protocols; the
-other modules are its parts, and the rotator of IAM keys uses `client` and `errors`.
+`source` implements the protocols; the other modules are its parts. The rotator of IAM keys
+uses `client` and `errors`, too.
 """

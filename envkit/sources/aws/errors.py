@@ -1,4 +1,4 @@
-"""What AWS or botocore say when they fail, as envkit's errors.
+"""Map the errors of AWS and botocore to envkit's errors.
 
 A message holds the AWS error code and never the response's own message, which may
 quote a parameter and with it a value. For the same reason nothing is chained.

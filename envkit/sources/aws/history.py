@@ -1,4 +1,4 @@
-"""The versions of a secret, as their staging labels tell.
+"""The versions of a secret, by their staging labels.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecretVersionIds.html
 """

@@ -1,4 +1,4 @@
-"""What a reference names in Secrets Manager, and which reads go out together. Pure."""
+"""What a reference names in Secrets Manager, and which reads are one request. Pure."""
 
 from __future__ import annotations
 

@@ -33,9 +33,15 @@ from envkit.errors import (
 )
 from envkit.sources.aws import write as aws_write
 from envkit.sources.aws.client import SecretsManager
-from envkit.sources.aws.document import Document, change, differ_elsewhere, document, pick
 from envkit.sources.aws.errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, RefusedError
 from envkit.sources.aws.names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
+from envkit.sources.aws.secret_version import (
+    SecretVersion,
+    change,
+    differ_elsewhere,
+    pick,
+    secret_version,
+)
 from envkit.sources.model import WHOLE, Absent, Reading
 
 TYPE_CHECKING = False
@@ -51,7 +57,7 @@ if TYPE_CHECKING:
 
     R = TypeVar("R")
     _Failure: TypeAlias = SourceError | InvalidReferenceError
-    _Answer: TypeAlias = Document | Absent | _Failure
+    _Answer: TypeAlias = SecretVersion | Absent | _Failure
 
 CONCURRENCY = 10
 
@@ -212,7 +218,7 @@ class AwsSecretsManagerSource:
                 for secret_id in (entry.get("Name"), arn, arn[:-ARN_SUFFIX_LENGTH]):
                     if secret_id in wanted:
                         key = wanted[secret_id]
-                        answers[key] = self._document(key, entry)
+                        answers[key] = self._secret_version(key, entry)
             for failure in page.get("Errors", ()):
                 absent = wanted.get(failure.get("SecretId"))
                 # no document promises that a batch finds a partial ARN
@@ -222,7 +228,7 @@ class AwsSecretsManagerSource:
                 return answers
             token = {"NextToken": page["NextToken"]}
 
-    def _read_one(self, key: Key) -> Document | Absent:
+    def _read_one(self, key: Key) -> SecretVersion | Absent:
         pin = {}
         if key.version is not None:
             pin["VersionId"] = key.version
@@ -237,20 +243,20 @@ class AwsSecretsManagerSource:
             if error.aws_code == DELETED:
                 return Absent("the secret is scheduled for deletion")
             raise
-        return self._document(key, answer)
+        return self._secret_version(key, answer)
 
-    def _document(self, key: Key, answer: Mapping[str, Any]) -> Document:
+    def _secret_version(self, key: Key, answer: Mapping[str, Any]) -> SecretVersion:
         version, text, binary = map(answer.get, ("VersionId", "SecretString", "SecretBinary"))
-        held = isinstance(binary, bytes) if text is None else isinstance(text, str)
-        if not isinstance(version, str) or not held:
+        has_value = isinstance(binary, bytes) if text is None else isinstance(text, str)
+        if not isinstance(version, str) or not has_value:
             raise ProtocolError(
                 f"cannot read {where(self.name, key)}: the answer is not one of Secrets Manager",
                 hint=WHERE,
             )
-        return document(version, text, binary)
+        return secret_version(version, text, binary)
 
     def _outcome(self, ref: Reference, answer: _Answer) -> Outcome:
-        if not isinstance(answer, Document):
+        if not isinstance(answer, SecretVersion):
             return answer
         try:
             value = pick(ref, answer, where(self.name, self._key(ref)))
@@ -273,28 +279,28 @@ class AwsSecretsManagerSource:
                 )
             content = change(ref, None, value, place)
             return aws_write.create(self._manager, key.secret_id, content, place)
-        held = self._read_one(key)
-        if isinstance(held, Absent):
-            raise ConflictError(f"cannot write {place}: {held.reason}")
-        if held.version != expected:
+        current = self._read_one(key)
+        if isinstance(current, Absent):
+            raise ConflictError(f"cannot write {place}: {current.reason}")
+        if current.version != expected:
             raise aws_write.changed_meanwhile(place)
-        content = change(ref, held, value, place)
+        content = change(ref, current, value, place)
         return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
 
     def _restore(self, ref: Reference, version: str, expected: str | None) -> str:
         key = self._key(ref)
         place = where(self.name, key)
-        earlier, held = self._read_one(key._replace(version=version)), self._read_one(key)
-        if isinstance(held, Absent):
-            raise ConflictError(f"cannot write {place}: {held.reason}")
-        if held.version != expected:
+        earlier, current = self._read_one(key._replace(version=version)), self._read_one(key)
+        if isinstance(current, Absent):
+            raise ConflictError(f"cannot write {place}: {current.reason}")
+        if current.version != expected:
             raise aws_write.changed_meanwhile(place)
         if isinstance(earlier, Absent):
             raise NoVersionError(f"{place} has no version {version}: {earlier.reason}")
         value = pick(ref, earlier, place)
         if isinstance(value, Absent):
             raise NoVersionError(f"{place} has no value in version {version}: {value.reason}")
-        if not differ_elsewhere(ref.field, held, earlier):
+        if not differ_elsewhere(ref.field, current, earlier):
             aws_write.make_current(
                 self._manager, key.secret_id, place, version=version, expected=expected
             )

@@ -1,6 +1,6 @@
 """Compare-and-set for secrets: AWS has it for staging labels, and so for values.
 
-A new version is put beside the current one under a label of ours, which no reader asks
+A new version is stored beside the current one under a label of ours, which no reader asks
 for. Moving AWSCURRENT to it *from the version that the caller saw* is the atomic step:
 AWS refuses it when the label is elsewhere by then.
 

@@ -1,5 +1,4 @@
-"""HashiCorp Vault and OpenBao as a source: address, login, key-value engine, reads, writes.
+"""HashiCorp Vault and OpenBao as a source, through hvac.
 
-What belongs here speaks to a Vault server through hvac. `source` implements the protocols;
-the other modules are its parts.
+`source` implements the protocols; the other modules are its parts.
 """

@@ -1,7 +1,7 @@
-"""Where a Vault or OpenBao server is, and how it is known to be the right one.
+"""The address of a Vault or OpenBao server, and how its certificate is verified.
 
 A setting of `[sources.NAME]` wins over the environment, and `VAULT_*` over `BAO_*`.
-What always holds: certificates are verified; nothing here asks the network.
+What always holds: certificates are verified; no request is sent.
 """
 
 from __future__ import annotations

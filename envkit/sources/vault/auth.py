@@ -1,10 +1,10 @@
-"""Logging in to Vault or OpenBao, and keeping the token alive while it is needed.
+"""Log in to Vault or OpenBao, and renew the token while it is needed.
 
     auth = { method = "approle", role_id = "...", secret_id = "{{ env:VAULT_SECRET_ID }}" }
 
 Without `auth`, the token is that of VAULT_TOKEN (or BAO_TOKEN), else of
 `~/.vault-token`, as the Vault command has it. A credential is never part of a
-message; one login gives one token, which is held in memory only.
+message; one login gives one token, which is stored in memory only.
 """
 
 from __future__ import annotations

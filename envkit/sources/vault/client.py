@@ -4,8 +4,8 @@ What always holds: certificates are verified; the token goes to the configured
 origin and nowhere else, so no redirect is followed; nothing waits beyond the
 deadline; no message shows a body, a header or a token.
 
-What a 400, 403 or 404 means depends on what was asked, so those are handed to
-the caller. This module knows nothing of secrets engines and logins.
+What a 400, 403 or 404 means depends on the request, so the caller handles them. This
+module knows nothing of secrets engines and logins.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Target(NamedTuple):
         return text if field is None else f"{text}#{field}"
 
 
-class Document(NamedTuple):
+class SecretVersion(NamedTuple):
     """What a secret holds."""
 
     fields: Mapping[str, object]
@@ -119,7 +119,7 @@ def target(engine: Engine, path: str, version: str | None, source: str) -> Targe
     return Target(engine, below, version, source)
 
 
-def read(client: VaultClient, wanted: Target) -> Document | Absent:
+def read(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
     """Read one secret.
 
     Raises:
@@ -135,7 +135,7 @@ def read(client: VaultClient, wanted: Target) -> Document | Absent:
     return _understood(client, wanted, answer, wanted.engine.version)
 
 
-def _read_either(client: VaultClient, wanted: Target) -> Document | Absent:
+def _read_either(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
     """Read from a mount of unknown version: as version 2, else as version 1."""
     second = wanted._replace(path=wanted.path.removeprefix(_DATA))
     as_v2 = _get(client, second, 2)
@@ -168,16 +168,16 @@ def _get(client: VaultClient, wanted: Target, version: int) -> Answer:
 
 def _understood(
     client: VaultClient, wanted: Target, answer: Answer, version: int
-) -> Document | Absent:
+) -> SecretVersion | Absent:
     data = answer.body.get("data")
     if answer.status == 404:
         return _absent(client, wanted, answer)
     if not answer.ok:
         raise client.unexpected(f"status {answer.status} for {wanted.locate()}")
     if version == 1 and isinstance(data, dict):
-        return Document(data, None)
+        return SecretVersion(data, None)
     if isinstance(data, dict) and isinstance(data.get("data"), dict):
-        return Document(data["data"], str(version_of(client, data.get("metadata"))))
+        return SecretVersion(data["data"], str(version_of(client, data.get("metadata"))))
     raise client.unexpected("no secret")
 
 

@@ -1,4 +1,4 @@
-"""Who a Vault or OpenBao server is, and whom it takes us for: what `envkit doctor` tells.
+"""Facts for `envkit doctor`: the version of a Vault or OpenBao server, and our token.
 
 Reference: https://openbao.org/api-docs/auth/token/#lookup-a-token-self
 """

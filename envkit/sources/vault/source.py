@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome, SourceContext, Version
-    from envkit.sources.vault.kv import Document, Engine, Target
+    from envkit.sources.vault.kv import Engine, SecretVersion, Target
 
     T = TypeVar("T")
     R = TypeVar("R")
@@ -263,7 +263,7 @@ class VaultSource:
                     every = True
 
     def _outcome(
-        self, ref: Reference, target: Target, answer: Result[Document | Absent]
+        self, ref: Reference, target: Target, answer: Result[SecretVersion | Absent]
     ) -> Outcome:
         try:
             document = self._value(answer)

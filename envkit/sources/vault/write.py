@@ -1,7 +1,7 @@
-"""Compare-and-set for KV version 2 secrets, and what would be refused.
+"""Compare-and-set for KV version 2 secrets, and the check whether a write would be refused.
 
-What always holds: a write of one field keeps every other as it is; a write whose answer was lost is
-not taken for a conflict.
+What always holds: a write of one field leaves every other as it is; a write whose answer was
+lost is not taken for a conflict.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
 """
@@ -9,7 +9,7 @@ Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
 from __future__ import annotations
 
 from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, InvalidValueError
-from envkit.sources.vault.kv import Document, denied, read, version_of
+from envkit.sources.vault.kv import SecretVersion, denied, read, version_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def write_field(
     current = read(client, wanted)
     if current.version != expected:
         raise _conflict(place, expected, current.version)
-    fields = dict(current.fields) if isinstance(current, Document) else {}
+    fields = dict(current.fields) if isinstance(current, SecretVersion) else {}
     if field is None:
         if len(fields) != 1:
             raise InvalidReferenceError(
@@ -107,7 +107,7 @@ def write_all(
     if answer.ok:
         return str(version_of(client, answer.body.get("data")))
     now = read(client, wanted)
-    if sent > 1 and now == Document(fields, str(base + 1)):
+    if sent > 1 and now == SecretVersion(fields, str(base + 1)):
         return str(base + 1)  # a try whose answer was lost had been served
     if now.version != expected:
         raise _conflict(place, expected, now.version)

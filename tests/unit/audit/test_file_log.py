@@ -94,9 +94,9 @@ def test_a_chain_goes_on_where_the_last_line_has_filled_its_file(log):
 
 
 def test_of_too_many_full_files_the_oldest_is_removed(log):
-    fill(log, audit_file.KEPT_FILES + 3, max_bytes=1)
+    fill(log, audit_file.MAX_FULL_FILES + 3, max_bytes=1)
     numbers = [number for number, _ in audit_file.full_files(str(log))]
-    assert numbers == list(range(4, audit_file.KEPT_FILES + 4))
+    assert numbers == list(range(4, audit_file.MAX_FULL_FILES + 4))
     verdict = verify(str(log))
     assert verdict.problems == ()
     assert verdict.notes == ("records before 4 were removed by rotation",)

@@ -215,7 +215,7 @@ def test_an_anchor_older_than_what_is_left_cannot_be_looked_at(tmp_path):
     log = tmp_path / "audit.jsonl"
     append(log)
     anchor = verify(str(log)).last
-    for _ in range(audit_file.KEPT_FILES + 2):
+    for _ in range(audit_file.MAX_FULL_FILES + 2):
         append(log, max_bytes=1)
     assert problems(log, anchor) == [
         "the anchor's record 1 was removed by rotation: take a newer anchor"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from envkit.detection.secret_names import (
+    is_browser_name,
+    is_password_name,
+    is_public_name,
+    is_secret_name,
     normal,
-    says_browser,
-    says_password,
-    says_public,
-    says_secret,
 )
 
 
@@ -31,21 +31,21 @@ def test_one_name_in_any_spelling_is_normal_in_one(name, words):
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("DB_PASSWORD", {says_password}),
-        ("API_TOKEN", {says_secret}),
-        ("JWT_SECRET", {says_secret}),
-        ("STRIPE_PUBLISHABLE_KEY", {says_public, says_browser}),
-        ("DATABASE_HOST", {says_public}),
+        ("DB_PASSWORD", {is_password_name}),
+        ("API_TOKEN", {is_secret_name}),
+        ("JWT_SECRET", {is_secret_name}),
+        ("STRIPE_PUBLISHABLE_KEY", {is_public_name, is_browser_name}),
+        ("DATABASE_HOST", {is_public_name}),
         ("LOG_LEVEL", set()),
         ("PASSWORD_LENGTH", set()),
     ],
 )
 def test_a_name_says_what_the_value_is(name, says):
-    every = (says_password, says_secret, says_public, says_browser)
+    every = (is_password_name, is_secret_name, is_public_name, is_browser_name)
     assert {one for one in every if one(normal(name))} == says
 
 
 def test_what_is_built_into_a_page_is_no_secret():
-    assert says_secret(normal("API_TOKEN"))
-    assert not says_secret(normal("VITE_API_TOKEN"))
-    assert says_browser(normal("VITE_API_TOKEN"))
+    assert is_secret_name(normal("API_TOKEN"))
+    assert not is_secret_name(normal("VITE_API_TOKEN"))
+    assert is_browser_name(normal("VITE_API_TOKEN"))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from envkit.profile.declaration import TYPES, Declaration
 from envkit.profile.location import Location
-from envkit.profile.value_types import duration_seconds, problem
+from envkit.profile.value_types import duration_seconds, mismatch
 
 
 def declared(**raw):
@@ -91,13 +91,13 @@ def test_every_type_is_tested():
 @pytest.mark.parametrize(("kind", "value"), cases(FITS), ids=short)
 def test_what_fits(kind, value):
     choices = {"choices": ["a", "b"]} if kind == "enum" else {}
-    assert problem(declared(type=kind, **choices), value) is None
+    assert mismatch(declared(type=kind, **choices), value) is None
 
 
 @pytest.mark.parametrize(("kind", "value"), cases(MISFITS), ids=short)
 def test_what_does_not(kind, value):
     choices = {"choices": ["a", "b"]} if kind == "enum" else {}
-    said = problem(declared(type=kind, **choices), value)
+    said = mismatch(declared(type=kind, **choices), value)
     assert said is not None
     assert said.startswith("is not ")
 
@@ -130,7 +130,7 @@ def test_what_does_not(kind, value):
     ],
 )
 def test_bounds_choices_and_patterns(raw, value, said):
-    assert problem(declared(**raw), value) == said
+    assert mismatch(declared(**raw), value) == said
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,6 @@ def test_durations(text, seconds):
 @given(st.sampled_from([kind for kind in TYPES if kind != "enum"]), st.text(max_size=30))
 def test_any_text_gives_an_answer_that_does_not_show_it(kind, value):
     shown = value + "canary-2f"
-    said = problem(declared(type=kind, pattern="^canary$", min=10**6), shown)
+    said = mismatch(declared(type=kind, pattern="^canary$", min=10**6), shown)
     assert said is not None
     assert "canary-2f" not in said

@@ -5,6 +5,7 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.errors import AbsentError, AuthError, ResolutionError, UsageError
 from envkit.profile.loader import load
+from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.fetch import ask
 from envkit.resolution.prepare import prepare, prepare_profile
 from support.shelf import Shelf, reference
@@ -59,14 +60,14 @@ def test_a_reference_that_several_variables_share_is_checked_once(project):
     assert [failure.name for failure in raised.value.failures] == ["A", "B"]
 
 
-def test_a_tolerant_preparation_puts_a_failing_source_in_place_of_one_that_cannot_be_opened(
+def test_open_or_fail_puts_a_failing_source_in_place_of_one_that_cannot_be_opened(
     project,
 ):
     profile = load("prod", str(project.profile("prod.toml", CLOSED).parent))
     options = {"environ": {}, "deadline": Deadline(15)}
     with pytest.raises(AbsentError, match="NOT_SET"):
         prepare_profile(profile, ["A", "B"], **options)
-    one = prepare_profile(profile, ["A", "B"], **options, tolerant=True)
+    one = prepare_profile(profile, ["A", "B"], **options, open_=open_or_fail)
     ref = reference("vault:db#a")
     assert one.locate(ref) == "vault:db#a"
     outcome = ask(one.sources["vault"], [ref])[ref]

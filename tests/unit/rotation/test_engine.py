@@ -7,8 +7,8 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
-from envkit.rotation.engine import Job, advance, holder
-from envkit.rotation.machine import MAX_ATTEMPTS, Wish
+from envkit.rotation.engine import Job, advance, new_owner
+from envkit.rotation.machine import MAX_ATTEMPTS, Request
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
@@ -39,11 +39,11 @@ class Scene:
             **{"grace_seconds": GRACE, "plan": "passwords", **options},
         )
 
-    def run(self, wish="", *, seconds=60.0, stopping=lambda: False, **options):
+    def run(self, requested="", *, seconds=60.0, stopping=lambda: False, **options):
         outcome = advance(
             self.job(**options),
             deadline=Deadline(seconds),
-            wish=wish,
+            requested=requested,
             clock=lambda: self.now,
             progress=lambda step, reason: self.told.append(step),
             stopping=stopping,
@@ -113,7 +113,7 @@ class TestARotation:
         assert outcome.record == scene.record
         assert scene.record.last_rotated_at == begun
         assert scene.record.facts == {}
-        assert (scene.record.holder, scene.record.busy_until) == ("", 0.0)
+        assert (scene.record.owner, scene.record.busy_until) == ("", 0.0)
 
     def test_its_next_time_counts_from_when_readers_got_the_value(self, scene):
         begun = scene.now
@@ -132,7 +132,7 @@ class TestARotation:
 
     def test_a_person_need_not_wait_until_it_is_due(self, scene):
         scene.rotate()
-        outcome = scene.run(Wish.ROTATE)
+        outcome = scene.run(Request.ROTATE)
         assert outcome.promoted
         assert scene.record.asked
 
@@ -240,7 +240,7 @@ class TestFailures:
         scene.target.fails["set"] = RotationError("no")
         scene.run()
         scene.target.fails.clear()
-        assert scene.run(Wish.ROTATE).status == OutcomeStatus.WAITING
+        assert scene.run(Request.ROTATE).status == OutcomeStatus.WAITING
 
     def test_nothing_is_claimed_that_could_not_be_rotated(self, scene):
         scene.target.fails["prepare"] = RotationError("a grant is missing")
@@ -297,7 +297,7 @@ class TestFailures:
             assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "set")
             assert "was not over in time" in outcome.error.message
             # it may still be at work: others wait for as long as it may take
-            assert scene.record.holder == "host:1"
+            assert scene.record.owner == "host:1"
             assert scene.record.error == "set: store-unavailable"
         finally:
             hangs.set()
@@ -361,7 +361,7 @@ class TestAValueThatTheTargetRefuses:
         outcome = scene.run()
         assert (outcome.status, outcome.changed) == (OutcomeStatus.QUARANTINED, False)
         assert "refused it 3 times" in outcome.reason
-        assert scene.run(Wish.ROTATE).status == OutcomeStatus.WAITING
+        assert scene.run(Request.ROTATE).status == OutcomeStatus.WAITING
 
     def test_elsewhere_a_refusal_is_a_failure(self, scene):
         scene.target.fails["finish"] = RejectedError("no")
@@ -374,7 +374,7 @@ class TestGoingBack:
     def test_before_readers_had_it(self, scene):
         scene.target.fails["test"] = UnavailableError("down")
         scene.run()
-        outcome = scene.run(Wish.ABORT)
+        outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.ABORTED
         assert scene.target.passwords == {f"{CANARY}-0"}
         assert scene.shelf.version == 1  # nobody could have written it
@@ -382,7 +382,7 @@ class TestGoingBack:
 
     def test_in_the_grace(self, scene):
         scene.run()
-        outcome = scene.run(Wish.ROLLBACK)
+        outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.ROLLED_BACK
         assert scene.password == f"{CANARY}-0"
         assert scene.target.passwords == {f"{CANARY}-0"}
@@ -390,7 +390,7 @@ class TestGoingBack:
 
     def test_it_is_not_done_again_at_once(self, scene):
         scene.run()
-        scene.run(Wish.ROLLBACK)
+        scene.run(Request.ROLLBACK)
         assert scene.run().status == OutcomeStatus.NOT_DUE
         assert scene.record.last_rotated_at == 0.0
         scene.now += EVERY
@@ -399,7 +399,7 @@ class TestGoingBack:
     def test_an_old_one_that_no_longer_works_is_not_gone_back_to(self, scene):
         scene.run()
         scene.target.passwords.discard(f"{CANARY}-0")
-        outcome = scene.run(Wish.ROLLBACK)
+        outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.FAILED
         assert "does not log in any more" in outcome.error.message
         assert scene.password == f"{CANARY}-1"
@@ -407,11 +407,11 @@ class TestGoingBack:
     def test_unless_it_never_works_beside_the_new_one(self, scene):
         scene.run(overlap=False)
         scene.target.passwords.discard(f"{CANARY}-0")
-        assert scene.run(Wish.ROLLBACK, overlap=False).status == OutcomeStatus.ROLLED_BACK
+        assert scene.run(Request.ROLLBACK, overlap=False).status == OutcomeStatus.ROLLED_BACK
 
     def test_after_it_is_retired(self, scene):
         scene.rotate()
-        outcome = scene.run(Wish.ROLLBACK)
+        outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.REFUSED
         assert "nothing is under way" in outcome.error.message
 
@@ -420,20 +420,20 @@ class TestGoingBack:
         scene.target.fails["retire"] = UnavailableError("down")
         scene.now += GRACE
         scene.run()
-        outcome = scene.run(Wish.ROLLBACK)
+        outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate prod/db'"
 
     def test_what_is_live_is_not_aborted(self, scene):
         scene.run()
-        outcome = scene.run(Wish.ABORT)
+        outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
 
     def test_a_way_back_that_was_begun_is_gone_to_its_end_by_anybody(self, scene):
         scene.run()
         scene.target.fails["retire"] = UnavailableError("down")
-        assert scene.run(Wish.ROLLBACK).status == OutcomeStatus.FAILED
+        assert scene.run(Request.ROLLBACK).status == OutcomeStatus.FAILED
         scene.target.fails.clear()
         scene.now += EVERY
         assert scene.run().status == OutcomeStatus.ROLLED_BACK
@@ -472,7 +472,7 @@ class TestSomebodyElse:
         scene.target.fails["test"] = UnavailableError("down")
         scene.run()
         self.put(scene, "theirs")
-        assert scene.run(Wish.ABORT).status == OutcomeStatus.ABORTED
+        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
         assert scene.password == "theirs"
         assert scene.target.passwords == {f"{CANARY}-0"}
 
@@ -480,8 +480,8 @@ class TestSomebodyElse:
         scene.run()
         self.put(scene, "theirs")
         assert scene.run().status == OutcomeStatus.REFUSED
-        assert scene.run(Wish.ROLLBACK).status == OutcomeStatus.REFUSED
-        scene.run(Wish.ABORT)
+        assert scene.run(Request.ROLLBACK).status == OutcomeStatus.REFUSED
+        scene.run(Request.ABORT)
         assert scene.password == "theirs"
         assert scene.target.passwords == set()
 
@@ -492,7 +492,7 @@ class TestSomebodyElse:
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
-        assert scene.run(Wish.ROLLBACK).status == OutcomeStatus.ROLLED_BACK
+        assert scene.run(Request.ROLLBACK).status == OutcomeStatus.ROLLED_BACK
         assert scene.target.passwords == {f"{CANARY}-0"}
 
     def test_another_field_is_theirs_to_change(self, scene, monkeypatch):
@@ -511,7 +511,7 @@ class TestSomebodyElse:
         scene.run()
         scene.shelf.put(None)
         assert scene.run().status == OutcomeStatus.REFUSED
-        scene.run(Wish.ABORT)
+        scene.run(Request.ABORT)
         assert scene.snapshot.pending == {}
 
     def test_one_secret_with_two_names(self, scene):
@@ -524,18 +524,18 @@ class TestSomebodyElse:
         assert "staging/db" in outcome.error.message
 
     def test_a_name_that_was_changed_is_taken_once_a_person_says_so(self, scene):
-        def renamed(wish=""):
+        def renamed(requested=""):
             job = scene.job()._replace(name="prod/database")
-            return advance(job, deadline=Deadline(60), wish=wish, clock=lambda: scene.now)
+            return advance(job, deadline=Deadline(60), requested=requested, clock=lambda: scene.now)
 
         scene.run()
-        assert renamed(Wish.ROTATE).status == OutcomeStatus.FAILED, "not while one is under way"
+        assert renamed(Request.ROTATE).status == OutcomeStatus.FAILED, "not while one is under way"
         scene.now += GRACE
         scene.run()
         refused = renamed()
         assert refused.status == OutcomeStatus.FAILED
         assert "'envkit rotate prod/database'" in refused.error.hint
-        assert renamed(Wish.ROTATE).status == OutcomeStatus.WAITING
+        assert renamed(Request.ROTATE).status == OutcomeStatus.WAITING
         assert scene.record.rotation == "prod/database"
         assert scene.run().status == OutcomeStatus.FAILED, "the old name is none any more"
 
@@ -547,7 +547,7 @@ class TestSomebodyElse:
 
         scene.target.fails["test"] = change
         assert scene.run().status == OutcomeStatus.REFUSED
-        assert (scene.record.holder, scene.record.busy_until) == ("", 0.0)
+        assert (scene.record.owner, scene.record.busy_until) == ("", 0.0)
 
     def test_a_profile_that_is_changed_in_the_middle(self, scene):
         scene.run()
@@ -564,12 +564,12 @@ class TestSeveralAtOnce:
         scene.target.fails["set"] = UnavailableError("down")
         scene.run()
         scene.target.fails.clear()
-        scene.change(holder="other:2", busy_until=scene.now + 60)
+        scene.change(owner="other:2", busy_until=scene.now + 60)
 
-    @pytest.mark.parametrize("wish", ["", Wish.ROTATE])
-    def test_what_another_one_is_at_work_on_is_left_to_it(self, scene, wish):
+    @pytest.mark.parametrize("requested", ["", Request.ROTATE])
+    def test_what_another_one_is_at_work_on_is_left_to_it(self, scene, requested):
         self.held(scene)
-        outcome = scene.run(wish)
+        outcome = scene.run(requested)
         assert (outcome.status, outcome.until, outcome.ok) == (
             OutcomeStatus.BUSY,
             scene.now + 60,
@@ -585,7 +585,7 @@ class TestSeveralAtOnce:
 
     def test_or_a_person_says_so(self, scene):
         self.held(scene)
-        assert scene.run(Wish.RESUME).status == OutcomeStatus.WAITING
+        assert scene.run(Request.RESUME).status == OutcomeStatus.WAITING
 
     def test_whoever_asked_is_content_with_what_another_one_has_done(self, scene):
         """Eight people ask at once, and it is rotated once."""
@@ -595,20 +595,24 @@ class TestSeveralAtOnce:
             def save(store, seen, record, pending):  # noqa: N805
                 if not store.overtaken:
                     store.overtaken = True
-                    scene.run(Wish.ROTATE, grace_seconds=0.0)
+                    scene.run(Request.ROTATE, grace_seconds=0.0)
                 super().save(seen, record, pending)
 
             overtaken = False
 
         job = scene.job()._replace(store=Overtaken(scene.shelf, ("password",)))
         outcome = advance(
-            job, deadline=Deadline(60), wish=Wish.ROTATE, clock=lambda: scene.now, me="host:2"
+            job,
+            deadline=Deadline(60),
+            requested=Request.ROTATE,
+            clock=lambda: scene.now,
+            me="host:2",
         )
         assert outcome.status == OutcomeStatus.NOT_DUE
         assert scene.password == f"{CANARY}-2"
 
     def test_a_step_that_comes_too_late_sees_that_it_is_not_its_own_any_more(self, scene):
-        scene.target.fails["set"] = lambda: scene.change(holder="other:2", busy_until=scene.now + 9)
+        scene.target.fails["set"] = lambda: scene.change(owner="other:2", busy_until=scene.now + 9)
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.BUSY
         assert scene.target.passwords == {f"{CANARY}-0"}
@@ -626,19 +630,19 @@ class TestSeveralAtOnce:
         outcome = scene.run(stopping=lambda: "set" in scene.told)
         assert (outcome.status, outcome.ok) == (OutcomeStatus.STOPPED, True)
         assert scene.record.phase == "set"
-        assert scene.record.holder == ""
+        assert scene.record.owner == ""
         assert scene.run().status == OutcomeStatus.WAITING
 
 
-def test_names_of_holders_differ():
-    assert holder() != holder()
+def test_names_of_owners_differ():
+    assert new_owner() != new_owner()
 
 
 def test_a_record_of_another_version_is_left_alone(scene):
     scene.rotate()
     scene.shelf.envelope = scene.shelf.envelope.replace('"version": 1', '"version": 9')
     before = scene.shelf.envelope
-    outcome = scene.run(Wish.ROTATE)
+    outcome = scene.run(Request.ROTATE)
     assert outcome.status == OutcomeStatus.FAILED
     assert "version 9" in outcome.error.message
     assert scene.shelf.envelope == before

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envkit.rotation import machine, steps
-from envkit.rotation.machine import StepKind, Wish
+from envkit.rotation.machine import Request, StepKind
 from support.fake_targets import TARGETS, Additive, Alternate
 from support.rotation_world import (
     EVERY_SECONDS,
@@ -37,7 +37,7 @@ EVENTS = st.one_of(
     st.tuples(
         st.just("start"),
         WHO,
-        st.sampled_from(("", Wish.ROTATE, Wish.ROLLBACK, Wish.ABORT, Wish.RESUME)),
+        st.sampled_from(("", Request.ROTATE, Request.ROLLBACK, Request.ABORT, Request.RESUME)),
     ),
     st.tuples(st.just("until"), WHO, st.sampled_from(PLACES)),
     st.tuples(st.just("until"), WHO, st.sampled_from(PLACES)),
@@ -59,7 +59,9 @@ def play(world, events):
             processes[which] = world.process(how)
         elif what in ("until", "go on"):
             if process.ended:
-                process = processes[which] = world.process(Wish.RESUME if world.in_progress else "")
+                process = processes[which] = world.process(
+                    Request.RESUME if world.in_progress else ""
+                )
             process.go_on()
             if what == "go on":
                 for _ in range(how):
@@ -88,8 +90,8 @@ def test_readers_log_in_and_nothing_is_left(kind, events):
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-@pytest.mark.parametrize("wish", ["", Wish.ROLLBACK, Wish.ABORT])
-def test_a_kill_at_every_operation(kind, wish):
+@pytest.mark.parametrize("requested", ["", Request.ROLLBACK, Request.ABORT])
+def test_a_kill_at_every_operation(kind, requested):
     """One process is killed at its first operation, the next at its second, and so on."""
     number = 0
     while True:
@@ -101,8 +103,8 @@ def test_a_kill_at_every_operation(kind, wish):
         if process.ended:
             break
         process.kill()
-        if wish:
-            world.run(wish)
+        if requested:
+            world.run(requested)
         world.come_to_rest()
     assert number > 15
 
@@ -113,7 +115,7 @@ def test_a_kill_at_every_operation_of_going_back(kind):
     while True:
         number += 1
         world = in_grace(kind)
-        process = world.process(Wish.ROLLBACK)
+        process = world.process(Request.ROLLBACK)
         for _ in range(number):
             process.go_on()
         if process.ended:
@@ -144,8 +146,8 @@ def test_one_rotation_from_the_first_step_to_the_last(kind):
 @pytest.mark.parametrize("kind", TARGETS)
 @given(
     prelude=st.sampled_from((fresh, in_grace, after_grace)),
-    first=st.sampled_from(("", Wish.ROLLBACK, Wish.ABORT)),
-    second=st.sampled_from((Wish.ROLLBACK, Wish.ABORT, Wish.RESUME)),
+    first=st.sampled_from(("", Request.ROLLBACK, Request.ABORT)),
+    second=st.sampled_from((Request.ROLLBACK, Request.ABORT, Request.RESUME)),
     done=st.integers(1, 36),
     overtaken_for=st.integers(1, 36),
 )
@@ -158,7 +160,7 @@ def test_one_is_overtaken_by_another(kind, prelude, first, second, done, overtak
 @pytest.mark.parametrize("kind", TARGETS)
 def test_one_is_overtaken_anywhere_by_an_abort(kind):
     """The same, at every operation of the one and up to every operation of the other."""
-    assert overtake_everywhere(kind, fresh, "", Wish.ABORT) > 300
+    assert overtake_everywhere(kind, fresh, "", Request.ABORT) > 300
 
 
 class TestTheCheckCanFail:
@@ -189,7 +191,7 @@ class TestTheCheckCanFail:
         world = World(Additive)
         slow = world.process()
         slow.go_on_until("publish")
-        back = world.process(Wish.ABORT)
+        back = world.process(Request.ABORT)
         back.go_on_until("retire done")
         with pytest.raises(AssertionError, match="nobody can log in"):
             slow.finish()
@@ -198,7 +200,7 @@ class TestTheCheckCanFail:
         world = World(Additive)
         slow = world.process()
         slow.go_on_until("publish")
-        back = world.process(Wish.ABORT)
+        back = world.process(Request.ABORT)
         back.go_on_until("retire done")
         slow.finish()
         back.finish()

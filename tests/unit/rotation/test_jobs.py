@@ -13,7 +13,7 @@ from envkit.errors import ReasonMissingError, RotationError
 from envkit.rotation.catalog import collect
 from envkit.rotation.jobs import open_job, run_all, run_rotation
 from envkit.rotation.outcome import Outcome, OutcomeStatus
-from envkit.rotation.status import look_at
+from envkit.rotation.status import read_statuses
 from envkit.rotation_state.record import Record
 from support.hook_server import HookServer
 from support.rotating import one_rotation
@@ -42,11 +42,11 @@ class World:
     def rotation(self):
         return one_rotation(self.project.profiles, self.environ)
 
-    def run(self, wish="", **options):
+    def run(self, requested="", **options):
         return run_rotation(
             self.rotation(),
             environ=self.environ,
-            wish=wish,
+            requested=requested,
             clock=lambda: self.now,
             warn=self.warnings.append,
             **options,
@@ -436,7 +436,7 @@ def test_looking_changes_nothing_and_says_where_it_stands(world):
     world.write()
 
     def state():
-        (one,) = look_at(
+        (one,) = read_statuses(
             [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
         )
         return one
@@ -464,8 +464,10 @@ def test_a_value_of_somebody_else_is_told_where_it_keeps_a_rotation_from_going_o
     world.write()
     world.run()
     world.project.dotenv("prod", "API_KEY=theirs\n")
-    (one,) = look_at([world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5))
-    assert (one.state, one.phase, one.alarming) == ("failing", "grace", True)
+    (one,) = read_statuses(
+        [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
+    )
+    assert (one.state, one.phase, one.needs_attention) == ("failing", "grace", True)
     assert one.error.startswith("somebody else has changed the secret")
     assert one.hint == "run 'envkit rotate --abort prod/api-key'"
 
@@ -473,5 +475,7 @@ def test_a_value_of_somebody_else_is_told_where_it_keeps_a_rotation_from_going_o
 def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
     world.write()
     world.project.dotenv("prod", "OTHER=x\n")
-    (one,) = look_at([world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5))
+    (one,) = read_statuses(
+        [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
+    )
     assert (one.state, one.error) == ("unreadable", "the secret is not there")

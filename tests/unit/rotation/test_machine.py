@@ -9,10 +9,10 @@ from envkit.rotation.machine import (
     Decision,
     Observation,
     OtherValue,
+    Request,
     StepKind,
-    Wish,
     decide,
-    what_it_holds,
+    published_value,
 )
 from envkit.rotation_state.record import PendingValue, Phase, Record
 from envkit.secret import Secret
@@ -23,27 +23,29 @@ STEPS = set(StepKind)
 
 
 def record(phase, **fields):
-    return Record("prod/db", "id", phase, holder="me", **fields)
+    return Record("prod/db", "id", phase, owner="me", **fields)
 
 
-def step(phase, holds, *, wish="", now=NOW, due_at=0.0, pending=PENDING, me="me", **fields):
-    seen = Observation(record(phase, **fields), holds, now, due_at, pending, me, wish)
+def step(
+    phase, published, *, requested="", now=NOW, due_at=0.0, pending=PENDING, me="me", **fields
+):
+    seen = Observation(record(phase, **fields), published, now, due_at, pending, me, requested)
     return decide(seen).step
 
 
 def everything():
     """Yield all that may be seen, as far as a decision can depend on it."""
-    for phase, holds, wish, due, held, announced, rejections, times in product(
+    for phase, published, requested, due, held, announced, rejections, times in product(
         tuple(Phase),
         (*tuple(PendingValue), OtherValue.FOREIGN, OtherValue.MISSING),
-        ("", *tuple(Wish)),
+        ("", *tuple(Request)),
         (False, True),
         ("me", "other", "other, long ago", "nobody", "nobody, a moment ago"),
         (False, True),
         (0, machine.MAX_REJECTIONS),
         (NOW - 1, NOW + 1),
     ):
-        holder, _, when = held.partition(", ")
+        owner, _, when = held.partition(", ")
         yield Observation(
             Record(
                 "prod/db",
@@ -52,17 +54,17 @@ def everything():
                 attempt=1,
                 rejections=rejections,
                 then="idle",
-                holder="" if holder == "nobody" else holder,
+                owner="" if owner == "nobody" else owner,
                 busy_until=NOW + 60 if when == "a moment ago" or held == "other" else NOW - 60,
                 settle_until=times,
                 retire_at=times,
             ),
-            holds,
+            published,
             NOW,
             NOW - 1 if due else NOW + 1,
             frozenset(tuple(PendingValue) if announced else (PendingValue.OLD, PendingValue.NEW)),
             "me",
-            wish,
+            requested,
         )
 
 
@@ -83,26 +85,26 @@ def that(*steps):
 def test_readers_are_given_the_new_value_once_it_was_tested_or_the_old_one_is_lost():
     for seen, _ in that(StepKind.PROMOTE):
         assert seen.record.phase in ("tested", "retiring")
-        assert seen.holds in (PendingValue.OLD, PendingValue.ANNOUNCED)
+        assert seen.published in (PendingValue.OLD, PendingValue.ANNOUNCED)
 
 
 def test_the_old_credential_is_removed_only_when_that_is_settled_and_no_reader_has_it():
     for seen, _ in that(StepKind.RETIRE):
         assert seen.record.phase == "retiring"
-        assert seen.holds not in (PendingValue.OLD, PendingValue.ANNOUNCED)
+        assert seen.published not in (PendingValue.OLD, PendingValue.ANNOUNCED)
 
 
 def test_retiring_is_settled_only_after_the_grace_and_while_readers_have_the_new_value():
     for seen, _ in that(StepKind.BEGIN_RETIRE):
         assert seen.record.phase == "grace"
         assert seen.record.retire_at <= seen.now
-        assert seen.holds in (PendingValue.NEW, PendingValue.FINAL)
+        assert seen.published in (PendingValue.NEW, PendingValue.FINAL)
 
 
 def test_the_new_credential_is_removed_only_when_that_is_settled_and_no_reader_has_it():
     for seen, _ in that(StepKind.UNDO):
         assert seen.record.phase == "reverted"
-        assert seen.holds not in (PendingValue.NEW, PendingValue.FINAL, PendingValue.ANNOUNCED)
+        assert seen.published not in (PendingValue.NEW, PendingValue.FINAL, PendingValue.ANNOUNCED)
 
 
 def test_there_is_no_way_back_once_the_old_one_is_being_retired():
@@ -112,18 +114,18 @@ def test_there_is_no_way_back_once_the_old_one_is_being_retired():
 
 def test_going_back_is_settled_at_once_only_where_nobody_can_give_readers_another_value():
     for seen, decision in that(StepKind.BEGIN_REVERT):
-        if decision.phase == "reverted" and seen.holds not in (
+        if decision.phase == "reverted" and seen.published not in (
             OtherValue.FOREIGN,
             OtherValue.MISSING,
         ):
             assert seen.record.phase in ("claimed", "staged", "set")
-            assert seen.holds == PendingValue.OLD
+            assert seen.published == PendingValue.OLD
             assert PendingValue.ANNOUNCED not in seen.pending
 
 
 def test_what_is_settled_is_carried_through_whatever_a_person_wishes():
     for seen, decision in EVERYTHING:
-        if seen.record.phase in ("reverting", "reverted") and seen.record.holder == "me":
+        if seen.record.phase in ("reverting", "reverted") and seen.record.owner == "me":
             assert decision.step in (
                 StepKind.RESTORE,
                 StepKind.NOTE_REVERTED,
@@ -133,7 +135,7 @@ def test_what_is_settled_is_carried_through_whatever_a_person_wishes():
 
 def test_the_value_of_somebody_else_is_not_written_over():
     for seen, decision in EVERYTHING:
-        if seen.holds in (OtherValue.FOREIGN, OtherValue.MISSING):
+        if seen.published in (OtherValue.FOREIGN, OtherValue.MISSING):
             assert decision.step not in (
                 StepKind.PROMOTE,
                 StepKind.ANNOUNCE,
@@ -145,14 +147,14 @@ def test_the_value_of_somebody_else_is_not_written_over():
 def test_somebody_elses_value_stops_the_rotation_until_a_person_drops_it():
     for seen, decision in EVERYTHING:
         before = seen.record.phase in ("claimed", "staged", "set", "tested", "promoted", "grace")
-        if seen.holds == OtherValue.FOREIGN and before and seen.wish != "abort":
+        if seen.published == OtherValue.FOREIGN and before and seen.requested != "abort":
             assert decision.step == StepKind.REFUSE
             assert decision.advice == "abort"
 
 
 def test_whoever_does_something_holds_the_rotation():
     for seen, decision in EVERYTHING:
-        if seen.record.in_progress and seen.record.holder != "me":
+        if seen.record.in_progress and seen.record.owner != "me":
             assert decision.step in (
                 *machine.PASSIVE,
                 StepKind.TAKE_OVER,
@@ -163,37 +165,37 @@ def test_whoever_does_something_holds_the_rotation():
 
 def test_what_somebody_else_is_at_work_on_is_left_alone_unless_a_person_says_otherwise():
     for seen, decision in EVERYTHING:
-        busy = seen.record.holder == "other" and seen.record.busy_until > seen.now
-        if seen.record.in_progress and busy and seen.wish in ("", "rotate"):
+        busy = seen.record.owner == "other" and seen.record.busy_until > seen.now
+        if seen.record.in_progress and busy and seen.requested in ("", "rotate"):
             assert decision.step in machine.PASSIVE
     for seen, decision in that(StepKind.BUSY):
-        assert seen.record.holder == "other"
+        assert seen.record.owner == "other"
         assert decision.until == seen.record.busy_until
 
 
 def test_what_failed_a_moment_ago_waits_unless_a_person_is_there():
     for seen, decision in that(StepKind.PAUSE):
-        assert not seen.wish
-        assert not seen.record.holder
+        assert not seen.requested
+        assert not seen.record.owner
         assert decision.until == seen.record.busy_until
 
 
 def test_nothing_is_claimed_while_something_is_under_way():
     for seen, _ in that(StepKind.CLAIM):
         assert seen.record.phase in ("idle", "quarantined")
-        assert seen.holds != OtherValue.MISSING
+        assert seen.published != OtherValue.MISSING
 
 
 def test_what_is_quarantined_waits_for_a_person():
     for seen, decision in EVERYTHING:
-        if seen.record.phase == "quarantined" and not seen.wish:
+        if seen.record.phase == "quarantined" and not seen.requested:
             assert decision.step == StepKind.NOTHING
             assert decision.until == 0
 
 
 class TestAtRest:
-    def decide(self, now=NOW, wish="", found=None, holds=OtherValue.FOREIGN):
-        return decide(Observation(found, holds, now, NOW, wish=wish))
+    def decide(self, now=NOW, requested="", found=None, published=OtherValue.FOREIGN):
+        return decide(Observation(found, published, now, NOW, requested=requested))
 
     def test_it_begins_when_it_is_due(self):
         assert self.decide().step == StepKind.CLAIM
@@ -202,18 +204,18 @@ class TestAtRest:
         assert self.decide(NOW - 1) == Decision(StepKind.NOTHING, "not due", NOW)
 
     def test_it_begins_when_a_person_asks(self):
-        assert self.decide(NOW - 1, wish="rotate").step == StepKind.CLAIM
+        assert self.decide(NOW - 1, requested="rotate").step == StepKind.CLAIM
         quarantined = Record("prod/db", phase="quarantined")
         assert self.decide(NOW - 1, "rotate", quarantined).step == StepKind.CLAIM
 
-    @pytest.mark.parametrize("wish", ["rollback", "abort", "resume"])
-    def test_there_is_nothing_to_go_back_from(self, wish):
-        decision = self.decide(wish=wish)
+    @pytest.mark.parametrize("requested", ["rollback", "abort", "resume"])
+    def test_there_is_nothing_to_go_back_from(self, requested):
+        decision = self.decide(requested=requested)
         assert decision.step == StepKind.REFUSE
         assert decision.reason.startswith("nothing is under way")
 
     def test_a_secret_that_is_not_there(self):
-        assert self.decide(holds=OtherValue.MISSING).step == StepKind.REFUSE
+        assert self.decide(published=OtherValue.MISSING).step == StepKind.REFUSE
 
 
 def test_the_way_of_a_rotation():
@@ -245,7 +247,7 @@ def test_an_announcement_that_was_taken_back_is_not_promoted():
 
 
 def test_the_way_back():
-    assert step("grace", PendingValue.NEW, wish="rollback") == StepKind.BEGIN_REVERT
+    assert step("grace", PendingValue.NEW, requested="rollback") == StepKind.BEGIN_REVERT
     assert step("reverting", PendingValue.NEW) == StepKind.RESTORE
     assert step("reverting", PendingValue.OLD) == StepKind.RESTORE
     assert step("reverted", PendingValue.OLD) == StepKind.UNDO
@@ -253,9 +255,9 @@ def test_the_way_back():
 
 
 def test_what_is_live_is_rolled_back_and_not_aborted():
-    assert step("grace", PendingValue.NEW, wish="abort") == StepKind.REFUSE
-    assert step("tested", PendingValue.OLD, wish="abort") == StepKind.BEGIN_REVERT
-    assert step("retiring", PendingValue.NEW, wish="rollback") == StepKind.REFUSE
+    assert step("grace", PendingValue.NEW, requested="abort") == StepKind.REFUSE
+    assert step("tested", PendingValue.OLD, requested="abort") == StepKind.BEGIN_REVERT
+    assert step("retiring", PendingValue.NEW, requested="rollback") == StepKind.REFUSE
 
 
 def test_an_old_value_that_somebody_has_put_back_is_not_retired():
@@ -284,11 +286,11 @@ def test_a_claim_is_released_that_is_not_due_any_more():
 def test_what_the_secret_holds():
     pending = {name: {"password": Secret(name)} for name in tuple(PendingValue)}
     for name in tuple(PendingValue):
-        assert what_it_holds({"password": Secret(name)}, pending) == name
-    assert what_it_holds({"password": Secret("other")}, pending) == OtherValue.FOREIGN
+        assert published_value({"password": Secret(name)}, pending) == name
+    assert published_value({"password": Secret("other")}, pending) == OtherValue.FOREIGN
     assert (
-        what_it_holds({"password": Secret(PendingValue.OLD), "more": Secret("")}, pending)
+        published_value({"password": Secret(PendingValue.OLD), "more": Secret("")}, pending)
         == OtherValue.FOREIGN
     )
-    assert what_it_holds({}, pending) == OtherValue.MISSING
-    assert what_it_holds(None, pending) == OtherValue.MISSING
+    assert published_value({}, pending) == OtherValue.MISSING
+    assert published_value(None, pending) == OtherValue.MISSING

@@ -96,7 +96,7 @@ def test_a_success_is_told_each_time(world):
 
 
 def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
-    held = Record(NAME, id="1", phase="set", holder="other:1", busy_until=NOW + 60)
+    held = Record(NAME, id="1", phase="set", owner="other:1", busy_until=NOW + 60)
     world.store.save(world.store.read(), held, {})
     assert world.tell_with_store("failed") == []
     assert world.store.read().record == held

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from envkit.profile.loader import load
-from envkit.rotation.simulate import CONCURRENCY, Simulated, read_prices, simulate
+from envkit.rotation.simulate import CONCURRENCY, Simulated, read_prices, run_simulation
 from envkit.rotation_state.policy import policies
 from support.rotating import DAY, table
 
@@ -27,7 +27,7 @@ def simulated(project):
         written = policies(load("prod", str(project.profiles)))
         rotations = [Simulated(one, store, last) for one in written.values()]
         options = {"prices": read_prices(), "start": START.timestamp(), **options}
-        return simulate(rotations, days=days, **options)
+        return run_simulation(rotations, days=days, **options)
 
     return run
 

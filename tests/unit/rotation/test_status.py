@@ -8,7 +8,7 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.catalog import collect
-from envkit.rotation.status import ALARMS, RotationState, broken, standing
+from envkit.rotation.status import ALARMS, RotationState, broken, status_of
 from envkit.rotation_state.record import Record
 from support.rotating import DAY, one_rotation, table
 
@@ -66,9 +66,9 @@ LONG_SINCE = {"last_rotated_at": NOW - 40 * DAY}
     ],
 )
 def test_the_state(rotation, found, state):
-    seen = standing(rotation, found, NOW)
+    seen = status_of(rotation, found, NOW)
     assert seen.state == state
-    assert seen.alarming is (state in ALARMS)
+    assert seen.needs_attention is (state in ALARMS)
     assert (seen.rotation, seen.location, seen.rotator) == (NAME, ".env.prod#KEY", "random")
 
 
@@ -78,21 +78,21 @@ def test_the_gravest_states_come_first():
 
 def test_the_times_of_one_at_rest(rotation):
     last = NOW - 3 * DAY
-    seen = standing(rotation, record(last_rotated_at=last), NOW)
+    seen = status_of(rotation, record(last_rotated_at=last), NOW)
     assert (seen.last_rotated_at, seen.due_at, seen.closes_at) == (last, last + 30 * DAY, inf)
     assert seen.overdue_at == last + 30 * DAY + HOUR + GRACE
     assert (seen.started_at, seen.promoted_at, seen.retire_at) == (0, 0, 0)
 
 
 def test_the_times_of_one_that_was_never_rotated(rotation):
-    seen = standing(rotation, None, NOW)
+    seen = status_of(rotation, None, NOW)
     assert (seen.last_rotated_at, seen.due_at, seen.overdue_at) == (0, NOW, inf)
     assert seen.phase == ""
 
 
 def test_the_times_of_one_in_its_grace_are_those_of_the_new_value(rotation):
     found = under_way("grace", promoted_at=NOW - 5, retire_at=NOW + 5, **LONG_SINCE)
-    seen = standing(rotation, found, NOW)
+    seen = status_of(rotation, found, NOW)
     assert (seen.promoted_at, seen.retire_at) == (NOW - 5, NOW + 5)
     assert seen.due_at == NOW - 5 + 30 * DAY
     assert seen.overdue_at == NOW - 5 + 30 * DAY + HOUR + GRACE, "it is overdue no longer"
@@ -101,7 +101,7 @@ def test_the_times_of_one_in_its_grace_are_those_of_the_new_value(rotation):
 def test_a_window_that_was_missed(project):
     rotation = one_of(project, table("key", "KEY", 'window = "2h"'))
     last = NOW - 31 * DAY
-    seen = standing(rotation, record(last_rotated_at=last), NOW)
+    seen = status_of(rotation, record(last_rotated_at=last), NOW)
     assert seen.state == "overdue"
     assert (seen.due_at, seen.closes_at) == (last + 60 * DAY, last + 60 * DAY + 2 * HOUR)
     assert seen.overdue_at == last + 30 * DAY + 2 * HOUR + GRACE
@@ -118,7 +118,7 @@ def test_a_window_that_was_missed(project):
     ],
 )
 def test_what_to_do(rotation, found, hint):
-    assert standing(rotation, found, NOW).hint == hint
+    assert status_of(rotation, found, NOW).hint == hint
 
 
 def test_what_is_broken_is_told_beside_the_others(project):
@@ -126,6 +126,6 @@ def test_what_is_broken_is_told_beside_the_others(project):
     project.profile("worse.toml", "= no TOML")
     collected = collect(str(project.profiles), environ={}, deadline=Deadline(5))
     first, second = broken(collected)
-    assert (first.rotation, first.state, first.alarming) == ("prod/no", "unreadable", True)
+    assert (first.rotation, first.state, first.needs_attention) == ("prod/no", "unreadable", True)
     assert "unknown key 'nonsense'" in first.error
     assert second.rotation == "worse"

@@ -19,7 +19,7 @@ def test_an_empty_project_gets_profiles_that_load(tmp_path):
     done = initialise(str(tmp_path))
     assert done.written == tuple(f"profiles/{n}.toml" for n in ("base", "dev", "staging", "prod"))
     assert done.environments == ("dev", "staging", "prod")
-    assert (done.kept, done.ignored) == ((), GITIGNORE)
+    assert (done.existing, done.ignored) == ((), GITIGNORE)
     for name in done.environments:
         assert load(name, str(tmp_path / "profiles")).name == name
     assert stat.S_IMODE((tmp_path / "profiles" / "dev.toml").stat().st_mode) == 0o644
@@ -30,7 +30,7 @@ def test_a_second_time_it_writes_nothing(tmp_path):
     before = files(tmp_path)
     again = initialise(str(tmp_path))
     assert (again.written, again.environments, again.ignored) == ((), (), ())
-    assert again.kept == ("base", "dev", "staging", "prod")
+    assert again.existing == ("base", "dev", "staging", "prod")
     assert files(tmp_path) == before
 
 
@@ -39,7 +39,7 @@ def test_profiles_that_are_there_are_left_alone_also_under_their_other_name(tmp_
     (tmp_path / "profiles" / "development.env").write_text("A=1\n")
     (tmp_path / "profiles" / "prod.toml").write_text("# ours\n")
     done = initialise(str(tmp_path))
-    assert done.kept == ("dev", "prod")
+    assert done.existing == ("dev", "prod")
     assert done.environments == ("staging",)
     assert files(tmp_path)["profiles/prod.toml"] == "# ours\n"
 

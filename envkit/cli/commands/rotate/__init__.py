@@ -1,1 +1,4 @@
-"""`envkit rotate` and the commands below it: rotate now, look, serve."""
+"""`envkit rotate` and its subcommands: `now` (no subcommand), `status`, `simulate`, `serve`.
+
+`group` puts them together; `selection` has the options that they share.
+"""

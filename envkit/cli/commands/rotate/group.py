@@ -1,7 +1,7 @@
-"""`envkit rotate`: rotate what is due, or what is named; see where rotations stand.
+"""`envkit rotate` and its subcommands, as typer sees them.
 
-`envkit rotate` alone, or with names and options, rotates; `envkit rotate status` and the
-others look. A rotation that is called like one of them is named in full: `prod/status`.
+`envkit rotate` alone, or with names and options, rotates. A rotation that has the name of a
+subcommand is named in full: `prod/status`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from envkit.cli.command_help import HELP_FLAGS, ShownCommand, ShownGroup
-from envkit.cli.commands.rotate import look, now, serve
+from envkit.cli.commands.rotate import now, serve, simulate, status
 
 
 class _Rotate(ShownGroup):
@@ -39,6 +39,6 @@ rotate = typer.Typer(
     help="Rotate secrets that are due; see where rotations stand.",
 )
 rotate.command("now", cls=now.NowCommand, hidden=True, epilog=now.EXAMPLE)(now.now)
-rotate.command("status", cls=ShownCommand, epilog=look.STATUS_EXAMPLE)(look.status)
+rotate.command("status", cls=ShownCommand, epilog=status.EXAMPLE)(status.status)
 rotate.command("serve", cls=ShownCommand, epilog=serve.EXAMPLE)(serve.serve)
-rotate.command("simulate", cls=ShownCommand, epilog=look.SIMULATE_EXAMPLE)(look.simulate)
+rotate.command("simulate", cls=ShownCommand, epilog=simulate.EXAMPLE)(simulate.simulate)

@@ -1,4 +1,4 @@
-"""`envkit rotate` itself: run what is due, or what is named."""
+"""`envkit rotate` itself: run the rotations that are due, or that are named."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import typer
 from envkit._internal.clock import Deadline
 from envkit.audit.session import REASON, Access
 from envkit.cli.command_help import ShownCommand
-from envkit.cli.commands.rotate.chosen import (
+from envkit.cli.commands.rotate.selection import (
     Environments,
     Format,
     Formatted,
     collected_from,
-    show_standings,
+    show_statuses,
 )
 from envkit.cli.complete import rotations as complete_rotations
-from envkit.cli.formats.rotation import results, standings
+from envkit.cli.formats.rotation import results, statuses
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
 from envkit.cli.parameters import Profiles, Reason, Timeout
@@ -32,8 +32,8 @@ from envkit.cli.trusting import split_by_trust
 from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
-from envkit.rotation.machine import Wish
-from envkit.rotation.status import RotationState, broken, look_at
+from envkit.rotation.machine import Request
+from envkit.rotation.status import RotationState, broken, read_statuses
 from envkit.rotation_state.due import is_overdue
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def now(  # noqa: PLR0917 - typer names them
     Rotations that are named are rotated now. What is under way is gone on with. It is safe
     to run this from cron every minute, on any number of hosts at once.
     """
-    wish = _wish(
+    requested = _requested(
         names, everything=everything, rollback=rollback, abort=abort, resume=resume, plan=plan
     )
     environ = os.environ
@@ -115,11 +115,13 @@ def now(  # noqa: PLR0917 - typer names them
     collected = collected._replace(broken={**collected.broken, **untrusted})
     deadline.restart()
     if looking:
-        found = look_at(chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan)
+        found = read_statuses(
+            chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan
+        )
         if plan:
             found += broken(collected)
-            say = partial(standings.planned, asked=wish == Wish.ROTATE)
-            return show_standings(found, as_json=format_ is Format.JSON, say=say)
+            describe = partial(statuses.planned, asked=requested == Request.ROTATE)
+            return show_statuses(found, as_json=format_ is Format.JSON, describe=describe)
         open_ = {
             one.rotation for one in found if one.started_at or one.state == RotationState.UNREADABLE
         }
@@ -127,7 +129,7 @@ def now(  # noqa: PLR0917 - typer names them
     reason = _reason(chosen, reason, environ)
     chosen, refused = _allowed(chosen, reason, environ)
     collected = collected._replace(broken={**collected.broken, **refused})
-    run = _run(chosen, wish, reason, environ)
+    run = _run(chosen, requested, reason, environ)
     overdue = {
         outcome.rotation
         for rotation, outcome in zip(chosen, run.outcomes, strict=True)
@@ -150,7 +152,7 @@ class _Run(NamedTuple):
     warnings: list[EnvkitError]
 
 
-def _wish(
+def _requested(
     names: Sequence[str] | None,
     *,
     everything: bool,
@@ -158,30 +160,30 @@ def _wish(
     abort: bool,
     resume: bool,
     plan: bool,
-) -> Wish | None:
-    given = [
-        (wish, flag)
-        for said, wish, flag in (
-            (everything, Wish.ROTATE, "--all"),
-            (rollback, Wish.ROLLBACK, "--rollback"),
-            (abort, Wish.ABORT, "--abort"),
-            (resume, Wish.RESUME, "--resume"),
+) -> Request | None:
+    flags = [
+        (requested, flag)
+        for given, requested, flag in (
+            (everything, Request.ROTATE, "--all"),
+            (rollback, Request.ROLLBACK, "--rollback"),
+            (abort, Request.ABORT, "--abort"),
+            (resume, Request.RESUME, "--resume"),
         )
-        if said
+        if given
     ]
-    if len(given) > 1:
-        raise UsageError(f"{given[0][1]} and {given[1][1]} do not go together")
-    if plan and given and not everything:
+    if len(flags) > 1:
+        raise UsageError(f"{flags[0][1]} and {flags[1][1]} do not go together")
+    if plan and flags and not everything:
         raise UsageError(
-            f"--plan and {given[0][1]} do not go together", hint="write --plan with names or --all"
+            f"--plan and {flags[0][1]} do not go together", hint="write --plan with names or --all"
         )
     if everything and names:
         raise UsageError("--all and a name do not go together", hint="leave one of them out")
     if (rollback or abort) and not names:
         raise UsageError(
-            f"{given[0][1]} needs a name", hint=f"write envkit rotate {given[0][1]} db-password"
+            f"{flags[0][1]} needs a name", hint=f"write envkit rotate {flags[0][1]} db-password"
         )
-    return given[0][0] if given else Wish.ROTATE if names else None
+    return flags[0][0] if flags else Request.ROTATE if names else None
 
 
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
@@ -230,7 +232,10 @@ def _allowed(
 
 
 def _run(
-    rotations: Sequence[Rotation], wish: Wish | None, reason: str | None, environ: Mapping[str, str]
+    rotations: Sequence[Rotation],
+    requested: Request | None,
+    reason: str | None,
+    environ: Mapping[str, str],
 ) -> _Run:
     """Run rotations; Ctrl-C lets each end its step, and again it lets none."""
     warnings: list[EnvkitError] = []
@@ -255,7 +260,7 @@ def _run(
                 return run_rotation(
                     rotation,
                     environ=environ,
-                    wish=wish,
+                    requested=requested,
                     reason=reason,
                     progress=lambda step, _: bar.show(
                         f"{rotation.full_name}: {step}", finished, len(rotations)

@@ -23,8 +23,8 @@ from envkit.rotation.jobs import CONCURRENCY, run_rotation
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint
-from envkit.rotation.scheduler.metrics import Board
-from envkit.rotation.scheduler.serve import TICK_SECONDS, Scheduler
+from envkit.rotation.scheduler.loop import TICK_SECONDS, Scheduler
+from envkit.rotation.scheduler.metrics import SchedulerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation.fleet.worker import FleetWorker
     from envkit.rotation.outcome import Outcome
-    from envkit.rotation.scheduler.serve import Listener
+    from envkit.rotation.scheduler.loop import Listener
 
 EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
 
@@ -98,12 +98,12 @@ def serve(
         return 0
     catalog = CatalogWatcher(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
     _allow(catalog.read(), reason)
-    log, board = Log(), Board() if listen else None
-    listeners: list[Listener] = [board, log] if board else [log]  # what is told is counted
+    log, metrics = Log(), SchedulerMetrics() if listen else None
+    listeners: list[Listener] = [metrics, log] if metrics else [log]  # what is told is counted
 
     def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
         return run_rotation(
-            rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.troubled
+            rotation, environ=os.environ, reason=reason, stopping=stopping, warn=log.error_occurred
         )
 
     scheduler: Scheduler | FleetWorker
@@ -122,17 +122,17 @@ def serve(
         )
     _obey_signals(scheduler)
     with ExitStack() as stack:
-        if board is not None and listen is not None:
+        if metrics is not None and listen is not None:
             endpoint = Endpoint(
                 listen,
-                metrics=board.text,
-                healthy=lambda: _hangs(board),
+                metrics=metrics.text,
+                healthy=lambda: _hangs(metrics),
                 ready=scheduler.waiting_for,
             )
             stack.enter_context(endpoint)
-            log.say(f"listening on {endpoint.host}:{endpoint.port}")
+            log.write(f"listening on {endpoint.host}:{endpoint.port}")
         scheduler.run()
-    log.say("stopped")
+    log.write("stopped")
     return 0
 
 
@@ -162,8 +162,8 @@ def _obey_signals(scheduler: Scheduler | FleetWorker) -> None:
     signal.signal(signal.SIGHUP, lambda *_: scheduler.reload())
 
 
-def _hangs(board: Board) -> str:
-    alive = time.time() - board.ticked_at < DEAD_SECONDS
+def _hangs(metrics: SchedulerMetrics) -> str:
+    alive = time.time() - metrics.ticked_at < DEAD_SECONDS
     return "" if alive else "the scheduler hangs"
 
 
@@ -171,9 +171,9 @@ class Log:
     """Prints what a scheduler does, a line for each thing that is news."""
 
     def __init__(self) -> None:
-        self._said: dict[str, tuple[str, str]] = {}
+        self._last_news: dict[str, tuple[str, str]] = {}
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         """Print a line with its time."""
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         print(now, printable(text), flush=True)
@@ -182,16 +182,16 @@ class Log:
         """Say how many rotations there are, and what is wrong with others."""
         profiles = {one.profile.name for one in collected.rotations}
         number = len(collected.rotations)
-        self.say(
+        self.write(
             f"{number} rotation{'' if number == 1 else 's'}"
             + (f" in {', '.join(sorted(profiles))}" if profiles else "")
         )
         for error in collected.broken.values():
-            self.troubled(error)
+            self.error_occurred(error)
 
-    def troubled(self, error: EnvkitError) -> None:
+    def error_occurred(self, error: EnvkitError) -> None:
         """Say what is wrong."""
-        self.say(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
+        self.write(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
     def ticked(self) -> None:
         """Say nothing."""
@@ -203,8 +203,8 @@ class Log:
         """Say what became of it, if that is news."""
         name = rotation.full_name
         news = (outcome.status, outcome.reason)
-        known = self._said.get(name) == news
-        self._said[name] = news
+        known = self._last_news.get(name) == news
+        self._last_news[name] = news
         if outcome.status in (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY) or (
             known and not outcome.changed
         ):
@@ -212,4 +212,4 @@ class Log:
         text = f"{name}: {outcome.status}: {what(outcome, time.time())}"
         if outcome.error is not None and outcome.error.hint:
             text += f" ({outcome.error.hint})"
-        self.say(text + (f", after {seconds:.1f} s" if outcome.changed else ""))
+        self.write(text + (f", after {seconds:.1f} s" if outcome.changed else ""))

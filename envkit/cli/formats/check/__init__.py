@@ -1,1 +1,1 @@
-"""What `envkit check` found, in each of its formats."""
+"""The formats of `envkit check`: a module each for text, JSON, SARIF and GitHub annotations."""

@@ -1,4 +1,4 @@
-"""Problems as annotations of GitHub Actions, the gravest first.
+"""Problems as annotations of GitHub Actions, the most severe first.
 
 GitHub shows ten of a kind for each step; all of them stay in the log.
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from envkit.checks.problem import KINDS, Severity
-from envkit.cli.formats.check.shown import below_root, concerns
+from envkit.cli.formats.check.shown import concerns
+from envkit.cli.formats.github import annotation, below_root
 from envkit.cli.output import printable
 
 if TYPE_CHECKING:
@@ -38,15 +39,6 @@ def _command(problem: Problem, environ: Mapping[str, str]) -> str:
     if problem.file:
         file = below_root(problem.file, environ)
         properties = {"file": file, "line": str(problem.line or 1), **properties}
-    told = f"{problem.message} [{concerns(problem)}]"
-    message = "\n".join(printable(text) for text in (told, problem.hint) if text)
-    given = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
-    return f"::{_LEVELS[problem.severity]} {given}::{_data(message)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")
+    sentence = f"{problem.message} [{concerns(problem)}]"
+    message = "\n".join(printable(text) for text in (sentence, problem.hint) if text)
+    return annotation(_LEVELS[problem.severity], properties, message)

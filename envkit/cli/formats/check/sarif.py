@@ -1,7 +1,7 @@
 """Problems as SARIF 2.1.0, for GitHub's code scanning and other services that read it.
 
-What a team has accepted is there, too, as suppressed results with their reasons; not in
-GitHub Actions, because GitHub takes no notice of suppressions and would ask again.
+Accepted problems are suppressed results with their reasons; they are left out in GitHub
+Actions, because GitHub ignores suppressions and would show them again.
 
 Reference: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 """
@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from envkit import __version__
 from envkit.checks.problem import KINDS, Severity
-from envkit.cli.formats.check.shown import below_root, concerns
+from envkit.cli.formats.check.shown import concerns
+from envkit.cli.formats.github import below_root
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

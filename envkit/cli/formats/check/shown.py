@@ -1,8 +1,7 @@
-"""What all formats show: a report, and what of it a team has accepted."""
+"""What all formats of `envkit check` show: the report without what a team has accepted."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,8 +9,6 @@ from envkit._internal.paths import display_path
 from envkit.checks.problem import Severity, exit_status, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from envkit.checks.ignore_file import Rule
     from envkit.checks.problem import Problem
     from envkit.checks.run import Report
@@ -72,13 +69,3 @@ def place(problem: Problem) -> str:
     if not problem.file:
         return ""
     return display_path(problem.file) + (f":{problem.line}" if problem.line else "")
-
-
-def below_root(path: str, environ: Mapping[str, str]) -> str:
-    """Return a path as GitHub has it: from the top of the checked-out repository.
-
-    Args:
-        path: absolute.
-        environ: `GITHUB_WORKSPACE` is the top; the working directory unless it is set.
-    """
-    return os.path.relpath(path, environ.get("GITHUB_WORKSPACE") or os.getcwd())

@@ -1,4 +1,4 @@
-"""Problems as lines that a person and an editor can follow: `FILE:LINE: error: MESSAGE`."""
+"""Problems as lines that people and editors can follow: `FILE:LINE: error: MESSAGE`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from envkit.checks.problem import Severity
 from envkit.cli.formats.check.shown import concerns, place
-from envkit.cli.formats.diff.layout import Span, wrapped
+from envkit.cli.formats.layout import Span, wrapped
 from envkit.cli.output import printable
 
 if TYPE_CHECKING:

@@ -1,1 +1,5 @@
-"""How a comparison is shown: each module makes a text of a `Report`, and prints nothing."""
+"""The formats of `envkit diff`: a module each for table, JSON, Markdown, HTML and annotations.
+
+Each renders a `Report`. The sentences that they share are in `wording`: a message of
+`envkit diff` is changed there.
+"""

@@ -1,4 +1,4 @@
-"""A comparison as annotations of GitHub Actions, the gravest first.
+"""A comparison as annotations of GitHub Actions, the most severe first.
 
 GitHub shows ten of a kind for each step; all of them stay in the log.
 
@@ -7,10 +7,10 @@ Reference: https://docs.github.com/actions/reference/workflow-commands-for-githu
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from envkit.cli.formats.diff.wording import notes, summary
+from envkit.cli.formats.github import annotation, below_root
 from envkit.cli.output import printable
 from envkit.comparison.model import CellState, DiffStatus
 
@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from envkit.comparison.model import Entry
 
 _LEVELS = {
-    "reused": "error",
-    "unreadable": "error",
-    "missing": "warning",
-    "different": "notice",
+    DiffStatus.REUSED: "error",
+    DiffStatus.UNREADABLE: "error",
+    DiffStatus.MISSING: "warning",
+    DiffStatus.DIFFERENT: "notice",
 }
 _TITLES = {
-    "reused": "is reused",
-    "unreadable": "could not be read",
-    "missing": "is missing",
-    "different": "differs",
+    DiffStatus.REUSED: "is reused",
+    DiffStatus.UNREADABLE: "could not be read",
+    DiffStatus.MISSING: "is missing",
+    DiffStatus.DIFFERENT: "differs",
 }
+
+_THERE = (CellState.VALUE, CellState.PLACEHOLDER)
 
 
 def render(report: Report, environ: Mapping[str, str]) -> str:
@@ -41,26 +43,24 @@ def render(report: Report, environ: Mapping[str, str]) -> str:
         report: what is to be shown.
         environ: `GITHUB_WORKSPACE` is where GitHub's paths begin.
     """
-    root = environ.get("GITHUB_WORKSPACE") or os.getcwd()
     lines = [
-        _command(entry, report, root)
+        _command(entry, report, environ)
         for entry in report.diff.entries
         if entry.status != DiffStatus.SAME
     ]
     return "\n".join([*lines, printable(summary(report))]) + "\n"
 
 
-def _command(entry: Entry, report: Report, root: str) -> str:
+def _command(entry: Entry, report: Report, environ: Mapping[str, str]) -> str:
     properties = {"title": f"{entry.name} {_TITLES[entry.status]}"}
     path, colon, line = _place(entry).rpartition(":")
     if colon:
-        properties = {"file": os.path.relpath(path, root), "line": line, **properties}
+        properties = {"file": below_root(path, environ), "line": line, **properties}
     sentences = _sentences(entry, report)
     if DiffStatus.MISSING in entry.also or not sentences:
         sentences.append(_where(entry, report))
     message = "\n".join(sentences)
-    shown = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
-    return f"::{_LEVELS[entry.status]} {shown}::{_data(message)}"
+    return annotation(_LEVELS[entry.status], properties, message)
 
 
 def _place(entry: Entry) -> str:
@@ -82,15 +82,7 @@ def _sentences(entry: Entry, report: Report) -> list[str]:
 def _where(entry: Entry, report: Report) -> str:
     """Say which environments have the variable, where no note says more."""
     pairs = list(zip(report.environments, entry.cells, strict=True))
-    there = [label for label, cell in pairs if cell.state in ("value", "placeholder")]
-    rest = [label for label, cell in pairs if cell.state not in ("value", "placeholder")]
+    there = [label for label, cell in pairs if cell.state in _THERE]
+    rest = [label for label, cell in pairs if cell.state not in _THERE]
     text = f"in {', '.join(there)}" + (f", not in {', '.join(rest)}" if rest else "")
     return printable(text)
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,7 +1,7 @@
-"""A comparison as one HTML page: no script, nothing from elsewhere, light and dark.
+"""A comparison as one HTML page: no script, no external resource, light and dark.
 
-Everything is in the page, also what is the same; its status filters are plain CSS. This
-module computes what the page shows, and `page.html.j2` lays it out.
+All variables are in the page, also those that are the same; the status filters are plain
+CSS. This module computes what the page shows, and `page.html.j2` lays it out.
 """
 
 from __future__ import annotations
@@ -115,11 +115,11 @@ def _view(report: Report) -> View:
 
 
 def _row(entry: Entry, report: Report) -> Row:
-    said = [
+    shown_notes = [
         Note(_pieces(note.text), _pieces(note.advice), note.dangerous)
         for note in notes(entry, report.environments)
     ]
-    return Row(entry.name, list(map(_cell, report.environments, entry.cells)), said)
+    return Row(entry.name, list(map(_cell, report.environments, entry.cells)), shown_notes)
 
 
 def _cell(label: str, cell: Cell) -> ShownCell:

@@ -1,4 +1,4 @@
-"""What is to be shown of a comparison."""
+"""What a comparison shows: its entries by status, and how much of them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from envkit.comparison.model import Entry, EnvDiff
 
 TITLES = {
-    "reused": "the same secret where each should have its own",
-    "unreadable": "could not be read",
-    "missing": "not everywhere",
-    "different": "not the same value",
-    "same": "the same value",
+    DiffStatus.REUSED: "the same secret where each should have its own",
+    DiffStatus.UNREADABLE: "could not be read",
+    DiffStatus.MISSING: "not everywhere",
+    DiffStatus.DIFFERENT: "not the same value",
+    DiffStatus.SAME: "the same value",
 }
 PROFILE_TITLES = {
     **TITLES,
-    "missing": "not declared everywhere",
-    "different": "not declared alike",
-    "same": "declared alike",
+    DiffStatus.MISSING: "not declared everywhere",
+    DiffStatus.DIFFERENT: "not declared alike",
+    DiffStatus.SAME: "declared alike",
 }
 
 
@@ -46,7 +46,7 @@ class Report(NamedTuple):
         return self.diff.environments
 
     @property
-    def sections(self) -> list[tuple[str, str, tuple[Entry, ...]]]:
+    def sections(self) -> list[tuple[DiffStatus, str, tuple[Entry, ...]]]:
         """The entries to show by status: the status, a title, and the entries."""
         titles = PROFILE_TITLES if self.profiles_only else TITLES
         shown = [

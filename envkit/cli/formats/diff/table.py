@@ -1,17 +1,17 @@
 """A comparison as a table for a terminal, or as plain text of 80 columns.
 
-Every environment is a column. Where there are too many for the width, each variable
-is a block of its own: a line for each distinct value, with the environments that have it.
+Every environment is a column. Where they do not fit the width, each variable is a block:
+one line for each distinct value, with the environments that have it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.cli.formats.diff.layout import Span, columns, padded, wrapped
 from envkit.cli.formats.diff.wording import Code, cell_text, fitting_text, legend, notes, summary
+from envkit.cli.formats.layout import Span, columns, padded, wrapped
 from envkit.cli.output import printable
-from envkit.comparison.model import CellState
+from envkit.comparison.model import CellState, DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,11 +26,11 @@ _INDENT = 2
 _MIN_NAME, _MAX_NAME = 12, 24  # a longer name has a line of its own
 _MIN_CELL = 17  # the mask, a space and a fingerprint
 _STYLES = {
-    "reused": "bold red",
-    "unreadable": "bold magenta",
-    "missing": "bold yellow",
-    "different": "bold cyan",
-    "same": "bold green",
+    DiffStatus.REUSED: "bold red",
+    DiffStatus.UNREADABLE: "bold magenta",
+    DiffStatus.MISSING: "bold yellow",
+    DiffStatus.DIFFERENT: "bold cyan",
+    DiffStatus.SAME: "bold green",
 }
 
 

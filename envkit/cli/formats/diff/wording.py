@@ -1,4 +1,4 @@
-"""What a comparison found, in words: one note for each thing to know, some with advice."""
+"""The sentences of `envkit diff`: a note for each finding, some with advice."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def quoted(text: str) -> str:
 
 def notes(entry: Entry, environments: Sequence[str]) -> list[Note]:
     """Return what is to be said of a variable, the dangerous things first."""
-    said = _Said(entry, environments)
-    found = [said.of(finding) for finding in entry.findings if finding.kind in said.sentences]
-    found += [*said.parts(), *said.items(), *said.reasons()]
+    writer = _NoteWriter(entry, environments)
+    found = [writer.of(finding) for finding in entry.findings if finding.kind in writer.sentences]
+    found += [*writer.parts(), *writer.items(), *writer.reasons()]
     return sorted(found, key=lambda note: not note.dangerous)
 
 
-class _Said:
+class _NoteWriter:
     """What is said of one variable."""
 
     def __init__(self, entry: Entry, environments: Sequence[str]) -> None:
@@ -124,19 +124,19 @@ class _Said:
         return self.sentences[finding.kind](finding)
 
     def reused(self, finding: Finding) -> Note:
-        held: dict[tuple[str, str], list[str]] = {}
+        shared_by: dict[tuple[str, str], list[str]] = {}
         for label, name, part in finding.places:
-            labels = held.setdefault((name, part), [])
+            labels = shared_by.setdefault((name, part), [])
             if label not in labels:
                 labels.append(Code(label))
         own = [place for place in finding.places if place.name == self.entry.name]
         change = next((place for place in own if _is_profile(place.environment)), own[0])
-        if len(held) == 1:
-            [(_, part)] = held
-            pieces = ["the same ", part or "secret", " in ", *_listed(*held.values())]
+        if len(shared_by) == 1:
+            [(_, part)] = shared_by
+            pieces = ["the same ", part or "secret", " in ", *_listed(*shared_by.values())]
         else:
             pieces = ["the same secret"]
-            for (name, part), labels in held.items():
+            for (name, part), labels in shared_by.items():
                 whole = f" ({part})" if part else ""
                 pieces += [": " if len(pieces) == 1 else ", ", Code(name), whole, " in "]
                 pieces += _listed(labels)
@@ -191,15 +191,15 @@ class _Said:
 
     def items(self) -> list[Note]:
         """Return one note for each group of environments that have items which others lack."""
-        holders: dict[tuple[str, ...], list[str]] = {}
+        labels_of: dict[tuple[str, ...], list[str]] = {}
         for item in self.entry.findings:
             if item.kind is FindingKind.ITEM:
                 pairs = zip(item.shown, self.environments, strict=True)
                 labels = tuple(Code(label) for text, label in pairs if text)
-                holders.setdefault(labels, []).append(Code(_short(item.subject)))
+                labels_of.setdefault(labels, []).append(Code(_short(item.subject)))
         return [
             Note(("only in ", *_listed(labels), ": ", *_listed(items)))
-            for labels, items in holders.items()
+            for labels, items in labels_of.items()
         ]
 
     def reasons(self) -> list[Note]:

@@ -1,1 +1,1 @@
-"""How rotations are shown: what was done, where they stand, what would be."""
+"""The formats of `envkit rotate`: the outcomes of a run, the status, a simulation, the page."""

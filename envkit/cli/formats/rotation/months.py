@@ -1,4 +1,4 @@
-"""What the calendar of the rotations page shows: what was rotated, and what is due, by day."""
+"""The calendar of the rotations page: what was rotated and what is due, by day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from envkit.rotation.status import ALARMS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 MONTHS = 4  # the last one, this one, and two that come
 
@@ -40,7 +40,9 @@ class Months(NamedTuple):
     often: list[str]
 
 
-def months(found: Sequence[Standing], due: Mapping[str, Sequence[float]], now: float) -> Months:
+def months(
+    found: Sequence[RotationStatus], due: Mapping[str, Sequence[float]], now: float
+) -> Months:
     """Return the calendar.
 
     Args:

@@ -1,7 +1,7 @@
-"""Where rotations stand, as one HTML page: a timeline, a calendar, and what needs attention.
+"""The status of rotations as one HTML page: a timeline, a calendar, what needs attention.
 
-No script, nothing from elsewhere, light and dark; what the pictures show is also there as
-text. Nothing of a value is in it. `page.html.j2` lays out what `timeline` and `months`
+No script, no external resource, light and dark; the text says what the pictures show. No
+value is in it. `page.html.j2` lays out what `timeline` and `months`
 compute.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envkit.rotation.catalog import Rotation
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 
 class View(NamedTuple):
@@ -38,7 +38,7 @@ class View(NamedTuple):
     calendar: Months
 
 
-def render(found: Sequence[Standing], rotations: Sequence[Rotation], now: float) -> str:
+def render(found: Sequence[RotationStatus], rotations: Sequence[Rotation], now: float) -> str:
     """Return the page.
 
     Args:
@@ -54,8 +54,8 @@ def render(found: Sequence[Standing], rotations: Sequence[Rotation], now: float)
         if one.rotation in written
     }
     counts = {state: sum(one.state == state for one in found) for state in RotationState}
-    said = [f"{count} {WORDS[state]}" for state, count in counts.items() if count]
+    counted = [f"{count} {WORDS[state]}" for state, count in counts.items() if count]
     title = f"{len(found)} rotation{'' if len(found) == 1 else 's'}"
-    head = Head("envkit rotate status", title, ", ".join(said), datetime.fromtimestamp(now, UTC))
+    head = Head("envkit rotate status", title, ", ".join(counted), datetime.fromtimestamp(now, UTC))
     view = View(ticks(span), rows(found, due, span), months(found, due, now))
     return render_page("rotation/page.html.j2", head, view)

@@ -1,11 +1,11 @@
-"""What became of rotations that were run."""
+"""The outcomes of `envkit rotate`, as text and as JSON."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from envkit.cli.error_text import tell
+from envkit.cli.error_text import print_error
 from envkit.cli.formats.rotation.moments import iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
 from envkit.errors import EnvkitError
@@ -27,7 +27,7 @@ _STYLES = {
     OutcomeStatus.QUARANTINED: "red",
     OutcomeStatus.FAILED: "red",
 }
-_SAID = {
+_SENTENCES = {
     OutcomeStatus.ROTATED: "readers have the new value, and the old one works no longer",
     OutcomeStatus.ROLLED_BACK: "the new value works no longer",
     OutcomeStatus.ABORTED: "the new value is dropped",
@@ -65,9 +65,9 @@ def show(report: Report) -> None:
     now = time.time()
     chatty = on_terminal() or report.named
     shown = [one for one in report.outcomes if chatty or _matters(one, report)]
-    if on_terminal() and not report.named and not any(map(_is_news, report.outcomes)):
+    if on_terminal() and not report.named and not any(map(_is_due, report.outcomes)):
         shown = [one for one in shown if one.status != OutcomeStatus.NOT_DUE]
-        _tell_next(report, now)
+        _print_next(report, now)
     print_table(
         ("ROTATION", "OUTCOME", "WHAT"),
         [
@@ -81,18 +81,18 @@ def show(report: Report) -> None:
     )
     for one in report.outcomes:
         if not one.ok and one.error is not None:
-            tell(EnvkitError(f"{one.rotation}: {one.error.message}", hint=one.error.hint))
+            print_error(EnvkitError(f"{one.rotation}: {one.error.message}", hint=one.error.hint))
     for name, error in report.broken.items():
-        tell(EnvkitError(f"{name}: {error.message}", hint=error.hint))
+        print_error(EnvkitError(f"{name}: {error.message}", hint=error.hint))
     for name in sorted(report.overdue):
-        tell(EnvkitError(f"{name} is overdue", hint=f"run 'envkit rotate {name}'"))
+        print_error(EnvkitError(f"{name} is overdue", hint=f"run 'envkit rotate {name}'"))
 
 
 def what(outcome: Outcome, now: float) -> str:
     """Return what happened, for people."""
     record = outcome.record
-    if outcome.status in _SAID:
-        return _SAID[outcome.status]
+    if outcome.status in _SENTENCES:
+        return _SENTENCES[outcome.status]
     if outcome.status == OutcomeStatus.WAITING and record is not None and record.promoted_at:
         end = f"{moment(outcome.until)}, {since(outcome.until, now)}"
         return f"readers have the new value; the old one works until {end}"
@@ -138,11 +138,11 @@ def _matters(outcome: Outcome, report: Report) -> bool:
     return outcome.status not in _QUIET or outcome.changed or outcome.rotation in report.overdue
 
 
-def _is_news(outcome: Outcome) -> bool:
+def _is_due(outcome: Outcome) -> bool:
     return outcome.status != OutcomeStatus.NOT_DUE
 
 
-def _tell_next(report: Report, now: float) -> None:
+def _print_next(report: Report, now: float) -> None:
     waiting = [one for one in report.outcomes if one.status == OutcomeStatus.NOT_DUE and one.until]
     if waiting:
         first = min(waiting, key=lambda one: one.until)

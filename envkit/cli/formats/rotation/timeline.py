@@ -1,4 +1,4 @@
-"""What the timeline of the rotations page shows: a row for each rotation, with marks in time."""
+"""The timeline of the rotations page: a row for each rotation, with marks in time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import isinf
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.formats.rotation.moments import moment, since
-from envkit.cli.formats.rotation.standings import last_time, next_time, what
+from envkit.cli.formats.rotation.statuses import last_time, next_time, what
 from envkit.rotation.status import ALARMS, RotationState
 from envkit.rotation_state.schedule import due_times, jitter
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from envkit.rotation.catalog import Rotation
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 DAY = 86_400.0
 BEFORE_DAYS, AFTER_DAYS = 45, 60
 MOST_MARKS = 40  # of one rotation on the timeline: what is due more often is a band
 WORDS = {
-    "unreadable": "cannot be read",
-    "quarantined": "quarantined",
-    "overdue": "overdue",
-    "failing": "failing",
-    "due": "due",
-    "in-progress": "in progress",
-    "grace": "in its grace",
-    "waiting": "waiting",
+    RotationState.UNREADABLE: "cannot be read",
+    RotationState.QUARANTINED: "quarantined",
+    RotationState.OVERDUE: "overdue",
+    RotationState.FAILING: "failing",
+    RotationState.DUE: "due",
+    RotationState.IN_PROGRESS: "in progress",
+    RotationState.GRACE_PERIOD: "in its grace",
+    RotationState.WAITING: "waiting",
 }
 
 
@@ -94,7 +94,7 @@ def span_around(now: float) -> Span:
     return Span(now - BEFORE_DAYS * DAY, now, now + AFTER_DAYS * DAY)
 
 
-def dues(one: Standing, rotation: Rotation, span: Span) -> list[float]:
+def dues(one: RotationStatus, rotation: Rotation, span: Span) -> list[float]:
     """Return when a rotation will begin, as far as the page goes."""
     if not one.due_at or one.state == RotationState.QUARANTINED:
         return []
@@ -116,7 +116,9 @@ def ticks(span: Span) -> list[Tick]:
     return [*months, Tick("tick today", _at(span, span.now), "now")]
 
 
-def rows(found: Sequence[Standing], due: Mapping[str, Sequence[float]], span: Span) -> list[Row]:
+def rows(
+    found: Sequence[RotationStatus], due: Mapping[str, Sequence[float]], span: Span
+) -> list[Row]:
     """Return a row for each rotation, what is gravest first.
 
     Args:
@@ -129,30 +131,30 @@ def rows(found: Sequence[Standing], due: Mapping[str, Sequence[float]], span: Sp
     return [_row(one, due.get(one.rotation, ()), span) for one in ordered]
 
 
-def _row(one: Standing, due: Sequence[float], span: Span) -> Row:
+def _row(one: RotationStatus, due: Sequence[float], span: Span) -> Row:
     last, following = last_time(one, span.now), next_time(one, span.now)
-    told = f"rotated {last}" if last not in ("", "never") else last and "never rotated"
+    history = f"rotated {last}" if last not in ("", "never") else last and "never rotated"
     coming, coming_at = "", ""
     if one.due_at and following:
         coming = since(one.due_at, span.now) if one.due_at > span.now else "now"
         coming_at = moment(one.due_at).removesuffix(" UTC") if one.due_at > span.now else ""
-    alarming = one.state in ALARMS
+    needs_attention = one.state in ALARMS
     return Row(
         name=one.rotation,
         state=one.state,
         word=WORDS[one.state],
-        detail=" · ".join(words for words in (told, what(one, span.now)) if words),
+        detail=" · ".join(words for words in (history, what(one, span.now)) if words),
         place=one.location.replace("/", "/\0").replace("#", "\0#").split("\0"),
-        label=f"{told}; next: {following or 'not known'}",
+        label=f"{history}; next: {following or 'not known'}",
         marks=list(_marks(one, due, span)),
         next=coming,
         next_at=coming_at,
-        error=one.error if alarming else "",
-        hint=one.hint if alarming else "",
+        error=one.error if needs_attention else "",
+        hint=one.hint if needs_attention else "",
     )
 
 
-def _marks(one: Standing, due: Sequence[float], span: Span) -> Iterator[Mark]:
+def _marks(one: RotationStatus, due: Sequence[float], span: Span) -> Iterator[Mark]:
     for at in _months(span):
         yield Mark("grid", _at(span, at))
     last = one.promoted_at or one.last_rotated_at

@@ -7,13 +7,13 @@ from hypothesis import given
 
 from envkit.checks.ignore_file import Rule
 from envkit.checks.run import check
-from envkit.cli.formats.check import annotations, document, sarif, text
+from envkit.cli.formats.check import annotations, json_document, sarif, text
 from envkit.cli.formats.check.shown import Shown
 from support.shelf import Shelf
 
 RENDERERS = {
     "text": text.plain,
-    "json": document.render,
+    "json": json_document.render,
     "github": lambda shown: annotations.render(shown, {}),
     "sarif": lambda shown: sarif.render(shown, {}),
 }

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from envkit.checks.ignore_file import Rule
-from envkit.cli.formats.diff import annotations, document, markdown, page, table
-from envkit.cli.formats.diff.layout import Span, columns, cut, wrapped
+from envkit.cli.formats.diff import annotations, json_document, markdown, page, table
 from envkit.cli.formats.diff.report import Report
+from envkit.cli.formats.layout import Span, columns, cut, wrapped
 from envkit.comparison.compare import diff
 from envkit.comparison.model import EnvDiff
 from envkit.errors import AbsentError, DeniedError
@@ -33,7 +33,7 @@ FORMATS = {
     "narrow": lambda report: table.plain(report, 40),
     "markdown": markdown.render,
     "html": lambda report: page.render(report, NOW),
-    "json": document.render,
+    "json": json_document.render,
     "github": lambda report: annotations.render(report, {}),
 }
 
@@ -130,7 +130,7 @@ def test_no_line_of_the_table_is_wider_than_it_may_be(shown, width):
 
 @given(reports())
 def test_json_is_what_its_schema_says(shown):
-    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(document.render(shown)))
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json_document.render(shown)))
 
 
 @given(reports())

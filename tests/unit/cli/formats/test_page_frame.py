@@ -18,7 +18,7 @@ from envkit.cli.formats.page_frame import Head, render_page
 from envkit.cli.formats.rotation import page as rotation_page
 from envkit.comparison.compare import diff
 from envkit.errors import DeniedError
-from envkit.rotation.status import Standing
+from envkit.rotation.status import RotationStatus
 from support.sides import side
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -68,7 +68,7 @@ def compared(text):
 
 def standing(text):
     """The page of a failing rotation in which everything that a user writes is `text`."""
-    one = Standing(
+    one = RotationStatus(
         f"prod/{text}",
         location=f"vault:kv/{text}#{text}",
         state="failing",

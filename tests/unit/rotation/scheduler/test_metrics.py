@@ -18,7 +18,7 @@ from envkit.errors import ExtraMissingError, RotationError, UsageError
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint, listen_address
-from envkit.rotation.scheduler.metrics import Board
+from envkit.rotation.scheduler.metrics import SchedulerMetrics
 from envkit.rotation_state.record import Phase, Record
 
 NOW = 1_790_000_000.0
@@ -47,7 +47,7 @@ def catalog(project):
 
 @pytest.fixture
 def board(clock, catalog):
-    board = Board(lambda: clock[0])
+    board = SchedulerMetrics(lambda: clock[0])
     board.loaded(catalog.read())
     return board
 
@@ -198,7 +198,7 @@ def test_no_message_is_told(board, catalog):
 
 def test_without_the_package_the_extra_is_named(tmp_path):
     (tmp_path / "prometheus_client.py").write_text("raise ImportError\n")
-    script = "from envkit.rotation.scheduler.metrics import Board\nBoard()\n"
+    script = "from envkit.rotation.scheduler.metrics import SchedulerMetrics\nSchedulerMetrics()\n"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},

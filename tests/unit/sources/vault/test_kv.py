@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envkit.errors import InvalidReferenceError
-from envkit.sources.vault.kv import Document, Engine, Target, denied, target
+from envkit.sources.vault.kv import Engine, SecretVersion, Target, denied, target
 
 SECOND, FIRST, UNKNOWN = Engine("secret", 2), Engine("kv1", 1), Engine("kv", None)
 
@@ -81,4 +81,4 @@ def test_a_denied_token_is_told_the_rule_that_its_policy_needs(
 
 
 def test_no_value_is_in_a_repr():
-    assert repr(Document({"password": "canary"}, "3")) == "Document(version 3)"
+    assert repr(SecretVersion({"password": "canary"}, "3")) == "Document(version 3)"

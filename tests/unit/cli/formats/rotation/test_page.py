@@ -9,7 +9,7 @@ import pytest
 from envkit.cli.formats.rotation import page
 from envkit.cli.formats.rotation.months import months
 from envkit.cli.formats.rotation.timeline import dues, rows, span_around, ticks
-from envkit.rotation.status import Standing
+from envkit.rotation.status import RotationStatus
 from support.rotation_page import DAY, NOW, sample
 
 SPAN = span_around(NOW)
@@ -17,7 +17,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
 
 
 def standing(name="prod/db", **fields):
-    return Standing(name, **{"state": "waiting", **fields})
+    return RotationStatus(name, **{"state": "waiting", **fields})
 
 
 def marks(one, due=()):

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envkit.sources.aws.document import (
+from envkit.sources.aws.secret_version import (
     differ_elsewhere,
-    document,
     read_object,
     remove_field,
+    secret_version,
     set_field,
 )
 
@@ -104,4 +104,7 @@ def test_what_stays_when_a_field_is_removed(text, after):
     ],
 )
 def test_whether_versions_differ_elsewhere(field, one, other, expected):
-    assert differ_elsewhere(field, document("1", one, None), document("2", other, None)) is expected
+    assert (
+        differ_elsewhere(field, secret_version("1", one, None), secret_version("2", other, None))
+        is expected
+    )

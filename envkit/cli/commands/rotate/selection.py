@@ -1,4 +1,4 @@
-"""Which rotations a command is about, and how they are shown."""
+"""What the commands below `envkit rotate` share: which rotations, and the format."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from envkit._internal.clock import Deadline
 from envkit.cli.complete import environments
-from envkit.cli.formats.rotation import standings
+from envkit.cli.formats.rotation import statuses
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.rotation.catalog import collect
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from envkit.rotation.catalog import Collected
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 Environments = Annotated[
     list[str] | None,
@@ -66,15 +66,15 @@ def collected_from(
     return collected
 
 
-def show_standings(
-    found: Sequence[Standing],
+def show_statuses(
+    found: Sequence[RotationStatus],
     *,
     as_json: bool,
-    say: Callable[[Standing, float], str] = standings.what,
+    describe: Callable[[RotationStatus, float], str] = statuses.what,
 ) -> int:
     """Print where rotations stand, and return the exit status."""
     if as_json:
-        sys.stdout.write(standings.json_text(found))
+        sys.stdout.write(statuses.json_text(found))
     else:
-        standings.show(found, say)
-    return int(any(one.alarming for one in found))
+        statuses.show(found, describe)
+    return int(any(one.needs_attention for one in found))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from envkit.notification.memory import DAY_SECONDS, FILE, first_today, is_recent
+from envkit.notification.sent_notices import DAY_SECONDS, FILE, first_today, is_recent
 
 NOW = 1_795_577_472.0
 

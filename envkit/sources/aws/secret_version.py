@@ -1,4 +1,4 @@
-"""What one version of a secret holds, how a value is picked from it and changed in it. Pure."""
+"""One version of a secret: pick a value from it, or change one in it. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BLANKS = " \t\r\n"
 
 
-class Document(NamedTuple):
+class SecretVersion(NamedTuple):
     """One version of a secret: a string, which may be a JSON object, or bytes."""
 
     version: str
@@ -24,9 +24,9 @@ class Document(NamedTuple):
     fields: dict[str, object] | None  # of a string that is a JSON object
 
 
-def document(version: str, text: str | None, binary: bytes | None) -> Document:
+def secret_version(version: str, text: str | None, binary: bytes | None) -> SecretVersion:
     """Return a version with its fields, read once for all the references to it."""
-    return Document(version, text, binary, None if text is None else read_object(text))
+    return SecretVersion(version, text, binary, None if text is None else read_object(text))
 
 
 def read_object(text: str) -> dict[str, object] | None:
@@ -42,29 +42,29 @@ def read_object(text: str) -> dict[str, object] | None:
     return fields
 
 
-def pick(ref: Reference, held: Document, where: str) -> Secret | Absent:
+def pick(ref: Reference, secret: SecretVersion, where: str) -> Secret | Absent:
     """Return the value that `ref` names.
 
     Args:
         ref: its field is looked at.
-        held: the secret.
+        secret: the secret.
         where: the secret, for messages.
 
     Raises:
         InvalidReferenceError: the secret has no fields, or several and none is named.
     """
-    if held.binary is not None and ref.field is None:
-        return Secret.from_bytes(held.binary)
-    if held.text is not None and (
-        ref.field == WHOLE or (ref.field is None and held.fields is None)
+    if secret.binary is not None and ref.field is None:
+        return Secret.from_bytes(secret.binary)
+    if secret.text is not None and (
+        ref.field == WHOLE or (ref.field is None and secret.fields is None)
     ):
-        return Secret(_unicode(held.text, where))
-    value = pick_field(ref, _fields(ref, held, where))
+        return Secret(_unicode(secret.text, where))
+    value = pick_field(ref, _fields(ref, secret, where))
     return value if isinstance(value, Absent) else Secret(_unicode(value, where))
 
 
 def change(
-    ref: Reference, held: Document | None, value: Secret | None, where: str
+    ref: Reference, secret: SecretVersion | None, value: Secret | None, where: str
 ) -> dict[str, str | bytes]:
     """Return the content of a new version: `SecretString` or `SecretBinary`.
 
@@ -72,7 +72,7 @@ def change(
 
     Args:
         ref: its field is set; without one the whole secret, or an object's only field.
-        held: the current version; None where the secret does not exist.
+        secret: the current version; None where the secret does not exist.
         value: the new value; None to remove the field.
         where: the secret, for messages.
 
@@ -80,12 +80,12 @@ def change(
         InvalidReferenceError: the secret cannot hold this value there.
     """
     field, text = ref.field, "{}"
-    if held is not None and (field is not None or held.fields is not None):
-        fields = _fields(ref, held, where)
+    if secret is not None and (field is not None or secret.fields is not None):
+        fields = _fields(ref, secret, where)
         if field is None:
             pick_field(ref, fields)  # raises where there are several
             [field] = fields
-        text = held.text or text
+        text = secret.text or text
     if value is None:
         if field is None:
             raise InvalidReferenceError(
@@ -100,7 +100,7 @@ def change(
         raise InvalidReferenceError(
             f"{where} cannot be empty", hint="name a field, which can be: '#FIELD'"
         )
-    if held is not None and held.binary is not None:
+    if secret is not None and secret.binary is not None:
         return {"SecretBinary": raw}
     try:
         return {"SecretString": raw.decode()}
@@ -108,7 +108,7 @@ def change(
         return {"SecretBinary": raw}
 
 
-def differ_elsewhere(field: str | None, one: Document, other: Document) -> bool:
+def differ_elsewhere(field: str | None, one: SecretVersion, other: SecretVersion) -> bool:
     """Return whether two versions of a secret differ in more than one field.
 
     Args:
@@ -198,13 +198,13 @@ def _skip(text: str, position: int) -> int:
     return position
 
 
-def _fields(ref: Reference, held: Document, where: str) -> dict[str, object]:
-    if held.fields is None:
+def _fields(ref: Reference, secret: SecretVersion, where: str) -> dict[str, object]:
+    if secret.fields is None:
         raise InvalidReferenceError(
             f"{where} is not a JSON object",
             hint=f"drop '#{ref.field}'" if ref.path else "store a JSON object in it",
         )
-    return held.fields
+    return secret.fields
 
 
 def _unicode(text: str, where: str) -> str:

@@ -8,10 +8,10 @@ import typing
 
 import pytest
 
-from envkit._internal import record
+from envkit._internal import named_tuple
 
 
-class Ours(record.NamedTuple):
+class Ours(named_tuple.NamedTuple):
     path: str
     field: str | None = None
     version: int = 0

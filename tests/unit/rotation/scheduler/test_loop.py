@@ -11,7 +11,7 @@ import pytest
 from envkit.errors import ProfileError, UnavailableError
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
-from envkit.rotation.scheduler.serve import Scheduler
+from envkit.rotation.scheduler.loop import Scheduler
 
 PROFILE = """\
 [variables]
@@ -47,7 +47,7 @@ class Listener:
     def loaded(self, collected):
         self._tell("loaded", *(one.full_name for one in collected.rotations))
 
-    def troubled(self, error):
+    def error_occurred(self, error):
         self._tell("troubled", type(error))
 
     def ticked(self):
@@ -225,7 +225,7 @@ def test_a_stop_that_comes_before_it_runs_counts(project, listener, carrier):
 
 
 def test_a_changed_profile_is_noticed(project, start, listener, monkeypatch):
-    monkeypatch.setattr("envkit.rotation.scheduler.serve.TICK_SECONDS", 0.01)
+    monkeypatch.setattr("envkit.rotation.scheduler.loop.TICK_SECONDS", 0.01)
     project.profile("prod.toml", profile("db"))
     start()
     listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)

@@ -1,4 +1,4 @@
-"""Texts with styles on lines of a given width, in the columns of a terminal."""
+"""Lay out styled texts on lines of a given width, in the columns of a terminal."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def cut(text: str, width: int) -> str:
     """Return a text that takes at most `width` columns, marked where something is left out."""
     if columns(text) <= width:
         return text
-    kept, used = [], len(ELLIPSIS)
+    shown, used = [], len(ELLIPSIS)
     for char in text:
         used += _columns(char)
         if used > width:
             break
-        kept.append(char)
-    return "".join(kept) + ELLIPSIS
+        shown.append(char)
+    return "".join(shown) + ELLIPSIS
 
 
 def padded(text: str, width: int) -> str:

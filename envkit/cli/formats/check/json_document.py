@@ -1,6 +1,6 @@
 """Problems as JSON, for programs. Its schema is docs/reference/check.schema.json.
 
-Fields may be added to `envkit.check/1`; none is taken away and none changes its meaning.
+Fields may be added to `envkit.check/1`; none is removed and none changes its meaning.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 
 from envkit.errors import ResolutionError
 from envkit.notification.channels import Channel, EventKind
-from envkit.notification.filled import filled
+from envkit.notification.placeholders import substitute_placeholders
 from envkit.profile.loader import load
 from envkit.profile.location import Location
 
@@ -26,7 +26,7 @@ def test_an_address_and_a_key_get_their_values(profile):
         Channel("webhook", "https://x/{{ HOOK }}", "{{ dotenv:KEY }}", KINDS),
         Channel("slack", "https://y/{{ HOOK }}", None, (EventKind.FAILURE,)),
     )
-    assert filled(channels, profile, "notify", PLACE, environ={}) == (
+    assert substitute_placeholders(channels, profile, "notify", PLACE, environ={}) == (
         Channel("webhook", "https://x/t0ken", "k3y", KINDS),
         Channel("slack", "https://y/t0ken", None, (EventKind.FAILURE,)),
     )
@@ -34,10 +34,10 @@ def test_an_address_and_a_key_get_their_values(profile):
 
 def test_a_command_stays_as_it_is(profile):
     channel = Channel("command", ("mail", "team"), None, KINDS)
-    assert filled([channel], profile, "notify", PLACE, environ={}) == (channel,)
+    assert substitute_placeholders([channel], profile, "notify", PLACE, environ={}) == (channel,)
 
 
 def test_a_placeholder_without_a_value_is_an_error(profile):
     channel = Channel("slack", "https://{{ dotenv:NOT_THERE }}", None, KINDS)
     with pytest.raises(ResolutionError):
-        filled([channel], profile, "notify", PLACE, environ={})
+        substitute_placeholders([channel], profile, "notify", PLACE, environ={})

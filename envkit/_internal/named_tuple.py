@@ -1,4 +1,4 @@
-"""`NamedTuple` for what stands in the way of an app's start.
+"""A `NamedTuple` that starts fast, for the modules on the path of `envkit exec`.
 
 `import typing` costs as much as starting the interpreter, and each class that it
 makes is compiled anew. Type checkers see `typing.NamedTuple`; at run time this is a
@@ -8,7 +8,7 @@ class that does the same with what its subclasses declare:
         x: int
         y: int = 0
 
-Only the modules on the path of `envkit exec` need it; elsewhere `typing` is fine.
+All other modules use `typing.NamedTuple`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Fill in the placeholders of channels, when there is something to send."""
+"""Substitute the placeholders of channels, only when there is a notice to send."""
 
 from __future__ import annotations
 
 from envkit._internal.clock import Deadline
-from envkit.resolution.settings import substituted
+from envkit.resolution.settings import substitute_settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SETTINGS_SECONDS = 10.0
 
 
-def filled(
+def substitute_placeholders(
     channels: Sequence[Channel],
     profile: Profile,
     title: str,
@@ -44,7 +44,7 @@ def filled(
         }
         for index, channel in enumerate(channels)
     }
-    values = substituted(
+    values = substitute_settings(
         profile, title, texts, place, environ=environ, deadline=Deadline(SETTINGS_SECONDS)
     )
     return tuple(

@@ -1,4 +1,4 @@
-"""Where rotations stand, as a table and as JSON."""
+"""The status of rotations, as a table and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from envkit.rotation.status import RotationState
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envkit.rotation.status import Standing
+    from envkit.rotation.status import RotationStatus
 
 _STYLES = {
     RotationState.UNREADABLE: "red",
@@ -33,23 +33,25 @@ _PLANS = {
 }
 
 
-def show(found: Sequence[Standing], say: Callable[[Standing, float], str] | None = None) -> None:
+def show(
+    found: Sequence[RotationStatus], describe: Callable[[RotationStatus, float], str] | None = None
+) -> None:
     """Print a table; errors and hints stand below it.
 
     Args:
         found: where each stands.
-        say: what is to be said of each last, from it and the time; `what` unless given.
+        describe: what is to be said of each last, from it and the time; `what` unless given.
     """
     now = time.time()
-    print_table(_HEADERS, _rows(found, now, say or what))
+    print_table(_HEADERS, _rows(found, now, describe or what))
     for one in found:
-        if one.alarming and (one.error or one.hint):
+        if one.needs_attention and (one.error or one.hint):
             print(f"{one.rotation}: {one.error or one.state}")
             if one.hint:
                 print(f"  {one.hint}")
 
 
-def plain(found: Sequence[Standing]) -> str:
+def plain(found: Sequence[RotationStatus]) -> str:
     """Return the table as text, for a file."""
     import contextlib
     import io
@@ -60,17 +62,17 @@ def plain(found: Sequence[Standing]) -> str:
     return text.getvalue()
 
 
-def json_text(found: Sequence[Standing]) -> str:
+def json_text(found: Sequence[RotationStatus]) -> str:
     """Return the JSON, in ASCII."""
     document = {
         "schema": "envkit.rotations/1",
-        "ok": not any(one.alarming for one in found),
+        "ok": not any(one.needs_attention for one in found),
         "rotations": [_document(one) for one in found],
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def what(one: Standing, now: float) -> str:
+def what(one: RotationStatus, now: float) -> str:
     """Return in a few words what a rotation is waiting for."""
     if one.state == RotationState.GRACE_PERIOD:
         return f"old value works until {moment(one.retire_at)}" if one.retire_at else "promoted"
@@ -81,7 +83,7 @@ def what(one: Standing, now: float) -> str:
     return ""
 
 
-def next_time(one: Standing, now: float) -> str:
+def next_time(one: RotationStatus, now: float) -> str:
     """Return when the next rotation may begin."""
     if one.state == RotationState.DUE:
         return "now"
@@ -90,7 +92,7 @@ def next_time(one: Standing, now: float) -> str:
     return f"{moment(one.due_at)} ({since(one.due_at, now)})"
 
 
-def last_time(one: Standing, now: float) -> str:
+def last_time(one: RotationStatus, now: float) -> str:
     """Return when it was last rotated."""
     last = one.promoted_at or one.last_rotated_at
     if not last:
@@ -98,7 +100,7 @@ def last_time(one: Standing, now: float) -> str:
     return since(last, now)
 
 
-def planned(one: Standing, now: float, *, asked: bool) -> str:
+def planned(one: RotationStatus, now: float, *, asked: bool) -> str:
     """Return what `envkit rotate` would do with a rotation.
 
     Args:
@@ -124,7 +126,7 @@ def planned(one: Standing, now: float, *, asked: bool) -> str:
 
 
 def _rows(
-    found: Sequence[Standing], now: float, say: Callable[[Standing, float], str]
+    found: Sequence[RotationStatus], now: float, describe: Callable[[RotationStatus, float], str]
 ) -> list[list[str | Cell]]:
     return [
         [
@@ -133,13 +135,13 @@ def _rows(
             last_time(one, now),
             next_time(one, now),
             Cell(one.location, "dim"),
-            say(one, now),
+            describe(one, now),
         ]
         for one in found
     ]
 
 
-def _document(one: Standing) -> dict[str, Any]:
+def _document(one: RotationStatus) -> dict[str, Any]:
     times = {
         key: iso(getattr(one, key))
         for key in (

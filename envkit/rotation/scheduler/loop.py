@@ -1,17 +1,16 @@
-"""The scheduler of one machine: run what is due, until it is told to stop.
+"""The loop of the scheduler: run rotations that are due, until it is stopped.
 
-    scheduler = Scheduler(catalog, run_rotation, listeners=[board])
+    scheduler = Scheduler(catalog, run_rotation, listeners=[metrics])
     signal.signal(signal.SIGTERM, lambda *_: scheduler.stop())
     scheduler.run()
 
-What always holds: it keeps nothing of its own, so that a second one on another host, or
-none for a day, does no harm; one rotation that fails, hangs or takes its time holds up no
-other as long as there is room for `concurrency` of them; once it is told to stop it begins
-nothing more, and what is under way goes on to the end of its step, for `finish_seconds` at
-the most. Whoever comes next goes on from there.
+What always holds: it stores no state, so that a second one on another host, or none for a
+day, does no harm; a rotation that fails, hangs or is slow does not delay others while fewer
+than `concurrency` run; once it is stopped it begins nothing more, and each running rotation
+finishes its step, within `finish_seconds`. The next run resumes it.
 
-It sleeps until the next rotation is to be looked at, but looks at the clock and at the
-files of the profiles at least every TICK_SECONDS.
+It sleeps until the next rotation is to be looked at, but checks the clock and the files of
+the profiles at least every TICK_SECONDS.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Listener(Protocol):
     def loaded(self, collected: Collected) -> None:
         """The profiles were read."""
 
-    def troubled(self, error: EnvkitError) -> None:
+    def error_occurred(self, error: EnvkitError) -> None:
         """Something is wrong that is not of one rotation; the scheduler goes on."""
 
     def ticked(self) -> None:
@@ -133,7 +132,7 @@ class Scheduler:
             self._take(self._catalog.read())
         except EnvkitError as error:
             for listener in self._listeners:
-                listener.troubled(error)
+                listener.error_occurred(error)
 
     def _take(self, collected: Collected) -> None:
         self._timers.replace(self._catalog.rotations, self._clock())

@@ -1,9 +1,9 @@
-"""Let a person edit a text that holds secrets, and leave none of it behind.
+"""Let a person edit a text with secrets, and leave no copy of it behind.
 
 The file is 0600 in a private folder, 0700, in XDG_RUNTIME_DIR (which is memory) or else
-TMPDIR. The folder is wiped with all that the editor has put into it, whatever happens. A
-process that is killed outright leaves it; it is wiped when a file is edited the next time.
-The folder is locked while its process lives, so that this is never one in use.
+TMPDIR. The folder is wiped with all files that the editor has put there, whatever happens. What
+a killed process leaves is wiped at the next edit; a folder is locked while its process
+lives, so that none in use is wiped.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _sweep(parent: str) -> None:
             os.close(descriptor)
 
 
-def edit(path: str, text: str) -> str:
+def run_editor(path: str, text: str) -> str:
     """Write a text to a file, let a person edit it, and return what it is then.
 
     Raises:

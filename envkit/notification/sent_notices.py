@@ -1,4 +1,4 @@
-"""Remember on this host which notices were sent, so that each is sent once a day.
+"""Remember in a file on this host which notices were sent, so that each is sent once a day.
 
 if first_today("/home/me/.local/state/envkit", "prod/db-password failure", now): ...
 """

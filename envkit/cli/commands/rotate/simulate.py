@@ -1,0 +1,57 @@
+"""`envkit rotate simulate`: show the rotations and costs ahead, from the profiles alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from envkit._internal.clock import Deadline
+from envkit.cli.commands.rotate.selection import Environments, Format, Formatted, collected_from
+from envkit.cli.formats.rotation import simulated
+from envkit.cli.options import timeout_seconds
+from envkit.cli.output import print_json
+from envkit.cli.parameters import Profiles
+
+EXAMPLE = "envkit rotate simulate --days 365"
+
+
+def simulate(
+    days: Annotated[
+        int,
+        typer.Option(
+            "--days",
+            metavar="DAYS",
+            min=1,
+            max=3660,
+            help="How many, from now; 365 unless said.",
+            show_default=False,
+        ),
+    ] = 365,
+    env: Environments = None,
+    format_: Formatted = Format.TEXT,
+    profiles: Profiles = None,
+) -> int:
+    """Show when everything would be rotated, and what it would cost; ask no store."""
+    from envkit.rotation.simulate import Simulated, read_prices, run_simulation
+
+    collected = collected_from(env, profiles, os.environ, Deadline(timeout_seconds(None)))
+    found = run_simulation(
+        [
+            Simulated(one.policy, one.profile.sources[one.policy.secret.source].type)
+            for one in collected.rotations
+        ],
+        start=time.time() // 60 * 60,
+        days=days,
+        prices=read_prices(),
+    )
+    if format_ is Format.JSON:
+        print_json(simulated.document(found))
+    else:
+        simulated.show(found)
+    for name, error in collected.broken.items():
+        print(f"envkit: warning: {name} is left out: {error.message}", file=sys.stderr)
+    return 0

@@ -1,0 +1,68 @@
+"""`envkit rotate status`: show where every rotation stands, and change nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from envkit._internal.clock import Deadline
+from envkit.cli.commands.rotate.selection import Environments, collected_from, show_statuses
+from envkit.cli.formats.rotation import statuses
+from envkit.cli.options import timeout_seconds
+from envkit.cli.parameters import Output, Profiles, Timeout
+from envkit.cli.result import write_result
+from envkit.cli.trusting import split_by_trust
+from envkit.rotation.status import broken, read_statuses
+
+EXAMPLE = "envkit rotate status --format html -o r.html"
+
+
+class Format(StrEnum):
+    """How the status is shown."""
+
+    TABLE = "table"
+    JSON = "json"
+    HTML = "html"
+
+
+def status(
+    env: Environments = None,
+    format_: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="FORMAT",
+            help="table, unless said; json; html, a page with a timeline.",
+            show_default=False,
+        ),
+    ] = Format.TABLE,
+    output: Output = None,
+    timeout: Timeout = None,
+    profiles: Profiles = None,
+) -> int:
+    """Show where every rotation stands; exit with 1 if somebody has to look."""
+    deadline = Deadline(timeout_seconds(timeout))
+    collected = collected_from(env, profiles, os.environ, deadline)
+    rotations, refused = split_by_trust(collected.rotations, reading=True)
+    collected = collected._replace(broken={**collected.broken, **refused})
+    deadline.restart()
+    moment = time.time()
+    found = read_statuses(rotations, environ=os.environ, now=moment, deadline=deadline)
+    found += broken(collected)
+    if format_ is not Format.HTML and output is None:
+        return show_statuses(found, as_json=format_ is Format.JSON)
+    if format_ is Format.HTML:
+        from envkit.cli.formats.rotation import page
+
+        text = page.render(found, collected.rotations, moment)
+    elif format_ is Format.JSON:
+        text = statuses.json_text(found)
+    else:
+        text = statuses.plain(found)
+    write_result(text.encode(), output)
+    return int(any(one.needs_attention for one in found))
