@@ -18,6 +18,9 @@ from support.permissions import as_nobody, folder_of_nobody
 from support.process import run_here
 from support.rotating import DAY, record_file, stands, table, told, values
 from support.terminal import run_on_terminal
+from support.vectors import vectors
+
+VECTORS = vectors("cli/rotate")
 
 GRACE = "readers have the new value; the old one works until TIME, in 14 minutes"  # of 15
 DONE = "readers have the new value, and the old one works no longer"
@@ -601,82 +604,7 @@ def spoken(capfd, *arguments):
 
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
-    [
-        (("prod/api-ky",), "no rotation 'prod/api-ky'", "did you mean 'prod/api-key'?"),
-        (("sesion",), "no rotation 'sesion'", "did you mean 'session'?"),
-        (("statsu",), "no rotation 'statsu'", "did you mean 'status'?"),
-        (
-            ("api-key",),
-            "'api-key' could be prod/api-key and staging/api-key",
-            "write envkit rotate prod/api-key",
-        ),
-        (("--all", "x"), "--all and a name do not go together", "leave one of them out"),
-        (
-            ("--rollback",),
-            "--rollback needs a name",
-            "write envkit rotate --rollback db-password",
-        ),
-        (("--abort",), "--abort needs a name", "write envkit rotate --abort db-password"),
-        (("--abort", "--rollback", "x"), "--rollback and --abort do not go together", None),
-        (("--all", "--resume"), "--all and --resume do not go together", None),
-        (
-            ("--plan", "--abort", "x"),
-            "--plan and --abort do not go together",
-            "write --plan with names or --all",
-        ),
-        (("--evn", "prod"), "envkit rotate has no option '--evn'", "did you mean '--env'?"),
-        (
-            ("--format", "xml"),
-            "invalid value for '--format' / '-f': 'xml' is not one of 'text', 'json'",
-            "run 'envkit rotate --help'",
-        ),
-        (
-            ("--timeout", "soon"),
-            "--timeout takes seconds, more than 0",
-            "write --timeout 30",
-        ),
-        (
-            ("status", "x"),
-            "got unexpected extra argument(s) (x)",
-            "run 'envkit rotate status --help'",
-        ),
-        (
-            ("status", "-f", "text"),
-            "invalid value for '--format' / '-f': 'text' is not one of 'table', 'json', 'html'",
-            "run 'envkit rotate status --help'",
-        ),
-        (
-            ("status", "-o", "/dev/null/x"),
-            "cannot write /dev/null/x: not a directory",
-            None,
-        ),
-        (
-            ("simulate", "--days", "0"),
-            "invalid value for '--days': 0 is not in the range 1<=x<=3660",
-            "run 'envkit rotate simulate --help'",
-        ),
-        (
-            ("serve", "--listen", "9464"),
-            "--listen '9464' has no port",
-            "write --listen 127.0.0.1:9464",
-        ),
-        (
-            ("serve", "--concurrency", "0"),
-            "invalid value for '--concurrency': 0 is not in the range 1<=x<=64",
-            "run 'envkit rotate serve --help'",
-        ),
-        (("serve", "--migrate"), "--migrate needs a queue", "name it with --queue"),
-        (
-            ("serve", "--queue", "mysql://x"),
-            "--queue is no address of a PostgreSQL database",
-            "write postgresql://USER@HOST:5432/DATABASE",
-        ),
-        (
-            ("serve", "--quue", "x"),
-            "envkit rotate serve has no option '--quue'",
-            "did you mean '--queue'?",
-        ),
-    ],
+    VECTORS["usage"],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_usage(shop, capfd, arguments, error, hint):

@@ -20,6 +20,9 @@ from envkit.secret import Secret
 from envkit.testing.observe import patiently
 from envkit.testing.rotator_harness import STEPS, assert_clean_of, begun, built, step
 from support.rotators import CommandHarness
+from support.vectors import vectors
+
+VECTORS = vectors("unit/rotation/rotators/command")
 
 CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
 
@@ -157,18 +160,7 @@ class TestWhatItMaySay:
 
     @pytest.mark.parametrize(
         ("answer", "what"),
-        [
-            ({"values": {"tokn": "x"}}, "did not give 'values' as texts for token"),
-            ({"values": {"token": 1}}, "did not give 'values' as texts for token"),
-            ({"values": {"token": ""}}, "did not give 'values' as texts for token"),
-            ({"values": "x"}, "did not give 'values' as texts for token"),
-            ({"facts": {"id": 8}}, "gave no texts as facts"),
-            ({"facts": ["x"]}, "gave no texts as facts"),
-            (
-                {"values": {"token": "abc"}, "facts": {"id": "the abc"}},
-                "gave the value among its facts, which are shown",
-            ),
-        ],
+        VECTORS["an_answer_that_is_none"],
     )
     def test_an_answer_that_is_none(self, program, answer, what):
         program.does(f'if asked["step"] == "create": print({json.dumps(answer)!r})')

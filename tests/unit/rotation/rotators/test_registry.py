@@ -11,6 +11,9 @@ from envkit.errors import ExtraMissingError, ProfileError
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators.registry import BUILT_IN, open_rotator
 from envkit.secret import Secret
+from support.vectors import vectors
+
+VECTORS = vectors("unit/rotation/rotators/registry")
 
 CANARY = "canary" + "-77"
 TARGETS = {
@@ -58,82 +61,7 @@ def test_the_way_is_chosen_by_the_strategy():
 
 
 @pytest.mark.parametrize(
-    ("name", "target", "options", "message", "hint"),
-    [
-        (
-            "postgresql",
-            {},
-            {},
-            "prod.toml:rotator: unknown rotator 'postgresql'",
-            "did you mean 'postgres'?",
-        ),
-        (
-            "redis",
-            {"url": "x"},
-            {"strategy": "single"},
-            "prod.toml:strategy: the rotator 'redis' has no strategy 'single'",
-            "use one of: alternate",
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "usres": []},
-            {},
-            "prod.toml:target: target: unknown key 'usres'",
-            "did you mean 'users'?",
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": "app"},
-            {},
-            "prod.toml:target: target: 'users' must be a list",
-            'write users = ["..."]',
-        ),
-        (
-            "postgres",
-            {"dsn": "x"},
-            {},
-            "prod.toml:target: the rotator needs 'target.owner'",
-            "write target = { owner = ..., users = ... }",
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": ["a"], "owner": "c"},
-            {},
-            "prod.toml:target: 'target.users' must name two roles",
-            'write users = ["app_a", "app_b"]',
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": ["a", "a"], "owner": "c"},
-            {},
-            "prod.toml:target: 'target.users' must name two roles",
-            'write users = ["app_a", "app_b"]',
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": ["a", "b"], "owner": "a"},
-            {},
-            (
-                "prod.toml:target: 'target.owner' must be a third role, which owns what both "
-                "users make"
-            ),
-            "see 'docs/guide/rotators/postgres.md'",
-        ),
-        (
-            "random",
-            {},
-            {"generate": {"lenght": 3}},
-            "prod.toml:generate: generate: unknown key 'lenght'",
-            "did you mean 'length'?",
-        ),
-        (
-            "random",
-            {},
-            {"generate": {"length": 3}},
-            "prod.toml:generate: 'generate' makes values that can be guessed: they have 18 bits",
-            "give it a longer 'length', or more characters",
-        ),
-    ],
+    ("name", "target", "options", "message", "hint"), VECTORS["a_mistake_is_shown_with_its_place"]
 )
 def test_a_mistake_is_shown_with_its_place(name, target, options, message, hint):
     assert refused(name, target, **options) == (message, hint)
