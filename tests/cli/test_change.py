@@ -1,7 +1,5 @@
 """`envkit set`, `unset`, `history` and `rollback`: where a value is kept, and nowhere else."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """`envkit edit`: what the editor is given, what of it is written back, and what is left behind."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """What the command line says of itself, and to those who mistype it."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """`envkit promote`: what a person and a program see of it, and what is changed by it."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty

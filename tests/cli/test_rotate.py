@@ -1,7 +1,5 @@
 """`envkit rotate`: what a person and a program see of it, and what it does to the stores."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

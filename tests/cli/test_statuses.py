@@ -1,7 +1,5 @@
 """The exit statuses of envkit itself, each with what a person is told; 126 and 127 are exec's."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """docs/architecture.md says of packages, imports and functions what the code has."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import re

@@ -5,8 +5,6 @@ TMPDIR, XDG_RUNTIME_DIR, the audit log and the project are searched for the old 
 for the new one, and so are the arguments of every process while they run.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import stat

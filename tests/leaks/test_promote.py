@@ -1,7 +1,5 @@
 """A secret that is promoted is in the two stores, and no part of it is left anywhere else."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat

@@ -7,8 +7,6 @@ rotation in a `.env` file may hold the values while they are pending: it is 0600
 the umask protects nothing. What fails is run with ENVKIT_DEBUG, which shows the most.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os

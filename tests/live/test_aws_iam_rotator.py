@@ -1,7 +1,5 @@
 """What an AWS endpoint shows of the rotator of access keys: whose keys there are, and when."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """`envkit set`, `unset`, `edit`, `history` and `rollback` on OpenBao and Secrets Manager."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """`envkit check` before real stores: what they hold, what they lack, and when they fail."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

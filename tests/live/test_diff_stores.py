@@ -1,7 +1,5 @@
 """`envkit diff` with real stores: what is asked how often, their past, and one that says no."""
 
-from __future__ import annotations
-
 import json
 import os
 from datetime import UTC, datetime, timedelta

@@ -5,8 +5,6 @@ deadline; every variable that has no value named at once; what to do about it; a
 secret, with `ENVKIT_DEBUG=1` too. A command that hung would be ended by `run_envkit`.
 """
 
-from __future__ import annotations
-
 import json
 import time
 

@@ -1,7 +1,5 @@
 """Workers of a fleet on a real PostgreSQL, as processes that come and go."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import json
 import os

@@ -1,7 +1,5 @@
 """Earlier versions of secrets in OpenBao and Secrets Manager: told, and brought back."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import time

@@ -1,7 +1,5 @@
 """What only a real PostgreSQL shows of its rotators: roles, sessions, locks, logs, refusals."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import socket

@@ -1,7 +1,5 @@
 """`envkit promote` between two prefixes of OpenBao, and of Secrets Manager."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """What only a real Valkey shows of its rotator: users, their hashes, the ACL file, connections."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from hashlib import sha256
 

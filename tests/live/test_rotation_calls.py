@@ -1,7 +1,5 @@
 """What a rotation really asks of its store, against what `prices.toml` says of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

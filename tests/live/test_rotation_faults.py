@@ -5,8 +5,6 @@ value is in what is told; and once the fault is gone, the rotation comes to its 
 to its beginning, and leaves nothing behind.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat

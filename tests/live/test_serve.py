@@ -1,7 +1,5 @@
 """`envkit rotate serve` as a service runs it: a process that is told things by signals."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

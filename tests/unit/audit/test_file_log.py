@@ -1,7 +1,5 @@
 """The file of the audit log: many writers at a time, full files, and what it refuses."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What a check says of rotations: their tables, without a store, and where they stand."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import time

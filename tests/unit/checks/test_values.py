@@ -1,7 +1,5 @@
 """Whether variables have their values: absent, unfit and unreadable are three things."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.checks.run import check

@@ -1,7 +1,5 @@
 """Which variables a Go file reads."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.code import go

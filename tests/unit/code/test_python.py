@@ -1,7 +1,5 @@
 """Which variables a Python file reads: name, line, and whether it is needed."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.code import python

@@ -1,7 +1,5 @@
 """Which variables a class of settings reads."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.code import python

@@ -1,7 +1,5 @@
 """What is compared: profiles now and then, files and processes, and what cannot be read."""
 
-from __future__ import annotations
-
 import os
 from datetime import UTC, datetime
 

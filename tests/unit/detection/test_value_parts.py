@@ -1,7 +1,5 @@
 """In what two values differ: URLs by part, JSON by path, connection strings, lists."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

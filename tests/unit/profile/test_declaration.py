@@ -1,7 +1,5 @@
 """One variable of a profile: what its table means, and which tables are refused."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import PlaceholderError, ProfileError

@@ -1,7 +1,5 @@
 """What is carried from one environment to the next: what is missing, and what was asked for."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Commands around a rotation: what they get, and how they end."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

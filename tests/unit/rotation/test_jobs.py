@@ -1,7 +1,5 @@
 """Rotations run with all that belongs to them: hooks, notices, the audit log, each other."""
 
-from __future__ import annotations
-
 import json
 import threading
 

@@ -1,7 +1,5 @@
 """The first profiles of a project: nothing that is there changes, and no value is copied."""
 
-from __future__ import annotations
-
 import stat
 
 import pytest

@@ -1,7 +1,5 @@
 """Plug-ins: found by their entry points, and what is wrong with one is said where it is named."""
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """How a comparison is shown in each format: what a reader sees, and what nobody ever sees."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The HTML pages: everything on them is text, and only a page costs the import of jinja2."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A program of the user's own: what it is told, what it may say, and that no value gets out."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """What Prometheus is told, and how it is answered over HTTP."""
 
-from __future__ import annotations
-
 import os
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """The scheduler of one machine, with rotations that do what a test tells them."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

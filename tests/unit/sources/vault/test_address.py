@@ -1,7 +1,5 @@
 """Where a Vault server is: the settings, else the environment, and never without verification."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit._internal.clock import Deadline

@@ -1,7 +1,5 @@
 """The `auth` table of a Vault source, and leases; the logins are in tests/live."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit._internal.clock import Deadline
