@@ -208,24 +208,6 @@ def test_a_reference_is_set_without_a_variable(dev):
 
 
 @pytest.mark.parametrize(
-    ("ref", "status", "message"),
-    [
-        ("API_KEY", 2, "'API_KEY' is no reference"),
-        ("dotenv:A | trim", 2, "'dotenv:A | trim' is no reference"),
-        ("dotnv:A", 2, "dev has no source 'dotnv'"),
-        ("env:A", 3, "env:A comes from env:A, which envkit cannot change"),
-        ("dotenv:?version=previous#A", 3, "is pinned to one version"),
-        ("dotenv:.env#*", 3, "is a whole secret"),
-        ("dotenv:no-name", 3, "'no-name' is not a variable name"),
-    ],
-)
-def test_a_reference_that_cannot_be_set(dev, ref, status, message):
-    done = run(dev, "set", "--ref", ref, "-e", "dev", input="x")
-    assert (done.returncode, message in done.stderr) == (status, True), done.stderr
-    assert stored(dev) == DOTENV
-
-
-@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("set", "-e", "dev"), "one variable is changed at a time"),

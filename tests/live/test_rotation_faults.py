@@ -245,6 +245,7 @@ def test_a_store_that_serves_no_promotion(served):
         "promote",
         "store-unavailable",
     )
+    assert served.record()["error"] == "promote: store-unavailable"
     assert served.url == old
     assert served.readers_log_in()
     proxy.heal()

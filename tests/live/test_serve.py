@@ -8,7 +8,6 @@ import signal
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.fault_proxy import free_port
 from support.serving import Serving
 
 CANARY = "canary-4f1be0d2"
@@ -233,13 +232,10 @@ def test_what_could_do_nothing_does_not_begin(shop):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--listen", "9464"], "--listen '9464' has no port"),
-        (["--migrate"], "--migrate needs a queue"),
         (["--queue", "env:NO_SUCH"], "there is no variable NO_SUCH"),
         (["--queue", "file:/no/such"], "no such file"),
         (["--queue", f"postgresql://u:{CANARY}@h/d"], "--queue has a password"),
         (["--queue", f"{CANARY}"], "--queue is no address of a PostgreSQL database"),
-        (["--concurrency", "0"], "--concurrency"),
     ],
 )
 def test_a_command_line_that_cannot_be_is_told(shop, args, message):
@@ -247,11 +243,3 @@ def test_a_command_line_that_cannot_be_is_told(shop, args, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert CANARY not in done.stderr
-
-
-def test_a_port_that_is_taken_is_told(shop):
-    with Serving(shop, "rotate", "serve", "--listen", f"127.0.0.1:{free_port()}") as serving:
-        port = serving.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1]
-        done = shop.run("rotate", "serve", "--listen", f"127.0.0.1:{port}")
-    assert done.returncode == 2
-    assert "in use" in done.stderr

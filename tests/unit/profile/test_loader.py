@@ -306,11 +306,6 @@ class TestNames:
             loaded(project, name)
         assert raised.value.message == f"no profile '{name}' in profiles (known: dev, prod)"
 
-    def test_both_forms_of_one_name_are_an_error(self, project):
-        project.profile("prod.toml", "")
-        project.profile("prod.env", "")
-        assert refused(project)[0].startswith("profile 'prod' is written twice")
-
 
 VARIABLE = "[variables]\nX = {}\n"
 

@@ -127,9 +127,6 @@ class TestARotation:
         scene.now = begun + EVERY
         assert scene.run().promoted
 
-    def test_without_a_grace_it_is_over_at_once(self, scene):
-        assert scene.run(grace_seconds=0.0).status == OutcomeStatus.ROTATED
-
     def test_a_person_need_not_wait_until_it_is_due(self, scene):
         scene.rotate()
         outcome = scene.run(Wish.ROTATE)

@@ -102,23 +102,6 @@ def test_what_was_never_rotated_is_rotated_and_retired_after_its_grace(world):
     assert world.run().status == OutcomeStatus.WAITING
 
 
-def test_a_person_need_not_wait_for_the_schedule(world):
-    world.write(grace="0s")
-    world.run()
-    before = world.file()["API_KEY"]
-    assert world.run().status == OutcomeStatus.NOT_DUE
-    assert world.run("rotate").status == OutcomeStatus.ROTATED
-    assert world.file()["API_KEY"] != before
-
-
-def test_it_can_be_rolled_back_in_its_grace(world):
-    world.write()
-    world.run()
-    assert world.run("rollback").status == "rolled-back"
-    assert world.file()["API_KEY"] == OLD
-    assert world.run().status == OutcomeStatus.NOT_DUE, "it is not done again at once"
-
-
 # -------- its target
 
 

@@ -23,15 +23,6 @@ def test_an_empty_project_gets_profiles_that_load(tmp_path):
     assert stat.S_IMODE((tmp_path / "profiles" / "dev.toml").stat().st_mode) == 0o644
 
 
-def test_a_second_time_it_writes_nothing(tmp_path):
-    initialise(str(tmp_path))
-    before = files(tmp_path)
-    again = initialise(str(tmp_path))
-    assert (again.written, again.environments, again.ignored) == ((), (), ())
-    assert again.kept == ("base", "dev", "staging", "prod")
-    assert files(tmp_path) == before
-
-
 def test_profiles_that_are_there_are_left_alone_also_under_their_other_name(tmp_path):
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "development.env").write_text("A=1\n")

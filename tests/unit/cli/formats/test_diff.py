@@ -331,14 +331,6 @@ def test_the_page_has_everything_with_a_filter_for_each_status():
         assert f"<code>{name}</code></th>" in html
 
 
-def test_the_page_escapes_what_it_shows():
-    value = "<script>alert('x')</script>\"&amp;"
-    shown = report(side("<i>", literals={"X": value}), side("b", literals={"X": "y"}))
-    page_ = Page(FORMATS["html"](shown))
-    assert value in page_.texts
-    assert {"script", "i"}.isdisjoint(tag for tag, _ in page_.tags)
-
-
 # ---------------------------------------------------------------- GitHub
 
 
