@@ -47,11 +47,6 @@ def hidden(project, environ, *arguments):
     return project.run("rotate", *arguments, env=environ)
 
 
-def audit(project):
-    log = project.root / "state" / "envkit" / "audit.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
 def hour_of_day(offset):
     """Return the hour of the day, UTC, that many hours from now: never the present one."""
     return (datetime.now(UTC).hour + offset) % 24
@@ -71,7 +66,7 @@ def test_what_is_due_is_rotated_in_every_profile(shop):
     assert {"old-1", "old-2"}.isdisjoint({after["API_KEY"], after["SESSION"]})
     assert after["API_KEY_PREVIOUS"] == "old-1"
     assert values(shop, "staging")["API_KEY_PREVIOUS"] == "old-3"
-    assert [(one["command"], one["outcome"]) for one in audit(shop)] == [("rotate", "ok")] * 3
+    assert [(one["command"], one["outcome"]) for one in shop.records()] == [("rotate", "ok")] * 3
     for path in shop.root.glob(".env.*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, f"others can read {path.name}"
 
@@ -126,7 +121,7 @@ def test_it_may_be_run_by_many_at_once(shop):
     assert [one.returncode for one in many] == [0] * 4, outputs
     shown = "".join(stdout for stdout, _ in outputs)
     assert len(re.findall(r"prod/session +rotated", shown)) == 1
-    lines = sorted(one["names"] for one in audit(shop))
+    lines = sorted(one["names"] for one in shop.records())
     assert lines == [["api-key"], ["api-key"], ["session"]], "who lost the race did nothing"
     assert values(shop, "prod")["API_KEY_PREVIOUS"] == "old-1"
 
@@ -345,7 +340,7 @@ def test_a_protected_profile_takes_a_reason(shop):
     assert told(run(shop, "--plan")).count("rotate it") == 2, "looking needs none"
     assert run(shop, "session", "--reason", "INC-7").returncode == 0
     assert run(shop, "--env", "prod", env={"ENVKIT_REASON": "by cron"}).returncode == 0
-    assert [one["reason"] for one in audit(shop)] == [None, "INC-7", "by cron"]
+    assert [one["reason"] for one in shop.records()] == [None, "INC-7", "by cron"]
 
 
 def test_somebody_who_is_there_is_asked_once(shop):
@@ -360,7 +355,7 @@ def test_somebody_who_is_there_is_asked_once(shop):
     )
     assert status == 0, shown
     assert shown.count("Reason:") == 1
-    assert [one["reason"] for one in audit(shop)] == ["weekly", "weekly"]
+    assert [one["reason"] for one in shop.records()] == ["weekly", "weekly"]
     shown, status = run_on_terminal(
         *("rotate", "--reason", "again"),
         cwd=shop.root,

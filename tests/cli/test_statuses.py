@@ -23,10 +23,6 @@ def refused(project, *arguments, **options):
     return transcript(done)
 
 
-def test_2_usage(project):
-    assert refused(project, "--evn", "dev").endswith("[2]\n")
-
-
 @pytest.mark.parametrize(("text", "told"), VECTORS["3_a_profile_that_is_not_valid"])
 def test_3_a_profile_that_is_not_valid(project, text, told):
     project.profile("dev.toml", text)
@@ -34,11 +30,6 @@ def test_3_a_profile_that_is_not_valid(project, text, told):
     assert seen.startswith(told)
     assert seen.endswith("[3]\n")
     assert "hunter2" not in seen
-
-
-def test_4_a_value_that_is_absent(project):
-    project.profile("dev.toml", 'variables = { A = "{{ A }}" }\n')
-    assert refused(project, "--env", "dev").endswith("[4]\n")
 
 
 VAULT = """\

@@ -52,15 +52,7 @@ def prod(project, tmp_path):
 
 
 def run(project, *arguments, piped="", **env):
-    return subprocess.run(
-        ["sh", "-c", 'umask 000; exec "$@"', "-", sys.executable, "-m", "envkit", *arguments],
-        cwd=project.root,
-        env={**project.environ, **env},
-        input=piped,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return project.run(*arguments, env={**project.environ, **env}, input=piped, umask=0)
 
 
 def traces(project):

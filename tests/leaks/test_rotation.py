@@ -9,10 +9,8 @@ the umask protects nothing. What fails is run with ENVKIT_DEBUG, which shows the
 
 import base64
 import json
-import os
 import re
 import stat
-import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -88,23 +86,10 @@ class World:
 
     def run(self, *arguments, status, debug=False, **env):
         """Run it and look at everything; return what was printed."""
-        done = subprocess.run(
-            ["sh", "-c", 'umask 000; exec "$@"', "-", sys.executable, "-m", "envkit", *arguments],
-            cwd=self.project.root,
-            env={
-                "PATH": os.environ["PATH"],
-                "LANG": "C.UTF-8",
-                "HOME": str(self.folders[0]),
-                "TMPDIR": str(self.folders[1]),
-                "XDG_STATE_HOME": str(self.folders[2]),
-                "ENVKIT_DEBUG": "1" if debug else "",
-                **env,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        names = ("HOME", "TMPDIR", "XDG_STATE_HOME")
+        places = dict(zip(names, map(str, self.folders), strict=False))
+        env = {**places, "ENVKIT_DEBUG": "1" if debug else "", **env}
+        done = self.project.run(*arguments, env=env, umask=0)
         printed = done.stdout + done.stderr
         assert done.returncode == status, self.shown(printed)
         self.look(printed)

@@ -3,7 +3,6 @@
 import json
 import re
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from pathlib import Path
 
 import jsonschema
@@ -19,6 +18,7 @@ from envkit.cli.formats.diff.report import Report
 from envkit.comparison.compare import diff
 from envkit.comparison.model import EnvDiff
 from envkit.errors import AbsentError, DeniedError
+from support.html_page import Page
 from support.sides import side
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -38,23 +38,6 @@ FORMATS = {
 
 def report(*sides, **options):
     return Report(diff(*sides, key=b"key"), **options)
-
-
-class Page(HTMLParser):
-    """The texts and tags of a page."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.tags = []
-        self.texts = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.texts.append(data)
 
 
 # ---------------------------------------------------------------- no secret, ever

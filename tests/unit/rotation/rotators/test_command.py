@@ -8,7 +8,6 @@ import textwrap
 import pytest
 
 from envkit.errors import (
-    EnvkitError,
     ProfileError,
     RejectedError,
     RotationError,
@@ -16,13 +15,11 @@ from envkit.errors import (
 )
 from envkit.secret import Secret
 from envkit.testing.observe import patiently
-from envkit.testing.rotator_harness import STEPS, assert_clean_of, begun, built, step
-from support.rotators import CommandHarness
+from envkit.testing.rotator_harness import STEPS, begun, built, step
+from support.rotators import CANARY, CommandHarness, refused
 from support.vectors import vectors
 
 VECTORS = vectors("unit/rotation/rotators/command")
-
-CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
 
 
 class Program:
@@ -66,13 +63,6 @@ class Program:
 @pytest.fixture
 def program(tmp_path):
     return Program(tmp_path)
-
-
-def refused(call, *hidden):
-    with pytest.raises(EnvkitError) as caught:
-        call()
-    assert_clean_of(caught.value, {CANARY, *hidden})
-    return caught.value
 
 
 class TestWhatItIsTold:

@@ -1,8 +1,5 @@
 """What the Vault source says before it asks a server; everything else is in tests/live."""
 
-import subprocess
-import sys
-
 import pytest
 
 from envkit._internal.clock import Deadline
@@ -13,6 +10,7 @@ from envkit.errors import (
 from envkit.profile.placeholder import parse
 from envkit.sources.model import Absent, SourceContext
 from envkit.sources.vault.source import VaultSource
+from support.process import run_python
 from support.vectors import vectors
 
 VECTORS = vectors("unit/sources/vault/source")
@@ -49,9 +47,7 @@ def test_hvac_is_not_imported_before_something_is_read():
         "source.locate(Reference('vault', 'secret/db', 'password'))\n"
         "print({'hvac', 'requests', 'urllib3', 'ssl', 'json'} & set(sys.modules))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = run_python(program)
     assert done.stdout == "set()\n"
 
 
