@@ -598,7 +598,7 @@ def spoken(capfd, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     VECTORS["usage"],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_usage(shop, capfd, arguments, error, hint):
     assert spoken(capfd, *arguments) == (
