@@ -287,13 +287,6 @@ class TestRetirement:
         alternate.run("ALTER ROLE app_a VALID UNTIL 'infinity'")
         assert not alternate.works(turn.old)
 
-    def test_single_goes_back_to_the_old_password(self, single):
-        turn = begun(single, single.current())
-        step(built(single), "set", turn)
-        assert not single.works(turn.old), "a role has one password"
-        built(single).retire(turn.new, turn.old, turn.facts)
-        assert single.works(turn.old)
-
 
 class TestLocks:
     def test_whose_the_rotation_is_is_asked_inside_of_the_lock(self, alternate):

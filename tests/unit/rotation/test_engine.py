@@ -406,12 +406,6 @@ class TestGoingBack:
         scene.target.passwords.discard(f"{CANARY}-0")
         assert scene.run(Wish.ROLLBACK, overlap=False).status == OutcomeStatus.ROLLED_BACK
 
-    def test_after_it_is_retired(self, scene):
-        scene.rotate()
-        outcome = scene.run(Wish.ROLLBACK)
-        assert outcome.status == OutcomeStatus.REFUSED
-        assert "nothing is under way" in outcome.error.message
-
     def test_while_it_is_being_retired(self, scene):
         scene.run()
         scene.target.fails["retire"] = UnavailableError("down")
@@ -420,12 +414,6 @@ class TestGoingBack:
         outcome = scene.run(Wish.ROLLBACK)
         assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate prod/db'"
-
-    def test_what_is_live_is_not_aborted(self, scene):
-        scene.run()
-        outcome = scene.run(Wish.ABORT)
-        assert outcome.status == OutcomeStatus.REFUSED
-        assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
 
     def test_a_way_back_that_was_begun_is_gone_to_its_end_by_anybody(self, scene):
         scene.run()
@@ -629,16 +617,6 @@ class TestSeveralAtOnce:
 
 def test_names_of_holders_differ():
     assert holder() != holder()
-
-
-def test_a_record_of_another_version_is_left_alone(scene):
-    scene.rotate()
-    scene.shelf.envelope = scene.shelf.envelope.replace('"version": 1', '"version": 9')
-    before = scene.shelf.envelope
-    outcome = scene.run(Wish.ROTATE)
-    assert outcome.status == OutcomeStatus.FAILED
-    assert "version 9" in outcome.error.message
-    assert scene.shelf.envelope == before
 
 
 def test_a_clock_that_jumps_back_retires_nothing_early(scene):
