@@ -9,27 +9,24 @@ from envkit._internal.clock import Deadline
 from envkit.audit.verify import records
 from envkit.errors import ReasonMissingError, RotationError
 from envkit.rotation.catalog import collect
-from envkit.rotation.jobs import open_job, run_all, run_rotation
+from envkit.rotation.jobs import open_job, run_all
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.status import look_at
 from envkit.rotation_state.record import Record
 from support.hook_server import HookServer
-from support.rotating import one_rotation
+from support.rotating import DAY, START, Rotating, values
 
 OLD = "canary-8d1f-old-value"
-DAY = 86_400.0
-START = 1_795_577_472.0
 
 
-class World:
+class World(Rotating):
     """One `.env.prod` with a key that is rotated; time goes when it is told to."""
 
     def __init__(self, project, tmp_path):
         self.project = project
-        self.now = START
-        self.warnings = []
         self.log = tmp_path / "log" / "audit.jsonl"
-        self.environ = {"ENVKIT_AUDIT": str(self.log), "XDG_STATE_HOME": str(tmp_path / "state")}
+        environ = {"ENVKIT_AUDIT": str(self.log), "XDG_STATE_HOME": str(tmp_path / "state")}
+        super().__init__(project.profiles, environ)
         project.dotenv("prod", f"API_KEY={OLD}\nOTHER=x\nHOOK=t0ken\n")
 
     def write(self, *lines, top="", grace="15m"):
@@ -37,22 +34,8 @@ class World:
         body += [f'grace = "{grace}"', *lines]
         self.project.profile("prod.toml", "\n".join([top, "[rotation.api-key]", *body, ""]))
 
-    def rotation(self):
-        return one_rotation(self.project.profiles, self.environ)
-
-    def run(self, wish="", **options):
-        return run_rotation(
-            self.rotation(),
-            environ=self.environ,
-            wish=wish,
-            clock=lambda: self.now,
-            warn=self.warnings.append,
-            **options,
-        )
-
     def file(self):
-        lines = (self.project.root / ".env.prod").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines)
+        return values(self.project, "prod")
 
     def audit(self):
         return [(one["names"], one["outcome"], one["reason"]) for one in records(str(self.log))]
