@@ -4,9 +4,6 @@ import pytest
 
 from support.terminal import run_on_terminal
 from support.transcript import transcript
-from support.vectors import vectors
-
-VECTORS = vectors("cli/get")
 
 
 @pytest.fixture
@@ -43,6 +40,57 @@ def test_on_a_terminal_a_newline_is_added(dev):
     assert (shown, status) == ("p  {{x}} $HOME\n", 0)
 
 
-@pytest.mark.parametrize(("arguments", "told"), VECTORS["what_cannot_be_got"])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ("PASWORD",),
+            (
+                "2> envkit: error: no variable 'PASWORD' in dev\n"
+                "2> envkit: hint: did you mean 'PASSWORD'?\n"
+                "[2]\n"
+            ),
+        ),
+        (
+            ("P*",),
+            (
+                "2> envkit: error: no variable 'P*' in dev\n"
+                "2> envkit: hint: use one of: OTHER, PASSWORD, SENTRY_DSN, URL\n"
+                "[2]\n"
+            ),
+        ),
+        (
+            ("SENTRY_DSN",),
+            "2> envkit: error: SENTRY_DSN is absent in dev, where it is not required\n[4]\n",
+        ),
+        (
+            ("OTHER",),
+            (
+                "2> envkit: error: cannot resolve 1 variable of dev\n"
+                "2>   OTHER (profiles/dev.toml:4): .env.dev#OTHER is absent: not in .env.dev;"
+                " env:OTHER is absent: not in the environment\n"
+                "2> envkit: hint: set it in the store, give it a 'default', or say"
+                " 'required = false'\n"
+                "[4]\n"
+            ),
+        ),
+        (
+            (),
+            (
+                "2> envkit: error: envkit get takes one name\n"
+                "2> envkit: hint: write envkit get NAME --env ENV\n"
+                "[2]\n"
+            ),
+        ),
+        (
+            ("URL", "PASSWORD"),
+            (
+                "2> envkit: error: envkit get takes one name\n"
+                "2> envkit: hint: write envkit get NAME --env ENV\n"
+                "[2]\n"
+            ),
+        ),
+    ],
+)
 def test_what_cannot_be_got(dev, arguments, told):
     assert transcript(dev.run("get", "--env", "dev", *arguments)) == told

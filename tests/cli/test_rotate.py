@@ -595,13 +595,9 @@ def spoken(capfd, *arguments):
     return status, streams.err.replace("envkit: ", "")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "hint"),
-    VECTORS["usage"],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_usage(shop, capfd, arguments, error, hint):
-    assert spoken(capfd, *arguments) == (
+@pytest.mark.parametrize(("command", "error", "hint"), VECTORS["usage"])
+def test_usage(shop, capfd, command, error, hint):
+    assert spoken(capfd, *command.split()) == (
         2,
         f"error: {error}\n" + (f"hint: {hint}\n" if hint else ""),
     )

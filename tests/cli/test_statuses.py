@@ -9,9 +9,6 @@ import pytest
 from support.fault_proxy import free_port
 from support.terminal import run_on_terminal
 from support.transcript import transcript
-from support.vectors import vectors
-
-VECTORS = vectors("cli/statuses")
 
 # what no command may do when it fails
 APP = ("--", "touch", "ran")
@@ -23,7 +20,46 @@ def refused(project, *arguments, **options):
     return transcript(done)
 
 
-@pytest.mark.parametrize(("text", "told"), VECTORS["3_a_profile_that_is_not_valid"])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[variables]\nPORT = { vaule = "1" }\n',
+            (
+                "2> envkit: error: profiles/dev.toml:2: PORT: unknown key 'vaule'\n"
+                "2> envkit: hint: did you mean 'value'?\n"
+            ),
+        ),
+        (
+            '[variables]\nA = "x {{ B"\n',
+            (
+                "2> envkit: error: profiles/dev.toml:2: A: '{{' has no '}}'"
+                " (column 3 of the value)\n"
+                '2> envkit: hint: for a literal, write {{ "{{" }}\n'
+            ),
+        ),
+        (
+            '[variables]\nA = "{{ B }}"\nB = "{{ A }}"\n',
+            "2> envkit: error: profiles/dev.toml:3: variables need each other in a circle: ",
+        ),
+        (
+            'variables = { A = "{{ valt:db#password }}" }\n',
+            (
+                "2> envkit: error: cannot resolve 1 variable of dev\n"
+                "2>   A (profiles/dev.toml:1): unknown source 'valt' in valt:db#password\n"
+                "2> envkit: hint: did you mean 'vault'?\n"
+            ),
+        ),
+        (
+            'variables = { PORT = { value = "seventy hunter2", type = "port" } }\n',
+            (
+                "2> envkit: error: cannot resolve 1 variable of dev\n"
+                "2>   PORT (profiles/dev.toml:1): is not a port (1 to 65535)\n"
+            ),
+        ),
+        ('a = "hunter2\n', "2> envkit: error: profiles/dev.toml:1:13: not valid TOML: "),
+    ],
+)
 def test_3_a_profile_that_is_not_valid(project, text, told):
     project.profile("dev.toml", text)
     seen = refused(project, "--env", "dev")

@@ -49,7 +49,13 @@ def test_what_does_not(kind, value):
     assert said.startswith("is not ")
 
 
-@pytest.mark.parametrize(("raw", "value", "said"), VECTORS["bounds_choices_and_patterns"])
+@pytest.mark.parametrize(
+    ("raw", "value", "said"),
+    [
+        *VECTORS["bounds_choices_and_patterns"],
+        ({"type": "int", "max": 5}, "9" * 400, "is above the maximum of 5"),
+    ],
+)
 def test_bounds_choices_and_patterns(raw, value, said):
     assert problem(declared(**raw), value) == said
 
