@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
+from support.audit_log import read
 from support.process import run_envkit
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ pytest_plugins = (
     "support.aws",
     "support.live_stores",
     "support.openbao",
+    "support.plugins",
     "support.postgres",
+    "support.store_folders",
     "support.valkey",
 )
 
@@ -89,9 +92,15 @@ class Project:
         *args: str,
         env: Mapping[str, str] | None = None,
         input: str | None = None,  # noqa: A002 - as subprocess.run names it
+        umask: int = -1,
     ) -> subprocess.CompletedProcess[str]:
         """Run envkit in the project's folder, as `support.process.run_envkit` does."""
-        return run_envkit(*args, env=env, input=input, cwd=self.root)
+        return run_envkit(*args, env=env, input=input, cwd=self.root, umask=umask)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the audit log of commands whose XDG_STATE_HOME is `state` in the project."""
+        log = self.root / "state" / "envkit" / "audit.jsonl"
+        return read(log) if log.exists() else []
 
 
 def _written(path: Path, text: str, mode: int) -> Path:

@@ -1,7 +1,5 @@
 """Protected profiles and their reasons; the audit log as commands write and read it."""
 
-from __future__ import annotations
-
 import json
 import os
 

@@ -1,7 +1,5 @@
 """`envkit check` as a person and a pipeline meet it: what is shown, where, and how it exits."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

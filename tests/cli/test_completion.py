@@ -1,7 +1,5 @@
 """Completion, asked as the shells ask: bash itself runs the script that typer makes for it."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The demo shows what it says, fails where it cannot, and leaves nothing behind."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

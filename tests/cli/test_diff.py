@@ -1,7 +1,5 @@
 """`envkit diff` as a person meets it: what is shown, where it goes, and how it exits."""
 
-from __future__ import annotations
-
 import json
 import re
 import stat

@@ -1,7 +1,5 @@
 """`envkit doctor`: what is there, what is wrong, and no value."""
 
-from __future__ import annotations
-
 import json
 import sys
 from importlib.metadata import version

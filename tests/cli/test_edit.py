@@ -1,10 +1,6 @@
 """`envkit edit`: what the editor is given, what of it is written back, and what is left behind."""
 
-from __future__ import annotations
-
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,7 +8,7 @@ import sys
 import pytest
 
 from support.terminal import run_on_terminal
-from support.transcript import transcript
+from support.transcript import told
 
 BASE = '[variables]\nLOG_LEVEL = "info"\n'
 DEV = """\
@@ -85,10 +81,6 @@ def editor(dev):
     return write
 
 
-def told(done):
-    return re.sub(r"version [0-9a-f]+-[0-9a-f]+-[0-9a-f]+", "version V", transcript(done))
-
-
 def edited(dev, env, *arguments):
     done = dev.run("edit", "-e", "dev", *arguments, env=env)
     assert list((dev.root / "runtime").iterdir()) == [], "something was left behind"
@@ -97,11 +89,6 @@ def edited(dev, env, *arguments):
 
 def stored(dev):
     return (dev.root / ".env.dev").read_text(), (dev.profiles / "dev.toml").read_text()
-
-
-def records(dev):
-    log = dev.root / "state" / "envkit" / "audit.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()]
 
 
 def test_the_editor_sees_what_can_be_changed_and_why_the_rest_cannot(dev, editor):
@@ -123,7 +110,7 @@ def test_only_what_was_changed_is_written_back(dev, editor):
         "set PORT in profiles/dev.toml:3\nset PASSWORD in .env.dev#DB_PASSWORD (version V)\n"
     )
     assert stored(dev) == (DOTENV.replace("two", "three"), DEV.replace("8080", "9090"))
-    seen, *changed = records(dev)
+    seen, *changed = dev.records()
     assert (seen["command"], seen["names"]) == ("edit", ["PORT", "API_KEY", "PASSWORD"])
     assert [one["names"] for one in changed] == [["PORT"], ["PASSWORD"]]
 

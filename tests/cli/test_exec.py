@@ -1,7 +1,5 @@
 """`envkit exec`: what the app sees, and that it is as if envkit had never been there."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

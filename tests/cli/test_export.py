@@ -1,7 +1,5 @@
 """`envkit export`: where it writes, and what it refuses. The formats have tests of their own."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """Commands that write `.env` files and profiles: what of a file stays, and which are refused."""
 
-from __future__ import annotations
-
 import os
 import select
 import shutil

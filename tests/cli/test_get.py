@@ -1,7 +1,5 @@
 """`envkit get`: one value, byte for byte, for `$(...)` and for files."""
 
-from __future__ import annotations
-
 import pytest
 
 from support.terminal import run_on_terminal

@@ -1,7 +1,5 @@
 """What the command line says of itself, and to those who mistype it."""
 
-from __future__ import annotations
-
 import re
 
 import pytest
@@ -13,6 +11,9 @@ from envkit.cli.app import app, run_app
 from envkit.cli.options import COMMANDS
 from support.process import run_envkit
 from support.transcript import transcript
+from support.vectors import vectors
+
+VECTORS = vectors("cli/help")
 
 ALL = (
     *("exec", "get", "export", "show", "diff", "check"),
@@ -107,97 +108,7 @@ def test_a_hot_command_that_comes_through_typer_is_the_same(project, capfdbinary
     assert b"envkit get has no option '--evn'" in capfdbinary.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (
-            ("shw",),
-            (
-                "2> envkit: error: envkit has no command 'shw'\n"
-                "2> envkit: hint: did you mean 'show'?\n"
-            ),
-        ),
-        (
-            ("--verison",),
-            (
-                "2> envkit: error: envkit has no option '--verison'\n"
-                "2> envkit: hint: did you mean '--version'?\n"
-            ),
-        ),
-        (
-            ("show", "--evn", "dev"),
-            (
-                "2> envkit: error: envkit show has no option '--evn'\n"
-                "2> envkit: hint: did you mean '--env'?\n"
-            ),
-        ),
-        (
-            ("show", "-x"),
-            (
-                "2> envkit: error: envkit show has no option '-x'\n"
-                "2> envkit: hint: use one of: --env, --except, --format, --only, --profiles,"
-                " --reason, --reveal, --timeout, --yes\n"
-            ),
-        ),
-        (
-            ("show", "--env"),
-            (
-                "2> envkit: error: option '--env' requires an argument\n"
-                "2> envkit: hint: run 'envkit show --help'\n"
-            ),
-        ),
-        (
-            ("show", "dev"),
-            (
-                "2> envkit: error: got unexpected extra argument(s) (dev)\n"
-                "2> envkit: hint: run 'envkit show --help'\n"
-            ),
-        ),
-        (
-            ("show", "--format", "xml"),
-            (
-                "2> envkit: error: invalid value for '--format' / '-f': 'xml' is not one of"
-                " 'table', 'json'\n"
-                "2> envkit: hint: run 'envkit show --help'\n"
-            ),
-        ),
-        (
-            ("show", "--timeout", "soon"),
-            (
-                "2> envkit: error: --timeout takes seconds, more than 0\n"
-                "2> envkit: hint: write --timeout 30\n"
-            ),
-        ),
-        (
-            ("exec", "--evn", "dev", "--", "true"),
-            (
-                "2> envkit: error: envkit exec has no option '--evn'\n"
-                "2> envkit: hint: did you mean '--env'?\n"
-            ),
-        ),
-        (
-            ("exec", "--env"),
-            "2> envkit: error: --env needs a value\n2> envkit: hint: write --env NAME\n",
-        ),
-        (
-            ("exec", "--dry-run=yes"),
-            "2> envkit: error: --dry-run takes no value\n",
-        ),
-        (
-            ("exec", "--set", "no-equals", "--", "true"),
-            (
-                "2> envkit: error: --set takes NAME=VALUE\n"
-                "2> envkit: hint: write --set LOG_LEVEL=debug\n"
-            ),
-        ),
-        (
-            ("get", "A", "--timeout", "0"),
-            (
-                "2> envkit: error: --timeout takes seconds, more than 0\n"
-                "2> envkit: hint: write --timeout 30\n"
-            ),
-        ),
-    ],
-)
-def test_bad_usage_is_told_in_one_form(arguments, told):
-    assert transcript(run_envkit(*arguments)) == told + "[2]\n"
+@pytest.mark.parametrize(("command", "error", "hint"), VECTORS["bad_usage_is_told_in_one_form"])
+def test_bad_usage_is_told_in_one_form(command, error, hint):
+    told = f"2> envkit: error: {error}\n" + (f"2> envkit: hint: {hint}\n" if hint else "")
+    assert transcript(run_envkit(*command.split())) == told + "[2]\n"

@@ -1,7 +1,5 @@
 """`envkit init`: profiles from what a project has, without its values and over nothing."""
 
-from __future__ import annotations
-
 import stat
 
 import pytest

@@ -1,7 +1,5 @@
 """docs/reference/json.md says which keys programs may rely on, and those are the keys."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

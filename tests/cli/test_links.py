@@ -4,8 +4,6 @@ Each link is what a clone may have in it. The commands run as processes of their
 trust given, and the file outside holds a canary that must not come out of any.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 

@@ -1,18 +1,15 @@
 """`envkit promote`: what a person and a program see of it, and what is changed by it."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty
-import re
 import subprocess
 import sys
 
 import pytest
 
 from support.terminal import run_on_terminal
-from support.transcript import transcript
+from support.transcript import told
 
 STAGING = """\
 [variables]
@@ -77,16 +74,6 @@ def run(project, *arguments, env=()):
     return project.run("promote", "staging", "prod", *arguments, env=environ)
 
 
-def told(done):
-    """Return the transcript; the version of a file differs from run to run."""
-    return re.sub(r"version [0-9a-f]+-[0-9a-f]+-[0-9a-f]+", "version V", transcript(done))
-
-
-def records(project):
-    log = project.root / "state" / "envkit" / "audit.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
 def state(project):
     names = ("profiles/prod.toml", ".env.prod", "profiles/staging.toml", ".env.staging")
     return [(project.root / name).read_text() for name in names]
@@ -99,7 +86,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(shop):
     before = state(shop)
     assert told(run(shop, "--plan")) == f"{AS_PLANNED}[1]\n"
     assert state(shop) == before
-    assert records(shop) == []
+    assert shop.records() == []
 
 
 def test_a_plan_with_nothing_to_do(shop):
@@ -195,14 +182,14 @@ def test_what_is_missing_is_added_and_nothing_else_is_touched(shop):
         "added DATABASE_URL to profiles/prod.toml\n"
     )
     assert state(shop) == [WITH_THE_LINES, *before[1:]]
-    [record] = records(shop)
+    [record] = shop.records()
     assert (record["command"], record["profiles"]) == ("promote", ["staging", "prod"])
     assert record["names"] == ["LOG_LEVEL", "PORT", "STRIPE_KEY", "DATABASE_URL"]
     assert (record["outcome"], record["versions"]) == ("ok", {})
     # and there is nothing left to do
     assert run(shop, "--plan").returncode == 0
     assert told(run(shop)).startswith("nothing to carry over from staging to prod\n")
-    assert records(shop)[-1]["outcome"] == "unchanged"
+    assert shop.records()[-1]["outcome"] == "unchanged"
 
 
 def test_secrets_are_copied_where_somebody_says_so(shop):
@@ -215,7 +202,7 @@ def test_secrets_are_copied_where_somebody_says_so(shop):
         "added DATABASE_URL to profiles/prod.toml\n"
     )
     assert (shop.root / ".env.prod").read_text() == "DB_PASSWORD=its-own-1\nSTRIPE_KEY=sk_staging\n"
-    first, second, third = records(shop)
+    first, second, third = shop.records()
     assert (first["names"], second["names"]) == (["STRIPE_KEY"], ["DB_PASSWORD"])
     assert first["versions"]["STRIPE_KEY"][0] in done.stdout
     assert third["names"] == ["PORT", "STRIPE_KEY", "DATABASE_URL"]
@@ -243,7 +230,7 @@ def test_a_refusal_for_programs(shop):
             "hint": document["refusals"][0]["hint"],
         }
     ]
-    assert records(shop)[-1]["outcome"] == "dotenv-invalid"
+    assert shop.records()[-1]["outcome"] == "dotenv-invalid"
 
 
 def test_where_nobody_can_be_asked_nothing_is_done(shop):
@@ -305,7 +292,7 @@ def test_a_person_does_not_agree(shop, answer, status, outcome):
     assert "Make 1 change to prod? [y/N]" in shown
     assert ended == status, shown
     assert state(shop) == before
-    assert [record["outcome"] for record in records(shop)] == [outcome]
+    assert [record["outcome"] for record in shop.records()] == [outcome]
     assert ("nothing was changed" in shown) == (status == 0)
 
 
@@ -329,9 +316,9 @@ def test_a_protected_profile_asks_for_a_reason(shop, side):
     )
     assert state(shop) == before
     assert run(shop, "--plan").returncode == 1  # which shows no secret, and changes nothing
-    assert records(shop) == []
+    assert shop.records() == []
     assert run(shop, "LOG_LEVEL", "--yes", "--reason", "REL-7").returncode == 0
-    assert [record["reason"] for record in records(shop)] == ["REL-7"]
+    assert [record["reason"] for record in shop.records()] == ["REL-7"]
 
 
 def test_a_person_is_asked_for_the_reason(shop):
@@ -339,7 +326,7 @@ def test_a_person_is_asked_for_the_reason(shop):
     answers = [("prod is protected. Reason:", "REL-7\n"), ("[y/N]", "y\n")]
     _, status = on_terminal(shop, "LOG_LEVEL", answers=answers)
     assert status == 0
-    assert records(shop)[0]["reason"] == "REL-7"
+    assert shop.records()[0]["reason"] == "REL-7"
     answers = [("prod is protected. Reason:", "\x03")]
     before = state(shop)
     _, status = on_terminal(shop, "PORT", answers=answers)

@@ -1,7 +1,5 @@
 """`envkit rotate`: what a person and a program see of it, and what it does to the stores."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -18,6 +16,9 @@ from support.permissions import as_nobody, folder_of_nobody
 from support.process import run_here
 from support.rotating import DAY, record_file, stands, table, told, values
 from support.terminal import run_on_terminal
+from support.vectors import vectors
+
+VECTORS = vectors("cli/rotate")
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
@@ -48,11 +49,6 @@ def hidden(project, environ, *arguments):
     return project.run("rotate", *arguments, env=environ)
 
 
-def audit(project):
-    log = project.root / "state" / "envkit" / "audit.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
 def hour_of_day(offset):
     """Return the hour of the day, UTC, that many hours from now: never the present one."""
     return (datetime.now(UTC).hour + offset) % 24
@@ -72,7 +68,7 @@ def test_what_is_due_is_rotated_in_every_profile(shop):
     assert {"old-1", "old-2"}.isdisjoint({after["API_KEY"], after["SESSION"]})
     assert after["API_KEY_PREVIOUS"] == "old-1"
     assert values(shop, "staging")["API_KEY_PREVIOUS"] == "old-3"
-    assert [(one["command"], one["outcome"]) for one in audit(shop)] == [("rotate", "ok")] * 3
+    assert [(one["command"], one["outcome"]) for one in shop.records()] == [("rotate", "ok")] * 3
     for path in shop.root.glob(".env.*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, f"others can read {path.name}"
 
@@ -127,7 +123,7 @@ def test_it_may_be_run_by_many_at_once(shop):
     assert [one.returncode for one in many] == [0] * 4, outputs
     shown = "".join(stdout for stdout, _ in outputs)
     assert len(re.findall(r"prod/session +rotated", shown)) == 1
-    lines = sorted(one["names"] for one in audit(shop))
+    lines = sorted(one["names"] for one in shop.records())
     assert lines == [["api-key"], ["api-key"], ["session"]], "who lost the race did nothing"
     assert values(shop, "prod")["API_KEY_PREVIOUS"] == "old-1"
 
@@ -346,7 +342,7 @@ def test_a_protected_profile_takes_a_reason(shop):
     assert told(run(shop, "--plan")).count("rotate it") == 2, "looking needs none"
     assert run(shop, "session", "--reason", "INC-7").returncode == 0
     assert run(shop, "--env", "prod", env={"ENVKIT_REASON": "by cron"}).returncode == 0
-    assert [one["reason"] for one in audit(shop)] == [None, "INC-7", "by cron"]
+    assert [one["reason"] for one in shop.records()] == [None, "INC-7", "by cron"]
 
 
 def test_somebody_who_is_there_is_asked_once(shop):
@@ -361,7 +357,7 @@ def test_somebody_who_is_there_is_asked_once(shop):
     )
     assert status == 0, shown
     assert shown.count("Reason:") == 1
-    assert [one["reason"] for one in audit(shop)] == ["weekly", "weekly"]
+    assert [one["reason"] for one in shop.records()] == ["weekly", "weekly"]
     shown, status = run_on_terminal(
         *("rotate", "--reason", "again"),
         cwd=shop.root,
@@ -601,88 +597,9 @@ def spoken(capfd, *arguments):
     return status, streams.err.replace("envkit: ", "")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "error", "hint"),
-    [
-        (("prod/api-ky",), "no rotation 'prod/api-ky'", "did you mean 'prod/api-key'?"),
-        (("sesion",), "no rotation 'sesion'", "did you mean 'session'?"),
-        (("statsu",), "no rotation 'statsu'", "did you mean 'status'?"),
-        (
-            ("api-key",),
-            "'api-key' could be prod/api-key and staging/api-key",
-            "write envkit rotate prod/api-key",
-        ),
-        (("--all", "x"), "--all and a name do not go together", "leave one of them out"),
-        (
-            ("--rollback",),
-            "--rollback needs a name",
-            "write envkit rotate --rollback db-password",
-        ),
-        (("--abort",), "--abort needs a name", "write envkit rotate --abort db-password"),
-        (("--abort", "--rollback", "x"), "--rollback and --abort do not go together", None),
-        (("--all", "--resume"), "--all and --resume do not go together", None),
-        (
-            ("--plan", "--abort", "x"),
-            "--plan and --abort do not go together",
-            "write --plan with names or --all",
-        ),
-        (("--evn", "prod"), "envkit rotate has no option '--evn'", "did you mean '--env'?"),
-        (
-            ("--format", "xml"),
-            "invalid value for '--format' / '-f': 'xml' is not one of 'text', 'json'",
-            "run 'envkit rotate --help'",
-        ),
-        (
-            ("--timeout", "soon"),
-            "--timeout takes seconds, more than 0",
-            "write --timeout 30",
-        ),
-        (
-            ("status", "x"),
-            "got unexpected extra argument(s) (x)",
-            "run 'envkit rotate status --help'",
-        ),
-        (
-            ("status", "-f", "text"),
-            "invalid value for '--format' / '-f': 'text' is not one of 'table', 'json', 'html'",
-            "run 'envkit rotate status --help'",
-        ),
-        (
-            ("status", "-o", "/dev/null/x"),
-            "cannot write /dev/null/x: not a directory",
-            None,
-        ),
-        (
-            ("simulate", "--days", "0"),
-            "invalid value for '--days': 0 is not in the range 1<=x<=3660",
-            "run 'envkit rotate simulate --help'",
-        ),
-        (
-            ("serve", "--listen", "9464"),
-            "--listen '9464' has no port",
-            "write --listen 127.0.0.1:9464",
-        ),
-        (
-            ("serve", "--concurrency", "0"),
-            "invalid value for '--concurrency': 0 is not in the range 1<=x<=64",
-            "run 'envkit rotate serve --help'",
-        ),
-        (("serve", "--migrate"), "--migrate needs a queue", "name it with --queue"),
-        (
-            ("serve", "--queue", "mysql://x"),
-            "--queue is no address of a PostgreSQL database",
-            "write postgresql://USER@HOST:5432/DATABASE",
-        ),
-        (
-            ("serve", "--quue", "x"),
-            "envkit rotate serve has no option '--quue'",
-            "did you mean '--queue'?",
-        ),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_usage(shop, capfd, arguments, error, hint):
-    assert spoken(capfd, *arguments) == (
+@pytest.mark.parametrize(("command", "error", "hint"), VECTORS["usage"])
+def test_usage(shop, capfd, command, error, hint):
+    assert spoken(capfd, *command.split()) == (
         2,
         f"error: {error}\n" + (f"hint: {hint}\n" if hint else ""),
     )

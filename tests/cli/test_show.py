@@ -1,7 +1,5 @@
 """`envkit show`: names, masked values and provenance; values only where they may be seen."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

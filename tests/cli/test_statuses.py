@@ -1,7 +1,5 @@
 """The exit statuses of envkit itself, each with what a person is told; 126 and 127 are exec's."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
@@ -20,10 +18,6 @@ def refused(project, *arguments, **options):
     done = project.run("exec", *arguments, *APP, **options)
     assert not (project.root / "ran").exists(), "the app was started"
     return transcript(done)
-
-
-def test_2_usage(project):
-    assert refused(project, "--evn", "dev").endswith("[2]\n")
 
 
 @pytest.mark.parametrize(
@@ -72,11 +66,6 @@ def test_3_a_profile_that_is_not_valid(project, text, told):
     assert seen.startswith(told)
     assert seen.endswith("[3]\n")
     assert "hunter2" not in seen
-
-
-def test_4_a_value_that_is_absent(project):
-    project.profile("dev.toml", 'variables = { A = "{{ A }}" }\n')
-    assert refused(project, "--env", "dev").endswith("[4]\n")
 
 
 VAULT = """\

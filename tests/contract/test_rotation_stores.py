@@ -107,18 +107,6 @@ class TestVault(RotationStoreContract):
             store.publish(store.read(), new)
             assert (store.read().record, store.read().current) == (record(), new)
 
-    def test_a_store_that_serves_no_promotion_is_asked_again_later(self, harness, old):
-        secret = f"/v1/secret/data/{harness.path}"
-        with FaultProxy(harness.server.address) as proxy:
-            harness.address = proxy.url
-            proxy.fault(respond(503), when=lambda r: is_write(r) and r.path == secret)
-            outcome = self.rotate(harness, 100.0)
-            assert (outcome.status, outcome.step) == ("failed", "promote")
-            assert harness.store().read().record.error == "promote: store-unavailable"
-            assert harness.store().read().current == old
-            proxy.heal()
-            assert self.rotate(harness, 200.0).status == "rotated"
-
     def test_version_1_is_refused(self, openbao):
         path = f"rotation-{secrets.token_hex(4)}"
         openbao.put(path, {"password": "x"}, mount="kv1", version=1)

@@ -1,17 +1,14 @@
 """docs/architecture.md says of packages, imports and functions what the code has."""
 
-from __future__ import annotations
-
 import importlib
 import json
 import re
-import subprocess
-import sys
 from functools import reduce
 
 import pytest
 
 from support.pages import ROOT
+from support.process import run_python
 from test_layering import ALLOWED, FACADE_MODULES, FACADES
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -69,14 +66,13 @@ def journey(heading):
 
 def calls(project, names, *command):
     """Run a command, and return how it ended and which of the functions it called, in order."""
-    done = subprocess.run(
-        [sys.executable, "-c", RECORD, json.dumps(names), *command],
+    done = run_python(
+        RECORD,
+        json.dumps(names),
+        *command,
         cwd=project.root,
         env={"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(project.root)},
-        capture_output=True,
-        text=True,
         check=False,
-        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

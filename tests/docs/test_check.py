@@ -1,7 +1,5 @@
 """What the page about `envkit check` and the hook for pre-commit promise."""
 
-from __future__ import annotations
-
 import re
 import shlex
 from pathlib import Path

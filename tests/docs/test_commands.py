@@ -1,7 +1,5 @@
 """What the pages show has been run, and comes out as they show it; see `support.pages`."""
 
-from __future__ import annotations
-
 import pytest
 
 from support.pages import ROOT, pages_run_by, tell

@@ -1,7 +1,5 @@
 """CONTRIBUTING.md names files, make targets and constants that exist."""
 
-from __future__ import annotations
-
 import re
 
 from support.pages import ROOT

@@ -1,7 +1,5 @@
 """Every code of an error is in the guide with its exit status, and no other one is."""
 
-from __future__ import annotations
-
 import re
 from importlib import import_module
 

@@ -1,7 +1,5 @@
 """What is generated is current, and what the documentation names is there."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 from pathlib import Path

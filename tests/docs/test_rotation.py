@@ -3,8 +3,6 @@
 Their commands are run by `test_docs_commands`.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -4,8 +4,6 @@
 systemd itself.
 """
 
-from __future__ import annotations
-
 import configparser
 import re
 import shlex

@@ -1,7 +1,5 @@
 """The source that `docs/writing-a-source.md` writes works, and passes the contract."""
 
-from __future__ import annotations
-
 import tomllib
 
 from support.pages import ROOT, blocks, tell

@@ -1,7 +1,5 @@
 """The page of `envkit diff --format html` in a real browser."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -3,8 +3,6 @@
 It needs a mount namespace: root's, or one that the kernel gives to any user.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from support.mounts import run_with_mount

@@ -1,7 +1,5 @@
 """The page of `envkit rotate status --format html` in a real browser."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.cli.formats.rotation import page

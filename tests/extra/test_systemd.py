@@ -1,7 +1,5 @@
 """The units in `examples/systemd`, as systemd itself reads them; nothing is started."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

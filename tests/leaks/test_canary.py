@@ -170,23 +170,12 @@ CASES = {
 
 def run(case, project, tmp_path, *, debug):
     env = {
-        "PATH": os.environ["PATH"],
-        "LANG": "C.UTF-8",
         "HOME": str(tmp_path / "home"),
         "TMPDIR": str(tmp_path / "tmp"),
         "ENVKIT_DEBUG": "1" if debug else "",
         **case.env,
     }
-    umask = ("sh", "-c", 'umask 000; exec "$@"', "-")
-    return subprocess.run(
-        [*umask, sys.executable, "-m", "envkit", *case.arguments],
-        cwd=project.root,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return project.run(*case.arguments, env=env, umask=0)
 
 
 def contents(folder):

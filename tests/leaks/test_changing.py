@@ -5,8 +5,6 @@ TMPDIR, XDG_RUNTIME_DIR, the audit log and the project are searched for the old 
 for the new one, and so are the arguments of every process while they run.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import stat
@@ -54,15 +52,7 @@ def prod(project, tmp_path):
 
 
 def run(project, *arguments, piped="", **env):
-    return subprocess.run(
-        ["sh", "-c", 'umask 000; exec "$@"', "-", sys.executable, "-m", "envkit", *arguments],
-        cwd=project.root,
-        env={**project.environ, **env},
-        input=piped,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return project.run(*arguments, env={**project.environ, **env}, input=piped, umask=0)
 
 
 def traces(project):

@@ -1,12 +1,8 @@
 """A secret that is promoted is in the two stores, and no part of it is left anywhere else."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -83,16 +79,7 @@ def assert_nowhere_else(project, *texts):
     ],
 )
 def test_what_is_promoted(shop, arguments, status):
-    umask = ("sh", "-c", 'umask 000; exec "$@"', "-")
-    done = subprocess.run(
-        [*umask, sys.executable, "-m", "envkit", "promote", "staging", "prod", *arguments],
-        cwd=shop.root,
-        env=shop.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = shop.run("promote", "staging", "prod", *arguments, env=shop.environ, umask=0)
     assert done.returncode == status, done.stderr
     assert_nowhere_else(shop, done.stdout, done.stderr)
     if status == 0:

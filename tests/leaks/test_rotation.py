@@ -7,13 +7,10 @@ rotation in a `.env` file may hold the values while they are pending: it is 0600
 the umask protects nothing. What fails is run with ENVKIT_DEBUG, which shows the most.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re
 import stat
-import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from support.hook_server import HookServer
-from support.process import environment
 from support.rotating import record_file, table, values
 from support.rotators import AlternateHarness
 
@@ -97,21 +93,10 @@ class World:
 
     def run(self, *arguments, status, debug=False, **env):
         """Run it and look at everything; return what was printed."""
-        done = subprocess.run(
-            ["sh", "-c", 'umask 000; exec "$@"', "-", sys.executable, "-m", "envkit", *arguments],
-            cwd=self.project.root,
-            env={
-                **environment(self.folders[0]),
-                "TMPDIR": str(self.folders[1]),
-                "XDG_STATE_HOME": str(self.folders[2]),
-                "ENVKIT_DEBUG": "1" if debug else "",
-                **env,
-            },
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        names = ("HOME", "TMPDIR", "XDG_STATE_HOME")
+        places = dict(zip(names, map(str, self.folders), strict=False))
+        env = {**places, "ENVKIT_DEBUG": "1" if debug else "", **env}
+        done = self.project.run(*arguments, env=env, umask=0)
         printed = done.stdout + done.stderr
         assert done.returncode == status, self.shown(printed)
         self.look(printed)

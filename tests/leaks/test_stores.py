@@ -5,8 +5,6 @@ its folder for temporary files, the project and its command line are searched fo
 of a value and for the credentials.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

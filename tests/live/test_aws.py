@@ -5,8 +5,6 @@ the test that meets it.
 """
 
 import json
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -29,6 +27,7 @@ from support.aws import (
 from support.fault_proxy import (
     respond,
 )
+from support.process import run_python
 
 # ---------------------------------------------------------------- values
 
@@ -326,7 +325,5 @@ def test_nothing_of_aws_is_imported_before_the_first_read():
         "heavy = {'boto3', 'botocore', 'urllib3', 'json', 'logging', 'dataclasses'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
-    )
+    done = run_python(code, options=["-I"])
     assert done.stdout.strip() == "[]"

@@ -1,7 +1,5 @@
 """What an AWS endpoint shows of the rotator of access keys: whose keys there are, and when."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -9,12 +7,12 @@ import sys
 
 import pytest
 
-from envkit.errors import DeniedError, EnvkitError, ProfileError, RotationError, UnavailableError
+from envkit.errors import DeniedError, ProfileError, RotationError, UnavailableError
 from envkit.secret import Secret
-from envkit.testing.rotator_harness import assert_clean_of, begun, built, rotated, step
+from envkit.testing.rotator_harness import begun, built, rotated, step
 from support.aws import _SERVER, REGION, admin_client, operation, parameters
 from support.fault_proxy import dead_address, reset, respond, silent
-from support.rotators import IamHarness, shown
+from support.rotators import IamHarness, refused, shown
 
 UNKNOWN_KEY = "<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></ErrorResponse>"
 
@@ -22,13 +20,6 @@ UNKNOWN_KEY = "<ErrorResponse><Error><Code>InvalidClientTokenId</Code></Error></
 @pytest.fixture
 def harness(aws):
     return IamHarness(aws)
-
-
-def refused(call, *hidden):
-    with pytest.raises(EnvkitError) as caught:
-        call()
-    assert_clean_of(caught.value, set(hidden))
-    return caught.value
 
 
 def one(name, key=None):

@@ -1,17 +1,10 @@
 """`envkit set`, `unset`, `edit`, `history` and `rollback` on OpenBao and Secrets Manager."""
 
-from __future__ import annotations
-
 import json
-import os
 import re
-import secrets
 import sys
 
 import pytest
-
-from support.fault_proxy import FaultProxy, respond
-from support.transcript import transcript
 
 PROFILE = """\
 lookup = ["{name}"]
@@ -26,85 +19,13 @@ BARE = {{ required = false }}
 FIELDS = {"password": "p-old", "user": "app", "number": 1.5}
 
 
-class Bao:
-    """A folder of OpenBao."""
-
-    name = "vault"
-    version = r"\d+"
-
-    def __init__(self, openbao, proxy):
-        self.proxy = proxy
-        self.openbao = openbao
-        self.folder = f"changing-{secrets.token_hex(6)}"
-        self.environ = {"VAULT_TOKEN": openbao.root_token}
-        self.source = (
-            f'[sources.vault]\naddress = "{proxy.url}"\nmount = "secret"\n'
-            f'prefix = "{self.folder}"\n'
-        )
-        self.place = f"vault:secret/{self.folder}/"
-
-    def put(self, name, fields):
-        self.openbao.put(f"{self.folder}/{name}", fields)
-
-    def fields(self, name="db"):
-        path = self.folder + (f"/{name}" if name else "")
-        return self.openbao.ask("GET", f"secret/data/{path}")["data"]["data"]
-
-    def deny_writes(self):
-        policy = self.openbao.policy({f"secret/data/{self.folder}/*": ["read"]})
-        self.environ["VAULT_TOKEN"] = self.openbao.token(policy)
-
-    def break_writes(self):
-        self.proxy.fault(respond(403, '{"errors": []}'), when=lambda r: r.method in ("POST", "PUT"))
-
-
-class Aws:
-    """A prefix of Secrets Manager."""
-
-    name = "aws"
-    version = r"[0-9a-f-]{36}"
-
-    def __init__(self, aws):
-        self.aws = aws
-        self.environ = {name: text for name, text in os.environ.items() if "AWS_" in name}
-        self.source = f'[sources.aws]\nprefix = "{aws.prefix}"\n'
-        self.place = f"aws:{aws.prefix}"
-
-    def put(self, name, fields):
-        self.aws.put(name, json.dumps(fields))
-
-    def fields(self, name="db"):
-        if not name:
-            return json.loads(
-                self.aws.admin.get_secret_value(SecretId=self.aws.prefix.rstrip("/"))[
-                    "SecretString"
-                ]
-            )
-        return json.loads(self.aws.stored(name))
-
-    def deny_writes(self):
-        for operation in ("PutSecretValue", "CreateSecret"):
-            self.aws.fail(operation, "AccessDeniedException")
-
-
-@pytest.fixture(params=["vault", "aws"])
-def store(request, project):
-    if request.param == "vault":
-        openbao = request.getfixturevalue("openbao")
-        proxy = request.getfixturevalue("_proxy")
-        made = Bao(openbao, proxy)
-    else:
-        made = Aws(request.getfixturevalue("aws"))
-    made.put("db", FIELDS)
-    project.profile("prod.toml", PROFILE.format(name=made.name, source=made.source))
-    made.environ["XDG_STATE_HOME"] = str(project.root / "state")
-    return made
-
-
 @pytest.fixture
-def _proxy(openbao):
-    with FaultProxy(openbao.address) as proxy:
-        yield proxy
+def store(store_folder, project):
+    store_folder.put("db", FIELDS)
+    table = store_folder.table()
+    project.profile("prod.toml", PROFILE.format(name=store_folder.name, source=table))
+    store_folder.environ["XDG_STATE_HOME"] = str(project.root / "state")
+    return store_folder
 
 
 def run(project, store, *arguments, **options):
@@ -112,13 +33,9 @@ def run(project, store, *arguments, **options):
     return project.run(*arguments, "--env", "prod", env=environ, **options)
 
 
-def told(store, done):
-    return re.sub(rf"version {store.version}", "version V", transcript(done, {store.place: "AT/"}))
-
-
 def test_one_field_is_set_and_the_others_stay(project, store):
     done = run(project, store, "set", "DB_PASSWORD", input="p-new\n")
-    assert told(store, done) == "set DB_PASSWORD in AT/db#password (version V)\n"
+    assert store.told(done) == "set DB_PASSWORD in AT/db#password (version V)\n"
     assert store.fields() == {**FIELDS, "password": "p-new"}
     assert run(project, store, "get", "DB_PASSWORD").stdout == "p-new"
 
@@ -126,7 +43,7 @@ def test_one_field_is_set_and_the_others_stay(project, store):
 def test_a_field_and_a_secret_that_are_new(project, store):
     for name, path in (("NEW_FIELD", "db#new"), ("NEW_SECRET", "fresh#password")):
         done = run(project, store, "set", name, input="x")
-        assert told(store, done) == f"set {name} in AT/{path} (version V)\n"
+        assert store.told(done) == f"set {name} in AT/{path} (version V)\n"
     assert store.fields() == {**FIELDS, "new": "x"}
     assert store.fields("fresh") == {"password": "x"}
 
@@ -138,7 +55,7 @@ def test_a_bare_name_is_set_in_the_secret_at_the_prefix(project, store):
 
 def test_one_field_is_taken_out(project, store):
     done = run(project, store, "unset", "DB_PASSWORD")
-    assert told(store, done) == "took DB_PASSWORD out of AT/db#password (version V)\n"
+    assert store.told(done) == "took DB_PASSWORD out of AT/db#password (version V)\n"
     assert store.fields() == {"user": "app", "number": 1.5}
     assert run(project, store, "rollback", "DB_PASSWORD", "--yes").returncode == 0
     assert store.fields() == FIELDS
@@ -157,7 +74,7 @@ def test_history_and_rollback(project, store):
 
     # the previous version has the same password: the one before that is meant
     done = run(project, store, "rollback", "DB_PASSWORD", "--yes")
-    assert told(store, done) == (
+    assert store.told(done) == (
         "brought DB_PASSWORD back to version V of AT/db#password (version V)\n"
     )
     assert store.fields() == {**FIELDS, "password": "p-two", "user": "other"}
@@ -179,7 +96,7 @@ def test_several_fields_of_one_secret_are_edited(project, store):
         "path.write_text(text.replace('# absent: NEW_FIELD=', 'NEW_FIELD=n'))\n"
     )
     done = run(project, store, "edit", env={"EDITOR": f"{sys.executable} {script}"})
-    assert told(store, done) == (
+    assert store.told(done) == (
         "set DB_PASSWORD in AT/db#password (version V)\n"
         "set DB_USER in AT/db#user (version V)\n"
         "set NEW_FIELD in AT/db#new (version V)\n"
@@ -198,7 +115,7 @@ def test_a_change_of_somebody_else_while_the_editor_is_open_is_kept(project, sto
         "path.write_text(path.read_text().replace('p-old', 'p-mine').replace('=app', '=mine'))\n"
     )
     done = run(project, store, "edit", env={"EDITOR": f"{sys.executable} {script}"})
-    assert told(store, done) == (
+    assert store.told(done) == (
         "2> envkit: error: changed since it was read: DB_PASSWORD in AT/db#password;"
         " nothing was written\n"
         "2> envkit: hint: look at the change, then run the command again\n"

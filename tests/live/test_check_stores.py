@@ -1,7 +1,5 @@
 """`envkit check` before real stores: what they hold, what they lack, and when they fail."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -44,19 +42,6 @@ def test_what_a_store_lacks_is_absent(store, project):
     done = checked(project, store)
     assert done.returncode == 1
     assert [code for code, _ in problems(done)] == ["value-absent", "value-absent"]
-
-
-def test_a_type_and_a_pattern_that_do_not_hold(store, project):
-    more = (
-        f'PORT = {{ value = "{{{{ {store.name}:db#password }}}}", type = "port" }}\n'
-        f'LIVE = {{ value = "{{{{ {store.name}:db#password }}}}", pattern = "^sk_live_" }}\n'
-    )
-    project.profile("prod.toml", store.profile(more=more))
-    done = checked(project, store)
-    assert problems(done) == [
-        ("value-invalid", "PORT: is not a port (1 to 65535)"),
-        ("value-invalid", "LIVE: does not match the pattern ^sk_live_"),
-    ]
 
 
 @pytest.mark.parametrize("offline", [False, True])

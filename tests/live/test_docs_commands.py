@@ -1,7 +1,5 @@
 """What pages show of Vault and AWS, run against real servers; see `support.pages`."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`envkit doctor` at real stores: who is there, as whom we are known, and what is wrong."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,10 +1,7 @@
 """Workers of a fleet on a real PostgreSQL, as processes that come and go."""
 
-from __future__ import annotations
-
 import concurrent.futures
 import json
-import os
 import re
 import sys
 import time
@@ -17,7 +14,8 @@ from envkit.rotation.fleet.database import apply_schema, queue_dsn
 from envkit.secret import Secret
 from support.fault_proxy import HOST, free_port
 from support.postgres import running
-from support.serving import Serving
+from support.rotating import values
+from support.serving import Hook, Serving
 
 CANARY = "canary-0d7a61c9"
 PASSWORD = f"pw-{CANARY}-of-the-queue"
@@ -85,11 +83,6 @@ def worker(project, queue):
     return Serving(project, program=program, env=environ)
 
 
-def values(project):
-    text = (project.root / ".env.prod").read_text()
-    return dict(line.split("=", 1) for line in text.splitlines())
-
-
 def rotated(*workers):
     return sorted(re.findall(r"(\S+): rotated", "".join(one.text for one in workers)))
 
@@ -129,7 +122,7 @@ def test_two_workers_rotate_each_once_and_no_value_is_in_the_database(shop, queu
         (f"prod/r{n}", {"profile": "prod", "rotation": f"r{n}"}) for n in range(6)
     ]
     queue.database.run("CHECKPOINT")
-    new = values(shop)
+    new = values(shop, "prod")
     assert not [value for name, value in new.items() if name in new and CANARY in value]
     assert published(postgres.data, [f"{CANARY}-", *new.values()]) == []
     printed = one.text + other.text
@@ -144,21 +137,18 @@ def grants(role):
 
 
 def test_what_a_killed_worker_has_left_is_gone_on_with_by_another(shop, queue, tmp_path):
-    running_, go = tmp_path / "running", tmp_path / "go"
-    for pipe in (running_, go):
-        os.mkfifo(pipe)
-    hook = ["sh", "-c", f"echo > '{running_}'; read x < '{go}'"]
-    shop.profile("prod.toml", PROFILE + rotation("r0", before=[hook]))
+    hook = Hook(tmp_path)
+    shop.profile("prod.toml", PROFILE + rotation("r0", before=[hook.command]))
     with worker(shop, queue) as one:
-        running_.read_text()  # in the middle: it is claimed, and nothing is made yet
+        hook.wait_until_it_runs()  # in the middle: it is claimed, and nothing is made yet
         [job] = queue.jobs()
         assert job[0] == "doing"
         one.kill()
-        go.write_text("\n")  # the hook has outlived it
-    assert values(shop)["R0"] == f"{CANARY}-0"
+        hook.end()  # the hook has outlived it
+    assert values(shop, "prod")["R0"] == f"{CANARY}-0"
     with worker(shop, queue) as other:
-        running_.read_text()
-        go.write_text("\n")
+        hook.wait_until_it_runs()
+        hook.end()
         other.wait_for(r"prod/r0: rotated")
         until(lambda: [job[0] for job in queue.jobs()] == ["todo"], "the next job alone")
         assert other.stop() == 0
@@ -227,15 +217,12 @@ def test_changed_profiles_are_found(shop, queue):
 
 
 def test_stopped_in_the_middle_the_job_waits_for_another_worker(shop, queue, tmp_path):
-    running_, go = tmp_path / "running", tmp_path / "go"
-    for pipe in (running_, go):
-        os.mkfifo(pipe)
-    hook = ["sh", "-c", f"echo > '{running_}'; read x < '{go}'"]
-    shop.profile("prod.toml", PROFILE + rotation("r0", before=[hook]))
+    hook = Hook(tmp_path)
+    shop.profile("prod.toml", PROFILE + rotation("r0", before=[hook.command]))
     with worker(shop, queue) as one:
-        running_.read_text()
+        hook.wait_until_it_runs()
         one.send(15)
-        go.write_text("\n")
+        hook.end()
         assert one.wait_until_ended() == 0
         one.wait_for(r"prod/r0: stopped")
     assert [job[0] for job in queue.jobs()] == ["todo"]

@@ -1,7 +1,5 @@
 """Earlier versions of secrets in OpenBao and Secrets Manager: told, and brought back."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import time
@@ -9,9 +7,8 @@ import time
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, NoVersionError
+from envkit.errors import DeniedError, InvalidReferenceError, NoVersionError
 from envkit.profile.placeholder import Reference
-from envkit.secret import Secret
 from envkit.sources.model import SourceContext
 from envkit.sources.vault.source import VaultSource
 
@@ -93,16 +90,6 @@ def test_vault_a_secret_that_was_deleted_comes_back_with_its_value(bao):
     assert bao.fields() == {"password": "one"}
 
 
-def test_vault_one_field_comes_back_and_the_others_stay(bao):
-    bao.put(password="one", user="a")
-    bao.put(password="two", user="b")
-    source = bao.source()
-    assert source.restore(bao.ref, "1", expected="2") == "3"
-    assert bao.fields() == {"password": "one", "user": "b"}
-    with pytest.raises(ConflictError):
-        source.restore(bao.ref, "1", expected="2")
-
-
 def test_vault_a_token_that_may_not_read_the_metadata_is_told_what_it_lacks(bao):
     bao.put(password=CANARY)
     policy = bao.server.policy({f"secret/data/{bao.path}": ["read"]})
@@ -164,15 +151,6 @@ def test_aws_older_versions_come_after_the_previous_one(aws):
         (versions[1], "older"),
         (versions[0], "older"),
     ]
-
-
-def test_aws_a_restore_that_came_too_late_changes_nothing(aws):
-    first, second = aws.put("db", '{"p": "1"}'), aws.put("db", '{"p": "2"}')
-    source = aws.source()
-    third = source.write(key("db", "p"), Secret("3"), expected=second)
-    with pytest.raises(ConflictError):
-        source.restore(key("db", "p"), first, expected=second)
-    assert states(source, key("db"))[0] == (third, "current")
 
 
 def test_aws_denied_is_told_by_its_action(aws):

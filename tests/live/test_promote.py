@@ -1,21 +1,13 @@
 """`envkit promote` between two prefixes of OpenBao, and of Secrets Manager."""
 
-from __future__ import annotations
-
-import json
 import os
-import re
-import secrets
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from support.aws import names as secret_ids
-from support.aws import operation
-from support.fault_proxy import FaultProxy, reset
-from support.transcript import transcript
+from support.fault_proxy import reset
 
 VARIABLES = """\
 [variables]
@@ -29,103 +21,26 @@ OLD = "[variables]\n\n# the end\n"
 FIELDS = {"password": "p@ss", "user": "app"}
 
 
-class Vault:
-    """Two folders of OpenBao, behind one proxy."""
-
-    name = "vault"
-    version = r"\d+"
-
-    def __init__(self, openbao, proxy):
-        self.openbao = openbao
-        self.proxy = proxy
-        self.folder = f"promote-{secrets.token_hex(6)}"
-        self.environ = {"VAULT_TOKEN": openbao.root_token}
-        self.place = f"vault:secret/{self.folder}/"
-
-    def table(self, environment):
-        return (
-            f'[sources.vault]\naddress = "{self.proxy.url}"\nmount = "secret"\n'
-            f'prefix = "{self.folder}/{environment}"\n'
-        )
-
-    def put(self, environment, name, fields):
-        path = "/".join(filter(None, (self.folder, environment, name)))
-        self.openbao.put(path, fields)
-
-    def fields(self, environment, name):
-        path = "/".join(filter(None, (self.folder, environment, name)))
-        return self.openbao.ask("GET", f"secret/data/{path}")["data"]["data"]
-
-    def is_write_of(self, name):
-        return lambda request: (
-            request.method in ("POST", "PUT")
-            and request.path.endswith(f"/prod/{name}" if name else "/prod")
-        )
-
-
-class SecretsManager:
-    """Two prefixes of Secrets Manager, behind one proxy."""
-
-    name = "aws"
-    version = r"[0-9a-f-]{36}"
-
-    def __init__(self, aws):
-        self.aws = aws
-        self.proxy = aws.proxy
-        self.environ = {name: text for name, text in os.environ.items() if "AWS_" in name}
-        self.place = f"aws:{aws.prefix}"
-
-    def table(self, environment):
-        return f'[sources.aws]\nprefix = "{self.aws.prefix}{environment}/"\n'
-
-    def put(self, environment, name, fields):
-        self.aws.put(f"{environment}/{name}".rstrip("/"), json.dumps(fields))
-
-    def fields(self, environment, name):
-        return json.loads(self.aws.stored(f"{environment}/{name}".rstrip("/")))
-
-    def is_write_of(self, name):
-        wanted = f"{self.aws.prefix}prod/{name}".rstrip("/")
-        return lambda request: (
-            operation(request)
-            in (
-                "CreateSecret",
-                "PutSecretValue",
-            )
-            and wanted in secret_ids(request)
-        )
+@pytest.fixture
+def store(store_folder, project):
+    store_folder.environ["XDG_STATE_HOME"] = str(project.root / "state")
+    variables = VARIABLES.replace("S:", f"{store_folder.name}:")
+    project.profile("staging.toml", store_folder.table("staging") + variables)
+    project.profile("prod.toml", store_folder.table("prod") + OLD)
+    store_folder.put("staging/db", FIELDS)
+    store_folder.put("staging/stripe", {"key": "sk_staging"})
+    store_folder.put("staging/", {"API_KEY": "key_staging"})
+    store_folder.lines = variables.removeprefix("[variables]\n")
+    return store_folder
 
 
 @pytest.fixture
-def vault(openbao):
-    with FaultProxy(openbao.address) as proxy:
-        yield Vault(openbao, proxy)
-
-
-@pytest.fixture(params=["vault", "aws"])
-def store(request, project):
-    made = (
-        request.getfixturevalue("vault")
-        if request.param == "vault"
-        else SecretsManager(request.getfixturevalue("aws"))
-    )
-    made.environ["XDG_STATE_HOME"] = str(project.root / "state")
-    variables = VARIABLES.replace("S:", f"{made.name}:")
-    project.profile("staging.toml", made.table("staging") + variables)
-    project.profile("prod.toml", made.table("prod") + OLD)
-    made.put("staging", "db", FIELDS)
-    made.put("staging", "stripe", {"key": "sk_staging"})
-    made.put("staging", "", {"API_KEY": "key_staging"})
-    made.lines = variables.removeprefix("[variables]\n")
-    return made
+def vault(vault_folder):
+    return vault_folder
 
 
 def run(project, store, *arguments):
     return project.run("promote", "staging", "prod", *arguments, env=store.environ)
-
-
-def told(store, done):
-    return re.sub(rf"version {store.version}", "version V", transcript(done, {store.place: "AT/"}))
 
 
 def profile(project, store):
@@ -133,19 +48,14 @@ def profile(project, store):
     return (project.profiles / "prod.toml").read_text().removeprefix(store.table("prod"))
 
 
-def records(project):
-    log = project.root / "state" / "envkit" / "audit.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()]
-
-
 def done_lines(text):
     return [line for line in text.splitlines() if line.startswith(("set ", "replaced ", "added "))]
 
 
 def test_an_environment_that_has_nothing_yet(project, store):
-    store.put("prod", "db", {"password": "its own"})
+    store.put("prod/db", {"password": "its own"})
     done = run(project, store, "--yes")
-    shown = told(store, done)
+    shown = store.told(done)
     assert done_lines(shown) == [
         f"added {name} to profiles/prod.toml"
         for name in ("NODE_ENV", "DB_PASSWORD", "DATABASE_URL", "STRIPE_KEY", "API_KEY")
@@ -158,7 +68,7 @@ def test_an_environment_that_has_nothing_yet(project, store):
         "    run envkit set STRIPE_KEY --env prod\n"
     ) in shown
     assert profile(project, store) == f"[variables]\n{store.lines}\n# the end\n"
-    assert store.fields("prod", "db") == {"password": "its own"}
+    assert store.fields("prod/db") == {"password": "its own"}
     assert run(project, store, "--plan").returncode == 0
 
     # what it says is left to do can be done
@@ -172,9 +82,9 @@ def test_an_environment_that_has_nothing_yet(project, store):
 
 
 def test_everything_with_its_secrets(project, store):
-    store.put("prod", "db", {"password": "its own", "other": "x"})
+    store.put("prod/db", {"password": "its own", "other": "x"})
     done = run(project, store, "--secrets", "--yes")
-    assert done_lines(told(store, done)) == [
+    assert done_lines(store.told(done)) == [
         "replaced DB_PASSWORD in AT/prod/db#password (version V)",
         "set DATABASE_URL in AT/prod/db#user (version V)",
         "set STRIPE_KEY in AT/prod/stripe#key (version V)",
@@ -184,63 +94,63 @@ def test_everything_with_its_secrets(project, store):
             for name in ("NODE_ENV", "DB_PASSWORD", "DATABASE_URL", "STRIPE_KEY", "API_KEY")
         ),
     ]
-    assert store.fields("prod", "db") == {**FIELDS, "other": "x"}
-    assert store.fields("prod", "stripe") == {"key": "sk_staging"}
-    assert store.fields("prod", "") == {"API_KEY": "key_staging"}
-    assert [record["names"] for record in records(project)] == [
+    assert store.fields("prod/db") == {**FIELDS, "other": "x"}
+    assert store.fields("prod/stripe") == {"key": "sk_staging"}
+    assert store.fields("prod/") == {"API_KEY": "key_staging"}
+    assert [record["names"] for record in project.records()] == [
         *(["DB_PASSWORD"], ["DATABASE_URL"], ["STRIPE_KEY"], ["API_KEY"]),
         ["NODE_ENV", "DB_PASSWORD", "DATABASE_URL", "STRIPE_KEY", "API_KEY"],
     ]
-    assert all(record["outcome"] == "ok" for record in records(project))
-    assert told(store, run(project, store, "--secrets", "--plan")) == (
+    assert all(record["outcome"] == "ok" for record in project.records())
+    assert store.told(run(project, store, "--secrets", "--plan")) == (
         "nothing to carry over from staging to prod\n"
     )
 
 
 def test_a_conflict_in_the_middle(project, store):
     """Somebody writes the second value after the plan was seen to hold, before it is written."""
-    is_write = store.is_write_of("stripe")
+    is_write = store.is_write_of("prod/stripe")
 
     def come_first(exchange):
-        store.put("prod", "stripe", {"key": "theirs"})
+        store.put("prod/stripe", {"key": "theirs"})
         exchange.send(exchange.ask_upstream())
 
     store.proxy.fault(come_first, when=is_write, times=1)
     done = run(project, store, "DB_PASSWORD", "STRIPE_KEY", "API_KEY", "--yes")
     assert done.returncode == 7, done.stderr
-    assert done_lines(told(store, done)) == ["set DB_PASSWORD in AT/prod/db#password (version V)"]
+    assert done_lines(store.told(done)) == ["set DB_PASSWORD in AT/prod/db#password (version V)"]
     assert (
         "envkit: note: not done: STRIPE_KEY, API_KEY, DB_PASSWORD; what was done stays, and the "
         "same command finishes it\n"
     ) in done.stderr
-    assert store.fields("prod", "db") == {"password": "p@ss"}
-    assert store.fields("prod", "stripe") == {"key": "theirs"}
+    assert store.fields("prod/db") == {"password": "p@ss"}
+    assert store.fields("prod/stripe") == {"key": "theirs"}
     assert profile(project, store) == OLD
-    assert [(record["names"], record["outcome"]) for record in records(project)] == [
+    assert [(record["names"], record["outcome"]) for record in project.records()] == [
         (["DB_PASSWORD"], "ok"),
         (["STRIPE_KEY"], "conflict"),
     ]
 
     done = run(project, store, "DB_PASSWORD", "STRIPE_KEY", "API_KEY", "--yes")
-    assert done_lines(told(store, done))[:2] == [
+    assert done_lines(store.told(done))[:2] == [
         "replaced STRIPE_KEY in AT/prod/stripe#key (version V)",
         "set API_KEY in AT/prod#API_KEY (version V)",
     ]
-    assert store.fields("prod", "stripe") == {"key": "sk_staging"}
+    assert store.fields("prod/stripe") == {"key": "sk_staging"}
     assert run(project, store, "DB_PASSWORD", "STRIPE_KEY", "API_KEY", "--plan").returncode == 0
 
 
 def test_a_field_beside_it_that_somebody_changes_is_kept(project, store):
-    store.put("prod", "db", {"password": "its own", "user": "app"})
+    store.put("prod/db", {"password": "its own", "user": "app"})
 
     def come_first(exchange):
-        store.put("prod", "db", {"password": "its own", "user": "app", "theirs": "x"})
+        store.put("prod/db", {"password": "its own", "user": "app", "theirs": "x"})
         exchange.send(exchange.ask_upstream())
 
-    store.proxy.fault(come_first, when=store.is_write_of("db"), times=1)
+    store.proxy.fault(come_first, when=store.is_write_of("prod/db"), times=1)
     done = run(project, store, "DB_PASSWORD", "--yes")
     assert done.returncode == 0, done.stderr
-    assert store.fields("prod", "db") == {**FIELDS, "theirs": "x"}
+    assert store.fields("prod/db") == {**FIELDS, "theirs": "x"}
 
 
 @pytest.mark.parametrize(("killed_at", "served"), [("db", True), ("stripe", False), ("", True)])
@@ -256,7 +166,7 @@ def test_killed_between_two_writes(project, store, killed_at, served):
         process.wait()
         reset()(exchange)
 
-    store.proxy.fault(kill, when=store.is_write_of(killed_at), times=1)
+    store.proxy.fault(kill, when=store.is_write_of(f"prod/{killed_at}"), times=1)
     process = subprocess.Popen(
         [sys.executable, "-m", "envkit", *command],
         cwd=project.root,
@@ -268,9 +178,9 @@ def test_killed_between_two_writes(project, store, killed_at, served):
     store.proxy.heal()
     done = run(project, store, "--secrets", "--yes")
     assert done.returncode == 0, done.stderr
-    assert store.fields("prod", "db") == FIELDS
-    assert store.fields("prod", "stripe") == {"key": "sk_staging"}
-    assert store.fields("prod", "") == {"API_KEY": "key_staging"}
+    assert store.fields("prod/db") == FIELDS
+    assert store.fields("prod/stripe") == {"key": "sk_staging"}
+    assert store.fields("prod/") == {"API_KEY": "key_staging"}
     assert profile(project, store) == f"[variables]\n{store.lines}\n# the end\n"
     assert run(project, store, "--secrets", "--plan").returncode == 0
 
@@ -296,8 +206,8 @@ def test_who_may_not_write_one_of_the_values_writes_none(project, vault, openbao
     """The others could be written, and come first."""
     project.profile("staging.toml", vault.table("staging") + VARIABLES.replace("S:", "vault:"))
     project.profile("prod.toml", vault.table("prod") + OLD)
-    vault.put("staging", "db", FIELDS)
-    vault.put("staging", "stripe", {"key": "sk_staging"})
+    vault.put("staging/db", FIELDS)
+    vault.put("staging/stripe", {"key": "sk_staging"})
     base = f"secret/data/{vault.folder}"
     rights = {
         f"{base}/staging/*": ["read"],
@@ -306,7 +216,7 @@ def test_who_may_not_write_one_of_the_values_writes_none(project, vault, openbao
     }
     vault.environ["VAULT_TOKEN"] = openbao.token(openbao.policy(rights))
     done = run(project, vault, "DB_PASSWORD", "STRIPE_KEY", "--yes")
-    assert told(vault, done).partition("2> ")[2] == (
+    assert vault.told(done).partition("2> ")[2] == (
         "envkit: error: cannot promote 1 variable to prod, and nothing was changed\n"
         "2>   STRIPE_KEY (AT/prod/stripe#key): cannot write AT/prod/stripe: permission denied\n"
         f"2> envkit: hint: allow 'update' on '{base}/prod/stripe' in the token's policy\n"
@@ -321,7 +231,7 @@ def test_an_engine_that_cannot_compare_and_set(project, vault, openbao):
     project.profile("staging.toml", vault.table("staging") + '[variables]\nA = "{{ vault:a#b }}"\n')
     table = vault.table("prod").replace('mount = "secret"', 'mount = "kv1"')
     project.profile("prod.toml", table + '[variables]\nA = "{{ vault:a#b }}"\n')
-    vault.put("staging", "a", {"b": "x"})
+    vault.put("staging/a", {"b": "x"})
     done = run(project, vault, "A", "--yes")
     assert (done.returncode, "KV version 1 has no compare-and-set" in done.stderr) == (3, True)
 
@@ -329,9 +239,9 @@ def test_an_engine_that_cannot_compare_and_set(project, vault, openbao):
 def test_a_token_that_may_not_ask_for_its_rights_may_still_write(project, vault, openbao):
     project.profile("staging.toml", vault.table("staging") + '[variables]\nA = "{{ vault:a#b }}"\n')
     project.profile("prod.toml", vault.table("prod") + OLD)
-    vault.put("staging", "a", {"b": "x"})
+    vault.put("staging/a", {"b": "x"})
     rights = {f"secret/data/{vault.folder}/*": ["create", "read", "update"]}
     policy = openbao.policy(rights)
     vault.environ["VAULT_TOKEN"] = openbao.token(policy, no_default_policy=True)
     assert run(project, vault, "A", "--yes").returncode == 0
-    assert vault.fields("prod", "a") == {"b": "x"}
+    assert vault.fields("prod/a") == {"b": "x"}

@@ -1,34 +1,23 @@
 """What only a real Valkey shows of its rotator: users, their hashes, the ACL file, connections."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 from hashlib import sha256
 
 import pytest
 import redis
 
-from envkit.errors import AuthError, DeniedError, EnvkitError, RotationError
+from envkit.errors import AuthError, DeniedError, RotationError
 from envkit.rotation.rotators.login import login_of
 from envkit.secret import Secret
-from envkit.testing.rotator_harness import STEPS, assert_clean_of, begun, built, rotated, step
-from support.rotators import RedisHarness
+from envkit.testing.rotator_harness import STEPS, begun, built, rotated, step
+from support.rotators import CANARY, RedisHarness, refused
 from support.valkey import Valkey
-
-CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
 
 
 @pytest.fixture
 def harness(valkey):
     with ExitStack() as stack:
         yield RedisHarness(valkey, stack)
-
-
-def refused(call):
-    with pytest.raises(EnvkitError) as caught:
-        call()
-    assert_clean_of(caught.value, {CANARY})
-    return caught.value
 
 
 def digest(fields):

@@ -1,7 +1,5 @@
 """What a rotation really asks of its store, against what `prices.toml` says of it."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
@@ -9,29 +7,23 @@ import secrets
 import pytest
 from cryptography.fernet import Fernet
 
-from envkit.rotation.jobs import run_rotation
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.simulate import read_prices
 from support.fault_proxy import FaultProxy
-from support.rotating import DAY, one_rotation, table
-
-START = 1_795_577_472.0
+from support.rotating import DAY, Rotating, table
 
 
-class World:
+class World(Rotating):
     """A secret in a store behind a proxy that counts; time goes when it is told to."""
 
     def __init__(self, project, proxy, environ):
-        self.project = project
+        super().__init__(project.profiles, environ)
         self.proxy = proxy
-        self.environ = environ
-        self.now = START
 
     def run(self):
         """Carry the one rotation on; return what became of it, and the requests it took."""
         before = self.proxy.count()
-        rotation = one_rotation(self.project.profiles, self.environ)
-        outcome = run_rotation(rotation, environ=self.environ, clock=lambda: self.now)
+        outcome = super().run()
         assert outcome.ok, outcome
         return outcome, self.proxy.requests[before:]
 

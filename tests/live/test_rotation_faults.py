@@ -5,8 +5,6 @@ value is in what is told; and once the fault is gone, the rotation comes to its 
 to its beginning, and leaves nothing behind.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import stat
@@ -16,7 +14,6 @@ from contextlib import ExitStack
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.rotation.jobs import run_rotation
 from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.status import read_statuses
@@ -25,14 +22,13 @@ from support.aws import operation, parameters
 from support.fault_proxy import FaultProxy, respond
 from support.hook_server import HookServer
 from support.postgres import running as running_postgres
-from support.rotating import one_rotation
+from support.rotating import DAY, Rotating
 from support.rotation_stores import AwsHarness, DotenvHarness, VaultHarness
 from support.rotators import AlternateHarness, RedisHarness, SingleHarness
 from support.small_disk import SmallDisk
 from support.valkey import Valkey
 
 GRACE = 900.0
-DAY = 86_400.0
 
 
 class InVault(VaultHarness):
@@ -82,18 +78,17 @@ class InDotenv(DotenvHarness):
         self.environ = {}
 
 
-class World:
+class World(Rotating):
     """A profile with one rotation of a URL, and a clock that the test sets."""
 
     def __init__(self, folder, store, target, rotator):
         self.folder = folder
         self.store, self.target = store, target
         self.key = store.fields[0]
-        self.environ = {"ENVKIT_AUDIT": "off", "XDG_STATE_HOME": f"{folder}/state", **store.environ}
-        self.now = 1_795_577_472.0
-        self.told = []
+        environ = {"ENVKIT_AUDIT": "off", "XDG_STATE_HOME": f"{folder}/state", **store.environ}
+        super().__init__(folder / "profiles", environ)
         self.store.put({self.key: target.current()["url"].reveal(), store.other: "kept"})
-        (folder / "profiles").mkdir(exist_ok=True)
+        self.profiles.mkdir(exist_ok=True)
         self.write(rotator)
 
     def write(self, rotator, *lines, name="url", **keys):
@@ -107,10 +102,7 @@ class World:
         }
         body = "".join(f"{key} = {toml(value)}\n" for key, value in said.items())
         text = f"{self.store.source}[rotation.{name}]\n{body}" + "".join(f"{x}\n" for x in lines)
-        (self.folder / "profiles" / "prod.toml").write_text(text)
-
-    def rotation(self):
-        return one_rotation(self.folder / "profiles", self.environ)
+        (self.profiles / "prod.toml").write_text(text)
 
     def run(self, requested="", *, at=None, do=None):
         """Run the rotation; do something right before a step begins."""
@@ -121,14 +113,7 @@ class World:
                 do()
             reached.append(step)
 
-        outcome = run_rotation(
-            self.rotation(),
-            environ=self.environ,
-            requested=requested,
-            clock=lambda: self.now,
-            progress=progress,
-            warn=self.told.append,
-        )
+        outcome = super().run(requested, progress=progress)
         assert at is None or at in reached, f"{at} was not reached: {reached}"
         if outcome.error is not None:
             shown = f"{outcome} {outcome.error.message} {outcome.error.hint}"
@@ -247,6 +232,7 @@ def test_a_store_that_serves_no_promotion(served):
         "promote",
         "store-unavailable",
     )
+    assert served.record()["error"] == "promote: store-unavailable"
     assert served.url == old
     assert served.readers_log_in()
     proxy.heal()

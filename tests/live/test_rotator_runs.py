@@ -1,7 +1,5 @@
 """Every rotator under the real machine and runner, on its real target, its secret in memory."""
 
-from __future__ import annotations
-
 from contextlib import ExitStack
 
 import pytest

@@ -1,17 +1,14 @@
 """`envkit rotate serve` as a service runs it: a process that is told things by signals."""
 
-from __future__ import annotations
-
 import json
-import os
 import re
 import signal
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.fault_proxy import free_port
-from support.serving import Serving
+from support.rotating import table, values
+from support.serving import Hook, Serving
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
@@ -20,19 +17,12 @@ VARIABLES = """\
 [variables]
 API_TOKEN = "{{ API_TOKEN }}"
 """
-ROTATION = """\
-[rotation.{name}]
-secret = "dotenv:{key}"
-rotator = "random"
-every = "{every}"
-grace = "{grace}"
-timeout = "20s"
-"""
 
 
 def rotation(name="token", key="API_TOKEN", every="2s", grace="1s", **more):
-    text = ROTATION.format(name=name, key=key, every=every, grace=grace)
-    return text + "".join(f"{key} = {json.dumps(value)}\n" for key, value in more.items())
+    more = {"grace": grace, "timeout": "20s", **more}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in more.items()]
+    return table(name, key, *lines, when=f'every = "{every}"')
 
 
 @pytest.fixture
@@ -40,12 +30,6 @@ def shop(project):
     project.dotenv("prod", f"API_TOKEN={CANARY}\nOTHER=left-alone\n")
     project.profile("prod.toml", VARIABLES + rotation())
     return project
-
-
-def current(project):
-    """The value that readers have now."""
-    text = (project.root / ".env.prod").read_text()
-    return dict(line.split("=", 1) for line in text.splitlines())
 
 
 def record(project, key="API_TOKEN"):
@@ -59,10 +43,10 @@ def test_it_rotates_when_it_is_due_and_goes_on_until_it_is_stopped(shop):
         assert serving.stop() == 0
     assert serving.lines[0].endswith("Z 1 rotation in prod\n")
     assert serving.lines[-1].endswith("Z stopped\n")
-    assert current(shop)["API_TOKEN"] not in ("", CANARY)
-    assert current(shop)["OTHER"] == "left-alone"
+    assert values(shop, "prod")["API_TOKEN"] not in ("", CANARY)
+    assert values(shop, "prod")["OTHER"] == "left-alone"
     assert CANARY not in serving.text
-    assert current(shop)["API_TOKEN"] not in serving.text
+    assert values(shop, "prod")["API_TOKEN"] not in serving.text
 
 
 def test_ctrl_c_ends_it_as_well(shop):
@@ -79,21 +63,21 @@ def test_probes_and_metrics(shop):
         assert serving.get("/readyz") == (200, "ok\n")
         status, text = serving.get("/metrics")
     assert status == 200
-    values = {
+    samples = {
         f"{sample.name} {next(iter(sample.labels.values()), '')}".strip(): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
     name = "prod/token"
-    assert values["envkit_rotations"] == 1
-    assert values["envkit_rotation_runs_total rotated"] == 1
-    assert values[f"envkit_rotation_overdue {name}"] == 0
-    assert values[f"envkit_rotation_due {name}"] == 0
-    assert values[f"envkit_rotation_in_progress {name}"] == 0
-    last = values[f"envkit_rotation_last_success_timestamp_seconds {name}"]
+    assert samples["envkit_rotations"] == 1
+    assert samples["envkit_rotation_runs_total rotated"] == 1
+    assert samples[f"envkit_rotation_overdue {name}"] == 0
+    assert samples[f"envkit_rotation_due {name}"] == 0
+    assert samples[f"envkit_rotation_in_progress {name}"] == 0
+    last = samples[f"envkit_rotation_last_success_timestamp_seconds {name}"]
     assert last == pytest.approx(record(shop)["last_rotated_at"])
     assert CANARY not in text
-    assert current(shop)["API_TOKEN"] not in text
+    assert values(shop, "prod")["API_TOKEN"] not in text
 
 
 def test_sighup_and_a_changed_file_are_noticed(shop):
@@ -122,22 +106,6 @@ def test_a_profile_that_breaks_is_told_and_hurts_no_other(shop):
         before = len(serving.lines)
         serving.wait(lambda: "rotated" in "".join(serving.lines[before:]), "rotated")
         assert serving.stop() == 0
-
-
-class Hook:
-    """A program that says when it runs, and ends when it is told to."""
-
-    def __init__(self, folder):
-        self._running, self._go = folder / "running", folder / "go"
-        for pipe in (self._running, self._go):
-            os.mkfifo(pipe)
-        self.command = ["sh", "-c", f"echo > '{self._running}'; read x < '{self._go}'"]
-
-    def wait_until_it_runs(self):
-        self._running.read_text()
-
-    def end(self):
-        self._go.write_text("\n")
 
 
 @pytest.fixture
@@ -170,14 +138,14 @@ def test_stopped_in_the_middle_it_leaves_what_another_one_goes_on_with(shop, hoo
         hook.end()
         assert serving.wait_until_ended() == 0
         serving.wait_for(r"prod/token: stopped")
-    assert current(shop)["API_TOKEN"] == CANARY
+    assert values(shop, "prod")["API_TOKEN"] == CANARY
     assert record(shop)["phase"] == "staged"
     assert record(shop)["holder"] == ""
 
     with Serving(shop, "rotate", "serve") as serving:
         serving.wait_for(r"prod/token: rotated")
         assert serving.stop() == 0
-    assert current(shop)["API_TOKEN"] != CANARY
+    assert values(shop, "prod")["API_TOKEN"] != CANARY
 
 
 def test_two_of_them_rotate_once(openbao, project):
@@ -237,13 +205,10 @@ def test_what_could_do_nothing_does_not_begin(shop):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--listen", "9464"], "--listen '9464' has no port"),
-        (["--migrate"], "--migrate needs a queue"),
         (["--queue", "env:NO_SUCH"], "there is no variable NO_SUCH"),
         (["--queue", "file:/no/such"], "no such file"),
         (["--queue", f"postgresql://u:{CANARY}@h/d"], "--queue has a password"),
         (["--queue", f"{CANARY}"], "--queue is no address of a PostgreSQL database"),
-        (["--concurrency", "0"], "--concurrency"),
     ],
 )
 def test_a_command_line_that_cannot_be_is_told(shop, args, message):
@@ -251,11 +216,3 @@ def test_a_command_line_that_cannot_be_is_told(shop, args, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert CANARY not in done.stderr
-
-
-def test_a_port_that_is_taken_is_told(shop):
-    with Serving(shop, "rotate", "serve", "--listen", f"127.0.0.1:{free_port()}") as serving:
-        port = serving.wait_for(r"listening on 127\.0\.0\.1:(\d+)")[1]
-        done = shop.run("rotate", "serve", "--listen", f"127.0.0.1:{port}")
-    assert done.returncode == 2
-    assert "in use" in done.stderr

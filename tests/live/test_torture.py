@@ -1,7 +1,5 @@
 """A slice of `make torture`, so that it is known to run: few kills, no server but the files."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -139,25 +139,6 @@ def test_mount_prefix_and_path(openbao, folder, settings, reference, location):
     assert reading.version == "1"
 
 
-def test_a_secret_that_is_really_called_data(openbao, folder):
-    openbao.put("data/" + folder, {"password": "inner"})
-    openbao.put(folder, {"password": "outer"})
-    source = vault(openbao.address, openbao.root_token)
-    assert value_at(source, f"secret/data/{folder}#password") == "outer"
-    inner = fetch_one(source, f"secret/data/data/{folder}#password")
-    assert inner.value.reveal() == "inner"
-    assert inner.location == f"vault:secret/data/data/{folder}#password"
-
-
-def test_data_is_a_name_like_any_other_in_version_1(openbao, folder):
-    openbao.put(f"data/{folder}", {"password": "literal"}, mount="kv1", version=1)
-    source = vault(openbao.address, openbao.root_token, mount="kv1")
-    reading = fetch_one(source, f"data/{folder}#password")
-    assert reading.value.reveal() == "literal"
-    assert reading.version is None
-    assert isinstance(fetch_one(source, f"{folder}#password"), Absent)
-
-
 def test_nested_mounts(openbao):
     team = f"team-{secrets.token_hex(4)}"
     openbao.mount(f"{team}/kv", version=2)
@@ -324,13 +305,6 @@ def test_unknown_namespace_is_not_an_absence(openbao):
 # ------------------------------------------------------------------ the address
 
 
-@pytest.mark.parametrize("variable", ["VAULT_ADDR", "BAO_ADDR"])
-def test_address_of_the_environment(openbao, folder, variable):
-    environ = {variable: openbao.address + "/"}
-    source = vault(None, openbao.root_token, environ=environ)
-    assert value_at(source, f"secret/{folder}/db#password") == CANARY
-
-
 def test_a_name_that_does_not_resolve(monkeypatch):
     def unknown(*_):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -381,21 +355,6 @@ def test_certificate_authority_by_setting_file_or_folder(
         assert value_at(source, f"secret/{folder}/db#password") == CANARY
 
 
-def test_a_relative_ca_cert_is_below_the_project(openbao, folder, tls_proxy, ca_file):
-    context = SourceContext(
-        "vault",
-        settings={
-            "address": tls_proxy.url,
-            "auth": {"token": openbao.root_token},
-            "ca_cert": ca_file.name,
-        },
-        deadline=Deadline(TIMEOUT_SECONDS),
-        root=str(ca_file.parent),
-        environ={},
-    )
-    assert value_at(VaultSource(context), f"secret/{folder}/db#password") == CANARY
-
-
 def assert_untrusted(source, proxy):
     with pytest.raises(UnavailableError, match="is not trusted") as caught:
         fetch_one(source, "secret/db#password")
@@ -413,15 +372,6 @@ def test_a_certificate_for_another_name_is_refused(openbao, certificate_authorit
     tls = server_tls(certificate_authority, "vault.example.com")
     with FaultProxy(openbao.address, tls=tls) as proxy:
         assert_untrusted(vault(proxy.url, ca_cert=str(ca_file)), proxy)
-
-
-def test_verification_cannot_be_switched_off(tls_proxy):
-    for value in ("1", "true", "T"):
-        source = vault(tls_proxy.url, environ={"VAULT_SKIP_VERIFY": value})
-        with pytest.raises(AuthError, match="VAULT_SKIP_VERIFY is set") as caught:
-            fetch_one(source, "secret/db#password")
-        assert "unset VAULT_SKIP_VERIFY" in caught.value.hint
-    assert_untrusted(vault(tls_proxy.url, environ={"VAULT_SKIP_VERIFY": "false"}), tls_proxy)
 
 
 def test_a_ca_cert_that_is_no_certificate(tls_proxy, tmp_path):

@@ -89,12 +89,6 @@ def test_where_the_token_comes_from(openbao, policy, vault, tmp_path):
     assert "does not accept the token" in refusal(vault(None, at_home)).message
 
 
-def test_no_token(vault, tmp_path):
-    error = refusal(vault(None, {"HOME": str(tmp_path)}))
-    assert error.message == "no token for 'vault'"
-    assert error.hint == "run 'vault login', or set VAULT_TOKEN"
-
-
 def test_a_token_file_that_cannot_be_read(vault, tmp_path):
     (tmp_path / ".vault-token").mkdir()
     error = refusal(vault(None, {"HOME": str(tmp_path)}))

@@ -10,8 +10,6 @@
 the contract of the stores of rotations use the same targets undisturbed.
 """
 
-from __future__ import annotations
-
 import threading
 from contextlib import nullcontext
 from types import MappingProxyType

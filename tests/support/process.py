@@ -12,10 +12,10 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def environment(home: str | os.PathLike[str]) -> dict[str, str]:
@@ -34,6 +34,7 @@ def run_envkit(
     cwd: str | os.PathLike[str] | None = None,
     input: str | None = None,  # noqa: A002 - as subprocess.run names it
     timeout: float = 60,
+    umask: int = -1,
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m envkit ARGS` with this interpreter, and return what came of it.
 
@@ -43,6 +44,7 @@ def run_envkit(
         cwd: the working directory; that empty HOME unless said.
         input: what it reads from stdin; nothing unless said.
         timeout: seconds until the process is killed.
+        umask: of the process; ours where it is -1.
 
     Returns:
         the completed process. Its stdout and stderr are the bytes that came out, decoded
@@ -59,6 +61,7 @@ def run_envkit(
             input=(input or "").encode("utf-8", "surrogateescape"),
             capture_output=True,
             timeout=timeout,
+            umask=umask,
             check=False,
         )
     stdout, stderr = (raw.decode("utf-8", "surrogateescape") for raw in (done.stdout, done.stderr))
@@ -85,3 +88,19 @@ def run_here(*args: str, env: Mapping[str, str] | None = None) -> subprocess.Com
         os.environ.update(before)
     stdout, stderr = (stream.buffer.getvalue().decode() for stream in streams)
     return subprocess.CompletedProcess(args, status, stdout, stderr)
+
+
+def run_python(
+    code: str, *args: str, options: Sequence[str] = (), check: bool = True, **more: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a program in an interpreter of its own, and return what came of it.
+
+    Args:
+        code: the program.
+        args: its arguments.
+        options: of the interpreter, such as `-I`.
+        check: whether a program that fails fails the test.
+        more: for `subprocess.run`.
+    """
+    command = [sys.executable, *options, "-c", code, *args]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=check, **more)

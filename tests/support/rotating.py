@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envkit._internal.clock import Deadline
 from envkit.rotation.catalog import collect
+from envkit.rotation.jobs import run_rotation
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.envelope import pack
 from envkit.secret import Secret
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Rotation
+    from envkit.rotation.outcome import Outcome
 
 DAY = 86_400.0
+START = 1_795_577_472.0  # where the clock of a test begins
 
 
 def one_rotation(profiles: Path, environ: Mapping[str, str] | None = None) -> Rotation:
@@ -30,6 +34,35 @@ def one_rotation(profiles: Path, environ: Mapping[str, str] | None = None) -> Ro
     assert not found.broken
     (one,) = found.rotations
     return one
+
+
+class Rotating:
+    """The only rotation of a folder of profiles, run for real at the time that a test sets.
+
+    Attributes:
+        now: what the clock says.
+        warnings: what was told beside the outcomes.
+    """
+
+    def __init__(self, profiles: Path, environ: Mapping[str, str]) -> None:
+        self.profiles = profiles
+        self.environ = environ
+        self.now = START
+        self.warnings: list[EnvkitError] = []
+
+    def rotation(self) -> Rotation:
+        return one_rotation(self.profiles, self.environ)
+
+    def run(self, requested: str = "", **options: Any) -> Outcome:
+        """Run it once; `options` are those of `run_rotation`."""
+        return run_rotation(
+            self.rotation(),
+            environ=self.environ,
+            requested=requested,
+            clock=lambda: self.now,
+            warn=self.warnings.append,
+            **options,
+        )
 
 
 def table(name: str, secret: str, *lines: str, rotator: str = "random", when: str = "") -> str:

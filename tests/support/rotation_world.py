@@ -13,8 +13,6 @@ The targets are those of `support.fake_targets`. A change of a target and the lo
 whether the rotation is still ours are one step, as they are under a lock of the real target.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from functools import partial

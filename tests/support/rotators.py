@@ -15,9 +15,11 @@ from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 from botocore.exceptions import ClientError
 from botocore.session import Session
 
+from envkit.errors import EnvkitError
 from envkit.rotation.rotators.aws_iam_key import AwsIamKeyRotator
 from envkit.rotation.rotators.command import CommandRotator
 from envkit.rotation.rotators.keyring import KeyringRotator
@@ -27,12 +29,13 @@ from envkit.rotation.rotators.postgres_single import SingleRotator
 from envkit.rotation.rotators.random_value import RandomRotator
 from envkit.rotation.rotators.redis_acl import RedisRotator
 from envkit.secret import Secret
+from envkit.testing.rotator_harness import assert_clean_of
 from support.aws import REGION, admin_client
 from support.fault_proxy import dead_address, silent_server
 from support.pages import ROOT, blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from envkit.rotation_state.store import Fields
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from support.valkey import Valkey
 
 GUIDE = ROOT / "docs" / "guide" / "rotators"
+CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
 
 
 def shown(page: str, file: str) -> str:
@@ -47,6 +51,14 @@ def shown(page: str, file: str) -> str:
     found = [b.text for b in blocks(GUIDE / page) if file in (b.file, b.language)]
     assert found, f"{page} has no {file}"
     return found[0]
+
+
+def refused(call: Callable[[], object], *hidden: str) -> EnvkitError:
+    """Return the error that a call must end with, in which nothing hidden may be."""
+    with pytest.raises(EnvkitError) as caught:
+        call()
+    assert_clean_of(caught.value, {CANARY, *hidden})
+    return caught.value
 
 
 class Elsewhere:

@@ -10,6 +10,7 @@ What it prints is read as it comes. It is ended by its pid, whatever happens.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from support.process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
     from typing import Self
 
 LONG_SECONDS = 60
@@ -131,3 +133,23 @@ class Serving:
         with _PRINTED:
             self._ended = True
             _PRINTED.notify_all()
+
+
+class Hook:
+    """A program that says when it runs, and ends when it is told to.
+
+    Args:
+        folder: where its pipes are made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._running, self._go = folder / "running", folder / "go"
+        for pipe in (self._running, self._go):
+            os.mkfifo(pipe)
+        self.command = ["sh", "-c", f"echo > '{self._running}'; read x < '{self._go}'"]
+
+    def wait_until_it_runs(self) -> None:
+        self._running.read_text()
+
+    def end(self) -> None:
+        self._go.write_text("\n")

@@ -9,6 +9,7 @@ The two streams do not interleave: stdout comes first.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,3 +35,8 @@ def transcript(
     for place, name in (places or {}).items():
         text = text.replace(str(place), name)
     return text
+
+
+def told(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the transcript, with V for the version of a file: it differs from run to run."""
+    return re.sub(r"version [0-9a-f]+-[0-9a-f]+-[0-9a-f]+", "version V", transcript(done))

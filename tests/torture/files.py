@@ -25,9 +25,12 @@ class _Counter:
         self.descriptors: set[int] = set()
         self.lock = threading.Lock()
 
-    def concerns(self, path: object) -> bool:
+    def concerns(self, path: object, below: int | None = None) -> bool:
+        """Whether this is a file of the folder; `below` is what the path is relative to."""
         if isinstance(path, int):
             return path in self.descriptors
+        if below is not None:
+            path = os.path.join(os.readlink(f"/proc/self/fd/{below}"), os.fsdecode(path))
         return f"{os.path.abspath(os.fsdecode(path))}{os.sep}".startswith(self.folder)
 
     def hit(self) -> bool:
@@ -59,7 +62,8 @@ def die_at(folder: str, number: int, report: str) -> None:
         original = really[name]
 
         def call(path, *args, **options):
-            if counter.concerns(path) and counter.hit():
+            below = options.get("dir_fd", options.get("src_dir_fd"))
+            if counter.concerns(path, below) and counter.hit():
                 end()
             if name == "close":
                 counter.descriptors.discard(path)
@@ -68,7 +72,7 @@ def die_at(folder: str, number: int, report: str) -> None:
         return call
 
     def opened(path, flags, *args, **options):
-        ours = counter.concerns(path)
+        ours = counter.concerns(path, options.get("dir_fd"))
         changes = ours and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_DIRECTORY)
         if changes and counter.hit():
             end()

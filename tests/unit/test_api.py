@@ -1,13 +1,12 @@
 """`import envkit`: cheap to import, and all or nothing when it changes `os.environ`."""
 
 import os
-import subprocess
-import sys
 
 import pytest
 
 import envkit
 from envkit.errors import EnvkitError, ResolutionError
+from support.process import run_python
 
 
 def test_load_puts_the_environment_into_the_process(project):
@@ -78,9 +77,7 @@ def test_importing_envkit_imports_nothing_else():
     script = (
         "import sys; before = set(sys.modules); import envkit; print(*set(sys.modules) - before)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    done = run_python(script)
     assert done.stdout.split() == ["envkit"]
 
 

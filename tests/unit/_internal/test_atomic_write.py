@@ -54,14 +54,6 @@ class TestWrite:
         write_atomic(str(path), b"newer", mode=0o600)
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-    def test_root_keeps_the_owner(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        os.chown(path, 65534, 65533)
-        write_atomic(str(path), b"new")
-        assert (path.stat().st_uid, path.stat().st_gid) == (65534, 65533)
-
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up the foreign group")
     def test_what_a_foreign_group_could_read_no_other_group_can(self):
         with folder_of_nobody() as folder:

@@ -1,7 +1,5 @@
 """What git knows of files: asked of git itself, and nothing where there is no repository."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

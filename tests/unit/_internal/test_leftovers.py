@@ -7,7 +7,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from envkit._internal.atomic_write import write_atomic
+from envkit._internal.atomic_write import write_atomic, write_own
 from envkit._internal.file_lock import locked
 from envkit._internal.leftovers import claim, is_leftover_name, temporary_name
 from support.permissions import NOBODY
@@ -26,12 +26,19 @@ def die_before_renaming(path):
     write_atomic(path, b"secret")
 
 
+def die_before_renaming_a_file_of_envkits_own(path):
+    os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    write_own(path, b"secret")
+
+
 def die_with_lock(path):
     with locked(path, timeout_seconds=1):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("die", [die_before_renaming, die_with_lock])
+@pytest.mark.parametrize(
+    "die", [die_before_renaming, die_before_renaming_a_file_of_envkits_own, die_with_lock]
+)
 @pytest.mark.parametrize("name", [".env.dev", ".env.prod", "out.env"])
 def test_what_a_killed_writer_left_of_any_file_is_removed_by_the_next_one(tmp_path, die, name):
     dying = SPAWN.Process(target=die, args=(str(tmp_path / name),))

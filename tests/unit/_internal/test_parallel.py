@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import UnavailableError
+from support.process import run_python
 
 AN_HOUR = 3600.0
 
@@ -102,9 +101,7 @@ def test_a_stuck_thread_does_not_keep_the_process_from_ending() -> None:
         "results = map_parallel(stuck, [1, 2, 3], workers=2, deadline=Deadline(0.2))\n"
         "print([result.late for result in results])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = run_python(program)
     assert done.stdout == "[True, True, True]\n"
 
 
@@ -143,8 +140,8 @@ def test_clients_are_imported_one_after_the_other(project):
     added meanwhile: a profile with Vault and AWS sometimes printed a warning about PySocks.
     """
     project.profile("dev.toml", PROFILE)
-    done = subprocess.run(
-        [sys.executable, "-c", WATCH_IMPORTS],
+    done = run_python(
+        WATCH_IMPORTS,
         env={
             "PATH": "/usr/bin:/bin",
             "HOME": str(project.root),
@@ -153,8 +150,5 @@ def test_clients_are_imported_one_after_the_other(project):
             "AWS_SECRET_ACCESS_KEY": "none",
         },
         cwd=project.root,
-        capture_output=True,
-        text=True,
-        check=True,
     )
     assert json.loads(done.stdout) == {"requests": True, "botocore.httpsession": True}

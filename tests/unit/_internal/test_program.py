@@ -1,7 +1,5 @@
 """Real programs: how they end, what they are given, and that none outlives its time."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The file of the audit log: many writers at a time, full files, and what it refuses."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -13,6 +11,7 @@ from envkit.audit.log import line, record
 from envkit.audit.verify import records, verify
 from envkit.errors import AuditError
 from support.audit_log import ENTRY, environ, read
+from support.process import run_python
 
 
 @pytest.fixture
@@ -188,9 +187,7 @@ try:
 except AuditError as error:
     print(error)
 """
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True
-    )
+    done = run_python(script, options=["-I"])
     assert done.stdout == f"cannot write the audit log {log}: file too large\n"
     assert log.read_bytes() == before
     record(ENTRY, environ(log))

@@ -1,7 +1,5 @@
 """What a line of the audit log holds, and where it goes."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 from datetime import UTC, datetime, timedelta

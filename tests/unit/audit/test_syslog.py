@@ -1,7 +1,5 @@
 """Lines that go to the log of the system."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -1,7 +1,5 @@
 """Whatever happens to a log, `verify` says what: and of a log that is whole, nothing."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """What several checks need: a store that the profiles of a test read."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

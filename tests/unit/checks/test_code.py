@@ -1,7 +1,5 @@
 """The program and its profiles: what one has and the other lacks."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.checks.run import check

@@ -1,7 +1,5 @@
 """.env files in use: for whom they are readable, and what git does with them."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

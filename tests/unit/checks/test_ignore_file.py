@@ -1,7 +1,5 @@
 """Accepted differences, each with a reason."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.checks.ignore_file import accept, accept_problems, load_rules

@@ -1,7 +1,5 @@
 """What a check looks at: as much of every profile as can be loaded, planned and read."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit._internal.clock import Deadline

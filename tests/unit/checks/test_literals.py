@@ -1,7 +1,5 @@
 """Secrets in the files of profiles: where they are found, and what ends the matter."""
 
-from __future__ import annotations
-
 from envkit.checks.run import check
 from support.checking import found
 

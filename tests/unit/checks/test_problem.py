@@ -1,7 +1,5 @@
 """Problems: their order, how they are listed, and the exit status that follows from them."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.checks.problem import Problem, Severity, exit_status, listed, merge_problems

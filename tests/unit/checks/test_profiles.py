@@ -1,7 +1,5 @@
 """What profiles say, and what one of them lacks."""
 
-from __future__ import annotations
-
 from envkit.checks.run import check
 from support.checking import found
 

@@ -1,8 +1,5 @@
 """What a check says of rotations: their tables, without a store, and where they stand."""
 
-from __future__ import annotations
-
-import subprocess
 import sys
 import time
 from textwrap import dedent
@@ -15,6 +12,7 @@ from envkit.rotation.jobs import run_rotation
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.checking import found
+from support.process import run_python
 from support.rotating import one_rotation
 
 DAY = 86_400.0
@@ -383,7 +381,5 @@ def test_a_project_without_rotations_imports_nothing_of_them(project):
         "import sys; from envkit.checks.run import check; check(environ={});"
         "print([name for name in sys.modules if name.startswith('envkit.rotation')])"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=project.root, capture_output=True, text=True, check=True
-    )
+    done = run_python(code, cwd=project.root)
     assert done.stdout == "[]\n"

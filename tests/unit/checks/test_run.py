@@ -1,7 +1,5 @@
 """A whole check: which environments, which families of checks, and what comes of them."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.checks.problem import KINDS, Problem

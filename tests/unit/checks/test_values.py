@@ -1,7 +1,5 @@
 """Whether variables have their values: absent, unfit and unreadable are three things."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.checks.run import check
@@ -112,21 +110,6 @@ def test_references_that_fit_no_store_are_all_found_and_hide_nothing(project):
         ),
         "profiles/prod.toml:5: B: unknown source 'nosuch' in nosuch:x#y [reference-invalid, prod]",
         "profiles/prod.toml:7: P: is not a port (1 to 65535) [value-invalid, prod]",
-    ]
-
-
-def test_what_is_left_of_an_environment_is_checked_beside_an_unsound_reference(project):
-    project.profile(
-        "prod.toml",
-        f'{SHELF}[variables]\nA = "{{{{ shelf:a?stage=X#v }}}}"\n'
-        'P = { value = "x", type = "port" }\n',
-    )
-    assert found(offline=True) == [
-        (
-            "profiles/prod.toml:4: A: shelf:a?stage=X#v has a stage, and shelf knows none "
-            "[reference-invalid, prod]"
-        ),
-        "profiles/prod.toml:5: P: is not a port (1 to 65535) [value-invalid, prod]",
     ]
 
 

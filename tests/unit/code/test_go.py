@@ -1,31 +1,18 @@
 """Which variables a Go file reads."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.code import go
-from support.reads import NEEDED, OPTIONAL, uses
+from support.reads import NEEDED, uses
+from support.vectors import vectors
 
-GO = {
-    'os.Getenv("A")': {"A": NEEDED},
-    "os.Getenv(`A`)": {"A": NEEDED},
-    'v, ok := os.LookupEnv("A")': {"A": OPTIONAL},
-    "os.Getenv(KEY)": {"A": NEEDED},
-    "os.Getenv(name)": {"": OPTIONAL},
-    'if os.Getenv("A") == "" {}': {"A": OPTIONAL},
-    'a := os.Getenv("A"); if a == "" { a = "x" }': {"A": OPTIONAL},
-    'a := os.Getenv("A"); use(a)': {"A": NEEDED},
-    'other.Getenv("A")': {},
-    '// os.Getenv("A")': {},
-    'x := "os.Getenv(A)"': {},
-}
+VECTORS = vectors("unit/code/go")
 
 
-@pytest.mark.parametrize("source", GO)
+@pytest.mark.parametrize("source", VECTORS["go"])
 def test_go(source):
     file = f'package a\nimport "os"\nconst KEY = "A"\nfunc f() {{\n{source}\n}}\n'
-    assert uses(go.find(file.encode())) == GO[source]
+    assert uses(go.find(file.encode())) == VECTORS["go"][source]
 
 
 def test_go_by_another_name_and_what_it_sets():
@@ -34,22 +21,10 @@ def test_go_by_another_name_and_what_it_sets():
     assert (uses(found), found.given) == ({"A": NEEDED}, {"B"})
 
 
-GO_TAGS = {
-    'env:"A"': {"A": OPTIONAL},
-    'env:"A,required"': {"A": NEEDED},
-    'json:"b" env:"A,notEmpty,file"': {"A": NEEDED},
-    'env:"A" envDefault:"required"': {"A": OPTIONAL},
-    'env:"A" env-required:"true"': {"A": NEEDED},
-    'env:"A, required"': {"A": NEEDED},
-    'env:",init" envPrefix:"DB_"': {},
-    'json:"env"': {},
-}
-
-
-@pytest.mark.parametrize("tag", GO_TAGS)
+@pytest.mark.parametrize("tag", VECTORS["go_tags"])
 def test_go_by_tags(tag):
     file = f"package a\ntype Config struct {{\n  Field string `{tag}`\n}}\n"
-    assert uses(go.find(file.encode())) == GO_TAGS[tag]
+    assert uses(go.find(file.encode())) == VECTORS["go_tags"][tag]
 
 
 def test_go_names_below_a_prefix_are_not_complete():

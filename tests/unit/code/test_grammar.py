@@ -1,7 +1,5 @@
 """The parsers of languages, which an extra brings."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """Variables that every program is given, and those that libraries read."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.code.known import is_given, is_read_by_others

@@ -1,7 +1,5 @@
 """The files of a program: which are looked at, and what all of them together read."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,33 +1,17 @@
 """Which variables a shell script reads."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.code import shell
-from support.reads import NEEDED, OPTIONAL, uses
+from support.reads import uses
+from support.vectors import vectors
 
-SHELL = {
-    "echo $A": {"A": NEEDED},
-    'echo "${A}/x"': {"A": NEEDED},
-    ': "${A:?set it}"': {"A": NEEDED},
-    'psql "$A ${B} ${C:-d}\t$D"': {"A": NEEDED, "B": NEEDED, "C": OPTIONAL, "D": NEEDED},
-    "echo ${A:-d} ${B-d} ${C:=d} ${D:+x}": dict.fromkeys("ABCD", OPTIONAL),
-    "echo ${A%%/*} ${#B} ${C//x/y}": dict.fromkeys("ABC", NEEDED),
-    'if [ -z "$A" ]; then exit 1; fi': {"A": OPTIONAL},
-    '[[ -n $A && "$B" == x ]]': {"A": OPTIONAL, "B": OPTIONAL},
-    "echo '$A' \\$B # $C": {},
-    "cat <<X\n$A\nX": {"A": NEEDED},
-    "cat <<'X'\n$A\nX": {},
-    "x=$(curl $A)": {"A": NEEDED},
-    "echo $lower $1 $? $PWD $RANDOM": {},
-    "echo ${!A}": {"": OPTIONAL},
-}
+VECTORS = vectors("unit/code/shell")
 
 
-@pytest.mark.parametrize("source", SHELL)
+@pytest.mark.parametrize("source", VECTORS["shell"])
 def test_shell(source):
-    assert uses(shell.find(source.encode())) == SHELL[source]
+    assert uses(shell.find(source.encode())) == VECTORS["shell"][source]
 
 
 def test_what_a_script_sets_itself():

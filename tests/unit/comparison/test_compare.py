@@ -1,7 +1,5 @@
 """What a comparison says of two environments or more, and that it has no secret in it."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Profiles compared by themselves, without a store."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.comparison.compare_profiles import diff_keys

@@ -1,7 +1,5 @@
 """Environments without a profile: a `.env` file, this process, another one."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

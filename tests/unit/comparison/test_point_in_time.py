@@ -1,7 +1,5 @@
 """Versions and moments after the `@` of a side."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 

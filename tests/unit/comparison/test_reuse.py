@@ -1,7 +1,5 @@
 """Which secrets two environments share: under any name, whole or as a part, and never shown."""
 
-from __future__ import annotations
-
 from envkit.comparison.compare import diff
 from envkit.comparison.model import Place
 from envkit.comparison.reuse import MIN_CHARACTERS, find_reused

@@ -1,7 +1,5 @@
 """What the sides of a comparison are called on the command line."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.comparison.selectors import parse_name

@@ -1,7 +1,5 @@
 """What is compared: profiles now and then, files and processes, and what cannot be read."""
 
-from __future__ import annotations
-
 import os
 from datetime import UTC, datetime
 
@@ -246,19 +244,10 @@ class TestThePast:
 
 
 class TestFiles:
-    @pytest.mark.parametrize(
-        ("name", "environment"),
-        [
-            (".env.prod", "prod"),
-            (".env.live", "prod"),
-            ("prod.env", "prod"),
-            (".env.local", "local"),
-        ],
-    )
-    def test_it_belongs_to_the_environment_of_its_name(self, project, name, environment):
+    def test_it_belongs_to_the_environment_whose_alias_is_its_name(self, project):
         project.profile("prod.toml", 'aliases = ["live"]\n[variables]\n')
-        (project.root / name).write_text("A=1\n")
-        assert read([f"file:{name}", "prod"], environ={})[0].belongs_to == environment
+        (project.root / ".env.live").write_text("A=1\n")
+        assert read(["file:.env.live", "prod"], environ={})[0].belongs_to == "prod"
 
 
 class TestProcesses:

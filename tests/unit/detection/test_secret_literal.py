@@ -1,7 +1,5 @@
 """What looks like a secret, and what does not, as teams write it."""
 
-from __future__ import annotations
-
 import string
 from random import Random
 

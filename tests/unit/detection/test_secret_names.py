@@ -1,7 +1,5 @@
 """What the name of a variable says of its value."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.detection.secret_names import (

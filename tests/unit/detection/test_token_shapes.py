@@ -1,7 +1,5 @@
 """Tokens of known shapes inside a text."""
 
-from __future__ import annotations
-
 from envkit.detection.token_shapes import find_tokens
 
 

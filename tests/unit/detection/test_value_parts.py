@@ -1,7 +1,5 @@
 """In what two values differ: URLs by part, JSON by path, connection strings, lists."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -15,6 +13,9 @@ from envkit.detection.value_parts import (
     is_given_name,
     kind_of,
 )
+from support.vectors import vectors
+
+VECTORS = vectors("unit/detection/value_parts")
 
 
 def differing(*values):
@@ -32,35 +33,7 @@ def test_urls_differ_by_part():
     }
 
 
-@pytest.mark.parametrize(
-    ("value", "parts"),
-    [
-        (
-            "redis://:secret@cache/0",
-            {"scheme": "redis", "password": "secret", "host": "cache", "path": "/0"},
-        ),
-        (
-            "mongodb+srv://u:p@a,b:27017/x",
-            {
-                "scheme": "mongodb+srv",
-                "user": "u",
-                "password": "p",
-                "host": "a,b:27017",
-                "path": "/x",
-            },
-        ),
-        (
-            "jdbc:mysql://h:3306/d",
-            {"scheme": "jdbc:mysql", "host": "h", "port": "3306", "path": "/d"},
-        ),
-        ("https://u:p@ss@h", {"scheme": "https", "user": "u", "password": "p@ss", "host": "h"}),
-        ("https://[::1]:80", {"scheme": "https", "host": "[::1]", "port": "80"}),
-        (
-            "https://h?token&a=1#top",
-            {"scheme": "https", "host": "h", "query": "token", "query a": "1", "fragment": "top"},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("value", "parts"), VECTORS["the_parts_of_a_url"])
 def test_the_parts_of_a_url(value, parts):
     other = "x://?q=1" if "query" in parts else "x://"
     differs = differing_parts([value, other])
@@ -130,23 +103,7 @@ def test_credentials_inside_a_value(value, credentials):
     assert credentials_of(value) == credentials
 
 
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [
-        ("", "empty"),
-        ("true", "bool"),
-        ("Off", "bool"),
-        ("0", "int"),
-        ("-12", "int"),
-        ("1.5", "float"),
-        (".5", "float"),
-        ("1.2.3", "text"),
-        ("٣", "text"),
-        ("https://h", "url"),
-        ("[1]", "json"),
-        ("a,b", "text"),
-    ],
-)
+@pytest.mark.parametrize(("value", "kind"), VECTORS["what_a_value_looks_like"])
 def test_what_a_value_looks_like(value, kind):
     assert kind_of(value) == kind
 

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from envkit.dotenv.editor import quote, remove_value, set_value
 from envkit.dotenv.file import parse
 from envkit.errors import DotenvError, InvalidValueError
+from support.vectors import vectors
+
+VECTORS = vectors("unit/dotenv/editor")
 
 # what has a meaning to one of the readers, much more often than chance would have it
 SPECIAL = st.sampled_from([*"'\"\\$`#{}=! \t\n\r~;&|<>()*?", "${X}", "\\\\", "$(id)", "\r\n"])
@@ -100,25 +103,7 @@ def test_a_shell_reads_the_same(tmp_path_factory, values):
     assert ran.stderr == b""
 
 
-@pytest.mark.parametrize(
-    ("text", "name", "value", "wanted"),
-    [
-        ("A=1\nB=2\n", "A", "x y", "A='x y'\nB=2\n"),
-        ("export A=1 # note\n", "A", "2", "export A=2 # note\n"),
-        ("  export\tA = '1'\t# note\n", "A", "2", "  export\tA = 2\t# note\n"),
-        ("A='1'#note\n", "A", "2", "A=2 #note\n"),
-        ("A= # note\n", "A", "2", "A=2 # note\n"),
-        ("A=1 # note\n", "A", "", "A= # note\n"),
-        ('A="1\n2" # note\nB=2\n', "A", "3", "A=3 # note\nB=2\n"),
-        ("A=1\nA=2\n", "A", "3", "A=1\nA=3\n"),
-        ("B=2", "A", "1", "B=2\nA=1\n"),
-        ("", "A", "1", "A=1\n"),
-        ("# only a comment", "A", "1", "# only a comment\nA=1\n"),
-        ("\ufeffA=1\r\nB=2\r\n", "B", "x\ny", "\ufeffA=1\r\nB='x\r\ny'\r\n"),
-        ("'A'=1\n", "A", "2", "'A'=2\n"),
-        ("A='it\\'s'\nB=1\n", "A", "x", "A=x\nB=1\n"),
-    ],
-)
+@pytest.mark.parametrize(("text", "name", "value", "wanted"), VECTORS["only_the_value_changes"])
 def test_only_the_value_changes(text, name, value, wanted):
     assert set_value(text, name, value, path=".env")[0] == wanted
 

@@ -1,6 +1,5 @@
 """The pieces of a `.env` file, the short way for plain lines, and how the parser is loaded."""
 
-import subprocess
 import sys
 
 import pytest
@@ -11,6 +10,7 @@ from envkit.dotenv import parser as dotenv_syntax
 from envkit.dotenv.file import parse
 from envkit.dotenv.parser import Definition, decode, split
 from envkit.errors import DotenvError
+from support.process import run_python
 
 
 def values(text, *, expand=True, environ=None):
@@ -76,12 +76,7 @@ from envkit.dotenv.file import parse
 parse("A=1  # not a plain line", path=".env", expand=False)
 print([name for name in ("dotenv", "logging", "tempfile", "importlib.util") if name in sys.modules])
 """
-    ran = subprocess.run(
-        [sys.executable, "-S", "-c", code.format(path=sys.path)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    ran = run_python(code.format(path=sys.path), options=["-S"])
     assert ran.stdout.strip() == "[]"
 
 

@@ -1,7 +1,5 @@
 """The text that an editor is given, and what was changed in it."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.editing.edit_text import changes, file_name, render

@@ -1,7 +1,5 @@
 """Where the variables of an environment are stored, and which of them can be changed there."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.editing.find import find, prepare_edit, prepare_reference_edit, refuse_changed

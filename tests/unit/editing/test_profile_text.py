@@ -1,7 +1,5 @@
 """Literals set, added or removed in a profile: read back exactly, and nothing else changes."""
 
-from __future__ import annotations
-
 import tomllib
 
 import pytest

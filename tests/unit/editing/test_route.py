@@ -1,7 +1,5 @@
 """Where a variable's value is, as far as its profile says."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.editing.route import refuse_unwritable, route

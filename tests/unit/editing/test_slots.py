@@ -1,7 +1,5 @@
 """A value's slot: compare-and-set on that value, whatever else changes meanwhile."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit._internal.clock import Deadline

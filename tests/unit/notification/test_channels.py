@@ -1,7 +1,5 @@
 """What a notice says in one line."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.notification.channels import Channel, EventKind, Notice

@@ -1,7 +1,5 @@
 """Webhooks, chats and commands: what they get, and what is said where they do not take it."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json

@@ -1,7 +1,5 @@
 """The placeholders of channels get their values when there is something to send."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import ResolutionError

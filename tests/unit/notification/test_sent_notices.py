@@ -1,7 +1,5 @@
 """Which notices a host has sent within a day."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,13 +1,14 @@
 """One variable of a profile: what its table means, and which tables are refused."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import PlaceholderError, ProfileError
 from envkit.profile.declaration import TYPES, Declaration, read_table
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.placeholder import parse
+from support.vectors import vectors
+
+VECTORS = vectors("unit/profile/declaration")
 
 LINES = KeyLines({("A",): 3, ("A", "value"): 4, ("A", "type"): 5, ("A", "min"): 6})
 PLACE = Location("/nowhere/prod.toml", lines=LINES).at("A")
@@ -76,29 +77,7 @@ def test_each_type_is_taken(kind):
 
 
 @pytest.mark.parametrize(
-    ("table", "message", "hint"),
-    [
-        ({"vlaue": 1}, ":3: A: unknown key 'vlaue'", "did you mean 'value'?"),
-        ({"type": "integer"}, ":5: A: unknown type 'integer'", "did you mean 'int'?"),
-        (
-            1.5,
-            ":4: A: 'value' must be a string, a whole number or true or false",
-            "put it in quotes",
-        ),
-        ({"choices": []}, ":3: A: 'choices' has none", 'write choices = ["..."]'),
-        ({"choices": [1.5]}, ":3: A: 'choices' must hold strings", "put them in quotes"),
-        (
-            {"default": "{{ B }}"},
-            ":3: A: a default is plain text, without placeholders",
-            'write the alternative into the value: {{ NAME ?? "text" }}',
-        ),
-        ({"value": "a\0b"}, ":4: A contains a NUL, which no environment can hold", "take it out"),
-        (
-            {"pattern": "("},
-            ":3: A: 'pattern' is not a regular expression: missing ), unterminated subpattern",
-            None,
-        ),
-    ],
+    ("table", "message", "hint"), VECTORS["a_table_that_means_nothing_is_refused_at_its_line"]
 )
 def test_a_table_that_means_nothing_is_refused_at_its_line(table, message, hint):
     assert refusal(lambda: read_table("A", table, PLACE)) == (f"{WHERE}{message}", hint)

@@ -7,104 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.profile.location import KeyLines, Location
+from support.vectors import DATA, vectors
 
-REALISTIC = '''\
-# [variables]  a comment, not a table
-extends = "base"   # PORT = 1
-aliases = [
-  "production",   # lookup = 1
-  "live]",
-]
+VECTORS = vectors("unit/profile/location")
 
-[sources.vault]
-type = "vault"
-auth = { method = "approle", role_id = "[x] = {", secret_id = "{{ env:S }}" }
-
-[ sources . "aws" ]
-region = 'eu-west-1'
-
-[variables]
-PLAIN = "x"
-"QUOTED" = "y"
-'LITERAL' = "z"
-"ESC\\u0041PED" = "a"
-dotted.value = "1"
-dotted.type = "int"
-INLINE = { value = "8080", type = "port", min = 1 }
-LONG = """
-PLAIN2 = "not a key"
-[sources.nothing]
-\\""" still inside
-"""
-RAW = \'\'\'
-HIDDEN = 1
-\'\'\'\'
-QUOTES = """a""\\"""" # AFTER = 1
-LIST = { choices = [
-  "a = b",
-  { deep = "x" },
-], type = "enum" }
-DATE = 2026-01-01 10:00:00
-FLOAT = 1.5
-
-[variables.TABLE]
-value = "v"
-type = "int"
-
-[variables.TABLE2]
-# type = "int"
-required = false
-[[fleet]]
-name = "a"
-[[fleet]]
-name = "b"
-size = 1
-'''
+REALISTIC = (DATA / "unit/profile/realistic.toml").read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("key", "beginning"),
-    [
-        ("extends", "extends ="),
-        ("aliases", "aliases ="),
-        ("sources", "[sources.vault]"),
-        ("sources vault", "[sources.vault]"),
-        ("sources vault auth", "auth ="),
-        ("sources vault auth role_id", "auth ="),
-        ("sources vault nothing", "[sources.vault]"),
-        ("sources aws", "[ sources"),
-        ("sources aws region", "region ="),
-        ("sources nothing", "[sources.vault]"),
-        ("variables", "[variables]"),
-        ("variables PLAIN", "PLAIN"),
-        ("variables QUOTED", '"QUOTED"'),
-        ("variables LITERAL", "'LITERAL'"),
-        ("variables ESCAPED", '"ESC'),
-        ("variables dotted", "dotted.value"),
-        ("variables dotted value", "dotted.value"),
-        ("variables dotted type", "dotted.type"),
-        ("variables INLINE min", "INLINE"),
-        ("variables LONG", "LONG"),
-        ("variables PLAIN2", "[variables]"),
-        ("variables RAW", "RAW"),
-        ("variables HIDDEN", "[variables]"),
-        ("variables QUOTES", "QUOTES"),
-        ("variables AFTER", "[variables]"),
-        ("variables LIST choices", "LIST"),
-        ("variables LIST choices deep", "  { deep"),
-        ("variables LIST type", "], type"),
-        ("variables DATE", "DATE"),
-        ("variables FLOAT", "FLOAT"),
-        ("variables TABLE", "[variables.TABLE]"),
-        ("variables TABLE type", 'type = "int"'),
-        ("variables TABLE2 type", "[variables.TABLE2]"),
-        ("variables TABLE2 required", "required"),
-        ("fleet", "[[fleet]]"),
-        ("fleet size", "size"),
-        ("nothing", "# [variables]"),
-        ("", "# [variables]"),
-    ],
-)
+@pytest.mark.parametrize(("key", "beginning"), VECTORS["line_of_a_key_or_of_the_closest_table"])
 def test_line_of_a_key_or_of_the_closest_table(key, beginning):
     tomllib.loads(REALISTIC)
     line = KeyLines(REALISTIC).line(tuple(key.split()))

@@ -23,6 +23,9 @@ from envkit.profile.placeholder import (
     parse_reference,
 )
 from envkit.profile.substitution import substitute
+from support.vectors import vectors
+
+VECTORS = vectors("unit/profile/placeholder")
 
 # ---------------------------------------------------------------- what to try
 
@@ -215,38 +218,7 @@ def test_a_long_value_is_parsed_or_refused(begin: str, unit: str) -> None:
         assert same(parse(str(outcome)), outcome)
 
 
-@pytest.mark.parametrize(
-    ("text", "column", "message"),
-    [
-        ("{{", 1, "'{{' has no '}}'"),
-        ("pa{{", 3, "'{{' has no '}}'"),
-        ("ok {{ A }} {{ B", 12, "'{{' has no '}}'"),
-        ("{{ }}", 4, "a name, a reference or a quoted text is missing"),
-        ("pa{{$$", 5, "a name, a reference or a quoted text is missing"),
-        ("{{ 1A }}", 4, "a name, a reference or a quoted text is missing"),
-        ("{{ A }", 6, "'}}' is missing"),
-        ("{{ A B }}", 6, "'}}' is missing"),
-        ("é{{ A ! }}", 7, "'}}' is missing"),
-        ("{{ A\n}}", 5, "'}}' is missing"),
-        ("{{ A-B }}", 4, "a variable's name has no '-'"),
-        ("{{ vault: }}", 4, "the reference names neither a path nor a field"),
-        ("{{ vault:a b }}", 12, "'}}' is missing"),
-        ("{{ vault:a# }}", 12, "a path, field or value is missing"),
-        ("{{ vault:a?vresion=1 }}", 12, "unknown parameter 'vresion'"),
-        ("{{ vault:a?version }}", 19, "'?version' needs '=' and a value"),
-        ("{{ vault:a?version=1?stage=2 }}", 21, "'}}' is missing"),
-        ("{{ A ?? x }}", 9, "'??' takes a quoted text"),
-        ('{{ A ?? "x }}', 9, "the quoted text has no end"),
-        ('{{ A ?? "x" ?? "y" }}', 13, "'??' stands once, before the filters"),
-        ('{{ A | trim ?? "x" }}', 13, "'??' stands once, before the filters"),
-        ("{{ A | trmi }}", 8, "unknown filter 'trmi'"),
-        ("{{ A | }}", 8, "a filter is missing"),
-        ("{{ A | trim:x }}", 12, "'}}' is missing"),
-        ("{{ A | json }}", 12, "'json' needs a pointer"),
-        ("{{ A | json:a }}", 8, "a JSON pointer begins with '/'"),
-        (r'{{ "\q" }}', 6, "unknown escape"),
-    ],
-)
+@pytest.mark.parametrize(("text", "column", "message"), VECTORS["an_error_says_where"])
 def test_an_error_says_where(text: str, column: int, message: str) -> None:
     with pytest.raises(PlaceholderError) as caught:
         parse(text)

@@ -20,6 +20,9 @@ from envkit.profile.placeholder import (
     parse,
 )
 from envkit.profile.substitution import apply_filter, substitute
+from support.vectors import vectors
+
+VECTORS = vectors("unit/profile/substitution")
 
 
 def test_a_value_is_asked_for_by_its_placeholder() -> None:
@@ -91,23 +94,7 @@ DOCUMENT = json.dumps(
 )
 
 
-@pytest.mark.parametrize(
-    ("pointer", "value"),
-    [
-        ("/text", "t"),
-        ("/empty", ""),
-        ("/number", "5432"),
-        ("/true", "true"),
-        ("/list/0", "zero"),
-        ("/list/1/deep", "d"),
-        ("/list", '["zero",{"deep":"d"}]'),
-        ("/a~1b", "slash"),
-        ("/m~0n", "tilde"),
-        ("/", "nameless"),
-        ("/é", "accent"),
-        ("/01", "key"),
-    ],
-)
+@pytest.mark.parametrize(("pointer", "value"), VECTORS["a_json_pointer"])
 def test_a_json_pointer(pointer: str, value: str) -> None:
     assert apply_filter(Filter("json", pointer), DOCUMENT) == value
 

@@ -1,7 +1,5 @@
 """Files of profiles: what is read, which keys are refused, and that no content is shown."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """What is carried from one environment to the next: what is missing, and what was asked for."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 
@@ -13,6 +11,9 @@ from envkit.comparison.sides import prepare_sides, read_sides
 from envkit.errors import ConflictError, DeniedError, PromotionError, UsageError
 from envkit.promotion.run import prepare_promotion, read
 from support.permissions import as_nobody, folder_of_nobody
+from support.vectors import vectors
+
+NO, STAYS = vectors("unit/promotion/decide").values()
 
 CANARY = "canary"
 
@@ -258,53 +259,6 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
 # ---------------------------------------------------------------- what is not carried over
 
 
-WRITTEN_OUT = (
-    "holds {}, written out in profiles/staging.toml:2, and no secret is copied into a profile"
-)
-NO = {
-    "a place of the source's own": (
-        'X = "{{ dotenv:.env.staging#X }}"',
-        "",
-        "reads dotenv:.env.staging#X, by its name a place of staging's own",
-    ),
-    "a version": (
-        'X = "{{ dotenv:?version=previous#X }}"',
-        "",
-        "is pinned to a version that staging's store has: dotenv:?version=previous#X",
-    ),
-    "a source that the target has not": (
-        'X = "{{ vault-eu:db#x }}"\n[sources.vault-eu]\ntype = "memory"',
-        "",
-        "reads from 'vault-eu', which prod does not have",
-    ),
-    "a secret by what is said of it": (
-        'X = { value = "hello", secret = true }',
-        "",
-        WRITTEN_OUT.format("a secret"),
-    ),
-    "a secret by what the target says of it": (
-        'X = "hello"',
-        'X = { value = "hi", secret = true }',
-        WRITTEN_OUT.format("a secret"),
-    ),
-    "a secret by its form": (
-        'X = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"',
-        "",
-        WRITTEN_OUT.format("a GitHub token"),
-    ),
-    "a secret beside a placeholder": (
-        'X = "postgres://app:Tr0ub4dor3@{{ H }}.acme.io/"',
-        "",
-        WRITTEN_OUT.format("a URL with a password"),
-    ),
-    "a secret for want of another one": (
-        'X = "{{ X ?? \\"ghp_16C7e42F292c6912E7710c838347Ae178B4a\\" }}"',
-        "",
-        WRITTEN_OUT.format("a GitHub token"),
-    ),
-}
-
-
 @pytest.mark.parametrize(("staging", "prod", "message"), NO.values(), ids=NO)
 def test_what_is_not_carried_over_stops_only_who_asks_for_it(write, staging, prod, message):
     project = write(f'{staging.partition(chr(10))[0]}\nOK = "1"', prod, values="X=1")
@@ -367,30 +321,6 @@ def test_a_place_that_both_read_is_told(write):
     [change] = promotion().plan.changes
     assert change.note == "reads what staging reads"
     assert left(promotion()) == set()
-
-
-STAYS = {
-    "made of another variable": (
-        ('A = "x{{ B }}"\nB = {}', 'A = "x{{ B }}"\nB = {}'),
-        "is made of other variables, which differ",
-    ),
-    "a literal here, a placeholder there": (
-        ('A = "{{ B }}"\nB = {}', 'A = "plain"\nB = {}'),
-        "is written in another way in profiles/prod.toml:2",
-    ),
-    "another text around it": (
-        ('A = "x{{ dotenv:B }}"', 'A = "y{{ dotenv:B }}"'),
-        "is written in another way in profiles/prod.toml:2",
-    ),
-    "from what cannot be written": (
-        ('A = "{{ dotenv:B }}"', 'A = "{{ env:A }}"'),
-        "A comes from env:A, which envkit cannot change",
-    ),
-    "pinned": (
-        ('A = "{{ dotenv:B }}"', 'A = "{{ dotenv:?version=previous#B }}"'),
-        "A is pinned to one version: dotenv:?version=previous#B",
-    ),
-}
 
 
 @pytest.mark.parametrize(("lines", "message"), STAYS.values(), ids=STAYS)

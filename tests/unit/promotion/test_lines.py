@@ -1,7 +1,5 @@
 """Which literals speak of an environment."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.profile.model import Profile

@@ -1,7 +1,5 @@
 """What a profile says of its variables, beside what they turned out to be."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit._internal.clock import Deadline

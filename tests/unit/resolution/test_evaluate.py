@@ -8,6 +8,9 @@ from envkit.resolution.evaluate import evaluate
 from envkit.resolution.plan import plan
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading
+from support.vectors import vectors
+
+VECTORS = vectors("unit/resolution/evaluate")
 
 CANARY = "canary-7d20"
 
@@ -92,27 +95,7 @@ class TestAbsent:
 
     @pytest.mark.parametrize(
         ("variables", "expected", "note"),
-        [
-            ("X = '{{ vault:x ?? \"f\" }}'", {"X": "f"}, "fallback"),
-            ("X = '{{ vault:x ?? \"\" }}'", {"X": ""}, "fallback"),
-            ("X = '{{ vault:x ?? \"a b\" | urlencode }}'", {"X": "a%20b"}, "fallback"),
-            ("X = '{{ Y ?? \"f\" }}'", {"X": "f"}, "fallback"),
-            ('X = { value = "{{ vault:x }}", default = "d" }', {"X": "d"}, "default"),
-            ('X = { default = "d" }', {"X": "d"}, "default"),
-            (
-                'X = { value = "a{{ vault:here }}{{ vault:x }}", default = "" }',
-                {"X": ""},
-                "default",
-            ),
-            ('X = { value = "{{ vault:here | json:/b }}", default = "d" }', {"X": "d"}, "default"),
-            (
-                'X = { value = "{{ vault:x }}", default = "d", required = false }',
-                {"X": "d"},
-                "default",
-            ),
-            ('X = { value = "{{ vault:x }}", required = false }', {}, ""),
-            ("X = { required = false }", {}, ""),
-        ],
+        VECTORS["what_stands_in"],
     )
     def test_what_stands_in(self, project, variables, expected, note):
         found = evaluated(project, variables, {"vault:here": '{"a": 1}'})

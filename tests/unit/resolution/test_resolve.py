@@ -9,9 +9,7 @@ import pytest
 import envkit
 from envkit._internal.clock import Deadline
 from envkit.errors import (
-    AuthError,
     DeniedError,
-    InvalidReferenceError,
     ProfileError,
     ProtocolError,
     ResolutionError,
@@ -109,26 +107,6 @@ class TestFailures:
             ("D", "profiles/prod.toml:8"),
         ]
         assert error.message == "cannot resolve 3 variables of prod"
-
-    @pytest.mark.parametrize(
-        ("outcomes", "status"),
-        [
-            ([Absent()], 4),
-            ([UnavailableError("x")], 5),
-            ([ProtocolError("x")], 5),
-            ([DeniedError("x")], 6),
-            ([AuthError("x")], 6),
-            ([InvalidReferenceError("x")], 3),
-            ([Absent(), UnavailableError("x")], 5),
-            ([UnavailableError("x"), DeniedError("x"), Absent()], 6),
-            ([DeniedError("x"), InvalidReferenceError("x"), UnavailableError("x")], 3),
-        ],
-    )
-    def test_the_exit_status_is_of_what_must_be_mended_first(self, prod, outcomes, status):
-        prod("\n".join(f'V{n} = "{{{{ shelf:{n} }}}}"' for n in range(len(outcomes))))
-        error = failed({f"shelf:{n}": outcome for n, outcome in enumerate(outcomes)})
-        assert error.exit_status == status
-        assert len(error.failures) == len(outcomes)
 
     @pytest.mark.parametrize("remote", [False, True])
     def test_a_store_that_failed_as_a_whole(self, prod, remote):
@@ -368,19 +346,6 @@ class TestOnlyAndExcept:
     def test_what_is_needed_is_read_but_not_passed(self, prod, only, exclude, expected):
         prod(self.VARIABLES)
         assert resolved(self.HELD, only=only, exclude=exclude) == expected
-
-    @pytest.mark.parametrize("options", [{"only": ["DB_*", "DB_URI"]}, {"exclude": ["DB_URI"]}])
-    def test_a_name_that_no_profile_has_is_a_typo(self, prod, options):
-        prod(self.VARIABLES)
-        with pytest.raises(UsageError, match="no variable 'DB_URI' in prod") as raised:
-            resolved(self.HELD, **options)
-        assert raised.value.hint == "did you mean 'DB_URL'?"
-
-    @pytest.mark.parametrize("options", [{"only": [""]}, {"exclude": ["OTHER", ""]}])
-    def test_an_empty_glob_is_a_variable_without_a_value(self, prod, options):
-        prod(self.VARIABLES)
-        with pytest.raises(UsageError, match="an empty glob matches no variable"):
-            resolved(self.HELD, **options)
 
     def test_a_name_that_one_of_several_has_is_none(self, project, prod):
         prod('A = "a"')

@@ -1,7 +1,5 @@
 """How long a rotation that fails waits before it is tried again."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.rotation.backoff import pause_seconds

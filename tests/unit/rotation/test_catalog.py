@@ -1,7 +1,5 @@
 """Which rotations there are: of all profiles, each secret once, and what is at odds."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit._internal.clock import Deadline

@@ -1,9 +1,5 @@
 """Commands around a rotation: what they get, and how they end."""
 
-from __future__ import annotations
-
-import os
-
 import pytest
 
 from envkit.rotation.hooks import HookError, run_hook
@@ -26,11 +22,6 @@ def test_what_it_prints_goes_to_stderr(capfd):
     assert capfd.readouterr() == ("", "out\nerr\n")
 
 
-def test_no_shell_is_involved(tmp_path):
-    run("touch", f"{tmp_path}/$X;x")
-    assert [path.name for path in tmp_path.iterdir()] == ["$X;x"]
-
-
 @pytest.mark.parametrize(
     ("command", "told"),
     [
@@ -44,14 +35,3 @@ def test_what_went_wrong_is_told(command, told):
     with pytest.raises(HookError) as caught:
         run(*command)
     assert told in caught.value.message
-
-
-def test_what_takes_too_long_is_killed_with_all_that_it_started(tmp_path):
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    with pytest.raises(HookError, match=r"did not end within 0\.2 s"):
-        run("sh", "-c", f"exec 3>{fifo}; sleep 600 & wait", seconds=0.2)
-    os.set_blocking(reading, True)
-    assert os.read(reading, 1) == b"", "nobody has the pipe open any more"
-    os.close(reading)

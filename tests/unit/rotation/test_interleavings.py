@@ -195,13 +195,3 @@ class TestTheCheckCanFail:
         back.go_on_until("retire done")
         with pytest.raises(AssertionError, match="nobody can log in"):
             slow.finish()
-
-    def test_and_with_the_fence_it_does_not(self):
-        world = World(Additive)
-        slow = world.process()
-        slow.go_on_until("publish")
-        back = world.process(Request.ABORT)
-        back.go_on_until("retire done")
-        slow.finish()
-        back.finish()
-        world.check_at_rest()

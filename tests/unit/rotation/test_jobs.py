@@ -1,7 +1,5 @@
 """Rotations run with all that belongs to them: hooks, notices, the audit log, each other."""
 
-from __future__ import annotations
-
 import json
 import threading
 
@@ -11,27 +9,24 @@ from envkit._internal.clock import Deadline
 from envkit.audit.verify import records
 from envkit.errors import ReasonMissingError, RotationError
 from envkit.rotation.catalog import collect
-from envkit.rotation.jobs import open_job, run_all, run_rotation
+from envkit.rotation.jobs import open_job, run_all
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.status import read_statuses
 from envkit.rotation_state.record import Record
 from support.hook_server import HookServer
-from support.rotating import one_rotation
+from support.rotating import DAY, START, Rotating, values
 
 OLD = "canary-8d1f-old-value"
-DAY = 86_400.0
-START = 1_795_577_472.0
 
 
-class World:
+class World(Rotating):
     """One `.env.prod` with a key that is rotated; time goes when it is told to."""
 
     def __init__(self, project, tmp_path):
         self.project = project
-        self.now = START
-        self.warnings = []
         self.log = tmp_path / "log" / "audit.jsonl"
-        self.environ = {"ENVKIT_AUDIT": str(self.log), "XDG_STATE_HOME": str(tmp_path / "state")}
+        environ = {"ENVKIT_AUDIT": str(self.log), "XDG_STATE_HOME": str(tmp_path / "state")}
+        super().__init__(project.profiles, environ)
         project.dotenv("prod", f"API_KEY={OLD}\nOTHER=x\nHOOK=t0ken\n")
 
     def write(self, *lines, top="", grace="15m"):
@@ -39,22 +34,8 @@ class World:
         body += [f'grace = "{grace}"', *lines]
         self.project.profile("prod.toml", "\n".join([top, "[rotation.api-key]", *body, ""]))
 
-    def rotation(self):
-        return one_rotation(self.project.profiles, self.environ)
-
-    def run(self, requested="", **options):
-        return run_rotation(
-            self.rotation(),
-            environ=self.environ,
-            requested=requested,
-            clock=lambda: self.now,
-            warn=self.warnings.append,
-            **options,
-        )
-
     def file(self):
-        lines = (self.project.root / ".env.prod").read_text().splitlines()
-        return dict(line.split("=", 1) for line in lines)
+        return values(self.project, "prod")
 
     def audit(self):
         return [(one["names"], one["outcome"], one["reason"]) for one in records(str(self.log))]
@@ -102,23 +83,6 @@ def test_what_was_never_rotated_is_rotated_and_retired_after_its_grace(world):
     assert world.run().status == OutcomeStatus.NOT_DUE
     world.now += DAY
     assert world.run().status == OutcomeStatus.WAITING
-
-
-def test_a_person_need_not_wait_for_the_schedule(world):
-    world.write(grace="0s")
-    world.run()
-    before = world.file()["API_KEY"]
-    assert world.run().status == OutcomeStatus.NOT_DUE
-    assert world.run("rotate").status == OutcomeStatus.ROTATED
-    assert world.file()["API_KEY"] != before
-
-
-def test_it_can_be_rolled_back_in_its_grace(world):
-    world.write()
-    world.run()
-    assert world.run("rollback").status == "rolled-back"
-    assert world.file()["API_KEY"] == OLD
-    assert world.run().status == OutcomeStatus.NOT_DUE, "it is not done again at once"
 
 
 # -------- its target

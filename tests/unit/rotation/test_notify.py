@@ -1,7 +1,5 @@
 """Who is told of what, by which host, and not more than once a day."""
 
-from __future__ import annotations
-
 import json
 import stat
 

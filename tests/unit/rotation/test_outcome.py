@@ -1,7 +1,5 @@
 """What became of a run, and how an exception becomes that."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import RotationError

@@ -1,7 +1,5 @@
 """What a simulation says, against what a calendar and a pencil say."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """Where a rotation stands, from its record and the time."""
 
-from __future__ import annotations
-
 from math import inf
 
 import pytest

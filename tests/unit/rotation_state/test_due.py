@@ -1,7 +1,5 @@
 """When a rotation is due and overdue, from its record: which of its times counts."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.rotation_state.due import is_overdue, next_due, overdue_at

@@ -1,7 +1,5 @@
 """The tables `[rotation.NAME]`: what they mean, and what is said of those that are wrong."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import ProfileError

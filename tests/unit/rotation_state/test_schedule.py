@@ -1,7 +1,5 @@
 """When a rotation is due: counted, by the clock on the wall, spread, too late."""
 
-from __future__ import annotations
-
 import itertools
 from datetime import UTC, datetime
 from math import inf

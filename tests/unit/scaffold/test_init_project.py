@@ -1,7 +1,5 @@
 """The first profiles of a project: nothing that is there changes, and no value is copied."""
 
-from __future__ import annotations
-
 import stat
 
 import pytest
@@ -23,15 +21,6 @@ def test_an_empty_project_gets_profiles_that_load(tmp_path):
     for name in done.environments:
         assert load(name, str(tmp_path / "profiles")).name == name
     assert stat.S_IMODE((tmp_path / "profiles" / "dev.toml").stat().st_mode) == 0o644
-
-
-def test_a_second_time_it_writes_nothing(tmp_path):
-    initialise(str(tmp_path))
-    before = files(tmp_path)
-    again = initialise(str(tmp_path))
-    assert (again.written, again.environments, again.ignored) == ((), (), ())
-    assert again.existing == ("base", "dev", "staging", "prod")
-    assert files(tmp_path) == before
 
 
 def test_profiles_that_are_there_are_left_alone_also_under_their_other_name(tmp_path):

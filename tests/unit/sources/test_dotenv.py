@@ -1,7 +1,6 @@
 """The `.env` source: which file it reads, what it says of each, and how it writes."""
 
 import os
-import signal
 import stat
 from multiprocessing import get_context
 
@@ -53,13 +52,6 @@ def value(asked, ref=BARE):
     outcome = ask(asked, ref)
     assert isinstance(outcome, Reading), outcome
     return outcome.value.reveal()
-
-
-def write_and_die(root):
-    """Die when the copy of the file is written, and has not got its name yet."""
-    os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-    asked = source(root)
-    asked.write(BARE, Secret("new"), expected=ask(asked).version)
 
 
 class TestWhichFile:
@@ -433,18 +425,6 @@ class TestThePreviousVersion:
         assert current.version == ask(asked).version
         assert value(asked, BARE._replace(version=previous.version)) == "old"
 
-    def test_what_a_writer_of_the_copy_left_that_was_killed_is_removed(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=old\n")
-        dying = SPAWN.Process(target=write_and_die, args=(str(tmp_path),))
-        dying.start()
-        dying.join()
-        assert dying.exitcode == -signal.SIGKILL
-        left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
-        assert len(left) == 1
-        asked = source(tmp_path)
-        asked.write(BARE, Secret("new"), expected=ask(asked).version)
-        assert sorted(os.listdir(tmp_path)) == [".env.staging", ".env.staging.envkit-previous"]
-
     def test_where_the_copy_cannot_be_written_nothing_is_changed(self, tmp_path):
         file = write(tmp_path / ".env.staging", "A=old\n")
         (tmp_path / ".env.staging.envkit-previous").mkdir()
@@ -455,12 +435,6 @@ class TestThePreviousVersion:
 
 
 class TestRemoving:
-    def test_the_line_goes_and_the_others_stay(self, tmp_path):
-        file = write(tmp_path / ".env.staging", "# note\nA=1\nB=2\n")
-        asked = source(tmp_path)
-        asked.write(BARE, None, expected=ask(asked).version)
-        assert file.read_text() == "# note\nB=2\n"
-
     def test_it_is_taken_out_of_the_file_that_counts(self, tmp_path):
         write(tmp_path / "shared.env", "A=shared\n")
         write(tmp_path / "own.env", "A=own\n")

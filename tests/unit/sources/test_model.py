@@ -1,7 +1,5 @@
 """Which field of a secret a reference names, and what the text of each value is."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import InvalidReferenceError

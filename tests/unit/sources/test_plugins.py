@@ -1,9 +1,5 @@
 """Plug-ins: found by their entry points, and what is wrong with one is said where it is named."""
 
-from __future__ import annotations
-
-import sys
-
 import pytest
 
 from envkit.errors import ProfileError
@@ -11,23 +7,6 @@ from envkit.sources.plugins import load_plugin
 from envkit.sources.registry import load_built_in
 
 GROUP, PLACE = "envkit.tests", "profiles/prod.toml:3"
-
-
-@pytest.fixture
-def install(tmp_path, monkeypatch):
-    """Make packages that register an object: a folder on the path with their metadata."""
-
-    def installed(package, entry, code):
-        module = package.replace("-", "_")
-        info = tmp_path / f"{package}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{entry} = {module}:Thing\n")
-        (tmp_path / f"{module}.py").write_text(code)
-        monkeypatch.delitem(sys.modules, module, raising=False)
-
-    monkeypatch.syspath_prepend(tmp_path)
-    return installed
 
 
 def load(name, built_in=("vault", "aws")):
@@ -47,19 +26,19 @@ def test_a_built_in_is_imported_by_its_module_and_name():
 
 
 def test_a_plug_in_is_what_its_package_registers(install):
-    install("the-cellar", "cellar", "class Thing:\n    bottles = 3\n")
+    install("the-cellar", GROUP, "cellar = the_cellar:Thing", "class Thing:\n    bottles = 3\n")
     assert load("cellar").bottles == 3
 
 
 def test_an_unknown_name_is_compared_with_built_in_and_installed_ones(install):
-    install("the-cellar", "cellar", "Thing = None\n")
+    install("the-cellar", GROUP, "cellar = the_cellar:Thing", "Thing = None\n")
     assert refused("valut") == (f"{PLACE}: unknown source type 'valut'", "did you mean 'vault'?")
     assert refused("celar") == (f"{PLACE}: unknown source type 'celar'", "did you mean 'cellar'?")
 
 
 def test_two_packages_with_one_name_are_named(install):
-    install("the-cellar", "cellar", "Thing = 1\n")
-    install("a-cellar", "cellar", "Thing = 2\n")
+    install("the-cellar", GROUP, "cellar = the_cellar:Thing", "Thing = 1\n")
+    install("a-cellar", GROUP, "cellar = a_cellar:Thing", "Thing = 2\n")
     assert refused("cellar") == (
         f"{PLACE}: several packages bring the source type 'cellar': a-cellar, the-cellar",
         "uninstall all but one of them",
@@ -76,7 +55,7 @@ def test_two_packages_with_one_name_are_named(install):
     ],
 )
 def test_a_plug_in_that_cannot_be_imported_shows_the_kind_of_error_alone(install, code, kind):
-    install("the-cellar", "cellar", code)
+    install("the-cellar", GROUP, "cellar = the_cellar:Thing", code)
     message, _ = refused("cellar")
     assert message == (
         f"{PLACE}: cannot load the source type 'cellar' from the_cellar:Thing: {kind}"

@@ -1,7 +1,6 @@
 """How a source is built from its table: types, settings, and the few placeholders in them."""
 
-import sys
-import textwrap
+from functools import partial
 
 import pytest
 
@@ -216,19 +215,8 @@ class TestEntryPoints:
     """Types of other packages: found by their entry points, and only where they are asked for."""
 
     @pytest.fixture
-    def package(self, tmp_path, monkeypatch):
-        def install(name, entry_point, code):
-            site = tmp_path / "site"
-            info = site / f"{name}-1.0.dist-info"
-            info.mkdir(parents=True)
-            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-            (info / "entry_points.txt").write_text(f"[envkit.sources]\n{entry_point}\n")
-            module = name.replace("-", "_")
-            (site / f"{module}.py").write_text(textwrap.dedent(code))
-            monkeypatch.syspath_prepend(site)
-            monkeypatch.delitem(sys.modules, module, raising=False)
-
-        return install
+    def package(self, install):
+        return partial(install, "envkit-cellar", "envkit.sources")
 
     SOURCE = """
         from envkit.secret import Secret
@@ -249,11 +237,11 @@ class TestEntryPoints:
     TABLE = '[sources.own]\ntype = "cellar"\ndepth = 2\n'
 
     def test_a_type_is_used(self, project, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
+        package("cellar = envkit_cellar:Cellar", self.SOURCE)
         assert read(opened(project, self.TABLE), "own:x") == "bottlebottle"
 
     def test_its_settings_are_checked(self, project, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.SOURCE)
+        package("cellar = envkit_cellar:Cellar", self.SOURCE)
         found = refused(project, self.TABLE.replace("depth", "dpeth"))
         assert found == (
             "profiles/prod.toml:3: [sources.own]: unknown key 'dpeth'",
@@ -261,5 +249,5 @@ class TestEntryPoints:
         )
 
     def test_a_package_cannot_take_a_built_in_type(self, project, package):
-        package("envkit-cellar", "memory = envkit_cellar:Cellar", self.SOURCE)
+        package("memory = envkit_cellar:Cellar", self.SOURCE)
         assert isinstance(opened(project, '[sources.own]\ntype = "memory"\n'), MemorySource)

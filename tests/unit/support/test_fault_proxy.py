@@ -18,7 +18,6 @@ import trustme
 from support.fault_proxy import (
     FaultProxy,
     dead_address,
-    free_port,
     hold,
     not_json,
     reset,
@@ -26,7 +25,6 @@ from support.fault_proxy import (
     respond,
     server_tls,
     silent,
-    silent_server,
     truncate,
 )
 
@@ -254,23 +252,3 @@ def test_a_client_that_never_begins_tls_does_not_keep_the_proxy_from_stopping(
             pass  # accepted, so that a thread waits for the handshake
     assert client.recv(1) == b""
     client.close()
-
-
-def test_an_address_where_nothing_listens() -> None:
-    with dead_address() as address:
-        host, port = address.split(":")
-        with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((host, int(port)), timeout=30)
-
-
-def test_a_server_that_accepts_and_says_nothing() -> None:
-    with silent_server() as address:
-        host, port = address.split(":")
-        with socket.create_connection((host, int(port)), timeout=0.05) as client:
-            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            with pytest.raises(TimeoutError):
-                client.recv(1)
-
-
-def test_a_free_port_can_be_taken() -> None:
-    socket.create_server(("127.0.0.1", free_port())).close()

@@ -1,7 +1,5 @@
 """No format of a check shows a value, whatever stands in the profiles."""
 
-from __future__ import annotations
-
 import hypothesis.strategies as st
 from hypothesis import given
 

@@ -1,7 +1,5 @@
 """A program of the user's own: what it is told, what it may say, and that no value gets out."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat
@@ -10,7 +8,6 @@ import textwrap
 import pytest
 
 from envkit.errors import (
-    EnvkitError,
     ProfileError,
     RejectedError,
     RotationError,
@@ -18,10 +15,11 @@ from envkit.errors import (
 )
 from envkit.secret import Secret
 from envkit.testing.observe import patiently
-from envkit.testing.rotator_harness import STEPS, assert_clean_of, begun, built, step
-from support.rotators import CommandHarness
+from envkit.testing.rotator_harness import STEPS, begun, built, step
+from support.rotators import CANARY, CommandHarness, refused
+from support.vectors import vectors
 
-CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
+VECTORS = vectors("unit/rotation/rotators/command")
 
 
 class Program:
@@ -65,13 +63,6 @@ class Program:
 @pytest.fixture
 def program(tmp_path):
     return Program(tmp_path)
-
-
-def refused(call, *hidden):
-    with pytest.raises(EnvkitError) as caught:
-        call()
-    assert_clean_of(caught.value, {CANARY, *hidden})
-    return caught.value
 
 
 class TestWhatItIsTold:
@@ -157,18 +148,7 @@ class TestWhatItMaySay:
 
     @pytest.mark.parametrize(
         ("answer", "what"),
-        [
-            ({"values": {"tokn": "x"}}, "did not give 'values' as texts for token"),
-            ({"values": {"token": 1}}, "did not give 'values' as texts for token"),
-            ({"values": {"token": ""}}, "did not give 'values' as texts for token"),
-            ({"values": "x"}, "did not give 'values' as texts for token"),
-            ({"facts": {"id": 8}}, "gave no texts as facts"),
-            ({"facts": ["x"]}, "gave no texts as facts"),
-            (
-                {"values": {"token": "abc"}, "facts": {"id": "the abc"}},
-                "gave the value among its facts, which are shown",
-            ),
-        ],
+        VECTORS["an_answer_that_is_none"],
     )
     def test_an_answer_that_is_none(self, program, answer, what):
         program.does(f'if asked["step"] == "create": print({json.dumps(answer)!r})')

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from envkit.errors import ProfileError
 from envkit.rotation.rotators.generate import ALPHABETS, MAX_LENGTH, form, generated
+from support.vectors import vectors
+
+VECTORS = vectors("unit/rotation/rotators/generate")
 
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")
 
@@ -51,21 +54,7 @@ def test_characters_count_once():
     assert form({"characters": "aabbccdd", "length": 40}) == (40, "abcd")
 
 
-@pytest.mark.parametrize(
-    ("settings", "message", "hint"),
-    [
-        ({"length": 8}, "'generate' makes values that can be guessed: they have 48 bits", "longer"),
-        ({"characters": "a", "length": 100}, "they have 0 bits", "more characters"),
-        ({"characters": "a-", "length": 100}, "they have 0 bits", "more characters"),
-        ({"characters": "", "length": 100}, "they have 0 bits", "more characters"),
-        ({"length": 0}, "'generate.length' must be", "length = 32"),
-        ({"length": 1025}, "at most 1024", "length = 32"),
-        ({"alphabet": "urlsafe"}, "'generate.alphabet' is unknown", "did you mean 'url-safe'?"),
-        ({"alphabet": "hex", "characters": "ab"}, "both 'alphabet' and 'characters'", "take"),
-        ({"characters": "abcdef "}, "has a blank", "list letters"),
-        ({"characters": "abc\tdef"}, "cannot be printed", "list letters"),
-    ],
-)
+@pytest.mark.parametrize(("settings", "message", "hint"), VECTORS["what_is_refused"])
 def test_what_is_refused(settings, message, hint):
     with pytest.raises(ProfileError) as caught:
         generated(settings)

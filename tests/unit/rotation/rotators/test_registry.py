@@ -1,8 +1,8 @@
 """How a rotator is found and built from its table."""
 
-import subprocess
 import sys
 import textwrap
+from functools import partial
 
 import pytest
 
@@ -11,6 +11,10 @@ from envkit.errors import ExtraMissingError, ProfileError
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators.registry import BUILT_IN, open_rotator
 from envkit.secret import Secret
+from support.process import run_python
+from support.vectors import vectors
+
+VECTORS = vectors("unit/rotation/rotators/registry")
 
 CANARY = "canary" + "-77"
 TARGETS = {
@@ -58,82 +62,7 @@ def test_the_way_is_chosen_by_the_strategy():
 
 
 @pytest.mark.parametrize(
-    ("name", "target", "options", "message", "hint"),
-    [
-        (
-            "postgresql",
-            {},
-            {},
-            "prod.toml:rotator: unknown rotator 'postgresql'",
-            "did you mean 'postgres'?",
-        ),
-        (
-            "redis",
-            {"url": "x"},
-            {"strategy": "single"},
-            "prod.toml:strategy: the rotator 'redis' has no strategy 'single'",
-            "use one of: alternate",
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "usres": []},
-            {},
-            "prod.toml:target: target: unknown key 'usres'",
-            "did you mean 'users'?",
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": "app"},
-            {},
-            "prod.toml:target: target: 'users' must be a list",
-            'write users = ["..."]',
-        ),
-        (
-            "postgres",
-            {"dsn": "x"},
-            {},
-            "prod.toml:target: the rotator needs 'target.owner'",
-            "write target = { owner = ..., users = ... }",
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": ["a"], "owner": "c"},
-            {},
-            "prod.toml:target: 'target.users' must name two roles",
-            'write users = ["app_a", "app_b"]',
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": ["a", "a"], "owner": "c"},
-            {},
-            "prod.toml:target: 'target.users' must name two roles",
-            'write users = ["app_a", "app_b"]',
-        ),
-        (
-            "postgres",
-            {"dsn": "x", "users": ["a", "b"], "owner": "a"},
-            {},
-            (
-                "prod.toml:target: 'target.owner' must be a third role, which owns what both "
-                "users make"
-            ),
-            "see 'docs/guide/rotators/postgres.md'",
-        ),
-        (
-            "random",
-            {},
-            {"generate": {"lenght": 3}},
-            "prod.toml:generate: generate: unknown key 'lenght'",
-            "did you mean 'length'?",
-        ),
-        (
-            "random",
-            {},
-            {"generate": {"length": 3}},
-            "prod.toml:generate: 'generate' makes values that can be guessed: they have 18 bits",
-            "give it a longer 'length', or more characters",
-        ),
-    ],
+    ("name", "target", "options", "message", "hint"), VECTORS["a_mistake_is_shown_with_its_place"]
 )
 def test_a_mistake_is_shown_with_its_place(name, target, options, message, hint):
     assert refused(name, target, **options) == (message, hint)
@@ -170,12 +99,7 @@ def test_nothing_of_a_driver_is_imported_to_build_one():
             open_rotator(name, context)
         print(sorted({{"psycopg", "redis", "botocore", "cryptography", "hvac"}} & set(sys.modules)))
     """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script).format(targets=TARGETS)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python(textwrap.dedent(script).format(targets=TARGETS))
     assert done.stdout == "[]\n"
 
 
@@ -195,21 +119,11 @@ class TestEntryPoints:
     """
 
     @pytest.fixture
-    def package(self, tmp_path, monkeypatch):
-        def install(name, entry_point, code):
-            info = tmp_path / f"{name}-1.0.dist-info"
-            info.mkdir()
-            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-            (info / "entry_points.txt").write_text(f"[envkit.rotators]\n{entry_point}\n")
-            module = name.replace("-", "_")
-            (tmp_path / f"{module}.py").write_text(textwrap.dedent(code))
-            monkeypatch.syspath_prepend(tmp_path)
-            monkeypatch.delitem(sys.modules, module, raising=False)
-
-        return install
+    def package(self, install):
+        return partial(install, "envkit-cellar", "envkit.rotators")
 
     def test_a_rotator_is_used(self, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.CODE)
+        package("cellar = envkit_cellar:Cellar", self.CODE)
         assert opened("cellar", {"depth": 2}).depth == 2
         message, hint = refused("cellar", {"dpeth": 2})
         assert (message, hint) == (
@@ -219,31 +133,14 @@ class TestEntryPoints:
 
     def test_it_may_have_strategies(self, package):
         code = textwrap.dedent(self.CODE) + 'WAYS = {"deep": Cellar}\n'
-        package("envkit-cellar", "cellar = envkit_cellar:WAYS", code)
+        package("cellar = envkit_cellar:WAYS", code)
         assert opened("cellar", {"depth": 2}, strategy="deep").depth == 2
         assert refused("cellar", {"depth": 2})[1] == "use one of: deep"
 
     def test_it_is_among_the_known(self, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.CODE)
+        package("cellar = envkit_cellar:Cellar", self.CODE)
         assert refused("celar", {})[1] == "did you mean 'cellar'?"
 
-    def test_a_package_that_is_broken(self, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", f"raise ValueError('{CANARY}')")
-        message, _ = refused("cellar", {})
-        assert message == (
-            "prod.toml:rotator: cannot load the rotator 'cellar' from envkit_cellar:Cellar: "
-            "ValueError"
-        )
-
-    def test_two_packages_with_one_rotator(self, package):
-        package("envkit-cellar", "cellar = envkit_cellar:Cellar", self.CODE)
-        package("other-cellar", "cellar = other_cellar:Cellar", self.CODE)
-        message, hint = refused("cellar", {})
-        assert message.endswith(
-            "several packages bring the rotator 'cellar': envkit-cellar, other-cellar"
-        )
-        assert hint == "uninstall all but one of them"
-
     def test_a_package_cannot_take_a_built_in_one(self, package):
-        package("envkit-cellar", "random = envkit_cellar:Cellar", self.CODE)
+        package("random = envkit_cellar:Cellar", self.CODE)
         assert type(opened("random", {})).__name__ == "RandomRotator"

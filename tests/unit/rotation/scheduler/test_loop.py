@@ -1,7 +1,5 @@
 """The scheduler of one machine, with rotations that do what a test tells them."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -12,24 +10,14 @@ from envkit.errors import ProfileError, UnavailableError
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.loop import Scheduler
+from support.rotating import table
 
-PROFILE = """\
-[variables]
-NODE_ENV = "production"
-"""
-ROTATION = """\
-[rotation.{name}]
-secret = "dotenv:{field}"
-rotator = "random"
-every = "30d"
-"""
 CANARY = "canary-93c5a0e1"
 LONG_SECONDS = 30
 
 
-def profile(*names, **keys):
-    more = "".join(f'{key} = "{value}"\n' for key, value in keys.items())
-    return PROFILE + "".join(ROTATION.format(name=n, field=n.upper()) + more for n in names)
+def profile(*names):
+    return "".join(table(name, name.upper()) for name in names)
 
 
 class Listener:
@@ -251,7 +239,7 @@ def test_profiles_that_cannot_be_read_any_more_change_nothing(project, start, li
     listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
     # two rotations of one secret, which do not say the same of it
     other = profile("db2").replace("DB2", "DB").replace("30d", "7d")
-    project.profile("prod.toml", profile("db") + other.removeprefix(PROFILE))
+    project.profile("prod.toml", profile("db") + other)
     scheduler.reload()
     listener.wait_for("troubled", ProfileError)
     assert listener.told.count(("loaded", "prod/db")) == 1

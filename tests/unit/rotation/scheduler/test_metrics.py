@@ -1,11 +1,7 @@
 """What Prometheus is told, and how it is answered over HTTP."""
 
-from __future__ import annotations
-
 import os
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from contextlib import closing
@@ -20,6 +16,7 @@ from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint, listen_address
 from envkit.rotation.scheduler.metrics import SchedulerMetrics
 from envkit.rotation_state.record import Phase, Record
+from support.process import run_python
 
 NOW = 1_790_000_000.0
 DAY = 86_400.0
@@ -199,13 +196,7 @@ def test_no_message_is_told(board, catalog):
 def test_without_the_package_the_extra_is_named(tmp_path):
     (tmp_path / "prometheus_client.py").write_text("raise ImportError\n")
     script = "from envkit.rotation.scheduler.metrics import SchedulerMetrics\nSchedulerMetrics()\n"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_python(script, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False)
     assert ExtraMissingError.__name__ in done.stderr
 
 

@@ -1,7 +1,5 @@
 """When each rotation is looked at next."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS

@@ -1,7 +1,5 @@
 """What a path means in a key-value engine; how secrets are read is in tests/live."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import InvalidReferenceError

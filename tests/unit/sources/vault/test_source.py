@@ -1,8 +1,5 @@
 """What the Vault source says before it asks a server; everything else is in tests/live."""
 
-import subprocess
-import sys
-
 import pytest
 
 from envkit._internal.clock import Deadline
@@ -13,6 +10,10 @@ from envkit.errors import (
 from envkit.profile.placeholder import parse
 from envkit.sources.model import Absent, SourceContext
 from envkit.sources.vault.source import VaultSource
+from support.process import run_python
+from support.vectors import vectors
+
+VECTORS = vectors("unit/sources/vault/source")
 
 TIMEOUT_SECONDS = 20.0  # far beyond what any of these needs
 
@@ -46,9 +47,7 @@ def test_hvac_is_not_imported_before_something_is_read():
         "source.locate(Reference('vault', 'secret/db', 'password'))\n"
         "print({'hvac', 'requests', 'urllib3', 'ssl', 'json'} & set(sys.modules))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
+    done = run_python(program)
     assert done.stdout == "set()\n"
 
 
@@ -63,25 +62,7 @@ def test_what_locate_says_before_anything_is_asked():
     assert source.locate(ref("/kv/x?version=3#a")) == "vault:kv/x?version=3#a"
 
 
-@pytest.mark.parametrize(
-    ("reference", "message"),
-    [
-        ("secret/../sys/x#a", "not a path"),
-        ("secret/./x#a", "not a path"),
-        ("secret//x#a", "not a path"),
-        ("secret/x/#a", "not a path"),
-        ("//secret/x#a", "not a path"),
-        ('"secret/a\\nb"#a', "not a path"),
-        ("secret#a", "is a mount"),
-        ("/secret#a", "is a mount"),
-        ("#a", "names no secret"),
-        ("secret/x?version=0#a", "count from 1"),
-        ("secret/x?version=-1#a", "is a number"),
-        ("secret/x?version=latest#a", "is a number"),
-        ("secret/x?version=99999999999999999999#a", "count from 1"),
-        ("secret/x?stage=AWSPREVIOUS#a", "no stages"),
-    ],
-)
+@pytest.mark.parametrize(("reference", "message"), VECTORS["references_that_no_vault_could_hold"])
 def test_references_that_no_vault_could_hold(reference, message):
     source = vault("http://127.0.0.1:1")  # nothing is asked
     with pytest.raises(InvalidReferenceError, match=message) as caught:

@@ -1,7 +1,5 @@
 """Which secrets cannot be written, before a server is asked; the writes are in tests/live."""
 
-from __future__ import annotations
-
 import pytest
 
 from envkit.errors import DeniedError, InvalidReferenceError, InvalidValueError

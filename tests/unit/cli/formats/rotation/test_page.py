@@ -1,7 +1,5 @@
 """What the page of rotations shows: the marks of the timeline, and the days of the calendar."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest
