@@ -27,12 +27,6 @@ def variable_of(profile: Profile, placeholder: Placeholder) -> str | None:
     return operand.path or operand.field or "" if is_variable else None
 
 
-def credentials(setting: Any) -> tuple[str, ...]:
-    """Return the placeholders of a setting that are not fixed texts, as they are written."""
-    found = (one for one in placeholders(setting) if not isinstance(one.operand, Literal))
-    return tuple(dict.fromkeys(str(Placeholder(one.operand)) for one in found))
-
-
 def fixed(text: str) -> str | None:
     """Return the text of a setting whatever the environment is; None where it depends on that."""
     if OPEN not in text:
