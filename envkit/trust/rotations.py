@@ -11,9 +11,16 @@ from envkit.errors import EnvkitError
 from envkit.profile.placeholder import Reference, parse
 from envkit.trust.address import database_server, has_password, http_server, redacted
 from envkit.trust.destination import RUN, SEND, Destination
-from envkit.trust.meaning import credentials, expanded, spelled
 from envkit.trust.sources import of_plug_in, of_role, of_source
-from envkit.trust.written import alone, fixed, references, with_marks
+from envkit.trust.written import (
+    alone,
+    credentials,
+    expanded,
+    fixed,
+    references,
+    spelled,
+    with_marks,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

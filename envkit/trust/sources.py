@@ -13,8 +13,15 @@ from envkit.errors import UntrustedError
 from envkit.profile.placeholder import OPEN, Reference
 from envkit.trust.address import http_server, redacted
 from envkit.trust.destination import READ, SEND, Destination
-from envkit.trust.meaning import credentials, spelled
-from envkit.trust.written import alone, fixed, in_environment, references, variable_of
+from envkit.trust.written import (
+    alone,
+    credentials,
+    fixed,
+    in_environment,
+    references,
+    spelled,
+    variable_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envkit.profile.loader import load
-from envkit.trust.meaning import credentials
-from envkit.trust.written import alone, fixed, in_environment, references, with_marks
+from envkit.trust.written import alone, credentials, fixed, in_environment, references, with_marks
 
 
 @pytest.fixture
