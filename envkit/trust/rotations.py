@@ -11,7 +11,7 @@ from envkit.errors import EnvkitError
 from envkit.profile.placeholder import Reference, parse
 from envkit.trust.address import database_server, has_password, http_server, redacted
 from envkit.trust.destination import RUN, SEND, Destination
-from envkit.trust.sources import of_plug_in, of_role, of_source
+from envkit.trust.sources import of_plug_in, of_region, of_role, of_source
 from envkit.trust.written import (
     alone,
     credentials,
@@ -63,7 +63,7 @@ def of_rotation(profile: Profile, name: str, environ: Mapping[str, str]) -> list
         for command in _commands(said.get(key)):
             found.append(Destination(RUN, command, environment, why.format(name)))
     if isinstance(target, dict):
-        found += _target(profile, name, str(said.get("rotator", "")), target)
+        found += _target(profile, name, str(said.get("rotator", "")), target, environ)
     for channel in notify if isinstance(notify, list) else [notify]:
         if isinstance(channel, dict):
             found += _channel(profile, name, channel, environment)
@@ -79,7 +79,11 @@ def _secret(said: Mapping[str, Any]) -> list[Reference]:
 
 
 def _target(
-    profile: Profile, name: str, rotator: str, target: Mapping[str, Any]
+    profile: Profile,
+    name: str,
+    rotator: str,
+    target: Mapping[str, Any],
+    environ: Mapping[str, str],
 ) -> Iterator[Destination]:
     given = credentials(profile, target)
     new = f"the new value of {name}"
@@ -94,6 +98,7 @@ def _target(
                 yield from _server(profile, rotator, url, (*credentials(profile, url), new))
     elif rotator == "aws-iam-key":
         yield from of_role(profile, target)
+        yield from of_region(profile, target, environ)
     elif rotator not in ("random", "keyring"):
         title = f"target of [rotation.{name}]"
         yield from (

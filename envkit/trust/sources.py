@@ -10,6 +10,7 @@ import re
 from shlex import quote
 
 from envkit.errors import UntrustedError
+from envkit.profile.discovery import FORMS
 from envkit.profile.placeholder import OPEN, Reference
 from envkit.trust.address import http_server, redacted
 from envkit.trust.destination import READ, SEND, Destination
@@ -39,6 +40,7 @@ ADDRESSES = {
 WITHOUT_TRUST = frozenset({"env", "memory", DOTENV, *ADDRESSES})
 _FILES = ("ca_cert", "client_cert", "client_key")
 _OF_A_ROLE = ("role_arn", "role_session_name", "external_id", "mfa_serial")
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,5})?-(central|(north|south)?(east|west)|north|south)-\d")
 # what no plug-in can take for a server elsewhere: a word, or words with slashes
 _PLAIN_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 _/-]*", re.ASCII)
 
@@ -99,10 +101,12 @@ def all_of_sources(profile: Profile, environ: Mapping[str, str]) -> list[Destina
 
 
 def linked_profiles(folder: str) -> list[Destination]:
-    """Return the profiles in a folder that are links to files outside the project."""
+    """Return the profiles in a folder that are outside the project, by a link of either."""
     root = os.path.dirname(folder)
-    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
-    reals = [outside(root, path) for path in paths if os.path.islink(path)]
+    names = sorted(name for name in os.listdir(folder) if name.endswith(FORMS))
+    paths = [os.path.join(folder, name) for name in names]
+    linked = os.path.islink(folder)
+    reals = [outside(root, path) for path in paths if linked or os.path.islink(path)]
     return [Destination(READ, real, (), "as a profile") for real in reals if real is not None]
 
 
@@ -182,8 +186,22 @@ def of_role(profile: Profile, settings: Mapping[str, Any]) -> Iterator[Destinati
         yield Destination(SEND, spelled(profile, str(role)), given)
 
 
+def of_region(
+    profile: Profile, settings: Mapping[str, Any], environ: Mapping[str, str]
+) -> Iterator[Destination]:
+    """Yield what a region that is none would tell those who look up the name of its server."""
+    region = settings.get("region")
+    if not isinstance(region, str) or not (given := credentials(profile, region)):
+        return
+    text = in_environment(profile, region, environ)
+    if text is None or (text and not _REGION.fullmatch(text)):
+        where = f"the name server, for an AWS region {spelled(profile, region)}"
+        yield Destination(SEND, where, given)
+
+
 def _role(profile: Profile, spec: SourceSpec, environ: Mapping[str, str]) -> Iterator[Destination]:
     yield from of_role(profile, spec.settings)
+    yield from of_region(profile, spec.settings, environ)
     prefix = spec.settings.get("prefix")
     if not isinstance(prefix, str) or not (given := credentials(profile, prefix)):
         return
@@ -294,9 +312,22 @@ def _read(
     if path is None:  # where it leads, a `.env` file says
         yield Destination(READ, spelled(profile, text), (), why)
         return
-    real = outside(profile.root, path) if path else None
-    if real is not None:
-        yield Destination(READ, real, (), why)
+    if not path:
+        return
+    # a folder of certificates is read file by file
+    for one in (path, *_links(os.path.join(profile.root, path))):
+        real = outside(profile.root, one)
+        if real is not None:
+            yield Destination(READ, real, (), why)
+
+
+def _links(folder: str) -> list[str]:
+    """Return the links in a folder, which may lead out of it; nothing where it is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.path for entry in entries if entry.is_symlink())
+    except (OSError, ValueError):
+        return []
 
 
 def _texts(setting: Any) -> Iterator[str]:

@@ -313,3 +313,33 @@ def test_the_name_of_a_file_cannot_pretend_to_be_an_address(sentences):
 )
 def test_what_may_be_an_address_or_a_file_needs_trust_in_a_plug_in(sentences, setting):
     assert len(sentences(f'[sources.op]\ntype = "onepassword"\n{setting}\n')) == 1
+
+
+def test_the_links_in_a_folder_of_certificates_are_looked_at(sentences, project):
+    (project.root / "certs").mkdir()
+    (project.root / "certs" / "0a1b2c3d.0").symlink_to("/etc/other.pem")
+    assert sentences(vault('ca_cert = "certs"')) == [
+        "reads /etc/other.pem, outside the project, for ca_cert of [sources.vault]"
+    ]
+
+
+@pytest.mark.parametrize("region", ["{{ env:T }}", "eu-{{ env:T }}-1", "{{ dotenv:REGION }}"])
+def test_a_region_that_may_be_a_secret_is_not_looked_up_by_name(sentences, region):
+    found = sentences(f'[sources.aws]\nregion = "{region}"\n', T="ghp-abc")
+    assert len(found) == 1
+    assert found[0].endswith(f" to the name server, for an AWS region {region}")
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-east-1", "us-isob-east-1", "cn-north-1"])
+def test_a_region_of_the_environment_needs_no_trust(sentences, region):
+    assert sentences('[sources.aws]\nregion = "{{ env:REGION }}"\n', REGION=region) == []
+
+
+def test_profiles_in_a_folder_that_is_a_link_are_told(project, tmp_path):
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "prod.toml").write_text("")
+    (away / "README").write_text("")
+    folder = project.root / "linked"
+    folder.symlink_to(away)
+    assert [one.where for one in linked_profiles(str(folder))] == [str(away / "prod.toml")]
