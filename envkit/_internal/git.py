@@ -16,6 +16,12 @@ _LITERAL = "--literal-pathspecs"
 # set in hooks, where they mean the commit in the making and not the folder that is asked about
 _OF_HOOKS = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE")
 
+# a repository's settings may name programs; nothing that is asked here needs one. A folder of
+# the project may pass for a bare repository, with settings of its own
+_HARMLESS = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
+# nor does anything need a lock, or an object that some server would have to be asked for
+_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
+
 
 class Repository:
     """One working tree.
@@ -85,14 +91,13 @@ def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = 
     import subprocess
 
     clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}
-    # a repository's settings may name a program to be run; nothing that is asked here needs one
-    command = ["git", "-c", "core.fsmonitor=false", "-C", folder]
+    command = ["git", *_HARMLESS, "-C", folder]
     try:
         done = subprocess.run(  # noqa: S603 - a fixed program, and no shell
             [*command, *arguments],
             input=stdin.encode("utf-8", "surrogateescape"),
             capture_output=True,
-            env={**clean, "GIT_OPTIONAL_LOCKS": "0"},
+            env={**clean, **_QUIET},
             timeout=_TIMEOUT_SECONDS,
             check=False,
         )

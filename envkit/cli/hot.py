@@ -63,15 +63,18 @@ def _prepare(
 
 
 def _resolve(
-    command: str, given: Arguments, name: str | None = None, *, into_programs: bool = False
+    command: str, given: Arguments, name: str | None = None, *, into: str = ""
 ) -> Environment:
-    """Resolve what is about to go out, one variable or many, and record that it does."""
+    """Resolve what is about to go out, one variable or many, and record that it does.
+
+    `into` says where programs get them from: a `process`, or a `shell` where they stay.
+    """
     deadline = Deadline(given.timeout_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
         only = given.many("only") if name is None else [_glob_escaped(name)]
         prepared = _prepare(given, deadline, only)
-        if into_programs:
-            _require_loading(prepared, deadline)
+        if into:
+            _require_loading(prepared, deadline, lasting=into == "shell")
         access.begin(prepared)
         environment = resolve_prepared(prepared, deadline)
         if name is not None and name not in environment:
@@ -80,14 +83,17 @@ def _resolve(
     return environment
 
 
-def _require_loading(prepared: Sequence[PreparedProfile], deadline: Deadline) -> None:
+def _require_loading(
+    prepared: Sequence[PreparedProfile], deadline: Deadline, *, lasting: bool
+) -> None:
     """Refuse variables that load code into programs, where the user does not trust them."""
     from envkit.launch.exec import loading_variables
 
-    if loading_variables(name for one in prepared for name in one.plan.selected):
+    names = [name for one in prepared for name in one.plan.selected]
+    if loading_variables(names, lasting=lasting):
         from envkit.cli.trusting import require_loading
 
-        if require_loading(prepared):
+        if require_loading(prepared, lasting=lasting):
             deadline.restart()
 
 
@@ -116,7 +122,7 @@ def _run_app(given: Arguments) -> NoReturn:
 
     if os.getpid() == 1:
         end_on_signals()
-    environment = _resolve("exec", given, into_programs=True)
+    environment = _resolve("exec", given, into="process")
     passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
     replace_process(command, passed)
 
@@ -173,7 +179,8 @@ def _export(given: Arguments) -> int:
         format_name = "dotenv"
     check_format(format_name)
     # what a shell evaluates, and what GitHub gives all later steps, reaches programs at once
-    environment = _resolve("export", given, into_programs=format_name in ("shell", "github"))
+    into = "shell" if format_name in ("shell", "github") else ""
+    environment = _resolve("export", given, into=into)
     text = render(format_name, environment, name=given.one("name") or environment.name)
     if format_name == "github":
         # stdout is on its way to $GITHUB_ENV; the runner takes commands from stderr too

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 
 from envkit.cli.prompt import ask_trust, is_interactive
-from envkit.launch.exec import loading_variables
+from envkit.launch.exec import OWN_SERVERS, loading_variables
 from envkit.profile.placeholder import Name
 from envkit.sources.registry import current_guard
+from envkit.trust.address import http_server
 from envkit.trust.destination import LOAD, Destination
 from envkit.trust.guard import Guard
+from envkit.trust.written import alone, fixed, variable_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,8 +32,12 @@ def new_guard(environ: Mapping[str, str]) -> Guard:
     return Guard(environ, ask=ask, warn=_warn)
 
 
-def require_loading(prepared: Sequence[PreparedProfile]) -> bool:
+def require_loading(prepared: Sequence[PreparedProfile], *, lasting: bool) -> bool:
     """See that the user allows the variables that load code into the programs they reach.
+
+    Args:
+        prepared: the profiles.
+        lasting: whether the variables stay, for programs that are started later.
 
     Returns:
         whether a person was asked.
@@ -45,18 +51,38 @@ def require_loading(prepared: Sequence[PreparedProfile]) -> bool:
         [
             (one.profile, destination)
             for one in prepared
-            for destination in loading(one.profile, one.plan.selected)
+            for destination in loading(one.profile, one.plan.selected, lasting=lasting)
         ]
     )
 
 
-def loading(profile: Profile, names: Iterable[str]) -> list[Destination]:
-    """Return the variables of a profile that load code into other programs."""
+def loading(profile: Profile, names: Iterable[str], *, lasting: bool) -> list[Destination]:
+    """Return the variables of a profile that load code into other programs.
+
+    Args:
+        profile: whose variables they are.
+        names: of the variables.
+        lasting: as of `require_loading`; also those that name servers, which envkit takes for
+            the user's own.
+    """
     written = [name for name in names if not profile.variables[name].on_command_line]
     return [
         Destination(LOAD, name, tuple(_said(profile, name)), why)
-        for name, why in loading_variables(written).items()
+        for name, why in loading_variables(written, lasting=lasting).items()
+        if why not in OWN_SERVERS.values() or not _is_own(profile, name)
     ]
+
+
+def _is_own(profile: Profile, name: str) -> bool:
+    """Return whether a variable that names a server is what it was, or means this machine."""
+    variable = profile.variables[name]
+    if variable.default is not None:
+        return False
+    text = str(variable.template)
+    only, server = alone(text), http_server(fixed(text) or "")
+    if only is not None and only.fallback is None and not only.filters:
+        return variable_of(profile, only) == name
+    return server is not None and server.is_loopback
 
 
 def _said(profile: Profile, name: str) -> list[str]:

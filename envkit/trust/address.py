@@ -10,15 +10,17 @@ import re
 
 from envkit._internal.named_tuple import NamedTuple
 
+# in Unicode, a Kelvin sign is a `k` in another case
+_FLAGS = re.IGNORECASE | re.ASCII
 _AUTHORITY = (
     r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])?"
     r"(?::(?P<port>\d{1,5}))?"
 )
-_HTTP = re.compile(rf"(?P<scheme>https?)://{_AUTHORITY}(?:[/][^\s\\]*)?", re.IGNORECASE)
+_HTTP = re.compile(rf"(?P<scheme>https?)://{_AUTHORITY}(?:[/][^\s\\]*)?", _FLAGS)
 _DATABASE = re.compile(
     r"(?P<scheme>postgres|postgresql|redis|rediss|valkey|valkeys)://"
     rf"(?:(?P<login>[^@/?#\\\s]*)@)?{_AUTHORITY}(?:/[^?#\\\s]*)?(?:\?(?P<query>[^#\\\s]*))?",
-    re.IGNORECASE,
+    _FLAGS,
 )
 _HARMLESS = frozenset(  # what says nothing of where the server is, nor names a file
     (
@@ -27,6 +29,9 @@ _HARMLESS = frozenset(  # what says nothing of where the server is, nor names a 
     )
 )
 _PORTS = {"http": "80", "https": "443"}
+# a password that ends where all readers of the address agree that it does
+_IN_URL = re.compile(r"([\w+.-]+://[^/?#@\s:\\]*:)(?!\{\{)[^/?#@\s{\\]+@", re.ASCII)
+_IN_WORDS = re.compile(r"((?:^|\s)password\s*=\s*)(?!\{\{)[^\s&'\"{\\]+(?=\s|$)", _FLAGS)
 LOCAL = "local"  # the scheme of a socket of this machine
 
 
@@ -82,14 +87,20 @@ def database_server(text: str) -> Server | None:
 
 
 def redacted(text: str) -> str:
-    """Return an address without the password that is written in it."""
-    text = re.sub(r"(://[^/@\s:]*:)(?!\{\{)[^@\s{]+@", r"\1***@", text)
-    return re.sub(r"(\bpassword\s*=\s*)(?!\s*'?\{\{)\S+", r"\1***", text, flags=re.IGNORECASE)
+    """Return an address without the password that is written in it.
+
+    Only what is a password for every reader is left out: in `://h:1/x?host=y&options=@z` a
+    part of the address would be, and another server would look the same.
+    """
+    text = _IN_URL.sub(r"\1***@", text)
+    return _IN_WORDS.sub(r"\1***", text)
 
 
 def has_password(text: str) -> bool:
-    """Return whether a DSN says which password is used."""
-    return bool(re.search(r"://[^/@\s]*:[^@]+@|\bpassword\s*=", text, re.IGNORECASE))
+    """Return whether a DSN says, beyond doubt, which password is used."""
+    if "://" in text:
+        return bool(_IN_URL.match(text))
+    return bool(_IN_WORDS.search(text))
 
 
 def _server(found: re.Match[str]) -> Server:

@@ -140,8 +140,9 @@ class Guard:
         folders = {
             folder: files for folder, (project, files) in self._seen.items() if project == root
         }
-        # a profile that is a link is read before anything is known of it
-        folders = folders or {os.path.join(root, "profiles"): {target}}
+        if not folders:  # a profile that is a link is read before anything is known of it
+            known = self.store.folders(root) or [os.path.join(root, "profiles")]
+            folders = {folder: {target} for folder in known}
         return any(self._left(one, files, wanted) is None for one, files in folders.items())
 
     def unknown(self, profile: Profile, destinations: Iterable[Destination]) -> list[Destination]:

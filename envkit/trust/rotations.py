@@ -11,8 +11,16 @@ from envkit.errors import EnvkitError
 from envkit.profile.placeholder import Reference, parse
 from envkit.trust.address import database_server, has_password, http_server, redacted
 from envkit.trust.destination import RUN, SEND, Destination
-from envkit.trust.sources import of_plug_in, of_role, of_source
-from envkit.trust.written import credentials, fixed, references, with_marks
+from envkit.trust.sources import of_plug_in, of_region, of_role, of_source
+from envkit.trust.written import (
+    alone,
+    credentials,
+    expanded,
+    fixed,
+    references,
+    spelled,
+    with_marks,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,10 +63,10 @@ def of_rotation(profile: Profile, name: str, environ: Mapping[str, str]) -> list
         for command in _commands(said.get(key)):
             found.append(Destination(RUN, command, environment, why.format(name)))
     if isinstance(target, dict):
-        found += _target(name, str(said.get("rotator", "")), target)
+        found += _target(profile, name, str(said.get("rotator", "")), target, environ)
     for channel in notify if isinstance(notify, list) else [notify]:
         if isinstance(channel, dict):
-            found += _channel(name, channel, environment)
+            found += _channel(profile, name, channel, environment)
     return found
 
 
@@ -70,8 +78,14 @@ def _secret(said: Mapping[str, Any]) -> list[Reference]:
     return [one.operand for one in parts if isinstance(one.operand, Reference)]
 
 
-def _target(name: str, rotator: str, target: Mapping[str, Any]) -> Iterator[Destination]:
-    given = credentials(target)
+def _target(
+    profile: Profile,
+    name: str,
+    rotator: str,
+    target: Mapping[str, Any],
+    environ: Mapping[str, str],
+) -> Iterator[Destination]:
+    given = credentials(profile, target)
     new = f"the new value of {name}"
     if rotator == "command":
         things = (f"the pending value of {name}", *given, *_variables(target.get("environment")))
@@ -81,46 +95,62 @@ def _target(name: str, rotator: str, target: Mapping[str, Any]) -> Iterator[Dest
         urls = target.get(_SERVERS[rotator])
         for url in urls if isinstance(urls, list) else [urls]:
             if isinstance(url, str):
-                yield from _server(rotator, url, (*credentials(url), new))
+                yield from _server(profile, rotator, url, (*credentials(profile, url), new))
     elif rotator == "aws-iam-key":
-        yield from of_role(str(target.get("role_arn", "")), target)
+        yield from of_role(profile, target)
+        yield from of_region(profile, target, environ)
     elif rotator not in ("random", "keyring"):
         title = f"target of [rotation.{name}]"
         yield from (
-            one._replace(gets=(*one.gets, new)) for one in of_plug_in(rotator, title, target)
+            one._replace(gets=(*one.gets, new))
+            for one in of_plug_in(profile, rotator, title, target)
         )
 
 
-def _server(rotator: str, url: str, given: tuple[str, ...]) -> Iterator[Destination]:
+def _server(
+    profile: Profile, rotator: str, written: str, given: tuple[str, ...]
+) -> Iterator[Destination]:
+    url, notes = expanded(profile, written)
     sample = with_marks(url, _MARK)
-    if rotator == "postgres" and sample is not None and not has_password(sample):
+    if rotator == "postgres" and _may_take_password(url, sample):
         given = ("$PGPASSWORD", *given)
     server = (
         None if sample is None or _MARK in sample.partition("?")[2] else database_server(sample)
     )
     if server is None or _MARK in server.host:
-        yield Destination(SEND, redacted(url), given)
+        yield Destination(SEND, redacted(url) + redacted(notes), given)
     elif server.host and not server.is_loopback:
         yield Destination(SEND, server.origin, given)
 
 
+def _may_take_password(url: str, sample: str | None) -> bool:
+    """Return whether libpq may take the password from the user's own environment."""
+    if sample is not None:
+        return not has_password(sample)
+    only = alone(url)  # a DSN as a whole has its own, but for one that the repository may give
+    kept = only is not None and isinstance(only.operand, Reference)
+    return not kept or str(only).startswith("{{ dotenv:")
+
+
 def _channel(
-    name: str, said: Mapping[str, Any], environment: tuple[str, ...]
+    profile: Profile, name: str, said: Mapping[str, Any], environment: tuple[str, ...]
 ) -> Iterator[Destination]:
     news = f"the news of {name}"
     for command in _commands([said.get("command")]):
         yield Destination(RUN, command, (news, *environment))
     for kind in ("webhook", "slack"):
-        url = said.get(kind)
-        if not isinstance(url, str):
+        written = said.get(kind)
+        if not isinstance(written, str):
             continue
+        url = spelled(profile, written)
         constant = fixed(url)
         server = None if constant is None else http_server(constant)
         if server is not None and server.is_loopback:
             continue
-        signed = (f"a signature made with {key}" for key in credentials(said.get("key")))
+        given = credentials(profile, written)
+        signed = (f"a signature made with {key}" for key in credentials(profile, said.get("key")))
         shown = f"the {kind} at {server.origin}" if server else f"the {kind} that {name} notifies"
-        yield Destination(SEND, url, (news, *credentials(url), *signed), shown=shown)
+        yield Destination(SEND, url, (news, *given, *signed), shown=shown)
 
 
 def _commands(setting: Any) -> Iterator[str]:
@@ -131,4 +161,4 @@ def _commands(setting: Any) -> Iterator[str]:
 
 def _variables(setting: Any) -> tuple[str, ...]:
     names = setting if isinstance(setting, list) else []
-    return tuple(f"${name}" for name in names if isinstance(name, str))
+    return tuple(f"${shlex.quote(name)}" for name in names if isinstance(name, str))

@@ -6,12 +6,23 @@ A source that has no settings goes where the user's own environment says, and ne
 from __future__ import annotations
 
 import os
+import re
+from shlex import quote
 
 from envkit.errors import UntrustedError
-from envkit.profile.placeholder import Reference
+from envkit.profile.discovery import FORMS
+from envkit.profile.placeholder import OPEN, Reference
 from envkit.trust.address import http_server, redacted
 from envkit.trust.destination import READ, SEND, Destination
-from envkit.trust.written import alone, credentials, fixed, in_environment, references, variable_of
+from envkit.trust.written import (
+    alone,
+    credentials,
+    fixed,
+    in_environment,
+    references,
+    spelled,
+    variable_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +39,10 @@ ADDRESSES = {
 }
 WITHOUT_TRUST = frozenset({"env", "memory", DOTENV, *ADDRESSES})
 _FILES = ("ca_cert", "client_cert", "client_key")
-_OF_A_ROLE = ("role_arn", "role_session_name", "external_id")
+_OF_A_ROLE = ("role_arn", "role_session_name", "external_id", "mfa_serial")
+_REGION = re.compile(r"[a-z]{2,5}(-[a-z]{2,5})?-(central|(north|south)?(east|west)|north|south)-\d")
+# what no plug-in can take for a server elsewhere: a word, or words with slashes
+_PLAIN_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 _/-]*", re.ASCII)
 
 
 def of_source(
@@ -67,9 +81,9 @@ def _of_source(
         yield from _addressed(profile, spec, environ)
     elif spec.type == AWS:
         yield from _addressed(profile, spec, environ)
-        yield from _role(spec)
+        yield from _role(profile, spec, environ)
     elif spec.type not in WITHOUT_TRUST:
-        yield from of_plug_in(spec.type, spec.title, spec.settings)
+        yield from of_plug_in(profile, spec.type, spec.title, spec.settings)
 
 
 def all_of_sources(profile: Profile, environ: Mapping[str, str]) -> list[Destination]:
@@ -87,10 +101,12 @@ def all_of_sources(profile: Profile, environ: Mapping[str, str]) -> list[Destina
 
 
 def linked_profiles(folder: str) -> list[Destination]:
-    """Return the profiles in a folder that are links to files outside the project."""
+    """Return the profiles in a folder that are outside the project, by a link of either."""
     root = os.path.dirname(folder)
-    paths = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
-    reals = [outside(root, path) for path in paths if os.path.islink(path)]
+    names = sorted(name for name in os.listdir(folder) if name.endswith(FORMS))
+    paths = [os.path.join(folder, name) for name in names]
+    linked = os.path.islink(folder)
+    reals = [outside(root, path) for path in paths if linked or os.path.islink(path)]
     return [Destination(READ, real, (), "as a profile") for real in reals if real is not None]
 
 
@@ -146,29 +162,54 @@ def outside(root: str, path: str) -> str | None:
     return None if f"{real}/".startswith(project.rstrip("/") + "/") else real
 
 
-def of_plug_in(type_name: str, title: str, settings: Mapping[str, Any]) -> list[Destination]:
+def of_plug_in(
+    profile: Profile, type_name: str, title: str, settings: Mapping[str, Any]
+) -> list[Destination]:
     """Return what settings may do of which only a plug-in knows the meaning.
 
-    The plug-in is the user's own installation. Where it sends what, nobody else can tell.
+    The plug-in is the user's own installation. Where it sends what, nobody else can tell: any
+    text that could be an address or a file elsewhere is asked for.
     """
-    given = (*credentials(settings), *(text for text in _texts(settings) if "://" in text))
+    texts = (text for text in _texts(settings) if OPEN not in text)
+    odd = (quote(text) for text in texts if text and not _PLAIN_WORDS.fullmatch(text))
+    mixed = (text for text in _texts(settings) if OPEN in text and alone(text) is None)
+    given = (*credentials(profile, settings), *odd, *(spelled(profile, text) for text in mixed))
     where = f"the plug-in '{type_name}'"
     return [Destination(SEND, where, tuple(dict.fromkeys(given)), f"in {title}")] if given else []
 
 
-def of_role(role: str, settings: Mapping[str, Any]) -> Iterator[Destination]:
+def of_role(profile: Profile, settings: Mapping[str, Any]) -> Iterator[Destination]:
     """Yield the AWS role whose account is told values: its owner finds them in CloudTrail."""
-    given = credentials([settings.get(key) for key in _OF_A_ROLE])
+    role = settings.get("role_arn")
+    given = credentials(profile, [settings.get(key) for key in _OF_A_ROLE])
     if role and given:
-        yield Destination(SEND, role, given)
+        yield Destination(SEND, spelled(profile, str(role)), given)
 
 
-def _role(spec: SourceSpec) -> Iterator[Destination]:
-    yield from of_role(str(spec.settings.get("role_arn", "")), spec.settings)
+def of_region(
+    profile: Profile, settings: Mapping[str, Any], environ: Mapping[str, str]
+) -> Iterator[Destination]:
+    """Yield what a region that is none would tell those who look up the name of its server."""
+    region = settings.get("region")
+    if not isinstance(region, str) or not (given := credentials(profile, region)):
+        return
+    text = in_environment(profile, region, environ)
+    if text is None or (text and not _REGION.fullmatch(text)):
+        where = f"the name server, for an AWS region {spelled(profile, region)}"
+        yield Destination(SEND, where, given)
+
+
+def _role(profile: Profile, spec: SourceSpec, environ: Mapping[str, str]) -> Iterator[Destination]:
+    yield from of_role(profile, spec.settings)
+    yield from of_region(profile, spec.settings, environ)
     prefix = spec.settings.get("prefix")
+    if not isinstance(prefix, str) or not (given := credentials(profile, prefix)):
+        return
     # a name is one of the user's own account; an ARN may be of another
-    if isinstance(prefix, str) and prefix.startswith("arn:") and credentials(prefix):
-        yield Destination(SEND, prefix, credentials(prefix))
+    text = in_environment(profile, prefix, environ)
+    begin = text or spelled(profile, prefix).partition(OPEN)[0]
+    if begin.startswith("arn:") or (text is None and "arn:".startswith(begin)):
+        yield Destination(SEND, spelled(profile, prefix), given)
 
 
 def _addressed(
@@ -180,7 +221,7 @@ def _addressed(
         return
     others = {name: value for name, value in spec.settings.items() if name != key}
     sent = others if alone(text) else spec.settings
-    given = (*_login(spec), *credentials(sent))
+    given = (*_login(profile, spec), *credentials(profile, sent))
     for address in _addresses(profile, text, own, environ):
         refuse_unencrypted(profile, spec.name, address)
         server = http_server(address)
@@ -203,7 +244,7 @@ def _addresses(
     only = alone(text)
     name = None if only is None else variable_of(profile, only)
     if only is None or name is None:
-        yield text  # the host, or a part of it, comes from elsewhere
+        yield spelled(profile, text)  # the host, or a part of it, comes from elsewhere
         return
     if name in own and not [step for step in only.filters if step.name != "trim"]:
         if only.fallback:
@@ -212,23 +253,25 @@ def _addresses(
     # any other variable may hold what others wrote: the title of a pull request, say
     value = in_environment(profile, text, environ)
     if value != "":
-        yield value if value is not None and http_server(value) else text
+        yield value if value is not None and http_server(value) else spelled(profile, text)
 
 
-def _login(spec: SourceSpec) -> tuple[str, ...]:
+def _login(profile: Profile, spec: SourceSpec) -> tuple[str, ...]:
     """Return the credentials that a source takes by itself."""
     if spec.type == AWS:
-        return ("your AWS credentials",)
+        named = spec.settings.get("profile")
+        return (f"your AWS credentials{f' of profile {quote(str(named))}' if named else ''}",)
     auth = spec.settings.get("auth", {})
     given: list[str] = []
     for one in auth if isinstance(auth, list) else [auth]:
         table = one if isinstance(one, dict) else {"method": one}
-        method = table.get("method", "token")
-        if method == "token" and not table.get("token"):
+        method = fixed(str(table.get("method", "token")))
+        # of a method that is known only when it is used, all that it may be
+        if method in (None, "token") and not table.get("token"):
             given.append("$VAULT_TOKEN")
-        elif isinstance(table.get("jwt_file"), str):
-            given.append(f"the content of {table['jwt_file']}")
-        elif method == "kubernetes":
+        if isinstance(table.get("jwt_file"), str):
+            given.append(f"the content of {quote(spelled(profile, table['jwt_file']))}")
+        elif method in (None, "kubernetes"):
             given.append("the token of the Kubernetes service account")
     return tuple(dict.fromkeys(given))
 
@@ -259,7 +302,7 @@ def _files(
         for path in ([reference.path] if reference.path and reference.field else usual)
     ]
     for path in dict.fromkeys(path for path in paths if isinstance(path, str)):
-        yield from _read(profile, path, environ, f"as {path}")
+        yield from _read(profile, path, environ, f"as {quote(spelled(profile, path))}")
 
 
 def _read(
@@ -267,11 +310,24 @@ def _read(
 ) -> Iterator[Destination]:
     path = in_environment(profile, text, environ)
     if path is None:  # where it leads, a `.env` file says
-        yield Destination(READ, text, (), why)
+        yield Destination(READ, spelled(profile, text), (), why)
         return
-    real = outside(profile.root, path) if path else None
-    if real is not None:
-        yield Destination(READ, real, (), why)
+    if not path:
+        return
+    # a folder of certificates is read file by file
+    for one in (path, *_links(os.path.join(profile.root, path))):
+        real = outside(profile.root, one)
+        if real is not None:
+            yield Destination(READ, real, (), why)
+
+
+def _links(folder: str) -> list[str]:
+    """Return the links in a folder, which may lead out of it; nothing where it is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.path for entry in entries if entry.is_symlink())
+    except (OSError, ValueError):
+        return []
 
 
 def _texts(setting: Any) -> Iterator[str]:

@@ -47,10 +47,18 @@ class TrustStore:
             UntrustedError: the file is not one that can be relied on.
             LinkRefusedError: it is a link.
         """
-        state = self._state()
-        if state is None or state != self._read_last[0]:
-            self._read_last = (state, self._read())
-        return self._read_last[1].get(profiles, [])
+        return self._folders().get(profiles, [])
+
+    def folders(self, project: str) -> list[str]:
+        """Return the folders of profiles in a project to which something is allowed.
+
+        Args:
+            project: its real path.
+
+        Raises:
+            UntrustedError: as of `allowed`.
+        """
+        return [folder for folder in self._folders() if os.path.dirname(folder) == project]
 
     def add(self, profiles: str, destinations: Iterable[Destination]) -> None:
         """Allow more to the profiles in a folder.
@@ -80,6 +88,12 @@ class TrustStore:
 
         self._change(profiles, without)
         return gone
+
+    def _folders(self) -> dict[str, list[Destination]]:
+        state = self._state()
+        if state is None or state != self._read_last[0]:
+            self._read_last = (state, self._read())
+        return self._read_last[1]
 
     def _change(
         self, profiles: str, change: Callable[[list[Destination]], list[Destination]]

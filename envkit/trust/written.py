@@ -1,10 +1,15 @@
-"""Settings as they are written: which placeholders they have, and what is fixed in them. Pure."""
+"""Settings as they are written: which placeholders they have, and what is fixed in them. Pure.
+
+The names in them are of the profile's own choice. A decision is kept by what was shown; if that
+were a name, an edit could give it another meaning, of which nobody is asked. So `credentials`
+and `spelled` say what the names stand for.
+"""
 
 from __future__ import annotations
 
 from envkit.errors import AbsentError, EnvkitError
-from envkit.profile.model import placeholders
-from envkit.profile.placeholder import OPEN, Literal, Name, Placeholder, Reference, parse
+from envkit.profile.model import PREDECLARED, placeholders
+from envkit.profile.placeholder import OPEN, Literal, Name, Placeholder, Reference, Template, parse
 from envkit.profile.substitution import substitute
 
 TYPE_CHECKING = False
@@ -13,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from envkit.profile.model import Profile
+
+
+_MOST_NAMES = 64  # that are replaced in one text; each may have several others
 
 
 def variable_of(profile: Profile, placeholder: Placeholder) -> str | None:
@@ -27,10 +35,46 @@ def variable_of(profile: Profile, placeholder: Placeholder) -> str | None:
     return operand.path or operand.field or "" if is_variable else None
 
 
-def credentials(setting: Any) -> tuple[str, ...]:
-    """Return the placeholders of a setting that are not fixed texts, as they are written."""
-    found = (one for one in placeholders(setting) if not isinstance(one.operand, Literal))
-    return tuple(dict.fromkeys(str(Placeholder(one.operand)) for one in found))
+def credentials(profile: Profile, setting: Any) -> tuple[str, ...]:
+    """Return the placeholders of a setting that are not fixed texts, each as what it really is.
+
+    A variable of the profile stands for what it is made from: to allow that it goes somewhere
+    must not allow what it is made from tomorrow.
+    """
+    found: dict[str, None] = {}
+    waiting = [(one.operand, "") for one in placeholders(setting)]
+    seen: set[str] = set()
+    while waiting:
+        operand, inside = waiting.pop(0)
+        if isinstance(operand, Reference):
+            found[str(Placeholder(_canonical(profile, operand)))] = None
+        elif isinstance(operand, Name):
+            if operand.name == inside or operand.name not in profile.variables:
+                found.update(dict.fromkeys(_looked_up(profile, operand)))
+            elif operand.name not in seen:
+                seen.add(operand.name)
+                template = profile.variables[operand.name].template
+                waiting += [(one.operand, operand.name) for one in template.placeholders]
+    return tuple(found)
+
+
+def spelled(profile: Profile, text: str) -> str:
+    """Return a setting as what it means: by it, people decide, and decisions are kept.
+
+    Variables of the profile are replaced by what they are made from; where a filter is in the
+    way, that is told behind the text. A source is called by its type: `{{ env:VAULT_ADDR }}` of
+    a `.env` file that is called `env` is `{{ dotenv:VAULT_ADDR }}`.
+    """
+    return "".join(expanded(profile, text))
+
+
+def expanded(profile: Profile, text: str) -> tuple[str, str]:
+    """Return the two parts of what `spelled` returns: the text, and what is told behind it."""
+    if OPEN not in text:
+        return text, ""
+    spelling = _Spelling(profile)
+    meaning = spelling.of(parse(text))
+    return meaning, "".join(f" with {name} = {told}" for name, told in spelling.told.items())
 
 
 def fixed(text: str) -> str | None:
@@ -111,3 +155,88 @@ def references(profile: Profile, setting: Any) -> Iterator[Reference]:
                 waiting += [one.operand for one in template.placeholders]
             # one that names itself is looked up
             yield from (Reference(source, "", operand.name) for source in profile.lookup)
+
+
+class _Spelling:
+    """Puts what variables are made from in the place of their names."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.told: dict[str, str] = {}  # of the names that stay
+        self._profile = profile
+        self._left = _MOST_NAMES
+
+    def of(self, template: Template, above: tuple[str, ...] = ()) -> str:
+        """Return a template as text; `above` are the variables that it is a part of."""
+        parts: list[str | Placeholder] = []
+        for part in template.parts:
+            if isinstance(part, str):
+                parts.append(part)
+            elif isinstance(part.operand, Reference):
+                parts.append(part._replace(operand=_canonical(self._profile, part.operand)))
+            elif isinstance(part.operand, Literal):
+                constant = fixed(str(part))
+                parts.append(part if constant is None else constant)
+            else:
+                parts += self._named(part, part.operand.name, above)
+        return str(Template(tuple(_joined(parts))))
+
+    def _named(
+        self, part: Placeholder, name: str, above: tuple[str, ...]
+    ) -> tuple[str | Placeholder, ...]:
+        variable = self._profile.variables.get(name)
+        if variable is None or name in above:
+            return (part,)
+        self._left -= 1
+        if part == Placeholder(part.operand) and variable.default is None and self._left > 0:
+            return parse(self.of(variable.template, (*above, name))).parts
+        if name not in self.told:
+            self.told[name] = ""  # before it is looked into: it may come up in there
+            default = "" if variable.default is None else f" or {variable.default}"
+            self.told[name] = self.of(variable.template, (*above, name)) + default
+        return (part,)
+
+
+def _joined(parts: list[str | Placeholder]) -> Iterator[str | Placeholder]:
+    """Yield parts of a template, no two texts side by side."""
+    text = ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+            continue
+        if text:
+            yield text
+        text = ""
+        yield part
+    if text:
+        yield text
+
+
+def _looked_up(profile: Profile, name: Name) -> list[str]:
+    """Return what a bare name stands for, by where it is looked up."""
+    usual = all(
+        source in PREDECLARED and profile.sources[source].type == PREDECLARED[source]
+        for source in profile.lookup
+    )
+    if usual and not {"vault", "aws"} & set(profile.lookup):
+        return [str(Placeholder(name))]
+    places = (Reference(source, "", name.name) for source in profile.lookup)
+    return [str(Placeholder(_canonical(profile, place))) for place in places]
+
+
+def _canonical(profile: Profile, reference: Reference) -> Reference:
+    """Return a reference as it would be without settings that make it mean another thing."""
+    spec = profile.sources.get(reference.source)
+    if spec is None:
+        return reference
+    if spec.type == "env":
+        reference = reference._replace(source="env")
+    elif PREDECLARED.get(reference.source, spec.type) != spec.type:
+        reference = reference._replace(source=spec.type)
+    path, prefix = reference.path, str(spec.settings.get("prefix", ""))
+    if spec.type == "vault" and not path.startswith("/"):
+        below = [str(spec.settings.get("mount", "")), prefix, path]
+        if any(below[:2]):
+            path = "/" + "/".join(one.strip("/") for one in below if one)
+    elif spec.type == "aws-secrets-manager" and prefix and not path.startswith(("/", "arn:")):
+        path = f"/{prefix}{path}"
+    return reference._replace(path=path)

@@ -126,3 +126,19 @@ def test_what_a_profile_says_cannot_control_the_terminal(shop):
     shop.profile("prod.toml", table + 'before = [["\\u001b[2Jx\\u202ey"]]\n')
     shown, _ = on_terminal(shop, "n\n")
     assert "runs '\\x1b[2Jx\\u202ey'" in shown
+
+
+@pytest.mark.parametrize("folder", ["profiles", "conf", "linked"])
+def test_profiles_elsewhere_can_be_allowed_in_a_folder_of_any_name(shop, tmp_path, folder):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "away.env").write_text("SECRET=canary-6611\n")
+    if folder == "linked":
+        (shop.root / folder).symlink_to(outside)
+    else:
+        (shop.root / folder).mkdir(exist_ok=True)
+        (shop.root / folder / "away.env").symlink_to(outside / "away.env")
+    get = ("get", "SECRET", "--env", "away", "--profiles", folder)
+    assert run_here(*get).returncode == 6
+    on_terminal(shop, "y\n", "--env", "away", "--profiles", folder)
+    assert run_here(*get).stdout == "canary-6611"

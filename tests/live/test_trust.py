@@ -539,3 +539,27 @@ def test_a_variable_that_loads_code_may_be_left_out(world):
         env=world.environ,
     )
     assert (done.returncode, done.stdout) == (0, "1\n")
+
+
+# ---------------------------------------------------------------- servers of a shell
+
+
+SHELLS = [("export", "--env", "prod", "--format", form) for form in ("shell", "github")]
+
+
+@pytest.mark.parametrize("command", SHELLS, ids=lambda command: command[-1])
+@pytest.mark.parametrize("name", ["VAULT_ADDR", "BAO_ADDR", "AWS_ENDPOINT_URL"])
+def test_a_server_that_later_commands_take_for_ones_own_needs_trust(world, name, command):
+    world.project.profile("prod.toml", f'[variables]\n{name} = "https://evil.example"\n')
+    done = world.run(*command)
+    assert_refused(done, world)
+    assert f"sets {name} to https://evil.example" in done.stderr
+    assert world.run(*command, ENVKIT_TRUST=f"load:{name}").returncode == 0
+    assert world.run("export", "--env", "prod").returncode == 0, "an app's own file"
+
+
+@pytest.mark.parametrize("command", SHELLS, ids=lambda command: command[-1])
+@pytest.mark.parametrize("value", ["http://127.0.0.1:8200", "{{ env:VAULT_ADDR }}"])
+def test_a_server_that_is_ones_own_needs_no_trust(world, value, command):
+    world.project.profile("prod.toml", f'[variables]\nVAULT_ADDR = "{value}"\n')
+    assert world.run(*command, VAULT_ADDR="https://vault.example.com").returncode == 0

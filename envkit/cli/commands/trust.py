@@ -119,7 +119,7 @@ def _of_profile(profile: Profile) -> list[Destination]:
         [
             *all_of_sources(profile, os.environ),
             *(one for name in profile.rotations for one in of_rotation(profile, name, os.environ)),
-            *loading(profile, profile.variables),
+            *loading(profile, profile.variables, lasting=True),
         ]
     )
 

@@ -86,3 +86,45 @@ def test_a_program_that_the_settings_of_a_repository_name_is_not_run(root, repos
     repository.files(str(root))
     repository.tracked(paths(root, "tracked"))
     assert not made.exists()
+
+
+def test_a_repository_that_lacks_objects_is_given_none_by_a_program(root):
+    made, program = root / "made", root / "program"
+    program.write_text(f"#!/bin/sh\ntouch {made}\n")
+    program.chmod(0o755)
+    for name in ("profiles", "away"):
+        (root / name).mkdir()
+        (root / name / "file").write_text(name)
+    git(root, "add", ".")
+    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x")
+    git(root, "sparse-checkout", "set", "--cone", "--sparse-index", "profiles")
+    settings = {
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "there",
+        "remote.there.promisor": "true",
+        "remote.there.url": f"ext::{program}",
+        "protocol.ext.allow": "always",
+    }
+    for name, setting in settings.items():
+        git(root, "config", name, setting)
+    for folder in (root / ".git" / "objects").iterdir():
+        if len(folder.name) == 2:
+            folder.rename(root / f"gone-{folder.name}")
+    repository = find_repository(str(root), os.environ)
+    repository.files(str(root))
+    repository.tracked(paths(root, "tracked"))
+    assert not made.exists()
+
+
+def test_a_folder_that_passes_for_a_repository_is_none(root):
+    made = root / "made"
+    folder = root / "app"
+    git(root, "init", "-q", "--bare", str(folder))
+    for name, setting in {
+        "core.bare": "false",
+        "core.worktree": str(folder),
+        "core.fsmonitor": f"touch {made}",
+    }.items():
+        git(folder, "config", "--file", str(folder / "config"), name, setting)
+    assert find_repository(str(folder), os.environ) is None
+    assert not made.exists()

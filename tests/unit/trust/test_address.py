@@ -98,3 +98,40 @@ def test_whether_a_dsn_says_its_password():
     assert has_password("postgresql://app:x@db/y")
     assert has_password("host=db password=x")
     assert not has_password("postgresql://app@db/y")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # to one reader or another, what looks like a password is a part of the address
+        "postgresql://evil.example:5432/x?options=a@db.example.com",
+        "postgresql://admin:1/x?host=evil.example&options=@db1,db2/app",
+        "postgresql://db/x?password=a&host=evil.example",
+        "redis://evil.example:1?x=@cache",
+        "redis://evil.example:1#@cache",
+        "https://evil.example:443/\\@vault.example.com",
+        "host=db password='x'host=evil.example",
+        "host=db application_name=password=x",
+    ],
+)
+def test_nothing_is_left_out_that_may_be_a_part_of_an_address(text):
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://evil.example:5432/x?options=a@b",
+        "postgresql://db/x?application_name=password=x",
+        "postgresql://admin:@db/x",
+        "host=db application_name=password=x",
+        "host=db",
+    ],
+)
+def test_a_dsn_that_may_have_no_password_takes_that_of_the_environment(dsn):
+    assert not has_password(dsn)
+
+
+@pytest.mark.parametrize("text", ["http\u017f://127.0.0.1", "https://ban\u212a.example.com"])
+def test_a_letter_that_is_another_in_lower_case_makes_no_address(text):
+    assert http_server(text) is None

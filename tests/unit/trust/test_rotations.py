@@ -139,3 +139,88 @@ def test_to_look_at_a_rotation_takes_its_store_alone(sentences):
 
 def test_a_table_that_is_not_valid_is_left_to_its_reader(sentences):
     assert sentences("before = [1]", "notify = 3", 'target = "x"', secret="???", top="") == []
+
+
+# ---------------------------------------------------------------- what a name stands for
+
+ADMIN = "{{ vault:pg#admin | urlencode }}"
+
+
+@pytest.mark.parametrize(
+    ("variables", "dsn", "sentence"),
+    [
+        (
+            [f'DSN = "postgresql://admin:{ADMIN}@db.example.com/x"'],
+            "{{ DSN }}",
+            "{{ vault:pg#admin }} and the new value of db to postgresql://db.example.com",
+        ),
+        (
+            ['HOST = "db.example.com"'],
+            f"postgresql://admin:{ADMIN}@{{{{ HOST }}}}/x",
+            "{{ vault:pg#admin }} and the new value of db to postgresql://db.example.com",
+        ),
+        (
+            ['DSN = { value = "{{ env:DSN }}", default = "postgresql://a:b@db/x" }'],
+            "{{ DSN }}",
+            (
+                "$PGPASSWORD, {{ env:DSN }} and the new value of db to {{ DSN }} "
+                "with DSN = {{ env:DSN }} or postgresql://a:***@db/x"
+            ),
+        ),
+        (
+            ['DSN = "  postgresql://a:b@{{ H }}/x"', 'H = "{{ dotenv:H }}"'],
+            "{{ DSN | trim }}",
+            (
+                "$PGPASSWORD, {{ dotenv:H }} and the new value of db to {{ DSN | trim }} "
+                "with DSN =   postgresql://a:***@{{ dotenv:H }}/x"
+            ),
+        ),
+    ],
+)
+def test_a_target_is_told_by_what_its_variables_are_made_from(sentences, variables, dsn, sentence):
+    top = "\n".join(["[variables]", *variables])
+    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres", top=top) == [sentence]
+
+
+def test_a_webhook_is_told_by_what_its_variables_are_made_from(sentences):
+    top = '[variables]\nHOOK = "https://{{ HOST }}/{{ env:A }}"\nHOST = "hooks.example.com"\n'
+    found = sentences('notify = { webhook = "{{ HOOK }}", key = "{{ HOOK }}" }', top=top)
+    assert found == [
+        (
+            "the news of db, {{ env:A }} and a signature made with {{ env:A }} "
+            "to https://hooks.example.com/{{ env:A }}"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("top", "reference", "shown"),
+    [
+        ('lookup = ["vault"]\n', "TOKEN", "{{ vault:#TOKEN }}"),
+        (
+            '[sources.vault]\nmount = "kv"\nprefix = "prod"\n',
+            "vault:a#b",
+            "{{ vault:/kv/prod/a#b }}",
+        ),
+        ('[sources.aws]\nprefix = "prod/"\n', "aws:a#b", "{{ aws:/prod/a#b }}"),
+        ('[sources.aws]\nprefix = "prod/"\n', "aws:/a#b", "{{ aws:/a#b }}"),
+    ],
+)
+def test_a_credential_is_told_by_where_it_is(sentences, top, reference, shown):
+    settings = (
+        f"[rotation.db.target]\ncommand = ['x']\nsettings = {{ a = '{{{{ {reference} }}}}' }}"
+    )
+    assert sentences(settings, rotator="command", top=top) == [
+        f"runs x with the pending value of db and {shown}"
+    ]
+
+
+def test_variables_that_double_come_to_an_end(sentences):
+    doubling = [f'V{n} = "{{{{ V{n + 1} }}}}{{{{ V{n + 1} }}}}"' for n in range(40)]
+    top = "\n".join(["[variables]", *doubling, 'V40 = ""'])
+    assert sentences('target = { dsn = "{{ V0 }}" }', rotator="postgres", top=top)
+
+
+def test_variables_that_need_each_other_come_to_an_end(sentences):
+    top = '[variables]\nA = "{{ B }}{{ A }}"\nB = "{{ A | trim }}"\n'
+    assert sentences('target = { dsn = "{{ A }}" }', rotator="postgres", top=top)

@@ -122,7 +122,7 @@ def test_it_is_the_type_that_makes_a_source_the_environment(sentences):
     found = sentences(
         '[sources.env]\ntype = "dotenv"\n' + vault('address = "{{ env:VAULT_ADDR }}"')
     )
-    assert found == ["$VAULT_TOKEN to {{ env:VAULT_ADDR }}"]
+    assert found == ["$VAULT_TOKEN to {{ dotenv:VAULT_ADDR }}"], "the question says so, too"
 
 
 def test_files_outside_the_project_are_read_only_with_trust(sentences, project):
@@ -231,3 +231,115 @@ def test_a_profile_that_is_a_link_out_of_the_project_is_told(project):
     assert [one.sentence for one in linked_profiles(str(project.profiles))] == [
         f"reads {away}/other/.env, outside the project, as a profile"
     ]
+
+
+# ---------------------------------------------------------------- what a question must not hide
+
+
+@pytest.mark.parametrize(
+    ("method", "sent"),
+    [
+        ("""'{{ "token" }}'""", "$VAULT_TOKEN"),
+        ("""'{{ "dG9rZW4=" | base64decode }}'""", "$VAULT_TOKEN"),
+        (
+            """'{{ env:M ?? "token" }}'""",
+            "$VAULT_TOKEN, the token of the Kubernetes service account and {{ env:M }}",
+        ),
+    ],
+)
+def test_a_method_of_login_that_is_not_plain_text_gets_all_that_it_may_take(
+    sentences, method, sent
+):
+    text = f'address = "https://vault.example.com:8200"\nauth = {{ method = {method} }}'
+    assert sentences(vault(text)) == [f"{sent} to https://vault.example.com:8200"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "reference", "shown"),
+    [
+        ('[sources.dotenv]\ntype = "env"\n', "dotenv:TOKEN", "{{ env:TOKEN }}"),
+        ('[sources.public]\ntype = "env"\n', "public:TOKEN", "{{ env:TOKEN }}"),
+        ('[sources.env]\ntype = "dotenv"\n', "env:TOKEN", "{{ dotenv:TOKEN }}"),
+    ],
+)
+def test_a_credential_is_called_by_the_type_of_its_source(sentences, sources, reference, shown):
+    settings = f'address = "https://v"\nauth = {{ token = "{{{{ {reference} }}}}" }}'
+    assert sentences(sources + vault(settings)) == [f"{shown} to https://v"]
+
+
+def test_the_profile_of_aws_credentials_is_told(sentences):
+    settings = '[sources.aws]\nendpoint_url = "https://aws.example.com"\nprofile = "admin"\n'
+    assert sentences(settings) == [
+        "your AWS credentials of profile admin to https://aws.example.com"
+    ]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        """'{{ "arn:aws:secretsmanager:eu-west-1:6:secret:" }}{{ env:T }}'""",
+        "'arn:aws:secretsmanager:eu-west-1:6:secret:{{ dotenv:T }}'",
+        "'a{{ dotenv:T }}'",
+        "'{{ env:ARN }}{{ env:T }}'",
+    ],
+)
+def test_a_prefix_that_may_be_an_arn_needs_trust(sentences, prefix):
+    found = sentences(f"[sources.aws]\nprefix = {prefix}\n", T="t", ARN="arn:aws:x:y:6:secret:")
+    assert len(found) == 1
+    assert " to " in found[0]
+
+
+@pytest.mark.parametrize("prefix", ["shop/{{ dotenv:T }}", "{{ env:TEAM }}/{{ env:T }}"])
+def test_a_prefix_that_is_a_name_needs_no_trust(sentences, prefix):
+    assert sentences(f"[sources.aws]\nprefix = '{prefix}'\n", T="t", TEAM="shop") == []
+
+
+def test_the_name_of_a_file_cannot_pretend_to_be_an_address(sentences):
+    text = 'address = "https://v"\nauth = { method = "jwt", jwt_file = "a to https://w, b" }'
+    assert sentences(vault(text)) == ["the content of 'a to https://w, b' to https://v"]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *('host = "op.example.com"', 'host = "134744072"', 'host = "0x08080808"', 'x = "a:1"'),
+        *(
+            'file = "/etc/passwd"',
+            'file = "../x"',
+            'hosts = ["a", { b = "c.d" }]',
+            'x = "b\u3002c"',
+        ),
+    ],
+)
+def test_what_may_be_an_address_or_a_file_needs_trust_in_a_plug_in(sentences, setting):
+    assert len(sentences(f'[sources.op]\ntype = "onepassword"\n{setting}\n')) == 1
+
+
+def test_the_links_in_a_folder_of_certificates_are_looked_at(sentences, project):
+    (project.root / "certs").mkdir()
+    (project.root / "certs" / "0a1b2c3d.0").symlink_to("/etc/other.pem")
+    assert sentences(vault('ca_cert = "certs"')) == [
+        "reads /etc/other.pem, outside the project, for ca_cert of [sources.vault]"
+    ]
+
+
+@pytest.mark.parametrize("region", ["{{ env:T }}", "eu-{{ env:T }}-1", "{{ dotenv:REGION }}"])
+def test_a_region_that_may_be_a_secret_is_not_looked_up_by_name(sentences, region):
+    found = sentences(f'[sources.aws]\nregion = "{region}"\n', T="ghp-abc")
+    assert len(found) == 1
+    assert found[0].endswith(f" to the name server, for an AWS region {region}")
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-gov-east-1", "us-isob-east-1", "cn-north-1"])
+def test_a_region_of_the_environment_needs_no_trust(sentences, region):
+    assert sentences('[sources.aws]\nregion = "{{ env:REGION }}"\n', REGION=region) == []
+
+
+def test_profiles_in_a_folder_that_is_a_link_are_told(project, tmp_path):
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "prod.toml").write_text("")
+    (away / "README").write_text("")
+    folder = project.root / "linked"
+    folder.symlink_to(away)
+    assert [one.where for one in linked_profiles(str(folder))] == [str(away / "prod.toml")]

@@ -19,9 +19,11 @@ def profile(project):
     return load("prod", str(project.profiles))
 
 
-def test_credentials_are_the_placeholders_of_all_texts_once():
+def test_credentials_are_the_placeholders_of_all_texts_once(project):
+    project.profile("dev.toml", "")
     setting = {"token": "{{ env:T }}", "more": ["{{ env:T }}", "{{ dotenv:K | trim }}", "x"]}
-    assert credentials(setting) == ("{{ env:T }}", "{{ dotenv:K }}")
+    dev = load("dev", str(project.profiles))
+    assert credentials(dev, setting) == ("{{ env:T }}", "{{ dotenv:K }}")
 
 
 @pytest.mark.parametrize(
