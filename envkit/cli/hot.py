@@ -87,7 +87,7 @@ def _require_loading(
     prepared: Sequence[PreparedProfile], deadline: Deadline, *, lasting: bool
 ) -> None:
     """Refuse variables that load code into programs, where the user does not trust them."""
-    from envkit.launch.exec import loading_variables
+    from envkit.launch.loaders import loading_variables
 
     names = [name for one in prepared for name in one.plan.selected]
     if loading_variables(names, lasting=lasting):

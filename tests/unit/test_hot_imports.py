@@ -161,6 +161,7 @@ def test_a_profile_and_secrets_in_env_files(project):
         "envkit.dotenv.parser",
         "envkit.launch",
         "envkit.launch.exec",
+        "envkit.launch.loaders",
         "envkit.sources.dotenv",
         "envkit.sources.env",
     }
@@ -171,7 +172,7 @@ def test_a_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
     project.profile("prod.toml", '[variables]\nX = "x"\n')
     status, own, others = imported(project)
     assert status == "reached"
-    assert own == CORE | {"envkit.launch", "envkit.launch.exec"}
+    assert own == CORE | {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
     assert "tomllib" in others
     assert others & COSTLY <= {"tomllib", "typing"}  # the former may import the latter
 
@@ -185,6 +186,7 @@ def test_vault(project):
         "envkit.cli.error_text",
         "envkit.launch",
         "envkit.launch.exec",
+        "envkit.launch.loaders",
         "envkit.sources.vault",
         "envkit.sources.vault.source",
         "envkit.sources.vault.address",
@@ -204,6 +206,7 @@ def test_aws(project):
         "envkit.cli.error_text",
         "envkit.launch",
         "envkit.launch.exec",
+        "envkit.launch.loaders",
         "envkit.sources.aws",
         "envkit.sources.aws.source",
         "envkit.sources.aws.client",
@@ -220,7 +223,7 @@ def test_a_source_that_the_plan_does_not_ask_is_not_imported(project):
     project.profile("prod.toml", VAULT.replace("{{ vault:secret/db#x }}", "x"))
     status, own, _ = imported(project)
     assert status == "reached"
-    assert own == CORE | {"envkit.launch", "envkit.launch.exec"}
+    assert own == CORE | {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
 
 
 def test_a_server_of_the_users_own_environment_needs_nothing_of_trust(project):
