@@ -1,0 +1,266 @@
+"""The recipes of the guides for CI, Compose and cron, run under the rules of trust.
+
+What they set is read from the pages and set here; only addresses and folders are replaced by
+those of the test. `tests/extra/test_recipes.py` runs what needs root: images, volumes, units.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from support.pages import ROOT, blocks
+from support.process import run_envkit
+
+GUIDE = ROOT / "docs" / "guide"
+ADDRESS = "https://vault.example.com:8200"  # of the pages
+OTHER_ADDRESS = "http://0.0.0.0:1"  # what a pull request could write into a profile
+VARIABLES = '[variables]\nDB_PASSWORD = "{{ vault:secret/recipes#password }}"\n'
+TOKEN_SECRET = "${{ secrets.VAULT_TOKEN }}"
+
+
+def documents(page):
+    return [yaml.safe_load(one.text) for one in blocks(GUIDE / page) if one.language == "yaml"]
+
+
+def github_jobs():
+    """Yield the environment and the command of each step that hands over a login."""
+    for page in ("ci-and-containers.md", "check.md"):
+        for workflow in documents(page):
+            jobs = workflow.get("jobs", {}) if isinstance(workflow, dict) else {}
+            for name, job in jobs.items():
+                for step in job["steps"]:
+                    if "VAULT_TOKEN" in step.get("env", {}):
+                        environ = {**job.get("env", {}), **step["env"]}
+                        yield pytest.param(environ, step["run"], id=f"GitHub {name}")
+
+
+def gitlab_job():
+    [job] = [one["test"] for one in documents("ci-and-containers.md") if "test" in one]
+    return job
+
+
+@pytest.fixture
+def shop(project, openbao):
+    """A project with a secret in Vault, and an `npm` that shows what it is given."""
+    openbao.put("recipes", {"password": "from-vault"})
+    # not loopback to envkit, so that it needs trust
+    project.address = f"http://0.0.0.0:{openbao.port}"
+    (project.root / "src").mkdir()
+    programs = project.root / "bin"
+    programs.mkdir()
+    npm = programs / "npm"
+    npm.write_text('#!/bin/sh\necho "$* with $DB_PASSWORD"\n')
+    npm.chmod(0o755)
+    project.path = f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return project
+
+
+def profile(shop, address, auth=""):
+    text = f'[sources.vault]\naddress = "{address}"\nallow_http = true\n{auth}\n{VARIABLES}'
+    for name in ("ci", "prod"):
+        shop.profile(f"{name}.toml", text)
+
+
+def run_job(shop, command, environ):
+    return subprocess.run(
+        ["sh", "-ec", command],
+        cwd=shop.root,
+        env={
+            "PATH": shop.path,
+            "HOME": os.environ["HOME"],
+            "LANG": "C.UTF-8",
+            "CI": "true",
+            **{name: value.replace(ADDRESS, shop.address) for name, value in environ.items()},
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def assert_untrusted(done):
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert f"not trusted with this: $VAULT_TOKEN to {OTHER_ADDRESS}" in done.stderr
+
+
+# ---------------------------------------------------------------- CI
+
+
+@pytest.mark.parametrize(("environ", "command"), [*github_jobs()])
+def test_a_github_job_reads_its_secrets_and_a_changed_address_gets_no_token(
+    shop, openbao, environ, command
+):
+    assert environ["VAULT_TOKEN"] == TOKEN_SECRET
+    environ = {**environ, "VAULT_TOKEN": openbao.root_token}
+    profile(shop, shop.address)
+    done = run_job(shop, command, environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "from-vault" in done.stdout or "check" in command
+    profile(shop, OTHER_ADDRESS)
+    assert_untrusted(run_job(shop, command, environ))
+
+
+def test_a_github_job_needs_no_list_for_an_address_that_it_sets_itself(shop, openbao):
+    environ, command = next(github_jobs()).values
+    environ = {**environ, "VAULT_TOKEN": openbao.root_token, "VAULT_ADDR": shop.address}
+    del environ["ENVKIT_TRUST"]
+    for name in ("ci", "prod"):
+        shop.profile(f"{name}.toml", VARIABLES)
+    assert "from-vault" in run_job(shop, command, environ).stdout
+    profile(shop, OTHER_ADDRESS)
+    assert_untrusted(run_job(shop, command, environ))
+
+
+def test_a_gitlab_job_logs_in_with_its_token_and_a_changed_address_gets_none(shop, openbao):
+    [auth] = re.findall(
+        r"^auth = .*VAULT_JWT.*$", (GUIDE / "ci-and-containers.md").read_text(), re.MULTILINE
+    )
+    [command], job = gitlab_job()["script"], gitlab_job()
+    [(name, token)] = job["id_tokens"].items()
+    jwt = logged_in_by_jwt(openbao, token["aud"], re.findall(r'role = "([\w-]+)"', auth)[0])
+    environ = {**job["variables"], name: jwt}
+    profile(shop, shop.address, auth)
+    done = run_job(shop, command, environ)
+    assert done.stdout == "test with from-vault\n", done.stderr
+    profile(shop, OTHER_ADDRESS, auth)
+    done = run_job(shop, command, environ)
+    assert done.returncode == 6
+    assert f"not trusted with this: {{{{ env:{name} }}}} to {OTHER_ADDRESS}" in done.stderr
+
+
+def logged_in_by_jwt(openbao, audience, role):
+    """Set up the JWT method as for GitLab, and return a token that it takes."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    if "jwt/" not in openbao.ask("GET", "sys/auth")["data"]:
+        openbao.ask("POST", "sys/auth/jwt", {"type": "jwt"})
+    openbao.ask("POST", "auth/jwt/config", {"jwt_validation_pubkeys": [pem.decode()]})
+    policy = openbao.policy({"secret/data/recipes": ["read"]})
+    rights = {"role_type": "jwt", "bound_audiences": [audience], "user_claim": "sub"}
+    openbao.ask("POST", f"auth/jwt/role/{role}", {**rights, "token_policies": [policy]})
+    now = int(time.time())
+    claims = {"aud": audience, "sub": "project", "nbf": now - 60, "exp": now + 300}
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(one).encode()).rstrip(b"=")
+        for one in ({"alg": "RS256", "typ": "JWT"}, claims)
+    ]
+    signature = key.sign(b".".join(parts), padding.PKCS1v15(), hashes.SHA256())
+    return b".".join([*parts, base64.urlsafe_b64encode(signature).rstrip(b"=")]).decode()
+
+
+# ---------------------------------------------------------------- Compose
+
+
+@pytest.fixture
+def compose(project):
+    """The app of the page's Compose file: its environment, with its profile in the project."""
+    page = "ci-and-containers.md"
+    [file] = [one for one in blocks(GUIDE / page) if one.file == "profiles/compose.toml"]
+    project.profile("compose.toml", file.text)
+    [services] = [one["services"] for one in documents(page) if "services" in one]
+    assert services["vault"]["command"].endswith(":8200")
+    return services["app"]["environment"]
+
+
+def test_compose_trusts_the_unencrypted_server_beside_it(project, compose):
+    done = project.run("trust", "--list", "--format", "json", env=compose)
+    [found] = json.loads(done.stdout)["destinations"]
+    assert (found["where"], found["unencrypted"], found["trusted"]) == (
+        *("http://vault:8200", True),
+        True,
+    )
+
+
+def test_without_its_entry_compose_sends_no_token(project, compose):
+    environ = {name: value for name, value in compose.items() if name != "ENVKIT_TRUST"}
+    done = project.run("exec", "--", "true", env=environ)
+    assert done.returncode == 6
+    assert "$VAULT_TOKEN to http://vault:8200 (unencrypted)" in done.stderr
+
+
+# ---------------------------------------------------------------- cron
+
+HOOK = """
+[variables]
+TOKEN = "{{ TOKEN }}"
+
+[rotation.token]
+secret = "dotenv:TOKEN"
+rotator = "random"
+every = "30d"
+grace = "0s"
+target = { previous_field = "" }
+after = [["systemctl", "reload", "shop"]]
+"""
+
+
+def run_cron(shop, more=""):
+    """Run the line of the guide as cron does: its environment, `/bin/sh`, the home folder."""
+    [text] = [one.text for one in blocks(GUIDE / "rotation.md") if "/etc/cron.d/" in one.text]
+    lines = [line for line in (text + more).splitlines() if not line.startswith("#")]
+    environ = {"HOME": os.environ["HOME"], "LOGNAME": "shop", "SHELL": "/bin/sh"}
+    environ["PATH"] = "/usr/bin:/bin"
+    environ.update(line.split("=", 1) for line in lines if "* * *" not in line)
+    environ["PATH"] = environ["PATH"].replace("/usr/local/bin", shop.path)
+    [job] = [line for line in lines if "* * *" in line]
+    user, command = job.split(None, 6)[5:]
+    assert user == "shop"
+    return subprocess.run(
+        ["/bin/sh", "-c", command.replace("/srv/shop", str(shop.root))],
+        cwd=environ["HOME"],
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_cron_rotates_with_trust_and_mails_only_news(project):
+    programs = project.root / "bin"
+    programs.mkdir()
+    hook = programs / "systemctl"
+    hook.write_text('#!/bin/sh\necho "$*" >> "$(dirname "$0")/ran"\n')
+    hook.chmod(0o755)
+    project.path = f"{programs}:{Path(sys.executable).parent}"
+    project.profile("prod.toml", HOOK)
+    project.dotenv("prod", "TOKEN=made-up\n")
+    done = run_cron(project)
+    assert done.returncode == 6
+    assert "runs systemctl reload shop" in done.stderr
+    assert not (programs / "ran").exists()
+    [line] = re.findall(r"`(ENVKIT_TRUST=run:\S+)`", (GUIDE / "rotation.md").read_text())
+    done = run_cron(project, f"{line}\n")
+    assert (done.returncode, "rotated" in done.stdout) == (0, True), done.stderr
+    assert (programs / "ran").read_text() == "reload shop\n"
+    done = run_cron(project, f"{line}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_list_of_the_trust_guide_is_understood(project):
+    """Every form of an entry in the table trusts what it says, and leaves nothing to ask for."""
+    page = GUIDE / "trust.md"
+    [text] = [one.text for one in blocks(page) if one.file == "profiles/prod.toml"]
+    project.profile("prod.toml", text)
+    [example] = re.findall(r"^ENVKIT_TRUST=(\S+)$", page.read_text(), re.MULTILINE)
+    done = run_envkit("trust", "--list", cwd=project.root, env={"ENVKIT_TRUST": example})
+    status = {line.split("  ")[0] for line in done.stdout.splitlines()[1:] if "rotate.sh" in line}
+    assert status == {"trusted"}
+    assert "not trusted" in done.stdout
