@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.atomic_write import write_atomic, write_own
-from envkit._internal.leftovers import LOCK
+from envkit._internal.atomic_write import write_with_copy
+from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
@@ -60,7 +60,7 @@ def check(path: str, kept: str) -> None:
 
 
 def replace(path: str, data: bytes, kept: str, *, before: bytes) -> os.stat_result:
-    """Keep the copy of a file that is there, with its time and owner, then replace the file.
+    """Replace a file, and keep a copy of one that is there.
 
     The caller has the lock of the file, under which all of its copies are written.
 
@@ -77,9 +77,28 @@ def replace(path: str, data: bytes, kept: str, *, before: bytes) -> os.stat_resu
         SourceError: one of them cannot be replaced.
         OSError: one of them cannot be written; the file is as it was.
     """
+    if os.path.dirname(kept) != os.path.dirname(path):
+        sweep_beside(kept)  # taking the lock has swept the other folder
+    return write_with_copy(path, data, kept, before)
+
+
+def rehearse(path: str, kept: str, *, more_bytes: int) -> None:
+    """Do all that `replace` does, except to give the new files their names.
+
+    Args:
+        path: the file, absolute and without links.
+        kept: where the copy would be kept.
+        more_bytes: by how much the file may grow.
+
+    Raises:
+        SourceError: one of them cannot be replaced.
+        OSError: one of them cannot be written.
+    """
+    check(path, kept)
     try:
-        state = os.stat(path)
+        size = os.stat(path, follow_symlinks=False).st_size
     except FileNotFoundError:
-        return write_atomic(path, data)
-    write_own(kept, before, owner=state, modified_ns=state.st_mtime_ns)
-    return write_atomic(path, data)
+        size = 0
+    # not zeros, for which some file systems take no space
+    data = os.urandom(size + more_bytes)
+    write_with_copy(path, data, kept, data[:size], rehearsal=True)

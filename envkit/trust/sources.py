@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.files import resolved
 from envkit.errors import UntrustedError
 from envkit.profile.placeholder import Reference
 from envkit.trust.address import http_server, redacted
@@ -140,7 +141,7 @@ def own_address_warning(profile: Profile, name: str, environ: Mapping[str, str])
 def outside(root: str, path: str) -> str | None:
     """Return the real path of a file that is not in the project; None for one that is."""
     try:
-        real, project = os.path.realpath(os.path.join(root, path)), os.path.realpath(root)
+        real, project = resolved(os.path.join(root, path)), resolved(root)
     except ValueError:  # a NUL, which the source refuses
         return None
     return None if f"{real}/".startswith(project.rstrip("/") + "/") else real
