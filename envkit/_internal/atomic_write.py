@@ -1,8 +1,9 @@
 """Files that hold secrets, replaced as a whole.
 
 What always holds: a reader sees the old content or the new, never a part; a new file is 0600
-from its first byte; whatever goes wrong, the old file is as it was. The standard library's
-`tempfile` is not used: its import costs more than a profile.
+from its first byte; whatever goes wrong, the old file is as it was. A link that another
+process puts into a path meanwhile is not followed. The standard library's `tempfile` is not
+used: its import costs more than a profile.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_atomic(path: str, data: bytes, *, mode: int | None = None) -> os.stat_result:
+def write_atomic(
+    path: str, data: bytes, *, mode: int | None = None, follow: bool = True
+) -> os.stat_result:
     """Make `data` the content of a file, in one step and for good.
 
     A symbolic link stays one: the file that it leads to is replaced. The new file has the
@@ -38,6 +41,7 @@ def write_atomic(path: str, data: bytes, *, mode: int | None = None) -> os.stat_
         data: the whole new content.
         mode: permission bits; None keeps those of the file that is replaced, and is
             0600 for a new one.
+        follow: False for a path that was checked and has no links: one is an error then.
 
     Returns:
         the state of the new file.
@@ -47,58 +51,65 @@ def write_atomic(path: str, data: bytes, *, mode: int | None = None) -> os.stat_
         OSError: nothing was changed. (A writer that is killed leaves a temporary file
             beside the target, no more readable than that; the next `locked` removes it.)
     """
-    with _Place(os.path.realpath(path)) as place:
-        replaced = place.state()
-        if replaced is None:
-            return place.write(data, lambda new: file_attributes.set_mode(new, mode or 0o600), 0)
-        refuse_irreplaceable(place.path, replaced)
-        old = os.open(place.name, _OLD, dir_fd=place.folder)
-        try:
-            attributes = file_attributes.read(old)
-        finally:
-            os.close(old)
-
-        def finish(new: int) -> None:
-            try:
-                file_attributes.apply(new, attributes, mode=mode)
-            except file_attributes.OwnerLostError:
-                raise owner_refused(place.path) from None
-
-        return place.write(data, finish, replaced.st_mtime_ns)
+    with (
+        _Place(os.path.realpath(path) if follow else path) as place,
+        _successor(place, data, mode) as new,
+    ):
+        return new.put()
 
 
-def write_own(
-    path: str,
-    data: bytes,
-    *,
-    owner: os.stat_result | None = None,
-    modified_ns: int | None = None,
+def write_with_copy(
+    path: str, data: bytes, copy: str, before: bytes, *, rehearsal: bool = False
 ) -> os.stat_result:
+    """Replace a file as `write_atomic` does, and write a copy of what it held.
+
+    Both are complete before either gets its name, so that a full disk changes neither.
+    The copy has the file's time and owner.
+
+    Args:
+        path: the file, which need not exist; absolute, without links.
+        data: its new content.
+        copy: the copy, whose name envkit made up; absolute, its folder without links.
+        before: the content so far.
+        rehearsal: write both, and remove them again.
+
+    Returns:
+        the state of the new file.
+
+    Raises:
+        WriteRefusedError: the file is not replaced; see `replaceable`.
+        LinkRefusedError: a link is in the place of the copy.
+        OSError: one of them cannot be written; the file is as it was.
+    """
+    with _Place(path) as place, _successor(place, data, None, lasting=not rehearsal) as new:
+        replaced = new.replaced
+        if replaced is None:
+            return new.state if rehearsal else new.put()
+        with (
+            _Place(copy) as beside,
+            _own(beside, before, replaced, replaced.st_mtime_ns, lasting=not rehearsal) as kept,
+        ):
+            if rehearsal:
+                return new.state
+            kept.put()
+            return new.put()
+
+
+def write_own(path: str, data: bytes, *, owner: os.stat_result | None = None) -> os.stat_result:
     """Make `data` the content of a file whose name envkit made up: 0600, and no link.
 
     Args:
-        path: the file; its folder must exist.
+        path: the file; absolute, its folder without links. The folder must exist.
         data: the whole new content.
         owner: of the file beside which it is, whom it belongs to also when root writes it.
-        modified_ns: its time; None for a time after that of the file that it replaces.
 
     Raises:
         LinkRefusedError: a link is in its place; nothing was changed.
+        WriteRefusedError: it cannot be given to the owner; nothing was changed.
         OSError: nothing was changed.
     """
-    folder, name = os.path.split(path)
-    with _Place(os.path.join(os.path.realpath(folder), name)) as place:
-        replaced = place.state()
-        if replaced is not None:
-            refuse_links(place.path, replaced)
-
-        def finish(new: int) -> None:
-            file_attributes.set_mode(new, 0o600)
-            if owner is not None:
-                file_attributes.give_to(new, owner)
-
-        before = 0 if replaced is None else replaced.st_mtime_ns
-        return place.write(data, finish, before, modified_ns)
+    with _Place(path) as place, _own(place, data, owner, None) as new:
+        return new.put()
 
 
 class _Place:
@@ -123,57 +134,8 @@ class _Place:
         except FileNotFoundError:
             return None
 
-    def write(
-        self,
-        data: bytes,
-        finish: Callable[[int], None],
-        before_ns: int,
-        modified_ns: int | None = None,
-    ) -> os.stat_result:
-        """Write a temporary file, and give it the name.
-
-        Args:
-            data: the content.
-            finish: gives the open file its attributes.
-            before_ns: the time of the file that is replaced.
-            modified_ns: the time of the new file; None for now.
-        """
-        temporary, descriptor = self._temporary()
-        try:
-            try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                finish(descriptor)
-                now = max(time.time_ns(), before_ns + 1) if modified_ns is None else modified_ns
-                os.utime(descriptor, ns=(now, now))
-                os.fsync(descriptor)
-                state = os.fstat(descriptor)
-                # while it is open it is locked, and no other process takes it for a leftover
-                os.replace(temporary, self.name, src_dir_fd=self.folder, dst_dir_fd=self.folder)
-            finally:
-                os.close(descriptor)
-        except BaseException:
-            self._remove(temporary)
-            raise
-        self._sync()
-        return state
-
-    def _temporary(self) -> tuple[str, int]:
-        while True:
-            name = temporary_name(self.name)
-            descriptor = os.open(name, _NEW, 0o600, dir_fd=self.folder)
-            if claim(descriptor):
-                return name, descriptor
-            os.close(descriptor)  # it was removed before it was locked
-
-    def _remove(self, name: str) -> None:
-        try:  # noqa: SIM105 - importing contextlib takes longer than all of this
-            os.unlink(name, dir_fd=self.folder)
-        except OSError:
-            pass
-
-    def _sync(self) -> None:
+    def sync(self) -> None:
+        """Make sure that the folder's entries are on the disk."""
         try:
             descriptor = os.open(
                 ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.folder
@@ -187,3 +149,142 @@ class _Place:
                 raise
         finally:
             os.close(descriptor)
+
+
+class _Successor:
+    """A new file, complete and under a temporary name, which `put` changes to the real one.
+
+    It is removed where `put` is not called. As long as it is open it is locked, and no other
+    process takes it for a leftover.
+
+    Args:
+        place: where it goes.
+        data: its content.
+        finish: gives the open file its attributes.
+        replaced: the state of the file that it replaces, None where there is none.
+        modified_ns: its time; None for now, or a time after that of the file it replaces.
+        lasting: whether it is to survive a power failure.
+    """
+
+    def __init__(
+        self,
+        place: _Place,
+        data: bytes,
+        finish: Callable[[int], None],
+        *,
+        replaced: os.stat_result | None,
+        modified_ns: int | None,
+        lasting: bool,
+    ) -> None:
+        self.replaced = replaced
+        self.state: os.stat_result
+        self._place = place
+        self._data = data
+        self._finish = finish
+        self._modified_ns = modified_ns
+        self._lasting = lasting
+        self._temporary: str | None = None
+        self._descriptor = -1
+
+    def __enter__(self) -> _Successor:
+        try:
+            self._create()
+            view = memoryview(self._data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+            self._finish(self._descriptor)
+            time_ns = self._time_ns()
+            os.utime(self._descriptor, ns=(time_ns, time_ns))
+            if self._lasting:
+                os.fsync(self._descriptor)
+            self.state = os.fstat(self._descriptor)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._temporary is not None:
+                os.unlink(self._temporary, dir_fd=self._place.folder)
+        except OSError:
+            pass
+        finally:
+            if self._descriptor >= 0:
+                descriptor, self._descriptor = self._descriptor, -1
+                os.close(descriptor)
+
+    def put(self) -> os.stat_result:
+        """Give the file its name, and return its state."""
+        assert self._temporary is not None  # noqa: S101 - it is called once
+        folder = self._place.folder
+        os.replace(self._temporary, self._place.name, src_dir_fd=folder, dst_dir_fd=folder)
+        self._temporary = None
+        self._place.sync()
+        return self.state
+
+    def _create(self) -> None:
+        while True:
+            name = temporary_name(self._place.name)
+            self._descriptor = os.open(name, _NEW, 0o600, dir_fd=self._place.folder)
+            self._temporary = name
+            if claim(self._descriptor):
+                return
+            os.close(self._descriptor)  # it was removed before it was locked
+            self._descriptor, self._temporary = -1, None
+
+    def _time_ns(self) -> int:
+        if self._modified_ns is not None:
+            return self._modified_ns
+        return max(time.time_ns(), self.replaced.st_mtime_ns + 1 if self.replaced else 0)
+
+
+def _successor(place: _Place, data: bytes, mode: int | None, *, lasting: bool = True) -> _Successor:
+    """Return the file that replaces another one and has its attributes."""
+    replaced = place.state()
+    if replaced is None:
+
+        def finish(new: int) -> None:
+            file_attributes.set_mode(new, mode or 0o600)
+    else:
+        refuse_irreplaceable(place.path, replaced)
+        old = os.open(place.name, _OLD, dir_fd=place.folder)
+        try:
+            attributes = file_attributes.read(old)
+        finally:
+            os.close(old)
+
+        def finish(new: int) -> None:
+            try:
+                file_attributes.apply(new, attributes, mode=mode)
+            except file_attributes.OwnerLostError:
+                raise owner_refused(place.path, replaced.st_uid) from None
+
+    return _Successor(place, data, finish, replaced=replaced, modified_ns=None, lasting=lasting)
+
+
+def _own(
+    place: _Place,
+    data: bytes,
+    owner: os.stat_result | None,
+    modified_ns: int | None,
+    *,
+    lasting: bool = True,
+) -> _Successor:
+    """Return the file that gets a name which envkit made up."""
+    replaced = place.state()
+    if replaced is not None:
+        refuse_links(place.path, replaced)
+
+    def finish(new: int) -> None:
+        file_attributes.set_mode(new, 0o600)
+        if owner is None:
+            return
+        try:
+            file_attributes.give_to(new, owner)
+        except file_attributes.OwnerLostError:
+            raise owner_refused(place.path, owner.st_uid) from None
+
+    return _Successor(
+        place, data, finish, replaced=replaced, modified_ns=modified_ns, lasting=lasting
+    )

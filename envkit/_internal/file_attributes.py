@@ -20,8 +20,11 @@ _ACL = "system.posix_acl_access"
 _USER = "user."
 _ENTRY = struct.Struct("<HHI")  # tag, permissions, id; after a version of 4 bytes
 _VERSION_BYTES = 4
-_GROUP_OBJ = 0x04  # the tag of the entry for the file's own group
+_GROUP_OBJ, _MASK, _OTHER = 0x04, 0x10, 0x20  # the tags of entries for sets of users
+_ALL = 7
 _NONE = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+# beside EPERM: an id that is not mapped into a user namespace, a file system without owners
+_NOT_GIVEN = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOVERFLOW, *_NONE)
 _XATTRS = hasattr(os, "getxattr")  # Linux
 
 
@@ -75,7 +78,7 @@ def apply(descriptor: int, attributes: Attributes, *, mode: int | None) -> None:
         os.setxattr(descriptor, _ACL, acl if has_group else _without_group(acl))
         return
     mode = stat.S_IMODE(state.st_mode) if mode is None else mode
-    set_mode(descriptor, mode if has_group else mode & ~stat.S_IRWXG)
+    set_mode(descriptor, mode if has_group else _mode_without_group(mode))
 
 
 def set_mode(descriptor: int, mode: int) -> None:
@@ -97,12 +100,16 @@ def _give(descriptor: int, state: os.stat_result) -> bool:
     if now.st_uid != state.st_uid:
         try:
             os.fchown(descriptor, state.st_uid, -1)
-        except PermissionError:
+        except OSError as error:
+            if error.errno not in _NOT_GIVEN:
+                raise
             raise OwnerLostError(errno.EPERM, "it belongs to another user") from None
     if now.st_gid != state.st_gid:
         try:
             os.fchown(descriptor, -1, state.st_gid)
-        except PermissionError:
+        except OSError as error:
+            if error.errno not in _NOT_GIVEN:
+                raise
             return False
     return True
 
@@ -118,8 +125,20 @@ def _acl_of(descriptor: int) -> bytes | None:
         return None
 
 
+def _mode_without_group(mode: int) -> int:
+    """Return a mode in which the file's own group may do nothing.
+
+    Those who were in the old group are others now, and may do no more than they could.
+    """
+    group = (mode & stat.S_IRWXG) >> 3
+    return mode & ~stat.S_IRWXG & ~(stat.S_IRWXO & ~group)
+
+
 def _without_group(acl: bytes) -> bytes:
-    """Return a list in which the file's own group may do nothing."""
-    entries = _ENTRY.iter_unpack(acl[_VERSION_BYTES:])
-    kept = (_ENTRY.pack(t, 0 if t == _GROUP_OBJ else p, i) for t, p, i in entries)
+    """Return a list for the same purpose as `_mode_without_group`."""
+    entries = list(_ENTRY.iter_unpack(acl[_VERSION_BYTES:]))
+    permissions = {tag: found for tag, found, _ in entries}
+    group = permissions.get(_GROUP_OBJ, 0) & permissions.get(_MASK, _ALL)
+    limits = {_GROUP_OBJ: 0, _OTHER: group}
+    kept = (_ENTRY.pack(tag, p & limits.get(tag, _ALL), id_) for tag, p, id_ in entries)
     return acl[:_VERSION_BYTES] + b"".join(kept)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from fcntl import LOCK_EX, LOCK_NB, flock
 
 from envkit._internal.clock import Deadline
 from envkit._internal.files import link_refused, open_folder
 from envkit._internal.leftovers import LOCK, sweep
-from envkit._internal.replaceable import refuse_links
+from envkit._internal.paths import display_path
+from envkit._internal.replaceable import refuse_links, user_name
 from envkit.errors import LockedError
 
 _PAUSE_SECONDS = 0.01
@@ -23,11 +25,14 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
     The lock is on a file beside it, since the file itself is replaced by every write.
     The kernel frees the lock of a process that dies, so one that is left behind is
     merely taken over. Who has the lock also removes what killed writers left in the folder.
+    The lock is open to those who may write in the folder, and so could remove it anyway:
+    else what a colleague's process has left would hold up all others.
 
     Args:
         path: the file, which need not exist; its folder must. A symbolic link and the file
             that it leads to have one lock.
         timeout_seconds: how long to wait for another process.
+        follow: False for a path that was checked and has no links: one is an error then.
 
     Raises:
         LockedError: on entering, when another process held it all the time.
@@ -35,9 +40,9 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
         OSError: on entering, when the folder cannot be written.
     """
 
-    def __init__(self, path: str, *, timeout_seconds: float) -> None:
+    def __init__(self, path: str, *, timeout_seconds: float, follow: bool = True) -> None:
         self._path = path
-        self._target = os.path.realpath(path)
+        self._target = os.path.realpath(path) if follow else path
         self._timeout_seconds = timeout_seconds
         self._folder = -1
         self._descriptor = -1
@@ -69,47 +74,77 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
     def _acquire(self, deadline: Deadline) -> int:
         while True:
             descriptor = self._open()
-            try:
-                flock(descriptor, LOCK_EX | LOCK_NB)
-                # its last holder has removed it: then this is a lock that no other process sees
-                there = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
-                if os.path.samestat(os.fstat(descriptor), there):
-                    return descriptor
-            except (BlockingIOError, FileNotFoundError):
-                pass
-            except BaseException:
+            if descriptor is not None:
+                try:
+                    flock(descriptor, LOCK_EX | LOCK_NB)
+                    # its last holder has removed it: then no other process sees this lock
+                    there = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+                    if os.path.samestat(os.fstat(descriptor), there):
+                        return descriptor
+                except (BlockingIOError, FileNotFoundError):
+                    pass
+                except BaseException:
+                    os.close(descriptor)
+                    raise
                 os.close(descriptor)
-                raise
-            os.close(descriptor)
             if deadline.expired:
-                raise LockedError(
-                    f"another process is changing {self._path}",
-                    hint="run the command again in a moment",
-                )
+                raise self._refused()
             time.sleep(_PAUSE_SECONDS)
 
-    def _open(self) -> int:
+    def _open(self) -> int | None:
+        """Open the lock; None where it is another user's, who keeps us out of it."""
         path = self._target + LOCK
         try:
             descriptor = os.open(self._name, _OPEN, 0o600, dir_fd=self._folder)
+        except PermissionError:
+            if self._owner() in (None, os.geteuid()):
+                raise
+            return None
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EMLINK):
                 raise link_refused(path) from None
             raise
         try:
-            refuse_links(path, os.fstat(descriptor))
-            self._give_to_owner(descriptor)
+            state = os.fstat(descriptor)
+            refuse_links(path, state)
+            if state.st_uid == os.geteuid():
+                self._share(descriptor, state)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
-    def _give_to_owner(self, descriptor: int) -> None:
-        """Let the owner of the file wait for a lock of root's, who could not open it else."""
-        if os.geteuid() != 0:
-            return
+    def _owner(self) -> int | None:
+        """Return whose the lock is, None where there is none."""
         try:
-            state = os.stat(os.path.basename(self._target), dir_fd=self._folder)
-            os.fchown(descriptor, state.st_uid, -1)
+            return os.stat(self._name, dir_fd=self._folder, follow_symlinks=False).st_uid
+        except FileNotFoundError:
+            return None
+
+    def _share(self, descriptor: int, state: os.stat_result) -> None:
+        """Let others wait for our lock: the owner of the file, and who may write in the folder."""
+        try:
+            folder = os.fstat(self._folder)
+            if not folder.st_mode & stat.S_ISVTX:
+                if folder.st_mode & stat.S_IWGRP and state.st_gid != folder.st_gid:
+                    os.fchown(descriptor, -1, folder.st_gid)
+                may_write = folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+                mode = 0o600 | may_write | may_write << 1
+                if stat.S_IMODE(state.st_mode) != mode:
+                    os.fchmod(descriptor, mode)
+            if os.geteuid() == 0:
+                target = os.stat(
+                    os.path.basename(self._target), dir_fd=self._folder, follow_symlinks=False
+                )
+                if target.st_uid != state.st_uid:
+                    os.fchown(descriptor, target.st_uid, -1)
         except OSError:
-            pass  # there is no such file yet, or root is not allowed to
+            pass  # there is no such file yet, or we are not allowed to
+
+    def _refused(self) -> LockedError:
+        hint = "run the command again in a moment"
+        owner = self._owner()
+        if owner is not None and owner != os.geteuid():
+            lock, name = display_path(self._target + LOCK), user_name(owner)
+            hint = f"run it again in a moment; if {name} runs no envkit now, run 'rm -f {lock}'"
+        return LockedError(f"another process is changing {self._path}", hint=hint)

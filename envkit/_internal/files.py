@@ -97,6 +97,15 @@ def read_in_project(path: str, root: str, limit_bytes: int) -> tuple[bytes, os.s
     return _read(descriptor, path, limit_bytes)
 
 
+def read_real(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
+    """Return what `read_with_stat` does, for a path that `real_path` returned.
+
+    Raises:
+        OSError: as `read_with_stat`, or another process has put a link into the path.
+    """
+    return _read(_open_real(path), path, limit_bytes)
+
+
 def read_own(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
     """Return what `read_with_stat` does, for a file whose name envkit made up.
 
@@ -109,12 +118,11 @@ def read_own(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
         OSError: as `read_with_stat`.
     """
     try:
-        descriptor = _open_real(path)
+        content, state = read_real(path, limit_bytes)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise link_refused(path) from None
         raise
-    content, state = _read(descriptor, path, limit_bytes)
     if state.st_nlink > 1:
         raise link_refused(path, hard=True)
     return content, state
@@ -128,9 +136,10 @@ def real_path(path: str, root: str) -> str:
         root: the project's folder.
 
     Raises:
-        UntrustedError: out of the project, and the user has not allowed it.
+        UntrustedError: out of the project, and the user has not allowed it; or another
+            process replaces links on the way.
     """
-    target, inside = os.path.realpath(path), os.path.realpath(root)
+    target, inside = resolved(path), resolved(root)
     if target == inside or target.startswith(inside.rstrip("/") + "/"):
         return target
     if not _may_leave(inside, target):
@@ -140,6 +149,21 @@ def real_path(path: str, root: str) -> str:
             hint="run 'envkit trust' to allow it, or put the file itself into the project",
         )
     return target
+
+
+def resolved(path: str) -> str:
+    """Return where a path leads, wherever that is.
+
+    Raises:
+        UntrustedError: another process replaces links on the way.
+    """
+    try:
+        return os.path.realpath(path)
+    except OSError:  # what was a link is none when it is read
+        raise UntrustedError(
+            f"cannot see where {display_path(path)} leads: another process is replacing links",
+            hint="run the command again when that process is done",
+        ) from None
 
 
 def open_folder(folder: str) -> int:

@@ -16,6 +16,7 @@ from envkit._internal.files import open_folder
 
 TEMPORARY = ".envkit-tmp"
 LOCK = ".envkit-lock"
+_ENDINGS = (TEMPORARY, LOCK)
 _RANDOM_BYTES = 6
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -69,7 +70,11 @@ def sweep(folder: int) -> None:
     except PermissionError:  # it may be written and not listed
         return
     try:
-        names = [name for name in os.listdir(listed) if is_leftover_name(name)]
+        names = [
+            name
+            for name in os.listdir(listed)
+            if name.endswith(_ENDINGS) and is_leftover_name(name)  # the first is fast
+        ]
     finally:
         os.close(listed)
     for name in names:

@@ -25,6 +25,8 @@ _REMEDIES = {
     errno.EBUSY: "end what uses it; if it is mounted as a single file, mount its folder instead",
     errno.ENOSPC: "free some space: 'df -h' shows which disk is full",
     errno.EDQUOT: "free some space: 'quota -s' shows how much you may use",
+    errno.ENAMETOOLONG: "give it a shorter name: envkit writes files beside it with longer ones",
+    errno.ENOTDIR: "a file has the name of the folder that it is to be in: rename one of them",
 }
 
 
@@ -40,6 +42,8 @@ def check_replaceable(path: str) -> None:
         OSError: its folder cannot be written.
     """
     folder = os.path.dirname(path)
+    if not stat.S_ISDIR(os.stat(folder).st_mode):
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
     if read_only or not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
         number = errno.EROFS if read_only else errno.EACCES
@@ -53,17 +57,28 @@ def check_replaceable(path: str) -> None:
 
 
 def check_own(path: str) -> None:
-    """Refuse a name that envkit made up and that something else has. Changes nothing.
+    """Refuse a name that envkit made up where something is that is not replaced. Changes nothing.
 
     Raises:
         LinkRefusedError: a link has it.
         FileRefusedError: it is no regular file.
+        WriteRefusedError: a person must remove it first.
     """
     try:
         state = os.stat(path, follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
         return
     refuse_links(path, state)
+    shown = display_path(path)
+    if is_mount_point(path):
+        raise _refused(path, "it is mounted as a single file", f"run 'umount {shown}'")
+    _refuse_marked(path, path)
+    folder = os.stat(os.path.dirname(path))
+    users = (0, state.st_uid, folder.st_uid)
+    if folder.st_mode & stat.S_ISVTX and os.geteuid() not in users:
+        name = user_name(state.st_uid)
+        reason = f"it belongs to {name}, and in this folder (sticky bit) only its owner replaces it"
+        raise _refused(path, reason, f"run 'sudo -u {name} rm {shown}'")
 
 
 def refuse_links(path: str, state: os.stat_result) -> None:
@@ -99,19 +114,34 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
     if not state.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
         raise _refused(path, "it is read-only", f"run 'chmod u+w {shown}'")
     if os.geteuid() not in (0, state.st_uid):
-        raise owner_refused(path)
+        raise owner_refused(path, state.st_uid)
     _refuse_marked(path, path)
     if not os.access(path, os.W_OK, effective_ids=True):
         raise _refused(path, "you may not write it", f"run 'ls -l {shown}' to see who may")
 
 
-def owner_refused(path: str) -> WriteRefusedError:
-    """Return the error for a file that would belong to another user after a write."""
+def owner_refused(path: str, uid: int) -> WriteRefusedError:
+    """Return the error for a file that would belong to another user after a write.
+
+    Args:
+        path: the file.
+        uid: whom it belongs to.
+    """
     return _refused(
         path,
         "it belongs to another user, and would be yours afterwards",
-        f"run 'ls -l {display_path(path)}', and the command again as its owner",
+        f"run the command again as its owner: 'sudo -u {user_name(uid)} envkit ...'",
     )
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user as `sudo -u` takes it; `#1000` for one without a name."""
+    from pwd import getpwuid
+
+    try:
+        return getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return f"'#{uid}'"
 
 
 def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRefusedError | None:

@@ -287,7 +287,7 @@ def _end(descriptor: int, size: int) -> tuple[Link | None, bytes, str]:
 def _end_of_full(path: str) -> Link:
     """Return the link that the first line of a new file continues."""
     for _, full in reversed(full_files(path)):
-        descriptor = os.open(full, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = _open_full(full)
         try:
             last, *_ = _end(descriptor, os.fstat(descriptor).st_size)
         finally:
@@ -295,6 +295,16 @@ def _end_of_full(path: str) -> Link:
         if last is not None:
             return last
     return Link(0, "", BEGINNING)
+
+
+def _open_full(path: str) -> int:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            raise _failed(path, "it is a symbolic link", hint=_LINK_HINT) from None
+        raise
 
 
 def _unwritten(path: str, error: OSError) -> AuditError:

@@ -16,7 +16,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from envkit._internal.files import read_capped
@@ -112,14 +112,13 @@ def run_editor(path: str, text: str) -> str:
                 hint="set EDITOR to your editor, or change one value with 'envkit set'",
             )
         command = DEFAULT_EDITOR
-    # an editor may have put a link in its place
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    # an editor may have put a link or a pipe in its place
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, flags, 0o600)
+        with open(os.open(path, flags, 0o600), "w") as file:
+            file.write(text)
     except OSError as error:
         raise EditorError(f"cannot write the text to edit: {reason_of(error)}") from None
-    with open(descriptor, "w") as file:
-        file.write(text)
     # as a shell would: Ctrl-C is the editor's, and we wait for it
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
@@ -144,16 +143,27 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def _wipe(folder: str) -> None:
-    """Overwrite and remove a folder's files; those that an editor added, too."""
-    for parent, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            path = os.path.join(parent, name)
-            try:
-                with open(os.open(path, os.O_WRONLY | os.O_NOFOLLOW), "wb") as file:
-                    file.write(b"\0" * os.fstat(file.fileno()).st_size)
-            except OSError:
-                pass  # a link, or not ours to write; it is removed all the same
-            os.unlink(path)
-        for name in folders:
-            os.rmdir(os.path.join(parent, name))
-    os.rmdir(folder)
+    """Overwrite and remove a folder's files; those that an editor added, too.
+
+    What cannot be removed stays, and nothing else does because of it.
+    """
+    with suppress(OSError):
+        os.chmod(folder, 0o700)  # else its files could not be removed
+        with os.scandir(folder) as entries:
+            for entry in list(entries):
+                if entry.is_dir(follow_symlinks=False):
+                    _wipe(entry.path)
+                else:
+                    _wipe_file(entry.path)
+        os.rmdir(folder)
+
+
+def _wipe_file(path: str) -> None:
+    with suppress(OSError):  # a link, a pipe, or not ours to write: it is removed all the same
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "wb") as file:
+            state = os.fstat(descriptor)
+            if stat.S_ISREG(state.st_mode) and state.st_nlink == 1:
+                file.write(b"\0" * state.st_size)
+    with suppress(OSError):
+        os.unlink(path)

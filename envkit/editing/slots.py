@@ -14,10 +14,10 @@ from typing import NamedTuple, Protocol
 
 from envkit._internal.atomic_write import write_atomic
 from envkit._internal.file_lock import locked
-from envkit._internal.files import read_capped
+from envkit._internal.files import read_real, real_path
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
-from envkit._internal.replaceable import check_replaceable
+from envkit._internal.replaceable import check_replaceable, lasting_failure
 from envkit.editing.profile_text import literal, remove_variable, set_literal
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.profile.toml_file import MAX_BYTES
@@ -204,11 +204,9 @@ class ProfileFile:
 
         Raises:
             ProfileError: it cannot be read.
+            UntrustedError: it is a link out of the project, and the user has not allowed that.
         """
-        try:
-            return read_capped(self.path, MAX_BYTES).decode()
-        except (OSError, UnicodeDecodeError):
-            raise ProfileError(f"cannot read {display_path(self.path)} any more") from None
+        return self._read(self._real_path())
 
     def rewrite(self, change: Callable[[str], str]) -> None:
         """Replace its text, in one step and under its lock.
@@ -219,11 +217,12 @@ class ProfileFile:
         Raises:
             EnvkitError: the file cannot be read or written; nothing was changed.
         """
+        path, timeout_seconds = self._real_path(), self._deadline.remaining_seconds()
         try:
-            with locked(self.path, timeout_seconds=self._deadline.remaining_seconds()):
-                write_atomic(self.path, change(self.read()).encode())
+            with locked(path, timeout_seconds=timeout_seconds, follow=False):
+                write_atomic(path, change(self._read(path)).encode(), follow=False)
         except OSError as error:
-            raise self._denied(reason_of(error)) from None
+            raise self._failure(error) from None
 
     def check_writable(self) -> None:
         """Refuse a file that cannot be replaced.
@@ -233,12 +232,24 @@ class ProfileFile:
             DeniedError: its folder cannot be written.
         """
         try:
-            check_replaceable(os.path.realpath(self.path))
+            check_replaceable(self._real_path())
         except OSError as error:
-            raise self._denied(reason_of(error)) from None
+            raise self._failure(error) from None
 
-    def _denied(self, reason: str) -> DeniedError:
-        return DeniedError(f"cannot write {display_path(self.path)}: {reason}")
+    def _real_path(self) -> str:
+        """Return where the file is; its folder is `profiles/`, in the project's folder."""
+        return real_path(self.path, os.path.dirname(os.path.dirname(self.path)))
+
+    def _read(self, path: str) -> str:
+        try:
+            return read_real(path, MAX_BYTES)[0].decode()
+        except (OSError, UnicodeDecodeError):
+            raise ProfileError(f"cannot read {display_path(self.path)} any more") from None
+
+    def _failure(self, error: OSError) -> SourceError:
+        shown = display_path(self.path)
+        lasting = lasting_failure(error, shown)
+        return lasting or DeniedError(f"cannot write {shown}: {reason_of(error)}")
 
 
 def current_value(outcome: Outcome) -> CurrentValue:

@@ -36,7 +36,7 @@ def first_today(folder: str, key: str, now: float) -> bool:
     path = os.path.join(folder, FILE)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        with locked(path, timeout_seconds=5):
+        with locked(path, timeout_seconds=5, follow=False):
             try:
                 sent = dict(json.loads(read_own(path, _LIMIT_BYTES)[0]))
             except (FileNotFoundError, ValueError, TypeError):

@@ -15,7 +15,7 @@ from envkit._internal.files import read_in_project, real_path
 from envkit._internal.leftovers import sweep_beside
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
-from envkit._internal.replaceable import check_replaceable
+from envkit._internal.replaceable import check_replaceable, lasting_failure
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import UsageError, WriteRefusedError
@@ -71,21 +71,22 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
     folder = os.path.join(root, FOLDER)
     gitignore = os.path.join(root, ".gitignore")
     try:
-        real_path(folder, root)
+        real = real_path(folder, root)
         ignored_before = _gitignore(gitignore, root)
         found = _variables(root)
         drafted = drafts(list(dict.fromkeys(names)) or environments(found), found)
         existing = [name for name in drafted if _exists(folder, name)]
         new = {name: draft for name, draft in drafted.items() if name not in existing}
         if new:
-            os.makedirs(folder, exist_ok=True)
-            sweep_beside(os.path.join(folder, "any.toml"))
+            os.makedirs(real, exist_ok=True)
+            sweep_beside(os.path.join(real, "any.toml"))
         for name, draft in new.items():
-            write_atomic(os.path.join(folder, f"{name}.toml"), draft.text.encode(), mode=0o644)
+            path = os.path.join(real, f"{name}.toml")
+            write_atomic(path, draft.text.encode(), mode=0o644, follow=False)
         ignored = _ignore(gitignore, ignored_before)
     except OSError as error:
-        reason = reason_of(error)
-        raise UsageError(f"cannot make {folder}: {reason}") from None
+        lasting = lasting_failure(error, folder, "make")
+        raise lasting or UsageError(f"cannot make {folder}: {reason_of(error)}") from None
     return Initialised(
         tuple(f"{FOLDER}/{name}.toml" for name in new),
         tuple(name for name in new if name != BASE),
@@ -134,7 +135,10 @@ def _ignore(path: str, before: str) -> tuple[str, ...]:
     if missing:
         gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
         text = before + gap + "\n".join((_GITIGNORE_HEAD, *missing)) + "\n"
-        write_atomic(path, text.encode("utf-8", "surrogateescape"), mode=None if before else 0o644)
+        # beside it a link may lead anywhere, and it is none itself
+        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        data = text.encode("utf-8", "surrogateescape")
+        write_atomic(path, data, mode=None if before else 0o644, follow=False)
     return tuple(missing)
 
 

@@ -26,7 +26,14 @@ from __future__ import annotations
 import os
 import stat
 
-from envkit._internal.files import FileRefusedError, read_in_project, read_own, real_path
+from envkit._internal.files import (
+    FileRefusedError,
+    read_in_project,
+    read_own,
+    read_real,
+    real_path,
+    resolved,
+)
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
@@ -148,11 +155,12 @@ class DotenvSource:
         from envkit.sources.dotenv_write import change, check, replace
 
         name = self.file_with(ref)
-        path, previous = self.real_path(name), self._previous_path(name)
+        path, previous = self.places(name)
+        timeout_seconds = self._deadline.remaining_seconds()
         try:
             check(path, previous)
-            with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
-                current = self._load(name)
+            with locked(path, timeout_seconds=timeout_seconds, follow=False):
+                current = self._load(name, real=path)
                 if current.version != expected:
                     raise _conflict(name, expected)
                 data, warnings = change(current.text, values, path=name)
@@ -179,7 +187,7 @@ class DotenvSource:
         for ref in refs:
             name = self.file_with(ref)
             try:
-                check(self.real_path(name), self._previous_path(name))
+                check(*self.places(name))
             except OSError as error:
                 refused[ref] = failure("write", name, error)
             except SourceError as error:
@@ -271,13 +279,15 @@ class DotenvSource:
             raise read
         return read
 
-    def _load(self, name: str, *, previous: bool = False) -> _Read:
-        """Read a file, or the copy that is kept of it."""
+    def _load(self, name: str, *, previous: bool = False, real: str | None = None) -> _Read:
+        """Read a file, or the copy that is kept of it; `real` is where it is, if that is known."""
         path = self._path(name)
         try:
             if previous:
                 name += PREVIOUS_SUFFIX
-                data, state = read_own(self._previous_path(path), LIMIT_BYTES)
+                data, state = read_own(self.places(path)[1], LIMIT_BYTES)
+            elif real is not None:
+                data, state = read_real(real, LIMIT_BYTES)
             else:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
         except (FileNotFoundError, NotADirectoryError):
@@ -292,21 +302,20 @@ class DotenvSource:
             self._warn(f"{name}: {warning}")
         return _Read(name, text, _version(state), content, state.st_mtime_ns)
 
-    def real_path(self, name: str) -> str:
-        """Return where a file is, which its name may be a link to.
+    def places(self, name: str) -> tuple[str, str]:
+        """Return where a file is, which its name may be a link to, and where its copy is.
+
+        The copy is beside the name, which need not be where the file is.
 
         Raises:
-            UntrustedError: it is outside the project, and the user has not allowed that.
+            UntrustedError: outside the project, and the user has not allowed that.
         """
-        return real_path(self._path(name), self._root)
-
-    def _previous_path(self, name: str) -> str:
-        """Return where the copy of a file is: beside the name, which need not be the file."""
         path = self._path(name)
-        folder = os.path.realpath(os.path.dirname(path))
-        if folder != os.path.dirname(self.real_path(name)):  # else it is allowed with the file
+        real = real_path(path, self._root)
+        folder = resolved(os.path.dirname(path))
+        if folder != os.path.dirname(real):  # else it is allowed with the file
             folder = real_path(folder, self._root)
-        return os.path.join(folder, os.path.basename(path) + PREVIOUS_SUFFIX)
+        return real, os.path.join(folder, os.path.basename(path) + PREVIOUS_SUFFIX)
 
     def _path(self, name: str) -> str:
         return os.path.join(self._root, name)
@@ -383,6 +392,7 @@ def failure(verb: str, name: str, error: OSError) -> SourceError:
         lasting = lasting_failure(error, name)
         if lasting is not None:
             return lasting
-    failure = UnavailableError(message)
+    missing = verb == "write" and isinstance(error, FileNotFoundError)
+    failure = UnavailableError(message, hint="make its folder with 'mkdir'" if missing else None)
     failure.retryable = False
     return failure

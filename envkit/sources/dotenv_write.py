@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from envkit._internal.atomic_write import write_atomic, write_own
-from envkit._internal.leftovers import LOCK
+from envkit._internal.atomic_write import write_with_copy
+from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
@@ -44,7 +44,7 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
 
 
 def check(path: str, previous: str) -> None:
-    """Refuse a file that cannot be replaced, or no copy kept of it. Changes nothing.
+    """Refuse a file that cannot be replaced, or no copy of it that is kept. Changes nothing.
 
     Args:
         path: the file, absolute and without links.
@@ -60,7 +60,7 @@ def check(path: str, previous: str) -> None:
 
 
 def replace(path: str, data: bytes, previous: str, *, before: bytes) -> os.stat_result:
-    """Keep the copy of a file that is there, with its time and owner, then replace the file.
+    """Replace a file, and keep a copy of one that is there.
 
     The caller has the lock of the file, under which all of its copies are written.
 
@@ -77,9 +77,28 @@ def replace(path: str, data: bytes, previous: str, *, before: bytes) -> os.stat_
         SourceError: one of them cannot be replaced.
         OSError: one of them cannot be written; the file is as it was.
     """
+    if os.path.dirname(previous) != os.path.dirname(path):
+        sweep_beside(previous)  # taking the lock has swept the other folder
+    return write_with_copy(path, data, previous, before)
+
+
+def rehearse(path: str, previous: str, *, more_bytes: int) -> None:
+    """Do all that `replace` does, except to give the new files their names.
+
+    Args:
+        path: the file, absolute and without links.
+        previous: where the copy would be kept.
+        more_bytes: by how much the file may grow.
+
+    Raises:
+        SourceError: one of them cannot be replaced.
+        OSError: one of them cannot be written.
+    """
+    check(path, previous)
     try:
-        state = os.stat(path)
+        size = os.stat(path, follow_symlinks=False).st_size
     except FileNotFoundError:
-        return write_atomic(path, data)
-    write_own(previous, before, owner=state, modified_ns=state.st_mtime_ns)
-    return write_atomic(path, data)
+        size = 0
+    # not zeros, for which some file systems take no space
+    data = os.urandom(size + more_bytes)
+    write_with_copy(path, data, previous, data[:size], rehearsal=True)

@@ -105,7 +105,7 @@ class TrustStore:
 
         try:
             os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
-            with locked(self.path, timeout_seconds=LOCK_SECONDS):
+            with locked(self.path, timeout_seconds=LOCK_SECONDS, follow=False):
                 folders = self._read()
                 folders[profiles] = change(folders.get(profiles, []))
                 document = {

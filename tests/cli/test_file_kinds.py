@@ -159,7 +159,129 @@ def test_a_full_disk_is_not_worth_another_try(tmp_path, project):
         assert not list(disk.folder.glob("*.envkit-tmp"))
 
 
+COUNTING = """#!/bin/sh
+sed -n 's/.*"step": *"\\([a-z]*\\)".*/\\1/p' >> {0}
+echo >> {0}
+echo '{{}}'
+"""
+
+
+@pytest.mark.parametrize("pages", range(8))
+def test_a_rotation_that_a_disk_has_no_room_for_leaves_its_target_alone(
+    tmp_path, project, trusted, pages
+):
+    """Also where there is room for the record, and for one of the file and its copy."""
+    steps = tmp_path / "steps"
+    program = tmp_path / "rotator"
+    program.write_text(COUNTING.format(steps))
+    program.chmod(0o755)
+    target = f'target = {{ command = ["{program}"] }}'
+    with SmallDisk(tmp_path / "disk") as disk:
+        if not disk.mounted:
+            pytest.skip("no file system can be mounted here, which only root may do")
+        shutil.copytree(project.root, disk.folder, dirs_exist_ok=True)
+        project.root, project.profiles = disk.folder, disk.folder / "profiles"
+        rotation = table("token", "TOKEN", 'grace = "0s"', target, rotator="command")
+        project.profile("dev.toml", PROFILE + rotation)
+        project.dotenv("dev", "TOKEN=old\n")
+        disk.fill(but=pages * 4096)
+        done = run(project, *ROTATE)
+        told = set(steps.read_text().split())
+        if done.returncode == 0:
+            assert told == {"prepare", "create", "set", "test", "finish", "retire"}
+            assert pages > 2
+        else:
+            assert "cannot write .env.dev: no space left on device" in done.stderr
+            assert "free some space" in done.stderr
+            assert told == {"prepare"}
+            assert (disk.folder / ".env.dev").read_text() == "TOKEN=old\n"
+            assert not list(disk.folder.glob("*.envkit-tmp"))
+
+
+@pytest.mark.parametrize("command", [("set", "LEVEL", "--env", "dev"), ("init",)], ids=" ".join)
+def test_a_profile_on_a_full_disk_has_a_remedy_too(tmp_path, project, command):
+    with SmallDisk(tmp_path / "disk") as disk:
+        if not disk.mounted:
+            pytest.skip("no file system can be mounted here, which only root may do")
+        project.root = disk.folder
+        if command[0] == "set":
+            (disk.folder / "profiles").mkdir()
+            (disk.folder / "profiles" / "dev.toml").write_text(PROFILE)
+        disk.fill()
+        done = run(project, *command)
+        assert done.returncode == 6, done.stderr
+        assert "no space left on device" in done.stderr
+        assert "hint: free some space" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "hint", "status"),
+    [
+        ("conf/.env.dev", "mkdir", 5),
+        (".env." + "x" * 245, "shorter name", 6),
+        ("file/x", "rename", 6),
+    ],
+)
+def test_a_file_that_cannot_be_made_as_it_is_named_has_a_remedy(dev, path, hint, status):
+    (dev.root / "file").touch()
+    dev.profile("dev.toml", f'[sources.dotenv]\npath = "{path}"\n' + PROFILE)
+    done = run(dev, *SET)
+    assert done.returncode == status, done.stderr
+    assert hint in done.stderr
+
+
 # ---------------------------------------------------------------- what killed commands left
+
+
+def test_what_a_killed_set_left_beside_a_link_is_removed_by_the_next_one(dev):
+    """The copy is kept beside the link, and the lock is beside the file."""
+    (dev.root / "config").mkdir()
+    (dev.root / ".env.dev").rename(dev.root / "config" / "app.env")
+    (dev.root / ".env.dev").symlink_to("config/app.env")
+    left = dev.root / f".env.dev.envkit-previous.{'0' * 12}.envkit-tmp"
+    left.write_text("TOKEN=old\n")
+    assert run(dev, *SET).returncode == 0
+    assert not left.exists()
+
+
+LEFT_BY_EDITORS = {
+    "a link to a folder": 'ln -s "$OTHER" "$FOLDER/link"',
+    "a link to a file": 'ln -s "$OTHER/file" "$FOLDER/link"',
+    "a hard link": 'ln "$OTHER/file" "$FOLDER/link"',
+    "a pipe": 'mkfifo "$FOLDER/pipe"',
+    "a folder without permissions": 'mkdir -p "$FOLDER/a/b"; touch "$FOLDER/a/b/c"; '
+    'chmod 0 "$FOLDER/a/b/c" "$FOLDER/a/b" "$FOLDER/a"',
+    "nothing": 'rm -r "$FOLDER"',
+    "a pipe in the place of the text": 'rm "$1"; mkfifo "$1"',
+}
+
+
+@pytest.mark.parametrize("what", LEFT_BY_EDITORS)
+def test_whatever_an_editor_leaves_is_wiped_and_nothing_else(dev, tmp_path, what):
+    runtime, other = tmp_path / "runtime", tmp_path / "other"
+    runtime.mkdir(mode=0o700)
+    other.mkdir()
+    (other / "file").write_text("theirs")
+    editor = tmp_path / "editor"
+    head = f'#!/bin/sh\nOTHER={other}\nFOLDER=$(dirname "$1")\n'
+    editor.write_text(head + LEFT_BY_EDITORS[what])
+    editor.chmod(0o755)
+    done = run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime), EDITOR=str(editor))
+    assert done.returncode == (2 if what.startswith(("nothing", "a pipe in")) else 0), done.stderr
+    assert list(runtime.iterdir()) == []
+    assert (other / "file").read_text() == "theirs"
+
+
+def test_an_edit_that_finds_no_room_for_the_text_says_so(dev, tmp_path):
+    with SmallDisk(tmp_path / "disk") as disk:
+        if not disk.mounted:
+            pytest.skip("no file system can be mounted here, which only root may do")
+        disk.fill()
+        done = run(dev, *EDIT, XDG_RUNTIME_DIR=str(disk.folder))
+        assert done.stderr == (
+            "envkit: error: cannot write the text to edit: no space left on device\n"
+        )
+        assert [path.name for path in disk.folder.iterdir()] == [".filler"]
 
 
 def running_edit(project, runtime):

@@ -258,3 +258,28 @@ def test_an_ignore_file_that_leads_out_of_the_project_is_not_read(clone, outside
     assert done.returncode == 6
     assert CANARY not in done.stdout + done.stderr
     assert "run 'envkit trust'" in done.stderr
+
+
+@pytest.mark.parametrize(("link", "output"), [("app.env", "app.env"), ("out", "out/file")])
+def test_an_output_in_the_working_folder_that_leads_out_of_it_is_refused(
+    clone, outside, link, output
+):
+    """Else a repository chooses which file gets values of its own choice."""
+    clone.dotenv("dev", "TOKEN=old\n")
+    (clone.root / link).symlink_to("../outside/file" if link == output else "../outside")
+    before = tree(outside)
+    done = run(clone, "export", "--env", "dev", "--output", output)
+    assert done.returncode == 6
+    assert f"--output {outside / 'file'}" in done.stderr
+    assert tree(outside) == before
+    done = run(clone, "export", "--env", "dev", "--output", str(outside / "file"))
+    assert done.returncode == 0, done.stderr
+    assert "TOKEN=old" in (outside / "file").read_text()
+
+
+def test_an_output_may_be_a_link_inside_the_working_folder(clone):
+    clone.dotenv("dev", "TOKEN=old\n")
+    (clone.root / "config").mkdir()
+    (clone.root / "app.env").symlink_to("config/app.env")
+    assert run(clone, "export", "--env", "dev", "--output", "app.env").returncode == 0
+    assert "TOKEN=old" in (clone.root / "config" / "app.env").read_text()

@@ -50,8 +50,12 @@ class SmallDisk:
         if self.mounted:
             subprocess.run(["umount", str(self.folder)], check=True)
 
-    def fill(self) -> None:
-        """Leave no room for a byte."""
+    def fill(self, *, but: int = 0) -> None:
+        """Leave no room for a byte.
+
+        Args:
+            but: leave this much nevertheless, where a file system was mounted.
+        """
         if not self.mounted:
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
             return
@@ -62,6 +66,7 @@ class SmallDisk:
                         filler.write(b"x" * length)
                 except OSError:
                     continue
+            filler.truncate(filler.tell() - but)
 
     def free(self) -> None:
         """Make room again."""

@@ -19,9 +19,11 @@ from envkit._internal.files import read_own
 from envkit._internal.replaceable import check_own
 from envkit.errors import ConflictError
 from envkit.profile.placeholder import Reference
+from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
 from envkit.rotation_state.stores.envelope import pack, unpack
 from envkit.sources.dotenv import failure
+from envkit.sources.dotenv_write import rehearse
 from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 
 SUFFIX = ".envkit-rotation"
 LIMIT_BYTES = 4 * 1024 * 1024
+_BLOCK_BYTES = 4096  # what a small file takes
+# until the target has the new value: how many more records may have to be written than are
+# there, the temporary file of one among them
+_RECORDS_TO_COME = {Phase.CLAIMED: 3, Phase.STAGED: 1}
 
 
 class DotenvRotationStore:
@@ -94,10 +100,14 @@ class DotenvRotationStore:
         path, beside = self._paths(name)
         data = json.dumps(pack(record, pending)).encode()
         shown = os.path.basename(beside)
+        timeout_seconds = self._deadline.remaining_seconds()
         try:
-            with locked(path, timeout_seconds=self._deadline.remaining_seconds()):
+            with locked(path, timeout_seconds=timeout_seconds, follow=False):
                 if _load(beside, shown)[1] != seen.record_version:
                     raise ConflictError(f"the rotation record {shown} has been changed meanwhile")
+                if record.phase in _RECORDS_TO_COME:
+                    records = _RECORDS_TO_COME[record.phase]
+                    self._rehearse(name, records * (len(data) + _BLOCK_BYTES))
                 write_own(beside, data, owner=_state(path))
         except OSError as error:
             raise failure("write", shown, error) from None
@@ -107,16 +117,23 @@ class DotenvRotationStore:
         values = {name: fields.get(name) for name in self.fields}
         self._source.write_several(self._ref, values, expected=seen.version)
 
+    def _rehearse(self, name: str, more_bytes: int) -> None:
+        """See that the file could be written, before the target has the new value."""
+        try:
+            rehearse(*self._source.places(name), more_bytes=more_bytes)
+        except OSError as error:
+            raise failure("write", name, error) from None
+
     def _paths(self, name: str) -> tuple[str, str]:
         """Return where the `.env` file is, and where its record."""
-        path = self._source.real_path(name)
+        path, _ = self._source.places(name)
         return path, f"{path}.{self.fields[0]}{SUFFIX}"
 
 
 def _state(path: str) -> os.stat_result | None:
     """Return the state of a file, whose owner is to have the record, too."""
     try:
-        return os.stat(path)
+        return os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         return None
 

@@ -9,13 +9,12 @@ from fcntl import LOCK_EX, flock
 
 import pytest
 
-from envkit._internal.atomic_write import write_atomic, write_own
+from envkit._internal.atomic_write import write_atomic, write_own, write_with_copy
 from envkit._internal.file_lock import locked
-from envkit._internal.files import (
-    FileRefusedError,
-)
-from envkit.errors import LinkRefusedError
+from envkit._internal.files import FileRefusedError, read_real
+from envkit.errors import LinkRefusedError, WriteRefusedError
 from support.permissions import as_nobody, folder_of_nobody
+from support.small_disk import SmallDisk
 
 
 def python(code, *args, **options):
@@ -164,3 +163,138 @@ def test_a_hard_link_is_not_written(clone):
     with pytest.raises(LinkRefusedError):
         write_own(str(clone / "own"), b"secret")
     assert (clone / "own").read_text() == "theirs"
+
+
+def lock(path):
+    with locked(path, timeout_seconds=0, follow=False):
+        pass
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: write_atomic(path, b"secret", follow=False),
+        lambda path: write_own(path, b"secret"),
+        lambda path: write_with_copy(path, b"secret", path + ".copy", b"before"),
+        lambda path: read_real(path, 100),
+        lock,
+    ],
+    ids=["write_atomic", "write_own", "write_with_copy", "read_real", "locked"],
+)
+@pytest.mark.parametrize("swapped", ["file", "folder"])
+def test_a_link_that_took_the_place_of_a_checked_path_is_not_followed(clone, use, swapped):
+    """Another process swaps file or folder for a link after `real_path` was asked."""
+    outside = clone.parent / "outside"
+    if swapped == "folder":
+        (clone / "folder").symlink_to(outside)
+    else:
+        (clone / "folder").mkdir()
+        (clone / "folder" / "file").symlink_to(outside / "file")
+    if (use, swapped) == (lock, "file"):
+        lock(str(clone / "folder" / "file"))  # it is on the name beside the file
+    else:
+        with pytest.raises((OSError, LinkRefusedError)):
+            use(str(clone / "folder" / "file"))
+    assert os.listdir(outside) == ["file"]
+    assert (outside / "file").read_text() == "theirs"
+
+
+class TestCopies:
+    @pytest.fixture
+    def file(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_bytes(b"old")
+        path.chmod(0o640)
+        return path
+
+    def test_the_copy_has_the_time_of_the_file_and_is_private(self, file):
+        before = file.stat()
+        write_with_copy(str(file), b"new", f"{file}.copy", b"old")
+        copy = file.with_name("file.copy")
+        assert (file.read_bytes(), copy.read_bytes()) == (b"new", b"old")
+        assert copy.stat().st_mtime_ns == before.st_mtime_ns
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+        assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+    def test_a_new_file_has_no_copy(self, tmp_path):
+        write_with_copy(str(tmp_path / "file"), b"new", str(tmp_path / "copy"), b"")
+        assert os.listdir(tmp_path) == ["file"]
+
+    def test_a_rehearsal_changes_nothing(self, file):
+        state = file.stat()
+        write_with_copy(str(file), b"new", f"{file}.copy", b"old", rehearsal=True)
+        assert file.read_bytes() == b"old"
+        assert file.stat() == state
+        assert os.listdir(file.parent) == ["file"]
+
+    @pytest.mark.parametrize("pages", [0, 1])
+    @pytest.mark.parametrize("rehearsal", [False, True])
+    def test_a_full_disk_changes_neither_the_file_nor_its_older_copy(
+        self, tmp_path, pages, rehearsal
+    ):
+        with SmallDisk(tmp_path / "disk") as disk:
+            if not disk.mounted:
+                pytest.skip("no file system can be mounted here, which only root may do")
+            file, copy = disk.folder / "file", disk.folder / "copy"
+            file.write_bytes(b"old")
+            copy.write_bytes(b"older")
+            disk.fill(but=pages * 4096)
+            with pytest.raises(OSError, match="No space"):
+                write_with_copy(str(file), b"new", str(copy), b"old", rehearsal=rehearsal)
+            assert (file.read_bytes(), copy.read_bytes()) == (b"old", b"older")
+            assert not list(disk.folder.glob("*.envkit-tmp"))
+
+    def test_where_the_copy_is_refused_the_file_is_as_it_was(self, file):
+        file.with_name("copy").symlink_to("file")
+        with pytest.raises(LinkRefusedError):
+            write_with_copy(str(file), b"new", str(file.with_name("copy")), b"old")
+        assert file.read_bytes() == b"old"
+        assert sorted(os.listdir(file.parent)) == ["copy", "file"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has this right to lose")
+def test_root_without_the_right_to_give_files_away_is_told_who_may(tmp_path):
+    """A container with `cap_drop: ALL` has such a root."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    os.chown(path, 1001, 1001)
+    path.chmod(0o666)
+    command = ["setpriv", "--inh-caps=-chown", "--bounding-set=-chown", sys.executable, "-c"]
+    code = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "import os\n"
+        "from envkit._internal.atomic_write import write_atomic, write_own\n"
+        "from envkit.errors import WriteRefusedError\n"
+        "for write in (write_atomic, lambda path, data: write_own(\n"
+        "        path + '.own', data, owner=os.stat(path))):\n"
+        "    try:\n"
+        "        write(sys.argv[1], b'new')\n"
+        "    except WriteRefusedError as error:\n"
+        "        print(error.message, error.hint)\n"
+    )
+    done = subprocess.run(
+        [*command, code, path], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.count("it belongs to another user") == 2, done.stderr
+    assert done.stdout.count("sudo -u") == 2
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_an_owner_that_a_user_namespace_does_not_have_is_refused(tmp_path, monkeypatch):
+    """There the kernel calls the owner's number invalid, and does not say that it is forbidden."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    if os.geteuid() == 0:
+        os.chown(path, 1001, -1)
+
+    def unmapped(*_):
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "fchown", unmapped)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    if path.stat().st_uid == os.getuid():
+        pytest.skip("only root can give files away")
+    with pytest.raises(WriteRefusedError, match="belongs to another user"):
+        write_atomic(str(path), b"new")
+    assert path.read_bytes() == b"old"

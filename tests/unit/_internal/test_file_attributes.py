@@ -81,6 +81,34 @@ class TestLists:
             assert path.stat().st_gid != 0
             assert acl_of(path) == acl(user=6, named={1001: 4}, group=0, mask=4)
 
+    @as_root
+    def test_members_of_a_group_that_cannot_be_kept_win_nothing_as_others(self):
+        with folder_of_nobody() as folder:
+            require(folder)
+            path = folder / "file"
+            path.write_bytes(b"old")
+            os.setxattr(path, ACCESS, acl(user=6, named={1001: 4}, group=7, mask=4, other=6))
+            os.chown(path, NOBODY, 0)
+            with as_nobody():
+                write_atomic(str(path), b"new")
+            assert acl_of(path) == acl(user=6, named={1001: 4}, group=0, mask=4, other=4)
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("mode", "expected"), [(0o604, 0o600), (0o646, 0o604), (0o664, 0o604), (0o622, 0o602)]
+)
+def test_members_of_a_lost_group_win_nothing_as_others(mode, expected):
+    with folder_of_nobody() as folder:
+        path = folder / "file"
+        path.write_bytes(b"old")
+        os.chown(path, NOBODY, 0)
+        path.chmod(mode)
+        with as_nobody():
+            write_atomic(str(path), b"new")
+        assert path.stat().st_gid != 0
+        assert mode_of(path) == expected
+
 
 @needs_lists
 class TestUserAttributes:

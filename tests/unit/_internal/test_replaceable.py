@@ -17,7 +17,7 @@ from envkit._internal.replaceable import (
     mount_points,
 )
 from envkit.errors import LinkRefusedError, WriteRefusedError
-from support.permissions import as_nobody, folder_of_nobody
+from support.permissions import NOBODY, as_nobody, folder_of_nobody
 
 MOUNTS = b"""\
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -139,7 +139,51 @@ def test_a_name_that_envkit_made_up_may_be_free_or_a_plain_file(file):
         check_own(str(file.parent / "link"))
 
 
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EBUSY, errno.ENOSPC, errno.EDQUOT])
+def test_a_name_that_envkit_made_up_is_refused_where_it_is_mounted(file, monkeypatch):
+    table = file.parent / "mountinfo"
+    table.write_bytes(MOUNTS.replace(b"/app/.env", os.fsencode(file)))
+    monkeypatch.setattr("envkit._internal.replaceable._MOUNTS", str(table))
+    with pytest.raises(WriteRefusedError, match="mounted as a single file") as raised:
+        check_own(str(file))
+    assert "umount" in raised.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up another user's file")
+def test_a_file_that_only_its_owner_may_remove_is_refused():
+    with folder_of_nobody() as folder:
+        os.chown(folder, 0, 0)
+        folder.chmod(0o1777)
+        for name, owner in (("ours", NOBODY), ("theirs", 0)):
+            (folder / name).touch()
+            os.chown(folder / name, owner, owner)
+        with as_nobody():
+            check_own(str(folder / "ours"))
+            with pytest.raises(WriteRefusedError, match="it belongs to root") as raised:
+                check_own(str(folder / "theirs"))
+        assert raised.value.hint == f"run 'sudo -u root rm {folder / 'theirs'}'"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up another user's file")
+def test_a_file_of_a_colleague_names_who_can_write_it():
+    """Also in a folder and with a mode that let the group write: a new file has a new owner."""
+    with folder_of_nobody() as folder:
+        folder.chmod(0o2770)
+        path = folder / "file"
+        path.touch()
+        os.chown(path, 12345, NOBODY)
+        path.chmod(0o660)
+        with as_nobody(), pytest.raises(WriteRefusedError, match="another user") as raised:
+            check_replaceable(str(path))
+        assert "'sudo -u '#12345' envkit ...'" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(errno.EROFS, errno.EBUSY, errno.ENOSPC, errno.EDQUOT),
+        *(errno.ENOTDIR, errno.ENAMETOOLONG),
+    ],
+)
 def test_what_another_try_does_not_help_has_a_remedy(number):
     refused = lasting_failure(OSError(number, os.strerror(number)), ".env.dev")
     assert refused.exit_status == 6

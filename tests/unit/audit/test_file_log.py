@@ -135,6 +135,22 @@ def test_a_symbolic_link_is_not_followed(log, tmp_path):
     assert target.read_text() == ""
 
 
+def test_a_link_in_the_place_of_a_full_file_is_not_followed_and_named(log):
+    record(ENTRY, environ(log))
+    full = log.with_name("audit.1.jsonl")
+    log.rename(full.with_name("elsewhere"))
+    full.symlink_to("elsewhere")
+    with pytest.raises(AuditError, match=r"audit\.1\.jsonl: it is a symbolic link"):
+        record(ENTRY, environ(log))
+
+
+def test_a_pipe_in_the_place_of_a_full_file_is_not_waited_for(log):
+    log.parent.mkdir(mode=0o700)
+    os.mkfifo(log.with_name("audit.1.jsonl"))
+    record(ENTRY, environ(log))
+    assert log.stat().st_size
+
+
 def test_a_hard_link_is_not_written(log, tmp_path):
     target = tmp_path / "target"
     target.write_text("")

@@ -1,6 +1,7 @@
 """The `.env` source: which file it reads, what it says of each, and how it writes."""
 
 import os
+import signal
 import stat
 from multiprocessing import get_context
 
@@ -425,6 +426,18 @@ class TestThePreviousVersion:
         assert current.version == ask(asked).version
         assert value(asked, BARE._replace(version=previous.version)) == "old"
 
+    def test_what_a_writer_of_the_copy_left_that_was_killed_is_removed(self, tmp_path):
+        write(tmp_path / ".env.staging", "A=old\n")
+        dying = SPAWN.Process(target=write_and_die, args=(str(tmp_path),))
+        dying.start()
+        dying.join()
+        assert dying.exitcode == -signal.SIGKILL
+        left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
+        assert len(left) == 2, "the copy and the file are written before one gets its name"
+        asked = source(tmp_path)
+        asked.write(BARE, Secret("new"), expected=ask(asked).version)
+        assert sorted(os.listdir(tmp_path)) == [".env.staging", ".env.staging.envkit-previous"]
+
     def test_where_the_copy_cannot_be_written_nothing_is_changed(self, tmp_path):
         file = write(tmp_path / ".env.staging", "A=old\n")
         (tmp_path / ".env.staging.envkit-previous").mkdir()
@@ -441,3 +454,10 @@ class TestRemoving:
         asked = source(tmp_path, settings={"path": ["shared.env", "own.env"]})
         asked.write(BARE, None, expected=ask(asked).version)
         assert value(asked) == "shared"
+
+
+def write_and_die(root):
+    """Die when the copy of the file is written, and has not got its name yet."""
+    os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+    asked = source(root)
+    asked.write(BARE, Secret("new"), expected=ask(asked).version)
