@@ -145,8 +145,8 @@ def real_path(path: str, root: str) -> str:
     if not _may_leave(inside, target):
         raise UntrustedError(
             f"{display_path(path)} leads out of the project, to {target}: "
-            "envkit opens it only if you trust the project",
-            hint="run 'envkit trust' to allow it, or put the file itself into the project",
+            "envkit opens it only with your trust",
+            hint="run 'envkit trust' to allow it, or move the file into the project",
         )
     return target
 
@@ -183,7 +183,8 @@ def link_refused(path: str, *, hard: bool = False) -> LinkRefusedError:
     shown = display_path(path)
     kind = "has another name as well (a hard link)" if hard else "is a symbolic link"
     return LinkRefusedError(
-        f"{shown} {kind}: envkit keeps a file of that name itself, and opens no link in its place",
+        f"{shown} {kind}: envkit keeps its own file under that name, and never opens it "
+        "through a link",
         hint=f"look where it leads with 'ls -l {shown}', then run 'rm {shown}'",
     )
 

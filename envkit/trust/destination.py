@@ -61,7 +61,11 @@ class Destination(NamedTuple):
             plainly = where.encode("ascii", "backslashreplace").decode()
             text = f"{things or 'requests'} to {plainly}"
         text += " (unencrypted)" if self.plain else ""
-        return f"{text}, {self.why}" if self.why else text
+        if not self.why:
+            return text
+        if self.kind == LOAD:
+            return f"{text} ({self.why})"
+        return f"{text} {self.why}" if self.kind == RUN else f"{text}, {self.why}"
 
 
 def listed(things: Iterable[str]) -> str:

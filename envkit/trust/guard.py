@@ -194,7 +194,8 @@ class Guard:
         names = list(dict.fromkeys(profile.name for profile, _ in new))
         verb = "is" if len(names) == 1 else "are"
         asked = "; ".join(one.summary for one in merged(destination for _, destination in new))
-        hint = f"run 'envkit trust{''.join(f' --env {name}' for name in names)}'"
+        command = f"envkit trust{''.join(f' --env {name}' for name in names)}"
+        hint = f"run '{command}', or set {VARIABLE} where there is no terminal"
         if has_list(self._environ):
             hint = f"add it to {VARIABLE}, which trusts what it names and nothing else"
         return UntrustedError(

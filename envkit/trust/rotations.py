@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # rotator -> the key of its target that says where a server is
 _SERVERS = {"postgres": "dsn", "redis": "url", "valkey": "url"}
-_HOOKS = {"before": "before {} is rotated", "after": "after {} was rotated"}
+_HOOKS = {"before": "before {} is rotated", "after": "after {} is rotated"}
 _MARK = "0envkit0"
 
 
@@ -135,7 +135,7 @@ def _may_take_password(url: str, sample: str | None) -> bool:
 def _channel(
     profile: Profile, name: str, said: Mapping[str, Any], environment: tuple[str, ...]
 ) -> Iterator[Destination]:
-    news = f"the news of {name}"
+    news = f"notifications of {name}"
     for command in _commands([said.get("command")]):
         yield Destination(RUN, command, (news, *environment))
     for kind in ("webhook", "slack"):

@@ -132,8 +132,8 @@ def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
     server = http_server(address)
     if server is None or not server.is_loopback:
         raise UntrustedError(
-            f"{spec.place_of(key)}: {spec.title}: '{key}' is http, and a network that carries it "
-            "unencrypted cannot be trusted with credentials",
+            f"{spec.place_of(key)}: {spec.title}: '{key}' is http, and an unencrypted connection "
+            "is not trusted with credentials",
             hint=f"write https, or allow_http = true in {spec.title} if you trust that network",
         )
 

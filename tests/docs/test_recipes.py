@@ -254,6 +254,21 @@ def test_cron_rotates_with_trust_and_mails_only_news(project):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_the_folders_of_the_scheduler_page_are_closed_to_others_whatever_the_umask(project):
+    """Profiles that a group may write would be untrusted."""
+    [text] = [one.text for one in blocks(GUIDE / "scheduler.md") if "systemctl enable" in one.text]
+    lines = [line for line in text.splitlines() if line.startswith("install ")]
+    project.profile("prod.toml", HOOK).chmod(0o664)
+    (project.root / "rotate.env").touch()
+    (project.root / "etc/systemd/system").mkdir(parents=True)
+    script = "\n".join(lines).replace(" /etc/", " etc/").replace("examples/", f"{ROOT}/examples/")
+    subprocess.run(["sh", "-euc", f"umask 002\n{script}"], cwd=project.root, timeout=60, check=True)
+    installed = project.root / "etc/envkit"
+    found = {path.name: path.stat().st_mode & 0o777 for path in installed.rglob("*")}
+    assert found == {"profiles": 0o755, "prod.toml": 0o644, "rotate.env": 0o600}
+    assert installed.stat().st_mode & 0o777 == 0o755
+
+
 def test_the_list_of_the_trust_guide_is_understood(project):
     """Every form of an entry in the table trusts what it says, and leaves nothing to ask for."""
     page = GUIDE / "trust.md"

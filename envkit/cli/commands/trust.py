@@ -89,7 +89,7 @@ def _ask(guard: Guard, folder: str, new: Sequence[Destination]) -> int:
     """Ask a person to allow what is new, and return the exit status."""
     if not is_interactive():
         raise UntrustedError(
-            "the profiles need your trust, and nobody is there to be asked",
+            "cannot ask whether you trust the profiles: not a terminal",
             hint="run 'envkit trust' on a terminal, or set ENVKIT_TRUST; see 'envkit trust --list'",
         )
     if not ask_trust(folder, new):

@@ -22,7 +22,7 @@ def test_a_destination_is_a_sentence():
         f"requests to {VAULT}",
         "reads /etc/ca.pem, outside the project, for ca_cert of [sources.vault]",
         "runs ./rotate.sh with the pending value of db-password",
-        "sets PATH to /bin, programs are looked for in it",
+        "sets PATH to /bin (programs are looked for in it)",
     ]
 
 

@@ -64,7 +64,9 @@ def test_what_is_not_allowed_is_refused_as_a_whole(world):
         "prod and dev are not trusted with this: $VAULT_TOKEN to https://vault.example.com; "
         "your AWS credentials to https://aws.example.com"
     )
-    assert error.hint == "run 'envkit trust --env prod --env dev'"
+    assert error.hint == (
+        "run 'envkit trust --env prod --env dev', or set ENVKIT_TRUST where there is no terminal"
+    )
 
 
 def test_a_person_is_asked_once_for_all_that_is_new(world):

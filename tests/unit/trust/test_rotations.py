@@ -39,10 +39,10 @@ def test_the_programs_of_a_rotation_need_trust(sentences):
         rotator="command",
     )
     assert found == [
-        "runs ./stop 'a b' with $TOKEN, before db is rotated",
-        "runs systemctl reload shop with $TOKEN, after db was rotated",
+        "runs ./stop 'a b' with $TOKEN before db is rotated",
+        "runs systemctl reload shop with $TOKEN after db is rotated",
         "runs ./rotate with the pending value of db, {{ env:A }} and $B",
-        "runs ./tell with the news of db and $TOKEN",
+        "runs ./tell with notifications of db and $TOKEN",
     ]
 
 
@@ -116,8 +116,8 @@ def test_all_that_a_notice_shows_to_others_is_told(sentences):
     )
     hook = "https://hooks.example.com/{{ env:A }}"
     assert found == [
-        f"the news of db, {{{{ env:A }}}} and a signature made with {{{{ env:B }}}} to {hook}",
-        "the news of db and {{ vault:hooks#slack }} to {{ vault:hooks#slack }}",
+        f"notifications of db, {{{{ env:A }}}} and a signature made with {{{{ env:B }}}} to {hook}",
+        "notifications of db and {{ vault:hooks#slack }} to {{ vault:hooks#slack }}",
     ]
 
 
