@@ -42,6 +42,7 @@ def _always(_root: str, _target: str) -> bool:
 
 
 _may_leave: Callable[[str, str], bool] = _always
+_projects: dict[str, str] = {}  # see `narrow_project`
 
 
 def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, str], bool]:
@@ -62,6 +63,33 @@ def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, st
     before = _may_leave
     _may_leave = (lambda _root, _target: False) if allowed is None else allowed
     return before
+
+
+def narrow_project(root: str, project: str) -> None:
+    """Say that of a folder only one in it is a project: nothing beside that is inside.
+
+    A repository that is a folder of profiles itself must not make the folder around it, with
+    all that lies there, its own.
+
+    Args:
+        root: the folder.
+        project: the one in it.
+    """
+    _projects[root] = project
+
+
+def is_narrowed(root: str) -> bool:
+    """Return whether of a folder only one in it is a project."""
+    return root in _projects
+
+
+def project_of(root: str) -> str:
+    """Return the folder in which the files of a project are, by its real path.
+
+    Args:
+        root: the folder that has the profiles' folder.
+    """
+    return resolved(_projects.get(root, root))
 
 
 def read_capped(path: str, limit_bytes: int) -> bytes:
@@ -139,7 +167,7 @@ def real_path(path: str, root: str) -> str:
         UntrustedError: out of the project, and the user has not allowed it; or another
             process replaces links on the way.
     """
-    target, inside = resolved(path), resolved(root)
+    target, inside = resolved(path), project_of(root)
     if target == inside or target.startswith(inside.rstrip("/") + "/"):
         return target
     if not _may_leave(inside, target):
@@ -194,6 +222,7 @@ def _open_beneath(path: str, root: str) -> int | None:
 
     Most projects have none, and it is cheaper than asking where a path leads.
     """
+    root = _projects.get(root, root)
     prefix = root.rstrip("/") + "/"
     if not path.startswith(prefix):
         return None

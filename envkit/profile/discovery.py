@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.files import narrow_project
 from envkit._internal.paths import display_path
 from envkit.errors import ProfileError, ProfileNotFoundError, closest
 
@@ -39,14 +40,14 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
             raise ProfileNotFoundError(
                 f"no folder {named or repr('')}", hint="name an existing folder with --profiles"
             )
-        return os.path.abspath(named)
+        return _bounded(os.path.abspath(named))
     start = folder = _working_folder()
     while True:
         candidate = os.path.join(folder, FOLDER)
         if os.path.isdir(candidate):
             if folder != start:
                 _refuse_strangers(candidate)
-            return candidate
+            return _bounded(candidate)
         parent = os.path.dirname(folder)
         if parent == folder:
             raise ProfileNotFoundError(
@@ -54,6 +55,19 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
                 hint="run 'envkit init' to make one, or name one with --profiles",
             )
         folder = parent
+
+
+def _bounded(folder: str) -> str:
+    """Return a folder of profiles, having seen how far the project around it goes.
+
+    That is the folder which has it; but a clone that is a folder of profiles itself has
+    nothing around it, and nobody's project is the root of the file system. (A submodule has
+    a file `.git`, and belongs to what is around it.)
+    """
+    root = os.path.dirname(folder)
+    if root == "/" or os.path.isdir(os.path.join(folder, ".git")):
+        narrow_project(root, folder)
+    return folder
 
 
 def _working_folder() -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.files import is_narrowed
 from envkit.errors import AbsentError, ProfileError, UntrustedError
 from envkit.profile.model import placeholders
 from envkit.profile.placeholder import OPEN, Literal, Reference, parse
@@ -257,7 +258,7 @@ def _leads_elsewhere(spec: SourceSpec) -> bool:
 def _may_be_outside(root: str, path: object) -> bool:
     if not isinstance(path, str) or "\0" in path:
         return False  # the source refuses it
-    if path.startswith("/") or ".." in path or OPEN in path:
+    if path.startswith("/") or ".." in path or OPEN in path or is_narrowed(root):
         return True
     here = root
     for part in path.split("/"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.files import project_of
 from envkit._internal.paths import state_folder
 from envkit.errors import UntrustedError
 from envkit.trust.decision import (
@@ -141,7 +142,7 @@ class Guard:
             folder: files for folder, (project, files) in self._seen.items() if project == root
         }
         if not folders:  # a profile that is a link is read before anything is known of it
-            known = self.store.folders(root) or [os.path.join(root, "profiles")]
+            known = [*self.store.folders(root), os.path.join(root, "profiles"), root]
             folders = {folder: {target} for folder in known}
         return any(self._left(one, files, wanted) is None for one, files in folders.items())
 
@@ -172,7 +173,7 @@ class Guard:
         new = []
         for profile, destination in wanted:
             folder = folder_of(profile)
-            _, files = self._seen.setdefault(folder, (os.path.realpath(profile.root), set()))
+            _, files = self._seen.setdefault(folder, (project_of(profile.root), set()))
             files.update(profile.files)
             left = self._left(folder, files, destination)
             if left is not None:

@@ -9,7 +9,7 @@ import os
 import re
 from shlex import quote
 
-from envkit._internal.files import resolved
+from envkit._internal.files import project_of, resolved
 from envkit.errors import UntrustedError
 from envkit.profile.discovery import FORMS
 from envkit.profile.placeholder import OPEN, Reference
@@ -157,7 +157,7 @@ def own_address_warning(profile: Profile, name: str, environ: Mapping[str, str])
 def outside(root: str, path: str) -> str | None:
     """Return the real path of a file that is not in the project; None for one that is."""
     try:
-        real, project = resolved(os.path.join(root, path)), resolved(root)
+        real, project = resolved(os.path.join(root, path)), project_of(root)
     except ValueError:  # a NUL, which the source refuses
         return None
     return None if f"{real}/".startswith(project.rstrip("/") + "/") else real

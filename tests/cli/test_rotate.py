@@ -606,6 +606,13 @@ def test_usage(shop, capfd, command, error, hint):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
 
 
+def test_a_report_that_cannot_be_written_ends_with_the_status_of_what_refused_it(shop, capfd):
+    status, error = spoken(capfd, "status", "-o", "/dev/null/x")
+    assert status == 6
+    assert error.startswith("error: cannot write /dev/null/x: not a directory")
+    assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
+
+
 def test_profiles_without_rotations(project, capfd):
     project.profile("dev.env", "A=1\n")
     hint = "hint: write a table [rotation.NAME] into a profile\n"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from support.process import run_here
+from support.process import run_envkit, run_here
 from support.terminal import run_on_terminal
 
 PROFILE = """\
@@ -142,3 +142,45 @@ def test_profiles_elsewhere_can_be_allowed_in_a_folder_of_any_name(shop, tmp_pat
     assert run_here(*get).returncode == 6
     on_terminal(shop, "y\n", "--env", "away", "--profiles", folder)
     assert run_here(*get).stdout == "canary-6611"
+
+
+def test_a_clone_that_is_a_folder_of_profiles_does_not_own_what_lies_beside_it(tmp_path):
+    other = tmp_path / "src" / "other"
+    other.mkdir(parents=True)
+    (other / ".env").write_text("S=canary-of-another-project\n")
+    clone = tmp_path / "src" / "profiles"
+    (clone / ".git").mkdir(parents=True)
+    (clone / "prod.toml").write_text('[variables]\nS = "{{ dotenv:other/.env#S }}"\n')
+    for arguments in ((), ("--profiles", ".")):
+        done = run_envkit("get", "S", "--env", "prod", *arguments, cwd=clone)
+        assert done.returncode == 6, done.stdout
+        assert "canary" not in done.stdout + done.stderr
+        assert "trust" in done.stderr
+
+
+def test_a_submodule_of_profiles_belongs_to_the_project_around_it(project):
+    project.profile("prod.toml", '[variables]\nS = "{{ dotenv:conf/.env#S }}"\n')
+    (project.profiles / ".git").write_text("gitdir: ../.git/modules/profiles\n")
+    (project.root / "conf").mkdir()
+    (project.root / "conf" / ".env").write_text("S=ours\n")
+    assert project.run("get", "S", "--env", "prod").stdout == "ours"
+
+
+def test_trust_says_that_a_list_in_the_environment_excludes_decisions(project):
+    project.profile("prod.toml", '[variables]\nS = "{{ dotenv:/etc/hostname#S }}"\n')
+    done = project.run("trust", env={"ENVKIT_TRUST": "https://vault.example.com"})
+    assert done.returncode == 6
+    assert "ENVKIT_TRUST lists what is trusted" in done.stderr
+
+
+def test_an_unencrypted_address_hides_no_other_profile_from_the_list(project):
+    project.profile(
+        "bad.toml",
+        '[sources.vault]\naddress = "http://vault.example.com"\n'
+        '[variables]\nA = "{{ vault:a#b }}"\n',
+    )
+    project.profile("good.toml", '[variables]\nS = "{{ dotenv:/etc/hostname#S }}"\n')
+    done = project.run("trust", "--list")
+    assert done.returncode == 0
+    assert "/etc/hostname" in done.stdout
+    assert "warning: profiles/bad.toml:2" in done.stderr

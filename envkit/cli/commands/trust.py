@@ -16,6 +16,7 @@ from envkit.errors import EnvkitError, UntrustedError, UsageError
 from envkit.profile.discovery import profile_names, profiles_folder
 from envkit.profile.loader import load
 from envkit.sources.registry import current_guard
+from envkit.trust.decision import VARIABLE, has_list
 from envkit.trust.destination import Destination, merged
 from envkit.trust.rotations import of_rotation
 from envkit.trust.sources import all_of_sources, linked_profiles
@@ -87,6 +88,11 @@ def trust(
 
 def _ask(guard: Guard, folder: str, new: Sequence[Destination]) -> int:
     """Ask a person to allow what is new, and return the exit status."""
+    if has_list(os.environ):
+        raise UntrustedError(
+            f"{VARIABLE} lists what is trusted, so a stored decision has no effect",
+            hint=f"add the entry to {VARIABLE}, or unset it and run 'envkit trust' again",
+        )
     if not is_interactive():
         raise UntrustedError(
             "cannot ask whether you trust the profiles: not a terminal",
@@ -107,7 +113,9 @@ def _loaded(env: Sequence[str], folder: str) -> list[Profile]:
     loaded = []
     for name in profile_names(folder):
         try:
-            loaded.append(load(name, folder))
+            profile = load(name, folder)
+            _of_profile(profile)  # an unencrypted address is refused, and hides no other profile
+            loaded.append(profile)
         except EnvkitError as error:
             print(f"envkit: warning: {error.message}", file=sys.stderr)
     return loaded

@@ -187,7 +187,7 @@ def test_a_webhook_is_told_by_what_its_variables_are_made_from(sentences):
     found = sentences('notify = { webhook = "{{ HOOK }}", key = "{{ HOOK }}" }', top=top)
     assert found == [
         (
-            "the news of db, {{ env:A }} and a signature made with {{ env:A }} "
+            "notifications of db, {{ env:A }} and a signature made with {{ env:A }} "
             "to https://hooks.example.com/{{ env:A }}"
         )
     ]
