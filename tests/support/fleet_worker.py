@@ -14,7 +14,7 @@ import signal
 import sys
 
 from envkit.cli.commands.rotate.serve import Log
-from envkit.rotation import engine as runner
+from envkit.rotation import engine
 from envkit.rotation.fleet.database import queue_dsn
 from envkit.rotation.fleet.jobs import Pace
 from envkit.rotation.fleet.worker import FleetWorker
@@ -33,7 +33,7 @@ PACE = Pace(
 
 def main(folder: str, pace: str = "{}") -> None:
     """Work until SIGTERM."""
-    runner.HOLD_MARGIN_SECONDS = 0.5  # the clocks of these hosts are one
+    engine.CLOCK_MARGIN_SECONDS = 0.5  # the clocks of these hosts are one
     log = Log()
     dsn = queue_dsn(None, os.environ)
     catalog = CatalogWatcher(folder, environ=os.environ)
@@ -50,7 +50,7 @@ def main(folder: str, pace: str = "{}") -> None:
     )
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
-    log.say("stopped")
+    log.write("stopped")
 
 
 if __name__ == "__main__":
