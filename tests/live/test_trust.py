@@ -289,17 +289,26 @@ def test_the_name_of_an_untrusted_server_is_not_looked_up(world, monkeypatch):
     assert asked == []
 
 
-@pytest.mark.parametrize("command", ["exec", "get", "show", "check", "doctor", "set", "promote to"])
-def test_a_person_who_says_no_is_believed(world, command):
-    world.write(SOURCES["a token"](world))
+def in_turn(kinds, commands):
+    """Pair each kind with one of the commands, and each command with one of the kinds."""
+    kinds, commands = list(kinds), list(commands)
+    most = max(len(kinds), len(commands))
+    return [(kinds[n % len(kinds)], commands[n % len(commands)]) for n in range(most)]
+
+
+NO = [("Trust them with this? [y/N]", "n\n")]
+
+
+@pytest.mark.parametrize(("kind", "command"), in_turn(SOURCES, READING))
+def test_a_person_who_says_no_to_a_source_is_believed(world, kind, command):
+    world.write(SOURCES[kind](world))
     shown, status = run_on_terminal(
         *READING[command],
         cwd=world.project.root,
-        env=world.environ,
-        answers=[("Trust them with this? [y/N]", "n\n")],
+        env={**world.environ, **environ_of(world)},
+        answers=NO,
     )
-    assert status == 6
-    assert f"$VAULT_TOKEN to {world.address} (unencrypted)" in shown
+    assert status == 6, shown
     assert not world.happened
     assert CANARY not in shown
 
@@ -313,6 +322,7 @@ def test_a_person_who_says_yes_is_asked_once(world):
         answers=[("Trust them with this? [y/N]", "y\n")],
     )
     assert status == 0, shown
+    assert f"$VAULT_TOKEN to {world.address} (unencrypted)" in shown
     assert not world.happened
     assert (world.state / "envkit" / "trust.json").stat().st_mode & 0o777 == 0o600
     assert world.run("trust").stdout == "nothing to trust: all of it is allowed\n"
@@ -435,6 +445,20 @@ def test_a_rotation_that_nobody_trusts_is_not_run(world, kind, command, ci):
     (world.project.profiles / "other.toml").unlink()
     before = (world.project.root / ".env.prod").read_text()
     assert_refused(world.run(*ROTATING[command], **ci), world)
+    assert (world.project.root / ".env.prod").read_text() == before
+
+
+@pytest.mark.parametrize(("kind", "command"), in_turn(ROTATIONS, ROTATING))
+def test_a_person_who_says_no_to_a_rotation_is_believed(world, kind, command):
+    world.write(ROTATIONS[kind](world))
+    (world.project.profiles / "other.toml").unlink()
+    before = (world.project.root / ".env.prod").read_text()
+    shown, _ = run_on_terminal(
+        *ROTATING[command], cwd=world.project.root, env=world.environ, answers=NO
+    )
+    assert "Trust them with this?" in shown
+    assert not world.happened
+    assert CANARY not in shown
     assert (world.project.root / ".env.prod").read_text() == before
 
 
