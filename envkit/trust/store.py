@@ -121,7 +121,9 @@ class TrustStore:
                 }
                 write_own(self.path, json.dumps(document, indent=1).encode())
         except OSError as error:
-            raise _unusable(self.path, "write", error.strerror or "it failed") from None
+            from envkit._internal.os_errors import reason_of
+
+            raise _unusable(self.path, "write", reason_of(error, "it failed")) from None
 
     def _state(self) -> object:
         """Return what is another when the file is; None where there is none."""
@@ -140,7 +142,9 @@ class TrustStore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise _unusable(self.path, "read", error.strerror or "it failed") from None
+            from envkit._internal.os_errors import reason_of
+
+            raise _unusable(self.path, "read", reason_of(error, "it failed")) from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise _unusable(self.path, "read", "it is not what this envkit writes") from None
 

@@ -52,7 +52,9 @@ def read_config(environ: Mapping[str, str]) -> UserConfig:
     except (FileNotFoundError, NotADirectoryError):
         return UserConfig()
     except OSError as error:
-        return _ignored(path, (error.strerror or "it cannot be read").lower())
+        from envkit._internal.os_errors import reason_of
+
+        return _ignored(path, reason_of(error, "it cannot be read"))
     import tomllib
 
     try:
