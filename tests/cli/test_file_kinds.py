@@ -233,7 +233,7 @@ def test_a_file_that_cannot_be_made_as_it_is_named_has_a_remedy(dev, path, hint,
 # ---------------------------------------------------------------- what killed commands left
 
 
-def test_what_a_killed_set_left_beside_a_link_is_removed_by_the_next_one(dev):
+def test_leftovers_of_a_killed_set_beside_a_link_are_removed_by_the_next_set(dev):
     """The copy is kept beside the link, and the lock is beside the file."""
     (dev.root / "config").mkdir()
     (dev.root / ".env.dev").rename(dev.root / "config" / "app.env")
@@ -343,7 +343,7 @@ def test_only_private_folders_of_edits_are_wiped(dev, tmp_path, kind):
     assert (other / "file").read_text() == "theirs"
 
 
-def test_what_a_killed_export_left_is_removed_by_the_next_write_there(dev):
+def test_leftovers_of_a_killed_export_are_removed_by_the_next_write_there(dev):
     left = dev.root / f"app.env.{'0' * 12}.envkit-tmp"
     left.write_text("TOKEN=old\n")
     assert run(dev, "export", "--env", "dev", "-o", "app.env").returncode == 0

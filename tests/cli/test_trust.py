@@ -88,7 +88,7 @@ def test_the_list_for_programs(shop):
     assert json.loads(trusted.stdout)["destinations"][0]["trusted"] is True
 
 
-def test_what_one_profile_needs_can_be_taken_back(shop):
+def test_trust_in_one_profile_can_be_revoked(shop):
     shop.profile("other.toml", PROFILE.replace("vault.", "other."))
     on_terminal(shop, "y\n")
     done = run_here("trust", "--revoke", "--env", "other")
@@ -121,7 +121,7 @@ def test_a_profile_that_is_a_link_is_asked_for_before_it_is_read(shop, tmp_path)
     assert run_here("get", "SECRET", "--env", "linked").stdout == "canary-6610"
 
 
-def test_what_a_profile_says_cannot_control_the_terminal(shop):
+def test_text_of_a_profile_cannot_control_the_terminal(shop):
     table = '[rotation.x]\nsecret = "dotenv:A"\nrotator = "random"\nevery = "9d"\n'
     shop.profile("prod.toml", table + 'before = [["\\u001b[2Jx\\u202ey"]]\n')
     shown, _ = on_terminal(shop, "n\n")

@@ -249,7 +249,7 @@ def test_a_source_that_nobody_trusts_is_not_opened(world, kind, command, ci):
 
 @pytest.mark.parametrize("command", HARMLESS)
 @pytest.mark.parametrize("kind", SOURCES)
-def test_what_sends_nothing_needs_no_trust(world, kind, command):
+def test_commands_that_send_nothing_need_no_trust(world, kind, command):
     world.write(SOURCES[kind](world))
     done = world.run(*HARMLESS[command], **environ_of(world))
     assert not world.happened
