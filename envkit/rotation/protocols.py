@@ -47,8 +47,22 @@ class Rotator(Protocol):
     it again, as far as its settings say. `envkit check` holds the grace against that.
     """
 
+    def describe_target(self) -> str:
+        """Return hosts, ports and users of the target, `db:5432, users app_a and app_b`.
+
+        It tells one target from another and is stored in the record: no password, no text
+        of a URL. No I/O. Empty where the readers are the target.
+        """
+        ...
+
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look at the target before anything is made; return facts, never a value.
+        """Prove what a rotation begins with, before anything is made or claimed.
+
+        The current value is a login of a known form, of the user and at the server that
+        the profile names, and it works; the admin can do what will be asked.
+
+        Returns:
+            facts, never a value; `extra_passwords` counts those that envkit does not know.
 
         Raises:
             RotationError: this secret cannot be rotated so (missing grant, foreign key).
@@ -82,14 +96,28 @@ class Rotator(Protocol):
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
         """Remove exactly this credential from the target; `keep` must work after it.
 
+        What `RotatorContext.issued` names goes with it, unless it is part of `keep`.
+
         Called for the old one after the grace, and for the new one when going back: then
         `keep` is the old one, which a rotator without overlap must set again. No fields
         stand for what `create` may have made and a crash kept from being saved.
         """
         ...
 
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:
+        """Return whether a credential that was retired is refused now.
+
+        The proof that `retire` did its work: it asks the target, and believes no record.
+        True where nobody can be asked, since the readers are the target.
+        """
+        ...
+
 
 def _nothing() -> None:
+    pass
+
+
+def _no_conflict(_fields: Fields, _take_back: Callable[[], None]) -> None:
     pass
 
 
@@ -106,8 +134,16 @@ class RotatorContext(NamedTuple):
         confirm: raises `ConflictError` when the rotation has been carried on by somebody
             else meanwhile. To be called as late as possible before each change of the
             target, inside whatever lock the target has.
+        settle: to be called after each change of the target, with the fields that it made
+            work and what takes them away again. Where somebody else has carried on the
+            rotation meanwhile, and the store has these fields no more, it takes them
+            back; then it raises `ConflictError`.
         secret: how the profile refers to it: `vault:db#password`.
         id: of the rotation that is under way; empty while there is none.
+        issued: as in `Record.issued`: what `retire` removes too, unless it is to be kept.
+        end_sessions: whether `retire` ends the sessions of the old credential, whatever
+            the target says.
+        own_login: whether the target logs in with the rotated secret itself.
     """
 
     rotation: str
@@ -117,8 +153,12 @@ class RotatorContext(NamedTuple):
     fields: tuple[str, ...]
     deadline: Deadline
     confirm: Callable[[], None] = _nothing
+    settle: Callable[[Fields, Callable[[], None]], None] = _no_conflict
     secret: str = ""
     id: str = ""
+    issued: tuple[str, ...] = ()
+    end_sessions: bool = False
+    own_login: bool = False
 
     def __repr__(self) -> str:
         return f"RotatorContext({self.rotation!r})"  # `target` may hold an admin's password

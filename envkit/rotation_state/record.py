@@ -1,7 +1,8 @@
 """The rotation record: the state of a rotation, without any value. Pure.
 
-It is stored beside the secret, and is all that a scheduler knows. A record of another version
-is refused.
+It is stored beside the secret, and is all that a scheduler knows. Version 2 is written;
+version 1 is read as well, which says neither the secret nor the target. A record of any other
+version is refused, as an envkit that knows only version 1 refuses version 2.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-VERSION = 1
+VERSION = 2
+MAX_TIME = 1e11  # some three thousand years: what is later is no time
 
 
 class Phase(StrEnum):
@@ -38,6 +40,17 @@ class Phase(StrEnum):
 AT_REST = (Phase.IDLE, Phase.QUARANTINED)
 # fields whose name in the stored record is another one
 _STORED_NAMES = {"owner": "holder", "notified": "told"}
+_SINCE_VERSION_2 = frozenset(
+    {
+        "secret",
+        "target",
+        "target_description",
+        "compromised",
+        "retired_at",
+        "issued",
+        "extra_passwords",
+    }
+)
 _AFTER_PROMOTE = (Phase.PROMOTED, Phase.GRACE, Phase.RETIRING)
 
 
@@ -57,8 +70,14 @@ class Record(NamedTuple):
         rotation: `prod/db-password`, the profile and the rotation's name.
         id: of this rotation, or of the last one; a new one for each.
         phase: how far it has got.
+        secret: which value it is about, as the store names it; empty in version 1.
         plan: how it is rotated, so that nobody goes on in another way.
+        target: a digest of the target that it is rotated at; empty in version 1, and for
+            a rotation whose readers are the target.
+        target_description: hosts, ports and users of the target, for people.
         asked: whether a person asked for it, so that it need not be due.
+        compromised: whether the old credential is known to others: it gets no grace period,
+            and its sessions end.
         attempt: how many new values were made for this rotation; a target that refuses
             one for good gets another.
         rejections: how often the target has refused the present one.
@@ -77,6 +96,11 @@ class Record(NamedTuple):
         last_rotated_at: when readers got the new value of the last rotation that
             succeeded; 0 for never.
         given_up_at: when a person last rolled a rotation back or aborted it.
+        retired_at: when the last old credential was shown to be refused; 0 for never.
+        issued: the SHA-256 of each password that was made and may still work at the target,
+            the newest last.
+        extra_passwords: how many passwords the user has at the target that envkit does not
+            know, when it was last looked at.
         facts: what the rotator must know again after a crash; never a value.
         notified: when a notice was last sent, by the kind of event; `told` in the stored
             record.
@@ -85,8 +109,12 @@ class Record(NamedTuple):
     rotation: str
     id: str = ""
     phase: Phase = Phase.IDLE
+    secret: str = ""
     plan: str = ""
+    target: str = ""
+    target_description: str = ""
     asked: bool = False
+    compromised: bool = False
     attempt: int = 0
     rejections: int = 0
     tries: int = 0
@@ -101,6 +129,9 @@ class Record(NamedTuple):
     retire_at: float = 0.0
     last_rotated_at: float = 0.0
     given_up_at: float = 0.0
+    retired_at: float = 0.0
+    issued: tuple[str, ...] = ()
+    extra_passwords: int = 0
     facts: Mapping[str, str] = {}
     notified: Mapping[str, float] = {}
 
@@ -132,6 +163,7 @@ def encode(record: Record) -> dict[str, object]:
         **record._asdict(),
         "phase": str(record.phase),
         "then": str(record.then),
+        "issued": list(record.issued),
         "facts": dict(record.facts),
         "notified": dict(record.notified),
     }
@@ -140,37 +172,79 @@ def encode(record: Record) -> dict[str, object]:
 
 
 def decode(data: object) -> Record:
-    """Return the record that `encode` made.
+    """Return the record that `encode` made, of this version or the one before.
 
     Raises:
         RotationError: it is none, or of another version.
     """
     if not isinstance(data, dict):
         raise _broken("is not one")
-    if data.get("version") != VERSION:
+    version = data.get("version")
+    if version not in (1, VERSION) or isinstance(version, bool):
         raise RotationError(
-            f"the rotation record has version {data.get('version')!r}, this envkit knows {VERSION}",
+            f"the rotation record has version {version!r}, and this envkit knows 1 and {VERSION}",
             hint="use the envkit that wrote it, or a newer one",
         )
-    values: dict[str, Any] = {}
-    for name in Record._fields:
-        default = Record._field_defaults.get(name, "")
-        key = _STORED_NAMES.get(name, name)
-        value = data.get(key)
-        if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if type(value) is not (str if isinstance(default, str) else type(default)):
-            raise _broken(f"has no usable '{key}'")
-        values[name] = value
+    values = {
+        name: _usable(data, name)
+        for name in Record._fields
+        if version == VERSION or name not in _SINCE_VERSION_2
+    }
     record = Record(**values)
-    if not all(isinstance(item, str) for pair in record.facts.items() for item in pair):
-        raise _broken("has no usable 'facts'")
-    if not all(isinstance(at, int | float) for at in record.notified.values()):
-        raise _broken("has no usable 'told'")
+    return record._replace(phase=_phase(record.phase), then=_then(record))
+
+
+def _usable(data: Mapping[str, object], name: str) -> Any:
+    """Return one field of a stored record.
+
+    Raises:
+        RotationError: it is missing, or not of its type.
+    """
+    default, key = Record._field_defaults.get(name, ""), _STORED_NAMES.get(name, name)
+    value: Any = data.get(key)
+    usable = False
+    if isinstance(default, bool):
+        usable = isinstance(value, bool)
+    elif isinstance(default, float):
+        usable, value = _is_time(value), float(value) if _is_time(value) else value
+    elif isinstance(default, int):
+        usable = type(value) is int and 0 <= value < MAX_TIME
+    elif isinstance(default, str):
+        usable = isinstance(value, str)
+    elif isinstance(default, tuple):
+        usable = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        value = tuple(value) if usable else value
+    elif isinstance(value, dict):
+        of = _is_time if name == "notified" else lambda item: isinstance(item, str)
+        usable = all(isinstance(item, str) and of(value[item]) for item in value)
+    if not usable:
+        raise _broken(f"has no usable '{key}'")
+    return value
+
+
+def _is_time(value: object) -> bool:
+    # also false for NaN
+    return type(value) in (int, float) and 0 <= value <= MAX_TIME  # type: ignore[operator]
+
+
+def _phase(name: str) -> Phase:
     try:
-        return record._replace(phase=Phase(record.phase))
+        return Phase(name)
     except ValueError:
-        raise _broken(f"has the unknown phase {record.phase!r}") from None
+        raise _broken(f"has the unknown phase {name!r}") from None
+
+
+def _then(record: Record) -> str:
+    """Return the phase that follows a revert.
+
+    Raises:
+        RotationError: the record says that it is reverted, and not what comes next.
+    """
+    if record.phase not in (Phase.REVERTING, Phase.REVERTED):
+        return record.then
+    if record.then not in (Phase.IDLE, Phase.QUARANTINED, Phase.CLAIMED):
+        raise _broken("has no usable 'then'")
+    return Phase(record.then)
 
 
 def _broken(how: str) -> RotationError:

@@ -65,10 +65,14 @@ class RotationStore(Protocol):
 
     Attributes:
         location: of the secret, for people.
+        identity: which value of the store it is, `secret/myapp/db#password`: the same
+            however a profile writes it, and another one for every other value. For
+            `Record.secret`.
         fields: which fields of it are rotated, the value first.
     """
 
     location: str
+    identity: str
     fields: tuple[str, ...]
 
     def check(self) -> None:
@@ -89,14 +93,36 @@ class RotationStore(Protocol):
         """
         ...
 
-    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
-        """Replace the record and the pending values, of which none stays if there are none."""
+    def record_version(self) -> str | None:
+        """Return the version of the record now, as `Snapshot.record_version`; one request."""
         ...
 
-    def publish(self, seen: Snapshot, fields: Fields) -> None:
+    def rehearse(self, seen: Snapshot) -> Snapshot:
+        """Have the store take a write of the kind that `publish` makes, and change no field.
+
+        Asked before the target is changed: what the store refuses then, it refuses before
+        any harm is done.
+
+        Returns:
+            the snapshot as it is now; the secret may have another version.
+        """
+        ...
+
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
+        """Replace the record and the pending values, of which none stays if there are none.
+
+        Returns:
+            the snapshot as it is now: nothing has to be read again.
+        """
+        ...
+
+    def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Give readers these fields: all that are rotated, and none that is not in there.
 
         Every other field of the secret stays as it is. The secret has another version
         afterwards, even if the fields were the same.
+
+        Returns:
+            the snapshot as it is now: nothing has to be read again.
         """
         ...

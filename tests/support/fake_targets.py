@@ -101,6 +101,9 @@ class Rotator:
         self.process.at(f"{name} done")
         return result
 
+    def describe_target(self):
+        return ""
+
     def prepare(self, current):
         return self._operation("prepare", current)
 
@@ -120,6 +123,9 @@ class Rotator:
         self.process.at("probe")
         self.target.called("probe")
         return self.target.logs_in(fields)
+
+    def is_dead(self, fields, keep, facts):
+        return not self.probe(fields, facts)
 
     def finish(self, old, new, facts):
         self.process.at("finish")

@@ -83,6 +83,10 @@ class AwsIamKeyRotator:
             hint='write target = { id_field = "access_key_id", ... }',
         )
 
+    def describe_target(self) -> str:
+        """Return nothing: the readers are the target."""
+        return ""
+
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Note which keys the user has."""
         keys = self._keys()
@@ -174,6 +178,10 @@ class AwsIamKeyRotator:
             AccessKeyId=key,
             Status=INACTIVE,
         )
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return true: nobody can be asked."""
+        return True
 
     def _keys(self) -> dict[str, str]:
         """Return the status of each of the user's keys."""

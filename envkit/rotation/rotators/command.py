@@ -93,6 +93,10 @@ class CommandRotator:
         others = _words(target.get("fields", []), "fields")
         return (field, *(name for name in others if name != field))
 
+    def describe_target(self) -> str:
+        """Return nothing: the readers are the target."""
+        return ""
+
     def prepare(self, current: Fields) -> Mapping[str, str]:  # noqa: ARG002
         """Let the program look whether it can rotate."""
         return self._facts(self._run("prepare", {}))
@@ -143,6 +147,10 @@ class CommandRotator:
         is_new = not fields or _digest(fields) == facts.get(_DIGEST)
         self._context.confirm()
         self._run("retire", facts, credential="new" if is_new else "old")
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return true: nobody can be asked."""
+        return True
 
     def _run(
         self, step: str, facts: Mapping[str, str], values: Fields | None = None, **more: str

@@ -80,6 +80,10 @@ class KeyringRotator:
         """Return the field of the list."""
         return (field,)
 
+    def describe_target(self) -> str:
+        """Return nothing: the readers are the target."""
+        return ""
+
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Look whether the secret is a list of such keys."""
         self._check(self._keys(current))
@@ -117,6 +121,10 @@ class KeyringRotator:
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
         """Do nothing: the old key goes with the last list that readers get."""
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return true: nobody can be asked."""
+        return True
 
     def _new_key(self) -> Secret:
         if self._kind == HS256:

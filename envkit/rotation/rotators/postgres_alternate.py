@@ -78,6 +78,10 @@ class AlternateRotator:
         user_field = _text(target.get("user_field"))
         return (field,) if user_field is None else (field, user_field)
 
+    def describe_target(self) -> str:
+        """Return nothing: the readers are the target."""
+        return ""
+
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Look whether the roles are as they must be, and whether the admin may change them."""
         idle = self._idle(self._stored.read(current))
@@ -144,6 +148,10 @@ class AlternateRotator:
                 change.lock_out(login.user)
         if self._terminate:  # what is ended before the role is locked out logs in again
             self._end_sessions(login.user)
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return true: nobody can be asked."""
+        return True
 
     def _is_of_another(self, login: Login, role: Role) -> bool:
         """Whether the user has another password by now, as far as that can be told."""

@@ -46,6 +46,10 @@ class SingleRotator:
         """Return the value's field: the user stays."""
         return (field,)
 
+    def describe_target(self) -> str:
+        """Return nothing: the readers are the target."""
+        return ""
+
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Look whether the role is there, and whether the admin may change it."""
         user = self._stored.read(current).user
@@ -92,6 +96,10 @@ class SingleRotator:
         login = self._stored.read(keep)
         if not self._server.logs_in(login):
             self._give(login)
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return true: nobody can be asked."""
+        return True
 
     def _give(self, login: Login) -> None:
         with self._server.admin(login.user) as change:

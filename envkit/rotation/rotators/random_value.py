@@ -58,6 +58,10 @@ class RandomRotator:
             )
         return (field, previous) if previous else (field,)
 
+    def describe_target(self) -> str:
+        """Return nothing: the readers are the target."""
+        return ""
+
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Look whether there is a value."""
         self._value(current)
@@ -89,6 +93,10 @@ class RandomRotator:
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
         """Do nothing: the old value goes with the last fields that readers get."""
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return true: nobody can be asked."""
+        return True
 
     def _value(self, fields: Fields) -> Secret:
         if self._field not in fields:

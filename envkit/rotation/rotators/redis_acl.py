@@ -65,6 +65,10 @@ class RedisRotator:
         """Return the value's field: the user stays."""
         return (field,)
 
+    def describe_target(self) -> str:
+        """Return nothing: the readers are the target."""
+        return ""
+
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Look whether the user is there on every node, and whether its nodes keep their users."""
         user, _ = self._login(current)
@@ -135,6 +139,10 @@ class RedisRotator:
                 self._keep(node)
                 if self._terminate:
                     node.end_connections(user)
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
+        """Return true: nobody can be asked."""
+        return True
 
     def _login(self, fields: Fields) -> tuple[str, Secret]:
         login = self._stored.read(fields)

@@ -56,7 +56,7 @@ class AwsRotationStore:
     ) -> None:
         source.check(ref)
         self.fields = fields
-        self.location = source.locate(ref)
+        self.location = self.identity = source.locate(ref)
         self._source = source
         self._ref = ref
 
@@ -68,7 +68,15 @@ class AwsRotationStore:
         """Read the secret, then its record."""
         return self._source.with_secret(self._ref, self._read)
 
-    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
+    def record_version(self) -> str | None:
+        """Return the version of the record now."""
+        return self.read().record_version
+
+    def rehearse(self, seen: Snapshot) -> Snapshot:
+        """Write the fields that readers have."""
+        return self.publish(seen, seen.current or {})
+
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Make a version with the record and the values, and move our label to it."""
         from uuid import uuid4
 
@@ -86,8 +94,9 @@ class AwsRotationStore:
             )
 
         self._source.with_secret(self._ref, write)
+        return self.read()
 
-    def publish(self, seen: Snapshot, fields: Fields) -> None:
+    def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Make a version with these fields, and move AWSCURRENT to it."""
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> None:
@@ -98,6 +107,7 @@ class AwsRotationStore:
             replace(manager, secret_id, content, place, expected=secret.version)
 
         self._source.with_secret(self._ref, write)
+        return self.read()
 
     def _check(self, manager: SecretsManager, secret_id: str, place: str) -> None:
         secret = manager.call("describe_secret", f"cannot rotate {place}", SecretId=secret_id)

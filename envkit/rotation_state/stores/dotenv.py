@@ -57,7 +57,7 @@ class DotenvRotationStore:
     ) -> None:
         source.check(ref)
         self.fields = fields
-        self.location = source.locate(ref)
+        self.location = self.identity = source.locate(ref)
         self._source = source
         self._ref = ref
         self._deadline = deadline
@@ -94,7 +94,15 @@ class DotenvRotationStore:
         record, pending = unpack(data)
         return Snapshot(current, version, record, record_version, pending)
 
-    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
+    def record_version(self) -> str | None:
+        """Return the version of the record now."""
+        return self.read().record_version
+
+    def rehearse(self, seen: Snapshot) -> Snapshot:
+        """Write the fields that readers have."""
+        return self.publish(seen, seen.current or {})
+
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record's file, if it is still the one that was seen."""
         name = self._source.file_with(self._ref)
         path, beside = self._paths(name)
@@ -111,11 +119,13 @@ class DotenvRotationStore:
                 write_own(beside, data, owner=_state(path))
         except OSError as error:
             raise failure("write", shown, error) from None
+        return self.read()
 
-    def publish(self, seen: Snapshot, fields: Fields) -> None:
+    def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Change the variables of the file in one step."""
         values = {name: fields.get(name) for name in self.fields}
         self._source.write_several(self._ref, values, expected=seen.version)
+        return self.read()
 
     def _rehearse(self, name: str, more_bytes: int) -> None:
         """See that the file could be written, before the target has the new value."""

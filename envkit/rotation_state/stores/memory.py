@@ -68,7 +68,7 @@ class MemoryRotationStore:
             `read done`, ... once it has its effect.
     """
 
-    location = "memory:secret"
+    location = identity = "memory:secret"
 
     def __init__(
         self,
@@ -101,7 +101,19 @@ class MemoryRotationStore:
         record, pending = unpack(json.loads(envelope))
         return Snapshot(current, version, record, str(envelope_version), pending)
 
-    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
+    def record_version(self) -> str | None:
+        """Return the version of the record now."""
+        self._at("record version")
+        with self._shelf.lock:
+            version = self._shelf.envelope_version
+        self._at("record version done")
+        return str(version) if version else None
+
+    def rehearse(self, seen: Snapshot) -> Snapshot:
+        """Write the fields that readers have."""
+        return self.publish(seen, seen.current or {})
+
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record and the pending values."""
         shelf = self._shelf
         self._at("save")
@@ -110,9 +122,11 @@ class MemoryRotationStore:
                 raise ConflictError(f"the rotation record of {self.location} has changed")
             shelf.envelope = json.dumps(pack(record, pending))
             shelf.envelope_version += 1
+            version = str(shelf.envelope_version)
         self._at("save done")
+        return seen._replace(record=record, record_version=version, pending=pending)
 
-    def publish(self, seen: Snapshot, fields: Fields) -> None:
+    def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Give readers these fields."""
         shelf = self._shelf
         self._at("publish")
@@ -122,4 +136,6 @@ class MemoryRotationStore:
             others = {name: text for name, text in shelf.fields.items() if name not in self.fields}
             shelf.fields = {**others, **{name: value.reveal() for name, value in fields.items()}}
             shelf.version += 1
+            version = str(shelf.version)
         self._at("publish done")
+        return seen._replace(current=fields, version=version)

@@ -53,7 +53,7 @@ class VaultRotationStore:
     def __init__(self, source: VaultSource, ref: Reference, fields: tuple[str, ...]) -> None:
         source.check(ref)
         self.fields = fields
-        self.location = source.locate(ref)
+        self.location = self.identity = source.locate(ref)
         self._source = source
         self._ref = ref
 
@@ -69,7 +69,15 @@ class VaultRotationStore:
         """Read the secret, then its record."""
         return self._with_secret(self._read)
 
-    def save(self, seen: Snapshot, record: Record, pending: Pending) -> None:
+    def record_version(self) -> str | None:
+        """Return the version of the record now."""
+        return self.read().record_version
+
+    def rehearse(self, seen: Snapshot) -> Snapshot:
+        """Write the fields that readers have."""
+        return self.publish(seen, seen.current or {})
+
+    def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Write the record and the values over the ones that were seen."""
 
         def write(client: VaultClient, secret: Target) -> None:
@@ -82,8 +90,9 @@ class VaultRotationStore:
             write_all(client, beside, pack(record, pending), seen.record_version, place)
 
         self._with_secret(write)
+        return self.read()
 
-    def publish(self, seen: Snapshot, fields: Fields) -> None:
+    def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Write a new version of the secret."""
 
         def write(client: VaultClient, secret: Target) -> None:
@@ -98,6 +107,7 @@ class VaultRotationStore:
             write_all(client, secret, {**others, **ours}, found.version, self.location)
 
         self._with_secret(write)
+        return self.read()
 
     def _read(self, client: VaultClient, secret: Target) -> Snapshot:
         found = vault_kv.read(client, secret)

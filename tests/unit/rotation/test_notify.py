@@ -140,7 +140,7 @@ def test_a_clock_that_has_jumped_does_not_silence_it_for_ever(world):
 
 def test_a_record_of_another_version_is_told_by_the_file(world):
     world.store.save(world.store.read(), LATE, {})
-    world.shelf.envelope = world.shelf.envelope.replace('"version": 1', '"version": 9')
+    world.shelf.envelope = world.shelf.envelope.replace('"version": 2', '"version": 9')
     assert world.tell_with_store("failed") == ["failure"]
     assert world.tell_with_store("failed") == []
     assert '"version": 9' in world.shelf.envelope, "it is not written over"

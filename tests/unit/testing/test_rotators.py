@@ -33,6 +33,9 @@ class Sound:
     def fields(field, target):
         return (field,)
 
+    def describe_target(self):
+        return ""
+
     def prepare(self, current):
         self._answers()
         return {"old": "door"}
@@ -53,6 +56,9 @@ class Sound:
     def probe(self, fields, facts):
         self._answers()
         return self.text(fields) in self.door.tokens
+
+    def is_dead(self, fields, keep, facts):
+        return not self.probe(fields, facts)
 
     def finish(self, old, new, facts):
         pass
@@ -173,6 +179,9 @@ class NotesTheValue(Sound):
 
 
 class NotesANumber(Sound):
+    def describe_target(self):
+        return ""
+
     def prepare(self, current):
         return {"floor": 1}
 
