@@ -48,11 +48,17 @@ class Target:
         fails: a method -> an error that it raises, or what is called in its place to find
             one, for as long as it is there.
         id: of the rotation that the rotator was opened for.
+        given: all that it was opened with.
+        description: what the rotator calls its target.
+        locks: whether nothing comes between the look whether the rotation is still ours
+            and the change.
     """
 
     fields = ("password",)
     start = MappingProxyType({"password": "p0"})
     overlap = True
+    description = "fake:1"
+    locks = True
 
     def __init__(self):
         self.made = 0
@@ -60,12 +66,14 @@ class Target:
         self.refuses = {}
         self.fails = {}
         self.id = None
+        self.given = {}
         self.lock = threading.Lock()  # a real target does one thing after another
 
-    def open(self, *, deadline, confirm, id, process=None):  # noqa: A002 - as the engine calls it
-        """Open the rotator."""
-        self.id = id
-        return Rotator(self, process or Undisturbed(), confirm)
+    def open(self, *, process=None, **given):
+        """Open the rotator, as the engine does."""
+        self.id = given["id"]
+        self.given = given
+        return Rotator(self, process or Undisturbed(), given)
 
     def number(self):
         """Return the number of a new credential."""
@@ -88,21 +96,24 @@ class Target:
 class Rotator:
     """Goes through the motions of its target, one operation at a time."""
 
-    def __init__(self, target, process, confirm):
+    def __init__(self, target, process, given):
         self.target = target
         self.process = process
-        self.confirm = confirm
+        self.confirm, self.settle = given["confirm"], given["settle"]
 
     def _operation(self, name, *args):
         self.process.at(name)
         self.target.called(name)
-        with self.process.in_one_step(), self.target.lock:
-            result = getattr(self.target, name)(self.confirm, *args)
+        if self.target.locks:
+            with self.process.in_one_step(), self.target.lock:
+                result = getattr(self.target, name)(self.confirm, *args)
+        else:
+            result = getattr(self.target, name)(self, *args)
         self.process.at(f"{name} done")
         return result
 
     def describe_target(self):
-        return ""
+        return self.target.description
 
     def prepare(self, current):
         return self._operation("prepare", current)
@@ -125,7 +136,7 @@ class Rotator:
         return self.target.logs_in(fields)
 
     def is_dead(self, fields, keep, facts):
-        return not self.probe(fields, facts)
+        return not (self.target.description and self.probe(fields, facts))
 
     def finish(self, old, new, facts):
         self.process.at("finish")
@@ -172,6 +183,29 @@ class Additive(Target):
 
     def check_nothing_is_left(self, current):
         assert self.passwords == {current[self.fields[0]]}
+
+
+class WithoutLock(Additive):
+    """As in Redis, where a process may stop between its last look and its change."""
+
+    locks = False
+
+    def set(self, rotator, old, new):
+        password = text(new)
+        rotator.confirm()
+        rotator.process.at("add")
+        added = password not in self.passwords
+        self.passwords.add(password)
+        rotator.process.at("added")
+        if added:
+            rotator.settle(new, lambda: self.passwords.discard(password))
+
+    def retire(self, rotator, fields, keep, facts):
+        if not fields or fields == keep:
+            return
+        rotator.confirm()
+        rotator.process.at("remove")
+        self.passwords.discard(text(fields))
 
 
 class Alternate(Target):
@@ -291,6 +325,7 @@ class Keyring(Target):
     """The readers are the target: the first key signs, and all of them verify."""
 
     start = MappingProxyType({"password": "p0"})
+    description = ""
 
     def prepare(self, confirm, current):
         return {}
@@ -317,4 +352,4 @@ class Keyring(Target):
         assert "," not in current["password"]
 
 
-TARGETS = (Additive, Alternate, Single, Unstaged, Keyring)
+TARGETS = (Additive, WithoutLock, Alternate, Single, Unstaged, Keyring)

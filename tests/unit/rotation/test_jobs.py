@@ -134,7 +134,8 @@ class TestTheTarget:
         outcome = world.run()
         assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "claim")
         assert outcome.error.message == "cannot resolve 1 variable of prod"
-        assert (outcome.record, world.file()) == (None, before)
+        assert (outcome.record.phase, world.file()) == ("idle", before)
+        assert outcome.record.error == "claim: resolution-failed"
 
 
 # -------- hooks
