@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from envkit.rotation import machine, steps
 from envkit.rotation.machine import Request, StepKind
-from support.fake_targets import TARGETS, Additive, Alternate
+from support.fake_targets import TARGETS, Additive, Alternate, WithoutLock
 from support.rotation_world import (
     EVERY_SECONDS,
     GRACE_SECONDS,
@@ -87,6 +87,47 @@ def test_readers_log_in_and_nothing_is_left(kind, events):
     world = World(kind)
     play(world, events)
     world.come_to_rest()
+
+
+def test_a_claim_begins_again_from_the_value_that_is_there_by_now():
+    """One has read the secret, and reads the record only after another one's whole rotation."""
+    world = World(Additive)
+    events = [
+        *(("until", 0, "publish"), ("until", 1, "read secret"), ("until", 0, "publish")),
+        *(("time", 0, LONG_SECONDS), ("until", 0, "publish"), ("until", 1, "read secret")),
+    ]
+    play(world, events)
+    world.come_to_rest()
+
+
+def test_a_password_that_was_added_too_late_is_taken_back():
+    """A process is stopped before its change; others finish, and rotate once more."""
+    world = World(WithoutLock)
+    slow = world.process()
+    slow.go_on_until("add")
+    for _ in range(2):
+        world.now += LONG_SECONDS
+        world.run(Request.RESUME if world.in_progress else Request.ROTATE)
+        world.come_to_rest()
+    slow.finish()
+    assert world.target.passwords == {world.current["password"]}
+
+
+def test_a_password_whose_process_died_right_after_adding_it_goes_with_the_next_rotation():
+    world = World(WithoutLock)
+    slow = world.process()
+    slow.go_on_until("add")
+    world.now += LONG_SECONDS
+    world.run(Request.RESUME)
+    world.come_to_rest()
+    world.run(Request.ROTATE)
+    world.come_to_rest()
+    slow.go_on_until("added")
+    slow.kill()
+    assert len(world.target.passwords) == 2
+    world.run(Request.ROTATE)
+    world.come_to_rest()
+    assert world.target.passwords == {world.current["password"]}
 
 
 @pytest.mark.parametrize("kind", TARGETS)
