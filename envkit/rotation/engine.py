@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit.rotation.machine import Decision
-    from envkit.rotation_state.store import Snapshot
+    from envkit.rotation_state.store import RotationStore, Snapshot
 
 __all__ = ["Job", "Outcome", "advance"]
 
@@ -288,9 +288,9 @@ class _Run:
         """Save that a step failed, so that it is tried again later, or with another value."""
         record = seen.record
         if record is None or not record.in_progress:
-            if decision.step != StepKind.CLAIM or not seen.current:
-                return  # a record beside a secret without a value could become its value
             store = self.job.store
+            if decision.step != StepKind.CLAIM or not seen.current or _refuses(store):
+                return  # beside a secret without a value, a record could become its value
             record = record or Record(self.job.name, secret=store.identity, plan=self.job.plan)
         tries = record.tries + 1
         failed = record._replace(tries=tries, error=f"{decision.step}: {error.code}")
@@ -361,6 +361,15 @@ _STATUSES = {
     StepKind.BUSY: OutcomeStatus.BUSY,
     StepKind.NOTHING: OutcomeStatus.NOT_DUE,
 }
+
+
+def _refuses(store: RotationStore) -> bool:
+    """Return whether a store takes no rotation of its secret, which then is not written to."""
+    try:
+        store.check()
+    except EnvkitError:
+        return True
+    return False
 
 
 def _hint_at_rest(seen: Snapshot | None) -> str:
