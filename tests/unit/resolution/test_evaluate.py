@@ -255,3 +255,12 @@ def test_one_bad_value_hides_no_other(project):
     )
     assert list(failures(found)) == ["A", "B", "C"]
     assert values(found) == {"D": "d"}
+
+
+def test_values_that_double_each_other_end_with_an_error_and_not_with_the_memory(project):
+    doubled = "\n".join(f'V{n} = "{{{{ V{n - 1} }}}}{{{{ V{n - 1} }}}}"' for n in range(1, 40))
+    found = evaluated(project, f'V0 = "{{{{ vault:db#x }}}}"\n{doubled}', {"vault:db#x": "x"})
+    assert len(values(found)["V20"]) == 2**20
+    assert len(found[0]["V20"].origins) == 1
+    assert failures(found)["V21"].startswith("is longer than 1,048,576 characters")
+    assert set(failures(found)) == {f"V{n}" for n in range(21, 40)}
