@@ -1,5 +1,7 @@
 """Whatever happens to a log, `verify` says what: and of a log that is whole, nothing."""
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -280,3 +282,43 @@ def test_what_is_chained_and_no_record_of_ours_is_not_shown(log):
     audit_file.append(str(log), '{"time":"2026-11-25T00:00:00Z"')
     assert verify(str(log)).records == 6
     assert len(list(records(str(log)))) == 5
+
+
+def test_a_log_is_whole_at_every_moment_while_lines_are_added_and_files_are_full(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    ended = threading.Event()
+
+    def write():
+        for number in range(400):
+            append(log, f"N{number}", max_bytes=1500)
+        ended.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    looks = 0
+    while not ended.is_set():
+        assert verify(str(log)).problems == ()
+        looks += 1
+    writer.join()
+    assert looks > 10
+    assert verify(str(log)).last.seq == 400
+
+
+def test_what_is_read_quickly_is_judged_as_what_is_read_slowly(log, monkeypatch):
+    whole = verify(str(log))
+    monkeypatch.setattr("envkit.audit.verify._Walk.continues", lambda *_: False)
+    assert verify(str(log)) == whole
+
+
+@given(st.integers(0, 4), st.integers(0, 10_000), st.integers(1, 255))
+def test_one_changed_byte_is_seen_whichever_it_is(tmp_path_factory, number, at, flip):
+    path = tmp_path_factory.mktemp("log") / "audit.jsonl"
+    for name in "ABCDE":
+        append(path, name)
+    lines = path.read_bytes().splitlines(keepends=True)
+    changed = bytearray(lines[number])
+    changed[at % len(changed)] ^= flip
+    path.write_bytes(b"".join([*lines[:number], bytes(changed), *lines[number + 1 :]]))
+    verdict = verify(str(path))
+    last_newline = number == 4 and at % len(changed) == len(changed) - 1
+    assert verdict.problems or verdict.notes or last_newline
