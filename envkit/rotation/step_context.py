@@ -178,10 +178,11 @@ class StepContext(NamedTuple):
             fields: those that the change made work.
             take_back: undoes the change; called where nobody needs these fields any more.
         """
-        now = self.job.store.read()
-        if now.record_version == self.seen.record_version:
+        store = self.job.store
+        if store.record_version() == self.seen.record_version:
             return
-        value = self.job.store.fields[0]
+        now = store.read()
+        value = store.fields[0]
         needed = [now.current or {}, now.old]
         if now.record is not None and now.record.phase not in (Phase.REVERTING, Phase.REVERTED):
             needed += now.pending.values()
