@@ -13,21 +13,9 @@ from envkit._internal.atomic_write import write_atomic, write_own, write_with_co
 from envkit._internal.file_lock import locked
 from envkit._internal.files import FileRefusedError, read_real
 from envkit.errors import LinkRefusedError, WriteRefusedError
-from support.permissions import as_nobody, folder_of_nobody
+from support.process import run_python
+from support.refusals import raising
 from support.small_disk import SmallDisk
-
-
-def python(code, *args, **options):
-    """Run `code` in another interpreter that finds the same modules."""
-    head = f"import sys; sys.path[:] = {sys.path!r}\n"
-    return subprocess.run(
-        [sys.executable, "-c", head + code, *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
 
 
 class TestWrite:
@@ -43,27 +31,13 @@ class TestWrite:
         assert sorted(os.listdir(tmp_path)) == ["new", "public"]
 
     @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o604])
-    def test_the_mode_of_the_old_file_is_kept(self, tmp_path, mode):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        path.chmod(mode)
-        write_atomic(str(path), b"new")
-        assert path.read_bytes() == b"new"
-        assert stat.S_IMODE(path.stat().st_mode) == mode
-        write_atomic(str(path), b"newer", mode=0o600)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up the foreign group")
-    def test_what_a_foreign_group_could_read_no_other_group_can(self):
-        with folder_of_nobody() as folder:
-            path = folder / "file"
-            path.write_bytes(b"old")
-            os.chown(path, 65534, 0)
-            path.chmod(0o640)
-            with as_nobody():
-                write_atomic(str(path), b"new")
-            assert path.stat().st_gid != 0
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    def test_the_mode_of_the_old_file_is_kept(self, file, mode):
+        file.chmod(mode)
+        write_atomic(str(file), b"new")
+        assert file.read_bytes() == b"new"
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+        write_atomic(str(file), b"newer", mode=0o600)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
     def test_a_symbolic_link_stays_and_its_target_is_replaced(self, tmp_path):
         (tmp_path / "folder").mkdir()
@@ -100,29 +74,27 @@ class TestWrite:
         assert os.path.samestat(state, path.stat())
         assert state.st_mtime_ns == path.stat().st_mtime_ns
 
-    def test_a_full_disk_leaves_the_old_file_alone(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        ran = python(
-            "import resource\n"
+    def test_a_full_disk_leaves_the_old_file_alone(self, file):
+        ran = run_python(
+            "import resource, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
             "try:\n"
             "    write_atomic(sys.argv[1], b'x' * 10000)\n"
             "except OSError as error:\n"
             "    print(error.strerror)\n",
-            path,
+            str(file),
         )
         assert ran.stdout.strip() == "File too large", ran.stderr
-        assert path.read_bytes() == b"old"
-        assert os.listdir(tmp_path) == ["file"]
+        assert file.read_bytes() == b"old"
+        assert os.listdir(file.parent) == ["file"]
 
     def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, tmp_path):
         path = tmp_path / ".env"
         path.write_bytes(b"old")
         path.chmod(0o600)
-        ran = python(
-            "import os, signal\n"
+        ran = run_python(
+            "import os, signal, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
             "from envkit._internal.file_lock import locked\n"
             "def die(*_, **__):\n"
@@ -130,7 +102,8 @@ class TestWrite:
             "os.replace = die\n"  # everything is written, nothing is renamed yet
             "with locked(sys.argv[1], timeout_seconds=1):\n"
             "    write_atomic(sys.argv[1], b'new')\n",
-            path,
+            str(path),
+            check=False,
         )
         assert ran.returncode == -signal.SIGKILL
         assert path.read_bytes() == b"old"
@@ -200,14 +173,8 @@ def test_a_link_that_took_the_place_of_a_checked_path_is_not_followed(clone, use
 
 
 class TestCopies:
-    @pytest.fixture
-    def file(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        path.chmod(0o640)
-        return path
-
     def test_the_copy_has_the_time_of_the_file_and_is_private(self, file):
+        file.chmod(0o640)
         before = file.stat()
         write_with_copy(str(file), b"new", f"{file}.copy", b"old")
         copy = file.with_name("file.copy")
@@ -253,12 +220,10 @@ class TestCopies:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has this right to lose")
-def test_root_without_the_right_to_give_files_away_is_told_who_may(tmp_path):
+def test_root_without_the_right_to_give_files_away_is_told_who_may(file):
     """A container with `cap_drop: ALL` has such a root."""
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    os.chown(path, 1001, 1001)
-    path.chmod(0o666)
+    os.chown(file, 1001, 1001)
+    file.chmod(0o666)
     command = ["setpriv", "--inh-caps=-chown", "--bounding-set=-chown", sys.executable, "-c"]
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
@@ -273,28 +238,22 @@ def test_root_without_the_right_to_give_files_away_is_told_who_may(tmp_path):
         "        print(error.message, error.hint)\n"
     )
     done = subprocess.run(
-        [*command, code, path], capture_output=True, text=True, timeout=60, check=False
+        [*command, code, file], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.count("it belongs to another user") == 2, done.stderr
     assert done.stdout.count("sudo -u") == 2
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert file.read_bytes() == b"old"
+    assert os.listdir(file.parent) == ["file"]
 
 
-def test_an_owner_that_a_user_namespace_does_not_have_is_refused(tmp_path, monkeypatch):
+def test_an_owner_that_a_user_namespace_does_not_have_is_refused(file, monkeypatch):
     """There the kernel calls the owner's number invalid, and does not say that it is forbidden."""
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
     if os.geteuid() == 0:
-        os.chown(path, 1001, -1)
-
-    def unmapped(*_):
-        raise OSError(22, "Invalid argument")
-
-    monkeypatch.setattr(os, "fchown", unmapped)
+        os.chown(file, 1001, -1)
+    monkeypatch.setattr(os, "fchown", raising(OSError(22, "Invalid argument")))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    if path.stat().st_uid == os.getuid():
+    if file.stat().st_uid == os.getuid():
         pytest.skip("only root can give files away")
     with pytest.raises(WriteRefusedError, match="belongs to another user"):
-        write_atomic(str(path), b"new")
-    assert path.read_bytes() == b"old"
+        write_atomic(str(file), b"new")
+    assert file.read_bytes() == b"old"
