@@ -107,29 +107,22 @@ class TestPlaceholders:
 
     MEMORY = '[sources.own]\ntype = "memory"\nsecrets = {{ a = {{ b = "x{}y" }} }}\n'
 
-    def test_from_the_process_environment(self, project):
-        source = opened(
-            project, self.MEMORY.format("{{ env:NAME | trim }}"), environ={"NAME": f" {CANARY} "}
-        )
-        assert read(source, "own:a#b") == f"x{CANARY}y"
-
-    def test_from_a_dotenv_file(self, project):
-        project.dotenv("prod", f"NAME={CANARY}\n")
-        assert (
-            read(opened(project, self.MEMORY.format("{{ dotenv:NAME }}")), "own:a#b")
-            == f"x{CANARY}y"
-        )
-
-    def test_from_a_source_of_those_types_by_any_name(self, project):
-        (project.root / ".env.login").write_text("NAME=x\n")
-        text = self.MEMORY.format("{{ login:NAME }}") + (
-            '[sources.login]\ntype = "dotenv"\npath = "{{ env:FILE }}"\n'
-        )
-        assert read(opened(project, text, environ={"FILE": ".env.login"}), "own:a#b") == "xxy"
-
-    def test_a_fallback_for_what_is_absent(self, project):
-        text = self.MEMORY.format('{{ env:NAME ?? \\"f\\" }}')
-        assert read(opened(project, text), "own:a#b") == "xfy"
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("{{ env:NAME | trim }}", CANARY),
+            ("{{ dotenv:NAME }}", "of a file"),
+            ("{{ login:NAME }}", "of a source of those types by another name"),
+            ('{{ env:NONE ?? \\"f\\" }}', "f"),
+        ],
+    )
+    def test_they_have_their_values(self, project, setting, value):
+        project.dotenv("prod", "NAME='of a file'\n")
+        project.dotenv("login", "NAME='of a source of those types by another name'\n")
+        login = '[sources.login]\ntype = "dotenv"\npath = "{{ env:FILE }}"\n'
+        environ = {"NAME": f" {CANARY} ", "FILE": ".env.login"}
+        source = opened(project, self.MEMORY.format(setting) + login, environ=environ)
+        assert read(source, "own:a#b") == f"x{value}y"
 
     def test_absent(self, project):
         found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
