@@ -60,34 +60,21 @@ def test_a_file_that_git_ignores_is_fine(repository):
     assert found(*CODES) == []
 
 
-def test_a_file_that_git_tracks(repository):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"DB_PASSWORD={CANARY}\n", ", with the values of DB_PASSWORD in clear"),
+        (f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n', ", with the values of OTHER in clear"),
+        (f"{CANARY} is no definition\n", ""),
+        ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
+    ],
+    ids=["clear text", "ciphertext beside clear text", "what cannot be read", "ciphertext"],
+)
+def test_a_file_that_git_tracks_may_have_ciphertext_alone(repository, text, told):
+    repository.dotenv("prod", text)
     git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == [
-        (
-            ".env.prod: git tracks .env.prod, with the values of DB_PASSWORD in clear "
-            "[file-tracked, prod]"
-        )
-    ]
-
-
-def test_ciphertext_may_be_tracked(repository):
-    repository.dotenv("prod", 'DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n')
-    git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == []
-
-
-def test_ciphertext_beside_clear_text_is_tracked_in_part(repository):
-    repository.dotenv("prod", f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n')
-    git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == [
-        ".env.prod: git tracks .env.prod, with the values of OTHER in clear [file-tracked, prod]"
-    ]
-
-
-def test_a_tracked_file_that_cannot_be_read_is_still_tracked(repository):
-    repository.dotenv("prod", f"{CANARY} is no definition\n")
-    git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == [".env.prod: git tracks .env.prod [file-tracked, prod]"]
+    problem = f".env.prod: git tracks .env.prod{told} [file-tracked, prod]"
+    assert found(*CODES) == ([] if told is None else [problem])
 
 
 def test_files_that_git_does_not_ignore_are_one_problem(repository):

@@ -58,20 +58,18 @@ class TestStatus:
         assert not diff(*sides).identical
         assert diff(*sides[:2]).identical
 
-    def test_what_a_store_failed_to_say_is_never_missing(self):
-        failed = side("dev", failing={"X": DeniedError("permission denied at vault:dev")})
-        found = entry("X", failed, side("prod", {"X": SECRET}))
-        assert found.status == "unreadable"
-        assert found.cells[0].state == CellState.UNREADABLE
-        assert found.cells[0].reason == "permission denied at vault:dev"
-        assert found.cells[0].code == "access-denied"
-
-    def test_what_a_store_does_not_hold_is_missing(self):
-        lacking = side("dev", failing={"X": AbsentError("vault:dev#x is absent")})
-        found = entry("X", lacking, side("prod", {"X": SECRET}))
-        assert found.status == "missing"
-        assert found.cells[0].state == CellState.ABSENT
-        assert found.cells[0].reason == "vault:dev#x is absent"
+    @pytest.mark.parametrize(
+        ("error", "said", "state", "code"),
+        [
+            (DeniedError("permission denied"), "unreadable", CellState.UNREADABLE, "access-denied"),
+            (AbsentError("vault:dev#x is absent"), "missing", CellState.ABSENT, ""),
+        ],
+    )
+    def test_what_a_store_failed_to_say_is_never_missing(self, error, said, state, code):
+        found = entry("X", side("dev", failing={"X": error}), side("prod", {"X": SECRET}))
+        cell = found.cells[0]
+        assert (found.status, cell.state, cell.reason) == (said, state, error.message)
+        assert cell.code == code
 
     def test_a_required_value_that_no_side_has_is_missing(self):
         lacking = [side(label, failing={"X": AbsentError("absent")}) for label in ("dev", "prod")]
@@ -104,14 +102,12 @@ class TestStatus:
         assert [cell.state for cell in found.cells] == [CellState.VALUE, CellState.UNDECLARED]
 
     def test_values_are_compared_to_the_last_byte(self):
-        assert (
-            status("X", side("a", literals={"X": "é"}), side("b", literals={"X": "e\u0301"}))
-            == "different"
+        composed, decomposed, byte = (
+            side(label, literals={"X": text})
+            for label, text in zip("abc", ("é", "e\u0301", "\udcff"), strict=True)
         )
-        assert (
-            status("X", side("a", literals={"X": "\udcff"}), side("b", literals={"X": "\udcff"}))
-            == "same"
-        )
+        assert status("X", composed, decomposed) == "different"
+        assert status("X", byte, byte) == "same"
 
 
 class TestMasking:
@@ -130,11 +126,7 @@ class TestMasking:
         assert all(cell.secret for cell in found.cells)
 
     def test_fingerprints_say_same_and_different_in_one_diff_and_nothing_in_the_next(self):
-        sides = [
-            side("a", {"X": SECRET}),
-            side("b", {"X": SECRET}),
-            side("c", {"X": "other-secret"}),
-        ]
+        sides = [side(label, {"X": SECRET}) for label in "ab"] + [side("c", {"X": "other-secret"})]
         one, two, three = (cell.fingerprint for cell in entry("X", *sides).cells)
         assert one == two != three
         assert len(one) == 8

@@ -22,6 +22,7 @@ from envkit.errors import (
 )
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext, Version
+from support.refusals import raising
 from support.shelf import Shelf, SilentShelf
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -218,10 +219,7 @@ class TestThePast:
         assert errors(side)["DB"].message == "'vault' keeps no versions"
 
     def test_a_history_that_fails(self, prod, store, monkeypatch):
-        def denied(ref):
-            raise DeniedError(f"may not list versions of {ref}")
-
-        monkeypatch.setattr(store, "history", denied)
+        monkeypatch.setattr(store, "history", raising(DeniedError("may not list versions")))
         assert isinstance(errors(read_one("prod@2020-01-02", store))["DB"], DeniedError)
         # a version that is named can be read all the same; only its absence is in doubt
         side = read_one("prod@v2", store)
@@ -235,10 +233,7 @@ class TestThePast:
         assert error.message == "the source 'vault' broke: KeyError"
 
     def test_an_interrupt_is_one(self, prod, store, monkeypatch):
-        def interrupted(ref):
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(store, "history", interrupted)
+        monkeypatch.setattr(store, "history", raising(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             read_one("prod@v1", store)
 

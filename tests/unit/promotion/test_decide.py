@@ -341,17 +341,14 @@ def test_what_was_named_and_the_source_does_not_have(write, prod):
     assert refusals(promotion()) == {}
 
 
-def test_what_was_named_and_is_the_same_is_no_change(write):
+@pytest.mark.parametrize(("prod", "planned"), [("B=1", []), ("B=2", [("B", "replace", None)])])
+def test_what_is_made_of_another_variable_is_promoted_with_it_where_it_differs(
+    write, prod, planned
+):
     line = 'A = "x{{ B }}"\nB = {}'
-    write(line, line, values="B=1", prod_values="B=1")
-    assert (changes(promotion("A", "B")), refusals(promotion("A", "B"))) == ([], {})
-
-
-def test_a_variable_that_is_made_of_another_one_is_promoted_with_it(write):
-    line = 'A = "x{{ B }}"\nB = {}'
-    write(line, line, values="B=1", prod_values="B=2")
+    write(line, line, values="B=1", prod_values=prod)
     plan = promotion("A", "B")
-    assert (changes(plan), refusals(plan)) == ([("B", "replace", None)], {})
+    assert (changes(plan), refusals(plan)) == (planned, {})
 
 
 def test_a_literal_goes_where_the_target_keeps_the_value(write):
@@ -459,19 +456,13 @@ def test_a_profile_that_changed_since_the_plan_is_not_written(write, when):
     project = write("A = {}", values="A=1")
     plan = promotion("A")
     theirs = "[variables]\nA = 'theirs'\n"
-    if when == "before":
-        project.profile("prod.toml", theirs)
-        with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
-            done(plan)
-        assert stored(project) == ""
-    else:
+    if when == "between":
         plan.begin()
-        first, last = plan.steps
-        first.run()
-        project.profile("prod.toml", theirs)
-        with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
-            last.run()
-        assert stored(project) == "A=1\n"
+        plan.steps[0].run()
+    project.profile("prod.toml", theirs)
+    with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
+        done(plan) if when == "before" else plan.steps[1].run()
+    assert stored(project) == ("" if when == "before" else "A=1\n")
     assert profile(project) == theirs
 
 
@@ -486,38 +477,46 @@ def test_what_was_interrupted_is_finished_by_the_next_one(write):
     assert changes(promotion(*arguments)) == []
 
 
-def test_where_the_profile_cannot_be_written_nothing_is():
+@pytest.fixture
+def nobodys_project():
+    """Write two profiles that `as_nobody` can read, in a folder whose mode is asked for."""
+
+    def written(staging, prod, mode):
+        profiles = folder / "profiles"
+        profiles.mkdir()
+        for name, variables in (("staging", staging), ("prod", prod)):
+            (profiles / f"{name}.toml").write_text(f"[variables]\n{variables}\n")
+        (folder / ".env.staging").write_text("A=1\n")
+        profiles.chmod(mode)
+        return folder
+
     with folder_of_nobody() as folder:
-        (folder / "profiles").mkdir(mode=0o755)
-        (folder / "profiles" / "staging.toml").write_text("[variables]\nA = {}\n")
-        (folder / "profiles" / "prod.toml").write_text("[variables]\n")
-        (folder / ".env.staging").write_text("A=1\n")
-        (folder / "profiles").chmod(0o555)
-        with as_nobody():
-            plan = promotion("A", profiles=str(folder / "profiles"))
-            with pytest.raises(DeniedError, match=r"prod\.toml: permission denied"):
-                done(plan)
-        assert not (folder / ".env.prod").exists()
-        (folder / "profiles").chmod(0o755)
+        yield written
 
 
-def test_where_a_store_cannot_be_written_nothing_is():
-    with folder_of_nobody() as folder, tempfile.TemporaryDirectory() as elsewhere:
-        (folder / "profiles").mkdir(mode=0o777)
-        (folder / "profiles").chmod(0o777)
-        line = f'A = {{}}\nB = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
-        (folder / "profiles" / "staging.toml").write_text("[variables]\nA = {}\nB = 'b'\n")
-        (folder / "profiles" / "prod.toml").write_text(f"[variables]\n{line}\n")
-        (folder / ".env.staging").write_text("A=1\n")
-        Path(elsewhere).chmod(0o555)
-        with as_nobody():
-            plan = promotion("A", "B", profiles=str(folder / "profiles"))
-            with pytest.raises(PromotionError) as caught:
-                done(plan)
-        [failure] = caught.value.failures
-        assert (failure.name, failure.error.code) == ("B", "access-denied")
-        assert caught.value.exit_status == 6
-        assert not (folder / ".env.prod").exists()
+def test_where_the_profile_cannot_be_written_nothing_is(nobodys_project):
+    folder = nobodys_project("A = {}", "", 0o555)
+    with as_nobody():
+        plan = promotion("A", profiles=str(folder / "profiles"))
+        with pytest.raises(DeniedError, match=r"prod\.toml: permission denied"):
+            done(plan)
+    assert not (folder / ".env.prod").exists()
+    (folder / "profiles").chmod(0o755)
+
+
+def test_where_a_store_cannot_be_written_nothing_is(nobodys_project, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o555)
+    there = f'B = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
+    folder = nobodys_project("A = {}\nB = 'b'", f"A = {{}}\n{there}", 0o777)
+    with as_nobody():
+        plan = promotion("A", "B", profiles=str(folder / "profiles"))
+        with pytest.raises(PromotionError) as caught:
+            done(plan)
+    [failure] = caught.value.failures
+    assert (failure.name, failure.error.code) == ("B", "access-denied")
+    assert caught.value.exit_status == 6
+    assert not (folder / ".env.prod").exists()
 
 
 # ---------------------------------------------------------------- properties
