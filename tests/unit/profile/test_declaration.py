@@ -6,6 +6,7 @@ from envkit.errors import PlaceholderError, ProfileError
 from envkit.profile.declaration import TYPES, Declaration, read_table
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.placeholder import parse
+from support.refusals import refusal as refused
 from support.vectors import vectors
 
 VECTORS = vectors("unit/profile/declaration")
@@ -21,9 +22,7 @@ def declared(raw, name="A"):
 
 
 def refusal(call):
-    with pytest.raises(ProfileError) as caught:
-        call()
-    return caught.value.message, caught.value.hint
+    return refused(call, ProfileError)
 
 
 def test_a_variable_without_a_table_is_required_and_looked_up_by_its_name():
