@@ -93,10 +93,7 @@ def test_the_first_source_of_the_lookup_that_has_it_counts(project):
 class TestAbsent:
     """Fallback, default and `required` are for what a store does not hold."""
 
-    @pytest.mark.parametrize(
-        ("variables", "expected", "note"),
-        VECTORS["what_stands_in"],
-    )
+    @pytest.mark.parametrize(("variables", "expected", "note"), VECTORS["what_stands_in"])
     def test_what_stands_in(self, project, variables, expected, note):
         found = evaluated(project, variables, {"vault:here": '{"a": 1}'})
         assert values(found) == expected
@@ -133,13 +130,12 @@ class TestAbsent:
         assert set(failures(found)) >= {"X"}
         assert {failure.error.exit_status for failure in found[1]} == {5}
 
-    def test_a_failure_before_the_source_that_has_it_stops(self, project):
-        outcomes = {"dotenv:#X": DeniedError("cannot read .env.prod"), "env:#X": "platform"}
-        assert failures(evaluated(project, "X = {}", outcomes)) == {"X": "cannot read .env.prod"}
-
-    def test_a_failure_after_the_source_that_has_it_does_not(self, project):
-        outcomes = {"dotenv:#X": "file", "env:#X": DeniedError("no")}
-        assert values(evaluated(project, "X = {}", outcomes)) == {"X": "file"}
+    def test_a_failure_stops_before_the_source_that_has_it_and_not_after_it(self, project):
+        denied = DeniedError("cannot read it")
+        before = evaluated(project, "X = {}", {"dotenv:#X": denied, "env:#X": "platform"})
+        assert failures(before) == {"X": "cannot read it"}
+        after = evaluated(project, "X = {}", {"dotenv:#X": "file", "env:#X": denied})
+        assert values(after) == {"X": "file"}
 
     def test_all_that_is_missing_is_named(self, project):
         found = evaluated(
@@ -217,11 +213,7 @@ class TestNeeds:
         ('"{{ vault:x }}"', f"{CANARY}\0", "contains a NUL"),
         ('"{{ vault:x }}"', f"{CANARY}\ud800", "the value has half a surrogate pair"),
         ('{ value = "{{ vault:x }}", type = "port" }', CANARY, "is not a port"),
-        (
-            '{ value = "{{ vault:x }}", pattern = "^sk_" }',
-            CANARY,
-            "does not match the pattern ^sk_",
-        ),
+        ('{ value = "{{ vault:x }}", pattern = "^s" }', CANARY, "does not match the pattern ^s"),
         ('{ value = "{{ vault:x }}", choices = ["a", "b"] }', CANARY, "is not one of the choices"),
         ('"{{ vault:x | base64decode }}"', f"{CANARY}!", "the value is not base64"),
         ('"{{ vault:x | json:/a }}"', f"{CANARY}", "the value is not JSON"),
