@@ -17,6 +17,19 @@ def kinds(found):
     return [finding.kind for finding in found.findings]
 
 
+def literals(*values):
+    """Compare literals of the environments a, b and c; None is an environment without it."""
+    given = [{} if value is None else {"X": value} for value in values]
+    return entry(
+        "X", *(side(label, literals=one) for label, one in zip("abc", given, strict=False))
+    )
+
+
+def secrets(one, two):
+    """Compare secrets of the environments a and b."""
+    return entry("X", side("a", {"X": one}), side("b", {"X": two}))
+
+
 class TestStatus:
     def test_literals(self):
         one = side("dev", literals={"SAME": "x", "OTHER": "x", "HERE": "x"})
@@ -50,9 +63,7 @@ class TestStatus:
         }  # fmt: skip
 
     def test_three_environments_are_the_same_only_together(self):
-        sides = [
-            side(label, literals={"X": value}) for label, value in zip("abc", "112", strict=True)
-        ]
+        sides = [side(label, literals={"X": value}) for label, value in ("a1", "b1", "c2")]
         assert status("X", *sides) == "different"
         assert status("X", *sides[:2]) == "same"
         assert not diff(*sides).identical
@@ -98,16 +109,12 @@ class TestStatus:
         assert found.counts["missing"] == 0
 
     def test_an_empty_value_is_there(self):
-        found = entry("X", side("dev", literals={"X": ""}), side("prod"))
-        assert [cell.state for cell in found.cells] == [CellState.VALUE, CellState.UNDECLARED]
+        states = [cell.state for cell in literals("", None).cells]
+        assert states == [CellState.VALUE, CellState.UNDECLARED]
 
     def test_values_are_compared_to_the_last_byte(self):
-        composed, decomposed, byte = (
-            side(label, literals={"X": text})
-            for label, text in zip("abc", ("é", "e\u0301", "\udcff"), strict=True)
-        )
-        assert status("X", composed, decomposed) == "different"
-        assert status("X", byte, byte) == "same"
+        assert literals("é", "e\u0301").status == "different"
+        assert literals("\udcff", "\udcff").status == "same"
 
 
 class TestMasking:
@@ -132,21 +139,10 @@ class TestMasking:
         assert len(one) == 8
         assert entry("X", *sides).cells[0].fingerprint != one
 
-    @pytest.mark.parametrize(
-        ("characters", "expected"),
-        [
-            (0, "empty"),
-            (1, "1-7"),
-            (7, "1-7"),
-            (8, "8-15"),
-            (31, "16-31"),
-            (63, "32-63"),
-            (64, "64+"),
-        ],
-    )
-    def test_length_classes(self, characters, expected):
-        found = entry("X", side("a", {"X": "x" * characters}), side("b"))
-        assert found.cells[0].length == expected
+    def test_length_classes(self):
+        lengths = {n: secrets("x" * n, "other").cells[0].length for n in (0, 1, 7, 8, 31, 63, 64)}
+        classes = ["empty", "1-7", "1-7", "8-15", "16-31", "32-63", "64+"]
+        assert list(lengths.values()) == classes
 
     def test_the_values_of_a_file_are_masked(self):
         file = side("file:.env", {"X": "clear-or-not"}, assumed=True)
@@ -171,58 +167,37 @@ class TestMasking:
 
 class TestFindings:
     def test_the_parts_of_a_secret_are_named_and_not_shown(self):
-        found = entry(
-            "DB",
-            side("dev", {"DB": "postgresql://app:one@db.dev/app"}),
-            side("prod", {"DB": "postgresql://app:two@db.prod/app"}),
-        )
-        assert [(f.kind, f.subject, f.shown) for f in found.findings] == [
-            ("part", "password", ()),
-            ("part", "host", ()),
-        ]
+        found = secrets("postgresql://app:one@db.dev/app", "postgresql://app:two@db.prod/app")
+        told = [(f.kind, f.subject, f.shown) for f in found.findings]
+        assert told == [("part", "password", ()), ("part", "host", ())]
 
     def test_the_parts_of_a_literal_are_shown(self):
-        found = entry(
-            "U", side("a", literals={"U": "http://a:1"}), side("b", literals={"U": "http://a"})
-        )
-        assert finding("part", found).shown == ("1", "")
+        assert finding("part", literals("http://a:1", "http://a")).shown == ("1", "")
 
     def test_a_side_without_the_value_has_no_part(self):
-        sides = (
-            side("a", literals={"U": "http://a"}),
-            side("none"),
-            side("b", literals={"U": "http://b"}),
-        )
-        assert finding("part", entry("U", *sides)).shown == ("a", "", "b")
+        assert finding("part", literals("http://a", None, "http://b")).shown == ("a", "", "b")
 
     def test_the_items_of_a_list(self):
-        literal = entry("L", side("a", literals={"L": "x,y"}), side("b", literals={"L": "x,z"}))
-        assert [(f.subject, f.shown) for f in literal.findings] == [
-            ("y", ("y", "")),
-            ("z", ("", "z")),
-        ]
-        secret = entry("L", side("a", {"L": "x,y"}), side("b", {"L": "x,z"}))
-        assert [(f.kind, f.subject) for f in secret.findings] == [("part", "items")]
+        shown = [(f.subject, f.shown) for f in literals("x,y", "x,z").findings]
+        assert shown == [("y", ("y", "")), ("z", ("", "z"))]
+        hidden = [(f.kind, f.subject) for f in secrets("x,y", "x,z").findings]
+        assert hidden == [("part", "items")]
 
     def test_keys_of_a_secret_that_may_be_secrets_are_not_named(self):
         one, two = '{"8f3a2c1d": 1, "9e8d7c6b": 1}', '{"8f3a2c1d": 2, "9e8d7c6b": 2, "role": "x"}'
-        found = entry("M", side("a", {"M": one}), side("b", {"M": two}))
-        assert [f.subject for f in found.findings] == ["other parts", "/role"]
+        assert [f.subject for f in secrets(one, two).findings] == ["other parts", "/role"]
 
     def test_white_space_around(self):
-        found = entry("X", side("a", {"X": "token\n"}), side("b", {"X": "token"}))
-        assert kinds(found) == ["white-space"]
-        assert found.findings[0].dangerous
+        [found] = secrets("token\n", "token").findings
+        assert (found.kind, found.dangerous) == ("white-space", True)
 
     def test_a_literal_that_changed_its_type(self):
-        found = entry("P", side("a", literals={"P": "8080"}), side("b", literals={"P": "http"}))
-        assert finding("type", found).shown == ("int", "text")
-        empty = entry("P", side("a", literals={"P": "8080"}), side("b", literals={"P": ""}))
-        assert kinds(empty) == []
+        assert finding("type", literals("8080", "http")).shown == ("int", "text")
+        assert kinds(literals("8080", "")) == []
 
     def test_the_same_value_from_another_place(self):
-        found = entry("X", side("a", {"X": "short"}), side("b", {"X": "short"}))
-        assert finding("origin", found).shown == ("vault:a/X", "vault:b/X")
+        found = finding("origin", secrets("short", "short"))
+        assert found.shown == ("vault:a/X", "vault:b/X")
 
     def test_a_pinned_version_is_no_other_place(self):
         one = side("prod", {"X": "short"})
@@ -233,11 +208,9 @@ class TestFindings:
         assert kinds(entry("X", one, two)) == []
 
     def test_a_secret_written_into_a_profile(self):
-        found = entry(
-            "K", side("dev", literals={"K": "4f9a8b7c6d5e4f3a2b1c"}), side("prod", {"K": SECRET})
-        )
-        assert finding("literal", found).shown == ("literal", "store")
-        assert finding("literal", found).dangerous
+        dev = side("dev", literals={"K": "4f9a8b7c6d5e4f3a2b1c"})
+        found = finding("literal", entry("K", dev, side("prod", {"K": SECRET})))
+        assert (found.shown, found.dangerous) == (("literal", "store"), True)
 
     @pytest.mark.parametrize(
         ("literal", "dangerous"),

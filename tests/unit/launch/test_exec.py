@@ -7,10 +7,8 @@ from envkit.resolution.environment import Environment, Variable
 from envkit.secret import Secret
 
 
-def environment(values, *, secret=True, bootstrap=()):
-    variables = [
-        Variable(name, Secret(value), secret, "prod", None) for name, value in values.items()
-    ]
+def environment(values, *, bootstrap=()):
+    variables = [Variable(name, Secret(text), True, "prod", None) for name, text in values.items()]
     return Environment("prod", variables, bootstrap=bootstrap)
 
 

@@ -202,6 +202,7 @@ class TestNeeds:
         found = evaluated(project, variables, {"vault:x": "end"})
         assert set(values(found).values()) == {"end"}
         assert len(found[0]) == 5001
+        assert all(variable.secret for variable in found[0].values())
         failed = evaluated(project, variables, {"vault:x": AuthError("not logged in")})
         assert len(failures(failed)) == 5001
         assert {failure.error.exit_status for failure in failed[1]} == {6}

@@ -140,10 +140,3 @@ def test_unknown_sources_are_named_at_once(planned):
     hints = [failure.error.hint for failure in raised.value.failures]
     assert hints == ["did you mean 'vault'?", "add a table [sources.shelf] with its type"]
     assert raised.value.exit_status == 3
-
-
-def test_a_chain_of_five_thousand(planned):
-    links = "".join(f'V{n} = "{{{{ V{n + 1} }}}}"\n' for n in range(5000))
-    found = planned(f'{links}V5000 = "{{{{ vault:x }}}}"', ["V0"])
-    assert [variable.name for variable in found.order] == [f"V{n}" for n in range(5000, -1, -1)]
-    assert len(secrets(found)) == 5001
