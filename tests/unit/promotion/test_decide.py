@@ -81,12 +81,8 @@ def stored(project):
     ],
 )
 def test_a_line_that_is_missing_is_added_as_it_is(write, line):
-    project = write(line, "# nothing yet")
-    if "vault" in line:
-        for name in ("staging", "prod"):
-            text = (project.profiles / f"{name}.toml").read_text()
-            memory = '[sources.vault]\ntype = "memory"\n'
-            (project.profiles / f"{name}.toml").write_text(memory + text)
+    memory = '[sources.vault]\ntype = "memory"\n'
+    project = write(line, "# nothing yet", head=memory, prod_head=memory)
     plan = promotion()
     assert [one.action for one in plan.plan.changes] == ["add"]
     assert refusals(plan) == {}
@@ -118,15 +114,15 @@ def test_a_secret_that_is_missing_has_its_line_added_and_no_value(write):
     assert left(promotion()) == {("KEY", "needs-value")}
 
 
-@pytest.mark.parametrize("options", [{"names": ["KEY"]}, {"secrets": True}])
-def test_a_secret_is_copied_where_somebody_says_so(write, options):
+@pytest.mark.parametrize(("names", "secrets"), [(["KEY"], False), ([], True)])
+def test_a_secret_is_copied_where_somebody_says_so(write, names, secrets):
     project = write('KEY = "{{ KEY }}"', values=f"KEY={CANARY}")
-    plan = promotion(*options.get("names", ()), secrets=options.get("secrets", False))
+    plan = promotion(*names, secrets=secrets)
     assert changes(plan) == [("KEY", "set", None), ("KEY", "add", "{{ KEY }}")]
     assert left(plan) == set()
     done(plan)
     assert stored(project) == f"KEY={CANARY}\n"
-    assert changes(promotion(*options.get("names", ()), secrets=True)) == []
+    assert changes(promotion(*names, secrets=True)) == []
 
 
 def test_a_value_that_is_no_secret_is_copied_where_it_is_missing(write):
@@ -201,16 +197,14 @@ def test_a_variable_that_the_target_finds_by_its_lookup_needs_no_line(project):
     [
         ("staging.env", "PORT=8080\n", 'PORT = "8080"'),
         ("staging.env", "KEY={{ KEY }}\n", 'KEY = "{{ KEY }}"'),
-        ("prod.env", '[variables]\nPORT = { value = 8080, type = "port" }\n', "PORT=8080"),
-        ("prod.env", "[variables]\nON = true\n", "ON=true"),
-        ("prod.env", '[variables]\nKEY = "a {{ KEY }} b"\n', "KEY='a {{ KEY }} b'"),
+        ("staging.toml", '[variables]\nPORT = { value = 8080, type = "port" }\n', "PORT=8080"),
+        ("staging.toml", "[variables]\nON = true\n", "ON=true"),
+        ("staging.toml", '[variables]\nKEY = "a {{ KEY }} b"\n', "KEY='a {{ KEY }} b'"),
     ],
 )
 def test_profiles_of_the_two_forms(project, file, text, line):
-    source, target = (
-        ("staging.env", "prod.toml") if file == "staging.env" else ("staging.toml", file)
-    )
-    project.profile(source, text)
+    target = "prod.toml" if file == "staging.env" else "prod.env"
+    project.profile(file, text)
     path = project.profile(target, "# mine\n")
     plan = promotion()
     [change] = plan.plan.changes
@@ -226,18 +220,15 @@ def test_profiles_of_the_two_forms(project, file, text, line):
 
 
 def test_what_differs_stays_unless_it_is_named(write):
-    lines = 'HOST = "{}"\nKEY = "{{{{ KEY }}}}"'
-    project = write(
-        lines.format("one"), lines.format("two"), values=f"KEY={CANARY}", prod_values="KEY=its-own"
-    )
+    key = 'KEY = "{{ KEY }}"'
+    values = {"values": f"KEY={CANARY}", "prod_values": "KEY=its-own"}
+    project = write(f'HOST = "one"\n{key}', f'HOST = "two"\n{key}', **values)
     assert changes(promotion()) == []
     assert left(promotion()) == {("HOST", "differs"), ("KEY", "differs")}
     assert changes(promotion(secrets=True)) == [("KEY", "replace", None)]
     plan = promotion("HOST", "KEY")
-    assert [(one.name, one.value, one.before) for one in plan.plan.changes] == [
-        ("KEY", None, None),
-        ("HOST", "one", "two"),
-    ]
+    planned = [(one.name, one.value, one.before) for one in plan.plan.changes]
+    assert planned == [("KEY", None, None), ("HOST", "one", "two")]
     done(plan)
     assert stored(project) == f"KEY={CANARY}"
     assert 'HOST = "one"' in profile(project)
@@ -250,9 +241,8 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
         head='aliases = ["stage"]\n',
     )
     assert changes(promotion()) == [("OK", "add", "staged")]
-    assert left(promotion()) == {
-        *((name, "to-name") for name in ("NODE_ENV", "URL", "ON_STAGE", "MIXED"))
-    }
+    to_name = {("NODE_ENV", "to-name"), ("URL", "to-name"), ("ON_STAGE", "to-name")}
+    assert left(promotion()) == {*to_name, ("MIXED", "to-name")}
     assert changes(promotion("NODE_ENV")) == [("NODE_ENV", "add", "Staging")]
 
 
@@ -261,10 +251,8 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
 
 @pytest.mark.parametrize(("staging", "prod", "message"), NO.values(), ids=NO)
 def test_what_is_not_carried_over_stops_only_who_asks_for_it(write, staging, prod, message):
-    project = write(f'{staging.partition(chr(10))[0]}\nOK = "1"', prod, values="X=1")
-    if "[sources" in staging:
-        with (project.profiles / "staging.toml").open("a") as file:
-            file.write(staging.partition("\n")[2])
+    line, _, sources = staging.partition("\n")
+    project = write(f'{line}\nOK = "1"\n{sources}', prod, values="X=1")
     plan = promotion()
     assert changes(plan) == [("OK", "add", "1")]
     if prod:
@@ -290,10 +278,8 @@ def test_what_may_be_seen_is_no_secret_however_it_looks(write):
 
 
 def test_a_variable_that_another_one_needs_comes_along_or_keeps_it_back(write):
-    lines = (
-        'A = "x{{ B }}"\nB = "{{ C }}"\nC = "{{ dotenv:.env.staging#C }}"\nD = "{{ E }}"\nE = "1"'
-    )
-    write(lines, values="C=1")
+    needed = 'A = "x{{ B }}"\nB = "{{ C }}"\nC = "{{ dotenv:.env.staging#C }}"'
+    write(f'{needed}\nD = "{{{{ E }}}}"\nE = "1"', values="C=1")
     plan = promotion()
     assert changes(plan) == [("D", "add", "{{ E }}"), ("E", "add", "1")]
     assert {one.name: one.reason.partition(",")[0] for one in plan.plan.left} == {
@@ -306,9 +292,7 @@ def test_a_variable_that_another_one_needs_comes_along_or_keeps_it_back(write):
 
 
 def test_a_variable_does_not_get_in_the_way_of_what_the_target_looks_up(write):
-    write(
-        'HOST = "one"\nPORT = "{{ PORT }}"', 'URL = "{{ HOST }}:{{ PORT }}"', prod_values="HOST=x"
-    )
+    write('HOST = "1"\nPORT = "{{ PORT }}"', 'URL = "{{ HOST }}:{{ PORT }}"', prod_values="HOST=x")
     plan = promotion()
     assert changes(plan) == [("PORT", "add", "{{ PORT }}")]
     assert {one.name: one.reason for one in plan.plan.left if one.kind == "by-hand"} == {
@@ -359,9 +343,8 @@ def test_a_literal_goes_where_the_target_keeps_the_value(write):
 
 
 def test_two_variables_and_one_place(write):
-    two = 'A = "{{ dotenv:A }}"\nB = "{{ dotenv:B }}"'
-    one = 'A = "{{ dotenv:A }}"\nB = "{{ dotenv:A }}"'
-    project = write(two, one, values="A=1\nB=2")
+    a = 'A = "{{ dotenv:A }}"\nB = '
+    project = write(f'{a}"{{{{ dotenv:B }}}}"', f'{a}"{{{{ dotenv:A }}}}"', values="A=1\nB=2")
     assert refusals(promotion("A", "B")) == {
         "B": "is kept in .env.prod#A, as is A, which has another value in staging"
     }
@@ -576,10 +559,8 @@ class Folder:
 
     def values(self, environment):
         profiles = str(self.root / "profiles")
-        for side in read_sides(prepare_sides(["staging", "prod"], profiles=profiles, environ={})):
-            if side.label == environment:
-                return {name: value.reveal() for name, value in side.environment.items()}
-        raise AssertionError(environment)
+        [side, _] = read_sides(prepare_sides([environment] * 2, profiles=profiles, environ={}))
+        return {name: value.reveal() for name, value in side.environment.items()}
 
 
 @given(SIDES)
@@ -592,14 +573,10 @@ def test_an_environment_lacks_nothing_of_one_that_is_the_same(side):
 
 
 def test_a_value_that_another_named_variable_reads_by_another_spelling_is_not_changed(write):
-    write(
-        'A = "b"\nB = "{{ B }}"',
-        'A = "b{{ dotenv:B }}"\nB = "{{ B }}"',
-        values="B=new\n",
-        prod_values="B=\n",
-    )
-    plan = promotion("A", "B")
-    assert [failure.name for failure in plan.refusals] == ["A"]
+    b = 'B = "{{ B }}"'
+    there = f'A = "b{{{{ dotenv:B }}}}"\n{b}'
+    write(f'A = "b"\n{b}', there, values="B=new\n", prod_values="B=\n")
+    assert [failure.name for failure in promotion("A", "B").refusals] == ["A"]
 
 
 @given(SIDES, SIDES)

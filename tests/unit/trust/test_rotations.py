@@ -21,9 +21,8 @@ def sentences(project):
 
 def test_a_rotation_that_runs_and_sends_nothing_needs_no_trust(sentences):
     assert sentences() == []
-    assert (
-        sentences('notify = { webhook = "http://127.0.0.1:8080/x", key = "{{ dotenv:K }}" }') == []
-    )
+    hook = 'notify = { webhook = "http://127.0.0.1:8080/x", key = "{{ dotenv:K }}" }'
+    assert sentences(hook) == []
     assert sentences('target = { user = "deploy" }', rotator="aws-iam-key") == []
     assert sentences('target = { cache_age = "1m" }', rotator="keyring") == []
 
