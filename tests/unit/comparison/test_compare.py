@@ -20,9 +20,7 @@ def kinds(found):
 def literals(*values):
     """Compare literals of the environments a, b and c; None is an environment without it."""
     given = [{} if value is None else {"X": value} for value in values]
-    return entry(
-        "X", *(side(label, literals=one) for label, one in zip("abc", given, strict=False))
-    )
+    return entry("X", *(side("abc"[n], literals=one) for n, one in enumerate(given)))
 
 
 def secrets(one, two):
@@ -35,28 +33,15 @@ class TestStatus:
         one = side("dev", literals={"SAME": "x", "OTHER": "x", "HERE": "x"})
         two = side("prod", literals={"SAME": "x", "OTHER": "y", "THERE": "x"})
         found = {entry.name: entry.status for entry in diff(one, two).entries}
-        assert found == {
-            "SAME": "same",
-            "OTHER": "different",
-            "HERE": "missing",
-            "THERE": "missing",
-        }
+        other = {"OTHER": "different", "HERE": "missing", "THERE": "missing"}
+        assert found == {"SAME": "same", **other}
 
     def test_the_gravest_come_first_and_then_by_name(self):
-        one = side(
-            "dev",
-            {"R": SECRET},
-            {"B": "1", "A": "1", "S": "1", "M": "1"},
-            failing={"U": unavailable()},
-        )
+        literals = {"B": "1", "A": "1", "S": "1", "M": "1"}
+        one = side("dev", {"R": SECRET}, literals, failing={"U": unavailable()})
         two = side("prod", {"R": SECRET, "U": "x"}, {"B": "2", "A": "2", "S": "1"})
-        assert [(e.name, e.status) for e in diff(one, two).entries] == [
-            ("R", "reused"),
-            ("U", "unreadable"),
-            ("M", "missing"),
-            ("A", "different"),
-            ("B", "different"),
-            ("S", "same"),
+        assert [f"{e.name} {e.status}" for e in diff(one, two).entries] == [
+            *("R reused", "U unreadable", "M missing", "A different", "B different", "S same")
         ]
         assert diff(one, two).counts == {
             "reused": 1, "unreadable": 1, "missing": 1, "different": 2, "same": 1,
@@ -92,11 +77,8 @@ class TestStatus:
         other = side("eu", {"X": "another-secret"})
         assert entry("X", *shared, side("prod")).statuses == ("reused", "missing")
         assert entry("X", *shared, failed).statuses == ("reused", "unreadable")
-        assert entry("X", other, side("prod"), failed, shared[0]).statuses == (
-            "unreadable",
-            "missing",
-            "different",
-        )
+        all_three = ("unreadable", "missing", "different")
+        assert entry("X", other, side("prod"), failed, shared[0]).statuses == all_three
         # whether one that could not be read has it is not known, and so not said
         assert entry("X", failed, side("dev")).statuses == ("unreadable",)
         assert entry("X", *shared).statuses == ("reused",)
@@ -156,13 +138,9 @@ class TestMasking:
         )
         declared = load("dev", str(project.profiles)).variables
         dev = side("dev", literals={"N": "1", "S": "x", "E": "same-text"}, declared=declared)
-        file = side(
-            "file:.env",
-            {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""},
-            assumed=True,
-        )
-        shown = {e.name: e.cells[1].shown for e in diff(dev, file).entries}
-        assert shown == {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""}
+        values = {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""}
+        found = diff(dev, side("file:.env", values, assumed=True))
+        assert {e.name: e.cells[1].shown for e in found.entries} == values
 
 
 class TestFindings:
