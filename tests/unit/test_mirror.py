@@ -47,13 +47,12 @@ ELSEWHERE = {
     "checks.rotation_states": "unit/checks/test_rotations.py",
     "checks.rotation_tables": "unit/checks/test_rotations.py",
     "code.files": "unit/code/test_scan.py",
-    **dict.fromkeys(
-        (
-            f"code.{name}"
-            for name in ("go", "javascript", "python", "ruby", "settings_class", "shell")
-        ),
-        "unit/code/test_languages.py",
-    ),
+    "code.go": "unit/code/test_languages.py",
+    "code.javascript": "unit/code/test_languages.py",
+    "code.python": "unit/code/test_languages.py",
+    "code.ruby": "unit/code/test_languages.py",
+    "code.settings_class": "unit/code/test_languages.py",
+    "code.shell": "unit/code/test_languages.py",
     "comparison.findings": "unit/comparison/test_compare.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",

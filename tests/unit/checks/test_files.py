@@ -34,11 +34,8 @@ def test_a_file_for_its_owner_alone_outside_of_git_is_fine(prod):
 @pytest.mark.parametrize(
     ("mode", "rights"),
     [
-        (0o644, "read"),
-        (0o640, "read"),
-        (0o604, "read"),
-        (0o602, "written"),
-        (0o666, "read and written"),
+        *((0o644, "read"), (0o640, "read"), (0o604, "read")),
+        *((0o602, "written"), (0o666, "read and written")),
     ],
 )
 def test_a_file_that_others_can_use(prod, mode, rights):
@@ -97,15 +94,9 @@ def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
     kept.chmod(0o640)
     git(repository.root, "add", "-f", pending.name)
     assert found(*CODES) == [
-        (
-            ".env.prod.DB_PASSWORD.envkit-rotation: git tracks "
-            ".env.prod.DB_PASSWORD.envkit-rotation [file-tracked, prod]"
-        ),
-        (
-            ".env.prod.envkit-previous: .env.prod.envkit-previous can be read by other users "
-            "[file-exposed, prod]"
-        ),
-        ".gitignore: git does not ignore .env.prod.envkit-previous [file-not-ignored]",
+        f"{pending.name}: git tracks {pending.name} [file-tracked, prod]",
+        f"{kept.name}: {kept.name} can be read by other users [file-exposed, prod]",
+        f".gitignore: git does not ignore {kept.name} [file-not-ignored]",
     ]
 
 
@@ -119,10 +110,8 @@ def test_a_gitignore_that_is_not_there_is_still_the_place(repository):
 
 
 def test_a_file_of_another_name_is_named_in_the_hint(repository):
-    repository.profile(
-        "prod.toml",
-        '[sources.dotenv]\npath = "secrets.env"\n[variables]\nA = "{{ dotenv:A }}"\n',
-    )
+    own = '[sources.dotenv]\npath = "secrets.env"\n'
+    repository.profile("prod.toml", f'{own}[variables]\nA = "{{{{ dotenv:A }}}}"\n')
     [problem] = [p for p in check(offline=True, environ=os.environ).problems if p.code == CODES[2]]
     assert problem.hint == "add secrets.env to .gitignore"
 

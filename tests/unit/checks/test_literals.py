@@ -89,12 +89,8 @@ def test_a_value_that_another_profile_replaces_is_still_in_the_repository(projec
     project.profile("base.toml", f'[variables]\nDB_PASSWORD = "{PASSWORD}"\n')
     project.profile("prod.toml", 'extends = "base"\n[variables]\nDB_PASSWORD = "{{ env:P }}"\n')
     project.profile("dev.toml", 'extends = "base"\n')
-    assert found(*CODES, offline=True) == [
-        (
-            "profiles/base.toml:2: DB_PASSWORD holds a secret, by its name "
-            "[literal-secret, dev and prod]"
-        )
-    ]
+    told = "DB_PASSWORD holds a secret, by its name [literal-secret, dev and prod]"
+    assert found(*CODES, offline=True) == [f"profiles/base.toml:2: {told}"]
 
 
 def test_secret_false_may_be_said_in_another_file(project):

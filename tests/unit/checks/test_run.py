@@ -50,13 +50,11 @@ def test_a_profile_that_is_none_hides_nothing_of_another(project):
     project.profile("loop.toml", '[variables]\nA = "{{ B }}"\nB = "{{ A }}"\n')
     project.profile("text.toml", "= no toml\n")
     project.profile("prod.toml", '[variables]\nPORT = { value = "x", type = "port" }\n')
+    circle = "variables need each other in a circle: A -> B -> A [profile-invalid, loop]"
     lines = [line for line in found() if "missing" not in line]
     assert lines == [
         "profiles/dev.toml:2: PORT: unknown key 'typ' [profile-invalid]",
-        (
-            "profiles/loop.toml:3: variables need each other in a circle: A -> B -> A "
-            "[profile-invalid, loop]"
-        ),
+        f"profiles/loop.toml:3: {circle}",
         "profiles/prod.toml:2: PORT: is not a port (1 to 65535) [value-invalid, prod]",
         "profiles/text.toml:1: not valid TOML: invalid statement [profile-invalid]",
     ]
