@@ -91,13 +91,8 @@ def test_what_chattr_has_marked_is_refused(file, flag, kind, what):
 
 
 def test_the_points_of_a_table_of_mounts():
-    assert mount_points(MOUNTS) == {
-        b"/",
-        b"/proc",
-        b"/app/.env",
-        b"/srv/with blank\\and\ttab",
-        b"/b\\040",
-    }
+    points = mount_points(MOUNTS)
+    assert points == {b"/", b"/proc", b"/app/.env", b"/srv/with blank\\and\ttab", b"/b\\040"}
 
 
 def test_the_mounts_of_this_machine_are_found(file):

@@ -68,11 +68,8 @@ def test_rules(compare):
 
 def test_names_of_a_file(compare):
     found = compare('X = "a"\nY = "b"', ["X", "Z"])
-    assert {entry.name: entry.status for entry in found.entries} == {
-        "X": "same",
-        "Y": "missing",
-        "Z": "missing",
-    }
+    statuses = {entry.name: entry.status for entry in found.entries}
+    assert statuses == {"X": "same", "Y": "missing", "Z": "missing"}
 
 
 def test_globs(compare):

@@ -73,11 +73,8 @@ def test_provenance(project):
         ("vault:db#password", "<vault:db#password>", "7"),
     ]
     assert found["PLAIN"].origins == ()
-    assert {name: variable.secret for name, variable in found.items()} == {
-        "URL": True,
-        "USER": True,
-        "PLAIN": False,
-    }
+    secret = {name: variable.secret for name, variable in found.items()}
+    assert secret == {"URL": True, "USER": True, "PLAIN": False}
     assert found["URL"].profile == "prod"
     assert str(found["URL"].location) == "profiles/prod.toml:3"
     assert CANARY not in repr(found)
@@ -165,10 +162,8 @@ class TestNeeds:
     CHAIN = 'X = "{{ Y }}"\nY = "{{ vault:y }}"'
 
     def test_absent_and_wanted_too(self, project):
-        assert failures(evaluated(project, self.CHAIN)) == {
-            "Y": "<vault:y> is absent",
-            "X": "Y is absent",
-        }
+        told = failures(evaluated(project, self.CHAIN))
+        assert told == {"Y": "<vault:y> is absent", "X": "Y is absent"}
 
     def test_absent_and_only_needed(self, project):
         assert failures(evaluated(project, self.CHAIN, selected=["X"])) == {

@@ -283,11 +283,8 @@ class TestSeveralEnvironments:
     def test_the_name_and_the_provenance(self):
         found = resolve("base", "more", sources={"shelf": Shelf(self.ALL)}, environ={})
         assert found.name == "base+more"
-        assert {v.name: v.profile for v in found.variables()} == {
-            "ONLY_BASE": "base",
-            "SHARED": "more",
-            "ONLY_MORE": "more",
-        }
+        profiles = {v.name: v.profile for v in found.variables()}
+        assert profiles == {"ONLY_BASE": "base", "SHARED": "more", "ONLY_MORE": "more"}
 
     def test_the_same_twice(self):
         assert resolved(self.ALL, environments=("base", "base"))["SHARED"] == "b"

@@ -334,10 +334,8 @@ def test_annotations_point_to_where_a_value_is_not():
     lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}
     found = report(side("dev", {"TOKEN": "t", "GONE": "g"}), side("prod", failing=lost))
     lines = annotations.render(found, {"GITHUB_WORKSPACE": "/"}).splitlines()
-    assert [line.partition(",")[0] for line in lines[:-1]] == [
-        "::error file=profiles/prod.toml",
-        "::warning file=profiles/prod.toml",
-    ]
+    places = [line.partition(",")[0] for line in lines[:-1]]
+    assert places == ["::error file=profiles/prod.toml", "::warning file=profiles/prod.toml"]
     [line, _] = annotations.render(report(*shared, side("prod")), {}).splitlines()
     assert line.endswith("%0Ain dev, staging, not in prod")
 
