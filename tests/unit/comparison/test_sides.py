@@ -25,8 +25,6 @@ from envkit.sources.model import SourceContext, Version
 from support.refusals import raising
 from support.shelf import Shelf, SilentShelf
 
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-
 
 def day(number):
     """Noon of a day in January 2020, in seconds since the epoch."""

@@ -379,16 +379,11 @@ def test_a_name_that_would_break_out_is_refused(format_name: str) -> None:
         render(format_name, {"A=1\nB": Secret("x")})
 
 
-@pytest.mark.parametrize(
-    ("size", "fits"), [(65_533, True), (65_534, False)], ids=["longest", "too long"]
-)
-def test_dockers_limit_for_a_line(size: int, fits: bool) -> None:
-    values = {"V": b"x" * size}
-    if fits:
-        assert read_docker(render("docker", secrets(values))) == values
-    else:
-        with pytest.raises(InvalidValueError, match="V is longer than docker's limit of 65,535"):
-            render("docker", secrets(values))
+def test_dockers_limit_for_a_line() -> None:
+    longest = {"V": b"x" * 65_533}
+    assert read_docker(render("docker", secrets(longest))) == longest
+    with pytest.raises(InvalidValueError, match="V is longer than docker's limit of 65,535"):
+        render("docker", secrets({"V": b"x" * 65_534}))
 
 
 def test_a_name_that_the_runner_drops_is_refused() -> None:

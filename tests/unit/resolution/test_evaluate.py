@@ -161,27 +161,20 @@ class TestNeeds:
 
     CHAIN = 'X = "{{ Y }}"\nY = "{{ vault:y }}"'
 
-    def test_absent_and_wanted_too(self, project):
-        told = failures(evaluated(project, self.CHAIN))
-        assert told == {"Y": "<vault:y> is absent", "X": "Y is absent"}
-
-    def test_absent_and_only_needed(self, project):
-        assert failures(evaluated(project, self.CHAIN, selected=["X"])) == {
-            "X": "Y is absent (<vault:y> is absent)"
-        }
-
-    def test_absent_only_needed_and_covered(self, project):
-        covered = "X = '{{ Y ?? \"f\" }}'\nY = '{{ vault:y }}'"
-        found = evaluated(project, covered, selected=["X"])
-        assert (values(found), failures(found)) == ({"X": "f"}, {})
-
-    def test_absent_and_not_required(self, project):
-        found = evaluated(project, 'X = "{{ Y }}"\nY = { required = false }')
-        assert failures(found) == {"X": "Y is absent"}
-
-    def test_a_default_is_passed_on(self, project):
-        found = evaluated(project, 'X = "{{ Y }}!"\nY = { default = "d" }')
-        assert values(found) == {"X": "d!", "Y": "d"}
+    @pytest.mark.parametrize(
+        ("variables", "selected", "given", "failed"),
+        [
+            (CHAIN, None, {}, {"Y": "<vault:y> is absent", "X": "Y is absent"}),
+            (CHAIN, ["X"], {}, {"X": "Y is absent (<vault:y> is absent)"}),
+            ("X = '{{ Y ?? \"f\" }}'\nY = '{{ vault:y }}'", ["X"], {"X": "f"}, {}),
+            ('X = "{{ Y }}"\nY = { required = false }', None, {}, {"X": "Y is absent"}),
+            ('X = "{{ Y }}!"\nY = { default = "d" }', None, {"X": "d!", "Y": "d"}, {}),
+        ],
+        ids=["wanted too", "only needed", "only needed and covered", "not required", "a default"],
+    )
+    def test_absent(self, project, variables, selected, given, failed):
+        found = evaluated(project, variables, selected=selected)
+        assert (values(found), failures(found)) == (given, failed)
 
     @pytest.mark.parametrize("selected", [["X", "Y"], ["X"]])
     def test_failed(self, project, selected):

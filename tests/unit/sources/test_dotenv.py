@@ -64,6 +64,13 @@ def staging(tmp_path):
     return written
 
 
+def of_several(root, one, other, *more):
+    """Return the source that reads `a.env` and `b.env`, of which the latter counts."""
+    write(root / "a.env", one)
+    write(root / "b.env", other)
+    return source(root, settings={"path": ["a.env", "b.env", *more]})
+
+
 def change(asked, text, ref=BARE):
     """Write over the value that is there now."""
     return asked.write(ref, Secret(text), expected=ask(asked, ref).version)
@@ -87,16 +94,14 @@ class TestWhichFile:
 
     def test_an_alias_only_where_there_is_none_of_the_name(self, tmp_path):
         options = {"environment": "prod", "aliases": ("live", "production")}
+        none = Absent("no file .env.prod, .env.live, .env.production", None)
+        assert ask(source(tmp_path, **options)) == none
         write(tmp_path / ".env.production", "A=2\n")
         assert value(source(tmp_path, **options)) == "2"
         write(tmp_path / ".env.live", "B=1\n")
         assert ask(source(tmp_path, **options)).reason == "not in .env.live"
         write(tmp_path / ".env.prod", "A=0\n")
         assert value(source(tmp_path, **options)) == "0"
-
-    def test_none_of_several(self, tmp_path):
-        outcome = ask(source(tmp_path, environment="prod", aliases=("production",)))
-        assert outcome == Absent("no file .env.prod, .env.production", None)
 
     def test_the_one_that_the_profile_names(self, tmp_path):
         write(tmp_path / ".env.staging", "A=wrong\n")
@@ -107,9 +112,7 @@ class TestWhichFile:
             assert ask(asked).location == f"{path}:1"
 
     def test_of_several_the_later_wins(self, tmp_path):
-        write(tmp_path / "a.env", "A=1\nB=1\n")
-        write(tmp_path / "b.env", "A=2\n")
-        asked = source(tmp_path, settings={"path": ["a.env", "b.env", "nothing.env"]})
+        asked = of_several(tmp_path, "A=1\nB=1\n", "A=2\n", "nothing.env")
         refs = [Reference("dotenv", "", name) for name in "ABC"]
         outcomes = asked.fetch(refs)
         assert [outcomes[ref].location for ref in refs[:2]] == ["b.env:1", "a.env:2"]
@@ -220,9 +223,7 @@ class TestRead:
         assert outcome.message == "cannot read closed/a.env: permission denied"
 
     def test_all_of_it_as_json(self, tmp_path):
-        write(tmp_path / "a.env", "A=1\nB=1\n")
-        write(tmp_path / "b.env", "B=ü\n")
-        asked = source(tmp_path, settings={"path": ["a.env", "b.env"]})
+        asked = of_several(tmp_path, "A=1\nB=1\n", "B=ü\n")
         assert value(asked, Reference("dotenv", "", "*")) == '{"A":"1","B":"ü"}'
         assert isinstance(ask(asked, Reference("dotenv", "no.env", "*")), Absent)
 
@@ -273,9 +274,7 @@ class TestWrite:
         assert found == ({path.name: text} if text is not None else {})
 
     def test_of_several_files_the_one_that_has_it(self, tmp_path):
-        write(tmp_path / "a.env", "A=1\n")
-        write(tmp_path / "b.env", "B=1\n")
-        asked = source(tmp_path, settings={"path": ["a.env", "b.env"]})
+        asked = of_several(tmp_path, "A=1\n", "B=1\n")
         change(asked, "2")
         change(asked, "3", Reference("dotenv", "NEW"))
         assert (tmp_path / "a.env").read_text() == "A=2\n"
@@ -396,12 +395,9 @@ class TestThePreviousVersion:
             asked.write(BARE._replace(version="previous"), Secret("2"), expected=None)
 
     def test_of_several_files_it_is_the_one_that_holds_the_variable(self, tmp_path):
-        write(tmp_path / "shared.env", "A=old\n")
-        write(tmp_path / "own.env", "B=1\n")
-        asked = source(tmp_path, settings={"path": ["shared.env", "own.env"]})
+        asked = of_several(tmp_path, "A=old\n", "B=1\n")
         change(asked, "new")
-        kept = ["own.env", "shared.env", "shared.env.envkit-previous"]
-        assert sorted(os.listdir(tmp_path)) == kept
+        assert sorted(os.listdir(tmp_path)) == ["a.env", "a.env.envkit-previous", "b.env"]
         current, previous = asked.history(BARE)
         assert current.version == ask(asked).version
         assert value(asked, BARE._replace(version=previous.version)) == "old"
@@ -424,9 +420,7 @@ class TestThePreviousVersion:
 
 class TestRemoving:
     def test_it_is_taken_out_of_the_file_that_counts(self, tmp_path):
-        write(tmp_path / "shared.env", "A=shared\n")
-        write(tmp_path / "own.env", "A=own\n")
-        asked = source(tmp_path, settings={"path": ["shared.env", "own.env"]})
+        asked = of_several(tmp_path, "A=shared\n", "A=own\n")
         asked.write(BARE, None, expected=ask(asked).version)
         assert value(asked) == "shared"
 

@@ -72,31 +72,26 @@ def test_a_target_needs_trust(sentences, rotator, target, sent, where):
 
 
 @pytest.mark.parametrize(
-    "dsn",
+    ("dsn", "needs_trust"),
     [
-        "postgresql://admin:{{ dotenv:P | urlencode }}@127.0.0.1/app",
-        "postgresql://{{ dotenv:U | urlencode }}:x@localhost:5432/{{ dotenv:D | urlencode }}",
-        "postgresql:///app",
-    ],
-)
-def test_a_target_on_this_machine_needs_no_trust(sentences, dsn):
-    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres") == []
-
-
-@pytest.mark.parametrize(
-    "dsn",
-    [
+        ("postgresql://admin:{{ dotenv:P | urlencode }}@127.0.0.1/app", False),
+        (
+            "postgresql://{{ dotenv:U | urlencode }}:x@localhost:5432/{{ dotenv:D | urlencode }}",
+            False,
+        ),
+        ("postgresql:///app", False),
         # each of these may be another host, by what stands in the file
-        "postgresql://admin:{{ dotenv:P }}@127.0.0.1/app",
-        "postgresql://admin:x@127.0.0.1/{{ dotenv:D }}",
-        "postgresql://admin:x@127.0.0.1/app?sslmode={{ dotenv:M | urlencode }}",
-        "postgresql://admin:x@127.0.0.1{{ dotenv:H | urlencode }}/app",
-        "postgresql://admin:x@{{ dotenv:H | urlencode }}/app",
-        "host=127.0.0.1 password={{ dotenv:P }}",
+        ("postgresql://admin:{{ dotenv:P }}@127.0.0.1/app", True),
+        ("postgresql://admin:x@127.0.0.1/{{ dotenv:D }}", True),
+        ("postgresql://admin:x@127.0.0.1/app?sslmode={{ dotenv:M | urlencode }}", True),
+        ("postgresql://admin:x@127.0.0.1{{ dotenv:H | urlencode }}/app", True),
+        ("postgresql://admin:x@{{ dotenv:H | urlencode }}/app", True),
+        ("host=127.0.0.1 password={{ dotenv:P }}", True),
     ],
 )
-def test_a_target_that_may_be_elsewhere_needs_trust(sentences, dsn):
-    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres")
+def test_only_a_target_that_may_be_elsewhere_needs_trust(sentences, dsn, needs_trust):
+    found = sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres")
+    assert (found != []) is needs_trust
 
 
 def test_all_that_a_notice_shows_to_others_is_told(sentences):
