@@ -5,7 +5,6 @@ import signal
 import stat
 import subprocess
 import sys
-from fcntl import LOCK_EX, flock
 
 import pytest
 
@@ -110,14 +109,6 @@ class TestWrite:
         left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
         assert len(left) == 1
         assert stat.S_IMODE((tmp_path / left[0]).stat().st_mode) == 0o600
-
-        other = tmp_path / f".env.staging.{'0' * 12}.envkit-tmp"  # of a writer that is at work
-        with other.open("w") as living:
-            flock(living, LOCK_EX)
-            with locked(str(path), timeout_seconds=1):  # the dead writer's lock holds nobody up
-                write_atomic(str(path), b"newer")
-        assert path.read_bytes() == b"newer"
-        assert sorted(os.listdir(tmp_path)) == [".env", other.name]
 
 
 @pytest.mark.parametrize("target", ["../outside/file", "../outside/new", "nowhere/x", "own"])

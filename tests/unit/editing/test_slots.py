@@ -11,6 +11,7 @@ from envkit.secret import Secret
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.permissions import as_nobody, folder_of_nobody
+from support.shelf import Shelf
 
 REF = Reference("memory", "db", "password")
 
@@ -99,21 +100,8 @@ def test_an_earlier_value_comes_back_beside_changes_of_others():
 
 
 def test_a_store_without_versions_says_so():
-    class Plain:
-        name, settings, remote = "plain", {}, False
-
-        def check(self, ref): ...
-        def locate(self, ref):
-            return "the shelf"
-
-        def fetch(self, refs):
-            return {}
-
-        def write(self, ref, value, *, expected):
-            return "1"
-
-    with pytest.raises(UnchangeableError, match="the shelf has no versions"):
-        StoreSlot(Plain(), REF).restore("1", before=CurrentValue(None, None))
+    with pytest.raises(UnchangeableError, match="shelf memory:db#password has no versions"):
+        StoreSlot(Shelf(), REF).restore("1", before=CurrentValue(None, None))
 
 
 # ---------------------------------------------------------------- a line of the profile
