@@ -487,15 +487,15 @@ def test_where_the_profile_cannot_be_written_nothing_is(nobodys_project):
     (folder / "profiles").chmod(0o755)
 
 
-def test_where_a_store_cannot_be_written_nothing_is(nobodys_project, tmp_path):
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir(mode=0o555)
-    there = f'B = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
-    folder = nobodys_project("A = {}\nB = 'b'", f"A = {{}}\n{there}", 0o777)
-    with as_nobody():
-        plan = promotion("A", "B", profiles=str(folder / "profiles"))
-        with pytest.raises(PromotionError) as caught:
-            done(plan)
+def test_where_a_store_cannot_be_written_nothing_is(nobodys_project):
+    with folder_of_nobody() as elsewhere:
+        elsewhere.chmod(0o555)
+        there = f'B = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
+        folder = nobodys_project("A = {}\nB = 'b'", f"A = {{}}\n{there}", 0o777)
+        with as_nobody():
+            plan = promotion("A", "B", profiles=str(folder / "profiles"))
+            with pytest.raises(PromotionError) as caught:
+                done(plan)
     [failure] = caught.value.failures
     assert (failure.name, failure.error.code) == ("B", "access-denied")
     assert caught.value.exit_status == 6
