@@ -59,19 +59,16 @@ class TestWrite:
         assert not path.is_file()
         assert os.listdir(tmp_path) == ["thing"]
 
-    def test_each_write_is_younger_than_the_one_before(self, tmp_path):
+    def test_each_write_is_younger_than_the_one_before_as_its_state_says(self, tmp_path):
         path = str(tmp_path / "file")
-        times = [write_atomic(path, b"same size").st_mtime_ns for _ in range(50)]
+        states = [write_atomic(path, b"same size") for _ in range(50)]
+        times = [state.st_mtime_ns for state in states]
         assert times == sorted(set(times))
+        assert os.path.samestat(states[-1], os.stat(path))
+        assert times[-1] == os.stat(path).st_mtime_ns
         future = times[-1] + 10**18
         os.utime(path, ns=(future, future))
         assert write_atomic(path, b"same size").st_mtime_ns > future
-
-    def test_the_state_returned_is_that_of_the_file(self, tmp_path):
-        path = tmp_path / "file"
-        state = write_atomic(str(path), b"x")
-        assert os.path.samestat(state, path.stat())
-        assert state.st_mtime_ns == path.stat().st_mtime_ns
 
     def test_a_full_disk_leaves_the_old_file_alone(self, file):
         ran = run_python(
@@ -88,10 +85,7 @@ class TestWrite:
         assert file.read_bytes() == b"old"
         assert os.listdir(file.parent) == ["file"]
 
-    def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, tmp_path):
-        path = tmp_path / ".env"
-        path.write_bytes(b"old")
-        path.chmod(0o600)
+    def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, file):
         ran = run_python(
             "import os, signal, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
@@ -101,14 +95,13 @@ class TestWrite:
             "os.replace = die\n"  # everything is written, nothing is renamed yet
             "with locked(sys.argv[1], timeout_seconds=1):\n"
             "    write_atomic(sys.argv[1], b'new')\n",
-            str(path),
+            str(file),
             check=False,
         )
         assert ran.returncode == -signal.SIGKILL
-        assert path.read_bytes() == b"old"
-        left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
-        assert len(left) == 1
-        assert stat.S_IMODE((tmp_path / left[0]).stat().st_mode) == 0o600
+        assert file.read_bytes() == b"old"
+        [left] = file.parent.glob("*.envkit-tmp")
+        assert stat.S_IMODE(left.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("target", ["../outside/file", "../outside/new", "nowhere/x", "own"])

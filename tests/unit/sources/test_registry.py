@@ -59,7 +59,7 @@ def test_a_source_knows_its_profile(project):
         ("memory", "\nsecerts = {}", f"5: {OWN}: unknown key 'secerts'", "did you mean 'secrets'?"),
         (
             "memory",
-            "secrets = 1",
+            'secrets = "x"',
             f"4: {OWN}: 'secrets' must be a table",
             "write secrets = { ... }",
         ),
