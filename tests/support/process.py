@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -104,3 +105,18 @@ def run_python(
     """
     command = [sys.executable, *options, "-c", code, *args]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=check, **more)
+
+
+def run_spawned(*calls: tuple[Any, ...]) -> list[int | None]:
+    """Run functions at the same time, each in a process of its own; return their exit statuses.
+
+    Args:
+        calls: a function of a module and its arguments, each.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=target, args=args) for target, *args in calls]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    return [process.exitcode for process in processes]

@@ -50,44 +50,44 @@ def test_a_log_that_is_not_there_has_no_records(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_removed_line(log):
-    edit(log, lambda lines: lines[:2] + lines[3:])
-    assert problems(log) == ["3: record 3 is missing"]
+PUT = "which was changed or put in the place of another"
 
 
-def test_the_first_lines_removed(log):
-    edit(log, lambda lines: lines[2:])
-    assert problems(log) == ["1: records 1 to 2 are missing"]
+def forge(lines):
+    """Change a record, and its hash with it."""
+    body = lines[2].replace(b'["C"]', b'["X"]').rpartition(b',"hash":"')[0]
+    lines[2] = body + f',"hash":"{audit_file.sha256(body).hexdigest()}"}}\n'.encode()
+    return lines
 
 
-def test_a_changed_line(log):
-    edit(log, lambda lines: [one.replace(b'["C"]', b'["X"]') for one in lines])
-    assert problems(log) == ["3: record 3 was changed"]
-
-
-def test_a_changed_line_with_a_hash_that_fits(log):
-    def forge(lines):
-        body = lines[2].replace(b'["C"]', b'["X"]').rpartition(b',"hash":"')[0]
-        lines[2] = body + f',"hash":"{audit_file.sha256(body).hexdigest()}"}}\n'.encode()
-        return lines
-
-    edit(log, forge)
-    assert problems(log) == [
-        "4: record 4 does not continue record 3, which was changed or put in the place of another"
-    ]
-
-
-def test_reordered_lines(log):
-    edit(log, lambda lines: [lines[0], lines[2], lines[1], *lines[3:]])
-    assert problems(log)[:2] == [
-        "2: record 2 is missing",
-        "3: record 2 stands behind record 3",
-    ]
-
-
-def test_a_repeated_line(log):
-    edit(log, lambda lines: lines[:2] + lines[1:])
-    assert problems(log) == ["3: record 2 stands behind record 2"]
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda lines: lines[:2] + lines[3:], ["3: record 3 is missing"]),
+        (lambda lines: lines[2:], ["1: records 1 to 2 are missing"]),
+        (
+            lambda lines: [one.replace(b'["C"]', b'["X"]') for one in lines],
+            ["3: record 3 was changed"],
+        ),
+        (
+            forge,
+            [f"4: record 4 does not continue record 3, {PUT}"],
+        ),
+        (
+            lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+            [
+                "2: record 2 is missing",
+                "3: record 2 stands behind record 3",
+                "4: record 3 is missing",
+            ],
+        ),
+        (lambda lines: lines[:2] + lines[1:], ["3: record 2 stands behind record 2"]),
+    ],
+    ids=["removed", "the first removed", "changed", "forged", "reordered", "repeated"],
+)
+def test_what_was_done_to_its_lines_is_told(log, change, told):
+    edit(log, change)
+    assert problems(log) == told
 
 
 def test_a_line_of_another_log(log, tmp_path):
