@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 def environment(home: str | os.PathLike[str]) -> dict[str, str]:
@@ -89,6 +90,13 @@ def run_here(*args: str, env: Mapping[str, str] | None = None) -> subprocess.Com
         os.environ.update(before)
     stdout, stderr = (stream.buffer.getvalue().decode() for stream in streams)
     return subprocess.CompletedProcess(args, status, stdout, stderr)
+
+
+def program(path: Path, text: str) -> Path:
+    """Write a program that everybody may run, and return its path."""
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
 
 
 def run_python(
