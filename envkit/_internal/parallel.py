@@ -94,7 +94,30 @@ def map_parallel(
         return list(results)
 
 
-def call_in_time(function: Callable[[], R], deadline: Deadline) -> Result[R]:
-    """Call `function` in a thread, and give it up when the deadline passes."""
-    [result] = map_parallel(lambda _: function(), (None,), workers=1, deadline=deadline)
-    return result
+def call_in_time(
+    function: Callable[[], R], deadline: Deadline, *, spare_seconds: float = 0.0
+) -> Result[R]:
+    """Call `function` in a thread, and give it up when the deadline passes.
+
+    Args:
+        function: what is called.
+        deadline: when it is given up.
+        spare_seconds: how long it is waited for once the deadline has passed. A process that
+            was stopped, and goes on long after, has time to undo what it did too late.
+    """
+    results: list[Result[R]] = []
+    ended = threading.Event()
+
+    def call() -> None:
+        try:
+            results.append(Result(function()))
+        except BaseException as error:  # noqa: BLE001 - the caller's
+            results.append(Result(error=error))
+        ended.set()
+
+    if deadline.expired:
+        return Result(late=True)
+    threading.Thread(target=call, daemon=True).start()
+    if ended.wait(deadline.remaining_seconds()) or ended.wait(spare_seconds):
+        return results[0]
+    return Result(late=True)

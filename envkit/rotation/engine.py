@@ -40,6 +40,7 @@ __all__ = ["Job", "Outcome", "advance"]
 MAX_STEPS = 200  # of one run; a rotation has about ten
 MAX_CONFLICTS = 20
 STORE_SHARE = 0.2  # of the time, so that a failure can be saved in the end
+SPARE_SECONDS = 2.0  # for a step that comes too late
 _OF_NEW_VALUES = (StepKind.CREATE, StepKind.SET, StepKind.TEST)
 CLOCK_MARGIN_SECONDS = 30.0  # clocks of hosts differ
 
@@ -71,7 +72,9 @@ def advance(
     """
     steps_deadline = Deadline(deadline.remaining_seconds() * (1 - STORE_SHARE))
     run = _Run(
-        RunContext(job, me or new_owner(), requested, clock, steps_deadline), deadline, progress
+        RunContext(job, me or new_owner(), requested, clock, steps_deadline, deadline),
+        deadline,
+        progress,
     )
     outcome = attempt(job.name, lambda: run.until_concluded(stopping))
     return outcome._replace(
@@ -248,7 +251,9 @@ class _Run:
 
     def within_time(self, step: StepContext) -> Snapshot:
         """Do a step in a thread, so that a driver that hangs hangs alone."""
-        result = call_in_time(lambda: do(step), self.context.deadline)
+        deadline = self.context.deadline
+        spare_seconds = min(SPARE_SECONDS, STORE_SHARE * self.deadline.timeout_seconds)
+        result = call_in_time(lambda: do(step), deadline, spare_seconds=spare_seconds)
         error = result.error
         if isinstance(error, Exception) and not isinstance(error, EnvkitError):
             # its text may hold a value

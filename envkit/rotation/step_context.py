@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from envkit.rotation_state.record import PendingValue
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
 
+SETTLE_SECONDS = 10.0
+
 
 class AnotherTargetError(RotationError):
     """The profile names another target than the rotation was begun with."""
@@ -88,6 +90,7 @@ class RunContext(NamedTuple):
         requested: what a person asked for.
         clock: seconds since the epoch.
         deadline: when the last step must be over.
+        store_deadline: when the store must have answered for the last time.
         without_target: whether the profile names another target or way than the rotation
             was begun with, so that nothing can be done at the target.
     """
@@ -97,6 +100,7 @@ class RunContext(NamedTuple):
     requested: Request | None
     clock: Callable[[], float]
     deadline: Deadline
+    store_deadline: Deadline
     without_target: bool = False
 
 
@@ -178,6 +182,8 @@ class StepContext(NamedTuple):
             fields: those that the change made work.
             take_back: undoes the change; called where nobody needs these fields any more.
         """
+        for deadline in (self.run.deadline, self.run.store_deadline):
+            deadline.leave_at_least(SETTLE_SECONDS)  # this process may have been stopped for long
         store = self.job.store
         if store.record_version() == self.seen.record_version:
             return
