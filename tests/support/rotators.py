@@ -135,7 +135,8 @@ class PostgresHarness:
 
     def _at(self, address: str) -> Mapping[str, object]:
         login = f"{self.role('envkit')}:{self.admin_password}"
-        return {**self.target, "dsn": f"postgresql://{login}@{address}/{self.database.name}"}
+        dsn = f"postgresql://{login}@{address}/{self.database.name}"
+        return {**self.target, "dsn": dsn, "server": "any"}
 
 
 class AlternateHarness(PostgresHarness):

@@ -56,6 +56,19 @@ def read_pairs(text: str) -> Found | None:
     return best[0]
 
 
+def place(text: str) -> tuple[tuple[Host, ...], str] | None:
+    """Return the servers and the database of libpq's settings; None where it is no such text."""
+    parts = _all(_LIBPQ, text)
+    if parts is None:
+        return None
+    settings = {key: part.text for key, part in parts}
+    names = settings.get("host") or settings.get("hostaddr", "")
+    try:
+        return paired(names, settings.get("port", "")), settings.get("dbname", "")
+    except ValueError:
+        return None
+
+
 def _libpq(text: str) -> Found | None:
     pairs = _all(_LIBPQ, text)
     if pairs is None:

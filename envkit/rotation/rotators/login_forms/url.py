@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote, unquote_plus
 
+from envkit.errors import RotationError
 from envkit.rotation.rotators.login_forms.hosts import hosts_of, paired
 from envkit.rotation.rotators.login_forms.parts import Found, Part, not_understood
 
@@ -21,7 +22,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL = re.compile(
     r"[A-Za-z][A-Za-z0-9+.-]*://"
     r"(?:(?P<user>[^:/?#]*)(?::(?P<password>[^/?#]*))?@)?"
-    r"(?P<hosts>[^/?#]*)[^?#]*(?:\?(?P<query>[^#]*))?",
+    r"(?P<hosts>[^/?#]*)(?P<path>[^?#]*)(?:\?(?P<query>[^#]*))?",
     re.DOTALL,
 )
 _JDBC = re.compile(
@@ -63,6 +64,24 @@ def read_jdbc(text: str) -> Found:
     if match is None:
         raise not_understood("is a JDBC URL of a form that envkit does not understand")
     return _with_query(match, [], [], unquote_plus)
+
+
+def place(text: str) -> tuple[tuple[Host, ...], str] | None:
+    """Return the servers and the path of a URL; None where they cannot be told for sure.
+
+    An `@` after the user and the password is a sign that these were not encoded.
+    """
+    match = _URL.match(text)
+    if match is None or "@" in text[match.start("hosts") :]:
+        return None
+    settings = {"host": "", "port": "", "dbname": ""}
+    for pair in _PAIR.finditer(match["query"] or ""):
+        settings[_plain(pair["key"])] = _plain(pair["value"])
+    try:
+        hosts = _hosts(match["hosts"], settings)
+    except RotationError:
+        return None
+    return hosts, settings["dbname"] or _plain(match["path"].lstrip("/"))
 
 
 def _with_query(
