@@ -130,7 +130,7 @@ class AlternateRotator:
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
         """Log in as the idle user, which must become the owner."""
         login = self._stored.read(new)
-        if not self._server.logs_in(login, becomes=self._owner):
+        if not self._server.accepts(login, becomes=self._owner):
             raise RotationError(f"'{login.user}' cannot log in with the new password")
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002

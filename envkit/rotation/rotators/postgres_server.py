@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
 
 PORT = 5432
+_TRIES = 5
 _FIRST_WITH_REQUIRE_AUTH = 160000  # the version of libpq
 
 
@@ -69,8 +70,12 @@ class Server:
             change.begin(role, self._deadline)
             yield change
 
-    def logs_in(self, login: Login, becomes: str | None = None) -> bool:
-        """Return whether a login works now.
+    def accepts(self, login: Login, becomes: str | None = None) -> bool:
+        """Return whether a login works now, or would if one of its sessions ended.
+
+        The server looks at the number of sessions only once the password was right, so that
+        an app which holds all that its role may have does not keep its password from being
+        tested.
 
         Args:
             login: whose.
@@ -79,35 +84,22 @@ class Server:
         Raises:
             RotationError: the server asks this user for no password, or makes another role
                 of it.
-            SourceError: the server fails, or refuses for another reason than the password.
+            SourceError: the server fails, or refuses for another reason.
         """
-        refusal = self._refusal(login, becomes)
-        if refusal is None:
-            return True
-        if self._is_for_the_password(refusal, login):
-            return False
-        raise _not_for_the_password(refusal)
-
-    def accepts(self, login: Login) -> bool:
-        """Return whether a login works now, or would if one of its sessions ended.
-
-        The server looks at the number of sessions only once the password was right, so that
-        an app which holds all that its role may have does not keep its password from being
-        tested.
-
-        Raises:
-            RotationError: the server asks this user for no password.
-            SourceError: the server fails, or refuses for another reason than the password.
-        """
-        refusal = self._refusal(login)
-        if refusal is None:
-            return True
-        if self._is_for_the_password(refusal, login):
-            return False
-        with self.admin(None, (login,)) as change:
-            if change.is_full(login.user):
+        reason = ""
+        for _ in range(_TRIES):  # a session may have ended since the server said so
+            refusal = self._refusal(login, becomes)
+            if refusal is None:
                 return True
-        raise _not_for_the_password(refusal)
+            if self._is_for_the_password(refusal, login):
+                return False
+            reason = refusal.reason
+            with self.admin(None, (login,)) as change:
+                if change.is_full(login.user):
+                    return True
+        raise UnavailableError(
+            f"the PostgreSQL server does not let a user in, and not for the password: {reason}"
+        )
 
     def knows(self, login: Login) -> bool:
         """Return whether a password is right, even if the server has other reasons to refuse.
@@ -221,9 +213,3 @@ def _hosts(connection: Connection[Any], settings: dict[str, Any]) -> tuple[Host,
     except ValueError:
         found = ()
     return found or (Host(connection.info.host, connection.info.port),)
-
-
-def _not_for_the_password(refusal: LoginRefusedError) -> UnavailableError:
-    return UnavailableError(
-        f"the PostgreSQL server does not let a user in, and not for the password: {refusal.reason}"
-    )
