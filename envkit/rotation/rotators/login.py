@@ -102,27 +102,27 @@ class StoredLogin:
         named = [] if found is None or not found.users else [only(found.users, "users")]
         if self._user_field is not None and (not named or self._user_field in fields):
             named.append(self._one(fields, self._user_field).reveal())
-        if found is None or not found.users:
-            beside = [name for name in USER_FIELDS if name in fields and name != self._field]
-            named += [fields[name].reveal() for name in beside]
-        users = list(dict.fromkeys(user for user in named if user))
-        if len(users) > 1:
-            raise RotationError(
-                "the secret names two different users",
-                hint="correct the user in the secret, or the user field beside it",
-            )
-        user = users[0] if users else self._user
-        if self._must_be is not None and user != self._must_be:
-            raise RotationError(
-                f"the secret names another user than 'target.user', '{self._must_be}'",
-                hint="find out who changed the secret, or correct 'target.user'",
-            )
-        if user is None and not named:
+        if not named and self._user is None:
             raise RotationError(
                 "the secret has a password, and nothing says whose",
                 hint='name the field of the user: target = { user_field = "username" }',
             )
-        return Login(user or "", password, hosts)
+        user = next((user for user in named if user), self._user or "")
+        if found is None or not found.users:  # they must agree, but do not say whose it is
+            beside = [name for name in USER_FIELDS if name in fields and name != self._field]
+            named += [fields[name].reveal() for name in beside]
+        others = {one for one in named if one} - {user}
+        if self._must_be is not None and (others or user != self._must_be):
+            raise RotationError(
+                f"the secret names another user than 'target.user', '{self._must_be}'",
+                hint="find out who changed the secret, or correct 'target.user'",
+            )
+        if others:
+            raise RotationError(
+                "the secret names two different users",
+                hint="correct the user in the secret, or the user field beside it",
+            )
+        return Login(user, password, hosts)
 
     def write(self, fields: Fields, login: Login) -> dict[str, Secret]:
         """Return the fields of a secret with another login in them.

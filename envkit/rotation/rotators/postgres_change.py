@@ -180,10 +180,11 @@ class Change:
         if found is None:
             return UnavailableError("the PostgreSQL server did not finish: its lock was busy")
         pid, name, address, since = found
-        of = f" ('{name}')" if name else ""
+        known = (f" ('{name}')" if name else "") + (f" from {address}" if address else "")
+        begun = f" since {since} UTC" if since else ""
         return UnavailableError(
-            f"the PostgreSQL server did not finish: session {pid}{of} from {address or 'a socket'}"
-            f" has the lock on this user{f' since {since} UTC' if since else ''}",
+            f"the PostgreSQL server did not finish: session {pid}{known} has the lock on this "
+            f"user{begun}",
             hint="wait until that rotation is over; a client that is gone loses the lock after "
             f"{SILENCE_SECONDS} s; or run: SELECT pg_terminate_backend({pid})",
         )

@@ -9,7 +9,7 @@ server.logs_in(Login("app_b", Secret("new")))     # True
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from envkit.errors import RotationError, UnavailableError
 from envkit.rotation.rotators.login import Login
@@ -207,9 +207,8 @@ class Server:
 
 def _hosts(connection: Connection[Any], settings: dict[str, Any]) -> tuple[Host, ...]:
     """Return the servers that the DSN names, or else the one that libpq has found."""
-    names = str(settings.get("host") or settings.get("hostaddr") or "")
-    try:
-        found = paired(names, str(settings.get("port") or ""))
-    except ValueError:
-        found = ()
-    return found or (Host(connection.info.host, connection.info.port),)
+    found: list[Host] = []
+    for key in ("host", "hostaddr"):
+        with suppress(ValueError):  # libpq has connected, so that the other one is right
+            found += paired(str(settings.get(key) or ""), str(settings.get("port") or ""))
+    return tuple(found) or (Host(connection.info.host, connection.info.port),)
