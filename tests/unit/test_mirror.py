@@ -29,7 +29,7 @@ ELSEWHERE = {
     "rotation.rotators.postgres_alternate": "live/test_postgres_rotator.py",
     "rotation.rotators.postgres_change": "live/test_postgres_proofs.py",
     "rotation.rotators.postgres_connection": "live/test_postgres_rotator.py",
-    "rotation.rotators.postgres_preflight": "live/test_postgres_proofs.py",
+    "rotation.rotators.postgres_preflight": "live/test_postgres_preflight.py",
     "rotation.rotators.postgres_server": "live/test_postgres_rotator.py",
     "rotation.rotators.postgres_single": "live/test_postgres_rotator.py",
     "rotation.rotators.redis_acl": "live/test_redis_rotator.py",

@@ -41,7 +41,11 @@ _WHO = "the secret's user"
 class SingleRotator:
     """See the module's docstring."""
 
-    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {**SETTINGS, "user": str}
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
+        **SETTINGS,
+        "user": str,
+        "user_field": str,
+    }
     required = frozenset({"dsn"})
     overlap = False
 
@@ -49,15 +53,19 @@ class SingleRotator:
         user = context.target.get("user")
         self._user = str(user) if user else None
         self._context = context
-        self._stored = StoredLogin(context.fields[0], must_be=self._user)
+        field, *beside = context.fields
+        self._stored = StoredLogin(
+            field, user_field=beside[0] if beside else None, must_be=self._user
+        )
         self._dsn = str(context.target["dsn"])
         self._server = Server(self._dsn, context.deadline, own_login=context.own_login)
         self._preflight = Preflight(self._server, context, self._user)
 
     @staticmethod
-    def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:  # noqa: ARG004
-        """Return the value's field: the user stays."""
-        return (field,)
+    def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
+        """Return the value's field, and the user's where that is one of its own."""
+        user_field = target.get("user_field")
+        return (field, str(user_field)) if user_field else (field,)
 
     def describe_target(self) -> str:
         """Return `db:5432/app, user app`; without the user where only the secret names it."""
