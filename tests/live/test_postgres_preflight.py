@@ -89,7 +89,7 @@ class TestWhose:
 
     def test_the_admin_s_login_is_refused(self, either):
         error = refused(lambda: built(either).prepare({"url": Secret(either.dsn)}), *either.hidden)
-        assert "is the admin" in error.message or "none of target.users" in error.message
+        assert "is the admin" in error.message or "not one of target.users" in error.message
         target = {**either.target, "dsn": either.database.dsn(user_of(either), either.password)}
         error = refused(lambda: built(either, target).prepare(either.current()))
         assert "admin of target.dsn" in error.message

@@ -78,7 +78,7 @@ class TestTheSecret:
     def test_a_password_alone_without_a_user(self, alternate):
         current = {"url": Secret(alternate.password)}
         error = refused(lambda: built(alternate).prepare(current), alternate.password)
-        assert error.message == "the secret has a password, and nothing says whose"
+        assert error.message == "the secret has a password, but nothing says whose it is"
 
     def test_the_user_of_a_password_alone_is_said(self, single):
         target = {**single.target, "user": single.role("app")}
@@ -183,7 +183,7 @@ class TestWhatIsMissing:
     def test_the_user_of_the_secret_is_another_one(self, alternate):
         url = with_login(alternate.current()["url"], Login("somebody", Secret(CANARY)))
         error = refused(lambda: built(alternate).prepare({"url": url}), CANARY)
-        assert "is none of target.users" in error.message
+        assert "is not one of target.users" in error.message
 
     def test_a_user_that_does_not_become_the_owner_fails_the_test(self, alternate):
         turn = begun(alternate, alternate.current())

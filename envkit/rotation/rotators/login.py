@@ -104,7 +104,7 @@ class StoredLogin:
             named.append(self._one(fields, self._user_field).reveal())
         if not named and self._user is None:
             raise RotationError(
-                "the secret has a password, and nothing says whose",
+                "the secret has a password, but nothing says whose it is",
                 hint='name the field of the user: target = { user_field = "username" }',
             )
         user = next((user for user in named if user), self._user or "")

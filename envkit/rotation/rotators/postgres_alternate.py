@@ -176,7 +176,7 @@ class AlternateRotator:
         first, second = self._users
         if login.user not in self._users:
             raise RotationError(
-                f"the user of the secret is none of target.users ({first}, {second})",
+                f"the user of the secret is not one of target.users ({first}, {second})",
                 hint=f"store the login of '{first}' in it",
             )
         return second if login.user == first else first

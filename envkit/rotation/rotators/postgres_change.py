@@ -178,7 +178,9 @@ class Change:
         """Return the error that says who has the lock."""
         found = self._connection.execute(_HOLDER, {"key": key}).fetchone()
         if found is None:
-            return UnavailableError("the PostgreSQL server did not finish: its lock was busy")
+            return UnavailableError(
+                "the PostgreSQL server did not finish: another session has the lock on this user"
+            )
         pid, name, address, since = found
         known = (f" ('{name}')" if name else "") + (f" from {address}" if address else "")
         begun = f" since {since} UTC" if since else ""

@@ -79,7 +79,7 @@ class SingleRotator:
             self._preflight.look(change, login)
             role = change.role(login.user)
             if role is None:
-                raise RotationError(f"{_WHO} is no role of the PostgreSQL server")
+                raise RotationError(f"{_WHO} is not a role of the PostgreSQL server")
             if not role.is_ours:
                 raise RotationError(
                     f"the admin of target.dsn may not change the password of {_WHO}",

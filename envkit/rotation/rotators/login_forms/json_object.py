@@ -30,13 +30,13 @@ def read_json(text: str) -> Found:
     try:
         members = list(_members(text))
     except (ValueError, RecursionError):  # of `json`, whose message has the text
-        raise not_understood("begins as a JSON object does and is none") from None
+        raise not_understood("starts like a JSON object, but is not valid JSON") from None
     texts = [(name, part) for name, part, value in members if isinstance(value, str)]
     values = {name: value for name, _, value in members}
     passwords = tuple(part for name, part in texts if name == "password")
     users = tuple(part for name, part in texts if name in ("username", "user"))
     if not passwords:
-        raise not_understood("is a JSON object without a text 'password'")
+        raise not_understood("is a JSON object without a 'password' string")
     others = tuple(
         part.text for name, part in texts if name not in ("password", "username", "user")
     )
@@ -48,7 +48,7 @@ def _hosts(values: dict[str, object]) -> tuple[Host, ...]:
     if not isinstance(host, str) or not host:
         return ()
     if not _PORT.fullmatch(port):
-        raise not_understood("is a JSON object whose port is no number")
+        raise not_understood("is a JSON object whose port is not a number")
     return (Host(host, int(port) if port else None),)
 
 

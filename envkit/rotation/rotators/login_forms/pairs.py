@@ -162,7 +162,7 @@ def _pair(names: str, ports: str) -> tuple[Host, ...]:
     try:
         return paired(names, ports)
     except ValueError:
-        raise not_understood("has hosts and ports that do not belong together") from None
+        raise not_understood("does not have one port for each host") from None
 
 
 def _ado_hosts(names: str, settings: dict[str, str]) -> tuple[Host, ...]:
@@ -178,7 +178,7 @@ def _ado_hosts(names: str, settings: dict[str, str]) -> tuple[Host, ...]:
             found.append(Host(one.strip()))  # of another kind: a path, an address of IPv6
     port = settings.get("port", "").strip()
     if not re.fullmatch("[0-9]*", port):
-        raise not_understood("has a port that is no number")
+        raise not_understood("has a port that is not a number")
     return tuple(host if host.port or not port else Host(host.name, int(port)) for host in found)
 
 

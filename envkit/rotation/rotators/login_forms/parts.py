@@ -66,7 +66,7 @@ class Found(NamedTuple):
         return f"Found({len(self.users)} users, {len(self.passwords)} passwords)"
 
 
-def not_understood(why: str = "is no login that envkit understands") -> RotationError:
+def not_understood(why: str = "is not a login that envkit understands") -> RotationError:
     """Return the error for a secret that looks like a login, with the forms that are known."""
     return RotationError(
         f"the secret {why}", hint=f"store it in one of these forms: {'; '.join(FORMS)}"

@@ -113,7 +113,7 @@ def _hosts(text: str, query: dict[str, str]) -> tuple[Host, ...]:
         if query["port"]:
             return tuple(host._replace(port=int(query["port"])) for host in found)
     except ValueError:
-        raise not_understood("is a URL whose host or port is none") from None
+        raise not_understood("is a URL with an invalid host or port") from None
     return found
 
 

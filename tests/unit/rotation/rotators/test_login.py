@@ -73,13 +73,13 @@ def test_two_users_in_one_secret_are_refused():
 
 
 def test_a_password_that_is_nobodys_is_refused():
-    with pytest.raises(RotationError, match="nothing says whose"):
+    with pytest.raises(RotationError, match="nothing says whose it is"):
         StoredLogin("value").read(fields(value="p"))
 
 
 def test_a_user_beside_the_password_is_no_answer_to_whose_it_is():
     """A rotation sees that field while it begins, and not later."""
-    with pytest.raises(RotationError, match="nothing says whose"):
+    with pytest.raises(RotationError, match="nothing says whose it is"):
         StoredLogin("value").read(fields(value="p", username="app"))
 
 
