@@ -34,7 +34,7 @@ def read_json(text: str) -> Found:
     texts = [(name, part) for name, part, value in members if isinstance(value, str)]
     values = {name: value for name, _, value in members}
     passwords = tuple(part for name, part in texts if name == "password")
-    users = tuple(part for name, part in texts if name in ("username", "user"))
+    users = tuple(part for name, part in texts if name in ("username", "user") and part.text)
     if not passwords:
         raise not_understood("is a JSON object without a 'password' string")
     others = tuple(
