@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
-from envkit.errors import ProfileError, RotationError
+from envkit.errors import ConflictError, ProfileError, RotationError
 from envkit.rotation.rotators.login import login_of
 from envkit.secret import Secret
 from envkit.testing.rotator_harness import Turn, built, step
@@ -156,6 +156,16 @@ class TestCurrent:
         assert "verify_current = false" in error.hint
         unchanged(either)
         whole(either, current, {**either.target, "verify_current": False})
+
+    def test_a_value_that_is_out_of_date_is_a_conflict_and_no_failure(self, either):
+        """Another process has claimed the rotation since, and set the next password."""
+
+        def confirm():
+            raise ConflictError("another process")
+
+        with pytest.raises(ConflictError):
+            of(either, confirm=confirm).prepare(either.wrong(either.current()))
+        assert of(either, confirm=confirm).prepare(either.current()) == {}
 
     def test_a_role_that_is_switched_off_is_refused_and_stays_off(self, either):
         user = user_of(either)

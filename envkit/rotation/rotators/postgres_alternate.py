@@ -93,7 +93,10 @@ class AlternateRotator:
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Prove the current login, the roles and the admin's rights."""
-        login = self._stored.read(current)
+        with self._preflight.of_now():
+            return self._proven(self._stored.read(current))
+
+    def _proven(self, login: Login) -> Mapping[str, str]:
         idle = self._idle(login)
         with self._server.admin(idle) as change:
             self._preflight.look(change, login)

@@ -7,6 +7,8 @@ the secret could else have the password of any role changed, and read the new on
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from envkit.errors import ProfileError, RotationError
 from envkit.rotation.rotators.login_forms.hosts import share_a_server
 from envkit.rotation.rotators.postgres_change import Verifier
@@ -15,7 +17,7 @@ from envkit.rotation.rotators.postgres_server import PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from envkit.rotation.protocols import RotatorContext
     from envkit.rotation.rotators.login import Login
@@ -50,10 +52,24 @@ class Preflight:
                 "'target.dsn' by another name",
             )
         self._server = server
+        self._confirm = context.confirm
         self._any_server = "server" in target
         self._own_user = own_user if context.own_login else None
         self.verifies = bool(target.get("verify_current", True))
         self.ends_sessions = context.end_sessions or bool(target.get("terminate"))
+
+    @contextmanager
+    def of_now(self) -> Iterator[None]:
+        """Turn a refusal into a conflict where the rotation has been advanced meanwhile.
+
+        Another process may have claimed it since the current value was read: then that value
+        is out of date, and what is wrong with it is no failure.
+        """
+        try:
+            yield
+        except RotationError:
+            self._confirm()
+            raise
 
     def look(self, change: Change, login: Login) -> None:
         """Look whose login it is, and at which server.

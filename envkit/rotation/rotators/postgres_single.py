@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation.rotators.login import Login
     from envkit.rotation_state.store import Fields
 
 _WHO = "the secret's user"
@@ -74,7 +75,10 @@ class SingleRotator:
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
         """Prove the current login, its role and the admin's rights."""
-        login = self._stored.read(current)
+        with self._preflight.of_now():
+            return self._proven(self._stored.read(current))
+
+    def _proven(self, login: Login) -> Mapping[str, str]:
         with self._server.admin(login.user, (login,)) as change:
             self._preflight.look(change, login)
             role = change.role(login.user)
