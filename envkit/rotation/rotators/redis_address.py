@@ -50,6 +50,8 @@ def address_of(url: str) -> Address | None:
         if parts.scheme == "unix":
             return Address(unquote(parts.path), 0) if parts.path else None
         host, port = parts.hostname or "", parts.port or DEFAULT_PORT
+        if not parts.netloc.rpartition("@")[2]:
+            host = "localhost"
     except ValueError:
         return None
     if parts.scheme not in _SCHEMES or host == _UNKNOWN or not _HOST.fullmatch(host):

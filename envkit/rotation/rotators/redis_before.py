@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from envkit.errors import RotationError
 from envkit.rotation.rotators.redis_address import address_of, servers_of
-from envkit.rotation.rotators.redis_server import reached_as
+from envkit.rotation.rotators.redis_server import not_a_url, reached_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +24,11 @@ def check_server(login: Login, value: Secret, urls: Sequence[str]) -> None:
     """Raise where the secret is a login at a server that `target.url` does not name.
 
     Raises:
-        RotationError: it is.
+        RotationError: it is, or one of the URLs is none.
     """
     listed = {address_of(url) for url in urls}
+    if None in listed:
+        raise not_a_url()
     servers = servers_of(login, value)
     if servers is not None and servers <= listed:
         return
@@ -119,4 +121,4 @@ def check_listed(peers: Collection[Address], urls: Sequence[str]) -> None:
 
 
 def _names(addresses: Collection[Address | None]) -> str:
-    return ", ".join(sorted(str(address or "a server") for address in addresses))
+    return ", ".join(sorted(map(str, addresses)))

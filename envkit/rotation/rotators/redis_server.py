@@ -203,14 +203,19 @@ class Node:
                 pool.connection_kwargs["password"] = self._password.to_bytes()
             client = Redis(connection_pool=pool, single_connection_client=True)
         except ValueError:
-            raise RotationError(
-                "'target.url' is not the URL of a server",
-                hint="write redis://user:password@host:6379, with {{ ... | urlencode }}",
-            ) from None
+            raise not_a_url() from None
         except Exception as error:  # noqa: BLE001 - as above
             raise _meaning(error) from None
         client.auto_close_connection_pool = True
         return client
+
+
+def not_a_url() -> RotationError:
+    """Return the error for a `target.url` that no client understands."""
+    return RotationError(
+        "'target.url' is not the URL of a server",
+        hint="write redis://user:password@host:6379, with {{ ... | urlencode }}",
+    )
 
 
 def reached_as(address: Address) -> frozenset[Address]:
