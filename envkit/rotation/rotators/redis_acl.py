@@ -24,7 +24,7 @@ from envkit.errors import ProfileError, RotationError, UnavailableError
 from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
 from envkit.rotation.rotators.login import Login, StoredLogin
-from envkit.rotation.rotators.redis_address import address_of
+from envkit.rotation.rotators.redis_address import address_of, names_only_a_password
 from envkit.rotation.rotators.redis_before import (
     check_admin,
     check_listed,
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 ANY = "any"
+_UNNAMED = ""  # the user of a login that names none
 
 
 class RedisRotator:
@@ -79,7 +80,7 @@ class RedisRotator:
         self._field = context.fields[0]
         self._urls = [str(url) for url in urls]
         self._user = str(target.get("user") or "")
-        self._stored = StoredLogin(self._field, user=self._user or DEFAULT_USER)
+        self._stored = StoredLogin(self._field, user=_UNNAMED)
         self._any_server = "server" in target
         self._any_replicas = "replicas" in target
         self._verify = bool(target.get("verify_current", True))
@@ -233,7 +234,10 @@ class RedisRotator:
 
     def _login(self, fields: Fields) -> tuple[str, Secret]:
         login = self._stored.read(fields)
-        return login.user or DEFAULT_USER, login.password
+        named = login.user
+        if named == _UNNAMED and names_only_a_password(login, fields[self._field]):
+            named = self._user
+        return named or DEFAULT_USER, login.password
 
     def _node(self, url: str, *logins: Fields) -> Node:
         """Return a server of `target.url`, to be logged in to as the admin.

@@ -72,10 +72,20 @@ def servers_of(login: Login, value: Secret) -> frozenset[Address] | None:
     text = value.reveal()
     if text == login.password.reveal():
         return frozenset()
-    hosts: Iterable[tuple[str, int | None]] | None = getattr(login, "hosts", None)
-    if hosts:
-        return frozenset(Address(host.lower(), int(port or DEFAULT_PORT)) for host, port in hosts)
-    if "://" not in text:
-        return frozenset()
-    found = address_of(text)
-    return None if found is None else frozenset((found,))
+    if "://" in text and not text.lstrip().startswith("{"):
+        found = address_of(text)
+        return None if found is None else frozenset((found,))
+    hosts: Iterable[tuple[str, int | None]] = getattr(login, "hosts", ())
+    return frozenset(
+        Address(host.lower(), 0 if host.startswith("/") else port or DEFAULT_PORT)
+        for host, port in hosts
+    )
+
+
+def names_only_a_password(login: Login, value: Secret) -> bool:
+    """Return whether a secret leaves open whose password it is: a password alone, or JSON.
+
+    A client that is given a URL or a connection string without a user logs in as `default`.
+    """
+    text = value.reveal()
+    return text == login.password.reveal() or text.lstrip().startswith("{")
