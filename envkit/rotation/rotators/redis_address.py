@@ -72,14 +72,15 @@ def servers_of(login: Login, value: Secret) -> frozenset[Address] | None:
     text = value.reveal()
     if text == login.password.reveal():
         return frozenset()
-    if "://" in text and not text.lstrip().startswith("{"):
-        found = address_of(text)
-        return None if found is None else frozenset((found,))
     hosts: Iterable[tuple[str, int | None]] = getattr(login, "hosts", ())
-    return frozenset(
+    found = {
         Address(host.lower(), 0 if host.startswith("/") else port or DEFAULT_PORT)
         for host, port in hosts
-    )
+    }
+    if not found and "://" in text and not text.lstrip().startswith("{"):
+        only = address_of(text)
+        return None if only is None else frozenset((only,))
+    return frozenset(found)
 
 
 def names_only_a_password(login: Login, value: Secret) -> bool:
