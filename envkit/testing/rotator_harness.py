@@ -108,7 +108,7 @@ def built(
         target: another table than the harness's.
         timeout_seconds: how long it has.
         ours: whether the rotation is still ours when it asks.
-        more: of `RotatorContext`: `settle`, `issued`, `own_login`.
+        more: of `RotatorContext`: `settle`, `issued`, `own_login`; see also `overtaken`.
     """
     target = harness.target if target is None else target
     context = RotatorContext(
@@ -125,29 +125,24 @@ def built(
     return build(harness.kind, context, lambda table: f"test.toml: {table}")
 
 
-class Settled:
-    """What a rotator has settled, as `RotatorContext.settle`; nobody else was there.
+def overtaken() -> dict[str, Any]:
+    """Return what `built` needs for a process that sleeps once it has confirmed.
 
-    Attributes:
-        calls: the fields of each call, and what takes them back.
+    When it wakes up, others have finished its rotation: all that it asks after the first
+    `confirm` is answered with `ConflictError`, and what it settles is taken back.
     """
+    asked: list[None] = []
 
-    def __init__(self) -> None:
-        self.calls: list[tuple[Fields, Callable[[], None]]] = []
+    def confirm() -> None:
+        if asked:
+            _denied()
+        asked.append(None)
 
-    def __call__(self, fields: Fields, take_back: Callable[[], None]) -> None:
-        """Remember a call."""
-        self.calls.append((fields, take_back))
+    def settle(_fields: Fields, take_back: Callable[[], None]) -> None:
+        take_back()
+        _denied()
 
-
-def overtaken(_fields: Fields, take_back: Callable[[], None]) -> None:
-    """Settle as where somebody else has finished the rotation meanwhile.
-
-    Raises:
-        ConflictError: always, once it is taken back.
-    """
-    take_back()
-    _denied()
+    return {"confirm": confirm, "settle": settle}
 
 
 def begun(harness: RotatorHarness, current: Fields) -> Turn:

@@ -175,7 +175,7 @@ class TestFences:
     def test_what_another_process_added_is_not_taken_back(self, harness):
         turn = begun(harness, harness.current())
         step(built(harness), "set", turn)
-        built(harness, settle=overtaken).set(turn.old, turn.new, turn.facts)
+        built(harness, **overtaken()).set(turn.old, turn.new, turn.facts)
         assert harness.works(turn.new)
 
     def test_what_may_have_been_added_is_settled_too(self, harness, monkeypatch):

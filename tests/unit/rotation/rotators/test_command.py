@@ -15,7 +15,7 @@ from envkit.errors import (
 )
 from envkit.secret import Secret
 from envkit.testing.observe import patiently
-from envkit.testing.rotator_harness import STEPS, Settled, begun, built, step
+from envkit.testing.rotator_harness import STEPS, begun, built, step
 from support.rotators import CANARY, CommandHarness, refused
 from support.vectors import vectors
 
@@ -229,10 +229,10 @@ class TestHowItEnds:
     def test_a_set_that_was_not_over_in_time_is_settled_too(self, program):
         turn = begun(program, program.current())
         program.does('sys.exit(75 if asked["step"] == "set" else 0)')
-        settled = Settled()
-        rotator = built(program, settle=settled)
+        settled = []
+        rotator = built(program, settle=lambda *call: settled.append(call))
         assert isinstance(refused(lambda: step(rotator, "set", turn)), UnavailableError)
-        [(fields, take_back)] = settled.calls
+        [(fields, take_back)] = settled
         take_back()
         assert fields == turn.new
         assert program.asked[-1]["step"] == "retire"
