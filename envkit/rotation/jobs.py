@@ -44,8 +44,11 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import RotationStore
 
 CONCURRENCY = 8
+_LOGINS = frozenset({"dsn", "url"})  # keys of `target` that an admin logs in with
 # keys of `target` that say how it is treated, and not which one it is
-_TARGET_OPTIONS = frozenset({"replicas", "save", "server", "terminate", "verify_current"})
+_TARGET_OPTIONS = frozenset(
+    {"replicas", "save", "server", "terminate", "verify_current", "verify_retired"}
+)
 SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
 
 
@@ -145,7 +148,8 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
         if not known:  # asked for once in a run, and only in one that does something
             written = (profile, f"{policy.table.title} target", policy.target, place_of("target"))
             filled = substitute_settings(*written, environ=environ, deadline=deadline)
-            own_login = policy.secret in references_in(*written)
+            logins = {key: text for key, text in policy.target.items() if key in _LOGINS}
+            own_login = policy.secret in references_in(profile, "target", logins, written[3])
             known.append(context._replace(target=filled, own_login=own_login))
         return build(kind, known[0]._replace(deadline=deadline, **given), place_of)
 

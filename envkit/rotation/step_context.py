@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from envkit.errors import ConflictError, RotationError
-from envkit.rotation.machine import Request, published_value
+from envkit.rotation.machine import OtherValue, Request, published_value
 from envkit.rotation_state.record import Phase, Record
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
-    from envkit.rotation.machine import Decision, OtherValue
+    from envkit.rotation.machine import Decision
     from envkit.rotation.protocols import Rotator
     from envkit.rotation_state.record import PendingValue
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
@@ -140,12 +140,14 @@ class StepContext(NamedTuple):
         """
         record = self.seen.record
         in_progress = record is not None and record.in_progress
+        foreign = in_progress and self.published == OtherValue.FOREIGN
         opened = self.job.open_rotator(
             deadline=self.run.deadline,
             confirm=self.confirm,
             settle=self.settle,
             id=record.id if record is not None and in_progress else "",
-            issued=() if record is None else record.issued,
+            # where somebody has written the secret, ours are theirs to judge
+            issued=() if record is None or foreign else record.issued,
             end_sessions=self.without_grace,
         )
         if in_progress and record is not None:

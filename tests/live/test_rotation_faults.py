@@ -363,7 +363,7 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
     )
     steps = log.read_text().split()
     refused = ["set", "set", "set", "retire"]
-    assert steps == ["prepare", *refused * 3], "three times each of three values"
+    assert steps == ["prepare", "test", *refused * 3], "three times each of three values"
     assert world.record()["phase"] == "quarantined"
     world.assert_untouched(old)
     for _ in range(2):  # until somebody asks, it is left alone, and told once

@@ -34,9 +34,9 @@ class World:
         self.harness = harness
         first = {field: value.reveal() for field, value in harness.current().items()}
         self.shelf = MemoryShelf({**first, "another": "field"})
+        self.target = harness.target
         self.fields = harness.kind.fields(harness.field, harness.target)
         self.now = 1_000_000.0
-        self.more = {}  # of the table `target`
 
     def run(self, requested="", *, stop_before=None):
         reached = []
@@ -59,17 +59,15 @@ class World:
         assert outcome.error is None, outcome.error
         return outcome.status
 
-    def open_rotator(self, *, deadline, confirm, id):  # noqa: A002 - as the runner calls it
+    def open_rotator(self, **of_the_step):
         context = RotatorContext(
             rotation="test/rotation",
-            target={**self.harness.target, **self.more},
+            target=self.target,
             generate=self.harness.generate,
             strategy="alternate",
             fields=self.fields,
-            deadline=deadline,
-            confirm=confirm,
             secret=f"memory:app#{self.harness.field}",
-            id=id,
+            **of_the_step,
         )
         return build(self.harness.kind, context, lambda table: f"test.toml: {table}")
 
@@ -153,7 +151,7 @@ def test_a_secret_from_a_backup_is_mended_by_rotating(world):
     world.shelf.version += 1
     assert not world.harness.works(world.current), "there is nothing to mend"
     if "verify_current" in world.harness.kind.settings:
-        world.more = {"verify_current": False}
+        world.target = {**world.target, "verify_current": False}
     check_mended(world, before, LEFT_OVER[type(world.harness)][0])
 
 

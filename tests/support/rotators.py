@@ -236,7 +236,8 @@ class RedisHarness:
     def _at(self, address: str) -> Mapping[str, object]:
         parts = urlsplit(self.url)
         login = parts.netloc.rpartition("@")[0]
-        return {"url": urlunsplit(parts._replace(netloc=f"{login}@{address}"))}
+        url = urlunsplit(parts._replace(netloc=f"{login}@{address}"))
+        return {"url": url, "server": "any"}
 
 
 class IamHarness:
