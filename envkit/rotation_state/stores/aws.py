@@ -130,9 +130,7 @@ class AwsRotationStore:
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
             secret = self._seen_secret(manager, secret_id, place, seen)
-            version = self._write(
-                manager, secret_id, place, secret, self._content(secret, fields)
-            )
+            version = self._write(manager, secret_id, place, secret, self._content(secret, fields))
             return seen._replace(current=fields, version=version)
 
         return self._source.with_secret(self._ref, write)
