@@ -32,13 +32,13 @@ from envkit._internal.files import (
     read_own,
     real_path,
     resolved,
+    version_of,
 )
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
-    ConflictError,
     DeniedError,
     DotenvError,
     InvalidReferenceError,
@@ -362,11 +362,6 @@ def _is_version(version: str | None) -> bool:
     return version in (None, PREVIOUS) or (
         len(parts) == 3 and all(part and not part.strip("0123456789abcdef") for part in parts)
     )
-
-
-def version_of(state: os.stat_result) -> str:
-    """Return the version of a file: another one after each write, and nothing of the content."""
-    return f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
 
 
 def _whole(ref: Reference, reads: list[_Read]) -> Outcome:

@@ -6,14 +6,13 @@ import os
 
 from envkit._internal.atomic_write import write_with_copy
 from envkit._internal.file_lock import locked
-from envkit._internal.files import read_real
+from envkit._internal.files import read_real, version_of
 from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import decode
 from envkit.errors import ConflictError, InvalidValueError
-from envkit.sources.dotenv import version_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +71,6 @@ def rewrite(
     expected: str | None,
     timeout_seconds: float,
     written: Collection[str] | None = None,
-    room_bytes: int = 0,
 ) -> str:
     """Change a file under its lock, if it is the one that was seen, and keep a copy.
 
@@ -85,8 +83,6 @@ def rewrite(
         timeout_seconds: how long to wait for another writer.
         written: as of `locked`: all that is written under this lock by a rotation, which lists
             no folder.
-        room_bytes: see, before anything is changed, that the file and its copy could be
-            written once more, with so many bytes beside them.
 
     Returns:
         the new version.
@@ -108,8 +104,6 @@ def rewrite(
         if version != expected:
             raise _conflict(name, expected)
         data = edit(text)
-        if room_bytes:
-            rehearse(path, previous, more_bytes=room_bytes)
         alone = written is not None
         return version_of(replace(path, data, previous, before=text.encode(), alone=alone))
 
@@ -140,13 +134,14 @@ def replace(
     return write_with_copy(path, data, previous, before, alone=alone)
 
 
-def rehearse(path: str, previous: str, *, more_bytes: int) -> None:
+def rehearse(path: str, previous: str, *, more_bytes: int, alone: bool = False) -> None:
     """Do all that `replace` does, except to give the new files their names.
 
     Args:
         path: the file, absolute and without links.
         previous: where the copy would be kept.
         more_bytes: by how much the file may grow.
+        alone: as of `write_with_copy`.
 
     Raises:
         SourceError: one of them cannot be replaced.
@@ -159,7 +154,7 @@ def rehearse(path: str, previous: str, *, more_bytes: int) -> None:
         size = 0
     # not zeros, for which some file systems take no space
     data = os.urandom(size + more_bytes)
-    write_with_copy(path, data, previous, data[:size], rehearsal=True)
+    write_with_copy(path, data, previous, data[:size], rehearsal=True, alone=alone)
 
 
 def _conflict(name: str, expected: str | None) -> ConflictError:

@@ -303,15 +303,15 @@ class RotationStoreContract:
         both = {PendingValue.OLD: old, PendingValue.NEW: new}
         seen = store.read()
         for write in (
-            lambda: store.save(seen, record(), {PendingValue.OLD: old}),
-            lambda: store.rehearse(seen),
-            lambda: store.save(seen, record(Phase.STAGED, settle_until=1.5), both),
-            lambda: store.publish(seen, new),
-            lambda: store.publish(seen, {harness.fields[0]: Secret("alone")}),
-            lambda: store.save(seen, record(Phase.IDLE, issued=("ab",), retired_at=7.0), {}),
-            lambda: store.publish(seen, old),
+            lambda seen: store.save(seen, record(), {PendingValue.OLD: old}),
+            store.rehearse,
+            lambda seen: store.save(seen, record(Phase.STAGED, settle_until=1.5), both),
+            lambda seen: store.publish(seen, new),
+            lambda seen: store.publish(seen, {harness.fields[0]: Secret("alone")}),
+            lambda seen: store.save(seen, record(Phase.IDLE, issued=("ab",), retired_at=7.0), {}),
+            lambda seen: store.publish(seen, old),
         ):
-            seen = write()
+            seen = write(seen)
             assert seen == harness.store().read()
             assert store.record_version() == harness.store().record_version()
             assert store.record_version() == seen.record_version

@@ -169,14 +169,14 @@ class TestVault(RotationStoreContract):
             seen = store.read()
             counts = []
             for write in (
-                lambda: store.save(seen, record(), VALUES),
-                lambda: store.save(seen, record(Phase.SET), VALUES),
-                lambda: store.rehearse(seen),
-                lambda: store.publish(seen, new),
-                lambda: store.save(seen, record(Phase.IDLE), {}),
+                lambda seen: store.save(seen, record(), VALUES),
+                lambda seen: store.save(seen, record(Phase.SET), VALUES),
+                store.rehearse,
+                lambda seen: store.publish(seen, new),
+                lambda seen: store.save(seen, record(Phase.IDLE), {}),
             ):
                 before = proxy.count()
-                seen = write()
+                seen = write(seen)
                 counts.append(proxy.count() - before)
             before = proxy.count()
             store.record_version()
@@ -277,6 +277,7 @@ class TestVault(RotationStoreContract):
 
 class TestAws(RotationStoreContract):
     every = 6  # moto is slow
+
     @pytest.fixture
     def harness(self, aws):
         return AwsHarness(aws)
@@ -412,13 +413,13 @@ class TestAws(RotationStoreContract):
         store = harness.store()
         seen = store.read()
         for write in (
-            lambda: store.save(seen, record(), VALUES),
-            lambda: store.rehearse(seen),
-            lambda: store.publish(seen, new),
-            lambda: store.save(seen, record(Phase.IDLE), {}),
+            lambda seen: store.save(seen, record(), VALUES),
+            store.rehearse,
+            lambda seen: store.publish(seen, new),
+            lambda seen: store.save(seen, record(Phase.IDLE), {}),
         ):
             before = len(harness.aws.operations)
-            seen = write()
+            seen = write(seen)
             assert harness.aws.operations[before:] == [
                 "PutSecretValue",
                 "UpdateSecretVersionStage",
@@ -574,13 +575,13 @@ class TestDotenv(RotationStoreContract):
         store = harness.store()
         seen = store.read()
         for write, syncs in (
-            (lambda: store.save(seen, record(), VALUES), 2),  # a file and its folder
-            (lambda: store.rehearse(seen), 3),  # and the copy that is kept
-            (lambda: store.publish(seen, new), 3),
-            (lambda: store.save(seen, record(Phase.IDLE), {}), 2),
+            (lambda seen: store.save(seen, record(), VALUES), 2),  # a file and its folder
+            (store.rehearse, 3),  # and the copy that is kept
+            (lambda seen: store.publish(seen, new), 3),
+            (lambda seen: store.save(seen, record(Phase.IDLE), {}), 2),
         ):
             calls.clear()
-            seen = write()
+            seen = write(seen)
             assert calls == ["fsync"] * syncs
 
     def test_a_rehearsal_sees_that_a_new_file_could_not_get_the_name(self, harness, old):

@@ -16,15 +16,16 @@ from functools import cached_property
 
 from envkit._internal.atomic_write import write_own
 from envkit._internal.file_lock import locked
-from envkit._internal.files import read_own
+from envkit._internal.files import read_own, version_of
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_own
 from envkit.errors import ConflictError
+from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
-from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, pack, parse, unpack
+from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
 from envkit.rotation_state.stores.naming import identity, record_name
-from envkit.sources.dotenv import failure, version_of
-from envkit.sources.dotenv_write import change, rewrite
+from envkit.sources.dotenv import failure
+from envkit.sources.dotenv_write import change, rehearse, rewrite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 SUFFIX = ".envkit-rotation"
 LIMIT_BYTES = 4 * 1024 * 1024
 _BLOCK_BYTES = 4096  # what a small file takes
-# how many more records may have to be written than are there when a write is rehearsed, until
-# the target has the new value; the temporary file of one among them
-_RECORDS_TO_COME = 3
+# until the target has the new value: how many more records may have to be written than are
+# there, the temporary file of one among them
+_RECORDS_TO_COME = {Phase.CLAIMED: 3, Phase.STAGED: 1}
 
 
 class DotenvRotationStore:
@@ -96,14 +97,10 @@ class DotenvRotationStore:
         return _load(self._paths()[2])[1]
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Replace the file by one that holds the same, and see that there is room for the rest."""
+        """Replace the file by one that holds the same."""
         if seen.version is None:
             raise ConflictError(f"{self.location} is not there any more")
-        saved = 0
-        if seen.record is not None:
-            saved = len(json.dumps(pack(seen.record, seen.pending)))
-        room_bytes = _RECORDS_TO_COME * (saved + _BLOCK_BYTES)
-        return seen._replace(version=self._rewrite(seen, str.encode, room_bytes=room_bytes))
+        return seen._replace(version=self._rewrite(seen, str.encode))
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record's file, if it is still the one that was seen."""
@@ -120,6 +117,10 @@ class DotenvRotationStore:
                 if _load(beside)[1] != seen.record_version:
                     shown = os.path.basename(beside)
                     raise ConflictError(f"the rotation record {shown} has been changed meanwhile")
+                if record.phase in _RECORDS_TO_COME:
+                    records = _RECORDS_TO_COME[record.phase]
+                    more_bytes = records * (len(data) + _BLOCK_BYTES)
+                    self._rehearse(path, previous, more_bytes)
                 state = write_own(beside, data, owner=_state(path), alone=True)
         except OSError as error:
             raise failure("write", os.path.basename(beside), error) from None
@@ -134,7 +135,14 @@ class DotenvRotationStore:
 
         return seen._replace(current=fields, version=self._rewrite(seen, edit))
 
-    def _rewrite(self, seen: Snapshot, edit: Callable[[str], bytes], *, room_bytes: int = 0) -> str:
+    def _rehearse(self, path: str, previous: str, more_bytes: int) -> None:
+        """See that there is room for the file, before the target has the new value."""
+        try:
+            rehearse(path, previous, more_bytes=more_bytes, alone=True)
+        except OSError as error:
+            raise failure("write", self._file(), error) from None
+
+    def _rewrite(self, seen: Snapshot, edit: Callable[[str], bytes]) -> str:
         path, previous, beside = self._paths()
         try:
             return rewrite(
@@ -145,7 +153,6 @@ class DotenvRotationStore:
                 expected=seen.version,
                 timeout_seconds=self._deadline.remaining_seconds(),
                 written=_names(path, previous, beside),
-                room_bytes=room_bytes,
             )
         except OSError as error:
             raise failure("write", self._file(), error) from None

@@ -139,9 +139,10 @@ def record_of(packed: object, place: RecordPlace) -> Record:
     try:
         return decode(found.get("record"))
     except RotationError as error:
-        if error.message.startswith("the rotation record has version"):
-            raise RotationError(f"{place.name}: {error.message}", hint=error.hint) from None
-        raise _broken(place, f"cannot be used: {error.message}") from None
+        how = error.message.removeprefix("the rotation record ")
+        if how.startswith("has version"):
+            raise RotationError(f"{place.name} {how}", hint=error.hint) from None
+        raise _broken(place, how) from None
 
 
 def guard(reason: str) -> dict[str, object]:
