@@ -81,6 +81,7 @@ SPOILED = {
     "an object in place of a number": in_place_of_a_time("{}"),
     "a key twice": in_place_of_a_time('0.0, "phase": "idle"'),
     "100,000 brackets": in_place_of_a_time("[" * 100_000 + "]" * 100_000),
+    "200 objects in one another": in_place_of_a_time('{"a":' * 200 + "1" + "}" * 200),
     "half of it": lambda whole: whole[: len(whole) // 2],
     "no JSON": lambda _whole: CANARY,
     "another kind": lambda _whole: "[]",
@@ -377,12 +378,16 @@ class RotationStoreContract:
     def test_a_broken_record_breaks_its_own_rotation_alone(self, harness, old):
         self.claimed(harness.store((harness.fields[0],)))
         seen = self.claimed(harness.store((harness.other,)))
-        harness.put_envelope({"record": {"version": 2}, "values": [CANARY]})
-        with pytest.raises(RotationError) as raised:
-            harness.store().read()
-        assert raised.value.hint
-        assert CANARY not in shown(raised.value)
-        assert harness.store((harness.other,)).read() == seen
+        deep = json.loads('{"a":' * 200 + "1" + "}" * 200)
+        for broken in ({"record": {"version": 2}, "values": [CANARY]}, {"record": deep}, deep):
+            harness.put_envelope(broken)
+            with pytest.raises(RotationError) as raised:
+                harness.store().read()
+            assert raised.value.hint
+            assert CANARY not in shown(raised.value)
+            assert harness.store((harness.other,)).read() == seen
+        other = harness.store((harness.other,))
+        assert other.save(other.read(), seen.record, seen.pending) == other.read()
 
     def test_at_rest_no_value_is_left(self, harness, old, new):
         store = harness.store()

@@ -20,6 +20,7 @@ from envkit.errors import RotationError
 from envkit.rotation_state.stores.envelope import (
     RecordPlace,
     guard,
+    how_to_repair,
     is_about,
     is_guard,
     is_version_1,
@@ -86,11 +87,7 @@ def read_document(text: str | None, version: str, place: RecordPlace) -> Documen
     records, earlier = packed.get(_RECORDS), packed.get(_EARLIER)
     if not is_guard(packed) or not isinstance(records, dict):
         record_of(packed, place)  # says what it is instead
-        raise RotationError(
-            f"{place.name} names no fields",
-            hint=f"check that the credential in {place.secret} works, then remove the record: "
-            f"run '{place.remove}'",
-        )
+        raise RotationError(f"{place.name} names no fields", hint=how_to_repair(place))
     return Document(version, records, earlier if isinstance(earlier, dict) else None)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from functools import cached_property
+from shlex import quote
 
 from envkit._internal.atomic_write import write_own
 from envkit._internal.file_lock import locked
@@ -170,7 +171,7 @@ class DotenvRotationStore:
 
     def _place(self, beside: str) -> RecordPlace:
         shown = display_path(beside)
-        return RecordPlace(f"the rotation record {shown}", self.location, f"rm {shown}")
+        return RecordPlace(f"the rotation record {shown}", self.location, f"rm {quote(shown)}")
 
 
 def _names(path: str, previous: str, beside: str) -> list[str]:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from envkit.rotation_state.store import Fields, Pending
 
-_TWICE = "\0twice"  # marks an object that has a key twice: which of both counts, nobody knows
+# marks an object that has a key twice, or was too deep: which of both counts, nobody knows
+_SPOILED = "\0spoiled"
+_DEEPEST = 16
 _GUARD = "guard"
 _LONGEST_NUMBER = 32
 _OLD_ONLY = frozenset({PendingValue.OLD})
@@ -57,11 +59,13 @@ class RecordPlace(NamedTuple):
         name: `the rotation record vault:secret/envkit-rotation/db.password`.
         secret: whose rotation it is about.
         remove: the command that removes it.
+        besides: what else that removes; empty for nothing.
     """
 
     name: str
     secret: str
     remove: str
+    besides: str = ""
 
 
 def pack(record: Record, pending: Pending) -> dict[str, object]:
@@ -97,12 +101,14 @@ def checked_pack(
 def parse(text: str | bytes) -> object:
     """Return what a JSON text holds; None where it is none.
 
-    An object that has a key twice, and a number that is none, spoil only what they are part of.
+    An object that has a key twice or is nested too deeply, and a number that is none, spoil only
+    what they are part of.
     """
     import json
 
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+        found: object = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+        return _pruned(found)
     except (ValueError, RecursionError):
         return None
 
@@ -134,8 +140,8 @@ def record_of(packed: object, place: RecordPlace) -> Record:
         RotationError: as `unpack`.
     """
     found = packed if isinstance(packed, dict) else {}
-    if _has_twice(found):
-        raise _broken(place, "has a key twice")
+    if _is_spoiled(found):
+        raise _broken(place, "has a key twice, or is nested too deeply")
     try:
         return decode(found.get("record"))
     except RotationError as error:
@@ -188,7 +194,7 @@ def texts(fields: Mapping[str, object], names: Iterable[str]) -> Fields:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        found[_TWICE] = True
+        found[_SPOILED] = True
     return found
 
 
@@ -196,10 +202,23 @@ def _integer(text: str) -> float | int:
     return int(text) if len(text) < _LONGEST_NUMBER else float("inf")
 
 
-def _has_twice(found: object) -> bool:
+def _pruned(found: object, depth: int = 0) -> object:
+    """Return what was parsed, with a mark for each part that is nested too deeply."""
+    if not isinstance(found, (dict, list)):
+        return found
+    if depth > _DEEPEST:
+        return {_SPOILED: True}
+    if isinstance(found, list):
+        return [_pruned(one, depth + 1) for one in found]
+    return {key: _pruned(value, depth + 1) for key, value in found.items()}
+
+
+def _is_spoiled(found: object, depth: int = 0) -> bool:
     if not isinstance(found, dict):
         return False
-    return _TWICE in found or any(map(_has_twice, found.values()))
+    if depth > _DEEPEST or _SPOILED in found:
+        return True
+    return any(_is_spoiled(value, depth + 1) for value in found.values())
 
 
 def _fields(fields: object, place: RecordPlace) -> Fields:
@@ -224,8 +243,13 @@ def _check_values(
 
 
 def _broken(place: RecordPlace, how: str) -> RotationError:
-    return RotationError(
-        f"{place.name} {how}",
-        hint=f"check that the credential in {place.secret} works, then remove the record: run "
-        f"'{place.remove}'",
+    return RotationError(f"{place.name} {how}", hint=how_to_repair(place))
+
+
+def how_to_repair(place: RecordPlace) -> str:
+    """Return the hint for a record that cannot be used."""
+    besides = f" (this removes {place.besides}, too)" if place.besides else ""
+    return (
+        f"check that the credential in {place.secret} works, then remove the record: run "
+        f"'{place.remove}'{besides}"
     )

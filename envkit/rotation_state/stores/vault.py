@@ -22,6 +22,7 @@ Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
 from __future__ import annotations
 
 from functools import cached_property
+from shlex import quote
 from typing import NamedTuple
 
 from envkit.errors import ConflictError, RotationError
@@ -244,7 +245,7 @@ class VaultRotationStore:
         return RecordPlace(
             f"the rotation record at {beside.locate()}",
             self.location,
-            f"vault kv metadata delete -mount={beside.engine.mount} {beside.path}",
+            f"vault kv metadata delete -mount={quote(beside.engine.mount)} {quote(beside.path)}",
         )
 
     def _identity(self, secret: Target) -> str:
