@@ -23,6 +23,7 @@ from envkit.errors import (
     InvalidReferenceError,
     ProfileError,
     RotationError,
+    UnavailableError,
     WriteRefusedError,
 )
 from envkit.profile.placeholder import Reference
@@ -34,7 +35,7 @@ from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.aws import operation
-from support.fault_proxy import FaultProxy, respond
+from support.fault_proxy import FaultProxy, dead_address, respond
 from support.permissions import as_nobody, folder_of_nobody
 from support.rotation_stores import (
     AwsHarness,
@@ -201,6 +202,16 @@ class TestVault(RotationStoreContract):
             harness.token = harness.server.token()
             harness.store().read()
             assert preparations() == 6, "another token is another login"
+
+    def test_proxies_are_those_of_the_time_when_it_was_opened(self, harness, old, monkeypatch):
+        store = harness.store()
+        store.read()
+        with dead_address() as nowhere:
+            monkeypatch.setenv("HTTP_PROXY", f"http://{nowhere}")
+            store.read()
+            other = vault_store(harness.address, harness.token, harness.path, timeout_seconds=0.5)
+            with pytest.raises(UnavailableError, match="HTTP_PROXY"):
+                other.read()
 
     def test_a_token_that_was_revoked_is_told_as_one(self, harness, old):
         harness.allow()
