@@ -151,6 +151,8 @@ class TestVault(RotationStoreContract):
             other.read()
         assert self.claimed(store) == store.read()
         assert other.read().record is None
+        place = f"secret/metadata/envkit-rotation/{harness.path}.x%2Ey"
+        assert harness.server.ask("GET", place)["data"]["max_versions"] == 1
 
     def test_a_record_of_version_1_that_is_not_ours_is_not_taken_over(self, harness):
         store = self.at(harness.path, "x.y", harness.server)

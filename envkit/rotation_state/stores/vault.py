@@ -126,7 +126,7 @@ class VaultRotationStore:
                 _refuse_no_text(secret, place.name, fields)
             if seen.record_version is None:
                 self._write_guard(client, secret)
-            if seen.record is None:
+            if seen.record is None or seen.record_version is None:
                 _keep_one_version(client, beside)
             version = write_all(client, beside, packed, seen.record_version, place.name)
             return seen._replace(record=record, record_version=version, pending=pending)
