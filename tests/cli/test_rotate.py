@@ -464,7 +464,7 @@ def test_a_record_of_another_version_is_refused(shop):
     path = record_file(shop, "prod", "SESSION")
     path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
-    problem = f"the rotation record {path.name} has version 9, and this envkit knows 1 and 2"
+    problem = f"the rotation record {path.name} has version 9; this envkit knows 1 and 2"
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
@@ -510,7 +510,10 @@ def test_a_driver_that_is_not_installed(shop, without):
         "2> envkit: hint: run pip install 'envkit[postgres]'\n"
         "[1]\n"
     )
-    assert not list(shop.root.glob("*envkit-rotation")), "nothing was begun"
+    for variable in ("API_KEY", "SESSION"):
+        saved = json.loads(record_file(shop, "prod", variable).read_text())
+        assert saved.keys() == {"record"}, "nothing was begun"
+        assert saved["record"]["error"] == "claim: extra-missing"
 
 
 def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):

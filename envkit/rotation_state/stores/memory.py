@@ -92,8 +92,8 @@ class MemoryRotationStore:
     Args:
         shelf: what is shared.
         fields: which fields of the secret are rotated, the value first.
-        at: called with `read`, `save`, ... before each operation, and with
-            `read done`, ... once it has its effect.
+        at: called with `read`, `save`, `rehearse` or `publish` before each operation, and
+            with `read done`, ... once it has its effect.
     """
 
     location = "memory:secret"
@@ -143,14 +143,7 @@ class MemoryRotationStore:
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
         """Write the fields that readers have."""
-        shelf = self._shelf
-        self._at("rehearse")
-        with shelf.lock:
-            self._refuse_another(seen)
-            shelf.version += 1
-            version = str(shelf.version)
-        self._at("rehearse done")
-        return seen._replace(version=version)
+        return self._write(seen, seen.current or {}, "rehearse")
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record and the pending values."""
@@ -167,15 +160,18 @@ class MemoryRotationStore:
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Give readers these fields."""
+        return self._write(seen, fields, "publish")
+
+    def _write(self, seen: Snapshot, fields: Fields, operation: str) -> Snapshot:
         shelf = self._shelf
-        self._at("publish")
+        self._at(operation)
         with shelf.lock:
             secret = self._refuse_another(seen)
             others = {name: text for name, text in secret.items() if name not in self.fields}
             shelf.fields = {**others, **{name: value.reveal() for name, value in fields.items()}}
             shelf.version += 1
             version = str(shelf.version)
-        self._at("publish done")
+        self._at(f"{operation} done")
         return seen._replace(current=fields, version=version)
 
     def _refuse_another(self, seen: Snapshot) -> Mapping[str, str]:

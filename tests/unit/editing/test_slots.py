@@ -11,6 +11,7 @@ from envkit.secret import Secret
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.permissions import as_nobody, folder_of_nobody
+from support.shelf import Shelf
 
 REF = Reference("memory", "db", "password")
 
@@ -56,29 +57,22 @@ def test_a_change_of_another_field_is_no_conflict():
     assert store.now() == {"password": "new", "user": "c"}
 
 
-def test_a_change_of_the_value_is_a_conflict_and_stays():
-    store = Busy({"password": "theirs", "user": "a"})
-    slot = StoreSlot(store, REF)
-    for value in (Secret("new"), None):
-        with pytest.raises(ConflictError):
-            slot.write(value, before=CurrentValue(Secret("old"), "1"))
-    assert store.now()["password"] == "theirs"
-
-
-def test_a_removal_is_a_conflict_and_stays():
-    store = Busy({"user": "a"})
-    slot = StoreSlot(store, REF)
-    with pytest.raises(ConflictError):
-        slot.write(Secret("new"), before=slot.read())
-    assert store.now() == {"user": "a"}
-
-
-def test_a_secret_that_changes_all_the_time_is_given_up():
-    store = Busy(*(beside(str(number)) for number in range(ATTEMPTS)))
+@pytest.mark.parametrize(
+    ("changes", "left"),
+    [
+        ([{"password": "theirs", "user": "a"}], {"password": "theirs", "user": "a"}),
+        ([{"user": "a"}], {"user": "a"}),
+        ([beside(str(number)) for number in range(ATTEMPTS)], beside(str(ATTEMPTS - 1))),
+    ],
+    ids=["the value is another", "the value is removed", "the secret changes all the time"],
+)
+@pytest.mark.parametrize("value", [Secret("new"), None])
+def test_a_change_that_comes_first_is_a_conflict_and_stays(changes, left, value):
+    store = Busy(*changes)
     slot = StoreSlot(store, REF)
     with pytest.raises(ConflictError):
-        slot.write(Secret("new"), before=slot.read())
-    assert store.now() == beside(str(ATTEMPTS - 1))
+        slot.write(value, before=slot.read())
+    assert store.now() == left
 
 
 def test_a_conflict_that_is_none_is_not_tried_again():
@@ -106,21 +100,8 @@ def test_an_earlier_value_comes_back_beside_changes_of_others():
 
 
 def test_a_store_without_versions_says_so():
-    class Plain:
-        name, settings, remote = "plain", {}, False
-
-        def check(self, ref): ...
-        def locate(self, ref):
-            return "the shelf"
-
-        def fetch(self, refs):
-            return {}
-
-        def write(self, ref, value, *, expected):
-            return "1"
-
-    with pytest.raises(UnchangeableError, match="the shelf has no versions"):
-        StoreSlot(Plain(), REF).restore("1", before=CurrentValue(None, None))
+    with pytest.raises(UnchangeableError, match="shelf memory:db#password has no versions"):
+        StoreSlot(Shelf(), REF).restore("1", before=CurrentValue(None, None))
 
 
 # ---------------------------------------------------------------- a line of the profile
