@@ -12,7 +12,9 @@ AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit begins no 
 AWSPENDING is on another version than AWSCURRENT.
 
 Each write makes one version: every record that is saved, the rehearsal, and what is published.
-AWS keeps some hundred, and removes those without a label once they are a day old. A write that
+A rotation makes seven or eight, and each retry of a step that fails two: the claim of the retry,
+and its failure. AWS keeps some hundred, and removes those without a label once they are a day
+old: rotate one secret no more than ten times a day. A write that
 lost a race with the record of another field makes one more.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
