@@ -169,8 +169,9 @@ def standing(project):
     }.items():
         variable = name.upper().replace("-", "_")
         if "started_at" in fields:  # readers have the new value in the grace, else the old one
-            theirs = "new" if fields["phase"] == "grace" else "old"
-            fields["values"] = {"old": {variable: "y"}, theirs: {variable: "x"}}
+            read, other = {variable: "x"}, {variable: "y"}
+            old, new = (other, read) if fields["phase"] == "grace" else (read, other)
+            fields["values"] = {"old": old, "new": new}
         stands(project, "prod", name, variable, plan=plan.format(variable), **fields)
     return project
 
@@ -463,12 +464,12 @@ def test_a_record_of_another_version_is_refused(shop):
     path = record_file(shop, "prod", "SESSION")
     path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
+    problem = f"the rotation record {path.name} has version 9; this envkit knows 1 and 2"
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
-            "prod/session  failed   the rotation record has version 9; this envkit knows 1 and 2\n"
-            "2> envkit: error: prod/session: "
-            "the rotation record has version 9; this envkit knows 1 and 2\n"
+            f"prod/session  failed   {problem}\n"
+            f"2> envkit: error: prod/session: {problem}\n"
             "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
             "[1]\n"
         )

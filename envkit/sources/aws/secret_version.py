@@ -23,6 +23,9 @@ class SecretVersion(NamedTuple):
     binary: bytes | None
     fields: dict[str, object] | None  # of a string that is a JSON object
 
+    def __repr__(self) -> str:
+        return f"SecretVersion({self.version})"
+
 
 def secret_version(version: str, text: str | None, binary: bytes | None) -> SecretVersion:
     """Return a version with its fields, read once for all the references to it."""

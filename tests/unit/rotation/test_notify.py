@@ -10,6 +10,7 @@ from envkit.rotation.notify import events, notify
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.secret import Secret
 from support.hook_server import HookServer
 from support.rotating import DAY, one_rotation, table
 
@@ -95,7 +96,8 @@ def test_a_success_is_told_each_time(world):
 
 def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
     held = Record(NAME, id="1", phase="set", owner="other:1", busy_until=NOW + 60)
-    world.store.save(world.store.read(), held, {})
+    values = {"KEY": Secret("x")}
+    world.store.save(world.store.read(), held, {"old": values, "new": values})
     assert world.tell_with_store("failed") == []
     assert world.store.read().record == held
     world.now += 61
