@@ -14,7 +14,8 @@ from envkit.checks.inspection import placed
 from envkit.checks.problem import Problem, code_of, listed
 from envkit.checks.rotation_tables import conflicts
 from envkit.errors import AbsentError, AuthError, EnvkitError, ProfileError, SourceError
-from envkit.rotation.status import RotationState, read_each
+from envkit.rotation.status import RotationState
+from envkit.rotation.status_reading import read_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from envkit.rotation.machine import Request
     from envkit.rotation.outcome import Outcome
     from envkit.rotation.protocols import Rotator
+    from envkit.sources.protocols import Source
 
 CONCURRENCY = 8
 SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
@@ -107,8 +108,20 @@ def run_rotation(
     return outcome
 
 
-def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadline) -> Job:
+def open_job(
+    rotation: Rotation,
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    source: Source | None = None,
+) -> Job:
     """Open what a rotation is made with; no store and no target is asked yet.
+
+    Args:
+        rotation: one of `collect`.
+        environ: the process environment.
+        deadline: when everything must be over.
+        source: that of the secret, where it is open already.
 
     Raises:
         ProfileError: a key of the rotation is not what its rotator or store takes.
@@ -117,7 +130,8 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
     """
     policy, profile = rotation.policy, rotation.profile
     place_of = policy.table.place_of
-    source = open_source(profile, policy.secret.source, environ=environ, deadline=deadline)
+    if source is None:
+        source = open_source(profile, policy.secret.source, environ=environ, deadline=deadline)
     kind = rotator_type(policy.rotator, policy.strategy, place_of)
     fields = kind.fields(value_field(source, policy.secret), policy.target)
     context = context_of(policy, fields, deadline)

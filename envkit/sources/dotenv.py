@@ -94,6 +94,7 @@ class DotenvSource:
         self._root = context.root
         self._environ = context.environ
         self._deadline = context.deadline
+        self._already_read = context.already_read
         self._paths = _paths(context)
         self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
 
@@ -123,7 +124,7 @@ class DotenvSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
-        known: dict[str, _Read | SourceError] = {}
+        known = self._known()
         return {ref: self._outcome(ref, known) for ref in refs}
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
@@ -184,14 +185,21 @@ class DotenvSource:
         from envkit.sources.dotenv_write import check
 
         refused: dict[Reference, EnvkitError] = {}
+        answers: dict[str, EnvkitError | None] = {}
+        if self._already_read is not None:
+            answers = self._already_read.setdefault("dotenv write", {})
         for ref in refs:
             name = self.file_with(ref)
-            try:
-                check(*self.places(name))
-            except OSError as error:
-                refused[ref] = failure("write", name, error)
-            except SourceError as error:
-                refused[ref] = error
+            if name not in answers:
+                answers[name] = None
+                try:
+                    check(*self.places(name))
+                except OSError as error:
+                    answers[name] = failure("write", name, error)
+                except SourceError as error:
+                    answers[name] = error
+            if (refusal := answers[name]) is not None:
+                refused[ref] = refusal
         return refused
 
     def history(self, ref: Reference) -> Sequence[Version]:
@@ -219,10 +227,17 @@ class DotenvSource:
 
     def _file_with(self, ref: Reference) -> _Read:
         """Return the file that holds a variable, else the one that would be given it."""
-        reads = self._read_all(ref, {})
+        reads = self._read_all(ref, self._known())
         variable = _variable(ref)
         having = [read for read in reads if variable in read.content.entries]
         return (having or reads)[-1]
+
+    def _known(self) -> dict[str, _Read | SourceError]:
+        """Return the files that need not be read again, by their paths."""
+        if self._already_read is None:
+            return {}
+        known: dict[str, _Read | SourceError] = self._already_read.setdefault("dotenv", {})
+        return known
 
     def _outcome(self, ref: Reference, known: dict[str, _Read | SourceError]) -> Outcome:
         try:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS = 5
 SESSION_NAME = "envkit"
+_READS = ("get_secret_value", "describe_secret")
 
 
 class SecretsManager:
@@ -47,6 +48,7 @@ class SecretsManager:
         connections: how many calls may be under way at once.
         deadline: when everything must be over.
         table: where the settings are written, for hints; `[sources.NAME]` unless said.
+        reads_once: whether the answer to a read is kept, and no read is sent twice.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class SecretsManager:
         connections: int,
         deadline: Deadline,
         table: str | None = None,
+        reads_once: bool = False,
     ) -> None:
         self._name = name
         self._table = table or f"[sources.{name}]"
@@ -69,6 +72,7 @@ class SecretsManager:
         self._client: BaseClient | None = None
         self._others: dict[tuple[str, str], BaseClient] = {}
         self._profile: str | None = settings.get("profile")
+        self._already_read: dict[object, dict[str, Any]] | None = {} if reads_once else None
 
     @property
     def region(self) -> str:
@@ -92,7 +96,24 @@ class SecretsManager:
             RefusedError: AWS cannot do this one request.
             SourceError: any other failure.
         """
-        return self._call(self._connected(), operation, doing, parameters)
+        if self._already_read is None or operation not in _READS:
+            return self._call(self._connected(), operation, doing, parameters)
+        asked = (operation, *sorted(parameters.items()))
+        answer = self._already_read.get(asked)
+        if answer is None:
+            answer = self._call(self._connected(), operation, doing, parameters)
+            self._already_read[asked] = answer
+        return answer
+
+    def note_read(self, answer: dict[str, Any], **parameters: str) -> None:
+        """Keep what a batch has answered for one secret, where reads are kept.
+
+        Args:
+            answer: as `get_secret_value` would give it.
+            parameters: with which that would be asked.
+        """
+        if self._already_read is not None:
+            self._already_read["get_secret_value", *sorted(parameters.items())] = answer
 
     def identity(self) -> tuple[str, str]:
         """Return the ARN of whom AWS takes us for, and the region; asks STS, for no secret.

@@ -86,7 +86,8 @@ class VaultClient:
         self.namespace = address.namespace
         self._origin = address.origin
         self._deadline = context.deadline
-        session = _session(context.deadline, pool_size)
+        already_read = None if context.already_read is None else {}
+        session = _session(context.deadline, pool_size, already_read)
         session.verify = address.ca_cert or True
         session.cert = address.client_cert
         self._hvac = hvac.Client(
@@ -243,14 +244,26 @@ def too_late(server: str, deadline: Deadline) -> UnavailableError:
     )
 
 
-def _session(deadline: Deadline, pool_size: int) -> requests.Session:
+def _session(
+    deadline: Deadline, pool_size: int, already_read: dict[str | None, requests.Response] | None
+) -> requests.Session:
     import requests
     from requests.adapters import HTTPAdapter
 
     class Session(requests.Session):
-        """Gives each request the time that is left."""
+        """Gives each request the time that is left, and reads nothing twice if it need not."""
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            if already_read is None or request.method != "GET":
+                return self._send(request, **options)
+            response = already_read.get(request.url)
+            if response is None:
+                response = self._send(request, **options)
+                if response.status_code in (200, 404):
+                    already_read[request.url] = response
+            return response
+
+        def _send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             left = max(deadline.remaining_seconds(), 0.001)  # urllib3 refuses 0
             options["timeout"] = (min(left, CONNECT_TIMEOUT_SECONDS), left)
             return super().send(request, **options)

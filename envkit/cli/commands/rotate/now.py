@@ -33,7 +33,8 @@ from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
 from envkit.rotation.machine import Request
-from envkit.rotation.status import RotationState, broken, read_statuses
+from envkit.rotation.status import RotationState, broken
+from envkit.rotation.status_reading import read_statuses
 from envkit.rotation_state.due import is_overdue
 
 if TYPE_CHECKING:

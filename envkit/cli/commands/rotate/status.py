@@ -16,7 +16,8 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.result import write_result
 from envkit.cli.trusting import split_by_trust
-from envkit.rotation.status import broken, read_statuses
+from envkit.rotation.status import broken
+from envkit.rotation.status_reading import read_statuses
 
 EXAMPLE = "envkit rotate status --format html -o r.html"
 
