@@ -285,7 +285,10 @@ class _Run:
                 reason, hint=f"it is tried again; 'envkit rotate {self.job.name}' does so at once"
             )
             return self.outcome(OutcomeStatus.FAILED, reason, until=decision.until, error=error)
-        return self.outcome(_STATUSES[decision.step], reason, until=decision.until)
+        status = _STATUSES[decision.step]
+        if status == OutcomeStatus.WAITING and record is not None and record.after_promote:
+            status = OutcomeStatus.IN_GRACE
+        return self.outcome(status, reason, until=decision.until)
 
     def stop(self) -> Outcome:
         self.release()

@@ -22,8 +22,8 @@ VECTORS = vectors("cli/rotate")
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
-GRACE = "readers have the new value; the old one works until TIME, in 14 minutes"  # of 15
-DONE = "readers have the new value, and the old one works no longer"
+GRACE = "the store has the new value; apps that read it at start must restart before TIME"
+DONE = "the store has the new value, and the old one no longer works"
 NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')
 API_KEY = table("api-key", "API_KEY")
 SESSION = table("session", "SESSION", *NO_GRACE)
@@ -59,10 +59,10 @@ def hour_of_day(offset):
 
 def test_what_is_due_is_rotated_in_every_profile(shop):
     assert told(run(shop)) == (
-        "ROTATION         OUTCOME  WHAT\n"
-        f"prod/api-key     waiting  {GRACE}\n"
-        f"prod/session     rotated  {DONE}\n"
-        f"staging/api-key  waiting  {GRACE}\n"
+        "ROTATION         OUTCOME   WHAT\n"
+        f"prod/api-key     in-grace  {GRACE}\n"
+        f"prod/session     rotated   {DONE}\n"
+        f"staging/api-key  in-grace  {GRACE}\n"
     )
     after = values(shop, "prod")
     assert {"old-1", "old-2"}.isdisjoint({after["API_KEY"], after["SESSION"]})
@@ -85,7 +85,7 @@ def test_what_is_named_is_rotated_now(shop):
     assert told(run(shop, "session", "prod/session", "--env", "prod")).count("rotated") == 1
     assert values(shop, "prod")["SESSION"] != first["SESSION"], "it need not be due"
     assert told(run(shop, "staging/api-key")) == (
-        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
     )
 
 
@@ -104,10 +104,10 @@ def test_everything(shop):
     run(shop)
     before = values(shop, "prod")
     assert told(run(shop, "--all")) == (
-        "ROTATION         OUTCOME  WHAT\n"
-        f"prod/api-key     waiting  {GRACE}\n"
-        f"prod/session     rotated  {DONE}\n"
-        f"staging/api-key  waiting  {GRACE}\n"
+        "ROTATION         OUTCOME   WHAT\n"
+        f"prod/api-key     in-grace  {GRACE}\n"
+        f"prod/session     rotated   {DONE}\n"
+        f"staging/api-key  in-grace  {GRACE}\n"
     ), "what is asked for is told, also where nothing could be done"
     assert values(shop, "prod")["SESSION"] != before["SESSION"]
     assert values(shop, "prod")["API_KEY"] == before["API_KEY"], "one at a time"
@@ -314,7 +314,7 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
     shop.profile("prod.toml", broken + SESSION)
     run(shop, "prod/api-key")
     shop.profile("prod.toml", API_KEY + SESSION)
-    assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  waiting  {GRACE}"]
+    assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  in-grace  {GRACE}"]
     assert values(shop, "prod")["SESSION"] == "old-2"
     assert told(run(shop, "--resume", "session")).endswith(
         "nothing is under way that could be resumed\n"
@@ -336,7 +336,7 @@ def test_a_protected_profile_takes_a_reason(shop):
     assert told(run(shop, "--env", "prod")) == missing.format("", 6)
     assert told(run(shop, "session", env={"ENVKIT_REASON": " "})) == missing.format("", 6)
     assert told(run(shop)) == (
-        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
         + missing.format("prod: ", 1)
     ), "told once, and no matter of the others"
     assert told(run(shop, "--plan")).count("rotate it") == 2, "looking needs none"
@@ -381,13 +381,13 @@ def test_one_that_fails_stops_no_other(shop):
     )
     shop.profile("worse.toml", "= no TOML")
     assert told(run(shop)) == (
-        "ROTATION         OUTCOME  WHAT\n"
-        "prod/a-hook      failed   cannot run 'no-such-program': no such file or directory\n"
-        "prod/b-absent    refused  the secret is not there\n"
-        "prod/c-typo      failed   profiles/prod.toml:12: unknown rotator 'randon'\n"
-        "prod/d-key       failed   profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
-        f"prod/session     rotated  {DONE}\n"
-        f"staging/api-key  waiting  {GRACE}\n"
+        "ROTATION         OUTCOME   WHAT\n"
+        "prod/a-hook      failed    cannot run 'no-such-program': no such file or directory\n"
+        "prod/b-absent    refused   the secret is not there\n"
+        "prod/c-typo      failed    profiles/prod.toml:12: unknown rotator 'randon'\n"
+        "prod/d-key       failed    profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
+        f"prod/session     rotated   {DONE}\n"
+        f"staging/api-key  in-grace  {GRACE}\n"
         "2> envkit: error: prod/a-hook: cannot run 'no-such-program': no such file or directory\n"
         "2> envkit: hint: run 'command -v no-such-program'\n"
         "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there\n"
@@ -426,7 +426,7 @@ def test_for_programs(shop):
     }
     assert (rotated["outcome"], rotated["phase"], rotated["code"]) == ("rotated", "idle", None)
     assert abs(_seconds(rotated["last_rotated_at"]) - time.time()) < 60
-    assert (waiting["outcome"], waiting["phase"]) == ("waiting", "grace")
+    assert (waiting["outcome"], waiting["phase"]) == ("in-grace", "grace")
     assert 800 < _seconds(waiting["until"]) - time.time() <= 900
     (broken,) = document["broken"]
     assert (broken["name"], broken["code"]) == ("worse/x", "profile-invalid")
@@ -446,7 +446,7 @@ def test_what_is_overdue_is_told_and_is_a_status(standing):
     assert "2> envkit: hint: run 'envkit rotate prod/missed'\n" in seen
     assert "prod/overdue" not in seen, "it has been rotated"
     assert seen.endswith("[1]\n")
-    assert told(run(standing, "missed")).endswith(f"waiting  {GRACE}\n")
+    assert told(run(standing, "missed")).endswith(f"in-grace  {GRACE}\n")
 
 
 def test_what_is_quarantined_waits_for_a_person(standing):
@@ -454,21 +454,21 @@ def test_what_is_quarantined_waits_for_a_person(standing):
         run(standing)
     )
     assert told(run(standing, "quarantined")) == (
-        f"ROTATION          OUTCOME  WHAT\nprod/quarantined  waiting  {GRACE}\n"
+        f"ROTATION          OUTCOME   WHAT\nprod/quarantined  in-grace  {GRACE}\n"
     )
 
 
 def test_a_record_of_another_version_is_refused(shop):
     run(shop, "session")
     path = record_file(shop, "prod", "SESSION")
-    path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
+    path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
-            "prod/session  failed   the rotation record has version 9, this envkit knows 1\n"
+            "prod/session  failed   the rotation record has version 9, and this envkit knows 1 and 2\n"
             "2> envkit: error: prod/session: "
-            "the rotation record has version 9, this envkit knows 1\n"
+            "the rotation record has version 9, and this envkit knows 1 and 2\n"
             "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
             "[1]\n"
         )
@@ -515,7 +515,7 @@ def test_a_driver_that_is_not_installed(shop, without):
 def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):
     shop.profile("prod.toml", table("session", "SESSION", when='schedule = "0 3 * * *"'))
     assert told(hidden(shop, without("cronsim"))) == (
-        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
         "2> envkit: error: prod/session: a 'schedule' needs the package cronsim\n"
         "2> envkit: hint: run pip install 'envkit[rotate]'\n"
         "[1]\n"

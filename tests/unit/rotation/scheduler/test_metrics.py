@@ -141,7 +141,7 @@ def test_progress_and_failures(board, catalog):
     assert found[f"envkit_rotation_needs_a_person {NAME}"] == 0
 
     record = Record(NAME, "id", Phase.GRACE)
-    run(board, catalog, Outcome(NAME, OutcomeStatus.WAITING, step="finish", record=record))
+    run(board, catalog, Outcome(NAME, OutcomeStatus.IN_GRACE, step="finish", record=record))
     found = samples(board)
     assert found[f"envkit_rotation_in_progress {NAME}"] == 1
     assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 0
