@@ -15,7 +15,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
-from envkit.errors import UnavailableError
+from envkit.errors import AuditError, UnavailableError
 from envkit.resolution.settings import substitute_settings
 from envkit.rotation.engine import advance
 from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
@@ -69,13 +69,15 @@ def run_rotation(
         progress: called before each step with its name and the reason.
         stopping: asked between steps; once it says yes, the rotation is left to the next
             run.
-        warn: called with each notice that could not be delivered.
+        warn: called with each notice that could not be delivered, and where the audit log
+            could not be written.
         clock: seconds since the epoch.
 
     Raises:
         UntrustedError: the user has not allowed what the rotation would run or send.
         ReasonMissingError: the profile is protected, and no reason is given.
-        AuditError: the profile is protected, and the log cannot be written.
+        AuditError: the profile is protected, and the log cannot be written. Where that is
+            found out only once the rotation has run, it is a warning.
     """
     policy = rotation.policy
     if (guard := current_guard()) is not None:
@@ -101,7 +103,10 @@ def run_rotation(
     # a run that only lost the race for the claim has done nothing
     if outcome.changed or (outcome.step and outcome.error is not None):
         result = OK if outcome.error is None else outcome_of(outcome.error)
-        access.record([policy.name], {}, result)
+        try:
+            access.record([policy.name], {}, result)
+        except AuditError as error:  # the rotation is done: it is reported all the same
+            warn(error)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):
         warn(error)

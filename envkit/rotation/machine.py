@@ -79,6 +79,7 @@ class Request(StrEnum):
     ROLLBACK = "rollback"
     ABORT = "abort"
     RESUME = "resume"  # at once, although another process seems to be at work
+    COMPROMISED = "compromised"  # now, and the old credential ends at once
 
 
 MAX_REJECTIONS = 3  # of one value, until another is made

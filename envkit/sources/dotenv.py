@@ -81,6 +81,7 @@ class DotenvSource:
     """Reads and writes the `.env` files of one environment.
 
     Attributes:
+        root: absolute path of the folder that its names are relative to.
         warnings: what the owner of the files should see to, without values; filled by
             `fetch` and `write`.
     """
@@ -91,7 +92,7 @@ class DotenvSource:
     def __init__(self, context: SourceContext) -> None:
         self.name = context.name
         self.warnings: list[str] = []
-        self._root = context.root
+        self.root = self._root = context.root
         self._environ = context.environ
         self._deadline = context.deadline
         self._already_read = context.already_read

@@ -98,7 +98,7 @@ def what(outcome: Outcome, now: float) -> str:
     """Return what happened, for people."""
     record = outcome.record
     if outcome.status in _SENTENCES:
-        return _SENTENCES[outcome.status]
+        return outcome.reason or _SENTENCES[outcome.status]
     if outcome.status == OutcomeStatus.IN_GRACE and record is not None:
         return (
             "the store has the new value; apps that read it at start must restart before "
