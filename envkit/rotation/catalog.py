@@ -16,6 +16,7 @@ from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, Usage
 from envkit.profile.discovery import profile_names, profile_path
 from envkit.profile.loader import load
 from envkit.rotation_state.policy import Policy, policy
+from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 # what says who asks and where to look, and not which store it is
-_ACCESS_SETTINGS = ("auth", "mount", "prefix")
+_ACCESS_SETTINGS = ("auth", "mount", "prefix", "path", "concurrency")
 _MAX_LISTED = 8
 
 
@@ -236,7 +237,12 @@ def _locate(
     source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
     source.check(policy.secret)
     location = source.locate(policy.secret)
-    return (store_key(profile, name), location.removeprefix(f"{name}:")), location
+    try:
+        field = value_field(source, policy.secret)
+        identity = open_store(source, policy.secret, (field,), deadline).identity
+    except ProfileError:  # no store of rotations: it is reported where it is opened
+        identity = location
+    return (store_key(profile, name), identity.removeprefix(f"{name}:")), location
 
 
 def store_key(profile: Profile, source: str) -> object:

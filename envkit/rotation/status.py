@@ -161,6 +161,11 @@ def mismatch(record: Record, name: str, identity: str, plan: str) -> tuple[str, 
     return "", ""
 
 
+def unknown_passwords(number: int) -> str:
+    """Return how many passwords a user has that envkit does not know, for people."""
+    return f"{number} password{'' if number == 1 else 's'} that envkit does not know"
+
+
 def unreadable(rotation: Rotation, error: EnvkitError) -> RotationStatus:
     """Return the status of a rotation of which nothing is known."""
     return RotationStatus(

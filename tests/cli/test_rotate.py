@@ -353,7 +353,10 @@ def test_somebody_who_is_there_is_asked_once(shop):
         "rotate",
         cwd=shop.root,
         env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
-        answers=[("prod and staging are protected. Reason:", "weekly\n")],
+        answers=[
+            ("protected profiles: prod/session and staging/session. Go on? [y/N]", "y\n"),
+            ("prod and staging are protected. Reason:", "weekly\n"),
+        ],
     )
     assert status == 0, shown
     assert shown.count("Reason:") == 1

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from envkit.audit.session import REASON
+from envkit.checks.problem import listed
 from envkit.cli.prompt import ask_reason, confirm, is_interactive
 from envkit.errors import UsageError
+from envkit.rotation.status_reading import read_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
     from envkit.rotation.catalog import Rotation
 
@@ -54,19 +58,24 @@ def confirm_compromised(rotation: Rotation, *, yes: bool) -> None:
         raise UsageError("nothing was rotated")
 
 
-def confirm_protected(rotations: Sequence[Rotation], *, yes: bool) -> None:
+def confirm_protected(
+    rotations: Sequence[Rotation], *, environ: Mapping[str, str], deadline: Deadline, yes: bool
+) -> None:
     """Ask a person on a terminal before what is due in a protected profile is rotated.
 
     Raises:
         UsageError: they said no.
     """
-    protected = [one.full_name for one in rotations if one.profile.protected]
+    protected = [one for one in rotations if one.profile.protected]
     if yes or not protected or not is_interactive():
         return
-    question = (
-        f"This rotates what is due in every profile, and these are protected: "
-        f"{', '.join(protected)}. Go on?"
-    )
+    now = time.time()
+    found = read_statuses(protected, environ=environ, now=now, deadline=deadline)
+    deadline.restart()
+    due = [one.rotation for one in found if one.started_at or 0 < one.due_at <= now]
+    if not due:
+        return
+    question = f"This rotates secrets of protected profiles: {listed(due)}. Go on?"
     if not confirm(question, yes=False):
         raise UsageError(
             "nothing was rotated", hint="name a profile: write envkit rotate --env NAME"

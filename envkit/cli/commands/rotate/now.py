@@ -178,7 +178,7 @@ def now(  # noqa: PLR0917 - typer names them
     if compromised:
         confirm_compromised(chosen[0], yes=yes)
     elif requested is None and not env:
-        confirm_protected(chosen, yes=yes)
+        confirm_protected(chosen, environ=environ, deadline=deadline, yes=yes)
     reason = ask_reason_for([one.profile for one in chosen], reason, environ)
     chosen, refused = _allowed(chosen, reason, environ)
     collected = collected._replace(broken={**collected.broken, **refused})

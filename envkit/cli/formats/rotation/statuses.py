@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from envkit.cli.formats.rotation.moments import iso, moment, since
 from envkit.cli.output import Cell, print_table
-from envkit.rotation.status import RotationState
+from envkit.rotation.status import RotationState, unknown_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,8 +51,8 @@ def show(
             print(f"{one.rotation}: {one.error or one.state}")
             if one.hint:
                 print(f"  {one.hint}")
-        elif warning := unknown_passwords(one):
-            print(f"{one.rotation}: {warning}")
+        elif one.extra_passwords:
+            print(f"{one.rotation}: {unknown_passwords(one.extra_passwords)}")
             print("  find out who set them at the target, and remove them there")
 
 
@@ -89,15 +89,7 @@ def what(one: RotationStatus, now: float) -> str:
         return f"{one.phase}, begun {since(one.started_at, now)}"
     if one.state == RotationState.OVERDUE:
         return f"since {moment(one.overdue_at)}"
-    return unknown_passwords(one)
-
-
-def unknown_passwords(one: RotationStatus) -> str:
-    """Return a warning of passwords that its user has and envkit does not know; often empty."""
-    number = one.extra_passwords
-    if not number:
-        return ""
-    return f"{number} password{'' if number == 1 else 's'} that envkit does not know"
+    return unknown_passwords(one.extra_passwords) if one.extra_passwords else ""
 
 
 def next_time(one: RotationStatus, now: float) -> str:
