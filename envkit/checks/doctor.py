@@ -250,8 +250,7 @@ def _rotations(
     names = {one.profile.name for one in chosen}
     try:
         for one in examine_rotations(folder, names, environ=environ, deadline=deadline):
-            status = CheckStatus.ERROR if one.grave else CheckStatus.WARNING
-            yield Check(status, one.message, one.profile, hint=one.hint)
+            yield Check(CheckStatus(one.status), one.message, one.profile, hint=one.hint)
     except EnvkitError as error:
         yield from _errors(error)
 

@@ -18,16 +18,11 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """Something that a person should see to.
+    """Something that a person should know, as a check of `envkit.checks.doctor`."""
 
-    Attributes:
-        grave: whether it is an error, and not only a warning.
-        profile: whose rotation it is; empty for none.
-    """
-
-    grave: bool
-    profile: str
+    status: str  # error, warning or note
     message: str
+    profile: str = ""
     hint: str = ""
 
 
@@ -47,18 +42,18 @@ def examine_rotations(
     for rotation in rotations:
         for missing in missing_tools(rotation.policy):
             message = f"{rotation.full_name}: {missing.message}"
-            yield Finding(False, rotation.profile.name, message, missing.hint or "")
+            yield Finding("warning", message, rotation.profile.name, missing.hint or "")
     statuses = read_statuses(rotations, environ=environ, now=time.time(), deadline=deadline)
     for rotation, status in zip(rotations, statuses, strict=True):
         if status.needs_attention:
             message = f"{status.rotation} is {status.state}"
             message += f": {status.error}" if status.error else ""
-            yield Finding(True, rotation.profile.name, message, status.hint)
+            yield Finding("error", message, rotation.profile.name, status.hint)
     found = find_orphans(surveyed, environ=environ, deadline=deadline)
     for orphan in found.orphans:
         if orphan.profile.name in profiles:
             status = status_of_orphan(orphan)
             message = f"{orphan.name} of {orphan.location}: {status.error}"
-            yield Finding(True, orphan.profile.name, message, status.hint)
+            yield Finding("error", message, orphan.profile.name, status.hint)
     for why in found.not_looked_at:
-        yield Finding(False, "", f"not looked for orphaned rotations: {why}")
+        yield Finding("note", f"not looked for orphaned rotations: {why}")

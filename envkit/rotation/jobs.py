@@ -105,8 +105,8 @@ def run_rotation(
         result = OK if outcome.error is None else outcome_of(outcome.error)
         try:
             access.record([policy.name], {}, result)
-        except AuditError as error:  # the rotation is done: it is reported all the same
-            warn(error)
+        except AuditError as unrecorded:  # the rotation is done: it is reported all the same
+            warn(unrecorded)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):
         warn(error)

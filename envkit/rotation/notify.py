@@ -71,7 +71,9 @@ def notify(
         kind
         for kind in events(rotation, outcome, now)
         if any(kind in channel.on for channel in policy.notify)
-        and (kind == EventKind.SUCCESS or _first_today(rotation, outcome, store, kind, environ, now))
+        and (
+            kind == EventKind.SUCCESS or _first_today(rotation, outcome, store, kind, environ, now)
+        )
     ]
     if not new:
         return []

@@ -94,10 +94,8 @@ def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadli
         environ: the process environment.
         deadline: when everything must be over; what was not looked at then is said.
     """
-    unread = [name for name in survey.broken if "/" not in name]
-    if unread:
-        why = f"rotations are not known of {', '.join(sorted(unread))}, which cannot be read"
-        return Found((), (why,))
+    if any("/" not in name for name in survey.broken):
+        return Found((), ())  # a profile that cannot be read, which is said, may name any
     named: dict[str, list[Reference]] = {}
     for group in survey.groups:
         for rotation in group:
@@ -156,7 +154,10 @@ class _Search:
         )
         for ref in named:
             self.known.update((kind, found) for found in record_names(source, ref))
-        for found in find_records(source, [*named, *read], self.skipped.add, self._deadline):
+        refs = [*named, *read]
+        for found in find_records(
+            source, refs, self.skipped.add, root=profile.root, deadline=self._deadline
+        ):
             key = (kind, found.name)
             if key in self.known or key in self.found:
                 continue

@@ -81,7 +81,6 @@ class DotenvSource:
     """Reads and writes the `.env` files of one environment.
 
     Attributes:
-        root: absolute path of the folder that its names are relative to.
         warnings: what the owner of the files should see to, without values; filled by
             `fetch` and `write`.
     """
@@ -92,10 +91,11 @@ class DotenvSource:
     def __init__(self, context: SourceContext) -> None:
         self.name = context.name
         self.warnings: list[str] = []
-        self.root = self._root = context.root
+        self._root = context.root
         self._environ = context.environ
         self._deadline = context.deadline
-        self._already_read = context.already_read
+        shared = context.already_read
+        self._known = None if shared is None else shared.setdefault("dotenv", {})
         self._paths = _paths(context)
         self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
 
@@ -125,7 +125,7 @@ class DotenvSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
-        known = self._known()
+        known = {} if self._known is None else self._known
         return {ref: self._outcome(ref, known) for ref in refs}
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
@@ -186,21 +186,14 @@ class DotenvSource:
         from envkit.sources.dotenv_write import check
 
         refused: dict[Reference, EnvkitError] = {}
-        answers: dict[str, EnvkitError | None] = {}
-        if self._already_read is not None:
-            answers = self._already_read.setdefault("dotenv write", {})
         for ref in refs:
             name = self.file_with(ref)
-            if name not in answers:
-                answers[name] = None
-                try:
-                    check(*self.places(name))
-                except OSError as error:
-                    answers[name] = failure("write", name, error)
-                except SourceError as error:
-                    answers[name] = error
-            if (refusal := answers[name]) is not None:
-                refused[ref] = refusal
+            try:
+                check(*self.places(name))
+            except OSError as error:
+                refused[ref] = failure("write", name, error)
+            except SourceError as error:
+                refused[ref] = error
         return refused
 
     def history(self, ref: Reference) -> Sequence[Version]:
@@ -228,17 +221,10 @@ class DotenvSource:
 
     def _file_with(self, ref: Reference) -> _Read:
         """Return the file that holds a variable, else the one that would be given it."""
-        reads = self._read_all(ref, self._known())
+        reads = self._read_all(ref, {} if self._known is None else self._known)
         variable = _variable(ref)
         having = [read for read in reads if variable in read.content.entries]
         return (having or reads)[-1]
-
-    def _known(self) -> dict[str, _Read | SourceError]:
-        """Return the files that need not be read again, by their paths."""
-        if self._already_read is None:
-            return {}
-        known: dict[str, _Read | SourceError] = self._already_read.setdefault("dotenv", {})
-        return known
 
     def _outcome(self, ref: Reference, known: dict[str, _Read | SourceError]) -> Outcome:
         try:

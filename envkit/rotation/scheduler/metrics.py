@@ -91,7 +91,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
     ),
     "failures_in_a_row": (
         "How often its next step has failed.",
-        lambda one: float(max(record.tries if (record := one.seen.record) else 0, one.seen.failures)),
+        lambda one: float(max(one.at.tries, one.seen.failures)),
     ),
     "failing": (
         "Whether its last step has failed, also where it could not even begin.",
@@ -181,11 +181,7 @@ class SchedulerMetrics:
                 before = self._seen[name]
                 # a store that does not answer does not make us forget
                 record = outcome.record or (before.record if before else None)
-                failures = before.failures if before else 0
-                if outcome.status != OutcomeStatus.BUSY:
-                    failed = outcome.status == OutcomeStatus.FAILED and outcome.until <= 0
-                    kept = failures if outcome.status == OutcomeStatus.FAILED else 0
-                    failures = failures + 1 if failed else kept
+                failures = _failures(before.failures if before else 0, outcome)
                 self._seen[name] = _Seen(rotation, outcome.status, record, failures)
         self._runs.labels(outcome.status).inc()
         if not outcome.ok:
@@ -232,9 +228,15 @@ class SchedulerMetrics:
         return family
 
 
-def _readable(
-    known: Mapping[str, _Seen | None], now: float
-) -> Iterator[tuple[str, _StatusNow]]:
+def _failures(before: int, outcome: Outcome) -> int:
+    """Return how often a rotation has failed in a row, after one run more."""
+    if outcome.status == OutcomeStatus.FAILED:
+        tried = not outcome.until  # else only its backoff was seen
+        return before + tried
+    return before if outcome.status == OutcomeStatus.BUSY else 0
+
+
+def _readable(known: Mapping[str, _Seen | None], now: float) -> Iterator[tuple[str, _StatusNow]]:
     for name, one in known.items():
         if one is not None:
             try:

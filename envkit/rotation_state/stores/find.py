@@ -52,6 +52,8 @@ def find_records(
     source: Source,
     refs: Iterable[Reference],
     skipped: Callable[[str], None],
+    *,
+    root: str,
     deadline: Deadline,
 ) -> Iterator[FoundRecord]:
     """Yield the records beside the secrets of some references.
@@ -59,8 +61,9 @@ def find_records(
     Args:
         source: of all of them; it is asked.
         refs: what a profile reads from it.
-        deadline: when everything must be over.
         skipped: called with where was not looked, and why.
+        root: absolute path of the folder that names of files are relative to.
+        deadline: when everything must be over.
 
     Raises:
         EnvkitError: the store cannot be read.
@@ -68,7 +71,7 @@ def find_records(
     asked: Any = source
     kind = kind_of(source)
     if kind == DOTENV:
-        yield from _in_files(asked, refs)
+        yield from _in_files(asked, refs, root)
     elif kind == VAULT:
         yield from _in_mounts(asked, refs, skipped)
     elif kind == AWS:
@@ -95,7 +98,7 @@ def record_names(source: Source, ref: Reference) -> set[str]:
     }
 
 
-def _in_files(source: Any, refs: Iterable[Reference]) -> Iterator[FoundRecord]:
+def _in_files(source: Any, refs: Iterable[Reference], root: str) -> Iterator[FoundRecord]:
     paths = dict.fromkeys(source.files(Reference(source.name, "X")))
     for ref in refs:
         paths.update(dict.fromkeys(source.files(ref)))
@@ -114,14 +117,14 @@ def _in_files(source: Any, refs: Iterable[Reference]) -> Iterator[FoundRecord]:
                 name = f"{os.path.join(folder, base)}#{field}"
                 if name not in seen:
                     seen.add(name)
-                    relative = os.path.relpath(path, source.root)
+                    relative = os.path.relpath(path, root)
                     yield FoundRecord(name, Reference(source.name, relative, field))
 
 
 def _in_mounts(
     source: Any, refs: Iterable[Reference], skipped: Callable[[str], None]
 ) -> Iterator[FoundRecord]:
-    mounts = set()
+    mounts: set[str] = set()
     for ref in refs:
         try:
             source.check(ref)
@@ -174,7 +177,7 @@ def _list_mount(
 def _at_secrets(
     source: Any, refs: Iterable[Reference], skipped: Callable[[str], None], deadline: Deadline
 ) -> Iterator[FoundRecord]:
-    secrets = {}
+    secrets: dict[str, Reference] = {}
     for ref in refs:
         secret = ref._replace(field=None, version=None, stage=None)
         name = _aws_name(source.locate(secret).removeprefix(f"{source.name}:"))

@@ -105,16 +105,6 @@ class SecretsManager:
             self._already_read[asked] = answer
         return answer
 
-    def note_read(self, answer: dict[str, Any], **parameters: str) -> None:
-        """Keep what a batch has answered for one secret, where reads are kept.
-
-        Args:
-            answer: as `get_secret_value` would give it.
-            parameters: with which that would be asked.
-        """
-        if self._already_read is not None:
-            self._already_read["get_secret_value", *sorted(parameters.items())] = answer
-
     def identity(self) -> tuple[str, str]:
         """Return the ARN of whom AWS takes us for, and the region; asks STS, for no secret.
 

@@ -220,10 +220,6 @@ class AwsSecretsManagerSource:
                     if secret_id in wanted:
                         key = wanted[secret_id]
                         answers[key] = self._secret_version(key, entry)
-                        if key.version is None and key.stage is None:
-                            self._manager.note_read(
-                                entry, SecretId=secret_id, VersionStage=aws_write.CURRENT
-                            )
             for failure in page.get("Errors", ()):
                 absent = wanted.get(failure.get("SecretId"))
                 # no document promises that a batch finds a partial ARN

@@ -86,7 +86,9 @@ class VaultClient:
         self.namespace = address.namespace
         self._origin = address.origin
         self._deadline = context.deadline
-        already_read = None if context.already_read is None else {}
+        already_read: dict[str | None, requests.Response] | None = None
+        if context.already_read is not None:
+            already_read = {}
         session = _session(context.deadline, pool_size, already_read)
         session.verify = address.ca_cert or True
         session.cert = address.client_cert

@@ -132,9 +132,9 @@ def now(  # noqa: PLR0917 - typer names them
     if compromised:
         require_one(names, reason, environ)
     deadline = Deadline(timeout_seconds(timeout))
-    finishing = bool(names) and requested in (Request.ABORT, Request.RESUME)
+    finishing = requested if names and requested in (Request.ABORT, Request.RESUME) else None
     collected = collected_from(
-        env, profiles, environ, deadline, may_be_none=finishing or plan
+        env, profiles, environ, deadline, may_be_none=bool(finishing) or plan
     )
     chosen = list(collected.rotations)
     orphans = Found((), ())
@@ -148,7 +148,7 @@ def now(  # noqa: PLR0917 - typer names them
                     hint="finish them one after the other",
                 )
             reason = ask_reason_for([one.profile for one in orphaned], reason, environ)
-            done = finish_all(orphaned, requested, reason=reason, environ=environ)
+            done = finish_all(orphaned, finishing, reason=reason, environ=environ)
             return _show(results.Report(done, {}, set(), named=True), (), format_)
     if names:
         chosen = _named(collected, names)
