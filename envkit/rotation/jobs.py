@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 
 from envkit._internal.clock import Deadline
-from envkit._internal.parallel import map_parallel
+from envkit._internal.parallel import QuickHandover, map_parallel
 from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
 from envkit.errors import AuditError, UnavailableError
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from envkit.rotation.protocols import Rotator
     from envkit.sources.protocols import Source
 
-CONCURRENCY = 8
+CONCURRENCY = 4  # never slower than 1: see tests/bench/rotate.py
 SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
 
 
@@ -200,9 +200,10 @@ def run_all(
 
     longest = max((one.policy.timeout_seconds for one in rotations), default=0.0) + SPARE_SECONDS
     rounds = -(-len(rotations) // concurrency)
-    results = map_parallel(
-        run, rotations, workers=concurrency, deadline=Deadline(longest * max(rounds, 1))
-    )
+    with QuickHandover():
+        results = map_parallel(
+            run, rotations, workers=concurrency, deadline=Deadline(longest * max(rounds, 1))
+        )
     outcomes = []
     for rotation, result in zip(rotations, results, strict=True):
         error: BaseException | None = result.error
