@@ -320,6 +320,19 @@ def test_a_protected_profile_needs_a_reason(world):
     assert world.audit()[-1] == (["api-key"], "ok", "by the schedule")
 
 
+def test_a_log_that_cannot_be_written_afterwards_does_not_hide_that_it_was_rotated(world, server):
+    world.log.parent.mkdir(parents=True)
+    world.write(
+        f'after = [["sh", "-c", "rm -r {world.log.parent} && touch {world.log.parent}"]]',
+        f'notify = {{ webhook = "{server.address}" }}',
+        top="protected = true",
+        grace="0s",
+    )
+    outcome = world.run(reason="ticket 12")
+    assert (outcome.status, events(server)) == (OutcomeStatus.ROTATED, ["success"])
+    assert [type(one).__name__ for one in world.warnings] == ["AuditError"]
+
+
 # -------- many
 
 
