@@ -370,6 +370,89 @@ def test_somebody_who_is_there_is_asked_once(shop):
     assert "nothing is due; next is " in shown
 
 
+def test_a_person_who_says_no_rotates_nothing(shop):
+    shop.profile("prod.toml", "protected = true\n" + SESSION)
+    before = values(shop, "prod"), values(shop, "staging")
+    shown, status = run_on_terminal(
+        "rotate",
+        cwd=shop.root,
+        env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
+        answers=[("This rotates secrets of protected profiles: prod/session. Go on? [y/N]", "n\n")],
+    )
+    assert (status, "nothing was rotated" in shown) == (2, True), shown
+    assert (values(shop, "prod"), values(shop, "staging")) == before
+
+
+def test_yes_asks_nothing(shop):
+    shop.profile("prod.toml", "protected = true\n" + SESSION)
+    shown, status = run_on_terminal(
+        *("rotate", "--yes", "--reason", "weekly"),
+        cwd=shop.root,
+        env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
+    )
+    assert (status, "[y/N]" in shown) == (0, False), shown
+
+
+# ---------------------------------------------------------------- a credential that others know
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "hint"),
+    [
+        (("--reason", "leak"), "--compromised needs exactly one name", "write envkit rotate"),
+        (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
+        (("session",), "--compromised needs a reason", "write envkit rotate --compromised"),
+        (("session", "--reason", " "), "--compromised needs a reason", "write envkit rotate"),
+        (("session", "--reason", "leak"), "nobody is there to be asked", "add --yes if you are"),
+        (("sesion", "--reason", "leak", "--yes"), "no rotation 'sesion'", "did you mean 'session'"),
+        (("session", "--rollback"), "--rollback and --compromised do not go together", ""),
+    ],
+)
+def test_what_is_compromised_takes_one_name_a_reason_and_a_yes(shop, arguments, told, hint):
+    before = values(shop, "prod")
+    done = run(shop, "--compromised", *arguments)
+    assert done.returncode == 2
+    assert f"envkit: error: {told}" in done.stderr
+    assert hint in done.stderr
+    assert values(shop, "prod") == before
+
+
+# ---------------------------------------------------------------- what no profile names
+
+
+def test_a_rotation_that_was_taken_out_in_its_grace_period_is_shown_and_can_be_finished(shop):
+    run(shop, "prod/api-key")
+    shop.profile("prod.toml", "protected = true\n" + SESSION)
+    shown = told(run(shop, "status", "--env", "prod"))
+    assert shown.endswith(
+        "prod/api-key: no profile names this rotation, and it is unfinished (grace)\n"
+        "  put its table back, or run 'envkit rotate --resume prod/api-key'\n"
+        "[1]\n"
+    )
+    assert "prod/api-key" not in told(run(shop, "status", "--env", "staging"))
+    assert "nothing, until a person has decided" in told(run(shop, "--plan"))
+    refused = told(run(shop, "--abort", "prod/api-key", "--reason", "tidy up"))
+    assert ".env.prod#API_KEY has the new value already" in refused
+    assert told(run(shop, "--resume", "prod/api-key")).endswith("[6]\n"), "it takes a reason"
+    assert told(run(shop, "--resume", "prod/api-key", "--reason", "tidy up")) == (
+        "ROTATION      OUTCOME  WHAT\n"
+        "prod/api-key  aborted  the store has the new value; the old credential was not retired "
+        "and may still work: remove it there\n"
+    )
+    assert [one["reason"] for one in shop.records()][-1] == "tidy up"
+    assert "api-key" not in told(run(shop, "status", "--env", "prod"))
+
+
+def test_orphans_are_shown_where_no_profile_has_a_rotation_any_more(shop):
+    run(shop, "prod/api-key")
+    for name in ("prod", "staging"):
+        shop.profile(f"{name}.toml", '[variables]\nA = "1"\n')
+    assert "orphaned" in told(run(shop, "status"))
+    assert "orphaned" in told(run(shop, "status", "--env", "prod"))
+    assert told(run(shop, "--resume", "api-key")).count("aborted") == 1
+    assert "there is no rotation in any profile" in told(run(shop, "status"))
+
+
 # ---------------------------------------------------------------- what goes wrong
 
 

@@ -44,6 +44,27 @@ def offline(*codes, **arguments):
 # -------- as they are written
 
 
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [([], 1), (['after = [["true"]]'], 0), (['cache_age = "5m"'], 0)],
+    ids=["nothing restarts them", "after", "they read it again"],
+)
+def test_programs_that_nothing_restarts_are_warned_of(project, lines, wanted):
+    profile(project, *lines)
+    found_lines = offline("rotation-without-after")
+    assert len(found_lines) == wanted
+    for line in found_lines:
+        assert line.startswith(
+            "profiles/prod.toml:4: [rotation.key]: nothing restarts the programs"
+        )
+
+
+def test_a_program_that_this_host_lacks_is_a_note(project):
+    profile(project, 'after = [["no-such-program"]]')
+    [line] = offline("rotation-tools")
+    assert "'after' runs 'no-such-program', which is not on the PATH" in line
+
+
 def test_a_rotation_that_is_sound(project):
     table = TABLE.replace('every = "30d"', 'schedule = "0 3 * * SUN"')
     project.profile("prod.toml", f"{VARIABLES}[rotation.key]\n{table}")
