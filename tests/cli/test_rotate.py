@@ -552,7 +552,8 @@ def test_a_record_of_another_version_is_refused(shop):
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
-            "prod/session  failed   the rotation record has version 9, and this envkit knows 1 and 2\n"
+            "prod/session  failed   "
+            "the rotation record has version 9, and this envkit knows 1 and 2\n"
             "2> envkit: error: prod/session: "
             "the rotation record has version 9, and this envkit knows 1 and 2\n"
             "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
