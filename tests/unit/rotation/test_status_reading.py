@@ -6,6 +6,8 @@ import sys
 import pytest
 
 from envkit._internal.clock import Deadline
+from envkit.cli.formats.rotation import page
+from envkit.cli.formats.rotation.statuses import json_text, plain
 from envkit.errors import EnvkitError
 from envkit.rotation.catalog import collect
 from envkit.rotation.status_reading import read_each, read_statuses
@@ -89,6 +91,20 @@ def test_a_record_with_a_time_that_is_none_spoils_only_its_own_row(project, valu
     text = json.dumps(stored["record"] | {"last_rotated_at": 0.5}).replace("0.5", value)
     path.write_text(f'{{"record": {text}}}')
     assert [one.state for one in read(project)] == ["due", "unreadable", "due"]
+
+
+@pytest.mark.parametrize("key", ["last_rotated_at", "promoted_at", "retire_at", "started_at"])
+@pytest.mark.parametrize("when", ['every = "30d"', 'schedule = "0 3 * * SUN"', 'every = "900000d"'])
+def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
+    project.profile("prod.toml", table("k0", "K0", when=when))
+    project.dotenv("prod", "K0=x\n")
+    stands(project, "prod", "k0", "K0", phase="idle", last_rotated_at=-60.0)
+    path = record_file(project, "prod", "K0")
+    path.write_text(json.dumps({"record": json.loads(path.read_text())["record"] | {key: 9.9e10}}))
+    found = read(project)
+    assert json_text(found)
+    assert plain(found)
+    assert page.render(found, rotations(project), NOW)
 
 
 @pytest.mark.parametrize(
