@@ -1,6 +1,7 @@
 """Unfinished rotations that no profile names: which are found, and how they end."""
 
 import json
+import os
 
 import pytest
 
@@ -9,6 +10,9 @@ from envkit.errors import ConflictError, RotationError
 from envkit.rotation.catalog import survey
 from envkit.rotation.machine import Request
 from envkit.rotation.orphans import find_orphans, finish, status_of_orphan
+from envkit.rotation_state.record import Phase, Record
+from envkit.rotation_state.stores.envelope import pack
+from envkit.secret import Secret
 from support.rotating import record_file, stands, table
 
 NOW = 1_795_577_472.0
@@ -107,3 +111,64 @@ def test_one_that_was_changed_meanwhile_is_left_alone(left):
     with pytest.raises(ConflictError):
         finish(orphan, Request.ABORT, now=NOW)
     assert "values" in json.loads(record_file(project, "prod", "KEY").read_text())
+
+
+def envelope(name, field):
+    record = Record(name, "1", Phase.STAGED, plan=f"random (alternate) of {field}", started_at=NOW)
+    values = {kind: {field: Secret(text)} for kind, text in (("old", "x"), ("new", "y"))}
+    return pack(record, values)
+
+
+@pytest.fixture
+def in_vault(project, openbao):
+    """A profile that rotates one secret of a mount, and two records in that mount."""
+    project.profile(
+        "prod.toml",
+        '[sources.vault]\nmount = "secret"\nprefix = "orphans"\n'
+        + table("known", "vault:db#password"),
+    )
+    for path, field in (("db", "password"), ("gone/web", "key")):
+        openbao.put(f"orphans/{path}", {field: "x"})
+        name = f"prod/{'known' if path == 'db' else 'gone'}"
+        openbao.put(f"envkit-rotation/orphans/{path}.{field}", envelope(name, field))
+    return project
+
+
+def test_one_in_a_mount_of_vault_is_found_and_finished(in_vault, openbao):
+    environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
+    found = look(in_vault, environ)
+    mine = [one for one in found.orphans if "/orphans/" in one.location]
+    assert [(one.name, one.location) for one in mine] == [
+        ("prod/gone", "vault:secret/orphans/gone/web#key")
+    ]
+    assert found.not_looked_at == ()
+    finish(mine[0], Request.ABORT, now=NOW)
+    assert not [one for one in look(in_vault, environ).orphans if "/orphans/" in one.location]
+
+
+def test_a_mount_that_may_not_be_listed_is_named(in_vault, openbao):
+    policy = openbao.policy({"secret/data/orphans/*": ("read",)})
+    environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.token(policy)}
+    assert look(in_vault, environ) == (
+        (),
+        ("vault:secret: the token may not list secret/metadata/envkit-rotation/",),
+    )
+
+
+def test_one_at_a_secret_of_aws_that_a_variable_reads_is_found(project, aws):
+    aws.put("db", json.dumps({"password": "x"}))
+    aws.put("web", json.dumps({"key": "x"}))
+    for secret, name, field in (("db", "known", "password"), ("web", "gone", "key")):
+        aws.admin.put_secret_value(
+            SecretId=f"{aws.prefix}{secret}",
+            SecretString=json.dumps(envelope(f"prod/{name}", field)),
+            VersionStages=["ENVKIT_ROTATION"],
+        )
+    project.profile(
+        "prod.toml",
+        f'[sources.aws]\ntype = "aws-secrets-manager"\nprefix = "{aws.prefix}"\n'
+        '[variables]\nKEY = "{{ aws:web#key }}"\nDB = "{{ aws:db#password }}"\n'
+        + table("known", "aws:db#password"),
+    )
+    (orphan,) = look(project, dict(os.environ)).orphans
+    assert (orphan.name, orphan.location) == ("prod/gone", f"aws:{aws.prefix}web#key")
