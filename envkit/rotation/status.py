@@ -153,6 +153,11 @@ def mismatch(record: Record, name: str, identity: str, plan: str) -> tuple[str, 
             f"the rotation in progress is {record.rotation}",
             f"run 'envkit rotate --abort {record.rotation}', or put the profile back",
         )
+    if record.rotation != name:
+        return (
+            f"the secret is rotated as {record.rotation}, and not as {name}",
+            f"if it has another name now, run 'envkit rotate {name}'",
+        )
     if record.in_progress and record.plan and record.plan != plan:
         return (
             f"it was begun as '{record.plan}', and the profile now says '{plan}'",

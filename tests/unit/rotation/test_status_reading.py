@@ -111,6 +111,7 @@ def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
     ("fields", "error"),
     [
         ({"secret": "elsewhere#KEY"}, "the record is of another secret, elsewhere#KEY"),
+        ({"name": "other"}, "the secret is rotated as prod/other, and not as prod/k0"),
         (
             {"phase": "staged", "plan": "redis (alternate) of K0"},
             "it was begun as 'redis (alternate) of K0', and the profile now says",
@@ -122,7 +123,7 @@ def test_a_record_of_something_else_is_not_shown_as_ones_own(project, fields, er
     fields = {"phase": "idle", "started_at": -60.0, **fields}
     if fields["phase"] != "idle":
         fields["values"] = {"old": {"K0": "x"}, "new": {"K0": "y"}}
-    stands(project, "prod", "k0", "K0", **fields)
+    stands(project, "prod", fields.pop("name", "k0"), "K0", **fields)
     (one,) = read(project)
     assert (one.state, one.stopped) == ("failing", True)
     assert one.error.startswith(error)
