@@ -125,7 +125,7 @@ class World(Rotating):
         """Run until it is over, whatever has to be waited for."""
         outcome = self.run()
         for _ in range(3):
-            if outcome.status != OutcomeStatus.IN_GRACE:
+            if outcome.status not in (OutcomeStatus.WAITING, OutcomeStatus.IN_GRACE):
                 break
             self.now = max(self.now, outcome.until) + 1
             outcome = self.run()
