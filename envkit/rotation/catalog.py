@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, did_you_mean
+from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, closest
 from envkit.profile.discovery import profile_names, profile_path
 from envkit.profile.loader import load
 from envkit.rotation_state.policy import Policy, policy
+from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from envkit.profile.model import Profile
 
 # what says who asks and where to look, and not which store it is
-_ACCESS_SETTINGS = ("auth", "mount", "prefix")
+_ACCESS_SETTINGS = ("auth", "mount", "prefix", "path", "concurrency")
+_MAX_LISTED = 8
 
 
 class Rotation(NamedTuple):
@@ -58,10 +60,12 @@ class Collected(NamedTuple):
     Attributes:
         rotations: in the order of their names.
         broken: what is wrong, by the name of a profile or of a rotation.
+        survey: what all profiles say; None where only some were looked at.
     """
 
     rotations: tuple[Rotation, ...]
     broken: Mapping[str, EnvkitError]
+    survey: Survey | None = None
 
 
 class Survey(NamedTuple):
@@ -103,7 +107,7 @@ def collect(
             if not first.policy.same_as(other.policy):
                 raise conflict_error(first, other)
     found = sorted((group[0] for group in surveyed.groups), key=lambda one: one.full_name)
-    return Collected(tuple(found), surveyed.broken)
+    return Collected(tuple(found), surveyed.broken, None if environments else surveyed)
 
 
 def survey(
@@ -157,8 +161,7 @@ def pick(
     for name in names:
         found = [one for one in rotations if name in _names(one)]
         if not found:
-            known = {*also, *(word for one in rotations for word in _names(one))}
-            raise UsageError(f"no rotation '{name}'", hint=did_you_mean(name, known))
+            raise UsageError(f"no rotation '{name}'", hint=_meant(name, rotations, also))
         if len(found) > 1:
             several = " and ".join(one.full_name for one in found)
             raise UsageError(
@@ -175,6 +178,17 @@ def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
         f"rotate the same secret, {one.location}, and do not say the same of it",
         hint="write it once, in a profile that both extend, or give both the same name and keys",
     )
+
+
+def _meant(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str:
+    """Return the hint for a name that no rotation has."""
+    own = {one.policy.name for one in rotations}
+    words = own if "/" not in name else {word for one in rotations for word in _names(one)}
+    if (match := closest(name, words) or closest(name, also)) is not None:
+        return f"did you mean '{match}'?"
+    if 0 < len(own) <= _MAX_LISTED:
+        return f"rotations are {', '.join(sorted(own))}"
+    return "run 'envkit rotate status' to see what there is"
 
 
 def _names(rotation: Rotation) -> set[str]:
@@ -223,7 +237,12 @@ def _locate(
     source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
     source.check(policy.secret)
     location = source.locate(policy.secret)
-    return (store_key(profile, name), location.removeprefix(f"{name}:")), location
+    try:
+        field = value_field(source, policy.secret)
+        identity = open_store(source, policy.secret, (field,), deadline).identity
+    except ProfileError:  # no store of rotations: it is reported where it is opened
+        identity = location
+    return (store_key(profile, name), identity.removeprefix(f"{name}:")), location
 
 
 def store_key(profile: Profile, source: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from envkit.errors import ConflictError, RotationError
+from envkit.rotation.identity import mismatch
 from envkit.rotation.machine import OtherValue, Request, published_value
 from envkit.rotation_state.record import Phase, Record
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
+    from envkit.rotation.identity import Mismatch
     from envkit.rotation.machine import Decision
     from envkit.rotation.protocols import Rotator
     from envkit.rotation_state.record import PendingValue
@@ -79,6 +81,12 @@ class Job(NamedTuple):
     before: Callable[[], None] = _no_hook
     after: Callable[[], None] | None = None
     reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
+
+    def mismatch(self, record: Record) -> Mismatch | None:
+        """Return why a record is not of this rotation; None where it is."""
+        return mismatch(
+            record, name=self.name, secret=self.store.identity, plan=self.plan, target=self.target
+        )
 
 
 class RunContext(NamedTuple):

@@ -93,6 +93,8 @@ class DotenvSource:
         self._root = context.root
         self._environ = context.environ
         self._deadline = context.deadline
+        shared = context.already_read
+        self._known = None if shared is None else shared.setdefault("dotenv", {})
         self._paths = _paths(context)
         self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
 
@@ -122,7 +124,7 @@ class DotenvSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
-        known: dict[str, _Read | SourceError] = {}
+        known = {} if self._known is None else self._known
         return {ref: self._outcome(ref, known) for ref in refs}
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
@@ -232,7 +234,7 @@ class DotenvSource:
 
     def _file_with(self, ref: Reference) -> _Read:
         """Return the file that holds a variable, else the one that would be given it."""
-        reads = self._read_all(ref, {})
+        reads = self._read_all(ref, {} if self._known is None else self._known)
         variable = _variable(ref)
         having = [read for read in reads if variable in read.content.entries]
         return (having or reads)[-1]

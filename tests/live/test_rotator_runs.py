@@ -74,7 +74,7 @@ class World:
     def rotate(self):
         """Rotate to the end, whatever has to be waited for in between."""
         status = self.run(Request.ROTATE)
-        while status == OutcomeStatus.WAITING:
+        while status in (OutcomeStatus.IN_GRACE, OutcomeStatus.IN_GRACE):
             self.now += GRACE_SECONDS
             status = self.run()
         return status
@@ -111,7 +111,7 @@ def test_a_rotation_and_another_one(world):
 
 def test_in_the_grace_it_is_rolled_back(world):
     old, before = world.current, world.harness.credentials()
-    assert world.run(Request.ROTATE) == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE) == OutcomeStatus.IN_GRACE
     new = world.current
     assert world.harness.works(new)
     assert world.harness.works(old) is world.harness.kind.overlap
@@ -157,7 +157,7 @@ def test_a_secret_from_a_backup_is_mended_by_rotating(world):
 
 def test_a_record_that_was_lost_in_the_grace_is_mended_by_rotating(world):
     before = world.harness.credentials()
-    assert world.run(Request.ROTATE) == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE) == OutcomeStatus.IN_GRACE
     world.shelf.stored.clear()
     check_mended(world, before, LEFT_OVER[type(world.harness)][1])
 
@@ -184,7 +184,7 @@ def test_keys_are_known_before_they_are_used():
 
     note()
     status = world.run(Request.ROTATE)
-    while status == OutcomeStatus.WAITING:
+    while status in (OutcomeStatus.IN_GRACE, OutcomeStatus.IN_GRACE):
         note()
         world.now += GRACE_SECONDS
         status = world.run()
@@ -196,7 +196,7 @@ def test_keys_are_known_before_they_are_used():
 
 def test_the_previous_value_is_there_for_as_long_as_the_grace():
     world = World(RandomHarness())
-    assert world.run(Request.ROTATE) == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE) == OutcomeStatus.IN_GRACE
     new = world.shelf.fields["TOKEN"]
     assert world.shelf.fields["TOKEN_PREVIOUS"] == "the-first-token"
     world.now += GRACE_SECONDS

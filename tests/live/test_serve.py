@@ -51,7 +51,7 @@ def test_it_rotates_when_it_is_due_and_goes_on_until_it_is_stopped(shop):
 
 def test_ctrl_c_ends_it_as_well(shop):
     with Serving(shop, "rotate", "serve") as serving:
-        serving.wait_for(r"prod/token: waiting")
+        serving.wait_for(r"prod/token: in-grace")
         assert serving.stop(signal.SIGINT) == 0
 
 

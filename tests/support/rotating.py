@@ -121,4 +121,4 @@ def stands(project, environment: str, name: str, variable: str, **fields: object
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
     """Return the transcript, with TIME for each time: they differ from run to run."""
-    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME", transcript(done))
+    return re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d UTC", "TIME", transcript(done))

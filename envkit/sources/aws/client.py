@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 5
 SHARED_TIMEOUT_SECONDS = 60.0
 SESSION_NAME = "envkit"
+_READS = ("get_secret_value", "describe_secret")
 
 
 class SecretsManager:
@@ -48,6 +49,7 @@ class SecretsManager:
         connections: how many calls may be under way at once.
         deadline: when everything must be over.
         table: where the settings are written, for hints; `[sources.NAME]` unless said.
+        reads_once: whether the answer to a read is kept, and no read is sent twice.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class SecretsManager:
         connections: int,
         deadline: Deadline,
         table: str | None = None,
+        reads_once: bool = False,
     ) -> None:
         self._name = name
         self._table = table or f"[sources.{name}]"
@@ -71,6 +74,7 @@ class SecretsManager:
         self._others: dict[tuple[str, str], BaseClient] = {}
         self._profile: str | None = settings.get("profile")
         self._sharing = False
+        self._already_read: dict[object, dict[str, Any]] | None = {} if reads_once else None
 
     def share(self) -> None:
         """Use the client of this process from now on; see `shared`."""
@@ -98,7 +102,14 @@ class SecretsManager:
             RefusedError: AWS cannot do this one request.
             SourceError: any other failure.
         """
-        return self._call(self._connected(), operation, doing, parameters)
+        if self._already_read is None or operation not in _READS:
+            return self._call(self._connected(), operation, doing, parameters)
+        asked = (operation, *sorted(parameters.items()))
+        answer = self._already_read.get(asked)
+        if answer is None:
+            answer = self._call(self._connected(), operation, doing, parameters)
+            self._already_read[asked] = answer
+        return answer
 
     def identity(self) -> tuple[str, str]:
         """Return the ARN of whom AWS takes us for, and the region; asks STS, for no secret.

@@ -94,6 +94,7 @@ class AwsSecretsManagerSource:
             context.environ,
             connections=self._workers,
             deadline=self._deadline,
+            reads_once=context.already_read is not None,
         )
 
     def check(self, ref: Reference) -> None:
