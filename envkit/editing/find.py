@@ -4,7 +4,7 @@
     editable = find(prepared)
     variable = editable.one("DB_PASSWORD")
     variable.check("a new one")
-    version = variable.slot.write(Secret("a new one"), before=variable.current)
+    version = write_one(variable.slot, Secret("a new one"), variable.current, editable.deadline)
 
 For a lookup, that is the source that has the value, else the first that can be written.
 """

@@ -15,12 +15,15 @@ a compare-and-set. An interrupted promotion is finished by running it again.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
 from envkit.editing.profile_text import put_variables
 from envkit.editing.slots import ProfileFile, current_value
+from envkit.editing.write import Write as StoreWrite
+from envkit.editing.write import grouped
 from envkit.errors import (
     AbsentError,
     ConflictError,
@@ -50,21 +53,23 @@ if TYPE_CHECKING:
 
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
-    from envkit.promotion.decide import Decision, Write
+    from envkit.promotion.decide import Decision
     from envkit.promotion.lines import LinePlan
     from envkit.promotion.model import Change, PromotionPlan
     from envkit.resolution.prepare import PreparedProfile
 
 
 class Step(NamedTuple):
-    """One write; several lines of a profile are one.
+    """One write: the values of one secret or file, or the lines of a profile.
 
     Attributes:
         run: writes, and returns the new version; None where there are no versions.
+        values: whether values are written, and not lines.
     """
 
     changes: tuple[Change, ...]
     run: Callable[[], str | None]
+    values: bool = False
 
 
 class Promotion:
@@ -85,7 +90,17 @@ class Promotion:
         self._target = target
         self._file = file
         self._deadline = deadline
-        self.steps = [Step((write.change,), _writing(write)) for write in self._writes]
+        self.steps = [
+            Step(
+                tuple(self._writes[index].change for index in group.indexes),
+                partial(group.run, deadline),
+                values=True,
+            )
+            for group in grouped(
+                StoreWrite(write.variable.slot, write.variable.current, write.value)
+                for write in self._writes
+            )
+        ]
         lines = self.plan.changes[len(self._writes) :]
         if lines:
             self.steps.append(Step(lines, file.write))
@@ -320,10 +335,6 @@ def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) 
         profile=profile, plan=plan(profile, names), sources=sources
     )
     return End(prepared, outcomes)
-
-
-def _writing(write: Write) -> Callable[[], str | None]:
-    return lambda: write.variable.slot.write(write.value, before=write.variable.current)
 
 
 def _changed_since_plan(places: str) -> ConflictError:

@@ -39,7 +39,6 @@ from envkit._internal.names import is_name
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
-    ConflictError,
     DeniedError,
     DotenvError,
     InvalidReferenceError,
@@ -135,13 +134,26 @@ class DotenvSource:
             InvalidValueError: no `.env` file can hold the value.
             SourceError: the file cannot be read or written.
         """
-        self.check(ref)
-        variable = _variable(ref)
-        if ref.version is not None:
-            raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
-        if variable == WHOLE:
-            raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
-        return self.write_several(ref, {variable: value}, expected=expected)
+        return self.write_group({ref: value}, expected=expected)
+
+    def group(self, ref: Reference) -> str:
+        """Return the path of the file that has a variable; see `GroupWrite`."""
+        return self.places(self.file_with(ref))[0]
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove variables of one file in one step."""
+        variables = {}
+        for ref, value in values.items():
+            self.check(ref)
+            variable = _variable(ref)
+            if ref.version is not None:
+                raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
+            if variable == WHOLE:
+                raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
+            variables[variable] = value
+        return self.write_several(next(iter(values)), variables, expected=expected)
 
     def write_several(
         self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None
@@ -152,7 +164,7 @@ class DotenvSource:
             EnvkitError: as `write`.
         """
         from envkit._internal.file_lock import locked
-        from envkit.sources.dotenv_write import change, check, replace
+        from envkit.sources.dotenv_write import change, check, conflict, replace
 
         name = self.file_with(ref)
         path, previous = self.places(name)
@@ -162,7 +174,7 @@ class DotenvSource:
             with locked(path, timeout_seconds=timeout_seconds, follow=False):
                 current = self._load(name, real=path)
                 if current.version != expected:
-                    raise _conflict(name, expected)
+                    raise conflict(name, expected)
                 data, warnings = change(current.text, values, path=name)
                 state = replace(path, data, previous, before=current.text.encode())
         except OSError as error:
@@ -365,15 +377,6 @@ def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     text = pick_field(ref, fields)
     assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
-
-
-def _conflict(name: str, expected: str | None) -> ConflictError:
-    if expected is None:
-        return ConflictError(f"{name} exists already; nothing was written")
-    return ConflictError(
-        f"{name} was changed since it was read; nothing was written",
-        hint="look at the change, then run the command again",
-    )
 
 
 def failure(verb: str, name: str, error: OSError) -> SourceError:

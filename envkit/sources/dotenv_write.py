@@ -9,7 +9,7 @@ from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.errors import InvalidValueError
+from envkit.errors import ConflictError, InvalidValueError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,16 @@ def replace(path: str, data: bytes, previous: str, *, before: bytes) -> os.stat_
     if os.path.dirname(previous) != os.path.dirname(path):
         sweep_beside(previous)  # taking the lock has swept the other folder
     return write_with_copy(path, data, previous, before)
+
+
+def conflict(name: str, expected: str | None) -> ConflictError:
+    """Return the error for a file that is not the expected one."""
+    if expected is None:
+        return ConflictError(f"{name} exists already; nothing was written")
+    return ConflictError(
+        f"{name} was changed since it was read; nothing was written",
+        hint="look at the change, then run the command again",
+    )
 
 
 def rehearse(path: str, previous: str, *, more_bytes: int) -> None:

@@ -150,7 +150,8 @@ class _Progress:
                 access.expect(names)
                 version = step.run()
                 self.versions.update(dict.fromkeys(step.changes, version))
-                access.changed(names, version)
+                for recorded in [[name] for name in names] if step.values else [names]:
+                    access.changed(recorded, version)
                 for change in step.changes if aloud else ():
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
         except BaseException as error:

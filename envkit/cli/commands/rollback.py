@@ -15,6 +15,7 @@ from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.editing.find import find, prepare_edit
 from envkit.editing.history import earlier, versioned_slot
+from envkit.editing.write import restore
 
 EXAMPLE = "envkit rollback STRIPE_KEY --env staging"
 
@@ -61,7 +62,7 @@ def rollback(
             return 0
         editable.deadline.restart()
         slot = versioned_slot(variable)
-        now = slot.restore(version.version, before=variable.current)
+        now = restore(slot, version.version, variable.current, editable.deadline)
         access.changed(variable.names, now)
     new = in_version(now if now != version.version else None)
     print(f"brought {name} back to version {version.version} of {slot.where}{new}")

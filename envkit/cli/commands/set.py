@@ -13,6 +13,7 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
+from envkit.editing.write import write_one
 from envkit.errors import UsageError
 from envkit.secret import Secret
 
@@ -53,7 +54,7 @@ def set(  # noqa: A001 - the command's name
             access.unchanged(variable.names)
             print(f"{variable.name} in {variable.slot.where} has this value already")
             return 0
-        version = variable.slot.write(new, before=variable.current)
+        version = write_one(variable.slot, new, variable.current, editable.deadline)
         access.changed(variable.names, version)
     print(f"set {variable.name} in {variable.slot.where}{in_version(version)}")
     return 0

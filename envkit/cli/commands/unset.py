@@ -6,6 +6,7 @@ from envkit.audit.session import Access
 from envkit.cli.commands.set import find_one, in_version
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason
+from envkit.editing.write import write_one
 
 EXAMPLE = "envkit unset STRIPE_KEY --env staging"
 
@@ -26,7 +27,7 @@ def unset(
             access.unchanged(variable.names)
             print(f"{variable.name} is absent in {variable.slot.where} already")
             return 0
-        version = variable.slot.write(None, before=variable.current)
+        version = write_one(variable.slot, None, variable.current, editable.deadline)
         access.changed(variable.names, version)
     print(f"took {variable.name} out of {variable.slot.where}{in_version(version)}")
     return 0
