@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import WritableSource
 
+
 class CurrentValue(NamedTuple):
     """What is in a slot: a value, or none, and the version that has it."""
 

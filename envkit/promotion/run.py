@@ -1,6 +1,6 @@
 """Promote variables from one environment to another: read both, plan, then write.
 
-    prepared = prepare_promotion("staging", "prod")
+    prepared = prepare_promotion("staging", "prod", rotations=rotations_of)
     promotion = read(prepared)
     promotion.plan                      # to be shown, and agreed to
     promotion.begin()                   # refuses if anything has changed since
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from envkit.promotion.lines import LinePlan
     from envkit.promotion.model import Change, PromotionPlan
     from envkit.resolution.prepare import PreparedProfile
+    from envkit.rotation_state.rotated import FindRotations
 
 
 class Step(NamedTuple):
@@ -170,6 +171,7 @@ class PreparedPromotion(NamedTuple):
     line_plan: LinePlan
     choice: Choice
     file: _TargetFile
+    rotations: FindRotations
     deadline: Deadline
 
     @property
@@ -188,6 +190,7 @@ def prepare_promotion(
     target: str,
     names: Sequence[str] = (),
     *,
+    rotations: FindRotations,
     secrets: bool = False,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -201,6 +204,7 @@ def prepare_promotion(
         source: name or alias of the profile that has it.
         target: name or alias of the profile that is to have it.
         names: variables to carry over whatever they are; all that is missing unless given.
+        rotations: returns what finds the rotation of a value of a profile.
         secrets: whether secrets are copied, too, that are not named.
         only: globs, in place of names.
         exclude: globs, in place of names.
@@ -235,6 +239,7 @@ def prepare_promotion(
         line_plan,
         Choice(frozenset(names), secrets),
         file,
+        rotations,
         deadline,
     )
 
@@ -247,7 +252,10 @@ def read(prepared: PreparedPromotion) -> Promotion:
     """
     three = [prepared.source, prepared.target, prepared.in_doubt]
     fetched = fetch(three, prepared.deadline)
-    source, *ends = (End(one, found) for one, found in zip(three, fetched, strict=True))
+    source, *ends = (
+        End(one, found, prepared.rotations(one.profile, prepared.deadline))
+        for one, found in zip(three, fetched, strict=True)
+    )
     line_plan = prepared.line_plan.without(_not_absent(ends[1]))
     known = prepared.target.plan.selected
     to = _as_it_will_be(extended(prepared.written, line_plan.lines), known, ends)
@@ -321,7 +329,7 @@ def _written(profile: Profile) -> Written:
 
 def _not_absent(end: End) -> set[str]:
     """Return the variables that have a value, or that cannot be looked for."""
-    prepared, outcomes = end
+    prepared, outcomes, _ = end
     found, failures = evaluate(prepared.plan, outcomes, prepared.locate)
     failed = {failure.name for failure in failures if not isinstance(failure.error, AbsentError)}
     return {*found, *failed}
@@ -334,7 +342,7 @@ def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) 
     prepared = ends[0].prepared._replace(
         profile=profile, plan=plan(profile, names), sources=sources
     )
-    return End(prepared, outcomes)
+    return End(prepared, outcomes, ends[0].rotation_of)
 
 
 def _changed_since_plan(places: str) -> ConflictError:

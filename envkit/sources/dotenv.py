@@ -137,7 +137,7 @@ class DotenvSource:
         return self.write_group({ref: value}, expected=expected)
 
     def group(self, ref: Reference) -> str:
-        """Return the path of the file that has a variable; see `GroupWrite`."""
+        """Return the path of its file; see `GroupWrite`."""
         return self.places(self.file_with(ref))[0]
 
     def write_group(

@@ -384,6 +384,7 @@ def test_history(changed):
         "created": previous["created"],
         "author": None,
         "state": "previous",
+        "note": None,
     }
     assert current["state"] == "current"
     assert times(current["created"]) == "TIME"

@@ -255,4 +255,5 @@ def test_the_values_of_one_secret_are_one_version_and_a_record_each(project, sto
     assert store.fields("prod/db") == FIELDS
     assert len(store.versions("prod/db")) == len(before) + 1
     written = [record["names"] for record in project.records() if record["versions"]]
-    assert len(written) == 4 and all(len(names) == 1 for names in written)
+    assert len(written) == 4
+    assert all(len(names) == 1 for names in written)

@@ -11,6 +11,7 @@ from envkit.cli.error_text import print_error
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask, ask_reason, is_interactive
+from envkit.cli.rotated import allow_change, without_rotating
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, prepare_edit, refuse_changed
 from envkit.editing.preflight import refuse_unwritable_slots
@@ -44,7 +45,7 @@ def edit(
             timeout_seconds=timeout_seconds(timeout),
         )
         access.begin([prepared.prepared])
-        editable = find(prepared)
+        editable = without_rotating(find(prepared))
         if not editable.variables and editable.refused:
             raise next(iter(editable.refused.values()))
         current = {name: variable.current for name, variable in editable.variables.items()}
@@ -54,6 +55,7 @@ def edit(
         editable.deadline.restart()
         refuse_changed(editable.variables[name] for name in changed)
         refuse_unwritable_slots(editable.variables[name].slot for name in changed)
+        allow_change(editable, [editable.variables[name] for name in changed])
         _write(access, editable, changed)
     if not changed:
         print("nothing was changed")

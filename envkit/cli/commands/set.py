@@ -12,6 +12,7 @@ from envkit.audit.session import Access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
+from envkit.cli.rotated import allow_change
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
 from envkit.editing.write import write_one
 from envkit.errors import UsageError
@@ -34,6 +35,10 @@ def set(  # noqa: A001 - the command's name
     skip_unchanged: Annotated[
         bool, typer.Option("--skip-unchanged", help="Write nothing if the value is there already.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also while a rotation of the value is in progress."),
+    ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
@@ -47,6 +52,7 @@ def set(  # noqa: A001 - the command's name
     with Access("set", reason=reason, ask=ask_reason) as access:
         editable = find_one(access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
+        allow_change(editable, [variable], force=force)
         new = _value(variable.name, from_file)
         editable.deadline.restart()
         variable.check(new.reveal())

@@ -186,5 +186,3 @@ def test_an_earlier_value_comes_back_beside_changes_of_others():
     store.changes = [{"password": "new", "user": "b"}]
     restore(slot, "1", slot.read(), Deadline(15))
     assert store.now() == {"password": "old", "user": "b"}
-
-
