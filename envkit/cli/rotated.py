@@ -60,7 +60,8 @@ def allow_change(
         if rotated is not None:
             if not force:
                 rotated.refuse_in_progress()
-            print_labelled("warning", rotated.warning)
+            if variable.current.value is not None:  # a first value is what a rotation begins with
+                print_labelled("warning", rotated.warning)
 
 
 def without_rotating(editable: Editable) -> Editable:

@@ -50,10 +50,15 @@ class _Place(NamedTuple):
     secrets: frozenset[str]
     fields: frozenset[str]
 
+    def may_have(self, field: str) -> bool:
+        return field in self.fields or "" in {field, *self.fields}
+
     def meets(self, other: _Place) -> bool:
-        if self.store != other.store or self.secrets.isdisjoint(other.secrets):
-            return False
-        return "" in self.fields | other.fields or not self.fields.isdisjoint(other.fields)
+        return (
+            self.store == other.store
+            and not self.secrets.isdisjoint(other.secrets)
+            and all(map(self.may_have, other.fields))
+        )
 
 
 class _Found(NamedTuple):
@@ -86,21 +91,24 @@ def find_rotations(
             field = value_field(source, ref)
         except ProfileError:
             field = ""
-        place = _place(profile, source, ref, [field])
-        found = _meeting(own, place)
-        if found is None and own.error is not None:
+
+        def meeting(found: _Found) -> RotatedValue | None:
+            # the name of a field is compared first: for its place a file may have to be read
+            candidates = [one for one in found.rotations if one[0].may_have(field)]
+            if not candidates:
+                return None
+            place = _place(profile, source, ref, [field])
+            return next((value for changed, value in candidates if changed.meets(place)), None)
+
+        if (value := meeting(own)) is not None:
+            return value
+        if own.error is not None:
             raise own.error
-        if found is None:
-            if not others:
-                others.append(_of_others(profile, environ, deadline))
-            found = _meeting(others[0], place)
-        return found
+        if not others:
+            others.append(_of_others(profile, environ, deadline))
+        return meeting(others[0])
 
     return find
-
-
-def _meeting(found: _Found, place: _Place) -> RotatedValue | None:
-    return next((value for changed, value in found.rotations if changed.meets(place)), None)
 
 
 def _own(profile: Profile, environ: Mapping[str, str], deadline: Deadline) -> _Found:

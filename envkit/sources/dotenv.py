@@ -147,12 +147,11 @@ class DotenvSource:
         variables = {}
         for ref, value in values.items():
             self.check(ref)
-            variable = _variable(ref)
             if ref.version is not None:
                 raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
-            if variable == WHOLE:
+            if _variable(ref) == WHOLE:
                 raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
-            variables[variable] = value
+            variables[_variable(ref)] = value
         return self.write_several(next(iter(values)), variables, expected=expected)
 
     def write_several(

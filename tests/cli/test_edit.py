@@ -301,3 +301,17 @@ def test_a_change_that_could_not_be_recorded_is_told_as_one(dev, editor):
     assert "error: PORT was changed, and that is not recorded: cannot write the audit log" in seen
     assert seen.endswith("[6]\n")
     assert "PORT = { value = 9090," in stored(dev)[1]
+
+
+def test_variables_of_one_file_are_written_at_once_and_recorded_one_by_one(dev, editor):
+    before = (dev.root / ".env.dev").read_text()
+    change = "text = text.replace('old key', 'new key').replace('two', 'one')"
+    done = dev.run("edit", "-e", "dev", env=editor(change))
+    assert done.returncode == 0, done.stderr
+    assert (dev.root / ".env.dev.envkit-previous").read_text() == before, "there was one write"
+    written = [record["names"] for record in dev.records()[-2:]]
+    assert written == [["API_KEY"], ["PASSWORD"]]
+    versions = {
+        record["versions"][name][0] for record in dev.records()[-2:] for name in record["names"]
+    }
+    assert len(versions) == 1

@@ -5,8 +5,11 @@ import sys
 
 import pytest
 
-from support.rotating import table
+from support.process import run_here
+from support.rotating import table, values
 from support.transcript import transcript
+
+pytestmark = pytest.mark.usefixtures("trusted")
 
 VARIABLES = """\
 [variables]
@@ -38,8 +41,7 @@ class Store:
         self.project.profile(f"{name}.toml", text + variables)
 
     def run(self, *arguments, **options):
-        environ = {**self.environ, **options.pop("env", {})}
-        return self.project.run(*arguments, env=environ, **options)
+        return run_here(*arguments, env=self.environ, **options)
 
     def ok(self, *arguments, **options):
         done = self.run(*arguments, **options)
@@ -47,7 +49,9 @@ class Store:
         return done.stdout
 
     def key(self, name="prod"):
-        return self.ok("get", "KEY", "--env", name)
+        if self.folder is None:
+            return values(self.project, name)["KEY"]
+        return self.folder.fields(f"{name}/db")["key"]
 
     def history(self):
         document = json.loads(self.ok("history", "KEY", "--env", "prod", "--format", "json"))
@@ -107,15 +111,16 @@ def test_a_value_is_not_changed_while_its_rotation_is_in_progress(store):
         assert done.returncode == 7, done.stderr
         assert "KEY is being rotated by prod/key (phase grace, begun " in done.stderr
         assert "run 'envkit rotate --rollback prod/key'" in done.stderr
-    shown = store.ok("edit", "--env", "prod", env={"EDITOR": f"{sys.executable} {script}"})
+    environ = {**store.environ, "EDITOR": f"{sys.executable} {script}"}
+    shown = store.project.run("edit", "--env", "prod", env=environ).stdout
     assert "# KEY is being rotated by prod/key" in shown
     assert "OTHER=x" in shown
     assert new not in shown
     assert store.key() == new
 
     store.ok("set", "OTHER", "--env", "prod", input="y")
-    store.ok("set", "KEY", "--env", "prod", "--force", input="by hand")
-    assert store.key() == "by hand"
+    store.ok("set", "KEY", "--env", "prod", "--force", input="by-hand")
+    assert store.key() == "by-hand"
 
 
 @pytest.mark.parametrize("rotated_in", ["staging", "prod"])

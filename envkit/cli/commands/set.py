@@ -52,7 +52,8 @@ def set(  # noqa: A001 - the command's name
     with Access("set", reason=reason, ask=ask_reason) as access:
         editable = find_one(access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
-        allow_change(editable, [variable], force=force)
+        if not skip_unchanged:
+            allow_change(editable, [variable], force=force)  # before a person types the value
         new = _value(variable.name, from_file)
         editable.deadline.restart()
         variable.check(new.reveal())
@@ -60,6 +61,8 @@ def set(  # noqa: A001 - the command's name
             access.unchanged(variable.names)
             print(f"{variable.name} in {variable.slot.where} has this value already")
             return 0
+        if skip_unchanged:
+            allow_change(editable, [variable], force=force)
         version = write_one(variable.slot, new, variable.current, editable.deadline)
         access.changed(variable.names, version)
     print(f"set {variable.name} in {variable.slot.where}{in_version(version)}")

@@ -1,5 +1,8 @@
 """Compare-and-set of values: one write for each secret, whatever else changes meanwhile."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 
 from envkit._internal.clock import Deadline
@@ -9,6 +12,7 @@ from envkit.errors import ConflictError, UsageError
 from envkit.profile.location import Location
 from envkit.profile.placeholder import Reference
 from envkit.secret import Secret
+from envkit.sources.dotenv import DotenvSource
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 
@@ -139,6 +143,25 @@ def test_one_place_gets_one_value():
     assert (group.indexes, len(group.writes)) == ((0, 1), 1)
     with pytest.raises(UsageError, match="memory:db#password would get two different values"):
         grouped(writes)
+
+
+def test_variables_of_one_file_that_many_set_at_once_are_all_set(project):
+    names = [f"KEY_{number}" for number in range(20)]
+    project.dotenv("dev", "".join(f"{name}=old\n" for name in names))
+    barrier = Barrier(len(names))
+
+    def change(name):
+        deadline = Deadline(60)
+        root = str(project.root)
+        context = SourceContext("dotenv", environment="dev", root=root, deadline=deadline)
+        slot = StoreSlot(DotenvSource(context), Reference("dotenv", name))
+        before = slot.read()
+        barrier.wait()
+        write_one(slot, Secret(f"new-{name}"), before, deadline)
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(change, names))
+    assert (project.root / ".env.dev").read_text().split() == [f"{n}=new-{n}" for n in names]
 
 
 def test_a_source_without_groups_gets_one_value_after_the_other():
