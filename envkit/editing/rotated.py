@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from envkit.rotation_state.rotated import FindRotation
     from envkit.secret import Secret
 
+_READERS_ARE_THE_TARGET = ("random", "keyring")
 _WITH_ROLLBACK = (Phase.PROMOTED, Phase.GRACE)
 _WITH_ABORT = (Phase.CLAIMED, Phase.STAGED, Phase.SET, Phase.TESTED)
 
@@ -105,7 +106,7 @@ class Rotated(NamedTuple):
         text = f"{self.name} is rotated by {self.value.full_name}"
         if self.error is not None:
             return f"{text}, which may be in progress: {self.error.message}"
-        if self.value.policy.target:
+        if self.value.policy.rotator not in _READERS_ARE_THE_TARGET:
             return f"{text}: its target must have the new value too"
         return f"{text}: the next rotation replaces the new value"
 

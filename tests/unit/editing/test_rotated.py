@@ -61,7 +61,7 @@ def test_a_change_at_rest_is_warned_of(value, phase):
     assert (
         found.warning == "PASSWORD is rotated by prod/db: the next rotation replaces the new value"
     )
-    targeted = value._replace(policy=value.policy._replace(target={"dsn": "x"}))
+    targeted = value._replace(policy=value.policy._replace(rotator="postgres"))
     assert found._replace(value=targeted).warning == (
         "PASSWORD is rotated by prod/db: its target must have the new value too"
     )
