@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 _READERS_ARE_THE_TARGET = ("random", "keyring")
+_MOST_SKEW_SECONDS = 3600.0
 _WITH_ROLLBACK = (Phase.PROMOTED, Phase.GRACE)
 _WITH_ABORT = (Phase.CLAIMED, Phase.STAGED, Phase.SET, Phase.TESTED)
 
@@ -102,8 +103,10 @@ class Rotated(NamedTuple):
 
     @property
     def warning(self) -> str:
-        """What a person should know who changes the value at rest."""
+        """What a person should know who changes the value."""
         text = f"{self.name} is rotated by {self.value.full_name}"
+        if self.record is not None and self.record.in_progress:
+            return f"{text}, which is in progress and will stop at the new value"
         if self.error is not None:
             return f"{text}, which may be in progress: {self.error.message}"
         if self.value.policy.rotator not in _READERS_ARE_THE_TARGET:
@@ -134,11 +137,17 @@ class Lifetimes:
             self._promoted = max(self._promoted, record.retired_at)
         seen = [self._first(one.value) for one in recorded if one.value is not None]
         self._last = max((at for at in seen if at <= self._promoted), default=0.0)
+        # no clock is so far ahead that the promoted value would seem younger than this
+        soon = self._promoted + _MOST_SKEW_SECONDS
+        self._none_since = not any(self._promoted < at <= soon for at in seen)
 
     def is_rotated(self, value: Secret) -> bool:
         """Return whether the last rotation made a value, which is not retired."""
         first = self._first(value)
-        return not self._reverted and self._began <= first == self._last and first > 0
+        if self._reverted or first != self._last or not first:
+            return False
+        # a value from before the rotation is not taken for the one that it made
+        return self._none_since or self._began <= first
 
     def is_retired(self, value: Secret) -> bool:
         """Return whether a rotation has replaced a value, for good as far as is known."""

@@ -26,7 +26,7 @@ from envkit.sources.protocols import Placed, VersionedSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from envkit._internal.clock import Deadline
     from envkit.profile.location import Location
@@ -201,6 +201,25 @@ class ProfileFile:
         shown = display_path(self.path)
         lasting = lasting_failure(error, shown)
         return lasting or DeniedError(f"cannot write {shown}: {reason_of(error)}")
+
+
+def read_all(slots: Iterable[ValueSlot]) -> dict[ValueSlot, CurrentValue]:
+    """Return what is in slots now; each source is asked once.
+
+    Raises:
+        EnvkitError: one of them cannot be read.
+    """
+    found: dict[ValueSlot, CurrentValue] = {}
+    stored: dict[int, list[StoreSlot]] = {}
+    for slot in slots:
+        if isinstance(slot, StoreSlot):
+            stored.setdefault(id(slot.source), []).append(slot)
+        else:
+            found[slot] = slot.read()
+    for same in stored.values():
+        outcomes = ask(same[0].source, [slot.reference for slot in same])
+        found |= {slot: current_value(outcomes[slot.reference]) for slot in same}
+    return found
 
 
 def current_value(outcome: Outcome) -> CurrentValue:

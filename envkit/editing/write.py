@@ -15,14 +15,13 @@ from random import uniform
 from time import sleep
 from typing import NamedTuple
 
-from envkit.editing.slots import ProfileSlot, StoreSlot, current_value
+from envkit.editing.slots import ProfileSlot, StoreSlot, read_all
 from envkit.errors import ConflictError, UsageError
-from envkit.resolution.fetch import ask
 from envkit.sources.protocols import GroupWrite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from envkit._internal.clock import Deadline
     from envkit.editing.slots import CurrentValue, ValueSlot
@@ -174,17 +173,10 @@ def _persist(
             if pause >= deadline.remaining_seconds():
                 raise
             sleep(pause)
-            now = _read(list(befores))
+            now = read_all(befores)
             changed = any(now[slot].value != before.value for slot, before in befores.items())
             version = next(iter(now.values())).version
             if changed or version == expected:
                 raise
             expected = version
             ceiling = min(MAX_DELAY_SECONDS, ceiling * 2)
-
-
-def _read(slots: Sequence[StoreSlot]) -> dict[StoreSlot, CurrentValue]:
-    """Return what is in slots of one source now, read in one go."""
-    references = [slot.reference for slot in slots]
-    found = ask(slots[0].source, references)
-    return {slot: current_value(found[slot.reference]) for slot in slots}

@@ -37,6 +37,9 @@ def test_a_change_is_refused_while_a_rotation_is_in_progress(value, phase):
     )
     with pytest.raises(RotationInProgressError):
         found.refuse_retired("1", Secret("a"), versions(("a", 1)))
+    assert found.warning == (
+        "PASSWORD is rotated by prod/db, which is in progress and will stop at the new value"
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,14 @@ REVERTED = {"started_at": 100.0, "promoted_at": 110.0, "given_up_at": 120.0}
         (DONE, [("a", 1), ("a", 105), ("b", 109)], "a retired, b rotated"),
         # the store's clock is ahead, and is behind
         (DONE, [("a", 4), ("a", 108), ("b", 112)], "a retired, b kept"),
-        (DONE, [("a", -90), ("a", 15), ("b", 19)], "a retired, b retired"),
+        (DONE, [("a", -90), ("a", 15), ("b", 19)], "a retired, b rotated"),
+        (DONE, [("a", -90), ("b", 19), ("c", 120)], "a retired, b retired, c kept"),
+        # a later rotation was aborted before it promoted
+        (
+            {**DONE, "started_at": 5000.0, "given_up_at": 5010.0},
+            [("a", 1), ("b", 109), ("c", 9000)],
+            "a retired, b rotated, c kept",
+        ),
         # the keys of a keyring, without the old one, published when it is retired
         (RETIRED, [("a", 1), ("ab", 109), ("b", 199)], "a retired, ab retired, b rotated"),
         # rolled back: readers have the old value again, and the new one is gone
