@@ -16,10 +16,11 @@ import pytest
 
 from support.audit_log import read
 from support.process import run_envkit
+from support.terminal import run_on_terminal
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 pytest_plugins = (
     "support.aws",
@@ -72,12 +73,19 @@ def trusted(_own_home: None) -> None:
 
 
 class Project:
-    """A folder with `profiles/`, as a team has it in its repository."""
+    """A folder with `profiles/`, as a team has it in its repository.
+
+    Attributes:
+        root: the folder.
+        profiles: the folder in it.
+        environ: what every command finds in its environment, such as XDG_STATE_HOME.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.profiles = root / "profiles"
         self.profiles.mkdir(parents=True)
+        self.environ: dict[str, str] = {}
 
     def profile(self, file_name: str, text: str) -> Path:
         """Write `profiles/FILE_NAME`: `dev.toml` or `dev.env`."""
@@ -95,7 +103,24 @@ class Project:
         umask: int = -1,
     ) -> subprocess.CompletedProcess[str]:
         """Run envkit in the project's folder, as `support.process.run_envkit` does."""
+        env = {**self.environ, **(env or {})}
         return run_envkit(*args, env=env, input=input, cwd=self.root, umask=umask)
+
+    def on_terminal(
+        self,
+        *args: str,
+        answers: Sequence[tuple[str, str]] = (),
+        env: Mapping[str, str] | None = None,
+        columns: int = 160,
+    ) -> tuple[str, int]:
+        """Run envkit in the project's folder, as `support.terminal.run_on_terminal` does."""
+        env = {**self.environ, **(env or {})}
+        return run_on_terminal(*args, cwd=self.root, env=env, columns=columns, answers=answers)
+
+    def logged(self) -> Project:
+        """Let every command write the audit log that `records` reads, and return the project."""
+        self.environ["XDG_STATE_HOME"] = str(self.root / "state")
+        return self
 
     def records(self) -> list[dict[str, Any]]:
         """Return the audit log of commands whose XDG_STATE_HOME is `state` in the project."""

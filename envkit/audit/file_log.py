@@ -133,19 +133,27 @@ def full_files(path: str) -> list[tuple[int, str]]:
 
 
 def open_shared(path: str) -> int:
-    """Open a file of the log while nobody adds a line to it.
+    """Open the newest file of the log while nobody adds a line to it.
 
     Raises:
         OSError: it cannot be opened.
         AuditError: somebody was adding lines all the time.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        _lock(descriptor, path, fcntl.LOCK_SH)
-    except BaseException:
+    while True:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            _lock(descriptor, path, fcntl.LOCK_SH)
+            if _is_still(path, os.fstat(descriptor)):  # else somebody has begun another meanwhile
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
-        raise
-    return descriptor
+
+
+def unlock(descriptor: int) -> None:
+    """Let others add lines to a file that `open_shared` has opened."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _is_hash(text: bytes) -> bool:

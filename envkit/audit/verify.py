@@ -12,26 +12,34 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envkit._internal.os_errors import reason_of
 from envkit.audit.file_log import (
     BEGINNING,
     MAX_FULL_FILES,
-    Link,
     full_files,
     hash_of,
     hash_of_rest,
     open_shared,
     parse_link,
+    unlock,
 )
 from envkit.audit.log import Entry
 from envkit.errors import AuditError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+    from envkit.audit.file_log import Link
 
 
+_BUFFER_BYTES = 1024 * 1024
+_HASH_MARK = b',"hash":"'
+_END = len(BEGINNING) + len(b'"}\n')  # what a line has behind _HASH_MARK
 _KEYS = frozenset(("time", "user", *Entry._fields))
 
 
@@ -85,11 +93,13 @@ def verify(path: str, anchor: Anchor | None = None) -> Verdict:
     Raises:
         AuditError: the log cannot be read.
     """
-    files = _snapshot(path)
-    walk = _Walk(anchor, rotated=_is_rotated([number for number, _, _ in files]))
-    for line in _lines(files):
-        walk.add(line)
-    return walk.verdict()
+    with _snapshot(path) as files:
+        walk = _Walk(anchor, rotated=_is_rotated([one.number for one in files]))
+        for file in files:
+            for number, content in _numbered_lines(file):
+                if not walk.continues(content):
+                    walk.add(_line(file, number, content))
+        return walk.verdict()
 
 
 def records(path: str) -> Iterator[dict[str, Any]]:
@@ -98,15 +108,17 @@ def records(path: str) -> Iterator[dict[str, Any]]:
     Raises:
         AuditError: the log cannot be read.
     """
-    for line in _lines(_snapshot(path)):
-        if parse_link(line.content) is None:
-            continue
-        try:
-            record = json.loads(line.content)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and record.keys() >= _KEYS:
-            yield record
+    with _snapshot(path) as files:
+        for file in files:
+            for _, content in _numbered_lines(file):
+                if parse_link(content.removesuffix(b"\n")) is None:
+                    continue
+                try:
+                    record = json.loads(content)
+                except ValueError:
+                    continue
+                if isinstance(record, dict) and record.keys() >= _KEYS:
+                    yield record
 
 
 def parse_anchor(text: str) -> Anchor:
@@ -129,42 +141,70 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class _File(NamedTuple):
+    """One file of a log, open, as long as it was when nobody added a line."""
+
     number: int | None  # None for the newest
     path: str
-    content: bytes
+    stream: BinaryIO
+    size: int
 
 
-def _snapshot(path: str) -> list[_File]:
-    """Return all files, the oldest first, as they are when nobody adds a line."""
-    try:
-        if not os.path.isdir(os.path.dirname(path)):
-            return []
+@contextmanager
+def _snapshot(path: str) -> Iterator[list[_File]]:
+    """Open all files, the oldest first, at a moment when nobody adds a line.
+
+    They are read afterwards, while writers go on: a line is only ever added behind the size
+    that a file has here, and a file that is renamed or removed stays what it is.
+    """
+    with ExitStack() as stack:
         try:
-            newest = open_shared(path)
-        except FileNotFoundError:  # the last line made the file full
-            return _full(path)
-        with os.fdopen(newest, "rb") as file:
-            return [*_full(path), _File(None, path, file.read())]
-    except OSError as error:
-        reason = reason_of(error)
-        raise AuditError(f"cannot read the audit log {path}: {reason}") from None
+            yield _open_all(path, stack)
+        except OSError as error:
+            reason = reason_of(error)
+            raise AuditError(f"cannot read the audit log {path}: {reason}") from None
 
 
-def _full(path: str) -> list[_File]:
-    files = []
-    for number, name in full_files(path):
-        with os.fdopen(os.open(name, _OPEN), "rb") as file:
-            files.append(_File(number, name, file.read()))
-    return files
+def _open_all(path: str, stack: ExitStack) -> list[_File]:
+    if not os.path.isdir(os.path.dirname(path)):
+        return []
+    while True:
+        with ExitStack() as opened:
+            try:
+                newest = [_file(None, path, open_shared(path), opened)]
+            except FileNotFoundError:  # the last line made the file full
+                newest = []
+            full = [
+                _file(number, name, os.open(name, _OPEN), opened)
+                for number, name in full_files(path)
+            ]
+            if newest:
+                unlock(newest[0].stream.fileno())
+            elif os.path.exists(path):
+                continue  # somebody has begun another meanwhile
+            stack.push(opened.pop_all())
+            return [*full, *newest]
 
 
-def _lines(files: Iterable[_File]) -> Iterator[Line]:
-    for file in files:
-        *ended, last = file.content.split(b"\n")
-        for number, content in enumerate(ended, start=1):
-            yield Line(file.path, number, content, ended=True)
-        if last:
-            yield Line(file.path, len(ended) + 1, last, ended=False)
+def _file(number: int | None, path: str, descriptor: int, stack: ExitStack) -> _File:
+    stream = stack.enter_context(os.fdopen(descriptor, "rb", buffering=_BUFFER_BYTES))
+    return _File(number, path, stream, os.fstat(descriptor).st_size)
+
+
+def _numbered_lines(file: _File) -> Iterator[tuple[int, bytes]]:
+    """Yield number and text of each line, with its newline."""
+    left = file.size
+    for number, content in enumerate(file.stream, start=1):
+        if len(content) > left:  # what was added since
+            if left:
+                yield number, content[:left]
+            return
+        left -= len(content)
+        yield number, content
+
+
+def _line(file: _File, number: int, content: bytes) -> Line:
+    ended = content.endswith(b"\n")
+    return Line(file.path, number, content[:-1] if ended else content, ended)
 
 
 def _is_rotated(numbers: Sequence[int | None]) -> bool:
@@ -182,10 +222,33 @@ class _Walk:
         self.anchored = anchor is None or anchor == Anchor(0, BEGINNING)
         self.count = 0
         self.first = 0
-        self.last = Link(0, "", BEGINNING)
+        self.anchor_seq = None if anchor is None else anchor.seq
+        self.anchor_hash = b"" if anchor is None else anchor.hash.encode()
+        self.seq, self.hash = 0, BEGINNING.encode()  # of the last record
         self.rest: list[Line] = []  # lines that are no records, since the last one
         self.problems: list[str] = []
         self.notes: list[str] = []
+
+    def continues(self, content: bytes) -> bool:
+        """Take a line, with its newline, that is the next record; return whether it is.
+
+        Nearly all are, and a log of 1 GiB has some three million. All others are for `add`.
+        """
+        seq = self.seq + 1
+        link = b',"seq":%d,"previous":"%b","hash":"' % (seq, self.hash)
+        own = content[-_END:-3]
+        if (
+            not self.count
+            or self.rest
+            or content[-_END - len(link) : -_END] != link
+            or not content.endswith(b'"}\n')
+            or sha256(content[: -_END - len(_HASH_MARK)]).hexdigest().encode() != own
+            or (not self.anchored and (own == self.anchor_hash or seq == self.anchor_seq))
+        ):
+            return False
+        self.count += 1
+        self.seq, self.hash = seq, own
+        return True
 
     def add(self, line: Line) -> None:
         link = parse_link(line.content)
@@ -197,18 +260,18 @@ class _Walk:
         self.look_at_rest(line)
         if not self.count:
             self.begin(line, link)
-        elif link.seq > self.last.seq + 1:
-            self.problems.append(f"{line}: {_missing(self.last.seq + 1, link.seq - 1)}")
-        elif link.seq <= self.last.seq:
-            self.problems.append(f"{line}: record {link.seq} stands behind record {self.last.seq}")
-        elif link.previous != self.last.hash:
+        elif link.seq > self.seq + 1:
+            self.problems.append(f"{line}: {_missing(self.seq + 1, link.seq - 1)}")
+        elif link.seq <= self.seq:
+            self.problems.append(f"{line}: record {link.seq} stands behind record {self.seq}")
+        elif link.previous.encode() != self.hash:
             self.problems.append(
-                f"{line}: record {link.seq} does not continue record {self.last.seq}, "
+                f"{line}: record {link.seq} does not continue record {self.seq}, "
                 "which was changed or put in the place of another"
             )
         self.look_at_anchor(line, link)
         self.count += 1
-        self.last = link
+        self.seq, self.hash = link.seq, link.hash.encode()
 
     def begin(self, line: Line, link: Link) -> None:
         self.first = link.seq
@@ -251,7 +314,7 @@ class _Walk:
         return Verdict(
             self.count,
             self.first,
-            Anchor(self.last.seq, self.last.hash),
+            Anchor(self.seq, self.hash.decode()),
             tuple(self.problems),
             tuple(self.notes),
         )
@@ -262,7 +325,7 @@ class _Walk:
         if anchor.seq < self.first:
             return f"the anchor's record {anchor.seq} was removed by rotation: take a newer anchor"
         return (
-            f"the log ends at record {self.last.seq}, and the anchor is of record {anchor.seq}: "
+            f"the log ends at record {self.seq}, and the anchor is of record {anchor.seq}: "
             "the end was cut off"
         )
 

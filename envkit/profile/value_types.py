@@ -36,11 +36,20 @@ def mismatch(declaration: Declaration, value: str) -> str | None:
     if declaration.choices and value not in declaration.choices:
         return f"is not one of the choices: {', '.join(declaration.choices)}"
     if declaration.pattern is not None:
-        import re
-
-        if re.search(declaration.pattern, value) is None:
-            return f"does not match the pattern {declaration.pattern}"
+        return _pattern_mismatch(declaration.pattern, value)
     return None
+
+
+def _pattern_mismatch(pattern: str, value: str) -> str | None:
+    from envkit.profile.pattern import MATCH_SECONDS, MatchTimeoutError, matches
+
+    try:
+        return None if matches(pattern, value) else f"does not match the pattern {pattern}"
+    except MatchTimeoutError:
+        return (
+            f"cannot be matched against the pattern {pattern} within {MATCH_SECONDS:g} s: "
+            "write it without a repeat inside a repeat"
+        )
 
 
 def duration_seconds(text: str) -> float:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from envkit.resolution.plan import Plan, PlannedVariable
     from envkit.sources.model import Outcome
 
+MAX_CHARACTERS = 1_048_576  # of what other values are put together to; Linux takes 131,071 bytes
+
 
 def evaluate(
     plan: Plan, outcomes: Mapping[Reference, Outcome], locate: Callable[[Reference], str]
@@ -82,7 +84,7 @@ class _Value:
     def __init__(self, run: _Run, variable: PlannedVariable) -> None:
         self.run = run
         self.variable = variable
-        self.origins: list[Origin] = []
+        self.origins: dict[Origin, None] = {}  # as an ordered set
         self.missing: list[str] = []
         self.note = ""
 
@@ -98,7 +100,7 @@ class _Value:
                     "; ".join(dict.fromkeys(self.missing)),
                     hint="set it in the store, give it a 'default', or say 'required = false'",
                 )
-            text, self.note, self.origins = declaration.default, "default", []
+            text, self.note, self.origins = declaration.default, "default", {}
         value = Secret(text)
         value.to_bytes()  # raises where a program could not be given it
         wrong = "contains a NUL" if "\0" in text else _mismatch(declaration, text)
@@ -113,7 +115,7 @@ class _Value:
             self.variable.secret,
             self.run.plan.environment,
             None if given else declaration.location,
-            tuple(dict.fromkeys(self.origins)),
+            tuple(self.origins),
             "--set" if given else self.note,
         )
 
@@ -128,6 +130,12 @@ class _Value:
         }
         if self.missing:
             return None
+        several = template.placeholders if len(template.placeholders) > 1 else ()
+        if sum(len(values.get(one) or "") for one in several) > MAX_CHARACTERS:
+            raise InvalidValueError(
+                f"is longer than {MAX_CHARACTERS:,} characters, put together from other values",
+                hint="a program takes no variable of that length: read it from a file",
+            )
         try:
             return substitute(template, values.__getitem__)
         except AbsentError as error:  # a filter asks for a part that is not there
@@ -149,7 +157,7 @@ class _Value:
         """Return the value of another variable, else why it is absent."""
         found = self.run.done.get(name)
         if found is not None:
-            self.origins.extend(found.origins)
+            self.origins.update(dict.fromkeys(found.origins))
             return found.value.reveal(), []
         cause = self.run.failed.get(name)
         if cause is not None and not isinstance(cause, AbsentError):
@@ -165,7 +173,8 @@ class _Value:
             if isinstance(outcome, Exception):
                 raise outcome.with_traceback(None)  # one error may stand for many variables
             if isinstance(outcome, Reading):
-                self.origins.append(Origin(str(reference), outcome.location, outcome.version))
+                origin = Origin(str(reference), outcome.location, outcome.version)
+                self.origins[origin] = None
                 return outcome.value.reveal(), []
             reason = f": {outcome.reason}" if outcome.reason else ""
             reasons.append(f"{self.run.locate(reference)} is absent{reason}")

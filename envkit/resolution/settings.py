@@ -15,6 +15,7 @@ from envkit.profile.declaration import Declaration
 from envkit.profile.placeholder import OPEN
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
+from envkit.resolution.plan import plan
 from envkit.resolution.prepare import prepare_profile
 
 TYPE_CHECKING = False
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.profile.location import Location
     from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
 
 
 def substitute_settings(
@@ -52,15 +54,7 @@ def substitute_settings(
     texts = dict(_texts(settings, title))
     if not texts:
         return dict(settings)
-    # each text is a variable more: planned, fetched and put together as all others are
-    wider = copy.copy(profile)
-    wider.variables = {
-        **profile.variables,
-        **{
-            name: Declaration(name, {"value": text, "secret": True}, {}, place)
-            for name, text in texts.items()
-        },
-    }
+    wider = _with_texts(profile, texts, place)
     prepared = prepare_profile(wider, list(texts), environ=environ, deadline=deadline)
     (outcomes,) = fetch([prepared], deadline)
     found, failures = evaluate(prepared.plan, outcomes, prepared.locate)
@@ -70,6 +64,34 @@ def substitute_settings(
     filled = _filled(settings, title, values)
     assert isinstance(filled, dict)  # noqa: S101 - as the settings are
     return filled
+
+
+def references_in(
+    profile: Profile, title: str, settings: Mapping[str, Any], place: Location
+) -> frozenset[Reference]:
+    """Return what the placeholders of settings refer to, by way of variables too; no I/O.
+
+    Args are those of `substitute_settings`.
+    """
+    texts = dict(_texts(settings, title))
+    planned = plan(_with_texts(profile, texts, place), texts)
+    return frozenset(reference for found in planned.references.values() for reference in found)
+
+
+def _with_texts(profile: Profile, texts: Mapping[str, str], place: Location) -> Profile:
+    """Return the profile with a variable more for each text.
+
+    So they are planned, fetched and put together as all other variables are.
+    """
+    wider = copy.copy(profile)
+    wider.variables = {
+        **profile.variables,
+        **{
+            name: Declaration(name, {"value": text, "secret": True}, {}, place)
+            for name, text in texts.items()
+        },
+    }
+    return wider
 
 
 def _texts(setting: Any, name: str) -> Iterator[tuple[str, str]]:

@@ -6,8 +6,9 @@ Safe to call at any time from any number of hosts: a second run finds what the f
 saved, and resumes it or leaves it alone. The result is an outcome, never an exception, so
 that a failing rotation does not affect others.
 
-What always holds: after each step the store is read again; no step begins or is waited for
-after the deadline; no value is in an outcome.
+What always holds: each step is decided from what the store said last, by a read or by the
+answer to our own write; no step begins or is waited for after the deadline; no value is in an
+outcome.
 """
 
 from __future__ import annotations
@@ -23,17 +24,16 @@ from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationErr
 from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.machine import PASSIVE, Request, StepKind, decide, observe
 from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
-from envkit.rotation.step_context import Job, RunContext, StepContext
-from envkit.rotation.steps import NEEDS_TARGET, do
-from envkit.rotation_state.record import Phase
+from envkit.rotation.step_context import AnotherTargetError, Job, RunContext, StepContext
+from envkit.rotation.steps import do
+from envkit.rotation_state.record import Phase, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit.rotation.machine import Decision
-    from envkit.rotation_state.record import Record
-    from envkit.rotation_state.store import Snapshot
+    from envkit.rotation_state.store import RotationStore, Snapshot
 
 __all__ = ["Job", "Outcome", "advance"]
 
@@ -100,13 +100,14 @@ class _Run:
         self.first_id: str | None = None
         self.seen: Snapshot | None = None
         self.step = ""
+        self.conflicts = 0
         self.changed = self.promoted = False
 
     def until_concluded(self, stopping: Callable[[], bool]) -> Outcome:
-        conflicts = 0
         refused_at: object = self
+        known: Snapshot | None = None
         for _ in range(MAX_STEPS):
-            seen = self.read()
+            seen, known = known or self.read(), None
             decision = self.decide(seen)
             if decision.step == StepKind.REFUSE and refused_at != seen.record_version:
                 # the secret may have been read before another process's step, and the record
@@ -117,22 +118,33 @@ class _Run:
                 return self.conclude(decision)
             if stopping():
                 return self.stop()
-            try:
-                done = self.do(seen, decision)
-            except ConflictError:
-                conflicts += 1
-                if conflicts == MAX_CONFLICTS:
-                    raise
-                continue
-            except EnvkitError as error:
-                rejected = isinstance(error, RejectedError) and decision.step in _OF_NEW_VALUES
-                self.save_failure(seen, decision, error, rejected=rejected)
-                if not rejected:
-                    raise
-                continue
+            done, known = self.try_step(seen, decision)
             if done is not None:
                 return done
         raise RotationError("the rotation does not come to an end")
+
+    def try_step(
+        self, seen: Snapshot, decision: Decision
+    ) -> tuple[Outcome | None, Snapshot | None]:
+        """Do a step; return the outcome if it was the last one, and what the store has then.
+
+        Where that is not known, the store has to be read.
+        """
+        try:
+            return self.do(seen, decision), self.seen
+        except ConflictError:
+            self.conflicts += 1
+            if self.conflicts == MAX_CONFLICTS:
+                raise
+        except EnvkitError as error:
+            if isinstance(error, AnotherTargetError) and self.may_abort(seen.record):
+                self.context = self.context._replace(without_target=True)
+                return None, None
+            rejected = isinstance(error, RejectedError) and decision.step in _OF_NEW_VALUES
+            self.save_failure(seen, decision, error, rejected=rejected)
+            if not rejected:
+                raise
+        return None, None
 
     # ---------------------------------------------------------------- reading
 
@@ -142,31 +154,67 @@ class _Run:
         if self.first_id is None:
             self.first_id = record.id if record else ""
         elif (
-            context.requested == Request.ROTATE
-            and record is not None
+            record is not None
             and record.id != self.first_id
             and record.owner != context.me
+            and (
+                context.requested == Request.ROTATE
+                or (context.requested == Request.COMPROMISED and record.compromised)
+            )
         ):
             self.context = context._replace(requested=None)  # another process did it
-        if record is not None:
-            self.check(record)
+        if record is None:
+            return seen
+        self.check(record)
+        fields = (self.job.store.fields[0], *sorted(seen.old.keys() - {self.job.store.fields[0]}))
+        if (
+            self.context.without_target
+            and self.job.reopen_store is not None
+            and set(fields) != set(self.job.store.fields)
+        ):
+            self.job = self.job._replace(store=self.job.reopen_store(fields), reopen_store=None)
+            return self.read()
         return seen
 
     def check(self, record: Record) -> None:
-        name, plan = self.job.name, self.job.plan
-        renamed = self.context.requested == Request.ROTATE and not record.in_progress
+        name, job = self.job.name, self.job
+        if record.secret and record.secret != job.store.identity:
+            raise RotationError(
+                f"the rotation record beside {job.store.location} is that of {record.secret}",
+                hint="take it away, or put it back where it belongs",
+            )
+        by_name = (Request.ROTATE, Request.COMPROMISED)
+        renamed = self.context.requested in by_name and not record.in_progress
         if record.rotation != name and not renamed:
             raise RotationError(
                 f"{self.job.store.location} is rotated as {record.rotation}, and not as {name}",
                 hint="name one rotation for one secret, in one profile or in one that both extend; "
                 f"if it has another name now, run 'envkit rotate {name}' when none is under way",
             )
-        if record.in_progress and record.plan != plan:
-            raise RotationError(
-                f"the rotation that is under way was begun as '{record.plan}', and now the "
-                f"profile says '{plan}'",
-                hint="put the profile back until the rotation is over, or aborted",
-            )
+        if not record.in_progress:
+            return
+        if record.plan != job.plan:
+            difference = f"'{record.plan}', and now the profile says '{job.plan}'"
+        elif record.target and record.target != job.target:
+            at = record.target_description or "its readers"
+            difference = f"{at} with another 'target' than the profile has now"
+        else:
+            return
+        if self.may_abort(record):
+            self.context = self.context._replace(without_target=True)
+            return
+        hint = "put the profile back until the rotation is over"
+        if not record.promoted_at:
+            hint += f", or run 'envkit rotate --abort {name}'"
+        raise RotationError(f"the rotation that is under way was begun as {difference}", hint=hint)
+
+    def may_abort(self, record: Record | None) -> bool:
+        """Whether the rotation is to be dropped whatever the profile says of its target."""
+        return (
+            record is not None
+            and self.context.requested == Request.ABORT
+            and not record.promoted_at
+        )
 
     def decide(self, seen: Snapshot) -> Decision:
         me, requested, now = self.context.me, self.context.requested, self.context.clock()
@@ -185,22 +233,20 @@ class _Run:
         clock = self.context.clock
         busy_until = clock() + self.deadline.remaining_seconds() + CLOCK_MARGIN_SECONDS
         step = StepContext(self.context, seen, decision, busy_until)
-        if decision.step in NEEDS_TARGET:
-            step = step._replace(opened=step.open_rotator())
-        saved = self.within_time(step)
-        if saved is not None:
-            self.seen = seen._replace(record=saved)
+        self.seen = self.within_time(step)
         if decision.step != StepKind.TAKE_OVER:
             self.changed = True
         if decision.step == StepKind.NOTE_PROMOTED:
             self.promoted = True
+        if decision.step not in (StepKind.RETIRE, StepKind.UNDO):
+            return None
+        if self.context.requested == Request.COMPROMISED and not step.record.compromised:
+            return None  # what readers have since is compromised, and is rotated next
         if decision.step == StepKind.RETIRE:
             return self.outcome(OutcomeStatus.ROTATED)
-        if decision.step == StepKind.UNDO:
-            return self.undone(step.record)
-        return None
+        return self.undone(step)
 
-    def within_time(self, step: StepContext) -> Record | None:
+    def within_time(self, step: StepContext) -> Snapshot:
         """Do a step in a thread, so that a driver that hangs hangs alone."""
         result = call_in_time(lambda: do(step), self.context.deadline)
         error = result.error
@@ -214,7 +260,8 @@ class _Run:
             )
         return result.value
 
-    def undone(self, record: Record) -> Outcome | None:
+    def undone(self, step: StepContext) -> Outcome | None:
+        record = step.record
         if record.then == Phase.CLAIMED:
             return None
         if record.then == Phase.QUARANTINED:
@@ -226,7 +273,11 @@ class _Run:
         if record.promoted_at:
             return self.outcome(OutcomeStatus.ROLLED_BACK)
         if record.given_up_at >= record.started_at:
-            return self.outcome(OutcomeStatus.ABORTED)
+            left = ""
+            if step.run.without_target and step.seen.new:
+                at = record.target_description or "the target that the profile named before"
+                left = f"what it made may work at {at}, and the old value no longer: look there"
+            return self.outcome(OutcomeStatus.ABORTED, left)
         return self.outcome(OutcomeStatus.NOT_DUE, "it is not due any more")
 
     # ---------------------------------------------------------------- saving
@@ -237,12 +288,16 @@ class _Run:
         """Save that a step failed, so that it is tried again later, or with another value."""
         record = seen.record
         if record is None or not record.in_progress:
-            return
+            store = self.job.store
+            if decision.step != StepKind.CLAIM or not seen.current or _refuses(store):
+                return  # beside a secret without a value, a record could become its value
+            record = record or Record(self.job.name, secret=store.identity, plan=self.job.plan)
         tries = record.tries + 1
         failed = record._replace(tries=tries, error=f"{decision.step}: {error.code}")
         if rejected:
             failed = failed._replace(rejections=record.rejections + 1)
-        elif not isinstance(error, _TooLateError):  # such a step may still be at work
+        elif not record.in_progress or not isinstance(error, _TooLateError):
+            # a step that came too late may still be at work
             failed = failed._replace(
                 owner="", busy_until=self.context.clock() + pause_seconds(tries)
             )
@@ -258,8 +313,7 @@ class _Run:
     def save(self, seen: Snapshot, record: Record) -> None:
         # the store may be what failed; the outcome says what went wrong first
         with suppress(EnvkitError):
-            self.job.store.save(seen, record, seen.pending)
-            self.seen = seen._replace(record=record)
+            self.seen = self.job.store.save(seen, record, seen.pending)
 
     # ---------------------------------------------------------------- concluding
 
@@ -307,6 +361,15 @@ _STATUSES = {
     StepKind.BUSY: OutcomeStatus.BUSY,
     StepKind.NOTHING: OutcomeStatus.NOT_DUE,
 }
+
+
+def _refuses(store: RotationStore) -> bool:
+    """Return whether a store takes no rotation of its secret, which then is not written to."""
+    try:
+        store.check()
+    except EnvkitError:
+        return True
+    return False
 
 
 def _hint_at_rest(seen: Snapshot | None) -> str:

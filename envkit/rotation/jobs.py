@@ -9,21 +9,24 @@ hosts may run at once, since the second one finds the claim of the first.
 
 from __future__ import annotations
 
+import json
 import time
+from hashlib import sha256
 
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
-from envkit.errors import UnavailableError
-from envkit.resolution.settings import substitute_settings
+from envkit.errors import AuditError, ProfileError, UnavailableError
+from envkit.resolution.settings import references_in, substitute_settings
 from envkit.rotation.engine import advance
 from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
 from envkit.rotation.hooks import run_hook
+from envkit.rotation.machine import Request
 from envkit.rotation.notify import notify
-from envkit.rotation.outcome import attempt, failed
+from envkit.rotation.outcome import OutcomeStatus, attempt, failed
 from envkit.rotation.rotators.registry import build, context_of, rotator_type
-from envkit.rotation.step_context import Job
+from envkit.rotation.step_context import AnotherTargetError, Job
 from envkit.rotation_state.due import next_due
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import current_guard, open_source
@@ -35,11 +38,14 @@ if TYPE_CHECKING:
 
     from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Rotation
-    from envkit.rotation.machine import Request
     from envkit.rotation.outcome import Outcome
-    from envkit.rotation.protocols import Rotator
+    from envkit.rotation.protocols import Rotator, RotatorContext
+    from envkit.rotation_state.policy import Policy
+    from envkit.rotation_state.store import RotationStore
 
 CONCURRENCY = 8
+# keys of `target` that say how it is treated, and not which one it is
+_TARGET_OPTIONS = frozenset({"replicas", "save", "server", "terminate", "verify_current"})
 SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
 
 
@@ -86,7 +92,12 @@ def run_rotation(
 
     def run() -> Outcome:
         nonlocal job
-        job = open_job(rotation, environ=environ, deadline=deadline)
+        try:
+            job = open_job(rotation, environ=environ, deadline=deadline)
+        except ProfileError:
+            if requested != Request.ABORT:
+                raise
+            job = _without_target(rotation, environ=environ, deadline=deadline)
         return advance(
             job,
             deadline=deadline,
@@ -100,7 +111,13 @@ def run_rotation(
     # a run that only lost the race for the claim has done nothing
     if outcome.changed or (outcome.step and outcome.error is not None):
         result = OK if outcome.error is None else outcome_of(outcome.error)
-        access.record([policy.name], {}, result)
+        try:
+            access.record([policy.name], {}, result)
+        except AuditError as not_logged:
+            # what was done is done, and has to be told; that it is not logged is a failure
+            warn(not_logged)
+            if outcome.ok:
+                outcome = outcome._replace(status=OutcomeStatus.FAILED, error=not_logged)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):
         warn(error)
@@ -122,39 +139,68 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
     fields = kind.fields(value_field(source, policy.secret), policy.target)
     context = context_of(policy, fields, deadline)
     build(kind, context, place_of)  # tells what is wrong before anything is asked
-    known: list[Mapping[str, Any]] = []
+    known: list[RotatorContext] = []
 
-    def open_rotator(
-        *,
-        deadline: Deadline,
-        confirm: Callable[[], None],
-        id: str,  # noqa: A002 - as in RotatorContext
-    ) -> Rotator:
+    def open_rotator(*, deadline: Deadline, **given: Any) -> Rotator:
         if not known:  # asked for once in a run, and only in one that does something
-            known.append(
-                substitute_settings(
-                    profile,
-                    f"{policy.table.title} target",
-                    policy.target,
-                    place_of("target"),
-                    environ=environ,
-                    deadline=deadline,
-                )
-            )
-        filled = context._replace(target=known[0], deadline=deadline, confirm=confirm, id=id)
-        return build(kind, filled, place_of)
+            written = (profile, f"{policy.table.title} target", policy.target, place_of("target"))
+            filled = substitute_settings(*written, environ=environ, deadline=deadline)
+            own_login = policy.secret in references_in(*written)
+            known.append(context._replace(target=filled, own_login=own_login))
+        return build(kind, known[0]._replace(deadline=deadline, **given), place_of)
+
+    def reopen_store(fields: tuple[str, ...]) -> RotationStore:
+        return open_store(source, policy.secret, fields, deadline)
 
     changed = " and ".join(fields) if fields[0] else "the secret"
     return Job(
         policy.full_name,
-        open_store(source, policy.secret, fields, deadline),
+        reopen_store(fields),
         open_rotator,
         due=lambda record, now: next_due(policy, record, now).starts,
         plan=f"{policy.rotator} ({policy.strategy}) of {changed}",
+        target=target_digest(policy),
         grace_seconds=policy.timing.grace_seconds,
         overlap=kind.overlap,
         before=_hook(rotation, "before", policy.before, deadline),
-        after=_hook(rotation, "after", policy.after, deadline),
+        after=_hook(rotation, "after", policy.after, deadline) if policy.after else None,
+        reopen_store=reopen_store,
+    )
+
+
+def target_digest(policy: Policy) -> str:
+    """Return the digest by which a record knows the target of a rotation.
+
+    It is one of the table `target` as it is written, without what does not say which target
+    it is. Empty where nothing says so.
+    """
+    named = {key: value for key, value in policy.target.items() if key not in _TARGET_OPTIONS}
+    if not named:
+        return ""
+    return sha256(json.dumps(named, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _without_target(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadline) -> Job:
+    """Open what a rotation is aborted with where the profile does not say how it is made.
+
+    Raises:
+        EnvkitError: its secret cannot be reached.
+    """
+    policy = rotation.policy
+    source = open_source(rotation.profile, policy.secret.source, environ=environ, deadline=deadline)
+
+    def reopen_store(fields: tuple[str, ...]) -> RotationStore:
+        return open_store(source, policy.secret, fields, deadline)
+
+    def no_rotator(**_: object) -> Rotator:
+        raise AnotherTargetError("the profile does not say how it is rotated")
+
+    return Job(
+        policy.full_name,
+        reopen_store((value_field(source, policy.secret),)),
+        no_rotator,
+        due=lambda _record, now: now,
+        reopen_store=reopen_store,
     )
 
 

@@ -79,6 +79,7 @@ class Request(StrEnum):
     ROLLBACK = "rollback"
     ABORT = "abort"
     RESUME = "resume"  # at once, although another process seems to be at work
+    COMPROMISED = "compromised"  # rotate, and end the old credential without a grace period
 
 
 MAX_REJECTIONS = 3  # of one value, until another is made
@@ -153,6 +154,8 @@ def decide(seen: Observation) -> Decision:
         decision = _backward(record, seen)
     elif seen.requested in (Request.ROLLBACK, Request.ABORT):
         decision = _roll_back_or_abort(record, seen, seen.requested)
+    elif seen.published == OtherValue.FOREIGN and _nothing_made(record):
+        decision = Decision(StepKind.CLAIM, "the secret has been changed since the claim")
     elif seen.published in _OTHER_VALUES and record.phase != Phase.RETIRING:
         decision = _refuse_other_value(seen)
     else:
@@ -163,26 +166,44 @@ def decide(seen: Observation) -> Decision:
 def _at_rest(record: Record | None, seen: Observation) -> Decision:
     requested = seen.requested
     if requested in (Request.ROLLBACK, Request.ABORT, Request.RESUME):
-        reason = f"nothing is under way that could be {_PARTICIPLES[requested]}"
-        if (
-            requested == Request.ROLLBACK
-            and record is not None
-            and record.last_rotated_at > record.given_up_at
-        ):
-            return Decision(
-                StepKind.REFUSE, f"{reason}: the old value works no longer", advice=Request.ROTATE
-            )
-        return Decision(StepKind.REFUSE, reason)
-    if not requested and record is not None and record.phase == Phase.QUARANTINED:
-        return Decision(StepKind.NOTHING, f"quarantined: {record.error}")
-    if not requested and seen.now < seen.due_at:
-        return Decision(StepKind.NOTHING, "not due", seen.due_at)
+        return _nothing_under_way(record, requested)
+    if not requested and (decision := _not_now(record, seen)) is not None:
+        return decision
     if seen.published == OtherValue.MISSING:
         return Decision(StepKind.REFUSE, "the secret is not there")
     return Decision(StepKind.CLAIM, "asked for" if requested else "due")
 
 
+def _nothing_under_way(record: Record | None, requested: Request) -> Decision:
+    reason = f"nothing is under way that could be {_PARTICIPLES[requested]}"
+    if (
+        requested == Request.ROLLBACK
+        and record is not None
+        and record.last_rotated_at > record.given_up_at
+    ):
+        return Decision(
+            StepKind.REFUSE, f"{reason}: the old value works no longer", advice=Request.ROTATE
+        )
+    return Decision(StepKind.REFUSE, reason)
+
+
+def _not_now(record: Record | None, seen: Observation) -> Decision | None:
+    """Return why nobody has to rotate now; None where it is due."""
+    if record is not None and record.phase == Phase.QUARANTINED:
+        return Decision(StepKind.NOTHING, f"quarantined: {record.error}")
+    if seen.now < seen.due_at:
+        return Decision(StepKind.NOTHING, "not due", seen.due_at)
+    if record is not None and record.error and seen.now < record.busy_until:
+        return Decision(StepKind.PAUSE, f"it failed: {record.error}", record.busy_until)
+    return None
+
+
 # ---------------------------------------------------------------- forward, phase by phase
+
+
+def _nothing_made(record: Record) -> bool:
+    """Whether the rotation is only claimed, so that it can begin again from another value."""
+    return record.phase == Phase.CLAIMED and not record.attempt
 
 
 def _claimed(record: Record, seen: Observation) -> Decision:
@@ -228,9 +249,13 @@ def _promoted(record: Record, seen: Observation) -> Decision:
         )
     if record.phase == Phase.PROMOTED:
         return Decision(StepKind.FINISH, "readers have the new value")
-    if seen.now < record.retire_at:
+    if seen.now < record.retire_at and not _without_grace(record, seen):
         return Decision(StepKind.WAIT, "the old credential is in its grace", record.retire_at)
     return Decision(StepKind.BEGIN_RETIRE, "the grace is over")
+
+
+def _without_grace(record: Record, seen: Observation) -> bool:
+    return record.compromised or seen.requested == Request.COMPROMISED
 
 
 def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
@@ -303,7 +328,7 @@ def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decis
     if decision.step in PASSIVE or (record.owner and record.owner == seen.me):
         return decision
     if seen.now < record.busy_until:
-        if record.owner and (not seen.requested or seen.requested == Request.ROTATE):
+        if record.owner and seen.requested in (None, "", Request.ROTATE):
             return Decision(StepKind.BUSY, f"{record.owner} is at work on it", record.busy_until)
         if not record.owner and not seen.requested:
             return Decision(StepKind.PAUSE, f"it failed: {record.error}", record.busy_until)

@@ -27,6 +27,8 @@ class Created(NamedTuple):
             it is used.
         settle_seconds: how long they then take to know it.
         final: what readers get once the old one is retired, where that differs from `new`.
+        issued: the SHA-256, in hexadecimal, of each password that was made, where the
+            target names passwords so.
     """
 
     new: Fields
@@ -34,6 +36,7 @@ class Created(NamedTuple):
     announced: Fields | None = None
     settle_seconds: float = 0.0
     final: Fields | None = None
+    issued: tuple[str, ...] = ()
 
 
 class Rotator(Protocol):

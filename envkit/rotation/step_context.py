@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from envkit.errors import ConflictError
-from envkit.rotation.machine import OtherValue, published_value
-from envkit.rotation_state.record import PendingValue, Record
+from envkit.errors import ConflictError, RotationError
+from envkit.rotation.machine import Request, published_value
+from envkit.rotation_state.record import Phase, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
-    from envkit.rotation.machine import Decision, Request
+    from envkit.rotation.machine import Decision, OtherValue
     from envkit.rotation.protocols import Rotator
+    from envkit.rotation_state.record import PendingValue
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
+
+
+class AnotherTargetError(RotationError):
+    """The profile names another target than the rotation was begun with."""
 
 
 class RotatorOpener(Protocol):
     """Builds the rotator of a job, anew for each step."""
 
-    def __call__(self, *, deadline: Deadline, confirm: Callable[[], None], id: str) -> Rotator:  # noqa: A002 - as in RotatorContext
-        """Do no I/O; the arguments are those of `RotatorContext`."""
+    def __call__(
+        self,
+        *,
+        deadline: Deadline,
+        confirm: Callable[[], None],
+        settle: Callable[[Fields, Callable[[], None]], None],
+        id: str,  # noqa: A002 - as in RotatorContext
+        issued: tuple[str, ...],
+        end_sessions: bool,
+    ) -> Rotator:
+        """Substitute the placeholders of the target; the arguments are as in `RotatorContext`."""
         ...
 
 
@@ -38,12 +52,17 @@ class Job(NamedTuple):
         store: the secret's; it waits no longer than the run may take.
         open_rotator: builds the rotator.
         due: when the rotation is to start, from its record and the time.
-        plan: how it is rotated; must not change while a rotation is under way.
+        plan: how it is rotated, and `target`, a digest of the target as it is written:
+            neither may change while a rotation is under way.
         grace_seconds: how long old and new both work.
         overlap: whether they can; without it, the old one works no longer once the new
             one is set.
+        check: called before the claim; raises where the rotation lacks what it needs.
         before: called before anything is made, and again after a crash; raises to stop.
-        after: called once readers get the new value, until it has succeeded.
+        after: called once readers get the new value, until it has succeeded; None for
+            nothing.
+        reopen_store: builds the store for other fields, those of a rotation that was begun
+            when the profile said something else.
     """
 
     name: str
@@ -51,10 +70,13 @@ class Job(NamedTuple):
     open_rotator: RotatorOpener
     due: Callable[[Record | None, float], float]
     plan: str = ""
+    target: str = ""
     grace_seconds: float = 0.0
     overlap: bool = True
+    check: Callable[[], None] = _no_hook
     before: Callable[[], None] = _no_hook
-    after: Callable[[], None] = _no_hook
+    after: Callable[[], None] | None = None
+    reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
 
 
 class RunContext(NamedTuple):
@@ -66,6 +88,8 @@ class RunContext(NamedTuple):
         requested: what a person asked for.
         clock: seconds since the epoch.
         deadline: when the last step must be over.
+        without_target: whether the profile names another target or way than the rotation
+            was begun with, so that nothing can be done at the target.
     """
 
     job: Job
@@ -73,6 +97,7 @@ class RunContext(NamedTuple):
     requested: Request | None
     clock: Callable[[], float]
     deadline: Deadline
+    without_target: bool = False
 
 
 class StepContext(NamedTuple):
@@ -83,14 +108,12 @@ class StepContext(NamedTuple):
         seen: the store.
         decision: what is to be done.
         busy_until: when others may take over from this run.
-        opened: the rotator, for a step that needs its target.
     """
 
     run: RunContext
     seen: Snapshot
     decision: Decision
     busy_until: float
-    opened: Rotator | None = None
 
     @property
     def job(self) -> Job:
@@ -106,9 +129,31 @@ class StepContext(NamedTuple):
 
     @property
     def rotator(self) -> Rotator:
-        """The rotator of this step."""
-        assert self.opened is not None  # noqa: S101 - as NEEDS_TARGET says
-        return self.opened
+        """The rotator, built here: a step that does not ask for it needs no target.
+
+        Raises:
+            RotationError: its target is another one than the rotation was begun with.
+        """
+        record = self.seen.record
+        in_progress = record is not None and record.in_progress
+        opened = self.job.open_rotator(
+            deadline=self.run.deadline,
+            confirm=self.confirm,
+            settle=self.settle,
+            id=record.id if record is not None and in_progress else "",
+            issued=() if record is None else record.issued,
+            end_sessions=self.without_grace,
+        )
+        if in_progress and record is not None:
+            _refuse_another_target(record, opened.describe_target())
+        return opened
+
+    @property
+    def without_grace(self) -> bool:
+        """Whether the old credential is to end at once, with its sessions."""
+        record = self.seen.record
+        compromised = record is not None and record.in_progress and record.compromised
+        return compromised or self.run.requested == Request.COMPROMISED
 
     @property
     def published(self) -> PendingValue | OtherValue:
@@ -120,28 +165,50 @@ class StepContext(NamedTuple):
         """What must work after the step: what readers have now."""
         return self.seen.current or self.seen.old
 
-    def open_rotator(self) -> Rotator:
-        """Build the rotator; it confirms by the record that this step was decided from."""
-        record = self.seen.record
-        return self.job.open_rotator(
-            deadline=self.run.deadline,
-            confirm=self.confirm,
-            id=record.id if record and record.in_progress else "",
-        )
-
     def confirm(self) -> None:
-        """Raise `ConflictError` where another process has advanced the rotation meanwhile."""
-        if self.job.store.read().record_version != self.seen.record_version:
+        """Raise `ConflictError` where the rotation or the value has changed meanwhile."""
+        now = self.job.store.read()
+        if now.record_version != self.seen.record_version or now.current != self.seen.current:
             raise ConflictError(f"somebody else has gone on with {self.job.name}")
 
-    def save(self, record: Record, pending: Pending, *, error: str = "") -> Record:
+    def settle(self, fields: Fields, take_back: Callable[[], None]) -> None:
+        """Raise `ConflictError` as `confirm` does, once what was done too late is undone.
+
+        Args:
+            fields: those that the change made work.
+            take_back: undoes the change; called where nobody needs these fields any more.
+        """
+        store = self.job.store
+        if store.record_version() == self.seen.record_version:
+            return
+        now = store.read()
+        value = store.fields[0]
+        needed = [now.current or {}, now.old]
+        if now.record is not None and now.record.phase not in (Phase.REVERTING, Phase.REVERTED):
+            needed += now.pending.values()
+        if all(one.get(value) != fields.get(value) for one in needed):
+            take_back()
+        raise ConflictError(f"somebody else has gone on with {self.job.name}")
+
+    def save(self, record: Record, pending: Pending, *, error: str = "") -> Snapshot:
         """Save as the owner, and reset earlier failures."""
         saved = record._replace(owner=self.run.me, busy_until=self.busy_until, tries=0, error=error)
-        self.job.store.save(self.seen, saved, pending)
-        return saved
+        return self.job.store.save(self.seen, saved, pending)
 
-    def release(self, record: Record, pending: Pending, *, error: str = "") -> Record:
+    def release(self, record: Record, pending: Pending, *, error: str = "") -> Snapshot:
         """Save without an owner: the rotation waits, or is finished."""
         freed = record._replace(owner="", busy_until=0.0, tries=0, error=error)
-        self.job.store.save(self.seen, freed, pending)
-        return freed
+        return self.job.store.save(self.seen, freed, pending)
+
+    def publish(self, fields: Fields) -> Snapshot:
+        """Give readers these fields."""
+        return self.job.store.publish(self.seen, fields)
+
+
+def _refuse_another_target(record: Record, description: str) -> None:
+    if record.target_description and record.target_description != description:
+        raise AnotherTargetError(
+            f"the rotation that is under way was begun at {record.target_description}, and the "
+            f"profile names {description or 'no target'} now",
+            hint="put the target back until the rotation is over, or aborted",
+        )

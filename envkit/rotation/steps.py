@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from envkit.errors import RotationError
-from envkit.rotation.machine import OtherValue, StepKind
+from envkit.errors import ConflictError, EnvkitError, RotationError, UnavailableError
+from envkit.rotation.machine import OtherValue, Request, StepKind
 from envkit.rotation_state.record import PendingValue, Phase, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.rotation.protocols import Created
     from envkit.rotation.step_context import StepContext
-    from envkit.rotation_state.store import Fields, Pending, RotationStore
+    from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
+
+MAX_ISSUED = 16  # passwords that are remembered by their hash
 
 
-def do(step: StepContext) -> Record | None:
+def do(step: StepContext) -> Snapshot:
     """Do one step; it is one of those that `machine` does not call passive.
 
-    Args:
-        step: with the rotator opened, where NEEDS_TARGET has its kind.
-
     Returns:
-        the record as it was saved; None where the step changes only the secret.
+        what the store has now. A step that can be done again at no cost saves nothing: its
+        phase is saved with the next one.
 
     Raises:
         ConflictError: somebody else has gone on with the rotation, or changed the secret.
@@ -36,92 +36,119 @@ def do(step: StepContext) -> Record | None:
     return _ACTS[step.decision.step](step)
 
 
-def _claim(step: StepContext) -> Record | None:
+def _claim(step: StepContext) -> Snapshot:
     job, seen = step.job, step.seen
-    current = seen.current or {}
+    current, last = seen.current or {}, seen.record or Record(step.job.name)
     if job.store.fields[0] not in current:
         raise RotationError(f"{job.store.location} has no value that could be rotated")
     job.store.check()
-    facts = step.rotator.prepare(current)
-    last = seen.record or Record(job.name)
+    job.check()
+    rotator = step.rotator
+    facts = dict(rotator.prepare(current))
+    extra_passwords = int(facts.pop("extra_passwords", "0"))
+    description = rotator.describe_target()
+    same_target = (last.target, last.target_description) == (job.target, description)
     record = Record(
         job.name,
         uuid4().hex,
         Phase.CLAIMED,
+        secret=job.store.identity,
         plan=job.plan,
-        asked=bool(step.run.requested),
+        target=job.target,
+        target_description=description,
+        asked=bool(step.run.requested) or (last.in_progress and last.asked),
+        compromised=step.without_grace,
         started_at=step.run.clock(),
         last_rotated_at=last.last_rotated_at,
         given_up_at=last.given_up_at,
+        retired_at=last.retired_at,
+        issued=last.issued if same_target else (),
+        extra_passwords=extra_passwords,
         facts=facts,
+        notified=last.notified,
     )
     return step.save(record, {PendingValue.OLD: current})
 
 
-def _take_over(step: StepContext) -> Record | None:
-    taken = step.record._replace(owner=step.run.me, busy_until=step.busy_until)
-    step.job.store.save(step.seen, taken, step.seen.pending)
-    return taken
+def _take_over(step: StepContext) -> Snapshot:
+    record = step.record
+    begins = not record.after_promote and record.phase not in (Phase.REVERTING, Phase.REVERTED)
+    taken = record._replace(
+        owner=step.run.me,
+        busy_until=step.busy_until,
+        compromised=record.compromised or (begins and step.run.requested == Request.COMPROMISED),
+    )
+    return step.job.store.save(step.seen, taken, step.seen.pending)
 
 
-def _create(step: StepContext) -> Record | None:
+def _create(step: StepContext) -> Snapshot:
     record, old = step.record, step.seen.old
+    rotator = step.rotator
     if not record.attempt:
         step.job.before()
-    created = step.rotator.create(old, record.facts)
+        if record.target_description:
+            # whoever changed the secret since the claim is noticed here, too
+            step = step._replace(seen=step.job.store.rehearse(step.seen))
+    created = rotator.create(old, record.facts)
     staged = record._replace(
         phase=Phase.STAGED,
         attempt=record.attempt + 1,
         rejections=0,
-        settle_seconds=float(created.settle_seconds),
+        settle_seconds=0.0 if record.compromised else float(created.settle_seconds),
+        issued=(*record.issued, *created.issued)[-MAX_ISSUED:],
         facts={**record.facts, **created.facts},
     )
     return step.save(staged, _values(step.job.store, old, created))
 
 
-def _announce(step: StepContext) -> Record | None:
-    step.job.store.publish(step.seen, step.seen.pending[PendingValue.ANNOUNCED])
-    return None
+def _announce(step: StepContext) -> Snapshot:
+    return step.publish(step.seen.pending[PendingValue.ANNOUNCED])
 
 
-def _set(step: StepContext) -> Record | None:
+def _set(step: StepContext) -> Snapshot:
     seen, record = step.seen, step.record
     step.rotator.set(seen.old, seen.new, record.facts)
     settled = record._replace(
         phase=Phase.SET, settle_until=step.run.clock() + record.settle_seconds
     )
-    return (step.release if record.settle_seconds else step.save)(settled, seen.pending)
+    if record.settle_seconds:
+        return step.release(settled, seen.pending)
+    return seen._replace(record=settled)
 
 
-def _test(step: StepContext) -> Record | None:
+def _test(step: StepContext) -> Snapshot:
     step.rotator.test(step.seen.new, step.record.facts)
     return step.save(step.record._replace(phase=Phase.TESTED, rejections=0), step.seen.pending)
 
 
-def _promote(step: StepContext) -> Record | None:
-    # noted only once it has been read again
-    step.job.store.publish(step.seen, step.seen.new)
-    return None
+def _promote(step: StepContext) -> Snapshot:
+    return step.publish(step.seen.new)
 
 
-def _note_promoted(step: StepContext) -> Record | None:
+def _note_promoted(step: StepContext) -> Snapshot:
     now = step.run.clock()
     promoted = step.record._replace(
         phase=Phase.PROMOTED, promoted_at=now, retire_at=now + step.job.grace_seconds
     )
+    if step.job.after is None:
+        return step.seen._replace(record=promoted)
     return step.save(promoted, step.seen.pending)
 
 
-def _finish(step: StepContext) -> Record | None:
-    seen, record, grace = step.seen, step.record, step.job.grace_seconds
+def _finish(step: StepContext) -> Snapshot:
+    seen, record = step.seen, step.record
+    grace = 0.0 if record.compromised else step.job.grace_seconds
     step.rotator.finish(seen.old, seen.new, record.facts)
-    step.job.after()
+    if step.job.after is not None:
+        step.job.after()
     # from now on, since whoever was told by `after` reads the new value now
     finished = record._replace(phase=Phase.GRACE, retire_at=step.run.clock() + grace)
-    return (step.release if grace else step.save)(finished, seen.pending)
+    if grace:
+        return step.release(finished, seen.pending)
+    return seen._replace(record=finished)
 
 
-def _begin_retire(step: StepContext) -> Record | None:
+def _begin_retire(step: StepContext) -> Snapshot:
     if not step.rotator.probe(step.keep, step.record.facts):
         raise RotationError(
             "the new credential does not log in any more; the old one is kept",
@@ -130,28 +157,34 @@ def _begin_retire(step: StepContext) -> Record | None:
     return step.save(step.record._replace(phase=Phase.RETIRING), step.seen.pending)
 
 
-def _publish_final(step: StepContext) -> Record | None:
-    step.job.store.publish(step.seen, step.seen.pending[PendingValue.FINAL])
-    return None
+def _publish_final(step: StepContext) -> Snapshot:
+    return step.publish(step.seen.pending[PendingValue.FINAL])
 
 
-def _retire(step: StepContext) -> Record | None:
-    record = step.record
-    step.rotator.retire(step.seen.old, step.seen.current or step.seen.new, record.facts)
+def _retire(step: StepContext) -> Snapshot:
+    record, seen = step.record, step.seen
+    _end(step, seen.old, seen.current or seen.new)
     rotated = Record(
         record.rotation,
         record.id,
+        secret=record.secret,
         plan=record.plan,
+        target=record.target,
+        target_description=record.target_description,
+        compromised=record.compromised,
         attempt=record.attempt,
         started_at=record.started_at,
         promoted_at=record.promoted_at,
         last_rotated_at=record.promoted_at,
         given_up_at=record.given_up_at,
+        retired_at=step.run.clock(),
+        issued=record.issued,
+        extra_passwords=record.extra_passwords,
     )
     return step.release(rotated, {})
 
 
-def _begin_revert(step: StepContext) -> Record | None:
+def _begin_revert(step: StepContext) -> Snapshot:
     seen, record, decision = step.seen, step.record, step.decision
     live = decision.phase == Phase.REVERTING and step.published in (
         PendingValue.NEW,
@@ -173,23 +206,31 @@ def _begin_revert(step: StepContext) -> Record | None:
     )
 
 
-def _restore(step: StepContext) -> Record | None:
+def _restore(step: StepContext) -> Snapshot:
     # written even if it is there already: whoever was about to give readers another
     # value has seen an older version of the secret, and can no longer do so
-    step.job.store.publish(step.seen, step.seen.old)
-    return _note_reverted(step)
+    try:
+        seen = step.publish(step.seen.old)
+    except (ConflictError, UnavailableError):
+        raise
+    except EnvkitError:
+        if step.published != PendingValue.OLD:
+            raise
+        seen = step.seen  # readers never got another value, and the store takes none
+    return _note_reverted(step._replace(seen=seen))
 
 
-def _note_reverted(step: StepContext) -> Record | None:
+def _note_reverted(step: StepContext) -> Snapshot:
     record = step.record._replace(phase=Phase.REVERTED)
     return step.save(record, step.seen.pending, error=record.error)
 
 
-def _undo(step: StepContext) -> Record | None:
+def _undo(step: StepContext) -> Snapshot:
     seen, record = step.seen, step.record
-    step.rotator.retire(seen.new, step.keep, record.facts)
-    if step.published == OtherValue.FOREIGN and record.promoted_at:  # readers have neither of ours
-        step.rotator.retire(seen.old, step.keep, record.facts)
+    if not step.run.without_target:
+        _end(step, seen.new, step.keep)
+        if step.published == OtherValue.FOREIGN and record.promoted_at:
+            _end(step, seen.old, step.keep)  # readers have neither of ours
     if record.then == Phase.CLAIMED:
         again = record._replace(phase=Phase.CLAIMED, then="", rejections=0)
         return step.save(again, {PendingValue.OLD: seen.old})
@@ -197,6 +238,22 @@ def _undo(step: StepContext) -> Record | None:
         phase=Phase(record.then), then="", facts={}, rejections=0, retire_at=0.0
     )
     return step.release(at_rest, {}, error=record.error)
+
+
+def _end(step: StepContext, fields: Fields, keep: Fields) -> None:
+    """Take a credential away, and believe it only once the target refuses it.
+
+    Raises:
+        RotationError: it still works.
+    """
+    rotator, facts = step.rotator, step.record.facts
+    rotator.retire(fields, keep, facts)
+    if fields and fields != keep and not rotator.is_dead(fields, keep, facts):
+        raise RotationError(
+            "the credential that was retired still works",
+            hint="find out what lets it in, and take it away at the target; the next run looks "
+            "again",
+        )
 
 
 def _values(store: RotationStore, old: Fields, created: Created) -> Pending:
@@ -216,26 +273,21 @@ def _values(store: RotationStore, old: Fields, created: Created) -> Pending:
     return pending
 
 
-_AT_THE_TARGET = {
+_ACTS = {
     StepKind.CLAIM: _claim,
+    StepKind.TAKE_OVER: _take_over,
     StepKind.CREATE: _create,
+    StepKind.ANNOUNCE: _announce,
     StepKind.SET: _set,
     StepKind.TEST: _test,
-    StepKind.FINISH: _finish,
-    StepKind.BEGIN_RETIRE: _begin_retire,
-    StepKind.RETIRE: _retire,
-    StepKind.BEGIN_REVERT: _begin_revert,
-    StepKind.UNDO: _undo,
-}
-_ACTS = {
-    **_AT_THE_TARGET,
-    StepKind.TAKE_OVER: _take_over,
-    StepKind.ANNOUNCE: _announce,
     StepKind.PROMOTE: _promote,
     StepKind.NOTE_PROMOTED: _note_promoted,
+    StepKind.FINISH: _finish,
+    StepKind.BEGIN_RETIRE: _begin_retire,
     StepKind.PUBLISH_FINAL: _publish_final,
+    StepKind.RETIRE: _retire,
+    StepKind.BEGIN_REVERT: _begin_revert,
     StepKind.RESTORE: _restore,
     StepKind.NOTE_REVERTED: _note_reverted,
+    StepKind.UNDO: _undo,
 }
-# for the others no rotator is opened, and no placeholder of its target is resolved
-NEEDS_TARGET = frozenset(_AT_THE_TARGET)

@@ -182,7 +182,7 @@ def decode(data: object) -> Record:
     version = data.get("version")
     if version not in (1, VERSION) or isinstance(version, bool):
         raise RotationError(
-            f"the rotation record has version {version!r}, and this envkit knows 1 and {VERSION}",
+            f"the rotation record has version {version!r}; this envkit knows 1 and {VERSION}",
             hint="use the envkit that wrote it, or a newer one",
         )
     values = {

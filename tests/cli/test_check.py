@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -12,8 +11,7 @@ from jsonschema import Draft202012Validator
 from envkit.checks.problem import KINDS
 from envkit.cli.progress import Bar
 from support.checking import git
-from support.process import run_envkit
-from support.terminal import run_on_terminal
+from support.sessions import replay, sessions
 from support.transcript import transcript
 
 CANARY = "canary-93b1-Zk3mQ8vT1x"
@@ -47,123 +45,9 @@ def shop(project):
     return project
 
 
-TEXT = """\
-$ envkit check --code src
-.env.prod: error: .env.prod can be read by other users [file-exposed, prod]
-    run chmod 600 .env.prod
-profiles/dev.toml:3: error: PORT: is not a port (1 to 65535) [value-invalid, dev]
-    mend the value, or what profiles/dev.toml:3 asks of it
-profiles/dev.toml:4: error: STRIPE_KEY is the same secret in dev and prod [reused, dev and prod]
-    give dev a value of its own: envkit set STRIPE_KEY --env dev
-profiles/prod.toml:2: error: DATABASE_URL holds a URL with a password [literal-secret, prod]
-    write a placeholder there, put the value into a store, and change it: whoever has the \
-repository has the old one; if everybody may see it, say secret = false
-profiles/prod.toml:5: error: SENTRY_DSN: .env.prod#SENTRY_DSN is absent: not in .env.prod; \
-env:SENTRY_DSN is absent: not in the environment [value-absent, prod]
-    set it in the store, give it a 'default', or say 'required = false'
-src/app.py:3: error: PAYMENTS is needed here, and prod does not define it \
-[undefined-variable, prod]
-    add it to profiles/prod.toml, or give the code a default
-profiles/prod.toml:5: warning: SENTRY_DSN is in prod, and not in dev [missing, dev]
-    add it to profiles/dev.toml, or accept that in .envkit-ignore: SENTRY_DSN missing # why
-src/app.py:4: note: which variable is read here is decided when the program runs [dynamic-read]
-6 errors, 1 warning and 1 note in dev and prod
-[1]
-"""
-
-
-def test_each_problem_is_a_line_with_its_place_and_a_hint(shop):
-    done = shop.run("check", "--code", "src")
-    assert "$ envkit check --code src\n" + transcript(done) == TEXT
-
-
-def test_nothing_wrong_is_one_line(shop):
-    shop.profile("dev.toml", '[variables]\nA = "1"\n')
-    assert transcript(shop.run("check", "--env", "dev")) == "no problems in dev\n"
-
-
-def test_warnings_fail_only_where_they_are_taken_strictly(project):
-    project.profile("dev.toml", '[variables]\nA = "1"\n')
-    project.profile("prod.toml", "[variables]\n")
-    told = dedent(
-        """\
-        profiles/dev.toml:2: warning: A is in dev, and not in prod [missing, prod]
-            add it to profiles/prod.toml, or accept that in .envkit-ignore: A missing # why
-        1 warning in dev and prod
-        """
-    )
-    assert transcript(project.run("check")) == told
-    assert transcript(project.run("check", "--strict")) == told + "[1]\n"
-
-
-def test_a_team_accepts_what_it_has_looked_at(shop):
-    (shop.root / ".envkit-ignore").write_text(
-        "STRIPE_KEY reused          # one sandbox account\n"
-        "*_URL literal-secret       # being moved\n"
-    )
-    done = shop.run("check", "--offline", "--skip", "file-exposed, value-invalid,missing")
-    assert transcript(done) == "no problems in dev and prod; 1 ignored; no store was asked\n"
-    (shop.root / "other").write_text("STRIPE_KEY reused  # x\n")
-    done = shop.run("check", "--offline", "--ignore-file", "other")
-    assert "[literal-secret, prod]" in done.stdout
-
-
-def test_places_are_those_of_the_project_wherever_it_is_run(shop):
-    (shop.root / ".envkit-ignore").write_text("src/* dynamic-read  # a settings module\n")
-    inner = shop.root / "src" / "inner"
-    inner.mkdir()
-    told = run_envkit("check", "--code", "..", cwd=inner).stdout
-    assert f"{shop.root}/profiles/dev.toml:3: error: PORT" in told
-    assert told.endswith("6 errors and 1 warning in dev and prod; 1 ignored\n")
-    outer = shop.root.parent
-    done = run_envkit("check", "--profiles", "project/profiles", "--code", "project/src", cwd=outer)
-    assert "project/profiles/dev.toml:3: error: PORT" in done.stdout
-    assert done.stdout.endswith("6 errors and 1 warning in dev and prod; 1 ignored\n")
-
-
-def test_a_broken_env_file_has_its_place_wherever_it_is_run(shop):
-    shop.dotenv("dev", f"A=1\n{CANARY} is nothing\n")
-    outer = shop.root.parent
-    done = run_envkit("check", "--env", "dev", "--profiles", "project/profiles", cwd=outer)
-    assert "project/.env.dev:2: error: cannot read STRIPE_KEY: " in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (
-            ("--skip", "reusd"),
-            (
-                "2> envkit: error: --skip does not know 'reusd'\n"
-                "2> envkit: hint: did you mean 'reused'?\n[2]\n"
-            ),
-        ),
-        (
-            ("--code", "nowhere"),
-            (
-                "2> envkit: error: no folder nowhere\n"
-                "2> envkit: hint: name a folder with code with --code\n[2]\n"
-            ),
-        ),
-        (
-            ("--env", "prd"),
-            (
-                "2> envkit: error: no profile 'prd' in profiles (known: dev, prod)\n"
-                "2> envkit: hint: did you mean 'prod'?\n[3]\n"
-            ),
-        ),
-        (
-            ("--ignore-file", "nowhere"),
-            "2> envkit: error: cannot read nowhere: no such file or directory\n[3]\n",
-        ),
-        (
-            ("-o", "no/such/folder"),
-            "2> envkit: error: cannot write no/such/folder: no such file or directory\n[2]\n",
-        ),
-    ],
-)
-def test_what_cannot_be_asked_for(shop, arguments, told):
-    assert transcript(shop.run("check", "--offline", *arguments)) == told
+@pytest.mark.parametrize("session", sessions("cli/check"))
+def test_check(shop, session):
+    assert replay(shop, session) == session
 
 
 def test_a_store_that_is_away_is_no_answer(project):
@@ -180,8 +64,12 @@ def test_a_store_that_is_away_is_no_answer(project):
     assert project.run("check", "--offline").returncode == 0
 
 
-def test_json_is_what_its_schema_says(shop):
+def accept_reuse(shop):
     (shop.root / ".envkit-ignore").write_text("STRIPE_KEY reused # one sandbox account\n")
+
+
+def test_json_is_what_its_schema_says(shop):
+    accept_reuse(shop)
     done = shop.run("check", "--code", "src", "--format", "json")
     document = json.loads(done.stdout)
     Draft202012Validator(SCHEMA).validate(document)
@@ -209,26 +97,8 @@ def test_the_schema_knows_every_code():
     assert problem["code"]["enum"] == list(KINDS)
 
 
-def test_annotations_stand_where_github_shows_them(shop):
-    done = shop.run(
-        "check", "--code", "src", "-f", "github", env={"GITHUB_WORKSPACE": str(shop.root.parent)}
-    )
-    commands = done.stdout.splitlines()
-    assert commands[1] == (
-        "::error file=project/profiles/dev.toml,line=3,title=A value is not of the type or form "
-        "that its profile demands::PORT: is not a port (1 to 65535) [value-invalid, dev]%0A"
-        "mend the value, or what profiles/dev.toml:3 asks of it"
-    )
-    assert [line.split(" ", 1)[0] for line in commands[:-1]] == [
-        *["::error"] * 6,
-        "::warning",
-        "::notice",
-    ]
-    assert commands[-1] == "6 errors, 1 warning and 1 note in dev and prod"
-
-
 def test_sarif_has_what_code_scanning_asks_for(shop):
-    (shop.root / ".envkit-ignore").write_text("STRIPE_KEY reused # one sandbox account\n")
+    accept_reuse(shop)
     done = shop.run("check", "--code", "src", "-f", "sarif", "-o", "check.sarif")
     assert transcript(done) == (
         "2> envkit: note: 5 errors, 1 warning and 1 note in dev and prod; 1 ignored; "
@@ -253,14 +123,6 @@ def test_sarif_has_what_code_scanning_asks_for(shop):
     suppressed = [result for result in run["results"] if "suppressions" in result]
     assert [result["ruleId"] for result in suppressed] == ["reused"]
     assert suppressed[0]["suppressions"][0]["justification"] == "one sandbox account"
-
-
-def test_github_is_not_told_again_of_what_is_accepted(shop):
-    (shop.root / ".envkit-ignore").write_text("STRIPE_KEY reused # one sandbox account\n")
-    done = shop.run("check", "-f", "sarif", env={"GITHUB_ACTIONS": "true"})
-    [run] = json.loads(done.stdout)["runs"]
-    assert "literal-secret" in {result["ruleId"] for result in run["results"]}
-    assert "reused" not in {result["ruleId"] for result in run["results"]}
 
 
 def test_sarif_has_a_place_for_every_problem(project):
@@ -310,12 +172,11 @@ def test_a_pipe_gets_the_report_and_nothing_else(shop, format_):
 
 
 def test_a_terminal_gets_colours_and_lines_that_fit(shop):
-    shown, status = run_on_terminal("check", "--code", "src", cwd=shop.root, columns=80)
+    shown, status = shop.on_terminal("check", "--code", "src", columns=80)
     assert status == 1
     assert "\x1b[1;31merror:" in shown
-    plain, _ = run_on_terminal(
-        "check", "--code", "src", cwd=shop.root, columns=80, env={"NO_COLOR": "1", "TERM": "dumb"}
-    )
+    env = {"NO_COLOR": "1", "TERM": "dumb"}
+    plain, _ = shop.on_terminal("check", "--code", "src", columns=80, env=env)
     assert "src/app.py:3: error: PAYMENTS is needed here" in plain
     assert max(map(len, plain.splitlines())) <= 80
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from support.process import run_envkit
+from support.process import program, run_envkit
 
 
 @pytest.fixture
@@ -27,12 +27,11 @@ def bin_folder(tmp_path):
     """A folder with an `envkit` that is this one."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    script = folder / "envkit"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m envkit "$@"\n')
-    script.chmod(0o755)
+    program(folder / "envkit", f'#!/bin/sh\nexec {sys.executable} -m envkit "$@"\n')
     return folder
 
 
+WITH_ENVIRONMENTS = ("exec", "get", "export", "show", "doctor")
 COMPLETE = """\
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -42,16 +41,22 @@ printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    done = run_envkit(env={"_ENVKIT_COMPLETE": "source_bash"})
+    assert done.returncode == 0, done.stderr
+    path = tmp_path_factory.mktemp("completion") / "completion.bash"
+    path.write_text(done.stdout)
+    return path
+
+
 @pytest.fixture
-def complete(team, bin_folder, tmp_path):
-    script = run_envkit(env={"_ENVKIT_COMPLETE": "source_bash"})
-    assert script.returncode == 0, script.stderr
-    (tmp_path / "completion.bash").write_text(script.stdout)
+def complete(team, bin_folder, tmp_path, script):
     path = f"{bin_folder}:/usr/bin:/bin"
 
     def complete_in_bash(*words, env=None):
         done = subprocess.run(
-            ["bash", "--norc", "-c", COMPLETE, "-", tmp_path / "completion.bash", *words],
+            ["bash", "--norc", "-c", COMPLETE, "-", script, *words],
             cwd=team.root,
             env={"PATH": path, "HOME": str(tmp_path), "LANG": "C.UTF-8", **(env or {})},
             capture_output=True,
@@ -64,41 +69,39 @@ def complete(team, bin_folder, tmp_path):
     return complete_in_bash
 
 
-def test_commands(complete):
-    assert complete("envkit", "") == [
-        *("exec", "get", "export", "show", "diff", "check"),
-        *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-        *("init", "doctor", "trust"),
-    ]
-    assert complete("envkit", "ex") == ["exec", "export"]
+COMMANDS = (
+    "exec get export show diff check set unset edit promote history rollback rotate audit "
+    "init doctor trust"
+)
+# a line as it was typed, up to the cursor, and what bash is offered
+COMPLETIONS = [
+    ("envkit ", COMMANDS),
+    ("envkit ex", "exec export"),
+    *((f"envkit {command} --env ", "broken dev staging") for command in WITH_ENVIRONMENTS),
+    *((f"envkit {command} --env dev -e s", "staging") for command in WITH_ENVIRONMENTS),
+    (
+        "envkit exec --",
+        "--env --only --except --pristine --set --dry-run --reason --timeout --profiles --help",
+    ),
+    ("envkit get --e", "--env"),
+    ("envkit export --format d", "dotenv docker"),
+    ("envkit show --format ", "table json"),
+    ("envkit exec --env dev -- ls --", ""),
+    ("envkit get ", "DATABASE_URL NODE_ENV ONLY_STAGING"),
+    ("envkit get --env dev ", "DATABASE_URL NODE_ENV"),
+    ("envkit get --env broken ", ""),
+    ("envkit get D", "DATABASE_URL"),
+]
 
 
-@pytest.mark.parametrize("command", ["exec", "get", "export", "show", "doctor"])
-def test_environments(complete, command):
-    assert complete("envkit", command, "--env", "") == ["broken", "dev", "staging"]
-    assert complete("envkit", command, "--env", "dev", "-e", "s") == ["staging"]
+@pytest.mark.parametrize(("typed", "offered"), COMPLETIONS)
+def test_bash_is_offered_what_fits(complete, typed, offered):
+    assert complete(*typed.split(" ")) == offered.split()
 
 
-def test_options_of_the_hot_commands(complete):
-    assert complete("envkit", "exec", "--") == [
-        *("--env", "--only", "--except", "--pristine", "--set"),
-        *("--dry-run", "--reason", "--timeout", "--profiles", "--help"),
-    ]
-    assert complete("envkit", "get", "--e") == ["--env"]
-    assert complete("envkit", "export", "--format", "d") == ["dotenv", "docker"]
-
-
-def test_behind_the_app_nothing_is_ours(complete):
-    assert complete("envkit", "exec", "--env", "dev", "--", "ls", "--") == []
-
-
-def test_variables_for_get(complete):
-    everything = ["DATABASE_URL", "NODE_ENV", "ONLY_STAGING"]
-    assert complete("envkit", "get", "") == everything
-    assert complete("envkit", "get", "--env", "dev", "") == ["DATABASE_URL", "NODE_ENV"]
-    assert complete("envkit", "get", "", env={"ENVKIT_ENV": "staging"}) == everything[1:]
-    assert complete("envkit", "get", "--env", "broken", "") == []
-    assert complete("envkit", "get", "D") == ["DATABASE_URL"]
+def test_variables_are_those_of_the_default_environment(complete):
+    offered = complete("envkit", "get", "", env={"ENVKIT_ENV": "staging"})
+    assert offered == ["NODE_ENV", "ONLY_STAGING"]
 
 
 ROTATIONS = """\
@@ -113,29 +116,23 @@ every = "30d"
 """
 
 
-def test_rotations(team, complete):
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("", "api-key db-password prod/api-key prod/db-password serve simulate status"),
+        ("d", "db-password"),
+        ("--env prod --plan prod/d", "prod/db-password"),
+        ("--env ", "broken dev prod staging"),
+        ("s", "serve simulate status"),
+        *((f"{command} --env p", "prod") for command in ("status", "simulate", "serve")),
+        ("status --format ", "table json html"),
+        ("serve --l", "--listen"),
+        ("--r", "--rollback --resume --reason"),
+    ],
+)
+def test_bash_is_offered_what_fits_behind_rotate(team, complete, typed, offered):
     team.profile("prod.toml", ROTATIONS)
-    assert complete("envkit", "rotate", "") == [
-        *("api-key", "db-password", "prod/api-key", "prod/db-password"),
-        *("serve", "simulate", "status"),
-    ]
-    assert complete("envkit", "rotate", "d") == ["db-password"]
-    assert complete("envkit", "rotate", "--env", "prod", "--plan", "prod/d") == ["prod/db-password"]
-    assert complete("envkit", "rotate", "--env", "") == ["broken", "dev", "prod", "staging"]
-    assert complete("envkit", "rotate", "s") == ["serve", "simulate", "status"]
-
-
-def test_the_commands_below_rotate(team, complete):
-    team.profile("prod.toml", ROTATIONS)
-    for command in ("status", "simulate", "serve"):
-        assert complete("envkit", "rotate", command, "--env", "p") == ["prod"]
-    assert complete("envkit", "rotate", "status", "--format", "") == ["table", "json", "html"]
-    assert complete("envkit", "rotate", "serve", "--l") == ["--listen"]
-    assert complete("envkit", "rotate", "--r") == ["--rollback", "--resume", "--reason"]
-
-
-def test_formats_of_typed_commands(complete):
-    assert complete("envkit", "show", "--format", "") == ["table", "json"]
+    assert complete("envkit", "rotate", *typed.split(" ")) == offered.split()
 
 
 def test_without_profiles_nothing_is_offered_and_nothing_fails(tmp_path):

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from envkit.launch.exec import MAX_VARIABLE_BYTES
-from support.process import run_envkit
+from support.process import program
+from support.sessions import replay, sessions
 from support.transcript import transcript
 
 BASE = """\
@@ -17,7 +18,6 @@ NODE_ENV = "development"
 DATABASE_URL = "postgresql://app:{{ DB_PASSWORD }}@localhost/app"
 REDIS_URL = "redis://localhost:6379"
 """
-SHOW = ("--", "sh", "-c", 'echo "$NODE_ENV $DATABASE_URL $REDIS_URL"')
 
 
 @pytest.fixture
@@ -32,102 +32,9 @@ def environment_of(done):
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
-def test_the_app_sees_the_profile(dev):
-    assert transcript(dev.run("exec", "--env", "dev", *SHOW)) == (
-        "development postgresql://app:hunter2@localhost/app redis://localhost:6379\n"
-    )
-
-
-def test_the_separator_may_be_left_out_and_the_apps_options_are_its_own(dev):
-    done = dev.run("exec", "-edev", "echo", "--env", "-n", "--help")
-    assert transcript(done) == "--env -n --help\n"
-
-
-def test_the_profile_wins_over_the_parent_and_the_rest_is_passed_on(dev):
-    done = dev.run("exec", "--env", "dev", "--", "env", env={"NODE_ENV": "x", "MINE": "kept"})
-    seen = environment_of(done)
-    assert seen["NODE_ENV"] == "development"
-    assert seen["MINE"] == "kept"
-    assert "DB_PASSWORD" not in seen, "a .env file is a store, and no part of the environment"
-
-
-def test_the_default_environment(dev):
-    env = {"ENVKIT_ENV": "dev"}
-    assert dev.run("exec", *SHOW, env=env).stdout.startswith("development ")
-    assert transcript(dev.run("exec", *SHOW)) == (
-        "2> envkit: error: no environment is named\n"
-        "2> envkit: hint: use --env NAME, or set ENVKIT_ENV\n"
-        "[2]\n"
-    )
-
-
-def test_an_unknown_environment_is_never_another_one(dev):
-    dev.profile("staging.env", "NODE_ENV=staging\n")
-    assert transcript(dev.run("exec", "--env", "stagin", *SHOW)) == (
-        "2> envkit: error: no profile 'stagin' in profiles (known: dev, staging)\n"
-        "2> envkit: hint: did you mean 'staging'?\n"
-        "[3]\n"
-    )
-
-
-def test_profiles_are_found_from_below_and_where_they_are_named(dev, tmp_path):
-    below = dev.root / "src" / "app"
-    below.mkdir(parents=True)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    run = ("exec", "--env", "dev", "--only", "NODE_ENV", *SHOW)
-    for cwd, env, extra in (
-        (below, {}, ()),
-        (elsewhere, {"ENVKIT_PROFILES": str(dev.profiles)}, ()),
-        (elsewhere, {}, ("--profiles", str(dev.profiles))),
-    ):
-        done = run_envkit(run[0], *extra, *run[1:], cwd=cwd, env=env)
-        assert transcript(done) == "development  \n"
-    assert transcript(run_envkit(*run, cwd=elsewhere), {tmp_path: "TMP"}) == (
-        "2> envkit: error: no profiles/ folder in . or above it\n"
-        "2> envkit: hint: run 'envkit init' to make one, or name one with --profiles\n"
-        "[3]\n"
-    )
-
-
-def test_of_several_environments_later_ones_win(dev):
-    dev.profile("local.env", "NODE_ENV=local\nEXTRA=1\n")
-    done = dev.run("exec", "-e", "dev", "-e", "local", "--", "sh", "-c", "echo $NODE_ENV $EXTRA")
-    assert transcript(done) == "local 1\n"
-    done = dev.run("exec", "-e", "local", "-e", "dev", "--", "sh", "-c", "echo $NODE_ENV $EXTRA")
-    assert transcript(done) == "development 1\n"
-
-
-def test_set_wins_over_every_profile(dev):
-    done = dev.run("exec", "-e", "dev", "--set", "NODE_ENV=test", "--set", "NEW=a=b {{x}}", "env")
-    seen = environment_of(done)
-    assert seen["NODE_ENV"] == "test"
-    assert seen["NEW"] == "a=b {{x}}"
-
-
-def test_only_and_except_choose_what_is_passed_on_and_fetched(dev):
-    (dev.root / ".env.dev").unlink()  # then DATABASE_URL has no value, and nobody asks for it
-    done = dev.run("exec", "-e", "dev", "--except", "DATABASE_*", *SHOW)
-    assert transcript(done) == "development  redis://localhost:6379\n"
-    done = dev.run("exec", "-e", "dev", "--only", "*_ENV", "--only", "REDIS_URL", *SHOW)
-    assert transcript(done) == "development  redis://localhost:6379\n"
-
-
-def test_pristine_passes_on_what_a_program_needs_to_feel_at_home(dev):
-    env = {"MINE": "x", "LC_TIME": "C", "TZ": "UTC", "AWS_SECRET_ACCESS_KEY": "x"}
-    seen = environment_of(dev.run("exec", "-e", "dev", "--pristine", "--", "env", env=env))
-    seen.pop("PWD", None)
-    seen.pop("_", None)
-    assert sorted(seen) == [
-        "DATABASE_URL",
-        "HOME",
-        "LANG",
-        "LC_TIME",
-        "NODE_ENV",
-        "PATH",
-        "REDIS_URL",
-        "TZ",
-    ]
+@pytest.mark.parametrize("session", sessions("cli/exec"))
+def test_exec(dev, session):
+    assert replay(dev, session) == session
 
 
 @pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LC_CTYPE": "C"}])
@@ -169,44 +76,6 @@ def test_what_only_envkit_needs_is_not_passed_on(dev):
     assert seen["ENVKIT_ENV"] == "prod", "a profile may pass it on"
 
 
-def test_dry_run_shows_names_and_places_and_reads_nothing(dev):
-    dev.profile(
-        "prod.toml",
-        """\
-        [sources.vault]
-        address = "http://127.0.0.1:1"
-        mount = "secret"
-        prefix = "app"
-        [variables]
-        NODE_ENV = "production"
-        DATABASE_URL = "postgresql://app:{{ vault:db#password }}@{{ HOST }}/app"
-        HOST = "{{ HOST }}"
-        """,
-    )
-    done = dev.run("exec", "--env", "prod", "--set", "LOG=debug", "--dry-run", "--", "false")
-    assert transcript(done) == (
-        "NODE_ENV      literal\n"
-        "HOST          .env.prod#HOST, env:HOST\n"
-        "DATABASE_URL  vault:secret/app/db#password, HOST\n"
-        "LOG           --set\n"
-    )
-
-
-def test_nothing_runs_unless_every_required_value_is_there(dev):
-    dev.profile("staging.toml", 'variables = { A = "{{ A }}", B = "{{ B }}", C = "{{ C }}" }\n')
-    dev.dotenv("staging", "B=1\n")
-    assert transcript(dev.run("exec", "--env", "staging", "--", "touch", "ran")) == (
-        "2> envkit: error: cannot resolve 2 variables of staging\n"
-        "2>   A (profiles/staging.toml:1): .env.staging#A is absent: not in .env.staging;"
-        " env:A is absent: not in the environment\n"
-        "2>   C (profiles/staging.toml:1): .env.staging#C is absent: not in .env.staging;"
-        " env:C is absent: not in the environment\n"
-        "2> envkit: hint: set it in the store, give it a 'default', or say 'required = false'\n"
-        "[4]\n"
-    )
-    assert not (dev.root / "ran").exists()
-
-
 @pytest.mark.parametrize(
     ("command", "told", "status"),
     [
@@ -223,24 +92,12 @@ def test_nothing_runs_unless_every_required_value_is_there(dev):
 def test_programs_that_cannot_be_run(dev, command, told, status):
     (dev.root / "plain").write_text("")
     (dev.root / "folder").mkdir()
-    for name, text in (("script", "#!/no/such/interpreter\n"), ("garbage", "\0\1\2")):
-        (dev.root / name).write_text(text)
-        (dev.root / name).chmod(0o755)
+    program(dev.root / "script", "#!/no/such/interpreter\n")
+    program(dev.root / "garbage", "\0\1\2")
     done = dev.run("exec", "--env", "dev", "--", *command)
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.splitlines()[0] == f"envkit: error: {told}"
     assert ("#!/bin/sh" in done.stderr) == (command == ["./garbage"]), done.stderr
-
-
-def test_the_program_is_looked_for_in_the_path_that_it_gets(dev):
-    tools = dev.root / "tools"
-    tools.mkdir()
-    (tools / "mine").write_text("#!/bin/sh\necho found\n")
-    (tools / "mine").chmod(0o755)
-    path = f"{dev.root / '.env.dev'}:{tools}"  # an entry that is no folder is passed over
-    assert dev.run("exec", "-e", "dev", "--set", f"PATH={path}", "--", "mine").stdout == "found\n"
-    done = dev.run("exec", "-e", "dev", "--set", f"PATH={dev.root / '.env.dev'}", "--", "mine")
-    assert done.returncode == 127, done.stderr
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 42, 255])
@@ -332,8 +189,7 @@ def test_the_app_has_the_signals_that_python_changes_for_itself(dev):
         assert not ignored & (1 << (number - 1)), f"{number.name} is ignored"
 
 
-def test_stdin_and_open_files_are_the_apps(dev):
-    assert dev.run("exec", "-e", "dev", "--", "cat", input="a\0b\n").stdout == "a\0b\n"
+def test_open_files_are_the_apps(dev):
     read_end, write_end = os.pipe()
     write = f"import os; os.write({write_end}, b'hello')"
     with start(dev, sys.executable, "-c", write, pass_fds=[write_end]) as process:

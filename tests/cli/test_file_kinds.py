@@ -14,6 +14,7 @@ import pytest
 
 from support.attributes import ACCESS, acl, acl_of, needs_lists, require
 from support.permissions import NOBODY
+from support.process import program
 from support.rotating import record_file, table
 from support.small_disk import SmallDisk
 from support.transcript import transcript
@@ -36,6 +37,29 @@ def dev(project):
     project.dotenv("dev", "TOKEN=old\n")
     project.dotenv("prod", "TOKEN=prod\nOTHER=prod\n")
     return project
+
+
+@pytest.fixture
+def disk(tmp_path, project):
+    """A small disk, to which the project was moved."""
+    with SmallDisk(tmp_path / "disk") as made:
+        if not made.mounted:
+            pytest.skip("no file system can be mounted here, which only root may do")
+        shutil.copytree(project.root, made.folder, dirs_exist_ok=True)
+        project.root, project.profiles = made.folder, made.folder / "profiles"
+        yield made
+
+
+@pytest.fixture
+def runtime(project):
+    """The folder in which an edit makes its own, and beside it one of somebody else."""
+    folder, other = project.root.parent / "runtime", project.root.parent / "other"
+    project.environ["XDG_RUNTIME_DIR"] = str(folder)
+    for made in (folder, other):
+        made.mkdir(mode=0o700)
+    (other / "file").write_text("theirs")
+    yield folder
+    assert (other / "file").read_text() == "theirs"
 
 
 def run(project, *command, **env):
@@ -79,10 +103,8 @@ def test_a_plan_and_doctor_foresee_it(dev, command):
 @pytest.mark.usefixtures("trusted")
 def test_a_rotation_leaves_its_target_alone_where_the_store_cannot_be_written(dev):
     marker = dev.root / "asked"
-    program = dev.root / "rotator"
-    program.write_text(f"#!/bin/sh\ntouch {marker}\nexit 1\n")
-    program.chmod(0o755)
-    command = table("token", "TOKEN", f'target = {{ command = ["{program}"] }}', rotator="command")
+    rotator = program(dev.root / "rotator", f"#!/bin/sh\ntouch {marker}\nexit 1\n")
+    command = table("token", "TOKEN", f'target = {{ command = ["{rotator}"] }}', rotator="command")
     dev.profile("dev.toml", PROFILE + command)
     run(dev, *ROTATE)
     assert marker.exists(), "the rotator is run where nothing is in the way"
@@ -140,23 +162,15 @@ def test_under_sudo_every_file_belongs_to_the_owner_of_the_env_file(dev, command
     assert {path.stat().st_uid for path in found} == {NOBODY}
 
 
-def test_a_full_disk_is_not_worth_another_try(tmp_path, project):
-    with SmallDisk(tmp_path / "disk") as disk:
-        shutil.copytree(project.root, disk.folder, dirs_exist_ok=True)
-        (disk.folder / "profiles" / "dev.toml").write_text(PROFILE)
-        (disk.folder / ".env.dev").write_text("TOKEN=old\n")
-        project.root = disk.folder
-        disk.fill()
-        done = run(project, *SET)
-        if not disk.mounted:
-            pytest.skip("no file system can be mounted here, which only root may do")
-        assert transcript(done) == (
-            f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()}\n"
-            "2> envkit: hint: free some space: 'df -h' shows which disk is full\n"
-            "[6]\n"
-        )
-        assert (disk.folder / ".env.dev").read_text() == "TOKEN=old\n"
-        assert not list(disk.folder.glob("*.envkit-tmp"))
+def test_a_full_disk_is_not_worth_another_try(dev, disk):
+    disk.fill()
+    assert transcript(run(dev, *SET)) == (
+        f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()}\n"
+        "2> envkit: hint: free some space: 'df -h' shows which disk is full\n"
+        "[6]\n"
+    )
+    assert (disk.folder / ".env.dev").read_text() == "TOKEN=old\n"
+    assert not list(disk.folder.glob("*.envkit-tmp"))
 
 
 COUNTING = """#!/bin/sh
@@ -168,50 +182,40 @@ echo '{{}}'
 
 @pytest.mark.parametrize("pages", range(8))
 def test_a_rotation_that_a_disk_has_no_room_for_leaves_its_target_alone(
-    tmp_path, project, trusted, pages
+    tmp_path, project, disk, trusted, pages
 ):
     """Also where there is room for the record, and for one of the file and its copy."""
     steps = tmp_path / "steps"
-    program = tmp_path / "rotator"
-    program.write_text(COUNTING.format(steps))
-    program.chmod(0o755)
-    target = f'target = {{ command = ["{program}"] }}'
-    with SmallDisk(tmp_path / "disk") as disk:
-        if not disk.mounted:
-            pytest.skip("no file system can be mounted here, which only root may do")
-        shutil.copytree(project.root, disk.folder, dirs_exist_ok=True)
-        project.root, project.profiles = disk.folder, disk.folder / "profiles"
-        rotation = table("token", "TOKEN", 'grace = "0s"', target, rotator="command")
-        project.profile("dev.toml", PROFILE + rotation)
-        project.dotenv("dev", "TOKEN=old\n")
-        disk.fill(but=pages * 4096)
-        done = run(project, *ROTATE)
-        told = set(steps.read_text().split())
-        if done.returncode == 0:
-            assert told == {"prepare", "create", "set", "test", "finish", "retire"}
-            assert pages > 2
-        else:
-            assert "cannot write .env.dev: no space left on device" in done.stderr
-            assert "free some space" in done.stderr
-            assert told == {"prepare"}
-            assert (disk.folder / ".env.dev").read_text() == "TOKEN=old\n"
-            assert not list(disk.folder.glob("*.envkit-tmp"))
+    rotator = program(tmp_path / "rotator", COUNTING.format(steps))
+    target = f'target = {{ command = ["{rotator}"] }}'
+    rotation = table("token", "TOKEN", 'grace = "0s"', target, rotator="command")
+    project.profile("dev.toml", PROFILE + rotation)
+    project.dotenv("dev", "TOKEN=old\n")
+    disk.fill(but=pages * 4096)
+    done = run(project, *ROTATE)
+    told = set(steps.read_text().split())
+    if done.returncode == 0:
+        assert told == {"prepare", "create", "set", "test", "finish", "retire"}
+        assert pages > 2
+    else:
+        assert "cannot write .env.dev: no space left on device" in done.stderr
+        assert "free some space" in done.stderr
+        assert told == {"prepare"}
+        assert (disk.folder / ".env.dev").read_text() == "TOKEN=old\n"
+        assert not list(disk.folder.glob("*.envkit-tmp"))
 
 
 @pytest.mark.parametrize("command", [("set", "LEVEL", "--env", "dev"), ("init",)], ids=" ".join)
-def test_a_profile_on_a_full_disk_has_a_remedy_too(tmp_path, project, command):
-    with SmallDisk(tmp_path / "disk") as disk:
-        if not disk.mounted:
-            pytest.skip("no file system can be mounted here, which only root may do")
-        project.root = disk.folder
-        if command[0] == "set":
-            (disk.folder / "profiles").mkdir()
-            (disk.folder / "profiles" / "dev.toml").write_text(PROFILE)
-        disk.fill()
-        done = run(project, *command)
-        assert done.returncode == 6, done.stderr
-        assert "no space left on device" in done.stderr
-        assert "hint: free some space" in done.stderr
+def test_a_profile_on_a_full_disk_has_a_remedy_too(project, disk, command):
+    if command[0] == "set":
+        project.profile("dev.toml", PROFILE)
+    else:
+        project.profiles.rmdir()
+    disk.fill()
+    done = run(project, *command)
+    assert done.returncode == 6, done.stderr
+    assert "no space left on device" in done.stderr
+    assert "hint: free some space" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -257,19 +261,12 @@ LEFT_BY_EDITORS = {
 
 
 @pytest.mark.parametrize("what", LEFT_BY_EDITORS)
-def test_whatever_an_editor_leaves_is_wiped_and_nothing_else(dev, tmp_path, what):
-    runtime, other = tmp_path / "runtime", tmp_path / "other"
-    runtime.mkdir(mode=0o700)
-    other.mkdir()
-    (other / "file").write_text("theirs")
-    editor = tmp_path / "editor"
-    head = f'#!/bin/sh\nOTHER={other}\nFOLDER=$(dirname "$1")\n'
-    editor.write_text(head + LEFT_BY_EDITORS[what])
-    editor.chmod(0o755)
-    done = run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime), EDITOR=str(editor))
+def test_whatever_an_editor_leaves_is_wiped_and_nothing_else(dev, runtime, tmp_path, what):
+    head = f'#!/bin/sh\nOTHER={tmp_path / "other"}\nFOLDER=$(dirname "$1")\n'
+    editor = program(tmp_path / "editor", head + LEFT_BY_EDITORS[what])
+    done = run(dev, *EDIT, EDITOR=str(editor))
     assert done.returncode == (2 if what.startswith(("nothing", "a pipe in")) else 0), done.stderr
     assert list(runtime.iterdir()) == []
-    assert (other / "file").read_text() == "theirs"
 
 
 def test_an_edit_that_finds_no_room_for_the_text_says_so(dev, tmp_path):
@@ -284,19 +281,18 @@ def test_an_edit_that_finds_no_room_for_the_text_says_so(dev, tmp_path):
         assert [path.name for path in disk.folder.iterdir()] == [".filler"]
 
 
-def running_edit(project, runtime):
+def running_edit(project):
     """Start an edit; return its process and the file, when the editor has that."""
     folder = project.root.parent
     os.mkfifo(folder / "opened")
-    editor = folder / "editor"
-    editor.write_text(f'#!/bin/sh\necho "$1" > {folder}/opened\nexec sleep 60\n')
-    editor.chmod(0o755)
+    opening = f'#!/bin/sh\necho "$1" > {folder}/opened\nexec sleep 60\n'
+    editor = program(folder / "editor", opening)
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "EDITOR": str(editor)}
     opened = os.open(folder / "opened", os.O_RDWR)
     running = subprocess.Popen(
         [sys.executable, "-m", "envkit", "edit", "--env", "dev"],
         cwd=project.root,
-        env={**env, "XDG_RUNTIME_DIR": str(runtime)},
+        env={**env, **project.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
@@ -308,39 +304,32 @@ def running_edit(project, runtime):
         os.close(opened)
 
 
-def test_the_folder_of_a_killed_edit_is_wiped_by_the_next_one(dev, tmp_path):
-    runtime = tmp_path / "runtime"
-    runtime.mkdir(mode=0o700)
-    running, path = running_edit(dev, runtime)
+def test_the_folder_of_a_killed_edit_is_wiped_by_the_next_one(dev, runtime):
+    running, path = running_edit(dev)
     try:
         assert "old" in path.read_text()
-        assert run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime)).returncode == 0
+        assert run(dev, *EDIT).returncode == 0
         assert path.exists(), "another edit has wiped that of a living one"
         running.kill()
         running.wait()
         assert path.exists()
-        assert run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime)).returncode == 0
+        assert run(dev, *EDIT).returncode == 0
         assert list(runtime.iterdir()) == []
     finally:
         os.killpg(running.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "open to others", "another name"])
-def test_only_private_folders_of_edits_are_wiped(dev, tmp_path, kind):
-    runtime, other = tmp_path / "runtime", tmp_path / "other"
-    runtime.mkdir(mode=0o700)
-    other.mkdir(mode=0o700)
-    (other / "file").write_text("theirs")
+def test_only_private_folders_of_edits_are_wiped(dev, runtime, tmp_path, kind):
     name = runtime / ("envkit-editor" if kind == "another name" else "envkit-edit-abcdefgh")
     if kind == "link":
-        name.symlink_to(other)
+        name.symlink_to(tmp_path / "other")
     elif kind == "file":
         name.write_text("theirs")
     else:
         name.mkdir(mode=0o755 if kind == "open to others" else 0o700)
-    assert run(dev, *EDIT, XDG_RUNTIME_DIR=str(runtime)).returncode == 0
+    assert run(dev, *EDIT).returncode == 0
     assert os.listdir(runtime) == [name.name]
-    assert (other / "file").read_text() == "theirs"
 
 
 def test_leftovers_of_a_killed_export_are_removed_by_the_next_write_there(dev):

@@ -56,21 +56,24 @@ def test_promote(project, documented):
     assert [list(one) for one in document["refusals"]] == [refusals]
 
 
-def test_rotate(project, documented):
-    written = table("key", "KEY") + table("no", "KEY", "nonsense = 1")
-    project.profile("prod.toml", written)
+@pytest.fixture
+def rotating(project):
+    """A project with a rotation, and another that is not valid."""
+    project.profile("prod.toml", table("key", "KEY") + table("no", "KEY", "nonsense = 1"))
     project.dotenv("prod", "KEY=old\n")
-    document = json.loads(project.run("rotate", "--format", "json").stdout)
+    return project
+
+
+def test_rotate(rotating, documented):
+    document = json.loads(rotating.run("rotate", "--format", "json").stdout)
     top, rotations, broken = documented["rotate"]
     assert list(document) == top
     assert [list(one) for one in document["rotations"]] == [rotations]
     assert [list(one) for one in document["broken"]] == [broken]
 
 
-def test_rotate_status(project, documented):
-    project.profile("prod.toml", table("key", "KEY") + table("no", "KEY", "nonsense = 1"))
-    project.dotenv("prod", "KEY=old\n")
-    document = json.loads(project.run("rotate", "status", "--format", "json").stdout)
+def test_rotate_status(rotating, documented):
+    document = json.loads(rotating.run("rotate", "status", "--format", "json").stdout)
     top, rotations = documented["rotate status"]
     assert list(document) == top
     assert [list(one) for one in document["rotations"]] == [rotations, rotations]

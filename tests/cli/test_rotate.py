@@ -461,14 +461,14 @@ def test_what_is_quarantined_waits_for_a_person(standing):
 def test_a_record_of_another_version_is_refused(shop):
     run(shop, "session")
     path = record_file(shop, "prod", "SESSION")
-    path.write_text(path.read_text().replace('"version": 1', '"version": 9'))
+    path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
-            "prod/session  failed   the rotation record has version 9, this envkit knows 1\n"
+            "prod/session  failed   the rotation record has version 9; this envkit knows 1 and 2\n"
             "2> envkit: error: prod/session: "
-            "the rotation record has version 9, this envkit knows 1\n"
+            "the rotation record has version 9; this envkit knows 1 and 2\n"
             "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
             "[1]\n"
         )
@@ -509,7 +509,10 @@ def test_a_driver_that_is_not_installed(shop, without):
         "2> envkit: hint: run pip install 'envkit[postgres]'\n"
         "[1]\n"
     )
-    assert not list(shop.root.glob("*envkit-rotation")), "nothing was begun"
+    for variable in ("API_KEY", "SESSION"):
+        saved = json.loads(record_file(shop, "prod", variable).read_text())
+        assert saved.keys() == {"record"}, "nothing was begun"
+        assert saved["record"]["error"] == "claim: extra-missing"
 
 
 def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from support.process import run_envkit, run_here
-from support.terminal import run_on_terminal
 
 PROFILE = """\
 [sources.vault]
@@ -22,19 +21,14 @@ QUESTION = "Trust them with this? [y/N]"
 @pytest.fixture
 def shop(project, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    project.environ["XDG_STATE_HOME"] = str(tmp_path / "state")
     project.profile("prod.toml", PROFILE)
     project.profile("dev.env", "A=1\n")
     return project
 
 
 def on_terminal(shop, answer, *arguments):
-    state = str(shop.root.parent / "state")
-    return run_on_terminal(
-        *("trust", *arguments),
-        cwd=shop.root,
-        env={"XDG_STATE_HOME": state},
-        answers=[(QUESTION, answer)],
-    )
+    return shop.on_terminal("trust", *arguments, answers=[(QUESTION, answer)])
 
 
 def test_a_person_sees_what_is_new_and_allows_it(shop):

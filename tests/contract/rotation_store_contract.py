@@ -325,7 +325,7 @@ class RotationStoreContract:
         stored = harness.stored()
         assert stored.keys() == {*harness.fields, harness.other}
         assert stored[harness.fields[0]] != f"{CANARY}-old"
-        self.target.check_nothing_is_left(stored)
+        self.target.check_nothing_is_left(stored, {})
         assert CANARY not in harness.left()
         assert self.rotate(harness, 100.5).status == OutcomeStatus.NOT_DUE
         assert self.rotate(harness, 102.0).status == OutcomeStatus.ROTATED
@@ -348,5 +348,5 @@ class RotationStoreContract:
                 OutcomeStatus.NOT_DUE,
             }, outcomes
             assert harness.store().read().record.last_rotated_at == now
-            self.target.check_nothing_is_left(harness.stored())
+            self.target.check_nothing_is_left(harness.stored(), {})
             assert CANARY not in harness.left()

@@ -140,7 +140,8 @@ class TestAws(RotationStoreContract):
     def test_who_looks_at_the_history_does_not_see_the_records(self, harness, old):
         self.rotate(harness, 100.0)
         history = harness.aws.source().history(Reference("aws", "db", "password"))
-        assert [version.state for version in history] == ["current", "previous"]
+        # the oldest is from before the rehearsal, which wrote the same value once more
+        assert [version.state for version in history] == ["current", "previous", "older"]
 
     def test_a_secret_that_aws_rotates_is_refused(self, harness, old):
         described = {"ARN": "arn", "Name": harness.name, "RotationEnabled": True}

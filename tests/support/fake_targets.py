@@ -48,11 +48,17 @@ class Target:
         fails: a method -> an error that it raises, or what is called in its place to find
             one, for as long as it is there.
         id: of the rotation that the rotator was opened for.
+        given: all that it was opened with.
+        description: what the rotator calls its target.
+        locks: whether nothing comes between the look whether the rotation is still ours
+            and the change.
     """
 
     fields = ("password",)
     start = MappingProxyType({"password": "p0"})
     overlap = True
+    description = "fake:1"
+    locks = True
 
     def __init__(self):
         self.made = 0
@@ -60,12 +66,14 @@ class Target:
         self.refuses = {}
         self.fails = {}
         self.id = None
+        self.given = {}
         self.lock = threading.Lock()  # a real target does one thing after another
 
-    def open(self, *, deadline, confirm, id, process=None):  # noqa: A002 - as the engine calls it
-        """Open the rotator."""
-        self.id = id
-        return Rotator(self, process or Undisturbed(), confirm)
+    def open(self, *, process=None, **given):
+        """Open the rotator, as the engine does."""
+        self.id = given["id"]
+        self.given = given
+        return Rotator(self, process or Undisturbed(), given)
 
     def number(self):
         """Return the number of a new credential."""
@@ -88,21 +96,25 @@ class Target:
 class Rotator:
     """Goes through the motions of its target, one operation at a time."""
 
-    def __init__(self, target, process, confirm):
+    def __init__(self, target, process, given):
         self.target = target
         self.process = process
-        self.confirm = confirm
+        self.confirm, self.settle = given["confirm"], given["settle"]
+        self.issued = given["issued"]
 
     def _operation(self, name, *args):
         self.process.at(name)
         self.target.called(name)
-        with self.process.in_one_step(), self.target.lock:
-            result = getattr(self.target, name)(self.confirm, *args)
+        if self.target.locks:
+            with self.process.in_one_step(), self.target.lock:
+                result = getattr(self.target, name)(self.confirm, *args)
+        else:
+            result = getattr(self.target, name)(self, *args)
         self.process.at(f"{name} done")
         return result
 
     def describe_target(self):
-        return ""
+        return self.target.description
 
     def prepare(self, current):
         return self._operation("prepare", current)
@@ -125,7 +137,7 @@ class Rotator:
         return self.target.logs_in(fields)
 
     def is_dead(self, fields, keep, facts):
-        return not self.probe(fields, facts)
+        return not (self.target.description and self.probe(fields, facts))
 
     def finish(self, old, new, facts):
         self.process.at("finish")
@@ -170,8 +182,40 @@ class Additive(Target):
     def logs_in(self, fields):
         return text(fields, self.fields[0]) in self.passwords
 
-    def check_nothing_is_left(self, current):
+    def check_nothing_is_left(self, current, record):
         assert self.passwords == {current[self.fields[0]]}
+
+
+class WithoutLock(Additive):
+    """As in Redis, where a process may stop between its last look and its change."""
+
+    locks = False
+
+    def create(self, rotator, current, facts):
+        made = super().create(rotator.confirm, current, facts)
+        return made._replace(issued=(text(made.new),))
+
+    def set(self, rotator, old, new):
+        password = text(new)
+        rotator.confirm()
+        rotator.process.at("add")
+        added = password not in self.passwords
+        self.passwords.add(password)
+        rotator.process.at("added")
+        if added:
+            rotator.settle(new, lambda: self.passwords.discard(password))
+
+    def retire(self, rotator, fields, keep, facts):
+        if not fields or fields == keep:
+            return
+        rotator.confirm()
+        rotator.process.at("remove")
+        self.passwords -= {text(fields), *rotator.issued} - {text(keep)}
+
+    def check_nothing_is_left(self, current, record):
+        """What a process added too late, and was killed, is known and goes the next time."""
+        assert current["password"] in self.passwords
+        assert self.passwords <= {current["password"], *record["issued"]}
 
 
 class Alternate(Target):
@@ -206,7 +250,7 @@ class Alternate(Target):
     def logs_in(self, fields):
         return self.users.get(text(fields, "username"), None) == text(fields)
 
-    def check_nothing_is_left(self, current):
+    def check_nothing_is_left(self, current, record):
         works = {user: password for user, password in self.users.items() if password}
         assert works == {current["username"]: current["password"]}
 
@@ -238,7 +282,7 @@ class Single(Target):
     def logs_in(self, fields):
         return text(fields) == self.password
 
-    def check_nothing_is_left(self, current):
+    def check_nothing_is_left(self, current, record):
         assert self.password == current["password"]
 
 
@@ -283,7 +327,7 @@ class Unstaged(Target):
     def logs_in(self, fields):
         return self.keys.get(text(fields, "id")) == text(fields)
 
-    def check_nothing_is_left(self, current):
+    def check_nothing_is_left(self, current, record):
         assert self.keys == {current["id"]: current["password"]}
 
 
@@ -291,6 +335,7 @@ class Keyring(Target):
     """The readers are the target: the first key signs, and all of them verify."""
 
     start = MappingProxyType({"password": "p0"})
+    description = ""
 
     def prepare(self, confirm, current):
         return {}
@@ -313,8 +358,8 @@ class Keyring(Target):
     def logs_in(self, fields):
         return bool(text(fields))
 
-    def check_nothing_is_left(self, current):
+    def check_nothing_is_left(self, current, record):
         assert "," not in current["password"]
 
 
-TARGETS = (Additive, Alternate, Single, Unstaged, Keyring)
+TARGETS = (Additive, WithoutLock, Alternate, Single, Unstaged, Keyring)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 def environment(home: str | os.PathLike[str]) -> dict[str, str]:
@@ -97,6 +99,13 @@ def run_here(
     return subprocess.CompletedProcess(args, status, stdout, stderr)
 
 
+def program(path: Path, text: str) -> Path:
+    """Write a program that everybody may run, and return its path."""
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
 def run_python(
     code: str, *args: str, options: Sequence[str] = (), check: bool = True, **more: Any
 ) -> subprocess.CompletedProcess[str]:
@@ -111,3 +120,18 @@ def run_python(
     """
     command = [sys.executable, *options, "-c", code, *args]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=check, **more)
+
+
+def run_spawned(*calls: tuple[Any, ...]) -> list[int | None]:
+    """Run functions at the same time, each in a process of its own; return their exit statuses.
+
+    Args:
+        calls: a function of a module and its arguments, each.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=target, args=args) for target, *args in calls]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    return [process.exitcode for process in processes]

@@ -186,7 +186,7 @@ class World:
         """Nothing is under way, and nothing is left behind."""
         assert not self.in_progress, self.record
         assert "values" not in self.envelope
-        self.target.check_nothing_is_left(self.current)
+        self.target.check_nothing_is_left(self.current, self.record)
         assert self.shelf.fields["touched"] == str(self.touched)
 
 

@@ -37,6 +37,7 @@ def transcript(
     return text
 
 
-def told(done: subprocess.CompletedProcess[str]) -> str:
+def told(done: subprocess.CompletedProcess[str], places: Mapping[object, str] | None = None) -> str:
     """Return the transcript, with V for the version of a file: it differs from run to run."""
-    return re.sub(r"version [0-9a-f]+-[0-9a-f]+-[0-9a-f]+", "version V", transcript(done))
+    text = transcript(done, places)
+    return re.sub(r"version [0-9a-f]+-[0-9a-f]+-[0-9a-f]+", "version V", text)

@@ -93,11 +93,8 @@ def test_an_error_survives_pickling_and_copying(kind: type[EnvkitError], again) 
     copied = again(error)
     assert type(copied) is kind
     assert str(copied) == error.message == copied.message
-    assert (copied.hint, copied.code, copied.exit_status) == (
-        error.hint,
-        error.code,
-        error.exit_status,
-    )
+    for name in ("hint", "code", "exit_status"):
+        assert getattr(copied, name) == getattr(error, name)
     assert vars(copied).keys() == vars(error).keys()
 
 
@@ -105,11 +102,8 @@ def test_what_an_error_carries_survives_too() -> None:
     placed = pickle.loads(pickle.dumps(an_error(PlaceholderError)))
     assert placed.column == 3
     [failure] = pickle.loads(pickle.dumps(an_error(ResolutionError))).failures
-    assert (failure.name, failure.location, failure.error.code) == (
-        "A",
-        "prod.toml:3",
-        "access-denied",
-    )
+    assert (failure.name, failure.location) == ("A", "prod.toml:3")
+    assert failure.error.code == "access-denied"
 
 
 def test_only_an_outage_is_tried_again() -> None:

@@ -6,8 +6,9 @@ where nobody listens: by then, all that they need has been imported.
 """
 
 import json
-import subprocess
 import sys
+
+from support.process import run_python
 
 SCRIPT = """
 import os, sys, time
@@ -85,6 +86,7 @@ TRUST = {
     "envkit.trust.written",
 }
 REMOTE = {"envkit._internal.parallel", "envkit._internal.retry"}
+LAUNCH = {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
 
 VAULT = """
 [sources.vault]
@@ -104,20 +106,11 @@ X = "{{ aws:db#x }}"
 
 def imported(project, **env):
     """Return how it ended, envkit's modules, and the top-level names of all others."""
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-S",
-            "-c",
-            SCRIPT.format(path=[folder for folder in sys.path if folder]),
-        ],
+    done = run_python(
+        SCRIPT.format(path=[folder for folder in sys.path if folder]),
+        options=["-I", "-S"],
         cwd=project.root,
         env={"XDG_STATE_HOME": str(project.root), **env},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
     )
     status, modules = json.loads(done.stdout)
     own = {name for name in modules if name.split(".")[0] == "envkit"}
@@ -155,13 +148,10 @@ def test_a_profile_and_secrets_in_env_files(project):
     project.dotenv("prod", "URL=pg://db\n")
     status, own, others = imported(project)
     assert status == "reached"
-    assert own == CORE | {
+    assert own == CORE | LAUNCH | {
         "envkit.dotenv",
         "envkit.dotenv.file",
         "envkit.dotenv.parser",
-        "envkit.launch",
-        "envkit.launch.exec",
-        "envkit.launch.loaders",
         "envkit.sources.dotenv",
         "envkit.sources.env",
     }
@@ -172,7 +162,7 @@ def test_a_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
     project.profile("prod.toml", '[variables]\nX = "x"\n')
     status, own, others = imported(project)
     assert status == "reached"
-    assert own == CORE | {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
+    assert own == CORE | LAUNCH
     assert "tomllib" in others
     assert others & COSTLY <= {"tomllib", "typing"}  # the former may import the latter
 
@@ -181,12 +171,9 @@ def test_vault(project):
     project.profile("prod.toml", VAULT)
     status, own, others = imported(project)
     assert status == 5
-    assert own == CORE | REMOTE | TRUST | {
+    assert own == CORE | LAUNCH | REMOTE | TRUST | {
         "envkit._internal.os_errors",
         "envkit.cli.error_text",
-        "envkit.launch",
-        "envkit.launch.exec",
-        "envkit.launch.loaders",
         "envkit.sources.vault",
         "envkit.sources.vault.source",
         "envkit.sources.vault.address",
@@ -202,11 +189,8 @@ def test_aws(project):
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     status, own, others = imported(project, **keys)
     assert status == 5
-    assert own == CORE | REMOTE | TRUST | {
+    assert own == CORE | LAUNCH | REMOTE | TRUST | {
         "envkit.cli.error_text",
-        "envkit.launch",
-        "envkit.launch.exec",
-        "envkit.launch.loaders",
         "envkit.sources.aws",
         "envkit.sources.aws.source",
         "envkit.sources.aws.client",
@@ -223,7 +207,7 @@ def test_a_source_that_the_plan_does_not_ask_is_not_imported(project):
     project.profile("prod.toml", VAULT.replace("{{ vault:secret/db#x }}", "x"))
     status, own, _ = imported(project)
     assert status == "reached"
-    assert own == CORE | {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
+    assert own == CORE | LAUNCH
 
 
 def test_a_server_of_the_users_own_environment_needs_nothing_of_trust(project):

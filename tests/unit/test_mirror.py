@@ -46,6 +46,12 @@ ELSEWHERE = {
     "checks.rotation_states": "unit/checks/test_rotations.py",
     "checks.rotation_tables": "unit/checks/test_rotations.py",
     "code.files": "unit/code/test_scan.py",
+    "code.go": "unit/code/test_languages.py",
+    "code.javascript": "unit/code/test_languages.py",
+    "code.python": "unit/code/test_languages.py",
+    "code.ruby": "unit/code/test_languages.py",
+    "code.settings_class": "unit/code/test_languages.py",
+    "code.shell": "unit/code/test_languages.py",
     "comparison.findings": "unit/comparison/test_compare.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
@@ -62,7 +68,10 @@ ONLY_NAMES = {
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }
 # tests of several modules at once
-OF_SEVERAL = {"test_hot_imports.py", "test_mirror.py", "rotation/test_interleavings.py"}
+OF_SEVERAL = {
+    *("test_hot_imports.py", "test_mirror.py"),
+    *("code/test_languages.py", "rotation/test_interleavings.py"),
+}
 
 MODULES = {
     ".".join(file.relative_to(PACKAGE).with_suffix("").parts)

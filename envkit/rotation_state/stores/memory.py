@@ -64,8 +64,8 @@ class MemoryRotationStore:
     Args:
         shelf: what is shared.
         fields: which fields of the secret are rotated, the value first.
-        at: called with `read`, `save` or `publish` before each operation, and with
-            `read done`, ... once it has its effect.
+        at: called with `read`, `save`, `rehearse` or `publish` before each operation, and
+            with `read done`, ... once it has its effect.
     """
 
     location = identity = "memory:secret"
@@ -111,7 +111,7 @@ class MemoryRotationStore:
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
         """Write the fields that readers have."""
-        return self.publish(seen, seen.current or {})
+        return self._write(seen, seen.current or {}, "rehearse")
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record and the pending values."""
@@ -128,8 +128,11 @@ class MemoryRotationStore:
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Give readers these fields."""
+        return self._write(seen, fields, "publish")
+
+    def _write(self, seen: Snapshot, fields: Fields, operation: str) -> Snapshot:
         shelf = self._shelf
-        self._at("publish")
+        self._at(operation)
         with shelf.lock:
             if str(shelf.version) != seen.version or shelf.fields is None:
                 raise ConflictError(f"{self.location} has changed")
@@ -137,5 +140,5 @@ class MemoryRotationStore:
             shelf.fields = {**others, **{name: value.reveal() for name, value in fields.items()}}
             shelf.version += 1
             version = str(shelf.version)
-        self._at("publish done")
+        self._at(f"{operation} done")
         return seen._replace(current=fields, version=version)

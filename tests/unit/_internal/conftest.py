@@ -1,6 +1,8 @@
-"""A clone and a folder beside it, which a link could lead to."""
+"""A clone with a folder beside it, which a link could lead to, and files to be replaced."""
 
 import pytest
+
+from support.permissions import folder_of_nobody
 
 
 @pytest.fixture
@@ -11,3 +13,26 @@ def clone(tmp_path):
     outside.mkdir()
     (outside / "file").write_text("theirs")
     return root
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A private file with an old content."""
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def nobodys_folder():
+    with folder_of_nobody() as folder:
+        yield folder
+
+
+@pytest.fixture
+def nobodys_file(nobodys_folder):
+    """A file with an old content, in a folder that `as_nobody` can write."""
+    path = nobodys_folder / "file"
+    path.write_bytes(b"old")
+    return path

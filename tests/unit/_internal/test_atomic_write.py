@@ -5,7 +5,6 @@ import signal
 import stat
 import subprocess
 import sys
-from fcntl import LOCK_EX, flock
 
 import pytest
 
@@ -13,21 +12,9 @@ from envkit._internal.atomic_write import write_atomic, write_own, write_with_co
 from envkit._internal.file_lock import locked
 from envkit._internal.files import FileRefusedError, read_real
 from envkit.errors import LinkRefusedError, WriteRefusedError
-from support.permissions import as_nobody, folder_of_nobody
+from support.process import run_python
+from support.refusals import raising
 from support.small_disk import SmallDisk
-
-
-def python(code, *args, **options):
-    """Run `code` in another interpreter that finds the same modules."""
-    head = f"import sys; sys.path[:] = {sys.path!r}\n"
-    return subprocess.run(
-        [sys.executable, "-c", head + code, *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        **options,
-    )
 
 
 class TestWrite:
@@ -43,27 +30,13 @@ class TestWrite:
         assert sorted(os.listdir(tmp_path)) == ["new", "public"]
 
     @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o604])
-    def test_the_mode_of_the_old_file_is_kept(self, tmp_path, mode):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        path.chmod(mode)
-        write_atomic(str(path), b"new")
-        assert path.read_bytes() == b"new"
-        assert stat.S_IMODE(path.stat().st_mode) == mode
-        write_atomic(str(path), b"newer", mode=0o600)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up the foreign group")
-    def test_what_a_foreign_group_could_read_no_other_group_can(self):
-        with folder_of_nobody() as folder:
-            path = folder / "file"
-            path.write_bytes(b"old")
-            os.chown(path, 65534, 0)
-            path.chmod(0o640)
-            with as_nobody():
-                write_atomic(str(path), b"new")
-            assert path.stat().st_gid != 0
-            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    def test_the_mode_of_the_old_file_is_kept(self, file, mode):
+        file.chmod(mode)
+        write_atomic(str(file), b"new")
+        assert file.read_bytes() == b"new"
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+        write_atomic(str(file), b"newer", mode=0o600)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
     def test_a_symbolic_link_stays_and_its_target_is_replaced(self, tmp_path):
         (tmp_path / "folder").mkdir()
@@ -86,43 +59,35 @@ class TestWrite:
         assert not path.is_file()
         assert os.listdir(tmp_path) == ["thing"]
 
-    def test_each_write_is_younger_than_the_one_before(self, tmp_path):
+    def test_each_write_is_younger_than_the_one_before_as_its_state_says(self, tmp_path):
         path = str(tmp_path / "file")
-        times = [write_atomic(path, b"same size").st_mtime_ns for _ in range(50)]
+        states = [write_atomic(path, b"same size") for _ in range(50)]
+        times = [state.st_mtime_ns for state in states]
         assert times == sorted(set(times))
+        assert os.path.samestat(states[-1], os.stat(path))
+        assert times[-1] == os.stat(path).st_mtime_ns
         future = times[-1] + 10**18
         os.utime(path, ns=(future, future))
         assert write_atomic(path, b"same size").st_mtime_ns > future
 
-    def test_the_state_returned_is_that_of_the_file(self, tmp_path):
-        path = tmp_path / "file"
-        state = write_atomic(str(path), b"x")
-        assert os.path.samestat(state, path.stat())
-        assert state.st_mtime_ns == path.stat().st_mtime_ns
-
-    def test_a_full_disk_leaves_the_old_file_alone(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        ran = python(
-            "import resource\n"
+    def test_a_full_disk_leaves_the_old_file_alone(self, file):
+        ran = run_python(
+            "import resource, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
             "try:\n"
             "    write_atomic(sys.argv[1], b'x' * 10000)\n"
             "except OSError as error:\n"
             "    print(error.strerror)\n",
-            path,
+            str(file),
         )
         assert ran.stdout.strip() == "File too large", ran.stderr
-        assert path.read_bytes() == b"old"
-        assert os.listdir(tmp_path) == ["file"]
+        assert file.read_bytes() == b"old"
+        assert os.listdir(file.parent) == ["file"]
 
-    def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, tmp_path):
-        path = tmp_path / ".env"
-        path.write_bytes(b"old")
-        path.chmod(0o600)
-        ran = python(
-            "import os, signal\n"
+    def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, file):
+        ran = run_python(
+            "import os, signal, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
             "from envkit._internal.file_lock import locked\n"
             "def die(*_, **__):\n"
@@ -130,21 +95,13 @@ class TestWrite:
             "os.replace = die\n"  # everything is written, nothing is renamed yet
             "with locked(sys.argv[1], timeout_seconds=1):\n"
             "    write_atomic(sys.argv[1], b'new')\n",
-            path,
+            str(file),
+            check=False,
         )
         assert ran.returncode == -signal.SIGKILL
-        assert path.read_bytes() == b"old"
-        left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
-        assert len(left) == 1
-        assert stat.S_IMODE((tmp_path / left[0]).stat().st_mode) == 0o600
-
-        other = tmp_path / f".env.staging.{'0' * 12}.envkit-tmp"  # of a writer that is at work
-        with other.open("w") as living:
-            flock(living, LOCK_EX)
-            with locked(str(path), timeout_seconds=1):  # the dead writer's lock holds nobody up
-                write_atomic(str(path), b"newer")
-        assert path.read_bytes() == b"newer"
-        assert sorted(os.listdir(tmp_path)) == [".env", other.name]
+        assert file.read_bytes() == b"old"
+        [left] = file.parent.glob("*.envkit-tmp")
+        assert stat.S_IMODE(left.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("target", ["../outside/file", "../outside/new", "nowhere/x", "own"])
@@ -200,14 +157,8 @@ def test_a_link_that_took_the_place_of_a_checked_path_is_not_followed(clone, use
 
 
 class TestCopies:
-    @pytest.fixture
-    def file(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"old")
-        path.chmod(0o640)
-        return path
-
     def test_the_copy_has_the_time_of_the_file_and_is_private(self, file):
+        file.chmod(0o640)
         before = file.stat()
         write_with_copy(str(file), b"new", f"{file}.copy", b"old")
         copy = file.with_name("file.copy")
@@ -253,12 +204,10 @@ class TestCopies:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has this right to lose")
-def test_root_without_the_right_to_give_files_away_is_told_who_may(tmp_path):
+def test_root_without_the_right_to_give_files_away_is_told_who_may(file):
     """A container with `cap_drop: ALL` has such a root."""
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-    os.chown(path, 1001, 1001)
-    path.chmod(0o666)
+    os.chown(file, 1001, 1001)
+    file.chmod(0o666)
     command = ["setpriv", "--inh-caps=-chown", "--bounding-set=-chown", sys.executable, "-c"]
     code = (
         f"import sys; sys.path[:] = {sys.path!r}\n"
@@ -273,28 +222,22 @@ def test_root_without_the_right_to_give_files_away_is_told_who_may(tmp_path):
         "        print(error.message, error.hint)\n"
     )
     done = subprocess.run(
-        [*command, code, path], capture_output=True, text=True, timeout=60, check=False
+        [*command, code, file], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.count("it belongs to another user") == 2, done.stderr
     assert done.stdout.count("sudo -u") == 2
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["file"]
+    assert file.read_bytes() == b"old"
+    assert os.listdir(file.parent) == ["file"]
 
 
-def test_an_owner_that_a_user_namespace_does_not_have_is_refused(tmp_path, monkeypatch):
+def test_an_owner_that_a_user_namespace_does_not_have_is_refused(file, monkeypatch):
     """There the kernel calls the owner's number invalid, and does not say that it is forbidden."""
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
     if os.geteuid() == 0:
-        os.chown(path, 1001, -1)
-
-    def unmapped(*_):
-        raise OSError(22, "Invalid argument")
-
-    monkeypatch.setattr(os, "fchown", unmapped)
+        os.chown(file, 1001, -1)
+    monkeypatch.setattr(os, "fchown", raising(OSError(22, "Invalid argument")))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    if path.stat().st_uid == os.getuid():
+    if file.stat().st_uid == os.getuid():
         pytest.skip("only root can give files away")
     with pytest.raises(WriteRefusedError, match="belongs to another user"):
-        write_atomic(str(path), b"new")
-    assert path.read_bytes() == b"old"
+        write_atomic(str(file), b"new")
+    assert file.read_bytes() == b"old"

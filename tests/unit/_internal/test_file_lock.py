@@ -3,7 +3,6 @@
 import fcntl
 import os
 import stat
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ import pytest
 from envkit._internal.atomic_write import write_atomic
 from envkit._internal.file_lock import locked
 from envkit.errors import LinkRefusedError, LockedError
-from support.permissions import NOBODY, as_nobody, folder_of_nobody
-
-SPAWN = get_context("spawn")
+from support.permissions import NOBODY, as_nobody
+from support.process import run_spawned
 
 
 class TestLock:
@@ -41,12 +39,7 @@ class TestLock:
     def test_processes_that_count_together_lose_nothing(self, tmp_path):
         path = tmp_path / "count"
         path.write_bytes(b"0")
-        workers = [SPAWN.Process(target=count_up, args=(path, 50)) for _ in range(3)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join(60)
-        assert [worker.exitcode for worker in workers] == [0, 0, 0]
+        assert run_spawned(*[(count_up, path, 50)] * 3) == [0, 0, 0]
         assert path.read_bytes() == b"150"
         assert os.listdir(tmp_path) == ["count"]
 
@@ -81,43 +74,40 @@ def test_a_lock_is_not_taken_on_a_link(clone, kind):
 class TestTwoUsers:
     pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
 
-    def test_the_lock_of_a_killed_colleague_is_taken_over(self):
-        with folder_of_nobody() as folder:
-            os.chown(folder, 1001, NOBODY)
-            folder.chmod(0o770)
-            lock = folder / "file.envkit-lock"
-            with as_nobody(), locked(str(folder / "file"), timeout_seconds=0):
-                left = lock.stat()
-                assert stat.S_IMODE(left.st_mode) == 0o660
-            lock.touch()
-            os.chown(lock, 1001, left.st_gid)
-            lock.chmod(left.st_mode)
-            with as_nobody():
-                take(str(folder / "file"))
-            assert os.listdir(folder) == []
+    def test_the_lock_of_a_killed_colleague_is_taken_over(self, nobodys_folder):
+        os.chown(nobodys_folder, 1001, NOBODY)
+        nobodys_folder.chmod(0o770)
+        lock = nobodys_folder / "file.envkit-lock"
+        with as_nobody(), locked(str(nobodys_folder / "file"), timeout_seconds=0):
+            left = lock.stat()
+            assert stat.S_IMODE(left.st_mode) == 0o660
+        lock.touch()
+        os.chown(lock, 1001, left.st_gid)
+        lock.chmod(left.st_mode)
+        with as_nobody():
+            take(str(nobodys_folder / "file"))
+        assert os.listdir(nobodys_folder) == []
 
-    def test_a_colleague_at_work_is_waited_for(self):
-        with folder_of_nobody() as folder:
-            folder.chmod(0o770)
-            lock = folder / "file.envkit-lock"
-            with lock.open("w") as living:
-                os.chown(lock, 1001, NOBODY)
-                lock.chmod(0o660)
-                fcntl.flock(living, fcntl.LOCK_EX)
-                with as_nobody(), pytest.raises(LockedError):
-                    take(str(folder / "file"))
-            assert lock.exists()
+    def test_a_colleague_at_work_is_waited_for(self, nobodys_folder):
+        nobodys_folder.chmod(0o770)
+        lock = nobodys_folder / "file.envkit-lock"
+        with lock.open("w") as living:
+            os.chown(lock, 1001, NOBODY)
+            lock.chmod(0o660)
+            fcntl.flock(living, fcntl.LOCK_EX)
+            with as_nobody(), pytest.raises(LockedError):
+                take(str(nobodys_folder / "file"))
+        assert lock.exists()
 
-    def test_a_lock_that_cannot_be_opened_is_named_with_its_owner(self):
-        with folder_of_nobody() as folder:
-            lock = folder / "file.envkit-lock"
-            lock.touch(0o600)
-            with as_nobody(), pytest.raises(LockedError) as raised:
-                take(str(folder / "file"))
-            assert f"if root runs no envkit now, run 'rm -f {lock}'" in raised.value.hint
-            with as_nobody():
-                lock.unlink()  # as the hint says
-                take(str(folder / "file"))
+    def test_a_lock_that_cannot_be_opened_is_named_with_its_owner(self, nobodys_folder):
+        lock = nobodys_folder / "file.envkit-lock"
+        lock.touch(0o600)
+        with as_nobody(), pytest.raises(LockedError) as raised:
+            take(str(nobodys_folder / "file"))
+        assert f"if root runs no envkit now, run 'rm -f {lock}'" in raised.value.hint
+        with as_nobody():
+            lock.unlink()  # as the hint says
+            take(str(nobodys_folder / "file"))
 
     @pytest.mark.parametrize("mode", [0o755, 0o700, 0o1777])
     def test_a_lock_is_private_where_others_may_not_remove_it(self, tmp_path, mode):

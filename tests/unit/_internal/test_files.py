@@ -16,6 +16,7 @@ from envkit._internal.files import (
     set_leaving,
 )
 from envkit.errors import LinkRefusedError, UntrustedError
+from support.refusals import raising
 
 LIMIT = 1000
 
@@ -33,23 +34,16 @@ def read(root, name):
 
 
 class TestRead:
-    def test_content_and_state(self, tmp_path):
-        path = tmp_path / "file"
+    def test_content_state_and_limit_also_through_a_symbolic_link(self, tmp_path):
+        path, link = tmp_path / "file", tmp_path / "link"
         path.write_bytes(b"content")
-        data, state = read_with_stat(str(path), 100)
-        assert (data, state.st_size) == (b"content", 7)
-
-    def test_limit(self, tmp_path):
-        path = tmp_path / "file"
-        path.write_bytes(b"12345")
-        assert read_capped(str(path), 5) == b"12345"
-        with pytest.raises(FileRefusedError, match="larger than 4 bytes"):
-            read_capped(str(path), 4)
-
-    def test_a_symbolic_link_is_followed(self, tmp_path):
-        (tmp_path / "file").write_bytes(b"content")
-        (tmp_path / "link").symlink_to("file")
-        assert read_capped(str(tmp_path / "link"), 100) == b"content"
+        link.symlink_to("file")
+        for name in (str(path), str(link)):
+            data, state = read_with_stat(name, 100)
+            assert (data, state.st_size) == (b"content", 7)
+            assert read_capped(name, 7) == b"content"
+            with pytest.raises(FileRefusedError, match="larger than 6 bytes"):
+                read_capped(name, 6)
 
     def test_what_is_no_file_is_refused_and_never_waited_for(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
@@ -98,21 +92,20 @@ class TestReadInProject:
         assert "trust" in raised.value.message
         assert "'envkit trust'" in raised.value.hint
 
-    @pytest.mark.parametrize("name", ["../outside/file", "folder/../../outside/file", "out/file"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("../outside/file", "folder/../../outside/file", "out/file"),
+            *("{outside}/file", "proc"),  # links of /proc are links like others
+        ],
+    )
     def test_a_path_that_leaves_the_project_is_refused(self, clone, never, name):
         (clone / "folder").mkdir()
         (clone / "out").symlink_to("../outside")
+        (clone / "proc").symlink_to("/proc/self/environ")
+        path = os.path.join(clone, name.format(outside=clone.parent / "outside"))
         with pytest.raises(UntrustedError):
-            read(clone, name)
-
-    def test_an_absolute_path_out_of_the_project_is_refused(self, clone, never):
-        with pytest.raises(UntrustedError):
-            read_in_project(str(clone.parent / "outside/file"), str(clone), LIMIT)
-
-    def test_links_of_proc_are_links_like_others(self, clone, never):
-        (clone / "name").symlink_to("/proc/self/environ")
-        with pytest.raises(UntrustedError):
-            read(clone, "name")
+            read_in_project(path, str(clone), LIMIT)
 
     def test_the_decision_is_asked_for_with_the_real_paths(self, clone):
         asked = []
@@ -203,11 +196,7 @@ class TestFolders:
 
 def test_a_link_that_is_replaced_while_it_is_read_is_refused(clone, never, monkeypatch):
     (clone / "name").symlink_to("new")
-
-    def replaced(*_, **__):
-        raise OSError(22, "Invalid argument")
-
-    monkeypatch.setattr(os, "readlink", replaced)
+    monkeypatch.setattr(os, "readlink", raising(OSError(22, "Invalid argument")))
     with pytest.raises(UntrustedError, match="another process is replacing links"):
         real_path(str(clone / "name"), str(clone))
 

@@ -3,7 +3,6 @@
 import fcntl
 import os
 import signal
-from multiprocessing import get_context
 
 import pytest
 
@@ -11,8 +10,8 @@ from envkit._internal.atomic_write import write_atomic, write_own
 from envkit._internal.file_lock import locked
 from envkit._internal.leftovers import claim, is_leftover_name, temporary_name
 from support.permissions import NOBODY
+from support.process import run_spawned
 
-SPAWN = get_context("spawn")
 DEAD = f".env.prod.{'0' * 12}.envkit-tmp"
 
 
@@ -21,14 +20,9 @@ def sweep(folder):
         pass
 
 
-def die_before_renaming(path):
+def die_before_renaming(path, write):
     os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-    write_atomic(path, b"secret")
-
-
-def die_before_renaming_a_file_of_envkits_own(path):
-    os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-    write_own(path, b"secret")
+    write(path, b"secret")
 
 
 def die_with_lock(path):
@@ -37,14 +31,19 @@ def die_with_lock(path):
 
 
 @pytest.mark.parametrize(
-    "die", [die_before_renaming, die_before_renaming_a_file_of_envkits_own, die_with_lock]
+    ("die", "more"),
+    [
+        (die_before_renaming, [write_atomic]),
+        (die_before_renaming, [write_own]),
+        (die_with_lock, []),
+    ],
+    ids=["a file", "a file of envkit's own", "a lock"],
 )
 @pytest.mark.parametrize("name", [".env.dev", ".env.prod", "out.env"])
-def test_what_a_killed_writer_left_of_any_file_is_removed_by_the_next_one(tmp_path, die, name):
-    dying = SPAWN.Process(target=die, args=(str(tmp_path / name),))
-    dying.start()
-    dying.join()
-    assert dying.exitcode == -signal.SIGKILL
+def test_what_a_killed_writer_left_of_any_file_is_removed_by_the_next_one(
+    tmp_path, die, more, name
+):
+    assert run_spawned((die, str(tmp_path / name), *more)) == [-signal.SIGKILL]
     assert len(os.listdir(tmp_path)) == 1
     sweep(tmp_path)
     assert os.listdir(tmp_path) == []

@@ -15,6 +15,7 @@ PYTHON = sys.executable
 
 
 def refusal(call):
+    """Return the message and the hint of a program that failed, and whether it was late."""
     with pytest.raises(ProgramError) as caught:
         call()
     assert str(caught.value) == caught.value.message
@@ -80,21 +81,13 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path, mode, reason):
     if mode is not None:
         path.write_text("#!/bin/sh\n")
         path.chmod(mode)
-    message, hint, late = refusal(
-        lambda: run_program([str(path)], environ={}, timeout_seconds=AN_HOUR)
-    )
-    assert (message, hint, late) == (
-        f"cannot run '{path}': {reason}",
-        f"run 'command -v {path}'",
-        False,
-    )
+    found = refusal(lambda: run_program([str(path)], environ={}, timeout_seconds=AN_HOUR))
+    assert found == (f"cannot run '{path}': {reason}", f"run 'command -v {path}'", False)
 
 
 def test_an_argument_that_no_program_can_have_is_an_error():
-    message, _, _ = refusal(
-        lambda: run_program([PYTHON, "a\0b"], environ={}, timeout_seconds=AN_HOUR)
-    )
-    assert message == f"cannot run '{PYTHON}': it is no command"
+    found = refusal(lambda: run_program([PYTHON, "a\0b"], environ={}, timeout_seconds=AN_HOUR))
+    assert found[0] == f"cannot run '{PYTHON}': it is no command"
 
 
 def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):

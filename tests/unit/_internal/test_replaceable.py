@@ -17,7 +17,7 @@ from envkit._internal.replaceable import (
     mount_points,
 )
 from envkit.errors import LinkRefusedError, WriteRefusedError
-from support.permissions import NOBODY, as_nobody, folder_of_nobody
+from support.permissions import NOBODY, as_nobody
 
 MOUNTS = b"""\
 22 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -30,11 +30,12 @@ short line
 
 
 @pytest.fixture
-def file(tmp_path):
-    path = tmp_path / ".env.dev"
-    path.write_bytes(b"old")
-    path.chmod(0o600)
-    return path
+def mounted(file, monkeypatch):
+    """The same file where the system says that it is mounted by itself, as in tests/extra."""
+    table = file.parent / "mountinfo"
+    table.write_bytes(MOUNTS.replace(b"/app/.env", os.fsencode(file)))
+    monkeypatch.setattr("envkit._internal.replaceable._MOUNTS", str(table))
+    return file
 
 
 def assert_refused(path, match, hint):
@@ -59,13 +60,12 @@ def test_a_file_with_hard_links_is_refused(file):
 
 @pytest.mark.parametrize("mode", [0o444, 0o400, 0o440, 0o000])
 def test_a_file_without_permission_to_write_is_refused_even_for_root(file, mode):
-    content = file.read_bytes()
     file.chmod(mode)
     with pytest.raises(WriteRefusedError, match="it is read-only") as raised:
         write_atomic(str(file), b"new")
     assert "chmod u+w" in raised.value.hint
     file.chmod(0o600)
-    assert file.read_bytes() == content
+    assert file.read_bytes() == b"old"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mark a file")
@@ -91,13 +91,8 @@ def test_what_chattr_has_marked_is_refused(file, flag, kind, what):
 
 
 def test_the_points_of_a_table_of_mounts():
-    assert mount_points(MOUNTS) == {
-        b"/",
-        b"/proc",
-        b"/app/.env",
-        b"/srv/with blank\\and\ttab",
-        b"/b\\040",
-    }
+    points = mount_points(MOUNTS)
+    assert points == {b"/", b"/proc", b"/app/.env", b"/srv/with blank\\and\ttab", b"/b\\040"}
 
 
 def test_the_mounts_of_this_machine_are_found(file):
@@ -105,21 +100,15 @@ def test_the_mounts_of_this_machine_are_found(file):
     assert not is_mount_point(str(file))
 
 
-def test_a_file_that_is_mounted_by_itself_is_refused(file, monkeypatch):
-    """In tests/extra the same is done with a real mount."""
-    table = file.parent / "mountinfo"
-    table.write_bytes(MOUNTS.replace(b"/app/.env", os.fsencode(file)))
-    monkeypatch.setattr("envkit._internal.replaceable._MOUNTS", str(table))
-    assert_refused(file, "mounted as a single file", "mount the folder")
+def test_a_file_that_is_mounted_by_itself_is_refused(mounted):
+    assert_refused(mounted, "mounted as a single file", "mount the folder")
 
 
-def test_a_new_file_can_be_written_where_its_folder_can(file):
+def test_a_new_file_can_be_written_where_its_folder_can(file, nobodys_folder):
     check_replaceable(str(file.parent / "new"))
-    with folder_of_nobody() as folder:
-        folder.chmod(0o555)
-        with as_nobody(), pytest.raises(PermissionError):
-            check_replaceable(str(folder / "new"))
-        folder.chmod(0o700)
+    nobodys_folder.chmod(0o555)
+    with as_nobody(), pytest.raises(PermissionError):
+        check_replaceable(str(nobodys_folder / "new"))
 
 
 def test_what_is_no_regular_file_is_refused(tmp_path):
@@ -139,42 +128,36 @@ def test_a_name_that_envkit_made_up_may_be_free_or_a_plain_file(file):
         check_own(str(file.parent / "link"))
 
 
-def test_a_name_that_envkit_made_up_is_refused_where_it_is_mounted(file, monkeypatch):
-    table = file.parent / "mountinfo"
-    table.write_bytes(MOUNTS.replace(b"/app/.env", os.fsencode(file)))
-    monkeypatch.setattr("envkit._internal.replaceable._MOUNTS", str(table))
+def test_a_name_that_envkit_made_up_is_refused_where_it_is_mounted(mounted):
     with pytest.raises(WriteRefusedError, match="mounted as a single file") as raised:
-        check_own(str(file))
+        check_own(str(mounted))
     assert "umount" in raised.value.hint
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up another user's file")
-def test_a_file_that_only_its_owner_may_remove_is_refused():
-    with folder_of_nobody() as folder:
-        os.chown(folder, 0, 0)
-        folder.chmod(0o1777)
-        for name, owner in (("ours", NOBODY), ("theirs", 0)):
-            (folder / name).touch()
-            os.chown(folder / name, owner, owner)
-        with as_nobody():
-            check_own(str(folder / "ours"))
-            with pytest.raises(WriteRefusedError, match="it belongs to root") as raised:
-                check_own(str(folder / "theirs"))
-        assert raised.value.hint == f"run 'sudo -u root rm {folder / 'theirs'}'"
+def test_a_file_that_only_its_owner_may_remove_is_refused(nobodys_folder):
+    os.chown(nobodys_folder, 0, 0)
+    nobodys_folder.chmod(0o1777)
+    ours, theirs = nobodys_folder / "ours", nobodys_folder / "theirs"
+    for path, owner in ((ours, NOBODY), (theirs, 0)):
+        path.touch()
+        os.chown(path, owner, owner)
+    with as_nobody():
+        check_own(str(ours))
+        with pytest.raises(WriteRefusedError, match="it belongs to root") as raised:
+            check_own(str(theirs))
+    assert raised.value.hint == f"run 'sudo -u root rm {theirs}'"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up another user's file")
-def test_a_file_of_a_colleague_names_who_can_write_it():
+@pytest.mark.parametrize("mode", [0o660, 0o666])
+def test_a_file_of_a_colleague_names_who_can_write_it(nobodys_file, mode):
     """Also in a folder and with a mode that let the group write: a new file has a new owner."""
-    with folder_of_nobody() as folder:
-        folder.chmod(0o2770)
-        path = folder / "file"
-        path.touch()
-        os.chown(path, 12345, NOBODY)
-        path.chmod(0o660)
-        with as_nobody(), pytest.raises(WriteRefusedError, match="another user") as raised:
-            check_replaceable(str(path))
-        assert "'sudo -u '#12345' envkit ...'" in raised.value.hint
+    nobodys_file.parent.chmod(0o2770)
+    os.chown(nobodys_file, 12345, NOBODY)
+    nobodys_file.chmod(mode)
+    with as_nobody():
+        assert_refused(nobodys_file, "belongs to another user", "'sudo -u '#12345' envkit ...'")
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,9 @@ class Script:
         return "done"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nothing between two calls; a test may say otherwise."""
     monkeypatch.setattr(retry_module, "BASE_DELAY_SECONDS", 0.0)
 
 
@@ -35,7 +36,6 @@ def outages(count: int) -> list[UnavailableError]:
     return [UnavailableError(f"outage {i}") for i in range(count)]
 
 
-@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("failures", range(ATTEMPTS))
 def test_a_transient_failure_is_tried_again(failures: int) -> None:
     call = Script(*outages(failures))
@@ -43,35 +43,25 @@ def test_a_transient_failure_is_tried_again(failures: int) -> None:
     assert call.calls == failures + 1
 
 
-@pytest.mark.usefixtures("at_once")
-def test_the_last_of_too_many_failures_is_raised() -> None:
-    failures = outages(ATTEMPTS)
+@pytest.mark.parametrize(
+    "failures",
+    [
+        outages(ATTEMPTS),
+        [AuthError("no")],
+        [SourceError("broken")],
+        [KeyError("a bug")],
+        [*outages(1), AuthError("no")],
+    ],
+    ids=["too many", "a refusal", "no retry", "a bug", "an outage that turns into a refusal"],
+)
+def test_what_is_not_transient_or_fails_too_often_is_raised(failures: list[Exception]) -> None:
     call = Script(*failures)
-    with pytest.raises(UnavailableError) as caught:
+    with pytest.raises(type(failures[-1])) as caught:
         retry(call, Deadline(AN_HOUR))
     assert caught.value is failures[-1]
-    assert call.calls == ATTEMPTS
+    assert call.calls == len(failures)
 
 
-@pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("failure", [AuthError("no"), SourceError("broken"), KeyError("a bug")])
-def test_what_is_not_transient_is_raised_at_once(failure: Exception) -> None:
-    call = Script(failure)
-    with pytest.raises(type(failure)) as caught:
-        retry(call, Deadline(AN_HOUR))
-    assert caught.value is failure
-    assert call.calls == 1
-
-
-@pytest.mark.usefixtures("at_once")
-def test_an_outage_that_turns_into_a_refusal_is_over() -> None:
-    call = Script(*outages(1), AuthError("no"))
-    with pytest.raises(AuthError):
-        retry(call, Deadline(AN_HOUR))
-    assert call.calls == 2
-
-
-@pytest.mark.usefixtures("at_once")
 def test_there_is_one_call_even_without_time_and_none_after_it() -> None:
     assert retry(Script(), Deadline(0)) == "done"
     call = Script(*outages(1))

@@ -126,12 +126,19 @@ def refused(log):
     return raised.value
 
 
-def test_a_symbolic_link_is_not_followed(log, tmp_path):
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        (os.symlink, "it is a symbolic link"),
+        (os.link, "it has another name as well (a hard link)"),
+    ],
+)
+def test_a_link_is_not_written(log, tmp_path, link, reason):
     target = tmp_path / "target"
     target.write_text("")
     log.parent.mkdir(mode=0o700)
-    log.symlink_to(target)
-    assert refused(log).message.endswith("it is a symbolic link")
+    link(target, log)
+    assert refused(log).message.endswith(reason)
     assert target.read_text() == ""
 
 
@@ -149,15 +156,6 @@ def test_a_pipe_in_the_place_of_a_full_file_is_not_waited_for(log):
     os.mkfifo(log.with_name("audit.1.jsonl"))
     record(ENTRY, environ(log))
     assert log.stat().st_size
-
-
-def test_a_hard_link_is_not_written(log, tmp_path):
-    target = tmp_path / "target"
-    target.write_text("")
-    log.parent.mkdir(mode=0o700)
-    os.link(target, log)
-    assert refused(log).message.endswith("it has another name as well (a hard link)")
-    assert target.read_text() == ""
 
 
 def test_a_pipe_is_refused_and_nobody_waits_for_its_reader(log):

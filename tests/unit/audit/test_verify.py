@@ -1,5 +1,7 @@
 """Whatever happens to a log, `verify` says what: and of a log that is whole, nothing."""
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,44 +50,44 @@ def test_a_log_that_is_not_there_has_no_records(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_removed_line(log):
-    edit(log, lambda lines: lines[:2] + lines[3:])
-    assert problems(log) == ["3: record 3 is missing"]
+PUT = "which was changed or put in the place of another"
 
 
-def test_the_first_lines_removed(log):
-    edit(log, lambda lines: lines[2:])
-    assert problems(log) == ["1: records 1 to 2 are missing"]
+def forge(lines):
+    """Change a record, and its hash with it."""
+    body = lines[2].replace(b'["C"]', b'["X"]').rpartition(b',"hash":"')[0]
+    lines[2] = body + f',"hash":"{audit_file.sha256(body).hexdigest()}"}}\n'.encode()
+    return lines
 
 
-def test_a_changed_line(log):
-    edit(log, lambda lines: [one.replace(b'["C"]', b'["X"]') for one in lines])
-    assert problems(log) == ["3: record 3 was changed"]
-
-
-def test_a_changed_line_with_a_hash_that_fits(log):
-    def forge(lines):
-        body = lines[2].replace(b'["C"]', b'["X"]').rpartition(b',"hash":"')[0]
-        lines[2] = body + f',"hash":"{audit_file.sha256(body).hexdigest()}"}}\n'.encode()
-        return lines
-
-    edit(log, forge)
-    assert problems(log) == [
-        "4: record 4 does not continue record 3, which was changed or put in the place of another"
-    ]
-
-
-def test_reordered_lines(log):
-    edit(log, lambda lines: [lines[0], lines[2], lines[1], *lines[3:]])
-    assert problems(log)[:2] == [
-        "2: record 2 is missing",
-        "3: record 2 stands behind record 3",
-    ]
-
-
-def test_a_repeated_line(log):
-    edit(log, lambda lines: lines[:2] + lines[1:])
-    assert problems(log) == ["3: record 2 stands behind record 2"]
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda lines: lines[:2] + lines[3:], ["3: record 3 is missing"]),
+        (lambda lines: lines[2:], ["1: records 1 to 2 are missing"]),
+        (
+            lambda lines: [one.replace(b'["C"]', b'["X"]') for one in lines],
+            ["3: record 3 was changed"],
+        ),
+        (
+            forge,
+            [f"4: record 4 does not continue record 3, {PUT}"],
+        ),
+        (
+            lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
+            [
+                "2: record 2 is missing",
+                "3: record 2 stands behind record 3",
+                "4: record 3 is missing",
+            ],
+        ),
+        (lambda lines: lines[:2] + lines[1:], ["3: record 2 stands behind record 2"]),
+    ],
+    ids=["removed", "the first removed", "changed", "forged", "reordered", "repeated"],
+)
+def test_what_was_done_to_its_lines_is_told(log, change, told):
+    edit(log, change)
+    assert problems(log) == told
 
 
 def test_a_line_of_another_log(log, tmp_path):
@@ -280,3 +282,43 @@ def test_what_is_chained_and_no_record_of_ours_is_not_shown(log):
     audit_file.append(str(log), '{"time":"2026-11-25T00:00:00Z"')
     assert verify(str(log)).records == 6
     assert len(list(records(str(log)))) == 5
+
+
+def test_a_log_is_whole_at_every_moment_while_lines_are_added_and_files_are_full(tmp_path):
+    log = tmp_path / "audit.jsonl"
+    ended = threading.Event()
+
+    def write():
+        for number in range(400):
+            append(log, f"N{number}", max_bytes=1500)
+        ended.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    looks = 0
+    while not ended.is_set():
+        assert verify(str(log)).problems == ()
+        looks += 1
+    writer.join()
+    assert looks > 10
+    assert verify(str(log)).last.seq == 400
+
+
+def test_what_is_read_quickly_is_judged_as_what_is_read_slowly(log, monkeypatch):
+    whole = verify(str(log))
+    monkeypatch.setattr("envkit.audit.verify._Walk.continues", lambda *_: False)
+    assert verify(str(log)) == whole
+
+
+@given(st.integers(0, 4), st.integers(0, 10_000), st.integers(1, 255))
+def test_one_changed_byte_is_seen_whichever_it_is(tmp_path_factory, number, at, flip):
+    path = tmp_path_factory.mktemp("log") / "audit.jsonl"
+    for name in "ABCDE":
+        append(path, name)
+    lines = path.read_bytes().splitlines(keepends=True)
+    changed = bytearray(lines[number])
+    changed[at % len(changed)] ^= flip
+    path.write_bytes(b"".join([*lines[:number], bytes(changed), *lines[number + 1 :]]))
+    verdict = verify(str(path))
+    last_newline = number == 4 and at % len(changed) == len(changed) - 1
+    assert verdict.problems or verdict.notes or last_newline

@@ -24,21 +24,15 @@ CODES = ("undefined-variable", "undefined-optional", "unused-variable", "dynamic
 
 def test_what_is_needed_must_be_in_every_environment(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']")
-    assert found(code=["src"]) == [
-        (
-            "src/app.py:2: NEW_KEY is needed here, and prod does not define it "
-            "[undefined-variable, prod]"
-        )
-    ], "and it is not said again that prod lacks it"
+    told = "NEW_KEY is needed here, and prod does not define it [undefined-variable, prod]"
+    assert found(code=["src"]) == [f"src/app.py:2: {told}"], "not that prod lacks it as well"
 
 
 def test_what_the_code_can_do_without_must_be_in_one(app):
     app("os.environ['DATABASE_URL'], os.getenv('NEW_KEY'), os.getenv('NOWHERE')")
+    told = "NOWHERE is looked for here, and dev and prod do not define it"
     assert found(*CODES, code=["src"]) == [
-        (
-            "src/app.py:2: NOWHERE is looked for here, and dev and prod do not define it "
-            "[undefined-optional, dev and prod]"
-        )
+        f"src/app.py:2: {told} [undefined-optional, dev and prod]"
     ]
 
 
@@ -67,12 +61,8 @@ def test_what_the_system_gives_is_nobodys_to_define(app):
 def test_a_name_that_is_made_is_a_note_which_fails_nothing(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']\nos.environ[x]\nos.environ[y]")
     arguments = {"code": ["src"], "environments": ["dev"]}
-    assert found(**arguments) == [
-        (
-            "src/app.py:3: which variable is read here is decided when the program runs "
-            "(2 times in this file) [dynamic-read]"
-        )
-    ]
+    told = "which variable is read here is decided when the program runs (2 times in this file)"
+    assert found(**arguments) == [f"src/app.py:3: {told} [dynamic-read]"]
     assert check(environ={}, **arguments).exit_status(strict=True) == 0
 
 

@@ -34,11 +34,8 @@ def test_a_file_for_its_owner_alone_outside_of_git_is_fine(prod):
 @pytest.mark.parametrize(
     ("mode", "rights"),
     [
-        (0o644, "read"),
-        (0o640, "read"),
-        (0o604, "read"),
-        (0o602, "written"),
-        (0o666, "read and written"),
+        *((0o644, "read"), (0o640, "read"), (0o604, "read")),
+        *((0o602, "written"), (0o666, "read and written")),
     ],
 )
 def test_a_file_that_others_can_use(prod, mode, rights):
@@ -60,34 +57,21 @@ def test_a_file_that_git_ignores_is_fine(repository):
     assert found(*CODES) == []
 
 
-def test_a_file_that_git_tracks(repository):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"DB_PASSWORD={CANARY}\n", ", with the values of DB_PASSWORD in clear"),
+        (f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n', ", with the values of OTHER in clear"),
+        (f"{CANARY} is no definition\n", ""),
+        ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
+    ],
+    ids=["clear text", "ciphertext beside clear text", "what cannot be read", "ciphertext"],
+)
+def test_a_file_that_git_tracks_may_have_ciphertext_alone(repository, text, told):
+    repository.dotenv("prod", text)
     git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == [
-        (
-            ".env.prod: git tracks .env.prod, with the values of DB_PASSWORD in clear "
-            "[file-tracked, prod]"
-        )
-    ]
-
-
-def test_ciphertext_may_be_tracked(repository):
-    repository.dotenv("prod", 'DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n')
-    git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == []
-
-
-def test_ciphertext_beside_clear_text_is_tracked_in_part(repository):
-    repository.dotenv("prod", f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n')
-    git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == [
-        ".env.prod: git tracks .env.prod, with the values of OTHER in clear [file-tracked, prod]"
-    ]
-
-
-def test_a_tracked_file_that_cannot_be_read_is_still_tracked(repository):
-    repository.dotenv("prod", f"{CANARY} is no definition\n")
-    git(repository.root, "add", "-f", ".env.prod")
-    assert found(*CODES) == [".env.prod: git tracks .env.prod [file-tracked, prod]"]
+    problem = f".env.prod: git tracks .env.prod{told} [file-tracked, prod]"
+    assert found(*CODES) == ([] if told is None else [problem])
 
 
 def test_files_that_git_does_not_ignore_are_one_problem(repository):
@@ -110,15 +94,9 @@ def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
     kept.chmod(0o640)
     git(repository.root, "add", "-f", pending.name)
     assert found(*CODES) == [
-        (
-            ".env.prod.DB_PASSWORD.envkit-rotation: git tracks "
-            ".env.prod.DB_PASSWORD.envkit-rotation [file-tracked, prod]"
-        ),
-        (
-            ".env.prod.envkit-previous: .env.prod.envkit-previous can be read by other users "
-            "[file-exposed, prod]"
-        ),
-        ".gitignore: git does not ignore .env.prod.envkit-previous [file-not-ignored]",
+        f"{pending.name}: git tracks {pending.name} [file-tracked, prod]",
+        f"{kept.name}: {kept.name} can be read by other users [file-exposed, prod]",
+        f".gitignore: git does not ignore {kept.name} [file-not-ignored]",
     ]
 
 
@@ -132,10 +110,8 @@ def test_a_gitignore_that_is_not_there_is_still_the_place(repository):
 
 
 def test_a_file_of_another_name_is_named_in_the_hint(repository):
-    repository.profile(
-        "prod.toml",
-        '[sources.dotenv]\npath = "secrets.env"\n[variables]\nA = "{{ dotenv:A }}"\n',
-    )
+    own = '[sources.dotenv]\npath = "secrets.env"\n'
+    repository.profile("prod.toml", f'{own}[variables]\nA = "{{{{ dotenv:A }}}}"\n')
     [problem] = [p for p in check(offline=True, environ=os.environ).problems if p.code == CODES[2]]
     assert problem.hint == "add secrets.env to .gitignore"
 

@@ -19,12 +19,8 @@ def test_a_secret_under_another_name_and_inside_a_url(store):
     store.put("a", {"key": "a-long-secret"})
     store.profile("dev", 'KEY = "{{ store:a#key }}"\n')
     store.profile("prod", 'URL = "redis://:{{ store:a#key }}@cache/0"\n')
-    assert store.lines("reused") == [
-        (
-            "profiles/dev.toml:4: the same secret is KEY in dev and the password of URL in prod "
-            "[reused, dev and prod]"
-        )
-    ]
+    told = "the same secret is KEY in dev and the password of URL in prod [reused, dev and prod]"
+    assert store.lines("reused") == [f"profiles/dev.toml:4: {told}"]
 
 
 def test_one_environment_shares_with_nobody(store):

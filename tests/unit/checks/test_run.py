@@ -2,7 +2,7 @@
 
 import pytest
 
-from envkit.checks.problem import KINDS, Problem
+from envkit.checks.problem import KINDS
 from envkit.checks.run import FAMILIES, check
 from envkit.errors import ProfileNotFoundError
 from support.checking import found
@@ -50,53 +50,57 @@ def test_a_profile_that_is_none_hides_nothing_of_another(project):
     project.profile("loop.toml", '[variables]\nA = "{{ B }}"\nB = "{{ A }}"\n')
     project.profile("text.toml", "= no toml\n")
     project.profile("prod.toml", '[variables]\nPORT = { value = "x", type = "port" }\n')
+    circle = "variables need each other in a circle: A -> B -> A [profile-invalid, loop]"
     lines = [line for line in found() if "missing" not in line]
     assert lines == [
         "profiles/dev.toml:2: PORT: unknown key 'typ' [profile-invalid]",
-        (
-            "profiles/loop.toml:3: variables need each other in a circle: A -> B -> A "
-            "[profile-invalid, loop]"
-        ),
+        f"profiles/loop.toml:3: {circle}",
         "profiles/prod.toml:2: PORT: is not a port (1 to 65535) [value-invalid, prod]",
         "profiles/text.toml:1: not valid TOML: invalid statement [profile-invalid]",
     ]
 
 
-def test_a_profile_in_both_forms_is_a_problem(project):
-    project.profile("prod.toml", "")
-    project.profile("prod.env", "")
-    assert found() == [
+VALUE_INVALID = "PORT: is not a port (1 to 65535) [value-invalid"
+TWO = {"dev.toml": 'extends = "base"\n', "prod.toml": 'extends = "base"\n'}
+
+
+@pytest.mark.parametrize(
+    ("files", "line"),
+    [
         (
-            "profiles/prod.toml: profile 'prod' is written twice: profiles/prod.toml and "
-            "profiles/prod.env [profile-invalid]"
-        )
-    ]
-
-
-def test_a_setting_that_is_none_is_a_problem_of_its_environment(project):
-    project.profile(
-        "prod.toml", "[sources.vault]\nadress = 'x'\n[variables]\nA = '{{ vault:a#b }}'\n"
-    )
-    project.profile("dev.toml", "[variables]\nA = '1'\n")
-    assert found() == [
-        "profiles/prod.toml:2: [sources.vault]: unknown key 'adress' [profile-invalid, prod]"
-    ]
-
-
-def test_a_base_that_is_none_is_one_problem(project):
-    project.profile("base.toml", "[variables]\n0 = 1\n")
-    project.profile("dev.toml", 'extends = "base"\n')
-    project.profile("prod.toml", 'extends = "base"\n')
-    assert found() == ["profiles/base.toml:2: '0' is not a variable name [profile-invalid]"]
-
-
-def test_what_is_inherited_is_one_problem_of_all_environments(project):
-    project.profile("base.toml", '[variables]\nPORT = { value = "x", type = "port" }\n')
-    project.profile("dev.toml", 'extends = "base"\n')
-    project.profile("prod.toml", 'extends = "base"\n')
-    assert found() == [
-        "profiles/base.toml:2: PORT: is not a port (1 to 65535) [value-invalid, dev and prod]"
-    ]
+            {"prod.toml": "", "prod.env": ""},
+            (
+                "prod.toml: profile 'prod' is written twice: "
+                "profiles/prod.toml and profiles/prod.env [profile-invalid]"
+            ),
+        ),
+        (
+            {
+                "prod.toml": "[sources.vault]\nadress = 'x'\n[variables]\nA = '{{ vault:a#b }}'\n",
+                "dev.toml": "[variables]\nA = '1'\n",
+            },
+            "prod.toml:2: [sources.vault]: unknown key 'adress' [profile-invalid, prod]",
+        ),
+        (
+            {"base.toml": "[variables]\n0 = 1\n", **TWO},
+            "base.toml:2: '0' is not a variable name [profile-invalid]",
+        ),
+        (
+            {"base.toml": '[variables]\nPORT = { value = "x", type = "port" }\n', **TWO},
+            f"base.toml:2: {VALUE_INVALID}, dev and prod]",
+        ),
+    ],
+    ids=[
+        "a profile in both forms",
+        "a setting that is none",
+        "a base that is none",
+        "what is inherited, for all environments",
+    ],
+)
+def test_what_is_wrong_in_one_place_is_one_problem(project, files, line):
+    for name, text in files.items():
+        project.profile(name, text)
+    assert found() == [f"profiles/{line}"]
 
 
 def test_what_is_skipped_is_not_looked_for(project):
@@ -113,7 +117,3 @@ def test_every_code_of_a_family_is_a_code():
     codes = [code for family in FAMILIES for code in family.codes]
     assert set(codes) <= set(KINDS)
     assert len(codes) == len(set(codes))
-
-
-def problem(code, **more):
-    return Problem(code, "message", **more)

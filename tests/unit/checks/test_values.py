@@ -8,6 +8,7 @@ from support.checking import found
 from support.shelf import Shelf
 
 SHELF = '[sources.shelf]\ntype = "memory"\n'
+A = f'{SHELF}[variables]\nA = "{{{{ shelf:a#v }}}}"\n'
 
 
 def with_shelf(project, variables, contents=(), **arguments):
@@ -59,7 +60,7 @@ def test_a_store_that_cannot_be_read_is_one_problem(project, error, code, status
 
 def test_a_failed_store_weighs_more_than_what_is_wrong_besides(project):
     contents = {"shelf:a#v": UnavailableError("no answer")}
-    with_shelf(project, 'A = "{{ shelf:a#v }}"\nP = { value = "x", type = "port" }\n', contents)
+    project.profile("prod.toml", f'{A}P = {{ value = "x", type = "port" }}\n')
     report = check(sources={"shelf": Shelf(contents)}, environ={})
     assert [problem.code for problem in report.problems] == ["store-unavailable", "value-invalid"]
     assert report.exit_status() == 5
@@ -67,7 +68,7 @@ def test_a_failed_store_weighs_more_than_what_is_wrong_besides(project):
 
 def test_a_version_that_is_gone_is_an_answer_and_no_failure(project):
     contents = {"shelf:a?version=1#v": NoVersionError("version 1 was destroyed")}
-    with_shelf(project, 'A = "{{ shelf:a?version=1#v }}"\n', contents)
+    project.profile("prod.toml", A.replace("a#v", "a?version=1#v"))
     report = check(sources={"shelf": Shelf(contents)}, environ={})
     assert [problem.code for problem in report.problems] == ["no-such-version"]
     assert report.exit_status() == 1
@@ -75,25 +76,17 @@ def test_a_version_that_is_gone_is_an_answer_and_no_failure(project):
 
 def test_a_source_that_breaks_shows_nothing_of_what_it_had(project):
     shelf = Shelf(breaks=RuntimeError("canary-1234"))
-    project.profile("prod.toml", f'{SHELF}[variables]\nA = "{{{{ shelf:a#v }}}}"\n')
-    assert found(sources={"shelf": shelf}) == [
-        (
-            "profiles/prod.toml:4: cannot read A: the source 'shelf' broke: RuntimeError "
-            "[store-protocol, prod]"
-        )
-    ]
+    project.profile("prod.toml", A)
+    told = "cannot read A: the source 'shelf' broke: RuntimeError [store-protocol, prod]"
+    assert found(sources={"shelf": shelf}) == [f"profiles/prod.toml:4: {told}"]
 
 
 def test_offline_asks_nobody_and_looks_at_what_is_written_out(project):
     shelf = Shelf()
-    project.profile(
-        "prod.toml",
-        f'{SHELF}[variables]\nA = "{{{{ shelf:a#v }}}}"\nB = "{{{{ A }}}}"\n'
-        'HOST = "db"\nURL = { value = "postgres //{{ HOST }}", type = "url" }\n',
-    )
-    assert found(offline=True, sources={"shelf": shelf}) == [
-        "profiles/prod.toml:7: URL: is not a URL [value-invalid, prod]"
-    ]
+    url = 'HOST = "db"\nURL = { value = "postgres //{{ HOST }}", type = "url" }\n'
+    project.profile("prod.toml", f'{A}B = "{{{{ A }}}}"\n{url}')
+    told = "profiles/prod.toml:7: URL: is not a URL [value-invalid, prod]"
+    assert found(offline=True, sources={"shelf": shelf}) == [told]
     assert shelf.asked == []
 
 
@@ -103,11 +96,9 @@ def test_references_that_fit_no_store_are_all_found_and_hide_nothing(project):
         f'{SHELF}[variables]\nA = "{{{{ shelf:a?stage=X#v }}}}"\nB = "{{{{ nosuch:x#y }}}}"\n'
         'C = "{{ A }}"\nP = { value = "x", type = "port" }\n',
     )
+    stage = "A: shelf:a?stage=X#v has a stage, and shelf knows none [reference-invalid, prod]"
     assert found(offline=True) == [
-        (
-            "profiles/prod.toml:4: A: shelf:a?stage=X#v has a stage, and shelf knows none "
-            "[reference-invalid, prod]"
-        ),
+        f"profiles/prod.toml:4: {stage}",
         "profiles/prod.toml:5: B: unknown source 'nosuch' in nosuch:x#y [reference-invalid, prod]",
         "profiles/prod.toml:7: P: is not a port (1 to 65535) [value-invalid, prod]",
     ]

@@ -17,61 +17,55 @@ def kinds(found):
     return [finding.kind for finding in found.findings]
 
 
+def literals(*values):
+    """Compare literals of the environments a, b and c; None is an environment without it."""
+    given = [{} if value is None else {"X": value} for value in values]
+    return entry("X", *(side("abc"[n], literals=one) for n, one in enumerate(given)))
+
+
+def secrets(one, two):
+    """Compare secrets of the environments a and b."""
+    return entry("X", side("a", {"X": one}), side("b", {"X": two}))
+
+
 class TestStatus:
     def test_literals(self):
         one = side("dev", literals={"SAME": "x", "OTHER": "x", "HERE": "x"})
         two = side("prod", literals={"SAME": "x", "OTHER": "y", "THERE": "x"})
         found = {entry.name: entry.status for entry in diff(one, two).entries}
-        assert found == {
-            "SAME": "same",
-            "OTHER": "different",
-            "HERE": "missing",
-            "THERE": "missing",
-        }
+        other = {"OTHER": "different", "HERE": "missing", "THERE": "missing"}
+        assert found == {"SAME": "same", **other}
 
     def test_the_gravest_come_first_and_then_by_name(self):
-        one = side(
-            "dev",
-            {"R": SECRET},
-            {"B": "1", "A": "1", "S": "1", "M": "1"},
-            failing={"U": unavailable()},
-        )
+        literals = {"B": "1", "A": "1", "S": "1", "M": "1"}
+        one = side("dev", {"R": SECRET}, literals, failing={"U": unavailable()})
         two = side("prod", {"R": SECRET, "U": "x"}, {"B": "2", "A": "2", "S": "1"})
-        assert [(e.name, e.status) for e in diff(one, two).entries] == [
-            ("R", "reused"),
-            ("U", "unreadable"),
-            ("M", "missing"),
-            ("A", "different"),
-            ("B", "different"),
-            ("S", "same"),
+        assert [f"{e.name} {e.status}" for e in diff(one, two).entries] == [
+            *("R reused", "U unreadable", "M missing", "A different", "B different", "S same")
         ]
         assert diff(one, two).counts == {
             "reused": 1, "unreadable": 1, "missing": 1, "different": 2, "same": 1,
         }  # fmt: skip
 
     def test_three_environments_are_the_same_only_together(self):
-        sides = [
-            side(label, literals={"X": value}) for label, value in zip("abc", "112", strict=True)
-        ]
+        sides = [side(label, literals={"X": value}) for label, value in ("a1", "b1", "c2")]
         assert status("X", *sides) == "different"
         assert status("X", *sides[:2]) == "same"
         assert not diff(*sides).identical
         assert diff(*sides[:2]).identical
 
-    def test_what_a_store_failed_to_say_is_never_missing(self):
-        failed = side("dev", failing={"X": DeniedError("permission denied at vault:dev")})
-        found = entry("X", failed, side("prod", {"X": SECRET}))
-        assert found.status == "unreadable"
-        assert found.cells[0].state == CellState.UNREADABLE
-        assert found.cells[0].reason == "permission denied at vault:dev"
-        assert found.cells[0].code == "access-denied"
-
-    def test_what_a_store_does_not_hold_is_missing(self):
-        lacking = side("dev", failing={"X": AbsentError("vault:dev#x is absent")})
-        found = entry("X", lacking, side("prod", {"X": SECRET}))
-        assert found.status == "missing"
-        assert found.cells[0].state == CellState.ABSENT
-        assert found.cells[0].reason == "vault:dev#x is absent"
+    @pytest.mark.parametrize(
+        ("error", "said", "state", "code"),
+        [
+            (DeniedError("permission denied"), "unreadable", CellState.UNREADABLE, "access-denied"),
+            (AbsentError("vault:dev#x is absent"), "missing", CellState.ABSENT, ""),
+        ],
+    )
+    def test_what_a_store_failed_to_say_is_never_missing(self, error, said, state, code):
+        found = entry("X", side("dev", failing={"X": error}), side("prod", {"X": SECRET}))
+        cell = found.cells[0]
+        assert (found.status, cell.state, cell.reason) == (said, state, error.message)
+        assert cell.code == code
 
     def test_a_required_value_that_no_side_has_is_missing(self):
         lacking = [side(label, failing={"X": AbsentError("absent")}) for label in ("dev", "prod")]
@@ -83,11 +77,8 @@ class TestStatus:
         other = side("eu", {"X": "another-secret"})
         assert entry("X", *shared, side("prod")).statuses == ("reused", "missing")
         assert entry("X", *shared, failed).statuses == ("reused", "unreadable")
-        assert entry("X", other, side("prod"), failed, shared[0]).statuses == (
-            "unreadable",
-            "missing",
-            "different",
-        )
+        all_three = ("unreadable", "missing", "different")
+        assert entry("X", other, side("prod"), failed, shared[0]).statuses == all_three
         # whether one that could not be read has it is not known, and so not said
         assert entry("X", failed, side("dev")).statuses == ("unreadable",)
         assert entry("X", *shared).statuses == ("reused",)
@@ -100,18 +91,12 @@ class TestStatus:
         assert found.counts["missing"] == 0
 
     def test_an_empty_value_is_there(self):
-        found = entry("X", side("dev", literals={"X": ""}), side("prod"))
-        assert [cell.state for cell in found.cells] == [CellState.VALUE, CellState.UNDECLARED]
+        states = [cell.state for cell in literals("", None).cells]
+        assert states == [CellState.VALUE, CellState.UNDECLARED]
 
     def test_values_are_compared_to_the_last_byte(self):
-        assert (
-            status("X", side("a", literals={"X": "é"}), side("b", literals={"X": "e\u0301"}))
-            == "different"
-        )
-        assert (
-            status("X", side("a", literals={"X": "\udcff"}), side("b", literals={"X": "\udcff"}))
-            == "same"
-        )
+        assert literals("é", "e\u0301").status == "different"
+        assert literals("\udcff", "\udcff").status == "same"
 
 
 class TestMasking:
@@ -130,31 +115,16 @@ class TestMasking:
         assert all(cell.secret for cell in found.cells)
 
     def test_fingerprints_say_same_and_different_in_one_diff_and_nothing_in_the_next(self):
-        sides = [
-            side("a", {"X": SECRET}),
-            side("b", {"X": SECRET}),
-            side("c", {"X": "other-secret"}),
-        ]
+        sides = [side(label, {"X": SECRET}) for label in "ab"] + [side("c", {"X": "other-secret"})]
         one, two, three = (cell.fingerprint for cell in entry("X", *sides).cells)
         assert one == two != three
         assert len(one) == 8
         assert entry("X", *sides).cells[0].fingerprint != one
 
-    @pytest.mark.parametrize(
-        ("characters", "expected"),
-        [
-            (0, "empty"),
-            (1, "1-7"),
-            (7, "1-7"),
-            (8, "8-15"),
-            (31, "16-31"),
-            (63, "32-63"),
-            (64, "64+"),
-        ],
-    )
-    def test_length_classes(self, characters, expected):
-        found = entry("X", side("a", {"X": "x" * characters}), side("b"))
-        assert found.cells[0].length == expected
+    def test_length_classes(self):
+        lengths = {n: secrets("x" * n, "other").cells[0].length for n in (0, 1, 7, 8, 31, 63, 64)}
+        classes = ["empty", "1-7", "1-7", "8-15", "16-31", "32-63", "64+"]
+        assert list(lengths.values()) == classes
 
     def test_the_values_of_a_file_are_masked(self):
         file = side("file:.env", {"X": "clear-or-not"}, assumed=True)
@@ -168,69 +138,44 @@ class TestMasking:
         )
         declared = load("dev", str(project.profiles)).variables
         dev = side("dev", literals={"N": "1", "S": "x", "E": "same-text"}, declared=declared)
-        file = side(
-            "file:.env",
-            {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""},
-            assumed=True,
-        )
-        shown = {e.name: e.cells[1].shown for e in diff(dev, file).entries}
-        assert shown == {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""}
+        values = {"N": "22", "S": "yy", "E": "same-text", "B": "true", "0": ""}
+        found = diff(dev, side("file:.env", values, assumed=True))
+        assert {e.name: e.cells[1].shown for e in found.entries} == values
 
 
 class TestFindings:
     def test_the_parts_of_a_secret_are_named_and_not_shown(self):
-        found = entry(
-            "DB",
-            side("dev", {"DB": "postgresql://app:one@db.dev/app"}),
-            side("prod", {"DB": "postgresql://app:two@db.prod/app"}),
-        )
-        assert [(f.kind, f.subject, f.shown) for f in found.findings] == [
-            ("part", "password", ()),
-            ("part", "host", ()),
-        ]
+        found = secrets("postgresql://app:one@db.dev/app", "postgresql://app:two@db.prod/app")
+        told = [(f.kind, f.subject, f.shown) for f in found.findings]
+        assert told == [("part", "password", ()), ("part", "host", ())]
 
     def test_the_parts_of_a_literal_are_shown(self):
-        found = entry(
-            "U", side("a", literals={"U": "http://a:1"}), side("b", literals={"U": "http://a"})
-        )
-        assert finding("part", found).shown == ("1", "")
+        assert finding("part", literals("http://a:1", "http://a")).shown == ("1", "")
 
     def test_a_side_without_the_value_has_no_part(self):
-        sides = (
-            side("a", literals={"U": "http://a"}),
-            side("none"),
-            side("b", literals={"U": "http://b"}),
-        )
-        assert finding("part", entry("U", *sides)).shown == ("a", "", "b")
+        assert finding("part", literals("http://a", None, "http://b")).shown == ("a", "", "b")
 
     def test_the_items_of_a_list(self):
-        literal = entry("L", side("a", literals={"L": "x,y"}), side("b", literals={"L": "x,z"}))
-        assert [(f.subject, f.shown) for f in literal.findings] == [
-            ("y", ("y", "")),
-            ("z", ("", "z")),
-        ]
-        secret = entry("L", side("a", {"L": "x,y"}), side("b", {"L": "x,z"}))
-        assert [(f.kind, f.subject) for f in secret.findings] == [("part", "items")]
+        shown = [(f.subject, f.shown) for f in literals("x,y", "x,z").findings]
+        assert shown == [("y", ("y", "")), ("z", ("", "z"))]
+        hidden = [(f.kind, f.subject) for f in secrets("x,y", "x,z").findings]
+        assert hidden == [("part", "items")]
 
     def test_keys_of_a_secret_that_may_be_secrets_are_not_named(self):
         one, two = '{"8f3a2c1d": 1, "9e8d7c6b": 1}', '{"8f3a2c1d": 2, "9e8d7c6b": 2, "role": "x"}'
-        found = entry("M", side("a", {"M": one}), side("b", {"M": two}))
-        assert [f.subject for f in found.findings] == ["other parts", "/role"]
+        assert [f.subject for f in secrets(one, two).findings] == ["other parts", "/role"]
 
     def test_white_space_around(self):
-        found = entry("X", side("a", {"X": "token\n"}), side("b", {"X": "token"}))
-        assert kinds(found) == ["white-space"]
-        assert found.findings[0].dangerous
+        [found] = secrets("token\n", "token").findings
+        assert (found.kind, found.dangerous) == ("white-space", True)
 
     def test_a_literal_that_changed_its_type(self):
-        found = entry("P", side("a", literals={"P": "8080"}), side("b", literals={"P": "http"}))
-        assert finding("type", found).shown == ("int", "text")
-        empty = entry("P", side("a", literals={"P": "8080"}), side("b", literals={"P": ""}))
-        assert kinds(empty) == []
+        assert finding("type", literals("8080", "http")).shown == ("int", "text")
+        assert kinds(literals("8080", "")) == []
 
     def test_the_same_value_from_another_place(self):
-        found = entry("X", side("a", {"X": "short"}), side("b", {"X": "short"}))
-        assert finding("origin", found).shown == ("vault:a/X", "vault:b/X")
+        found = finding("origin", secrets("short", "short"))
+        assert found.shown == ("vault:a/X", "vault:b/X")
 
     def test_a_pinned_version_is_no_other_place(self):
         one = side("prod", {"X": "short"})
@@ -241,11 +186,9 @@ class TestFindings:
         assert kinds(entry("X", one, two)) == []
 
     def test_a_secret_written_into_a_profile(self):
-        found = entry(
-            "K", side("dev", literals={"K": "4f9a8b7c6d5e4f3a2b1c"}), side("prod", {"K": SECRET})
-        )
-        assert finding("literal", found).shown == ("literal", "store")
-        assert finding("literal", found).dangerous
+        dev = side("dev", literals={"K": "4f9a8b7c6d5e4f3a2b1c"})
+        found = finding("literal", entry("K", dev, side("prod", {"K": SECRET})))
+        assert (found.shown, found.dangerous) == (("literal", "store"), True)
 
     @pytest.mark.parametrize(
         ("literal", "dangerous"),
@@ -322,14 +265,11 @@ def test_nothing_differs_from_itself(one):
 
 @given(sides("a"), sides("b"))
 def test_a_comparison_is_mirrored_by_the_comparison_the_other_way_round(one, two):
-    def mirrored(found):
-        return tuple(
-            finding._replace(shown=finding.shown[::-1], places=tuple(sorted(finding.places)))
+    def plain(found, step=1):
+        return sorted(
+            finding._replace(shown=finding.shown[::step], places=tuple(sorted(finding.places)))
             for finding in found.findings
         )
-
-    def plain(found):
-        return tuple(f._replace(places=tuple(sorted(f.places))) for f in found.findings)
 
     forth, back = diff(one, two, key=b"k"), diff(two, one, key=b"k")
     assert forth.environments == back.environments[::-1]
@@ -337,4 +277,4 @@ def test_a_comparison_is_mirrored_by_the_comparison_the_other_way_round(one, two
     for there, again in zip(forth.entries, back.entries, strict=True):
         assert there.statuses == again.statuses
         assert there.cells == again.cells[::-1]
-        assert sorted(mirrored(there)) == sorted(plain(again))
+        assert plain(there, -1) == plain(again)

@@ -9,15 +9,14 @@ from envkit.profile.loader import load
 
 @pytest.fixture
 def compare(project):
-    def compare_texts(*texts, **options):
-        sides = []
-        for index, text in enumerate(texts):
-            if isinstance(text, str):
-                project.profile(f"p{index}.toml", f"[variables]\n{text}\n")
-                sides.append((f"p{index}", load(f"p{index}", str(project.profiles))))
-            else:
-                sides.append((f"p{index}", text))
-        return diff_keys(sides, **options)
+    def compare_texts(*sides, **options):
+        return diff_keys([(f"p{n}", loaded(n, one)) for n, one in enumerate(sides)], **options)
+
+    def loaded(number, variables):
+        if not isinstance(variables, str):
+            return variables
+        project.profile(f"p{number}.toml", f"[variables]\n{variables}\n")
+        return load(f"p{number}", str(project.profiles))
 
     return compare_texts
 
@@ -45,12 +44,7 @@ def test_status(compare, one, two, status):
 
 def test_literals_and_placeholders_are_shown_and_where_they_are_written(compare, project):
     entry = the_one(
-        compare(
-            'X = "a"',
-            'X = "https://{{ vault:db#user }}:{{ P ?? "fallback" }}@h"'.replace(
-                '"fallback"', '\\"fallback\\"'
-            ),
-        )
+        compare('X = "a"', """X = 'https://{{ vault:db#user }}:{{ P ?? "fallback" }}@h'""")
     )
     assert [(cell.state, cell.shown) for cell in entry.cells] == [
         ("value", None),
@@ -74,11 +68,8 @@ def test_rules(compare):
 
 def test_names_of_a_file(compare):
     found = compare('X = "a"\nY = "b"', ["X", "Z"])
-    assert {entry.name: entry.status for entry in found.entries} == {
-        "X": "same",
-        "Y": "missing",
-        "Z": "missing",
-    }
+    statuses = {entry.name: entry.status for entry in found.entries}
+    assert statuses == {"X": "same", "Y": "missing", "Z": "missing"}
 
 
 def test_globs(compare):

@@ -25,28 +25,22 @@ def test_every_variable_of_a_file_counts_as_a_secret_and_has_its_line(project):
     assert values(side) == {"A": "1", "B": "two words"}
     assert side.environment.secret_names() == {"A", "B"}
     assert side.assumed
-    assert [origin.location for v in side.environment.variables() for origin in v.origins] == [
-        ".env.prod:2",
-        ".env.prod:4",
-    ]
+    locations = [origin.location for v in side.environment.variables() for origin in v.origins]
+    assert locations == [".env.prod:2", ".env.prod:4"]
 
 
 def test_a_file_is_expanded_with_what_it_sets_and_with_the_environment(project):
     project.dotenv("prod", "A=${B}-${C}\nB=own\n")
-    assert values(read_file(".env.prod", {"B": "theirs", "C": "theirs"})) == {
-        "A": "own-theirs",
-        "B": "own",
-    }
+    expanded = values(read_file(".env.prod", {"B": "theirs", "C": "theirs"}))
+    assert expanded == {"A": "own-theirs", "B": "own"}
 
 
 def test_a_variable_that_cannot_be_read_fails_alone(project):
     project.dotenv("prod", "A=encrypted:canary\nB=1\nC=${NOWHERE}\n")
     side = read_file(".env.prod")
     assert values(side) == {"B": "1"}
-    assert [(f.name, f.location) for f in side.failures] == [
-        ("A", ".env.prod:1"),
-        ("C", ".env.prod:3"),
-    ]
+    failed = [(f.name, f.location) for f in side.failures]
+    assert failed == [("A", ".env.prod:1"), ("C", ".env.prod:3")]
     assert all(isinstance(failure.error, DotenvError) for failure in side.failures)
     assert "canary" not in repr(side.failures)
 

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from envkit.comparison.point_in_time import parse_point
-from envkit.errors import (
-    UsageError,
-)
+from envkit.errors import UsageError
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

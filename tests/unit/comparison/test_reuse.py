@@ -1,5 +1,7 @@
 """Which secrets two environments share: under any name, whole or as a part, and never shown."""
 
+import pytest
+
 from envkit.comparison.compare import diff
 from envkit.comparison.model import Place
 from envkit.comparison.reuse import MIN_CHARACTERS, find_reused
@@ -9,74 +11,59 @@ from support.sides import entry, finding, side, status
 SECRET = "a-secret-of-some-length"
 
 
-def test_a_secret_of_two_environments_is_reused():
-    found = entry("KEY", side("dev", {"KEY": SECRET}), side("prod", {"KEY": SECRET}))
-    assert found.status == "reused"
-    assert finding("reused", found).places == (Place("dev", "KEY"), Place("prod", "KEY"))
-    assert finding("reused", found).dangerous
+@pytest.mark.parametrize(
+    ("dev", "prod", "parts"),
+    [
+        ({"KEY": SECRET}, {"KEY": SECRET}, ("", "")),
+        ({"OLD": SECRET}, {"NEW": SECRET}, ("", "")),
+        (
+            {"DB": f"postgresql://app:{SECRET}@db.dev/app"},
+            {"DB": f"postgresql://app:{SECRET}@db.prod/app"},
+            ("password", "password"),
+        ),
+        (
+            {"PASSWORD": "p@ss/word+1"},
+            {"DB": "postgresql://app:p%40ss%2Fword+1@db/app"},
+            ("", "password"),
+        ),
+        (
+            {"CONFIG": f'{{"db": {{"password": "{SECRET}"}}, "n": 1}}'},
+            {"CONFIG": f'{{"db": {{"password": "{SECRET}"}}, "n": 2}}'},
+            ("/db/password", "/db/password"),
+        ),
+        (
+            {"JSON": '{"password": "\\ud800-and-more", "n": 1}'},
+            {"JSON": '{"password": "\\ud800-and-more", "n": 2}'},
+            ("/password", "/password"),
+        ),
+        (
+            {"DB": f"postgresql://app:{SECRET}@db/app"},
+            {"DB": f"postgresql://app:{SECRET}@db/app"},
+            ("", ""),
+        ),
+    ],
+    ids=[
+        "a value",
+        "a value under another name",
+        "the password of two URLs",
+        "the encoded password of a URL",
+        "a password inside JSON",
+        "half a surrogate pair inside JSON",
+        "a whole URL says nothing more by its password",
+    ],
+)
+def test_a_secret_of_two_environments_is_reused(dev, prod, parts):
+    sides = side("dev", dev), side("prod", prod)
+    for name in {**dev, **prod}:
+        assert status(name, *sides) == "reused"
+        reused = finding("reused", entry(name, *sides))
+        assert reused.places == (Place("dev", *dev, parts[0]), Place("prod", *prod, parts[1]))
+        assert reused.dangerous
 
 
 def test_two_of_three_environments_are_enough():
-    sides = [
-        side("dev", {"KEY": "another-secret"}),
-        side("staging", {"KEY": SECRET}),
-        side("prod", {"KEY": SECRET}),
-    ]
-    assert status("KEY", *sides) == "reused"
-
-
-def test_a_secret_is_reused_under_another_name():
-    sides = side("dev", {"OLD": SECRET}), side("prod", {"NEW": SECRET})
-    places = (Place("dev", "OLD"), Place("prod", "NEW"))
-    for name in ("OLD", "NEW"):
-        assert finding("reused", entry(name, *sides)).places == places
-
-
-def test_the_password_of_two_urls_is_reused():
-    found = entry(
-        "DB",
-        side("dev", {"DB": f"postgresql://app:{SECRET}@db.dev/app"}),
-        side("prod", {"DB": f"postgresql://app:{SECRET}@db.prod/app"}),
-    )
-    assert found.status == "reused"
-    assert finding("reused", found).places == (
-        Place("dev", "DB", "password"),
-        Place("prod", "DB", "password"),
-    )
-
-
-def test_a_value_is_reused_as_the_encoded_password_of_a_url():
-    found = entry(
-        "DB",
-        side("dev", {"PASSWORD": "p@ss/word+1"}),
-        side("prod", {"DB": "postgresql://app:p%40ss%2Fword+1@db/app"}),
-    )
-    assert finding("reused", found).places == (
-        Place("dev", "PASSWORD"),
-        Place("prod", "DB", "password"),
-    )
-
-
-def test_a_password_inside_json_is_reused():
-    document = '{"db": {"password": "%s"}, "n": %d}'
-    found = entry(
-        "CONFIG",
-        side("dev", {"CONFIG": document % (SECRET, 1)}),
-        side("prod", {"CONFIG": document % (SECRET, 2)}),
-    )
-    assert finding("reused", found).places[0].part == "/db/password"
-
-
-def test_json_with_half_a_surrogate_pair_is_compared():
-    document = '{"password": "\\ud800-and-more", "n": %d}'
-    one, two = (side(str(n), {"X": document % n}) for n in (1, 2))
-    assert status("X", one, two) == "reused"
-
-
-def test_a_whole_url_says_nothing_more_by_its_password():
-    url = f"postgresql://app:{SECRET}@db/app"
-    found = entry("DB", side("dev", {"DB": url}), side("prod", {"DB": url}))
-    assert [place.part for place in finding("reused", found).places] == ["", ""]
+    reused = [side(label, {"KEY": SECRET}) for label in ("staging", "prod")]
+    assert status("KEY", side("dev", {"KEY": "another-secret"}), *reused) == "reused"
 
 
 def test_a_secret_in_clear_in_the_profile_of_another_environment_is_reused():
@@ -85,11 +72,8 @@ def test_a_secret_in_clear_in_the_profile_of_another_environment_is_reused():
 
 
 def test_a_short_value_or_two_literals_are_not_reused():
-    assert (
-        status("PIN", side("dev", {"PIN": "1234567"}), side("prod", {"PIN": "1234567"})) == "same"
-    )
-    literal = {"REGION": "eu-central-1"}
-    assert status("REGION", side("dev", literals=literal), side("prod", literals=literal)) == "same"
+    for values in ({"X": "1234567"}, None), (None, {"X": "eu-central-1"}):
+        assert status("X", side("dev", *values), side("prod", *values)) == "same"
 
 
 def test_a_value_of_a_plain_type_is_not_reused(project):
@@ -100,10 +84,7 @@ def test_a_value_of_a_plain_type_is_not_reused(project):
 
 
 def test_two_points_of_one_environment_may_share_a_secret():
-    now, then = (
-        side("prod", {"KEY": SECRET}),
-        side("prod@v1", {"KEY": SECRET}, belongs_to="prod"),
-    )
+    now, then = (side(label, {"KEY": SECRET}, belongs_to="prod") for label in ("prod", "prod@v1"))
     assert status("KEY", now, then) == "same"
     assert status("KEY", now, then, side("dev", {"KEY": SECRET})) == "reused"
 
@@ -120,10 +101,8 @@ def test_two_files_without_a_profile_share_no_known_secret():
 
 
 def test_many_variables_with_one_value_are_found_in_linear_time():
-    names = [f"NAME{number}" for number in range(1000)]
-    found = diff(
-        side("dev", dict.fromkeys(names, SECRET)), side("prod", dict.fromkeys(names, SECRET))
-    )
+    values = {f"NAME{number}": SECRET for number in range(1000)}
+    found = diff(side("dev", values), side("prod", values))
     assert len({id(entry.findings[0]) for entry in found.entries}) == 1
 
 

@@ -4,9 +4,7 @@ import pytest
 
 from envkit.comparison.selectors import parse_name
 from envkit.comparison.sides import prepare_sides
-from envkit.errors import (
-    UsageError,
-)
+from envkit.errors import UsageError
 
 
 class TestNames:

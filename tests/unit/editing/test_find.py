@@ -13,6 +13,7 @@ from envkit.errors import (
     UsageError,
 )
 from envkit.secret import Secret
+from support.refusals import refusal
 
 PROFILE = """\
 aliases = ["production"]
@@ -45,10 +46,9 @@ def found(*names, **options):
     return find(prepared(*names, **options))
 
 
-def refusal(call, kind=UsageError):
-    with pytest.raises(kind) as caught:
-        call()
-    return caught.value.message, caught.value.hint
+def usage(call):
+    """Return the message and the hint of what was asked for in vain."""
+    return refusal(call, UsageError)
 
 
 def places(editable):
@@ -86,10 +86,8 @@ def test_a_named_variable_is_followed_to_the_one_that_it_equals(prod):
 def test_globs_choose_and_a_typo_among_them_is_refused(prod):
     assert set(found(only=["P*"]).variables) == {"PORT", "PASSWORD"}
     assert set(found(exclude=["P*", "SAME", "URL"]).variables) == {"KEY"}
-    assert refusal(lambda: prepared(only=["PROT"])) == (
-        "no variable 'PROT' in prod",
-        "did you mean 'PORT'?",
-    )
+    typo = ("no variable 'PROT' in prod", "did you mean 'PORT'?")
+    assert usage(lambda: prepared(only=["PROT"])) == typo
 
 
 @pytest.mark.parametrize(
@@ -100,14 +98,13 @@ def test_globs_choose_and_a_typo_among_them_is_refused(prod):
     ],
 )
 def test_a_name_that_the_profile_does_not_have_is_refused(prod, name, hint):
-    assert refusal(lambda: prepared(name)) == (f"no variable '{name}' in prod", hint)
+    assert usage(lambda: prepared(name)) == (f"no variable '{name}' in prod", hint)
 
 
 def test_one_environment_is_changed_at_a_time(prod):
-    assert refusal(lambda: prepare_edit(("prod", "dev"), environ={}))[0] == (
-        "one environment is changed at a time"
-    )
-    assert refusal(lambda: prepare_edit((), environ={}))[0] == "no environment is named"
+    two = usage(lambda: prepare_edit(("prod", "dev"), environ={}))
+    assert two[0] == "one environment is changed at a time"
+    assert usage(lambda: prepare_edit((), environ={}))[0] == "no environment is named"
     assert prepare_edit((), environ={"ENVKIT_ENV": "production"}).prepared.profile.name == "prod"
 
 

@@ -102,15 +102,17 @@ def test_what_is_a_literal():
 
 
 @pytest.mark.parametrize(
-    ("name", "gone"),
+    ("path", "name", "gone"),
     [
-        ("NODE_ENV", 'NODE_ENV = "production"   # why\n'),
-        ("TABLE", 'TABLE = { value = "x", type = "string" } # tail\n'),
-        ("QUOTED", "\"QUOTED\" = 'lit'\n"),
+        ("prod.toml", "NODE_ENV", 'NODE_ENV = "production"   # why\n'),
+        ("prod.toml", "TABLE", 'TABLE = { value = "x", type = "string" } # tail\n'),
+        ("prod.toml", "QUOTED", "\"QUOTED\" = 'lit'\n"),
+        ("prod.env", "A", "export A='1' # one\n"),
     ],
 )
-def test_a_variable_is_removed(name, gone):
-    assert remove_variable(TOML, name, path="prod.toml") == TOML.replace(gone, "")
+def test_a_variable_is_removed(path, name, gone):
+    text = TOML if path == "prod.toml" else ENV
+    assert remove_variable(text, name, path=path) == text.replace(gone, "")
 
 
 def test_a_variable_that_is_a_table_is_removed():
@@ -118,10 +120,6 @@ def test_a_variable_that_is_a_table_is_removed():
     before = tomllib.loads(TOML)
     del before["variables"]["LONG"]
     assert after == before
-
-
-def test_a_variable_of_an_env_profile_is_removed():
-    assert remove_variable(ENV, "A", path="prod.env") == "# head\nB={{B}}\n\nC=3\n"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import pytest
 from envkit.editing.route import refuse_unwritable, route
 from envkit.errors import UnchangeableError
 from envkit.profile.loader import load
-from envkit.profile.placeholder import Reference
 from envkit.resolution.plan import plan
+from support.refusals import refusal
+from support.shelf import reference
 
 
 @pytest.fixture
@@ -22,10 +23,8 @@ def routed(project):
     return found
 
 
-def refusal(call):
-    with pytest.raises(UnchangeableError) as caught:
-        call()
-    return caught.value.message, caught.value.hint
+def refused(call):
+    return refusal(call, UnchangeableError)
 
 
 def texts(found):
@@ -41,7 +40,7 @@ def test_a_literal_is_in_the_profile_itself(routed, value):
 
 
 def test_a_literal_of_a_base_cannot_be_changed_for_one_environment(routed):
-    assert refusal(lambda: routed("", base='A = "x"')) == (
+    assert refused(lambda: routed("", base='A = "x"')) == (
         "A is written in profiles/base.toml:2, which prod extends",
         "write it into profiles/prod.toml, where it counts for prod alone",
     )
@@ -73,60 +72,38 @@ def test_a_variable_that_equals_another_one_is_where_that_is(routed):
 
 
 def test_it_is_not_followed_where_it_must_not_be(routed):
-    assert refusal(lambda: routed('A = "{{ B }}"\nB = "x"', follow=False)) == (
-        "A has the value of B",
-        "change B",
-    )
+    found = refused(lambda: routed('A = "{{ B }}"\nB = "x"', follow=False))
+    assert found == ("A has the value of B", "change B")
+
+
+B, DB = "envkit set B --env prod", "envkit set --ref 'vault:db#a' --env prod"
 
 
 @pytest.mark.parametrize(
     ("variables", "hint"),
     [
-        (
-            'A = "x{{ vault:db#a }}"',
-            "change a part of it: envkit set --ref 'vault:db#a' --env prod",
-        ),
-        (
-            'A = "{{ vault:db#a | trim }}"',
-            "change a part of it: envkit set --ref 'vault:db#a' --env prod",
-        ),
-        (
-            'A = "{{ B }}/{{ vault:db#a }}/{{ B }}"\nB = "b"',
-            (
-                "change a part of it: envkit set B --env prod, "
-                "or envkit set --ref 'vault:db#a' --env prod"
-            ),
-        ),
+        ('A = "x{{ vault:db#a }}"', f"change a part of it: {DB}"),
+        ('A = "{{ vault:db#a | trim }}"', f"change a part of it: {DB}"),
+        ('A = "{{ B }}/{{ vault:db#a }}/{{ B }}"\nB = "b"', f"change a part of it: {B}, or {DB}"),
         ("A = '{{ \"x\" | trim }}'", "change it there"),
     ],
 )
 def test_a_value_of_several_parts_is_nowhere_and_its_parts_are_named(routed, variables, hint):
-    assert refusal(lambda: routed(variables)) == (
-        "A is made of several parts (profiles/prod.toml:3)",
-        hint,
-    )
+    message = "A is made of several parts (profiles/prod.toml:3)"
+    assert refused(lambda: routed(variables)) == (message, hint)
 
 
 @pytest.mark.parametrize(
-    ("reference", "message", "hint"),
+    ("text", "what", "hint"),
     [
-        (
-            Reference("vault", "db", "a", "3"),
-            "A is pinned to one version: vault:db?version=3#a",
-            "take out what follows '?'",
-        ),
-        (
-            Reference("aws", "db", "a", stage="AWSPREVIOUS"),
-            "A is pinned to one version: aws:db?stage=AWSPREVIOUS#a",
-            "take out what follows '?'",
-        ),
-        (
-            Reference("vault", "db", "*"),
-            "A is a whole secret: vault:db#*",
-            "change one field: --ref 'vault:db#FIELD'",
-        ),
+        ("vault:db?version=3#a", "pinned to one version", "take out what follows '?'"),
+        ("aws:db?stage=AWSPREVIOUS#a", "pinned to one version", "take out what follows '?'"),
+        ("vault:db#*", "a whole secret", "change one field: --ref 'vault:db#FIELD'"),
     ],
 )
-def test_a_reference_that_no_source_writes_is_refused(routed, reference, message, hint):
-    assert refusal(lambda: refuse_unwritable("A", reference)) == (message, hint)
-    assert refusal(lambda: routed(f'A = "{{{{ {reference} }}}}"')) == (message, hint)
+def test_a_reference_that_no_source_writes_is_refused(routed, text, what, hint):
+    refusals = [
+        refused(lambda: refuse_unwritable("A", reference(text))),
+        refused(lambda: routed(f'A = "{{{{ {text} }}}}"')),
+    ]
+    assert refusals == [(f"A is {what}: {text}", hint)] * 2

@@ -12,6 +12,7 @@ from envkit.secret import Secret
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.permissions import as_nobody, folder_of_nobody
+from support.shelf import Shelf
 
 REF = Reference("memory", "db", "password")
 
@@ -35,21 +36,8 @@ def test_a_value_is_read_with_its_version():
 
 
 def test_a_store_without_versions_says_so():
-    class Plain:
-        name, settings, remote = "plain", {}, False
-
-        def check(self, ref): ...
-        def locate(self, ref):
-            return "the shelf"
-
-        def fetch(self, refs):
-            return {}
-
-        def write(self, ref, value, *, expected):
-            return "1"
-
-    with pytest.raises(UnchangeableError, match="the shelf has no versions"):
-        _ = StoreSlot(Plain(), REF).versioned
+    with pytest.raises(UnchangeableError, match="shelf memory:db#password has no versions"):
+        _ = StoreSlot(Shelf(), REF).versioned
 
 
 # ---------------------------------------------------------------- a line of the profile

@@ -58,21 +58,17 @@ def test_a_change_of_another_field_is_no_conflict():
     assert store.now() == {"password": "new", "user": "c"}
 
 
-def test_a_change_of_the_value_is_a_conflict_and_stays():
-    store = Busy({"password": "theirs", "user": "a"})
-    slot = StoreSlot(store, REF)
-    for value in (Secret("new"), None):
-        with pytest.raises(ConflictError):
-            write(slot, value)
-    assert store.now()["password"] == "theirs"
-
-
-def test_a_removal_is_a_conflict_and_stays():
-    store = Busy({"user": "a"})
-    slot = StoreSlot(store, REF)
+@pytest.mark.parametrize(
+    "theirs",
+    [{"password": "theirs", "user": "a"}, {"user": "a"}],
+    ids=["the value is another", "the value is removed"],
+)
+@pytest.mark.parametrize("value", [Secret("new"), None])
+def test_a_change_that_comes_first_is_a_conflict_and_stays(theirs, value):
+    store = Busy(theirs)
     with pytest.raises(ConflictError):
-        write(slot, Secret("new"))
-    assert store.now() == {"user": "a"}
+        write(StoreSlot(store, REF), value)
+    assert store.now() == theirs
 
 
 @pytest.mark.parametrize("changes", [1, 12])

@@ -6,6 +6,7 @@ from envkit.errors import PlaceholderError, ProfileError
 from envkit.profile.declaration import TYPES, Declaration, read_table
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.placeholder import parse
+from support.refusals import refusal as refused
 from support.vectors import vectors
 
 VECTORS = vectors("unit/profile/declaration")
@@ -21,9 +22,7 @@ def declared(raw, name="A"):
 
 
 def refusal(call):
-    with pytest.raises(ProfileError) as caught:
-        call()
-    return caught.value.message, caught.value.hint
+    return refused(call, ProfileError)
 
 
 def test_a_variable_without_a_table_is_required_and_looked_up_by_its_name():
@@ -93,17 +92,13 @@ def test_a_table_that_means_nothing_is_refused_at_its_line(table, message, hint)
     ],
 )
 def test_a_name_that_no_variable_can_have_is_refused_with_the_closest_one(name, hint):
-    assert refusal(lambda: read_table(name, "x", PLACE)) == (
-        f"{WHERE}:3: {name!r} is not a variable name",
-        hint,
-    )
+    found = refusal(lambda: read_table(name, "x", PLACE))
+    assert found == (f"{WHERE}:3: {name!r} is not a variable name", hint)
 
 
 def test_keys_that_do_not_go_together_are_refused():
-    assert refusal(lambda: declared({"type": "enum"})) == (
-        f"{WHERE}:5: A: type 'enum' needs 'choices'",
-        'write choices = ["..."]',
-    )
+    found = refusal(lambda: declared({"type": "enum"}))
+    assert found == (f"{WHERE}:5: A: type 'enum' needs 'choices'", 'write choices = ["..."]')
     message, _ = refusal(lambda: declared({"min": 2, "max": 1}))
     assert message == f"{WHERE}:6: A: 'min' is greater than 'max'"
     assert declared({"min": 2, "max": 2}).minimum == 2

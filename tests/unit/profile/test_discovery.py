@@ -86,14 +86,8 @@ def test_the_folder_of_a_stranger_is_refused_unless_it_is_named(project, monkeyp
 
 
 def test_names_of_both_forms(project):
-    for name in (
-        "prod.toml",
-        "dev.env",
-        "eu.west-1.toml",
-        ".env.local",
-        ".hidden.toml",
-        "README.md",
-    ):
+    names = ("prod.toml", "dev.env", "eu.west-1.toml", ".env.local", ".hidden.toml", "README.md")
+    for name in names:
         project.profile(name, "")
     assert discover.profile_names(str(project.profiles)) == ["dev", "eu.west-1", "prod"]
 
@@ -141,9 +135,8 @@ def test_a_profile_that_is_written_twice(project):
     project.profile("prod.env", "")
     with pytest.raises(ProfileError) as raised:
         discover.profile_path(str(project.profiles), "prod")
-    assert raised.value.message == (
-        "profile 'prod' is written twice: profiles/prod.toml and profiles/prod.env"
-    )
+    twice = "profile 'prod' is written twice: profiles/prod.toml and profiles/prod.env"
+    assert raised.value.message == twice
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.errors import AbsentError, InvalidValueError, UnavailableError
-from envkit.profile.placeholder import (
-    Filter,
-    Name,
-    Placeholder,
-    Reference,
-    parse,
-)
+from envkit.profile.placeholder import Filter, Name, Reference, parse
 from envkit.profile.substitution import apply_filter, substitute
+from support.refusals import raising
 from support.vectors import vectors
 
 VECTORS = vectors("unit/profile/substitution")
@@ -35,12 +30,8 @@ def test_a_fallback_is_for_what_is_absent_only() -> None:
     template = parse('[{{ A ?? "fallback" | base64encode }}]')
     assert substitute(template, lambda _: None) == "[ZmFsbGJhY2s=]"
     assert substitute(template, lambda _: "") == "[]"
-
-    def fails(_: Placeholder) -> str:
-        raise UnavailableError("down")
-
     with pytest.raises(UnavailableError):
-        substitute(template, fails)
+        substitute(template, raising(UnavailableError("down")))
 
 
 def test_what_is_absent_is_named() -> None:
@@ -49,9 +40,7 @@ def test_what_is_absent_is_named() -> None:
 
 
 def test_a_quoted_text_asks_for_no_value() -> None:
-    def never(_: Placeholder) -> str:
-        pytest.fail("a quoted text has no other value")
-
+    never = raising(AssertionError("a quoted text has no other value"))
     assert substitute(parse('{{ "a b" | urlencode }}'), never) == "a%20b"
 
 

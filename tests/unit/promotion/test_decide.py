@@ -89,12 +89,8 @@ def stored(project):
     ],
 )
 def test_a_line_that_is_missing_is_added_as_it_is(write, line):
-    project = write(line, "# nothing yet")
-    if "vault" in line:
-        for name in ("staging", "prod"):
-            text = (project.profiles / f"{name}.toml").read_text()
-            memory = '[sources.vault]\ntype = "memory"\n'
-            (project.profiles / f"{name}.toml").write_text(memory + text)
+    memory = '[sources.vault]\ntype = "memory"\n'
+    project = write(line, "# nothing yet", head=memory, prod_head=memory)
     plan = promotion()
     assert [one.action for one in plan.plan.changes] == ["add"]
     assert refusals(plan) == {}
@@ -126,15 +122,15 @@ def test_a_secret_that_is_missing_has_its_line_added_and_no_value(write):
     assert left(promotion()) == {("KEY", "needs-value")}
 
 
-@pytest.mark.parametrize("options", [{"names": ["KEY"]}, {"secrets": True}])
-def test_a_secret_is_copied_where_somebody_says_so(write, options):
+@pytest.mark.parametrize(("names", "secrets"), [(["KEY"], False), ([], True)])
+def test_a_secret_is_copied_where_somebody_says_so(write, names, secrets):
     project = write('KEY = "{{ KEY }}"', values=f"KEY={CANARY}")
-    plan = promotion(*options.get("names", ()), secrets=options.get("secrets", False))
+    plan = promotion(*names, secrets=secrets)
     assert changes(plan) == [("KEY", "set", None), ("KEY", "add", "{{ KEY }}")]
     assert left(plan) == set()
     done(plan)
     assert stored(project) == f"KEY={CANARY}\n"
-    assert changes(promotion(*options.get("names", ()), secrets=True)) == []
+    assert changes(promotion(*names, secrets=True)) == []
 
 
 def test_a_value_that_is_no_secret_is_copied_where_it_is_missing(write):
@@ -209,16 +205,14 @@ def test_a_variable_that_the_target_finds_by_its_lookup_needs_no_line(project):
     [
         ("staging.env", "PORT=8080\n", 'PORT = "8080"'),
         ("staging.env", "KEY={{ KEY }}\n", 'KEY = "{{ KEY }}"'),
-        ("prod.env", '[variables]\nPORT = { value = 8080, type = "port" }\n', "PORT=8080"),
-        ("prod.env", "[variables]\nON = true\n", "ON=true"),
-        ("prod.env", '[variables]\nKEY = "a {{ KEY }} b"\n', "KEY='a {{ KEY }} b'"),
+        ("staging.toml", '[variables]\nPORT = { value = 8080, type = "port" }\n', "PORT=8080"),
+        ("staging.toml", "[variables]\nON = true\n", "ON=true"),
+        ("staging.toml", '[variables]\nKEY = "a {{ KEY }} b"\n', "KEY='a {{ KEY }} b'"),
     ],
 )
 def test_profiles_of_the_two_forms(project, file, text, line):
-    source, target = (
-        ("staging.env", "prod.toml") if file == "staging.env" else ("staging.toml", file)
-    )
-    project.profile(source, text)
+    target = "prod.toml" if file == "staging.env" else "prod.env"
+    project.profile(file, text)
     path = project.profile(target, "# mine\n")
     plan = promotion()
     [change] = plan.plan.changes
@@ -234,18 +228,15 @@ def test_profiles_of_the_two_forms(project, file, text, line):
 
 
 def test_what_differs_stays_unless_it_is_named(write):
-    lines = 'HOST = "{}"\nKEY = "{{{{ KEY }}}}"'
-    project = write(
-        lines.format("one"), lines.format("two"), values=f"KEY={CANARY}", prod_values="KEY=its-own"
-    )
+    key = 'KEY = "{{ KEY }}"'
+    values = {"values": f"KEY={CANARY}", "prod_values": "KEY=its-own"}
+    project = write(f'HOST = "one"\n{key}', f'HOST = "two"\n{key}', **values)
     assert changes(promotion()) == []
     assert left(promotion()) == {("HOST", "differs"), ("KEY", "differs")}
     assert changes(promotion(secrets=True)) == [("KEY", "replace", None)]
     plan = promotion("HOST", "KEY")
-    assert [(one.name, one.value, one.before) for one in plan.plan.changes] == [
-        ("KEY", None, None),
-        ("HOST", "one", "two"),
-    ]
+    planned = [(one.name, one.value, one.before) for one in plan.plan.changes]
+    assert planned == [("KEY", None, None), ("HOST", "one", "two")]
     done(plan)
     assert stored(project) == f"KEY={CANARY}"
     assert 'HOST = "one"' in profile(project)
@@ -258,9 +249,8 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
         head='aliases = ["stage"]\n',
     )
     assert changes(promotion()) == [("OK", "add", "staged")]
-    assert left(promotion()) == {
-        *((name, "to-name") for name in ("NODE_ENV", "URL", "ON_STAGE", "MIXED"))
-    }
+    to_name = {("NODE_ENV", "to-name"), ("URL", "to-name"), ("ON_STAGE", "to-name")}
+    assert left(promotion()) == {*to_name, ("MIXED", "to-name")}
     assert changes(promotion("NODE_ENV")) == [("NODE_ENV", "add", "Staging")]
 
 
@@ -269,10 +259,8 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
 
 @pytest.mark.parametrize(("staging", "prod", "message"), NO.values(), ids=NO)
 def test_what_is_not_carried_over_stops_only_who_asks_for_it(write, staging, prod, message):
-    project = write(f'{staging.partition(chr(10))[0]}\nOK = "1"', prod, values="X=1")
-    if "[sources" in staging:
-        with (project.profiles / "staging.toml").open("a") as file:
-            file.write(staging.partition("\n")[2])
+    line, _, sources = staging.partition("\n")
+    project = write(f'{line}\nOK = "1"\n{sources}', prod, values="X=1")
     plan = promotion()
     assert changes(plan) == [("OK", "add", "1")]
     if prod:
@@ -298,10 +286,8 @@ def test_what_may_be_seen_is_no_secret_however_it_looks(write):
 
 
 def test_a_variable_that_another_one_needs_comes_along_or_keeps_it_back(write):
-    lines = (
-        'A = "x{{ B }}"\nB = "{{ C }}"\nC = "{{ dotenv:.env.staging#C }}"\nD = "{{ E }}"\nE = "1"'
-    )
-    write(lines, values="C=1")
+    needed = 'A = "x{{ B }}"\nB = "{{ C }}"\nC = "{{ dotenv:.env.staging#C }}"'
+    write(f'{needed}\nD = "{{{{ E }}}}"\nE = "1"', values="C=1")
     plan = promotion()
     assert changes(plan) == [("D", "add", "{{ E }}"), ("E", "add", "1")]
     assert {one.name: one.reason.partition(",")[0] for one in plan.plan.left} == {
@@ -314,9 +300,7 @@ def test_a_variable_that_another_one_needs_comes_along_or_keeps_it_back(write):
 
 
 def test_a_variable_does_not_get_in_the_way_of_what_the_target_looks_up(write):
-    write(
-        'HOST = "one"\nPORT = "{{ PORT }}"', 'URL = "{{ HOST }}:{{ PORT }}"', prod_values="HOST=x"
-    )
+    write('HOST = "1"\nPORT = "{{ PORT }}"', 'URL = "{{ HOST }}:{{ PORT }}"', prod_values="HOST=x")
     plan = promotion()
     assert changes(plan) == [("PORT", "add", "{{ PORT }}")]
     assert {one.name: one.reason for one in plan.plan.left if one.kind == "by-hand"} == {
@@ -349,17 +333,14 @@ def test_what_was_named_and_the_source_does_not_have(write, prod):
     assert refusals(promotion()) == {}
 
 
-def test_what_was_named_and_is_the_same_is_no_change(write):
+@pytest.mark.parametrize(("prod", "planned"), [("B=1", []), ("B=2", [("B", "replace", None)])])
+def test_what_is_made_of_another_variable_is_promoted_with_it_where_it_differs(
+    write, prod, planned
+):
     line = 'A = "x{{ B }}"\nB = {}'
-    write(line, line, values="B=1", prod_values="B=1")
-    assert (changes(promotion("A", "B")), refusals(promotion("A", "B"))) == ([], {})
-
-
-def test_a_variable_that_is_made_of_another_one_is_promoted_with_it(write):
-    line = 'A = "x{{ B }}"\nB = {}'
-    write(line, line, values="B=1", prod_values="B=2")
+    write(line, line, values="B=1", prod_values=prod)
     plan = promotion("A", "B")
-    assert (changes(plan), refusals(plan)) == ([("B", "replace", None)], {})
+    assert (changes(plan), refusals(plan)) == (planned, {})
 
 
 def test_a_literal_goes_where_the_target_keeps_the_value(write):
@@ -370,9 +351,8 @@ def test_a_literal_goes_where_the_target_keeps_the_value(write):
 
 
 def test_two_variables_and_one_place(write):
-    two = 'A = "{{ dotenv:A }}"\nB = "{{ dotenv:B }}"'
-    one = 'A = "{{ dotenv:A }}"\nB = "{{ dotenv:A }}"'
-    project = write(two, one, values="A=1\nB=2")
+    a = 'A = "{{ dotenv:A }}"\nB = '
+    project = write(f'{a}"{{{{ dotenv:B }}}}"', f'{a}"{{{{ dotenv:A }}}}"', values="A=1\nB=2")
     assert refusals(promotion("A", "B")) == {
         "B": "is kept in .env.prod#A, as is A, which has another value in staging"
     }
@@ -467,19 +447,13 @@ def test_a_profile_that_changed_since_the_plan_is_not_written(write, when):
     project = write("A = {}", values="A=1")
     plan = promotion("A")
     theirs = "[variables]\nA = 'theirs'\n"
-    if when == "before":
-        project.profile("prod.toml", theirs)
-        with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
-            done(plan)
-        assert stored(project) == ""
-    else:
+    if when == "between":
         plan.begin()
-        first, last = plan.steps
-        first.run()
-        project.profile("prod.toml", theirs)
-        with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
-            last.run()
-        assert stored(project) == "A=1\n"
+        plan.steps[0].run()
+    project.profile("prod.toml", theirs)
+    with pytest.raises(ConflictError, match=r"profiles/prod\.toml"):
+        done(plan) if when == "before" else plan.steps[1].run()
+    assert stored(project) == ("" if when == "before" else "A=1\n")
     assert profile(project) == theirs
 
 
@@ -494,38 +468,46 @@ def test_what_was_interrupted_is_finished_by_the_next_one(write):
     assert changes(promotion(*arguments)) == []
 
 
-def test_where_the_profile_cannot_be_written_nothing_is():
+@pytest.fixture
+def nobodys_project():
+    """Write two profiles that `as_nobody` can read, in a folder whose mode is asked for."""
+
+    def written(staging, prod, mode):
+        profiles = folder / "profiles"
+        profiles.mkdir()
+        for name, variables in (("staging", staging), ("prod", prod)):
+            (profiles / f"{name}.toml").write_text(f"[variables]\n{variables}\n")
+        (folder / ".env.staging").write_text("A=1\n")
+        profiles.chmod(mode)
+        return folder
+
     with folder_of_nobody() as folder:
-        (folder / "profiles").mkdir(mode=0o755)
-        (folder / "profiles" / "staging.toml").write_text("[variables]\nA = {}\n")
-        (folder / "profiles" / "prod.toml").write_text("[variables]\n")
-        (folder / ".env.staging").write_text("A=1\n")
-        (folder / "profiles").chmod(0o555)
-        with as_nobody():
-            plan = promotion("A", profiles=str(folder / "profiles"))
-            with pytest.raises(DeniedError, match=r"prod\.toml: permission denied"):
-                done(plan)
-        assert not (folder / ".env.prod").exists()
-        (folder / "profiles").chmod(0o755)
+        yield written
 
 
-def test_where_a_store_cannot_be_written_nothing_is():
-    with folder_of_nobody() as folder, tempfile.TemporaryDirectory() as elsewhere:
-        (folder / "profiles").mkdir(mode=0o777)
-        (folder / "profiles").chmod(0o777)
-        line = f'A = {{}}\nB = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
-        (folder / "profiles" / "staging.toml").write_text("[variables]\nA = {}\nB = 'b'\n")
-        (folder / "profiles" / "prod.toml").write_text(f"[variables]\n{line}\n")
-        (folder / ".env.staging").write_text("A=1\n")
-        Path(elsewhere).chmod(0o555)
+def test_where_the_profile_cannot_be_written_nothing_is(nobodys_project):
+    folder = nobodys_project("A = {}", "", 0o555)
+    with as_nobody():
+        plan = promotion("A", profiles=str(folder / "profiles"))
+        with pytest.raises(DeniedError, match=r"prod\.toml: permission denied"):
+            done(plan)
+    assert not (folder / ".env.prod").exists()
+    (folder / "profiles").chmod(0o755)
+
+
+def test_where_a_store_cannot_be_written_nothing_is(nobodys_project):
+    with folder_of_nobody() as elsewhere:
+        elsewhere.chmod(0o555)
+        there = f'B = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
+        folder = nobodys_project("A = {}\nB = 'b'", f"A = {{}}\n{there}", 0o777)
         with as_nobody():
             plan = promotion("A", "B", profiles=str(folder / "profiles"))
             with pytest.raises(PromotionError) as caught:
                 done(plan)
-        [failure] = caught.value.failures
-        assert (failure.name, failure.error.code) == ("B", "access-denied")
-        assert caught.value.exit_status == 6
-        assert not (folder / ".env.prod").exists()
+    [failure] = caught.value.failures
+    assert (failure.name, failure.error.code) == ("B", "access-denied")
+    assert caught.value.exit_status == 6
+    assert not (folder / ".env.prod").exists()
 
 
 # ---------------------------------------------------------------- properties
@@ -585,10 +567,8 @@ class Folder:
 
     def values(self, environment):
         profiles = str(self.root / "profiles")
-        for side in read_sides(prepare_sides(["staging", "prod"], profiles=profiles, environ={})):
-            if side.label == environment:
-                return {name: value.reveal() for name, value in side.environment.items()}
-        raise AssertionError(environment)
+        [side, _] = read_sides(prepare_sides([environment] * 2, profiles=profiles, environ={}))
+        return {name: value.reveal() for name, value in side.environment.items()}
 
 
 @given(SIDES)
@@ -601,14 +581,10 @@ def test_an_environment_lacks_nothing_of_one_that_is_the_same(side):
 
 
 def test_a_value_that_another_named_variable_reads_by_another_spelling_is_not_changed(write):
-    write(
-        'A = "b"\nB = "{{ B }}"',
-        'A = "b{{ dotenv:B }}"\nB = "{{ B }}"',
-        values="B=new\n",
-        prod_values="B=\n",
-    )
-    plan = promotion("A", "B")
-    assert [failure.name for failure in plan.refusals] == ["A"]
+    b = 'B = "{{ B }}"'
+    there = f'A = "b{{{{ dotenv:B }}}}"\n{b}'
+    write(f'A = "b"\n{b}', there, values="B=new\n", prod_values="B=\n")
+    assert [failure.name for failure in promotion("A", "B").refusals] == ["A"]
 
 
 @given(SIDES, SIDES)

@@ -31,10 +31,8 @@ def described(project):
 def test_every_selected_variable_is_described_in_the_order_of_the_profile(described):
     found = described(["prod"], {"URL": "u", "KEY": "k", "MODE": "x"}, exclude=["KEY"])
     assert found.environment == "prod"
-    assert [(one.name, one.profile, one.secret) for one in found.variables] == [
-        ("URL", "prod", True),
-        ("MODE", "prod", False),
-    ]
+    described_as = [(one.name, one.profile, one.secret) for one in found.variables]
+    assert described_as == [("URL", "prod", True), ("MODE", "prod", False)]
     assert [one.variable.value.reveal() for one in found.variables] == ["u", "x"]
 
 

@@ -10,15 +10,12 @@ from envkit.secret import Secret
 CANARY = "canary-91ab"
 
 
-def environment(values, *, secret=True, bootstrap=()):
-    variables = [
-        Variable(name, Secret(value), secret, "prod", None) for name, value in values.items()
-    ]
-    return Environment("prod", variables, bootstrap=bootstrap)
+def variable(name, value, *, secret=True):
+    return Variable(name, Secret(value), secret, "prod", None)
 
 
 def test_an_environment_is_a_mapping_of_secrets():
-    ours = environment({"B": CANARY, "A": ""})
+    ours = Environment("prod", [variable("B", CANARY), variable("A", "")])
     assert list(ours) == ["B", "A"]
     assert dict(ours) == {"B": Secret(CANARY), "A": Secret("")}
     assert ours["B"].reveal() == CANARY
@@ -29,10 +26,8 @@ def test_an_environment_is_a_mapping_of_secrets():
 
 
 def test_an_environment_does_not_show_its_values():
-    variable = Variable(
-        "X", Secret(CANARY), True, "prod", None, (Origin("r", "l", "1"),), "default"
-    )
-    ours = Environment("prod", [variable])
+    one = Variable("X", Secret(CANARY), True, "prod", None, (Origin("r", "l", "1"),), "default")
+    ours = Environment("prod", [one])
     for shown in (repr(ours), str(ours), f"{ours}", repr(ours.variable("X")), repr(dict(ours))):
         assert CANARY not in shown
     assert repr(ours) == "Environment('prod', 1 variables)"
@@ -41,12 +36,6 @@ def test_an_environment_does_not_show_its_values():
 
 
 def test_which_must_be_masked():
-    both = Environment(
-        "prod",
-        [
-            Variable("A", Secret("a"), True, "prod", None),
-            Variable("B", Secret("b"), False, "prod", None),
-        ],
-    )
+    both = Environment("prod", [variable("A", "a"), variable("B", "b", secret=False)])
     assert both.secret_names() == {"A"}
-    assert [variable.name for variable in both.variables()] == ["A", "B"]
+    assert [one.name for one in both.variables()] == ["A", "B"]

@@ -7,10 +7,16 @@ from envkit.profile.loader import load
 from envkit.resolution.plan import plan
 
 
-def planned(project, text, selected=None):
-    project.profile("prod.toml", text)
-    profile = load("prod", str(project.profiles))
-    return plan(profile, list(profile.variables) if selected is None else selected)
+@pytest.fixture
+def planned(project):
+    """Plan the selected variables of a profile, or all of them."""
+
+    def made(variables, selected=None, top=""):
+        project.profile("prod.toml", f"{top}[variables]\n{variables}\n")
+        profile = load("prod", str(project.profiles))
+        return plan(profile, list(profile.variables) if selected is None else selected)
+
+    return made
 
 
 def references(found):
@@ -21,16 +27,8 @@ def secrets(found):
     return {variable.name for variable in found.order if variable.secret}
 
 
-def test_a_bare_name_is_a_variable_else_the_lookup(project):
-    found = planned(
-        project,
-        """
-        [variables]
-        HOST = "db"
-        URL = "{{ HOST }}:{{ PORT }}"
-        """,
-    )
-    url = found.order[-1]
+def test_a_bare_name_is_a_variable_else_the_lookup(planned):
+    url = planned('HOST = "db"\nURL = "{{ HOST }}:{{ PORT }}"').order[-1]
     assert [str(operand) for operand in url.variables] == ["HOST"]
     assert {str(o): [str(r) for r in refs] for o, refs in url.references.items()} == {
         "PORT": ["dotenv:#PORT", "env:#PORT"]
@@ -41,30 +39,26 @@ def test_a_bare_name_is_a_variable_else_the_lookup(project):
     ("lookup", "expected"),
     [
         ("", {"dotenv": ["dotenv:#X"], "env": ["env:#X"]}),
-        ('lookup = ["vault", "env"]', {"vault": ["vault:#X"], "env": ["env:#X"]}),
-        ("lookup = []", {}),
+        ('lookup = ["vault", "env"]\n', {"vault": ["vault:#X"], "env": ["env:#X"]}),
+        ("lookup = []\n", {}),
     ],
 )
-def test_the_lookup_of_the_profile_is_asked_in_its_order(project, lookup, expected):
-    found = planned(project, f'{lookup}\n[variables]\nY = "{{{{ X }}}}"\n')
+def test_the_lookup_of_the_profile_is_asked_in_its_order(planned, lookup, expected):
+    found = planned('Y = "{{ X }}"', top=lookup)
     assert list(references(found).items()) == list(expected.items())
 
 
 @pytest.mark.parametrize("value", ['"{{ X }}"', '"a{{X}}b"', "{}", '{ type = "url" }'])
-def test_a_variable_that_names_itself_means_the_lookup(project, value):
-    found = planned(project, f'lookup = ["env"]\n[variables]\nX = {value}\n')
+def test_a_variable_that_names_itself_means_the_lookup(planned, value):
+    found = planned(f"X = {value}", top='lookup = ["env"]\n')
     assert references(found) == {"env": ["env:#X"]}
 
 
-def test_each_distinct_reference_is_planned_once(project):
+def test_each_distinct_reference_is_planned_once(planned):
     found = planned(
-        project,
-        """
-        [variables]
-        A = "{{ vault:db#user }}:{{ vault:db#password }}"
-        B = "{{ vault:db#password | urlencode }}"
-        C = "{{ vault:db?version=1#password }}{{ aws:redis#url }}"
-        """,
+        'A = "{{ vault:db#user }}:{{ vault:db#password }}"\n'
+        'B = "{{ vault:db#password | urlencode }}"\n'
+        'C = "{{ vault:db?version=1#password }}{{ aws:redis#url }}"'
     )
     assert references(found) == {
         "vault": ["vault:db#user", "vault:db#password", "vault:db?version=1#password"],
@@ -72,23 +66,14 @@ def test_each_distinct_reference_is_planned_once(project):
     }
 
 
-def test_a_literal_waits_for_nothing(project):
-    found = planned(project, '[variables]\nA = "a"\nB = \'{{ "{{" }} {{ "x" | trim }}\'\n')
+def test_a_literal_waits_for_nothing(planned):
+    found = planned('A = "a"\nB = \'{{ "{{" }} {{ "x" | trim }}\'')
     assert found.references == {}
     assert secrets(found) == set()
 
 
-def test_variables_come_after_those_that_they_need(project):
-    found = planned(
-        project,
-        """
-        [variables]
-        A = "{{ B }}{{ C }}"
-        B = "{{ C }}"
-        C = "c"
-        D = "d"
-        """,
-    )
+def test_variables_come_after_those_that_they_need(planned):
+    found = planned('A = "{{ B }}{{ C }}"\nB = "{{ C }}"\nC = "c"\nD = "d"')
     assert [variable.name for variable in found.order] == ["C", "B", "A", "D"]
     assert found.selected == ("A", "B", "C", "D")
 
@@ -111,19 +96,14 @@ def test_variables_come_after_those_that_they_need(project):
         ),
     ],
 )
-def test_what_reaches_a_source_is_secret_unless_it_says_otherwise(project, variables, secret):
-    assert secrets(planned(project, f"[variables]\n{variables}\n")) == secret
+def test_what_reaches_a_source_is_secret_unless_it_says_otherwise(planned, variables, secret):
+    assert secrets(planned(variables)) == secret
 
 
-def test_what_is_only_needed_is_planned_but_not_selected(project):
+def test_what_is_only_needed_is_planned_but_not_selected(planned):
     found = planned(
-        project,
-        """
-        [variables]
-        URL = "{{ HOST }}/{{ vault:db#name }}"
-        HOST = "{{ vault:db#host }}"
-        OTHER = "{{ aws:other }}"
-        """,
+        'URL = "{{ HOST }}/{{ vault:db#name }}"\nHOST = "{{ vault:db#host }}"\n'
+        'OTHER = "{{ aws:other }}"',
         ["URL"],
     )
     assert [variable.name for variable in found.order] == ["HOST", "URL"]
@@ -132,48 +112,31 @@ def test_what_is_only_needed_is_planned_but_not_selected(project):
 
 
 @pytest.mark.parametrize(
-    ("variables", "message"),
+    ("variables", "line", "circle"),
     [
-        ('A = "{{ B }}"\nB = "{{ A }}"', "prod.toml:3: {} A -> B -> A"),
-        (
-            'A = "{{ B }}"\nB = "x{{ C }}"\nC = "{{ D }}"\nD = "{{ B }}"',
-            "prod.toml:5: {} B -> C -> D -> B",
-        ),
-        ('A = "{{ B ?? \\"x\\" }}"\nB = "{{ A }}"', "prod.toml:3: {} A -> B -> A"),
+        ('A = "{{ B }}"\nB = "{{ A }}"', 3, "A -> B -> A"),
+        ('A = "{{ B }}"\nB = "x{{ C }}"\nC = "{{ D }}"\nD = "{{ B }}"', 5, "B -> C -> D -> B"),
+        ('A = "{{ B ?? \\"x\\" }}"\nB = "{{ A }}"', 3, "A -> B -> A"),
     ],
 )
-def test_a_circle_is_shown(project, variables, message):
+def test_a_circle_is_shown(planned, variables, line, circle):
     with pytest.raises(ProfileError) as raised:
-        planned(project, f"[variables]\n{variables}\n")
-    wanted = message.format("variables need each other in a circle:")
-    assert raised.value.message == f"profiles/{wanted}"
+        planned(variables)
+    wanted = f"profiles/prod.toml:{line}: variables need each other in a circle: {circle}"
+    assert raised.value.message == wanted
 
 
-def test_a_circle_that_is_not_wanted_does_no_harm(project):
-    text = '[variables]\nA = "{{ B }}"\nB = "{{ A }}"\nC = "c"\n'
-    assert planned(project, text, ["C"]).selected == ("C",)
+def test_a_circle_that_is_not_wanted_does_no_harm(planned):
+    assert planned('A = "{{ B }}"\nB = "{{ A }}"\nC = "c"', ["C"]).selected == ("C",)
 
 
-def test_unknown_sources_are_named_at_once(project):
-    text = '[variables]\nA = "{{ vualt:db#x }}"\nB = "{{ shelf:y }}{{ vault:z }}"\n'
+def test_unknown_sources_are_named_at_once(planned):
     with pytest.raises(ResolutionError) as raised:
-        planned(project, text)
-    found = [(str(failure), failure.error.hint) for failure in raised.value.failures]
-    assert found == [
-        (
-            "A (profiles/prod.toml:2): unknown source 'vualt' in vualt:db#x",
-            "did you mean 'vault'?",
-        ),
-        (
-            "B (profiles/prod.toml:3): unknown source 'shelf' in shelf:y",
-            "add a table [sources.shelf] with its type",
-        ),
+        planned('A = "{{ vualt:db#x }}"\nB = "{{ shelf:y }}{{ vault:z }}"')
+    assert [str(failure) for failure in raised.value.failures] == [
+        "A (profiles/prod.toml:2): unknown source 'vualt' in vualt:db#x",
+        "B (profiles/prod.toml:3): unknown source 'shelf' in shelf:y",
     ]
+    hints = [failure.error.hint for failure in raised.value.failures]
+    assert hints == ["did you mean 'vault'?", "add a table [sources.shelf] with its type"]
     assert raised.value.exit_status == 3
-
-
-def test_a_chain_of_five_thousand(project):
-    links = "".join(f'V{n} = "{{{{ V{n + 1} }}}}"\n' for n in range(5000))
-    found = planned(project, f'[variables]\n{links}V5000 = "{{{{ vault:x }}}}"\n', ["V0"])
-    assert [variable.name for variable in found.order] == [f"V{n}" for n in range(5000, -1, -1)]
-    assert len(secrets(found)) == 5001

@@ -29,9 +29,11 @@ SHELF = 'lookup = ["shelf"]\n[sources.shelf]\ntype = "memory"\n'
 @pytest.fixture
 def prod(project):
     """Write profiles/prod.toml, with a source `shelf` in which bare names are looked up."""
-    return lambda variables, top=SHELF: project.profile(
-        "prod.toml", f"{top}[variables]\n{variables}\n"
-    )
+
+    def written(variables, top=SHELF, name="prod"):
+        return project.profile(f"{name}.toml", f"{top}[variables]\n{variables}\n")
+
+    return written
 
 
 def values(environment):
@@ -233,12 +235,8 @@ class TestDeadline:
 
 def test_each_source_is_asked_once_for_what_is_wanted(prod):
     prod(
-        """
-        A = "{{ shelf:a#x }}"
-        B = "{{ shelf:a#x }}{{ shelf:b }}"
-        C = "{{ B }}"
-        D = "{{ shelf:d }}"
-        """
+        'A = "{{ shelf:a#x }}"\nB = "{{ shelf:a#x }}{{ shelf:b }}"\n'
+        'C = "{{ B }}"\nD = "{{ shelf:d }}"'
     )
     shelf = Shelf({"shelf:a#x": "1", "shelf:b": "2"})
     assert resolved(shelf=shelf, only=["A", "C"]) == {"A": "1", "C": "12"}
@@ -254,25 +252,9 @@ def test_a_profile_of_literals_asks_nobody(prod):
 
 class TestSeveralEnvironments:
     @pytest.fixture(autouse=True)
-    def profiles(self, project):
-        project.profile(
-            "base.toml",
-            SHELF
-            + """
-            [variables]
-            SHARED = "{{ shelf:base }}"
-            ONLY_BASE = "base of {{ SHARED }}"
-            """,
-        )
-        project.profile(
-            "more.toml",
-            SHELF
-            + """
-            [variables]
-            SHARED = "{{ shelf:more }}"
-            ONLY_MORE = "more"
-            """,
-        )
+    def profiles(self, prod):
+        prod('SHARED = "{{ shelf:base }}"\nONLY_BASE = "base of {{ SHARED }}"', name="base")
+        prod('SHARED = "{{ shelf:more }}"\nONLY_MORE = "more"', name="more")
 
     ALL: ClassVar = {"shelf:base": "b", "shelf:more": "m"}
 
@@ -291,7 +273,7 @@ class TestSeveralEnvironments:
 
     def test_failures_of_all_are_named_at_once(self, project):
         error = failed({}, environments=("base", "more"), exclude=["ONLY_BASE"], only=["SHARED"])
-        assert [failure.location for failure in error.failures] == ["profiles/more.toml:6"]
+        assert [failure.location for failure in error.failures] == ["profiles/more.toml:5"]
         project.profile("x.toml", '[variables]\nA = "{{ nowhere:a }}"\n')
         project.profile("y.toml", '[variables]\nB = "{{ nowhere:b }}"\n')
         error = failed({}, environments=("x", "y"))
@@ -301,11 +283,8 @@ class TestSeveralEnvironments:
     def test_the_name_and_the_provenance(self):
         found = resolve("base", "more", sources={"shelf": Shelf(self.ALL)}, environ={})
         assert found.name == "base+more"
-        assert {v.name: v.profile for v in found.variables()} == {
-            "ONLY_BASE": "base",
-            "SHARED": "more",
-            "ONLY_MORE": "more",
-        }
+        profiles = {v.name: v.profile for v in found.variables()}
+        assert profiles == {"ONLY_BASE": "base", "SHARED": "more", "ONLY_MORE": "more"}
 
     def test_the_same_twice(self):
         assert resolved(self.ALL, environments=("base", "base"))["SHARED"] == "b"
@@ -372,11 +351,8 @@ class TestOverrides:
 
     def test_whatever_is_selected(self, prod):
         prod('A = "a"\nB = "b"')
-        assert resolved(overrides={"A": "x", "C": "y"}, only=["B"]) == {
-            "A": "x",
-            "B": "b",
-            "C": "y",
-        }
+        found = resolved(overrides={"A": "x", "C": "y"}, only=["B"])
+        assert found == {"A": "x", "B": "b", "C": "y"}
         assert resolved(overrides={"A": "x"}, exclude=["*"]) == {"A": "x"}
 
     def test_in_several_environments(self, project):
@@ -407,10 +383,7 @@ class TestOverrides:
 
 
 def test_bootstrap_credentials_are_known(project):
-    project.profile(
-        "prod.toml",
-        '[sources.vault]\nauth = { token = "{{ env:MY_TOKEN }}" }\n[variables]\nA = "a"\n',
-    )
+    project.profile("prod.toml", '[sources.vault]\nauth = { token = "{{ env:MY_TOKEN }}" }\n')
     assert resolve("prod", environ={}).bootstrap == {"MY_TOKEN"}
 
 

@@ -5,7 +5,13 @@ import threading
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.errors import ConflictError, RejectedError, RotationError, UnavailableError
+from envkit.errors import (
+    ConflictError,
+    RejectedError,
+    RotationError,
+    UnavailableError,
+    WriteRefusedError,
+)
 from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
 from envkit.rotation.engine import Job, advance, new_owner
 from envkit.rotation.machine import MAX_ATTEMPTS, Request
@@ -242,7 +248,7 @@ class TestFailures:
     def test_nothing_is_claimed_that_could_not_be_rotated(self, scene):
         scene.target.fails["prepare"] = RotationError("a grant is missing")
         assert scene.run().status == OutcomeStatus.FAILED
-        assert scene.shelf.envelope is None
+        assert (scene.record.phase, scene.snapshot.pending) == ("idle", {})
 
     def test_nor_what_its_store_would_not_let_us_write(self, scene, monkeypatch):
         def denied(_self):
@@ -251,7 +257,7 @@ class TestFailures:
         monkeypatch.setattr(MemoryRotationStore, "check", denied)
         assert scene.run().error.message == "it is rotated by AWS"
         assert scene.target.calls == []
-        assert scene.shelf.envelope is None
+        assert scene.shelf.envelope is None, "what belongs to somebody else is not written to"
 
     def test_a_hook_that_fails_before_keeps_anything_from_being_made(self, scene):
         def before():
@@ -374,7 +380,7 @@ class TestGoingBack:
         outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.ABORTED
         assert scene.target.passwords == {f"{CANARY}-0"}
-        assert scene.shelf.version == 1  # nobody could have written it
+        assert scene.shelf.version == 2  # the rehearsal's: nobody else could have written it
         assert scene.snapshot.pending == {}
 
     def test_in_the_grace(self, scene):
@@ -447,7 +453,7 @@ class TestSomebodyElse:
         def overtaken(store, seen, fields):
             monkeypatch.undo()
             self.put(scene, "theirs")
-            publish(store, seen, fields)
+            return publish(store, seen, fields)
 
         monkeypatch.setattr(MemoryRotationStore, "publish", overtaken)
         assert scene.run().status == OutcomeStatus.REFUSED
@@ -629,3 +635,185 @@ def test_a_clock_that_jumps_back_retires_nothing_early(scene):
     assert scene.run().status == OutcomeStatus.WAITING
     assert f"{CANARY}-0" in scene.target.passwords
     assert isinstance(scene.record, Record)
+
+
+class TestWhatIsProved:
+    """Before, during and after: nothing is believed that was not looked at."""
+
+    def test_the_store_takes_a_write_before_the_target_is_touched(self, scene, monkeypatch):
+        def refused(_self, _seen):
+            raise WriteRefusedError("the file system is read-only")
+
+        monkeypatch.setattr(MemoryRotationStore, "rehearse", refused)
+        outcome = scene.run()
+        assert outcome.error.message == "the file system is read-only"
+        assert scene.target.calls == ["prepare"]
+        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
+
+    def test_what_readers_never_got_is_taken_back_without_the_write_that_failed(
+        self, scene, monkeypatch
+    ):
+        def refused(_self, _seen, _fields):
+            raise WriteRefusedError("the file system is read-only")
+
+        monkeypatch.setattr(MemoryRotationStore, "publish", refused)
+        assert scene.run().step == "promote"
+        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
+        assert scene.target.passwords == {f"{CANARY}-0"}
+
+    @pytest.mark.parametrize("step", ["prepare", "create"])
+    def test_a_claim_begins_again_from_a_value_that_was_changed_since(self, scene, step):
+        def changed():
+            scene.target.fails.clear()
+            scene.target.passwords.add("theirs")
+            scene.shelf.put({**scene.shelf.fields, "password": "theirs"})
+
+        scene.target.fails[step] = changed
+        if step == "create":  # the claim is saved, and its process is gone
+            scene.target.fails["create"] = UnavailableError("down")
+            scene.run()
+            changed()
+        assert scene.run(Request.RESUME if step == "create" else "").promoted
+        assert scene.snapshot.old["password"].reveal() == "theirs"
+
+    def test_a_retired_credential_that_still_works_fails_the_rotation(self, scene):
+        scene.run()
+        scene.now += GRACE
+        kept = scene.target.retire
+        scene.target.retire = lambda *_: None
+        outcome = scene.run()
+        assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "retire")
+        assert outcome.error.message == "the credential that was retired still works"
+        assert scene.record.phase == "retiring"
+        scene.target.retire = kept
+        assert scene.run(Request.ROTATE).status == OutcomeStatus.ROTATED
+        assert scene.record.retired_at == scene.now
+
+    def test_a_rotation_that_cannot_begin_is_saved_and_tried_again_after_a_pause(self, scene):
+        scene.target.fails["prepare"] = RotationError("a grant is missing")
+        scene.run()
+        assert (scene.record.tries, scene.record.error) == (1, "claim: rotation-failed")
+        outcome = scene.run()
+        assert (outcome.status, outcome.changed) == (OutcomeStatus.FAILED, False)
+        scene.now = outcome.until
+        scene.run()
+        assert scene.record.tries == 2
+        scene.target.fails.clear()
+        assert scene.run(Request.ROTATE).promoted
+        assert (scene.record.tries, scene.record.error) == (0, "")
+
+    def test_no_record_is_saved_beside_a_secret_without_a_value(self, scene):
+        scene.shelf.put({"host": "db"})
+        assert not scene.run().ok
+        assert scene.shelf.envelope is None
+
+    def test_a_step_of_ones_own_is_not_read_again(self, scene):
+        read, reads = MemoryRotationStore.read, []
+        scene.target.description = ""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(MemoryRotationStore, "read", lambda one: reads.append(1) or read(one))
+            scene.run()
+        # one at first, and one for each look before a change of the target
+        assert len(reads) == 1 + scene.target.calls.count("set")
+
+
+class TestIdentity:
+    PHASES = ("create", "set", "test")
+
+    def stopped_at(self, scene, step):
+        scene.target.fails[step] = UnavailableError("down")
+        scene.run()
+        scene.target.fails.clear()
+        return {"plan": "passwords", "target": "digest-1"}
+
+    def test_the_record_of_another_secret_is_never_taken_for_ones_own(self, scene):
+        scene.rotate()
+        scene.change(secret="memory:another")
+        for requested in ("", *Request):
+            outcome = scene.run(requested)
+            assert outcome.status == OutcomeStatus.FAILED
+            assert "is that of memory:another" in outcome.error.message
+
+    @pytest.mark.parametrize("changed", [{"plan": "keys"}, {"target": "digest-2"}])
+    @pytest.mark.parametrize("step", PHASES)
+    def test_a_rotation_is_not_gone_on_with_in_another_way_and_may_be_aborted(
+        self, scene, step, changed
+    ):
+        scene.target.fails[step] = UnavailableError("down")
+        scene.run(target="digest-1")
+        scene.target.fails.clear()
+        for requested in ("", Request.ROTATE, Request.RESUME):
+            outcome = scene.run(requested, **{"target": "digest-1", **changed})
+            assert outcome.status == OutcomeStatus.FAILED
+            assert "envkit rotate --abort prod/db" in outcome.error.hint
+        outcome = scene.run(Request.ABORT, **{"target": "digest-1", **changed})
+        assert outcome.status == OutcomeStatus.ABORTED
+        assert ("fake:1" in outcome.reason) == (step != "create")
+        assert (scene.record.phase, scene.snapshot.pending) == ("idle", {})
+        assert scene.password == f"{CANARY}-0"
+
+    @pytest.mark.parametrize("step", PHASES)
+    def test_a_target_that_means_another_server_by_now_is_refused_and_may_be_aborted(
+        self, scene, step
+    ):
+        scene.target.fails[step] = UnavailableError("down")
+        scene.run()
+        scene.target.fails.clear()
+        scene.target.description = "fake:2"
+        outcome = scene.run(Request.RESUME)
+        assert "was begun at fake:1, and the profile names fake:2 now" in outcome.error.message
+        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
+        assert scene.record.phase == "idle"
+
+    def test_once_readers_have_the_new_value_only_the_old_target_ends_it(self, scene):
+        scene.run(target="digest-1")
+        scene.now += GRACE
+        for requested in ("", Request.RESUME, Request.ROLLBACK, Request.ABORT):
+            outcome = scene.run(requested, target="digest-2")
+            assert not outcome.ok
+            assert "--abort" not in (outcome.error.hint or "")
+        assert scene.run(target="digest-1").status == OutcomeStatus.ROTATED
+
+    def test_a_finished_rotation_may_have_another_target(self, scene):
+        scene.rotate()
+        scene.change(issued=("hash",), target="digest-1")
+        assert scene.run(Request.ROTATE, target="digest-2").promoted
+        assert "hash" not in scene.record.issued, "it is one of another target"
+
+
+class TestCompromised:
+    def test_it_is_rotated_at_once_and_the_old_one_ends_at_once(self, scene):
+        scene.rotate()
+        outcome = scene.run(Request.COMPROMISED)
+        assert outcome.status == OutcomeStatus.ROTATED
+        assert scene.target.given["end_sessions"]
+        assert scene.target.passwords == {f"{CANARY}-2"}
+
+    def test_in_a_grace_period_the_value_that_readers_have_is_replaced_too(self, scene):
+        scene.run()
+        outcome = scene.run(Request.COMPROMISED)
+        assert outcome.status == OutcomeStatus.ROTATED
+        assert scene.password == f"{CANARY}-2"
+        assert scene.target.passwords == {f"{CANARY}-2"}
+
+    @pytest.mark.parametrize("step", ["create", "set", "test"])
+    def test_one_that_is_under_way_is_finished_without_a_grace_period(self, scene, step):
+        scene.target.fails[step] = UnavailableError("down")
+        scene.run()
+        scene.target.fails.clear()
+        assert scene.run(Request.COMPROMISED).status == OutcomeStatus.ROTATED
+        assert scene.target.passwords == {scene.password}
+        assert f"{CANARY}-0" not in scene.target.passwords
+
+    def test_whoever_takes_it_over_gives_no_grace_period_either(self, scene):
+        scene.target.fails["test"] = UnavailableError("down")
+        scene.run(Request.COMPROMISED)
+        scene.target.fails.clear()
+        scene.now += EVERY
+        assert scene.run().status == OutcomeStatus.ROTATED
+        assert scene.target.given["end_sessions"]
+
+    def test_the_next_rotation_has_its_grace_period_again(self, scene):
+        scene.run(Request.COMPROMISED)
+        assert scene.run(Request.ROTATE).status == OutcomeStatus.WAITING
+        assert not scene.target.given["end_sessions"]

@@ -9,7 +9,8 @@ from envkit._internal.clock import Deadline
 from envkit.audit.verify import records
 from envkit.errors import ReasonMissingError, RotationError
 from envkit.rotation.catalog import collect
-from envkit.rotation.jobs import open_job, run_all
+from envkit.rotation.jobs import open_job, run_all, target_digest
+from envkit.rotation.machine import Request
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.status import read_statuses
 from envkit.rotation_state.record import Record
@@ -134,7 +135,8 @@ class TestTheTarget:
         outcome = world.run()
         assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "claim")
         assert outcome.error.message == "cannot resolve 1 variable of prod"
-        assert (outcome.record, world.file()) == (None, before)
+        assert (outcome.record.phase, world.file()) == ("idle", before)
+        assert outcome.record.error == "claim: resolution-failed"
 
 
 # -------- hooks
@@ -443,3 +445,55 @@ def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
         [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
     )
     assert (one.state, one.error) == ("unreadable", "the secret is not there")
+
+
+# -------- which target it is
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ('{ url = "redis://h" }', '{ url = "redis://h" }', True),
+        ('{ url = "redis://h" }', '{ url = "redis://other" }', False),
+        ('{ url = "redis://h" }', '{ url = "redis://h", user = "app" }', False),
+        ('{ url = "redis://h" }', '{ url = "redis://h", terminate = true }', True),
+        ('{ url = "redis://h" }', '{ url = "{{ dotenv:OTHER }}" }', False),
+    ],
+)
+def test_a_target_is_known_by_what_is_written_and_not_by_its_options(world, before, after, same):
+    digests = []
+    for target in (before, after):
+        world.write(f"target = {target}")
+        text = world.project.profiles / "prod.toml"
+        text.write_text(text.read_text().replace('"random"', '"redis"'))
+        digests.append(target_digest(world.rotation().policy))
+    assert (digests[0] == digests[1]) == same
+
+
+@pytest.mark.parametrize("rotator", ['"no-such"', '"postgres"', '"command"'])
+def test_an_abort_needs_nothing_of_how_the_profile_says_it_is_rotated(world, rotator):
+    """It was claimed as `random`; by now the profile says what cannot be opened."""
+    world.write('before = [["false"]]')
+    assert world.run().step == "create"
+    text = world.project.profiles / "prod.toml"
+    text.write_text(text.read_text().replace('"random"', rotator))
+    assert world.run(Request.RESUME).status == OutcomeStatus.FAILED
+    assert world.run(Request.ABORT).status == OutcomeStatus.ABORTED
+    assert world.file()["API_KEY"] == OLD
+    record = json.loads((world.project.root / ".env.prod.API_KEY.envkit-rotation").read_text())
+    assert record["record"]["phase"] == "idle"
+    assert "values" not in record
+
+
+def test_a_rotation_that_cannot_be_logged_has_failed_and_is_told(world, server):
+    replace = f"rm -rf {world.log} && mkdir -p {world.log}"
+    world.write(
+        f'notify = {{ webhook = "{server.address}", on = ["failure"] }}',
+        f'after = [["sh", "-c", "{replace}"]]',
+        top="protected = true",
+        grace="0s",
+    )
+    outcome = world.run(Request.ROTATE, reason="drill")
+    assert (outcome.status, outcome.error.code) == (OutcomeStatus.FAILED, "audit-failed")
+    assert outcome.record.last_rotated_at
+    assert events(server) == ["failure"]

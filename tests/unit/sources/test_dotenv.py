@@ -3,7 +3,6 @@
 import os
 import signal
 import stat
-from multiprocessing import get_context
 
 import pytest
 
@@ -25,8 +24,8 @@ from envkit.secret import Secret
 from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import Absent, Reading, SourceContext
 from support.permissions import as_nobody, folder_of_nobody
+from support.process import run_spawned
 
-SPAWN = get_context("spawn")
 BARE = Reference("dotenv", "", "A")
 
 
@@ -55,16 +54,34 @@ def value(asked, ref=BARE):
     return outcome.value.reveal()
 
 
-class TestWhichFile:
-    def test_the_one_of_the_environment(self, tmp_path):
-        write(tmp_path / ".env.staging", "\nA=1\n")
-        reading = ask(source(tmp_path))
-        assert (reading.value.reveal(), reading.location) == ("1", ".env.staging:2")
+@pytest.fixture
+def staging(tmp_path):
+    """Write `.env.staging`; return it and the source that reads it."""
 
+    def written(text="A=old\n", mode=0o600, **options):
+        return write(tmp_path / ".env.staging", text, mode), source(tmp_path, **options)
+
+    return written
+
+
+def of_several(root, one, other, *more):
+    """Return the source that reads `a.env` and `b.env`, of which the latter counts."""
+    write(root / "a.env", one)
+    write(root / "b.env", other)
+    return source(root, settings={"path": ["a.env", "b.env", *more]})
+
+
+def change(asked, text, ref=BARE):
+    """Write over the value that is there now."""
+    return asked.write(ref, Secret(text), expected=ask(asked, ref).version)
+
+
+class TestWhichFile:
     @pytest.mark.parametrize("ref", [BARE, Reference("dotenv", "A")], ids=str)
-    def test_a_bare_name_and_a_reference_mean_the_same(self, tmp_path, ref):
-        write(tmp_path / ".env.staging", "A=1\n")
-        assert value(source(tmp_path), ref) == "1"
+    def test_the_one_of_the_environment_for_a_bare_name_and_a_reference(self, staging, ref):
+        _, asked = staging("\nA=1\n")
+        reading = ask(asked, ref)
+        assert (reading.value.reveal(), reading.location) == ("1", ".env.staging:2")
 
     def test_no_other_one(self, tmp_path):
         root = tmp_path / "project"
@@ -77,16 +94,14 @@ class TestWhichFile:
 
     def test_an_alias_only_where_there_is_none_of_the_name(self, tmp_path):
         options = {"environment": "prod", "aliases": ("live", "production")}
+        none = Absent("no file .env.prod, .env.live, .env.production", None)
+        assert ask(source(tmp_path, **options)) == none
         write(tmp_path / ".env.production", "A=2\n")
         assert value(source(tmp_path, **options)) == "2"
         write(tmp_path / ".env.live", "B=1\n")
         assert ask(source(tmp_path, **options)).reason == "not in .env.live"
         write(tmp_path / ".env.prod", "A=0\n")
         assert value(source(tmp_path, **options)) == "0"
-
-    def test_none_of_several(self, tmp_path):
-        outcome = ask(source(tmp_path, environment="prod", aliases=("production",)))
-        assert outcome == Absent("no file .env.prod, .env.production", None)
 
     def test_the_one_that_the_profile_names(self, tmp_path):
         write(tmp_path / ".env.staging", "A=wrong\n")
@@ -97,9 +112,7 @@ class TestWhichFile:
             assert ask(asked).location == f"{path}:1"
 
     def test_of_several_the_later_wins(self, tmp_path):
-        write(tmp_path / "a.env", "A=1\nB=1\n")
-        write(tmp_path / "b.env", "A=2\n")
-        asked = source(tmp_path, settings={"path": ["a.env", "b.env", "nothing.env"]})
+        asked = of_several(tmp_path, "A=1\nB=1\n", "A=2\n", "nothing.env")
         refs = [Reference("dotenv", "", name) for name in "ABC"]
         outcomes = asked.fetch(refs)
         assert [outcomes[ref].location for ref in refs[:2]] == ["b.env:1", "a.env:2"]
@@ -152,9 +165,9 @@ class TestCheckAndLocate:
 
 
 class TestRead:
-    def test_expansion_uses_the_file_and_then_the_environment(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=${HOST}:${PORT}\nHOST=db\n")
-        assert value(source(tmp_path, environ={"PORT": "5432", "HOST": "x"})) == "db:5432"
+    def test_expansion_uses_the_file_and_then_the_environment(self, staging):
+        _, asked = staging("A=${HOST}:${PORT}\nHOST=db\n", environ={"PORT": "5432", "HOST": "x"})
+        assert value(asked) == "db:5432"
 
     def test_a_bad_file_is_an_error_of_its_own_references(self, tmp_path):
         write(tmp_path / ".env.staging", "A=1\n")
@@ -166,10 +179,10 @@ class TestRead:
         assert outcomes[bad].exit_status == 3
         assert outcomes[BARE].value.reveal() == "1"
 
-    def test_a_bad_variable_is_an_error_of_its_own(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=1\nB=encrypted:canary\nC=${NOPE}\n")
+    def test_a_bad_variable_is_an_error_of_its_own(self, staging):
+        _, asked = staging("A=1\nB=encrypted:canary\nC=${NOPE}\n")
         refs = {name: Reference("dotenv", "", name) for name in "ABC"}
-        outcomes = source(tmp_path).fetch(refs.values())
+        outcomes = asked.fetch(refs.values())
         assert outcomes[refs["A"]].value.reveal() == "1"
         assert outcomes[refs["B"]].message.startswith(".env.staging:2: B is encrypted")
         assert outcomes[refs["C"]].message.startswith(".env.staging:3: ${NOPE} is not set")
@@ -210,26 +223,22 @@ class TestRead:
         assert outcome.message == "cannot read closed/a.env: permission denied"
 
     def test_all_of_it_as_json(self, tmp_path):
-        write(tmp_path / "a.env", "A=1\nB=1\n")
-        write(tmp_path / "b.env", "B=ü\n")
-        asked = source(tmp_path, settings={"path": ["a.env", "b.env"]})
+        asked = of_several(tmp_path, "A=1\nB=1\n", "B=ü\n")
         assert value(asked, Reference("dotenv", "", "*")) == '{"A":"1","B":"ü"}'
         assert isinstance(ask(asked, Reference("dotenv", "no.env", "*")), Absent)
 
 
 class TestWarnings:
     @pytest.mark.parametrize(("mode", "said"), [(0o600, 0), (0o640, 1), (0o604, 1), (0o400, 0)])
-    def test_a_file_that_others_can_read(self, tmp_path, mode, said):
-        write(tmp_path / ".env.staging", "A=1\n", mode)
-        asked = source(tmp_path)
+    def test_a_file_that_others_can_read(self, staging, mode, said):
+        _, asked = staging("A=1\n", mode)
         ask(asked)
         ask(asked)
         wanted = ".env.staging can be read by other users: run 'chmod 600 .env.staging'"
         assert asked.warnings == [wanted] * said
 
-    def test_what_the_file_says_twice(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=1\nA=`x`\n")
-        asked = source(tmp_path)
+    def test_what_the_file_says_twice(self, staging):
+        _, asked = staging("A=1\nA=`x`\n")
         ask(asked)
         assert asked.warnings == [
             ".env.staging: A is set twice",
@@ -246,70 +255,56 @@ class TestWrite:
         assert ask(source(tmp_path)).version == version
         assert os.listdir(tmp_path) == [".env.staging"]
 
-    def test_the_rest_of_the_file_and_its_mode_are_kept(self, tmp_path):
-        path = write(tmp_path / ".env.staging", "# c\r\nexport A=1 # n\r\nB=2\r\n", 0o640)
-        asked = source(tmp_path)
-        asked.write(BARE, Secret("x"), expected=ask(asked).version)
+    def test_the_rest_of_the_file_and_its_mode_are_kept(self, staging):
+        path, asked = staging("# c\r\nexport A=1 # n\r\nB=2\r\n", 0o640)
+        change(asked, "x")
         assert path.read_bytes() == b"# c\r\nexport A=x # n\r\nB=2\r\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
-    def test_a_change_by_an_editor_is_a_conflict(self, tmp_path):
-        path = write(tmp_path / ".env.staging", "A=1\n")
-        asked = source(tmp_path)
-        version = ask(asked).version
-        write(path, "A=2 # by hand\n")
-        with pytest.raises(ConflictError, match=r"\.env\.staging was changed since it was read"):
-            asked.write(BARE, Secret("x"), expected=version)
-        assert path.read_text() == "A=2 # by hand\n"
-
-    def test_a_file_that_is_gone_is_a_conflict(self, tmp_path):
-        path = write(tmp_path / ".env.staging", "A=1\n")
-        asked = source(tmp_path)
+    @pytest.mark.parametrize("text", ["A=2 # by hand\n", None], ids=["edited", "removed"])
+    def test_what_was_changed_since_it_was_read_is_a_conflict(self, staging, text):
+        path, asked = staging()
         version = ask(asked).version
         path.unlink()
-        with pytest.raises(ConflictError):
+        if text is not None:
+            write(path, text)
+        with pytest.raises(ConflictError, match=r"\.env\.staging was changed since it was read"):
             asked.write(BARE, Secret("x"), expected=version)
-        assert os.listdir(tmp_path) == []
+        found = {one.name: one.read_text() for one in path.parent.iterdir()}
+        assert found == ({path.name: text} if text is not None else {})
 
     def test_of_several_files_the_one_that_has_it(self, tmp_path):
-        write(tmp_path / "a.env", "A=1\n")
-        write(tmp_path / "b.env", "B=1\n")
-        asked = source(tmp_path, settings={"path": ["a.env", "b.env"]})
-        asked.write(BARE, Secret("2"), expected=ask(asked).version)
-        new = Reference("dotenv", "NEW")
-        asked.write(new, Secret("3"), expected=ask(asked, new).version)
+        asked = of_several(tmp_path, "A=1\n", "B=1\n")
+        change(asked, "2")
+        change(asked, "3", Reference("dotenv", "NEW"))
         assert (tmp_path / "a.env").read_text() == "A=2\n"
         assert (tmp_path / "b.env").read_text() == "B=1\nNEW=3\n"
 
-    def test_of_several_lines_the_last(self, tmp_path):
-        path = write(tmp_path / ".env.staging", "A=1\nA=2\n")
-        asked = source(tmp_path)
-        asked.write(BARE, Secret("3"), expected=ask(asked).version)
+    def test_of_several_lines_the_last(self, staging):
+        path, asked = staging("A=1\nA=2\n")
+        change(asked, "3")
         assert path.read_text() == "A=1\nA=3\n"
         assert ".env.staging: of 2 lines that set A, the last was changed" in asked.warnings
 
-    def test_a_bad_file_is_left_alone(self, tmp_path):
-        path = write(tmp_path / ".env.staging", "A=1\nB\n")
+    def test_a_bad_file_is_left_alone(self, staging):
+        path, asked = staging("A=1\nB\n")
         with pytest.raises(DotenvError, match=r"\.env\.staging:2: the line has no '='"):
-            source(tmp_path).write(BARE, Secret("x"), expected=None)
+            asked.write(BARE, Secret("x"), expected=None)
         assert path.read_text() == "A=1\nB\n"
 
     @pytest.mark.parametrize("text", ["canary\0", "encrypted:canary", "canary" * 200_000])
-    def test_what_could_not_be_read_again(self, tmp_path, text):
-        path = write(tmp_path / ".env.staging", "A=1\n")
-        asked = source(tmp_path)
+    def test_what_could_not_be_read_again(self, staging, text):
+        path, asked = staging()
         with pytest.raises(InvalidValueError) as caught:
-            asked.write(BARE, Secret(text), expected=ask(asked).version)
+            change(asked, text)
         assert "canary" not in str(caught.value)
-        assert path.read_text() == "A=1\n"
+        assert path.read_text() == "A=old\n"
 
-    def test_a_lock_that_is_held(self, tmp_path):
-        path = write(tmp_path / ".env.staging", "A=1\n")
-        asked = source(tmp_path, timeout_seconds=0.05)
-        version = ask(asked).version
+    def test_a_lock_that_is_held(self, staging):
+        path, asked = staging(timeout_seconds=0.05)
         with locked(str(path), timeout_seconds=0), pytest.raises(LockedError):
-            asked.write(BARE, Secret("x"), expected=version)
-        assert path.read_text() == "A=1\n"
+            change(asked, "x")
+        assert path.read_text() == "A=old\n"
 
     def test_a_folder_that_is_not_there(self, tmp_path):
         with pytest.raises(UnavailableError, match="no such file or directory") as caught:
@@ -328,59 +323,50 @@ class TestWrite:
             assert (root / ".env.staging").read_text() == "A=1\n"
         assert caught.value.message == "cannot write .env.staging: permission denied"
 
-    def test_processes_under_compare_and_set_lose_nothing(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=0\nB=0\n")
-        workers = [SPAWN.Process(target=count_up, args=(str(tmp_path), 30)) for _ in range(2)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join(60)
-        assert [worker.exitcode for worker in workers] == [0, 0]
-        assert (tmp_path / ".env.staging").read_text() == "A=60\nB=0\n"
+    def test_processes_under_compare_and_set_lose_nothing(self, staging):
+        path, _ = staging("A=0\nB=0\n")
+        assert run_spawned(*[(count_up, str(path.parent), 30)] * 2) == [0, 0]
+        assert path.read_text() == "A=60\nB=0\n"
 
 
 def count_up(root, times):
     asked = source(root, timeout_seconds=60)
     done = 0
     while done < times:
-        reading = ask(asked)
-        number = int(reading.value.reveal()) + 1
+        number = int(value(asked)) + 1
         try:
-            asked.write(BARE, Secret(str(number)), expected=reading.version)
+            change(asked, str(number))
         except ConflictError:
             continue
         done += 1
 
 
 class TestThePreviousVersion:
-    def test_the_file_as_it_was_is_kept_beside_it(self, tmp_path):
+    def test_the_file_as_it_was_is_kept_beside_it(self, staging):
         text = "# note\nA='old one'\r\nB=2"
-        file = write(tmp_path / ".env.staging", text, mode=0o644)
+        file, asked = staging(text, 0o644)
         before = file.stat()
-        asked = source(tmp_path)
-        asked.write(BARE, Secret("new"), expected=ask(asked).version)
-        kept = tmp_path / ".env.staging.envkit-previous"
+        change(asked, "new")
+        kept = file.with_name(".env.staging.envkit-previous")
         assert kept.read_bytes() == text.encode()
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
         assert kept.stat().st_mtime_ns == before.st_mtime_ns
         assert value(asked) == "new"
 
-    def test_it_can_be_read(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=old\n")
-        asked = source(tmp_path)
+    def test_it_can_be_read(self, staging):
+        _, asked = staging()
         previous = BARE._replace(version="previous")
         assert isinstance(ask(asked, previous), Absent)
-        asked.write(BARE, Secret("new"), expected=ask(asked).version)
+        change(asked, "new")
         reading = ask(asked, previous)
         assert (reading.value.reveal(), reading.version) == ("old", "previous")
         assert reading.location == ".env.staging.envkit-previous:1"
 
-    def test_the_current_version_can_be_read_by_its_name_until_it_is_another(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=old\n")
-        asked = source(tmp_path)
+    def test_the_current_version_can_be_read_by_its_name_until_it_is_another(self, staging):
+        _, asked = staging()
         pinned = BARE._replace(version=ask(asked).version)
         assert value(asked, pinned) == "old"
-        asked.write(BARE, Secret("new"), expected=pinned.version)
+        change(asked, "new")
         assert isinstance(ask(asked, pinned), Absent)
 
     def test_a_new_file_has_none(self, tmp_path):
@@ -389,69 +375,52 @@ class TestThePreviousVersion:
         assert [one.state for one in asked.history(BARE)] == ["current"]
         assert os.listdir(tmp_path) == [".env.staging"]
 
-    def test_a_rollback_can_be_rolled_back(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=old\n")
-        asked = source(tmp_path)
-        asked.write(BARE, Secret("new"), expected=ask(asked).version)
+    def test_a_rollback_can_be_rolled_back(self, staging):
+        _, asked = staging()
+        change(asked, "new")
         for expected in ("old", "new"):
             asked.restore(BARE, "previous", expected=ask(asked).version)
             assert value(asked) == expected
 
-    def test_a_variable_that_it_does_not_have_is_not_brought_back(self, tmp_path):
-        write(tmp_path / ".env.staging", "B=1\n")
-        asked = source(tmp_path)
-        version = asked.write(BARE, Secret("1"), expected=ask(asked).version)
+    def test_a_variable_that_it_does_not_have_is_not_brought_back(self, staging):
+        _, asked = staging("B=1\n")
+        version = change(asked, "1")
         with pytest.raises(NoVersionError, match="no value in version previous"):
             asked.restore(BARE, "previous", expected=version)
         assert value(asked) == "1"
 
-    def test_a_version_cannot_be_written(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=1\n")
-        asked = source(tmp_path)
+    def test_a_version_cannot_be_written(self, staging):
+        _, asked = staging()
         with pytest.raises(InvalidReferenceError, match="cannot be written"):
             asked.write(BARE._replace(version="previous"), Secret("2"), expected=None)
 
     def test_of_several_files_it_is_the_one_that_holds_the_variable(self, tmp_path):
-        write(tmp_path / "shared.env", "A=old\n")
-        write(tmp_path / "own.env", "B=1\n")
-        asked = source(tmp_path, settings={"path": ["shared.env", "own.env"]})
-        version = ask(asked).version
-        asked.write(BARE, Secret("new"), expected=version)
-        assert sorted(os.listdir(tmp_path)) == [
-            "own.env",
-            "shared.env",
-            "shared.env.envkit-previous",
-        ]
+        asked = of_several(tmp_path, "A=old\n", "B=1\n")
+        change(asked, "new")
+        assert sorted(os.listdir(tmp_path)) == ["a.env", "a.env.envkit-previous", "b.env"]
         current, previous = asked.history(BARE)
         assert current.version == ask(asked).version
         assert value(asked, BARE._replace(version=previous.version)) == "old"
 
-    def test_what_a_writer_of_the_copy_left_that_was_killed_is_removed(self, tmp_path):
-        write(tmp_path / ".env.staging", "A=old\n")
-        dying = SPAWN.Process(target=write_and_die, args=(str(tmp_path),))
-        dying.start()
-        dying.join()
-        assert dying.exitcode == -signal.SIGKILL
+    def test_what_a_writer_of_the_copy_left_that_was_killed_is_removed(self, staging, tmp_path):
+        _, asked = staging()
+        assert run_spawned((write_and_die, str(tmp_path))) == [-signal.SIGKILL]
         left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
         assert len(left) == 2, "the copy and the file are written before one gets its name"
-        asked = source(tmp_path)
-        asked.write(BARE, Secret("new"), expected=ask(asked).version)
+        change(asked, "new")
         assert sorted(os.listdir(tmp_path)) == [".env.staging", ".env.staging.envkit-previous"]
 
-    def test_where_the_copy_cannot_be_written_nothing_is_changed(self, tmp_path):
-        file = write(tmp_path / ".env.staging", "A=old\n")
-        (tmp_path / ".env.staging.envkit-previous").mkdir()
-        asked = source(tmp_path)
+    def test_where_the_copy_cannot_be_written_nothing_is_changed(self, staging):
+        file, asked = staging()
+        file.with_name(".env.staging.envkit-previous").mkdir()
         with pytest.raises(DotenvError, match="not a regular file"):
-            asked.write(BARE, Secret("new"), expected=ask(asked).version)
+            change(asked, "new")
         assert file.read_text() == "A=old\n"
 
 
 class TestRemoving:
     def test_it_is_taken_out_of_the_file_that_counts(self, tmp_path):
-        write(tmp_path / "shared.env", "A=shared\n")
-        write(tmp_path / "own.env", "A=own\n")
-        asked = source(tmp_path, settings={"path": ["shared.env", "own.env"]})
+        asked = of_several(tmp_path, "A=shared\n", "A=own\n")
         asked.write(BARE, None, expected=ask(asked).version)
         assert value(asked) == "shared"
 
@@ -459,5 +428,4 @@ class TestRemoving:
 def write_and_die(root):
     """Die when the copy of the file is written, and has not got its name yet."""
     os.replace = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
-    asked = source(root)
-    asked.write(BARE, Secret("new"), expected=ask(asked).version)
+    change(source(root), "new")

@@ -5,6 +5,7 @@ import pytest
 from envkit.errors import ProfileError
 from envkit.sources.plugins import load_plugin
 from envkit.sources.registry import load_built_in
+from support.refusals import refusal
 
 GROUP, PLACE = "envkit.tests", "profiles/prod.toml:3"
 
@@ -14,9 +15,7 @@ def load(name, built_in=("vault", "aws")):
 
 
 def refused(name):
-    with pytest.raises(ProfileError) as caught:
-        load(name)
-    return caught.value.message, caught.value.hint
+    return refusal(lambda: load(name), ProfileError)
 
 
 def test_a_built_in_is_imported_by_its_module_and_name():

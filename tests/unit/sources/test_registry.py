@@ -11,9 +11,11 @@ from envkit.sources.dotenv import DotenvSource
 from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource
 from envkit.sources.registry import bootstrap_names, open_source, store_identity
+from support.refusals import refusal
 from support.shelf import reference
 
 CANARY = "canary-c0de"
+OWN, AWS = "[sources.own]", "aws-secrets-manager"
 
 
 def loaded(project, text, name="prod"):
@@ -31,9 +33,7 @@ def read(source, ref):
 
 
 def refused(project, text, name="own", environ=(), kind=ProfileError):
-    with pytest.raises(kind) as raised:
-        opened(project, text, name, environ)
-    return raised.value.message, raised.value.hint
+    return refusal(lambda: opened(project, text, name, environ), kind)
 
 
 @pytest.mark.parametrize(
@@ -53,47 +53,31 @@ def test_a_source_knows_its_profile(project):
 
 
 @pytest.mark.parametrize(
-    ("table", "message", "hint"),
+    ("kind", "table", "told", "hint"),
     [
+        ("memroy", "", "3: unknown source type 'memroy'", "did you mean 'memory'?"),
+        ("memory", "\nsecerts = {}", f"5: {OWN}: unknown key 'secerts'", "did you mean 'secrets'?"),
         (
-            'type = "memroy"',
-            "profiles/prod.toml:3: unknown source type 'memroy'",
-            "did you mean 'memory'?",
-        ),
-        (
-            'type = "memory"\n\nsecerts = {}',
-            "profiles/prod.toml:5: [sources.own]: unknown key 'secerts'",
-            "did you mean 'secrets'?",
-        ),
-        (
-            'type = "memory"\nsecrets = "x"',
-            "profiles/prod.toml:4: [sources.own]: 'secrets' must be a table",
+            "memory",
+            'secrets = "x"',
+            f"4: {OWN}: 'secrets' must be a table",
             "write secrets = { ... }",
         ),
+        ("dotenv", "path = 1", f"4: {OWN}: 'path' must be a string or a list", "put it in quotes"),
+        # what only the source itself can tell
         (
-            'type = "dotenv"\npath = 1',
-            "profiles/prod.toml:4: [sources.own]: 'path' must be a string or a list",
-            "put it in quotes",
-        ),
-        (  # what only the source itself can tell
-            'type = "vault"\nauth = { method = "aprole" }',
-            "profiles/prod.toml:2: unknown method 'aprole' of auth in [sources.own]",
+            "vault",
+            'auth = { method = "aprole" }',
+            f"2: unknown method 'aprole' of auth in {OWN}",
             "did you mean 'approle'?",
         ),
-        (
-            'type = "vault"\nconcurrency = 0',
-            "profiles/prod.toml:2: 'concurrency' in [sources.own] must be 1 or more",
-            None,
-        ),
-        (
-            'type = "aws-secrets-manager"\nconcurrency = 0',
-            "profiles/prod.toml:2: 'concurrency' in [sources.own] must be 1 or more",
-            None,
-        ),
+        ("vault", "concurrency = 0", f"2: 'concurrency' in {OWN} must be 1 or more", None),
+        (AWS, "concurrency = 0", f"2: 'concurrency' in {OWN} must be 1 or more", None),
     ],
 )
-def test_a_mistake_in_a_table_is_shown_with_its_line(project, table, message, hint):
-    assert refused(project, f"\n[sources.own]\n{table}\n") == (message, hint)
+def test_a_mistake_in_a_table_is_shown_with_its_line(project, kind, table, told, hint):
+    text = f'\n[sources.own]\ntype = "{kind}"\n{table}\n'
+    assert refused(project, text) == (f"profiles/prod.toml:{told}", hint)
 
 
 def test_a_mistake_is_shown_in_the_file_that_makes_it(project):
@@ -107,29 +91,22 @@ class TestPlaceholders:
 
     MEMORY = '[sources.own]\ntype = "memory"\nsecrets = {{ a = {{ b = "x{}y" }} }}\n'
 
-    def test_from_the_process_environment(self, project):
-        source = opened(
-            project, self.MEMORY.format("{{ env:NAME | trim }}"), environ={"NAME": f" {CANARY} "}
-        )
-        assert read(source, "own:a#b") == f"x{CANARY}y"
-
-    def test_from_a_dotenv_file(self, project):
-        project.dotenv("prod", f"NAME={CANARY}\n")
-        assert (
-            read(opened(project, self.MEMORY.format("{{ dotenv:NAME }}")), "own:a#b")
-            == f"x{CANARY}y"
-        )
-
-    def test_from_a_source_of_those_types_by_any_name(self, project):
-        (project.root / ".env.login").write_text("NAME=x\n")
-        text = self.MEMORY.format("{{ login:NAME }}") + (
-            '[sources.login]\ntype = "dotenv"\npath = "{{ env:FILE }}"\n'
-        )
-        assert read(opened(project, text, environ={"FILE": ".env.login"}), "own:a#b") == "xxy"
-
-    def test_a_fallback_for_what_is_absent(self, project):
-        text = self.MEMORY.format('{{ env:NAME ?? \\"f\\" }}')
-        assert read(opened(project, text), "own:a#b") == "xfy"
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("{{ env:NAME | trim }}", CANARY),
+            ("{{ dotenv:NAME }}", "of a file"),
+            ("{{ login:NAME }}", "of a source of those types by another name"),
+            ('{{ env:NONE ?? \\"f\\" }}', "f"),
+        ],
+    )
+    def test_they_have_their_values(self, project, setting, value):
+        project.dotenv("prod", "NAME='of a file'\n")
+        project.dotenv("login", "NAME='of a source of those types by another name'\n")
+        login = '[sources.login]\ntype = "dotenv"\npath = "{{ env:FILE }}"\n'
+        environ = {"NAME": f" {CANARY} ", "FILE": ".env.login"}
+        source = opened(project, self.MEMORY.format(setting) + login, environ=environ)
+        assert read(source, "own:a#b") == f"x{value}y"
 
     def test_absent(self, project):
         found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
@@ -170,20 +147,13 @@ class TestPlaceholders:
         refused(project, text, kind=InvalidReferenceError)
 
     def test_what_they_name_is_bootstrap(self, project):
-        profile = loaded(
-            project,
-            """
-            [sources.vault]
-            address = 'https://{{ env:HOST ?? "vault" }}'
-            auth = { method = "approle", role_id = "{{ dotenv:R }}", secret_id = "{{ env:S }}" }
-            [sources.own]
-            type = "dotenv"
-            path = ["{{ platform:#FILE }}"]
-            [sources.platform]
-            type = "env"
-            """,
+        text = (
+            """[sources.vault]\naddress = 'https://{{ env:HOST ?? "vault" }}'\n"""
+            'auth = { method = "approle", role_id = "{{ dotenv:R }}", secret_id = "{{ env:S }}" }\n'
+            '[sources.own]\ntype = "dotenv"\npath = ["{{ platform:#FILE }}"]\n'
+            '[sources.platform]\ntype = "env"\n'
         )
-        assert bootstrap_names(profile) == {"HOST", "S", "FILE"}
+        assert bootstrap_names(loaded(project, text)) == {"HOST", "S", "FILE"}
 
 
 class TestStoreIdentity:

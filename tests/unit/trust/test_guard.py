@@ -121,9 +121,8 @@ def test_where_the_environment_has_a_list_nothing_else_counts(world):
     guard.require([(world.prod, AWS)])
     with pytest.raises(UntrustedError) as caught:
         guard.require([(world.prod, VAULT)])
-    assert (
-        caught.value.hint == "add it to ENVKIT_TRUST, which trusts what it names and nothing else"
-    )
+    hint = "add it to ENVKIT_TRUST, which trusts what it names and nothing else"
+    assert caught.value.hint == hint
     assert len(person.asked) == 1
 
 

@@ -21,9 +21,8 @@ def sentences(project):
 
 def test_a_rotation_that_runs_and_sends_nothing_needs_no_trust(sentences):
     assert sentences() == []
-    assert (
-        sentences('notify = { webhook = "http://127.0.0.1:8080/x", key = "{{ dotenv:K }}" }') == []
-    )
+    hook = 'notify = { webhook = "http://127.0.0.1:8080/x", key = "{{ dotenv:K }}" }'
+    assert sentences(hook) == []
     assert sentences('target = { user = "deploy" }', rotator="aws-iam-key") == []
     assert sentences('target = { cache_age = "1m" }', rotator="keyring") == []
 
@@ -47,66 +46,52 @@ def test_the_programs_of_a_rotation_need_trust(sentences):
 
 
 @pytest.mark.parametrize(
-    ("rotator", "target", "sentence"),
+    ("rotator", "target", "sent", "where"),
     [
         (
             "postgres",
             'dsn = "postgresql://admin:{{ vault:a#p | urlencode }}@db:5432/app"',
-            "{{ vault:a#p }} and the new value of db to postgresql://db:5432",
+            "{{ vault:a#p }} and ",
+            "postgresql://db:5432",
         ),
-        (
-            "postgres",
-            'dsn = "postgresql://admin@db/app"',
-            "$PGPASSWORD and the new value of db to postgresql://db",
-        ),
-        (
-            "postgres",
-            'dsn = "{{ env:ADMIN_DSN }}"',
-            "{{ env:ADMIN_DSN }} and the new value of db to {{ env:ADMIN_DSN }}",
-        ),
+        ("postgres", 'dsn = "postgresql://admin@db/app"', "$PGPASSWORD and ", "postgresql://db"),
+        ("postgres", 'dsn = "{{ env:DSN }}"', "{{ env:DSN }} and ", "{{ env:DSN }}"),
         (
             "redis",
             'url = ["redis://cache-1", "redis://127.0.0.1", "redis://u:secret@cache-2?x=y"]',
-            "the new value of db to redis://cache-1",
+            "",
+            "redis://cache-1",
         ),
-        (
-            "vendor",
-            'api = "https://api.example.com"',
-            "https://api.example.com and the new value of db to the plug-in 'vendor'",
-        ),
+        ("vendor", 'api = "https://api.dev"', "https://api.dev and ", "the plug-in 'vendor'"),
     ],
 )
-def test_a_target_needs_trust(sentences, rotator, target, sentence):
+def test_a_target_needs_trust(sentences, rotator, target, sent, where):
     found = sentences(f"target = {{ {target} }}", rotator=rotator)[0]
-    assert found.removesuffix(", in target of [rotation.db]") == sentence
+    found = found.removesuffix(", in target of [rotation.db]")
+    assert found == f"{sent}the new value of db to {where}"
 
 
 @pytest.mark.parametrize(
-    "dsn",
+    ("dsn", "needs_trust"),
     [
-        "postgresql://admin:{{ dotenv:P | urlencode }}@127.0.0.1/app",
-        "postgresql://{{ dotenv:U | urlencode }}:x@localhost:5432/{{ dotenv:D | urlencode }}",
-        "postgresql:///app",
-    ],
-)
-def test_a_target_on_this_machine_needs_no_trust(sentences, dsn):
-    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres") == []
-
-
-@pytest.mark.parametrize(
-    "dsn",
-    [
+        ("postgresql://admin:{{ dotenv:P | urlencode }}@127.0.0.1/app", False),
+        (
+            "postgresql://{{ dotenv:U | urlencode }}:x@localhost:5432/{{ dotenv:D | urlencode }}",
+            False,
+        ),
+        ("postgresql:///app", False),
         # each of these may be another host, by what stands in the file
-        "postgresql://admin:{{ dotenv:P }}@127.0.0.1/app",
-        "postgresql://admin:x@127.0.0.1/{{ dotenv:D }}",
-        "postgresql://admin:x@127.0.0.1/app?sslmode={{ dotenv:M | urlencode }}",
-        "postgresql://admin:x@127.0.0.1{{ dotenv:H | urlencode }}/app",
-        "postgresql://admin:x@{{ dotenv:H | urlencode }}/app",
-        "host=127.0.0.1 password={{ dotenv:P }}",
+        ("postgresql://admin:{{ dotenv:P }}@127.0.0.1/app", True),
+        ("postgresql://admin:x@127.0.0.1/{{ dotenv:D }}", True),
+        ("postgresql://admin:x@127.0.0.1/app?sslmode={{ dotenv:M | urlencode }}", True),
+        ("postgresql://admin:x@127.0.0.1{{ dotenv:H | urlencode }}/app", True),
+        ("postgresql://admin:x@{{ dotenv:H | urlencode }}/app", True),
+        ("host=127.0.0.1 password={{ dotenv:P }}", True),
     ],
 )
-def test_a_target_that_may_be_elsewhere_needs_trust(sentences, dsn):
-    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres")
+def test_only_a_target_that_may_be_elsewhere_needs_trust(sentences, dsn, needs_trust):
+    found = sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres")
+    assert (found != []) is needs_trust
 
 
 def test_all_that_a_notice_shows_to_others_is_told(sentences):
@@ -147,72 +132,63 @@ ADMIN = "{{ vault:pg#admin | urlencode }}"
 
 
 @pytest.mark.parametrize(
-    ("variables", "dsn", "sentence"),
+    ("variables", "dsn", "sent", "where"),
     [
         (
             [f'DSN = "postgresql://admin:{ADMIN}@db.example.com/x"'],
             "{{ DSN }}",
-            "{{ vault:pg#admin }} and the new value of db to postgresql://db.example.com",
+            "{{ vault:pg#admin }}",
+            "postgresql://db.example.com",
         ),
         (
             ['HOST = "db.example.com"'],
             f"postgresql://admin:{ADMIN}@{{{{ HOST }}}}/x",
-            "{{ vault:pg#admin }} and the new value of db to postgresql://db.example.com",
+            "{{ vault:pg#admin }}",
+            "postgresql://db.example.com",
         ),
         (
             ['DSN = { value = "{{ env:DSN }}", default = "postgresql://a:b@db/x" }'],
             "{{ DSN }}",
-            (
-                "$PGPASSWORD, {{ env:DSN }} and the new value of db to {{ DSN }} "
-                "with DSN = {{ env:DSN }} or postgresql://a:***@db/x"
-            ),
+            "$PGPASSWORD, {{ env:DSN }}",
+            "{{ DSN }} with DSN = {{ env:DSN }} or postgresql://a:***@db/x",
         ),
         (
             ['DSN = "  postgresql://a:b@{{ H }}/x"', 'H = "{{ dotenv:H }}"'],
             "{{ DSN | trim }}",
-            (
-                "$PGPASSWORD, {{ dotenv:H }} and the new value of db to {{ DSN | trim }} "
-                "with DSN =   postgresql://a:***@{{ dotenv:H }}/x"
-            ),
+            "$PGPASSWORD, {{ dotenv:H }}",
+            "{{ DSN | trim }} with DSN =   postgresql://a:***@{{ dotenv:H }}/x",
         ),
     ],
 )
-def test_a_target_is_told_by_what_its_variables_are_made_from(sentences, variables, dsn, sentence):
+def test_a_target_is_told_by_what_its_variables_are_made_from(
+    sentences, variables, dsn, sent, where
+):
     top = "\n".join(["[variables]", *variables])
-    assert sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres", top=top) == [sentence]
+    found = sentences(f'target = {{ dsn = "{dsn}" }}', rotator="postgres", top=top)
+    assert found == [f"{sent} and the new value of db to {where}"]
 
 
 def test_a_webhook_is_told_by_what_its_variables_are_made_from(sentences):
     top = '[variables]\nHOOK = "https://{{ HOST }}/{{ env:A }}"\nHOST = "hooks.example.com"\n'
     found = sentences('notify = { webhook = "{{ HOOK }}", key = "{{ HOOK }}" }', top=top)
-    assert found == [
-        (
-            "notifications of db, {{ env:A }} and a signature made with {{ env:A }} "
-            "to https://hooks.example.com/{{ env:A }}"
-        )
-    ]
+    hook = "https://hooks.example.com/{{ env:A }}"
+    sent = "notifications of db, {{ env:A }} and a signature made with {{ env:A }}"
+    assert found == [f"{sent} to {hook}"]
 
 
 @pytest.mark.parametrize(
     ("top", "reference", "shown"),
     [
         ('lookup = ["vault"]\n', "TOKEN", "{{ vault:#TOKEN }}"),
-        (
-            '[sources.vault]\nmount = "kv"\nprefix = "prod"\n',
-            "vault:a#b",
-            "{{ vault:/kv/prod/a#b }}",
-        ),
+        ('[sources.vault]\nmount = "kv"\nprefix = "p"\n', "vault:a#b", "{{ vault:/kv/p/a#b }}"),
         ('[sources.aws]\nprefix = "prod/"\n', "aws:a#b", "{{ aws:/prod/a#b }}"),
         ('[sources.aws]\nprefix = "prod/"\n', "aws:/a#b", "{{ aws:/a#b }}"),
     ],
 )
 def test_a_credential_is_told_by_where_it_is(sentences, top, reference, shown):
-    settings = (
-        f"[rotation.db.target]\ncommand = ['x']\nsettings = {{ a = '{{{{ {reference} }}}}' }}"
-    )
-    assert sentences(settings, rotator="command", top=top) == [
-        f"runs x with the pending value of db and {shown}"
-    ]
+    target = f"[rotation.db.target]\ncommand = ['x']\nsettings = {{ a = '{{{{ {reference} }}}}' }}"
+    found = sentences(target, rotator="command", top=top)
+    assert found == [f"runs x with the pending value of db and {shown}"]
 
 
 def test_variables_that_double_come_to_an_end(sentences):

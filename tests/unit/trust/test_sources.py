@@ -72,6 +72,21 @@ def test_what_needs_no_trust(sentences, text):
         ('namespace = "{{ env:N }}"', TOKEN_TO.replace(" to", " and {{ env:N }} to")),
         # as a list of methods, of which the first that has its inputs counts
         ('auth = ["approle", { method = "token" }]', TOKEN_TO),
+        # a method that is not plain text gets all that it may take
+        ("""auth = { method = '{{ "token" }}' }""", TOKEN_TO),
+        ("""auth = { method = '{{ "dG9rZW4=" | base64decode }}' }""", TOKEN_TO),
+        (
+            """auth = { method = '{{ env:M ?? "token" }}' }""",
+            (
+                "$VAULT_TOKEN, the token of the Kubernetes service account and {{ env:M }} "
+                "to https://vault.example.com:8200"
+            ),
+        ),
+        # the name of a file cannot pretend to be an address
+        (
+            'auth = { method = "jwt", jwt_file = "a to https://w, b" }',
+            "the content of 'a to https://w, b' to https://vault.example.com:8200",
+        ),
     ],
 )
 def test_what_goes_to_a_vault_of_the_profile(sentences, settings, sentence):
@@ -79,21 +94,27 @@ def test_what_goes_to_a_vault_of_the_profile(sentences, settings, sentence):
 
 
 @pytest.mark.parametrize(
-    ("address", "where"),
+    ("address", "rest"),
     [
-        ("https://{{ env:HOST }}:8200", "https://{{ env:HOST }}:8200"),
-        ("https://vault.{{ env:ZONE }}/", "https://vault.{{ env:ZONE }}/"),
-        ("{{ dotenv:VAULT_ADDR }}", "{{ dotenv:VAULT_ADDR }}"),
-        ("{{ env:OTHER }}", "https://other.example.com"),
-        ("{{ env:TEXT }}", "{{ env:TEXT }}"),
-        ("{{ env:VAULT_ADDR | base64decode }}", "{{ env:VAULT_ADDR | base64decode }}"),
-        ("{{ env:HIDDEN | base64decode }}", "https://hidden.example.com"),
-        ("""{{ env:UNSET ?? "https://fallback.example.com" }}""", "https://fallback.example.com"),
-        ("https://127.0.0.1@example.com", "https://127.0.0.1@example.com"),
-        ("https://u:p@example.com", "https://u:***@example.com"),
+        ("https://{{ env:HOST }}:8200", "and {{ env:HOST }} to https://{{ env:HOST }}:8200"),
+        ("https://vault.{{ env:ZONE }}/", "and {{ env:ZONE }} to https://vault.{{ env:ZONE }}/"),
+        ("{{ dotenv:VAULT_ADDR }}", "to {{ dotenv:VAULT_ADDR }}"),
+        ("{{ env:OTHER }}", "to https://other.example.com"),
+        ("{{ env:TEXT }}", "to {{ env:TEXT }}"),
+        ("{{ env:VAULT_ADDR | base64decode }}", "to {{ env:VAULT_ADDR | base64decode }}"),
+        ("{{ env:HIDDEN | base64decode }}", "to https://hidden.example.com"),
+        (
+            """{{ env:UNSET ?? "https://fallback.example.com" }}""",
+            "to https://fallback.example.com",
+        ),
+        ("https://127.0.0.1@example.com", "to https://127.0.0.1@example.com"),
+        # a placeholder that is a fixed text hides no address, and a fallback is one
+        ("""https://{{ "evil.example.com" }}""", "to https://evil.example.com"),
+        ("""{{ env:VAULT_ADDR ?? "https://evil.example.com" }}""", "to https://evil.example.com"),
+        ("https://u:p@example.com", "to https://u:***@example.com"),
     ],
 )
-def test_an_address_that_comes_from_elsewhere_needs_trust(sentences, address, where):
+def test_an_address_that_comes_from_elsewhere_needs_trust(sentences, address, rest):
     found = sentences(
         vault(f"address = '{address}'"),
         HOST="127.0.0.1",
@@ -103,19 +124,7 @@ def test_an_address_that_comes_from_elsewhere_needs_trust(sentences, address, wh
         HIDDEN="aHR0cHM6Ly9oaWRkZW4uZXhhbXBsZS5jb20=",
         VAULT_ADDR="https://own.example.com",
     )
-    assert len(found) == 1
-    assert found[0].endswith(f" to {where}")
-
-
-def test_a_placeholder_that_is_a_fixed_text_hides_no_address(sentences):
-    assert sentences(vault("""address = 'https://{{ "evil.example.com" }}'""")) == [
-        "$VAULT_TOKEN to https://evil.example.com"
-    ]
-
-
-def test_a_fallback_is_an_address_of_the_profile(sentences):
-    text = vault("""address = '{{ env:VAULT_ADDR ?? "https://evil.example.com" }}'""")
-    assert sentences(text, VAULT_ADDR="https://own") == ["$VAULT_TOKEN to https://evil.example.com"]
+    assert found == [f"$VAULT_TOKEN {rest}"]
 
 
 def test_it_is_the_type_that_makes_a_source_the_environment(sentences):
@@ -165,6 +174,10 @@ def test_sources_that_refer_to_each_other_come_to_an_end(sentences):
         (
             'endpoint_url = "https://aws.example.com"',
             "your AWS credentials to https://aws.example.com",
+        ),
+        (
+            'endpoint_url = "https://aws.example.com"\nprofile = "admin"',
+            "your AWS credentials of profile admin to https://aws.example.com",
         ),
         (
             'role_arn = "arn:aws:iam::6:role/x"\nexternal_id = "{{ env:GITHUB_TOKEN }}"',
@@ -237,24 +250,6 @@ def test_a_profile_that_is_a_link_out_of_the_project_is_told(project):
 
 
 @pytest.mark.parametrize(
-    ("method", "sent"),
-    [
-        ("""'{{ "token" }}'""", "$VAULT_TOKEN"),
-        ("""'{{ "dG9rZW4=" | base64decode }}'""", "$VAULT_TOKEN"),
-        (
-            """'{{ env:M ?? "token" }}'""",
-            "$VAULT_TOKEN, the token of the Kubernetes service account and {{ env:M }}",
-        ),
-    ],
-)
-def test_a_method_of_login_that_is_not_plain_text_gets_all_that_it_may_take(
-    sentences, method, sent
-):
-    text = f'address = "https://vault.example.com:8200"\nauth = {{ method = {method} }}'
-    assert sentences(vault(text)) == [f"{sent} to https://vault.example.com:8200"]
-
-
-@pytest.mark.parametrize(
     ("sources", "reference", "shown"),
     [
         ('[sources.dotenv]\ntype = "env"\n', "dotenv:TOKEN", "{{ env:TOKEN }}"),
@@ -265,13 +260,6 @@ def test_a_method_of_login_that_is_not_plain_text_gets_all_that_it_may_take(
 def test_a_credential_is_called_by_the_type_of_its_source(sentences, sources, reference, shown):
     settings = f'address = "https://v"\nauth = {{ token = "{{{{ {reference} }}}}" }}'
     assert sentences(sources + vault(settings)) == [f"{shown} to https://v"]
-
-
-def test_the_profile_of_aws_credentials_is_told(sentences):
-    settings = '[sources.aws]\nendpoint_url = "https://aws.example.com"\nprofile = "admin"\n'
-    assert sentences(settings) == [
-        "your AWS credentials of profile admin to https://aws.example.com"
-    ]
 
 
 @pytest.mark.parametrize(
@@ -294,21 +282,12 @@ def test_a_prefix_that_is_a_name_needs_no_trust(sentences, prefix):
     assert sentences(f"[sources.aws]\nprefix = '{prefix}'\n", T="t", TEAM="shop") == []
 
 
-def test_the_name_of_a_file_cannot_pretend_to_be_an_address(sentences):
-    text = 'address = "https://v"\nauth = { method = "jwt", jwt_file = "a to https://w, b" }'
-    assert sentences(vault(text)) == ["the content of 'a to https://w, b' to https://v"]
-
-
 @pytest.mark.parametrize(
     "setting",
     [
         *('host = "op.example.com"', 'host = "134744072"', 'host = "0x08080808"', 'x = "a:1"'),
-        *(
-            'file = "/etc/passwd"',
-            'file = "../x"',
-            'hosts = ["a", { b = "c.d" }]',
-            'x = "b\u3002c"',
-        ),
+        *('file = "/etc/passwd"', 'file = "../x"', 'hosts = ["a", { b = "c.d" }]'),
+        'x = "b\u3002c"',
     ],
 )
 def test_what_may_be_an_address_or_a_file_needs_trust_in_a_plug_in(sentences, setting):

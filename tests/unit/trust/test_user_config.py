@@ -25,9 +25,8 @@ def configure(tmp_path):
 
 def test_where_the_configuration_is(tmp_path):
     assert config_path({"XDG_CONFIG_HOME": "/etc/x"}) == "/etc/x/envkit/config.toml"
-    assert config_path({"XDG_CONFIG_HOME": "x"}) == os.path.expanduser(
-        "~/.config/envkit/config.toml"
-    )
+    home = os.path.expanduser("~/.config/envkit/config.toml")
+    assert config_path({"XDG_CONFIG_HOME": "x"}) == home
     assert read_config({"XDG_CONFIG_HOME": str(tmp_path)}) == UserConfig()
 
 

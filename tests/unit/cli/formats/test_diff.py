@@ -204,16 +204,10 @@ def test_three_environments_are_columns():
 
 def test_what_is_the_same_is_counted_or_shown():
     sides = [side(label, literals={"MODE": "x"}) for label in ("dev", "prod")]
-    assert (
-        table.plain(report(*sides)) == "dev and prod are the same: 1 variable (--all shows them)\n"
-    )
+    same = "dev and prod are the same:"
+    assert table.plain(report(*sides)) == f"{same} 1 variable (--all shows them)\n"
     assert "SAME (1)" in table.plain(report(*sides, show_same=True))
-
-
-def test_nothing_to_compare():
-    assert (
-        table.plain(report(side("dev"), side("prod"))) == "dev and prod are the same: 0 variables\n"
-    )
+    assert table.plain(report(side("dev"), side("prod"))) == f"{same} 0 variables\n"
 
 
 def test_what_controls_a_terminal_is_escaped():
@@ -340,10 +334,8 @@ def test_annotations_point_to_where_a_value_is_not():
     lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}
     found = report(side("dev", {"TOKEN": "t", "GONE": "g"}), side("prod", failing=lost))
     lines = annotations.render(found, {"GITHUB_WORKSPACE": "/"}).splitlines()
-    assert [line.partition(",")[0] for line in lines[:-1]] == [
-        "::error file=profiles/prod.toml",
-        "::warning file=profiles/prod.toml",
-    ]
+    places = [line.partition(",")[0] for line in lines[:-1]]
+    assert places == ["::error file=profiles/prod.toml", "::warning file=profiles/prod.toml"]
     [line, _] = annotations.render(report(*shared, side("prod")), {}).splitlines()
     assert line.endswith("%0Ain dev, staging, not in prod")
 

@@ -84,7 +84,5 @@ def test_what_stays_when_a_field_is_removed(text, after):
     ("field", "one", "other", "expected"), VECTORS["whether_versions_differ_elsewhere"]
 )
 def test_whether_versions_differ_elsewhere(field, one, other, expected):
-    assert (
-        differ_elsewhere(field, secret_version("1", one, None), secret_version("2", other, None))
-        is expected
-    )
+    versions = [secret_version(number, text, None) for number, text in (("1", one), ("2", other))]
+    assert differ_elsewhere(field, *versions) is expected

@@ -6,6 +6,7 @@ from envkit.errors import InvalidReferenceError
 from envkit.sources.vault.kv import Engine, SecretVersion, Target, denied, target
 
 SECOND, FIRST, UNKNOWN = Engine("secret", 2), Engine("kv1", 1), Engine("kv", None)
+PKI = Engine("pki", None, "pki")
 
 
 @pytest.mark.parametrize(
@@ -40,12 +41,7 @@ def test_a_version_and_a_field_are_part_of_a_location():
 @pytest.mark.parametrize(
     ("engine", "path", "version", "message"),
     [
-        (
-            Engine("pki", None, "pki"),
-            "pki/ca",
-            None,
-            "vault:pki/ca is in the 'pki' engine at 'pki'",
-        ),
+        (PKI, "pki/ca", None, "vault:pki/ca is in the 'pki' engine at 'pki'"),
         (SECOND, "secret/", None, "vault:secret/ is a mount and names no secret"),
         (SECOND, "secret/data/", None, "vault:secret/data/ is a mount and names no secret"),
         (FIRST, "kv1/db", "3", "vault:kv1/db?version=3: KV version 1 keeps no versions"),

@@ -3,10 +3,7 @@
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.errors import (
-    EnvkitError,
-    InvalidReferenceError,
-)
+from envkit.errors import EnvkitError, InvalidReferenceError
 from envkit.profile.placeholder import parse
 from envkit.sources.model import Absent, SourceContext
 from envkit.sources.vault.source import VaultSource

@@ -1,0 +1,74 @@
+"""What a person types and sees, kept apart from the code: transcripts in `tests/data`.
+
+    === a name that nothing has gets a suggestion
+    $ envkit get PASWORD --env dev
+    2> envkit: error: no variable 'PASWORD' in dev
+    2> envkit: hint: did you mean 'PASSWORD'?
+    [2]
+
+Behind `=== ` is the name of a test, behind `$ ` a command of bash, continued behind `> `, and
+then what `support.transcript` shows of it. ROOT is the project's folder, TMP the one around it,
+V the version of a value, TIME a time. `records KEY...` shows these keys of the audit log.
+The folder ../before is a copy of the project, to compare it with.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.pages import commands
+from support.process import environment
+from support.transcript import told
+from support.vectors import DATA
+
+if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
+
+_TITLE = re.compile(r"^=== (.+)\n", re.MULTILINE)
+_RECORDS = """\
+records() { python -c '
+import json, sys
+for line in open("state/envkit/audit.jsonl"):
+    print(*(json.dumps(json.loads(line)[key]) for key in sys.argv[1:]))' "$@"; }
+"""
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+def sessions(name: str) -> list[ParameterSet]:
+    """Return the sessions of `tests/data/NAME.txt` as parameters of a test."""
+    _, *parts = _TITLE.split((DATA / f"{name}.txt").read_text("utf-8"))
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return [pytest.param(f"{text.rstrip()}\n", id=title) for title, text in pairs]
+
+
+def replay(project, session: str) -> str:
+    """Type the commands of a session in a project, and return the session as it went."""
+    shutil.copytree(project.root, project.root.parent / "before")
+    return "".join(
+        "$ " + command.replace("\n", "\n> ") + "\n" + _typed(project, command)
+        for command, _ in commands(session)
+    )
+
+
+def _typed(project, command: str) -> str:
+    root, home = project.root, project.root.parent / "home"
+    home.mkdir(exist_ok=True)
+    env = {**environment(home), **project.environ}
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", _RECORDS + command],
+        cwd=root,
+        env={**env, "PATH": f"{Path(sys.executable).parent}:{env['PATH']}"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
+    return _TIME.sub("TIME", told(done, {root: "ROOT", root.parent: "TMP"}))

@@ -1,0 +1,98 @@
+"""Which variables a file reads and sets, in each language that is understood."""
+
+import pytest
+
+from envkit.code import go, javascript, python, ruby, shell
+from envkit.code.found import UnreadableError
+from support.reads import NEEDED, uses
+from support.vectors import vectors
+
+PYDANTIC = "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    {}\n"
+
+# where the pieces of code are, what is a file around one of them, and who reads it
+TABLES = [
+    ("go", "go", 'package a\nimport "os"\nconst KEY = "A"\nfunc f() {{\n{}\n}}\n', go.find),
+    ("go", "go_tags", "package a\ntype C struct {{\n  Field string `{}`\n}}\n", go.find),
+    ("javascript", "javascript", "{}", lambda file: javascript.find(file, "TypeScript")),
+    ("python", "python", "{}", python.find),
+    ("settings_class", "settings", PYDANTIC, python.find),
+    ("ruby", "ruby", "{}", ruby.find),
+    ("shell", "shell", "{}", shell.find),
+]
+CASES = [
+    pytest.param(find, around.format(code), read, id=f"{table} {code}")
+    for name, table, around, find in TABLES
+    for code, read in vectors(f"unit/code/{name}")[table].items()
+]
+
+
+@pytest.mark.parametrize(("find", "file", "read"), CASES)
+def test_what_a_file_reads(find, file, read):
+    assert uses(find(file.encode())) == read
+
+
+@pytest.mark.parametrize(
+    ("find", "file"),
+    [
+        (
+            python.find,
+            (
+                b"import os\nos.environ['A'] = '1'\nos.environ.setdefault('B', '1')\n"
+                b"del os.environ['C']"
+            ),
+        ),
+        (javascript.find, b"process.env.A = '1'; process.env.B ??= '2'; delete process.env.C"),
+        (ruby.find, b"ENV['A'] = '1'; ENV['B'] ||= '2'; ENV.delete('C')"),
+    ],
+    ids=["python", "javascript", "ruby"],
+)
+def test_what_a_file_sets_itself_is_not_read(find, file):
+    assert find(file) == ([], {"A", "B", "C"})
+
+
+def test_what_a_script_of_the_shell_sets_itself():
+    source = (
+        b"A=1; export B=2; local C=$X D; for E in 1 2; do :; done; read -r F G; declare -a H; "
+        b"I+=x; J[0]=1; getopts ab K; printf -v L %s x; export M"
+    )
+    assert set(shell.find(source).given) == set("ABCDEFGHIJKL")
+
+
+def test_go_by_another_name_and_what_it_sets():
+    file = b'package a\nimport sys "os"\nfunc f() { sys.Getenv("A"); sys.Setenv("B", "1") }\n'
+    found = go.find(file)
+    assert (uses(found), found.given) == ({"A": NEEDED}, {"B"})
+
+
+def test_go_names_below_a_prefix_are_not_complete():
+    fields = 'Host string `env:"HOST,required"`\nDB Inner `envPrefix:"DB_"`'
+    assert uses(go.find(f"package a\ntype C struct {{\n{fields}\n}}\n".encode())) == {}
+
+
+@pytest.mark.parametrize("language", ["JavaScript", "TSX"])
+def test_elements_of_a_page(language):
+    source = b"const App = () => <p title='process.env.NO'>process.env.NO {process.env.A}</p>"
+    assert uses(javascript.find(source, language)) == {"A": NEEDED}
+
+
+@pytest.mark.parametrize("source", [b"print 'environ'", b"environ = (", b"environ\0", b"\xff env"])
+def test_what_is_no_python_is_said_to_be_none(source):
+    with pytest.raises(UnreadableError):
+        python.find(source)
+
+
+def test_the_line_is_that_of_the_read():
+    source = b"import os\n\nX = [\n    os.environ['A'],\n]\n"
+    assert [read.line for read in python.find(source).reads] == [4]
+
+
+def test_settings_of_pydantic_that_derive_from_others():
+    source = (
+        b"import pydantic_settings as ps\n"
+        b"class Base(ps.BaseSettings):\n    model_config = {'env_prefix': 'APP_'}\n    a: str\n"
+        b"class More(Base):\n    b: str\n"
+        b"class Old(ps.BaseSettings):\n    c: str = Field(..., env='X_C')\n"
+        b"    class Config:\n        env_prefix = 'OLD_'\n"
+        b"class NoSettings(Model):\n    d: str\n"
+    )
+    assert uses(python.find(source)) == {"APP_A": NEEDED, "APP_B": NEEDED, "X_C": NEEDED}
