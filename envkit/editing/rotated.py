@@ -93,11 +93,11 @@ class Rotated(NamedTuple):
             )
         self.refuse_in_progress()
         if Lifetimes(self.record, recorded).is_retired(value):
-            at = self.record.retired_at
-            when = f"was retired {moment(at)}" if at else "is retired"
+            at, replaced_at = self.record.retired_at, _replaced_at(self.record)
+            when = f"was retired {moment(at)}" if at >= replaced_at else "is retired"
             raise RetiredError(
                 f"version {version} of {self.name} {when}: {rotation} replaced it "
-                f"{moment(_replaced_at(self.record))}",
+                f"{moment(replaced_at)}",
                 hint=force,
             )
 

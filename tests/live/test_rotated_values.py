@@ -72,7 +72,8 @@ def test_a_rollback_does_not_bring_a_retired_value_back(store):
     new = store.key()
     done = store.run("rollback", "KEY", "--env", "prod", "--yes")
     assert done.returncode == 6
-    assert "of KEY is retired: prod/key replaced it " in done.stderr
+    assert "of KEY was retired 2" in done.stderr
+    assert ": prod/key replaced it " in done.stderr
     assert "run 'envkit rotate prod/key'" in done.stderr
     assert store.key() == new
 

@@ -149,6 +149,8 @@ def test_a_retired_value_is_refused_with_when_and_what_to_do(value):
     assert caught.value.message == (
         f"version 1 of PASSWORD was retired {moment(200)}: prod/db replaced it {moment(110)}"
     )
+    with pytest.raises(RetiredError, match="version 1 of PASSWORD is retired: "):
+        rotated(value, **{**DONE, "retired_at": 50.0}).refuse_retired("1", Secret("a"), known)
     assert "envkit rotate prod/db" in caught.value.hint
     assert "--force" in caught.value.hint
     rotated(value, **RETIRED).refuse_retired("109", Secret("b"), known)
