@@ -136,13 +136,25 @@ class DotenvSource:
             InvalidValueError: no `.env` file can hold the value.
             SourceError: the file cannot be read or written.
         """
-        self.check(ref)
-        variable = _variable(ref)
-        if ref.version is not None:
-            raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
-        if variable == WHOLE:
-            raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
-        return self.write_several(ref, {variable: value}, expected=expected)
+        return self.write_group({ref: value}, expected=expected)
+
+    def group(self, ref: Reference) -> str:
+        """Return the path of its file; see `GroupWrite`."""
+        return self.places(self.file_with(ref))[0]
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove variables of one file in one step."""
+        variables = {}
+        for ref, value in values.items():
+            self.check(ref)
+            if ref.version is not None:
+                raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
+            if _variable(ref) == WHOLE:
+                raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
+            variables[_variable(ref)] = value
+        return self.write_several(next(iter(values)), variables, expected=expected)
 
     def write_several(
         self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None

@@ -22,7 +22,6 @@ ELSEWHERE = {
     "audit.session": "cli/test_audit.py",
     "checks.doctor": "cli/test_doctor.py",
     # real servers
-    "editing.history": "live/test_history.py",
     "editing.preflight": "cli/test_file_kinds.py",
     "rotation.fleet": "live/test_fleet.py",
     "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",

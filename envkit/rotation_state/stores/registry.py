@@ -47,6 +47,20 @@ def value_field(source: Source, ref: Reference) -> str:
     return ref.field
 
 
+def reference_beside(source: Source, ref: Reference, field: str) -> Reference:
+    """Return the reference to a field of the secret, or the file, that another one names.
+
+    Args:
+        source: that of the reference.
+        ref: the other one.
+        field: as `value_field` returns it.
+    """
+    bare = ref.field is None and kind_of(source) == DOTENV
+    return ref._replace(
+        path="" if bare else ref.path, field=field or None, version=None, stage=None
+    )
+
+
 def open_store(
     source: Source, ref: Reference, fields: Sequence[str], deadline: Deadline
 ) -> RotationStore:

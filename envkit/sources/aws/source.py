@@ -37,7 +37,7 @@ from envkit.sources.aws.errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, Refu
 from envkit.sources.aws.names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
 from envkit.sources.aws.secret_version import (
     SecretVersion,
-    change,
+    change_all,
     differ_elsewhere,
     pick,
     secret_version,
@@ -138,18 +138,29 @@ class AwsSecretsManagerSource:
 
         Without a field it is the whole secret, or the only field of a JSON object.
         """
-        self.check(ref)
-        if ref.version is not None or ref.stage is not None:
-            raise InvalidReferenceError(
-                f"{ref} is pinned, and an old version cannot be changed",
-                hint="drop what follows '?'",
-            )
-        if ref.field == WHOLE:
-            raise InvalidReferenceError(
-                f"{ref} is a whole secret, and one value is written at a time",
-                hint="name a field, or drop '#*' where the secret is no JSON object",
-            )
-        return self._in_time(lambda: self._write(ref, value, expected))
+        return self.write_group({ref: value}, expected=expected)
+
+    def group(self, ref: Reference) -> str:
+        """Return the name or ARN of the secret; see `GroupWrite`."""
+        return self.key(ref).secret_id
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove fields of one secret in one new version."""
+        for ref in values:
+            self.check(ref)
+            if ref.version is not None or ref.stage is not None:
+                raise InvalidReferenceError(
+                    f"{ref} is pinned, and an old version cannot be changed",
+                    hint="drop what follows '?'",
+                )
+            if ref.field == WHOLE:
+                raise InvalidReferenceError(
+                    f"{ref} is a whole secret, and one value is written at a time",
+                    hint="name a field, or drop '#*' where the secret is no JSON object",
+                )
+        return self._in_time(lambda: self._write(values, expected))
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a secret; see `VersionedSource.history`."""
@@ -280,8 +291,8 @@ class AwsSecretsManagerSource:
 
     # ---------------------------------------------------------------- writing
 
-    def _write(self, ref: Reference, value: Secret | None, expected: str | None) -> str:
-        key = self.key(ref)
+    def _write(self, values: Mapping[Reference, Secret | None], expected: str | None) -> str:
+        key = self.key(next(iter(values)))
         place = where(self.name, key)
         if expected is None:
             if key.is_arn:
@@ -289,14 +300,14 @@ class AwsSecretsManagerSource:
                     f"{place} is an ARN, which AWS gives to a secret that it creates",
                     hint=f"create the secret by its name: {self.name}:/NAME",
                 )
-            content = change(ref, None, value, place)
+            content = change_all(values, None, place)
             return aws_write.create(self._manager, key.secret_id, content, place)
         current = self._read_one(key)
         if isinstance(current, Absent):
             raise ConflictError(f"cannot write {place}: {current.reason}")
         if current.version != expected:
             raise aws_write.changed_meanwhile(place)
-        content = change(ref, current, value, place)
+        content = change_all(values, current, place)
         return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
 
     def _restore(self, ref: Reference, version: str, expected: str | None) -> str:
@@ -317,7 +328,7 @@ class AwsSecretsManagerSource:
                 self._manager, key.secret_id, place, version=version, expected=expected
             )
             return version
-        return self._write(ref, value, expected)
+        return self._write({ref: value}, expected)
 
     def _in_time(self, call: Callable[[], R]) -> R:
         """Return what `call` returns, or raise its error, never later than the deadline."""

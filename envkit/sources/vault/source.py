@@ -155,17 +155,29 @@ class VaultSource:
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field of a KV version 2 secret by compare-and-set."""
-        from envkit.sources.vault.write import write_field
+        return self.write_group({ref: value}, expected=expected)
 
-        self.check(ref)
-        if ref.version is not None or ref.field == WHOLE:
-            raise InvalidReferenceError(
-                f"cannot write {self.locate(ref)}: only one field of the current version",
-                hint=f"write {self.name}:PATH#FIELD",
-            )
-        text = None if value is None else value.reveal()
+    def group(self, ref: Reference) -> str:
+        """Return the path of the secret; see `GroupWrite`."""
+        return self._absolute(ref)
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove fields of one KV version 2 secret in one new version."""
+        from envkit.sources.vault.write import write_fields
+
+        texts: dict[str | None, str | None] = {}
+        for ref, value in values.items():
+            self.check(ref)
+            if ref.version is not None or ref.field == WHOLE:
+                raise InvalidReferenceError(
+                    f"cannot write {self.locate(ref)}: only one field of the current version",
+                    hint=f"write {self.name}:PATH#FIELD",
+                )
+            texts[ref.field] = None if value is None else value.reveal()
         return self.with_secret(
-            ref, lambda client, at: write_field(client, at, ref.field, text, expected)
+            next(iter(values)), lambda client, at: write_fields(client, at, texts, expected)
         )
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
