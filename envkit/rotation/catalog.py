@@ -17,14 +17,17 @@ from envkit.profile.discovery import profile_names, profile_path
 from envkit.profile.loader import load
 from envkit.rotation_state.policy import Policy, policy
 from envkit.rotation_state.stores.registry import open_store, value_field
+from envkit.sources.protocols import GroupWrite
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
+    from envkit.sources.protocols import Source
 
 # what says who asks and where to look, and not which store it is
 _ACCESS_SETTINGS = ("auth", "mount", "prefix", "path", "concurrency")
@@ -123,12 +126,13 @@ def survey(
         ProfileNotFoundError: a profile that is named is not there.
     """
     loaded, chosen, broken = _load_all(folder, environments)
+    locator = _Locator(environ, deadline)
     places: dict[object, list[Rotation]] = {}
     for profile in loaded:
         for name in profile.rotations:
             try:
                 written = policy(profile, name)
-                place, location = _locate(profile, written, environ, deadline)
+                place, location = locator.locate(profile, written)
             except EnvkitError as error:
                 broken[f"{profile.name}/{name}"] = error
                 continue
@@ -229,20 +233,44 @@ def _load_all(
     return sorted(runnable, key=lambda one: one.name), chosen, broken
 
 
-def _locate(
-    profile: Profile, policy: Policy, environ: Mapping[str, str], deadline: Deadline
-) -> tuple[object, str]:
-    """Return what is equal for rotations of the same value, and the place for people."""
-    name = policy.secret.source
-    source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
-    source.check(policy.secret)
-    location = source.locate(policy.secret)
-    try:
-        field = value_field(source, policy.secret)
-        identity = open_store(source, policy.secret, (field,), deadline).identity
-    except ProfileError:  # no store of rotations: it is reported where it is opened
-        identity = location
-    return (store_key(profile, name), identity.removeprefix(f"{name}:")), location
+class _Locator:
+    """Tells where rotations have their values; opens each source, and reads each file, once."""
+
+    def __init__(self, environ: Mapping[str, str], deadline: Deadline) -> None:
+        self._environ = environ
+        self._deadline = deadline
+        self._already_read: dict[object, Any] = {}
+        self._opened: dict[tuple[str, str], Source] = {}
+
+    def locate(self, profile: Profile, policy: Policy) -> tuple[object, str]:
+        """Return what is equal for rotations of the same value, and the place for people."""
+        secret = policy.secret
+        source = self._source(profile, secret.source)
+        source.check(secret)
+        location = source.locate(secret)
+        try:
+            field = value_field(source, secret)
+            if profile.sources[secret.source].type == "dotenv":
+                assert isinstance(source, GroupWrite)  # noqa: S101 - as `value_field` says
+                return ("file", source.group(secret), field), location
+            identity = open_store(source, secret, (field,), self._deadline).identity
+        except ProfileError:  # no store of rotations: it is reported where it is opened
+            identity = location
+        key = identity.removeprefix(f"{secret.source}:")
+        return (store_key(profile, secret.source), key), location
+
+    def _source(self, profile: Profile, name: str) -> Source:
+        opened = self._opened.get((profile.name, name))
+        if opened is None:
+            opened = self._opened[profile.name, name] = open_source(
+                profile,
+                name,
+                environ=self._environ,
+                deadline=self._deadline,
+                locating=True,
+                already_read=self._already_read,
+            )
+        return opened
 
 
 def store_key(profile: Profile, source: str) -> object:

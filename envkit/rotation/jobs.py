@@ -23,7 +23,7 @@ from envkit.rotation.hooks import run_hook
 from envkit.rotation.identity import target_digest
 from envkit.rotation.machine import Request
 from envkit.rotation.notify import notify
-from envkit.rotation.outcome import OutcomeStatus, attempt, failed
+from envkit.rotation.outcome import attempt, failed
 from envkit.rotation.rotators.registry import build, context_of, rotator_type
 from envkit.rotation.step_context import AnotherTargetError, Job
 from envkit.rotation.tools import missing_tools
@@ -115,11 +115,8 @@ def run_rotation(
         result = OK if outcome.error is None else outcome_of(outcome.error)
         try:
             access.record([policy.name], {}, result)
-        except AuditError as not_logged:
-            # what was done is done, and has to be told; that it is not logged is a failure
+        except AuditError as not_logged:  # what was done is done, and is told all the same
             warn(not_logged)
-            if outcome.ok:
-                outcome = outcome._replace(status=OutcomeStatus.FAILED, error=not_logged)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):
         warn(error)

@@ -27,7 +27,6 @@ import os
 import stat
 
 from envkit._internal.files import (
-    FileRefusedError,
     read_in_project,
     read_own,
     real_path,
@@ -39,13 +38,10 @@ from envkit._internal.names import is_name
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
-    DeniedError,
-    DotenvError,
     InvalidReferenceError,
     NoVersionError,
     ProfileError,
     SourceError,
-    UnavailableError,
 )
 from envkit.secret import Secret
 from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field
@@ -180,7 +176,7 @@ class DotenvSource:
                 name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
             )
         except OSError as error:
-            raise failure("write", name, error) from None
+            raise _failure("write", name, error) from None
         for warning in warnings:
             self._warn(warning)
         return version
@@ -216,7 +212,7 @@ class DotenvSource:
             try:
                 check(*self.places(name))
             except OSError as error:
-                refused[ref] = failure("write", name, error)
+                refused[ref] = _failure("write", name, error)
             except SourceError as error:
                 refused[ref] = error
         return refused
@@ -318,7 +314,7 @@ class DotenvSource:
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
         except OSError as error:
-            raise failure("read", name, error) from None
+            raise _failure("read", name, error) from None
         text = decode(data, path=name)
         content = parse(text, path=name, expand=True, environ=self._environ)
         if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
@@ -388,23 +384,7 @@ def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
 
 
-def failure(verb: str, name: str, error: OSError) -> SourceError:
-    """Return the error for a file that the system does not let us read or write."""
-    from envkit._internal.os_errors import reason_of
+def _failure(verb: str, name: str, error: OSError) -> SourceError:
+    from envkit.sources.dotenv_errors import failure
 
-    reason = reason_of(error)
-    if isinstance(error, FileRefusedError):
-        return DotenvError(f"{name}: {reason}")
-    message = f"cannot {verb} {name}: {reason}"
-    if isinstance(error, PermissionError):
-        return DeniedError(message, hint=f"run 'ls -l {name}' to see who may {verb} it")
-    if verb == "write":
-        from envkit._internal.replaceable import lasting_failure
-
-        lasting = lasting_failure(error, name)
-        if lasting is not None:
-            return lasting
-    missing = verb == "write" and isinstance(error, FileNotFoundError)
-    failure = UnavailableError(message, hint="make its folder with 'mkdir'" if missing else None)
-    failure.retryable = False
-    return failure
+    return failure(verb, name, error)

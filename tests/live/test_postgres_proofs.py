@@ -11,7 +11,7 @@ import pytest
 
 from envkit.errors import ConflictError, UnavailableError
 from envkit.rotation.rotators.login import Login, with_login
-from envkit.rotation.rotators.postgres_connection import SILENCE_SECONDS
+from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS
 from envkit.secret import Secret
 from envkit.testing.rotator_harness import STEPS, Turn, begun, built, step
 from support.postgres_rotations import of, unchanged, user_of, whole
@@ -137,8 +137,8 @@ STOPPED = """
 import sys
 from envkit._internal.clock import Deadline
 from envkit.errors import EnvkitError
-from envkit.rotation.rotators import postgres_change
-from envkit.rotation.rotators.postgres_server import Server
+from envkit.rotation.rotators.postgres import change as postgres_change
+from envkit.rotation.rotators.postgres.server import Server
 from envkit.secret import Secret
 postgres_change.SILENCE_SECONDS = 1
 try:

@@ -24,8 +24,8 @@ from envkit.rotation.rotators.aws_iam_key import AwsIamKeyRotator
 from envkit.rotation.rotators.command import CommandRotator
 from envkit.rotation.rotators.keyring import KeyringRotator
 from envkit.rotation.rotators.login import Login, login_of, with_login
-from envkit.rotation.rotators.postgres_alternate import AlternateRotator
-from envkit.rotation.rotators.postgres_single import SingleRotator
+from envkit.rotation.rotators.postgres.alternate import AlternateRotator
+from envkit.rotation.rotators.postgres.single import SingleRotator
 from envkit.rotation.rotators.random_value import RandomRotator
 from envkit.rotation.rotators.redis_acl import RedisRotator
 from envkit.secret import Secret

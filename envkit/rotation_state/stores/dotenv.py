@@ -25,7 +25,7 @@ from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
 from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
 from envkit.rotation_state.stores.naming import identity, record_name
-from envkit.sources.dotenv import failure
+from envkit.sources.dotenv_errors import failure
 from envkit.sources.dotenv_write import change, rehearse, rewrite
 
 TYPE_CHECKING = False

@@ -112,8 +112,9 @@ def _in_files(source: Any, refs: Iterable[Reference], root: str) -> Iterator[Fou
             except OSError:
                 folders[folder] = []
         for entry in folders[folder]:
-            field = unquote(entry[len(base) + 1 : -len(_SUFFIX)])
-            if entry.startswith(f"{base}.") and entry.endswith(_SUFFIX) and "." not in field:
+            written = entry[len(base) + 1 : -len(_SUFFIX)]  # with its dots escaped
+            if entry.startswith(f"{base}.") and entry.endswith(_SUFFIX) and "." not in written:
+                field = unquote(written)
                 name = f"{os.path.join(folder, base)}#{field}"
                 if name not in seen:
                     seen.add(name)

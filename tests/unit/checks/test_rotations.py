@@ -340,7 +340,8 @@ def test_what_is_given_up(project, rotated):
     )
     program.chmod(0o755)
     text = TABLE.replace('"random"', '"command"')
-    target = f'target = {{ command = ["{program}"] }}\n'
+    unproven = "verify_current = false, verify_retired = false"
+    target = f'target = {{ command = ["{program}"], {unproven} }}\n'
     profile(project)
     original = f"{VARIABLES}[rotation.key]\n{text}{target}"
     project.profile("prod.toml", original)

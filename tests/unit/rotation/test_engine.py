@@ -732,7 +732,7 @@ class TestIdentity:
         for requested in ("", *Request):
             outcome = scene.run(requested)
             assert outcome.status == OutcomeStatus.FAILED
-            assert "is that of memory:another" in outcome.error.message
+            assert "is of another secret, memory:another" in outcome.error.message
 
     @pytest.mark.parametrize("changed", [{"plan": "keys"}, {"target": "digest-2"}])
     @pytest.mark.parametrize("step", PHASES)

@@ -107,14 +107,15 @@ def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
 
 def test_a_run_that_hangs_is_told_by_its_own_host_once_a_day(world):
     held = LATE._replace(phase="set", owner="one:1", busy_until=NOW + 60)
-    world.store.save(world.store.read(), held, {})
+    values = {"old": {"KEY": Secret("a")}, "new": {"KEY": Secret("b")}}
+    world.store.save(world.store.read(), held, values)
     assert world.tell_with_store("failed", record=held) == ["failure", "overdue"]
     assert world.tell_with_store("failed", record=held) == []
     assert world.tell_with_store("busy", host="two", record=held) == [], "it may be at work"
     assert world.store.read().record == held
     world.now += DAY
     again = held._replace(busy_until=world.now + 60)
-    world.store.save(world.store.read(), again, {})
+    world.store.save(world.store.read(), again, values)
     assert world.tell_with_store("failed", record=again) == ["failure", "overdue"]
 
 

@@ -11,7 +11,7 @@ from envkit.rotation.catalog import survey
 from envkit.rotation.machine import Request
 from envkit.rotation.orphans import find_orphans, finish, status_of_orphan
 from envkit.rotation_state.record import Phase, Record
-from envkit.rotation_state.stores.envelope import pack
+from envkit.rotation_state.stores.envelope import guard, pack
 from envkit.secret import Secret
 from support.rotating import record_file, stands, table
 
@@ -161,7 +161,9 @@ def test_one_at_a_secret_of_aws_that_a_variable_reads_is_found(project, aws):
     for secret, name, field in (("db", "known", "password"), ("web", "gone", "key")):
         aws.admin.put_secret_value(
             SecretId=f"{aws.prefix}{secret}",
-            SecretString=json.dumps(envelope(f"prod/{name}", field)),
+            SecretString=json.dumps(
+                {**guard("see 'records'"), "records": {field: envelope(f"prod/{name}", field)}}
+            ),
             VersionStages=["ENVKIT_ROTATION"],
         )
     project.profile(

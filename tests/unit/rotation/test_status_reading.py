@@ -110,11 +110,14 @@ def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
 @pytest.mark.parametrize(
     ("fields", "error"),
     [
-        ({"secret": "elsewhere#KEY"}, "the record is of another secret, elsewhere#KEY"),
+        (
+            {"secret": "elsewhere#KEY"},
+            "the rotation record beside .env.prod#K0 is of another secret, ",
+        ),
         ({"name": "other"}, "the secret is rotated as prod/other, and not as prod/k0"),
         (
             {"phase": "staged", "plan": "redis (alternate) of K0"},
-            "it was begun as 'redis (alternate) of K0', and the profile now says",
+            "the rotation that is under way was begun as 'redis (alternate) of K0', ",
         ),
     ],
 )

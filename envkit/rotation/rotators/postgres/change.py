@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from envkit.errors import UnavailableError
-from envkit.rotation.rotators.postgres_connection import SILENCE_SECONDS
+from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from envkit.rotation.rotators.postgres_dsn import described
+from envkit.rotation.rotators.postgres.dsn import described
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from envkit.errors import RotationError, UnavailableError
 from envkit.rotation.rotators.login import Login
 from envkit.rotation.rotators.login_forms.hosts import Host, paired
-from envkit.rotation.rotators.postgres_change import Change, Verifier
-from envkit.rotation.rotators.postgres_connection import (
+from envkit.rotation.rotators.postgres.change import Change, Verifier
+from envkit.rotation.rotators.postgres.connection import (
     LoginRefusedError,
     admin_refused,
     connected,

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 # after that long, a connection whose other end is gone is given up: by libpq here, and by the
-# server as `postgres_change` asks of it
+# server as `change` asks of it
 SILENCE_SECONDS = 25
 PAGE = "docs/guide/rotators/postgres.md"
 

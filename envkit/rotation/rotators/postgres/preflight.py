@@ -11,9 +11,9 @@ from contextlib import contextmanager
 
 from envkit.errors import ProfileError, RotationError
 from envkit.rotation.rotators.login_forms.hosts import share_a_server
-from envkit.rotation.rotators.postgres_change import Verifier
-from envkit.rotation.rotators.postgres_connection import PAGE
-from envkit.rotation.rotators.postgres_server import PORT
+from envkit.rotation.rotators.postgres.change import Verifier
+from envkit.rotation.rotators.postgres.connection import PAGE
+from envkit.rotation.rotators.postgres.server import PORT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from envkit.rotation.protocols import RotatorContext
     from envkit.rotation.rotators.login import Login
-    from envkit.rotation.rotators.postgres_change import Change, Role
-    from envkit.rotation.rotators.postgres_server import Server
+    from envkit.rotation.rotators.postgres.change import Change, Role
+    from envkit.rotation.rotators.postgres.server import Server
 
 SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "dsn": str,

@@ -16,17 +16,17 @@ from typing import ClassVar
 from envkit.errors import RotationError
 from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.login import StoredLogin
-from envkit.rotation.rotators.postgres_change import fenced
-from envkit.rotation.rotators.postgres_connection import PAGE
-from envkit.rotation.rotators.postgres_dsn import described
-from envkit.rotation.rotators.postgres_preflight import (
+from envkit.rotation.rotators.postgres.change import fenced
+from envkit.rotation.rotators.postgres.connection import PAGE
+from envkit.rotation.rotators.postgres.dsn import described
+from envkit.rotation.rotators.postgres.preflight import (
     SETTINGS,
     Preflight,
     check_login,
     check_time,
     verifier_in,
 )
-from envkit.rotation.rotators.postgres_server import Server
+from envkit.rotation.rotators.postgres.server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
