@@ -47,7 +47,9 @@ class Rotator(Protocol):
     `prepare` and `create` returned, together.
 
     A rotator may have `cache_age_seconds`: how long readers keep a value before they read
-    it again, as far as its settings say. `envkit check` holds the grace against that.
+    it again, as far as its settings say. `envkit check` holds the grace against that. It may
+    have `looks_beside`: the names of fields that are not rotated and that `prepare` is given
+    with the others, where the secret has them.
     """
 
     def describe_target(self) -> str:

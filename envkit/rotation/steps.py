@@ -14,9 +14,12 @@ from envkit.rotation_state.record import PendingValue, Phase, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envkit.rotation.protocols import Created
     from envkit.rotation.step_context import StepContext
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
+    from envkit.secret import Secret
 
 MAX_ISSUED = 16  # passwords that are remembered by their hash
 
@@ -44,7 +47,8 @@ def _claim(step: StepContext) -> Snapshot:
     job.store.check()
     job.check()
     rotator = step.rotator
-    facts = dict(rotator.prepare(current))
+    beside = {name: job.store.beside.get(name) for name in getattr(rotator, "looks_beside", ())}
+    facts = dict(rotator.prepare({**_there(beside), **current}))
     extra_passwords = int(facts.pop("extra_passwords", "0"))
     description = rotator.describe_target()
     same_target = (last.target, last.target_description) == (job.target, description)
@@ -68,6 +72,10 @@ def _claim(step: StepContext) -> Snapshot:
         notified=last.notified,
     )
     return step.save(record, {PendingValue.OLD: current})
+
+
+def _there(fields: Mapping[str, Secret | None]) -> Fields:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _take_over(step: StepContext) -> Snapshot:

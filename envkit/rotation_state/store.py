@@ -66,6 +66,7 @@ class RotationStore(Protocol):
     Attributes:
         location: of the secret, for people.
         fields: which fields of it are rotated, the value first.
+        beside: the other fields of the secret that are texts, as they were read last.
     """
 
     location: str
@@ -78,6 +79,11 @@ class RotationStore(Protocol):
         The same however a profile writes it, and another one for every other value. Once the
         store was read it is sure; before, no network is asked for it.
         """
+        ...
+
+    @property
+    def beside(self) -> Fields:
+        """See above."""
         ...
 
     def check(self) -> None:

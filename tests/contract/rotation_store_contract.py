@@ -318,6 +318,12 @@ class RotationStoreContract:
             assert store.record_version() == seen.record_version
             assert CANARY not in repr(seen)
 
+    def test_what_is_beside_the_rotated_fields_is_there_for_a_look(self, harness, old):
+        store = harness.store()
+        store.read()
+        expected = {harness.other: "stays"} if harness.has_fields_beside else {}
+        assert texts(store.beside) == expected
+
     def test_a_rehearsal_changes_nothing_but_the_version(self, harness, old, new):
         store = harness.store()
         slow = store.read()

@@ -59,6 +59,7 @@ class Target:
     overlap = True
     description = "fake:1"
     locks = True
+    looks_beside = ()
 
     def __init__(self):
         self.made = 0
@@ -101,6 +102,7 @@ class Rotator:
         self.process = process
         self.confirm, self.settle = given["confirm"], given["settle"]
         self.issued = given["issued"]
+        self.looks_beside = target.looks_beside
 
     def _operation(self, name, *args):
         self.process.at(name)

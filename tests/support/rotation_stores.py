@@ -55,6 +55,7 @@ def dotenv_store(root, file, fields=VARIABLES, timeout_seconds=TIMEOUT_SECONDS):
 class MemoryHarness:
     fields: ClassVar = FIELDS
     other = "other"
+    has_fields_beside = True
 
     def __init__(self):
         self.shelf = MemoryShelf(None)
@@ -92,6 +93,7 @@ class VaultHarness:
 
     fields: ClassVar = FIELDS
     other = "other"
+    has_fields_beside = True
 
     def __init__(self, server: OpenBao) -> None:
         self.server = server
@@ -155,6 +157,7 @@ class AwsHarness:
 
     fields: ClassVar = FIELDS
     other = "other"
+    has_fields_beside = True
 
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
@@ -213,6 +216,7 @@ class DotenvHarness:
 
     fields: ClassVar = VARIABLES
     other = "OTHER"
+    has_fields_beside = False
     file = ".env.prod"
 
     def __init__(self, root: Path) -> None:

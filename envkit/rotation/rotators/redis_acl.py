@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from envkit.errors import ProfileError, RotationError, UnavailableError
 from envkit.rotation.protocols import Created
-from envkit.rotation.rotators.login import Login, StoredLogin
+from envkit.rotation.rotators.login import USER_FIELDS, Login, StoredLogin
 from envkit.rotation.rotators.redis_address import address_of, names_only_a_password
 from envkit.rotation.rotators.redis_before import (
     check_admin,
@@ -60,6 +60,7 @@ class RedisRotator:
     }
     required = frozenset({"url"})
     overlap = True
+    looks_beside = USER_FIELDS
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target

@@ -82,6 +82,14 @@ class AwsRotationStore:
         self._secret: SecretVersion | None = None
         self._document: Document | None = None
 
+    @property
+    def beside(self) -> Fields:
+        """The other texts of the secret."""
+        found = self._secret
+        if found is None or found.fields is None:
+            return {}
+        return texts(found.fields, found.fields.keys() - set(self.fields))
+
     def check(self) -> None:
         """Look whether anything else rotates the secret."""
         self._source.with_secret(self._ref, self._check)

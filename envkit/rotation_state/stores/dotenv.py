@@ -72,6 +72,11 @@ class DotenvRotationStore:
         """The name of the file that has the variable, and the variable; see `RotationStore`."""
         return identity(os.path.basename(self._paths()[0]), self.fields[0])
 
+    @property
+    def beside(self) -> Fields:
+        """Nothing: the other variables of a file are no fields of one secret."""
+        return {}
+
     def check(self) -> None:
         """Look whether the file and its record can be replaced."""
         for error in self._source.check_write([self._ref]).values():

@@ -112,6 +112,12 @@ class MemoryRotationStore:
         self._shelf = shelf
         self._at = at
 
+    @property
+    def beside(self) -> Fields:
+        """The other fields of the shelf."""
+        found = self._shelf.fields or {}
+        return {name: Secret(text) for name, text in found.items() if name not in self.fields}
+
     def check(self) -> None:
         """Do nothing: whoever has the shelf may write it."""
 

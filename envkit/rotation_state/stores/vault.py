@@ -88,6 +88,14 @@ class VaultRotationStore:
         engine, path = self._source.guess_engine(self._ref)
         return self._identity(vault_kv.target(engine, path, None, self._source.name))
 
+    @property
+    def beside(self) -> Fields:
+        """The other texts of the secret."""
+        found = self._secret
+        if found is None or isinstance(found, Absent):
+            return {}
+        return texts(found.fields, found.fields.keys() - set(self.fields))
+
     def check(self) -> None:
         """Ask which engine it is, and what the token may do to the secret.
 

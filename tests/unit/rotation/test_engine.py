@@ -707,6 +707,14 @@ class TestWhatIsProved:
         assert not scene.run().ok
         assert scene.shelf.envelope is None
 
+    def test_a_rotator_looks_at_the_fields_beside_that_it_names(self, scene):
+        seen = []
+        scene.target.looks_beside = ("host", "user")
+        scene.target.prepare = lambda _confirm, current: seen.append(dict(current)) or {}
+        scene.run()
+        assert set(seen[0]) == {"password", "host"}
+        assert set(scene.snapshot.old) == {"password"}
+
     def test_a_step_of_ones_own_is_not_read_again(self, scene):
         read, reads = MemoryRotationStore.read, []
         scene.target.description = ""

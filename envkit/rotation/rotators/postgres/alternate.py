@@ -21,7 +21,7 @@ from typing import ClassVar
 
 from envkit.errors import ProfileError, RotationError
 from envkit.rotation.protocols import Created
-from envkit.rotation.rotators.login import StoredLogin
+from envkit.rotation.rotators.login import USER_FIELDS, StoredLogin
 from envkit.rotation.rotators.postgres.change import fenced
 from envkit.rotation.rotators.postgres.connection import PAGE
 from envkit.rotation.rotators.postgres.dsn import described
@@ -55,6 +55,7 @@ class AlternateRotator:
     }
     required = frozenset({"dsn", "users", "owner"})
     overlap = True
+    looks_beside = USER_FIELDS
 
     def __init__(self, context: RotatorContext) -> None:
         target = context.target

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from envkit.errors import RotationError
 from envkit.rotation.protocols import Created
-from envkit.rotation.rotators.login import StoredLogin
+from envkit.rotation.rotators.login import USER_FIELDS, StoredLogin
 from envkit.rotation.rotators.postgres.change import fenced
 from envkit.rotation.rotators.postgres.connection import PAGE
 from envkit.rotation.rotators.postgres.dsn import described
@@ -49,6 +49,7 @@ class SingleRotator:
     }
     required = frozenset({"dsn"})
     overlap = False
+    looks_beside = USER_FIELDS
 
     def __init__(self, context: RotatorContext) -> None:
         user = context.target.get("user")
