@@ -256,7 +256,7 @@ class _Planning:
     def look_ahead(self) -> None:
         """Put the target together as it will be, and see what is wrong with it then."""
         plan, locate = self.target.prepared.plan, self.target.prepared.locate
-        _, failed_before = evaluate(plan, self.target.outcomes, locate)
+        before, failed_before = evaluate(plan, self.target.outcomes, locate)
         written = {
             self.place(write.reference): Reading(write.value, None, write.change.where)
             for write in self.writes.values()
@@ -276,22 +276,32 @@ class _Planning:
                     self.leave(failure.name, LeftKind.NEEDS_VALUE, failure.error.message)
             elif (failure.name, failure.error.code) not in known and failure.name not in refused:
                 self.refusals.append(failure)
-        self.refuse_unreached(after)
+        self.refuse_unreached(before, after)
 
     def place(self, reference: Reference) -> object:
         """Return what is equal for references that read the same value of the target."""
         prepared = self.target.prepared
         return prepared.store(reference.source), prepared.locate(reference), reference[3:]
 
-    def refuse_unreached(self, after: Mapping[str, Variable]) -> None:
-        """Refuse what was asked for by name, and would still be otherwise."""
+    def refuse_unreached(
+        self, before: Mapping[str, Variable], after: Mapping[str, Variable]
+    ) -> None:
+        """Refuse what was asked for by name, and would be otherwise.
+
+        A new line may read a value of the target's own; it is refused only where a value
+        that is written makes it otherwise.
+        """
         prepared, outcomes = self.source.prepared, self.source.outcomes
         wanted, failed = evaluate(prepared.plan, outcomes, prepared.locate)
         refused = {failure.name for failure in self.refusals}
         named = [name for name in self.choice.names if name not in refused]
         self.refusals += [failure for failure in failed if failure.name in named]
         for name in named:
-            if name in self.lines or name not in wanted:
+            if name not in wanted:
+                continue
+            if name in self.lines and (
+                name not in before or before[name].value != wanted[name].value
+            ):
                 continue
             if name in after and after[name].value == wanted[name].value:
                 continue

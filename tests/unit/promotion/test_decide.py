@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from envkit.comparison.sides import prepare_sides, read_sides
@@ -602,6 +602,11 @@ def test_a_second_promotion_has_nothing_to_do_and_the_first_has_lost_nothing(sta
 
 
 @given(SIDES, SIDES, st.booleans())
+@example(
+    ({"V0": ("field", "V1"), "V1": ("literal", "")}, {"V1": "canary"}),
+    ({"V1": ("lookup", "")}, {"V1": "canary"}),
+    False,
+)
 def test_what_is_named_is_the_same_afterwards(staging, prod, secrets):
     names = sorted(staging[0])
     with tempfile.TemporaryDirectory() as root:
