@@ -135,7 +135,8 @@ class PostgresHarness:
 
     def _at(self, address: str) -> Mapping[str, object]:
         login = f"{self.role('envkit')}:{self.admin_password}"
-        return {**self.target, "dsn": f"postgresql://{login}@{address}/{self.database.name}"}
+        dsn = f"postgresql://{login}@{address}/{self.database.name}"
+        return {**self.target, "dsn": dsn, "server": "any"}
 
 
 class AlternateHarness(PostgresHarness):
@@ -228,7 +229,8 @@ class RedisHarness:
     def _at(self, address: str) -> Mapping[str, object]:
         parts = urlsplit(self.url)
         login = parts.netloc.rpartition("@")[0]
-        return {"url": urlunsplit(parts._replace(netloc=f"{login}@{address}"))}
+        url = urlunsplit(parts._replace(netloc=f"{login}@{address}"))
+        return {"url": url, "server": "any"}
 
 
 class IamHarness:

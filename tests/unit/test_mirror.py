@@ -31,6 +31,7 @@ ELSEWHERE = {
     "rotation.rotators.postgres_server": "live/test_postgres_rotator.py",
     "rotation.rotators.postgres_single": "live/test_postgres_rotator.py",
     "rotation.rotators.redis_acl": "live/test_redis_rotator.py",
+    "rotation.rotators.redis_before": "live/test_redis_rotator.py",
     "rotation.rotators.redis_server": "live/test_redis_rotator.py",
     "rotation.scheduler.catalog_watcher": "live/test_serve.py",
     "rotation.scheduler.endpoint": "live/test_serve.py",
@@ -41,6 +42,7 @@ ELSEWHERE = {
     "rotation_state.stores": "contract/test_rotation_stores.py",
     "sources.dotenv_write": "contract/test_local_contracts.py",
     "testing.restoring": "unit/testing/test_contract.py",
+    "testing.rotator_proofs": "unit/testing/test_rotators.py",
     "testing.writing": "unit/testing/test_contract.py",
     # parts of a whole, which is what its tests look at
     "checks.rotated_secrets": "unit/checks/test_rotations.py",

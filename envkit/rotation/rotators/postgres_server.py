@@ -1,22 +1,20 @@
 """A PostgreSQL server: changed as its admin, and tested with another login.
 
-    server = Server("postgresql://admin:...@db:5432/app", deadline)
-    with server.admin("app_b") as change:             # one transaction, one at a time per role
-        change.give("app_b", Secret("new"))
-    server.logs_in(Login("app_b", Secret("new")))     # True
-
-A password reaches the server only as a SCRAM-SHA-256 verifier, which libpq computes here:
-neither the server's log nor `pg_stat_activity` has it in clear.
+server = Server("postgresql://admin:...@db:5432/app", deadline)
+with server.admin("app_b") as change:             # one transaction, one at a time per role
+    change.give("app_b", Secret("new"), Verifier.SCRAM)
+server.logs_in(Login("app_b", Secret("new")))     # True
 """
 
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import ExitStack, contextmanager
 
 from envkit.errors import RotationError, UnavailableError
 from envkit.rotation.rotators.login import Login
+from envkit.rotation.rotators.login_forms.hosts import Host, paired
+from envkit.rotation.rotators.postgres_change import Change, Verifier
 from envkit.rotation.rotators.postgres_connection import (
     LoginRefusedError,
     admin_refused,
@@ -34,23 +32,8 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
 
-
-class Role(NamedTuple):
-    """What the catalogue says of one role.
-
-    Attributes:
-        can_log_in: it is LOGIN, and not NOLOGIN.
-        expired: its VALID UNTIL has passed.
-        becomes: what `ALTER ROLE ... SET ROLE` makes of it at a login; empty for nothing.
-        is_member: of the owner that was asked about.
-        is_ours: the admin may change its password.
-    """
-
-    can_log_in: bool
-    expired: bool
-    becomes: str
-    is_member: bool
-    is_ours: bool
+PORT = 5432
+_FIRST_WITH_REQUIRE_AUTH = 160000  # the version of libpq
 
 
 class Server:
@@ -59,27 +42,32 @@ class Server:
     Args:
         dsn: of its admin, a URL or `key=value`, as libpq takes it.
         deadline: when everything must be over.
+        own_login: whether the DSN has the password that is rotated: its role may have
+            another one by now, which is then among the logins that `admin` is given.
     """
 
-    def __init__(self, dsn: str, deadline: Deadline) -> None:
+    def __init__(self, dsn: str, deadline: Deadline, *, own_login: bool = False) -> None:
         self._dsn = dsn
         self._deadline = deadline
+        self._own_login = own_login
 
     @contextmanager
-    def admin(self, role: str) -> Iterator[Change]:
+    def admin(self, role: str | None, own: Sequence[Login] = ()) -> Iterator[Change]:
         """Begin a transaction that no other envkit is in for the same role.
+
+        Args:
+            role: that is to be changed; None where nothing is.
+            own: logins that may be the admin's, where it rotates its own password.
 
         Raises:
             SourceError: the server fails, or the admin may not do it.
             RejectedError: the server refuses a password for good.
         """
-        try:
-            with connected(parameters(self._dsn, self._deadline), self._deadline) as connection:
-                change = Change(connection)
-                change.begin(role, self._deadline)
-                yield change
-        except LoginRefusedError as refusal:
-            raise admin_refused(refusal) from None
+        with ExitStack() as stack:
+            connection, settings = self._connected(stack, own)
+            change = Change(connection, _hosts(connection, settings))
+            change.begin(role, self._deadline)
+            yield change
 
     def logs_in(self, login: Login, becomes: str | None = None) -> bool:
         """Return whether a login works now.
@@ -98,10 +86,28 @@ class Server:
             return True
         if self._is_for_the_password(refusal, login):
             return False
-        raise UnavailableError(
-            "the PostgreSQL server does not let a user in, and not for the password: "
-            f"{refusal.reason}"
-        )
+        raise _not_for_the_password(refusal)
+
+    def accepts(self, login: Login) -> bool:
+        """Return whether a login works now, or would if one of its sessions ended.
+
+        The server looks at the number of sessions only once the password was right, so that
+        an app which holds all that its role may have does not keep its password from being
+        tested.
+
+        Raises:
+            RotationError: the server asks this user for no password.
+            SourceError: the server fails, or refuses for another reason than the password.
+        """
+        refusal = self._refusal(login)
+        if refusal is None:
+            return True
+        if self._is_for_the_password(refusal, login):
+            return False
+        with self.admin(None, (login,)) as change:
+            if change.is_full(login.user):
+                return True
+        raise _not_for_the_password(refusal)
 
     def knows(self, login: Login) -> bool:
         """Return whether a password is right, even if the server has other reasons to refuse.
@@ -110,10 +116,65 @@ class Server:
             RotationError: the server asks this user for no password.
             SourceError: the server fails.
         """
-        refusal = self._refusal(login, None)
+        refusal = self._refusal(login)
         return refusal is None or not self._is_for_the_password(refusal, login)
 
-    def _refusal(self, login: Login, becomes: str | None) -> LoginRefusedError | None:
+    def is_dead(self, login: Login, own: Sequence[Login] = ()) -> bool:
+        """Return whether a login is refused for good: for its password, or as NOLOGIN.
+
+        Raises:
+            RotationError: the server asks this user for no password.
+            SourceError: the server fails.
+        """
+        refusal = self._refusal(login)
+        if refusal is None:
+            return False
+        if self._is_for_the_password(refusal, login):
+            return True
+        with self.admin(None, own) as change:
+            role = change.role(login.user)
+        return role is None or not role.can_log_in
+
+    def verifier(self, login: Login) -> Verifier:
+        """Return how the server stores the password of a role, as its pg_hba.conf shows it.
+
+        With the method `md5` there, a server asks for a hash of MD5 exactly where it has
+        nothing else. With every other method, or a libpq before 16, that cannot be told, and
+        SCRAM is what is used.
+        """
+        from psycopg import pq
+
+        if pq.version() < _FIRST_WITH_REQUIRE_AUTH or not login.password.reveal():
+            return Verifier.SCRAM
+        if "require_auth" in parameters(self._dsn, self._deadline):
+            return Verifier.SCRAM
+        try:
+            self._try(login, require_auth="md5")
+        except LoginRefusedError:
+            return Verifier.MD5  # it has asked for the hash, and not liked something else
+        except UnavailableError:
+            return Verifier.SCRAM
+        return Verifier.MD5
+
+    def _connected(
+        self, stack: ExitStack, own: Sequence[Login]
+    ) -> tuple[Connection[Any], dict[str, Any]]:
+        settings = parameters(self._dsn, self._deadline)
+        tries = [settings]
+        if self._own_login:
+            passwords = [one.password.reveal() for one in own if one.user == settings.get("user")]
+            others = [one for one in passwords if one and one != settings.get("password")]
+            tries += [{**settings, "password": one} for one in dict.fromkeys(others)]
+        refused = None
+        for one in tries:
+            try:
+                return stack.enter_context(connected(one, self._deadline)), one
+            except LoginRefusedError as refusal:
+                refused = refused or refusal
+        assert refused is not None  # noqa: S101 - it was tried at least once
+        raise admin_refused(refused) from None
+
+    def _refusal(self, login: Login, becomes: str | None = None) -> LoginRefusedError | None:
         """Try a login; return what the server says where it does not let the user in."""
         try:
             self._try(login, becomes)
@@ -128,15 +189,15 @@ class Server:
         """
         if not login.password.reveal():
             return True
-        wrong = self._refusal(Login(login.user, Secret(secrets.token_urlsafe(24))), None)
+        wrong = self._refusal(Login(login.user, Secret(secrets.token_urlsafe(24))))
         return wrong is not None and wrong.reported == refusal.reported
 
-    def _try(self, login: Login, becomes: str | None) -> None:
+    def _try(self, login: Login, becomes: str | None = None, **more: str) -> None:
         if not login.password.reveal():
             # with none, libpq would look for another one
             raise LoginRefusedError("there is no password")
         settings = parameters(
-            self._dsn, self._deadline, user=login.user, password=login.password.reveal()
+            self._dsn, self._deadline, user=login.user, password=login.password.reveal(), **more
         )
         with connected(settings, self._deadline) as connection:
             if not connection.pgconn.used_password:
@@ -152,81 +213,17 @@ class Server:
                 )
 
 
-class Change:
-    """What the admin does in one transaction."""
-
-    def __init__(self, connection: Connection[Any]) -> None:
-        self._connection = connection
-
-    def begin(self, role: str, deadline: Deadline) -> None:
-        """Wait until no other envkit is changing the role, for as long as the transaction."""
-        from hashlib import sha256
-
-        milliseconds = max(1, int(deadline.remaining_seconds() * 1000))
-        self._connection.execute(
-            "SELECT set_config('statement_timeout', %s, true)", (str(milliseconds),)
-        )
-        digest = sha256(f"envkit rotates {role}".encode()).digest()
-        key = int.from_bytes(digest[:8], "big", signed=True)
-        self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (key,))
-
-    def role(self, name: str, owner: str = "") -> Role | None:
-        """Return what the catalogue says of a role; None where there is none."""
-        found = self._connection.execute(_ROLE, {"name": name, "owner": owner}).fetchone()
-        return None if found is None else Role(*found)
-
-    def may_end_sessions(self, users: Sequence[str]) -> bool:
-        """Return whether the admin may end the sessions of these users."""
-        found = self._connection.execute(_MAY_END, {"users": list(users)}).fetchone()
-        return found == (True,)
-
-    def give(self, role: str, password: Secret) -> None:
-        """Let a role log in with this password and no other."""
-        from psycopg import sql
-
-        verifier = self._connection.pgconn.encrypt_password(
-            password.to_bytes(), role.encode(), b"scram-sha-256"
-        )
-        statement = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
-        self._connection.execute(
-            statement.format(sql.Identifier(role), sql.Literal(verifier.decode()))
-        )
-
-    def lock_out(self, role: str) -> None:
-        """Take the password of a role away, and its right to log in."""
-        from psycopg import sql
-
-        statement = sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL")
-        self._connection.execute(statement.format(sql.Identifier(role)))
-
-    def end_sessions(self, user: str) -> None:
-        """End every session that a user has logged in to, in all databases."""
-        self._connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (user,)
-        )
+def _hosts(connection: Connection[Any], settings: dict[str, Any]) -> tuple[Host, ...]:
+    """Return the servers that the DSN names, or else the one that libpq has found."""
+    names = str(settings.get("host") or settings.get("hostaddr") or "")
+    try:
+        found = paired(names, str(settings.get("port") or ""))
+    except ValueError:
+        found = ()
+    return found or (Host(connection.info.host, connection.info.port),)
 
 
-_ROLE = """
-SELECT r.rolcanlogin,
-       coalesce(r.rolvaliduntil <= now(), false),
-       coalesce((SELECT substr(setting, 6)
-                 FROM pg_db_role_setting s, unnest(s.setconfig) setting
-                 WHERE s.setrole = r.oid AND setting LIKE 'role=%%'
-                   AND s.setdatabase IN (0, (SELECT oid FROM pg_database
-                                             WHERE datname = current_database()))
-                 ORDER BY s.setdatabase DESC LIMIT 1), ''),
-       coalesce(pg_has_role(r.oid, (SELECT oid FROM pg_roles WHERE rolname = %(owner)s),
-                            'MEMBER'), false),
-       me.rolsuper OR (me.rolcreaterole AND (
-           current_setting('server_version_num')::int < 160000
-           OR pg_has_role(me.oid, r.oid, 'MEMBER WITH ADMIN OPTION')))
-FROM pg_roles r, pg_roles me
-WHERE r.rolname = %(name)s AND me.rolname = current_user
-"""
-_MAY_END = """
-SELECT me.rolsuper
-       OR pg_has_role(me.oid, 'pg_signal_backend', 'USAGE')
-       OR (SELECT bool_and(pg_has_role(me.oid, r.oid, 'USAGE'))
-           FROM pg_roles r WHERE r.rolname = ANY(%(users)s))
-FROM pg_roles me WHERE me.rolname = current_user
-"""
+def _not_for_the_password(refusal: LoginRefusedError) -> UnavailableError:
+    return UnavailableError(
+        f"the PostgreSQL server does not let a user in, and not for the password: {refusal.reason}"
+    )

@@ -1,12 +1,12 @@
 """Rotate the password of a single PostgreSQL user.
 
-    target = { dsn = "...", user = "app" }               # `user` where the value is no URL
+    target = { dsn = "...", user = "app" }               # the only user that it may be
 
 A role has one password. Between ALTER ROLE and the promotion of the new value, what a
 reader gets does not log in: readers must try again, with what is pending where they can.
-Where that is not good enough, `alternate` is the way. Sessions stay open.
+Where that is not good enough, `alternate` is the way. Sessions stay open unless it is said.
 
-Going back sets the old password again.
+Going back sets the old password again, where the role still has the new one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,17 @@ from typing import ClassVar
 
 from envkit.errors import RotationError
 from envkit.rotation.protocols import Created
-from envkit.rotation.rotators.generate import generated
-from envkit.rotation.rotators.login import Login, StoredLogin
+from envkit.rotation.rotators.login import StoredLogin
+from envkit.rotation.rotators.postgres_change import fenced
 from envkit.rotation.rotators.postgres_connection import PAGE
+from envkit.rotation.rotators.postgres_dsn import described
+from envkit.rotation.rotators.postgres_preflight import (
+    SETTINGS,
+    Preflight,
+    check_login,
+    check_time,
+    verifier_in,
+)
 from envkit.rotation.rotators.postgres_server import Server
 
 TYPE_CHECKING = False
@@ -27,19 +35,24 @@ if TYPE_CHECKING:
     from envkit.rotation.protocols import RotatorContext
     from envkit.rotation_state.store import Fields
 
+_WHO = "the secret's user"
+
 
 class SingleRotator:
     """See the module's docstring."""
 
-    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"dsn": str, "user": str}
+    settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {**SETTINGS, "user": str}
     required = frozenset({"dsn"})
     overlap = False
 
     def __init__(self, context: RotatorContext) -> None:
         user = context.target.get("user")
+        self._user = str(user) if user else None
         self._context = context
-        self._stored = StoredLogin(context.fields[0], user=None if user is None else str(user))
-        self._server = Server(str(context.target["dsn"]), context.deadline)
+        self._stored = StoredLogin(context.fields[0], must_be=self._user)
+        self._dsn = str(context.target["dsn"])
+        self._server = Server(self._dsn, context.deadline, own_login=context.own_login)
+        self._preflight = Preflight(self._server, context, self._user)
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:  # noqa: ARG004
@@ -47,61 +60,81 @@ class SingleRotator:
         return (field,)
 
     def describe_target(self) -> str:
-        """Return nothing: the readers are the target."""
-        return ""
+        """Return `db:5432/app, user app`; without the user where only the secret names it."""
+        place = described(self._dsn)
+        return place if self._user is None else f"{place}, user {self._user}"
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look whether the role is there, and whether the admin may change it."""
-        user = self._stored.read(current).user
-        with self._server.admin(user) as change:
-            role = change.role(user)
-        if role is None:
-            raise RotationError("the user of the secret is no role of the PostgreSQL server")
-        if not role.is_ours:
-            raise RotationError(
-                "the admin of target.dsn may not change the password of the secret's user",
-                hint=f"grant it WITH ADMIN OPTION; see '{PAGE}'",
-            )
-        if role.expired:
-            raise RotationError(
-                "no password of the secret's user would work: its VALID UNTIL has passed",
-                hint="run: ALTER ROLE ... VALID UNTIL 'infinity'",
-            )
-        return {}
+        """Prove the current login, its role and the admin's rights."""
+        login = self._stored.read(current)
+        with self._server.admin(login.user, (login,)) as change:
+            self._preflight.look(change, login)
+            role = change.role(login.user)
+            if role is None:
+                raise RotationError(f"{_WHO} is no role of the PostgreSQL server")
+            if not role.is_ours:
+                raise RotationError(
+                    f"the admin of target.dsn may not change the password of {_WHO}",
+                    hint=f"grant it WITH ADMIN OPTION; see '{PAGE}'",
+                )
+            self._preflight.look_at_sessions(change, [login.user])
+            known = change.verifier(login.user)
+        check_login(role, _WHO)
+        check_time(role, _WHO)
+        return self._preflight.verify(login, known)
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
         """Make a password; the server hears nothing of it."""
-        login = self._stored.read(current)
-        password = generated(self._context.generate)
-        return Created(self._stored.write(current, Login(login.user, password)))
+        return Created(self._stored.renewed(current, self._context.generate))
 
-    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
         """Replace the password of the role."""
-        self._give(self._stored.read(new))
+        before, login = self._stored.read(old), self._stored.read(new)
+        if login.user != before.user:
+            raise RotationError("the new login is not that of the secret's user")
+        with (
+            self._server.admin(login.user, (before, login)) as change,
+            fenced(self._context.confirm),
+        ):
+            change.give(login.user, login.password, verifier_in(facts))
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Log in."""
-        if not self._server.logs_in(self._stored.read(new)):
-            raise RotationError("the user of the secret cannot log in with the new password")
+        """Log in; that the role has no session free is no failure of the password."""
+        if not self._server.accepts(self._stored.read(new)):
+            raise RotationError(f"{_WHO} cannot log in with the new password")
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return whether a login works."""
-        return self._server.logs_in(self._stored.read(fields))
+        """Return whether a login works, or would if it had a session free."""
+        return self._server.accepts(self._stored.read(fields))
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
         """Do nothing: the old password ended with `set`."""
 
-    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Let the login that is kept be the one that works."""
-        login = self._stored.read(keep)
-        if not self._server.logs_in(login):
-            self._give(login)
+    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
+        """Let the login that is kept be the one that works, where the other one does.
+
+        A role with a third password by now is left alone, and so is one that the login which
+        is kept does not name.
+        """
+        if not fields:
+            return  # nothing was made, and so nothing was set
+        gone, kept = self._stored.read(fields), self._stored.read(keep)
+        if gone.user != kept.user:
+            return
+        if not self._server.accepts(kept):
+            with self._server.admin(kept.user, (gone, kept)) as change:
+                role = change.role(kept.user)
+                if role is None or not (role.expired or self._server.knows(gone)):
+                    return
+                with fenced(self._context.confirm):
+                    change.give(kept.user, kept.password, verifier_in(facts))
+        if self._preflight.ends_sessions:
+            with self._server.admin(kept.user, (gone, kept)) as change:
+                self._context.confirm()
+                change.end_sessions(kept.user)
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
-        return True
-
-    def _give(self, login: Login) -> None:
-        with self._server.admin(login.user) as change:
-            self._context.confirm()
-            change.give(login.user, login.password)
+        """Return whether the server refuses the password for good."""
+        if not fields:
+            return True
+        return self._server.is_dead(self._stored.read(fields), (self._stored.read(keep),))
