@@ -30,7 +30,6 @@ from envkit._internal.files import (
     FileRefusedError,
     read_in_project,
     read_own,
-    read_real,
     real_path,
     resolved,
 )
@@ -53,7 +52,7 @@ from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import ClassVar
 
     from envkit.errors import EnvkitError
@@ -151,25 +150,39 @@ class DotenvSource:
         Raises:
             EnvkitError: as `write`.
         """
-        from envkit._internal.file_lock import locked
-        from envkit.sources.dotenv_write import change, check, replace
+        from envkit.sources.dotenv_write import change, rewrite
 
         name = self.file_with(ref)
-        path, previous = self.places(name)
+        warnings: list[str] = []
+
+        def edit(text: str) -> bytes:
+            data, found = change(text, values, path=name)
+            warnings.extend(found)
+            return data
+
         timeout_seconds = self._deadline.remaining_seconds()
         try:
-            check(path, previous)
-            with locked(path, timeout_seconds=timeout_seconds, follow=False):
-                current = self._load(name, real=path)
-                if current.version != expected:
-                    raise _conflict(name, expected)
-                data, warnings = change(current.text, values, path=name)
-                state = replace(path, data, previous, before=current.text.encode())
+            version = rewrite(
+                name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
+            )
         except OSError as error:
             raise failure("write", name, error) from None
         for warning in warnings:
             self._warn(warning)
-        return _version(state)
+        return version
+
+    def read_variables(
+        self, ref: Reference, variables: Iterable[str]
+    ) -> tuple[str, str | None, dict[str, Secret]]:
+        """Return the file that has a variable, its version, and those variables that it has.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        read = self._file_with(ref)
+        entries = read.content.entries
+        values = {name: Secret(entries[name].value) for name in variables if name in entries}
+        return read.name, read.version, values
 
     def file_with(self, ref: Reference) -> str:
         """Return the file that has a variable, else the one that would be given it."""
@@ -279,15 +292,13 @@ class DotenvSource:
             raise read
         return read
 
-    def _load(self, name: str, *, previous: bool = False, real: str | None = None) -> _Read:
-        """Read a file, or the copy that is kept of it; `real` is where it is, if that is known."""
+    def _load(self, name: str, *, previous: bool = False) -> _Read:
+        """Read a file, or the copy that is kept of it."""
         path = self._path(name)
         try:
             if previous:
                 name += PREVIOUS_SUFFIX
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
-            elif real is not None:
-                data, state = read_real(real, LIMIT_BYTES)
             else:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
         except (FileNotFoundError, NotADirectoryError):
@@ -300,7 +311,7 @@ class DotenvSource:
             self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
-        return _Read(name, text, _version(state), content, state.st_mtime_ns)
+        return _Read(name, text, version_of(state), content, state.st_mtime_ns)
 
     def places(self, name: str) -> tuple[str, str]:
         """Return where a file is, which its name may be a link to, and where its copy is.
@@ -353,7 +364,8 @@ def _is_version(version: str | None) -> bool:
     )
 
 
-def _version(state: os.stat_result) -> str:
+def version_of(state: os.stat_result) -> str:
+    """Return the version of a file: another one after each write, and nothing of the content."""
     return f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
 
 
@@ -365,15 +377,6 @@ def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     text = pick_field(ref, fields)
     assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
-
-
-def _conflict(name: str, expected: str | None) -> ConflictError:
-    if expected is None:
-        return ConflictError(f"{name} exists already; nothing was written")
-    return ConflictError(
-        f"{name} was changed since it was read; nothing was written",
-        hint="look at the change, then run the command again",
-    )
 
 
 def failure(verb: str, name: str, error: OSError) -> SourceError:

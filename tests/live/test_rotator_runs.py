@@ -157,7 +157,7 @@ def test_a_secret_from_a_backup_is_mended_by_rotating(world):
 def test_a_record_that_was_lost_in_the_grace_is_mended_by_rotating(world):
     before = world.harness.credentials()
     assert world.run(Request.ROTATE) == OutcomeStatus.WAITING
-    world.shelf.envelope, world.shelf.envelope_version = None, 0
+    world.shelf.stored.clear()
     check_mended(world, before, LEFT_OVER[type(world.harness)][1])
 
 

@@ -98,11 +98,22 @@ class AwsSecretsManagerSource:
 
     def check(self, ref: Reference) -> None:
         """Raise `InvalidReferenceError` when Secrets Manager could not hold this."""
-        check_key(ref, self._key(ref))
+        check_key(ref, self.key(ref))
 
     def locate(self, ref: Reference) -> str:
         """Return the source's name and the secret's full one, with version and field."""
-        return where(self.name, self._key(ref), ref.field)
+        return where(self.name, self.key(ref), ref.field)
+
+    def key(self, ref: Reference) -> Key:
+        """Return the secret that a reference names."""
+        return key_of(ref, self._prefix)
+
+    def share_connection(self) -> None:
+        """Use the connections and credentials of this process from now on.
+
+        For what opens many sources of one account, as rotations do; see `shared`.
+        """
+        self._manager.share()
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read all `refs`, each secret once; see `Source.fetch`."""
@@ -114,7 +125,7 @@ class AwsSecretsManagerSource:
             except InvalidReferenceError as error:
                 outcomes[ref] = error
             else:
-                wanted.setdefault(self._key(ref), []).append(ref)
+                wanted.setdefault(self.key(ref), []).append(ref)
         answers = self._read_all(list(wanted)) if wanted else {}
         for key, group in wanted.items():
             for ref in group:
@@ -164,7 +175,7 @@ class AwsSecretsManagerSource:
 
         For what goes beyond one value: never later than the source's deadline.
         """
-        key = self._key(ref)._replace(version=None, stage=None)
+        key = self.key(ref)._replace(version=None, stage=None)
         place = where(self.name, key)
         return self._in_time(lambda: call(self._manager, key.secret_id, place))
 
@@ -259,7 +270,7 @@ class AwsSecretsManagerSource:
         if not isinstance(answer, SecretVersion):
             return answer
         try:
-            value = pick(ref, answer, where(self.name, self._key(ref)))
+            value = pick(ref, answer, where(self.name, self.key(ref)))
         except InvalidReferenceError as error:
             return error
         if isinstance(value, Absent):
@@ -269,7 +280,7 @@ class AwsSecretsManagerSource:
     # ---------------------------------------------------------------- writing
 
     def _write(self, ref: Reference, value: Secret | None, expected: str | None) -> str:
-        key = self._key(ref)
+        key = self.key(ref)
         place = where(self.name, key)
         if expected is None:
             if key.is_arn:
@@ -288,7 +299,7 @@ class AwsSecretsManagerSource:
         return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
 
     def _restore(self, ref: Reference, version: str, expected: str | None) -> str:
-        key = self._key(ref)
+        key = self.key(ref)
         place = where(self.name, key)
         earlier, current = self._read_one(key._replace(version=version)), self._read_one(key)
         if isinstance(current, Absent):
@@ -306,9 +317,6 @@ class AwsSecretsManagerSource:
             )
             return version
         return self._write(ref, value, expected)
-
-    def _key(self, ref: Reference) -> Key:
-        return key_of(ref, self._prefix)
 
     def _in_time(self, call: Callable[[], R]) -> R:
         """Return what `call` returns, or raise its error, never later than the deadline."""
