@@ -65,7 +65,11 @@ ONLY_NAMES = {
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }
 # tests of several modules at once
-OF_SEVERAL = {"test_hot_imports.py", "test_mirror.py", "rotation/test_interleavings.py"}
+OF_SEVERAL = {
+    *("test_hot_imports.py", "test_mirror.py", "rotation/test_interleavings.py"),
+    *("rotation/test_damaged_records.py", "rotation/test_edited_targets.py"),
+    "rotation/test_foreign_writes.py",
+}
 
 MODULES = {
     ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
