@@ -1,4 +1,4 @@
-"""The five rotators' targets: how readers log in, and what must not be left there.
+"""The six rotators' targets: how readers log in, and what must not be left there.
 
 The roles and users are those of the pages below docs/guide/rotators, as in `support.rotators`.
 """
@@ -9,6 +9,8 @@ import hashlib
 import http.client
 import secrets
 import socket
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -16,7 +18,13 @@ from urllib.parse import unquote, urlsplit
 from envkit.secret import Secret
 from support.aws import REGION
 from support.fault_proxy import HOST
-from support.rotators import AlternateHarness, IamHarness, RedisHarness, SingleHarness
+from support.rotators import (
+    AlternateHarness,
+    CommandHarness,
+    IamHarness,
+    RedisHarness,
+    SingleHarness,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,6 +206,27 @@ class IamTarget(_Harnessed):
         return wrong
 
 
+class CommandTarget(_Harnessed):
+    """A program and the list of tokens that it keeps."""
+
+    name = rotator = "command"
+    port = 0
+    fields = (TOKEN,)
+
+    def __init__(self, servers, stack: ExitStack) -> None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="envkit-torture-")))
+        super().__init__(CommandHarness(folder))
+
+    def first(self) -> dict[str, str]:
+        return {TOKEN: self.harness.current()["token"].reveal()}
+
+    def table(self, port: int) -> dict[str, object]:
+        return dict(self.harness.target)
+
+    def works(self, fields: Mapping[str, str], current: Mapping[str, str]) -> bool:
+        return self.harness.works({"token": Secret(fields[TOKEN])})
+
+
 class RandomTarget:
     """The readers are the target: they take what they read, and what they read before."""
 
@@ -234,3 +263,4 @@ ROTATORS = {
     kind.name: kind
     for kind in (AlternateTarget, SingleTarget, RedisTarget, IamTarget, RandomTarget)
 }
+ALL = {**ROTATORS, CommandTarget.name: CommandTarget}  # readers do not log in with a command

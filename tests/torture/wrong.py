@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 from envkit.rotation import machine
 from envkit.rotation.machine import StepKind
 from envkit.rotation_state.record import PendingValue, Phase
@@ -17,3 +20,34 @@ def promote_before_set() -> None:
         return right(record, seen)
 
     machine._FORWARD[Phase.STAGED] = staged
+
+
+def stop_before_the_change_and_look_no_more() -> None:
+    """Stop between the look before a change of the target and the change; take nothing back."""
+    from envkit.rotation.rotators.command import CommandRotator
+    from envkit.rotation.rotators.redis_server import Node
+    from envkit.rotation.step_context import StepContext
+
+    add, run = Node.add, CommandRotator._run
+
+    def stop_and_add(node, user, digest):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return add(node, user, digest)
+
+    def stop_and_run(rotator, step, *args, **more):
+        if step == "set":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return run(rotator, step, *args, **more)
+
+    Node.add, CommandRotator._run = stop_and_add, stop_and_run
+    StepContext.settle = lambda _step, _fields, _take_back: None
+
+
+def die_before(step: str) -> None:
+    """Die of SIGKILL before a step of the machine."""
+    from envkit.rotation import steps
+
+    def die(_step):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    steps._ACTS[StepKind(step)] = die

@@ -140,7 +140,8 @@ class RedisRotator:
         """Make a password; the server hears nothing of it."""
         login = self._stored.read(current)
         password = generated(self._context.generate)
-        return Created(self._stored.write(current, login._replace(password=password)))
+        new = self._stored.write(current, login._replace(password=password))
+        return Created(new, issued=(_digest(password),))
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
         """Let the user log in with the new password too."""
