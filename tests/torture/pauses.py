@@ -78,6 +78,8 @@ class Pauses:
         else:
             time.sleep(max(0.0, begun + chance.random() * self.seconds - time.monotonic()))
             stopped = run.pause()
+        if not stopped:
+            world.stopper.arm(0, "")  # it ended before that message
         how = "message" if at_message else "moment"
         course.where = f"pause {number} at a {how}{' after the grace' * after_grace}"
         self.paused += stopped

@@ -140,6 +140,8 @@ class VaultShelf:
     def put(self, fields: dict[str, str]) -> None:
         self._server.put(self._path, {**OTHER, **fields})
 
+    change = put
+
     def reader(self) -> tuple[str, list]:
         return "VaultReader", [self.port, self._server.root_token, self._path, self._field]
 
@@ -184,6 +186,10 @@ class AwsShelf:
     def put(self, fields: dict[str, str]) -> None:
         self._admin.create_secret(Name=self._name, SecretString=json.dumps({**OTHER, **fields}))
 
+    def change(self, fields: dict[str, str]) -> None:
+        text = json.dumps({**OTHER, **fields})
+        self._admin.put_secret_value(SecretId=self._name, SecretString=text)
+
     def reader(self) -> tuple[str, list]:
         return "AwsReader", [self.port, self._name]
 
@@ -222,6 +228,8 @@ class DotenvShelf:
         lines = [f'{name}="{value}"\n' for name, value in {**OTHER, **fields}.items()]
         self._path.write_text("".join(lines))
         self._path.chmod(0o600)
+
+    change = put
 
     def reader(self) -> tuple[str, list]:
         return "DotenvReader", [str(self._path), self._field]

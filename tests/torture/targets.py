@@ -87,6 +87,12 @@ def login_iam(fields: Mapping[str, str], port: int) -> bool:
     return answer.status == 200
 
 
+def _login_of(fields: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return user and password as they stand in the URL, and another password."""
+    parts = urlsplit(fields[URL])
+    return parts.username or "", parts.password or "", secrets.token_urlsafe(12)
+
+
 # ---------------------------------------------------------------- the targets
 
 
@@ -108,6 +114,10 @@ class _Harnessed:
     def works(self, fields: Mapping[str, str], current: Mapping[str, str]) -> bool:
         return self.harness.works({name.lower(): Secret(text) for name, text in fields.items()})
 
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        """Replace the credential that readers have, as a person does; return the new fields."""
+        raise NotImplementedError
+
     def left(self, current: Mapping[str, str]) -> list[str]:
         found = self.harness.credentials()
         return [] if found == 1 else [f"{found} credentials work"]
@@ -127,6 +137,11 @@ class AlternateTarget(_Harnessed):
 
     def login_arguments(self) -> list:
         return []
+
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        user, password, theirs = _login_of(current)
+        self.harness.database.run(f"ALTER ROLE \"{user}\" LOGIN PASSWORD '{theirs}'")
+        return {URL: current[URL].replace(password, theirs)}
 
     def left(self, current: Mapping[str, str]) -> list[str]:
         wrong = super().left(current)
@@ -169,6 +184,12 @@ class RedisTarget(_Harnessed):
     def login_arguments(self) -> list:
         return []
 
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        user, password, theirs = _login_of(current)
+        self.harness.ask("ACL SETUSER", user, f">{theirs}", f"<{unquote(password)}")
+        self.harness.ask("ACL SAVE")
+        return {URL: current[URL].replace(password, theirs)}
+
     def left(self, current: Mapping[str, str]) -> list[str]:
         wrong = super().left(current)
         password = unquote(urlsplit(current[URL]).password or "")
@@ -196,6 +217,12 @@ class IamTarget(_Harnessed):
     def login_arguments(self) -> list:
         return [self.port]
 
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        iam, user = self.harness.iam, self.harness.user
+        iam.delete_access_key(UserName=user, AccessKeyId=current[KEY_ID])
+        made = iam.create_access_key(UserName=user)["AccessKey"]
+        return {KEY: made["SecretAccessKey"], KEY_ID: made["AccessKeyId"]}
+
     def left(self, current: Mapping[str, str]) -> list[str]:
         keys = self.harness.keys()
         wrong = super().left(current)
@@ -211,20 +238,20 @@ class CommandTarget(_Harnessed):
 
     name = rotator = "command"
     port = 0
-    fields = (TOKEN,)
+    fields = ("token",)  # as the program calls it
 
     def __init__(self, servers, stack: ExitStack) -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="envkit-torture-")))
         super().__init__(CommandHarness(folder))
 
     def first(self) -> dict[str, str]:
-        return {TOKEN: self.harness.current()["token"].reveal()}
+        return {"token": self.harness.current()["token"].reveal()}
 
     def table(self, port: int) -> dict[str, object]:
         return dict(self.harness.target)
 
     def works(self, fields: Mapping[str, str], current: Mapping[str, str]) -> bool:
-        return self.harness.works({"token": Secret(fields[TOKEN])})
+        return self.harness.works({"token": Secret(fields["token"])})
 
 
 class RandomTarget:

@@ -51,3 +51,37 @@ def die_before(step: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     steps._ACTS[StepKind(step)] = die
+
+
+def wait_for_ever() -> None:
+    """Let the server keep the transaction of a client that is silent."""
+    from envkit.rotation.rotators import postgres_change
+
+    postgres_change._SETTINGS = postgres_change._SETTINGS.replace(
+        "('idle_in_transaction_session_timeout', %(silence)s),",
+        "('application_name', coalesce(%(silence)s, '')),",
+    )
+
+
+def believe_a_lost_answer() -> None:
+    """Take a change of the target for done, and its removal for proved, whatever came of it."""
+    from contextlib import suppress
+
+    from envkit.errors import EnvkitError
+    from envkit.rotation.rotators.redis_acl import RedisRotator
+
+    retire = RedisRotator.retire
+
+    def retired(rotator, fields, keep, facts):
+        with suppress(EnvkitError):
+            retire(rotator, fields, keep, facts)
+
+    RedisRotator.retire = retired
+    RedisRotator.is_dead = lambda *_: True
+
+
+def refuse_a_changed_claim() -> None:
+    """Refuse a value that was changed since the claim, and give no advice."""
+    refusal = machine.Decision(StepKind.REFUSE, "the secret was changed")
+    machine._nothing_made = lambda _record: False
+    machine._refuse_other_value = lambda _seen: refusal
