@@ -42,6 +42,7 @@ class Course:
         self.left: list[str] = []
         self.known: list[dict[str, str]] = [world.current()]
         self.where = ""  # for messages
+        self.by_name = False  # whether to run this rotation alone, of several
 
     def say(self, what: str) -> None:
         """Note what is wrong."""
@@ -49,7 +50,8 @@ class Course:
 
     def run(self, *options: str, **more: object) -> Done:
         """Run `envkit rotate it`, with options as a person gives them, or as cron does."""
-        done = self.world.start(self.warm, *(("it", *options) if options else ()), **more).wait()
+        named = ("it", *options) if options or self.by_name else ()
+        done = self.world.start(self.warm, *named, **more).wait()
         self.note(done)
         return done
 
@@ -67,7 +69,8 @@ class Course:
             found += self.world._reader().pending().values()
         except MissingError:
             pass
-        self.known += [one for one in found if one not in self.known]
+        names = set(self.world.target.fields)
+        self.known += [one for one in found if one not in self.known and set(one) >= names]
 
     def finish(self, *options: str) -> None:
         """Run it until nothing is under way; what a refusal advises is done."""

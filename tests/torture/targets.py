@@ -118,6 +118,9 @@ class _Harnessed:
         """Replace the credential that readers have, as a person does; return the new fields."""
         raise NotImplementedError
 
+    def clean_up(self, current: Mapping[str, str]) -> None:
+        """Do at the target what envkit advises after an abort that could not touch it."""
+
     def left(self, current: Mapping[str, str]) -> list[str]:
         found = self.harness.credentials()
         return [] if found == 1 else [f"{found} credentials work"]
@@ -222,6 +225,12 @@ class IamTarget(_Harnessed):
         iam.delete_access_key(UserName=user, AccessKeyId=current[KEY_ID])
         made = iam.create_access_key(UserName=user)["AccessKey"]
         return {KEY: made["SecretAccessKey"], KEY_ID: made["AccessKeyId"]}
+
+    def clean_up(self, current: Mapping[str, str]) -> None:
+        for key in self.harness.keys().keys() - {current[KEY_ID]}:
+            self.harness.iam.update_access_key(
+                UserName=self.harness.user, AccessKeyId=key, Status="Inactive"
+            )
 
     def left(self, current: Mapping[str, str]) -> list[str]:
         keys = self.harness.keys()
