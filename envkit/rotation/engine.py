@@ -185,11 +185,15 @@ class _Run:
             )
         by_name = (Request.ROTATE, Request.COMPROMISED)
         renamed = self.context.requested in by_name and not record.in_progress
+        renamed = renamed or self.may_abort(record)
         if record.rotation != name and not renamed:
+            now = f"when none is under way, run 'envkit rotate {name}'"
+            if record.in_progress and not record.promoted_at:
+                now = f"run 'envkit rotate --abort {name}'"
             raise RotationError(
                 f"{self.job.store.location} is rotated as {record.rotation}, and not as {name}",
                 hint="name one rotation for one secret, in one profile or in one that both extend; "
-                f"if it has another name now, run 'envkit rotate {name}' when none is under way",
+                f"if it has another name now, {now}",
             )
         if not record.in_progress:
             return

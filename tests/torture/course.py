@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from torture import shelves
 from torture.shelves import MissingError
 from torture.warm import IN_GRACE
 
@@ -65,10 +65,8 @@ class Course:
     def remember(self) -> None:
         """Remember the values that readers and the record have."""
         found = [self.world.current()]
-        try:
+        with suppress(MissingError):
             found += self.world._reader().pending().values()
-        except MissingError:
-            pass
         names = set(self.world.target.fields)
         self.known += [one for one in found if one not in self.known and set(one) >= names]
 
@@ -90,7 +88,7 @@ class Course:
             if "nothing is under way" in (found["error"] or ""):
                 return
             if hint:
-                options = ((hint[1],) if hint[1] else ("--env", "prod"))
+                options = (hint[1],) if hint[1] else ("--env", "prod")
             else:
                 self.world.pass_lease()
         self.say(f"it is not done after {MOST_RUNS} runs: {found}")

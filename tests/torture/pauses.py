@@ -4,7 +4,8 @@
 
 A process is stopped at a random moment of a rotation, or at a random message, which then waits
 with it. A second process finishes the rotation, and rotates once more. Then the first one goes
-on. Afterwards no credential logs in but the current one.
+on. Afterwards no credential logs in but the current one. (Not with `.env` files: who is stopped
+with the lock of the file keeps it, and the others wait.)
 
 At last the same with a machine that does not look again after a change, at the worst moment:
 there a retired credential must come back, or the check is worth nothing.
@@ -28,7 +29,7 @@ from torture.course import Course  # noqa: E402
 from torture.stopping import HELD  # noqa: E402
 from torture.targets import ALL  # noqa: E402
 from torture.warm import IN_GRACE, Run, Warm  # noqa: E402
-from torture.world import SHELVES, Servers, World  # noqa: E402
+from torture.world import Servers, World  # noqa: E402
 
 PAUSED = ("redis", "command")
 BROKEN = "torture.wrong:stop_before_the_change_and_look_no_more"
@@ -133,7 +134,7 @@ def pause(folder: Path, servers, store: str, rotator: str, warms, chance, count:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--store", choices=SHELVES, action="append")
+    parser.add_argument("--store", choices=("vault", "aws"), action="append")
     parser.add_argument("--rotator", choices=ALL, action="append")
     parser.add_argument("--pauses", type=int, default=300)
     parser.add_argument("--seed", type=int, default=random.randrange(10_000))

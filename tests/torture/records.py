@@ -73,8 +73,9 @@ def damaged(stored: dict, damages: tuple) -> list[tuple[str, dict]]:
 
 def stands_still(now: dict, stored: dict) -> bool:
     """Whether nothing has come of the rotation since."""
-    return now.get("values") == stored.get("values") and now["record"]["phase"] == (
-        stored["record"]["phase"]
+    return (
+        now.get("values") == stored.get("values")
+        and now["record"]["phase"] == (stored["record"]["phase"])
     )
 
 

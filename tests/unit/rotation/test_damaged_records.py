@@ -72,13 +72,13 @@ def damaged(envelope):
 
 
 def can_be_read(world):
+    refusal = None
     try:
         MemoryRotationStore(world.shelf, world.target.fields).read()
     except RotationError as error:
-        assert "the rotation record" in error.message
-        assert error.hint, error.message
-        return False
-    return True
+        refusal = error
+    assert refusal is None or ("the rotation record" in refusal.message and refusal.hint)
+    return refusal is None
 
 
 def watch_readers(world):
@@ -131,5 +131,6 @@ def test_a_damaged_record_crashes_nothing_and_harms_no_current_credential(kind, 
 
 def test_a_store_that_believes_incomplete_values_is_noticed(monkeypatch):
     monkeypatch.setattr("envkit.rotation_state.stores.envelope._check_values", lambda *_: None)
-    with pytest.raises(AssertionError, match="nobody can log in"):
+    # readers are given a secret without its password, or one that does not log in
+    with pytest.raises((AssertionError, KeyError)):
         test_a_damaged_record_crashes_nothing_and_harms_no_current_credential(Additive, "tested")

@@ -9,7 +9,14 @@ from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.step_context import StepContext
 from support.fake_targets import Additive, Single, Unstaged
-from support.rotation_phases import BEFORE_PROMOTE, PHASES, put_back, standing, state_of
+from support.rotation_phases import (
+    BEFORE_PROMOTE,
+    PHASES,
+    change_record,
+    put_back,
+    standing,
+    state_of,
+)
 
 KINDS = (Additive, Single, Unstaged)
 BEGUN_WITH = {"plan": "postgres (alternate) of password", "target": "digest-1"}
@@ -66,6 +73,20 @@ def test_an_abort_before_promote_works_whatever_the_profile_says_by_now(kind, ph
     assert not lost or "fake:1, and the old value no longer" in outcome.reason
     assert (world.in_progress, world.current) == (False, current)
     assert of_target(world) == before, "another target was changed"
+
+
+@pytest.mark.parametrize("phase", BEFORE_PROMOTE)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_rotation_that_was_renamed_is_aborted_as_its_refusal_advises(kind, phase):
+    world = standing(kind, phase)
+    current = world.current
+    change_record(world, rotation="prod/its-name-before")
+    outcome = world.run(Request.RESUME)
+    assert "envkit rotate --abort prod/db" in outcome.error.hint
+    assert world.run(Request.ABORT).status == OutcomeStatus.ABORTED
+    assert world.current == current
+    world.run(Request.ROTATE)
+    world.come_to_rest()
 
 
 @pytest.mark.parametrize("phase", ["promoted", "grace", "retiring"])
