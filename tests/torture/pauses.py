@@ -4,8 +4,9 @@
 
 A process is stopped at a random moment of a rotation, or at a random message, which then waits
 with it. A second process finishes the rotation, and rotates once more. Then the first one goes
-on. Afterwards no credential logs in but the current one. (Not with `.env` files: who is stopped
-with the lock of the file keeps it, and the others wait.)
+on, or is killed, and the next rotation takes with it what its last message did. Afterwards no
+credential logs in but the current one. (Not with `.env` files: who is stopped with the lock of
+the file keeps it, and the others wait.)
 
 At last the same with a machine that does not look again after a change, at the worst moment:
 there a retired credential must come back, or the check is worth nothing.
@@ -28,10 +29,11 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 from torture.course import Course  # noqa: E402
 from torture.stopping import HELD  # noqa: E402
 from torture.targets import ALL  # noqa: E402
-from torture.warm import IN_GRACE, Run, Warm  # noqa: E402
+from torture.warm import IN_GRACE, KILLED, Run, Warm  # noqa: E402
 from torture.world import Servers, World  # noqa: E402
 
 PAUSED = ("redis", "command")
+DEATHS = 0.25  # of those that are stopped, killed instead of let go on
 BROKEN = "torture.wrong:stop_before_the_change_and_look_no_more"
 
 
@@ -81,18 +83,26 @@ class Pauses:
             stopped = run.pause()
         if not stopped:
             world.stopper.arm(0, "")  # it ended before that message
+        dies = not prepare and chance.random() < DEATHS
         how = "message" if at_message else "moment"
-        course.where = f"pause {number} at a {how}{' after the grace' * after_grace}"
+        course.where = f"pause {number} at a {how}{' after the grace' * after_grace}{', killed' * dies}"
         self.paused += stopped
         try:
             course.finish("--resume")
             course.rotate()
         finally:
+            if dies:
+                run.kill()
             world.stopper.release()
             run.go_on()
-            course.note(run.wait())
+            ended = run.wait()
+        world.stopper.settle()
         world.stopper.arm(0, "")
         course.finish()
+        if ended.status == KILLED:
+            course.rotate()  # it takes with it what a dead process has made work too late
+        else:
+            course.note(ended)
         course.check()
 
     def _wait_for_the_message(self, run: Run) -> bool:
