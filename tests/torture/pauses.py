@@ -85,7 +85,8 @@ class Pauses:
             world.stopper.arm(0, "")  # it ended before that message
         dies = not prepare and chance.random() < DEATHS
         how = "message" if at_message else "moment"
-        course.where = f"pause {number} at a {how}{' after the grace' * after_grace}{', killed' * dies}"
+        where = f"{how}{' after the grace' * after_grace}{', killed' * dies}"
+        course.where = f"pause {number} at a {where}"
         self.paused += stopped
         try:
             course.finish("--resume")

@@ -91,7 +91,7 @@ class AwsReader:
         answer = connection.getresponse()
         found = json.loads(answer.read())
         connection.close()
-        if answer.status == 400:
+        if answer.status in (400, 404):  # moto: of a label that was never there
             raise MissingError(label)
         assert answer.status == 200, answer.status
         return json.loads(found["SecretString"])
