@@ -5,8 +5,7 @@ import os
 import pytest
 
 from envkit.checks.doctor import CheckStatus, examine
-from support.aws import ACCOUNT, CANARY, REGION
-from support.fault_proxy import respond
+from support.aws import ACCOUNT, CANARY, REGION, xml_error
 
 
 @pytest.fixture
@@ -50,11 +49,7 @@ def test_aws_says_which_role_was_assumed(aws, check):
 
 
 def test_aws_does_not_take_the_credentials(aws, check):
-    body = (
-        "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidClientTokenId</Code>"
-        f"<Message>{CANARY}</Message></Error></ErrorResponse>"
-    )
-    aws.proxy.fault(respond(403, body, {"Content-Type": "text/xml"}))
+    aws.proxy.fault(xml_error("InvalidClientTokenId"))
     found = check(AWS.format(settings=""))["aws"]
     assert found.status == CheckStatus.ERROR
     assert found.message.startswith("cannot use aws: ")
