@@ -22,12 +22,17 @@ EXAMPLES = ROOT / "examples"
 MANIFESTS = sorted((EXAMPLES / "kubernetes").glob("*.yaml"))
 SERVICES = sorted((EXAMPLES / "systemd").glob("*.service"))
 RULES = EXAMPLES / "prometheus" / "envkit.rules.yml"
-SCHEDULER = ROOT / "docs" / "guide" / "scheduler.md"
+PAGE = (ROOT / "docs" / "guide" / "scheduler.md").read_text(encoding="utf-8")
 MARGIN_SECONDS = 5
 
 
 def documents(manifest):
     return list(yaml.safe_load_all(manifest.read_text(encoding="utf-8")))
+
+
+def rules():
+    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return {rule["alert"]: rule for rule in group["rules"]}
 
 
 def workload(manifest):
@@ -65,11 +70,10 @@ def by_name(paths):
 
 
 def test_there_is_one_of_each():
-    names = [path.stem for path in (*MANIFESTS, *SERVICES)]
     manifests = ["rotate-cronjob", "rotate-fleet", "rotate-serve"]
-    assert names == [*manifests, "envkit-rotate-due", "envkit-rotate"]
-    page = SCHEDULER.read_text(encoding="utf-8")
-    assert all(f"(../../examples/kubernetes/{name}.yaml)" in page for name in manifests)
+    assert [path.stem for path in MANIFESTS] == manifests
+    assert [path.stem for path in SERVICES] == ["envkit-rotate-due", "envkit-rotate"]
+    assert all(f"(../../examples/kubernetes/{name}.yaml)" in PAGE for name in manifests)
 
 
 # ---------------------------------------------------------------- Kubernetes
@@ -201,22 +205,17 @@ def metrics():
 
 
 def test_the_guide_has_every_metric_and_no_other():
-    page = SCHEDULER.read_text(encoding="utf-8")
-    assert sorted(re.findall(r"^\| `(envkit_\w+)", page, re.MULTILINE)) == sorted(metrics())
+    assert sorted(re.findall(r"^\| `(envkit_\w+)", PAGE, re.MULTILINE)) == sorted(metrics())
 
 
 def test_the_rules_ask_for_metrics_that_there_are():
-    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    for rule in group["rules"]:
+    for name, rule in rules().items():
         asked = set(re.findall(r"envkit_\w+", rule["expr"]))
-        assert asked, f"{rule['alert']} asks for nothing of envkit"
-        assert asked <= metrics(), f"{rule['alert']} asks for what is not told"
+        assert asked, f"{name} asks for nothing of envkit"
+        assert asked <= metrics(), f"{name} asks for what is not told"
 
 
 def test_the_rules_of_the_guide_are_those_of_the_example():
-    page = SCHEDULER.read_text(encoding="utf-8")
-    [shown] = re.findall(r"```yaml\n(- alert.*?)```", page, re.DOTALL)
-    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    rules = {rule["alert"]: rule for rule in group["rules"]}
+    [shown] = re.findall(r"```yaml\n(- alert.*?)```", PAGE, re.DOTALL)
     for rule in yaml.safe_load(shown):
-        assert rule.items() <= rules[rule["alert"]].items(), rule["alert"]
+        assert rule.items() <= rules()[rule["alert"]].items(), rule["alert"]

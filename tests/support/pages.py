@@ -100,7 +100,7 @@ def tell(
     return wrong
 
 
-def follow(page: str, root: Path, *more: Mapping[str, str]) -> None:
+def follow(page: str | Path, root: Path, *more: Mapping[str, str]) -> None:
     """Let the story of a page of the repository happen; `more` is as for `tell`."""
     wrong = tell(ROOT / page, root, *more)
     assert not wrong, "\n".join(wrong)
