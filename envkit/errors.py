@@ -211,6 +211,19 @@ class RejectedError(RotationError):
     code = "rotation-rejected"
 
 
+class RotationInProgressError(ConflictError):
+    """A value cannot be changed, since a rotation of it is in progress."""
+
+    code = "rotation-in-progress"
+
+
+class RetiredError(EnvkitError):
+    """An earlier value would come back that a rotation has retired, or may have."""
+
+    code = "value-retired"
+    exit_status = 6
+
+
 class LockedError(EnvkitError):
     """Another process holds the lock on a file that must be changed."""
 

@@ -31,8 +31,10 @@ ALLOWED = {
     "rotation_state": "_internal errors notification profile secret sources",
     "launch": "_internal dotenv errors resolution secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
-    "editing": "_internal dotenv errors profile resolution secret sources",
-    "promotion": ("_internal detection editing errors profile resolution secret sources"),
+    "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
+    "promotion": (
+        "_internal detection editing errors profile resolution rotation_state secret sources"
+    ),
     "rotation": (
         "_internal audit errors notification profile resolution rotation_state secret sources"
     ),

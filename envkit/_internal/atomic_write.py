@@ -14,7 +14,7 @@ import time
 
 from envkit._internal import file_attributes
 from envkit._internal.files import open_folder
-from envkit._internal.leftovers import claim, temporary_name
+from envkit._internal.leftovers import claim, known_name, temporary_name
 from envkit._internal.replaceable import owner_refused, refuse_irreplaceable, refuse_links
 
 TYPE_CHECKING = False
@@ -59,7 +59,13 @@ def write_atomic(
 
 
 def write_with_copy(
-    path: str, data: bytes, copy: str, before: bytes, *, rehearsal: bool = False
+    path: str,
+    data: bytes,
+    copy: str,
+    before: bytes,
+    *,
+    rehearsal: bool = False,
+    alone: bool = False,
 ) -> os.stat_result:
     """Replace a file as `write_atomic` does, and write a copy of what it held.
 
@@ -72,6 +78,7 @@ def write_with_copy(
         copy: the copy, whose name envkit made up; absolute, its folder without links.
         before: the content so far.
         rehearsal: write both, and remove them again.
+        alone: whether the caller has the lock of the file, and has named both as `written`.
 
     Returns:
         the state of the new file.
@@ -81,34 +88,46 @@ def write_with_copy(
         LinkRefusedError: a link is in the place of the copy.
         OSError: one of them cannot be written; the file is as it was.
     """
-    with _Place(path) as place, _successor(place, data, None, lasting=not rehearsal) as new:
+    with (
+        _Place(path) as place,
+        _successor(place, data, None, lasting=not rehearsal, alone=alone) as new,
+    ):
         replaced = new.replaced
         if replaced is None:
             return new.state if rehearsal else new.put()
         with (
             _Place(copy) as beside,
-            _own(beside, before, replaced, replaced.st_mtime_ns, lasting=not rehearsal) as kept,
+            _own(
+                beside, before, replaced, replaced.st_mtime_ns, lasting=not rehearsal, alone=alone
+            ) as kept,
         ):
             if rehearsal:
                 return new.state
-            kept.put()
+            # in one folder, the sync that follows is for both
+            kept.put(sync=os.path.dirname(copy) != os.path.dirname(path))
             return new.put()
 
 
-def write_own(path: str, data: bytes, *, owner: os.stat_result | None = None) -> os.stat_result:
+def write_own(
+    path: str, data: bytes, *, owner: os.stat_result | None = None, alone: bool = False
+) -> os.stat_result:
     """Make `data` the content of a file whose name envkit made up: 0600, and no link.
 
     Args:
         path: the file; absolute, its folder without links. The folder must exist.
         data: the whole new content.
         owner: of the file beside which it is, whom it belongs to also when root writes it.
+        alone: whether the caller has a lock under which the file is `written`.
+
+    Returns:
+        the state of the new file.
 
     Raises:
         LinkRefusedError: a link is in its place; nothing was changed.
         WriteRefusedError: it cannot be given to the owner; nothing was changed.
         OSError: nothing was changed.
     """
-    with _Place(path) as place, _own(place, data, owner, None) as new:
+    with _Place(path) as place, _own(place, data, owner, None, alone=alone) as new:
         return new.put()
 
 
@@ -164,6 +183,7 @@ class _Successor:
         replaced: the state of the file that it replaces, None where there is none.
         modified_ns: its time; None for now, or a time after that of the file it replaces.
         lasting: whether it is to survive a power failure.
+        alone: whether the caller has a lock under which the file is `written`.
     """
 
     def __init__(
@@ -175,6 +195,7 @@ class _Successor:
         replaced: os.stat_result | None,
         modified_ns: int | None,
         lasting: bool,
+        alone: bool,
     ) -> None:
         self.replaced = replaced
         self.state: os.stat_result
@@ -183,6 +204,7 @@ class _Successor:
         self._finish = finish
         self._modified_ns = modified_ns
         self._lasting = lasting
+        self._alone = alone
         self._temporary: str | None = None
         self._descriptor = -1
 
@@ -214,24 +236,35 @@ class _Successor:
                 descriptor, self._descriptor = self._descriptor, -1
                 os.close(descriptor)
 
-    def put(self) -> os.stat_result:
-        """Give the file its name, and return its state."""
+    def put(self, *, sync: bool = True) -> os.stat_result:
+        """Give the file its name, and return its state; `sync` makes sure that it keeps it."""
         assert self._temporary is not None  # noqa: S101 - it is called once
         folder = self._place.folder
         os.replace(self._temporary, self._place.name, src_dir_fd=folder, dst_dir_fd=folder)
         self._temporary = None
-        self._place.sync()
+        if sync:
+            self._place.sync()
         return self.state
 
     def _create(self) -> None:
-        while True:
-            name = temporary_name(self._place.name)
+        # the known name may be taken by what another user has left
+        if self._alone and self._open(known_name(self._place.name)):
+            return
+        while not self._open(temporary_name(self._place.name)):
+            pass
+
+    def _open(self, name: str) -> bool:
+        """Create the file under a name; False where that is taken."""
+        try:
             self._descriptor = os.open(name, _NEW, 0o600, dir_fd=self._place.folder)
-            self._temporary = name
-            if claim(self._descriptor):
-                return
-            os.close(self._descriptor)  # it was removed before it was locked
-            self._descriptor, self._temporary = -1, None
+        except FileExistsError:
+            return False
+        self._temporary = name
+        if claim(self._descriptor):
+            return True
+        os.close(self._descriptor)  # it was removed before it was locked
+        self._descriptor, self._temporary = -1, None
+        return False
 
     def _time_ns(self) -> int:
         if self._modified_ns is not None:
@@ -239,7 +272,14 @@ class _Successor:
         return max(time.time_ns(), self.replaced.st_mtime_ns + 1 if self.replaced else 0)
 
 
-def _successor(place: _Place, data: bytes, mode: int | None, *, lasting: bool = True) -> _Successor:
+def _successor(
+    place: _Place,
+    data: bytes,
+    mode: int | None,
+    *,
+    lasting: bool = True,
+    alone: bool = False,
+) -> _Successor:
     """Return the file that replaces another one and has its attributes."""
     replaced = place.state()
     if replaced is None:
@@ -260,7 +300,15 @@ def _successor(place: _Place, data: bytes, mode: int | None, *, lasting: bool = 
             except file_attributes.OwnerLostError:
                 raise owner_refused(place.path, replaced.st_uid) from None
 
-    return _Successor(place, data, finish, replaced=replaced, modified_ns=None, lasting=lasting)
+    return _Successor(
+        place,
+        data,
+        finish,
+        replaced=replaced,
+        modified_ns=None,
+        lasting=lasting,
+        alone=alone,
+    )
 
 
 def _own(
@@ -270,6 +318,7 @@ def _own(
     modified_ns: int | None,
     *,
     lasting: bool = True,
+    alone: bool = False,
 ) -> _Successor:
     """Return the file that gets a name which envkit made up."""
     replaced = place.state()
@@ -286,5 +335,11 @@ def _own(
             raise owner_refused(place.path, owner.st_uid) from None
 
     return _Successor(
-        place, data, finish, replaced=replaced, modified_ns=modified_ns, lasting=lasting
+        place,
+        data,
+        finish,
+        replaced=replaced,
+        modified_ns=modified_ns,
+        lasting=lasting,
+        alone=alone,
     )

@@ -18,6 +18,10 @@ class Deadline:
         """Begin anew: what a person took to answer does not count."""
         self._end = monotonic() + self.timeout_seconds
 
+    def leave_at_least(self, seconds: float) -> None:
+        """Put the moment off, for what must be undone even where it has passed."""
+        self._end = max(self._end, monotonic() + seconds)
+
     def remaining_seconds(self, at_most: float | None = None) -> float:
         """Return the seconds left (never below 0), or `at_most` where that is less."""
         left = max(0.0, self._end - monotonic())

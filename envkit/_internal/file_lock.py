@@ -10,10 +10,14 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 from envkit._internal.clock import Deadline
 from envkit._internal.files import link_refused, open_folder
-from envkit._internal.leftovers import LOCK, sweep
+from envkit._internal.leftovers import LOCK, known_name, remove, sweep
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import refuse_links, user_name
 from envkit.errors import LockedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _PAUSE_SECONDS = 0.01
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -33,6 +37,8 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
             that it leads to have one lock.
         timeout_seconds: how long to wait for another process.
         follow: False for a path that was checked and has no links: one is an error then.
+        written: the names of all that will be written in the folder meanwhile, each under its
+            `known_name`. Only what is left of these is removed, and the folder is not listed.
 
     Raises:
         LockedError: on entering, when another process held it all the time.
@@ -40,10 +46,18 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
         OSError: on entering, when the folder cannot be written.
     """
 
-    def __init__(self, path: str, *, timeout_seconds: float, follow: bool = True) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        timeout_seconds: float,
+        follow: bool = True,
+        written: Collection[str] | None = None,
+    ) -> None:
         self._path = path
         self._target = os.path.realpath(path) if follow else path
         self._timeout_seconds = timeout_seconds
+        self._written = written
         self._folder = -1
         self._descriptor = -1
 
@@ -54,7 +68,10 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
         self._folder = open_folder(folder)
         try:
             self._descriptor = self._acquire(deadline)
-            sweep(self._folder)
+            if self._written is None:
+                sweep(self._folder)
+            else:
+                remove(self._folder, map(known_name, self._written))
         except BaseException:
             self._release()
             raise

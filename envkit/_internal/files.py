@@ -194,6 +194,11 @@ def resolved(path: str) -> str:
         ) from None
 
 
+def version_of(state: os.stat_result) -> str:
+    """Return what tells a file from itself before and after a write: nothing of its content."""
+    return f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
+
+
 def open_folder(folder: str) -> int:
     """Open a folder for use as `dir_fd`, and follow no link on the way to it.
 

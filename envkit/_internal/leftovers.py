@@ -14,6 +14,10 @@ import stat
 
 from envkit._internal.files import open_folder
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 TEMPORARY = ".envkit-tmp"
 LOCK = ".envkit-lock"
 _ENDINGS = (TEMPORARY, LOCK)
@@ -24,6 +28,14 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 def temporary_name(name: str) -> str:
     """Return a new name beside `name`, which a `.gitignore` with `.env*` covers as well."""
     return f"{name}.{os.urandom(_RANDOM_BYTES).hex()}{TEMPORARY}"
+
+
+def known_name(name: str) -> str:
+    """Return the one such name that writers use who have the lock of what they write.
+
+    What one of them has left is found without listing the folder.
+    """
+    return f"{name}.{'0' * 2 * _RANDOM_BYTES}{TEMPORARY}"
 
 
 def is_leftover_name(name: str) -> bool:
@@ -51,14 +63,22 @@ def claim(descriptor: int) -> bool:
     return os.fstat(descriptor).st_nlink > 0
 
 
-def sweep_beside(path: str) -> None:
-    """Remove what killed writers left beside a file, for one that is written without a lock."""
+def sweep_beside(path: str, *, alone: bool = False) -> None:
+    """Remove what killed writers left beside a file, for one that is written without a lock.
+
+    Args:
+        path: the file.
+        alone: remove only what has the file's `known_name`, and do not list the folder.
+    """
     try:
         folder = open_folder(os.path.dirname(os.path.realpath(path)))
     except OSError:
         return  # the write will say so
     try:
-        sweep(folder)
+        if alone:
+            remove(folder, [known_name(os.path.basename(path))])
+        else:
+            sweep(folder)
     finally:
         os.close(folder)
 
@@ -77,6 +97,11 @@ def sweep(folder: int) -> None:
         ]
     finally:
         os.close(listed)
+    remove(folder, names)
+
+
+def remove(folder: int, names: Iterable[str]) -> None:
+    """Remove those of the temporary files and locks with these names that no process needs."""
     for name in names:
         try:
             descriptor = os.open(name, _OPEN, dir_fd=folder)

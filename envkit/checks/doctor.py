@@ -147,6 +147,7 @@ def examine(
             asked = {name: one.plan.references.get(name, ()) for name in _sources(one)}
             require_trust(one.profile, asked, environ, deadline)
         checks += _ask_stores(chosen, environ, deadline)
+        checks += _rotations(folder, chosen, environ, deadline)
     version = ".".join(map(str, sys.version_info[:3]))
     return Report(__version__, version, tuple(checks))
 
@@ -238,6 +239,20 @@ def _ask_stores(
             )
         else:
             yield from answer.value
+
+
+def _rotations(
+    folder: str, chosen: Iterable[_Loaded], environ: Mapping[str, str], deadline: Deadline
+) -> Iterator[Check]:
+    """Say which rotations cannot go on; the modules of rotations are imported only for that."""
+    from envkit.checks.doctor_rotations import examine_rotations
+
+    names = {one.profile.name for one in chosen}
+    try:
+        for one in examine_rotations(folder, names, environ=environ, deadline=deadline):
+            yield Check(CheckStatus(one.status), one.message, one.profile, hint=one.hint)
+    except EnvkitError as error:
+        yield from _errors(error)
 
 
 def _sources(one: _Loaded) -> list[str]:

@@ -77,6 +77,10 @@ KINDS = {
     "rotation-failing": Kind(_WARNING, "A rotation fails, and is tried again"),
     "rotation-unused": Kind(_WARNING, "No variable has the secret that is rotated"),
     "rotation-unchecked": Kind(_WARNING, "A rotation needs a package that is not installed"),
+    "rotation-without-after": Kind(_WARNING, "Nothing restarts the programs after a rotation"),
+    "rotation-tools": Kind(_NOTE, "This host lacks what a rotation runs"),
+    "rotation-orphaned": Kind(_ERROR, "A rotation is unfinished, and no profile names it"),
+    "unknown-passwords": Kind(_WARNING, "A user has passwords that envkit does not know"),
     "short-grace": Kind(_WARNING, "Programs keep a credential for longer than it works"),
     # code
     "undefined-variable": Kind(_ERROR, "The code needs a variable that a profile does not define"),

@@ -14,7 +14,9 @@ from envkit.checks.inspection import placed
 from envkit.checks.problem import Problem, code_of, listed
 from envkit.checks.rotation_tables import conflicts
 from envkit.errors import AbsentError, AuthError, EnvkitError, ProfileError, SourceError
-from envkit.rotation.status import RotationState, read_each
+from envkit.rotation.orphans import find_orphans, status_of_orphan
+from envkit.rotation.status import RotationState, unknown_passwords
+from envkit.rotation.status_reading import read_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def find(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator
         if isinstance(error, SourceError):
             unread.append(_Unread(full_name, place, (environment,), error))
     yield from _unreadable(unread, inspection.root)
+    yield from _orphaned(inspection, survey, deadline)
 
 
 def _of_status(status: RotationStatus) -> Iterator[Problem]:
@@ -77,6 +80,29 @@ def _of_status(status: RotationStatus) -> Iterator[Problem]:
         yield Problem("rotation-stopped", f"{name} waits for somebody to decide{why}", hint=hint)
     elif status.state == RotationState.FAILING:
         yield Problem("rotation-failing", f"{name} has failed, and is tried again{why}", hint=hint)
+    if status.extra_passwords:
+        yield Problem(
+            "unknown-passwords",
+            f"the user of {name} has {unknown_passwords(status.extra_passwords)}",
+            hint="find out who set them at the target, and remove them there",
+        )
+
+
+def _orphaned(inspection: Inspection, survey: Survey, deadline: Deadline) -> Iterator[Problem]:
+    """Yield the unfinished rotations that no profile names."""
+    checked = {profile.name: profile for profile in inspection.profiles}
+    found = find_orphans(survey, environ=inspection.environ, deadline=deadline)
+    for orphan in found.orphans:
+        profile = checked.get(orphan.profile.name)
+        if profile is None:
+            continue
+        status = status_of_orphan(orphan)
+        yield Problem(
+            "rotation-orphaned",
+            f"{orphan.name} of {orphan.location}: {status.error}",
+            hint=status.hint,
+            environments=(profile.name,),
+        )
 
 
 def _unreadable(unread: Iterable[_Unread], root: str) -> Iterator[Problem]:

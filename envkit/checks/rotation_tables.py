@@ -21,6 +21,7 @@ from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.rotation.catalog import Rotation, conflict_error
 from envkit.rotation.jobs import open_job
 from envkit.rotation.rotators.registry import build, context_of, rotator_type
+from envkit.rotation.tools import missing_tools
 from envkit.rotation_state.policy import policy
 
 TYPE_CHECKING = False
@@ -40,6 +41,8 @@ def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
             try:
                 written = policy(profile, name)
                 yield from _of_policy(written)
+                yield from _without_after(written)
+                yield from _missing_tools(written)
                 _open(inspection, profile, written)
             except EnvkitError as error:
                 yield _problem(profile, name, error)
@@ -80,7 +83,7 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
         yield problem._replace(
             message=f"{title}: programs keep the value for {_duration(declared)}, and with the "
             f"rotator '{policy.rotator}' ({policy.strategy}) the old one ends at once",
-            hint="take a strategy with two users, or let 'after' reload the programs, and take "
+            hint="take a strategy with two users, or let 'after' restart the programs, and take "
             "'cache_age' out",
         )
     elif kind.overlap and policy.timing.grace_seconds < cached:
@@ -89,6 +92,30 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
             f"works only {_duration(policy.timing.grace_seconds)} longer",
             hint=f'write grace = "{_duration(cached)}", or more',
         )
+
+
+def _without_after(policy: Policy) -> Iterator[Problem]:
+    """Yield whether programs that read the value at their start keep the old one."""
+    if not policy.after and policy.cache_age_seconds is None:
+        yield Problem(
+            "rotation-without-after",
+            f"{policy.table.title}: nothing restarts the programs that read the value at their "
+            "start, and they fail once the old one ends",
+            hint='write after = [["systemctl", "restart", "app"]], or cache_age = "5m" if they '
+            "read it again by themselves",
+            environments=(policy.profile,),
+        ).at(policy.place)
+
+
+def _missing_tools(policy: Policy) -> Iterator[Problem]:
+    """Yield what this host could not run; another one may rotate."""
+    for missing in missing_tools(policy):
+        yield Problem(
+            "rotation-tools",
+            f"{policy.table.title}: {missing.message}",
+            hint=missing.hint or "",
+            environments=(policy.profile,),
+        ).at(policy.place)
 
 
 def _open(inspection: Inspection, profile: Profile, policy: Policy) -> None:

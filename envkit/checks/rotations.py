@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # what only the stores can tell
 OF_STORES = (
     *("rotation-overdue", "rotation-quarantined", "rotation-stopped"),
-    *("rotation-unreadable", "rotation-failing"),
+    *("rotation-unreadable", "rotation-failing", "rotation-orphaned", "unknown-passwords"),
 )
 
 

@@ -4,7 +4,7 @@
     editable = find(prepared)
     variable = editable.one("DB_PASSWORD")
     variable.check("a new one")
-    version = variable.slot.write(Secret("a new one"), before=variable.current)
+    version = write_one(variable.slot, Secret("a new one"), variable.current, editable.deadline)
 
 For a lookup, that is the source that has the value, else the first that can be written.
 """
@@ -19,7 +19,13 @@ from envkit._internal.clock import Deadline
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit.editing.route import Route, refuse_unwritable, route
-from envkit.editing.slots import CurrentValue, ProfileSlot, StoreSlot, current_value
+from envkit.editing.slots import (
+    CurrentValue,
+    ProfileSlot,
+    StoreSlot,
+    current_value,
+    read_all,
+)
 from envkit.errors import (
     ConflictError,
     EnvkitError,
@@ -252,7 +258,9 @@ def refuse_changed(variables: Iterable[EditableVariable]) -> None:
         ConflictError: with all that was.
         EnvkitError: a store failed.
     """
-    changed = [one for one in variables if one.slot.read().value != one.current.value]
+    variables = list(variables)
+    now = read_all(one.slot for one in variables)
+    changed = [one for one in variables if now[one.slot].value != one.current.value]
     if changed:
         places = ", ".join(f"{one.name} in {one.slot.where}" for one in changed)
         raise ConflictError(

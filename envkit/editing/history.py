@@ -1,4 +1,8 @@
-"""The versions of a variable's value, and the one that a rollback goes back to."""
+"""The versions of a variable's value, and the one that a rollback goes back to.
+
+A store keeps versions of a whole secret. Which of them changed one field is found by
+comparing the values in memory; none of them is shown.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,52 @@ from envkit.editing.slots import StoreSlot, current_value
 from envkit.errors import NoVersionError, UnchangeableError
 from envkit.resolution.fetch import ask
 from envkit.secret import Secret
-from envkit.sources.model import Version
+from envkit.sources.model import Reading, Version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from envkit.editing.find import EditableVariable
+    from envkit.sources.model import Outcome
 
-LOOK_BACK = 20  # versions in which another value is looked for
+LOOK_BACK = 100  # versions that are read
 _GONE = ("deleted", "destroyed")
+
+
+class Recorded(NamedTuple):
+    """A version of a secret, and what it says of one value.
+
+    Attributes:
+        outcome: None for a version that is gone, or too old to be looked at.
+    """
+
+    version: Version
+    outcome: Outcome | None
+
+    @property
+    def value(self) -> Secret | None:
+        """The value; None where the version does not have it, or that is not known."""
+        return self.outcome.value if isinstance(self.outcome, Reading) else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it is known which value the version has, if any."""
+        return self.outcome is not None and not isinstance(self.outcome, Exception)
+
+
+class Change(NamedTuple):
+    """A version in which a value changed.
+
+    Attributes:
+        version: the version; its state is `current` if readers get this value.
+        value: the value; None where it was taken out, or is not known.
+        absent: whether the value was taken out.
+    """
+
+    version: Version
+    value: Secret | None
+    absent: bool = False
 
 
 class Earlier(NamedTuple):
@@ -44,7 +84,7 @@ def versioned_slot(variable: EditableVariable) -> StoreSlot:
     return variable.slot
 
 
-def versions(variable: EditableVariable) -> Sequence[Version]:
+def versions(variable: EditableVariable) -> list[Recorded]:
     """Return the versions of the secret that holds a variable, the newest first.
 
     Raises:
@@ -52,14 +92,47 @@ def versions(variable: EditableVariable) -> Sequence[Version]:
         SourceError: the store failed.
     """
     slot = versioned_slot(variable)
-    return slot.versioned.history(slot.reference)
+    known = slot.versioned.history(slot.reference)
+    references = {
+        one.version: slot.reference._replace(version=one.version)
+        for one in known[:LOOK_BACK]
+        if one.state not in _GONE
+    }
+    outcomes = ask(slot.source, list(references.values())) if references else {}
+    return [
+        Recorded(one, outcomes[references[one.version]] if one.version in references else None)
+        for one in known
+    ]
 
 
-def earlier(variable: EditableVariable, version: str | None) -> Earlier:
+def changes(recorded: Sequence[Recorded]) -> list[Change]:
+    """Return the versions in which a value changed, the newest first. Pure.
+
+    Of versions with the same value one after the other, the oldest is the change. A version
+    that is gone, or could not be read, may have changed it.
+    """
+    found: list[Change] = []
+    before: Recorded | None = None
+    for one in reversed(recorded):
+        same = before is not None and before.is_known and before.value == one.value
+        never = not found and one.value is None
+        if not one.is_known or not (same or never):
+            found.append(Change(one.version, one.value, one.is_known and one.value is None))
+        elif same and found and one.version.state == "current":
+            version = found[-1].version._replace(state="current")
+            found[-1] = found[-1]._replace(version=version)
+        before = one
+    return found[::-1]
+
+
+def earlier(
+    variable: EditableVariable, recorded: Sequence[Recorded], version: str | None
+) -> Earlier:
     """Return the version to go back to.
 
     Args:
         variable: which one.
+        recorded: its versions.
         version: which one; else the newest in which the variable had another value.
 
     Raises:
@@ -67,33 +140,37 @@ def earlier(variable: EditableVariable, version: str | None) -> Earlier:
         NoVersionError: there is none, or it was deleted.
         SourceError: the store failed.
     """
-    slot, known = versioned_slot(variable), versions(variable)
+    slot = versioned_slot(variable)
     if version is not None:
-        chosen = next((one for one in known if one.version == version), None)
+        chosen = next((one for one in recorded if one.version.version == version), None)
         if chosen is None:
-            names = ", ".join(one.version for one in known) or "none"
+            names = ", ".join(one.version.version for one in recorded) or "none"
             raise NoVersionError(f"{slot.where} has no version {version} (known: {names})")
         found = _read(slot, chosen)
         if found is None:
-            fate = f"was {chosen.state}" if chosen.state in _GONE else "does not have it"
+            state = chosen.version.state
+            fate = f"was {state}" if state in _GONE else "does not have it"
             raise NoVersionError(f"{slot.where}: version {version} {fate}")
         return found
-    candidates = [one for one in known if one.state not in ("current", *_GONE)]
-    candidates.sort(key=lambda one: one.state != "previous")  # the others stay in their order
-    for one in candidates[:LOOK_BACK]:
-        found = _read(slot, one)
+    candidates = [one for one in recorded if one.version.state not in ("current", *_GONE)]
+    candidates.sort(key=lambda one: one.version.state != "previous")  # others stay in order
+    for one in candidates:
+        found = None if one.outcome is None else _read(slot, one)
         if found is not None and found.value != variable.current.value:
             return found
     raise NoVersionError(
         f"no earlier version of {slot.where} has another value",
-        hint="choose one of 'envkit history' with --to" if len(candidates) > LOOK_BACK else None,
+        hint="choose one of 'envkit history' with --to" if len(recorded) > LOOK_BACK else None,
     )
 
 
-def _read(slot: StoreSlot, version: Version) -> Earlier | None:
+def _read(slot: StoreSlot, recorded: Recorded) -> Earlier | None:
     """Return what a version holds, None where it does not have the value."""
+    version, outcome = recorded
     if version.state in _GONE:
         return None
-    reference = slot.reference._replace(version=version.version)
-    value = current_value(ask(slot.source, [reference])[reference]).value
+    if outcome is None:
+        reference = slot.reference._replace(version=version.version)
+        outcome = ask(slot.source, [reference])[reference]
+    value = current_value(outcome).value
     return None if value is None else Earlier(version, value)

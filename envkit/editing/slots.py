@@ -1,8 +1,6 @@
-"""The slot where a variable's value is stored: read it, and write it by compare-and-set.
+"""The slot where a variable's value is stored: a field in a store, or a line of a profile.
 
-A slot is a field in a store, or a line of a profile. If the value was changed since it was
-read, that is a conflict, and nothing is written. A change of something else in the same
-secret or file is not a conflict.
+A slot is read here; `envkit.editing.write` writes several at once.
 """
 
 from __future__ import annotations
@@ -28,15 +26,13 @@ from envkit.sources.protocols import Placed, VersionedSource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from envkit._internal.clock import Deadline
     from envkit.profile.location import Location
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome
     from envkit.sources.protocols import WritableSource
-
-ATTEMPTS = 5
 
 
 class CurrentValue(NamedTuple):
@@ -62,18 +58,6 @@ class ValueSlot(Protocol):
         """
         ...
 
-    def write(self, value: Secret | None, *, before: CurrentValue) -> str | None:
-        """Store another value, or none, if what was there `before` still is.
-
-        Returns:
-            the new version; None where there are no versions.
-
-        Raises:
-            ConflictError: something else is there by now; nothing was written.
-            EnvkitError: it cannot be written.
-        """
-        ...
-
 
 class StoreSlot:
     """A value in a store, behind a source that can write."""
@@ -94,25 +78,6 @@ class StoreSlot:
         """Ask the store."""
         return current_value(ask(self.source, [self.reference])[self.reference])
 
-    def write(self, value: Secret | None, *, before: CurrentValue) -> str:
-        """Write, again where only something beside the value was changed meanwhile."""
-        return self._again(
-            lambda expected: self.source.write(self.reference, value, expected=expected), before
-        )
-
-    def restore(self, version: str, *, before: CurrentValue) -> str:
-        """Bring back the value of an earlier version, as `write` would write it.
-
-        Raises:
-            UnchangeableError: the store keeps no versions.
-            ConflictError: something else is there by now.
-            EnvkitError: the store failed, or no longer has that version.
-        """
-        source = self.versioned
-        return self._again(
-            lambda expected: source.restore(self.reference, version, expected=expected), before
-        )
-
     @property
     def versioned(self) -> VersionedSource:
         """The source, which can tell of earlier versions.
@@ -123,19 +88,6 @@ class StoreSlot:
         if not isinstance(self.source, VersionedSource):
             raise UnchangeableError(f"{self.where} has no versions: its store keeps none")
         return self.source
-
-    def _again(self, change: Callable[[str | None], str], before: CurrentValue) -> str:
-        _ = self.where  # while a value that is taken out is still there
-        expected = before.version
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return change(expected)
-            except ConflictError:
-                now = self.read()
-                if now.value != before.value or now.version == expected:
-                    raise
-                expected = now.version
-        return change(expected)
 
 
 class ProfileSlot:
@@ -148,9 +100,9 @@ class ProfileSlot:
     """
 
     def __init__(self, name: str, location: Location, deadline: Deadline) -> None:
-        self._name = name
+        self.name = name
         self._location = location
-        self._file = ProfileFile(location.path, deadline)
+        self.file = ProfileFile(location.path, deadline)
 
     @property
     def where(self) -> str:
@@ -159,31 +111,30 @@ class ProfileSlot:
 
     def read(self) -> CurrentValue:
         """Read the file."""
-        return CurrentValue(self._literal(self._file.read()), None)
+        return CurrentValue(self._literal(self.file.read()), None)
 
-    def write(self, value: Secret | None, *, before: CurrentValue) -> str | None:
-        """Change the file, in one step and under its lock."""
-        name, path = self._name, self._location.path
+    def changed(self, text: str, value: Secret | None, *, before: CurrentValue) -> str:
+        """Return the text of the profile with another value, or without the variable.
 
-        def change(text: str) -> str:
-            if self._literal(text) != before.value:
-                raise ConflictError(
-                    f"{name} in {display_path(path)} was changed since it was read",
-                    hint="look at the change, then run the command again",
-                )
-            if value is None:
-                return remove_variable(text, name, path=path)
-            return set_literal(text, name, value.reveal(), path=path)
-
-        self._file.rewrite(change)
-        return None
+        Raises:
+            ConflictError: the text has another value than `before`.
+        """
+        name, path = self.name, self._location.path
+        if self._literal(text) != before.value:
+            raise ConflictError(
+                f"{name} in {display_path(path)} was changed since it was read",
+                hint="look at the change, then run the command again",
+            )
+        if value is None:
+            return remove_variable(text, name, path=path)
+        return set_literal(text, name, value.reveal(), path=path)
 
     def check_writable(self) -> None:
         """Refuse a profile that cannot be replaced; see `ProfileFile.check_writable`."""
-        self._file.check_writable()
+        self.file.check_writable()
 
     def _literal(self, text: str) -> Secret | None:
-        value = literal(text, self._name, path=self._location.path)
+        value = literal(text, self.name, path=self._location.path)
         return None if value is None else Secret(value)
 
 
@@ -250,6 +201,25 @@ class ProfileFile:
         shown = display_path(self.path)
         lasting = lasting_failure(error, shown)
         return lasting or DeniedError(f"cannot write {shown}: {reason_of(error)}")
+
+
+def read_all(slots: Iterable[ValueSlot]) -> dict[ValueSlot, CurrentValue]:
+    """Return what is in slots now; each source is asked once.
+
+    Raises:
+        EnvkitError: one of them cannot be read.
+    """
+    found: dict[ValueSlot, CurrentValue] = {}
+    stored: dict[int, list[StoreSlot]] = {}
+    for slot in slots:
+        if isinstance(slot, StoreSlot):
+            stored.setdefault(id(slot.source), []).append(slot)
+        else:
+            found[slot] = slot.read()
+    for same in stored.values():
+        outcomes = ask(same[0].source, [slot.reference for slot in same])
+        found |= {slot: current_value(outcomes[slot.reference]) for slot in same}
+    return found
 
 
 def current_value(outcome: Outcome) -> CurrentValue:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envkit.promotion.lines import Line, LinePlan
     from envkit.resolution.environment import Variable
     from envkit.resolution.prepare import PreparedProfile
+    from envkit.rotation_state.rotated import FindRotation
     from envkit.sources.model import Outcome
 
 
@@ -72,10 +73,12 @@ class End(NamedTuple):
 
     Attributes:
         outcomes: what the stores said of the plan's references.
+        rotation_of: finds the rotation of a value.
     """
 
     prepared: PreparedProfile
     outcomes: Mapping[Reference, Outcome]
+    rotation_of: FindRotation
 
 
 def plan_promotion(source: End, target: End, line_plan: LinePlan, choice: Choice) -> Decision:
@@ -145,10 +148,12 @@ class _Planning:
             self.leave(name, LeftKind.DIFFERS, "another literal")
         else:
             wanted = values_for(self.ours[name], self.theirs[name], self.source.outcomes)
-            for value, placeholder in wanted:
-                self.look_at_value(name, value, placeholder)
+            for value, placeholder, from_ in wanted:
+                self.look_at_value(name, value, placeholder, from_)
 
-    def look_at_value(self, name: str, value: Secret, placeholder: Placeholder) -> None:
+    def look_at_value(
+        self, name: str, value: Secret, placeholder: Placeholder, from_: Sequence[Reference]
+    ) -> None:
         theirs = self.theirs[name]
         references = theirs.references[placeholder.operand]
         now = reading_of(references, self.target.outcomes)
@@ -157,7 +162,11 @@ class _Planning:
         secret = self.is_secret(name)
         optional = placeholder.fallback is not None or theirs.declaration.default is not None
         needed = now is None and not optional
-        if name in self.choice.names or (secret and self.choice.secrets):
+        asked = name in self.choice.names or (secret and self.choice.secrets)
+        if (asked or (needed and not secret)) and self.is_rotated(name, from_, references):
+            if needed:
+                self.leave_without_value(name, references)
+        elif name in self.choice.names or (secret and self.choice.secrets):
             self.write(name, value, now, references)
         elif needed and not secret:
             if mentions(self.source.prepared.profile, value.reveal()):
@@ -168,6 +177,28 @@ class _Planning:
             self.leave_without_value(name, references)
         else:
             self.leave(name, LeftKind.DIFFERS, "a default" if now is None else "another value")
+
+    def is_rotated(
+        self, name: str, from_: Sequence[Reference], references: Sequence[Reference]
+    ) -> bool:
+        """Return whether a value is rotated in one of the environments, and say so.
+
+        Raises:
+            UnchangeableError: it is, and was asked for by name.
+            EnvkitError: a rotation cannot be told.
+        """
+        for end, found in ((self.source, from_), (self.target, references)):
+            for reference in found:
+                rotated = end.rotation_of(end.prepared.sources[reference.source], reference)
+                if rotated is None:
+                    continue
+                reason = f"is rotated by {rotated.full_name}, and each environment has its own"
+                if name in self.choice.names:
+                    hint = f"run envkit set {name} --env {self.environments[1]}"
+                    raise UnchangeableError(reason, hint=hint)
+                self.leave(name, LeftKind.BY_HAND, reason)
+                return True
+        return False
 
     def write(
         self, name: str, value: Secret, now: Secret | None, references: Sequence[Reference]

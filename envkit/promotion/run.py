@@ -1,6 +1,6 @@
 """Promote variables from one environment to another: read both, plan, then write.
 
-    prepared = prepare_promotion("staging", "prod")
+    prepared = prepare_promotion("staging", "prod", rotations=rotations_of)
     promotion = read(prepared)
     promotion.plan                      # to be shown, and agreed to
     promotion.begin()                   # refuses if anything has changed since
@@ -15,12 +15,15 @@ a compare-and-set. An interrupted promotion is finished by running it again.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
 from envkit.editing.profile_text import put_variables
 from envkit.editing.slots import ProfileFile, current_value
+from envkit.editing.write import Write as StoreWrite
+from envkit.editing.write import grouped
 from envkit.errors import (
     AbsentError,
     ConflictError,
@@ -50,21 +53,24 @@ if TYPE_CHECKING:
 
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
-    from envkit.promotion.decide import Decision, Write
+    from envkit.promotion.decide import Decision
     from envkit.promotion.lines import LinePlan
     from envkit.promotion.model import Change, PromotionPlan
     from envkit.resolution.prepare import PreparedProfile
+    from envkit.rotation_state.rotated import FindRotations
 
 
 class Step(NamedTuple):
-    """One write; several lines of a profile are one.
+    """One write: the values of one secret or file, or the lines of a profile.
 
     Attributes:
         run: writes, and returns the new version; None where there are no versions.
+        values: whether values are written, and not lines.
     """
 
     changes: tuple[Change, ...]
     run: Callable[[], str | None]
+    values: bool = False
 
 
 class Promotion:
@@ -85,7 +91,17 @@ class Promotion:
         self._target = target
         self._file = file
         self._deadline = deadline
-        self.steps = [Step((write.change,), _writing(write)) for write in self._writes]
+        self.steps = [
+            Step(
+                tuple(self._writes[index].change for index in group.indexes),
+                partial(group.run, deadline),
+                values=True,
+            )
+            for group in grouped(
+                StoreWrite(write.variable.slot, write.variable.current, write.value)
+                for write in self._writes
+            )
+        ]
         lines = self.plan.changes[len(self._writes) :]
         if lines:
             self.steps.append(Step(lines, file.write))
@@ -155,6 +171,7 @@ class PreparedPromotion(NamedTuple):
     line_plan: LinePlan
     choice: Choice
     file: _TargetFile
+    rotations: FindRotations
     deadline: Deadline
 
     @property
@@ -173,6 +190,7 @@ def prepare_promotion(
     target: str,
     names: Sequence[str] = (),
     *,
+    rotations: FindRotations,
     secrets: bool = False,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
@@ -186,6 +204,7 @@ def prepare_promotion(
         source: name or alias of the profile that has it.
         target: name or alias of the profile that is to have it.
         names: variables to carry over whatever they are; all that is missing unless given.
+        rotations: returns what finds the rotation of a value of a profile.
         secrets: whether secrets are copied, too, that are not named.
         only: globs, in place of names.
         exclude: globs, in place of names.
@@ -220,6 +239,7 @@ def prepare_promotion(
         line_plan,
         Choice(frozenset(names), secrets),
         file,
+        rotations,
         deadline,
     )
 
@@ -232,7 +252,10 @@ def read(prepared: PreparedPromotion) -> Promotion:
     """
     three = [prepared.source, prepared.target, prepared.in_doubt]
     fetched = fetch(three, prepared.deadline)
-    source, *ends = (End(one, found) for one, found in zip(three, fetched, strict=True))
+    source, *ends = (
+        End(one, found, prepared.rotations(one.profile, prepared.deadline))
+        for one, found in zip(three, fetched, strict=True)
+    )
     line_plan = prepared.line_plan.without(_not_absent(ends[1]))
     known = prepared.target.plan.selected
     to = _as_it_will_be(extended(prepared.written, line_plan.lines), known, ends)
@@ -306,7 +329,7 @@ def _written(profile: Profile) -> Written:
 
 def _not_absent(end: End) -> set[str]:
     """Return the variables that have a value, or that cannot be looked for."""
-    prepared, outcomes = end
+    prepared, outcomes, _ = end
     found, failures = evaluate(prepared.plan, outcomes, prepared.locate)
     failed = {failure.name for failure in failures if not isinstance(failure.error, AbsentError)}
     return {*found, *failed}
@@ -319,11 +342,7 @@ def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) 
     prepared = ends[0].prepared._replace(
         profile=profile, plan=plan(profile, names), sources=sources
     )
-    return End(prepared, outcomes)
-
-
-def _writing(write: Write) -> Callable[[], str | None]:
-    return lambda: write.variable.slot.write(write.value, before=write.variable.current)
+    return End(prepared, outcomes, ends[0].rotation_of)
 
 
 def _changed_since_plan(places: str) -> ConflictError:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 def values_for(
     ours: PlannedVariable, theirs: PlannedVariable, outcomes: Mapping[Reference, Outcome]
-) -> Iterator[tuple[Secret, Placeholder]]:
+) -> Iterator[tuple[Secret, Placeholder, Sequence[Reference]]]:
     """Yield for each place in a store of the target the value that the source has for it.
+
+    With it comes where the source has it: nowhere for a literal.
 
     That is: where both are written alike, for each of their placeholders; else where the
     target's value is a placeholder alone, and the source's is one, too, or a literal.
@@ -35,7 +37,7 @@ def values_for(
     if template == theirs.declaration.template:
         pairs = [(placeholder.operand, placeholder) for placeholder in template.placeholders]
     elif to is not None and not template.placeholders:
-        yield Secret("".join(map(str, template.parts))), to
+        yield Secret("".join(map(str, template.parts))), to, ()
         return
     else:
         alone = sole_placeholder(ours)
@@ -44,7 +46,7 @@ def values_for(
         if operand in ours.references and placeholder.operand in theirs.references:
             value = reading_of(ours.references[operand], outcomes)
             if value is not None:
-                yield value, placeholder
+                yield value, placeholder, ours.references[operand]
 
 
 def sole_placeholder(variable: PlannedVariable) -> Placeholder | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 900.0
+FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 15.0, 3600.0
 
 
 def pause_seconds(

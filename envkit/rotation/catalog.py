@@ -12,21 +12,26 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, did_you_mean
+from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, closest
 from envkit.profile.discovery import profile_names, profile_path
 from envkit.profile.loader import load
 from envkit.rotation_state.policy import Policy, policy
+from envkit.rotation_state.stores.registry import open_store, value_field
+from envkit.sources.protocols import GroupWrite
 from envkit.sources.registry import open_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
 
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
+    from envkit.sources.protocols import Source
 
 # what says who asks and where to look, and not which store it is
-_ACCESS_SETTINGS = ("auth", "mount", "prefix")
+_ACCESS_SETTINGS = ("auth", "mount", "prefix", "path", "concurrency")
+_MAX_LISTED = 8
 
 
 class Rotation(NamedTuple):
@@ -58,10 +63,12 @@ class Collected(NamedTuple):
     Attributes:
         rotations: in the order of their names.
         broken: what is wrong, by the name of a profile or of a rotation.
+        survey: what all profiles say; None where only some were looked at.
     """
 
     rotations: tuple[Rotation, ...]
     broken: Mapping[str, EnvkitError]
+    survey: Survey | None = None
 
 
 class Survey(NamedTuple):
@@ -103,7 +110,7 @@ def collect(
             if not first.policy.same_as(other.policy):
                 raise conflict_error(first, other)
     found = sorted((group[0] for group in surveyed.groups), key=lambda one: one.full_name)
-    return Collected(tuple(found), surveyed.broken)
+    return Collected(tuple(found), surveyed.broken, None if environments else surveyed)
 
 
 def survey(
@@ -119,12 +126,13 @@ def survey(
         ProfileNotFoundError: a profile that is named is not there.
     """
     loaded, chosen, broken = _load_all(folder, environments)
+    locator = _Locator(environ, deadline)
     places: dict[object, list[Rotation]] = {}
     for profile in loaded:
         for name in profile.rotations:
             try:
                 written = policy(profile, name)
-                place, location = _locate(profile, written, environ, deadline)
+                place, location = locator.locate(profile, written)
             except EnvkitError as error:
                 broken[f"{profile.name}/{name}"] = error
                 continue
@@ -157,8 +165,7 @@ def pick(
     for name in names:
         found = [one for one in rotations if name in _names(one)]
         if not found:
-            known = {*also, *(word for one in rotations for word in _names(one))}
-            raise UsageError(f"no rotation '{name}'", hint=did_you_mean(name, known))
+            raise UsageError(f"no rotation '{name}'", hint=_meant(name, rotations, also))
         if len(found) > 1:
             several = " and ".join(one.full_name for one in found)
             raise UsageError(
@@ -175,6 +182,17 @@ def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
         f"rotate the same secret, {one.location}, and do not say the same of it",
         hint="write it once, in a profile that both extend, or give both the same name and keys",
     )
+
+
+def _meant(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str:
+    """Return the hint for a name that no rotation has."""
+    own = {one.policy.name for one in rotations}
+    words = own if "/" not in name else {word for one in rotations for word in _names(one)}
+    if (match := closest(name, words) or closest(name, also)) is not None:
+        return f"did you mean '{match}'?"
+    if 0 < len(own) <= _MAX_LISTED:
+        return f"rotations are {', '.join(sorted(own))}"
+    return "run 'envkit rotate status' to see what there is"
 
 
 def _names(rotation: Rotation) -> set[str]:
@@ -215,15 +233,44 @@ def _load_all(
     return sorted(runnable, key=lambda one: one.name), chosen, broken
 
 
-def _locate(
-    profile: Profile, policy: Policy, environ: Mapping[str, str], deadline: Deadline
-) -> tuple[object, str]:
-    """Return what is equal for rotations of the same value, and the place for people."""
-    name = policy.secret.source
-    source = open_source(profile, name, environ=environ, deadline=deadline, locating=True)
-    source.check(policy.secret)
-    location = source.locate(policy.secret)
-    return (store_key(profile, name), location.removeprefix(f"{name}:")), location
+class _Locator:
+    """Tells where rotations have their values; opens each source, and reads each file, once."""
+
+    def __init__(self, environ: Mapping[str, str], deadline: Deadline) -> None:
+        self._environ = environ
+        self._deadline = deadline
+        self._already_read: dict[object, Any] = {}
+        self._opened: dict[tuple[str, str], Source] = {}
+
+    def locate(self, profile: Profile, policy: Policy) -> tuple[object, str]:
+        """Return what is equal for rotations of the same value, and the place for people."""
+        secret = policy.secret
+        source = self._source(profile, secret.source)
+        source.check(secret)
+        location = source.locate(secret)
+        try:
+            field = value_field(source, secret)
+            if profile.sources[secret.source].type == "dotenv":
+                assert isinstance(source, GroupWrite)  # noqa: S101 - as `value_field` says
+                return ("file", source.group(secret), field), location
+            identity = open_store(source, secret, (field,), self._deadline).identity
+        except ProfileError:  # no store of rotations: it is reported where it is opened
+            identity = location
+        key = identity.removeprefix(f"{secret.source}:")
+        return (store_key(profile, secret.source), key), location
+
+    def _source(self, profile: Profile, name: str) -> Source:
+        opened = self._opened.get((profile.name, name))
+        if opened is None:
+            opened = self._opened[profile.name, name] = open_source(
+                profile,
+                name,
+                environ=self._environ,
+                deadline=self._deadline,
+                locating=True,
+                already_read=self._already_read,
+            )
+        return opened
 
 
 def store_key(profile: Profile, source: str) -> object:

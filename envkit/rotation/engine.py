@@ -40,6 +40,7 @@ __all__ = ["Job", "Outcome", "advance"]
 MAX_STEPS = 200  # of one run; a rotation has about ten
 MAX_CONFLICTS = 20
 STORE_SHARE = 0.2  # of the time, so that a failure can be saved in the end
+SPARE_SECONDS = 2.0  # for a step that comes too late
 _OF_NEW_VALUES = (StepKind.CREATE, StepKind.SET, StepKind.TEST)
 CLOCK_MARGIN_SECONDS = 30.0  # clocks of hosts differ
 
@@ -71,7 +72,9 @@ def advance(
     """
     steps_deadline = Deadline(deadline.remaining_seconds() * (1 - STORE_SHARE))
     run = _Run(
-        RunContext(job, me or new_owner(), requested, clock, steps_deadline), deadline, progress
+        RunContext(job, me or new_owner(), requested, clock, steps_deadline, deadline),
+        deadline,
+        progress,
     )
     outcome = attempt(job.name, lambda: run.until_concluded(stopping))
     return outcome._replace(
@@ -177,36 +180,16 @@ class _Run:
         return seen
 
     def check(self, record: Record) -> None:
-        name, job = self.job.name, self.job
-        if record.secret and record.secret != job.store.identity:
-            raise RotationError(
-                f"the rotation record beside {job.store.location} is that of {record.secret}",
-                hint="take it away, or put it back where it belongs",
-            )
-        by_name = (Request.ROTATE, Request.COMPROMISED)
-        renamed = self.context.requested in by_name and not record.in_progress
-        if record.rotation != name and not renamed:
-            raise RotationError(
-                f"{self.job.store.location} is rotated as {record.rotation}, and not as {name}",
-                hint="name one rotation for one secret, in one profile or in one that both extend; "
-                f"if it has another name now, run 'envkit rotate {name}' when none is under way",
-            )
-        if not record.in_progress:
+        found = self.job.mismatch(record)
+        if found is None:
             return
-        if record.plan != job.plan:
-            difference = f"'{record.plan}', and now the profile says '{job.plan}'"
-        elif record.target and record.target != job.target:
-            at = record.target_description or "its readers"
-            difference = f"{at} with another 'target' than the profile has now"
-        else:
+        by_name = self.context.requested in (Request.ROTATE, Request.COMPROMISED)
+        if found.renamed and by_name and not record.in_progress:
             return
-        if self.may_abort(record):
+        if found.changed and self.may_abort(record):
             self.context = self.context._replace(without_target=True)
             return
-        hint = "put the profile back until the rotation is over"
-        if not record.promoted_at:
-            hint += f", or run 'envkit rotate --abort {name}'"
-        raise RotationError(f"the rotation that is under way was begun as {difference}", hint=hint)
+        raise RotationError(found.reason, hint=found.hint)
 
     def may_abort(self, record: Record | None) -> bool:
         """Whether the rotation is to be dropped whatever the profile says of its target."""
@@ -248,7 +231,9 @@ class _Run:
 
     def within_time(self, step: StepContext) -> Snapshot:
         """Do a step in a thread, so that a driver that hangs hangs alone."""
-        result = call_in_time(lambda: do(step), self.context.deadline)
+        deadline = self.context.deadline
+        spare_seconds = min(SPARE_SECONDS, STORE_SHARE * self.deadline.timeout_seconds)
+        result = call_in_time(lambda: do(step), deadline, spare_seconds=spare_seconds)
         error = result.error
         if isinstance(error, Exception) and not isinstance(error, EnvkitError):
             # its text may hold a value
@@ -339,7 +324,10 @@ class _Run:
                 reason, hint=f"it is tried again; 'envkit rotate {self.job.name}' does so at once"
             )
             return self.outcome(OutcomeStatus.FAILED, reason, until=decision.until, error=error)
-        return self.outcome(_STATUSES[decision.step], reason, until=decision.until)
+        status = _STATUSES[decision.step]
+        if status == OutcomeStatus.WAITING and record is not None and record.after_promote:
+            status = OutcomeStatus.IN_GRACE
+        return self.outcome(status, reason, until=decision.until)
 
     def stop(self) -> Outcome:
         self.release()

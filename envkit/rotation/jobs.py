@@ -9,12 +9,10 @@ hosts may run at once, since the second one finds the claim of the first.
 
 from __future__ import annotations
 
-import json
 import time
-from hashlib import sha256
 
 from envkit._internal.clock import Deadline
-from envkit._internal.parallel import map_parallel
+from envkit._internal.parallel import QuickHandover, map_parallel
 from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
 from envkit.errors import AuditError, ProfileError, UnavailableError
@@ -22,11 +20,13 @@ from envkit.resolution.settings import references_in, substitute_settings
 from envkit.rotation.engine import advance
 from envkit.rotation.hooks import TIMEOUT_SECONDS as HOOK_SECONDS
 from envkit.rotation.hooks import run_hook
+from envkit.rotation.identity import target_digest
 from envkit.rotation.machine import Request
 from envkit.rotation.notify import notify
-from envkit.rotation.outcome import OutcomeStatus, attempt, failed
+from envkit.rotation.outcome import attempt, failed
 from envkit.rotation.rotators.registry import build, context_of, rotator_type
 from envkit.rotation.step_context import AnotherTargetError, Job
+from envkit.rotation.tools import missing_tools
 from envkit.rotation_state.due import next_due
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.sources.registry import current_guard, open_source
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from envkit.rotation.protocols import Rotator, RotatorContext
     from envkit.rotation_state.policy import Policy
     from envkit.rotation_state.store import RotationStore
+    from envkit.sources.protocols import Source
 
-CONCURRENCY = 8
-# keys of `target` that say how it is treated, and not which one it is
-_TARGET_OPTIONS = frozenset({"replicas", "save", "server", "terminate", "verify_current"})
+CONCURRENCY = 4  # never slower than 1: see tests/bench/rotate.py
+_LOGINS = frozenset({"dsn", "url"})  # keys of `target` that an admin logs in with
 SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
 
 
@@ -74,13 +74,15 @@ def run_rotation(
         progress: called before each step with its name and the reason.
         stopping: asked between steps; once it says yes, the rotation is left to the next
             run.
-        warn: called with each notice that could not be delivered.
+        warn: called with each notice that could not be delivered, and where the audit log
+            could not be written.
         clock: seconds since the epoch.
 
     Raises:
         UntrustedError: the user has not allowed what the rotation would run or send.
         ReasonMissingError: the profile is protected, and no reason is given.
-        AuditError: the profile is protected, and the log cannot be written.
+        AuditError: the profile is protected, and the log cannot be written. Where that is
+            found out only once the rotation has run, it is a warning.
     """
     policy = rotation.policy
     if (guard := current_guard()) is not None:
@@ -113,19 +115,28 @@ def run_rotation(
         result = OK if outcome.error is None else outcome_of(outcome.error)
         try:
             access.record([policy.name], {}, result)
-        except AuditError as not_logged:
-            # what was done is done, and has to be told; that it is not logged is a failure
+        except AuditError as not_logged:  # what was done is done, and is told all the same
             warn(not_logged)
-            if outcome.ok:
-                outcome = outcome._replace(status=OutcomeStatus.FAILED, error=not_logged)
     store = None if job is None else job.store
     for error in notify(rotation, outcome, store, environ=environ, now=clock()):
         warn(error)
     return outcome
 
 
-def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadline) -> Job:
+def open_job(
+    rotation: Rotation,
+    *,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    source: Source | None = None,
+) -> Job:
     """Open what a rotation is made with; no store and no target is asked yet.
+
+    Args:
+        rotation: one of `collect`.
+        environ: the process environment.
+        deadline: when everything must be over.
+        source: that of the secret, where it is open already.
 
     Raises:
         ProfileError: a key of the rotation is not what its rotator or store takes.
@@ -134,7 +145,8 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
     """
     policy, profile = rotation.policy, rotation.profile
     place_of = policy.table.place_of
-    source = open_source(profile, policy.secret.source, environ=environ, deadline=deadline)
+    if source is None:
+        source = open_source(profile, policy.secret.source, environ=environ, deadline=deadline)
     kind = rotator_type(policy.rotator, policy.strategy, place_of)
     fields = kind.fields(value_field(source, policy.secret), policy.target)
     context = context_of(policy, fields, deadline)
@@ -145,7 +157,8 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
         if not known:  # asked for once in a run, and only in one that does something
             written = (profile, f"{policy.table.title} target", policy.target, place_of("target"))
             filled = substitute_settings(*written, environ=environ, deadline=deadline)
-            own_login = policy.secret in references_in(*written)
+            logins = {key: text for key, text in policy.target.items() if key in _LOGINS}
+            own_login = policy.secret in references_in(profile, "target", logins, written[3])
             known.append(context._replace(target=filled, own_login=own_login))
         return build(kind, known[0]._replace(deadline=deadline, **given), place_of)
 
@@ -162,22 +175,11 @@ def open_job(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadli
         target=target_digest(policy),
         grace_seconds=policy.timing.grace_seconds,
         overlap=kind.overlap,
+        check=lambda: _refuse_missing_tools(policy),
         before=_hook(rotation, "before", policy.before, deadline),
         after=_hook(rotation, "after", policy.after, deadline) if policy.after else None,
         reopen_store=reopen_store,
     )
-
-
-def target_digest(policy: Policy) -> str:
-    """Return the digest by which a record knows the target of a rotation.
-
-    It is one of the table `target` as it is written, without what does not say which target
-    it is. Empty where nothing says so.
-    """
-    named = {key: value for key, value in policy.target.items() if key not in _TARGET_OPTIONS}
-    if not named:
-        return ""
-    return sha256(json.dumps(named, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _without_target(rotation: Rotation, *, environ: Mapping[str, str], deadline: Deadline) -> Job:
@@ -204,6 +206,11 @@ def _without_target(rotation: Rotation, *, environ: Mapping[str, str], deadline:
     )
 
 
+def _refuse_missing_tools(policy: Policy) -> None:
+    for missing in missing_tools(policy):
+        raise missing
+
+
 def run_all(
     rotations: Sequence[Rotation],
     run_one: Callable[[Rotation], Outcome],
@@ -227,9 +234,10 @@ def run_all(
 
     longest = max((one.policy.timeout_seconds for one in rotations), default=0.0) + SPARE_SECONDS
     rounds = -(-len(rotations) // concurrency)
-    results = map_parallel(
-        run, rotations, workers=concurrency, deadline=Deadline(longest * max(rounds, 1))
-    )
+    with QuickHandover():
+        results = map_parallel(
+            run, rotations, workers=concurrency, deadline=Deadline(longest * max(rounds, 1))
+        )
     outcomes = []
     for rotation, result in zip(rotations, results, strict=True):
         error: BaseException | None = result.error

@@ -3,7 +3,8 @@
 A success is sent once, by the run that did the last step. What lasts until a person acts (a
 failure, a rotation that is overdue or quarantined) is sent by one host, once a day: this is
 saved in the rotation's record before the notice is sent. Where the record cannot be written,
-a file of this host remembers it instead.
+a file of this host remembers it instead; so it does for a run whose target hangs, and which
+has not given the record up.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ def notify(
         kind
         for kind in events(rotation, outcome, now)
         if any(kind in channel.on for channel in policy.notify)
-        and (kind == EventKind.SUCCESS or _first_today(rotation, store, kind, environ, now))
+        and (
+            kind == EventKind.SUCCESS or _first_today(rotation, outcome, store, kind, environ, now)
+        )
     ]
     if not new:
         return []
@@ -116,6 +119,7 @@ def _notice(rotation: Rotation, outcome: Outcome, kind: EventKind, now: float) -
 
 def _first_today(
     rotation: Rotation,
+    outcome: Outcome,
     store: RotationStore | None,
     kind: EventKind,
     environ: Mapping[str, str],
@@ -124,19 +128,27 @@ def _first_today(
     """Return whether this run is to send a notice, and save that it is sent."""
     if store is not None:
         try:
-            return _save_notified(rotation, store, kind, now)
+            saved = _save_notified(rotation, outcome, store, kind, now)
         except EnvkitError:
-            pass
+            saved = None
+        if saved is not None:
+            return saved
     return first_today(state_folder(environ), f"{rotation.full_name} {kind}", now)
 
 
-def _save_notified(rotation: Rotation, store: RotationStore, kind: EventKind, now: float) -> bool:
+def _save_notified(
+    rotation: Rotation, outcome: Outcome, store: RotationStore, kind: EventKind, now: float
+) -> bool | None:
+    """Save that a notice is sent; None where this run's own step may still be at work."""
     seen = store.read()
     record = seen.record or Record(rotation.full_name)
     if is_recent(record.notified.get(kind), now):
         return False
     if record.owner and now < record.busy_until:
-        return False  # a run that is at work must not find the record changed
+        # a step that is at work must not find the record changed; where it is a step of this
+        # run, which has not come back in time, no other host knows that it hangs
+        ours = outcome.record is not None and outcome.record.owner == record.owner
+        return None if ours and outcome.status == OutcomeStatus.FAILED else False
     notified = record._replace(notified={**record.notified, str(kind): now})
     try:
         store.save(seen, notified, seen.pending)

@@ -24,7 +24,8 @@ class OutcomeStatus(StrEnum):
     ROLLED_BACK = "rolled-back"
     ABORTED = "aborted"
     NOT_DUE = "not-due"
-    WAITING = "waiting"  # for the grace period, or until readers have an announced value
+    IN_GRACE = "in-grace"  # readers have the new value, the old one still works
+    WAITING = "waiting"  # until readers have an announced value
     BUSY = "busy"  # another process is at work on it
     STOPPED = "stopped"  # on request; the next run resumes
     REFUSED = "refused"  # a person must act

@@ -1,9 +1,6 @@
-"""Read the status of rotations from their stores. Nothing is changed.
+"""Where a rotation stands, from its record, its profile and the time. Pure.
 
-    for status in read_statuses(collected.rotations, environ=os.environ, now=time(), ...):
-        print(status.rotation, status.state)
-
-No target is asked, and no value is returned.
+`rotation.status_reading` reads the records.
 """
 
 from __future__ import annotations
@@ -12,23 +9,15 @@ from enum import StrEnum
 from math import inf
 from typing import NamedTuple
 
-from envkit._internal.clock import Deadline
-from envkit._internal.parallel import map_parallel
-from envkit.errors import AbsentError, EnvkitError, ProtocolError, UnavailableError
-from envkit.rotation.jobs import CONCURRENCY, open_job
-from envkit.rotation.machine import StepKind, decide, observe
-from envkit.rotation_state.due import is_overdue, next_due, overdue_at
+from envkit.rotation_state.due import is_overdue, next_due
 from envkit.rotation_state.record import Phase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from envkit._internal.parallel import Result
+    from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Collected, Rotation
     from envkit.rotation_state.policy import Policy
     from envkit.rotation_state.record import Record
-    from envkit.rotation_state.store import RotationStore, Snapshot
 
 
 class RotationState(StrEnum):
@@ -37,7 +26,8 @@ class RotationState(StrEnum):
     UNREADABLE = "unreadable"  # why is in `error`
     QUARANTINED = "quarantined"
     OVERDUE = "overdue"
-    FAILING = "failing"  # the last step has failed, or the next one may not be done
+    FAILING = "failing"  # the last step has failed, or the next one cannot be done
+    ORPHANED = "orphaned"  # there is a record of it, and no profile names it
     DUE = "due"
     IN_PROGRESS = "in-progress"
     GRACE_PERIOD = "grace"  # readers have the new value, the old one still works
@@ -49,6 +39,7 @@ ALARMS = (
     RotationState.QUARANTINED,
     RotationState.OVERDUE,
     RotationState.FAILING,
+    RotationState.ORPHANED,
 )
 
 
@@ -70,6 +61,9 @@ class RotationStatus(NamedTuple):
         error: why the last step failed, or nothing can be said; never a value.
         hint: what to do about it.
         stopped: whether it is not tried again, but waits for a person.
+        tries: how often in a row the next step has failed.
+        extra_passwords: how many passwords the user had at the target, when it was last
+            looked at, that envkit does not know.
     """
 
     rotation: str
@@ -87,61 +81,13 @@ class RotationStatus(NamedTuple):
     error: str = ""
     hint: str = ""
     stopped: bool = False
+    tries: int = 0
+    extra_passwords: int = 0
 
     @property
     def needs_attention(self) -> bool:
         """Whether somebody has to look."""
         return self.state in ALARMS
-
-
-def read_statuses(
-    rotations: Sequence[Rotation],
-    *,
-    environ: Mapping[str, str],
-    now: float,
-    deadline: Deadline,
-    writable: bool = False,
-) -> list[RotationStatus]:
-    """Read where rotations stand, as `read_each` does; those that cannot be read say why."""
-    found = read_each(rotations, environ=environ, now=now, deadline=deadline, writable=writable)
-    return [
-        one if isinstance(one, RotationStatus) else unreadable(rotation, one)
-        for rotation, one in zip(rotations, found, strict=True)
-    ]
-
-
-def read_each(
-    rotations: Sequence[Rotation],
-    *,
-    environ: Mapping[str, str],
-    now: float,
-    deadline: Deadline,
-    writable: bool = False,
-) -> list[RotationStatus | EnvkitError]:
-    """Read where rotations stand, several at once, or why they cannot be read.
-
-    Args:
-        rotations: of `collect`.
-        environ: the process environment.
-        now: seconds since the epoch.
-        deadline: when everything must be over.
-        writable: whether to look, too, whether they could be written.
-    """
-
-    def read_one(rotation: Rotation) -> RotationStatus:
-        store = open_job(rotation, environ=environ, deadline=deadline).store
-        seen = store.read()
-        found = status_of(rotation, seen.record, now)
-        if found.started_at:
-            return _stopped(found, store, seen, now)
-        if not seen.current or store.fields[0] not in seen.current:
-            raise AbsentError("the secret is not there", hint="store a first value, by hand")
-        if writable:
-            store.check()
-        return found
-
-    results = map_parallel(read_one, rotations, workers=CONCURRENCY, deadline=deadline)
-    return [_status_or_error(result) for result in results]
 
 
 def broken(collected: Collected) -> list[RotationStatus]:
@@ -163,12 +109,16 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
         _state(policy, record, next_.starts, now),
         due_at=next_.starts,
         closes_at=next_.closes,
-        overdue_at=overdue_at(policy, record, now),
+        overdue_at=next_.overdue_at,
     )
     if record is None:
         return found
     found = found._replace(
-        phase=record.phase, last_rotated_at=record.last_rotated_at, error=record.error
+        phase=record.phase,
+        last_rotated_at=record.last_rotated_at,
+        error=record.error,
+        tries=record.tries,
+        extra_passwords=record.extra_passwords,
     )
     if record.phase == Phase.QUARANTINED:
         found = found._replace(hint=f"find out why, and run 'envkit rotate {name}'")
@@ -179,6 +129,11 @@ def status_of(rotation: Rotation, record: Record | None, now: float) -> Rotation
     return found._replace(
         started_at=record.started_at, promoted_at=record.promoted_at, retire_at=record.retire_at
     )
+
+
+def unknown_passwords(number: int) -> str:
+    """Return how many passwords a user has that envkit does not know, for people."""
+    return f"{number} password{'' if number == 1 else 's'} that envkit does not know"
 
 
 def unreadable(rotation: Rotation, error: EnvkitError) -> RotationStatus:
@@ -197,39 +152,8 @@ def _state(policy: Policy, record: Record | None, due_at: float, now: float) -> 
         return RotationState.QUARANTINED
     if is_overdue(policy, record, now):
         return RotationState.OVERDUE
+    if record is not None and record.error and record.tries:
+        return RotationState.FAILING  # also at rest: it could not even begin
     if record is None or not record.in_progress:
         return RotationState.DUE if due_at <= now else RotationState.WAITING
-    if record.error and record.tries:
-        return RotationState.FAILING
     return RotationState.GRACE_PERIOD if record.after_promote else RotationState.IN_PROGRESS
-
-
-def _stopped(
-    found: RotationStatus, store: RotationStore, seen: Snapshot, now: float
-) -> RotationStatus:
-    """Say so where what the secret holds keeps a rotation from going on."""
-    decision = decide(observe(seen, now=now, due_at=found.due_at))
-    if decision.step != StepKind.REFUSE:
-        return found
-    # the secret may have been read before a step of somebody's, and the record after it
-    again = store.read()
-    if again.record_version != seen.record_version:
-        return found
-    decision = decide(observe(again, now=now, due_at=found.due_at))
-    if decision.step != StepKind.REFUSE:
-        return found
-    option = f"--{decision.advice} " if decision.advice else ""
-    hint = f"run 'envkit rotate {option}{found.rotation}'"
-    return found._replace(
-        state=RotationState.FAILING, error=decision.reason, hint=hint, stopped=True
-    )
-
-
-def _status_or_error(result: Result[RotationStatus]) -> RotationStatus | EnvkitError:
-    if result.late:
-        return UnavailableError("no answer in time", hint="give it more time with --timeout")
-    if isinstance(result.error, EnvkitError):
-        return result.error
-    if isinstance(result.error, Exception):  # its text may hold a value
-        return ProtocolError(f"it cannot be read: {type(result.error).__name__}")
-    return result.value

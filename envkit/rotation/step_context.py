@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from envkit.errors import ConflictError, RotationError
-from envkit.rotation.machine import Request, published_value
+from envkit.rotation.identity import mismatch
+from envkit.rotation.machine import OtherValue, Request, published_value
 from envkit.rotation_state.record import Phase, Record
 
 TYPE_CHECKING = False
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from envkit._internal.clock import Deadline
-    from envkit.rotation.machine import Decision, OtherValue
+    from envkit.rotation.identity import Mismatch
+    from envkit.rotation.machine import Decision
     from envkit.rotation.protocols import Rotator
     from envkit.rotation_state.record import PendingValue
     from envkit.rotation_state.store import Fields, Pending, RotationStore, Snapshot
+
+SETTLE_SECONDS = 10.0
 
 
 class AnotherTargetError(RotationError):
@@ -78,6 +82,12 @@ class Job(NamedTuple):
     after: Callable[[], None] | None = None
     reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
 
+    def mismatch(self, record: Record) -> Mismatch | None:
+        """Return why a record is not of this rotation; None where it is."""
+        return mismatch(
+            record, name=self.name, secret=self.store.identity, plan=self.plan, target=self.target
+        )
+
 
 class RunContext(NamedTuple):
     """What is the same for all steps of one run.
@@ -88,6 +98,7 @@ class RunContext(NamedTuple):
         requested: what a person asked for.
         clock: seconds since the epoch.
         deadline: when the last step must be over.
+        store_deadline: when the store must have answered for the last time.
         without_target: whether the profile names another target or way than the rotation
             was begun with, so that nothing can be done at the target.
     """
@@ -97,6 +108,7 @@ class RunContext(NamedTuple):
     requested: Request | None
     clock: Callable[[], float]
     deadline: Deadline
+    store_deadline: Deadline
     without_target: bool = False
 
 
@@ -136,12 +148,14 @@ class StepContext(NamedTuple):
         """
         record = self.seen.record
         in_progress = record is not None and record.in_progress
+        foreign = in_progress and self.published == OtherValue.FOREIGN
         opened = self.job.open_rotator(
             deadline=self.run.deadline,
             confirm=self.confirm,
             settle=self.settle,
             id=record.id if record is not None and in_progress else "",
-            issued=() if record is None else record.issued,
+            # where somebody has written the secret, ours are theirs to judge
+            issued=() if record is None or foreign else record.issued,
             end_sessions=self.without_grace,
         )
         if in_progress and record is not None:
@@ -178,6 +192,8 @@ class StepContext(NamedTuple):
             fields: those that the change made work.
             take_back: undoes the change; called where nobody needs these fields any more.
         """
+        for deadline in (self.run.deadline, self.run.store_deadline):
+            deadline.leave_at_least(SETTLE_SECONDS)  # this process may have been stopped for long
         store = self.job.store
         if store.record_version() == self.seen.record_version:
             return

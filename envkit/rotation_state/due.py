@@ -11,21 +11,24 @@ if TYPE_CHECKING:
 
 
 def next_due(policy: Policy, record: Record | None, now: float) -> Due:
-    """Return the due time that counts now; its `overdue_at` is not the rotation's."""
+    """Return the due time that counts now, and when the rotation is overdue.
+
+    What a person gave up waits for its next due time, and is overdue by the last rotation
+    that succeeded all the same.
+    """
+    timing, name = policy.timing, policy.full_name
     last = 0.0 if record is None else record.due_from
-    return due(policy.timing, policy.full_name, last=last, now=now)
-
-
-def overdue_at(policy: Policy, record: Record | None, now: float) -> float:
-    """Return when a rotation becomes overdue; infinite for one that was never rotated."""
-    last = 0.0
+    found = due(timing, name, last=last, now=now)
+    rotated = 0.0
     if record is not None:
-        last = record.promoted_at if record.after_promote else record.last_rotated_at
-    return due(policy.timing, policy.full_name, last=last, now=now).overdue_at
+        rotated = record.promoted_at if record.after_promote else record.last_rotated_at
+    if rotated == last:
+        return found
+    return found._replace(overdue_at=due(timing, name, last=rotated, now=now).overdue_at)
 
 
 def is_overdue(policy: Policy, record: Record | None, now: float) -> bool:
     """Return whether a rotation should have given the store a new value long since."""
     if record is None or record.after_promote:
         return False
-    return overdue_at(policy, record, now) <= now
+    return next_due(policy, record, now).overdue_at <= now

@@ -313,7 +313,7 @@ class _Reader:
         return tuple(self.command(key, command) for command in self.settings.get(key, ()))
 
     def command(self, key: str, command: Any) -> tuple[str, ...]:
-        shape = "" if key == "notify" else f'{key} = [["systemctl", "reload", "app"]]'
+        shape = "" if key == "notify" else f'{key} = [["systemctl", "restart", "app"]]'
         if (
             not isinstance(command, list)
             or not command

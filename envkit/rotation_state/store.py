@@ -65,15 +65,20 @@ class RotationStore(Protocol):
 
     Attributes:
         location: of the secret, for people.
-        identity: which value of the store it is, `secret/myapp/db#password`: the same
-            however a profile writes it, and another one for every other value. For
-            `Record.secret`.
         fields: which fields of it are rotated, the value first.
     """
 
     location: str
-    identity: str
     fields: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        """Which value of the store it is, `secret/myapp/db#password`; for `Record.secret`.
+
+        The same however a profile writes it, and another one for every other value. Once the
+        store was read it is sure; before, no network is asked for it.
+        """
+        ...
 
     def check(self) -> None:
         """Raise when a rotation could not be carried through, before its first step.

@@ -21,6 +21,7 @@ from __future__ import annotations
 from envkit._internal.clock import Deadline
 from envkit.sources.model import WHOLE, Absent, Reading, SourceContext, Version, pick_field
 from envkit.sources.protocols import (
+    GroupWrite,
     Placed,
     Probe,
     Source,
@@ -33,6 +34,7 @@ __all__ = [
     "WHOLE",
     "Absent",
     "Deadline",
+    "GroupWrite",
     "Placed",
     "Probe",
     "Reading",

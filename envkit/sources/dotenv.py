@@ -27,33 +27,28 @@ import os
 import stat
 
 from envkit._internal.files import (
-    FileRefusedError,
     read_in_project,
     read_own,
-    read_real,
     real_path,
     resolved,
+    version_of,
 )
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
-    ConflictError,
-    DeniedError,
-    DotenvError,
     InvalidReferenceError,
     NoVersionError,
     ProfileError,
     SourceError,
-    UnavailableError,
 )
 from envkit.secret import Secret
 from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from typing import ClassVar
 
     from envkit.errors import EnvkitError
@@ -94,6 +89,8 @@ class DotenvSource:
         self._root = context.root
         self._environ = context.environ
         self._deadline = context.deadline
+        shared = context.already_read
+        self._known = None if shared is None else shared.setdefault("dotenv", {})
         self._paths = _paths(context)
         self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
 
@@ -123,7 +120,7 @@ class DotenvSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
-        known: dict[str, _Read | SourceError] = {}
+        known = {} if self._known is None else self._known
         return {ref: self._outcome(ref, known) for ref in refs}
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
@@ -135,13 +132,25 @@ class DotenvSource:
             InvalidValueError: no `.env` file can hold the value.
             SourceError: the file cannot be read or written.
         """
-        self.check(ref)
-        variable = _variable(ref)
-        if ref.version is not None:
-            raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
-        if variable == WHOLE:
-            raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
-        return self.write_several(ref, {variable: value}, expected=expected)
+        return self.write_group({ref: value}, expected=expected)
+
+    def group(self, ref: Reference) -> str:
+        """Return the path of its file; see `GroupWrite`."""
+        return self.places(self.file_with(ref))[0]
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove variables of one file in one step."""
+        variables = {}
+        for ref, value in values.items():
+            self.check(ref)
+            if ref.version is not None:
+                raise InvalidReferenceError(f"{ref} is a version, which cannot be written")
+            if _variable(ref) == WHOLE:
+                raise InvalidReferenceError(f"{ref} is a whole file: write one variable at a time")
+            variables[_variable(ref)] = value
+        return self.write_several(next(iter(values)), variables, expected=expected)
 
     def write_several(
         self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None
@@ -151,25 +160,39 @@ class DotenvSource:
         Raises:
             EnvkitError: as `write`.
         """
-        from envkit._internal.file_lock import locked
-        from envkit.sources.dotenv_write import change, check, replace
+        from envkit.sources.dotenv_write import change, rewrite
 
         name = self.file_with(ref)
-        path, previous = self.places(name)
+        warnings: list[str] = []
+
+        def edit(text: str) -> bytes:
+            data, found = change(text, values, path=name)
+            warnings.extend(found)
+            return data
+
         timeout_seconds = self._deadline.remaining_seconds()
         try:
-            check(path, previous)
-            with locked(path, timeout_seconds=timeout_seconds, follow=False):
-                current = self._load(name, real=path)
-                if current.version != expected:
-                    raise _conflict(name, expected)
-                data, warnings = change(current.text, values, path=name)
-                state = replace(path, data, previous, before=current.text.encode())
+            version = rewrite(
+                name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
+            )
         except OSError as error:
-            raise failure("write", name, error) from None
+            raise _failure("write", name, error) from None
         for warning in warnings:
             self._warn(warning)
-        return _version(state)
+        return version
+
+    def read_variables(
+        self, ref: Reference, variables: Iterable[str]
+    ) -> tuple[str, str | None, dict[str, Secret]]:
+        """Return the file that has a variable, its version, and those variables that it has.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        read = self._file_with(ref)
+        entries = read.content.entries
+        values = {name: Secret(entries[name].value) for name in variables if name in entries}
+        return read.name, read.version, values
 
     def file_with(self, ref: Reference) -> str:
         """Return the file that has a variable, else the one that would be given it."""
@@ -189,7 +212,7 @@ class DotenvSource:
             try:
                 check(*self.places(name))
             except OSError as error:
-                refused[ref] = failure("write", name, error)
+                refused[ref] = _failure("write", name, error)
             except SourceError as error:
                 refused[ref] = error
         return refused
@@ -219,7 +242,7 @@ class DotenvSource:
 
     def _file_with(self, ref: Reference) -> _Read:
         """Return the file that holds a variable, else the one that would be given it."""
-        reads = self._read_all(ref, {})
+        reads = self._read_all(ref, {} if self._known is None else self._known)
         variable = _variable(ref)
         having = [read for read in reads if variable in read.content.entries]
         return (having or reads)[-1]
@@ -279,28 +302,26 @@ class DotenvSource:
             raise read
         return read
 
-    def _load(self, name: str, *, previous: bool = False, real: str | None = None) -> _Read:
-        """Read a file, or the copy that is kept of it; `real` is where it is, if that is known."""
+    def _load(self, name: str, *, previous: bool = False) -> _Read:
+        """Read a file, or the copy that is kept of it."""
         path = self._path(name)
         try:
             if previous:
                 name += PREVIOUS_SUFFIX
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
-            elif real is not None:
-                data, state = read_real(real, LIMIT_BYTES)
             else:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
         except OSError as error:
-            raise failure("read", name, error) from None
+            raise _failure("read", name, error) from None
         text = decode(data, path=name)
         content = parse(text, path=name, expand=True, environ=self._environ)
         if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
             self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
-        return _Read(name, text, _version(state), content, state.st_mtime_ns)
+        return _Read(name, text, version_of(state), content, state.st_mtime_ns)
 
     def places(self, name: str) -> tuple[str, str]:
         """Return where a file is, which its name may be a link to, and where its copy is.
@@ -353,10 +374,6 @@ def _is_version(version: str | None) -> bool:
     )
 
 
-def _version(state: os.stat_result) -> str:
-    return f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
-
-
 def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     there = [read for read in reads if read.version is not None]
     if not there:
@@ -367,32 +384,7 @@ def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
 
 
-def _conflict(name: str, expected: str | None) -> ConflictError:
-    if expected is None:
-        return ConflictError(f"{name} exists already; nothing was written")
-    return ConflictError(
-        f"{name} was changed since it was read; nothing was written",
-        hint="look at the change, then run the command again",
-    )
+def _failure(verb: str, name: str, error: OSError) -> SourceError:
+    from envkit.sources.dotenv_errors import failure
 
-
-def failure(verb: str, name: str, error: OSError) -> SourceError:
-    """Return the error for a file that the system does not let us read or write."""
-    from envkit._internal.os_errors import reason_of
-
-    reason = reason_of(error)
-    if isinstance(error, FileRefusedError):
-        return DotenvError(f"{name}: {reason}")
-    message = f"cannot {verb} {name}: {reason}"
-    if isinstance(error, PermissionError):
-        return DeniedError(message, hint=f"run 'ls -l {name}' to see who may {verb} it")
-    if verb == "write":
-        from envkit._internal.replaceable import lasting_failure
-
-        lasting = lasting_failure(error, name)
-        if lasting is not None:
-            return lasting
-    missing = verb == "write" and isinstance(error, FileNotFoundError)
-    failure = UnavailableError(message, hint="make its folder with 'mkdir'" if missing else None)
-    failure.retryable = False
-    return failure
+    return failure(verb, name, error)

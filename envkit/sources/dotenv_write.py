@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 
 from envkit._internal.atomic_write import write_with_copy
+from envkit._internal.file_lock import locked
+from envkit._internal.files import read_real, version_of
 from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.errors import InvalidValueError
+from envkit.dotenv.parser import decode
+from envkit.errors import ConflictError, InvalidValueError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from envkit.secret import Secret
 
@@ -59,7 +62,55 @@ def check(path: str, previous: str) -> None:
     check_own(path + LOCK)
 
 
-def replace(path: str, data: bytes, previous: str, *, before: bytes) -> os.stat_result:
+def rewrite(
+    name: str,
+    path: str,
+    previous: str,
+    edit: Callable[[str], bytes],
+    *,
+    expected: str | None,
+    timeout_seconds: float,
+    written: Collection[str] | None = None,
+) -> str:
+    """Change a file under its lock, if it is the one that was seen, and keep a copy.
+
+    Args:
+        name: how messages call it.
+        path: where it is; absolute, without links.
+        previous: where the copy is kept.
+        edit: returns the new content, given the text so far.
+        expected: its version; None where it must not exist.
+        timeout_seconds: how long to wait for another writer.
+        written: as of `locked`: all that is written under this lock by a rotation, which lists
+            no folder.
+
+    Returns:
+        the new version.
+
+    Raises:
+        ConflictError: it is another one; nothing was written.
+        LockedError: another process was writing it all the time.
+        SourceError: it cannot be replaced.
+        OSError: it cannot be read or written; it is as it was.
+    """
+    check(path, previous)
+    with locked(path, timeout_seconds=timeout_seconds, follow=False, written=written):
+        try:
+            content, state = read_real(path, LIMIT_BYTES)
+        except FileNotFoundError:
+            text, version = "", None
+        else:
+            text, version = decode(content, path=name), version_of(state)
+        if version != expected:
+            raise _conflict(name, expected)
+        data = edit(text)
+        alone = written is not None
+        return version_of(replace(path, data, previous, before=text.encode(), alone=alone))
+
+
+def replace(
+    path: str, data: bytes, previous: str, *, before: bytes, alone: bool = False
+) -> os.stat_result:
     """Replace a file, and keep a copy of one that is there.
 
     The caller has the lock of the file, under which all of its copies are written.
@@ -69,6 +120,7 @@ def replace(path: str, data: bytes, previous: str, *, before: bytes) -> os.stat_
         data: the new content.
         previous: where the copy is kept.
         before: the content so far.
+        alone: as of `write_with_copy`.
 
     Returns:
         the state of the new file.
@@ -78,17 +130,18 @@ def replace(path: str, data: bytes, previous: str, *, before: bytes) -> os.stat_
         OSError: one of them cannot be written; the file is as it was.
     """
     if os.path.dirname(previous) != os.path.dirname(path):
-        sweep_beside(previous)  # taking the lock has swept the other folder
-    return write_with_copy(path, data, previous, before)
+        sweep_beside(previous, alone=alone)  # taking the lock has swept the other folder
+    return write_with_copy(path, data, previous, before, alone=alone)
 
 
-def rehearse(path: str, previous: str, *, more_bytes: int) -> None:
+def rehearse(path: str, previous: str, *, more_bytes: int, alone: bool = False) -> None:
     """Do all that `replace` does, except to give the new files their names.
 
     Args:
         path: the file, absolute and without links.
         previous: where the copy would be kept.
         more_bytes: by how much the file may grow.
+        alone: as of `write_with_copy`.
 
     Raises:
         SourceError: one of them cannot be replaced.
@@ -101,4 +154,14 @@ def rehearse(path: str, previous: str, *, more_bytes: int) -> None:
         size = 0
     # not zeros, for which some file systems take no space
     data = os.urandom(size + more_bytes)
-    write_with_copy(path, data, previous, data[:size], rehearsal=True)
+    write_with_copy(path, data, previous, data[:size], rehearsal=True, alone=alone)
+
+
+def _conflict(name: str, expected: str | None) -> ConflictError:
+    """Return the error for a file that is not the one with the expected version."""
+    if expected is None:
+        return ConflictError(f"{name} exists already; nothing was written")
+    return ConflictError(
+        f"{name} was changed since it was read; nothing was written",
+        hint="look at the change, then run the command again",
+    )

@@ -95,13 +95,24 @@ class MemorySource:
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field by compare-and-set on the number of the newest version."""
-        self.check(ref)
-        if ref.version is not None:
-            raise InvalidReferenceError(f"{ref} is a pinned version, which cannot be written")
-        if ref.field == WHOLE:
-            raise InvalidReferenceError(f"{ref} is a whole secret; write one field at a time")
+        return self.write_group({ref: value}, expected=expected)
+
+    def group(self, ref: Reference) -> str:
+        """Return the path of the secret; see `GroupWrite`."""
+        return ref.path
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove fields of one secret by one compare-and-set."""
+        for ref in values:
+            self.check(ref)
+            if ref.version is not None:
+                raise InvalidReferenceError(f"{ref} is a pinned version, which cannot be written")
+            if ref.field == WHOLE:
+                raise InvalidReferenceError(f"{ref} is a whole secret; write one field at a time")
         with self._lock:
-            return self._set(ref, None if value is None else value.reveal(), expected)
+            return self._set(values, expected)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return all versions of a secret, the newest first."""
@@ -123,24 +134,26 @@ class MemorySource:
                 raise earlier
             if not isinstance(earlier, Reading):
                 raise NoVersionError(f"{ref} has no value in version {version}")
-            return self._set(ref, earlier.value.reveal(), expected)
+            return self._set({ref: earlier.value}, expected)
 
-    def _set(self, ref: Reference, value: str | None, expected: str | None) -> str:
-        versions = self._versions.get(ref.path, [])
+    def _set(self, values: Mapping[Reference, Secret | None], expected: str | None) -> str:
+        first = next(iter(values))
+        versions = self._versions.get(first.path, [])
         newest = str(len(versions)) if versions else None
         if newest != expected:
-            raise ConflictError(f"{ref} has version {newest}, not {expected}")
+            raise ConflictError(f"{first} has version {newest}, not {expected}")
         fields = dict(versions[-1].fields) if versions else {}
-        field = ref.field
-        if field is None:
-            if len(fields) > 1:
-                pick_field(ref, fields)
-            field = next(iter(fields), "value")
-        if value is None:
-            fields.pop(field, None)
-        else:
-            fields[field] = value
-        return self._append(ref.path, fields)
+        for ref, value in values.items():
+            field = ref.field
+            if field is None:
+                if len(fields) > 1:
+                    pick_field(ref, fields)
+                field = next(iter(fields), "value")
+            if value is None:
+                fields.pop(field, None)
+            else:
+                fields[field] = value.reveal()
+        return self._append(first.path, fields)
 
     def _append(self, path: str, fields: Mapping[str, object], created: float | None = None) -> str:
         versions = self._versions.setdefault(path, [])

@@ -15,7 +15,7 @@ from envkit.secret import Secret
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from envkit._internal.clock import Deadline
     from envkit.errors import SourceError
@@ -51,9 +51,20 @@ class SourceContext:
         root: absolute path of the folder that holds `profiles/`.
         environ: the process environment to read from.
         deadline: when everything must be over.
+        already_read: what sources of this command have read, so that nothing is read twice;
+            None where each read asks the store.
     """
 
-    __slots__ = ("aliases", "deadline", "environ", "environment", "name", "root", "settings")
+    __slots__ = (
+        "aliases",
+        "already_read",
+        "deadline",
+        "environ",
+        "environment",
+        "name",
+        "root",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -65,6 +76,7 @@ class SourceContext:
         aliases: tuple[str, ...] = (),
         root: str = ".",
         environ: Mapping[str, str] | None = None,
+        already_read: dict[object, Any] | None = None,
     ) -> None:
         self.name = name
         self.settings = settings or {}
@@ -73,6 +85,7 @@ class SourceContext:
         self.root = root
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
         self.deadline = deadline
+        self.already_read = already_read
 
 
 class Version(NamedTuple):

@@ -78,6 +78,37 @@ class WritableSource(Source, Protocol):
 
 
 @runtime_checkable
+class GroupWrite(Protocol):
+    """What a writable source may also offer: to write several values in one compare-and-set."""
+
+    def group(self, ref: Reference) -> str:
+        """Return what is equal for the values that `write_group` can write together.
+
+        Raises:
+            SourceError: the store failed.
+        """
+        ...
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove values of one group, all or none, in one new version.
+
+        Args:
+            values: what each is set to; None removes it.
+            expected: as for `WritableSource.write`.
+
+        Returns:
+            the new version.
+
+        Raises:
+            ConflictError: the store has another version; nothing was written.
+            SourceError: the store failed.
+        """
+        ...
+
+
+@runtime_checkable
 class VersionedSource(WritableSource, Protocol):
     """A source whose store keeps earlier versions."""
 

@@ -139,6 +139,7 @@ def open_source(
     environ: Mapping[str, str],
     deadline: Deadline,
     locating: bool = False,
+    already_read: dict[object, Any] | None = None,
 ) -> Source:
     """Build one source of a profile. Reads no store, except for its settings' placeholders.
 
@@ -149,6 +150,7 @@ def open_source(
         deadline: when everything must be over.
         locating: the source will only be asked to `check` and to `locate`. This needs no trust:
             without it, the settings stay as they are written.
+        already_read: as in `SourceContext`.
 
     Raises:
         ProfileError: unknown type or setting, or a setting of the wrong type.
@@ -195,6 +197,7 @@ def open_source(
         root=profile.root,
         environ=environ,
         deadline=deadline,
+        already_read=already_read,
     )
     try:
         return kind(context)

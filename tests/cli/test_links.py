@@ -14,10 +14,10 @@ from support.rotating import table
 from support.transcript import transcript
 
 CANARY = "canary-of-another-project"
-PROFILE = '[variables]\nTOKEN = "{{ TOKEN }}"\nPLAIN = "text"\n'
+PROFILE = '[variables]\nTOKEN = "{{ TOKEN }}"\nPLAIN = "text"\nOTHER = { required = false }\n'
 ROTATION = table("token", "TOKEN", 'grace = "0s"', 'target = { previous_field = "" }')
 ROTATE = ("rotate", "dev/token")
-PROMOTE = ("promote", "prod", "dev", "TOKEN", "--secrets", "--yes")
+PROMOTE = ("promote", "prod", "dev", "OTHER", "--secrets", "--yes")
 READING = [
     ("show", "--env", "dev"),
     ("show", "--env", "dev", "--reveal", "--yes"),
@@ -55,7 +55,7 @@ def clone(project):
     """A project with rotations, and a link still to be placed in it."""
     project.profile("dev.toml", PROFILE + ROTATION)
     project.profile("prod.toml", PROFILE)
-    project.dotenv("prod", "TOKEN=prod\n")
+    project.dotenv("prod", "TOKEN=prod\nOTHER=prod\n")
     return project
 
 
@@ -196,6 +196,8 @@ def test_the_message_for_a_file_of_envkits_own(clone):
     (clone.root / ".env.dev.envkit-previous").symlink_to("../.bashrc")
     done = run(clone, "set", "TOKEN", "--env", "dev")
     assert transcript(done) == (
+        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation replaces the new "
+        "value\n"
         "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit keeps its own "
         "file under that name, and never opens it through a link\n"
         "2> envkit: hint: look where it leads with 'ls -l .env.dev.envkit-previous', "

@@ -22,8 +22,8 @@ VECTORS = vectors("cli/rotate")
 
 pytestmark = pytest.mark.usefixtures("trusted")
 
-GRACE = "readers have the new value; the old one works until TIME, in 14 minutes"  # of 15
-DONE = "readers have the new value, and the old one works no longer"
+GRACE = "the store has the new value; apps that read it at start must restart before TIME"
+DONE = "the store has the new value, and the old one no longer works"
 NO_GRACE = ('grace = "0s"', 'target = { previous_field = "" }')
 API_KEY = table("api-key", "API_KEY")
 SESSION = table("session", "SESSION", *NO_GRACE)
@@ -59,10 +59,10 @@ def hour_of_day(offset):
 
 def test_what_is_due_is_rotated_in_every_profile(shop):
     assert told(run(shop)) == (
-        "ROTATION         OUTCOME  WHAT\n"
-        f"prod/api-key     waiting  {GRACE}\n"
-        f"prod/session     rotated  {DONE}\n"
-        f"staging/api-key  waiting  {GRACE}\n"
+        "ROTATION         OUTCOME   WHAT\n"
+        f"prod/api-key     in-grace  {GRACE}\n"
+        f"prod/session     rotated   {DONE}\n"
+        f"staging/api-key  in-grace  {GRACE}\n"
     )
     after = values(shop, "prod")
     assert {"old-1", "old-2"}.isdisjoint({after["API_KEY"], after["SESSION"]})
@@ -85,7 +85,7 @@ def test_what_is_named_is_rotated_now(shop):
     assert told(run(shop, "session", "prod/session", "--env", "prod")).count("rotated") == 1
     assert values(shop, "prod")["SESSION"] != first["SESSION"], "it need not be due"
     assert told(run(shop, "staging/api-key")) == (
-        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
     )
 
 
@@ -104,10 +104,10 @@ def test_everything(shop):
     run(shop)
     before = values(shop, "prod")
     assert told(run(shop, "--all")) == (
-        "ROTATION         OUTCOME  WHAT\n"
-        f"prod/api-key     waiting  {GRACE}\n"
-        f"prod/session     rotated  {DONE}\n"
-        f"staging/api-key  waiting  {GRACE}\n"
+        "ROTATION         OUTCOME   WHAT\n"
+        f"prod/api-key     in-grace  {GRACE}\n"
+        f"prod/session     rotated   {DONE}\n"
+        f"staging/api-key  in-grace  {GRACE}\n"
     ), "what is asked for is told, also where nothing could be done"
     assert values(shop, "prod")["SESSION"] != before["SESSION"]
     assert values(shop, "prod")["API_KEY"] == before["API_KEY"], "one at a time"
@@ -169,8 +169,9 @@ def standing(project):
     }.items():
         variable = name.upper().replace("-", "_")
         if "started_at" in fields:  # readers have the new value in the grace, else the old one
-            theirs = "new" if fields["phase"] == "grace" else "old"
-            fields["values"] = {"old": {variable: "y"}, theirs: {variable: "x"}}
+            read, other = {variable: "x"}, {variable: "y"}
+            old, new = (other, read) if fields["phase"] == "grace" else (read, other)
+            fields["values"] = {"old": old, "new": new}
         stands(project, "prod", name, variable, plan=plan.format(variable), **fields)
     return project
 
@@ -314,7 +315,7 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
     shop.profile("prod.toml", broken + SESSION)
     run(shop, "prod/api-key")
     shop.profile("prod.toml", API_KEY + SESSION)
-    assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  waiting  {GRACE}"]
+    assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  in-grace  {GRACE}"]
     assert values(shop, "prod")["SESSION"] == "old-2"
     assert told(run(shop, "--resume", "session")).endswith(
         "nothing is under way that could be resumed\n"
@@ -336,7 +337,7 @@ def test_a_protected_profile_takes_a_reason(shop):
     assert told(run(shop, "--env", "prod")) == missing.format("", 6)
     assert told(run(shop, "session", env={"ENVKIT_REASON": " "})) == missing.format("", 6)
     assert told(run(shop)) == (
-        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
         + missing.format("prod: ", 1)
     ), "told once, and no matter of the others"
     assert told(run(shop, "--plan")).count("rotate it") == 2, "looking needs none"
@@ -353,7 +354,10 @@ def test_somebody_who_is_there_is_asked_once(shop):
         "rotate",
         cwd=shop.root,
         env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
-        answers=[("prod and staging are protected. Reason:", "weekly\n")],
+        answers=[
+            ("protected profiles: prod/session and staging/session. Go on? [y/N]", "y\n"),
+            ("prod and staging are protected. Reason:", "weekly\n"),
+        ],
     )
     assert status == 0, shown
     assert shown.count("Reason:") == 1
@@ -365,6 +369,89 @@ def test_somebody_who_is_there_is_asked_once(shop):
     )
     assert status == 0
     assert "nothing is due; next is " in shown
+
+
+def test_a_person_who_says_no_rotates_nothing(shop):
+    shop.profile("prod.toml", "protected = true\n" + SESSION)
+    before = values(shop, "prod"), values(shop, "staging")
+    shown, status = run_on_terminal(
+        "rotate",
+        cwd=shop.root,
+        env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
+        answers=[("This rotates secrets of protected profiles: prod/session. Go on? [y/N]", "n\n")],
+    )
+    assert (status, "nothing was rotated" in shown) == (2, True), shown
+    assert (values(shop, "prod"), values(shop, "staging")) == before
+
+
+def test_yes_asks_nothing(shop):
+    shop.profile("prod.toml", "protected = true\n" + SESSION)
+    shown, status = run_on_terminal(
+        *("rotate", "--yes", "--reason", "weekly"),
+        cwd=shop.root,
+        env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
+    )
+    assert (status, "[y/N]" in shown) == (0, False), shown
+
+
+# ---------------------------------------------------------------- a credential that others know
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told", "hint"),
+    [
+        (("--reason", "leak"), "--compromised needs exactly one name", "write envkit rotate"),
+        (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
+        (("session",), "--compromised needs a reason", "write envkit rotate --compromised"),
+        (("session", "--reason", " "), "--compromised needs a reason", "write envkit rotate"),
+        (("session", "--reason", "leak"), "nobody is there to be asked", "add --yes if you are"),
+        (("sesion", "--reason", "leak", "--yes"), "no rotation 'sesion'", "did you mean 'session'"),
+        (("session", "--rollback"), "--rollback and --compromised do not go together", ""),
+    ],
+)
+def test_what_is_compromised_takes_one_name_a_reason_and_a_yes(shop, arguments, told, hint):
+    before = values(shop, "prod")
+    done = run(shop, "--compromised", *arguments)
+    assert done.returncode == 2
+    assert f"envkit: error: {told}" in done.stderr
+    assert hint in done.stderr
+    assert values(shop, "prod") == before
+
+
+# ---------------------------------------------------------------- what no profile names
+
+
+def test_a_rotation_that_was_taken_out_in_its_grace_period_is_shown_and_can_be_finished(shop):
+    run(shop, "prod/api-key")
+    shop.profile("prod.toml", "protected = true\n" + SESSION)
+    shown = told(run(shop, "status", "--env", "prod"))
+    assert shown.endswith(
+        "prod/api-key: no profile names this rotation, and it is unfinished (grace)\n"
+        "  put its table back, or run 'envkit rotate --resume prod/api-key'\n"
+        "[1]\n"
+    )
+    assert "prod/api-key" not in told(run(shop, "status", "--env", "staging"))
+    assert "nothing, until a person has decided" in told(run(shop, "--plan"))
+    refused = told(run(shop, "--abort", "prod/api-key", "--reason", "tidy up"))
+    assert ".env.prod#API_KEY has the new value already" in refused
+    assert told(run(shop, "--resume", "prod/api-key")).endswith("[6]\n"), "it takes a reason"
+    assert told(run(shop, "--resume", "prod/api-key", "--reason", "tidy up")) == (
+        "ROTATION      OUTCOME  WHAT\n"
+        "prod/api-key  aborted  the store has the new value; the old credential was not retired "
+        "and may still work: remove it there\n"
+    )
+    assert [one["reason"] for one in shop.records()][-1] == "tidy up"
+    assert "api-key" not in told(run(shop, "status", "--env", "prod"))
+
+
+def test_orphans_are_shown_where_no_profile_has_a_rotation_any_more(shop):
+    run(shop, "prod/api-key")
+    for name in ("prod", "staging"):
+        shop.profile(f"{name}.toml", '[variables]\nA = "1"\n')
+    assert "orphaned" in told(run(shop, "status"))
+    assert "orphaned" in told(run(shop, "status", "--env", "prod"))
+    assert told(run(shop, "--resume", "api-key")).count("aborted") == 1
+    assert "there is no rotation in any profile" in told(run(shop, "status"))
 
 
 # ---------------------------------------------------------------- what goes wrong
@@ -381,13 +468,13 @@ def test_one_that_fails_stops_no_other(shop):
     )
     shop.profile("worse.toml", "= no TOML")
     assert told(run(shop)) == (
-        "ROTATION         OUTCOME  WHAT\n"
-        "prod/a-hook      failed   cannot run 'no-such-program': no such file or directory\n"
-        "prod/b-absent    refused  the secret is not there\n"
-        "prod/c-typo      failed   profiles/prod.toml:12: unknown rotator 'randon'\n"
-        "prod/d-key       failed   profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
-        f"prod/session     rotated  {DONE}\n"
-        f"staging/api-key  waiting  {GRACE}\n"
+        "ROTATION         OUTCOME   WHAT\n"
+        "prod/a-hook      failed    cannot run 'no-such-program': no such file or directory\n"
+        "prod/b-absent    refused   the secret is not there\n"
+        "prod/c-typo      failed    profiles/prod.toml:12: unknown rotator 'randon'\n"
+        "prod/d-key       failed    profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
+        f"prod/session     rotated   {DONE}\n"
+        f"staging/api-key  in-grace  {GRACE}\n"
         "2> envkit: error: prod/a-hook: cannot run 'no-such-program': no such file or directory\n"
         "2> envkit: hint: run 'command -v no-such-program'\n"
         "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there\n"
@@ -426,7 +513,7 @@ def test_for_programs(shop):
     }
     assert (rotated["outcome"], rotated["phase"], rotated["code"]) == ("rotated", "idle", None)
     assert abs(_seconds(rotated["last_rotated_at"]) - time.time()) < 60
-    assert (waiting["outcome"], waiting["phase"]) == ("waiting", "grace")
+    assert (waiting["outcome"], waiting["phase"]) == ("in-grace", "grace")
     assert 800 < _seconds(waiting["until"]) - time.time() <= 900
     (broken,) = document["broken"]
     assert (broken["name"], broken["code"]) == ("worse/x", "profile-invalid")
@@ -446,7 +533,7 @@ def test_what_is_overdue_is_told_and_is_a_status(standing):
     assert "2> envkit: hint: run 'envkit rotate prod/missed'\n" in seen
     assert "prod/overdue" not in seen, "it has been rotated"
     assert seen.endswith("[1]\n")
-    assert told(run(standing, "missed")).endswith(f"waiting  {GRACE}\n")
+    assert told(run(standing, "missed")).endswith(f"in-grace  {GRACE}\n")
 
 
 def test_what_is_quarantined_waits_for_a_person(standing):
@@ -454,7 +541,7 @@ def test_what_is_quarantined_waits_for_a_person(standing):
         run(standing)
     )
     assert told(run(standing, "quarantined")) == (
-        f"ROTATION          OUTCOME  WHAT\nprod/quarantined  waiting  {GRACE}\n"
+        f"ROTATION          OUTCOME   WHAT\nprod/quarantined  in-grace  {GRACE}\n"
     )
 
 
@@ -463,12 +550,12 @@ def test_a_record_of_another_version_is_refused(shop):
     path = record_file(shop, "prod", "SESSION")
     path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
+    problem = f"the rotation record {path.name} has version 9; this envkit knows 1 and 2"
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
-            "prod/session  failed   the rotation record has version 9; this envkit knows 1 and 2\n"
-            "2> envkit: error: prod/session: "
-            "the rotation record has version 9; this envkit knows 1 and 2\n"
+            f"prod/session  failed   {problem}\n"
+            f"2> envkit: error: prod/session: {problem}\n"
             "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
             "[1]\n"
         )
@@ -518,7 +605,7 @@ def test_a_driver_that_is_not_installed(shop, without):
 def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):
     shop.profile("prod.toml", table("session", "SESSION", when='schedule = "0 3 * * *"'))
     assert told(hidden(shop, without("cronsim"))) == (
-        f"ROTATION         OUTCOME  WHAT\nstaging/api-key  waiting  {GRACE}\n"
+        f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
         "2> envkit: error: prod/session: a 'schedule' needs the package cronsim\n"
         "2> envkit: hint: run pip install 'envkit[rotate]'\n"
         "[1]\n"

@@ -68,6 +68,26 @@ def at_once(calls):
     return results
 
 
+def in_place_of_a_time(text):
+    return lambda whole: whole.replace('"busy_until": 0.0', f'"busy_until": {text}')
+
+
+# how a stored text is spoiled
+SPOILED = {
+    "not a number": in_place_of_a_time("NaN"),
+    "infinity": in_place_of_a_time("Infinity"),
+    "a number of 5,000 digits": in_place_of_a_time("9" * 5000),
+    "a huge exponent": in_place_of_a_time("1e999"),
+    "an object in place of a number": in_place_of_a_time("{}"),
+    "a key twice": in_place_of_a_time('0.0, "phase": "idle"'),
+    "100,000 brackets": in_place_of_a_time("[" * 100_000 + "]" * 100_000),
+    "200 objects in one another": in_place_of_a_time('{"a":' * 200 + "1" + "}" * 200),
+    "half of it": lambda whole: whole[: len(whole) // 2],
+    "no JSON": lambda _whole: CANARY,
+    "another kind": lambda _whole: "[]",
+}
+
+
 def claim_elsewhere(opener, number):
     """Claim in another process what was not claimed when this one looked."""
     function, arguments = opener
@@ -76,15 +96,23 @@ def claim_elsewhere(opener, number):
         lambda: store.save(
             store.read()._replace(record=None, record_version=None),
             record(owner=f"process-{number}"),
-            {},
+            {PendingValue.OLD: {store.fields[0]: Secret("x")}},
         )
     )
 
 
 class RotationStoreContract:
-    """The tests; `processes` is whether other processes can reach the store."""
+    """The tests.
+
+    Attributes:
+        processes: whether other processes can reach the store.
+        texts: whether the store takes any text for a record.
+        every: which of many alike cases are tried: all, or every sixth.
+    """
 
     processes = True
+    texts = True
+    every = 1
 
     @pytest.fixture
     def harness(self):
@@ -153,10 +181,11 @@ class RotationStoreContract:
         store.save(first, record(owner="one"), {PendingValue.OLD: old})
         second = store.read()
         assert conflicts(lambda: store.save(first, record(owner="two"), {PendingValue.OLD: new}))
-        store.save(second, record(Phase.SET, owner="one"), {PendingValue.OLD: old})
+        both = {PendingValue.OLD: old, PendingValue.NEW: new}
+        store.save(second, record(Phase.SET, owner="one"), both)
         assert conflicts(lambda: store.save(second, record(owner="two"), {PendingValue.OLD: new}))
         assert store.read().record == record(Phase.SET, owner="one")
-        assert store.read().pending == {PendingValue.OLD: old}
+        assert store.read().pending == both
 
     def test_of_many_at_once_one_claims(self, harness, old):
         stores = [harness.store() for _ in range(RACERS)]
@@ -172,7 +201,7 @@ class RotationStoreContract:
         assert sorted(late) == [False] + [True] * (RACERS - 1), late
         assert harness.store().read().record.owner == str(late.index(False))
 
-    def test_of_many_at_once_one_goes_on(self, harness, old):
+    def test_of_many_at_once_one_goes_on(self, harness, old, new):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
         seen = store.read()
@@ -180,7 +209,9 @@ class RotationStoreContract:
             [
                 lambda n=n: conflicts(
                     lambda: harness.store().save(
-                        seen, record(Phase.SET, owner=str(n)), {PendingValue.OLD: old}
+                        seen,
+                        record(Phase.SET, owner=str(n)),
+                        {PendingValue.OLD: old, PendingValue.NEW: new},
                     )
                 )
                 for n in range(RACERS)
@@ -220,16 +251,147 @@ class RotationStoreContract:
     def test_values_that_cannot_be_read_are_refused(self, harness, old):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
-        for values in ({"strange": {}}, {"old": [CANARY]}, {"old": {"x": 1}}, [CANARY]):
-            envelope = harness.envelope()
-            envelope["values"] = values
-            harness.put_envelope(envelope)
-            with pytest.raises(RotationError, match="no usable values"):
+        whole = harness.envelope()
+        for values in ({"strange": {}}, {"old": [CANARY]}, {"old": {"x": 1}}, [CANARY], {}):
+            harness.put_envelope({**whole, "values": values})
+            with pytest.raises(RotationError, match="no usable values") as raised:
                 harness.store().read()
+            assert CANARY not in shown(raised.value)
+
+    def test_a_record_that_lacks_one_of_its_fields_is_refused(self, harness, old):
+        store = harness.store()
+        store.save(store.read(), record(), {PendingValue.OLD: old})
+        whole = harness.envelope()
+        for name in list(whole["record"])[:: self.every]:
+            rest = {key: value for key, value in whole["record"].items() if key != name}
+            harness.put_envelope({**whole, "record": rest})
+            with pytest.raises(RotationError) as raised:
+                store.read()
+            assert raised.value.hint, name
+        harness.put_envelope(whole)
+        assert store.read().record == record()
+
+    @pytest.mark.parametrize("how", SPOILED)
+    def test_a_text_that_is_no_record_is_refused(self, harness, old, how):
+        if not self.texts:  # the server reads it itself
+            return
+        store = harness.store()
+        store.save(store.read(), record(), {PendingValue.OLD: old})
+        harness.put_text(SPOILED[how](json.dumps(harness.whole())))
+        with pytest.raises(RotationError) as raised:
+            harness.store().read()
+        assert "rotation record" in raised.value.message
+        assert "remove the record: run '" in raised.value.hint
+        assert CANARY not in shown(raised.value)
+
+    def test_a_record_that_could_not_be_read_again_is_not_saved(self, harness, old):
+        store = harness.store()
+        seen = store.read()
+        for phase, pending in (
+            (Phase.SET, {PendingValue.OLD: old}),
+            (Phase.CLAIMED, {}),
+            (Phase.IDLE, {PendingValue.OLD: old}),
+            (Phase.REVERTED, {PendingValue.OLD: old}),  # and nothing says what comes next
+        ):
+            with pytest.raises(RotationError):
+                store.save(seen, record(phase), pending)
+        assert store.read() == seen
+
+    # ---------------------------------------------------------------- what a write returns
+
+    def test_a_write_returns_what_a_fresh_read_does(self, harness, old, new):
+        store = harness.store()
+        both = {PendingValue.OLD: old, PendingValue.NEW: new}
+        seen = store.read()
+        for write in (
+            lambda seen: store.save(seen, record(), {PendingValue.OLD: old}),
+            store.rehearse,
+            lambda seen: store.save(seen, record(Phase.STAGED, settle_until=1.5), both),
+            lambda seen: store.publish(seen, new),
+            lambda seen: store.publish(seen, {harness.fields[0]: Secret("alone")}),
+            lambda seen: store.save(seen, record(Phase.IDLE, issued=("ab",), retired_at=7.0), {}),
+            lambda seen: store.publish(seen, old),
+        ):
+            seen = write(seen)
+            assert seen == harness.store().read()
+            assert store.record_version() == harness.store().record_version()
+            assert store.record_version() == seen.record_version
+            assert CANARY not in repr(seen)
+
+    def test_a_rehearsal_changes_nothing_but_the_version(self, harness, old, new):
+        store = harness.store()
+        slow = store.read()
+        before = harness.stored()
+        seen = store.rehearse(slow)
+        assert harness.stored() == before
+        assert seen.version != slow.version
+        assert conflicts(lambda: harness.store().publish(slow, new))
+        store.publish(seen, new)
+        assert harness.stored() == {**texts(new), harness.other: "stays"}
+
+    def test_a_rehearsal_of_what_somebody_else_wrote_is_too_late(self, harness, old):
+        store = harness.store()
+        seen = store.read()
+        theirs = {**texts(old), harness.other: "theirs"}
+        harness.put(theirs)
+        assert conflicts(lambda: store.rehearse(seen))
+        assert harness.stored() == theirs
+        harness.remove()
+        assert conflicts(lambda: store.rehearse(store.read()))
+
+    def test_a_store_that_has_read_nothing_publishes_too(self, harness, old, new):
+        seen = harness.store().read()
+        assert harness.store().publish(seen, new) == harness.store().read()
+        assert harness.stored() == {**texts(new), harness.other: "stays"}
+
+    # ---------------------------------------------------------------- two fields of one secret
+
+    def claimed(self, store):
+        """Claim with a store, and return what it then sees."""
+        seen = store.read()
+        return store.save(seen, record(owner=store.fields[0]), {PendingValue.OLD: seen.current})
+
+    def test_two_fields_of_one_secret_have_two_records(self, harness, old):
+        one, other = (harness.store((field,)) for field in (harness.fields[0], harness.other))
+        assert one.identity != other.identity
+        first = self.claimed(one)
+        assert other.read().record is None
+        second = self.claimed(other)
+        assert one.record_version() == first.record_version
+        one.save(first, record(Phase.IDLE, owner="done"), {})
+        assert harness.store((harness.other,)).read() == second
+        other.save(second, record(Phase.IDLE, owner="too"), {})
+        assert one.read().record.owner == "done"
+        assert CANARY not in harness.left()
+
+    def test_who_saves_another_field_is_in_nobodys_way(self, harness, old):
+        stores = [harness.store((field,)) for field in (harness.fields[0], harness.other)]
+
+        def save_often(store):
+            seen = self.claimed(store)
+            for number in range(3):
+                seen = store.save(seen, record(owner=f"{number}"), seen.pending)
+            return seen == harness.store(store.fields).read()
+
+        assert at_once([lambda store=store: save_often(store) for store in stores]) == [True, True]
+
+    def test_a_broken_record_breaks_its_own_rotation_alone(self, harness, old):
+        self.claimed(harness.store((harness.fields[0],)))
+        seen = self.claimed(harness.store((harness.other,)))
+        deep = json.loads('{"a":' * 200 + "1" + "}" * 200)
+        for broken in ({"record": {"version": 2}, "values": [CANARY]}, {"record": deep}, deep):
+            harness.put_envelope(broken)
+            with pytest.raises(RotationError) as raised:
+                harness.store().read()
+            assert raised.value.hint
+            assert CANARY not in shown(raised.value)
+            assert harness.store((harness.other,)).read() == seen
+        other = harness.store((harness.other,))
+        assert other.save(other.read(), seen.record, seen.pending) == other.read()
 
     def test_at_rest_no_value_is_left(self, harness, old, new):
         store = harness.store()
-        for phase in (Phase.CLAIMED, Phase.SET, "tested"):
+        for phase in (Phase.CLAIMED, Phase.SET, Phase.TESTED):
             store.save(store.read(), record(phase), {PendingValue.OLD: old, PendingValue.NEW: new})
         assert CANARY in harness.left()
         store.save(store.read(), record(Phase.IDLE), {})

@@ -8,24 +8,34 @@ import secrets
 
 import pytest
 
-from contract.rotation_store_contract import CANARY, RotationStoreContract, record, shown
+from contract.rotation_store_contract import (
+    CANARY,
+    RotationStoreContract,
+    at_once,
+    record,
+    shown,
+)
 from envkit._internal.clock import Deadline
 from envkit.errors import (
+    AuthError,
     DeniedError,
     EnvkitError,
     InvalidReferenceError,
     ProfileError,
     RotationError,
+    UnavailableError,
+    WriteRefusedError,
 )
 from envkit.profile.placeholder import Reference
 from envkit.rotation_state.record import PendingValue, Phase
+from envkit.rotation_state.stores.envelope import pack
 from envkit.rotation_state.stores.registry import open_store, value_field
 from envkit.secret import Secret
 from envkit.sources.env import EnvSource
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
 from support.aws import operation
-from support.fault_proxy import FaultProxy, respond
+from support.fault_proxy import FaultProxy, dead_address, respond
 from support.permissions import as_nobody, folder_of_nobody
 from support.rotation_stores import (
     AwsHarness,
@@ -37,7 +47,8 @@ from support.rotation_stores import (
     vault_store,
 )
 
-VALUES = {PendingValue.OLD: {"password": Secret(CANARY)}}
+FIELD_VALUES = {"password": Secret(CANARY), "PASSWORD": Secret(CANARY)}
+VALUES = {PendingValue.OLD: FIELD_VALUES, PendingValue.NEW: FIELD_VALUES}
 
 
 def served_but_unheard(exchange):
@@ -50,6 +61,27 @@ def is_write(request):
     return request.method in ("POST", "PUT") and "/data/" in request.path
 
 
+def answering(body, status=200):
+    def fault(exchange):
+        headers = {"Content-Type": "application/x-amz-json-1.1"}
+        respond(status, json.dumps(body), headers)(exchange)
+
+    return fault
+
+
+def version_1(phase, fields, **changes):
+    """Return what an envkit that knows only version 1 stores for the fields of a secret."""
+    plan = f"random (single) of {' and '.join(fields)}"
+    stored = pack(record(phase, **changes)._replace(plan=plan), {})
+    since = ("secret", "target", "target_description", "compromised")
+    for name in (*since, "retired_at", "issued", "extra_passwords"):
+        del stored["record"][name]
+    stored["record"]["version"] = 1
+    if phase == Phase.CLAIMED:
+        stored["values"] = {"old": dict.fromkeys(fields, CANARY)}
+    return stored
+
+
 class TestMemory(RotationStoreContract):
     processes = False
 
@@ -59,9 +91,138 @@ class TestMemory(RotationStoreContract):
 
 
 class TestVault(RotationStoreContract):
+    texts = False
+
     @pytest.fixture
     def harness(self, openbao):
         return VaultHarness(openbao)
+
+    def at(self, path, field, server):
+        """Return the store of a field of a secret that is there."""
+        server.put(path, {field: "x", "other": "y"})
+        return vault_store(server.address, server.root_token, path, (field,))
+
+    def test_no_two_values_share_a_record(self, openbao):
+        root = f"rotation-{secrets.token_hex(4)}"
+        values = [
+            ("db", "x.y"),
+            ("db.x", "y"),
+            ("db", "x%2Ey"),
+            ("db.x%2Ey", "y"),
+            ("db", "x/y"),
+            ("db", "../y"),
+            ("db", "a b?c#d"),
+            ("db", "\xfc"),
+        ]
+        stores = [self.at(f"{root}/{path}", field, openbao) for path, field in values]
+        for number, store in enumerate(stores):
+            pending = {PendingValue.OLD: {store.fields[0]: Secret("x")}}
+            store.save(store.read(), record(owner=str(number)), pending)
+        assert [store.read().record.owner for store in stores] == [*map(str, range(len(stores)))]
+        assert len({store.identity for store in stores}) == len(stores)
+
+    def test_it_is_one_value_however_it_is_written(self, harness, old):
+        spellings = (harness.path, f"/secret/{harness.path}", f"/secret/data/{harness.path}")
+        stores = [vault_store(harness.address, harness.token, path) for path in spellings]
+        expected = {f"secret/{harness.path}#password"}
+        assert {store.identity for store in stores} == expected
+        self.claimed(stores[0])
+        assert all(store.read() == harness.store().read() for store in stores)
+        assert {store.identity for store in stores} == expected
+
+    def test_an_old_envkit_is_kept_from_rotating_a_field_with_a_dot(self, harness):
+        store = self.at(harness.path, "x.y", harness.server)
+        self.claimed(store)
+        old_place = f"secret/data/envkit-rotation/{harness.path}.x.y"
+        found = harness.server.ask("GET", old_place)["data"]["data"]
+        assert found["record"]["version"] == 2, "which version 1 refuses"
+        other = self.at(f"{harness.path}.x", "y", harness.server)
+        assert other.read().record is None, "a guard is no record"
+        seen = self.claimed(other)
+        assert other.read() == seen
+
+    def test_a_record_of_version_1_of_a_field_with_a_dot_is_taken_over(self, harness):
+        store = self.at(harness.path, "x.y", harness.server)
+        old_place = f"envkit-rotation/{harness.path}.x.y"
+        harness.server.put(old_place, version_1(Phase.IDLE, ["x.y"], last_rotated_at=5.0))
+        assert store.read().record.last_rotated_at == 5.0
+        other = self.at(f"{harness.path}.x", "y", harness.server)
+        with pytest.raises(RotationError, match="has stored that of prod/db"):
+            other.read()
+        assert self.claimed(store) == store.read()
+        assert other.read().record is None
+        place = f"secret/metadata/envkit-rotation/{harness.path}.x%2Ey"
+        assert harness.server.ask("GET", place)["data"]["max_versions"] == 1
+
+    def test_a_record_of_version_1_that_is_not_ours_is_not_taken_over(self, harness):
+        store = self.at(harness.path, "x.y", harness.server)
+        old_place = f"envkit-rotation/{harness.path}.x.y"
+        harness.server.put(old_place, version_1(Phase.CLAIMED, ["x.y"]))
+        with pytest.raises(RotationError, match="has begun to rotate") as raised:
+            store.read()
+        assert "--resume db" in raised.value.hint
+        harness.server.put(old_place, version_1(Phase.IDLE, ["y"]))
+        with pytest.raises(RotationError, match="prod/db"):
+            self.claimed(store)
+
+    def test_a_write_asks_for_nothing_that_was_read(self, harness, old, new):
+        with FaultProxy(harness.server.address) as proxy:
+            harness.address = proxy.url
+            store = harness.store()
+            seen = store.read()
+            counts = []
+            for write in (
+                lambda seen: store.save(seen, record(), VALUES),
+                lambda seen: store.save(seen, record(Phase.SET), VALUES),
+                store.rehearse,
+                lambda seen: store.publish(seen, new),
+                lambda seen: store.save(seen, record(Phase.IDLE), {}),
+            ):
+                before = proxy.count()
+                seen = write(seen)
+                counts.append(proxy.count() - before)
+            before = proxy.count()
+            store.record_version()
+            assert counts == [2, 1, 1, 1, 1], "the first one keeps one version of the record"
+            assert proxy.count() - before == 1
+
+    def test_rotations_of_one_process_log_in_once(self, harness, old):
+        def preparations():
+            return proxy.count(lambda r: "lookup-self" in r.path or "/ui/mounts/" in r.path)
+
+        with FaultProxy(harness.server.address) as proxy:
+            harness.address = proxy.url
+            at_once([lambda: harness.store().read() for _ in range(4)])
+            assert preparations() == 2
+            denied = answering({"errors": ["permission denied"]}, 403)
+            proxy.fault(denied, when=lambda r: "/data/" in r.path, times=1)
+            with pytest.raises(DeniedError):
+                harness.store().read()
+            assert preparations() == 2
+            harness.store().read()
+            assert preparations() == 4, "what was denied may have another reason by now"
+            harness.token = harness.server.token()
+            harness.store().read()
+            assert preparations() == 6, "another token is another login"
+
+    def test_proxies_are_those_of_the_time_when_it_was_opened(self, harness, old, monkeypatch):
+        store = harness.store()
+        store.read()
+        with dead_address() as nowhere:
+            monkeypatch.setenv("HTTP_PROXY", f"http://{nowhere}")
+            store.read()
+            other = vault_store(harness.address, harness.token, harness.path, timeout_seconds=0.5)
+            with pytest.raises(UnavailableError, match="HTTP_PROXY"):
+                other.read()
+
+    def test_a_token_that_was_revoked_is_told_as_one(self, harness, old):
+        harness.allow()
+        harness.store().read()
+        harness.server.ask("POST", "auth/token/revoke", {"token": harness.token})
+        with pytest.raises(DeniedError):
+            harness.store().read()
+        with pytest.raises(AuthError, match="does not accept the token"):
+            harness.store().read()
 
     def test_the_grants_of_the_docs_are_enough(self, harness, old):
         harness.allow()
@@ -120,7 +281,7 @@ class TestVault(RotationStoreContract):
         strange = {**old, "password": Secret(f"\udcff{CANARY}")}
         for write in (
             lambda: store.publish(store.read(), strange),
-            lambda: store.save(store.read(), record(), {PendingValue.NEW: strange}),
+            lambda: store.save(store.read(), record(), {PendingValue.OLD: strange}),
         ):
             with pytest.raises(EnvkitError) as raised:
                 write()
@@ -128,6 +289,8 @@ class TestVault(RotationStoreContract):
 
 
 class TestAws(RotationStoreContract):
+    every = 6  # moto is slow
+
     @pytest.fixture
     def harness(self, aws):
         return AwsHarness(aws)
@@ -220,19 +383,90 @@ class TestAws(RotationStoreContract):
             harness.store().read()
         assert CANARY not in shown(raised.value)
 
+    def test_it_is_one_value_however_it_is_written(self, harness, old):
+        arn = harness.aws.arn("db")
+        stores = [aws_store(name) for name in (harness.name, arn, arn[:-7])]
+        assert {store.identity for store in stores} == {f"{harness.name}#password"}
+        assert aws_store(harness.name, ("other",)).identity == f"{harness.name}#other"
+        assert aws_store(harness.name, ("",)).identity == harness.name
+
+    def test_a_record_of_version_1_is_of_one_field(self, harness, old):
+        one, other = (harness.store((field,)) for field in (harness.fields[0], harness.other))
+        for phase in (Phase.CLAIMED, Phase.IDLE):
+            harness.put_text(json.dumps(version_1(phase, harness.fields)))
+            seen = one.read()
+            assert seen.record.phase == phase
+            assert other.read().record is None
+            ours = self.claimed(other)
+            assert harness.whole()["record"]["version"] == 2, "which version 1 refuses"
+            assert one.read() == seen
+            assert one.save(seen, seen.record, seen.pending) == one.read()
+            assert other.read() == ours
+            assert "earlier" not in harness.whole()
+
+    def test_a_broken_record_of_version_1_breaks_no_other_rotation(self, harness, old):
+        broken = version_1(Phase.IDLE, harness.fields)
+        del broken["record"]["tries"]
+        harness.put_text(json.dumps(broken))
+        with pytest.raises(RotationError, match="'tries'"):
+            harness.store().read()
+        other = harness.store((harness.other,))
+        assert self.claimed(other) == other.read()
+        with pytest.raises(RotationError, match="'tries'"):
+            harness.store().read()
+
+    def test_no_record_is_saved_for_a_secret_without_a_value(self, harness):
+        harness.aws.admin.create_secret(Name=harness.name)
+        store = harness.store()
+        seen = store.read()
+        with pytest.raises(RotationError, match="would become its value"):
+            store.save(seen, record(), VALUES)
+        assert harness.store().read() == seen
+
+    def test_a_write_asks_for_nothing_that_was_read_and_makes_one_version(self, harness, old, new):
+        store = harness.store()
+        seen = store.read()
+        for write in (
+            lambda seen: store.save(seen, record(), VALUES),
+            store.rehearse,
+            lambda seen: store.publish(seen, new),
+            lambda seen: store.save(seen, record(Phase.IDLE), {}),
+        ):
+            before = len(harness.aws.operations)
+            seen = write(seen)
+            assert harness.aws.operations[before:] == [
+                "PutSecretValue",
+                "UpdateSecretVersionStage",
+                "UpdateSecretVersionStage",
+            ]
+        before = len(harness.aws.operations)
+        store.record_version()
+        assert harness.aws.operations[before:] == ["GetSecretValue"]
+
+    @pytest.mark.parametrize("value", ['{"password": "x", "port": 5432.0}', "text", b"\xff\x00"])
+    def test_a_rehearsal_writes_the_secret_as_it_is(self, harness, value):
+        harness.aws.put("db", value)
+        store = aws_store(harness.name, ("password",) if str(value)[0] == "{" else ("",))
+        seen = store.rehearse(store.read())
+        assert seen == store.read()
+        found = harness.aws.admin.get_secret_value(SecretId=harness.name)
+        assert found.get("SecretString", found.get("SecretBinary")) == value
+
+    def test_rotations_of_one_process_share_a_client(self, harness, old):
+        one, other = harness.store(), harness.store()
+        assert one.read() == other.read()
+        client = one._source._manager._connected()
+        assert other._source._manager._connected() is client
+        harness.aws.fail("GetSecretValue", "AccessDeniedException", times=1)
+        with pytest.raises(DeniedError):
+            harness.store().read()
+        assert harness.store()._source._manager._connected() is not client
+
     def test_what_may_not_be_written_is_told_before_anything_is_made(self, harness, old):
         harness.aws.fail("PutSecretValue", "AccessDeniedException")
         outcome = self.rotate(harness, 100.0)
         assert isinstance(outcome.error, DeniedError)
         assert (outcome.step, outcome.changed) == ("claim", False)
-
-
-def answering(body):
-    def fault(exchange):
-        headers = {"Content-Type": "application/x-amz-json-1.1"}
-        respond(200, json.dumps(body), headers)(exchange)
-
-    return fault
 
 
 def save_and_die(opener):
@@ -241,7 +475,8 @@ def save_and_die(opener):
     store = function(*arguments)
     seen = store.read()
     os.replace = lambda *_, **__: os._exit(9)
-    store.save(seen, record(Phase.SET), {PendingValue.NEW: {"PASSWORD": Secret(f"{CANARY}-lost")}})
+    lost = {"PASSWORD": Secret(f"{CANARY}-lost")}
+    store.save(seen, record(Phase.SET), {PendingValue.OLD: lost, PendingValue.NEW: lost})
 
 
 def save_without_room(opener):
@@ -251,7 +486,7 @@ def save_without_room(opener):
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
     for write in (
         lambda: store.save(
-            store.read(), record(Phase.SET), {PendingValue.NEW: {"PASSWORD": Secret(CANARY * 9)}}
+            store.read(), record(), {PendingValue.OLD: {"PASSWORD": Secret(CANARY * 9)}}
         ),
         lambda: store.publish(store.read(), {"PASSWORD": Secret(CANARY * 9)}),
     ):
@@ -304,12 +539,13 @@ class TestDotenv(RotationStoreContract):
             harness = DotenvHarness(root)
             harness.put({"PASSWORD": CANARY})
             harness.path.chmod(0o644)
-            dotenv_store(str(root), harness.file).read()  # whatever is imported later
+            seen = dotenv_store(str(root), harness.file).read()
             os.chown(root, 0, 0) if os.geteuid() == 0 else root.chmod(0o555)
             with as_nobody():
                 store = dotenv_store(str(root), harness.file, ("PASSWORD",))
-                with pytest.raises(DeniedError):
-                    store.check()
+                for write in (store.check, lambda: store.rehearse(seen)):
+                    with pytest.raises(DeniedError):
+                        write()
             root.chmod(0o700)
 
     def test_the_file_keeps_its_looks(self, harness):
@@ -337,11 +573,39 @@ class TestDotenv(RotationStoreContract):
         one.save(one.read(), record(), VALUES)
         assert other.read().record == record()
 
-    def test_a_record_that_is_no_json(self, harness, old):
-        harness.beside.write_text(CANARY)
-        with pytest.raises(RotationError) as raised:
-            harness.store().read()
-        assert CANARY not in shown(raised.value)
+    def test_it_is_one_value_however_it_is_written(self, harness, old):
+        (harness.root / ".env.link").symlink_to(harness.path)
+        stores = [harness.store(), dotenv_store(str(harness.root), [".env.none", ".env.link"])]
+        assert {store.identity for store in stores} == {".env.prod#PASSWORD"}
+
+    def test_a_write_syncs_each_durable_fact_once_and_lists_no_folder(
+        self, harness, old, new, monkeypatch
+    ):
+        calls = []
+        for name in ("fsync", "listdir", "scandir"):
+            real = getattr(os, name)
+            monkeypatch.setattr(
+                os, name, lambda *args, real=real, name=name: [calls.append(name), real(*args)][1]
+            )
+        store = harness.store()
+        seen = store.read()
+        for write, syncs in (
+            (lambda seen: store.save(seen, record(), VALUES), 2),  # a file and its folder
+            (store.rehearse, 3),  # and the copy that is kept
+            (lambda seen: store.publish(seen, new), 3),
+            (lambda seen: store.save(seen, record(Phase.IDLE), {}), 2),
+        ):
+            calls.clear()
+            seen = write(seen)
+            assert calls == ["fsync"] * syncs
+
+    def test_a_rehearsal_sees_that_a_new_file_could_not_get_the_name(self, harness, old):
+        store = harness.store()
+        seen = store.read()
+        harness.path.with_name(".env.prod.other-name").hardlink_to(harness.path)
+        with pytest.raises(WriteRefusedError, match="hard links"):
+            store.rehearse(seen)
+        assert harness.store().read() == seen
 
 
 class TestOpening:

@@ -22,7 +22,7 @@ class TestPostgresAlternate(RotatorContract):
     @pytest.fixture
     def harness(self, postgres):
         with ExitStack() as stack:
-            yield AlternateHarness(postgres, stack)
+            yield AlternateHarness(postgres, stack, shared=True)
 
 
 class TestPostgresSingle(RotatorContract):
@@ -31,7 +31,7 @@ class TestPostgresSingle(RotatorContract):
     @pytest.fixture
     def harness(self, postgres):
         with ExitStack() as stack:
-            yield SingleHarness(postgres, stack)
+            yield SingleHarness(postgres, stack, shared=True)
 
 
 class TestRedis(RotatorContract):

@@ -40,6 +40,10 @@ asked = json.loads(sys.stdin.read())
 print(asked, file=sys.stderr)
 if asked["step"] == "create":
     print(json.dumps({"values": {"API_KEY": "canary-new-c4d7f2"}}))
+elif asked["step"] == "retire" and asked["credential"] == "old":
+    open(os.path.join(place, "retired"), "w").close()
+elif asked["step"] == "test" and asked["credential"] == "old":
+    sys.exit(1 if os.path.exists(os.path.join(place, "retired")) else 0)
 elif asked["step"] == os.environ.get("FAILS"):
     print(json.dumps({"error": f"it is {asked}"}))
     sys.exit(status)

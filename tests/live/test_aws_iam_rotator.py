@@ -38,6 +38,13 @@ def lost(exchange):
     exchange.reset()
 
 
+def known_as(arn):
+    """Answer as STS does that takes a key for this one's."""
+    result = f"<GetCallerIdentityResult><Arn>{arn}</Arn></GetCallerIdentityResult>"
+    answer = f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"
+    return respond(200, answer, {"Content-Type": "text/xml"})
+
+
 class TestKeys:
     def test_the_retired_one_is_inactive_until_the_next_rotation_deletes_it(self, harness):
         first = rotated(harness, harness.current())
@@ -98,16 +105,92 @@ class TestKeys:
         harness.iam.update_access_key(UserName=harness.user, AccessKeyId=key, Status=status)
 
 
+class TestTheCurrentKey:
+    @pytest.mark.parametrize(
+        ("arn", "named"),
+        [
+            ("arn:aws:iam::123456789012:user/ops/somebody", "somebody"),
+            ("arn:aws:iam::999999999999:user/{user}", "999999999999"),
+            ("arn:aws:sts::123456789012:assumed-role/{user}/x", "assumed-role"),
+        ],
+    )
+    def test_one_of_another_user_or_account_is_refused(self, harness, arn, named):
+        fault = known_as(arn.format(user=harness.user))
+        harness.proxy.fault(fault, when=one("GetCallerIdentity"), times=1)
+        error = refused(lambda: built(harness).prepare(harness.current()))
+        assert named in error.message
+        assert f"not as the IAM user '{harness.user}' of the account 123456789012" in error.message
+
+    def test_a_user_may_have_a_path(self, aws):
+        harness = IamHarness(aws)
+        harness.iam.update_user(UserName=harness.user, NewPath="/ops/ci/")
+        built(harness).prepare(harness.current())
+
+    def test_one_that_does_not_log_in_is_refused_unless_the_profile_says_so(self, harness):
+        body = UNKNOWN_KEY.replace("InvalidClientTokenId", "SignatureDoesNotMatch")
+        harness.proxy.fault(respond(403, body), when=one("GetCallerIdentity"))
+        error = refused(lambda: built(harness).prepare(harness.current()))
+        assert error.message.startswith("AWS refuses the secret's access key")
+        target = {**harness.target, "verify_current": False}
+        assert set(built(harness, target).prepare(harness.current())) == {"known"}
+
+    @pytest.mark.parametrize("known", ["", "none", "AKIAAAAAAAAAAAAAAAAA", "not an id"])
+    def test_without_usable_facts_nothing_is_deleted(self, harness, known):
+        current, facts = harness.current(), {"known": known}
+        lost = harness.iam.create_access_key(UserName=harness.user)["AccessKey"]["AccessKeyId"]
+        error = refused(lambda: built(harness).create(current, facts))
+        assert "nothing is deleted" in error.message
+        built(harness).retire({}, current, facts)
+        assert harness.keys() == {
+            current["access_key_id"].reveal(): "Active",
+            lost: "Active",
+        }
+
+    def test_a_record_without_values_makes_nothing_inactive(self, harness):
+        facts = built(harness).prepare(harness.current())
+        refused(lambda: built(harness).retire(harness.current(), {}, facts))
+        refused(lambda: built(harness).retire({}, {}, facts))
+        assert list(harness.keys().values()) == ["Active"]
+
+    def test_the_target_is_the_user_and_the_way_to_it(self, harness):
+        how = {"role_arn": "arn:aws:iam::1:role/x", "region": "eu-west-1", "external_id": "hidden"}
+        assert built(harness, {**harness.target, **how}).describe_target() == (
+            f"IAM user {harness.user}, role_arn arn:aws:iam::1:role/x, region eu-west-1"
+        )
+
+
+class TestTheRetiredKey:
+    def test_sts_is_asked_until_it_refuses_the_key(self, harness):
+        turn = rotated(harness, harness.current())
+        before = harness.proxy.count(one("GetCallerIdentity"))
+        harness.proxy.fault(known_as("x"), when=one("GetCallerIdentity"), times=2)
+        assert built(harness).is_dead(turn.old, turn.new, turn.facts) is True
+        assert harness.proxy.count(one("GetCallerIdentity")) == before + 3
+
+    def test_one_that_sts_goes_on_to_take_is_not_dead(self, harness):
+        turn = rotated(harness, harness.current())
+        harness.proxy.fault(known_as("x"), when=one("GetCallerIdentity"))
+        assert built(harness, timeout_seconds=1).is_dead(turn.old, turn.new, turn.facts) is False
+
+    def test_one_that_somebody_activates_again_is_not_dead(self, harness):
+        turn = rotated(harness, harness.current())
+        old = turn.old["access_key_id"].reveal()
+        TestKeys.set_status(harness, old, "Active")
+        assert built(harness).is_dead(turn.old, turn.new, turn.facts) is False
+
+
 class TestSpreading:
     def test_sts_is_asked_until_it_knows_the_key(self, harness):
         turn = begun(harness, harness.current())
         fault = respond(403, UNKNOWN_KEY, {"Content-Type": "text/xml"})
+        before = harness.proxy.count(one("GetCallerIdentity"))
         harness.proxy.fault(fault, when=one("GetCallerIdentity"), times=2)
         step(built(harness), "test", turn)
-        assert harness.proxy.count(one("GetCallerIdentity")) == 2 + 3
+        assert harness.proxy.count(one("GetCallerIdentity")) == before + 2 + 3
 
     def test_one_server_that_does_not_know_it_begins_the_count_anew(self, harness):
         turn = begun(harness, harness.current())
+        before = harness.proxy.count(one("GetCallerIdentity"))
         asked = []
 
         def third(request):
@@ -118,7 +201,7 @@ class TestSpreading:
         fault = respond(403, UNKNOWN_KEY, {"Content-Type": "text/xml"})
         harness.proxy.fault(fault, when=third, times=1)
         step(built(harness), "test", turn)
-        assert harness.proxy.count(one("GetCallerIdentity")) == 3 + 3
+        assert harness.proxy.count(one("GetCallerIdentity")) == before + 3 + 3
 
     def test_a_key_that_never_becomes_known_may_later(self, harness):
         turn = begun(harness, harness.current())
@@ -210,8 +293,7 @@ class TestThePolicyOfThePage:
         harness, admin = server
         for name, text in admin.items():
             monkeypatch.setenv(name, text)
-        rotated(harness, harness.current())
-        built(harness).retire({}, harness.current(), {"known": "none"})
+        rotated(harness, rotated(harness, harness.current()).new)  # which deletes a key
 
     def test_without_it_nothing_can_be_done(self, server, monkeypatch):
         harness, admin = server

@@ -3,8 +3,15 @@
 import json
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
+
+from envkit.editing.find import find, prepare_edit
+from envkit.editing.write import write_one
+from envkit.errors import ConflictError
+from envkit.secret import Secret
 
 PROFILE = """\
 lookup = ["{name}"]
@@ -69,7 +76,7 @@ def test_history_and_rollback(project, store):
     document = json.loads(done.stdout)
     assert document["place"] == f"{store.place}db#password"
     versions = document["versions"]
-    assert [one["state"] for one in versions] == ["current", "previous", "older", "older"]
+    assert [one["state"] for one in versions] == ["current", "older", "older"]
     assert all(re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", one["created"]) for one in versions)
 
     # the previous version has the same password: the one before that is meant
@@ -79,7 +86,7 @@ def test_history_and_rollback(project, store):
     )
     assert store.fields() == {**FIELDS, "password": "p-two", "user": "other"}
 
-    done = run(project, store, "rollback", "DB_PASSWORD", "--yes", "--to", versions[3]["version"])
+    done = run(project, store, "rollback", "DB_PASSWORD", "--yes", "--to", versions[2]["version"])
     assert store.fields() == {**FIELDS, "user": "other"}
     last = project.records()[-1]
     assert (last["command"], last["names"], last["outcome"]) == ("rollback", ["DB_PASSWORD"], "ok")
@@ -133,3 +140,59 @@ def test_who_may_only_read_changes_nothing(project, store):
     assert store.fields() == FIELDS
     [record] = project.records()
     assert record["outcome"] == "access-denied"
+
+
+def many(project, store, count):
+    """Write a profile with so many fields of one secret, and the secret."""
+    names = [f"FIELD_{number}" for number in range(count)]
+    lines = [f'{name} = "{{{{ {store.name}:many#{name} }}}}"\n' for name in names]
+    project.profile("prod.toml", f"{store.table()}[variables]\n{''.join(lines)}")
+    store.put("many", dict.fromkeys(names, "old"))
+    return names
+
+
+def set_at_once(project, store, names):
+    """Set variables from as many threads, each of which has read its own before the first writes.
+
+    Returns:
+        the error of each, None for those that were set.
+    """
+    barrier = Barrier(len(names))
+
+    def write(number, name):
+        options = {"profiles": str(project.profiles), "environ": store.environ}
+        editable = find(prepare_edit(("prod",), [name], timeout_seconds=60, **options))
+        variable = editable.one(name)
+        barrier.wait()
+        try:
+            value = Secret(f"value {number}")
+            write_one(variable.slot, value, variable.current, editable.deadline)
+        except ConflictError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        return list(pool.map(write, range(len(names)), names))
+
+
+def test_concurrent_sets_of_different_fields_of_one_secret_all_succeed(project, store):
+    names = many(project, store, 20)
+    assert set_at_once(project, store, names) == [None] * 20
+    assert store.fields("many") == {name: f"value {at}" for at, name in enumerate(names)}
+
+
+def test_of_concurrent_sets_of_one_field_one_succeeds_and_the_others_conflict(project, store):
+    many(project, store, 1)
+    errors = set_at_once(project, store, ["FIELD_0"] * 4)
+    [winner] = [number for number, error in enumerate(errors) if error is None]
+    assert store.fields("many") == {"FIELD_0": f"value {winner}"}
+
+
+def test_an_edit_of_twelve_fields_is_one_version_and_twelve_audit_records(project, store):
+    names = many(project, store, 12)
+    done = edit(project, store, "path.write_text(path.read_text().replace('=old', '=new'))")
+    assert done.returncode == 0, done.stderr
+    assert store.fields("many") == dict.fromkeys(names, "new")
+    assert len(store.versions("many")) == 2
+    records = [record for record in project.records() if record["versions"]]
+    assert [record["names"] for record in records[-12:]] == [[name] for name in names]

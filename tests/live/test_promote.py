@@ -233,3 +233,15 @@ def test_a_token_that_may_not_ask_for_its_rights_may_still_write(project, one_va
     vault.environ["VAULT_TOKEN"] = openbao.token(policy, no_default_policy=True)
     assert run(project, vault, "A", "--yes").returncode == 0
     assert vault.fields("prod/a") == {"b": "x"}
+
+
+def test_the_values_of_one_secret_are_one_version_and_a_record_each(project, store):
+    store.put("prod/db", {"password": "its own", "user": "its own"})
+    before = store.versions("prod/db")
+    done = run(project, store, "--yes", "--secrets")
+    assert done.returncode == 0, done.stderr
+    assert store.fields("prod/db") == FIELDS
+    assert len(store.versions("prod/db")) == len(before) + 1
+    written = [record["names"] for record in project.records() if record["versions"]]
+    assert len(written) == 4
+    assert all(len(names) == 1 for names in written)

@@ -1,16 +1,19 @@
 """What only a real Valkey shows of its rotator: users, their hashes, the ACL file, connections."""
 
-from contextlib import ExitStack
+import random
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
+from threading import Event
 
 import pytest
 import redis
 
 from envkit.errors import AuthError, DeniedError, RotationError
-from envkit.rotation.rotators.login import login_of
+from envkit.rotation.rotators.login import Login, login_of, with_login
 from envkit.secret import Secret
-from envkit.testing.rotator_harness import STEPS, begun, built, rotated, step
+from envkit.testing.rotator_harness import STEPS, Turn, begun, built, overtaken, rotated, step
 from support.rotators import CANARY, RedisHarness, refused
+from support.sleeper import Sleeper
 from support.valkey import Valkey
 
 
@@ -48,12 +51,187 @@ class TestTheSecret:
         assert harness.server.logs_in(harness.user, password)
 
 
-class TestUsers:
-    def test_other_passwords_of_the_user_stay(self, harness):
-        harness.ask("ACL", "SETUSER", harness.user, ">somebody-else-s")
+class TestBefore:
+    """What the secret must be before anything is changed."""
+
+    @pytest.mark.parametrize(
+        ("secret", "target", "message"),
+        [
+            ("redis://{user}:{password}@{server}", {}, None),
+            ("redis://{user}:{password}@{server}", {"user": "{user}"}, None),
+            ("{password}", {"user": "{user}"}, None),
+            ("redis://{other}:{password}@{server}", {"user": "{user}"}, "is not a login of"),
+            ("redis://:{password}@{server}", {"user": "{user}"}, "is not a login of"),
+            ("redis://{user}:{password}@elsewhere:1", {}, "login at elsewhere:1, and 'target.url'"),
+            ("redis://{user}:{password}@elsewhere:1", {"server": "any"}, None),
+            ("redis://{user}:{password}@{server}", {"url": "redis://{admin}@LOCALHOST:1"}, "names"),
+            ("{admin_url}", {}, "is the login of the admin of target.url"),
+            ("{admin_url}", {"user": "{admin}"}, "is the login of the admin of target.url"),
+            ("redis://{user}:{canary}@{server}", {}, "is refused by a server of target.url"),
+            ("redis://{user}:{canary}@{server}", {"verify_current": False}, None),
+        ],
+    )
+    def test_the_secret_is_a_login_that_works_of_this_user_at_this_server(
+        self, harness, secret, target, message
+    ):
+        names = {
+            "user": harness.user,
+            "other": harness.server.user("other"),
+            "password": harness.password,
+            "server": harness.url.rpartition("@")[2],
+            "admin": harness.admin,
+            "admin_url": harness.url,
+            "canary": CANARY,
+        }
+        filled = {
+            key: text.format(**names) if isinstance(text, str) else text
+            for key, text in target.items()
+        }
+        rotator = built(harness, {**harness.target, **filled})
+        current = {"url": Secret(secret.format(**names))}
+        if message is None:
+            assert set(rotator.prepare(current)) == {"extra_passwords"}
+        else:
+            error = refused(lambda: rotator.prepare(current), harness.password)
+            assert message in error.message
+            assert error.hint
+        assert harness.hashes() == [sha256(harness.password.encode()).hexdigest()]
+
+    @pytest.mark.parametrize("key", ["server", "replicas"])
+    def test_a_server_is_this_one_or_any(self, harness, key):
+        error = refused(lambda: built(harness, {**harness.target, key: "some"}))
+        assert error.message.endswith(f"'target.{key}' has one possible value, \"any\"")
+
+    def test_the_target_is_its_servers_and_the_user(self, harness):
+        urls = ["redis://admin:x@Cache", "rediss://admin:x@cache-2:7000", "{{ vault:a#b }}"]
+        described = built(harness, {"url": urls, "user": "app"}).describe_target()
+        assert described == "cache:6379, cache-2:7000, a server, user app"
+
+
+class TestUnknownPasswords:
+    def test_other_passwords_of_the_user_stay_and_are_counted(self, harness):
+        harness.ask("ACL", "SETUSER", harness.user, ">somebody-else-s", ">another")
+        facts = built(harness).prepare(harness.current())
+        assert facts == {"extra_passwords": "2"}
         rotated(harness, harness.current())
         assert harness.server.logs_in(harness.user, "somebody-else-s")
 
+    def test_those_that_envkit_made_go_with_the_old_one(self, harness):
+        lost = sha256(b"lost").hexdigest()
+        harness.ask("ACL", "SETUSER", harness.user, f"#{lost}", ">somebody-else-s")
+        turn = begun(harness, harness.current())
+        issued = (lost, digest(turn.new), digest(turn.old))
+        assert built(harness, issued=issued).prepare(turn.old) == {"extra_passwords": "1"}
+        step(built(harness), "set", turn)
+        assert built(harness, issued=issued).is_dead(turn.old, turn.new, turn.facts) is False
+        step(built(harness), "retire", turn)
+        assert built(harness, issued=issued).is_dead(turn.old, turn.new, turn.facts) is False
+        step(built(harness, issued=issued), "retire", turn)
+        assert built(harness, issued=issued).is_dead(turn.old, turn.new, turn.facts) is True
+        kept = {digest(turn.new), sha256(b"somebody-else-s").hexdigest()}
+        assert set(harness.hashes()) == kept
+
+    def test_those_of_a_secret_that_is_no_login_any_more_stay(self, harness):
+        """Readers have something else: which password they need is not known."""
+        turn = begun(harness, harness.current())
+        step(built(harness), "set", turn)
+        rotator = built(harness, issued=(digest(turn.old), digest(turn.new)))
+        rotator.retire(turn.new, {"url": Secret("redis://no-login")}, turn.facts)
+        rotator.retire({}, {"url": Secret("redis://no-login")}, turn.facts)
+        assert harness.hashes() == [digest(turn.old)]
+
+
+class TestFences:
+    PAUSES = 10
+
+    def test_a_process_that_slept_brings_no_retired_password_back(self, harness, tmp_path):
+        """It is stopped after `confirm`, anywhere until it settles; others rotate twice."""
+        state = tmp_path / "state"
+        current = harness.current()
+        with Sleeper() as sleeper:
+
+            def job(turn):
+                state.write_text(digest(turn.new))
+                old, new = turn.old["url"].reveal(), turn.new["url"].reveal()
+                target = dict(harness.target)
+                return {"target": target, "old": old, "new": new, "state": str(state)}
+
+            turn = begun(harness, current)
+            lines = sleeper.lines(job(turn))
+            assert harness.works(turn.new)
+            step(built(harness), "retire", turn)
+            current = turn.new
+            for line in random.sample(range(1, lines + 1), self.PAUSES):
+                late = begun(harness, current)
+                sleeper.fall_asleep(job(late), line)
+                for name in STEPS:
+                    step(built(harness), name, late)
+                current = rotated(harness, late.new).new
+                state.write_text(digest(current))
+                assert sleeper.wake() == "ConflictError", f"stopped at line {line} of {lines}"
+                assert harness.hashes() == [digest(current)], f"at line {line} of {lines}"
+                assert digest(late.new) not in harness.saved(), f"at line {line} of {lines}"
+
+    def test_what_another_process_added_is_not_taken_back(self, harness):
+        turn = begun(harness, harness.current())
+        step(built(harness), "set", turn)
+        built(harness, **overtaken()).set(turn.old, turn.new, turn.facts)
+        assert harness.works(turn.new)
+
+    def test_what_may_have_been_added_is_settled_too(self, harness, monkeypatch):
+        """The answer is lost on the way."""
+        turn = begun(harness, harness.current())
+        settled = []
+        rotator = built(harness, settle=lambda fields, take_back: settled.append(take_back))
+        rotator._context = rotator._context._replace(
+            confirm=lambda: harness.ask("CLIENT", "KILL", "USER", harness.admin)
+        )
+        refused(lambda: rotator.set(turn.old, turn.new, turn.facts))
+        (take_back,) = settled
+        harness.ask("ACL", "SETUSER", harness.user, f"#{digest(turn.new)}")
+        take_back()
+        assert harness.hashes() == [digest(turn.old)]
+
+
+class TestOwnLogin:
+    """`target.url` is made of the secret that is rotated."""
+
+    @pytest.fixture
+    def harness(self, harness):
+        harness.ask("ACL", "SETUSER", harness.user, "+@all")
+        return harness
+
+    @pytest.mark.parametrize("known", ["old", "new"])
+    def test_the_admin_logs_in_in_every_phase(self, harness, known):
+        """The URL is read once in a run: before the promotion or after it."""
+        turn = begun(harness, harness.current())
+        own = {"old": turn.old, "new": turn.new}[known]["url"].reveal()
+        target = {"url": own, "user": harness.user, "terminate": True}
+
+        def rotator():
+            return built(harness, target, own_login=True)
+
+        if known == "old":
+            rotator().prepare(turn.old)
+        for name in STEPS:
+            step(rotator(), name, turn)
+        assert rotator().probe(turn.new, turn.facts) is True
+        assert rotator().is_dead(turn.old, turn.new, turn.facts) is True
+        step(rotator(), "retire", turn)
+        assert harness.hashes() == [digest(turn.new)]
+
+    def test_no_other_password_is_tried_for_another_admin(self, harness):
+        url = with_login(harness.url, Login(harness.admin, Secret(CANARY))).reveal()
+        rotator = built(harness, {"url": url, "user": harness.user}, own_login=True)
+        assert isinstance(refused(lambda: rotator.prepare(harness.current())), AuthError)
+
+    def test_the_user_must_be_named(self, harness):
+        own = {"url": harness.current()["url"].reveal()}
+        error = refused(lambda: built(harness, own, own_login=True).prepare(harness.current()))
+        assert error.message == "the secret is the login of the admin of target.url"
+
+
+class TestUsers:
     def test_one_that_is_not_there_is_not_made(self, harness):
         turn = begun(harness, harness.current())
         harness.ask("ACL", "DELUSER", harness.user)
@@ -160,12 +338,17 @@ class TestWhatOutlivesARestart:
     def test_a_server_without_a_file_is_refused(self, tmp_path):
         with Valkey(tmp_path, with_acl_file=False) as server:
             admin = server.url()
-            harness = BareHarness(server, {"url": admin})
-            error = refused(lambda: built(harness).prepare(harness.current()))
+            harness = BareHarness(server, {"url": admin, "user": "default"})
+            error = refused(lambda: built(harness, own_login=True).prepare(harness.current()))
             assert "after its next restart it would not know the new password" in error.message
             assert "save = false" in error.hint
-            harness = BareHarness(server, {"url": admin, "save": False})
-            turn = rotated(harness, harness.current())  # of the default user
+            harness = BareHarness(server, {"url": admin, "save": False, "user": "default"})
+            turn = Turn(harness.current(), harness.current(), {})
+            rotator = built(harness, own_login=True)
+            turn = turn._replace(facts=rotator.prepare(turn.old))
+            turn = turn._replace(new=rotator.create(turn.old, turn.facts).new)
+            for name in STEPS:
+                step(built(harness, own_login=True), name, turn)
             assert server.logs_in("default", login_of(turn.new["url"]).password.reveal())
             assert not server.logs_in("default", server.password)
 
@@ -180,6 +363,40 @@ class BareHarness:
 
     def current(self):
         return {"url": Secret(self.server.url().replace("//default:", "//:"))}
+
+
+def until(condition):
+    """Wait until something is so."""
+    for _ in range(1000):
+        if condition():
+            return
+        Event().wait(0.02)
+    raise TimeoutError("the servers do not replicate")
+
+
+@contextmanager
+def replica(harness, folder, *login):
+    """Yield a second server with the user, which replicates from the first.
+
+    Args:
+        harness: of the first server.
+        folder: for the files of the second.
+        login: with which it replicates; the default user's unless given.
+    """
+    user, password = login or ("default", harness.server.password)
+    harness.ask("ACL", "SETUSER", harness.user, "+@all")
+    harness.ask("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+    with Valkey(folder) as second:
+        with second.connect() as client:
+            client.execute_command(
+                *("ACL", "SETUSER", harness.user, "on", f">{harness.password}", "+@all")
+            )
+            client.config_set("masterauth", password)
+            client.config_set("masteruser", user)
+            client.execute_command("REPLICAOF", "127.0.0.1", harness.server.port)
+            until(lambda: client.info("replication")["master_link_status"] == "up")
+        yield second
+    until(lambda: not harness.ask("INFO", "replication")["connected_slaves"])
 
 
 class TestNodes:
@@ -203,6 +420,28 @@ class TestNodes:
             assert second.logs_in(harness.user, password)
             assert not second.logs_in(harness.user, harness.password)
 
+    def test_a_replica_that_is_not_listed_is_named(self, harness, tmp_path):
+        with replica(harness, tmp_path) as second:
+            admin = second.url()
+            error = refused(lambda: built(harness).prepare(harness.current()))
+            assert f"does not list 127.0.0.1:{second.port}, which replicates" in error.message
+            target = {**harness.target, "replicas": "any"}
+            built(harness, target).prepare(harness.current())
+            for host in ("127.0.0.1", "localhost"):
+                both = [harness.url, admin.replace("127.0.0.1", host)]
+                built(harness, {"url": both}).prepare(harness.current())
+            error = refused(
+                lambda: built(harness, {"url": admin, "server": "any"}).prepare(harness.current())
+            )
+            assert f"does not list 127.0.0.1:{harness.server.port}," in error.message
+
+    def test_a_user_whom_replication_logs_in_as_is_refused(self, harness, tmp_path):
+        with replica(harness, tmp_path, harness.user, harness.password) as second:
+            both = {"url": [harness.url, second.url()]}
+            error = refused(lambda: built(harness, both).prepare(harness.current()))
+            assert "replicates as the secret's user (masteruser)" in error.message
+            built(harness, {**both, "replicas": "any"}).prepare(harness.current())
+
     @pytest.mark.parametrize("url", [[], [1], ["redis://x", ""]])
     def test_no_url_at_all(self, harness, url):
         error = refused(lambda: built(harness, {"url": url}))
@@ -220,6 +459,7 @@ class TestOutages:
         turn = begun(harness, harness.current())
         error = refused(lambda: step(built(harness), "set", turn))
         assert isinstance(error, DeniedError)
+        assert error.message == "the admin of target.url may not run ACL SETUSER"
         assert "docs/guide/rotators/redis.md" in error.hint
 
     @pytest.mark.parametrize("url", ["redis://a:pa/{}@x", "redis://h:{}", "{}", "http://{}"])

@@ -31,7 +31,7 @@ class World(Rotating):
         """Run it from due to done; return how many requests that took."""
         asked = 0
         outcome = None
-        while outcome is None or outcome.status == OutcomeStatus.WAITING:
+        while outcome is None or outcome.status in (OutcomeStatus.WAITING, OutcomeStatus.IN_GRACE):
             outcome, requests = self.run()
             asked += len(requests)
             self.now = max(self.now, outcome.until)

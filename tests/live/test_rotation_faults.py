@@ -16,7 +16,7 @@ import pytest
 from envkit._internal.clock import Deadline
 from envkit.rotation.machine import Request
 from envkit.rotation.outcome import OutcomeStatus
-from envkit.rotation.status import read_statuses
+from envkit.rotation.status_reading import read_statuses
 from envkit.secret import Secret
 from support.aws import operation, parameters
 from support.fault_proxy import FaultProxy, respond
@@ -125,7 +125,7 @@ class World(Rotating):
         """Run until it is over, whatever has to be waited for."""
         outcome = self.run()
         for _ in range(3):
-            if outcome.status != OutcomeStatus.WAITING:
+            if outcome.status not in (OutcomeStatus.WAITING, OutcomeStatus.IN_GRACE):
                 break
             self.now = max(self.now, outcome.until) + 1
             outcome = self.run()
@@ -238,7 +238,7 @@ def test_a_store_that_serves_no_promotion(served):
     proxy.heal()
     assert served.run().status == OutcomeStatus.FAILED, "it is not tried again at once"
     served.now += 60
-    assert served.run().status == OutcomeStatus.WAITING
+    assert served.run().status == OutcomeStatus.IN_GRACE
     assert served.works(old), "in its grace"
     assert served.readers_log_in()
     assert served.finish().status == OutcomeStatus.ROTATED
@@ -260,14 +260,14 @@ def test_a_store_that_promotes_and_says_that_it_did_not(served, times):
 
     proxy.fault(unheard, when=served.store.promotes, times=times)
     first = served.run()
-    assert first.status == (OutcomeStatus.WAITING if times else OutcomeStatus.FAILED)
+    assert first.status == (OutcomeStatus.IN_GRACE if times else OutcomeStatus.FAILED)
     new = served.url
     assert new != old
     assert served.works(new)
     assert served.works(old)
     proxy.heal()
     served.now += 60
-    assert served.run().status == OutcomeStatus.WAITING
+    assert served.run().status == OutcomeStatus.IN_GRACE
     assert served.url == new, "it is given to readers once"
     assert served.finish().status == OutcomeStatus.ROTATED
     assert served.url == new
@@ -302,7 +302,7 @@ def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
     server.start()
     assert world.readers_log_in()
     world.now += 60
-    assert world.run().status == OutcomeStatus.WAITING
+    assert world.run().status == OutcomeStatus.IN_GRACE
     assert world.url == staged, "no other value is made for that"
     assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
@@ -363,7 +363,7 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
     )
     steps = log.read_text().split()
     refused = ["set", "set", "set", "retire"]
-    assert steps == ["prepare", *refused * 3], "three times each of three values"
+    assert steps == ["prepare", "test", *refused * 3], "three times each of three values"
     assert world.record()["phase"] == "quarantined"
     world.assert_untouched(old)
     for _ in range(2):  # until somebody asks, it is left alone, and told once
@@ -430,7 +430,7 @@ def test_a_clock_that_jumps_back(anywhere):
     new = world.url
     world.now = start - 400 * DAY
     for requested in ("", Request.ROTATE, Request.RESUME):
-        assert world.run(requested).status == OutcomeStatus.WAITING, (
+        assert world.run(requested).status == OutcomeStatus.IN_GRACE, (
             "nothing is retired or begun before its time"
         )
     assert world.works(old)
@@ -448,7 +448,7 @@ def test_a_clock_that_jumps_back_between_two_steps(world):
         world.now -= 10 * DAY
 
     old = world.url
-    assert world.run(at="promote", do=jump).status == OutcomeStatus.WAITING
+    assert world.run(at="promote", do=jump).status == OutcomeStatus.IN_GRACE
     assert world.works(old)
     assert world.readers_log_in()
     assert world.finish().status == OutcomeStatus.ROTATED
@@ -509,7 +509,7 @@ def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
     assert outcome.status == OutcomeStatus.FAILED
     assert "envkit rotate prod/other" in outcome.error.hint
     assert world.url == old
-    assert world.run(Request.ROTATE).status == OutcomeStatus.WAITING
+    assert world.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
     assert world.finish().status == OutcomeStatus.ROTATED
     world.assert_rotated_once(old)
 
@@ -519,7 +519,7 @@ def test_another_secret_in_the_middle_is_a_rotation_of_its_own(world):
     old = begun(world)
     world.store.put({**world.store.stored(), "ELSEWHERE": old})
     world.write("postgres", secret="dotenv:ELSEWHERE")
-    assert world.run().status == OutcomeStatus.WAITING
+    assert world.run().status == OutcomeStatus.IN_GRACE
     assert world.works(world.store.stored()["ELSEWHERE"])
     assert world.url == old
     assert world.readers_log_in()
@@ -533,7 +533,7 @@ def test_another_grace_in_the_middle_does_not_count_for_what_was_promised(world,
     assert promised == world.now + GRACE
     world.write("postgres", grace=grace)
     world.now = promised - 1
-    assert world.run().status == OutcomeStatus.WAITING
+    assert world.run().status == OutcomeStatus.IN_GRACE
     assert world.works(old)
     world.now = promised
     assert world.run().status == OutcomeStatus.ROTATED

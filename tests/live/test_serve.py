@@ -62,7 +62,7 @@ def test_it_rotates_when_it_is_due_and_goes_on_until_it_is_stopped(shop):
 
 def test_ctrl_c_ends_it_as_well(shop):
     with serving(shop) as running:
-        running.wait_for(r"prod/token: waiting")
+        running.wait_for(r"prod/token: in-grace")
         assert running.stop(signal.SIGINT) == 0
 
 

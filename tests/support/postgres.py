@@ -6,7 +6,8 @@
         postgres.dsn(database.name, "app", "its password")
 
 One server serves a test process (a worker of pytest-xdist). Connections over TCP need a
-password (SCRAM), except to the database `trusting`. PostgreSQL refuses to run as root:
+password (SCRAM), except to the database `trusting`; to `hashing`, one with a verifier of MD5
+does too. PostgreSQL refuses to run as root:
 there it runs as nobody, in a folder of nobody's. `fsync` is off.
 """
 
@@ -34,8 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SUPERUSER = "postgres"
+SHARED = "shared"
 _HBA = f"""\
 host trusting all {HOST}/32 trust
+host hashing all {HOST}/32 md5
 host all all {HOST}/32 scram-sha-256
 """
 _SETTINGS = {
@@ -104,6 +107,10 @@ class Postgres(Server):
             connection.execute(f'CREATE DATABASE "{name}"')
         return Database(self, name)
 
+    def shared_database(self) -> Database:
+        """Return the database of all tests that make nothing but roles, with names for one test."""
+        return Database(self, SHARED, secrets.token_hex(6))
+
     def _initialise(self) -> None:
         password = self.folder / "password"
         password.write_text(self.password)
@@ -122,9 +129,10 @@ class Postgres(Server):
 class Database:
     """One database, and roles that are only of one test."""
 
-    def __init__(self, server: Postgres, name: str) -> None:
+    def __init__(self, server: Postgres, name: str, tag: str = "") -> None:
         self.server = server
         self.name = name
+        self._tag = tag or name
 
     def run(self, script: str) -> list[tuple[Any, ...]]:
         """Run SQL as the superuser and return what its last statement found."""
@@ -136,7 +144,7 @@ class Database:
 
     def role(self, kind: str) -> str:
         """Return a name for a role: roles are of a whole server, and not of a database."""
-        return f"{kind}_{self.name}"
+        return f"{kind}_{self._tag}"
 
     def dsn(self, user: str = SUPERUSER, password: str | None = None) -> str:
         """Return the URL of a login to this database."""
@@ -179,5 +187,6 @@ def postgres() -> Iterator[Postgres]:
     """The server of this test process."""
     with running() as server:
         with server.connect() as connection:
-            connection.execute('CREATE DATABASE "trusting"')
+            for name in ("trusting", "hashing", SHARED):
+                connection.execute(f'CREATE DATABASE "{name}"')
         yield server

@@ -70,22 +70,29 @@ def run_envkit(
     return subprocess.CompletedProcess(done.args, done.returncode, stdout, stderr)
 
 
-def run_here(*args: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_here(
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    input: str = "",  # noqa: A002 - as subprocess.run names it
+) -> subprocess.CompletedProcess[str]:
     """Run `envkit ARGS` in this process, for tests that run many and need none of their own.
 
     Args:
         args: the command line, without `envkit`.
         env: what to add to the environment meanwhile.
+        input: what it reads from stdin.
     """
     from envkit.cli.app import run_app
 
     streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
-    before = os.environ.copy()
+    before, stdin = os.environ.copy(), sys.stdin
     os.environ.update(env or {})
+    sys.stdin = io.TextIOWrapper(io.BytesIO(input.encode()), "utf-8")
     try:
         with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
             status = run_app(args)
     finally:
+        sys.stdin = stdin
         os.environ.clear()
         os.environ.update(before)
     stdout, stderr = (stream.buffer.getvalue().decode() for stream in streams)

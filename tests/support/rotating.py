@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from envkit._internal.clock import Deadline
 from envkit.rotation.catalog import collect
 from envkit.rotation.jobs import run_rotation
-from envkit.rotation_state.record import Record
+from envkit.rotation_state.record import AT_REST, Record
 from envkit.rotation_state.stores.envelope import pack
 from envkit.secret import Secret
 from support.transcript import transcript
@@ -100,8 +100,10 @@ def stands(project, environment: str, name: str, variable: str, **fields: object
         name: the rotation's.
         variable: that is rotated.
         fields: of the record; its times are seconds from now, negative for the past. `values`
-            are those that are pending.
+            are those that are pending, which a rotation in progress has unless given.
     """
+    if fields.get("phase") not in (None, *AT_REST) and "values" not in fields:
+        fields["values"] = {"old": {variable: "old"}, "new": {variable: "new"}}
     pending = {
         kind: {field: Secret(text) for field, text in of_kind.items()}
         for kind, of_kind in fields.pop("values", {}).items()
@@ -119,4 +121,4 @@ def stands(project, environment: str, name: str, variable: str, **fields: object
 
 def told(done: subprocess.CompletedProcess[str]) -> str:
     """Return the transcript, with TIME for each time: they differ from run to run."""
-    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME", transcript(done))
+    return re.sub(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d UTC", "TIME", transcript(done))

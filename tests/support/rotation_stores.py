@@ -59,8 +59,8 @@ class MemoryHarness:
     def __init__(self):
         self.shelf = MemoryShelf(None)
 
-    def store(self):
-        return MemoryRotationStore(self.shelf, self.fields)
+    def store(self, fields=FIELDS):
+        return MemoryRotationStore(self.shelf, fields)
 
     def put(self, values):
         self.shelf.put(values)
@@ -72,13 +72,19 @@ class MemoryHarness:
         self.shelf.put(None)
 
     def envelope(self):
-        return json.loads(self.shelf.envelope)
+        return json.loads(self.shelf.stored[FIELDS[0]].text)
+
+    whole = envelope
 
     def put_envelope(self, envelope):
-        self.shelf.envelope = json.dumps(envelope)
+        self.put_text(json.dumps(envelope))
+
+    def put_text(self, text):
+        stored = self.shelf.stored
+        stored[FIELDS[0]] = stored[FIELDS[0]]._replace(text=text)
 
     def left(self):
-        return self.shelf.envelope
+        return "".join(stored.text for stored in self.shelf.stored.values())
 
 
 class VaultHarness:
@@ -101,9 +107,9 @@ class VaultHarness:
     def opener(self):
         return vault_store, (self.address, self.token, self.path)
 
-    def store(self):
+    def store(self, fields=FIELDS):
         function, arguments = self.opener
-        return function(*arguments)
+        return function(*arguments, fields)
 
     def put(self, values):
         self.server.put(self.path, values)
@@ -161,8 +167,8 @@ class AwsHarness:
     def opener(self):
         return aws_store, (self.name,)
 
-    def store(self):
-        return aws_store(self.name)
+    def store(self, fields=FIELDS):
+        return aws_store(self.name, fields)
 
     def put(self, values):
         self.aws.put("db", json.dumps(values))
@@ -173,14 +179,20 @@ class AwsHarness:
     def remove(self):
         self.aws.admin.delete_secret(SecretId=self.name)
 
-    def envelope(self):
+    def whole(self):
         return json.loads(self._get(VersionStage="ENVKIT_ROTATION"))
 
+    def envelope(self):
+        return self.whole()["records"][FIELDS[0]]
+
     def put_envelope(self, envelope):
+        document = self.whole()
+        document["records"][FIELDS[0]] = {**envelope, "saved": "by-hand"}
+        self.put_text(json.dumps(document))
+
+    def put_text(self, text):
         self.aws.admin.put_secret_value(
-            SecretId=self.name,
-            SecretString=json.dumps(envelope),
-            VersionStages=["ENVKIT_ROTATION"],
+            SecretId=self.name, SecretString=text, VersionStages=["ENVKIT_ROTATION"]
         )
 
     def left(self):
@@ -212,8 +224,8 @@ class DotenvHarness:
     def opener(self):
         return dotenv_store, (str(self.root), self.file)
 
-    def store(self):
-        return dotenv_store(str(self.root), self.file)
+    def store(self, fields=VARIABLES):
+        return dotenv_store(str(self.root), self.file, fields)
 
     def put(self, values):
         self.path.write_text("".join(f"{name}={text!r}\n" for name, text in values.items()))
@@ -229,8 +241,13 @@ class DotenvHarness:
     def envelope(self):
         return json.loads(self.beside.read_text())
 
+    whole = envelope
+
     def put_envelope(self, envelope):
-        self.beside.write_text(json.dumps(envelope))
+        self.put_text(json.dumps(envelope))
+
+    def put_text(self, text):
+        self.beside.write_text(text)
 
     def left(self):
         """Every file there is, but for the `.env` file itself and the copy that it keeps."""

@@ -24,8 +24,8 @@ from envkit.rotation.rotators.aws_iam_key import AwsIamKeyRotator
 from envkit.rotation.rotators.command import CommandRotator
 from envkit.rotation.rotators.keyring import KeyringRotator
 from envkit.rotation.rotators.login import Login, login_of, with_login
-from envkit.rotation.rotators.postgres_alternate import AlternateRotator
-from envkit.rotation.rotators.postgres_single import SingleRotator
+from envkit.rotation.rotators.postgres.alternate import AlternateRotator
+from envkit.rotation.rotators.postgres.single import SingleRotator
 from envkit.rotation.rotators.random_value import RandomRotator
 from envkit.rotation.rotators.redis_acl import RedisRotator
 from envkit.secret import Secret
@@ -75,7 +75,14 @@ class Elsewhere:
 
 
 class PostgresHarness:
-    """A database of its own, with the roles of docs/guide/rotators/postgres.md."""
+    """The roles of docs/guide/rotators/postgres.md, in a database of their own.
+
+    Args:
+        server: on which they are made.
+        stack: closes what is opened.
+        shared: whether the database is that of all tests which make nothing but roles; to
+            make one takes most of a second.
+    """
 
     generate: ClassVar = {}
     field = "url"
@@ -83,8 +90,8 @@ class PostgresHarness:
     roles_script: str
     role_names: tuple[str, ...]
 
-    def __init__(self, server: Postgres, stack: ExitStack) -> None:
-        self.database = server.database()
+    def __init__(self, server: Postgres, stack: ExitStack, *, shared: bool = False) -> None:
+        self.database = server.shared_database() if shared else server.database()
         self._elsewhere = Elsewhere(stack)
         self.password = secrets.token_urlsafe(12)
         self.admin_password = secrets.token_urlsafe(12)
@@ -135,7 +142,8 @@ class PostgresHarness:
 
     def _at(self, address: str) -> Mapping[str, object]:
         login = f"{self.role('envkit')}:{self.admin_password}"
-        return {**self.target, "dsn": f"postgresql://{login}@{address}/{self.database.name}"}
+        dsn = f"postgresql://{login}@{address}/{self.database.name}"
+        return {**self.target, "dsn": dsn, "server": "any"}
 
 
 class AlternateHarness(PostgresHarness):
@@ -228,7 +236,8 @@ class RedisHarness:
     def _at(self, address: str) -> Mapping[str, object]:
         parts = urlsplit(self.url)
         login = parts.netloc.rpartition("@")[0]
-        return {"url": urlunsplit(parts._replace(netloc=f"{login}@{address}"))}
+        url = urlunsplit(parts._replace(netloc=f"{login}@{address}"))
+        return {"url": url, "server": "any"}
 
 
 class IamHarness:

@@ -76,6 +76,10 @@ class VaultFolder(StoreFolder):
     def fields(self, path: str = "db") -> dict[str, object]:
         return self.openbao.ask("GET", f"secret/data/{self._path(path)}")["data"]["data"]
 
+    def versions(self, path: str = "db") -> list[str]:
+        data = self.openbao.ask("GET", f"secret/metadata/{self._path(path)}")["data"]
+        return list(data["versions"])
+
     def deny_writes(self) -> None:
         policy = self.openbao.policy({f"secret/data/{self.folder}/*": ["read"]})
         self.environ["VAULT_TOKEN"] = self.openbao.token(policy)
@@ -109,6 +113,12 @@ class AwsFolder(StoreFolder):
     def fields(self, path: str = "db") -> dict[str, object]:
         found = self.aws.admin.get_secret_value(SecretId=self._name(path))
         return json.loads(found["SecretString"])
+
+    def versions(self, path: str = "db") -> list[str]:
+        found = self.aws.admin.list_secret_version_ids(
+            SecretId=self._name(path), IncludeDeprecated=True
+        )
+        return [entry["VersionId"] for entry in found["Versions"]]
 
     def deny_writes(self) -> None:
         for name in ("PutSecretValue", "CreateSecret"):

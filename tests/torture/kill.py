@@ -109,7 +109,7 @@ class Killer:
         before, writes, failures = world.current(), world.writes(), self.readers.failed
         if after_grace:
             done = world.start(self.warm).wait()
-            assert done.outcome == "waiting", done
+            assert done.outcome == "in-grace", done
             self.let_the_grace_pass()
         killed = sum([self.killed(moment, number) for moment, number in kills])
         self.go_on()
@@ -140,7 +140,7 @@ class Killer:
         if killed:
             self.readers.wait_a_round()  # the lease may end after the grace
             world.pass_lease()
-        elif done.outcome == "waiting":
+        elif done.outcome == "in-grace":
             self.let_the_grace_pass()
         else:
             assert done.outcome in ("rotated", "not-due"), done.rotation
@@ -152,7 +152,7 @@ class Killer:
             done = self.world.start(self.warm).wait()
             if done.outcome in ("rotated", "not-due"):  # the latter where the last one died late
                 return
-            if done.outcome == "waiting":
+            if done.outcome == "in-grace":
                 self.let_the_grace_pass()
             else:
                 self.wrong.append(f"a run ended so: {done.rotation}")

@@ -19,18 +19,22 @@ ELSEWHERE = {
     # what a person sees: transcripts
     "__main__": "cli",
     "cli": "cli",
+    "sources.dotenv_errors": "unit/sources/test_dotenv.py",
     "audit.session": "cli/test_audit.py",
+    "rotation.identity": "unit/rotation/test_engine.py",
     "checks.doctor": "cli/test_doctor.py",
     # real servers
-    "editing.history": "live/test_history.py",
     "editing.preflight": "cli/test_file_kinds.py",
     "rotation.fleet": "live/test_fleet.py",
     "rotation.rotators.aws_iam_key": "live/test_aws_iam_rotator.py",
-    "rotation.rotators.postgres_alternate": "live/test_postgres_rotator.py",
-    "rotation.rotators.postgres_connection": "live/test_postgres_rotator.py",
-    "rotation.rotators.postgres_server": "live/test_postgres_rotator.py",
-    "rotation.rotators.postgres_single": "live/test_postgres_rotator.py",
+    "rotation.rotators.postgres.alternate": "live/test_postgres_rotator.py",
+    "rotation.rotators.postgres.change": "live/test_postgres_proofs.py",
+    "rotation.rotators.postgres.connection": "live/test_postgres_rotator.py",
+    "rotation.rotators.postgres.preflight": "live/test_postgres_preflight.py",
+    "rotation.rotators.postgres.server": "live/test_postgres_rotator.py",
+    "rotation.rotators.postgres.single": "live/test_postgres_rotator.py",
     "rotation.rotators.redis_acl": "live/test_redis_rotator.py",
+    "rotation.rotators.redis_before": "live/test_redis_rotator.py",
     "rotation.rotators.redis_server": "live/test_redis_rotator.py",
     "rotation.scheduler.catalog_watcher": "live/test_serve.py",
     "rotation.scheduler.endpoint": "live/test_serve.py",
@@ -41,6 +45,7 @@ ELSEWHERE = {
     "rotation_state.stores": "contract/test_rotation_stores.py",
     "sources.dotenv_write": "contract/test_local_contracts.py",
     "testing.restoring": "unit/testing/test_contract.py",
+    "testing.rotator_proofs": "unit/testing/test_rotators.py",
     "testing.writing": "unit/testing/test_contract.py",
     # parts of a whole, which is what its tests look at
     "checks.rotated_secrets": "unit/checks/test_rotations.py",
@@ -65,7 +70,7 @@ ELSEWHERE = {
 ONLY_NAMES = {
     *("check", "env_diff", "environment", "placeholder", "rotation.base", "sources.base"),
     *("code.found", "comparison.model", "comparison.side"),
-    *("rotation.protocols", "rotation.rotators.postgres", "sources.protocols"),
+    *("rotation.protocols", "rotation.rotators.postgres.strategies", "sources.protocols"),
     *("testing.harness", "testing.observe", "testing.rotator_harness"),
 }
 # tests of several modules at once

@@ -11,12 +11,16 @@ from envkit.cli.error_text import print_error
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask, ask_reason, is_interactive
+from envkit.cli.rotated import allow_change, without_rotating
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, prepare_edit, refuse_changed
 from envkit.editing.preflight import refuse_unwritable_slots
+from envkit.editing.write import Write, grouped
 from envkit.errors import EnvkitError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envkit.editing.find import Editable
     from envkit.secret import Secret
 
@@ -41,7 +45,7 @@ def edit(
             timeout_seconds=timeout_seconds(timeout),
         )
         access.begin([prepared.prepared])
-        editable = find(prepared)
+        editable = without_rotating(find(prepared))
         if not editable.variables and editable.refused:
             raise next(iter(editable.refused.values()))
         current = {name: variable.current for name, variable in editable.variables.items()}
@@ -51,15 +55,25 @@ def edit(
         editable.deadline.restart()
         refuse_changed(editable.variables[name] for name in changed)
         refuse_unwritable_slots(editable.variables[name].slot for name in changed)
-        for name, value in changed.items():
-            variable = editable.variables[name]
-            access.expect([name])
-            version = variable.slot.write(value, before=variable.current)
-            access.changed(variable.names, version)
-            print(f"set {name} in {variable.slot.where}{in_version(version)}", flush=True)
+        allow_change(editable, [editable.variables[name] for name in changed])
+        _write(access, editable, changed)
     if not changed:
         print("nothing was changed")
     return 0
+
+
+def _write(access: Access, editable: Editable, changed: Mapping[str, Secret]) -> None:
+    """Write what was changed, the values of one secret or file together."""
+    names = list(changed)
+    found = [editable.variables[name] for name in names]
+    writes = [Write(one.slot, one.current, changed[one.name]) for one in found]
+    for group in grouped(writes):
+        access.expect([names[index] for index in group.indexes])
+        version = group.run(editable.deadline)
+        for variable in (found[index] for index in group.indexes):
+            access.changed(variable.names, version)
+            where = f"{variable.slot.where}{in_version(version)}"
+            print(f"set {variable.name} in {where}", flush=True)
 
 
 def _edited(editable: Editable) -> dict[str, Secret]:

@@ -15,6 +15,7 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
+from envkit.cli.rotated import rotations_of
 from envkit.errors import PromotionError
 from envkit.promotion.model import ChangeAction, LeftKind
 from envkit.promotion.run import prepare_promotion, read
@@ -107,6 +108,7 @@ def promote(  # noqa: PLR0917 - typer names them
             source,
             target,
             names or (),
+            rotations=rotations_of,
             secrets=secrets,
             only=only or (),
             exclude=exclude or (),
@@ -150,7 +152,8 @@ class _Progress:
                 access.expect(names)
                 version = step.run()
                 self.versions.update(dict.fromkeys(step.changes, version))
-                access.changed(names, version)
+                for recorded in [[name] for name in names] if step.values else [names]:
+                    access.changed(recorded, version)
                 for change in step.changes if aloud else ():
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
         except BaseException as error:

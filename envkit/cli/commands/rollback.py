@@ -13,8 +13,10 @@ from envkit.cli.complete import variables
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
+from envkit.cli.rotated import allow_change, look_at
 from envkit.editing.find import find, prepare_edit
-from envkit.editing.history import earlier, versioned_slot
+from envkit.editing.history import earlier, versioned_slot, versions
+from envkit.editing.write import restore
 
 EXAMPLE = "envkit rollback STRIPE_KEY --env staging"
 
@@ -33,6 +35,10 @@ def rollback(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also a value that a rotation has retired, or may have."),
+    ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
@@ -45,12 +51,17 @@ def rollback(
         access.begin([prepared.prepared])
         editable = find(prepared)
         variable = editable.one(name)
-        version, value = earlier(variable, to)
+        recorded = versions(variable)
+        version, value = earlier(variable, recorded, to)
         variable.check(value.reveal())
         if variable.current.value == value:
             access.unchanged(variable.names)
             print(f"{name} has the value of version {version.version} already")
             return 0
+        if force:
+            allow_change(editable, [variable], force=True)
+        elif (rotated := look_at(editable, variable)) is not None:
+            rotated.refuse_retired(version.version, value, recorded)
         made = f", made {when(version)}" if version.created is not None else ""
         question = (
             f"Bring {name} of {editable.profile.name} back to version {version.version}{made}?"
@@ -61,7 +72,7 @@ def rollback(
             return 0
         editable.deadline.restart()
         slot = versioned_slot(variable)
-        now = slot.restore(version.version, before=variable.current)
+        now = restore(slot, version.version, variable.current, editable.deadline)
         access.changed(variable.names, now)
     new = in_version(now if now != version.version else None)
     print(f"brought {name} back to version {version.version} of {slot.where}{new}")

@@ -12,7 +12,9 @@ from envkit.audit.session import Access
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
+from envkit.cli.rotated import allow_change
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
+from envkit.editing.write import write_one
 from envkit.errors import UsageError
 from envkit.secret import Secret
 
@@ -33,6 +35,10 @@ def set(  # noqa: A001 - the command's name
     skip_unchanged: Annotated[
         bool, typer.Option("--skip-unchanged", help="Write nothing if the value is there already.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also while a rotation of the value is in progress."),
+    ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
@@ -46,6 +52,8 @@ def set(  # noqa: A001 - the command's name
     with Access("set", reason=reason, ask=ask_reason) as access:
         editable = find_one(access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
+        if not skip_unchanged:
+            allow_change(editable, [variable], force=force)  # before a person types the value
         new = _value(variable.name, from_file)
         editable.deadline.restart()
         variable.check(new.reveal())
@@ -53,7 +61,9 @@ def set(  # noqa: A001 - the command's name
             access.unchanged(variable.names)
             print(f"{variable.name} in {variable.slot.where} has this value already")
             return 0
-        version = variable.slot.write(new, before=variable.current)
+        if skip_unchanged:
+            allow_change(editable, [variable], force=force)
+        version = write_one(variable.slot, new, variable.current, editable.deadline)
         access.changed(variable.names, version)
     print(f"set {variable.name} in {variable.slot.where}{in_version(version)}")
     return 0

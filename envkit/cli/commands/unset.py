@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from envkit.audit.session import Access
 from envkit.cli.commands.set import find_one, in_version
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason
+from envkit.cli.rotated import allow_change
+from envkit.editing.write import write_one
 
 EXAMPLE = "envkit unset STRIPE_KEY --env staging"
 
@@ -14,6 +20,10 @@ def unset(
     name: Name = None,
     env: OneEnv = None,
     ref: Ref = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Also while a rotation of the value is in progress."),
+    ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
@@ -26,7 +36,8 @@ def unset(
             access.unchanged(variable.names)
             print(f"{variable.name} is absent in {variable.slot.where} already")
             return 0
-        version = variable.slot.write(None, before=variable.current)
+        allow_change(editable, [variable], force=force)
+        version = write_one(variable.slot, None, variable.current, editable.deadline)
         access.changed(variable.names, version)
     print(f"took {variable.name} out of {variable.slot.where}{in_version(version)}")
     return 0

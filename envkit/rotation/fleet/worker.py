@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from envkit._internal.parallel import QuickHandover
 from envkit.errors import EnvkitError, RotationError
 from envkit.rotation.backoff import pause_seconds
 from envkit.rotation.fleet.database import (
@@ -111,7 +112,8 @@ class FleetWorker:
         apply_schema(self._dsn)
         for listener in self._listeners:
             listener.loaded(self._catalog.collected)
-        asyncio.run(self._work())
+        with QuickHandover():
+            asyncio.run(self._work())
 
     # ---------------------------------------------------------------- the worker
 

@@ -10,7 +10,11 @@ A user has at most two keys. The one that was retired is inactive, so that it ca
 back if something still needs it, until the next rotation deletes it. A second key that is
 active belongs to somebody, and is never touched.
 
-A new key is known everywhere only after some seconds: `test` asks STS until it is.
+The key that readers have is never made inactive and never deleted, whatever the facts say:
+without usable facts nothing is deleted at all.
+
+AWS takes some seconds to spread a change: `test` asks STS until it knows the new key, and
+`is_dead` until it refuses the old one.
 
 Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html
 """
@@ -18,6 +22,7 @@ Reference: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_acces
 from __future__ import annotations
 
 import os
+import re
 from time import sleep
 from typing import ClassVar
 
@@ -38,7 +43,8 @@ MAX_KEYS = 2
 # answers of STS in a row: of its many servers, some learn of a key later than others
 PROOFS = 3
 FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS = 0.1, 2.0
-PAGE = "docs/guide/rotators/aws-iam-key.md"
+_KEY_ID = re.compile(r"[A-Z0-9]{16,128}")
+_KNOWN = "known"  # a fact: the ids of the keys that there were before one was made
 
 
 class AwsIamKeyRotator:
@@ -51,6 +57,7 @@ class AwsIamKeyRotator:
         "profile": str,
         "role_arn": str,
         "external_id": str,
+        "verify_current": bool,
     }
     required = frozenset({"user"})
     overlap = True
@@ -84,11 +91,15 @@ class AwsIamKeyRotator:
         )
 
     def describe_target(self) -> str:
-        """Return nothing: the readers are the target."""
-        return ""
+        """Return the IAM user, and as whom and where IAM is asked about it."""
+        settings = (
+            (key, self._context.target.get(key)) for key in ("profile", "role_arn", "region")
+        )
+        how = [f"{key} {text}" for key, text in settings if text]
+        return ", ".join([f"IAM user {self._user}", *how])
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Note which keys the user has."""
+        """Prove that the secret's key is an active one of this user, and note which there are."""
         keys = self._keys()
         mine = self._id(current)
         if keys.get(mine) != ACTIVE:
@@ -104,14 +115,51 @@ class AwsIamKeyRotator:
                     hint="when nobody uses it any more, run: aws iam update-access-key "
                     f"--user-name {self._user} --access-key-id {key} --status Inactive",
                 )
-        return {"known": " ".join(sorted(keys))}
+        if self._context.target.get("verify_current", True):
+            self._verify(current)
+        return {_KNOWN: " ".join(sorted(keys))}
+
+    def _verify(self, current: Fields) -> None:
+        """Log in with the secret's key.
+
+        Raises:
+            RotationError: STS refuses it, or takes it for another user's.
+        """
+        arn = self._arn(current)
+        if arn is None:
+            raise RotationError(
+                "AWS refuses the secret's access key: the secret key is not the one of this id, "
+                "or the key is only seconds old",
+                hint="store the pair that works; or write verify_current = false in 'target', if "
+                "a rotation is to make one that does",
+            )
+        mine, _ = self._service().identity()
+        account, _, name = arn.partition(":user/")
+        # arn:aws:iam::123456789012:user/path/deploy
+        if (
+            account.rpartition(":")[2] != mine.split(":")[4]
+            or name.rpartition("/")[2] != self._user
+        ):
+            raise RotationError(
+                f"the secret's access key logs in as {arn}, and not as the IAM user "
+                f"'{self._user}' of the account {mine.split(':')[4]}",
+                hint="correct 'target.user', or the secret",
+            )
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:
         """Have AWS make a key; what an earlier attempt made, or retired, is deleted."""
-        mine, known = self._id(current), facts["known"].split()
+        mine, known = self._id(current), _known(facts)
         keys = self._keys()
-        useless = [key for key in keys if key not in known]
-        useless += [key for key in known if keys.get(key) == INACTIVE and key != mine]
+        if mine not in known:
+            raise RotationError(
+                "the record does not say which access keys there were before: nothing is deleted",
+                hint=f"run 'envkit rotate --abort {self._context.rotation}', and rotate again",
+            )
+        useless = [
+            key
+            for key, status in keys.items()
+            if key != mine and (key not in known or status == INACTIVE)
+        ]
         self._delete(useless)
         if len(keys) - len(useless) >= MAX_KEYS:
             raise RotationError(
@@ -120,12 +168,12 @@ class AwsIamKeyRotator:
             )
         self._context.confirm()
         made = self._call("create_access_key", "cannot make an access key")["AccessKey"]
-        return Created(
-            {
-                self._secret_field: Secret(made["SecretAccessKey"]),
-                self._id_field: Secret(made["AccessKeyId"]),
-            }
-        )
+        new = {
+            self._secret_field: Secret(made["SecretAccessKey"]),
+            self._id_field: Secret(made["AccessKeyId"]),
+        }
+        self._context.settle(new, lambda: self._delete_one(made["AccessKeyId"]))
+        return Created(new)
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
         """Do nothing: a key works from when it is made."""
@@ -149,27 +197,33 @@ class AwsIamKeyRotator:
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
         """Return whether STS knows a key now."""
+        return self._arn(fields) is not None
+
+    def _arn(self, fields: Fields) -> str | None:
+        """Return whom STS takes the owner of a key for; None where it refuses the key."""
         key = (self._id(fields), self._secret(fields))
         if not all(key):
-            return False
+            return None
         try:
-            self._service().ask("sts", "get_caller_identity", "cannot try the key", key=key)
+            found = self._service().ask("sts", "get_caller_identity", "cannot try the key", key=key)
         except AuthError:
-            return False
-        return True
+            return None
+        return str(found["Arn"])
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
         """Do nothing: both keys work, and the readers have the new one."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
         """Make exactly this key inactive; without fields, delete what nobody knows."""
+        kept = self._id(keep)
         keys = self._keys()
         if not fields:
-            known = facts.get("known", "").split()
-            self._delete([key for key in keys if known and key not in known])
+            known = _known(facts)
+            if kept in known:
+                self._delete([key for key in keys if key not in known])
             return
         key = self._id(fields)
-        if key == self._id(keep) or keys.get(key) != ACTIVE:
+        if key == kept or keys.get(key) != ACTIVE:
             return
         self._context.confirm()
         self._call(
@@ -180,7 +234,20 @@ class AwsIamKeyRotator:
         )
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
+        """Return whether IAM says that a key is not active, and STS refuses it.
+
+        STS learns of it some seconds later, and is asked until the deadline.
+        """
+        if not fields:
+            return True  # no one has the secret of what `create` lost, so no one can log in
+        if self._keys().get(self._id(fields)) == ACTIVE:
+            return False
+        pause = FIRST_PAUSE_SECONDS
+        while self._arn(fields) is not None:
+            if pause >= self._context.deadline.remaining_seconds():
+                return False
+            sleep(pause)
+            pause = min(2 * pause, LAST_PAUSE_SECONDS)
         return True
 
     def _keys(self) -> dict[str, str]:
@@ -191,7 +258,16 @@ class AwsIamKeyRotator:
     def _delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             self._context.confirm()
+            self._delete_one(key)
+
+    def _delete_one(self, key: str) -> None:
+        from envkit.sources.aws.errors import RefusedError
+
+        try:
             self._call("delete_access_key", "cannot delete an access key", AccessKeyId=key)
+        except RefusedError as error:
+            if error.aws_code != "NoSuchEntity":  # another process was faster
+                raise
 
     def _call(self, operation: str, doing: str, **parameters: str) -> dict[str, Any]:
         from envkit.sources.aws.errors import RefusedError
@@ -240,3 +316,11 @@ class AwsIamKeyRotator:
         if field not in fields:
             raise RotationError(f"the secret has no field '{field}'")
         return fields[field].reveal()
+
+
+def _known(facts: Mapping[str, str]) -> frozenset[str]:
+    """Return the keys that there were before one was made; none where the fact is damaged."""
+    found = facts.get(_KNOWN, "").split()
+    if not all(_KEY_ID.fullmatch(key) for key in found):
+        return frozenset()
+    return frozenset(found)

@@ -8,14 +8,19 @@ On its standard input the program finds
      "secret": "vault:app#token", "fields": ["token"],
      "settings": {...}, "facts": {...}, "values": {"token": "..."}}
 
-`step` is prepare, create, set, test, finish or retire; the values, which are the new ones,
-come with set and test only. Of `retire`, `credential` says which one is meant: the `old`
-one, or the `new` one when the rotation is taken back. Whatever was done already is done.
+`step` is prepare, create, set, test, finish or retire. With `set` come the new values, and
+with `test` those that are to be tried. Of `test` and `retire`, `credential` says which one is
+meant: the `old` one, or the `new` one. Whatever was done already is done.
 
 It may print `{"facts": {...}}` for prepare and create, to be given back with each later
 step and never a value; `{"values": {...}}` for create, where the target makes the value;
 and `{"error": "..."}`. Its status says the rest: 0 done, 1 no (of test: it does not log
 in), 65 the target refuses this value for good, 75 try again later.
+
+The current values are tried before anything is made, and the old ones once they are retired:
+they must be refused then, while the new ones are taken. A program that answers 1 to everything,
+as one does that crashes, is not believed; nor is one that answers 0 to everything.
+`verify_current = false` and `verify_retired = false` are for a target that cannot be asked.
 
 What always holds: no value is in its arguments or its environment; all of it is killed when
 the time is over; of what it prints nothing is shown but `error`, in one line, with the
@@ -68,6 +73,8 @@ class CommandRotator:
         "settings": dict,
         "environment": list,
         "fields": list,
+        "verify_current": bool,
+        "verify_retired": bool,
     }
     required = frozenset({"command"})
     overlap = True
@@ -86,6 +93,8 @@ class CommandRotator:
                 hint="put it into 'target.settings', which the program reads from its input",
             )
         self._settings = target.get("settings", {})
+        self._verify_current = bool(target.get("verify_current", True))
+        self._verify_retired = bool(target.get("verify_retired", True))
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
@@ -94,12 +103,20 @@ class CommandRotator:
         return (field, *(name for name in others if name != field))
 
     def describe_target(self) -> str:
-        """Return nothing: the readers are the target."""
-        return ""
+        """Return the name of the program, without its folder."""
+        return f"the program {os.path.basename(self._command[0]) or self._command[0]}"
 
-    def prepare(self, current: Fields) -> Mapping[str, str]:  # noqa: ARG002
-        """Let the program look whether it can rotate."""
-        return self._facts(self._run("prepare", {}))
+    def prepare(self, current: Fields) -> Mapping[str, str]:
+        """Let the program look whether it can rotate, and try the current credential."""
+        facts = self._facts(self._run("prepare", {}))
+        if self._verify_current and not self.probe(current, facts):
+            raise RotationError(
+                f"'{self._command[0]}' says in the step 'test' that the secret's current value "
+                "does not work",
+                hint="store the value that works; or write verify_current = false in 'target', if "
+                "the program cannot tell",
+            )
+        return facts
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
         """Take the values that the program has made, or make the one value here."""
@@ -119,20 +136,32 @@ class CommandRotator:
             raise self._no_answer("create", f"did not give 'values' as texts for {names}")
         else:
             new = {field: Secret(value) for field, value in found.items()}
-        return Created(new, {**self._facts(answer, new), _DIGEST: _digest(new)})
+        made = {**self._facts(answer, new), _DIGEST: _digest(new)}
+        if found is not None:  # the target has made it, and so it works
+            self._settle(new, {**facts, **made})
+        return Created(new, made)
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
         """Let the program give the target the new credential."""
         self._context.confirm()
-        self._run("set", facts, new)
+        try:
+            self._run("set", facts, new)
+        except UnavailableError:  # it may have done it
+            self._settle(new, facts)
+            raise
+        self._settle(new, facts)
+
+    def _settle(self, new: Fields, facts: Mapping[str, str]) -> None:
+        """Have the new credential retired where the rotation is no longer ours."""
+        self._context.settle(new, lambda: self._retire(facts, "new"))
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:
         """Let the program log in with the new credential."""
-        self._run("test", facts, new)
+        self._run("test", facts, new, credential="new")
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:
         """Return whether the program can log in with a credential."""
-        answer = self._call("test", facts, fields)
+        answer = self._call("test", facts, fields, credential=_which(fields, facts))
         if answer.status == NO:
             return False
         self._judge("test", answer, fields)
@@ -142,15 +171,42 @@ class CommandRotator:
         """Let the program do what is to be done once readers have the new value."""
         self._run("finish", facts)
 
-    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Let the program remove one credential, which its facts tell it how to name."""
-        is_new = not fields or _digest(fields) == facts.get(_DIGEST)
-        self._context.confirm()
-        self._run("retire", facts, credential="new" if is_new else "old")
+    def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
+        """Let the program remove one credential, which its facts tell it how to name.
 
-    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
-        return True
+        Raises:
+            RotationError: the facts do not say which of the two is the new one.
+        """
+        if fields and fields == keep:
+            return
+        if fields and _DIGEST not in facts:
+            raise RotationError(
+                "the record does not say which credential is the new one: nothing is removed",
+                hint="remove the old one by hand",
+            )
+        self._context.confirm()
+        self._retire(facts, _which(fields, facts))
+
+    def _retire(self, facts: Mapping[str, str], credential: str) -> None:
+        self._run("retire", facts, credential=credential)
+
+    def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:
+        """Return whether the program is refused with a credential.
+
+        Raises:
+            RotationError: it is refused with the one that must work, too: then its answer says
+                nothing.
+        """
+        if not fields or not self._verify_retired:
+            return True
+        if not self.probe(keep, facts):
+            raise RotationError(
+                f"'{self._command[0]}' says in the step 'test' that the credential to be kept does "
+                "not work either: so it does not show that the old one is gone",
+                hint="run the step 'test' by hand; or write verify_retired = false in 'target', if "
+                "the program cannot tell",
+            )
+        return not self.probe(fields, facts)
 
     def _run(
         self, step: str, facts: Mapping[str, str], values: Fields | None = None, **more: str
@@ -260,6 +316,11 @@ def _texts(setting: object) -> list[str]:
     elif isinstance(setting, list):
         items = setting
     return [text for item in items for text in _texts(item)]
+
+
+def _which(fields: Fields, facts: Mapping[str, str]) -> str:
+    """Return `new` for the credential that was made, or may have been; `old` for another."""
+    return "new" if not fields or _digest(fields) == facts.get(_DIGEST) else "old"
 
 
 def _digest(fields: Fields) -> str:

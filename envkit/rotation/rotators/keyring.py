@@ -11,7 +11,7 @@ At every moment, each reader knows the key that any other one signs with. The li
 separated by commas, and stays so. `MultiFernet` takes such a list; for HS256, sign with the
 first key and try all of them.
 
-The readers are the target: only `prepare` and `test` do anything.
+The readers are the target: only `prepare` and `test` do anything. Both check every key of the list.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import ClassVar
 from envkit.errors import ProfileError, RotationError
 from envkit.rotation.protocols import Created
 from envkit.rotation.rotators import generate
+from envkit.rotation.rotators.opaque import JSON_LIST, form_of
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -37,6 +38,7 @@ FERNET_BYTES = 32
 # RFC 7518, 3.2: a key of the size of the hash or larger
 HS256_LEAST_BYTES = 32
 HS256_LENGTH = 43  # of the url-safe alphabet: 258 bits
+_LIST_HINT = 'store them separated by commas, or as JSON: ["newest", "older"]'
 
 
 class KeyringRotator:
@@ -85,8 +87,14 @@ class KeyringRotator:
         return ""
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look whether the secret is a list of such keys."""
-        self._check(self._keys(current))
+        """Prove that the secret is a list of such keys, of which the first can be used."""
+        keys = self._keys(current)
+        forms = {form_of(text.reveal()) for text in (current[self._field], *keys)}
+        if strange := forms - {"", JSON_LIST}:
+            raise RotationError(
+                f"the secret is no list of keys, but {min(strange)}", hint=_LIST_HINT
+            )
+        self._check(keys)
         return {}
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
@@ -143,7 +151,7 @@ class KeyringRotator:
         if not keys or not all(isinstance(key, str) and key.strip() for key in keys):
             raise RotationError(
                 "the secret is no list of keys",
-                hint='store them separated by commas, or as JSON: ["newest", "older"]',
+                hint=_LIST_HINT,
             )
         return [Secret(key.strip()) for key in keys]
 
@@ -162,10 +170,8 @@ class KeyringRotator:
     def _check(self, keys: Sequence[Secret]) -> None:
         if self._kind == FERNET:
             _check_fernet(keys)
-        elif any(len(key.to_bytes()) < HS256_LEAST_BYTES for key in keys[:1]):
-            raise RotationError(
-                f"the first key is shorter than the {HS256_LEAST_BYTES} bytes that HS256 needs"
-            )
+        else:
+            _check_hs256(keys)
 
 
 def _check_fernet(keys: Sequence[Secret]) -> None:
@@ -180,6 +186,15 @@ def _check_fernet(keys: Sequence[Secret]) -> None:
             "the secret holds a key that is no Fernet key",
             hint="write kind = \"hs256\" in 'target' if they are to sign JWTs",
         ) from None
+
+
+def _check_hs256(keys: Sequence[Secret]) -> None:
+    """Check the key that signs; an older one, which only verifies, may be shorter."""
+    if len(keys[0].to_bytes()) < HS256_LEAST_BYTES:
+        raise RotationError(
+            f"the first key is shorter than the {HS256_LEAST_BYTES} bytes that HS256 needs",
+            hint='store a longer one first, as in "newest,older"',
+        )
 
 
 def _from_json(text: str) -> list[str]:

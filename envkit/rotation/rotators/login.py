@@ -1,87 +1,180 @@
-"""The login that a secret holds: a URL with user and password in it, or a password alone.
+"""The login that a secret holds, in one of the forms that teams have, or as a password alone.
 
     stored = StoredLogin("password", user_field="username")
     stored.read({"username": Secret("app_a"), "password": Secret("hunter2")}).user   # app_a
 
     >>> login = login_of("postgresql://app_a:p%40ss@db:5432/app?sslmode=require")
-    >>> login.user, login.password.reveal()
-    ('app_a', 'p@ss')
-    >>> with_login("postgresql://app_a:p%40ss@db/app", Login("app_b", Secret("n/w"))).reveal()
-    'postgresql://app_b:n%2Fw@db/app'
+    >>> login.user, login.password.reveal(), login.hosts
+    ('app_a', 'p@ss', (Host(name='db', port=5432),))
+    >>> with_login("Host=db;Username=app_a;Password=x", Login("app_b", Secret("n;w"))).reveal()
+    'Host=db;Username=app_b;Password="n;w"'
 
-Of a URL only the text of the user and the password is changed; every other byte stays, odd
-ports, several hosts and query included, which a parser of URLs would put in order. Pure.
+Only the text of the user and the password is changed; every other byte stays. A value that
+looks like a connection string and is not understood is refused: taken for a password, it would
+be replaced as a whole. Pure.
 """
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 from envkit.errors import RotationError
+from envkit.rotation.rotators.generate import generated
+from envkit.rotation.rotators.login_forms import json_object, pairs, url
+from envkit.rotation.rotators.login_forms.hosts import Host
+from envkit.rotation.rotators.login_forms.parts import Found, not_understood, only, replaced
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envkit.rotation_state.store import Fields
 
-_USER_INFO = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<user>[^:/?#]*):(?P<password>[^/?#]*)@", re.DOTALL
+# fields that name the user of a password that is stored beside them
+USER_FIELDS = ("username", "user")
+_TRIES = 100
+
+# what no password alone looks like
+_CONNECTION = re.compile(
+    r"://"
+    r"|\A\s*[{<]"
+    r"|\A\s*jdbc:"
+    r"|(?:password|passwd|pwd)[\"']?\s*[=:]"
+    r"|\A\s*(?:server|host|hostaddr|data ?source|address|addr|port|user|user ?name|user ?id|uid"
+    r"|dbname|database|initial catalog|service|driver|dsn|endpoint|sslmode)\s*="
+    r"|\A[^:@/\s]+:[^\s]*@(?:tcp\(|unix\(|[A-Za-z0-9.-]+(?::[0-9]+|/\w))"
+    r"|\A[A-Za-z0-9.-]+:[0-9]+,",
+    re.IGNORECASE,
 )
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Login(NamedTuple):
-    """A user, and the password as it is typed: not encoded."""
+    """A user, the password as it is typed, and the servers that it is for.
+
+    Attributes:
+        user: its name, not encoded.
+        password: not encoded.
+        hosts: as written; empty where the value names none. Of no account in writing.
+    """
 
     user: str
     password: Secret
+    hosts: tuple[Host, ...] = ()
 
 
 class StoredLogin:
     """Where among the fields of a secret its login is.
 
     Args:
-        field: of the value: a URL, or a password alone.
+        field: of the value, in any form.
         user_field: of the user, where the value is a password alone.
         user: who it is where neither says so.
+        must_be: the only user that the secret may name; also who it is where it names none.
     """
 
-    __slots__ = ("_field", "_user", "_user_field")
+    __slots__ = ("_field", "_must_be", "_user", "_user_field")
 
     def __init__(
-        self, field: str, *, user_field: str | None = None, user: str | None = None
+        self,
+        field: str,
+        *,
+        user_field: str | None = None,
+        user: str | None = None,
+        must_be: str | None = None,
     ) -> None:
         self._field = field
         self._user_field = user_field
-        self._user = user
+        self._user = must_be if must_be is not None else user
+        self._must_be = must_be
 
     def read(self, fields: Fields) -> Login:
         """Return the login that the fields of a secret hold.
 
         Raises:
-            RotationError: they hold none.
+            RotationError: they hold none, or that of another user than the profile says.
         """
         value = self._one(fields, self._field)
-        if is_url(value):
-            return login_of(value)
-        if self._user_field is not None:
-            return Login(self._one(fields, self._user_field).reveal(), value)
-        if self._user is not None:
-            return Login(self._user, value)
-        raise RotationError(
-            "the secret is a password alone, and nothing says whose",
-            hint='name the field of the user: target = { user_field = "username" }',
-        )
+        found = _found(value.reveal())
+        hosts = () if found is None else found.hosts
+        password = value if found is None else Secret(only(found.passwords, "passwords"))
+        named = [] if found is None or not found.users else [only(found.users, "users")]
+        if self._user_field is not None and (not named or self._user_field in fields):
+            named.append(self._one(fields, self._user_field).reveal())
+        if not named and self._user is None:
+            raise RotationError(
+                "the secret has a password, but nothing says whose it is",
+                hint='name the field of the user: target = { user_field = "username" }',
+            )
+        user = next((user for user in named if user), self._user or "")
+        if found is None or not found.users:  # they must agree, but do not say whose it is
+            beside = [name for name in USER_FIELDS if name in fields and name != self._field]
+            named += [fields[name].reveal() for name in beside]
+        others = {one for one in named if one} - {user}
+        if self._must_be is not None and (others or user != self._must_be):
+            raise RotationError(
+                f"the secret names another user than 'target.user', '{self._must_be}'",
+                hint="find out who changed the secret, or correct 'target.user'",
+            )
+        if others:
+            raise RotationError(
+                "the secret names two different users",
+                hint="correct the user in the secret, or the user field beside it",
+            )
+        return Login(user, password, hosts)
 
     def write(self, fields: Fields, login: Login) -> dict[str, Secret]:
-        """Return the fields of a secret with another login in them."""
-        value = self._one(fields, self._field)
-        written = {self._field: with_login(value, login) if is_url(value) else login.password}
+        """Return the fields of a secret with another login in them.
+
+        Raises:
+            RotationError: they hold none, or cannot hold this one.
+        """
+        now = self.read(fields)
+        value = self._one(fields, self._field).reveal()
+        found = _found(value)
+        user = None if login.user == now.user else login.user
+        if found is None:
+            written = {self._field: login.password}
+        else:
+            text = replaced(value, found, user, login.password.reveal())
+            written = {self._field: Secret(text)}
         if self._user_field is not None:
             written[self._user_field] = Secret(login.user)
+        changed = StoredLogin(self._field, user_field=self._user_field, user=self._user)
+        if changed._differs({**fields, **written}, login):
+            raise RotationError(
+                "the secret cannot hold this login in the form that it has",
+                hint="restrict 'generate.alphabet', or store the secret in another form",
+            )
         return written
+
+    def renewed(
+        self, fields: Fields, generate: Mapping[str, object], user: str | None = None
+    ) -> dict[str, Secret]:
+        """Return the fields with a password that is generated, and another user if one is given.
+
+        A value that the form cannot hold is not used: a password with a comma in a list of
+        settings that commas separate.
+
+        Raises:
+            RotationError: none could be made.
+        """
+        user = self.read(fields).user if user is None else user
+        tries = _TRIES
+        while True:
+            tries -= 1
+            try:
+                return self.write(fields, Login(user, generated(generate)))
+            except RotationError:
+                if not tries:
+                    raise
+
+    def _differs(self, fields: Fields, login: Login) -> bool:
+        try:
+            return self.read(fields)[:2] != login[:2]
+        except RotationError:
+            return True
 
     @staticmethod
     def _one(fields: Fields, field: str) -> Secret:
@@ -92,42 +185,60 @@ class StoredLogin:
 
 def is_url(value: Secret) -> bool:
     """Return whether a value is a URL, and not a password alone."""
-    return _URL.match(value.reveal()) is not None
+    return url.is_url(value.reveal())
 
 
-def login_of(url: Secret | str) -> Login:
-    """Return the login in a URL.
+def login_of(value: Secret | str) -> Login:
+    """Return the login in a value that has a user in it too, in whichever form.
 
     Raises:
         RotationError: it has none.
     """
-    match = _found(url.reveal() if isinstance(url, Secret) else url)
-    user, password = (
-        unquote(match[name], errors="surrogateescape") for name in ("user", "password")
-    )
-    return Login(user, Secret(password))
+    return StoredLogin("value").read({"value": _secret(value)})
 
 
-def with_login(url: Secret | str, login: Login) -> Secret:
-    """Return a URL with another login in it.
+def with_login(value: Secret | str, login: Login) -> Secret:
+    """Return a value with another login in it.
 
     Raises:
         RotationError: it has none that could be replaced.
     """
-    text = url.reveal() if isinstance(url, Secret) else url
-    match = _found(text)
-    user, password = (
-        quote(part, safe="", errors="surrogateescape")
-        for part in (login.user, login.password.reveal())
-    )
-    return Secret(f"{match['scheme']}{user}:{password}@{text[match.end() :]}")
+    return StoredLogin("value").write({"value": _secret(value)}, login)["value"]
 
 
-def _found(text: str) -> re.Match[str]:
-    match = _USER_INFO.match(text)
-    if match is None:
-        raise RotationError(
-            "the secret is a URL without a user and a password in it",
-            hint="store it as scheme://user:password@host/..., or store the password alone",
-        )
-    return match
+def _secret(value: Secret | str) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+def _found(text: str) -> Found | None:
+    """Return where the login in a text is; None where the text is a password alone.
+
+    Raises:
+        RotationError: it looks like a connection string, and is not understood.
+    """
+    if url.is_jdbc(text):
+        return url.read_jdbc(text)
+    if url.is_url(text):
+        return url.read_url(text)
+    if json_object.is_json(text):
+        found = json_object.read_json(text)
+        if any(_has_the_password(other, found) for other in found.others):
+            raise not_understood("has its password in more than one member")
+        return found
+    if _CONNECTION.search(text) is None:
+        return None
+    settings = pairs.read_pairs(text)
+    if settings is None:
+        raise not_understood()
+    return settings
+
+
+def _has_the_password(text: str, found: Found) -> bool:
+    passwords = {part.text for part in found.passwords}
+    if text in passwords:
+        return True
+    try:
+        inner = _found(text)
+    except RotationError:
+        return False  # no login that is understood
+    return inner is not None and not passwords.isdisjoint(part.text for part in inner.passwords)

@@ -9,8 +9,10 @@
 In the end both fields have the new value: a reader that checks with both needs no special
 case, and never checks with an empty key.
 
-`previous_field = ""` stores no previous value. The readers are the target. For a value that
-is used before all readers have it (a key to sign with), use `keyring`.
+`previous_field = ""` stores no previous value. The readers are the target. A value that is
+more than a secret, such as a URL, is refused: the random one would replace all of it.
+
+For a value that is used before all readers have it (a key to sign with), use `keyring`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import ClassVar
 from envkit.errors import ProfileError, RotationError
 from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
+from envkit.rotation.rotators.opaque import require_opaque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,8 +66,8 @@ class RandomRotator:
         return ""
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look whether there is a value."""
-        self._value(current)
+        """Look whether there is a value, and whether it is nothing but a secret."""
+        require_opaque(self._value(current))
         return {}
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002

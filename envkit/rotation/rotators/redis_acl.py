@@ -5,33 +5,45 @@
     ACL SETUSER app #<sha256 of the new>      both log in from here on
     ACL SETUSER app !<sha256 of the old>      once it is retired
 
-Passwords are named by their hash: exactly one is added or removed, whatever others there are,
-and a second time changes nothing. After each change the users are saved, so that a restarted
-server has the same passwords.
+Passwords are named by their hash: exactly one is added, and a second time changes nothing. The
+old one is removed, and with it those that envkit made before and that may still work; never
+the current one, and never one that envkit does not know. After each change the users are
+saved, so that a restarted server has the same passwords.
 
-ACLs are not replicated: `url` may be a list, of every node of a cluster, every replica.
+ACLs are not replicated: `url` may be a list, of every node of a cluster, every replica. What
+is looked at before the first change is in `redis_before`.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from typing import ClassVar
 
-from envkit.errors import ProfileError, RotationError
+from envkit.errors import ProfileError, RotationError, UnavailableError
 from envkit.rotation.protocols import Created
-from envkit.rotation.rotators.generate import generated
 from envkit.rotation.rotators.login import Login, StoredLogin
-from envkit.rotation.rotators.redis_server import Node, User
+from envkit.rotation.rotators.redis_address import address_of, names_only_a_password
+from envkit.rotation.rotators.redis_before import (
+    check_admin,
+    check_listed,
+    check_peers,
+    check_server,
+    usable_user,
+)
+from envkit.rotation.rotators.redis_server import DEFAULT_USER, Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation.rotators.redis_address import Address
     from envkit.rotation_state.store import Fields
     from envkit.secret import Secret
 
-DEFAULT_USER = "default"
+ANY = "any"
+_UNNAMED = ""  # the user of a login that names none
 
 
 class RedisRotator:
@@ -40,6 +52,9 @@ class RedisRotator:
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
         "url": (str, list),
         "user": str,
+        "server": str,
+        "replicas": str,
+        "verify_current": bool,
         "save": bool,
         "terminate": bool,
     }
@@ -54,11 +69,22 @@ class RedisRotator:
                 "'target.url' must be a URL, or a list of them",
                 hint='write url = "redis://admin:{{ ... }}@host:6379"',
             )
+        for key in ("server", "replicas"):
+            if target.get(key, ANY) != ANY:
+                raise ProfileError(
+                    f"'target.{key}' has one possible value, \"{ANY}\"",
+                    hint=f'write {key} = "{ANY}", or take it out',
+                )
         self._context = context
+        self._field = context.fields[0]
         self._urls = [str(url) for url in urls]
-        self._stored = StoredLogin(context.fields[0], user=str(target.get("user") or DEFAULT_USER))
+        self._user = str(target.get("user") or "")
+        self._stored = StoredLogin(self._field, user=_UNNAMED)
+        self._any_server = "server" in target
+        self._any_replicas = "replicas" in target
+        self._verify = bool(target.get("verify_current", True))
         self._save = bool(target.get("save", True))
-        self._terminate = bool(target.get("terminate"))
+        self._terminate = bool(target.get("terminate")) or context.end_sessions
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:  # noqa: ARG004
@@ -66,15 +92,31 @@ class RedisRotator:
         return (field,)
 
     def describe_target(self) -> str:
-        """Return nothing: the readers are the target."""
-        return ""
+        """Return hosts and ports of all nodes, and the user where `target` names one."""
+        found = [address_of(url) for url in self._urls]
+        servers = ", ".join(dict.fromkeys(str(one or "a server") for one in found))
+        return f"{servers}, user {self._user}" if self._user else servers
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look whether the user is there on every node, and whether its nodes keep their users."""
-        user, _ = self._login(current)
+        """Prove that the secret is a login of this user at these servers, which works.
+
+        Looks as well whether the servers keep their users, and whether `url` lists all of
+        those that replicate from each other.
+        """
+        user, password = self._login(current)
+        if self._user and user != self._user:
+            raise RotationError(
+                f"the secret is not a login of '{self._user}', which 'target.user' names",
+                hint="correct 'target.user', or the secret",
+            )
+        if not self._any_server:
+            check_server(self._stored.read(current), current[self._field], self._urls)
+        peers: set[Address] = set()
+        hashes: set[str] = set()
         for url in self._urls:
-            with Node(url, self._context.deadline) as node:
-                self._look(node, user)
+            with self._node(url, current) as node:
+                check_admin(node, user, own_login=self._context.own_login and bool(self._user))
+                hashes |= usable_user(node, user).hashes
                 if self._save and not node.has_acl_file():
                     raise RotationError(
                         "the server of target.url has no ACL file: after its next restart it "
@@ -82,30 +124,53 @@ class RedisRotator:
                         hint="set 'aclfile' in its configuration; or write save = false in "
                         "'target', if something else keeps its users",
                     )
-        return {}
+                if not self._any_replicas:
+                    peers |= check_peers(node, user)
+                if self._verify and not node.logs_in(user, password):
+                    raise RotationError(
+                        "the secret's login is refused by a server of target.url",
+                        hint="store the password that works; or write verify_current = false in "
+                        "'target', if a rotation is to make one that does",
+                    )
+        check_listed(peers, self._urls)
+        unknown = hashes - {_digest(password), *self._context.issued}
+        return {"extra_passwords": str(len(unknown))}
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
         """Make a password; the server hears nothing of it."""
-        login = self._stored.read(current)
-        password = generated(self._context.generate)
-        return Created(self._stored.write(current, Login(login.user, password)))
+        new = self._stored.renewed(current, self._context.generate)
+        return Created(new, issued=(_digest(self._login(new)[1]),))
 
     def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
         """Let the user log in with the new password too."""
         user, password = self._login(new)
         for url in self._urls:
-            with Node(url, self._context.deadline) as node:
-                if _digest(password) not in self._look(node, user).hashes:
-                    self._context.confirm()
-                    node.add(user, _digest(password))
+            with self._node(url, old, new) as node:
+                if _digest(password) not in usable_user(node, user).hashes:
+                    self._add(node, user, _digest(password), new)
                 self._keep(node)
+
+    def _add(self, node: Node, user: str, digest: str, new: Fields) -> None:
+        """Add a password that is not there; take it back where the rotation is no longer ours."""
+
+        def take_back() -> None:
+            node.remove(user, digest)
+            self._keep(node)
+
+        self._context.confirm()
+        try:
+            node.add(user, digest)
+        except UnavailableError:  # the answer is lost; it may be done
+            self._context.settle(new, take_back)
+            raise
+        self._context.settle(new, take_back)
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
         """Log in to every node."""
         user, password = self._login(new)
         for url in self._urls:
-            with Node(url, self._context.deadline) as node:
-                self._look(node, user)
+            with self._node(url, new) as node:
+                usable_user(node, user)
                 if not node.logs_in(user, password):
                     raise RotationError("the secret's user cannot log in with the new password")
 
@@ -113,7 +178,7 @@ class RedisRotator:
         """Return whether a login works, on every node."""
         user, password = self._login(fields)
         for url in self._urls:
-            with Node(url, self._context.deadline) as node:
+            with self._node(url, fields) as node:
                 if not node.logs_in(user, password):
                     return False
         return True
@@ -122,51 +187,69 @@ class RedisRotator:
         """Do nothing: both passwords work, and the readers have the new one."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Remove exactly this password, and end the user's connections where that is asked."""
-        if not fields:
-            return
-        user, password = self._login(fields)
-        if (user, password) == self._login(keep):
-            return
-        for url in self._urls:
-            with Node(url, self._context.deadline) as node:
+        """Remove this password and those that `issued` names; never the one of `keep`."""
+        user, removed = self._removed(fields, keep)
+        for url in self._urls if removed else ():
+            with self._node(url, fields, keep) as node:
                 found = node.user(user)
                 if found is None:
                     continue
-                if _digest(password) in found.hashes:
+                for digest in sorted(found.hashes & removed):
                     self._context.confirm()
-                    node.remove(user, _digest(password))
+                    node.remove(user, digest)
                 self._keep(node)
                 if self._terminate:
                     node.end_connections(user)
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
+        """Return whether every node refuses the login, and has no password of `issued`."""
+        user, removed = self._removed(fields, keep)
+        for url in self._urls:
+            with self._node(url, fields, keep) as node:
+                found = node.user(user)
+                if found is not None and found.hashes & removed:
+                    return False
+                if fields and node.logs_in(*self._login(fields)):
+                    return False
         return True
+
+    def _removed(self, fields: Fields, keep: Fields) -> tuple[str, frozenset[str]]:
+        """Return a user, and the hashes of those of his passwords that are to go."""
+        try:
+            kept_user, kept = self._login(keep)
+        except RotationError:  # readers have something else: what they need is not known
+            if not fields:
+                return DEFAULT_USER, frozenset()
+            user, password = self._login(fields)
+            return user, frozenset({_digest(password)})
+        user, digests = kept_user, set(self._context.issued)
+        if fields:
+            user, password = self._login(fields)
+            digests.add(_digest(password))
+        if user == kept_user:
+            digests.discard(_digest(kept))
+        return user, frozenset(digests)
 
     def _login(self, fields: Fields) -> tuple[str, Secret]:
         login = self._stored.read(fields)
-        return login.user or DEFAULT_USER, login.password
+        named = login.user
+        if named == _UNNAMED and names_only_a_password(login, fields[self._field]):
+            named = self._user
+        return named or DEFAULT_USER, login.password
 
-    def _look(self, node: Node, name: str) -> User:
-        """Return a user whose passwords count. SETUSER would make one that is not there."""
-        user = node.user(name)
-        if user is None:
-            raise RotationError(
-                "the server of target.url has no such user as the secret's",
-                hint="run ACL SETUSER ... on it, or correct 'target.user'",
-            )
-        if user.takes_any_password:
-            raise RotationError(
-                "the server of target.url checks no password of the secret's user (nopass)",
-                hint="run ACL SETUSER ... resetpass, and give the user a password",
-            )
-        if not user.enabled:
-            raise RotationError(
-                "the secret's user is switched off at the server of target.url",
-                hint="run ACL SETUSER ... on",
-            )
-        return user
+    def _node(self, url: str, *logins: Fields) -> Node:
+        """Return a server of `target.url`, to be logged in to as the admin.
+
+        Args:
+            url: of the admin's login.
+            logins: what the admin's password may be as well, where it is the rotated one: the
+                URL has what the secret was when the run began.
+        """
+        others: list[Login] = []
+        for fields in logins if self._context.own_login else ():
+            with suppress(RotationError):  # readers may have something else
+                others.append(self._stored.read(fields))
+        return Node(url, self._context.deadline, others)
 
     def _keep(self, node: Node) -> None:
         if self._save:

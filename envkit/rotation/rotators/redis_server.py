@@ -2,6 +2,7 @@
 
     with Node("redis://admin:...@cache:6379", deadline) as node:
         node.user("app").hashes
+        node.peers()
         node.add("app", sha256_of_the_new_password)
         node.logs_in("app", Secret("new"))
 
@@ -13,6 +14,8 @@ Reference: https://valkey.io/topics/acl/
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import NamedTuple
 
 from envkit.errors import (
@@ -24,17 +27,21 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
 )
+from envkit.rotation.rotators.redis_address import Address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from redis import Redis
 
     from envkit._internal.clock import Deadline
+    from envkit.rotation.rotators.login import Login
     from envkit.secret import Secret
 
 CONNECT_SECONDS = 10
+DEFAULT_USER = "default"
 PAGE = "docs/guide/rotators/redis.md"
 
 
@@ -58,15 +65,25 @@ class Node:
     Args:
         url: of the admin's login: `redis://`, `rediss://` or `unix://`.
         deadline: when everything must be over.
+        others: logins that are tried where the one of the URL is refused, in this order;
+            only those of its user.
     """
 
-    def __init__(self, url: str, deadline: Deadline) -> None:
+    def __init__(self, url: str, deadline: Deadline, others: Sequence[Login] = ()) -> None:
         self._url = url
         self._deadline = deadline
+        self._others = others
+        self._password: Secret | None = None  # None for the URL's
         self._client: Redis | None = None
+        self.admin = DEFAULT_USER
 
     def __enter__(self) -> Node:
-        self._client = self._open()
+        try:
+            self._client = self._open()
+        except AuthError:
+            self._client = self._open_otherwise()
+            if self._client is None:
+                raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -99,6 +116,25 @@ class Node:
         """Return whether the users outlive a restart of the server."""
         return bool(self._ask("CONFIG GET", "aclfile").get("aclfile"))
 
+    def peers(self) -> frozenset[Address]:
+        """Return the servers that replicate from this one, and the one that it replicates from."""
+        info = self._ask("INFO", "replication")
+        found = {
+            Address(str(entry["ip"]).lower(), int(entry["port"]))
+            for name, entry in info.items()
+            if name.startswith("slave") and isinstance(entry, dict) and "ip" in entry
+        }
+        if info.get("role") == "slave":
+            found.add(Address(str(info["master_host"]).lower(), int(info["master_port"])))
+        return frozenset(found)
+
+    def replicates_as(self, user: str) -> bool:
+        """Return whether the server logs in to its master as this user."""
+        name = self._ask("CONFIG GET", "masteruser").get("masteruser") or DEFAULT_USER
+        if name != user:
+            return False
+        return bool(self._ask("CONFIG GET", "masterauth").get("masterauth"))
+
     def save(self) -> None:
         """Write the users to the ACL file."""
         self._ask("ACL SAVE")
@@ -127,12 +163,22 @@ class Node:
         try:
             return client.execute_command(*command)  # type: ignore[no-untyped-call]
         except Exception as error:  # noqa: BLE001 - any of them may quote what was sent
-            raise _meaning(error) from None
+            raise _meaning(error, command[0]) from None
+
+    def _open_otherwise(self) -> Redis | None:
+        """Connect with the first of the other logins that is let in."""
+        for user, password, *_ in self._others:
+            if (user or DEFAULT_USER) == self.admin:
+                self._password = password
+                with suppress(AuthError):
+                    return self._open()
+        self._password = None
+        return None
 
     def _open(self) -> Redis:
         """Connect, and log in as the admin."""
         try:
-            from redis import Redis
+            from redis import ConnectionPool, Redis
             from redis.backoff import NoBackoff
             from redis.retry import Retry
         except ImportError:
@@ -143,31 +189,51 @@ class Node:
         if self._deadline.expired:
             raise UnavailableError("no time is left to connect to the server of target.url")
         try:
-            return Redis.from_url(
+            pool = ConnectionPool.from_url(
                 self._url,
                 protocol=2,  # what every server and every admin's ACL knows
                 decode_responses=True,
                 encoding_errors="replace",
-                single_connection_client=True,
                 retry=Retry(NoBackoff(), 0),
                 socket_connect_timeout=self._deadline.remaining_seconds(CONNECT_SECONDS),
                 socket_timeout=self._deadline.remaining_seconds(),
             )
+            self.admin = pool.connection_kwargs.get("username") or DEFAULT_USER
+            if self._password is not None:
+                pool.connection_kwargs["password"] = self._password.to_bytes()
+            client = Redis(connection_pool=pool, single_connection_client=True)
         except ValueError:
-            raise RotationError(
-                "'target.url' is not the URL of a server",
-                hint="write redis://user:password@host:6379, with {{ ... | urlencode }}",
-            ) from None
+            raise not_a_url() from None
         except Exception as error:  # noqa: BLE001 - as above
             raise _meaning(error) from None
+        client.auto_close_connection_pool = True
+        return client
 
 
-def _meaning(error: Exception) -> EnvkitError:
+def not_a_url() -> RotationError:
+    """Return the error for a `target.url` that no client understands."""
+    return RotationError(
+        "'target.url' is not the URL of a server",
+        hint="write redis://user:password@host:6379, with {{ ... | urlencode }}",
+    )
+
+
+def reached_as(address: Address) -> frozenset[Address]:
+    """Return an address as it is written, and as the resolver knows it."""
+    found = {address}
+    with suppress(OSError, UnicodeError):
+        for *_, resolved in socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
+            host = str(resolved[0]).lower().removeprefix("::ffff:")
+            found.add(Address(host, address.port))
+    return frozenset(found)
+
+
+def _meaning(error: Exception, command: str = "") -> EnvkitError:
     from redis import exceptions as redis
 
     if isinstance(error, redis.NoPermissionError):
         return DeniedError(
-            "the admin of target.url may not do this",
+            f"the admin of target.url may not run {command or 'a command'}",
             hint=f"allow what '{PAGE}' lists under 'The admin'",
         )
     if isinstance(error, redis.AuthenticationError | redis.AuthenticationWrongNumberOfArgsError):

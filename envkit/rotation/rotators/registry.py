@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "envkit.rotators"
 
 BUILT_IN = {
-    "postgres": "envkit.rotation.rotators.postgres:STRATEGIES",
+    "postgres": "envkit.rotation.rotators.postgres.strategies:STRATEGIES",
     "redis": "envkit.rotation.rotators.redis_acl:RedisRotator",
     "valkey": "envkit.rotation.rotators.redis_acl:RedisRotator",
     "aws-iam-key": "envkit.rotation.rotators.aws_iam_key:AwsIamKeyRotator",

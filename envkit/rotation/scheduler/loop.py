@@ -20,6 +20,7 @@ import time
 from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 
+from envkit._internal.parallel import QuickHandover
 from envkit.errors import EnvkitError
 from envkit.rotation.jobs import CONCURRENCY
 from envkit.rotation.outcome import attempt
@@ -117,14 +118,15 @@ class Scheduler:
     def run(self) -> None:
         """Run until it is told to stop."""
         self._take(self._catalog.collected)
-        while not self._stopping:
-            if self._reload or self._catalog.stale():
-                self._read_again()
-            self._begin()
-            for listener in self._listeners:
-                listener.ticked()
-            self._wait(self._sleep_seconds())
-        self._finish()
+        with QuickHandover():
+            while not self._stopping:
+                if self._reload or self._catalog.stale():
+                    self._read_again()
+                self._begin()
+                for listener in self._listeners:
+                    listener.ticked()
+                self._wait(self._sleep_seconds())
+            self._finish()
 
     def _read_again(self) -> None:
         self._reload = False

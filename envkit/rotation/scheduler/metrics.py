@@ -45,6 +45,7 @@ class _Seen(NamedTuple):
     rotation: Rotation
     status: str
     record: Record | None
+    failures: int = 0  # in a row, as far as this process has seen
 
     def status_of(self, now: float) -> _StatusNow:
         return _StatusNow(self, status_of(self.rotation, self.record, now), now)
@@ -90,7 +91,15 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
     ),
     "failures_in_a_row": (
         "How often its next step has failed.",
-        lambda one: float(record.tries if (record := one.seen.record) else 0),
+        lambda one: float(max(one.at.tries, one.seen.failures)),
+    ),
+    "failing": (
+        "Whether its last step has failed, also where it could not even begin.",
+        lambda one: float(one.at.state == RotationState.FAILING or bool(one.seen.failures)),
+    ),
+    "unknown_passwords": (
+        "How many passwords its user had at the target that envkit does not know.",
+        lambda one: float(one.at.extra_passwords),
     ),
 }
 
@@ -172,7 +181,8 @@ class SchedulerMetrics:
                 before = self._seen[name]
                 # a store that does not answer does not make us forget
                 record = outcome.record or (before.record if before else None)
-                self._seen[name] = _Seen(rotation, outcome.status, record)
+                failures = _failures(before.failures if before else 0, outcome)
+                self._seen[name] = _Seen(rotation, outcome.status, record, failures)
         self._runs.labels(outcome.status).inc()
         if not outcome.ok:
             self._failures.labels(outcome.step or "look").inc()
@@ -196,7 +206,7 @@ class SchedulerMetrics:
         with self._lock:
             known, running = dict(self._seen), self._running
             unreadable, ticked_at = self._unreadable, self._ticked_at
-        statuses = {name: one.status_of(now) for name, one in known.items() if one is not None}
+        statuses = dict(_readable(known, now))
         yield self._gauge("envkit_build_info", "Always 1.", "version", {__version__: 1.0})
         for name, text, value in (
             ("envkit_rotations", "Rotations in the profiles.", len(known)),
@@ -216,3 +226,20 @@ class SchedulerMetrics:
         for value, number in values.items():
             family.add_metric([value] if label else [], number)
         return family
+
+
+def _failures(before: int, outcome: Outcome) -> int:
+    """Return how often a rotation has failed in a row, after one run more."""
+    if outcome.status == OutcomeStatus.FAILED:
+        tried = not outcome.until  # else only its backoff was seen
+        return before + tried
+    return before if outcome.status == OutcomeStatus.BUSY else 0
+
+
+def _readable(known: Mapping[str, _Seen | None], now: float) -> Iterator[tuple[str, _StatusNow]]:
+    for name, one in known.items():
+        if one is not None:
+            try:
+                yield name, one.status_of(now)
+            except (ValueError, OverflowError):  # a time that no calendar has: only its own row
+                continue

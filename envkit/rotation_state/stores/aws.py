@@ -1,17 +1,21 @@
 """Rotations in AWS Secrets Manager: pending values are a version of the secret itself.
 
     AWSCURRENT        what readers get
-    ENVKIT_ROTATION   the record, and the values that are pending, as one JSON object
+    ENVKIT_ROTATION   the records of its fields, and the values that are pending
     ENVKIT_STAGED     the version that is about to get one of the two labels, for a moment
 
-A label is moved from one version to another by compare-and-set, and so are the record and
-the secret. Those who may read the secret may read its pending values, and nobody else.
+A label is moved from one version to another by compare-and-set, and so are the records and
+the secret. Those who may read the secret may read its pending values, and nobody else. What
+the secret holds is remembered from the last read, so that a write reads nothing.
 
 AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit begins no rotation while
 AWSPENDING is on another version than AWSCURRENT.
 
-A rotation makes about ten versions. AWS keeps some hundred, and removes those without a
-label once they are a day old: rotate one secret no more than eight times a day.
+Each write makes one version: every record that is saved, the rehearsal, and what is published.
+A rotation makes seven or eight, and each retry of a step that fails two: the claim of the retry,
+and its failure. AWS keeps some hundred, and removes those without a label once they are a day
+old: rotate one secret no more than ten times a day. A write that
+lost a race with the record of another field makes one more.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
 """
@@ -19,12 +23,24 @@ Reference: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-
 from __future__ import annotations
 
 import json
+from random import uniform
+from time import sleep
 
 from envkit.errors import ConflictError, InvalidValueError, ProtocolError, RotationError
 from envkit.rotation_state.store import Snapshot
-from envkit.rotation_state.stores.envelope import pack, texts, unpack
+from envkit.rotation_state.stores.aws_document import (
+    EMPTY,
+    WHOLE,
+    Document,
+    part_of,
+    read_document,
+    with_part,
+)
+from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, texts, unpack
+from envkit.rotation_state.stores.naming import identity
 from envkit.secret import Secret
 from envkit.sources.aws.errors import DELETED, NOT_FOUND, RefusedError
+from envkit.sources.aws.names import secret_name
 from envkit.sources.aws.secret_version import remove_field, secret_version, set_field
 from envkit.sources.aws.write import CURRENT, ROTATION_PREFIX, changed_meanwhile, replace
 
@@ -39,7 +55,8 @@ if TYPE_CHECKING:
 
 LABEL = "ENVKIT_ROTATION"
 PENDING = "AWSPENDING"
-WHOLE = ""  # the field of a secret that is one value and no JSON object
+ATTEMPTS = 8  # to save a record, while those of other fields are saved
+PAUSE_SECONDS = 0.05  # at most, times the attempt
 
 
 class AwsRotationStore:
@@ -55,10 +72,15 @@ class AwsRotationStore:
         self, source: AwsSecretsManagerSource, ref: Reference, fields: tuple[str, ...]
     ) -> None:
         source.check(ref)
+        source.share_connection()
         self.fields = fields
-        self.location = self.identity = source.locate(ref)
+        self.location = source.locate(ref)
+        self.identity = identity(secret_name(source.key(ref)), fields[0])
         self._source = source
         self._ref = ref
+        # as they were read or written last
+        self._secret: SecretVersion | None = None
+        self._document: Document | None = None
 
     def check(self) -> None:
         """Look whether anything else rotates the secret."""
@@ -70,44 +92,50 @@ class AwsRotationStore:
 
     def record_version(self) -> str | None:
         """Return the version of the record now."""
-        return self.read().record_version
+
+        def read(manager: SecretsManager, secret_id: str, place: str) -> str | None:
+            document = self._read_document(manager, secret_id, place)
+            return part_of(document, self.fields[0]).version
+
+        return self._source.with_secret(self._ref, read)
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Write the fields that readers have."""
-        return self.publish(seen, seen.current or {})
+        """Make a version with what the secret holds, and move AWSCURRENT to it."""
+
+        def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
+            secret = self._seen_secret(manager, secret_id, place, seen)
+            return seen._replace(version=self._write(manager, secret_id, place, secret, {}))
+
+        return self._source.with_secret(self._ref, write)
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Make a version with the record and the values, and move our label to it."""
-        from uuid import uuid4
-
-        content: dict[str, str | bytes] = {"SecretString": json.dumps(pack(record, pending))}
-
-        def write(manager: SecretsManager, secret_id: str, place: str) -> None:
-            replace(
-                manager,
-                secret_id,
-                content,
-                f"the rotation record of {place}",
-                expected=seen.record_version,
-                label=LABEL,
-                version=f"{ROTATION_PREFIX}{uuid4().hex}",
+        if seen.version is None:
+            raise RotationError(  # AWS makes the first version of a secret the current one
+                f"{self.location} has no value: a rotation record would become its value",
+                hint="give it a value first: run 'envkit set'",
             )
 
-        self._source.with_secret(self._ref, write)
-        return self.read()
+        def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
+            for attempt in range(ATTEMPTS):
+                version = self._save_once(manager, secret_id, place, seen, record, pending)
+                if version is not None:
+                    return seen._replace(record=record, record_version=version, pending=pending)
+                sleep(uniform(0, PAUSE_SECONDS * (attempt + 1)))  # noqa: S311 - spreads load
+                self._document = None
+            raise changed_meanwhile(f"the rotation record of {place}")
+
+        return self._source.with_secret(self._ref, write)
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Make a version with these fields, and move AWSCURRENT to it."""
 
-        def write(manager: SecretsManager, secret_id: str, place: str) -> None:
-            secret = _get(manager, secret_id, place, CURRENT)
-            if secret is None or secret.version != seen.version:
-                raise changed_meanwhile(place)
-            content = self._content(secret, fields)
-            replace(manager, secret_id, content, place, expected=secret.version)
+        def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
+            secret = self._seen_secret(manager, secret_id, place, seen)
+            version = self._write(manager, secret_id, place, secret, self._content(secret, fields))
+            return seen._replace(current=fields, version=version)
 
-        self._source.with_secret(self._ref, write)
-        return self.read()
+        return self._source.with_secret(self._ref, write)
 
     def _check(self, manager: SecretsManager, secret_id: str, place: str) -> None:
         secret = manager.call("describe_secret", f"cannot rotate {place}", SecretId=secret_id)
@@ -131,14 +159,114 @@ class AwsRotationStore:
                 )
 
     def _read(self, manager: SecretsManager, secret_id: str, place: str) -> Snapshot:
-        secret = _get(manager, secret_id, place, CURRENT)
-        state = _get(manager, secret_id, place, LABEL)
+        secret = self._secret = _get(manager, secret_id, place, CURRENT)
+        document = self._document = self._read_document(manager, secret_id, place)
         current = None if secret is None else self._current(secret)
         version = None if secret is None else secret.version
-        if state is None:
+        shown = self._place(secret_id, document)
+        part = part_of(document, self.fields[0])
+        if part.version is None:
             return Snapshot(current, version, None, None, {})
-        record, pending = unpack(state.fields)
-        return Snapshot(current, version, record, state.version, pending)
+        record, pending = unpack(part.packed, self.fields[0], shown)
+        return Snapshot(current, version, record, part.version, pending)
+
+    def _read_document(self, manager: SecretsManager, secret_id: str, place: str) -> Document:
+        state = _get(manager, secret_id, place, LABEL)
+        if state is None:
+            return EMPTY
+        shown = self._place(secret_id, EMPTY._replace(version=state.version))
+        return read_document(state.text, state.version, shown)
+
+    def _place(self, secret_id: str, document: Document) -> RecordPlace:
+        return RecordPlace(
+            f"the rotation record of {self.location} (version {document.version})",
+            self.location,
+            f"aws secretsmanager update-secret-version-stage --secret-id {secret_id} "
+            f"--version-stage {LABEL} --remove-from-version-id {document.version}",
+            besides="the records of the secret's other fields"
+            if document.records.keys() - {self.fields[0]}
+            else "",
+        )
+
+    def _save_once(
+        self,
+        manager: SecretsManager,
+        secret_id: str,
+        place: str,
+        seen: Snapshot,
+        record: Record,
+        pending: Pending,
+    ) -> str | None:
+        """Return the new version of the record; None where that of another field was faster.
+
+        Raises:
+            ConflictError: the record is another one than was seen.
+        """
+        from uuid import uuid4
+
+        field = self.fields[0]
+        document, is_new = self._document, False
+        if document is None:
+            document, is_new = self._read_document(manager, secret_id, place), True
+        shown = self._place(secret_id, document)
+        if part_of(document, field).version != seen.record_version:
+            if is_new:
+                raise changed_meanwhile(f"the rotation record of {place}")
+            return None
+        version = f"{ROTATION_PREFIX}{uuid4().hex}"
+        packed = checked_pack(record, pending, field, shown)
+        text = json.dumps(with_part(document, field, packed, version))
+        try:
+            replace(
+                manager,
+                secret_id,
+                {"SecretString": text},
+                f"the rotation record of {place}",
+                expected=document.version,
+                label=LABEL,
+                version=version,
+            )
+        except ConflictError:
+            return None
+        self._document = read_document(text, version, shown)
+        return version
+
+    def _seen_secret(
+        self, manager: SecretsManager, secret_id: str, place: str, seen: Snapshot
+    ) -> SecretVersion:
+        """Return the secret of a snapshot.
+
+        Raises:
+            ConflictError: it is another one by now.
+        """
+        secret = self._secret
+        if secret is None or secret.version != seen.version:
+            secret = _get(manager, secret_id, place, CURRENT)
+        if secret is None or secret.version != seen.version:
+            raise changed_meanwhile(place)
+        return secret
+
+    def _write(
+        self,
+        manager: SecretsManager,
+        secret_id: str,
+        place: str,
+        secret: SecretVersion,
+        content: dict[str, str | bytes],
+    ) -> str:
+        """Make a version current in place of another, and return it; the same without content."""
+        if not content and secret.text is not None:
+            content = {"SecretString": secret.text}
+        elif not content:
+            content = {"SecretBinary": secret.binary or b""}
+        version = replace(manager, secret_id, content, place, expected=secret.version)
+        text, binary = content.get("SecretString"), content.get("SecretBinary")
+        self._secret = secret_version(
+            version,
+            text if isinstance(text, str) else None,
+            binary if isinstance(binary, bytes) else None,
+        )
+        return version
 
     def _current(self, secret: SecretVersion) -> Fields:
         if self.fields != (WHOLE,):

@@ -3,35 +3,39 @@
     .env.prod
     .env.prod.DB_PASSWORD.envkit-rotation       its record, and what is pending; 0600
 
-Both are changed under the lock of the `.env` file, each in one step; the next writer removes
-what a killed writer left behind. At rest the record has no value. A link in place of the
-record is refused.
+Both are changed under the lock of the `.env` file, each in one step. A writer that is killed
+leaves temporary files under names that the next one knows, and removes: no folder is listed.
+At rest the record has no value. A link in place of the record is refused.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from functools import cached_property
+from shlex import quote
 
 from envkit._internal.atomic_write import write_own
 from envkit._internal.file_lock import locked
-from envkit._internal.files import read_own
+from envkit._internal.files import read_own, version_of
+from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_own
 from envkit.errors import ConflictError
-from envkit.profile.placeholder import Reference
 from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
-from envkit.rotation_state.stores.envelope import pack, unpack
-from envkit.sources.dotenv import failure
-from envkit.sources.dotenv_write import rehearse
-from envkit.sources.model import Reading
+from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
+from envkit.rotation_state.stores.naming import identity, record_name
+from envkit.sources.dotenv_errors import failure
+from envkit.sources.dotenv_write import change, rehearse, rewrite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from envkit._internal.clock import Deadline
+    from envkit.profile.placeholder import Reference
     from envkit.rotation_state.record import Record
     from envkit.rotation_state.store import Fields, Pending
-    from envkit.secret import Secret
     from envkit.sources.dotenv import DotenvSource
 
 SUFFIX = ".envkit-rotation"
@@ -57,16 +61,22 @@ class DotenvRotationStore:
     ) -> None:
         source.check(ref)
         self.fields = fields
-        self.location = self.identity = source.locate(ref)
+        self.location = source.locate(ref)
         self._source = source
         self._ref = ref
         self._deadline = deadline
+        self._name: str | None = None  # of the file, once it was read
+
+    @cached_property
+    def identity(self) -> str:
+        """The name of the file that has the variable, and the variable; see `RotationStore`."""
+        return identity(os.path.basename(self._paths()[0]), self.fields[0])
 
     def check(self) -> None:
         """Look whether the file and its record can be replaced."""
         for error in self._source.check_write([self._ref]).values():
             raise error
-        _, beside = self._paths(self._source.file_with(self._ref))
+        beside = self._paths()[2]
         try:
             check_own(beside)
         except OSError as error:
@@ -74,70 +84,99 @@ class DotenvRotationStore:
 
     def read(self) -> Snapshot:
         """Read the variables, then their record."""
-        name = self._source.file_with(self._ref)
-        refs = {field: Reference(self._ref.source, name, field) for field in self.fields}
-        outcomes = self._source.fetch(refs.values())
-        found: dict[str, Secret] = {}
-        version = None
-        for field, ref in refs.items():
-            outcome = outcomes[ref]
-            if isinstance(outcome, Exception):
-                raise outcome
-            if isinstance(outcome, Reading):
-                found[field] = outcome.value
-            version = outcome.version
+        self._name, version, found = self._source.read_variables(self._ref, self.fields)
         current = None if version is None else found
-        _, beside = self._paths(name)
-        data, record_version = _load(beside, os.path.basename(beside))
+        beside = self._paths()[2]
+        data, record_version = _load(beside)
         if data is None:
             return Snapshot(current, version, None, None, {})
-        record, pending = unpack(data)
+        record, pending = unpack(parse(data), self.fields[0], self._place(beside))
         return Snapshot(current, version, record, record_version, pending)
 
     def record_version(self) -> str | None:
         """Return the version of the record now."""
-        return self.read().record_version
+        return _load(self._paths()[2])[1]
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Write the fields that readers have."""
-        return self.publish(seen, seen.current or {})
+        """Replace the file by one that holds the same."""
+        if seen.version is None:
+            raise ConflictError(f"{self.location} is not there any more")
+        return seen._replace(version=self._rewrite(seen, str.encode))
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record's file, if it is still the one that was seen."""
-        name = self._source.file_with(self._ref)
-        path, beside = self._paths(name)
-        data = json.dumps(pack(record, pending)).encode()
-        shown = os.path.basename(beside)
-        timeout_seconds = self._deadline.remaining_seconds()
+        path, previous, beside = self._paths()
+        packed = checked_pack(record, pending, self.fields[0], self._place(beside))
+        data = json.dumps(packed).encode()
         try:
-            with locked(path, timeout_seconds=timeout_seconds, follow=False):
-                if _load(beside, shown)[1] != seen.record_version:
+            with locked(
+                path,
+                timeout_seconds=self._deadline.remaining_seconds(),
+                follow=False,
+                written=_names(path, previous, beside),
+            ):
+                if _load(beside)[1] != seen.record_version:
+                    shown = os.path.basename(beside)
                     raise ConflictError(f"the rotation record {shown} has been changed meanwhile")
                 if record.phase in _RECORDS_TO_COME:
                     records = _RECORDS_TO_COME[record.phase]
-                    self._rehearse(name, records * (len(data) + _BLOCK_BYTES))
-                write_own(beside, data, owner=_state(path))
+                    more_bytes = records * (len(data) + _BLOCK_BYTES)
+                    self._rehearse(path, previous, more_bytes)
+                state = write_own(beside, data, owner=_state(path), alone=True)
         except OSError as error:
-            raise failure("write", shown, error) from None
-        return self.read()
+            raise failure("write", os.path.basename(beside), error) from None
+        return seen._replace(record=record, record_version=version_of(state), pending=pending)
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Change the variables of the file in one step."""
         values = {name: fields.get(name) for name in self.fields}
-        self._source.write_several(self._ref, values, expected=seen.version)
-        return self.read()
 
-    def _rehearse(self, name: str, more_bytes: int) -> None:
-        """See that the file could be written, before the target has the new value."""
+        def edit(text: str) -> bytes:
+            return change(text, values, path=self._file())[0]
+
+        return seen._replace(current=fields, version=self._rewrite(seen, edit))
+
+    def _rehearse(self, path: str, previous: str, more_bytes: int) -> None:
+        """See that there is room for the file, before the target has the new value."""
         try:
-            rehearse(*self._source.places(name), more_bytes=more_bytes)
+            rehearse(path, previous, more_bytes=more_bytes, alone=True)
         except OSError as error:
-            raise failure("write", name, error) from None
+            raise failure("write", self._file(), error) from None
 
-    def _paths(self, name: str) -> tuple[str, str]:
-        """Return where the `.env` file is, and where its record."""
-        path, _ = self._source.places(name)
-        return path, f"{path}.{self.fields[0]}{SUFFIX}"
+    def _rewrite(self, seen: Snapshot, edit: Callable[[str], bytes]) -> str:
+        path, previous, beside = self._paths()
+        try:
+            return rewrite(
+                self._file(),
+                path,
+                previous,
+                edit,
+                expected=seen.version,
+                timeout_seconds=self._deadline.remaining_seconds(),
+                written=_names(path, previous, beside),
+            )
+        except OSError as error:
+            raise failure("write", self._file(), error) from None
+
+    def _file(self) -> str:
+        """Return the name of the file that has the variable, as the profile has it."""
+        if self._name is None:
+            self._name = self._source.file_with(self._ref)
+        return self._name
+
+    def _paths(self) -> tuple[str, str, str]:
+        """Return where the `.env` file is, where its copy, and where its record."""
+        path, previous = self._source.places(self._file())
+        return path, previous, record_name(path, self.fields[0]) + SUFFIX
+
+    def _place(self, beside: str) -> RecordPlace:
+        shown = display_path(beside)
+        return RecordPlace(f"the rotation record {shown}", self.location, f"rm {quote(shown)}")
+
+
+def _names(path: str, previous: str, beside: str) -> list[str]:
+    """Return the names of all that is written under the lock of a file."""
+    return [os.path.basename(one) for one in (path, previous, beside)]
 
 
 def _state(path: str) -> os.stat_result | None:
@@ -148,16 +187,12 @@ def _state(path: str) -> os.stat_result | None:
         return None
 
 
-def _load(path: str, shown: str) -> tuple[object, str | None]:
+def _load(path: str) -> tuple[bytes | None, str | None]:
     """Return what is in a record's file, and its version; None for both where it is not there."""
     try:
         data, state = read_own(path, LIMIT_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return None, None
     except OSError as error:
-        raise failure("read", shown, error) from None
-    version = f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
-    try:
-        return json.loads(data), version
-    except (ValueError, RecursionError):
-        return {}, version
+        raise failure("read", os.path.basename(path), error) from None
+    return data, version_of(state)

@@ -1,15 +1,27 @@
 """The JSON object in which a store saves the record and the pending values.
 
-    {"record": {"version": 1, ...}, "values": {"old": {"password": "..."}, "new": {...}}}
+    {"record": {"version": 2, ...}, "values": {"old": {"password": "..."}, "new": {...}}}
 
-The record is read first: if its version is not known, nothing else is read.
+What always holds: the record is read first, and if its version is not known, nothing else is;
+a phase without the values that it needs is refused, and so are values at rest; what cannot be
+read is an error that names the record and how to repair it, and never a crash.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from envkit.errors import RotationError
 from envkit.profile.placeholder import Reference
-from envkit.rotation_state.record import PendingValue, Record, decode, encode
+from envkit.rotation_state.record import (
+    AT_REST,
+    VERSION,
+    PendingValue,
+    Phase,
+    Record,
+    decode,
+    encode,
+)
 from envkit.secret import Secret
 from envkit.sources.model import pick_field
 
@@ -19,30 +31,158 @@ if TYPE_CHECKING:
 
     from envkit.rotation_state.store import Fields, Pending
 
+# marks an object that has a key twice, or was too deep: which of both counts, nobody knows
+_SPOILED = "\0spoiled"
+_DEEPEST = 16
+_GUARD = "guard"
+_LONGEST_NUMBER = 32
+_OLD_ONLY = frozenset({PendingValue.OLD})
+_OLD_AND_NEW = frozenset({PendingValue.OLD, PendingValue.NEW})
+# all other phases are at rest, and have no values
+_NEEDED = {
+    Phase.CLAIMED: _OLD_ONLY,
+    Phase.REVERTING: _OLD_ONLY,
+    Phase.REVERTED: _OLD_ONLY,
+    Phase.STAGED: _OLD_AND_NEW,
+    Phase.SET: _OLD_AND_NEW,
+    Phase.TESTED: _OLD_AND_NEW,
+    Phase.PROMOTED: _OLD_AND_NEW,
+    Phase.GRACE: _OLD_AND_NEW,
+    Phase.RETIRING: _OLD_AND_NEW,
+}
+
+
+class RecordPlace(NamedTuple):
+    """Where a record is, for messages.
+
+    Attributes:
+        name: `the rotation record vault:secret/envkit-rotation/db.password`.
+        secret: whose rotation it is about.
+        remove: the command that removes it.
+        besides: what else that removes; empty for nothing.
+    """
+
+    name: str
+    secret: str
+    remove: str
+    besides: str = ""
+
 
 def pack(record: Record, pending: Pending) -> dict[str, object]:
     """Return the object; it holds values."""
     packed: dict[str, object] = {"record": encode(record)}
     if pending:
         packed["values"] = {
-            name: {field: value.reveal() for field, value in fields.items()}
+            str(name): {field: value.reveal() for field, value in fields.items()}
             for name, fields in pending.items()
         }
     return packed
 
 
-def unpack(packed: object) -> tuple[Record, Pending]:
-    """Return what `pack` was given.
+def checked_pack(
+    record: Record, pending: Pending, field: str, place: RecordPlace
+) -> dict[str, object]:
+    """Return what `pack` does, if `unpack` would take it.
+
+    Args:
+        record: what is saved.
+        pending: as well.
+        field: of the value that is rotated.
+        place: where it is saved.
 
     Raises:
-        RotationError: it is no such object, or of another version.
+        RotationError: it could not be read again.
+    """
+    packed = pack(record, pending)
+    unpack(packed, field, place)
+    return packed
+
+
+def parse(text: str | bytes) -> object:
+    """Return what a JSON text holds; None where it is none.
+
+    An object that has a key twice or is nested too deeply, and a number that is none, spoil only
+    what they are part of.
+    """
+    import json
+
+    try:
+        found: object = json.loads(text, object_pairs_hook=_object, parse_int=_integer)
+        return _pruned(found)
+    except (ValueError, RecursionError):
+        return None
+
+
+def unpack(packed: object, field: str, place: RecordPlace) -> tuple[Record, Pending]:
+    """Return what `pack` was given.
+
+    Args:
+        packed: of the store.
+        field: of the value that is rotated: the record must have its values.
+        place: where it was found.
+
+    Raises:
+        RotationError: it is no such object, of another version, or not complete.
+    """
+    record = record_of(packed, place)
+    values = packed.get("values", {}) if isinstance(packed, dict) else {}
+    if not isinstance(values, dict) or not values.keys() <= set(PendingValue):
+        raise _broken(place, "has no usable values")
+    pending = {name: _fields(fields, place) for name, fields in values.items()}
+    _check_values(record, pending, field, place)
+    return record, pending
+
+
+def record_of(packed: object, place: RecordPlace) -> Record:
+    """Return the record alone, whatever its values are.
+
+    Raises:
+        RotationError: as `unpack`.
     """
     found = packed if isinstance(packed, dict) else {}
-    record = decode(found.get("record"))
-    values = found.get("values", {})
-    if not isinstance(values, dict) or not values.keys() <= set(PendingValue):
-        raise _broken()
-    return record, {name: _fields(fields) for name, fields in values.items()}
+    if _is_spoiled(found):
+        raise _broken(place, "has a key twice, or is nested too deeply")
+    try:
+        return decode(found.get("record"))
+    except RotationError as error:
+        how = error.message.removeprefix("the rotation record ")
+        if how.startswith("has version"):
+            raise RotationError(f"{place.name} {how}", hint=error.hint) from None
+        raise _broken(place, how) from None
+
+
+def guard(reason: str) -> dict[str, object]:
+    """Return what an envkit that knows only version 1 refuses, where it looks for a record.
+
+    Args:
+        reason: for people who find it.
+    """
+    return {"record": {"version": VERSION, _GUARD: reason}}
+
+
+def is_guard(packed: object) -> bool:
+    """Return whether something is what `guard` returns."""
+    record = packed.get("record") if isinstance(packed, dict) else None
+    return isinstance(record, dict) and _GUARD in record and record.get("version") == VERSION
+
+
+def is_version_1(packed: object) -> bool:
+    """Return whether something was written by an envkit that knows only version 1."""
+    record = packed.get("record") if isinstance(packed, dict) else None
+    return isinstance(record, dict) and record.get("version") == 1
+
+
+def is_about(packed: object, field: str) -> bool:
+    """Return whether a record of version 1 is about a field, which only its plan says.
+
+    The plan is a text, `postgres (alternate) of password and username`: the value's field is
+    the first. One that is no such text may be about any.
+    """
+    record = packed.get("record") if isinstance(packed, dict) else None
+    plan = record.get("plan") if isinstance(record, dict) else None
+    _, separator, fields = plan.partition(") of ") if isinstance(plan, str) else ("", "", "")
+    named = field or "the secret"
+    return not separator or fields == named or fields.startswith(f"{named} and ")
 
 
 def texts(fields: Mapping[str, object], names: Iterable[str]) -> Fields:
@@ -51,15 +191,65 @@ def texts(fields: Mapping[str, object], names: Iterable[str]) -> Fields:
     return {name: Secret(text) for name, text in found.items() if isinstance(text, str)}
 
 
-def _fields(fields: object) -> Fields:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        found[_SPOILED] = True
+    return found
+
+
+def _integer(text: str) -> float | int:
+    return int(text) if len(text) < _LONGEST_NUMBER else float("inf")
+
+
+def _pruned(found: object, depth: int = 0) -> object:
+    """Return what was parsed, with a mark for each part that is nested too deeply."""
+    if not isinstance(found, (dict, list)):
+        return found
+    if depth > _DEEPEST:
+        return {_SPOILED: True}
+    if isinstance(found, list):
+        return [_pruned(one, depth + 1) for one in found]
+    return {key: _pruned(value, depth + 1) for key, value in found.items()}
+
+
+def _is_spoiled(found: object, depth: int = 0) -> bool:
+    if not isinstance(found, dict):
+        return False
+    if depth > _DEEPEST or _SPOILED in found:
+        return True
+    return any(_is_spoiled(value, depth + 1) for value in found.values())
+
+
+def _fields(fields: object, place: RecordPlace) -> Fields:
     if not isinstance(fields, dict) or not all(isinstance(text, str) for text in fields.values()):
-        raise _broken()
+        raise _broken(place, "has no usable values")
     texts_of: Mapping[str, str] = fields
     return {field: Secret(text) for field, text in texts_of.items()}
 
 
-def _broken() -> RotationError:
-    return RotationError(
-        "the rotation record has no usable values",
-        hint="restore it, or remove it if no rotation is under way",
+def _check_values(
+    record: Record, pending: Mapping[str, Fields], field: str, place: RecordPlace
+) -> None:
+    phase = record.phase
+    if phase in AT_REST:
+        if pending:
+            raise _broken(place, f"has values, and nothing to do with them: it is {phase}")
+        return
+    for name in sorted(_NEEDED[phase] | pending.keys()):
+        if field not in pending.get(name, {}):
+            what = f"'{name}' of '{field}'" if field else f"'{name}'"
+            raise _broken(place, f"is {phase}, and has no usable values: {what} is missing")
+
+
+def _broken(place: RecordPlace, how: str) -> RotationError:
+    return RotationError(f"{place.name} {how}", hint=how_to_repair(place))
+
+
+def how_to_repair(place: RecordPlace) -> str:
+    """Return the hint for a record that cannot be used."""
+    besides = f" (this removes {place.besides}, too)" if place.besides else ""
+    return (
+        f"check that the credential in {place.secret} works, then remove the record: run "
+        f"'{place.remove}'{besides}"
     )

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import json
 from threading import Lock
+from typing import NamedTuple
 
 from envkit.errors import ConflictError
 from envkit.rotation_state.store import Snapshot
-from envkit.rotation_state.stores.envelope import pack, unpack
+from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
+from envkit.rotation_state.stores.naming import identity
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -27,25 +29,51 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import Fields, Pending
 
 
+class _Stored(NamedTuple):
+    """A record and its pending values, as JSON, and how often they were saved."""
+
+    text: str
+    version: int
+
+    def __repr__(self) -> str:
+        return f"_Stored(version {self.version})"
+
+
 class MemoryShelf:
-    """One secret and the record of its rotation.
+    """One secret and the records of its rotations.
 
     Attributes:
         fields: of the secret; None where it is not there.
         version: of the secret, counted from 1.
-        envelope: the record and the pending values, as JSON; None before the first.
-        envelope_version: counted from 1; 0 before the first.
+        stored: the record of each field that is rotated.
     """
 
     def __init__(self, fields: Mapping[str, str] | None) -> None:
         self.lock = Lock()
         self.fields = None if fields is None else dict(fields)
         self.version = 1
-        self.envelope: str | None = None
-        self.envelope_version = 0
+        self.stored: dict[str, _Stored] = {}
 
     def __repr__(self) -> str:
         return f"MemoryShelf(version {self.version})"
+
+    @property
+    def envelope(self) -> str | None:
+        """The only record, with its pending values, as JSON; None before the first."""
+        return next((stored.text for stored in self.stored.values()), None)
+
+    @envelope.setter
+    def envelope(self, text: str | None) -> None:
+        for field, stored in list(self.stored.items()):
+            if text is None:
+                del self.stored[field]
+            else:
+                self.stored[field] = stored._replace(text=text)
+
+    @property
+    def envelope_version(self) -> int:
+        """How often the only record was saved."""
+        return next((stored.version for stored in self.stored.values()), 0)
 
     def put(self, fields: Mapping[str, str] | None) -> None:
         """Change the secret as somebody else would."""
@@ -68,7 +96,7 @@ class MemoryRotationStore:
             with `read done`, ... once it has its effect.
     """
 
-    location = identity = "memory:secret"
+    location = "memory:secret"
 
     def __init__(
         self,
@@ -77,6 +105,10 @@ class MemoryRotationStore:
         at: Callable[[str], None] = _pass,
     ) -> None:
         self.fields = fields
+        self.identity = identity("secret", fields[0])
+        self._place = RecordPlace(
+            f"the rotation record of {self.location}", self.location, "del shelf.stored"
+        )
         self._shelf = shelf
         self._at = at
 
@@ -91,23 +123,23 @@ class MemoryRotationStore:
             found, version = shelf.fields, str(shelf.version)
         self._at("read secret")
         with shelf.lock:
-            envelope, envelope_version = shelf.envelope, shelf.envelope_version
+            stored = shelf.stored.get(self.fields[0])
         self._at("read done")
         current = None
         if found is not None:
             current = {name: Secret(found[name]) for name in self.fields if name in found}
-        if envelope is None:
+        if stored is None:
             return Snapshot(current, version, None, None, {})
-        record, pending = unpack(json.loads(envelope))
-        return Snapshot(current, version, record, str(envelope_version), pending)
+        record, pending = unpack(parse(stored.text), self.fields[0], self._place)
+        return Snapshot(current, version, record, str(stored.version), pending)
 
     def record_version(self) -> str | None:
         """Return the version of the record now."""
         self._at("record version")
         with self._shelf.lock:
-            version = self._shelf.envelope_version
+            stored = self._shelf.stored.get(self.fields[0])
         self._at("record version done")
-        return str(version) if version else None
+        return None if stored is None else str(stored.version)
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
         """Write the fields that readers have."""
@@ -115,16 +147,16 @@ class MemoryRotationStore:
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record and the pending values."""
-        shelf = self._shelf
+        field, shelf = self.fields[0], self._shelf
+        text = json.dumps(checked_pack(record, pending, field, self._place))
         self._at("save")
         with shelf.lock:
-            if str(shelf.envelope_version) != (seen.record_version or "0"):
+            count = shelf.stored[field].version if field in shelf.stored else 0
+            if str(count) != (seen.record_version or "0"):
                 raise ConflictError(f"the rotation record of {self.location} has changed")
-            shelf.envelope = json.dumps(pack(record, pending))
-            shelf.envelope_version += 1
-            version = str(shelf.envelope_version)
+            shelf.stored[field] = _Stored(text, count + 1)
         self._at("save done")
-        return seen._replace(record=record, record_version=version, pending=pending)
+        return seen._replace(record=record, record_version=str(count + 1), pending=pending)
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Give readers these fields."""
@@ -134,11 +166,16 @@ class MemoryRotationStore:
         shelf = self._shelf
         self._at(operation)
         with shelf.lock:
-            if str(shelf.version) != seen.version or shelf.fields is None:
-                raise ConflictError(f"{self.location} has changed")
-            others = {name: text for name, text in shelf.fields.items() if name not in self.fields}
+            secret = self._refuse_another(seen)
+            others = {name: text for name, text in secret.items() if name not in self.fields}
             shelf.fields = {**others, **{name: value.reveal() for name, value in fields.items()}}
             shelf.version += 1
             version = str(shelf.version)
         self._at(f"{operation} done")
         return seen._replace(current=fields, version=version)
+
+    def _refuse_another(self, seen: Snapshot) -> Mapping[str, str]:
+        """Return the secret, if it is the one that was seen."""
+        if str(self._shelf.version) != seen.version or self._shelf.fields is None:
+            raise ConflictError(f"{self.location} has changed")
+        return self._shelf.fields

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import RotationStore
     from envkit.sources.protocols import Source
 
-_VAULT, _AWS, _DOTENV = "VaultSource", "AwsSecretsManagerSource", "DotenvSource"
+VAULT, AWS, DOTENV = "VaultSource", "AwsSecretsManagerSource", "DotenvSource"
+
+KINDS = ("vault", "aws-secrets-manager", "dotenv")  # the types of sources that keep records
 
 
 def value_field(source: Source, ref: Reference) -> str:
@@ -34,15 +36,29 @@ def value_field(source: Source, ref: Reference) -> str:
     Raises:
         ProfileError: the source has no rotations, or the reference does not name one value.
     """
-    kind = _kind(source)
-    if ref.field == WHOLE or (ref.field is None and kind == _VAULT):
+    kind = kind_of(source)
+    if ref.field == WHOLE or (ref.field is None and kind == VAULT):
         raise ProfileError(
             f"a rotation changes one field, and {ref} names none",
             hint=f"write {ref._replace(field='FIELD')}",
         )
     if ref.field is None:
-        return ref.path if kind == _DOTENV else ""
+        return ref.path if kind == DOTENV else ""
     return ref.field
+
+
+def reference_beside(source: Source, ref: Reference, field: str) -> Reference:
+    """Return the reference to a field of the secret, or the file, that another one names.
+
+    Args:
+        source: that of the reference.
+        ref: the other one.
+        field: as `value_field` returns it.
+    """
+    bare = ref.field is None and kind_of(source) == DOTENV
+    return ref._replace(
+        path="" if bare else ref.path, field=field or None, version=None, stage=None
+    )
 
 
 def open_store(
@@ -60,7 +76,7 @@ def open_store(
         ProfileError: the source has no rotations.
         InvalidReferenceError: the store could not hold this.
     """
-    kind = _kind(source)
+    kind = kind_of(source)
     if len(fields) > 1 and not fields[0]:
         raise ProfileError(
             f"a rotation changes {fields[1]!r} too, and {ref} names no field",
@@ -68,11 +84,11 @@ def open_store(
         )
     built: Any = source  # which it is, its name has said
     names = tuple(fields)
-    if kind == _VAULT:
+    if kind == VAULT:
         from envkit.rotation_state.stores.vault import VaultRotationStore
 
         return VaultRotationStore(built, ref, names)
-    if kind == _AWS:
+    if kind == AWS:
         from envkit.rotation_state.stores.aws import AwsRotationStore
 
         return AwsRotationStore(built, ref, names)
@@ -81,10 +97,10 @@ def open_store(
     return DotenvRotationStore(built, ref, names, deadline)
 
 
-def _kind(source: Source) -> str:
+def kind_of(source: Source) -> str:
     """Return which source it is, without importing those that it is not."""
     names = {base.__name__ for base in type(source).__mro__}
-    for kind in (_VAULT, _AWS, _DOTENV):
+    for kind in (VAULT, AWS, DOTENV):
         if kind in names:
             return kind
     raise ProfileError(

@@ -5,28 +5,48 @@
 
 The record is a secret of its own: a new version of the secret itself would be live at once,
 and metadata, which others may read, is no place for values. It keeps one version, so that
-nothing pending is left once it is over. Every write is a compare-and-set by version.
+nothing pending is left once it is over. Every write is a compare-and-set by version. What the
+secret holds besides is remembered from the last read, so that a write is one request; a
+secret that was deleted since, and not written, has the version that was seen.
 
 The token needs `create`, `read` and `update` on `MOUNT/data/envkit-rotation/PATH.FIELD`,
 `create` and `update` on `MOUNT/metadata/envkit-rotation/PATH.FIELD`, and `read` and `update`
-on the secret.
+on the secret. Of a FIELD all but letters, digits, `_`, `-` and `~` is escaped, a dot as `%2E`.
+
+An envkit that knows only records of version 1 looks for those of such fields under the name
+that is not escaped. There it finds one that it refuses: a guard, which this one writes.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+from shlex import quote
+from typing import NamedTuple
+
 from envkit.errors import ConflictError, RotationError
 from envkit.rotation_state.store import Snapshot
-from envkit.rotation_state.stores.envelope import pack, texts, unpack
+from envkit.rotation_state.stores.envelope import (
+    RecordPlace,
+    checked_pack,
+    guard,
+    is_about,
+    is_guard,
+    is_version_1,
+    record_of,
+    texts,
+    unpack,
+)
+from envkit.rotation_state.stores.naming import identity, record_name
 from envkit.sources.model import Absent
 from envkit.sources.vault import kv as vault_kv
-from envkit.sources.vault.kv import denied
+from envkit.sources.vault.kv import SecretVersion, denied
 from envkit.sources.vault.write import refuse_unwritable, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import TypeVar
 
     from envkit.profile.placeholder import Reference
@@ -52,10 +72,21 @@ class VaultRotationStore:
 
     def __init__(self, source: VaultSource, ref: Reference, fields: tuple[str, ...]) -> None:
         source.check(ref)
+        source.share_connection()
         self.fields = fields
-        self.location = self.identity = source.locate(ref)
+        self.location = source.locate(ref)
         self._source = source
         self._ref = ref
+        self._secret: SecretVersion | Absent | None = None  # as it was read or written last
+
+    @cached_property
+    def identity(self) -> str:
+        """The mount and path of the secret, and the field; see `RotationStore`.
+
+        Until the server has said where its engines are mounted, they are assumed as usual.
+        """
+        engine, path = self._source.guess_engine(self._ref)
+        return self._identity(vault_kv.target(engine, path, None, self._source.name))
 
     def check(self) -> None:
         """Ask which engine it is, and what the token may do to the secret.
@@ -71,55 +102,154 @@ class VaultRotationStore:
 
     def record_version(self) -> str | None:
         """Return the version of the record now."""
-        return self.read().record_version
+        return self._with_secret(
+            lambda client, secret: vault_kv.read(client, self._beside(secret)).version
+        )
 
     def rehearse(self, seen: Snapshot) -> Snapshot:
-        """Write the fields that readers have."""
-        return self.publish(seen, seen.current or {})
+        """Write a new version of the secret, with all that is in it."""
+
+        def write(client: VaultClient, secret: Target) -> Snapshot:
+            found = self._found(client, secret, seen)
+            return seen._replace(version=self._write(client, secret, found))
+
+        return self._with_secret(write)
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Write the record and the values over the ones that were seen."""
 
-        def write(client: VaultClient, secret: Target) -> None:
+        def write(client: VaultClient, secret: Target) -> Snapshot:
             beside = self._beside(secret)
-            if seen.record is None:
-                _keep_one_version(client, beside)
-            place = f"the rotation record at {beside.locate()}"
+            place = self._place(beside)
+            packed = checked_pack(record, pending, self.fields[0], place)
             for fields in pending.values():
-                _refuse_no_text(secret, place, fields)
-            write_all(client, beside, pack(record, pending), seen.record_version, place)
+                _refuse_no_text(secret, place.name, fields)
+            if seen.record_version is None:
+                self._write_guard(client, secret)
+            if seen.record is None or seen.record_version is None:
+                _keep_one_version(client, beside)
+            version = write_all(client, beside, packed, seen.record_version, place.name)
+            return seen._replace(record=record, record_version=version, pending=pending)
 
-        self._with_secret(write)
-        return self.read()
+        return self._with_secret(write)
 
     def publish(self, seen: Snapshot, fields: Fields) -> Snapshot:
         """Write a new version of the secret."""
 
-        def write(client: VaultClient, secret: Target) -> None:
-            found = vault_kv.read(client, secret)
-            if isinstance(found, Absent) or found.version != seen.version:
-                raise ConflictError(f"{self.location} has been changed meanwhile")
+        def write(client: VaultClient, secret: Target) -> Snapshot:
             _refuse_no_text(secret, self.location, fields)
-            others = {
+            found = self._found(client, secret, seen)
+            changed = {
                 name: value for name, value in found.fields.items() if name not in self.fields
             }
-            ours = {name: value.reveal() for name, value in fields.items()}
-            write_all(client, secret, {**others, **ours}, found.version, self.location)
+            changed |= {name: value.reveal() for name, value in fields.items()}
+            version = self._write(client, secret, found._replace(fields=changed))
+            return seen._replace(current=fields, version=version)
 
-        self._with_secret(write)
-        return self.read()
+        return self._with_secret(write)
 
     def _read(self, client: VaultClient, secret: Target) -> Snapshot:
-        found = vault_kv.read(client, secret)
-        state = vault_kv.read(client, self._beside(secret))
+        found = self._secret = vault_kv.read(client, secret)
+        beside = self._beside(secret)
+        state = vault_kv.read(client, beside)
         current = None if isinstance(found, Absent) else texts(found.fields, self.fields)
+        seen = Snapshot(current, found.version, None, state.version, {})
         if isinstance(state, Absent):
-            return Snapshot(current, found.version, None, state.version, {})
-        record, pending = unpack(state.fields)
-        return Snapshot(current, found.version, record, state.version, pending)
+            earlier = None if state.version else self._earlier(client, secret)
+            return seen._replace(record=earlier and earlier.record)
+        if is_guard(state.fields):
+            return seen
+        place = self._place(beside)
+        if is_version_1(state.fields):
+            self._refuse_another(state.fields, place)
+        record, pending = unpack(state.fields, self.fields[0], place)
+        return seen._replace(record=record, pending=pending)
+
+    def _refuse_another(self, packed: Mapping[str, object], place: RecordPlace) -> None:
+        """Refuse a record of version 1 of another field, whose name was the same then."""
+        if not is_about(packed, self.fields[0]):
+            rotation = record_of(packed, place).rotation
+            raise RotationError(
+                f"where the rotation record of {self.location} is to be, an earlier version of "
+                f"envkit has stored that of {rotation}",
+                hint=f"run 'envkit rotate' for {rotation} first: it takes over that record",
+            )
+
+    def _found(self, client: VaultClient, secret: Target, seen: Snapshot) -> SecretVersion:
+        """Return the secret of a snapshot.
+
+        Raises:
+            ConflictError: it is another one by now.
+        """
+        found = self._secret
+        if found is None or found.version != seen.version:
+            found = vault_kv.read(client, secret)
+        if isinstance(found, Absent) or found.version != seen.version:
+            raise ConflictError(f"{self.location} has been changed meanwhile")
+        return found
+
+    def _write(self, client: VaultClient, secret: Target, changed: SecretVersion) -> str:
+        """Write over the version that was changed, and return the new one."""
+        version = write_all(client, secret, changed.fields, changed.version, self.location)
+        self._secret = changed._replace(version=version)
+        return version
+
+    # ------------------------------------------------ where earlier versions have the record
+
+    def _earlier(self, client: VaultClient, secret: Target) -> _Earlier | None:
+        """Return what an envkit that knows only version 1 finds; None where it looks here.
+
+        Raises:
+            RotationError: its record cannot be taken over now.
+        """
+        place = secret._replace(path=f"{FOLDER}/{secret.path}.{self.fields[0]}")
+        if place.path == self._beside(secret).path:
+            return None
+        found = vault_kv.read(client, place)
+        if isinstance(found, Absent) or not is_version_1(found.fields):
+            return _Earlier(place, found, None)
+        record = record_of(found.fields, self._place(place))
+        if not is_about(found.fields, self.fields[0]):
+            return _Earlier(place, found, None, rotation=record.rotation)
+        if record.in_progress:
+            raise RotationError(
+                f"an earlier version of envkit has begun to rotate {self.location}",
+                hint="let that version finish: run 'envkit rotate --resume "
+                f"{record.rotation.partition('/')[2]}' with it",
+            )
+        return _Earlier(place, found, record)
+
+    def _write_guard(self, client: VaultClient, secret: Target) -> None:
+        """Make sure that an envkit that knows only version 1 refuses to rotate this field."""
+        earlier = self._earlier(client, secret)
+        if earlier is None:
+            return
+        if earlier.rotation:
+            raise RotationError(
+                f"where an earlier version of envkit looks for the record of {self.location}, it "
+                f"has that of {earlier.rotation}",
+                hint=f"run 'envkit rotate' for {earlier.rotation} first: it takes over that record",
+            )
+        if isinstance(earlier.found, SecretVersion) and earlier.record is None:
+            return  # it is refused there already
+        shown = f"the guard at {earlier.place.locate()}"
+        content = guard(f"the record is at {self._beside(secret).locate()}")
+        write_all(client, earlier.place, content, earlier.found.version, shown)
+
+    # ------------------------------------------------ names
 
     def _beside(self, secret: Target) -> Target:
-        return secret._replace(path=f"{FOLDER}/{secret.path}.{self.fields[0]}")
+        return secret._replace(path=f"{FOLDER}/{record_name(secret.path, self.fields[0])}")
+
+    def _place(self, beside: Target) -> RecordPlace:
+        return RecordPlace(
+            f"the rotation record at {beside.locate()}",
+            self.location,
+            f"vault kv metadata delete -mount={quote(beside.engine.mount)} {quote(beside.path)}",
+        )
+
+    def _identity(self, secret: Target) -> str:
+        return identity(f"{secret.engine.mount}/{secret.path}", self.fields[0])
 
     def _with_secret(self, call: Callable[[VaultClient, Target], R]) -> R:
         def checked(client: VaultClient, secret: Target) -> R:
@@ -128,9 +258,29 @@ class VaultRotationStore:
                     f"cannot rotate {self.location}: KV version 1 has no compare-and-set",
                     hint=f"run 'vault kv enable-versioning {secret.engine.mount}'",
                 )
+            self.identity = self._identity(secret)
             return call(client, secret)
 
         return self._source.with_secret(self._ref, checked)
+
+
+class _Earlier(NamedTuple):
+    """What there is where an envkit that knows only version 1 has the record of a field.
+
+    Attributes:
+        place: where that is.
+        found: what is there.
+        record: at rest, of this field and of version 1.
+        rotation: that of another field whose record of version 1 is there.
+    """
+
+    place: Target
+    found: SecretVersion | Absent
+    record: Record | None
+    rotation: str = ""
+
+    def __repr__(self) -> str:
+        return f"_Earlier({self.place.path})"
 
 
 def _refuse_no_text(secret: Target, place: str, fields: Fields) -> None:

@@ -16,7 +16,7 @@ import threading
 from envkit import __version__
 from envkit._internal.parallel import import_lock
 from envkit._internal.retry import retry
-from envkit.errors import AuthError, SourceError, UnavailableError
+from envkit.errors import AuthError, DeniedError, SourceError, UnavailableError
 from envkit.sources.aws.errors import MORE_TIME, source_error
 from envkit.sources.aws.loader import lean_loader
 
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 5
+SHARED_TIMEOUT_SECONDS = 60.0
 SESSION_NAME = "envkit"
+_READS = ("get_secret_value", "describe_secret")
 
 
 class SecretsManager:
@@ -47,6 +49,7 @@ class SecretsManager:
         connections: how many calls may be under way at once.
         deadline: when everything must be over.
         table: where the settings are written, for hints; `[sources.NAME]` unless said.
+        reads_once: whether the answer to a read is kept, and no read is sent twice.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class SecretsManager:
         connections: int,
         deadline: Deadline,
         table: str | None = None,
+        reads_once: bool = False,
     ) -> None:
         self._name = name
         self._table = table or f"[sources.{name}]"
@@ -69,6 +73,12 @@ class SecretsManager:
         self._client: BaseClient | None = None
         self._others: dict[tuple[str, str], BaseClient] = {}
         self._profile: str | None = settings.get("profile")
+        self._sharing = False
+        self._already_read: dict[object, dict[str, Any]] | None = {} if reads_once else None
+
+    def share(self) -> None:
+        """Use the client of this process from now on; see `shared`."""
+        self._sharing = True
 
     @property
     def region(self) -> str:
@@ -92,7 +102,14 @@ class SecretsManager:
             RefusedError: AWS cannot do this one request.
             SourceError: any other failure.
         """
-        return self._call(self._connected(), operation, doing, parameters)
+        if self._already_read is None or operation not in _READS:
+            return self._call(self._connected(), operation, doing, parameters)
+        asked = (operation, *sorted(parameters.items()))
+        answer = self._already_read.get(asked)
+        if answer is None:
+            answer = self._call(self._connected(), operation, doing, parameters)
+            self._already_read[asked] = answer
+        return answer
 
     def identity(self) -> tuple[str, str]:
         """Return the ARN of whom AWS takes us for, and the region; asks STS, for no secret.
@@ -155,6 +172,10 @@ class SecretsManager:
             raise
         except Exception as error:  # noqa: BLE001 - any of them may hold a value
             mapped = source_error(error, doing, action=action, profile=self._profile)
+            if self._sharing and isinstance(mapped, (AuthError, DeniedError)):
+                from envkit.sources.aws.shared import forget
+
+                forget(self._settings, self._environ)
             raise mapped from None
 
     def _connected(self) -> BaseClient:
@@ -164,6 +185,13 @@ class SecretsManager:
             return self._client
 
     def _connect(self) -> BaseClient:
+        if self._sharing:
+            from envkit.sources.aws.shared import shared_client
+
+            return shared_client(self._settings, self._environ, self._log_in_here)
+        return self._log_in_here()
+
+    def _log_in_here(self) -> BaseClient:
         return self._log_in("secretsmanager", endpoint_url=self._settings.get("endpoint_url"))
 
     def _log_in(
@@ -242,6 +270,8 @@ class SecretsManager:
         from botocore.config import Config
 
         remaining = max(0.001, self._deadline.remaining_seconds())
+        if self._sharing:  # for calls of any deadline: the source gives each of them up in time
+            remaining = SHARED_TIMEOUT_SECONDS
         config = Config(
             connect_timeout=min(remaining, CONNECT_TIMEOUT_SECONDS),
             read_timeout=remaining,

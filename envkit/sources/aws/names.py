@@ -46,6 +46,21 @@ def key_of(ref: Reference, prefix: str) -> Key:
     return Key(secret_id, ref.version, ref.stage)
 
 
+def secret_name(key: Key) -> str:
+    """Return the name of a secret that a key names, or its ARN, whole or in part.
+
+    An ARN that ends in a hyphen and six characters is a whole one: so AWS reads it as well.
+
+    Reference: https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html
+    """
+    if not key.is_arn:
+        return key.secret_id
+    name = key.secret_id.split(":", 6)[-1]
+    added = name[-ARN_SUFFIX_LENGTH:]
+    is_whole = len(added) == ARN_SUFFIX_LENGTH and added[0] == "-" and added[1:].isalnum()
+    return name[:-ARN_SUFFIX_LENGTH] if is_whole else name
+
+
 def where(source: str, key: Key, field: str | None = None) -> str:
     """Return the place in full, as a reference that no prefix changes."""
     path = f"/{key.secret_id}" if key.secret_id.startswith("/") else key.secret_id

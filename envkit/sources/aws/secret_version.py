@@ -10,6 +10,8 @@ from envkit.sources.model import WHOLE, Absent, pick_field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from envkit.profile.placeholder import Reference
 
 _BLANKS = " \t\r\n"
@@ -22,6 +24,9 @@ class SecretVersion(NamedTuple):
     text: str | None
     binary: bytes | None
     fields: dict[str, object] | None  # of a string that is a JSON object
+
+    def __repr__(self) -> str:
+        return f"SecretVersion({self.version})"
 
 
 def secret_version(version: str, text: str | None, binary: bytes | None) -> SecretVersion:
@@ -106,6 +111,19 @@ def change(
         return {"SecretString": raw.decode()}
     except UnicodeDecodeError:
         return {"SecretBinary": raw}
+
+
+def change_all(
+    values: Mapping[Reference, Secret | None], secret: SecretVersion | None, where: str
+) -> dict[str, str | bytes]:
+    """Return the content of a new version in which several fields are changed; see `change`."""
+    content: dict[str, str | bytes] = {}
+    for ref, value in values.items():
+        content = change(ref, secret, value, where)
+        text = content.get("SecretString")
+        if isinstance(text, str):
+            secret = secret_version("", text, None)
+    return content
 
 
 def differ_elsewhere(field: str | None, one: SecretVersion, other: SecretVersion) -> bool:

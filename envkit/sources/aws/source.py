@@ -37,7 +37,7 @@ from envkit.sources.aws.errors import DELETED, MORE_TIME, NOT_FOUND, WHERE, Refu
 from envkit.sources.aws.names import ARN_SUFFIX_LENGTH, check_key, into_calls, key_of, where
 from envkit.sources.aws.secret_version import (
     SecretVersion,
-    change,
+    change_all,
     differ_elsewhere,
     pick,
     secret_version,
@@ -94,15 +94,27 @@ class AwsSecretsManagerSource:
             context.environ,
             connections=self._workers,
             deadline=self._deadline,
+            reads_once=context.already_read is not None,
         )
 
     def check(self, ref: Reference) -> None:
         """Raise `InvalidReferenceError` when Secrets Manager could not hold this."""
-        check_key(ref, self._key(ref))
+        check_key(ref, self.key(ref))
 
     def locate(self, ref: Reference) -> str:
         """Return the source's name and the secret's full one, with version and field."""
-        return where(self.name, self._key(ref), ref.field)
+        return where(self.name, self.key(ref), ref.field)
+
+    def key(self, ref: Reference) -> Key:
+        """Return the secret that a reference names."""
+        return key_of(ref, self._prefix)
+
+    def share_connection(self) -> None:
+        """Use the connections and credentials of this process from now on.
+
+        For what opens many sources of one account, as rotations do; see `shared`.
+        """
+        self._manager.share()
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read all `refs`, each secret once; see `Source.fetch`."""
@@ -114,7 +126,7 @@ class AwsSecretsManagerSource:
             except InvalidReferenceError as error:
                 outcomes[ref] = error
             else:
-                wanted.setdefault(self._key(ref), []).append(ref)
+                wanted.setdefault(self.key(ref), []).append(ref)
         answers = self._read_all(list(wanted)) if wanted else {}
         for key, group in wanted.items():
             for ref in group:
@@ -126,18 +138,29 @@ class AwsSecretsManagerSource:
 
         Without a field it is the whole secret, or the only field of a JSON object.
         """
-        self.check(ref)
-        if ref.version is not None or ref.stage is not None:
-            raise InvalidReferenceError(
-                f"{ref} is pinned, and an old version cannot be changed",
-                hint="drop what follows '?'",
-            )
-        if ref.field == WHOLE:
-            raise InvalidReferenceError(
-                f"{ref} is a whole secret, and one value is written at a time",
-                hint="name a field, or drop '#*' where the secret is no JSON object",
-            )
-        return self._in_time(lambda: self._write(ref, value, expected))
+        return self.write_group({ref: value}, expected=expected)
+
+    def group(self, ref: Reference) -> str:
+        """Return the name or ARN of the secret; see `GroupWrite`."""
+        return self.key(ref).secret_id
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove fields of one secret in one new version."""
+        for ref in values:
+            self.check(ref)
+            if ref.version is not None or ref.stage is not None:
+                raise InvalidReferenceError(
+                    f"{ref} is pinned, and an old version cannot be changed",
+                    hint="drop what follows '?'",
+                )
+            if ref.field == WHOLE:
+                raise InvalidReferenceError(
+                    f"{ref} is a whole secret, and one value is written at a time",
+                    hint="name a field, or drop '#*' where the secret is no JSON object",
+                )
+        return self._in_time(lambda: self._write(values, expected))
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a secret; see `VersionedSource.history`."""
@@ -164,7 +187,7 @@ class AwsSecretsManagerSource:
 
         For what goes beyond one value: never later than the source's deadline.
         """
-        key = self._key(ref)._replace(version=None, stage=None)
+        key = self.key(ref)._replace(version=None, stage=None)
         place = where(self.name, key)
         return self._in_time(lambda: call(self._manager, key.secret_id, place))
 
@@ -259,7 +282,7 @@ class AwsSecretsManagerSource:
         if not isinstance(answer, SecretVersion):
             return answer
         try:
-            value = pick(ref, answer, where(self.name, self._key(ref)))
+            value = pick(ref, answer, where(self.name, self.key(ref)))
         except InvalidReferenceError as error:
             return error
         if isinstance(value, Absent):
@@ -268,8 +291,8 @@ class AwsSecretsManagerSource:
 
     # ---------------------------------------------------------------- writing
 
-    def _write(self, ref: Reference, value: Secret | None, expected: str | None) -> str:
-        key = self._key(ref)
+    def _write(self, values: Mapping[Reference, Secret | None], expected: str | None) -> str:
+        key = self.key(next(iter(values)))
         place = where(self.name, key)
         if expected is None:
             if key.is_arn:
@@ -277,18 +300,18 @@ class AwsSecretsManagerSource:
                     f"{place} is an ARN, which AWS gives to a secret that it creates",
                     hint=f"create the secret by its name: {self.name}:/NAME",
                 )
-            content = change(ref, None, value, place)
+            content = change_all(values, None, place)
             return aws_write.create(self._manager, key.secret_id, content, place)
         current = self._read_one(key)
         if isinstance(current, Absent):
             raise ConflictError(f"cannot write {place}: {current.reason}")
         if current.version != expected:
             raise aws_write.changed_meanwhile(place)
-        content = change(ref, current, value, place)
+        content = change_all(values, current, place)
         return aws_write.replace(self._manager, key.secret_id, content, place, expected=expected)
 
     def _restore(self, ref: Reference, version: str, expected: str | None) -> str:
-        key = self._key(ref)
+        key = self.key(ref)
         place = where(self.name, key)
         earlier, current = self._read_one(key._replace(version=version)), self._read_one(key)
         if isinstance(current, Absent):
@@ -305,10 +328,7 @@ class AwsSecretsManagerSource:
                 self._manager, key.secret_id, place, version=version, expected=expected
             )
             return version
-        return self._write(ref, value, expected)
-
-    def _key(self, ref: Reference) -> Key:
-        return key_of(ref, self._prefix)
+        return self._write({ref: value}, expected)
 
     def _in_time(self, call: Callable[[], R]) -> R:
         """Return what `call` returns, or raise its error, never later than the deadline."""

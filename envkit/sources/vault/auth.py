@@ -136,6 +136,18 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
     return _granted_lease(granted)
 
 
+def login_key(auth: Auth, context: SourceContext) -> bytes:
+    """Return what is another for each login, and shows no credential. Sends no request.
+
+    Raises:
+        AuthError: there are no credentials.
+    """
+    from hashlib import sha256
+
+    token = _present_token(auth, context) if auth.method == "token" else ""
+    return sha256(repr((auth.method, sorted(auth.values.items()), token)).encode()).digest()
+
+
 def look_up(client: VaultClient) -> Lease | None:
     """Return how long the client's token lives; None where the server does not say.
 

@@ -10,6 +10,7 @@ module knows nothing of secrets engines and logins.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from envkit._internal.parallel import import_lock
@@ -24,13 +25,19 @@ if TYPE_CHECKING:
 
     import hvac
     import requests
+    from requests.adapters import HTTPAdapter
 
     from envkit._internal.clock import Deadline
     from envkit.errors import SourceError
     from envkit.sources.model import SourceContext
+    from envkit.sources.vault.address import Address
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 _ANSWERS = (400, 401, 403, 404)
+
+
+def _ignore() -> None:
+    pass
 
 
 class Answer(NamedTuple):
@@ -64,6 +71,8 @@ class VaultClient:
     Args:
         context: of the source; see `vault_address.find_address`.
         pool_size: how many connections are kept.
+        adapter: connections to use instead of new ones.
+        refused: called when the server denies something, or has no such mount.
 
     Attributes:
         server: for messages, `vault at https://vault.example.com:8200`.
@@ -75,7 +84,14 @@ class VaultClient:
         UnavailableError: a file of certificates is not there.
     """
 
-    def __init__(self, context: SourceContext, *, pool_size: int) -> None:
+    def __init__(
+        self,
+        context: SourceContext,
+        *,
+        pool_size: int,
+        adapter: HTTPAdapter | None = None,
+        refused: Callable[[], None] = _ignore,
+    ) -> None:
         with import_lock:
             import hvac
             from hvac.adapters import RawAdapter
@@ -86,9 +102,13 @@ class VaultClient:
         self.namespace = address.namespace
         self._origin = address.origin
         self._deadline = context.deadline
-        session = _session(context.deadline, pool_size)
-        session.verify = address.ca_cert or True
-        session.cert = address.client_cert
+        self._refused = refused
+        already_read: dict[str | None, requests.Response] | None = None
+        if context.already_read is not None:
+            already_read = {}
+        session = _session(
+            context.deadline, address, adapter or new_adapter(pool_size), already_read
+        )
         self._hvac = hvac.Client(
             url=address.url,
             token="",  # None would be the process's own; it is set after the login
@@ -100,6 +120,12 @@ class VaultClient:
             namespace=address.namespace or None,
             ignore_exceptions=True,
         )
+
+    @property
+    def token(self) -> str:
+        """The one in use; empty for none."""
+        token: str = self._hvac.token or ""
+        return token
 
     def set_token(self, token: str) -> None:
         """Use this token from now on."""
@@ -114,7 +140,10 @@ class VaultClient:
         Raises:
             SourceError: no answer, or one that is not Vault's.
         """
-        return retry(lambda: self._once(send), self._deadline)
+        answer = retry(lambda: self._once(send), self._deadline)
+        if answer.denied or (answer.status == 404 and answer.body.get("errors")):
+            self._refused()
+        return answer
 
     def _once(self, send: Callable[[hvac.Client], Any]) -> Answer:
         import requests
@@ -243,23 +272,51 @@ def too_late(server: str, deadline: Deadline) -> UnavailableError:
     )
 
 
-def _session(deadline: Deadline, pool_size: int) -> requests.Session:
-    import requests
+def new_adapter(pool_size: int) -> HTTPAdapter:
+    """Return what keeps up to `pool_size` connections to one server; several clients may use it."""
     from requests.adapters import HTTPAdapter
 
+    return HTTPAdapter(pool_connections=1, pool_maxsize=pool_size)
+
+
+def _session(
+    deadline: Deadline,
+    address: Address,
+    adapter: HTTPAdapter,
+    already_read: dict[str | None, requests.Response] | None,
+) -> requests.Session:
+    import requests
+    from requests.utils import get_environ_proxies
+
     class Session(requests.Session):
-        """Gives each request the time that is left."""
+        """Gives each request the time that is left, and reads nothing twice if it need not."""
 
         def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+            if already_read is None or request.method != "GET":
+                return self._send(request, **options)
+            response = already_read.get(request.url)
+            if response is None:
+                response = self._send(request, **options)
+                if response.status_code in (200, 404):
+                    already_read[request.url] = response
+            return response
+
+        def _send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
             left = max(deadline.remaining_seconds(), 0.001)  # urllib3 refuses 0
             options["timeout"] = (min(left, CONNECT_TIMEOUT_SECONDS), left)
             return super().send(request, **options)
 
     session = Session()
+    # the environment is read here, once, and not by requests for each request
+    session.trust_env = False
+    session.proxies = get_environ_proxies(address.url, no_proxy=None)
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    session.verify = address.ca_cert or bundle or True
+    session.cert = address.client_cert
     # without an auth of its own, requests would send what ~/.netrc has for the host
     session.auth = lambda request: request
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=pool_size))
+        session.mount(scheme, adapter)
     return session
 
 

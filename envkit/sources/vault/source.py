@@ -24,6 +24,7 @@ from envkit.sources.model import WHOLE, Absent, Reading, pick_field
 from envkit.sources.vault import auth as vault_auth
 from envkit.sources.vault import kv as vault_kv
 from envkit.sources.vault.client import VaultClient, too_late
+from envkit.sources.vault.kv import Engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome, SourceContext, Version
-    from envkit.sources.vault.kv import Engine, SecretVersion, Target
+    from envkit.sources.vault.kv import SecretVersion, Target
+    from envkit.sources.vault.shared import SharedLogin
 
     T = TypeVar("T")
     R = TypeVar("R")
@@ -81,6 +83,15 @@ class VaultSource:
         self._client: VaultClient | None = None
         self._lease: vault_auth.Lease | None = None
         self._engines: list[Engine] = []
+        self._sharing = False
+        self._login: SharedLogin | None = None
+
+    def share_connection(self) -> None:
+        """Use the connections, the token and the known mounts of this process from now on.
+
+        For what opens many sources of one server, as rotations do; see `shared`.
+        """
+        self._sharing = True
 
     def check(self, ref: Reference) -> None:
         """Raise `InvalidReferenceError` for what no KV engine could hold."""
@@ -144,17 +155,29 @@ class VaultSource:
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one field of a KV version 2 secret by compare-and-set."""
-        from envkit.sources.vault.write import write_field
+        return self.write_group({ref: value}, expected=expected)
 
-        self.check(ref)
-        if ref.version is not None or ref.field == WHOLE:
-            raise InvalidReferenceError(
-                f"cannot write {self.locate(ref)}: only one field of the current version",
-                hint=f"write {self.name}:PATH#FIELD",
-            )
-        text = None if value is None else value.reveal()
+    def group(self, ref: Reference) -> str:
+        """Return the path of the secret; see `GroupWrite`."""
+        return self._absolute(ref)
+
+    def write_group(
+        self, values: Mapping[Reference, Secret | None], *, expected: str | None
+    ) -> str:
+        """Set or remove fields of one KV version 2 secret in one new version."""
+        from envkit.sources.vault.write import write_fields
+
+        texts: dict[str | None, str | None] = {}
+        for ref, value in values.items():
+            self.check(ref)
+            if ref.version is not None or ref.field == WHOLE:
+                raise InvalidReferenceError(
+                    f"cannot write {self.locate(ref)}: only one field of the current version",
+                    hint=f"write {self.name}:PATH#FIELD",
+                )
+            texts[ref.field] = None if value is None else value.reveal()
         return self.with_secret(
-            ref, lambda client, at: write_field(client, at, ref.field, text, expected)
+            next(iter(values)), lambda client, at: write_fields(client, at, texts, expected)
         )
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
@@ -215,6 +238,21 @@ class VaultSource:
 
         return self._in_time(ask)
 
+    def guess_engine(self, ref: Reference) -> tuple[Engine, str]:
+        """Return the engine that has a secret, and its absolute path. Asks no server.
+
+        Where the server has not said so yet, it is version 2 at the mount of the settings, else
+        at the first segment.
+        """
+        path = self._absolute(ref)
+        for engine in self._engines:
+            if engine.serves(path):
+                return engine, path
+        guess = Engine(self._mount, 2)
+        if self._mount and guess.serves(path):
+            return guess, path
+        return Engine(path.partition("/")[0], 2), path
+
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):
             return ref.path[1:]
@@ -222,9 +260,54 @@ class VaultSource:
 
     def _ready(self, paths: set[str]) -> tuple[VaultClient, Mapping[str, Engine]]:
         """Return a client that is logged in, and the engine of each path."""
+        if not self._sharing:
+            return self._prepare(paths)
+        login = self._login = self._login or self._find_login()
+        with login.lock:
+            if self._client is None:
+                self._adopt(login)
+            before = self._client, len(self._engines)
+            ready = self._prepare(paths, login)
+            if before != (self._client, len(self._engines)):
+                login.remember(
+                    ready[0].token, self._lease, self._engines, new=before[0] is not self._client
+                )
+        return ready
+
+    def _find_login(self) -> SharedLogin:
+        from envkit.sources.vault.address import find_address
+        from envkit.sources.vault.shared import shared_login
+
+        key = (*find_address(self._context), vault_auth.login_key(self._auth, self._context))
+        return shared_login(key, self._concurrency)
+
+    def _adopt(self, login: SharedLogin) -> None:
+        """Begin with what other sources of this process have found out."""
+        if not login.usable:
+            return
+        client = self._new_client(login)
+        client.set_token(login.token)
+        lease = login.lease
+        if lease is not None:
+            lease = vault_auth.renew(client, lease, self._context.deadline)
+        self._client, self._lease, self._engines = client, lease, list(login.engines)
+
+    def _new_client(self, login: SharedLogin | None) -> VaultClient:
+        if login is None:
+            return VaultClient(self._context, pool_size=self._concurrency)
+        return VaultClient(
+            self._context,
+            pool_size=self._concurrency,
+            adapter=login.adapter,
+            refused=login.forget,
+        )
+
+    def _prepare(
+        self, paths: set[str], login: SharedLogin | None = None
+    ) -> tuple[VaultClient, Mapping[str, Engine]]:
         client, lease = self._client, self._lease
         if client is None or (lease is not None and lease.expired):
-            client, lease = self._log_in()
+            client, lease = self._log_in(login)
             self._engines = []  # a mount that this token sees is proof that it is valid
         engines = self._find_engines(client, paths)
         if lease is None and not any(engine.version for engine in self._engines):
@@ -232,8 +315,10 @@ class VaultSource:
         self._client, self._lease = client, lease
         return client, engines
 
-    def _log_in(self) -> tuple[VaultClient, vault_auth.Lease | None]:
-        client = VaultClient(self._context, pool_size=self._concurrency)
+    def _log_in(
+        self, login: SharedLogin | None = None
+    ) -> tuple[VaultClient, vault_auth.Lease | None]:
+        client = self._new_client(login)
         lease = vault_auth.log_in(client, self._auth, self._context) or vault_auth.look_up(client)
         if lease is not None:
             lease = vault_auth.renew(client, lease, self._context.deadline)

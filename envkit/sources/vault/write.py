@@ -24,20 +24,19 @@ if TYPE_CHECKING:
     from envkit.sources.vault.kv import Target
 
 
-def write_field(
+def write_fields(
     client: VaultClient,
     wanted: Target,
-    field: str | None,
-    value: str | None,
+    values: Mapping[str | None, str | None],
     expected: str | None,
 ) -> str:
-    """Set or remove one field if the secret still has the version that the caller saw.
+    """Set or remove fields if the secret still has the version that the caller saw.
 
     Args:
         client: with a token that may read and write the secret.
         wanted: the secret.
-        field: None for the only one that it has.
-        value: None to remove it.
+        values: by field, of which None is the only one that the secret has; the value None
+            removes it.
         expected: the version; None where there must be no secret.
 
     Returns:
@@ -49,22 +48,24 @@ def write_field(
         InvalidValueError: the value is no text.
         SourceError: the server failed.
     """
-    place = wanted.locate(field)
-    refuse_unwritable(wanted, place, value)
+    place = wanted.locate(next(iter(values)) if len(values) == 1 else None)
+    for field, value in values.items():
+        refuse_unwritable(wanted, wanted.locate(field), value)
     current = read(client, wanted)
     if current.version != expected:
         raise _conflict(place, expected, current.version)
     fields = dict(current.fields) if isinstance(current, SecretVersion) else {}
-    if field is None:
-        if len(fields) != 1:
-            raise InvalidReferenceError(
-                f"{place} names no field to write", hint="add '#FIELD' to the reference"
-            )
-        field = next(iter(fields))
-    if value is None:
-        fields.pop(field, None)
-    else:
-        fields[field] = value
+    if None in values and len(fields) != 1:
+        raise InvalidReferenceError(
+            f"{wanted.locate()} names no field to write", hint="add '#FIELD' to the reference"
+        )
+    only = next(iter(fields), "")
+    for named, value in values.items():
+        field = only if named is None else named
+        if value is None:
+            fields.pop(field, None)
+        else:
+            fields[field] = value
     return write_all(client, wanted, fields, current.version, place)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from envkit._internal.atomic_write import write_atomic, write_own
 from envkit._internal.file_lock import locked
-from envkit._internal.leftovers import claim, is_leftover_name, temporary_name
+from envkit._internal.leftovers import claim, is_leftover_name, known_name, temporary_name
 from support.permissions import NOBODY
 from support.process import run_spawned
 
@@ -112,3 +112,38 @@ def test_files_of_other_users_are_left_alone(tmp_path):
 def test_a_temporary_name_is_one_that_is_swept():
     assert is_leftover_name(temporary_name(".env"))
     assert not is_leftover_name(temporary_name(""))
+
+
+def test_who_names_what_it_writes_finds_its_leftovers_without_listing(tmp_path, monkeypatch):
+    def list_nothing(*_):
+        raise AssertionError("the folder was listed")
+
+    path, other = tmp_path / ".env.prod", tmp_path / known_name(".env.other")
+    assert is_leftover_name(known_name(".env.prod"))
+    (tmp_path / known_name(".env.prod")).write_text("secret")
+    other.touch()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", list_nothing)
+        with locked(str(path), timeout_seconds=1, written=[".env.prod"]):
+            write_own(str(path), b"new", alone=True)
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        other.name,
+        ".env.prod",
+    ]
+
+
+@pytest.mark.parametrize("taken", ["file", "link", "folder"])
+def test_a_known_name_that_is_taken_is_left_alone(tmp_path, taken):
+    path, known = tmp_path / ".env.prod", tmp_path / known_name(".env.prod")
+    victim = tmp_path / "victim"
+    victim.write_text("theirs")
+    if taken == "file":
+        known.write_text("theirs")
+    elif taken == "link":
+        known.symlink_to(victim)
+    else:
+        known.mkdir()
+    write_own(str(path), b"new", alone=True)
+    assert path.read_bytes() == b"new"
+    assert victim.read_text() == "theirs"
+    assert os.path.lexists(known)

@@ -152,3 +152,11 @@ def test_clients_are_imported_one_after_the_other(project):
         cwd=project.root,
     )
     assert json.loads(done.stdout) == {"requests": True, "botocore.httpsession": True}
+
+
+def test_a_call_that_comes_too_late_is_waited_for_as_long_as_it_is_spared():
+    going_on = threading.Event()
+    late = call_in_time(going_on.wait, Deadline(0.01), spare_seconds=0.01)
+    assert late.late
+    threading.Timer(0.05, going_on.set).start()
+    assert call_in_time(going_on.wait, Deadline(0.01), spare_seconds=30).value is True

@@ -11,7 +11,7 @@ from envkit.checks.rotations import OF_STORES
 from envkit.rotation.jobs import run_rotation
 from envkit.sources.memory import MemorySource
 from envkit.sources.model import SourceContext
-from support.checking import found
+from support import checking
 from support.process import run_python
 from support.rotating import one_rotation
 
@@ -31,11 +31,38 @@ def profile(project, *lines, name="prod", table="key", top=VARIABLES):
     project.profile(f"{name}.toml", f"{top}[rotation.{table}]\n{TABLE}{body}")
 
 
+def found(*codes, **arguments):
+    """Return what a check finds; that these tables have no `after` only where it is asked for."""
+    lines = checking.found(*codes, **arguments)
+    return [line for line in lines if codes or "[rotation-without-after" not in line]
+
+
 def offline(*codes, **arguments):
     return found(*codes, offline=True, **arguments)
 
 
 # -------- as they are written
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [([], 1), (['after = [["true"]]'], 0), (['cache_age = "5m"'], 0)],
+    ids=["nothing restarts them", "after", "they read it again"],
+)
+def test_programs_that_nothing_restarts_are_warned_of(project, lines, wanted):
+    profile(project, *lines)
+    found_lines = offline("rotation-without-after")
+    assert len(found_lines) == wanted
+    for line in found_lines:
+        assert line.startswith(
+            "profiles/prod.toml:4: [rotation.key]: nothing restarts the programs"
+        )
+
+
+def test_a_program_that_this_host_lacks_is_a_note(project):
+    profile(project, 'after = [["no-such-program"]]')
+    [line] = offline("rotation-tools")
+    assert "'after' runs 'no-such-program', which is not on the PATH" in line
 
 
 def test_a_rotation_that_is_sound(project):
@@ -313,7 +340,8 @@ def test_what_is_given_up(project, rotated):
     )
     program.chmod(0o755)
     text = TABLE.replace('"random"', '"command"')
-    target = f'target = {{ command = ["{program}"] }}\n'
+    unproven = "verify_current = false, verify_retired = false"
+    target = f'target = {{ command = ["{program}"], {unproven} }}\n'
     profile(project)
     original = f"{VARIABLES}[rotation.key]\n{text}{target}"
     project.profile("prod.toml", original)

@@ -2,7 +2,9 @@
 
 import pytest
 
+from envkit._internal.clock import Deadline
 from envkit.editing.find import find, prepare_edit, prepare_reference_edit, refuse_changed
+from envkit.editing.write import write_one
 from envkit.errors import (
     ConflictError,
     InvalidReferenceError,
@@ -161,7 +163,7 @@ def test_a_reference_is_found_under_its_own_text(prod):
     text = "memory:db#user"
     variable = find(prepare_reference_edit(("prod",), text, environ={})).one(text)
     assert (variable.slot.where, variable.names) == (text, [text])
-    variable.slot.write(Secret("app"), before=variable.current)
+    write_one(variable.slot, Secret("app"), variable.current, Deadline(15))
     assert variable.slot.read().value == Secret("app")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from envkit.comparison.sides import prepare_sides, read_sides
 from envkit.errors import ConflictError, DeniedError, PromotionError, UsageError
 from envkit.promotion.run import prepare_promotion, read
+from envkit.rotation.rotated import find_rotations
 from support.permissions import as_nobody, folder_of_nobody
 from support.vectors import vectors
 
@@ -18,9 +19,16 @@ NO, STAYS = vectors("unit/promotion/decide").values()
 CANARY = "canary"
 
 
+def rotations_of(profile, deadline):
+    return find_rotations(profile, environ={}, deadline=deadline)
+
+
 def promotion(*names, **options):
     """Plan from staging to prod, in the working directory."""
-    return read(prepare_promotion("staging", "prod", names, environ={}, **options))
+    prepared = prepare_promotion(
+        "staging", "prod", names, rotations=rotations_of, environ={}, **options
+    )
+    return read(prepared)
 
 
 def done(plan):
@@ -390,7 +398,7 @@ def test_what_cannot_be_read_is_refused_and_not_missing(write):
 def test_what_means_nothing(write, arguments, options, message):
     write("A = 1", head='aliases = ["stg"]\n')
     with pytest.raises(UsageError, match=message):
-        prepare_promotion(*arguments, environ={}, **options)
+        prepare_promotion(*arguments, rotations=rotations_of, environ={}, **options)
 
 
 def test_globs(write):
@@ -409,7 +417,7 @@ def test_only_what_is_asked_for_is_read(write):
 def test_a_prepared_promotion_names_its_profiles_and_variables_before_a_store_is_asked(write):
     project = write("A = {}")
     project.dotenv("staging", "broken\n")  # reading this would fail
-    prepared = prepare_promotion("staging", "prod", environ={})
+    prepared = prepare_promotion("staging", "prod", rotations=rotations_of, environ={})
     assert [profile.name for profile in prepared.profiles] == ["staging", "prod"]
     assert list(prepared.selected) == ["A"]
 
@@ -452,7 +460,7 @@ def test_a_profile_that_changed_since_the_plan_is_not_written(write, when):
 def test_what_was_interrupted_is_finished_by_the_next_one(write):
     project = write('A = {}\nB = {}\nC = "c"', values="A=1\nB=2")
     arguments = ("A", "B", "C")
-    for _ in range(3):  # each time, one step less is left
+    for _ in range(2):  # the values, then the line
         plan = promotion(*arguments)
         plan.begin()
         plan.steps[0].run()

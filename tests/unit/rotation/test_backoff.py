@@ -6,7 +6,7 @@ from envkit.rotation.backoff import pause_seconds
 
 
 @pytest.mark.parametrize(
-    ("failures", "seconds"), [(1, 15), (2, 30), (3, 60), (6, 480), (7, 900), (10_000, 900)]
+    ("failures", "seconds"), [(1, 15), (2, 30), (3, 60), (8, 1920), (9, 3600), (10_000, 3600)]
 )
 def test_each_pause_is_twice_the_one_before_up_to_a_limit(failures, seconds):
     assert pause_seconds(failures) == seconds

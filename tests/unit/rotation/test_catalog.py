@@ -134,3 +134,24 @@ def test_picking_by_name(project):
     with pytest.raises(UsageError) as caught:
         pick(rotations, ["prod/ap"])
     assert caught.value.hint == "did you mean 'prod/api'?"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("vault:db#password", "vault:/secret/db#password"),
+        ("aws:db#password", "aws:/team/db#password"),
+        ("dotenv:KEY", "dotenv:.env.shared#KEY"),
+    ],
+)
+def test_one_secret_that_two_profiles_write_differently_is_one(project, first, second):
+    sources = {
+        "vault": '[sources.vault]\nmount = "secret"\n',
+        "aws": '[sources.aws]\ntype = "aws-secrets-manager"\nprefix = "team/"\n',
+        "dotenv": '[sources.dotenv]\npath = ".env.shared"\n',
+    }
+    head = sources[first.partition(":")[0]]
+    project.profile("prod.toml", head + table("key", first))
+    project.profile("staging.toml", head.replace('path = ".env.shared"', "") + table("key", second))
+    (rotation,) = found(project).rotations
+    assert rotation.shared == ("prod", "staging")

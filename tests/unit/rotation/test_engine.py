@@ -62,7 +62,7 @@ class Scene:
 
     def rotate(self):
         """Rotate from the beginning to the end."""
-        assert self.run().status == OutcomeStatus.WAITING
+        assert self.run().status == OutcomeStatus.IN_GRACE
         self.now += GRACE
         return self.run()
 
@@ -93,7 +93,7 @@ def scene():
 class TestARotation:
     def test_it_goes_as_far_as_the_grace(self, scene):
         outcome = scene.run()
-        assert outcome.status == OutcomeStatus.WAITING
+        assert outcome.status == OutcomeStatus.IN_GRACE
         assert outcome.until == scene.now + GRACE
         assert outcome.promoted
         assert outcome.ok
@@ -106,7 +106,7 @@ class TestARotation:
         before = scene.shelf.envelope_version
         scene.now += GRACE - 1
         outcome = scene.run()
-        assert (outcome.status, outcome.changed) == (OutcomeStatus.WAITING, False)
+        assert (outcome.status, outcome.changed) == (OutcomeStatus.IN_GRACE, False)
         assert scene.shelf.envelope_version == before
 
     def test_it_ends_with_nothing_left(self, scene):
@@ -201,8 +201,8 @@ class TestBesideAnother:
             clock=lambda: scene.now,
             me="host:2",
         )
-        assert overtaken == [OutcomeStatus.WAITING], "the first one has not promoted meanwhile"
-        assert (outcome.status, outcome.error) == (OutcomeStatus.WAITING, None)
+        assert overtaken == [OutcomeStatus.IN_GRACE], "the first one has not promoted meanwhile"
+        assert (outcome.status, outcome.error) == (OutcomeStatus.IN_GRACE, None)
 
 
 class TestFailures:
@@ -216,7 +216,7 @@ class TestFailures:
         del scene.target.fails[method]
         assert scene.run().status == OutcomeStatus.FAILED  # not at once
         scene.now += FIRST_PAUSE_SECONDS
-        assert scene.run().status == OutcomeStatus.WAITING
+        assert scene.run().status == OutcomeStatus.IN_GRACE
         assert scene.record.error == ""
 
     def test_the_pause_grows(self, scene):
@@ -243,7 +243,7 @@ class TestFailures:
         scene.target.fails["set"] = RotationError("no")
         scene.run()
         scene.target.fails.clear()
-        assert scene.run(Request.ROTATE).status == OutcomeStatus.WAITING
+        assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
 
     def test_nothing_is_claimed_that_could_not_be_rotated(self, scene):
         scene.target.fails["prepare"] = RotationError("a grant is missing")
@@ -334,7 +334,7 @@ class TestAValueThatTheTargetRefuses:
             return None
 
         scene.target.fails["set"] = policy
-        assert scene.run().status == OutcomeStatus.WAITING
+        assert scene.run().status == OutcomeStatus.IN_GRACE
         assert len(rejected) == 3
         assert scene.password == f"{CANARY}-2"
         assert scene.record.attempt == 2
@@ -364,13 +364,13 @@ class TestAValueThatTheTargetRefuses:
         outcome = scene.run()
         assert (outcome.status, outcome.changed) == (OutcomeStatus.QUARANTINED, False)
         assert "refused it 3 times" in outcome.reason
-        assert scene.run(Request.ROTATE).status == OutcomeStatus.WAITING
+        assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
 
     def test_elsewhere_a_refusal_is_a_failure(self, scene):
         scene.target.fails["finish"] = RejectedError("no")
         assert scene.run().status == OutcomeStatus.FAILED
         scene.target.fails = {"prepare": RejectedError("no")}
-        assert Scene.run(Scene()).status == OutcomeStatus.WAITING
+        assert Scene.run(Scene()).status == OutcomeStatus.IN_GRACE
 
 
 class TestGoingBack:
@@ -495,7 +495,7 @@ class TestSomebodyElse:
             publish(store, seen, fields)
 
         monkeypatch.setattr(MemoryRotationStore, "publish", overtaken)
-        assert scene.run().status == OutcomeStatus.WAITING
+        assert scene.run().status == OutcomeStatus.IN_GRACE
         assert scene.shelf.fields == {"password": f"{CANARY}-1", "host": "db2"}
 
     def test_a_secret_that_is_gone(self, scene):
@@ -526,7 +526,7 @@ class TestSomebodyElse:
         refused = renamed()
         assert refused.status == OutcomeStatus.FAILED
         assert "'envkit rotate prod/database'" in refused.error.hint
-        assert renamed(Request.ROTATE).status == OutcomeStatus.WAITING
+        assert renamed(Request.ROTATE).status == OutcomeStatus.IN_GRACE
         assert scene.record.rotation == "prod/database"
         assert scene.run().status == OutcomeStatus.FAILED, "the old name is none any more"
 
@@ -571,12 +571,12 @@ class TestSeveralAtOnce:
     def test_until_its_time_is_over(self, scene):
         self.held(scene)
         scene.now += 60
-        assert scene.run().status == OutcomeStatus.WAITING
+        assert scene.run().status == OutcomeStatus.IN_GRACE
         assert "take-over" in scene.told
 
     def test_or_a_person_says_so(self, scene):
         self.held(scene)
-        assert scene.run(Request.RESUME).status == OutcomeStatus.WAITING
+        assert scene.run(Request.RESUME).status == OutcomeStatus.IN_GRACE
 
     def test_whoever_asked_is_content_with_what_another_one_has_done(self, scene):
         """Eight people ask at once, and it is rotated once."""
@@ -622,7 +622,7 @@ class TestSeveralAtOnce:
         assert (outcome.status, outcome.ok) == (OutcomeStatus.STOPPED, True)
         assert scene.record.phase == "set"
         assert scene.record.owner == ""
-        assert scene.run().status == OutcomeStatus.WAITING
+        assert scene.run().status == OutcomeStatus.IN_GRACE
 
 
 def test_names_of_owners_differ():
@@ -632,7 +632,7 @@ def test_names_of_owners_differ():
 def test_a_clock_that_jumps_back_retires_nothing_early(scene):
     scene.run()
     scene.now -= 10 * EVERY
-    assert scene.run().status == OutcomeStatus.WAITING
+    assert scene.run().status == OutcomeStatus.IN_GRACE
     assert f"{CANARY}-0" in scene.target.passwords
     assert isinstance(scene.record, Record)
 
@@ -732,7 +732,7 @@ class TestIdentity:
         for requested in ("", *Request):
             outcome = scene.run(requested)
             assert outcome.status == OutcomeStatus.FAILED
-            assert "is that of memory:another" in outcome.error.message
+            assert "is of another secret, memory:another" in outcome.error.message
 
     @pytest.mark.parametrize("changed", [{"plan": "keys"}, {"target": "digest-2"}])
     @pytest.mark.parametrize("step", PHASES)
@@ -815,5 +815,5 @@ class TestCompromised:
 
     def test_the_next_rotation_has_its_grace_period_again(self, scene):
         scene.run(Request.COMPROMISED)
-        assert scene.run(Request.ROTATE).status == OutcomeStatus.WAITING
+        assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
         assert not scene.target.given["end_sessions"]

@@ -35,3 +35,14 @@ def test_what_went_wrong_is_told(command, told):
     with pytest.raises(HookError) as caught:
         run(*command)
     assert told in caught.value.message
+
+
+def test_it_gets_none_of_envkits_own_environment_and_no_credential(tmp_path, monkeypatch):
+    hidden = ("ENVKIT_QUEUE", "ENVKIT_REASON", "VAULT_TOKEN", "VAULT_SECRET_ID", "PGPASSWORD")
+    for name in (*hidden, "AWS_SECRET_ACCESS_KEY", "DEPLOY_TOKEN"):
+        monkeypatch.setenv(name, "canary")
+    run("sh", "-c", f"env > {tmp_path}/env")
+    assert "canary" not in (tmp_path / "env").read_text()
+    command = ("sh", "-c", f"env > {tmp_path}/env")
+    run_hook(command, FACTS, environment=["DEPLOY_TOKEN"], timeout_seconds=30)
+    assert (tmp_path / "env").read_text().count("canary") == 1

@@ -10,6 +10,7 @@ from envkit.rotation.notify import events, notify
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation_state.record import Record
 from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
+from envkit.secret import Secret
 from support.hook_server import HookServer
 from support.rotating import DAY, one_rotation, table
 
@@ -95,12 +96,27 @@ def test_a_success_is_told_each_time(world):
 
 def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
     held = Record(NAME, id="1", phase="set", owner="other:1", busy_until=NOW + 60)
-    world.store.save(world.store.read(), held, {})
+    values = {"KEY": Secret("x")}
+    world.store.save(world.store.read(), held, {"old": values, "new": values})
     assert world.tell_with_store("failed") == []
     assert world.store.read().record == held
     world.now += 61
     assert world.tell_with_store("failed") == ["failure"]
     assert world.store.read().record == held._replace(notified={"failure": world.now})
+
+
+def test_a_run_that_hangs_is_told_by_its_own_host_once_a_day(world):
+    held = LATE._replace(phase="set", owner="one:1", busy_until=NOW + 60)
+    values = {"old": {"KEY": Secret("a")}, "new": {"KEY": Secret("b")}}
+    world.store.save(world.store.read(), held, values)
+    assert world.tell_with_store("failed", record=held) == ["failure", "overdue"]
+    assert world.tell_with_store("failed", record=held) == []
+    assert world.tell_with_store("busy", host="two", record=held) == [], "it may be at work"
+    assert world.store.read().record == held
+    world.now += DAY
+    again = held._replace(busy_until=world.now + 60)
+    world.store.save(world.store.read(), again, values)
+    assert world.tell_with_store("failed", record=again) == ["failure", "overdue"]
 
 
 def test_without_a_store_each_host_remembers_for_itself(world):

@@ -7,7 +7,7 @@ from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
 
 
 def test_a_run_that_returns_an_outcome_has_that_outcome():
-    outcome = Outcome("prod/db", OutcomeStatus.WAITING, until=5.0)
+    outcome = Outcome("prod/db", OutcomeStatus.IN_GRACE, until=5.0)
     assert attempt("prod/db", lambda: outcome) is outcome
 
 

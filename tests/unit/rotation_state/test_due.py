@@ -2,7 +2,7 @@
 
 import pytest
 
-from envkit.rotation_state.due import is_overdue, next_due, overdue_at
+from envkit.rotation_state.due import is_overdue, next_due
 from envkit.rotation_state.record import Phase, Record
 from support.rotating import DAY, one_rotation, table
 
@@ -51,14 +51,15 @@ def test_the_next_due_time_counts_from_the_last_value_or_the_last_time_it_was_gi
 
 
 def test_a_rotation_that_was_given_up_is_overdue_by_its_last_value(policy):
-    assert overdue_at(policy, LATE._replace(given_up_at=NOW), NOW) == NOW - 10 * DAY + LATENESS
+    record = LATE._replace(given_up_at=NOW)
+    assert next_due(policy, record, NOW).overdue_at == NOW - 10 * DAY + LATENESS
 
 
 def test_a_rotation_in_its_grace_period_is_overdue_by_its_new_value(policy):
     record = LATE._replace(phase=Phase.GRACE, promoted_at=NOW)
-    assert overdue_at(policy, record, NOW) == NOW + 30 * DAY + LATENESS
+    assert next_due(policy, record, NOW).overdue_at == NOW + 30 * DAY + LATENESS
 
 
 def test_a_rotation_that_was_never_done_is_due_now_and_never_overdue(policy):
     assert next_due(policy, None, NOW).starts == NOW
-    assert overdue_at(policy, None, NOW) == float("inf")
+    assert next_due(policy, None, NOW).overdue_at == float("inf")

@@ -87,12 +87,27 @@ class OverwritesBlindly(MemorySource):
         return super().write(ref, value, expected=newest if newest != "0" else None)
 
 
+class OverwritesGroups(MemorySource):
+    def write_group(self, values, *, expected):
+        path = next(iter(values)).path
+        return super().write_group(values, expected=str(len(self._versions[path])))
+
+
 class LosesTheOtherFields(MemorySource):
     def write(self, ref, value, *, expected):
         version = super().write(ref, value, expected=expected)
         kept = {} if value is None else {ref.field: value.reveal()}
         self._versions[ref.path][-1] = self._versions[ref.path][-1]._replace(fields=kept)
         return version
+
+
+class WritesOneAfterAnother(MemorySource):
+    def write_group(self, values, *, expected):
+        for ref, value in values.items():
+            newest = super().write_group({ref: value}, expected=expected)
+            expected = str(int(newest) + 1)
+            self.put(ref.path, self._versions[ref.path][-1].fields)
+        return newest
 
 
 class RestoresEverything(MemorySource):
@@ -149,6 +164,8 @@ class Full(SourceContract):
         (OverwritesBlindly, "of_two_writers_at_once_one_wins", []),
         (LosesTheOtherFields, "other_fields_are_kept", []),
         (LosesTheOtherFields, "a_field_is_added_to_a_secret", []),
+        (OverwritesGroups, "several_values_of_one_secret_are_one_version", []),
+        (WritesOneAfterAnother, "several_values_of_one_secret_are_one_version", []),
         (TakesNothingForAnEmptyText, "a_value_is_removed_and_other_fields_are_kept", []),
         (LosesTheOtherFields, "a_value_is_removed_and_other_fields_are_kept", []),
         (OverwritesBlindly, "a_stale_removal_changes_nothing", []),

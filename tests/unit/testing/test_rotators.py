@@ -34,10 +34,11 @@ class Sound:
         return (field,)
 
     def describe_target(self):
-        return ""
+        return "a door" if self.door else "a closed door"
 
     def prepare(self, current):
-        self._answers()
+        if not self.probe(current, {}):
+            raise RotationError("the door does not take the token of the secret")
         return {"old": "door"}
 
     def create(self, current, facts):
@@ -48,6 +49,7 @@ class Sound:
         if self.text(new) not in self.door.tokens:
             self._context.confirm()
             self.door.tokens.append(self.text(new))
+            self._context.settle(new, lambda: self.door.tokens.remove(self.text(new)))
 
     def test(self, new, facts):
         if not self.probe(new, facts):
@@ -65,7 +67,7 @@ class Sound:
 
     def retire(self, fields, keep, facts):
         self._answers()
-        if fields and self.text(fields) in self.door.tokens:
+        if fields and fields != keep and self.text(fields) in self.door.tokens:
             self._context.confirm()
             self.door.tokens.remove(self.text(fields))
 
@@ -179,9 +181,6 @@ class NotesTheValue(Sound):
 
 
 class NotesANumber(Sound):
-    def describe_target(self):
-        return ""
-
     def prepare(self, current):
         return {"floor": 1}
 
@@ -192,7 +191,12 @@ class SaysYesToAll(Sound):
         return True
 
 
-class SaysNoToAll(Sound):
+class BeginsWithAnything(Sound):
+    def prepare(self, current):
+        return {"old": "door"}
+
+
+class SaysNoToAll(BeginsWithAnything):
     def probe(self, fields, facts):
         self._answers()
         return False
@@ -217,6 +221,69 @@ class TakesAnOutageForAnAnswer(Sound):
         return self.door is not None and super().probe(fields, facts)
 
 
+class SettlesNothing(Sound):
+    def set(self, old, new, facts):
+        self._answers()
+        if self.text(new) not in self.door.tokens:
+            self._context.confirm()
+            self.door.tokens.append(self.text(new))
+
+
+class SettlesAndTakesNothingBack(SettlesNothing):
+    def set(self, old, new, facts):
+        super().set(old, new, facts)
+        self._context.settle(new, lambda: None)
+
+
+class TakesAllBack(SettlesNothing):
+    def set(self, old, new, facts):
+        super().set(old, new, facts)
+        self._context.settle(new, self.door.tokens.clear)
+
+
+class RetiresWhatIsToBeKept(Sound):
+    def retire(self, fields, keep, facts):
+        super().retire(fields, {}, facts)
+
+
+class BelievesTheRecord(Sound):
+    def create(self, current, facts):
+        if "old" not in facts:
+            self.door.tokens.clear()
+        return super().create(current, facts)
+
+
+class SaysThatItIsDead(Sound):
+    def is_dead(self, fields, keep, facts):
+        return True
+
+
+class SaysThatItLives(Sound):
+    def is_dead(self, fields, keep, facts):
+        return False
+
+
+class ShowsTheTarget(Sound):
+    def describe_target(self):
+        return "a door that takes first"
+
+
+class DescribesNothing(Sound):
+    def describe_target(self):
+        return ""
+
+
+class DescribesAllAlike(Sound):
+    def describe_target(self):
+        return "a door"
+
+
+class LooksToDescribe(Sound):
+    def describe_target(self):
+        with open("/dev/null"):
+            return "a door"
+
+
 class OpensAFileToBegin(Sound):
     def __init__(self, context):
         super().__init__(context)
@@ -228,6 +295,9 @@ class Logs(Sound):
     def set(self, old, new, facts):
         super().set(old, new, facts)
         logging.getLogger("door").debug("added %s", self.text(new))
+
+
+_DESCRIBED = "the_target_is_described"
 
 
 class Full(RotatorContract):
@@ -260,6 +330,23 @@ class Full(RotatorContract):
         (ShowsTheCause, "a_credential_that_does_not_work_fails_the_test", []),
         (TakesAnOutageForAnAnswer, "nothing_listens", ["probe"]),
         (OpensAFileToBegin, "building_does_no_io", []),
+        (BeginsWithAnything, "a_current_value_that_does_not_work_is_refused", []),
+        (SettlesNothing, "what_is_done_too_late_is_taken_back", []),
+        (SettlesNothing, "a_late_set_brings_nothing_back", []),
+        (SettlesAndTakesNothingBack, "what_is_done_too_late_is_taken_back", []),
+        (SettlesAndTakesNothingBack, "a_late_set_brings_nothing_back", []),
+        (TakesAllBack, "what_is_done_too_late_is_taken_back", []),
+        (TakesAllBack, "a_late_set_brings_nothing_back", []),
+        (LeavesWhatWasLost, "what_is_done_too_late_is_taken_back", []),
+        (RetiresWhatIsToBeKept, "the_one_to_keep_is_never_retired", []),
+        (RetiresWhatIsToBeKept, "the_current_one_survives_a_damaged_record", [{}]),
+        (BelievesTheRecord, "the_current_one_survives_a_damaged_record", [{}]),
+        (SaysThatItIsDead, "what_works_is_not_dead", []),
+        (SaysThatItLives, "what_is_retired_is_shown_to_be_dead", []),
+        (ShowsTheTarget, f"{_DESCRIBED}_without_io_and_without_a_password", []),
+        (DescribesNothing, f"{_DESCRIBED}_without_io_and_without_a_password", []),
+        (LooksToDescribe, f"{_DESCRIBED}_without_io_and_without_a_password", []),
+        (DescribesAllAlike, "another_target_is_described_otherwise", []),
     ],
 )
 def test_a_broken_rotator_fails(kind, test, arguments):

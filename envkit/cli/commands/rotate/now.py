@@ -12,13 +12,22 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from envkit._internal.clock import Deadline
-from envkit.audit.session import REASON, Access
+from envkit.audit.session import Access
 from envkit.cli.command_help import ShownCommand
+from envkit.cli.commands.rotate.asking import (
+    ask_reason_for,
+    confirm_compromised,
+    confirm_protected,
+    require_one,
+)
+from envkit.cli.commands.rotate.orphaned import finish_all, named, others
 from envkit.cli.commands.rotate.selection import (
     Environments,
     Format,
     Formatted,
     collected_from,
+    orphans_of,
+    require_some,
     show_statuses,
 )
 from envkit.cli.complete import rotations as complete_rotations
@@ -27,17 +36,18 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
 from envkit.cli.parameters import Profiles, Reason, Timeout
 from envkit.cli.progress import Bar
-from envkit.cli.prompt import ask_reason
 from envkit.cli.trusting import split_by_trust
 from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation
 from envkit.rotation.machine import Request
-from envkit.rotation.status import RotationState, broken, read_statuses
+from envkit.rotation.orphans import Found, status_of_orphan
+from envkit.rotation.status import RotationState, broken
+from envkit.rotation.status_reading import read_statuses
 from envkit.rotation_state.due import is_overdue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from envkit.errors import EnvkitError
     from envkit.rotation.catalog import Collected, Rotation
@@ -90,6 +100,15 @@ def now(  # noqa: PLR0917 - typer names them
         bool,
         typer.Option("--resume", help="Only go on with what is under way, at once; begin nothing."),
     ] = False,
+    compromised: Annotated[
+        bool,
+        typer.Option(
+            "--compromised",
+            help="Others know the value: rotate it now, without a grace period, and end its "
+            "sessions. Needs one NAME and --reason.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     format_: Formatted = Format.TEXT,
     reason: Reason = None,
     timeout: Timeout = None,
@@ -101,12 +120,36 @@ def now(  # noqa: PLR0917 - typer names them
     to run this from cron every minute, on any number of hosts at once.
     """
     requested = _requested(
-        names, everything=everything, rollback=rollback, abort=abort, resume=resume, plan=plan
+        names,
+        everything=everything,
+        rollback=rollback,
+        abort=abort,
+        resume=resume,
+        compromised=compromised,
+        plan=plan,
     )
     environ = os.environ
+    if compromised:
+        require_one(names, reason, environ)
     deadline = Deadline(timeout_seconds(timeout))
-    collected = collected_from(env, profiles, environ, deadline)
+    finishing = requested if names and requested in (Request.ABORT, Request.RESUME) else None
+    collected = collected_from(
+        env, profiles, environ, deadline, may_be_none=bool(finishing) or plan
+    )
     chosen = list(collected.rotations)
+    orphans = Found((), ())
+    if plan or finishing:
+        orphans = orphans_of(collected, env, profiles, environ, deadline)
+        require_some([*chosen, *orphans.orphans], collected, env)
+        if finishing and (orphaned := named(orphans.orphans, names or ())):
+            if left := others(orphaned, names or ()):
+                raise UsageError(
+                    f"no profile names {orphaned[0].name}, and one does name {left[0]}",
+                    hint="finish them one after the other",
+                )
+            reason = ask_reason_for([one.profile for one in orphaned], reason, environ)
+            done = finish_all(orphaned, finishing, reason=reason, environ=environ)
+            return _show(results.Report(done, {}, set(), named=True), (), format_)
     if names:
         chosen = _named(collected, names)
         collected = collected._replace(broken={})
@@ -119,14 +162,24 @@ def now(  # noqa: PLR0917 - typer names them
             chosen, environ=environ, now=time.time(), deadline=deadline, writable=plan
         )
         if plan:
+            found += [] if names else [status_of_orphan(one) for one in orphans.orphans]
             found += broken(collected)
             describe = partial(statuses.planned, asked=requested == Request.ROTATE)
-            return show_statuses(found, as_json=format_ is Format.JSON, describe=describe)
+            return show_statuses(
+                found,
+                as_json=format_ is Format.JSON,
+                describe=describe,
+                not_looked_at=() if names else orphans.not_looked_at,
+            )
         open_ = {
             one.rotation for one in found if one.started_at or one.state == RotationState.UNREADABLE
         }
         chosen = [one for one in chosen if one.full_name in open_]
-    reason = _reason(chosen, reason, environ)
+    if compromised:
+        confirm_compromised(chosen[0], yes=yes)
+    elif requested is None and not env:
+        confirm_protected(chosen, environ=environ, deadline=deadline, yes=yes)
+    reason = ask_reason_for([one.profile for one in chosen], reason, environ)
     chosen, refused = _allowed(chosen, reason, environ)
     collected = collected._replace(broken={**collected.broken, **refused})
     run = _run(chosen, requested, reason, environ)
@@ -138,11 +191,16 @@ def now(  # noqa: PLR0917 - typer names them
     report = results.Report(
         run.outcomes, collected.broken, overdue, named=bool(names) or everything
     )
+    return _show(report, run.warnings, format_)
+
+
+def _show(report: results.Report, warnings: Iterable[EnvkitError], format_: Format) -> int:
+    """Print what became of rotations, and return the exit status."""
     if format_ is Format.JSON:
         print_json(results.document(report))
     else:
         results.show(report)
-    for error in run.warnings:
+    for error in warnings:
         print(f"envkit: warning: {error.message}", file=sys.stderr)
     return report.exit_status
 
@@ -159,6 +217,7 @@ def _requested(
     rollback: bool,
     abort: bool,
     resume: bool,
+    compromised: bool,
     plan: bool,
 ) -> Request | None:
     flags = [
@@ -168,6 +227,7 @@ def _requested(
             (rollback, Request.ROLLBACK, "--rollback"),
             (abort, Request.ABORT, "--abort"),
             (resume, Request.RESUME, "--resume"),
+            (compromised, Request.COMPROMISED, "--compromised"),
         )
         if given
     ]
@@ -197,16 +257,6 @@ def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
                 if name in (broken_name, rotation) or name.startswith(f"{profile}/"):
                     raise error from None
         raise
-
-
-def _reason(
-    rotations: Sequence[Rotation], reason: str | None, environ: Mapping[str, str]
-) -> str | None:
-    """Return the reason; ask for it once, where a protected profile needs one."""
-    protected = dict.fromkeys(one.profile.name for one in rotations if one.profile.protected)
-    if protected and not (reason or environ.get(REASON, "")).strip():
-        return ask_reason(list(protected)).strip() or None
-    return reason
 
 
 def _allowed(

@@ -13,12 +13,14 @@ from envkit.cli.complete import environments
 from envkit.cli.formats.rotation import statuses
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
-from envkit.rotation.catalog import collect
+from envkit.rotation.catalog import collect, survey
+from envkit.rotation.orphans import find_orphans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from envkit.rotation.catalog import Collected
+    from envkit.rotation.orphans import Found
     from envkit.rotation.status import RotationStatus
 
 Environments = Annotated[
@@ -53,17 +55,61 @@ Formatted = Annotated[
 
 
 def collected_from(
-    env: Sequence[str] | None, profiles: str | None, environ: Mapping[str, str], deadline: Deadline
+    env: Sequence[str] | None,
+    profiles: str | None,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+    *,
+    may_be_none: bool = False,
 ) -> Collected:
     """Return the rotations of these profiles, or of all; an error where there are none."""
     folder = profiles_folder(profiles, environ)
     collected = collect(folder, env or (), environ=environ, deadline=deadline)
-    if not collected.rotations and not collected.broken:
+    if not may_be_none:
+        require_some(collected.rotations, collected, env)
+    return collected
+
+
+def require_some(found: Sequence[object], collected: Collected, env: Sequence[str] | None) -> None:
+    """Raise where there is nothing to look at, and nothing that is wrong.
+
+    Raises:
+        UsageError: there is no rotation.
+    """
+    if not found and not collected.broken:
         where = f"in {' and '.join(env)}" if env else "in any profile"
         raise UsageError(
             f"there is no rotation {where}", hint="write a table [rotation.NAME] into a profile"
         )
-    return collected
+
+
+def orphans_of(
+    collected: Collected,
+    env: Sequence[str] | None,
+    profiles: str | None,
+    environ: Mapping[str, str],
+    deadline: Deadline,
+) -> Found:
+    """Return the unfinished rotations that no profile names, of these profiles or of all."""
+    surveyed = collected.survey
+    if surveyed is None:  # whether another profile names it, only all of them say
+        folder = profiles_folder(profiles, environ)
+        surveyed = survey(folder, environ=environ, deadline=deadline)
+    found = find_orphans(surveyed, environ=environ, deadline=deadline)
+    if not env:
+        return found
+    chosen = {
+        profile.name
+        for profile in surveyed.profiles
+        if not {profile.name, *profile.aliases}.isdisjoint(env)
+    }
+    return found._replace(
+        orphans=tuple(
+            one
+            for one in found.orphans
+            if one.profile.name in chosen or one.name.partition("/")[0] in chosen
+        )
+    )
 
 
 def show_statuses(
@@ -71,8 +117,11 @@ def show_statuses(
     *,
     as_json: bool,
     describe: Callable[[RotationStatus, float], str] = statuses.what,
+    not_looked_at: Sequence[str] = (),
 ) -> int:
     """Print where rotations stand, and return the exit status."""
+    for why in not_looked_at:
+        print(f"envkit: note: not looked for orphaned rotations: {why}", file=sys.stderr)
     if as_json:
         sys.stdout.write(statuses.json_text(found))
     else:

@@ -10,13 +10,21 @@ from typing import Annotated
 import typer
 
 from envkit._internal.clock import Deadline
-from envkit.cli.commands.rotate.selection import Environments, collected_from, show_statuses
+from envkit.cli.commands.rotate.selection import (
+    Environments,
+    collected_from,
+    orphans_of,
+    require_some,
+    show_statuses,
+)
 from envkit.cli.formats.rotation import statuses
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.result import write_result
 from envkit.cli.trusting import split_by_trust
-from envkit.rotation.status import broken, read_statuses
+from envkit.rotation.orphans import status_of_orphan
+from envkit.rotation.status import broken
+from envkit.rotation.status_reading import read_statuses
 
 EXAMPLE = "envkit rotate status --format html -o r.html"
 
@@ -47,15 +55,20 @@ def status(
 ) -> int:
     """Show where every rotation stands; exit with 1 if somebody has to look."""
     deadline = Deadline(timeout_seconds(timeout))
-    collected = collected_from(env, profiles, os.environ, deadline)
+    collected = collected_from(env, profiles, os.environ, deadline, may_be_none=True)
     rotations, refused = split_by_trust(collected.rotations, reading=True)
     collected = collected._replace(broken={**collected.broken, **refused})
     deadline.restart()
     moment = time.time()
     found = read_statuses(rotations, environ=os.environ, now=moment, deadline=deadline)
+    orphans = orphans_of(collected, env, profiles, os.environ, deadline)
+    found += [status_of_orphan(one) for one in orphans.orphans]
+    require_some(found, collected, env)
     found += broken(collected)
     if format_ is not Format.HTML and output is None:
-        return show_statuses(found, as_json=format_ is Format.JSON)
+        return show_statuses(
+            found, as_json=format_ is Format.JSON, not_looked_at=orphans.not_looked_at
+        )
     if format_ is Format.HTML:
         from envkit.cli.formats.rotation import page
 

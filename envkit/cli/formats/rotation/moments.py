@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from math import isinf
 
+_MAX_SECONDS = 253_402_300_800.0  # the year 10,000, which no calendar here has
 _UNITS = ((86_400.0, "day"), (3600.0, "hour"), (60.0, "minute"))
 
 
 def moment(seconds: float) -> str:
     """Return a time to the minute; empty for never."""
-    if not seconds or isinf(seconds):
+    if not _is_shown(seconds):
         return ""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
+def before(seconds: float, now: float) -> str:
+    """Return a time to the minute, without the date where that is today's: `10:47 UTC`."""
+    text, today = moment(seconds), moment(now)[:10]
+    return text.removeprefix(f"{today} ")
+
+
 def iso(seconds: float) -> str | None:
     """Return a time for programs, RFC 3339; None for never."""
-    if not seconds or isinf(seconds):
+    if not _is_shown(seconds):
         return None
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -37,3 +43,8 @@ def since(at: float, now: float) -> str:
     if abs(distance) < 60:
         return "now"
     return f"in {span(distance)}" if distance > 0 else f"{span(-distance)} ago"
+
+
+def _is_shown(seconds: float) -> bool:
+    # also false for NaN and what is infinite
+    return 0 < seconds < _MAX_SECONDS

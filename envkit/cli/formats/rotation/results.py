@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from envkit.cli.error_text import print_error
-from envkit.cli.formats.rotation.moments import iso, moment, since
+from envkit.cli.formats.rotation.moments import before, iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
 from envkit.errors import EnvkitError
 from envkit.rotation.outcome import OutcomeStatus
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _STYLES = {
     OutcomeStatus.ROTATED: "green",
+    OutcomeStatus.IN_GRACE: "green",
     OutcomeStatus.WAITING: "green",
     OutcomeStatus.ROLLED_BACK: "yellow",
     OutcomeStatus.ABORTED: "yellow",
@@ -28,11 +29,16 @@ _STYLES = {
     OutcomeStatus.FAILED: "red",
 }
 _SENTENCES = {
-    OutcomeStatus.ROTATED: "readers have the new value, and the old one works no longer",
+    OutcomeStatus.ROTATED: "the store has the new value, and the old one no longer works",
     OutcomeStatus.ROLLED_BACK: "the new value works no longer",
     OutcomeStatus.ABORTED: "the new value is dropped",
 }
-_QUIET = (OutcomeStatus.NOT_DUE, OutcomeStatus.BUSY, OutcomeStatus.WAITING)
+_QUIET = (
+    OutcomeStatus.NOT_DUE,
+    OutcomeStatus.BUSY,
+    OutcomeStatus.WAITING,
+    OutcomeStatus.IN_GRACE,
+)
 
 
 class Report(NamedTuple):
@@ -92,10 +98,12 @@ def what(outcome: Outcome, now: float) -> str:
     """Return what happened, for people."""
     record = outcome.record
     if outcome.status in _SENTENCES:
-        return _SENTENCES[outcome.status]
-    if outcome.status == OutcomeStatus.WAITING and record is not None and record.promoted_at:
-        end = f"{moment(outcome.until)}, {since(outcome.until, now)}"
-        return f"readers have the new value; the old one works until {end}"
+        return outcome.reason or _SENTENCES[outcome.status]
+    if outcome.status == OutcomeStatus.IN_GRACE and record is not None:
+        return (
+            "the store has the new value; apps that read it at start must restart before "
+            f"{before(record.retire_at, now)}"
+        )
     if outcome.status == OutcomeStatus.NOT_DUE and outcome.until:
         return f"due {moment(outcome.until)}, {since(outcome.until, now)}"
     if outcome.status == OutcomeStatus.FAILED and outcome.until:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from envkit.cli.formats.rotation.moments import iso, moment, since
 from envkit.cli.output import Cell, print_table
-from envkit.rotation.status import RotationState
+from envkit.rotation.status import RotationState, unknown_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +20,7 @@ _STYLES = {
     RotationState.QUARANTINED: "red",
     RotationState.OVERDUE: "red",
     RotationState.FAILING: "red",
+    RotationState.ORPHANED: "red",
     RotationState.DUE: "yellow",
     RotationState.IN_PROGRESS: "cyan",
     RotationState.GRACE_PERIOD: "cyan",
@@ -30,6 +31,7 @@ _HEADERS = ("ROTATION", "STATE", "LAST ROTATED", "NEXT", "SECRET", "WHAT")
 _PLANS = {
     RotationState.UNREADABLE: "nothing can be done",
     RotationState.FAILING: "try the failed step again",
+    RotationState.ORPHANED: "nothing: no profile names it",
 }
 
 
@@ -49,6 +51,9 @@ def show(
             print(f"{one.rotation}: {one.error or one.state}")
             if one.hint:
                 print(f"  {one.hint}")
+        elif one.extra_passwords:
+            print(f"{one.rotation}: {unknown_passwords(one.extra_passwords)}")
+            print("  find out who set them at the target, and remove them there")
 
 
 def plain(found: Sequence[RotationStatus]) -> str:
@@ -76,11 +81,15 @@ def what(one: RotationStatus, now: float) -> str:
     """Return in a few words what a rotation is waiting for."""
     if one.state == RotationState.GRACE_PERIOD:
         return f"old value works until {moment(one.retire_at)}" if one.retire_at else "promoted"
-    if one.state in (RotationState.IN_PROGRESS, RotationState.FAILING):
+    if one.started_at and one.state in (RotationState.IN_PROGRESS, RotationState.FAILING):
+        return f"{one.phase}, begun {since(one.started_at, now)}"
+    if one.state == RotationState.FAILING and one.tries:
+        return f"could not begin, {one.tries} time{'' if one.tries == 1 else 's'} in a row"
+    if one.state == RotationState.ORPHANED:
         return f"{one.phase}, begun {since(one.started_at, now)}"
     if one.state == RotationState.OVERDUE:
         return f"since {moment(one.overdue_at)}"
-    return ""
+    return unknown_passwords(one.extra_passwords) if one.extra_passwords else ""
 
 
 def next_time(one: RotationStatus, now: float) -> str:
@@ -156,6 +165,8 @@ def _document(one: RotationStatus) -> dict[str, Any]:
         "secret": one.location or None,
         "rotator": one.rotator or None,
         **times,
+        "tries": one.tries,
+        "extra_passwords": one.extra_passwords,
         "error": one.error or None,
         "hint": one.hint or None,
     }

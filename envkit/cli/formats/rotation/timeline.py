@@ -25,6 +25,7 @@ WORDS = {
     RotationState.QUARANTINED: "quarantined",
     RotationState.OVERDUE: "overdue",
     RotationState.FAILING: "failing",
+    RotationState.ORPHANED: "orphaned",
     RotationState.DUE: "due",
     RotationState.IN_PROGRESS: "in progress",
     RotationState.GRACE_PERIOD: "in its grace",

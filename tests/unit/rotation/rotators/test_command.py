@@ -76,7 +76,7 @@ class TestWhatItIsTold:
         for name in STEPS:
             step(built(program), name, turn)
         told = program.asked
-        assert [one["step"] for one in told] == ["prepare", "create", *STEPS]
+        assert [one["step"] for one in told] == ["prepare", "test", "create", *STEPS]
         for one in told:
             assert one["version"] == 1
             assert one["rotation"] == "test/rotation"
@@ -85,10 +85,11 @@ class TestWhatItIsTold:
             assert one["fields"] == ["token"]
             assert one["settings"] == {"team": "billing"}
         facts = [one["facts"] for one in told]
-        assert facts == [{}, {"old": "7"}, *[{"old": "7", "new": "8"}] * 4]
+        assert facts == [{}, *[{"old": "7"}] * 2, *[{"old": "7", "new": "8"}] * 4]
 
     def test_values_come_with_set_and_test_alone(self, program):
         turn = begun(program, program.current())
+        assert program.asked[1]["values"] == {"token": f"old {CANARY}"}
         for name in STEPS:
             step(built(program), name, turn)
         new = turn.new["token"].reveal()
@@ -106,7 +107,14 @@ class TestWhatItIsTold:
         built(program).retire(turn.old, turn.new, turn.facts)
         built(program).retire(turn.new, turn.old, turn.facts)
         built(program).retire({}, turn.old, turn.facts)
-        assert [one["credential"] for one in program.asked[2:]] == ["old", "new", "new"]
+        assert [one["credential"] for one in program.asked[3:]] == ["old", "new", "new"]
+
+    def test_which_credential_is_to_be_tried(self, program):
+        turn = begun(program, program.current())
+        built(program).test(turn.new, turn.facts)
+        built(program).is_dead(turn.old, turn.new, turn.facts)
+        tried = [one["credential"] for one in program.asked if one["step"] == "test"]
+        assert tried == ["old", "new", "new", "old"]
 
     def test_no_value_is_in_its_arguments_or_its_environment(self, program, monkeypatch):
         monkeypatch.setenv("VAULT_TOKEN", CANARY)
@@ -189,15 +197,71 @@ class TestHowItEnds:
         assert built(program).probe({"token": Secret("wrong")}, {}) is False
         assert built(program).probe({"token": Secret("right")}, {}) is True
 
+    def test_a_current_value_that_does_not_work_is_refused(self, program):
+        program.does('sys.exit(1 if asked["step"] == "test" else 0)')
+        error = refused(lambda: built(program).prepare(program.current()))
+        assert error.message.endswith("that the secret's current value does not work")
+        program.target["verify_current"] = False
+        assert built(program).prepare(program.current()) == {}
+        assert [one["step"] for one in program.asked] == ["prepare", "test", "prepare"]
+
+    @pytest.mark.parametrize(
+        ("body", "dead"),
+        [
+            ('sys.exit(1 if asked["credential"] == "old" else 0)', True),
+            ("", False),
+            ('asked["facts"]["which it never gave"]', "does not work either"),
+            ("sys.exit(75)", "ended with status 75"),
+        ],
+        ids=["it tells", "yes to all", "a crash", "not now"],
+    )
+    def test_what_is_retired_is_dead_where_the_program_can_tell(self, program, body, dead):
+        turn = begun(program, program.current())
+        program.does(body)
+        if isinstance(dead, bool):
+            assert built(program).is_dead(turn.old, turn.new, turn.facts) is dead
+        else:
+            error = refused(lambda: built(program).is_dead(turn.old, turn.new, turn.facts))
+            assert dead in error.message
+        program.target["verify_retired"] = False
+        assert built(program).is_dead(turn.old, turn.new, turn.facts) is True
+
+    def test_a_set_that_was_not_over_in_time_is_settled_too(self, program):
+        turn = begun(program, program.current())
+        program.does('sys.exit(75 if asked["step"] == "set" else 0)')
+        settled = []
+        rotator = built(program, settle=lambda *call: settled.append(call))
+        assert isinstance(refused(lambda: step(rotator, "set", turn)), UnavailableError)
+        [(fields, take_back)] = settled
+        take_back()
+        assert fields == turn.new
+        assert program.asked[-1]["step"] == "retire"
+        assert program.asked[-1]["credential"] == "new"
+
+    def test_without_its_facts_nothing_is_retired(self, program):
+        turn = begun(program, program.current())
+        error = refused(lambda: built(program).retire(turn.new, turn.old, {}))
+        assert error.message.endswith("which credential is the new one: nothing is removed")
+        assert "retire" not in [one["step"] for one in program.asked]
+
     def test_a_test_that_fails_is_none(self, program):
         program.does("sys.exit(75)")
         error = refused(lambda: built(program).probe(program.current(), {}))
         assert isinstance(error, UnavailableError)
 
-    def test_it_cannot_be_run(self, program):
-        program.target["command"] = ["./not-there"]
+    @pytest.mark.parametrize(
+        ("mode", "reason"), [(None, "no such file or directory"), (0o644, "permission denied")]
+    )
+    def test_it_cannot_be_run(self, program, tmp_path, mode, reason):
+        file = tmp_path / "no-program"
+        if mode:
+            file.touch(mode)
+        program.target["command"] = [str(file)]
         error = refused(lambda: built(program).prepare(program.current()))
-        assert error.message == "cannot run './not-there': no such file or directory"
+        assert error.message == f"cannot run '{file}': {reason}"
+
+    def test_the_target_is_the_name_of_the_program(self, program):
+        assert built(program).describe_target() == "the program program"
 
     def test_it_and_what_it_has_started_are_killed(self, program, tmp_path):
         pipe = tmp_path / "pipe"

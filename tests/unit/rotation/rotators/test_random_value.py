@@ -51,6 +51,11 @@ def test_the_previous_one_cannot_be_the_value_itself():
         RandomRotator.fields("key", {"previous_field": "key"})
 
 
+def test_a_value_that_is_more_than_a_secret_is_refused():
+    with pytest.raises(RotationError, match="the secret is a URL, and would be replaced"):
+        built(RandomHarness()).prepare({"TOKEN": Secret("redis://app:x@cache")})
+
+
 def test_there_must_be_a_value():
     for method in ("prepare", "create"):
         with pytest.raises(RotationError, match="the secret has no field 'TOKEN'"):

@@ -73,16 +73,19 @@ def test_a_context_does_not_show_what_is_in_its_table():
 
 
 @pytest.mark.parametrize(
-    ("name", "driver", "extra"),
-    [("postgres", "psycopg", "postgres"), ("redis", "redis", "redis")],
+    ("name", "driver", "extra", "value"),
+    [
+        ("postgres", "psycopg", "postgres", "x://a:b@c"),
+        ("redis", "redis", "redis", "redis://a:b@x"),
+    ],
 )
-def test_a_driver_that_is_not_installed(name, driver, extra, monkeypatch):
+def test_a_driver_that_is_not_installed(name, driver, extra, value, monkeypatch):
     for module in [m for m in sys.modules if m == driver or m.startswith(f"{driver}.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, driver, None)
     rotator = opened(name, TARGETS[name])
     with pytest.raises(ExtraMissingError) as caught:
-        rotator.prepare({"value": Secret("x://a:b@c")})
+        rotator.prepare({"value": Secret(value)})
     assert caught.value.hint == f"run pip install 'envkit[{extra}]'"
     assert caught.value.exit_status == 2
 

@@ -141,7 +141,7 @@ def test_progress_and_failures(board, catalog):
     assert found[f"envkit_rotation_needs_a_person {NAME}"] == 0
 
     record = Record(NAME, "id", Phase.GRACE)
-    run(board, catalog, Outcome(NAME, OutcomeStatus.WAITING, step="finish", record=record))
+    run(board, catalog, Outcome(NAME, OutcomeStatus.IN_GRACE, step="finish", record=record))
     found = samples(board)
     assert found[f"envkit_rotation_in_progress {NAME}"] == 1
     assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 0
@@ -294,3 +294,38 @@ def test_an_address_is_read(text, address):
 def test_what_is_no_address_is_told(text):
     with pytest.raises(UsageError):
         listen_address(text)
+
+
+def test_one_that_cannot_even_begin_is_counted_until_it_is_done(board, catalog):
+    failed = Outcome(NAME, OutcomeStatus.FAILED, error=RotationError("no driver"))
+    for outcome, failures in (
+        (failed, 1),
+        (failed, 2),
+        (failed._replace(until=NOW + 60), 2),  # its backoff is seen, and nothing is tried
+        (Outcome(NAME, OutcomeStatus.BUSY), 2),
+        (Outcome(NAME, OutcomeStatus.ROTATED), 0),
+    ):
+        run(board, catalog, outcome)
+        found = samples(board)
+        assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == failures
+        assert found[f"envkit_rotation_failing {NAME}"] == bool(failures)
+
+
+def test_a_record_with_tries_is_failing_and_its_passwords_are_counted(board, catalog):
+    record = Record(NAME, id="1", error="claim: unavailable", tries=7, extra_passwords=2)
+    run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
+    found = samples(board)
+    assert found[f"envkit_rotation_failures_in_a_row {NAME}"] == 7
+    assert found[f"envkit_rotation_failing {NAME}"] == 1
+    assert found[f"envkit_rotation_unknown_passwords {NAME}"] == 2
+
+
+def test_a_time_that_no_calendar_has_hides_no_other_rotation(board, catalog):
+    other = "prod/cache"
+    run(
+        board,
+        catalog,
+        Outcome(NAME, OutcomeStatus.NOT_DUE, record=Record(NAME, last_rotated_at=1e11)),
+    )
+    run(board, catalog, Outcome(other, OutcomeStatus.NOT_DUE, record=Record(other)))
+    assert samples(board)[f"envkit_rotation_due {other}"] == 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from envkit.rotation.backoff import FIRST_PAUSE_SECONDS, LAST_PAUSE_SECONDS
+from envkit.rotation.backoff import FIRST_PAUSE_SECONDS
 from envkit.rotation.outcome import Outcome, OutcomeStatus
 from envkit.rotation.scheduler.timers import (
     LOOK_AGAIN_SECONDS,
@@ -37,7 +37,7 @@ def test_what_runs_is_not_taken_twice(timers):
 def test_no_more_is_taken_than_there_is_room_and_the_longest_awaited_first(timers):
     timers.replace(["a", "b", "c"], NOW)
     [first] = timers.take(NOW, room=1)
-    timers.done(Outcome(first, OutcomeStatus.WAITING, until=NOW + 5), NOW)
+    timers.done(Outcome(first, OutcomeStatus.IN_GRACE, until=NOW + 5), NOW)
     assert timers.take(NOW + 10, room=2) == ["b", "c"]
     assert timers.take(NOW + 10, room=0) == []
     assert timers.take(NOW + 10, room=-1) == []
@@ -46,7 +46,7 @@ def test_no_more_is_taken_than_there_is_room_and_the_longest_awaited_first(timer
 
 def test_a_time_that_is_known_is_kept(timers):
     timers.take(NOW, room=8)
-    timers.done(Outcome(NAME, OutcomeStatus.WAITING, until=NOW + 60), NOW)
+    timers.done(Outcome(NAME, OutcomeStatus.IN_GRACE, until=NOW + 60), NOW)
     assert timers.next_at() == NOW + 60
     assert timers.take(NOW + 59, room=8) == []
     assert timers.take(NOW + 60, room=8) == [NAME]
@@ -77,7 +77,7 @@ def test_what_fails_is_tried_again_ever_more_slowly(timers):
         now = timers.next_at()
     assert pauses[0] == FIRST_PAUSE_SECONDS
     assert pauses == sorted(pauses)
-    assert pauses[-1] == LAST_PAUSE_SECONDS
+    assert pauses[-1] == LOOK_AGAIN_SECONDS, "a person may have put it right meanwhile"
 
 
 def test_a_success_ends_a_series_of_failures(timers):
@@ -107,7 +107,7 @@ def test_what_somebody_else_is_at_work_on_is_looked_at_when_their_time_is_over()
 def test_what_is_in_no_profile_any_more_is_forgotten_even_while_it_runs(timers):
     timers.take(NOW, room=1)
     timers.replace([], NOW)
-    timers.done(Outcome(NAME, OutcomeStatus.WAITING, until=NOW + 1), NOW)
+    timers.done(Outcome(NAME, OutcomeStatus.IN_GRACE, until=NOW + 1), NOW)
     assert timers.next_at() == float("inf")
     assert not timers.running
 

@@ -10,9 +10,9 @@ The secret switches to the idle user; the one before it works until it is retire
 leaves it without a password and without LOGIN. Whatever either of them makes belongs to
 the owner.
 
-A user is changed in a transaction that has an advisory lock on its name, after `confirm`: a
-scheduler that wakes up after another one has advanced the rotation cannot lock out the user
-that is in use since.
+A user is changed in a transaction that has an advisory lock on its name, between two calls of
+`confirm`: a scheduler that wakes up after another one has advanced the rotation cannot lock out
+the user that is in use since. The user that is to be kept is never changed.
 """
 
 from __future__ import annotations
@@ -21,17 +21,26 @@ from typing import ClassVar
 
 from envkit.errors import ProfileError, RotationError
 from envkit.rotation.protocols import Created
-from envkit.rotation.rotators.generate import generated
-from envkit.rotation.rotators.login import Login, StoredLogin
-from envkit.rotation.rotators.postgres_connection import PAGE
-from envkit.rotation.rotators.postgres_server import Server
+from envkit.rotation.rotators.login import StoredLogin
+from envkit.rotation.rotators.postgres.change import fenced
+from envkit.rotation.rotators.postgres.connection import PAGE
+from envkit.rotation.rotators.postgres.dsn import described
+from envkit.rotation.rotators.postgres.preflight import (
+    SETTINGS,
+    Preflight,
+    check_login,
+    check_time,
+    verifier_in,
+)
+from envkit.rotation.rotators.postgres.server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from envkit.rotation.protocols import RotatorContext
-    from envkit.rotation.rotators.postgres_server import Role
+    from envkit.rotation.rotators.login import Login
+    from envkit.rotation.rotators.postgres.change import Role
     from envkit.rotation_state.store import Fields
 
 
@@ -39,11 +48,10 @@ class AlternateRotator:
     """See the module's docstring."""
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {
-        "dsn": str,
+        **SETTINGS,
         "users": list,
         "owner": str,
         "user_field": str,
-        "terminate": bool,
     }
     required = frozenset({"dsn", "users", "owner"})
     overlap = True
@@ -67,10 +75,11 @@ class AlternateRotator:
                 "'target.owner' must be a third role, which owns what both users make",
                 hint=f"see '{PAGE}'",
             )
-        self._terminate = bool(target.get("terminate"))
         self._context = context
         self._stored = StoredLogin(context.fields[0], user_field=_text(target.get("user_field")))
-        self._server = Server(str(target["dsn"]), context.deadline)
+        self._dsn = str(target["dsn"])
+        self._server = Server(self._dsn, context.deadline)
+        self._preflight = Preflight(self._server, context, None)
 
     @staticmethod
     def fields(field: str, target: Mapping[str, object]) -> tuple[str, ...]:
@@ -79,55 +88,57 @@ class AlternateRotator:
         return (field,) if user_field is None else (field, user_field)
 
     def describe_target(self) -> str:
-        """Return nothing: the readers are the target."""
-        return ""
+        """Return `db:5432/app, users app_a and app_b`."""
+        return f"{described(self._dsn)}, users {' and '.join(self._users)}"
 
     def prepare(self, current: Fields) -> Mapping[str, str]:
-        """Look whether the roles are as they must be, and whether the admin may change them."""
-        idle = self._idle(self._stored.read(current))
+        """Prove the current login, the roles and the admin's rights."""
+        with self._preflight.of_now():
+            return self._proven(self._stored.read(current))
+
+    def _proven(self, login: Login) -> Mapping[str, str]:
+        idle = self._idle(login)
         with self._server.admin(idle) as change:
+            self._preflight.look(change, login)
+            if not change.admins().isdisjoint(self._users):
+                raise RotationError(
+                    "the admin of target.dsn is one of target.users, and would be locked out",
+                    hint=f"make it a role of its own; see 'The admin' in '{PAGE}'",
+                )
             roles = {user: change.role(user, self._owner) for user in self._users}
             if change.role(self._owner) is None:
                 raise _missing(self._owner)
-            for user, role in roles.items():
-                self._check(user, role)
-            if self._terminate and not change.may_end_sessions(self._users):
-                raise RotationError(
-                    "the admin of target.dsn may not end the sessions of target.users",
-                    hint="run: GRANT pg_signal_backend TO the admin, or take 'terminate' out",
-                )
-        role = roles[idle]
-        if role is not None and role.expired:
-            raise RotationError(
-                f"no password of '{idle}' would work: its VALID UNTIL has passed",
-                hint=f"run: ALTER ROLE \"{idle}\" VALID UNTIL 'infinity'",
-            )
-        return {}
+            found = {user: self._checked(user, role) for user, role in roles.items()}
+            self._preflight.look_at_sessions(change, self._users)
+            known = change.verifier(login.user)
+        check_time(found[idle], f"'{idle}'", f'"{idle}"')
+        if self._preflight.verifies:  # the user of an old backup was retired since
+            check_login(found[login.user], f"'{login.user}'", f'"{login.user}"')
+            check_time(found[login.user], f"'{login.user}'", f'"{login.user}"')
+        return self._preflight.verify(login, known)
 
     def create(self, current: Fields, facts: Mapping[str, str]) -> Created:  # noqa: ARG002
         """Make the login of the idle user; the server hears nothing of it."""
         idle = self._idle(self._stored.read(current))
-        password = generated(self._context.generate)
-        return Created(self._stored.write(current, Login(idle, password)))
+        return Created(self._stored.renewed(current, self._context.generate, idle))
 
-    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
+    def set(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
         """Give the idle user the new password."""
         login = self._stored.read(new)
         if login.user != self._idle(self._stored.read(old)):
             raise RotationError("the new login is not that of the idle user")
-        with self._server.admin(login.user) as change:
-            self._context.confirm()
-            change.give(login.user, login.password)
+        with self._server.admin(login.user) as change, fenced(self._context.confirm):
+            change.give(login.user, login.password, verifier_in(facts), login=True)
 
     def test(self, new: Fields, facts: Mapping[str, str]) -> None:  # noqa: ARG002
         """Log in as the idle user, which must become the owner."""
         login = self._stored.read(new)
-        if not self._server.logs_in(login, becomes=self._owner):
+        if not self._server.accepts(login, becomes=self._owner):
             raise RotationError(f"'{login.user}' cannot log in with the new password")
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return whether a login works."""
-        return self._server.logs_in(self._stored.read(fields))
+        """Return whether a login works, or would if it had a session free."""
+        return self._server.accepts(self._stored.read(fields))
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
         """Do nothing: both users work, and the readers have the new one."""
@@ -143,15 +154,15 @@ class AlternateRotator:
             role = change.role(login.user)
             if role is None or (role.can_log_in and self._is_of_another(login, role)):
                 return
-            self._context.confirm()
             if role.can_log_in:
-                change.lock_out(login.user)
-        if self._terminate:  # what is ended before the role is locked out logs in again
+                with fenced(self._context.confirm):
+                    change.lock_out(login.user)
+        if self._preflight.ends_sessions:  # ended before the lock-out, it would log in again
             self._end_sessions(login.user)
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
-        return True
+        """Return whether the server refuses a login for good."""
+        return not fields or self._server.is_dead(self._stored.read(fields))
 
     def _is_of_another(self, login: Login, role: Role) -> bool:
         """Whether the user has another password by now, as far as that can be told."""
@@ -168,12 +179,12 @@ class AlternateRotator:
         first, second = self._users
         if login.user not in self._users:
             raise RotationError(
-                f"the user of the secret is none of target.users ({first}, {second})",
+                f"the user of the secret is not one of target.users ({first}, {second})",
                 hint=f"store the login of '{first}' in it",
             )
         return second if login.user == first else first
 
-    def _check(self, user: str, role: Role | None) -> None:
+    def _checked(self, user: str, role: Role | None) -> Role:
         if role is None:
             raise _missing(user)
         if not role.is_ours:
@@ -191,6 +202,7 @@ class AlternateRotator:
                 f"what '{user}' makes would belong to it, and not to '{self._owner}'",
                 hint=f'run: ALTER ROLE "{user}" SET ROLE "{self._owner}"',
             )
+        return role
 
 
 def _missing(role: str) -> RotationError:

@@ -2,9 +2,10 @@
 
     with connected(parameters(dsn, deadline), deadline) as connection: ...
 
-What always holds: nothing waits beyond the deadline, whatever the server does; only
-envkit's errors escape, and none quotes the DSN or the server, since libpq takes a part of
-a password for a host or a port where the DSN is not encoded.
+What always holds: nothing waits beyond the deadline, whatever the server does; a server that
+disappears is noticed within SILENCE_SECONDS; names arrive as text, also from a SQL_ASCII
+database; only envkit's errors escape, and none quotes the DSN or the server, since libpq takes
+a part of a password for a host or a port where the DSN is not encoded.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
 
 CONNECT_SECONDS = 10
+# after that long, a connection whose other end is gone is given up: by libpq here, and by the
+# server as `change` asks of it
+SILENCE_SECONDS = 25
 PAGE = "docs/guide/rotators/postgres.md"
 
 # what a failed connection is about, where libpq and the server say it in English: it comes
@@ -57,8 +61,15 @@ _REASONS = {
 _TRANSIENT = (
     *("08", "53", "57"),  # connections, resources, shutdowns and timeouts
     *("40", "55"),  # others were faster
+    "25P03",  # we were silent in a transaction for too long: stopped, or waiting for the store
     "XX000",  # "tuple concurrently updated": somebody else altered the role
 )
+_KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": SILENCE_SECONDS * 1000,
+}
 _REJECTED = ("22", "28P01")  # what hooks that look at passwords raise
 
 
@@ -108,7 +119,10 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
             "'target.dsn' is not one that libpq takes",
             hint="write {{ ... | urlencode }} for the password in a URL",
         ) from None
-    found.setdefault("application_name", "envkit")
+    found.setdefault("application_name", f"envkit {socket.gethostname()[:40]} {os.getpid()}")
+    found["client_encoding"] = "utf8"  # psycopg returns bytes from a SQL_ASCII database else
+    for name, value in _KEEPALIVES.items():
+        found.setdefault(name, value)
     asked = str(found.get("connect_timeout", ""))
     limit = int(asked) if asked.isdigit() and asked != "0" else CONNECT_SECONDS
     found["connect_timeout"] = max(1, int(deadline.remaining_seconds(limit)))  # 0 is for ever

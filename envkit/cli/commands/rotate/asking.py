@@ -1,0 +1,82 @@
+"""What `envkit rotate` asks a person before it begins."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from envkit.audit.session import REASON
+from envkit.checks.problem import listed
+from envkit.cli.prompt import ask_reason, confirm, is_interactive
+from envkit.errors import UsageError
+from envkit.rotation.status_reading import read_statuses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from envkit._internal.clock import Deadline
+    from envkit.profile.model import Profile
+    from envkit.rotation.catalog import Rotation
+
+
+def ask_reason_for(
+    profiles: Iterable[Profile], reason: str | None, environ: Mapping[str, str]
+) -> str | None:
+    """Return the reason; ask for it once, where a protected profile needs one."""
+    protected = dict.fromkeys(one.name for one in profiles if one.protected)
+    if protected and not (reason or environ.get(REASON, "")).strip():
+        return ask_reason(list(protected)).strip() or None
+    return reason
+
+
+def require_one(
+    names: Sequence[str] | None, reason: str | None, environ: Mapping[str, str]
+) -> None:
+    """Refuse `--compromised` without exactly one name and a reason.
+
+    Raises:
+        UsageError: what is missing.
+    """
+    example = 'write envkit rotate --compromised db-password --reason "leaked in a log"'
+    if len(names or ()) != 1:
+        raise UsageError("--compromised needs exactly one name", hint=example)
+    if not (reason or environ.get(REASON, "")).strip():
+        raise UsageError("--compromised needs a reason", hint=example)
+
+
+def confirm_compromised(rotation: Rotation, *, yes: bool) -> None:
+    """Ask before a credential ends without a grace period.
+
+    Raises:
+        UsageError: a person said no, or cannot be asked.
+    """
+    question = (
+        f"The old value of {rotation.full_name} stops working at once, and its sessions end: "
+        "apps that still use it fail until they restart. Rotate it now?"
+    )
+    if not confirm(question, yes=yes):
+        raise UsageError("nothing was rotated")
+
+
+def confirm_protected(
+    rotations: Sequence[Rotation], *, environ: Mapping[str, str], deadline: Deadline, yes: bool
+) -> None:
+    """Ask a person on a terminal before what is due in a protected profile is rotated.
+
+    Raises:
+        UsageError: they said no.
+    """
+    protected = [one for one in rotations if one.profile.protected]
+    if yes or not protected or not is_interactive():
+        return
+    now = time.time()
+    found = read_statuses(protected, environ=environ, now=now, deadline=deadline)
+    deadline.restart()
+    due = [one.rotation for one in found if one.started_at or 0 < one.due_at <= now]
+    if not due:
+        return
+    question = f"This rotates secrets of protected profiles: {listed(due)}. Go on?"
+    if not confirm(question, yes=False):
+        raise UsageError(
+            "nothing was rotated", hint="name a profile: write envkit rotate --env NAME"
+        )

@@ -1,0 +1,84 @@
+"""What the commands that change values say of values that are rotated."""
+
+from __future__ import annotations
+
+import os
+
+from envkit.cli.error_text import print_labelled
+from envkit.editing.rotated import look
+from envkit.errors import EnvkitError, RotationInProgressError
+from envkit.rotation.rotated import find_rotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from envkit._internal.clock import Deadline
+    from envkit.editing.find import Editable, EditableVariable
+    from envkit.editing.rotated import Rotated
+    from envkit.profile.model import Profile
+    from envkit.rotation_state.rotated import FindRotation
+
+
+def rotations_of(profile: Profile, deadline: Deadline) -> FindRotation:
+    """Return what finds the rotation of a value; see `find_rotations`."""
+    return find_rotations(profile, environ=os.environ, deadline=deadline)
+
+
+def look_at(editable: Editable, variable: EditableVariable) -> Rotated | None:
+    """Return the rotation of a variable's value, None where it is not rotated.
+
+    Raises:
+        EnvkitError: a rotation of the profile cannot be told.
+    """
+    deadline = editable.deadline
+    return look(variable, rotations_of(editable.profile, deadline), deadline)
+
+
+def allow_change(
+    editable: Editable, variables: Iterable[EditableVariable], *, force: bool = False
+) -> None:
+    """Warn of values that are rotated, before they are changed.
+
+    Args:
+        editable: where the variables were found.
+        variables: those that are about to be changed.
+        force: whether a person changes them while a rotation is in progress.
+
+    Raises:
+        RotationInProgressError: a rotation is in progress.
+    """
+    find = rotations_of(editable.profile, editable.deadline)
+    for variable in variables:
+        try:
+            rotated = look(variable, find, editable.deadline)
+        except EnvkitError as error:
+            print_labelled(
+                "warning", f"{variable.name} may be rotated, which cannot be told: {error.message}"
+            )
+            continue
+        if rotated is not None:
+            if not force:
+                rotated.refuse_in_progress()
+            if variable.current.value is not None:  # a first value is what a rotation begins with
+                print_labelled("warning", rotated.warning)
+
+
+def without_rotating(editable: Editable) -> Editable:
+    """Return the variables that can be changed, without those of which a rotation is in progress.
+
+    They are among the refused.
+    """
+    find = rotations_of(editable.profile, editable.deadline)
+    variables, refused = dict(editable.variables), dict(editable.refused)
+    for name, variable in editable.variables.items():
+        try:
+            rotated = look(variable, find, editable.deadline)
+            if rotated is not None:
+                rotated.refuse_in_progress()
+        except RotationInProgressError as error:
+            refused[name] = error
+            del variables[name]
+        except EnvkitError:
+            continue  # told if the value is changed
+    return editable._replace(variables=variables, refused=refused)

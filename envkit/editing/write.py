@@ -1,0 +1,182 @@
+"""Write values by compare-and-set: one write for each secret, file or profile.
+
+    for group in grouped([Write(slot, before, Secret("a new one"))]):
+        version = group.run(deadline)
+
+What always holds: of one secret or file, either every value is written or none, in one new
+version. If a value was changed since it was read, that is a conflict, and nothing is written.
+A change of something else in the same secret or file is not a conflict: the write is tried
+again until the deadline, after a random pause, so that any number of writers succeed.
+"""
+
+from __future__ import annotations
+
+from random import uniform
+from time import sleep
+from typing import NamedTuple
+
+from envkit.editing.slots import ProfileSlot, StoreSlot, read_all
+from envkit.errors import ConflictError, UsageError
+from envkit.sources.protocols import GroupWrite
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from envkit._internal.clock import Deadline
+    from envkit.editing.slots import CurrentValue, ValueSlot
+    from envkit.profile.placeholder import Reference
+    from envkit.secret import Secret
+
+BASE_DELAY_SECONDS = 0.02
+MAX_DELAY_SECONDS = 1.0
+
+
+class Write(NamedTuple):
+    """One value to be written.
+
+    Attributes:
+        before: what was there when it was read.
+        value: the new value; None takes it out.
+    """
+
+    slot: ValueSlot
+    before: CurrentValue
+    value: Secret | None
+
+
+class WriteGroup(NamedTuple):
+    """The values of one secret, file or profile, which are written together.
+
+    Attributes:
+        writes: what is written.
+        indexes: of the writes among those that were grouped.
+    """
+
+    writes: tuple[Write, ...]
+    indexes: tuple[int, ...]
+
+    def run(self, deadline: Deadline) -> str | None:
+        """Write all of it in one step.
+
+        Returns:
+            the new version; None where there are no versions.
+
+        Raises:
+            ConflictError: one of the values is another one by now; nothing was written.
+            EnvkitError: it cannot be written; nothing was.
+        """
+        first = self.writes[0].slot
+        if isinstance(first, ProfileSlot):
+            first.file.rewrite(self._changed_profile)
+            return None
+        befores: dict[StoreSlot, CurrentValue] = {}
+        values: dict[Reference, Secret | None] = {}
+        for slot, before, value in self.writes:
+            assert isinstance(slot, StoreSlot)  # noqa: S101 - as `grouped` has it
+            befores[slot], values[slot.reference] = before, value
+        source = next(iter(befores)).source
+
+        def change(expected: str | None) -> str:
+            if isinstance(source, GroupWrite):
+                return source.write_group(values, expected=expected)
+            [(reference, value)] = values.items()
+            return source.write(reference, value, expected=expected)
+
+        return _persist(change, befores, deadline)
+
+    def _changed_profile(self, text: str) -> str:
+        for slot, before, value in self.writes:
+            assert isinstance(slot, ProfileSlot)  # noqa: S101 - as `grouped` has it
+            text = slot.changed(text, value, before=before)
+        return text
+
+
+def grouped(writes: Iterable[Write]) -> list[WriteGroup]:
+    """Return writes by the secret or file that they change, in the order of the first of each.
+
+    Raises:
+        UsageError: two different values are to be written to one place.
+        EnvkitError: a store could not be asked which file has a value.
+    """
+    groups: dict[object, dict[object, Write]] = {}
+    indexes: dict[object, list[int]] = {}
+    for index, write in enumerate(writes):
+        group, place = _place(write.slot)
+        first = groups.setdefault(group, {}).setdefault(place, write)
+        if first.value != write.value:
+            raise UsageError(
+                f"{write.slot.where} would get two different values; nothing was written",
+                hint="write one of them",
+            )
+        indexes.setdefault(group, []).append(index)
+    return [
+        WriteGroup(tuple(places.values()), tuple(indexes[group]))
+        for group, places in groups.items()
+    ]
+
+
+def write_one(
+    slot: ValueSlot, value: Secret | None, before: CurrentValue, deadline: Deadline
+) -> str | None:
+    """Write one value; see `WriteGroup.run`."""
+    [group] = grouped([Write(slot, before, value)])
+    return group.run(deadline)
+
+
+def restore(slot: StoreSlot, version: str, before: CurrentValue, deadline: Deadline) -> str:
+    """Bring back the value of an earlier version, as `write_one` would write it.
+
+    Returns:
+        the version that is current now.
+
+    Raises:
+        UnchangeableError: the store keeps no versions.
+        ConflictError: something else is there by now.
+        EnvkitError: the store failed, or no longer has that version.
+    """
+    source = slot.versioned
+    return _persist(
+        lambda expected: source.restore(slot.reference, version, expected=expected),
+        {slot: before},
+        deadline,
+    )
+
+
+def _place(slot: ValueSlot) -> tuple[object, object]:
+    """Return what is equal for slots that are written together, and for those of one value."""
+    if isinstance(slot, ProfileSlot):
+        return slot.file.path, slot.name
+    assert isinstance(slot, StoreSlot)  # noqa: S101 - there is no other
+    source, reference = slot.source, slot.reference
+    place = source.locate(reference)
+    if isinstance(source, GroupWrite):
+        return (id(source), source.group(reference)), place
+    return (id(source), place), place
+
+
+def _persist(
+    change: Callable[[str | None], str],
+    befores: dict[StoreSlot, CurrentValue],
+    deadline: Deadline,
+) -> str:
+    """Write, and write again while only something beside the values was changed."""
+    for slot in befores:
+        _ = slot.where  # while a value that is taken out is still there
+    expected = next(iter(befores.values())).version
+    ceiling = BASE_DELAY_SECONDS
+    while True:
+        try:
+            return change(expected)
+        except ConflictError:
+            pause = uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
+            if pause >= deadline.remaining_seconds():
+                raise
+            sleep(pause)
+            now = read_all(befores)
+            changed = any(now[slot].value != before.value for slot, before in befores.items())
+            version = next(iter(now.values())).version
+            if changed or version == expected:
+                raise
+            expected = version
+            ceiling = min(MAX_DELAY_SECONDS, ceiling * 2)

@@ -1,0 +1,237 @@
+"""Find the unfinished rotations that no profile names any more, and finish them.
+
+    found = find_orphans(survey, environ=os.environ, deadline=Deadline(15))
+    for orphan in found.orphans:
+        print(orphan.name, orphan.record.phase, orphan.location)
+
+A table `[rotation.x]` that was removed, or whose `secret` was changed, leaves one behind where
+it was under way: its record, the values that are pending, and a credential that may work for
+ever. Without the table nothing can be done at the target. So finishing one drops the pending
+values, and says which credential a person must remove.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit._internal.parallel import map_parallel
+from envkit.errors import EnvkitError, RotationError
+from envkit.resolution.plan import plan
+from envkit.rotation.machine import Request, published_value
+from envkit.rotation.status import RotationState, RotationStatus
+from envkit.rotation_state.record import AT_REST, PendingValue, Phase, Record
+from envkit.rotation_state.stores.find import find_records, record_names
+from envkit.rotation_state.stores.registry import KINDS, open_store
+from envkit.sources.registry import open_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envkit._internal.clock import Deadline
+    from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
+    from envkit.rotation.catalog import Survey
+    from envkit.rotation_state.store import RotationStore, Snapshot
+
+MAX_PARALLEL = 16
+_FINISHED = (PendingValue.NEW, PendingValue.FINAL)
+
+
+class Orphan(NamedTuple):
+    """An unfinished rotation that no profile names.
+
+    Attributes:
+        name: its full name, as its record has it.
+        profile: the profile that led to it.
+        store: of its record.
+        seen: what the store had when it was found.
+    """
+
+    name: str
+    profile: Profile
+    store: RotationStore
+    seen: Snapshot
+
+    @property
+    def record(self) -> Record:
+        """Where it stands."""
+        assert self.seen.record is not None  # noqa: S101 - it was found by its record
+        return self.seen.record
+
+    @property
+    def location(self) -> str:
+        """Where the secret is, for people."""
+        return self.store.location
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the store has the new value."""
+        published = published_value(self.seen.current, self.seen.pending)
+        return self.record.after_promote or published in _FINISHED
+
+    def __repr__(self) -> str:
+        return f"Orphan({self.name})"
+
+
+class Found(NamedTuple):
+    """What a search has found.
+
+    Attributes:
+        orphans: in the order of their names.
+        not_looked_at: where nothing could be found, and why.
+    """
+
+    orphans: tuple[Orphan, ...]
+    not_looked_at: tuple[str, ...]
+
+
+def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadline) -> Found:
+    """Look for unfinished rotations that no profile names.
+
+    Args:
+        survey: of all profiles.
+        environ: the process environment.
+        deadline: when everything must be over; what was not looked at then is said.
+    """
+    if any("/" not in name for name in survey.broken):
+        return Found((), ())  # a profile that cannot be read, which is said, may name any
+    named: dict[str, list[Reference]] = {}
+    for group in survey.groups:
+        for rotation in group:
+            named.setdefault(rotation.profile.name, []).append(rotation.policy.secret)
+    search = _Search(environ, deadline, named)
+    places = [
+        (profile, name)
+        for profile in survey.profiles
+        for name, spec in profile.sources.items()
+        if spec.type in KINDS
+    ]
+    results = map_parallel(
+        lambda place: search.look(*place), places, workers=MAX_PARALLEL, deadline=deadline
+    )
+    for (profile, name), result in zip(places, results, strict=True):
+        if result.late:
+            search.skipped.add(f"{name} of {profile.name}: no answer in time")
+        elif isinstance(result.error, EnvkitError):
+            search.skipped.add(f"{name} of {profile.name}: {result.error.message}")
+        elif result.error is not None:
+            raise result.error
+    orphans = [
+        orphan
+        for key, orphan in search.found.items()
+        if key not in search.known and orphan.name not in survey.broken
+    ]
+    return Found(
+        tuple(sorted(orphans, key=lambda one: (one.name, one.location))),
+        tuple(sorted(search.skipped)),
+    )
+
+
+class _Search:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        deadline: Deadline,
+        named: Mapping[str, Iterable[Reference]],
+    ) -> None:
+        self.known: set[tuple[str, str]] = set()  # type of the store, name of the record
+        self.found: dict[tuple[str, str], Orphan] = {}
+        self.skipped: set[str] = set()
+        self._environ = environ
+        self._deadline = deadline
+        self._named = named
+
+    def look(self, profile: Profile, name: str) -> None:
+        """Look where one source of a profile leads."""
+        kind = profile.sources[name].type
+        named = [ref for ref in self._named.get(profile.name, ()) if ref.source == name]
+        read = plan(profile, profile.variables).references.get(name, ())
+        if not named and not read and kind != "dotenv":
+            return
+        source = open_source(
+            profile, name, environ=self._environ, deadline=self._deadline, already_read={}
+        )
+        for ref in named:
+            self.known.update((kind, found) for found in record_names(source, ref))
+        refs = [*named, *read]
+        for found in find_records(
+            source, refs, self.skipped.add, root=profile.root, deadline=self._deadline
+        ):
+            key = (kind, found.name)
+            if key in self.known or key in self.found:
+                continue
+            store = open_store(source, found.ref, (found.ref.field or "",), self._deadline)
+            try:
+                seen = store.read()
+            except EnvkitError as error:
+                self.skipped.add(f"{store.location}: {error.message}")
+                continue
+            if seen.record is not None and seen.record.phase not in AT_REST:
+                self.found[key] = Orphan(seen.record.rotation, profile, store, seen)
+
+
+def status_of_orphan(orphan: Orphan) -> RotationStatus:
+    """Return how `envkit rotate status` shows one. Pure."""
+    record = orphan.record
+    option = "--resume" if orphan.promoted else "--abort"
+    return RotationStatus(
+        orphan.name,
+        orphan.location,
+        state=RotationState.ORPHANED,
+        phase=record.phase,
+        last_rotated_at=record.last_rotated_at,
+        started_at=record.started_at,
+        promoted_at=record.promoted_at,
+        retire_at=record.retire_at,
+        error=f"no profile names this rotation, and it is unfinished ({record.phase})",
+        hint=f"put its table back, or run 'envkit rotate {option} {orphan.name}'",
+        stopped=True,
+    )
+
+
+def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
+    """Drop what is pending of an orphan, and return what a person must still do.
+
+    Args:
+        orphan: as it was found.
+        requested: ABORT before the store has the new value, RESUME after it.
+        now: seconds since the epoch.
+
+    Raises:
+        RotationError: it is the other one that it needs.
+        ConflictError: its record has been changed meanwhile.
+        EnvkitError: the store cannot be written.
+    """
+    record, promoted = orphan.record, orphan.promoted
+    if promoted != (requested == Request.RESUME):
+        has = "has the new value already" if promoted else "does not have the new value yet"
+        wanted = "--resume" if promoted else "--abort"
+        raise RotationError(
+            f"{orphan.location} {has}", hint=f"run 'envkit rotate {wanted} {orphan.name}'"
+        )
+    at_rest = record._replace(
+        phase=Phase.IDLE,
+        then="",
+        owner="",
+        busy_until=0.0,
+        tries=0,
+        error="",
+        retire_at=0.0,
+        facts={},
+        last_rotated_at=(record.promoted_at or now) if promoted else record.last_rotated_at,
+        given_up_at=record.given_up_at if promoted else now,
+    )
+    orphan.store.save(orphan.seen, at_rest, {})
+    where = f" at {record.target_description}" if record.target_description else ""
+    if promoted:
+        return (
+            f"the store has the new value; the old credential was not retired and may still "
+            f"work{where}: remove it there"
+        )
+    if record.phase == Phase.CLAIMED and not record.attempt:
+        return "the rotation had not made a new value yet; the current one is untouched"
+    return (
+        f"the new value is dropped, and may still work{where}: remove it there; the current "
+        "one is untouched"
+    )

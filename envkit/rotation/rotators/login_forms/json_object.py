@@ -1,0 +1,92 @@
+"""A login in a JSON object with a member `password`, as AWS and many teams store it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from envkit.rotation.rotators.login_forms.hosts import Host
+from envkit.rotation.rotators.login_forms.parts import Found, Part, not_understood
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BLANK = re.compile(r"[ \t\n\r]*")
+_PORT = re.compile("[0-9]*")
+
+
+def is_json(text: str) -> bool:
+    """Return whether a text begins as a JSON object does."""
+    return text.lstrip().startswith("{")
+
+
+def read_json(text: str) -> Found:
+    """Find the login in a JSON object.
+
+    Raises:
+        RotationError: it is none, or has no member `password`.
+    """
+    try:
+        members = list(_members(text))
+    except (ValueError, RecursionError):  # of `json`, whose message has the text
+        raise not_understood("starts like a JSON object, but is not valid JSON") from None
+    texts = [(name, part) for name, part, value in members if isinstance(value, str)]
+    values = {name: value for name, _, value in members}
+    passwords = tuple(part for name, part in texts if name == "password")
+    users = tuple(part for name, part in texts if name in ("username", "user") and part.text)
+    if not passwords:
+        raise not_understood("is a JSON object without a 'password' string")
+    others = tuple(
+        part.text for name, part in texts if name not in ("password", "username", "user")
+    )
+    return Found(users, passwords, _hosts(values), json.dumps, len(members), others)
+
+
+def _hosts(values: dict[str, object]) -> tuple[Host, ...]:
+    host, port = values.get("host"), str(values.get("port") or "")
+    if not isinstance(host, str) or not host:
+        return ()
+    if not _PORT.fullmatch(port):
+        raise not_understood("is a JSON object whose port is not a number")
+    return (Host(host, int(port) if port else None),)
+
+
+def _members(text: str) -> Iterator[tuple[str, Part, object]]:
+    """Yield the members of an object: name, place, value.
+
+    Raises:
+        ValueError: it is no object.
+    """
+    decoder = json.JSONDecoder()
+    place = _expect(text, _skip(text, 0), "{")
+    if text[place : place + 1] == "}":
+        _end(text, place + 1)
+        return
+    while True:
+        name, place = decoder.raw_decode(text, place)
+        if not isinstance(name, str):
+            raise ValueError("not a name")  # noqa: TRY004 - as json does
+        start = _expect(text, _skip(text, place), ":")
+        value, end = decoder.raw_decode(text, start)
+        yield name, Part(start, end, value if isinstance(value, str) else ""), value
+        place = _skip(text, end)
+        if text[place : place + 1] == "}":
+            return _end(text, place + 1)
+        place = _expect(text, place, ",")
+
+
+def _skip(text: str, place: int) -> int:
+    match = _BLANK.match(text, place)
+    return place if match is None else match.end()
+
+
+def _expect(text: str, place: int, sign: str) -> int:
+    if text[place : place + 1] != sign:
+        raise ValueError("not an object")
+    return _skip(text, place + 1)
+
+
+def _end(text: str, place: int) -> None:
+    if _skip(text, place) != len(text):
+        raise ValueError("more than an object")

@@ -1,0 +1,66 @@
+"""Refuse a value that is more than a secret: a URL, a connection string, JSON, a private key.
+
+    require_opaque(Secret("postgresql://app:hunter2@db/app"))      # RotationError
+
+A random value in the place of one of these would take host, user and all the rest with it.
+Pure; what is refused is named by its form, and no part of it is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from envkit.errors import RotationError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.secret import Secret
+
+JSON_LIST = "a JSON list"
+_PASSWORD = r"(?:password|passwd|pwd|accountkey|sharedaccesskey)"  # noqa: S105 - names
+_FORMS = (
+    ("a URL", re.compile(r"\s*[A-Za-z][A-Za-z0-9+.:-]*://")),
+    # libpq, ADO and JDBC: `host=db password=x`, `Server=db;Password=x`, `cache:6379,password=x`
+    ("a connection string", re.compile(rf"(?is)(?:.*[\s,;&?])?{_PASSWORD}\s*=")),
+    (
+        "a connection string",
+        re.compile(
+            r"(?is)\s*(?:server|host|data source|endpoint|user id|uid|user|dbname|database)\s*="
+            r"[^;\s]+(?:;|\s+)\s*[a-z][a-z _]*="
+        ),
+    ),
+    ("a private key or a certificate", re.compile(r"\s*-----BEGIN ")),
+)
+_LOGIN_HINT = (
+    "rotate a login with 'postgres', 'redis' or 'command'; or store the password alone, rotate "
+    "that, and put the rest around its placeholder in the profile"
+)
+
+
+def require_opaque(value: Secret) -> None:
+    """Raise where a random value would replace more than a secret.
+
+    Raises:
+        RotationError: it would; the hint says which rotator knows what to do.
+    """
+    form = form_of(value.reveal())
+    if form:
+        raise RotationError(
+            f"the secret is {form}, and would be replaced as a whole", hint=_LOGIN_HINT
+        )
+
+
+def form_of(text: str) -> str:
+    """Return what a text is besides a secret, for a message; nothing for a text without form."""
+    for form, pattern in _FORMS:
+        if pattern.match(text):
+            return form
+    stripped = text.strip()
+    if stripped[:1] in ("{", "["):
+        try:
+            found = json.loads(stripped)
+        except (ValueError, RecursionError):
+            return ""
+        return "a JSON object" if isinstance(found, dict) else JSON_LIST
+    return ""

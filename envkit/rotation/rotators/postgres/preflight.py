@@ -1,0 +1,173 @@
+"""What must be true of the current login before a PostgreSQL rotation begins.
+
+It is of the user that the profile means, and not of the admin; it is for the server of
+`target.dsn`; its role is there, may log in and may be changed; and it works. Whoever can write
+the secret could else have the password of any role changed, and read the new one.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from envkit.errors import ProfileError, RotationError
+from envkit.rotation.rotators.login_forms.hosts import share_a_server
+from envkit.rotation.rotators.postgres.change import Verifier
+from envkit.rotation.rotators.postgres.connection import PAGE
+from envkit.rotation.rotators.postgres.server import PORT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from envkit.rotation.protocols import RotatorContext
+    from envkit.rotation.rotators.login import Login
+    from envkit.rotation.rotators.postgres.change import Change, Role
+    from envkit.rotation.rotators.postgres.server import Server
+
+SETTINGS: Mapping[str, type | tuple[type, ...]] = {
+    "dsn": str,
+    "server": str,
+    "terminate": bool,
+    "verify_current": bool,
+}
+ANY = "any"
+_FACT = "verifier"
+
+
+class Preflight:
+    """The checks of one rotation.
+
+    Args:
+        server: of `target.dsn`.
+        context: the rotator's.
+        own_user: the user that rotates its own password, if it is also the admin.
+    """
+
+    def __init__(self, server: Server, context: RotatorContext, own_user: str | None) -> None:
+        target = context.target
+        if target.get("server", ANY) != ANY:
+            raise ProfileError(
+                "'target.server' can only be 'any'",
+                hint="take it out, or write server = 'any' if the secret reaches the server of "
+                "'target.dsn' by another name",
+            )
+        self._server = server
+        self._confirm = context.confirm
+        self._any_server = "server" in target
+        self._own_user = own_user if context.own_login else None
+        self.verifies = bool(target.get("verify_current", True))
+        self.ends_sessions = context.end_sessions or bool(target.get("terminate"))
+
+    @contextmanager
+    def of_now(self) -> Iterator[None]:
+        """Turn a refusal into a conflict where the rotation has been advanced meanwhile.
+
+        Another process may have claimed it since the current value was read: then that value
+        is out of date, and what is wrong with it is no failure.
+        """
+        try:
+            yield
+        except RotationError:
+            self._confirm()
+            raise
+
+    def look(self, change: Change, login: Login) -> None:
+        """Look whose login it is, and at which server.
+
+        Raises:
+            RotationError: it is the admin's, or another server's.
+        """
+        if login.user in change.admins() - {self._own_user}:
+            raise RotationError(
+                "the user of the secret is the admin of target.dsn",
+                hint="find out who changed the secret; for a user that rotates its own password, "
+                f"see 'Its own admin' in '{PAGE}'",
+            )
+        if (
+            login.hosts
+            and not self._any_server
+            and not share_a_server(login.hosts, change.hosts, PORT)
+        ):
+            there = ", ".join(host.described(PORT) for host in change.hosts)
+            raise RotationError(
+                f"the secret is for another server than target.dsn, which has {there}",
+                hint="correct one of them; or write server = 'any' in 'target', if both names "
+                "lead to the same server",
+            )
+
+    def look_at_sessions(self, change: Change, users: Sequence[str]) -> None:
+        """Look whether the admin may end sessions, where that will be asked.
+
+        Raises:
+            RotationError: it may not.
+        """
+        if self.ends_sessions and not change.may_end_sessions(users):
+            raise RotationError(
+                "the admin of target.dsn may not end the sessions of the users that it rotates",
+                hint="run: GRANT pg_signal_backend TO the admin, or take 'terminate' out",
+            )
+
+    def verify(self, login: Login, known: Verifier | None) -> dict[str, str]:
+        """Log in with the current value, and return what must be known of it later.
+
+        Args:
+            login: the current one.
+            known: how its password is stored, as far as the admin sees it.
+
+        Raises:
+            RotationError: it does not work.
+        """
+        if self.verifies and not self._server.accepts(login):
+            raise RotationError(
+                "the current value of the secret does not log in at the server of target.dsn",
+                hint="store the password that works; or write verify_current = false in 'target' "
+                "for a first run, or for a secret from a backup",
+            )
+        kind = known or self._server.verifier(login)
+        return {_FACT: kind.value} if kind != Verifier.SCRAM else {}
+
+
+def check_login(role: Role, who: str, name: str = "...") -> None:
+    """Refuse a role that may not log in at all, whatever its password.
+
+    Args:
+        role: what the catalogue says of it.
+        who: it is, for the message.
+        name: of it, for the statement that fixes it; left out where only the secret has it.
+
+    Raises:
+        RotationError: it is NOLOGIN, or may have no session.
+    """
+    if not role.can_log_in:
+        raise RotationError(
+            f"{who} may not log in (NOLOGIN)",
+            hint=f"find out who switched the role off, or run: ALTER ROLE {name} LOGIN",
+        )
+    if role.connection_limit == 0:
+        raise RotationError(
+            f"{who} may have no session: its CONNECTION LIMIT is 0",
+            hint=f"run: ALTER ROLE {name} CONNECTION LIMIT -1",
+        )
+
+
+def check_time(role: Role, who: str, name: str = "...") -> None:
+    """Refuse a role whose passwords no longer count.
+
+    Args:
+        role: what the catalogue says of it.
+        who: it is, for the message.
+        name: as for `check_login`.
+
+    Raises:
+        RotationError: its VALID UNTIL has passed.
+    """
+    if role.expired:
+        raise RotationError(
+            f"no password of {who} would work: its VALID UNTIL has passed",
+            hint=f"run: ALTER ROLE {name} VALID UNTIL 'infinity'",
+        )
+
+
+def verifier_in(facts: Mapping[str, str]) -> Verifier:
+    """Return how a new password is to be stored: as the one before it."""
+    return Verifier(facts.get(_FACT, Verifier.SCRAM))

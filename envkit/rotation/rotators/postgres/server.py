@@ -1,0 +1,214 @@
+"""A PostgreSQL server: changed as its admin, and tested with another login.
+
+server = Server("postgresql://admin:...@db:5432/app", deadline)
+with server.admin("app_b") as change:             # one transaction, one at a time per role
+    change.give("app_b", Secret("new"), Verifier.SCRAM)
+server.logs_in(Login("app_b", Secret("new")))     # True
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack, contextmanager, suppress
+
+from envkit.errors import RotationError, UnavailableError
+from envkit.rotation.rotators.login import Login
+from envkit.rotation.rotators.login_forms.hosts import Host, paired
+from envkit.rotation.rotators.postgres.change import Change, Verifier
+from envkit.rotation.rotators.postgres.connection import (
+    LoginRefusedError,
+    admin_refused,
+    connected,
+    parameters,
+)
+from envkit.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from psycopg import Connection
+
+    from envkit._internal.clock import Deadline
+
+PORT = 5432
+_TRIES = 5
+_FIRST_WITH_REQUIRE_AUTH = 160000  # the version of libpq
+
+
+class Server:
+    """One server.
+
+    Args:
+        dsn: of its admin, a URL or `key=value`, as libpq takes it.
+        deadline: when everything must be over.
+        own_login: whether the DSN has the password that is rotated: its role may have
+            another one by now, which is then among the logins that `admin` is given.
+    """
+
+    def __init__(self, dsn: str, deadline: Deadline, *, own_login: bool = False) -> None:
+        self._dsn = dsn
+        self._deadline = deadline
+        self._own_login = own_login
+
+    @contextmanager
+    def admin(self, role: str | None, own: Sequence[Login] = ()) -> Iterator[Change]:
+        """Begin a transaction that no other envkit is in for the same role.
+
+        Args:
+            role: that is to be changed; None where nothing is.
+            own: logins that may be the admin's, where it rotates its own password.
+
+        Raises:
+            SourceError: the server fails, or the admin may not do it.
+            RejectedError: the server refuses a password for good.
+        """
+        with ExitStack() as stack:
+            connection, settings = self._connected(stack, own)
+            change = Change(connection, _hosts(connection, settings))
+            change.begin(role, self._deadline)
+            yield change
+
+    def accepts(self, login: Login, becomes: str | None = None) -> bool:
+        """Return whether a login works now, or would if one of its sessions ended.
+
+        The server looks at the number of sessions only once the password was right, so that
+        an app which holds all that its role may have does not keep its password from being
+        tested.
+
+        Args:
+            login: whose.
+            becomes: the role that it must be then; None where that does not matter.
+
+        Raises:
+            RotationError: the server asks this user for no password, or makes another role
+                of it.
+            SourceError: the server fails, or refuses for another reason.
+        """
+        reason = ""
+        for _ in range(_TRIES):  # a session may have ended since the server said so
+            refusal = self._refusal(login, becomes)
+            if refusal is None:
+                return True
+            if self._is_for_the_password(refusal, login):
+                return False
+            reason = refusal.reason
+            with self.admin(None, (login,)) as change:
+                if change.is_full(login.user):
+                    return True
+        raise UnavailableError(
+            f"the PostgreSQL server does not let a user in, and not for the password: {reason}"
+        )
+
+    def knows(self, login: Login) -> bool:
+        """Return whether a password is right, even if the server has other reasons to refuse.
+
+        Raises:
+            RotationError: the server asks this user for no password.
+            SourceError: the server fails.
+        """
+        refusal = self._refusal(login)
+        return refusal is None or not self._is_for_the_password(refusal, login)
+
+    def is_dead(self, login: Login, own: Sequence[Login] = ()) -> bool:
+        """Return whether a login is refused for good: for its password, or as NOLOGIN.
+
+        Raises:
+            RotationError: the server asks this user for no password.
+            SourceError: the server fails.
+        """
+        refusal = self._refusal(login)
+        if refusal is None:
+            return False
+        if self._is_for_the_password(refusal, login):
+            return True
+        with self.admin(None, own) as change:
+            role = change.role(login.user)
+        return role is None or not role.can_log_in
+
+    def verifier(self, login: Login) -> Verifier:
+        """Return how the server stores the password of a role, as its pg_hba.conf shows it.
+
+        With the method `md5` there, a server asks for a hash of MD5 exactly where it has
+        nothing else. With every other method, or a libpq before 16, that cannot be told, and
+        SCRAM is what is used.
+        """
+        from psycopg import pq
+
+        if pq.version() < _FIRST_WITH_REQUIRE_AUTH or not login.password.reveal():
+            return Verifier.SCRAM
+        if "require_auth" in parameters(self._dsn, self._deadline):
+            return Verifier.SCRAM
+        try:
+            self._try(login, require_auth="md5")
+        except LoginRefusedError:
+            return Verifier.MD5  # it has asked for the hash, and not liked something else
+        except UnavailableError:
+            return Verifier.SCRAM
+        return Verifier.MD5
+
+    def _connected(
+        self, stack: ExitStack, own: Sequence[Login]
+    ) -> tuple[Connection[Any], dict[str, Any]]:
+        settings = parameters(self._dsn, self._deadline)
+        tries = [settings]
+        if self._own_login:
+            passwords = [one.password.reveal() for one in own if one.user == settings.get("user")]
+            others = [one for one in passwords if one and one != settings.get("password")]
+            tries += [{**settings, "password": one} for one in dict.fromkeys(others)]
+        refused = None
+        for one in tries:
+            try:
+                return stack.enter_context(connected(one, self._deadline)), one
+            except LoginRefusedError as refusal:
+                refused = refused or refusal
+        assert refused is not None  # noqa: S101 - it was tried at least once
+        raise admin_refused(refused) from None
+
+    def _refusal(self, login: Login, becomes: str | None = None) -> LoginRefusedError | None:
+        """Try a login; return what the server says where it does not let the user in."""
+        try:
+            self._try(login, becomes)
+        except LoginRefusedError as refusal:
+            return refusal
+        return None
+
+    def _is_for_the_password(self, refusal: LoginRefusedError, login: Login) -> bool:
+        """Whether it is the password: the server says the same of one that is surely wrong.
+
+        What libpq reports of a refusal has no SQLSTATE, and is in the server's language.
+        """
+        if not login.password.reveal():
+            return True
+        wrong = self._refusal(Login(login.user, Secret(secrets.token_urlsafe(24))))
+        return wrong is not None and wrong.reported == refusal.reported
+
+    def _try(self, login: Login, becomes: str | None = None, **more: str) -> None:
+        if not login.password.reveal():
+            # with none, libpq would look for another one
+            raise LoginRefusedError("there is no password")
+        settings = parameters(
+            self._dsn, self._deadline, user=login.user, password=login.password.reveal(), **more
+        )
+        with connected(settings, self._deadline) as connection:
+            if not connection.pgconn.used_password:
+                raise RotationError(
+                    "the PostgreSQL server does not check passwords (trust)",
+                    hint="write scram-sha-256 instead of trust into its pg_hba.conf",
+                )
+            (role,) = connection.execute("SELECT current_user").fetchone() or ("",)
+            if becomes is not None and role != becomes:
+                raise RotationError(
+                    f"a user of the rotation does not become '{becomes}' when it logs in",
+                    hint=f'run: ALTER ROLE ... SET ROLE "{becomes}", for all of target.users',
+                )
+
+
+def _hosts(connection: Connection[Any], settings: dict[str, Any]) -> tuple[Host, ...]:
+    """Return the servers that the DSN names, or else the one that libpq has found."""
+    found: list[Host] = []
+    for key in ("host", "hostaddr"):
+        with suppress(ValueError):  # libpq has connected, so that the other one is right
+            found += paired(str(settings.get(key) or ""), str(settings.get("port") or ""))
+    return tuple(found) or (Host(connection.info.host, connection.info.port),)

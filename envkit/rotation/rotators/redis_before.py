@@ -1,0 +1,124 @@
+"""What must be so at a Redis or Valkey server before a rotation changes anything.
+
+The secret is a login at this server, its user is another one than the admin, has passwords and
+can log in, and every server that replicates from another is listed: ACLs are not replicated.
+"""
+
+from __future__ import annotations
+
+from envkit.errors import RotationError
+from envkit.rotation.rotators.redis_address import address_of, servers_of
+from envkit.rotation.rotators.redis_server import not_a_url, reached_as
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from envkit.rotation.rotators.login import Login
+    from envkit.rotation.rotators.redis_address import Address
+    from envkit.rotation.rotators.redis_server import Node, User
+    from envkit.secret import Secret
+
+
+def check_server(login: Login, value: Secret, urls: Sequence[str]) -> None:
+    """Raise where the secret is a login at a server that `target.url` does not name.
+
+    Raises:
+        RotationError: it is, or one of the URLs is none.
+    """
+    listed = {address_of(url) for url in urls}
+    if None in listed:
+        raise not_a_url()
+    servers = servers_of(login, value)
+    if servers is not None and servers <= listed:
+        return
+    where = "a server that cannot be read from it"
+    if servers:
+        where = ", ".join(sorted(str(server) for server in servers if server not in listed))
+    raise RotationError(
+        f"the secret is a login at {where}, and 'target.url' names {_names(listed)}",
+        hint="correct 'target.url' or the secret; or write server = \"any\" in 'target', if both "
+        "are the same server",
+    )
+
+
+def check_admin(node: Node, user: str, *, own_login: bool) -> None:
+    """Raise where the admin's own password would be changed, and its URL not with it.
+
+    Args:
+        node: one server.
+        user: whose password is rotated.
+        own_login: whether the profile means it, and the URL is made of the rotated secret.
+
+    Raises:
+        RotationError: it would.
+    """
+    if node.admin == user and not own_login:
+        raise RotationError(
+            "the secret is the login of the admin of target.url",
+            hint="rotate another user; or make 'target.url' of this secret, and name the user in "
+            "'target.user'",
+        )
+
+
+def usable_user(node: Node, name: str) -> User:
+    """Return a user whose passwords count. SETUSER would make one that is not there.
+
+    Raises:
+        RotationError: there is none.
+    """
+    user = node.user(name)
+    if user is None:
+        raise RotationError(
+            "the server of target.url has no such user as the secret's",
+            hint="run ACL SETUSER ... on it, or correct 'target.user'",
+        )
+    if user.takes_any_password:
+        raise RotationError(
+            "the server of target.url checks no password of the secret's user (nopass)",
+            hint="run ACL SETUSER ... resetpass, and give the user a password",
+        )
+    if not user.enabled:
+        raise RotationError(
+            "the secret's user is switched off at the server of target.url",
+            hint="run ACL SETUSER ... on",
+        )
+    return user
+
+
+def check_peers(node: Node, user: str) -> frozenset[Address]:
+    """Return the servers that one replicates from or to.
+
+    Raises:
+        RotationError: it logs in to its master as the user whose password is rotated.
+    """
+    if node.replicates_as(user):
+        raise RotationError(
+            "a server of target.url replicates as the secret's user (masteruser): without the "
+            "old password it would no longer be let in",
+            hint="give replication a user of its own; or write replicas = \"any\" in 'target', if "
+            "something else changes masterauth",
+        )
+    return node.peers()
+
+
+def check_listed(peers: Collection[Address], urls: Sequence[str]) -> None:
+    """Raise where servers replicate from or to those of `target.url` that it does not list.
+
+    Raises:
+        RotationError: there are some; the message names them.
+    """
+    listed = {address for url in urls if (address := address_of(url)) is not None}
+    known = {same for address in listed for same in reached_as(address)} if peers else set()
+    unlisted = sorted(str(peer) for peer in peers if not reached_as(peer) & known)
+    if unlisted:
+        raise RotationError(
+            f"'target.url' does not list {', '.join(unlisted)}, which replicates: ACLs are not "
+            "replicated, so it would not know the new password",
+            hint="make 'target.url' a list of every server; or write replicas = \"any\" in "
+            "'target', if something else gives them their users",
+        )
+
+
+def _names(addresses: Collection[Address | None]) -> str:
+    return ", ".join(sorted(map(str, addresses)))

@@ -1,0 +1,41 @@
+"""What a rotation needs on its host: a driver, and the programs that it runs. No I/O but stat.
+
+    for missing in missing_tools(policy):
+        print(missing.message, missing.hint)
+
+It is looked at before a rotation is claimed, so that one that could not be finished here is
+not begun. Another host may have what this one lacks.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from envkit.errors import ExtraMissingError
+from envkit.rotation.hooks import missing_programs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envkit.errors import EnvkitError
+    from envkit.rotation_state.policy import Policy
+
+# what the rotators import once they start to work: module and extra
+_DRIVERS = {
+    "postgres": ("psycopg", "postgres"),
+    "redis": ("redis", "redis"),
+    "valkey": ("redis", "redis"),
+    "aws-iam-key": ("botocore", "aws"),
+}
+
+
+def missing_tools(policy: Policy) -> Iterator[EnvkitError]:
+    """Yield an error for each driver and program of a rotation that this host lacks."""
+    module, extra = _DRIVERS.get(policy.rotator, ("", ""))
+    if module and find_spec(module) is None:
+        yield ExtraMissingError(
+            f"the rotator '{policy.rotator}' takes a driver that is not installed",
+            hint=f"run pip install 'envkit[{extra}]'",
+        )
+    yield from missing_programs(policy)

@@ -1,0 +1,128 @@
+"""What is under the label of a secret's rotations: the records of all of its fields. Pure.
+
+    {"record": {"version": 2, "guard": "..."},
+     "records": {"password": {"record": {...}, "values": {...}, "saved": "..."}}}
+
+One label has all, since a secret has at most 20 labels and each is one of AWS's versions.
+`saved` is the version with which the record of a field came, and so that of the record: it
+stays when the record of another field is saved.
+
+An envkit that knows only version 1 has one record there and no `records`; it refuses what this
+one writes, by the guard. What it has written is the record of the one field that its plan
+names, and stays as it is, as `earlier`, until that is saved again.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from envkit.errors import RotationError
+from envkit.rotation_state.stores.envelope import (
+    RecordPlace,
+    guard,
+    how_to_repair,
+    is_about,
+    is_guard,
+    is_version_1,
+    parse,
+    record_of,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_RECORDS, _EARLIER, _SAVED = "records", "earlier", "saved"
+WHOLE = ""  # the field of a secret that is one value and no JSON object
+
+
+class Part(NamedTuple):
+    """The record of one field, as it is stored.
+
+    Attributes:
+        packed: see `envelope`; None where there is none.
+        version: of the record; None where there is none.
+    """
+
+    packed: object
+    version: str | None
+
+    def __repr__(self) -> str:
+        return f"Part(version {self.version})"
+
+
+NOTHING = Part(None, None)
+
+
+class Document(NamedTuple):
+    """All records of one secret.
+
+    Attributes:
+        version: that has the label; None where none has.
+        records: per field.
+        earlier: what an envkit that knows only version 1 has written.
+    """
+
+    version: str | None
+    records: Mapping[str, object]
+    earlier: Mapping[str, object] | None
+
+    def __repr__(self) -> str:
+        return f"Document(version {self.version})"
+
+
+EMPTY = Document(None, {}, None)
+
+
+def read_document(text: str | None, version: str, place: RecordPlace) -> Document:
+    """Return what a version holds.
+
+    Raises:
+        RotationError: it is no such document, or of an envkit that is newer than this.
+    """
+    found = parse(text or "")
+    packed = found if isinstance(found, dict) else {}
+    if is_version_1(packed):
+        return Document(version, {}, {**packed, _SAVED: version})
+    records, earlier = packed.get(_RECORDS), packed.get(_EARLIER)
+    if not is_guard(packed) or not isinstance(records, dict):
+        record_of(packed, place)  # says what it is instead
+        raise RotationError(f"{place.name} names no fields", hint=how_to_repair(place))
+    return Document(version, records, earlier if isinstance(earlier, dict) else None)
+
+
+def part_of(document: Document, field: str) -> Part:
+    """Return the record of one field."""
+    if field in document.records:
+        return _part(document.records[field])
+    earlier = document.earlier
+    if earlier is not None and is_about(earlier, field):
+        return _part(earlier)
+    return NOTHING
+
+
+def with_part(
+    document: Document, field: str, packed: Mapping[str, object], version: str
+) -> dict[str, object]:
+    """Return what is stored once the record of one field is another, all others as they are.
+
+    Args:
+        document: so far.
+        field: whose record is saved.
+        packed: the record and its values.
+        version: under which this will be stored.
+    """
+    records = {**document.records, field: {**packed, _SAVED: version}}
+    content: dict[str, object] = {
+        **guard("the records are per field, and an earlier version of envkit must not write them"),
+        _RECORDS: records,
+    }
+    earlier = document.earlier
+    if earlier is not None and not is_about(earlier, field):
+        content[_EARLIER] = earlier
+    return content
+
+
+def _part(stored: object) -> Part:
+    saved = stored.get(_SAVED) if isinstance(stored, dict) else None
+    return Part(stored, saved if isinstance(saved, str) else "")

@@ -1,0 +1,243 @@
+"""Find the records of rotations that are in a store, whether a profile names them or not.
+
+    for found in find_records(source, refs):
+        print(found.name, found.ref)
+
+Only where the references lead is looked: beside their `.env` files, in their mounts, at their
+secrets. A record is found by its name alone; whose it is, its store says.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from envkit._internal.parallel import map_parallel
+from envkit.errors import EnvkitError, InvalidReferenceError
+from envkit.profile.placeholder import Reference
+from envkit.rotation_state.stores.registry import AWS, DOTENV, VAULT, kind_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from envkit._internal.clock import Deadline
+    from envkit.sources.aws.client import SecretsManager
+    from envkit.sources.protocols import Source
+    from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.kv import Target
+
+_SUFFIX = ".envkit-rotation"
+_FOLDER = "envkit-rotation"
+_LABEL = "ENVKIT_ROTATION"
+MAX_PARALLEL = 10
+ARN_SUFFIX_LENGTH = 7  # a hyphen and six characters
+
+
+class FoundRecord(NamedTuple):
+    """A record that is there.
+
+    Attributes:
+        name: of the record in its store, one for each.
+        ref: the value that it is about, as far as its name says.
+    """
+
+    name: str
+    ref: Reference
+
+
+def find_records(
+    source: Source,
+    refs: Iterable[Reference],
+    skipped: Callable[[str], None],
+    *,
+    root: str,
+    deadline: Deadline,
+) -> Iterator[FoundRecord]:
+    """Yield the records beside the secrets of some references.
+
+    Args:
+        source: of all of them; it is asked.
+        refs: what a profile reads from it.
+        skipped: called with where was not looked, and why.
+        root: absolute path of the folder that names of files are relative to.
+        deadline: when everything must be over.
+
+    Raises:
+        EnvkitError: the store cannot be read.
+    """
+    asked: Any = source
+    kind = kind_of(source)
+    if kind == DOTENV:
+        yield from _in_files(asked, refs, root)
+    elif kind == VAULT:
+        yield from _in_mounts(asked, refs, skipped)
+    elif kind == AWS:
+        yield from _at_secrets(asked, refs, skipped, deadline)
+
+
+def record_names(source: Source, ref: Reference) -> set[str]:
+    """Return the names that the record of a value may have, of this version and the first."""
+    asked: Any = source
+    kind, field = kind_of(source), ref.field or ""
+    if kind == DOTENV:
+        return {f"{path}#{field or ref.path}" for path in map(os.path.realpath, asked.files(ref))}
+    secret = source.locate(ref._replace(field=None)).removeprefix(f"{source.name}:")
+    if kind == AWS:
+        return {f"{_aws_name(secret)}#{field}"}
+    mount, _, path = secret.partition("/")
+    # which of two spellings it is, only the engine knows
+    secrets = {secret, f"{mount}/{path.removeprefix('data/')}"}
+    # envkit before record version 2 wrote a field as it is, and the last dot may be its own
+    return {
+        name
+        for one in secrets
+        for name in (f"{one}#{field}", "#".join(f"{one}.{field}".rpartition(".")[::2]))
+    }
+
+
+def _in_files(source: Any, refs: Iterable[Reference], root: str) -> Iterator[FoundRecord]:
+    paths = dict.fromkeys(source.files(Reference(source.name, "X")))
+    for ref in refs:
+        paths.update(dict.fromkeys(source.files(ref)))
+    folders: dict[str, list[str]] = {}
+    seen = set()
+    for path in paths:
+        folder, base = os.path.split(os.path.realpath(path))
+        if folder not in folders:
+            try:
+                folders[folder] = sorted(os.listdir(folder))
+            except OSError:
+                folders[folder] = []
+        for entry in folders[folder]:
+            written = entry[len(base) + 1 : -len(_SUFFIX)]  # with its dots escaped
+            if entry.startswith(f"{base}.") and entry.endswith(_SUFFIX) and "." not in written:
+                field = unquote(written)
+                name = f"{os.path.join(folder, base)}#{field}"
+                if name not in seen:
+                    seen.add(name)
+                    relative = os.path.relpath(path, root)
+                    yield FoundRecord(name, Reference(source.name, relative, field))
+
+
+def _in_mounts(
+    source: Any, refs: Iterable[Reference], skipped: Callable[[str], None]
+) -> Iterator[FoundRecord]:
+    mounts: set[str] = set()
+    for ref in refs:
+        try:
+            source.check(ref)
+        except InvalidReferenceError:
+            continue
+        mount, version, listed = source.with_secret(
+            ref, lambda client, secret: _list_mount(client, secret, mounts)
+        )
+        mounts.add(mount)
+        if version != 2 or listed is None:
+            if version == 2:
+                skipped(
+                    f"{source.name}:{mount}: the token may not list {mount}/metadata/{_FOLDER}/"
+                )
+            continue
+        for path in listed:
+            secret, _, field = path.rpartition(".")
+            if secret:
+                yield FoundRecord(
+                    f"{mount}/{secret}#{unquote(field)}",
+                    Reference(source.name, f"/{mount}/{secret}", unquote(field)),
+                )
+
+
+def _list_mount(
+    client: VaultClient, secret: Target, known: set[str]
+) -> tuple[str, int | None, list[str] | None]:
+    """Return the names below the folder of records; None where they may not be listed."""
+    mount = secret.engine.mount
+    if mount in known or secret.engine.version != 2:
+        return mount, secret.engine.version, []
+    found: list[str] = []
+    folders = [""]
+    while folders:
+        below = folders.pop()
+        path = f"{_FOLDER}/{below}"
+        answer = client.call(
+            lambda hvac_client, path=path: hvac_client.secrets.kv.v2.list_secrets(  # type: ignore[misc]
+                path, mount_point=mount
+            )
+        )
+        if answer.denied:
+            return mount, 2, None
+        data = answer.body.get("data")
+        for key in data.get("keys", ()) if isinstance(data, dict) else ():
+            (folders if key.endswith("/") else found).append(f"{below}{key}")
+    return mount, 2, sorted(found)
+
+
+def _at_secrets(
+    source: Any, refs: Iterable[Reference], skipped: Callable[[str], None], deadline: Deadline
+) -> Iterator[FoundRecord]:
+    secrets: dict[str, Reference] = {}
+    for ref in refs:
+        secret = ref._replace(field=None, version=None, stage=None)
+        name = _aws_name(source.locate(secret).removeprefix(f"{source.name}:"))
+        secrets.setdefault(name, secret)
+    documents = map_parallel(
+        lambda secret: source.with_secret(secret, _labelled),
+        secrets.values(),
+        workers=MAX_PARALLEL,
+        deadline=deadline,
+    )
+    for (name, secret), document in zip(secrets.items(), documents, strict=True):
+        if document.late:
+            skipped(f"{source.locate(secret)}: no answer in time")
+        elif isinstance(document.error, EnvkitError):
+            skipped(document.error.message)
+        else:
+            for field in _fields(document.value):
+                yield FoundRecord(f"{name}#{field}", secret._replace(field=field or None))
+
+
+def _aws_name(place: str) -> str:
+    """Return the name of a secret, also of one that is named by its whole ARN."""
+    if not place.startswith("arn:"):
+        return place
+    name = place.split(":", 6)[-1]
+    return name[:-ARN_SUFFIX_LENGTH] if name[-ARN_SUFFIX_LENGTH:][:1] == "-" else name
+
+
+def _labelled(manager: SecretsManager, secret_id: str, place: str) -> object:
+    """Return what the version with our label holds; None where there is none."""
+    import json
+
+    from envkit.sources.aws.errors import DELETED, NOT_FOUND, RefusedError
+
+    try:
+        answer = manager.call(
+            "get_secret_value", f"cannot read {place}", SecretId=secret_id, VersionStage=_LABEL
+        )
+    except RefusedError as error:
+        if error.aws_code in (NOT_FOUND, DELETED):
+            return None
+        raise
+    try:
+        return json.loads(answer.get("SecretString") or "null")
+    except (ValueError, RecursionError):
+        return None
+
+
+def _fields(document: object) -> list[str]:
+    """Return the fields that the records of a secret are about."""
+    if not isinstance(document, dict):
+        return []
+    records = document.get("records")
+    if isinstance(records, dict):
+        return sorted(records)
+    # of version 1, whose plan says it: `postgres (alternate) of password and username`
+    record = document.get("record")
+    plan = record.get("plan") if isinstance(record, dict) else None
+    _, found, fields = plan.partition(") of ") if isinstance(plan, str) else ("", "", "")
+    if not found:
+        return []
+    return ["" if fields == "the secret" else fields.partition(" and ")[0]]

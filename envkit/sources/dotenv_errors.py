@@ -1,0 +1,26 @@
+"""What it means that the system does not let us read or write a `.env` file."""
+
+from __future__ import annotations
+
+from envkit._internal.files import FileRefusedError
+from envkit._internal.os_errors import reason_of
+from envkit._internal.replaceable import lasting_failure
+from envkit.errors import DeniedError, DotenvError, SourceError, UnavailableError
+
+
+def failure(verb: str, name: str, error: OSError) -> SourceError:
+    """Return the error for a file that the system does not let us read or write."""
+    reason = reason_of(error)
+    if isinstance(error, FileRefusedError):
+        return DotenvError(f"{name}: {reason}")
+    message = f"cannot {verb} {name}: {reason}"
+    if isinstance(error, PermissionError):
+        return DeniedError(message, hint=f"run 'ls -l {name}' to see who may {verb} it")
+    if verb == "write":
+        lasting = lasting_failure(error, name)
+        if lasting is not None:
+            return lasting
+    missing = verb == "write" and isinstance(error, FileNotFoundError)
+    failure = UnavailableError(message, hint="make its folder with 'mkdir'" if missing else None)
+    failure.retryable = False
+    return failure

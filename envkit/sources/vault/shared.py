@@ -1,0 +1,99 @@
+"""Logins that the rotations of one process share: connections, token and known mounts.
+
+A rotation opens its own source. Without this, each would connect, look its token up and ask
+where the engine is mounted, before its first request of use.
+
+What always holds: what the server has said about a token or a mount is believed for
+FRESH_SECONDS, and no longer once it has denied anything; a login of other settings, of another
+token or of another process is another one; a deadline is never shared.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from envkit._internal.clock import Deadline
+from envkit.sources.vault.client import new_adapter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import requests
+
+    from envkit.sources.vault.auth import Lease
+    from envkit.sources.vault.kv import Engine
+
+FRESH_SECONDS = 300.0
+LIMIT = 32  # of logins; the oldest is forgotten first
+
+_logins: dict[tuple[object, ...], SharedLogin] = {}
+_lock = threading.Lock()
+
+
+class SharedLogin:
+    """One token at one server, and what is known of both. Read and change it under its lock.
+
+    Attributes:
+        lock: of this login; not of the requests that are made with it.
+        adapter: its connections.
+        token: empty where there was no login yet, or it is not to be believed any more.
+        lease: how long the token lives; None where the server does not say.
+        engines: that the server has named.
+    """
+
+    def __init__(self, pool_size: int) -> None:
+        self.lock = threading.Lock()
+        self.adapter: requests.adapters.HTTPAdapter = new_adapter(pool_size)
+        self.token = ""
+        self.lease: Lease | None = None
+        self.engines: list[Engine] = []
+        self._fresh = Deadline(0)
+
+    def __repr__(self) -> str:
+        return f"SharedLogin({len(self.engines)} engines)"
+
+    @property
+    def usable(self) -> bool:
+        """Whether the token need not be asked about."""
+        expired = self.lease is not None and self.lease.expired
+        return bool(self.token) and not expired and not self._fresh.expired
+
+    def remember(
+        self, token: str, lease: Lease | None, engines: list[Engine], *, new: bool
+    ) -> None:
+        """Store what a source has found out.
+
+        Args:
+            token: its own.
+            lease: how long that lives.
+            engines: that it knows.
+            new: whether the token has just been looked up; one that was forgotten since then
+                is not remembered.
+        """
+        if new:
+            self._fresh = Deadline(FRESH_SECONDS)
+        elif token != self.token:
+            return
+        self.token, self.lease, self.engines = token, lease, list(engines)
+
+    def forget(self) -> None:
+        """Ask again before the next use: the server has denied something."""
+        self.token = ""
+        self.engines = []
+
+
+def shared_login(key: tuple[object, ...], pool_size: int) -> SharedLogin:
+    """Return the login of this process that a key stands for.
+
+    Args:
+        key: all that makes one login another than the next; hashed, if it is secret.
+        pool_size: how many connections a new one keeps.
+    """
+    # connections that a parent has opened are its own
+    key = (os.getpid(), *key)
+    with _lock:
+        login = _logins.pop(key, None) or SharedLogin(pool_size)
+        _logins[key] = login
+        while len(_logins) > LIMIT:
+            del _logins[next(iter(_logins))]
+        return login

@@ -1,0 +1,251 @@
+"""What a PostgreSQL rotation proves on a real server: while it changes a role, and after."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+
+from envkit.errors import ConflictError, UnavailableError
+from envkit.rotation.rotators.login import Login, with_login
+from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS
+from envkit.secret import Secret
+from envkit.testing.rotator_harness import STEPS, Turn, begun, built, step
+from support.postgres_rotations import of, unchanged, user_of, whole
+from support.rotators import AlternateHarness, SingleHarness, refused, shown
+
+
+@pytest.fixture(params=[AlternateHarness, SingleHarness], ids=["alternate", "single"])
+def either(request, postgres):
+    with ExitStack() as stack:
+        yield request.param(postgres, stack, shared=True)
+
+
+@pytest.fixture
+def alternate(postgres):
+    with ExitStack() as stack:
+        yield AlternateHarness(postgres, stack, shared=True)
+
+
+@pytest.fixture
+def single(postgres):
+    with ExitStack() as stack:
+        yield SingleHarness(postgres, stack, shared=True)
+
+
+class TestOwnPassword:
+    """A user that may change nothing but its own password, and does."""
+
+    @pytest.fixture
+    def app(self, single):
+        dsn = single.current()["url"].reveal()
+        return single, {"dsn": dsn, "user": single.role("app")}
+
+    def test_it_is_rotated(self, app):
+        single, target = app
+        turn = whole(single, single.current(), target, own_login=True)
+        assert single.works(turn.new)
+
+    @pytest.mark.parametrize("done", range(len(STEPS)))
+    def test_it_is_taken_back_from_every_phase(self, app, done):
+        single, target = app
+        turn = begun(single, single.current())
+        for name in STEPS[:done]:
+            step(of(single, target, own_login=True), name, turn)
+        for _ in range(2):
+            of(single, target, own_login=True).retire(turn.new, turn.old, turn.facts)
+        assert single.works(turn.old)
+        assert of(single, target, own_login=True).is_dead(turn.new, turn.old, {})
+
+    def test_the_dsn_may_have_the_new_password_by_now(self, app):
+        single, target = app
+        turn = begun(single, single.current())
+        step(of(single, target, own_login=True), "set", turn)
+        promoted = {**target, "dsn": turn.new["url"].reveal()}
+        of(single, promoted, own_login=True, end_sessions=True).retire(turn.old, turn.new, {})
+        of(single, promoted, own_login=True).retire(turn.new, turn.old, {})
+        assert single.works(turn.old)
+
+
+class TestFence:
+    def test_a_change_is_rolled_back_where_somebody_else_has_gone_on_meanwhile(self, either):
+        turn = begun(either, either.current())
+
+        def conflict_after(name, turn):
+            calls = []
+
+            def confirm():
+                calls.append(1)
+                if len(calls) > 1:
+                    raise ConflictError("somebody else")
+
+            before = either.credentials()
+            with pytest.raises(ConflictError):
+                step(of(either, confirm=confirm), name, turn)
+            assert either.credentials() == before
+
+        conflict_after("set", turn)
+        assert either.works(turn.old)
+        assert not either.works(turn.new)
+        step(built(either), "set", turn)
+        backwards = Turn(turn.new, turn.old, turn.facts)
+        conflict_after("retire", backwards)
+        assert either.works(turn.new)
+
+    def test_a_stopped_process_loses_its_transaction_and_the_lock(self, alternate, tmp_path):
+        turn = begun(alternate, alternate.current())
+        child = subprocess.Popen(
+            [sys.executable, "-c", STOPPED, alternate.dsn, alternate.role("app_b")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert child.stdout.readline() == "changed\n"
+            os.kill(child.pid, signal.SIGSTOP)
+            step(built(alternate), "set", turn)
+            os.kill(child.pid, signal.SIGCONT)
+            assert child.communicate(timeout=30)[0] == "UnavailableError\n"
+        finally:
+            child.kill()
+            child.wait()
+        assert alternate.works(turn.new)
+        assert SILENCE_SECONDS < 30
+
+    def test_the_sessions_name_their_host_and_process(self, alternate):
+        seen = []
+
+        def confirm():
+            seen.extend(
+                alternate.database.run(
+                    "SELECT application_name FROM pg_stat_activity "
+                    f"WHERE usename = '{alternate.role('envkit')}'"
+                )
+            )
+
+        turn = begun(alternate, alternate.current())
+        step(of(alternate, confirm=confirm), "set", turn)
+        assert all(name.endswith(f" {os.getpid()}") for (name,) in seen)
+        assert seen
+
+
+# the time is short, so that the test is; what is stopped is a process in its transaction
+STOPPED = """
+import sys
+from envkit._internal.clock import Deadline
+from envkit.errors import EnvkitError
+from envkit.rotation.rotators.postgres import change as postgres_change
+from envkit.rotation.rotators.postgres.server import Server
+from envkit.secret import Secret
+postgres_change.SILENCE_SECONDS = 1
+try:
+    with Server(sys.argv[1], Deadline(60)).admin(sys.argv[2]) as change:
+        change.give(sys.argv[2], Secret("of the one that slept"), postgres_change.Verifier.SCRAM)
+        print("changed", flush=True)
+        sys.stdin.read()
+except EnvkitError as error:
+    print(type(error).__name__)
+"""
+
+
+class TestDead:
+    def test_nothing_is_dead_before_it_is_retired(self, alternate):
+        turn = begun(alternate, alternate.current())
+        for name in STEPS[:-1]:
+            step(built(alternate), name, turn)
+            assert built(alternate).is_dead(turn.old, turn.new, turn.facts) is False
+        step(built(alternate), "retire", turn)
+        assert built(alternate).is_dead(turn.old, turn.new, turn.facts) is True
+        assert built(alternate).is_dead({}, turn.new, turn.facts) is True
+
+    def test_a_user_that_the_target_no_longer_has_is_not_dead(self, alternate):
+        """Somebody has edited `users` in the grace period: nothing is retired, and it shows."""
+        turn = begun(alternate, alternate.current())
+        for name in STEPS[:-1]:
+            step(built(alternate), name, turn)
+        users = [alternate.role("app_b"), alternate.role("app_c")]
+        edited = {**alternate.target, "users": users}
+        of(alternate, edited).retire(turn.old, turn.new, turn.facts)
+        assert of(alternate, edited).is_dead(turn.old, turn.new, turn.facts) is False
+
+    def test_a_role_that_is_full_is_not_dead_and_one_that_is_off_is(self, single):
+        current = single.current()
+        single.run("ALTER ROLE app CONNECTION LIMIT 1")
+        with psycopg.connect(current["url"].reveal()):
+            assert built(single).is_dead(current, current, {}) is False
+        single.run("ALTER ROLE app NOLOGIN")
+        assert built(single).is_dead(current, current, {}) is True
+
+    def test_the_old_password_of_a_single_user_is_dead_once_it_is_replaced(self, single):
+        turn = begun(single, single.current())
+        assert built(single).is_dead(turn.old, turn.new, {}) is False
+        step(built(single), "set", turn)
+        assert built(single).is_dead(turn.old, turn.new, {}) is True
+
+    def test_a_server_that_cannot_be_asked_is_no_proof(self, either):
+        with pytest.raises(UnavailableError):
+            of(either, either.unavailable()).is_dead(either.current(), either.current(), {})
+
+
+class TestKeep:
+    def test_the_user_that_is_kept_is_never_changed(self, either):
+        """Whatever the old login says: another password of it, or another user's."""
+        current = either.current()
+        kept = either.wrong(current)
+        for gone, keep in ((current, kept), (kept, current), (current, current)):
+            either_before = either.database.run(ROLES)
+            if isinstance(either, AlternateHarness):
+                step(built(either), "retire", Turn(gone, keep, {}))
+                assert either.database.run(ROLES) == either_before
+
+    def test_a_single_user_is_left_alone_where_the_secret_names_another_by_now(self, single):
+        turn = begun(single, single.current())
+        step(built(single), "set", turn)
+        admin = {"url": Secret(single.database.dsn("postgres", "not the password"))}
+        before = single.database.run(ROLES)
+        built(single).retire(turn.old, admin, {})
+        built(single).retire(turn.new, admin, {})
+        assert single.database.run(ROLES) == before
+
+    def test_a_third_password_of_a_single_user_is_left_alone(self, single):
+        turn = begun(single, single.current())
+        step(built(single), "set", turn)
+        single.run("ALTER ROLE app PASSWORD 'by hand'")
+        built(single).retire(turn.new, turn.old, {})
+        assert single.database.logs_in(single.role("app"), "by hand")
+
+    def test_what_was_never_set_is_not_taken_back(self, single):
+        """The secret was from a backup, and does not work: going back does not make it work."""
+        wrong = single.wrong(single.current())
+        turn = Turn(
+            wrong, {"url": with_login(wrong["url"], Login(user_of(single), Secret("n")))}, {}
+        )
+        built(single).retire(turn.new, turn.old, {})
+        unchanged(single)
+
+
+ROLES = "SELECT rolname, rolcanlogin, rolpassword FROM pg_authid ORDER BY rolname"
+
+
+class TestSessions:
+    @pytest.mark.parametrize("asked", ["target", "context"])
+    def test_those_of_the_old_login_are_ended_where_that_is_asked(self, either, asked):
+        either.run(shown("postgres.md", "terminate.sql"))
+        target = {**either.target, "terminate": True} if asked == "target" else either.target
+        context = {"end_sessions": True} if asked == "context" else {}
+        of(either, target, **context).prepare(either.current())
+        turn = begun(either, either.current())
+        with psycopg.connect(turn.old["url"].reveal(), autocommit=True) as old:
+            for name in STEPS:
+                step(of(either, target, **context), name, turn)
+            with pytest.raises(psycopg.OperationalError):
+                old.execute("SELECT 1")
+        assert either.works(turn.new)
+
+    def test_the_admin_must_be_able_to_end_them(self, either):
+        rotator = of(either, end_sessions=True)
+        error = refused(lambda: rotator.prepare(either.current()))
+        assert "GRANT pg_signal_backend" in error.hint

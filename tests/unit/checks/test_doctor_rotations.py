@@ -1,0 +1,44 @@
+"""What doctor reports of rotations."""
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.checks.doctor_rotations import examine_rotations
+from support.rotating import stands, table
+
+
+@pytest.fixture
+def examined(project):
+    def examine(*profiles):
+        found = examine_rotations(
+            str(project.profiles), profiles or ("prod",), environ={}, deadline=Deadline(30)
+        )
+        return [(one.status, one.message.partition(":")[0]) for one in found]
+
+    project.profile("prod.toml", table("key", "KEY"))
+    project.dotenv("prod", "KEY=x\nGONE=x\n")
+    return examine
+
+
+def test_nothing_is_said_of_rotations_that_are_sound(examined):
+    assert examined() == []
+
+
+def test_a_rotation_that_fails_and_one_that_no_profile_names_are_errors(examined, project):
+    stands(project, "prod", "key", "KEY", error="claim: unavailable", tries=2)
+    stands(
+        *(project, "prod", "gone", "GONE"),
+        phase="staged",
+        started_at=-60.0,
+        values={"old": {"GONE": "x"}, "new": {"GONE": "y"}},
+    )
+    assert examined() == [
+        ("error", "prod/key is failing"),
+        ("error", "prod/gone of .env.prod#GONE"),
+    ]
+    assert examined("staging") == [], "only of the profiles that are looked at"
+
+
+def test_a_program_that_is_not_here_is_a_warning(examined, project):
+    project.profile("prod.toml", table("key", "KEY", 'after = [["no-such-program"]]'))
+    assert examined() == [("warning", "prod/key")]

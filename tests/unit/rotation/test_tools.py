@@ -1,0 +1,78 @@
+"""What a rotation needs on its host, and what is said of what is not there."""
+
+from textwrap import dedent
+
+import pytest
+
+from envkit.errors import ExtraMissingError
+from envkit.rotation.hooks import HookError
+from envkit.rotation.tools import missing_tools
+from support.process import run_python
+from support.rotating import one_rotation, table
+
+
+def missing(project, *lines, rotator="random"):
+    project.profile("prod.toml", table("key", "KEY", *lines, rotator=rotator))
+    return list(missing_tools(one_rotation(project.profiles).policy))
+
+
+@pytest.fixture
+def programs(project):
+    """One program that can be run, and a file that cannot."""
+    for name, mode in (("there", 0o755), ("plain", 0o644)):
+        path = project.root / name
+        path.write_text("#!/bin/sh\n")
+        path.chmod(mode)
+    return project
+
+
+@pytest.mark.parametrize(
+    ("lines", "rotator", "told"),
+    [
+        (['after = [["true"]]', 'before = [["./there", "x"]]'], "random", []),
+        (['after = [["no-such"]]'], "random", ["'after' runs 'no-such', which is not on the PATH"]),
+        (['before = [["./gone"]]'], "random", ["'before' runs './gone', which is not there"]),
+        (
+            ['after = [["./plain"], ["./plain", "twice"]]'],
+            "random",
+            ["'after' runs './plain', which cannot be executed"],
+        ),
+        (
+            ['target = { command = ["./gone"] }'],
+            "command",
+            ["'target.command' runs './gone', which is not there"],
+        ),
+    ],
+)
+def test_a_program_that_cannot_be_run_is_named_with_its_key(programs, lines, rotator, told):
+    found = missing(programs, *lines, rotator=rotator)
+    assert [one.message for one in found] == told
+    assert all(isinstance(one, HookError) and one.hint for one in found)
+
+
+def test_a_program_is_looked_for_where_it_will_be(project, monkeypatch):
+    path = project.root / "bin" / "restart-it"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    assert len(missing(project, 'after = [["restart-it"]]')) == 1
+    monkeypatch.setenv("PATH", str(path.parent))
+    assert missing(project, 'after = [["restart-it"]]') == []
+
+
+def test_a_driver_that_is_not_installed_is_named_with_its_extra():
+    code = dedent(
+        """
+        import sys
+        from envkit.rotation import tools
+        from types import SimpleNamespace
+        tools._DRIVERS["postgres"] = ("no_such_driver", "postgres")
+        policy = SimpleNamespace(rotator="postgres", before=(), after=(), target={})
+        for one in tools.missing_tools(policy):
+            print(type(one).__name__, one.message, one.hint, sep="|")
+        """
+    )
+    assert run_python(code).stdout == (
+        f"{ExtraMissingError.__name__}|the rotator 'postgres' takes a driver that is not "
+        "installed|run pip install 'envkit[postgres]'\n"
+    )

@@ -1,0 +1,64 @@
+"""What rotations of one process share of a login, and for how long."""
+
+import os
+
+import pytest
+
+from envkit._internal.clock import Deadline
+from envkit.sources.vault import shared
+from envkit.sources.vault.auth import Lease
+from envkit.sources.vault.kv import Engine
+from envkit.sources.vault.shared import LIMIT, SharedLogin, shared_login
+
+ENGINES = [Engine("secret", 2)]
+
+
+@pytest.fixture(autouse=True)
+def no_logins(monkeypatch):
+    monkeypatch.setattr(shared, "_logins", {})
+
+
+def test_a_key_and_a_process_have_one_login(monkeypatch):
+    one = shared_login(("a",), 4)
+    assert shared_login(("a",), 4) is one
+    assert shared_login(("b",), 4) is not one
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert shared_login(("a",), 4) is not one, "a child does not use its parent's connections"
+
+
+def test_the_login_that_was_used_longest_ago_is_forgotten_first():
+    first = shared_login(("first",), 1)
+    second = shared_login(("second",), 1)
+    for number in range(LIMIT - 1):
+        shared_login((number,), 1)
+        shared_login(("first",), 1)
+    assert shared_login(("first",), 1) is first
+    assert shared_login(("second",), 1) is not second
+
+
+def test_a_login_is_usable_until_its_lease_or_its_time_is_over(monkeypatch):
+    login = SharedLogin(1)
+    assert not login.usable
+    login.remember("t", Lease(Deadline(60), renewable=False), ENGINES, new=True)
+    assert login.usable
+    login.remember("t", Lease(Deadline(0), renewable=False), ENGINES, new=False)
+    assert not login.usable
+    monkeypatch.setattr(shared, "FRESH_SECONDS", 0.0)
+    login.remember("t", None, ENGINES, new=True)
+    assert not login.usable
+
+
+def test_what_was_forgotten_is_not_remembered_by_who_still_uses_it():
+    login = SharedLogin(1)
+    login.remember("t", None, ENGINES, new=True)
+    login.forget()
+    assert not login.usable
+    login.remember("t", None, ENGINES, new=False)
+    assert not login.usable
+    assert login.engines == []
+
+
+def test_a_login_shows_no_token():
+    login = SharedLogin(1)
+    login.remember("canary", None, ENGINES, new=True)
+    assert "canary" not in repr(login)
