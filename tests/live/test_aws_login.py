@@ -101,8 +101,7 @@ def test_a_role_of_a_profile_with_mfa_does_not_prompt(aws):
 
 
 def test_an_unknown_profile(aws):
-    error = failure(aws.source(profile="prdo"), ref("db"), AuthError)
-    assert "'prdo'" in error.message
+    assert "'prdo'" in failure(aws.source(profile="prdo"), ref("db"), AuthError).message
 
 
 def test_an_sso_profile_without_a_session(aws):

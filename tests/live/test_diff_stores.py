@@ -1,7 +1,6 @@
 """`envkit diff` with real stores: what is asked how often, their past, and one that says no."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -117,10 +116,9 @@ def test_the_past_of_aws(project, aws):
     text = f'[sources.aws]\nprefix = "{aws.prefix}"\n[variables]\nKEY = "{{{{ aws:db }}}}"\n'
     project.profile("prod.toml", text)
     now = datetime.now(UTC).isoformat()
-    environ = {name: os.environ[name] for name in os.environ if name.startswith("AWS_")}
 
     def status(point):
-        done = project.run("diff", "prod", f"prod@{point}", "--format", "json", env=environ)
+        done = project.run("diff", "prod", f"prod@{point}", "--format", "json", env=aws.environ)
         assert "canary" not in done.stdout + done.stderr
         [entry] = json.loads(done.stdout)["entries"]
         return done.returncode, entry["status"]

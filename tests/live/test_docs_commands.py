@@ -1,7 +1,6 @@
 """What pages show of Vault and AWS, run against real servers; see `support.pages`."""
 
 import json
-import os
 from pathlib import Path
 
 from support.openbao import _binary
@@ -39,5 +38,4 @@ def test_aws(aws, tmp_path):
     aws.prefix = "shop/"
     aws.put("prod/db", json.dumps({"username": "app", "password": "p@ss word"}))
     aws.put("prod", json.dumps({"STRIPE_KEY": "sk_live_made_up"}))
-    environ = {name: text for name, text in os.environ.items() if name.startswith("AWS_")}
-    follow("docs/guide/aws.md", tmp_path / "shop", environ)
+    follow("docs/guide/aws.md", tmp_path / "shop", aws.environ)

@@ -84,15 +84,16 @@ def aws(moto_url, aws_admin, monkeypatch, tmp_path):
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        yield Aws(proxy, aws_admin)
+        yield Aws(proxy, aws_admin, environment)
 
 
 class Aws:
-    """The store behind the source, and what it was asked."""
+    """The store behind the source, and what it was asked; `environ` leads envkit to it."""
 
-    def __init__(self, proxy, admin):
+    def __init__(self, proxy, admin, environ):
         self.proxy = proxy
         self.admin = admin
+        self.environ = environ
         self.prefix = f"{uuid4()}/"
 
     def source(self, *, timeout_seconds=15.0, **settings):

@@ -10,7 +10,6 @@ Every test gets secrets of its own in the server that its test process shares.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -62,10 +61,10 @@ class LiveStore:
     ca_variable: str
     pinned: str
 
-    def __init__(self, proxy: FaultProxy, environ: Mapping[str, str], hidden: set[str]) -> None:
+    def __init__(self, proxy: FaultProxy, environ: Mapping[str, str]) -> None:
         self.proxy = proxy
         self.environ = dict(environ)
-        self.hidden = {CANARY, *hidden}
+        self.hidden = {CANARY}
 
     @property
     def server_url(self) -> str:
@@ -102,7 +101,7 @@ class VaultStore(LiveStore):
         self.folder = f"live-{secrets.token_hex(4)}"
         for path, fields in FIELDS.items():
             openbao.put(f"{self.folder}/{path}", fields)
-        super().__init__(proxy, {}, set())
+        super().__init__(proxy, {})
         paths = (f"secret/data/{self.folder}", f"secret/data/{self.folder}/*")
         self.log_in_with(openbao.policy({path: ["read"] for path in paths}))
 
@@ -137,12 +136,8 @@ class AwsStore(LiveStore):
         self.aws = aws
         for name, fields in FIELDS.items():
             aws.put(name, json.dumps(fields))
-        credentials = {
-            "AWS_SECRET_ACCESS_KEY": f"secret-key-{CANARY}",
-            "AWS_SESSION_TOKEN": f"session-{CANARY}",
-        }
-        configured = {name: text for name, text in os.environ.items() if name.startswith("AWS_")}
-        super().__init__(aws.proxy, {**configured, **credentials}, set())
+        names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        super().__init__(aws.proxy, {**aws.environ, **dict.fromkeys(names, f"key-{CANARY}")})
 
     def source(self, url: str | None = None) -> str:
         endpoint = f'endpoint_url = "{url}"\n' if url else ""
