@@ -43,9 +43,11 @@ def workload(manifest):
     return found, spec["template"]
 
 
-def container(manifest):
-    [found] = workload(manifest)[1]["spec"]["containers"]
-    return found
+def pod(manifest):
+    """The specification of the pods, and their one container."""
+    spec = workload(manifest)[1]["spec"]
+    [container] = spec["containers"]
+    return spec, container
 
 
 def parsed(args):
@@ -88,7 +90,7 @@ def test_every_object_has_its_kind_and_name(manifest):
 
 @by_name("manifest")
 def test_envkit_understands_what_a_pod_starts(manifest):
-    started = container(manifest)
+    _, started = pod(manifest)
     assert started["command"] == ["envkit"], "the image may have another entry point"
     params = parsed(started["args"])
     mounts = {mount["name"]: mount for mount in started["volumeMounts"]}
@@ -97,7 +99,7 @@ def test_envkit_understands_what_a_pod_starts(manifest):
 
 @by_name("manifest")
 def test_a_pod_may_do_no_more_than_it_must(manifest):
-    spec, started = workload(manifest)[1]["spec"], container(manifest)
+    spec, started = pod(manifest)
     of_pod, own = spec["securityContext"], started["securityContext"]
     assert of_pod["runAsNonRoot"] is True
     assert of_pod["runAsUser"] > 0
@@ -112,7 +114,7 @@ def test_a_pod_may_do_no_more_than_it_must(manifest):
 
 @by_name("manifest")
 def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
-    spec, started = workload(manifest)[1]["spec"], container(manifest)
+    spec, started = pod(manifest)
     mounts = {mount["name"]: mount for mount in started["volumeMounts"]}
     assert sorted(mounts) == sorted(volume["name"] for volume in spec["volumes"])
     environ = {one["name"]: one.get("value") for one in started["env"]}
@@ -123,7 +125,7 @@ def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
 
 @by_name("manifest")
 def test_no_secret_is_written_down(manifest):
-    for one in container(manifest)["env"]:
+    for one in pod(manifest)[1]["env"]:
         named = one["name"] in ("VAULT_ADDR", "ENVKIT_REASON", "ENVKIT_TRUST", "XDG_STATE_HOME")
         assert named or set(one["valueFrom"]) == {"secretKeyRef"}, one["name"]
 
@@ -132,7 +134,7 @@ def test_no_secret_is_written_down(manifest):
 def test_probes_and_scraping_reach_the_port_where_it_listens(name):
     manifest = EXAMPLES / "kubernetes" / f"{name}.yaml"
     found, template = workload(manifest)
-    started = container(manifest)
+    _, started = pod(manifest)
     [port] = started["ports"]
     host, number = listen_address(parsed(started["args"])["listen"])
     assert (host, number) == ("0.0.0.0", port["containerPort"])

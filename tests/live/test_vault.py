@@ -271,9 +271,8 @@ def tls_proxy(openbao, certificate_authority):
 
 @pytest.fixture
 def ca_file(certificate_authority, tmp_path):
-    path = tmp_path / "ca.pem"
-    certificate_authority.cert_pem.write_to_path(path)
-    return str(path)
+    certificate_authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return str(tmp_path / "ca.pem")
 
 
 def test_certificate_authority_by_setting_file_or_folder(

@@ -128,8 +128,7 @@ def test_a_token_that_lasts_is_left_alone(openbao, policy, vault):
     before = renewals(openbao)
     assert value(vault({"token": openbao.token(policy, ttl="1h")})) == CANARY
     assert value(vault({"token": openbao.root_token})) == CANARY
-    never = openbao.token(policy, ttl="10s", renewable=False)
-    assert value(vault({"token": never})) == CANARY
+    assert value(vault({"token": openbao.token(policy, ttl="10s", renewable=False)})) == CANARY
     assert renewals(openbao) == before
 
 
@@ -142,8 +141,7 @@ def test_a_token_that_may_not_renew_itself_serves_while_it_lives(openbao, policy
 
 
 def test_a_token_that_may_not_look_itself_up_serves(openbao, policy, vault):
-    token = openbao.token(policy, no_default_policy=True)
-    assert value(vault({"token": token})) == CANARY
+    assert value(vault({"token": openbao.token(policy, no_default_policy=True)})) == CANARY
 
 
 # ------------------------------------------------------------------ AppRole
