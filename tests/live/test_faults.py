@@ -184,14 +184,13 @@ def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, sta
 def test_an_outage_is_not_an_absence(project, store):
     """Each of these variables may be absent, and is not while nobody knows."""
     declared = """\
+[variables]
 A = "{{ S:other#key ?? \\"fallback\\" }}"
 B = { value = "{{ S:other#key }}", default = "default" }
 C = { value = "{{ S:other#key }}", required = false }
 D = "{{ D }}"
-"""
-    lookup = f'lookup = ["{store.name}", "env"]\n'
-    variables = declared.replace("S:", f"{store.name}:")
-    project.profile("prod.toml", f"{lookup}{store.source()}[variables]\n{variables}")
+""".replace("S:", f"{store.name}:")
+    project.profile("prod.toml", f'lookup = ["{store.name}", "env"]\n{store.source()}{declared}')
     store.environ["D"] = "next"
     store.proxy.refuse()
     refused(project, store, *SHORT, status=5, missing="ABCD")

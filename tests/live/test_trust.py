@@ -266,11 +266,12 @@ def test_a_source_that_is_trusted_goes_where_its_profile_says(world, kind):
 def test_the_name_of_an_untrusted_server_is_not_looked_up(world, monkeypatch):
     asked = []
     real = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket,
-        "getaddrinfo",
-        lambda host, *more, **named: asked.append(host) or real(host, *more, **named),
-    )
+
+    def noting(host, *more, **named):
+        asked.append(host)
+        return real(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", noting)
     world.write(vault(address="http://vault.attacker.invalid"))
     for command in READING.values():
         assert world.run(*command, "--timeout", "1").returncode == 6

@@ -48,6 +48,9 @@ CACHE_URL = "{{ S:cache#url }}"
 class LiveStore:
     """What Vault and AWS have in common.
 
+    Each has a `source`, the table `[sources.NAME]` with the proxy's address unless another is
+    given, and tells which requests read secrets (`is_read`) and which of them `pinned`.
+
     Attributes:
         name: of the source.
         proxy: stands before the server.
@@ -71,18 +74,6 @@ class LiveStore:
         """Where the server itself is."""
         host, port = self.proxy.upstream
         return f"http://{host}:{port}"
-
-    def source(self, url: str | None = None) -> str:
-        """Return the table `[sources.NAME]`, with the proxy's address unless another is given."""
-        raise NotImplementedError
-
-    def is_read(self, request: Request) -> bool:
-        """Whether a request is the reading of secrets, and no login or look around."""
-        raise NotImplementedError
-
-    def is_pinned(self, request: Request) -> bool:
-        """Whether a request is the reading of `pinned`."""
-        raise NotImplementedError
 
     def profile(self, url: str | None = None, more: str = "") -> str:
         """Return a profile with all VALUES; `more` is added to its variables."""
