@@ -22,7 +22,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.backoff import pause_seconds
-from envkit.rotation.machine import PASSIVE, Request, StepKind, decide, observe
+from envkit.rotation.machine import PASSIVE, OtherValue, Request, StepKind, decide, observe
 from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
 from envkit.rotation.step_context import AnotherTargetError, Job, RunContext, StepContext
 from envkit.rotation.steps import do
@@ -258,7 +258,7 @@ class _Run:
                 hint=f"find out why, and run 'envkit rotate {self.job.name}'",
             )
             return self.outcome(OutcomeStatus.QUARANTINED, error.message, error=error)
-        if record.promoted_at:
+        if record.promoted_at and step.published != OtherValue.FOREIGN:
             return self.outcome(OutcomeStatus.ROLLED_BACK)
         if record.given_up_at >= record.started_at:
             left = ""

@@ -16,17 +16,13 @@ import tempfile
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.projects import Project
 from envkit.comparison.compare import diff
 from envkit.comparison.sides import prepare_sides, read_sides
 from support.openbao import OpenBao
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 VARIABLES = 1000
 ROUNDS = 7
@@ -46,41 +42,35 @@ def value(environment: str, index: int) -> str:
 def main() -> int:
     """Measure both, print a table, and return 1 where the bar is not met."""
     with tempfile.TemporaryDirectory(prefix="envkit-bench-") as folder:
-        root = Path(folder)
-        (root / "profiles").mkdir()
-        (root / "server").mkdir()
-        os.chdir(root)
+        project = Project(Path(folder))
+        os.chdir(folder)
         print(f"{VARIABLES} variables in each of two environments; medians of {ROUNDS} rounds")
-        _row(".env files", _files(root))
-        with OpenBao(root / "server") as server:
-            _row("OpenBao, 10 fields", _vault(root, server, fields=10))
-            ratio = _row("OpenBao, 1 field", _vault(root, server, fields=1))
+        _row(".env files", _files(project))
+        with OpenBao(Path(tempfile.mkdtemp(dir=folder))) as server:
+            _row("OpenBao, 10 fields", _vault(project, server, fields=10))
+            ratio = _row("OpenBao, 1 field", _vault(project, server, fields=1))
     print(f"bar: the last one at most {BAR:.0%}: {'met' if ratio <= BAR else 'MISSED'}")
     return 0 if ratio <= BAR else 1
 
 
-def _files(root: Path) -> dict[str, str]:
+def _files(project: Project) -> dict[str, str]:
     for name in NAMES:
-        lines = (f"V{index}='{value(name, index)}'\n" for index in range(VARIABLES))
-        (root / f".env.{name}").write_text("".join(lines))
-        _profile(root, name, "", lambda index: f"{{{{ V{index} }}}}")
+        project.dotenv(name, {f"V{index}": f"'{value(name, index)}'" for index in range(VARIABLES)})
+        project.profile(f"{name}.toml", {f"V{i}": f"{{{{ V{i} }}}}" for i in range(VARIABLES)})
     return {}
 
 
-def _vault(root: Path, server: OpenBao, *, fields: int) -> dict[str, str]:
+def _vault(project: Project, server: OpenBao, *, fields: int) -> dict[str, str]:
+    places = [(f"s{index // fields}", f"f{index % fields}") for index in range(VARIABLES)]
     for name in NAMES:
         for secret in range(VARIABLES // fields):
             first = secret * fields
             held = {f"f{index}": value(name, first + index) for index in range(fields)}
             server.put(f"{name}/s{secret}", held)
-        source = f'[sources.vault]\nmount = "secret"\nprefix = "{name}"\n'
-        _profile(root, name, source, lambda i: f"{{{{ vault:s{i // fields}#f{i % fields} }}}}")
+        source = f'[sources.vault]\nmount = "secret"\nprefix = "{name}"'
+        lines = {f"V{i}": f"{{{{ vault:{path}#{key} }}}}" for i, (path, key) in enumerate(places)}
+        project.profile(f"{name}.toml", lines, source)
     return {"VAULT_ADDR": server.address, "VAULT_TOKEN": server.root_token}
-
-
-def _profile(root: Path, name: str, source: str, template: Callable[[int], str]) -> None:
-    lines = (f'V{index} = "{template(index)}"\n' for index in range(VARIABLES))
-    (root / "profiles" / f"{name}.toml").write_text(f"{source}[variables]\n{''.join(lines)}")
 
 
 def _row(store: str, environ: dict[str, str]) -> float:

@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from support.pages import ROOT
+from support.process import run_program
 
 
 @pytest.fixture
@@ -19,17 +19,9 @@ def repository(tmp_path):
 
 
 def demo(repository):
-    return subprocess.run(
-        ["sh", "scripts/demo.sh"],
-        cwd=repository,
-        env={
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": os.environ["HOME"],  # where the audit log goes
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {"PATH": path, "HOME": os.environ["HOME"]}  # where the audit log goes
+    return run_program("sh", "scripts/demo.sh", cwd=repository, env=env)
 
 
 def test_it_runs_twice_and_leaves_nothing(repository):

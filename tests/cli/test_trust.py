@@ -7,14 +7,11 @@ import json
 import pytest
 
 from support.process import run_envkit, run_here
+from support.rotating import table
 
-PROFILE = """\
-[sources.vault]
-address = "https://vault.example.com:8200"
-
-[variables]
-A = "{{ vault:kv/a#a }}"
-"""
+ADDRESS = "https://vault.example.com:8200"
+PROFILE = f'[sources.vault]\naddress = "{ADDRESS}"\n[variables]\nA = "{{{{ vault:kv/a#a }}}}"\n'
+OUTSIDE = '[variables]\nS = "{{ dotenv:/etc/hostname#S }}"\n'
 QUESTION = "Trust them with this? [y/N]"
 
 
@@ -36,7 +33,7 @@ def test_a_person_sees_what_is_new_and_allows_it(shop):
     assert status == 0
     assert shown == (
         f"envkit: the profiles in {shop.profiles} need your trust:\n"
-        "  1. $VAULT_TOKEN to https://vault.example.com:8200\n"
+        f"  1. $VAULT_TOKEN to {ADDRESS}\n"
         f"{QUESTION} y\n"
         "allowed; 'envkit trust --revoke' takes it back\n"
     )
@@ -65,19 +62,9 @@ def test_a_profile_that_needs_nothing(shop):
 def test_the_list_for_programs(shop):
     done = run_here("trust", "--list", "--format", "json")
     assert done.returncode == 0
-    assert json.loads(done.stdout) == {
-        "destinations": [
-            {
-                "kind": "send",
-                "where": "https://vault.example.com:8200",
-                "gets": ["$VAULT_TOKEN"],
-                "why": "",
-                "unencrypted": False,
-                "profiles": ["prod"],
-                "trusted": False,
-            }
-        ]
-    }
+    token = {"kind": "send", "where": ADDRESS, "gets": ["$VAULT_TOKEN"], "why": ""}
+    found = {**token, "unencrypted": False, "profiles": ["prod"], "trusted": False}
+    assert json.loads(done.stdout) == {"destinations": [found]}
     trusted = run_here("trust", "--list", "--format", "json", env={"ENVKIT_TRUST": "1"})
     assert json.loads(trusted.stdout)["destinations"][0]["trusted"] is True
 
@@ -105,9 +92,16 @@ def test_options_that_do_not_go_together(shop):
     assert run_here("trust", "--format", "json").returncode == 2
 
 
-def test_a_profile_that_is_a_link_is_asked_for_before_it_is_read(shop, tmp_path):
-    outside = tmp_path / "outside.env"
-    outside.write_text("SECRET=canary-6610\n")
+@pytest.fixture
+def outside(tmp_path):
+    """A file of values that is no part of the project."""
+    path = tmp_path / "outside" / "away.env"
+    path.parent.mkdir()
+    path.write_text("SECRET=canary-6610\n")
+    return path
+
+
+def test_a_profile_that_is_a_link_is_asked_for_before_it_is_read(shop, outside):
     (shop.profiles / "linked.env").symlink_to(outside)
     assert run_here("show", "--env", "linked").returncode == 6
     shown, _ = on_terminal(shop, "y\n", "--env", "linked")
@@ -116,26 +110,22 @@ def test_a_profile_that_is_a_link_is_asked_for_before_it_is_read(shop, tmp_path)
 
 
 def test_text_of_a_profile_cannot_control_the_terminal(shop):
-    table = '[rotation.x]\nsecret = "dotenv:A"\nrotator = "random"\nevery = "9d"\n'
-    shop.profile("prod.toml", table + 'before = [["\\u001b[2Jx\\u202ey"]]\n')
+    shop.profile("prod.toml", table("x", "A", 'before = [["\\u001b[2Jx\\u202ey"]]'))
     shown, _ = on_terminal(shop, "n\n")
     assert "runs '\\x1b[2Jx\\u202ey'" in shown
 
 
 @pytest.mark.parametrize("folder", ["profiles", "conf", "linked"])
-def test_profiles_elsewhere_can_be_allowed_in_a_folder_of_any_name(shop, tmp_path, folder):
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "away.env").write_text("SECRET=canary-6611\n")
+def test_profiles_elsewhere_can_be_allowed_in_a_folder_of_any_name(shop, outside, folder):
     if folder == "linked":
-        (shop.root / folder).symlink_to(outside)
+        (shop.root / folder).symlink_to(outside.parent)
     else:
         (shop.root / folder).mkdir(exist_ok=True)
-        (shop.root / folder / "away.env").symlink_to(outside / "away.env")
+        (shop.root / folder / "away.env").symlink_to(outside)
     get = ("get", "SECRET", "--env", "away", "--profiles", folder)
     assert run_here(*get).returncode == 6
     on_terminal(shop, "y\n", "--env", "away", "--profiles", folder)
-    assert run_here(*get).stdout == "canary-6611"
+    assert run_here(*get).stdout == "canary-6610"
 
 
 def test_a_clone_that_is_a_folder_of_profiles_does_not_own_what_lies_beside_it(tmp_path):
@@ -161,19 +151,15 @@ def test_a_submodule_of_profiles_belongs_to_the_project_around_it(project):
 
 
 def test_trust_says_that_a_list_in_the_environment_excludes_decisions(project):
-    project.profile("prod.toml", '[variables]\nS = "{{ dotenv:/etc/hostname#S }}"\n')
+    project.profile("prod.toml", OUTSIDE)
     done = project.run("trust", env={"ENVKIT_TRUST": "https://vault.example.com"})
     assert done.returncode == 6
     assert "ENVKIT_TRUST lists what is trusted" in done.stderr
 
 
 def test_an_unencrypted_address_hides_no_other_profile_from_the_list(project):
-    project.profile(
-        "bad.toml",
-        '[sources.vault]\naddress = "http://vault.example.com"\n'
-        '[variables]\nA = "{{ vault:a#b }}"\n',
-    )
-    project.profile("good.toml", '[variables]\nS = "{{ dotenv:/etc/hostname#S }}"\n')
+    project.profile("bad.toml", PROFILE.replace("https:", "http:"))
+    project.profile("good.toml", OUTSIDE)
     done = project.run("trust", "--list")
     assert done.returncode == 0
     assert "/etc/hostname" in done.stdout

@@ -9,6 +9,7 @@ import pytest
 
 from support.pages import ROOT
 from support.process import run_python
+from support.rotating import table
 from test_layering import ALLOWED, FACADE_MODULES, FACADES
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -52,9 +53,8 @@ print(json.dumps([status, list(called)]))
 
 
 def section(heading):
-    found = re.search(
-        rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL
-    )
+    pattern = rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)"
+    found = re.search(pattern, TEXT, re.MULTILINE | re.DOTALL)
     assert found, f"architecture.md has no section {heading!r}"
     return found[1]
 
@@ -66,14 +66,8 @@ def journey(heading):
 
 def calls(project, names, *command):
     """Run a command, and return how it ended and which of the functions it called, in order."""
-    done = run_python(
-        RECORD,
-        json.dumps(names),
-        *command,
-        cwd=project.root,
-        env={"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(project.root)},
-        check=False,
-    )
+    env = {"PATH": "/usr/bin:/bin", "XDG_STATE_HOME": str(project.root)}
+    done = run_python(RECORD, json.dumps(names), *command, cwd=project.root, env=env, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -92,9 +86,8 @@ def test_the_table_of_packages_is_the_one_of_the_layering_test():
 
 
 def test_the_table_of_facades_is_the_one_of_the_layering_test():
-    rows = re.findall(
-        r"^\| `envkit\.([\w.]+)` \| `(\w+)` \|", section("The packages"), re.MULTILINE
-    )
+    row = r"^\| `envkit\.([\w.]+)` \| `(\w+)` \|"
+    rows = re.findall(row, section("The packages"), re.MULTILINE)
     modules = {name.removeprefix("envkit."): name.split(".")[1] for name in FACADE_MODULES}
     assert dict(rows) == {**FACADES, **modules}
 
@@ -112,19 +105,12 @@ def test_exec_calls_the_functions_of_its_journey_in_order(project):
     project.profile("prod.toml", '[variables]\nURL = "pg://app:{{ DB_PASSWORD | urlencode }}@db"\n')
     project.dotenv("prod", "DB_PASSWORD='p@ss'\n")
     names = journey("From a placeholder to execvpe")
-    status, called = calls(project, names, "exec", "--env", "prod", "--", "app")
-    assert status == "execvpe"
-    assert called == names
+    assert calls(project, names, "exec", "--env", "prod", "--", "app") == ["execvpe", names]
 
 
 def test_rotate_calls_the_functions_of_its_journey_in_order(project):
-    project.profile(
-        "prod.toml",
-        '[variables]\nKEY = "{{ KEY }}"\n'
-        '[rotation.key]\nsecret = "dotenv:KEY"\nrotator = "random"\nevery = "30d"\ngrace = "0s"\n',
-    )
+    variables = '[variables]\nKEY = "{{ KEY }}"\n'
+    project.profile("prod.toml", variables + table("key", "KEY", 'grace = "0s"'))
     project.dotenv("prod", "KEY=first\n")
     names = journey("From `envkit rotate` to retire")
-    status, called = calls(project, names, "rotate", "key")
-    assert status == 0
-    assert called == names
+    assert calls(project, names, "rotate", "key") == [0, names]

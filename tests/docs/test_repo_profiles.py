@@ -42,18 +42,14 @@ def test_aliases(alias, name):
     ],
 )
 def test_each_resolves_with_what_a_platform_injects(tmp_path, name, prefix, node_env):
-    copied = shutil.copytree(
-        FOLDER, tmp_path / "profiles"
-    )  # away from the .env files of a developer
+    # away from the .env files of a developer
+    copied = shutil.copytree(FOLDER, tmp_path / "profiles")
     database, redis = "postgresql://localhost:5432/myapp_dev", "redis://localhost:6379"
     injected = {}
     if prefix is not None:
         database, redis = f"postgresql://u:p@{name}:5432/app", f"rediss://{name}:6379"
         injected = {f"{prefix}_DB_URL": database, f"{prefix}_REDIS_URL": redis}
     found = resolve(name, profiles=str(copied), environ=injected)
-    assert {key: value.reveal() for key, value in found.items()} == {
-        "NODE_ENV": node_env,
-        "DATABASE_URL": database,
-        "REDIS_URL": redis,
-    }
+    expected = {"NODE_ENV": node_env, "DATABASE_URL": database, "REDIS_URL": redis}
+    assert {key: value.reveal() for key, value in found.items()} == expected
     assert found.secret_names() == (set() if prefix is None else {"DATABASE_URL", "REDIS_URL"})

@@ -5,7 +5,6 @@ Their commands are run by `test_docs_commands`.
 
 import json
 import re
-import time
 
 import pytest
 
@@ -13,9 +12,9 @@ from envkit.notification.channels import Channel, EventKind, Notice
 from envkit.notification.delivery import deliver
 from envkit.rotation.status import RotationState
 from envkit.rotation_state import policy
-from envkit.rotation_state.record import Record, encode
 from support.hook_server import HookServer
 from support.pages import ROOT, Shown, blocks, run, same
+from support.rotating import DAY, stands
 
 GUIDE = ROOT / "docs" / "guide"
 PAGE = GUIDE / "rotation.md"
@@ -64,22 +63,24 @@ def told():
     return received
 
 
-def verify():
+@pytest.fixture
+def is_from_envkit():
+    """The function that the page shows."""
     namespace = {}
     exec(compile(block("verify.py"), "verify.py", "exec"), namespace)
     return namespace["is_from_envkit"]
 
 
-def headers_of(received):
-    return {name.title(): text for name, text in received.headers.items()}
+@pytest.fixture
+def headers(told):
+    return {name.title(): text for name, text in told.headers.items()}
 
 
 def test_the_body_of_a_webhook_is_as_it_is_shown(told):
     assert json.loads(told.body) == json.loads(block("json"))
 
 
-def test_the_example_takes_what_is_signed_and_nothing_else(told):
-    is_from_envkit, headers = verify(), headers_of(told)
+def test_the_example_takes_what_is_signed_and_nothing_else(told, headers, is_from_envkit):
     assert is_from_envkit(headers, told.body, KEY)
     assert not is_from_envkit(headers, told.body + b" ", KEY), "the body was changed"
     assert not is_from_envkit(headers, told.body, "another"), "it is another one's key"
@@ -88,26 +89,19 @@ def test_the_example_takes_what_is_signed_and_nothing_else(told):
     assert not is_from_envkit(later, told.body, KEY), "the time was changed"
 
 
-def test_the_example_refuses_what_is_old(told, monkeypatch):
-    is_from_envkit, headers = verify(), headers_of(told)
+def test_the_example_refuses_what_is_old(told, headers, is_from_envkit, monkeypatch):
     at = int(headers["Envkit-Timestamp"])
     monkeypatch.setattr("time.time", lambda: at + 301)
     assert not is_from_envkit(headers, told.body, KEY)
 
 
-def test_what_is_overdue_is_shown_as_in_the_runbook(tmp_path):
+def test_what_is_overdue_is_shown_as_in_the_runbook(project):
     runbook = GUIDE / "runbook.md"
     [shown] = [one.text for one in blocks(runbook) if one.file == "overdue"]
     [profile] = [one.text for one in blocks(runbook) if one.file == "profiles/prod.toml"]
-    project = tmp_path / "shop"
-    (project / "profiles").mkdir(parents=True)
-    without_other = profile.partition("[rotation.api-token]")[0]
-    (project / "profiles" / "prod.toml").write_text(without_other, encoding="utf-8")
-    (project / ".env.prod").write_text("HOOK_TOKEN=made-up\n", encoding="utf-8")
-    record = Record("prod/hook-token", last_rotated_at=time.time() - 40.5 * 86_400)
-    data = {"record": encode(record), "values": {}}
-    (project / ".env.prod.HOOK_TOKEN.envkit-rotation").write_text(json.dumps(data))
-
-    [told] = run([Shown("envkit rotate status", "")], project, {})
+    project.profile("prod.toml", profile.partition("[rotation.api-token]")[0])
+    project.dotenv("prod", "HOOK_TOKEN=made-up\n")
+    stands(project, "prod", "hook-token", "HOOK_TOKEN", last_rotated_at=-40.5 * DAY)
+    [told] = run([Shown("envkit rotate status", "")], project.root, {})
     expected = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "...", shown)
     assert same(expected, told), told

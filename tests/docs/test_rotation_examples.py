@@ -22,12 +22,17 @@ EXAMPLES = ROOT / "examples"
 MANIFESTS = sorted((EXAMPLES / "kubernetes").glob("*.yaml"))
 SERVICES = sorted((EXAMPLES / "systemd").glob("*.service"))
 RULES = EXAMPLES / "prometheus" / "envkit.rules.yml"
-SCHEDULER = ROOT / "docs" / "guide" / "scheduler.md"
+PAGE = (ROOT / "docs" / "guide" / "scheduler.md").read_text(encoding="utf-8")
 MARGIN_SECONDS = 5
 
 
 def documents(manifest):
     return list(yaml.safe_load_all(manifest.read_text(encoding="utf-8")))
+
+
+def rules():
+    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return {rule["alert"]: rule for rule in group["rules"]}
 
 
 def workload(manifest):
@@ -38,9 +43,11 @@ def workload(manifest):
     return found, spec["template"]
 
 
-def container(manifest):
-    [found] = workload(manifest)[1]["spec"]["containers"]
-    return found
+def pod(manifest):
+    """The specification of the pods, and their one container."""
+    spec = workload(manifest)[1]["spec"]
+    [container] = spec["containers"]
+    return spec, container
 
 
 def parsed(args):
@@ -65,11 +72,10 @@ def by_name(paths):
 
 
 def test_there_is_one_of_each():
-    names = [path.stem for path in (*MANIFESTS, *SERVICES)]
     manifests = ["rotate-cronjob", "rotate-fleet", "rotate-serve"]
-    assert names == [*manifests, "envkit-rotate-due", "envkit-rotate"]
-    page = SCHEDULER.read_text(encoding="utf-8")
-    assert all(f"(../../examples/kubernetes/{name}.yaml)" in page for name in manifests)
+    assert [path.stem for path in MANIFESTS] == manifests
+    assert [path.stem for path in SERVICES] == ["envkit-rotate-due", "envkit-rotate"]
+    assert all(f"(../../examples/kubernetes/{name}.yaml)" in PAGE for name in manifests)
 
 
 # ---------------------------------------------------------------- Kubernetes
@@ -84,7 +90,7 @@ def test_every_object_has_its_kind_and_name(manifest):
 
 @by_name("manifest")
 def test_envkit_understands_what_a_pod_starts(manifest):
-    started = container(manifest)
+    _, started = pod(manifest)
     assert started["command"] == ["envkit"], "the image may have another entry point"
     params = parsed(started["args"])
     mounts = {mount["name"]: mount for mount in started["volumeMounts"]}
@@ -93,7 +99,7 @@ def test_envkit_understands_what_a_pod_starts(manifest):
 
 @by_name("manifest")
 def test_a_pod_may_do_no_more_than_it_must(manifest):
-    spec, started = workload(manifest)[1]["spec"], container(manifest)
+    spec, started = pod(manifest)
     of_pod, own = spec["securityContext"], started["securityContext"]
     assert of_pod["runAsNonRoot"] is True
     assert of_pod["runAsUser"] > 0
@@ -108,7 +114,7 @@ def test_a_pod_may_do_no_more_than_it_must(manifest):
 
 @by_name("manifest")
 def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
-    spec, started = workload(manifest)[1]["spec"], container(manifest)
+    spec, started = pod(manifest)
     mounts = {mount["name"]: mount for mount in started["volumeMounts"]}
     assert sorted(mounts) == sorted(volume["name"] for volume in spec["volumes"])
     environ = {one["name"]: one.get("value") for one in started["env"]}
@@ -119,7 +125,7 @@ def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
 
 @by_name("manifest")
 def test_no_secret_is_written_down(manifest):
-    for one in container(manifest)["env"]:
+    for one in pod(manifest)[1]["env"]:
         named = one["name"] in ("VAULT_ADDR", "ENVKIT_REASON", "ENVKIT_TRUST", "XDG_STATE_HOME")
         assert named or set(one["valueFrom"]) == {"secretKeyRef"}, one["name"]
 
@@ -128,7 +134,7 @@ def test_no_secret_is_written_down(manifest):
 def test_probes_and_scraping_reach_the_port_where_it_listens(name):
     manifest = EXAMPLES / "kubernetes" / f"{name}.yaml"
     found, template = workload(manifest)
-    started = container(manifest)
+    _, started = pod(manifest)
     [port] = started["ports"]
     host, number = listen_address(parsed(started["args"])["listen"])
     assert (host, number) == ("0.0.0.0", port["containerPort"])
@@ -201,22 +207,17 @@ def metrics():
 
 
 def test_the_guide_has_every_metric_and_no_other():
-    page = SCHEDULER.read_text(encoding="utf-8")
-    assert sorted(re.findall(r"^\| `(envkit_\w+)", page, re.MULTILINE)) == sorted(metrics())
+    assert sorted(re.findall(r"^\| `(envkit_\w+)", PAGE, re.MULTILINE)) == sorted(metrics())
 
 
 def test_the_rules_ask_for_metrics_that_there_are():
-    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    for rule in group["rules"]:
+    for name, rule in rules().items():
         asked = set(re.findall(r"envkit_\w+", rule["expr"]))
-        assert asked, f"{rule['alert']} asks for nothing of envkit"
-        assert asked <= metrics(), f"{rule['alert']} asks for what is not told"
+        assert asked, f"{name} asks for nothing of envkit"
+        assert asked <= metrics(), f"{name} asks for what is not told"
 
 
 def test_the_rules_of_the_guide_are_those_of_the_example():
-    page = SCHEDULER.read_text(encoding="utf-8")
-    [shown] = re.findall(r"```yaml\n(- alert.*?)```", page, re.DOTALL)
-    [group] = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
-    rules = {rule["alert"]: rule for rule in group["rules"]}
+    [shown] = re.findall(r"```yaml\n(- alert.*?)```", PAGE, re.DOTALL)
     for rule in yaml.safe_load(shown):
-        assert rule.items() <= rules[rule["alert"]].items(), rule["alert"]
+        assert rule.items() <= rules()[rule["alert"]].items(), rule["alert"]

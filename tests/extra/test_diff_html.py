@@ -9,7 +9,6 @@ from envkit.cli.formats.diff import page
 from envkit.cli.formats.diff.report import Report
 from envkit.comparison.compare import diff
 from envkit.errors import DeniedError
-from support.chromium import Chromium
 from support.sides import side
 
 pytestmark = pytest.mark.extra
@@ -29,12 +28,6 @@ PROD = side(
     {"STRIPE_KEY": SECRET, "DATABASE_URL": "postgresql://app:other-one@db.prod/app", "TOKEN": "t"},
     {"LOG_LEVEL": "info", "MODE": "x", "WEBHOOK": LONG + "y", "HTML": "", "ONLY": "here"},
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Chromium(tmp_path_factory.mktemp("chromium")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,13 @@ import configparser
 import json
 import os
 import shlex
-import subprocess
 import sys
 
 import pytest
 import yaml
 
 from support.pages import ROOT, blocks
+from support.process import environment, run_program
 
 pytestmark = pytest.mark.extra
 
@@ -57,22 +57,9 @@ def in_image(project, prepare, user, **env):
     identity = [f"--reuid={user}", "--regid=0", "--clear-groups"]
     capable = [f"--inh-caps={rights}", f"--ambient-caps={rights}"]
     command = [*identity, *capable, sys.executable, "-m", "envkit", *args]
-    return subprocess.run(
-        ["unshare", "--mount", "sh", "-c", _SCRIPT, "sh", *command, "printenv", "NODE_OPTIONS"],
-        cwd=project.root,
-        env={
-            "PATH": os.environ["PATH"],
-            "LANG": "C.UTF-8",
-            "HOME": "/",
-            "ENVKIT_ENV": "prod",
-            "PREPARE": prepare,
-            **env,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    env = {**environment("/"), "ENVKIT_ENV": "prod", "PREPARE": prepare, **env}
+    mounting = ("unshare", "--mount", "sh", "-c", _SCRIPT, "sh")
+    return run_program(*mounting, *command, "printenv", "NODE_OPTIONS", cwd=project.root, env=env)
 
 
 @pytest.fixture
@@ -127,11 +114,8 @@ ln -s ..data/prod.toml prod.toml && chmod 777 . && cd ..
 def test_a_config_map_needs_the_line_of_the_manifests(checkout, name):
     """The kubelet mounts one as a folder of mode 0777, with links to one version of its files."""
     manifest = ROOT / "examples" / "kubernetes" / f"{name}.yaml"
-    [spec] = [
-        one["spec"]
-        for one in yaml.safe_load_all(manifest.read_text(encoding="utf-8"))
-        if one["kind"] in ("Deployment", "CronJob")
-    ]
+    documents = yaml.safe_load_all(manifest.read_text(encoding="utf-8"))
+    [spec] = [one["spec"] for one in documents if one["kind"] in ("Deployment", "CronJob")]
     pod = spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
     user = str(pod["securityContext"]["runAsUser"])
     [container] = pod["containers"]
@@ -141,12 +125,8 @@ def test_a_config_map_needs_the_line_of_the_manifests(checkout, name):
 
 
 def test_the_deployment_of_the_guide_needs_no_line_with_the_image_of_the_guide():
-    [found] = [
-        yaml.safe_load(one.text)
-        for one in blocks(PAGE)
-        if one.language == "yaml" and "kind: Deployment" in one.text
-    ]
-    [container] = found["spec"]["template"]["spec"]["containers"]
+    [text] = [one.text for one in blocks(PAGE) if "kind: Deployment" in one.text]
+    [container] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
     assert container["securityContext"]["runAsNonRoot"] is True
     # the kubelet can tell only from a number that a user is not root
     assert of("USER")[0].isdecimal()
@@ -176,11 +156,5 @@ def test_systemd_finds_nothing_wrong_with_the_unit_of_the_guide(tmp_path):
     program = shlex.split(service["ExecStart"])[0]
     path = tmp_path / "shop.service"
     path.write_text(text.replace(program, sys.executable).replace("User=shop", "User=daemon"))
-    done = subprocess.run(
-        ["systemd-analyze", "verify", str(path)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = run_program("systemd-analyze", "verify", path)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -3,16 +3,9 @@
 import pytest
 
 from envkit.cli.formats.rotation import page
-from support.chromium import Chromium
 from support.rotation_page import NOW, sample
 
 pytestmark = pytest.mark.extra
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Chromium(tmp_path_factory.mktemp("chromium")) as started:
-        yield started
 
 
 @pytest.fixture

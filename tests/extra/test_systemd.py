@@ -2,13 +2,13 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from support.pages import ROOT
+from support.process import run_program
 
 pytestmark = pytest.mark.extra
 
@@ -28,32 +28,21 @@ def units(tmp_path):
     return tmp_path
 
 
-def analyze(folder, *args):
-    return subprocess.run(
-        ["systemd-analyze", *args],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 def test_systemd_finds_nothing_wrong(units):
-    done = analyze(units, "verify", *(f"./{unit.name}" for unit in UNITS))
+    names = (f"./{unit.name}" for unit in UNITS)
+    done = run_program("systemd-analyze", "verify", *names, cwd=units)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_systemd_would_find_what_is_wrong(units):
     unit = units / "envkit-rotate.service"
     unit.write_text(unit.read_text().replace("KillMode=mixed", "KillMode=gently"))
-    done = analyze(units, "verify", f"./{unit.name}")
+    done = run_program("systemd-analyze", "verify", f"./{unit.name}", cwd=units)
     assert "gently" in done.stderr
 
 
 @pytest.mark.parametrize("name", [unit.name for unit in UNITS if unit.suffix == ".service"])
 def test_a_service_is_in_a_sandbox(units, name):
-    done = analyze(
-        units, "security", "--offline=true", f"--threshold={EXPOSURE}", "--no-pager", f"./{name}"
-    )
+    options = ("--offline=true", f"--threshold={EXPOSURE}", "--no-pager")
+    done = run_program("systemd-analyze", "security", *options, f"./{name}", cwd=units)
     assert done.returncode == 0, re.findall(r".*Overall.*", done.stdout)

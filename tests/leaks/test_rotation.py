@@ -7,13 +7,10 @@ rotation in a `.env` file may hold the values while they are pending: it is 0600
 the umask protects nothing. What fails is run with ENVKIT_DEBUG, which shows the most.
 """
 
-import base64
 import json
 import re
-import stat
 import sys
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -56,38 +53,28 @@ elif asked["step"] == os.environ.get("FAILS"):
 class World:
     """A project with one rotation, everything that it may leave behind, and who is told."""
 
-    def __init__(self, project, tmp_path, server):
-        self.project = project
+    def __init__(self, places, tmp_path, server):
+        self.places = places
+        self.project = places.project
         self.server = server
-        self.child = [sys.executable, str(tmp_path / "child" / "child.py")]
-        (tmp_path / "child" / "seen").mkdir(parents=True)
+        self.seen = tmp_path / "child" / "seen"
+        self.seen.mkdir(parents=True)
         (tmp_path / "child" / "child.py").write_text(CHILD)
-        self.folders = [tmp_path / name for name in ("home", "temporary", "state")]
-        for folder in self.folders:
-            folder.mkdir(mode=0o700)
-        self.hidden = [OLD, NEW, ADMIN, TOKEN]
-        self.folders += [project.root, tmp_path / "child" / "seen"]
+        self.child = [sys.executable, str(tmp_path / "child" / "child.py")]
+        places.hidden = [OLD, NEW, ADMIN, TOKEN]
+        places.more = [self.seen]
 
-    def write(self, *lines, rotator="command", secret="API_KEY", top=""):
+    def write(self, *lines, rotator="command", secret="API_KEY"):
+        address = f"{self.server.address}/{{{{ dotenv:TOKEN }}}}"
         told = [
-            {
-                "webhook": f"{self.server.address}/{{{{ dotenv:TOKEN }}}}",
-                "key": "{{ dotenv:TOKEN }}",
-            },
-            {"slack": f"{self.server.address}/{{{{ dotenv:TOKEN }}}}"},
+            {"webhook": address, "key": "{{ dotenv:TOKEN }}"},
+            {"slack": address},
             {"command": [*self.child, "tell"]},
         ]
         hooks = [f"{when} = {json.dumps([[*self.child, when]])}" for when in ("before", "after")]
         notify = f"notify = [{', '.join(map(_inline, told))}]"
-        self.project.profile(
-            "prod.toml",
-            top
-            + table(
-                *("api-key", secret, 'grace = "1h"', 'environment = ["STATUS"]'),
-                *(*lines, *hooks, notify),
-                rotator=rotator,
-            ),
-        )
+        more = ('grace = "1h"', 'environment = ["STATUS"]', *lines, *hooks, notify)
+        self.project.profile("prod.toml", table("api-key", secret, *more, rotator=rotator))
         self.project.dotenv("prod", f"API_KEY={OLD}\nADMIN={ADMIN}\nTOKEN={TOKEN}\n")
 
     def command(self):
@@ -95,43 +82,24 @@ class World:
         target = {"command": [*self.child, "rotator"], "settings": {"admin": "{{ dotenv:ADMIN }}"}}
         self.write(f"target = {_inline({**target, 'environment': ['FAILS', 'STATUS']})}")
 
-    def run(self, *arguments, status, debug=False, **env):
+    @property
+    def value(self):
+        return values(self.project, "prod")["API_KEY"]
+
+    def run(self, *arguments, status=0, debug=True, **env):
         """Run it and look at everything; return what was printed."""
-        names = ("HOME", "TMPDIR", "XDG_STATE_HOME")
-        places = dict(zip(names, map(str, self.folders), strict=False))
-        env = {**places, "ENVKIT_DEBUG": "1" if debug else "", **env}
-        done = self.project.run(*arguments, env=env, umask=0)
-        printed = done.stdout + done.stderr
-        assert done.returncode == status, self.shown(printed)
-        self.look(printed)
-        return printed
-
-    def look(self, printed):
-        where = {"what is printed": printed}
-        for number, one in enumerate(self.server.received):
-            where[f"notice {number}"] = one.body.decode() + json.dumps(one.headers)
-        for path in (path for folder in self.folders for path in folder.rglob("*")):
-            if not path.is_file():
-                continue
-            if STORES.fullmatch(path.name):
-                assert stat.S_IMODE(path.stat().st_mode) == 0o600, f"others can read {path.name}"
-            else:
-                where[str(path)] = path.read_text(errors="replace")
-        for place, text in where.items():
-            for number, secret in enumerate(self.hidden):
-                forms = (secret, base64.b64encode(secret.encode()).decode(), secret.encode().hex())
-                assert not any(form in text for form in forms), (
-                    f"secret {number} is in {place}: {self.shown(text)}"
-                )
-
-    def shown(self, text):
-        for secret in self.hidden:
-            text = text.replace(secret, "*****")
-        return text
+        env = {"ENVKIT_DEBUG": "1" if debug else "", **env}
+        done = self.places.run(*arguments, env=env, status=status)
+        for one in self.server.received:
+            self.places.assert_quiet(one.body.decode() + json.dumps(one.headers))
+        assert all(STORES.fullmatch(name) for name in self.places.traces())
+        for path in filter(lambda path: STORES.fullmatch(path.name), self.places.contents()):
+            self.places.assert_private(path)
+        return done.stdout + done.stderr
 
     def programs(self):
         """Return how many programs were started, all of which have been looked at."""
-        return len(list(self.folders[-1].iterdir()))
+        return len(list(self.seen.iterdir()))
 
 
 def _inline(table_):
@@ -141,53 +109,52 @@ def _inline(table_):
 
 
 @pytest.fixture
-def world(project, tmp_path):
+def world(places, tmp_path):
     with HookServer() as server:
-        yield World(project, tmp_path, server)
+        yield World(places, tmp_path, server)
 
 
-LOOKS = (
-    ("rotate", "--plan"),
-    ("rotate", "--plan", "--format", "json"),
+STATUS = (
     ("rotate", "status"),
     ("rotate", "status", "--format", "json", "-o", "status.json"),
     ("rotate", "status", "--format", "html", "-o", "status.html"),
 )
+LOOKS = (("rotate", "--plan"), ("rotate", "--plan", "--format", "json"), *STATUS)
 
 
 @pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
 def test_a_rotation_that_succeeds(world, debug):
     world.command()
-    world.run("rotate", status=0, debug=debug)
-    assert values(world.project, "prod")["API_KEY"] == NEW, "it was never there to be found"
+    world.run("rotate", debug=debug)
+    assert world.value == NEW, "it was never there to be found"
     assert NEW in record_file(world.project, "prod", "API_KEY").read_text(), "so was it pending"
     assert world.programs() >= 5, "three steps and two hooks"
     for arguments in LOOKS:
-        world.run(*arguments, status=0, debug=debug)
-    world.run("rotate", "--rollback", "api-key", status=0, debug=debug)
-    assert values(world.project, "prod")["API_KEY"] == OLD
+        world.run(*arguments, debug=debug)
+    world.run("rotate", "--rollback", "api-key", debug=debug)
+    assert world.value == OLD
 
 
 def test_whoever_is_told_of_it(world):
     world.command()
     profile = world.project.profiles / "prod.toml"
     profile.write_text(profile.read_text().replace('grace = "1h"', 'grace = "0s"'))
-    world.run("rotate", status=0, debug=True)
+    world.run("rotate")
     events = [json.loads(one.body).get("event") for one in world.server.received]
     assert events == ["success", None], "a webhook and a chat"
     assert all(TOKEN in one.path for one in world.server.received), "which is where it belongs"
     record = record_file(world.project, "prod", "API_KEY").read_text()
-    assert not any(secret in record for secret in world.hidden), "at rest it has no value"
+    assert not any(secret in record for secret in world.places.hidden), "at rest it has no value"
 
 
 def test_a_value_that_is_made_here(world):
     world.write(rotator="random")
-    world.run("rotate", status=0, debug=True)
-    made = values(world.project, "prod")["API_KEY"]
+    world.run("rotate")
+    made = world.value
     assert made != OLD
-    world.hidden.append(made)
+    world.places.hidden.append(made)
     for arguments in (*LOOKS, ("rotate", "--all", "--format", "json")):
-        world.run(*arguments, status=0, debug=True)
+        world.run(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -202,12 +169,11 @@ def test_a_value_that_is_made_here(world):
 def test_a_program_that_says_what_it_must_not(world, step, status, told):
     world.command()
     env = {"FAILS": step, "STATUS": str(status)}
-    printed = world.run("rotate", status=1, debug=True, **env)
-    assert "api-key" in printed
-    assert values(world.project, "prod")["API_KEY"] == OLD
+    assert "api-key" in world.run("rotate", status=1, **env)
+    assert world.value == OLD
     assert world.server.received, "nobody was told"
-    for arguments in LOOKS[2:]:
-        world.run(*arguments, status=0 if step == "prepare" else 1, debug=True, **env)
+    for arguments in STATUS:
+        world.run(*arguments, status=0 if step == "prepare" else 1, **env)
 
 
 @pytest.mark.parametrize(
@@ -227,29 +193,29 @@ def test_a_target_that_cannot_be_asked(world, rotator, target):
     world.write(f"target = {_inline(target)}", rotator=rotator)
     old = f"postgresql://app_a:{OLD}@127.0.0.1:1/app" if rotator == "postgres" else OLD
     world.project.dotenv("prod", f"API_KEY={old}\nADMIN={ADMIN}\nTOKEN={TOKEN}\n")
-    printed = world.run("rotate", "--timeout", "5", status=1, debug=True)
-    assert "prod/api-key  failed" in printed
-    assert values(world.project, "prod")["API_KEY"] == old
+    assert "prod/api-key  failed" in world.run("rotate", "--timeout", "5", status=1)
+    assert world.value == old
 
 
 @pytest.mark.parametrize("what", ["the file", "the record", "a notice", "a hook"])
 def test_what_goes_wrong_around_it(world, what):
     world.command()
-    env, status = {}, 1
+    env = {}
     if what == "the file":
         world.project.dotenv("prod", f"{OLD} is no definition\n")
     elif what == "the record":
-        record_file(world.project, "prod", "API_KEY").write_text(f'{{"record": "{OLD}"')
-        record_file(world.project, "prod", "API_KEY").chmod(0o600)
+        record = record_file(world.project, "prod", "API_KEY")
+        record.write_text(f'{{"record": "{OLD}"')
+        record.chmod(0o600)
     elif what == "a notice":
         world.server.status = 500
         env = {"FAILS": "set", "STATUS": "75"}
     else:
         env = {"STATUS": "7"}
-    printed = world.run("rotate", status=status, debug=True, **env)
+    printed = world.run("rotate", status=1, **env)
     if what == "a notice":
         assert "envkit: warning: cannot tell the webhook at http://127.0.0.1:" in printed
-    world.run("rotate", "status", status=1, debug=True)
+    world.run("rotate", "status", status=1)
 
 
 def test_a_real_target(world, postgres):
@@ -259,21 +225,20 @@ def test_a_real_target(world, postgres):
         world.write(f"target = {_inline(target)}", rotator="postgres")
         old = harness.current()["url"].reveal()
         world.project.dotenv("prod", f"API_KEY={old}\nDSN={harness.target['dsn']}\nTOKEN={TOKEN}\n")
-        world.hidden += [harness.password, harness.admin_password]
-        world.run("rotate", status=0, debug=True)
-        new = values(world.project, "prod")["API_KEY"]
+        world.places.hidden += [harness.password, harness.admin_password]
+        world.run("rotate")
+        new = world.value
         assert new != old
-        world.hidden.append(re.search(r":([^:@/]+)@", new)[1])
+        world.places.hidden.append(re.search(r":([^:@/]+)@", new)[1])
         for arguments in LOOKS:
-            world.run(*arguments, status=0, debug=True)
-        world.run("rotate", "--rollback", "api-key", status=0, debug=True)
+            world.run(*arguments)
+        world.run("rotate", "--rollback", "api-key")
 
 
 def test_a_simulation_asks_for_nothing(world):
     world.command()
-    for path in (world.project.root / ".env.prod",):
-        path.write_text(f"{OLD} is no definition\n")
+    dotenv = world.project.dotenv("prod", f"{OLD} is no definition\n")
     for format_ in ("text", "json"):
-        world.run("rotate", "simulate", "--format", format_, status=0, debug=True)
+        world.run("rotate", "simulate", "--format", format_)
     assert world.programs() == 0
-    assert Path(world.project.root, ".env.prod").read_text().startswith(OLD)
+    assert dotenv.read_text().startswith(OLD)

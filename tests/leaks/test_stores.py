@@ -6,9 +6,7 @@ of a value and for the credentials.
 """
 
 import json
-import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import pytest
 
 from support.fault_proxy import hold
 from support.live_stores import CANARY, VALUES
+from support.process import started
 
 MORE = """\
 A = { value = "{{ S:db#password }}", type = "port" }
@@ -26,67 +25,53 @@ E = "{{ S:db }}"
 """
 
 
-class Run:
-    """One run of the command, and where a secret was found after it."""
+@pytest.fixture
+def prod(project, store, places):
+    """A project that reads the store, and where a secret of it could be left."""
+    project.profile("prod.toml", store.profile())
+    project.environ |= {**store.environ, "ENVKIT_DEBUG": "1", "ENVKIT_ENV": "prod"}
+    places.hidden = [*store.hidden]
+    return places
 
-    def __init__(self, project, store, tmp_path, *command):
-        folders = {name: tmp_path / name for name in ("home", "temporary")}
-        for folder in folders.values():
-            folder.mkdir()
-        environ = {
-            "HOME": str(folders["home"]),
-            "TMPDIR": str(folders["temporary"]),
-            "ENVKIT_DEBUG": "1",
-            "ENVKIT_ENV": "prod",
-        }
-        self.done = project.run(*command, env={**store.environ, **environ})
-        folders["project"] = project.root
-        places = {"stdout": self.done.stdout, "stderr": self.done.stderr}
-        for name, folder in folders.items():
-            for path in filter(Path.is_file, folder.rglob("*")):
-                places[f"{name}/{path.relative_to(folder)}"] = path.read_text(errors="replace")
-        self.found_in = [
-            place for place, text in places.items() if any(part in text for part in store.hidden)
-        ]
+
+def found_in(places, *command, status=0):
+    """Run a command, and return where a secret is found after it, and what came on stderr."""
+    done = places.project.run(*command)
+    assert done.returncode == status, places.masked(done.stderr)
+    streams = {"stdout": done.stdout, "stderr": done.stderr}
+    printed = {name for name, text in streams.items() if places.shows(text)}
+    return printed | places.traces(), done.stderr
 
 
 @pytest.mark.parametrize(
     ("command", "may_be_in"),
     [
-        (("exec", "--", "true"), []),
-        (("exec", "--pristine", "--", "printenv", "DB_PASSWORD"), ["stdout"]),
-        (("exec", "--dry-run", "--", "true"), []),
-        (("get", "DB_PASSWORD"), ["stdout"]),
-        (("export", "--format", "json", "-o", "prod.json"), ["project/prod.json"]),
-        (("show",), []),
-        (("show", "--format", "json"), []),
-        (("doctor",), []),
+        ("exec -- true", set()),
+        ("exec --pristine -- printenv DB_PASSWORD", {"stdout"}),
+        ("exec --dry-run -- true", set()),
+        ("get DB_PASSWORD", {"stdout"}),
+        ("export --format json -o prod.json", {"prod.json"}),
+        ("show", set()),
+        ("show --format json", set()),
+        ("doctor", set()),
     ],
-    ids=lambda given: "-".join(given[:3]),
 )
-def test_a_secret_is_where_it_is_wanted_and_nowhere_else(
-    project, store, tmp_path, command, may_be_in
-):
-    project.profile("prod.toml", store.profile())
-    run = Run(project, store, tmp_path, *command)
-    assert run.done.returncode == 0, run.done.stderr
-    assert run.found_in == may_be_in
+def test_a_secret_is_where_it_is_wanted_and_nowhere_else(prod, command, may_be_in):
+    places, _ = found_in(prod, *command.split())
+    assert places == may_be_in
 
 
-def test_values_that_do_not_fit_are_not_quoted(project, store, tmp_path):
+def test_values_that_do_not_fit_are_not_quoted(prod, store):
     more = MORE.replace("S:", f"{store.name}:")
-    project.profile("prod.toml", store.profile(more=more))
-    run = Run(project, store, tmp_path, "exec", "--", "touch", "started")
-    assert run.done.returncode == 3
-    assert all(f"  {name} (profiles/" in run.done.stderr for name in "ABCDE"), run.done.stderr
-    assert run.found_in == []
+    prod.project.profile("prod.toml", store.profile(more=more))
+    places, said = found_in(prod, "exec", "--", "touch", "started", status=3)
+    assert all(f"  {name} (profiles/" in said for name in "ABCDE"), said
+    assert places == set()
 
 
-def test_the_file_of_an_export_is_its_owners_alone(project, store):
-    project.profile("prod.toml", store.profile())
-    done = project.run("export", "--env", "prod", "-f", "json", "-o", "out.json", env=store.environ)
-    assert done.returncode == 0, done.stderr
-    exported = project.root / "out.json"
+def test_the_file_of_an_export_is_its_owners_alone(prod):
+    exported = prod.project.root / "out.json"
+    found_in(prod, "export", "-f", "json", "-o", "out.json")
     assert VALUES.items() <= json.loads(exported.read_text()).items()
     assert exported.stat().st_mode & 0o777 == 0o600
 
@@ -99,10 +84,10 @@ def test_what_envkit_logs_in_with_is_not_the_apps(project, vault_store):
     assert vault_store.token not in done.stdout
 
 
-def test_no_command_line_holds_a_secret(project, store):
+def test_no_command_line_holds_a_secret(prod, store):
     """Neither envkit's own, while it has one secret and waits for another, nor the app's."""
     more = f'A = "{{{{ {store.pinned} }}}}"\n'
-    project.profile("prod.toml", store.profile(more=more))
+    prod.project.profile("prod.toml", store.profile(more=more))
     read, answer = threading.Event(), threading.Event()
 
     def pass_on(exchange):
@@ -112,14 +97,8 @@ def test_no_command_line_holds_a_secret(project, store):
     store.proxy.fault(hold(answer), when=store.is_pinned)
     store.proxy.fault(pass_on, when=store.is_read)
     app = ("sh", "-c", "tr '\\0' ' ' < /proc/$$/cmdline")
-    with subprocess.Popen(
-        [sys.executable, "-m", "envkit", "exec", "--env", "prod", "--", *app],
-        cwd=project.root,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **store.environ},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with started(prod.project, "exec", "--", *app, **pipes) as process:
         assert read.wait(30), "no secret was asked for"
         lines = command_lines(process.pid)
         answer.set()
@@ -128,7 +107,7 @@ def test_no_command_line_holds_a_secret(project, store):
     assert out.startswith("sh -c tr ")
     seen = "\n".join([*lines, out])
     assert "-m\0envkit\0exec" in seen
-    assert not [part for part in store.hidden if part in seen]
+    prod.assert_quiet(seen)
 
 
 def command_lines(pid):

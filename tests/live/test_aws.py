@@ -9,24 +9,10 @@ import threading
 
 import pytest
 
-from envkit.errors import (
-    DeniedError,
-    InvalidReferenceError,
-    UnavailableError,
-)
+from envkit.errors import DeniedError, InvalidReferenceError, UnavailableError
 from envkit.sources.model import WHOLE, Absent
-from support.aws import (
-    ACCOUNT,
-    CANARY,
-    ask,
-    failure,
-    parameters,
-    ref,
-    value,
-)
-from support.fault_proxy import (
-    respond,
-)
+from support.aws import ACCOUNT, CANARY, ask, failure, parameters, read, ref, value
+from support.fault_proxy import Crowd, after, respond
 from support.process import run_python
 
 # ---------------------------------------------------------------- values
@@ -41,9 +27,8 @@ def test_a_string_that_is_no_object_is_the_value(aws, text):
 def test_star_is_the_string_as_it_is_stored(aws):
     text = '{ "b": 1.50,\n "a": "\\u00e9" }'
     aws.put("db", text)
-    assert value(aws.source(), ref("db", WHOLE)) == text
     aws.put("note", "plain")
-    assert value(aws.source(), ref("note", WHOLE)) == "plain"
+    read(aws.source(), {ref("db", WHOLE): text, ref("note", WHOLE): "plain"})
 
 
 def test_a_reading_has_version_and_location(aws):
@@ -57,22 +42,20 @@ def test_a_binary_secret_is_its_bytes(aws):
     raw = bytes(range(1, 256))
     aws.put("key", raw)
     assert ask(aws.source(), ref("key")).value.to_bytes() == raw
-    error = failure(aws.source(), ref("key", "url"))
-    assert isinstance(error, InvalidReferenceError)
+    error = failure(aws.source(), ref("key", "url"), InvalidReferenceError)
     assert error.hint == "drop '#url'"
 
 
 def test_a_field_of_a_string_that_is_no_object(aws):
     aws.put("db", CANARY)
-    error = failure(aws.source(), ref("db", "url"))
-    assert isinstance(error, InvalidReferenceError)
+    error = failure(aws.source(), ref("db", "url"), InvalidReferenceError)
     assert error.message.endswith("is not a JSON object")
     assert error.hint == "drop '#url'"
 
 
 def test_a_lone_surrogate_is_not_a_value(aws):
     aws.put("db", '{"a": "\\ud800"}')
-    assert isinstance(failure(aws.source(), ref("db", "a")), InvalidReferenceError)
+    failure(aws.source(), ref("db", "a"), InvalidReferenceError)
 
 
 # ---------------------------------------------------------------- names
@@ -107,28 +90,24 @@ def test_one_secret_by_name_arn_and_partial_arn_and_another_case(aws):
     aws.put("db", "lower")
     aws.put("DB", "upper")
     arn = aws.arn("db")
-    wanted = {ref("db"): "lower", ref("DB"): "upper", ref(arn): "lower", ref(arn[:-7]): "lower"}
-    outcomes = aws.source().fetch(wanted)
-    assert {r: outcomes[r].value.reveal() for r in wanted} == wanted
+    lower = dict.fromkeys([ref("db"), ref(arn), ref(arn[:-7])], "lower")
+    read(aws.source(), {**lower, ref("DB"): "upper"})
     assert aws.operations.count("BatchGetSecretValue") == 1
     assert aws.operations.count("GetSecretValue") == 2
 
 
 def test_arns_in_a_batch(aws):
     wanted = {}
-    for number in range(3):
-        aws.put(f"s{number}", str(number))
-        arn = aws.arn(f"s{number}")
-        wanted[ref(arn if number else arn[:-7])] = str(number)
-    outcomes = aws.source().fetch(wanted)
-    assert {r: outcomes[r].value.reveal() for r in wanted} == wanted
+    for text in aws.put_many(3).values():
+        arn = aws.arn(f"s{text}")
+        wanted[ref(arn if wanted else arn[:-7])] = text
+    read(aws.source(), wanted)
     assert aws.operations == ["BatchGetSecretValue"]
 
 
 def test_an_arn_of_another_region_is_not_taken_for_absent(aws):
     elsewhere = ref(f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:db-AbCdEf")
-    error = failure(aws.source(), elsewhere)
-    assert isinstance(error, InvalidReferenceError)
+    error = failure(aws.source(), elsewhere, InvalidReferenceError)
     assert error.message.endswith("is not in eu-west-1, the region of aws")
 
 
@@ -145,8 +124,7 @@ def test_pinned_versions_beside_the_current_one(aws):
         ref("db", "p", version=third): "three",
         ref("db", "p", stage="AWSPREVIOUS"): "two",
     }
-    outcomes = aws.source().fetch(wanted)
-    assert {r: outcomes[r].value.reveal() for r in wanted} == wanted
+    outcomes = read(aws.source(), wanted)
     assert outcomes[ref("db", "p", version=first)].version == first
     location = outcomes[ref("db", "p", stage="AWSPREVIOUS")].location
     assert location == f"aws:{aws.prefix}db?stage=AWSPREVIOUS#p"
@@ -168,51 +146,29 @@ def test_fifty_secrets_are_three_requests(aws):
     for number in range(50):
         aws.put(f"s{number}", json.dumps({"a": f"a{number}", "b": f"b{number}"}))
         wanted |= {ref(f"s{number}", field): f"{field}{number}" for field in "ab"}
-    outcomes = aws.source().fetch(wanted)
-    assert {r: outcomes[r].value.reveal() for r in wanted} == wanted
+    read(aws.source(), wanted)
     assert aws.operations == ["BatchGetSecretValue"] * 3
     assert max(len(parameters(r)["SecretIdList"]) for r in aws.proxy.requests) == 20
 
 
 def test_batches_go_out_together(aws):
     refs = [ref(f"s{number}") for number in range(60)]
-    all_here = threading.Barrier(3)
-
-    def wait_for_the_others(exchange):
-        all_here.wait(30)
-        exchange.send(exchange.ask_upstream())
-
-    aws.proxy.fault(wait_for_the_others)
+    aws.proxy.fault(after(threading.Barrier(3, timeout=30).wait))
     outcomes = aws.source().fetch(refs)
     assert all(isinstance(outcome, Absent) for outcome in outcomes.values()), outcomes
 
 
 def test_no_more_at_once_than_concurrency_says(aws):
-    lock = threading.Lock()
-    now, most = 0, 0
-
-    def count(exchange):
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        answer = exchange.ask_upstream()
-        with lock:
-            now -= 1
-        exchange.send(answer)
-
-    aws.proxy.fault(count)
+    crowd = Crowd()
+    aws.proxy.fault(crowd)
     pins = [ref("db", version=f"{number:036}") for number in range(12)]
     aws.source(concurrency=2).fetch(pins)
     assert len(aws.operations) == 12
-    assert most <= 2
+    assert crowd.most <= 2
 
 
 def test_pages_of_a_batch_are_put_together(aws):
-    wanted = {}
-    for number in range(8):
-        aws.put(f"s{number}", str(number))
-        wanted[ref(f"s{number}")] = str(number)
+    wanted = aws.put_many(8)
 
     def three_at_a_time(exchange):
         start = int(parameters(exchange.received).get("NextToken", 0))
@@ -224,32 +180,26 @@ def test_pages_of_a_batch_are_put_together(aws):
         respond(200, json.dumps(page))(exchange)
 
     aws.proxy.fault(three_at_a_time)
-    outcomes = aws.source().fetch(wanted)
-    assert {r: outcomes[r].value.reveal() for r in wanted} == wanted
+    read(aws.source(), wanted)
     assert aws.operations == ["BatchGetSecretValue"] * 3
 
 
 def test_what_a_batch_may_not_read_is_read_alone(aws):
-    aws.put("one", "1")
-    aws.put("two", "2")
-    aws.refuse_in_batch("two")
-    outcomes = aws.source().fetch([ref("one"), ref("two")])
-    assert [o.value.reveal() for o in outcomes.values()] == ["1", "2"]
+    wanted = aws.put_many(2)
+    aws.refuse_in_batch("s1")
+    read(aws.source(), wanted)
     assert aws.operations == ["BatchGetSecretValue", "GetSecretValue"]
 
 
 def test_what_is_denied_alone_too_is_reported_alone(aws):
-    aws.put("one", "1")
-    aws.put("two", "2")
-    aws.deny("two", message=f"User {CANARY} is not authorized")
-    outcomes = aws.source().fetch([ref("one"), ref("two"), ref("three")])
-    assert outcomes[ref("one")].value.reveal() == "1"
-    assert isinstance(outcomes[ref("three")], Absent)
-    error = outcomes[ref("two")]
+    aws.put_many(2)
+    aws.deny("s1", message=f"User {CANARY} is not authorized")
+    outcomes = aws.source().fetch([ref("s0"), ref("s1"), ref("s2")])
+    assert outcomes[ref("s0")].value.reveal() == "0"
+    assert isinstance(outcomes[ref("s2")], Absent)
+    error = outcomes[ref("s1")]
     assert isinstance(error, DeniedError)
-    assert error.message == (
-        f"cannot read aws:{aws.prefix}two: access denied (AccessDeniedException)"
-    )
+    assert error.message == f"cannot read aws:{aws.prefix}s1: access denied (AccessDeniedException)"
     assert error.hint == "allow secretsmanager:GetSecretValue in the caller's IAM policy"
 
 
@@ -263,13 +213,9 @@ def test_what_is_denied_alone_too_is_reported_alone(aws):
     ],
 )
 def test_a_batch_that_is_refused_as_a_whole(aws, status, code):
-    wanted = {}
-    for number in range(25):
-        aws.put(f"s{number}", str(number))
-        wanted[ref(f"s{number}")] = str(number)
+    wanted = aws.put_many(25)
     aws.fail("BatchGetSecretValue", code, status=status)
-    outcomes = aws.source().fetch(wanted)
-    assert {r: outcomes[r].value.reveal() for r in wanted} == wanted
+    read(aws.source(), wanted)
     assert aws.operations.count("BatchGetSecretValue") == 2
     assert aws.operations.count("GetSecretValue") == 25
 
@@ -314,16 +260,15 @@ def test_a_secret_scheduled_for_deletion_is_absent(aws):
 
 
 def test_nothing_of_aws_is_imported_before_the_first_read():
-    code = (
-        "import sys\n"
-        "from envkit._internal.clock import Deadline\n"
-        "from envkit.profile.placeholder import Reference\n"
-        "from envkit.sources.aws.source import AwsSecretsManagerSource\n"
-        "from envkit.sources.base import SourceContext\n"
-        "source = AwsSecretsManagerSource(SourceContext('aws', deadline=Deadline(1)))\n"
-        "source.check(Reference('aws', 'db')), source.locate(Reference('aws', 'db'))\n"
-        "heavy = {'boto3', 'botocore', 'urllib3', 'json', 'logging', 'dataclasses'}\n"
-        "print(sorted(heavy & set(sys.modules)))\n"
-    )
-    done = run_python(code, options=["-I"])
-    assert done.stdout.strip() == "[]"
+    code = """
+import sys
+from envkit._internal.clock import Deadline
+from envkit.profile.placeholder import Reference
+from envkit.sources.aws.source import AwsSecretsManagerSource
+from envkit.sources.base import SourceContext
+source = AwsSecretsManagerSource(SourceContext('aws', deadline=Deadline(1)))
+source.check(Reference('aws', 'db')), source.locate(Reference('aws', 'db'))
+heavy = {'boto3', 'botocore', 'urllib3', 'json', 'logging', 'dataclasses'}
+print(sorted(heavy & set(sys.modules)))
+"""
+    assert run_python(code, options=["-I"]).stdout == "[]\n"

@@ -4,29 +4,33 @@ import logging
 
 import pytest
 
-from envkit.errors import (
-    ConflictError,
-    DeniedError,
-    InvalidReferenceError,
-    ProtocolError,
-)
+from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, ProtocolError
 from envkit.secret import Secret
 from envkit.sources.aws.write import STAGED
-from support.aws import (
-    ACCOUNT,
-    CANARY,
-    REGION,
-    access_key,
-    ask,
-    operation,
-    parameters,
-    ref,
-    write,
-)
-from support.fault_proxy import (
-    not_json,
-    respond,
-)
+from support.aws import ACCOUNT, CANARY, REGION, access_key, ask, operation, parameters, ref, write
+from support.fault_proxy import after, lost, not_json, respond
+
+OLD = '{"p": "old"}'
+P = ref("db", "p")
+
+
+def create(aws, reference, text, *, expected=None):
+    """Write where nothing has been read."""
+    return aws.source().write(reference, Secret(text), expected=expected)
+
+
+def conflict(call, *args, **options):
+    with pytest.raises(ConflictError) as caught:
+        call(*args, **options)
+    return caught.value
+
+
+def schedule_deletion(aws):
+    aws.admin.delete_secret(SecretId=f"{aws.prefix}db", RecoveryWindowInDays=7)
+
+
+def is_promotion(request):
+    return "MoveToVersionId" in parameters(request)
 
 
 def test_a_write_changes_one_value_and_no_other_character(aws):
@@ -40,13 +44,13 @@ def test_a_write_changes_one_value_and_no_other_character(aws):
 
 def test_a_write_without_a_field(aws):
     source = aws.source()
-    for name, held, written, after in [
+    for name, held, written, then in [
         ("text", "old", "new", "new"),
         ("object", '{"only": "old"}', "new", '{"only": "new"}'),
     ]:
         aws.put(name, held)
         write(source, ref(name), written)
-        assert aws.stored(name) == after
+        assert aws.stored(name) == then
 
 
 def test_a_write_keeps_a_binary_secret_binary(aws):
@@ -73,97 +77,75 @@ def test_what_is_created(aws):
 def test_a_secret_without_a_value_is_given_its_first(aws):
     # as Terraform leaves one
     aws.admin.create_secret(Name=f"{aws.prefix}shell")
-    version = aws.source().write(ref("shell", "a"), Secret("1"), expected=None)
+    version = create(aws, ref("shell", "a"), "1")
     assert aws.stored("shell") == '{"a": "1"}'
     assert aws.labels("shell") == {version: {"AWSCURRENT"}}
-    with pytest.raises(ConflictError):
-        aws.source().write(ref("shell", "a"), Secret("2"), expected=None)
+    conflict(create, aws, ref("shell", "a"), "2")
 
 
 def test_a_change_between_reading_and_promoting_is_a_conflict(aws):
-    aws.put("db", '{"p": "old"}')
-    theirs = []
-
-    def change_it_first(exchange):
-        theirs.append(aws.put("db", '{"p": "theirs"}'))
-        exchange.send(exchange.ask_upstream())
-
+    aws.put("db", OLD)
+    change_it_first = after(lambda: aws.put("db", '{"p": "theirs"}'))
     aws.proxy.fault(change_it_first, when=lambda r: operation(r) == "PutSecretValue")
-    with pytest.raises(ConflictError) as caught:
-        write(aws.source(), ref("db", "p"), "ours")
-    assert caught.value.hint == "read it again, and repeat the change"
+    error = conflict(write, aws.source(), P, "ours")
+    assert error.hint == "read it again, and repeat the change"
     assert aws.stored("db") == '{"p": "theirs"}'
     assert STAGED not in set().union(*aws.labels("db").values())
 
 
 def test_a_promotion_whose_answer_is_lost_is_not_a_conflict(aws):
-    aws.put("db", '{"p": "old"}')
-
-    def lose_the_answer(exchange):
-        exchange.ask_upstream()
-        exchange.reset()
-
+    aws.put("db", OLD)
     aws.proxy.fault(
-        lose_the_answer,
-        when=lambda r: parameters(r).get("VersionStage") == "AWSCURRENT" and "Move" in str(r.body),
+        lost(),
+        when=lambda r: parameters(r).get("VersionStage") == "AWSCURRENT" and is_promotion(r),
         times=1,
     )
-    version = write(aws.source(), ref("db", "p"), "new")
+    version = write(aws.source(), P, "new")
     assert aws.requests_for("UpdateSecretVersionStage")[1:], "it was not tried again"
     assert aws.labels("db")[version] == {"AWSCURRENT"}
 
 
 def test_a_creation_whose_answer_is_lost_is_not_a_conflict(aws):
-    def lose_the_answer(exchange):
-        exchange.ask_upstream()
-        exchange.reset()
-
-    aws.proxy.fault(lose_the_answer, when=lambda r: operation(r) == "CreateSecret", times=1)
-    version = aws.source().write(ref("db", "p"), Secret("new"), expected=None)
+    aws.proxy.fault(lost(), when=lambda r: operation(r) == "CreateSecret", times=1)
+    version = create(aws, P, "new")
     assert aws.labels("db") == {version: {"AWSCURRENT"}}
 
 
 def test_a_refused_promotion_of_which_nothing_is_known_after(aws):
-    aws.put("db", '{"p": "old"}')
-    refused = respond(400, '{"__type": "InvalidParameterException"}')
-    aws.proxy.fault(refused, when=lambda r: "MoveToVersionId" in parameters(r))
+    aws.put("db", OLD)
+    aws.proxy.fault(respond(400, '{"__type": "InvalidParameterException"}'), when=is_promotion)
     aws.proxy.fault(not_json(), when=lambda r: parameters(r).get("VersionStage") == "AWSCURRENT")
     with pytest.raises(ProtocolError):
-        write(aws.source(), ref("db", "p"), "new")
-    assert aws.stored("db") == '{"p": "old"}'
+        write(aws.source(), P, "new")
+    assert aws.stored("db") == OLD
 
 
 def test_a_promotion_that_is_denied_changes_nothing(aws):
-    before = aws.put("db", '{"p": "old"}')
-    denied = respond(400, '{"__type": "AccessDeniedException"}')
-    aws.proxy.fault(denied, when=lambda r: "MoveToVersionId" in parameters(r))
+    before = aws.put("db", OLD)
+    aws.proxy.fault(respond(400, '{"__type": "AccessDeniedException"}'), when=is_promotion)
     with pytest.raises(DeniedError) as caught:
-        write(aws.source(), ref("db", "p"), "new")
+        write(aws.source(), P, "new")
     assert "secretsmanager:UpdateSecretVersionStage" in caught.value.hint
-    assert aws.stored("db") == '{"p": "old"}'
+    assert aws.stored("db") == OLD
     labels = aws.labels("db")
     assert labels.pop(before) == {"AWSCURRENT"}
     assert list(labels.values()) == [set()]
 
 
 def test_a_stale_version_is_a_conflict_before_anything_is_put(aws):
-    version = aws.put("db", '{"p": "old"}')
+    version = aws.put("db", OLD)
     aws.put("db", '{"p": "theirs"}')
-    with pytest.raises(ConflictError):
-        aws.source().write(ref("db", "p"), Secret("ours"), expected=version)
-    aws.admin.delete_secret(SecretId=f"{aws.prefix}db", RecoveryWindowInDays=7)
-    with pytest.raises(ConflictError) as caught:
-        aws.source().write(ref("db", "p"), Secret("ours"), expected=version)
-    assert caught.value.message.endswith("the secret is scheduled for deletion")
+    conflict(create, aws, P, "ours", expected=version)
+    schedule_deletion(aws)
+    error = conflict(create, aws, P, "ours", expected=version)
+    assert error.message.endswith("the secret is scheduled for deletion")
     assert aws.operations == ["GetSecretValue"] * 2
 
 
 def test_creating_what_is_scheduled_for_deletion(aws):
     aws.put("db", "x")
-    aws.admin.delete_secret(SecretId=f"{aws.prefix}db", RecoveryWindowInDays=7)
-    with pytest.raises(ConflictError) as caught:
-        aws.source().write(ref("db"), Secret("y"), expected=None)
-    assert "restore-secret" in caught.value.hint
+    schedule_deletion(aws)
+    assert "restore-secret" in conflict(create, aws, ref("db"), "y").hint
 
 
 @pytest.mark.parametrize(
@@ -180,33 +162,30 @@ def test_creating_what_is_scheduled_for_deletion(aws):
 def test_what_a_secret_cannot_hold(aws, held, field, written):
     version = aws.put("db", held)
     with pytest.raises(InvalidReferenceError):
-        aws.source().write(ref("db", field), Secret(written), expected=version)
+        create(aws, ref("db", field), written, expected=version)
     assert aws.labels("db") == {version: {"AWSCURRENT"}}
 
 
 def test_a_secret_is_not_created_by_an_arn(aws):
     arn = ref(f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-AbCdEf")
     with pytest.raises(InvalidReferenceError):
-        aws.source().write(arn, Secret("x"), expected=None)
+        create(aws, arn, "x")
     assert aws.operations == []
 
 
 def test_a_write_by_arn(aws):
-    aws.put("db", '{"p": "old"}')
+    aws.put("db", OLD)
     write(aws.source(), ref(aws.arn("db"), "p"), "new")
     assert aws.stored("db") == '{"p": "new"}'
 
 
 def test_no_logger_shows_a_value_or_a_credential(aws, monkeypatch, caplog):
     monkeypatch.setenv("AWS_SESSION_TOKEN", f"{CANARY}-token")
-    aws.put("db", '{"p": "old"}')
+    aws.put("db", OLD)
     caplog.set_level(logging.DEBUG)
     caplog.clear()
-    write(
-        aws.source(mfa_serial=f"arn:aws:iam::{ACCOUNT}:mfa/me", mfa_token="012345"),
-        ref("db", "p"),
-        CANARY,
-    )
+    mfa = {"mfa_serial": f"arn:aws:iam::{ACCOUNT}:mfa/me", "mfa_token": "012345"}
+    write(aws.source(**mfa), P, CANARY)
     assert CANARY not in caplog.text
     assert "012345" not in caplog.text
     session_keys = {access_key(r) for r in aws.proxy.requests} - {"test"}

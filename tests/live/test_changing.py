@@ -31,7 +31,7 @@ def store(store_folder, project):
     store_folder.put("db", FIELDS)
     table = store_folder.table()
     project.profile("prod.toml", PROFILE.format(name=store_folder.name, source=table))
-    store_folder.environ["XDG_STATE_HOME"] = str(project.root / "state")
+    project.logged()
     return store_folder
 
 
@@ -88,21 +88,26 @@ def test_history_and_rollback(project, store):
 
     done = run(project, store, "rollback", "DB_PASSWORD", "--yes", "--to", versions[2]["version"])
     assert store.fields() == {**FIELDS, "user": "other"}
-    log = project.root / "state" / "envkit" / "audit.jsonl"
-    last = json.loads(log.read_text().splitlines()[-1])
+    last = project.records()[-1]
     assert (last["command"], last["names"], last["outcome"]) == ("rollback", ["DB_PASSWORD"], "ok")
     assert last["versions"]["DB_PASSWORD"][0] in done.stdout
 
 
-def test_several_fields_of_one_secret_are_edited(project, store):
-    script = project.root / "editor.py"
-    script.write_text(
-        "import sys, pathlib\n"
-        "path = pathlib.Path(sys.argv[1])\n"
-        "text = path.read_text().replace('p-old', 'p-new').replace('=app', '=other')\n"
-        "path.write_text(text.replace('# absent: NEW_FIELD=', 'NEW_FIELD=n'))\n"
+def edit(project, store, script):
+    """Edit the values with a script of Python, which has their file in `path`."""
+    editor = project.root / "editor.py"
+    editor.write_text(
+        f"import pathlib, subprocess, sys\npath = pathlib.Path(sys.argv[1])\n{script}"
     )
-    done = run(project, store, "edit", env={"EDITOR": f"{sys.executable} {script}"})
+    return run(project, store, "edit", env={"EDITOR": f"{sys.executable} {editor}"})
+
+
+def test_several_fields_of_one_secret_are_edited(project, store):
+    script = """
+text = path.read_text().replace('p-old', 'p-new').replace('=app', '=other')
+path.write_text(text.replace('# absent: NEW_FIELD=', 'NEW_FIELD=n'))
+"""
+    done = edit(project, store, script)
     assert store.told(done) == (
         "set DB_PASSWORD in AT/db#password (version V)\n"
         "set DB_USER in AT/db#user (version V)\n"
@@ -113,15 +118,12 @@ def test_several_fields_of_one_secret_are_edited(project, store):
 
 def test_a_change_of_somebody_else_while_the_editor_is_open_is_kept(project, store):
     """The editor runs `envkit set`, as a colleague would."""
-    script = project.root / "editor.py"
-    script.write_text(
-        "import sys, pathlib, subprocess\n"
-        "path = pathlib.Path(sys.argv[1])\n"
-        "subprocess.run([sys.executable, '-m', 'envkit', 'set', 'DB_PASSWORD', '-e', 'prod'],\n"
-        "               input=b'p-theirs', stdout=subprocess.DEVNULL, check=True)\n"
-        "path.write_text(path.read_text().replace('p-old', 'p-mine').replace('=app', '=mine'))\n"
-    )
-    done = run(project, store, "edit", env={"EDITOR": f"{sys.executable} {script}"})
+    script = """
+subprocess.run([sys.executable, '-m', 'envkit', 'set', 'DB_PASSWORD', '-e', 'prod'],
+               input=b'p-theirs', stdout=subprocess.DEVNULL, check=True)
+path.write_text(path.read_text().replace('p-old', 'p-mine').replace('=app', '=mine'))
+"""
+    done = edit(project, store, script)
     assert store.told(done) == (
         "2> envkit: error: changed since it was read: DB_PASSWORD in AT/db#password;"
         " nothing was written\n"
@@ -136,8 +138,8 @@ def test_who_may_only_read_changes_nothing(project, store):
     done = run(project, store, "set", "DB_PASSWORD", input="p-new")
     assert done.returncode == 6, done.stderr
     assert store.fields() == FIELDS
-    log = project.root / "state" / "envkit" / "audit.jsonl"
-    assert json.loads(log.read_text())["outcome"] == "access-denied"
+    [record] = project.records()
+    assert record["outcome"] == "access-denied"
 
 
 def many(project, store, count):
@@ -157,13 +159,9 @@ def set_at_once(project, store, names):
     """
     barrier = Barrier(len(names))
 
-    def write(number_and_name):
-        number, name = number_and_name
-        profiles = str(project.profiles)
-        prepared = prepare_edit(
-            ("prod",), [name], profiles=profiles, timeout_seconds=60, environ=store.environ
-        )
-        editable = find(prepared)
+    def write(number, name):
+        options = {"profiles": str(project.profiles), "environ": store.environ}
+        editable = find(prepare_edit(("prod",), [name], timeout_seconds=60, **options))
         variable = editable.one(name)
         barrier.wait()
         try:
@@ -174,7 +172,7 @@ def set_at_once(project, store, names):
         return None
 
     with ThreadPoolExecutor(len(names)) as pool:
-        return list(pool.map(write, enumerate(names)))
+        return list(pool.map(write, range(len(names)), names))
 
 
 def test_concurrent_sets_of_different_fields_of_one_secret_all_succeed(project, store):
@@ -192,13 +190,7 @@ def test_of_concurrent_sets_of_one_field_one_succeeds_and_the_others_conflict(pr
 
 def test_an_edit_of_twelve_fields_is_one_version_and_twelve_audit_records(project, store):
     names = many(project, store, 12)
-    script = project.root / "editor.py"
-    script.write_text(
-        "import sys, pathlib\n"
-        "path = pathlib.Path(sys.argv[1])\n"
-        "path.write_text(path.read_text().replace('=old', '=new'))\n"
-    )
-    done = run(project, store, "edit", env={"EDITOR": f"{sys.executable} {script}"})
+    done = edit(project, store, "path.write_text(path.read_text().replace('=old', '=new'))")
     assert done.returncode == 0, done.stderr
     assert store.fields("many") == dict.fromkeys(names, "new")
     assert len(store.versions("many")) == 2

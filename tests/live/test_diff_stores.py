@@ -1,7 +1,6 @@
 """`envkit diff` with real stores: what is asked how often, their past, and one that says no."""
 
 import json
-import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -23,25 +22,25 @@ USER = "{{{{ vault:{root}/{name}#user }}}}"
 def team(project, openbao, request):
     root = f"diff-{request.node.name.replace('[', '-').replace(']', '')}"
     for name in ("staging", "prod"):
-        text = PROFILE.format(
-            address=openbao.address, token=f"{name.upper()}_TOKEN", root=root, name=name
-        )
-        project.profile(f"{name}.toml", text)
+        given = {"token": f"{name.upper()}_TOKEN", "root": root, "name": name}
+        project.profile(f"{name}.toml", PROFILE.format(address=openbao.address, **given))
         openbao.put(f"{root}/{name}", {"password": f"canary-of-{name}", "user": "app"})
     openbao.put(f"{root}/shared", {"region": "eu-central-1"})
     project.folder = root
     return project
 
 
-def tokens(openbao, **other):
-    return {"STAGING_TOKEN": openbao.root_token, "PROD_TOKEN": openbao.root_token, **other}
-
-
-def diff(team, openbao, *arguments, **other):
-    done = team.run("diff", *arguments, "--format", "json", env=tokens(openbao, **other))
+def diff(team, openbao, *arguments, **env):
+    """Compare, with root's token for what `env` has no other for; return status and entries."""
+    env = {**dict.fromkeys(("STAGING_TOKEN", "PROD_TOKEN"), openbao.root_token), **env}
+    done = team.run("diff", *arguments, "--format", "json", env=env)
     assert "canary" not in done.stdout + done.stderr
     found = json.loads(done.stdout)
     return done.returncode, {entry["name"]: entry for entry in found["entries"]}
+
+
+def statuses(found):
+    return {name: entry["status"] for name, entry in found.items()}
 
 
 def test_each_secret_is_read_once_whoever_needs_it(team, openbao):
@@ -51,14 +50,10 @@ def test_each_secret_is_read_once_whoever_needs_it(team, openbao):
     status, found = diff(team, openbao, "staging", "prod", "staging")
     assert status == 0
     assert openbao.reads() - before == 3  # staging's, prod's, and the shared one
-    assert {name: entry["status"] for name, entry in found.items()} == {
-        "PASSWORD": "different",
-        "SHARED": "same",
-        "USER": "same",  # too short to be called reused
-    }
-    assert found["PASSWORD"]["values"][0]["origins"] == [
-        f"vault:secret/{team.folder}/staging#password"
-    ]
+    # the user is too short to be called reused
+    assert statuses(found) == {"PASSWORD": "different", "SHARED": "same", "USER": "same"}
+    [origin] = found["PASSWORD"]["values"][0]["origins"]
+    assert origin == f"vault:secret/{team.folder}/staging#password"
 
 
 def test_a_store_that_denies_one_side_is_no_difference(team, openbao):
@@ -73,8 +68,7 @@ def test_a_store_that_denies_one_side_is_no_difference(team, openbao):
 
 def test_a_token_that_is_not_one_costs_only_its_side(team, openbao):
     status, found = diff(team, openbao, "staging", "prod", PROD_TOKEN="canary-no-token")
-    assert status == 6
-    assert {entry["status"] for entry in found.values()} == {"unreadable"}
+    assert (status, {*statuses(found).values()}) == (6, {"unreadable"})
     assert {entry["values"][0]["state"] for entry in found.values()} == {"value"}
 
 
@@ -85,9 +79,7 @@ def test_versions_and_times_of_a_store(team, openbao):
     assert status == 0
     now, first, then = (value["fingerprint"] for value in found["PASSWORD"]["values"])
     assert now != first == then
-    assert found["PASSWORD"]["status"] == "different"
-    assert found["USER"]["status"] == "same"
-    assert found["SHARED"]["status"] == "same"
+    assert statuses(found) == {"PASSWORD": "different", "SHARED": "same", "USER": "same"}
 
 
 def test_a_version_that_is_gone_is_no_absence(team, openbao):
@@ -100,15 +92,11 @@ def test_a_version_that_is_gone_is_no_absence(team, openbao):
 
 
 def test_a_version_can_be_read_by_a_token_that_may_not_list_them(team, openbao):
-    policy = openbao.policy({f"secret/data/{team.folder}/*": ["read"]})
-    token = openbao.token(policy)
-    status, found = diff(team, openbao, "prod", "prod@v1", PROD_TOKEN=token)
-    assert status == 0
-    assert {entry["status"] for entry in found.values()} == {"same"}
+    token = openbao.token(openbao.policy({f"secret/data/{team.folder}/*": ["read"]}))
     before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
-    status, found = diff(team, openbao, "prod", f"prod@{before}", PROD_TOKEN=token)
-    assert status == 6
-    assert {entry["status"] for entry in found.values()} == {"unreadable"}
+    for point, expected in (("v1", (0, {"same"})), (before, (6, {"unreadable"}))):
+        status, found = diff(team, openbao, "prod", f"prod@{point}", PROD_TOKEN=token)
+        assert (status, {*statuses(found).values()}) == expected
 
 
 def test_kv_version_1_has_no_past(team, openbao):
@@ -128,10 +116,9 @@ def test_the_past_of_aws(project, aws):
     text = f'[sources.aws]\nprefix = "{aws.prefix}"\n[variables]\nKEY = "{{{{ aws:db }}}}"\n'
     project.profile("prod.toml", text)
     now = datetime.now(UTC).isoformat()
-    environ = {name: os.environ[name] for name in os.environ if name.startswith("AWS_")}
 
     def status(point):
-        done = project.run("diff", "prod", f"prod@{point}", "--format", "json", env=environ)
+        done = project.run("diff", "prod", f"prod@{point}", "--format", "json", env=aws.environ)
         assert "canary" not in done.stdout + done.stderr
         [entry] = json.loads(done.stdout)["entries"]
         return done.returncode, entry["status"]

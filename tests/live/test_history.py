@@ -6,14 +6,10 @@ import time
 
 import pytest
 
-from envkit._internal.clock import Deadline
 from envkit.errors import DeniedError, InvalidReferenceError, NoVersionError
-from envkit.profile.placeholder import Reference
-from envkit.sources.model import SourceContext
-from envkit.sources.vault.source import VaultSource
-
-CANARY = "canary-5c90d1"
-
+from support.aws import CANARY, ask
+from support.aws import ref as key
+from support.vault import ref, vault
 
 # ---------------------------------------------------------------- Vault
 
@@ -21,19 +17,13 @@ CANARY = "canary-5c90d1"
 class Bao:
     """One secret of a server."""
 
-    def __init__(self, server, token=None):
+    def __init__(self, server):
         self.server = server
         self.path = f"history-{secrets.token_hex(6)}/db"
-        self.ref = Reference("vault", self.path, "password")
-        self.user = Reference("vault", self.path, "user")
+        self.ref = ref(f"{self.path}#password")
 
     def source(self, token=None):
-        settings = {
-            "address": self.server.address,
-            "mount": "secret",
-            "auth": {"token": token or self.server.root_token},
-        }
-        return VaultSource(SourceContext("vault", settings=settings, deadline=Deadline(20)))
+        return vault(self.server.address, token or self.server.root_token, mount="secret")
 
     def put(self, **fields):
         self.server.put(self.path, fields)
@@ -50,8 +40,9 @@ def bao(openbao):
     return Bao(openbao)
 
 
-def states(source, ref):
-    return [(version.version, version.state) for version in source.history(ref)]
+def states(source, reference):
+    """Return version -> state, the newest first."""
+    return [(version.version, version.state) for version in source.history(reference)]
 
 
 def test_vault_tells_what_was_deleted_and_destroyed(bao):
@@ -60,13 +51,8 @@ def test_vault_tells_what_was_deleted_and_destroyed(bao):
     bao.metadata("delete", 2)
     bao.metadata("destroy", 3)
     source = bao.source()
-    assert states(source, bao.ref) == [
-        ("5", "current"),
-        ("4", "previous"),
-        ("3", "destroyed"),
-        ("2", "deleted"),
-        ("1", "older"),
-    ]
+    told = ("current", "previous", "destroyed", "deleted", "older")
+    assert states(source, bao.ref) == list(zip("54321", told, strict=True))
     for version in ("2", "3"):
         with pytest.raises(NoVersionError, match=f"version {version} was de"):
             source.restore(bao.ref, version, expected="5")
@@ -104,10 +90,6 @@ def test_vault_a_token_that_may_not_read_the_metadata_is_told_what_it_lacks(bao)
 # ---------------------------------------------------------------- AWS
 
 
-def key(name, field=None):
-    return Reference("aws", name, field)
-
-
 def test_aws_moves_the_label_back_where_nothing_else_differs(aws):
     first = aws.put("db", json.dumps({"password": "one", "user": "app"}))
     second = aws.put("db", json.dumps({"password": "two", "user": "app"}))
@@ -132,7 +114,7 @@ def test_aws_a_whole_secret_comes_back_by_its_label(aws, old, new):
     first, second = aws.put("key", old), aws.put("key", new)
     assert aws.source().restore(key("key"), first, expected=second) == first
     raw = old if isinstance(old, bytes) else old.encode()
-    assert aws.source().fetch([key("key")])[key("key")].value.to_bytes() == raw
+    assert ask(aws.source(), key("key")).value.to_bytes() == raw
 
 
 def test_aws_a_version_that_was_never_current_is_no_history(aws):
@@ -145,12 +127,8 @@ def test_aws_a_version_that_was_never_current_is_no_history(aws):
 
 def test_aws_older_versions_come_after_the_previous_one(aws):
     versions = [aws.put("db", f'{{"password": "{number}"}}') for number in range(4)]
-    assert states(aws.source(), key("db")) == [
-        (versions[3], "current"),
-        (versions[2], "previous"),
-        (versions[1], "older"),
-        (versions[0], "older"),
-    ]
+    told = ("current", "previous", "older", "older")
+    assert states(aws.source(), key("db")) == list(zip(versions[::-1], told, strict=True))
 
 
 def test_aws_denied_is_told_by_its_action(aws):

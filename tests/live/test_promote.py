@@ -1,13 +1,12 @@
 """`envkit promote` between two prefixes of OpenBao, and of Secrets Manager."""
 
-import os
 import signal
 import subprocess
-import sys
 
 import pytest
 
-from support.fault_proxy import reset
+from support.fault_proxy import after, reset
+from support.process import started
 
 VARIABLES = """\
 [variables]
@@ -21,22 +20,38 @@ OLD = "[variables]\n\n# the end\n"
 FIELDS = {"password": "p@ss", "user": "app"}
 
 
+VALUES = {
+    "staging/db": FIELDS,
+    "staging/stripe": {"key": "sk_staging"},
+    "staging/": {"API_KEY": "key_staging"},
+}
+THREE = ("DB_PASSWORD", "STRIPE_KEY", "API_KEY")
+NAMES = ("NODE_ENV", "DB_PASSWORD", "DATABASE_URL", "STRIPE_KEY", "API_KEY")
+ADDED = [f"added {name} to profiles/prod.toml" for name in NAMES]
+
+
+def filled(store, project, variables=VARIABLES, values=VALUES):
+    """Give `staging` variables and their values, and `prod` none."""
+    variables = variables.replace("S:", f"{store.name}:")
+    project.logged().profile("staging.toml", store.table("staging") + variables)
+    project.profile("prod.toml", store.table("prod") + OLD)
+    for path, fields in values.items():
+        store.put(path, fields)
+    store.lines = variables.removeprefix("[variables]\n")
+    return store
+
+
 @pytest.fixture
 def store(store_folder, project):
-    store_folder.environ["XDG_STATE_HOME"] = str(project.root / "state")
-    variables = VARIABLES.replace("S:", f"{store_folder.name}:")
-    project.profile("staging.toml", store_folder.table("staging") + variables)
-    project.profile("prod.toml", store_folder.table("prod") + OLD)
-    store_folder.put("staging/db", FIELDS)
-    store_folder.put("staging/stripe", {"key": "sk_staging"})
-    store_folder.put("staging/", {"API_KEY": "key_staging"})
-    store_folder.lines = variables.removeprefix("[variables]\n")
-    return store_folder
+    return filled(store_folder, project)
 
 
 @pytest.fixture
-def vault(vault_folder):
-    return vault_folder
+def one_variable(vault_folder, project):
+    """A Vault with a variable A that is to be promoted."""
+    return filled(
+        vault_folder, project, '[variables]\nA = "{{ S:a#b }}"\n', {"staging/a": {"b": "x"}}
+    )
 
 
 def run(project, store, *arguments):
@@ -48,34 +63,39 @@ def profile(project, store):
     return (project.profiles / "prod.toml").read_text().removeprefix(store.table("prod"))
 
 
-def done_lines(text):
-    return [line for line in text.splitlines() if line.startswith(("set ", "replaced ", "added "))]
+def done_lines(store, done):
+    shown = store.told(done).splitlines()
+    return [line for line in shown if line.startswith(("set ", "replaced ", "added "))]
+
+
+def assert_all_is_there(project, store, **more):
+    """Everything was promoted, and `prod/db` has `more` beside it."""
+    assert store.fields("prod/db") == {**FIELDS, **more}
+    assert store.fields("prod/stripe") == {"key": "sk_staging"}
+    assert store.fields("prod/") == {"API_KEY": "key_staging"}
+    assert profile(project, store) == f"[variables]\n{store.lines}\n# the end\n"
+    assert run(project, store, "--secrets", "--plan").returncode == 0
 
 
 def test_an_environment_that_has_nothing_yet(project, store):
     store.put("prod/db", {"password": "its own"})
     done = run(project, store, "--yes")
-    shown = store.told(done)
-    assert done_lines(shown) == [
-        f"added {name} to profiles/prod.toml"
-        for name in ("NODE_ENV", "DB_PASSWORD", "DATABASE_URL", "STRIPE_KEY", "API_KEY")
-    ]
+    assert done_lines(store, done) == ADDED
     name = store.name
     assert (
         "  DATABASE_URL: absent in AT/prod/db#user\n"
         f"    run envkit set --ref '{name}:db#user' --env prod\n"
         "  STRIPE_KEY: absent in AT/prod/stripe#key\n"
         "    run envkit set STRIPE_KEY --env prod\n"
-    ) in shown
+    ) in store.told(done)
     assert profile(project, store) == f"[variables]\n{store.lines}\n# the end\n"
     assert store.fields("prod/db") == {"password": "its own"}
     assert run(project, store, "--plan").returncode == 0
 
     # what it says is left to do can be done
     for arguments in (["--ref", f"{name}:db#user"], ["STRIPE_KEY"], ["API_KEY"]):
-        done = project.run(
-            "set", *arguments, "--env", "prod", env=store.environ, input="prod's own"
-        )
+        command = ("set", *arguments, "--env", "prod")
+        done = project.run(*command, env=store.environ, input="prod's own")
         assert done.returncode == 0, done.stderr
     got = project.run("get", "DATABASE_URL", "--env", "prod", env=store.environ)
     assert got.stdout == "postgres://prod's own:its%20own@db/app"
@@ -84,24 +104,17 @@ def test_an_environment_that_has_nothing_yet(project, store):
 def test_everything_with_its_secrets(project, store):
     store.put("prod/db", {"password": "its own", "other": "x"})
     done = run(project, store, "--secrets", "--yes")
-    assert done_lines(store.told(done)) == [
+    assert done_lines(store, done) == [
         "replaced DB_PASSWORD in AT/prod/db#password (version V)",
         "set DATABASE_URL in AT/prod/db#user (version V)",
         "set STRIPE_KEY in AT/prod/stripe#key (version V)",
         "set API_KEY in AT/prod#API_KEY (version V)",
-        *(
-            f"added {name} to profiles/prod.toml"
-            for name in ("NODE_ENV", "DB_PASSWORD", "DATABASE_URL", "STRIPE_KEY", "API_KEY")
-        ),
+        *ADDED,
     ]
-    assert store.fields("prod/db") == {**FIELDS, "other": "x"}
-    assert store.fields("prod/stripe") == {"key": "sk_staging"}
-    assert store.fields("prod/") == {"API_KEY": "key_staging"}
-    assert [record["names"] for record in project.records()] == [
-        *(["DB_PASSWORD"], ["DATABASE_URL"], ["STRIPE_KEY"], ["API_KEY"]),
-        ["NODE_ENV", "DB_PASSWORD", "DATABASE_URL", "STRIPE_KEY", "API_KEY"],
-    ]
-    assert all(record["outcome"] == "ok" for record in project.records())
+    steps = [[name] for name in NAMES[1:]] + [list(NAMES)]
+    records = [(record["names"], record["outcome"]) for record in project.records()]
+    assert records == [(names, "ok") for names in steps]
+    assert_all_is_there(project, store, other="x")
     assert store.told(run(project, store, "--secrets", "--plan")) == (
         "nothing to carry over from staging to prod\n"
     )
@@ -109,16 +122,11 @@ def test_everything_with_its_secrets(project, store):
 
 def test_a_conflict_in_the_middle(project, store):
     """Somebody writes the second value after the plan was seen to hold, before it is written."""
-    is_write = store.is_write_of("prod/stripe")
-
-    def come_first(exchange):
-        store.put("prod/stripe", {"key": "theirs"})
-        exchange.send(exchange.ask_upstream())
-
-    store.proxy.fault(come_first, when=is_write, times=1)
-    done = run(project, store, "DB_PASSWORD", "STRIPE_KEY", "API_KEY", "--yes")
+    come_first = after(lambda: store.put("prod/stripe", {"key": "theirs"}))
+    store.proxy.fault(come_first, when=store.is_write_of("prod/stripe"), times=1)
+    done = run(project, store, *THREE, "--yes")
     assert done.returncode == 7, done.stderr
-    assert done_lines(store.told(done)) == ["set DB_PASSWORD in AT/prod/db#password (version V)"]
+    assert done_lines(store, done) == ["set DB_PASSWORD in AT/prod/db#password (version V)"]
     assert (
         "envkit: note: not done: STRIPE_KEY, API_KEY, DB_PASSWORD; what was done stays, and the "
         "same command finishes it\n"
@@ -131,22 +139,19 @@ def test_a_conflict_in_the_middle(project, store):
         (["STRIPE_KEY"], "conflict"),
     ]
 
-    done = run(project, store, "DB_PASSWORD", "STRIPE_KEY", "API_KEY", "--yes")
-    assert done_lines(store.told(done))[:2] == [
+    done = run(project, store, *THREE, "--yes")
+    assert done_lines(store, done)[:2] == [
         "replaced STRIPE_KEY in AT/prod/stripe#key (version V)",
         "set API_KEY in AT/prod#API_KEY (version V)",
     ]
     assert store.fields("prod/stripe") == {"key": "sk_staging"}
-    assert run(project, store, "DB_PASSWORD", "STRIPE_KEY", "API_KEY", "--plan").returncode == 0
+    assert run(project, store, *THREE, "--plan").returncode == 0
 
 
 def test_a_field_beside_it_that_somebody_changes_is_kept(project, store):
-    store.put("prod/db", {"password": "its own", "user": "app"})
-
-    def come_first(exchange):
-        store.put("prod/db", {"password": "its own", "user": "app", "theirs": "x"})
-        exchange.send(exchange.ask_upstream())
-
+    own = {"password": "its own", "user": "app"}
+    store.put("prod/db", own)
+    come_first = after(lambda: store.put("prod/db", {**own, "theirs": "x"}))
     store.proxy.fault(come_first, when=store.is_write_of("prod/db"), times=1)
     done = run(project, store, "DB_PASSWORD", "--yes")
     assert done.returncode == 0, done.stderr
@@ -156,7 +161,6 @@ def test_a_field_beside_it_that_somebody_changes_is_kept(project, store):
 @pytest.mark.parametrize(("killed_at", "served"), [("db", True), ("stripe", False), ("", True)])
 def test_killed_between_two_writes(project, store, killed_at, served):
     """Whether the write that it was killed at was served or not: the next run finishes it."""
-    command = ("promote", "staging", "prod", "--secrets", "--yes")
     process = None
 
     def kill(exchange):
@@ -167,22 +171,14 @@ def test_killed_between_two_writes(project, store, killed_at, served):
         reset()(exchange)
 
     store.proxy.fault(kill, when=store.is_write_of(f"prod/{killed_at}"), times=1)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "envkit", *command],
-        cwd=project.root,
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **store.environ},
-        stdout=subprocess.DEVNULL,
-    )
+    command = ("promote", "staging", "prod", "--secrets", "--yes")
+    process = started(project, *command, env=store.environ, stdout=subprocess.DEVNULL)
     assert process.wait() == -signal.SIGKILL
     assert profile(project, store) == OLD  # nobody waits for a value that was not written
     store.proxy.heal()
     done = run(project, store, "--secrets", "--yes")
     assert done.returncode == 0, done.stderr
-    assert store.fields("prod/db") == FIELDS
-    assert store.fields("prod/stripe") == {"key": "sk_staging"}
-    assert store.fields("prod/") == {"API_KEY": "key_staging"}
-    assert profile(project, store) == f"[variables]\n{store.lines}\n# the end\n"
-    assert run(project, store, "--secrets", "--plan").returncode == 0
+    assert_all_is_there(project, store)
 
 
 def test_a_store_that_fails_on_one_side(project, store):
@@ -202,12 +198,9 @@ def test_a_store_that_fails_on_one_side(project, store):
 # ---------------------------------------------------------------- what may not be written
 
 
-def test_who_may_not_write_one_of_the_values_writes_none(project, vault, openbao):
+def test_who_may_not_write_one_of_the_values_writes_none(project, vault_folder, openbao):
     """The others could be written, and come first."""
-    project.profile("staging.toml", vault.table("staging") + VARIABLES.replace("S:", "vault:"))
-    project.profile("prod.toml", vault.table("prod") + OLD)
-    vault.put("staging/db", FIELDS)
-    vault.put("staging/stripe", {"key": "sk_staging"})
+    vault = filled(vault_folder, project)
     base = f"secret/data/{vault.folder}"
     rights = {
         f"{base}/staging/*": ["read"],
@@ -227,21 +220,16 @@ def test_who_may_not_write_one_of_the_values_writes_none(project, vault, openbao
     assert profile(project, vault) == OLD
 
 
-def test_an_engine_that_cannot_compare_and_set(project, vault, openbao):
-    project.profile("staging.toml", vault.table("staging") + '[variables]\nA = "{{ vault:a#b }}"\n')
-    table = vault.table("prod").replace('mount = "secret"', 'mount = "kv1"')
+def test_an_engine_that_cannot_compare_and_set(project, one_variable):
+    table = one_variable.table("prod").replace('mount = "secret"', 'mount = "kv1"')
     project.profile("prod.toml", table + '[variables]\nA = "{{ vault:a#b }}"\n')
-    vault.put("staging/a", {"b": "x"})
-    done = run(project, vault, "A", "--yes")
+    done = run(project, one_variable, "A", "--yes")
     assert (done.returncode, "KV version 1 has no compare-and-set" in done.stderr) == (3, True)
 
 
-def test_a_token_that_may_not_ask_for_its_rights_may_still_write(project, vault, openbao):
-    project.profile("staging.toml", vault.table("staging") + '[variables]\nA = "{{ vault:a#b }}"\n')
-    project.profile("prod.toml", vault.table("prod") + OLD)
-    vault.put("staging/a", {"b": "x"})
-    rights = {f"secret/data/{vault.folder}/*": ["create", "read", "update"]}
-    policy = openbao.policy(rights)
+def test_a_token_that_may_not_ask_for_its_rights_may_still_write(project, one_variable, openbao):
+    vault = one_variable
+    policy = openbao.policy({f"secret/data/{vault.folder}/*": ["create", "read", "update"]})
     vault.environ["VAULT_TOKEN"] = openbao.token(policy, no_default_policy=True)
     assert run(project, vault, "A", "--yes").returncode == 0
     assert vault.fields("prod/a") == {"b": "x"}

@@ -1,30 +1,25 @@
 """Slices of `make torture`, so that it is known to run: few kills, few pauses."""
 
-import subprocess
 import sys
 from pathlib import Path
+
+from support.process import run_program
 
 TORTURE = Path(__file__).parents[1] / "torture"
 KILL = TORTURE / "kill.py"
 
 
 def test_processes_that_are_paused_here_and_there_bring_no_retired_password_back():
-    command = [sys.executable, TORTURE / "pauses.py", "--store", "vault", "--rotator", "redis"]
-    ran = subprocess.run(
-        [*command, "--pauses", "5", "--seed", "7"],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    options = ("--store", "vault", "--rotator", "redis", "--pauses", "5", "--seed", "7")
+    ran = run_program(sys.executable, TORTURE / "pauses.py", *options, timeout=110)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert " 5 pauses in " in ran.stdout
     assert "0 left behind, 0 wrong" in ran.stdout
 
 
 def test_a_rotation_is_killed_here_and_there():
-    command = [sys.executable, KILL, "--store", "dotenv", "--rotator", "random", "--each", "9"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
+    options = ("--store", "dotenv", "--rotator", "random", "--each", "9")
+    ran = run_program(sys.executable, KILL, *options, timeout=110)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     [line] = [line for line in ran.stdout.splitlines() if line.startswith("dotenv")]
     _, _, kills, _, logins, _, failed, *_, wrong, _ = line.split()

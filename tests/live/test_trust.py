@@ -11,17 +11,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
 import sys
 import threading
 
 import pytest
 
-from support.process import run_envkit, run_here
-from support.terminal import run_on_terminal
+from support.process import run_here
+from support.rotating import table
 
 CANARY = "canary-7c41e9"
-VARIABLES = '[variables]\nX = { value = "{{ S }}", required = false }\n'
+QUESTION = "Trust them with this? [y/N]"
+LINK = ".env.linked"
 # what a cloned repository would like to have
 LOGIN = {
     "VAULT_TOKEN": f"token-{CANARY}",
@@ -64,38 +66,58 @@ class Listener:
 
 
 class World:
-    """A project, and all that must not happen to anything outside of it."""
+    """A project, and all that must not happen to anything outside of it.
+
+    In what is written, ADDRESS, HOST and PORT are the listener's, OUTSIDE is a file of another
+    project, and PROGRAM leaves the marker.
+    """
 
     def __init__(self, project, tmp_path, listener):
         self.project = project
         self.listener = listener
-        self.address = f"http://0.0.0.0:{listener.port}"
         self.host = f"0.0.0.0:{listener.port}"
+        self.address = f"http://{self.host}"
         self.marker = tmp_path / "marker"
         self.secret = tmp_path / "outside" / ".env"
         self.secret.parent.mkdir()
         self.secret.write_text(f"X={CANARY}\n")
         self.secret.chmod(0o600)
-        code = f"open({str(self.marker)!r}, 'a').write('ran')"
-        self.program = json.dumps([sys.executable, "-c", code])
         self.state = tmp_path / "state"
-
-    @property
-    def environ(self):
-        return {**LOGIN, "XDG_STATE_HOME": str(self.state), "HOME": str(self.state)}
+        self.dotenv = project.root / ".env.prod"
+        project.environ = {
+            **LOGIN,
+            "XDG_STATE_HOME": str(self.state),
+            "HOME": str(self.state),
+            "VAULT_ADDR": "http://127.0.0.1:1",
+            "ZEROS": "0.0.0.0",
+            "CI_COMMIT_TITLE": self.address,
+        }
 
     @property
     def happened(self):
         return self.listener.heard.is_set() or self.marker.exists()
 
-    def write(self, text):
-        self.project.profile("prod.toml", text)
-        self.project.profile("other.toml", text)
+    def write(self, text, *names):
+        """Write it as the profiles of these names, `prod` and `other` unless given."""
+        code = f"open({str(self.marker)!r}, 'a').write('ran')"
+        places = {"ADDRESS": self.address, "HOST": self.host, "OUTSIDE": str(self.secret)}
+        places["PROGRAM"] = json.dumps([sys.executable, "-c", code])
+        places["PORT"] = str(self.listener.port)
+        text = re.sub(rf"\b({'|'.join(places)})\b", lambda found: places[found[0]], text)
+        for name in names or ("prod", "other"):
+            self.project.profile(f"{name}.toml", text)
         self.project.profile("plain.env", "A=1\n")
         self.project.dotenv("prod", f"OWN=own\nURL=redis://a:b@{self.host}\n")
+        (self.project.root / ".addr").write_text(f"VAULT_ADDR={self.address}\n")
+        if LINK in text:
+            (self.project.root / LINK).symlink_to(self.secret)
 
     def run(self, *arguments, **env):
-        return run_here(*arguments, env={**self.environ, **env})
+        return run_here(*arguments, env={**self.project.environ, **env})
+
+    def say(self, answer, *arguments):
+        """Run it on a terminal, where a person answers the question."""
+        return self.project.on_terminal(*arguments, answers=[(QUESTION, f"{answer}\n")])
 
 
 @pytest.fixture
@@ -107,93 +129,66 @@ def world(project, tmp_path, monkeypatch):
     listener.close()
 
 
-def vault(auth="", more="", variables=VARIABLES):
-    def text(world):
-        settings = f'address = "{world.address}"\nallow_http = true\nmount = "kv"\n{auth}\n{more}\n'
-        return f"[sources.vault]\n{settings}" + variables.replace("S", "vault:a#x", 1)
-
-    return text
+def reads(reference, source=""):
+    """A profile with one variable, and the table of its source."""
+    return f'{source}[variables]\nX = {{ value = "{{{{ {reference} }}}}", required = false }}\n'
 
 
-def of_own_server(more):
+def vault(*lines, address="ADDRESS"):
+    own = (f'address = "{address}"', "allow_http = true", 'mount = "kv"', *lines)
+    return reads("vault:a#x", "\n".join(["[sources.vault]", *own, ""]))
+
+
+def of_own_server(*lines):
     """A Vault server that the user names, with a file that the profile names."""
-    return lambda world: (
-        f'[sources.vault]\nmount = "kv"\n{more.format(outside=world.secret)}\n'
-        + VARIABLES.replace("S", "vault:a#x", 1)
-    )
+    return reads("vault:a#x", "\n".join(["[sources.vault]", 'mount = "kv"', *lines, ""]))
 
 
-def aws(world):
-    return (
-        f'[sources.aws]\nregion = "eu-west-1"\nendpoint_url = "{world.address}"\n'
-        "allow_http = true\n" + VARIABLES.replace("S", "aws:a#x", 1)
-    )
-
-
-def loopback_with(setting):
-    """A server of this machine, which needs no trust, and a setting that does."""
-    return lambda _: (
-        f'[sources.vault]\naddress = "http://127.0.0.1:1"\nmount = "kv"\n{setting}\n'
-        + VARIABLES.replace("S", "vault:a#x", 1)
-    )
-
-
-def dotenv_path(world):
-    del world
-    return '[sources.dotenv]\npath = "../outside/.env"\n' + VARIABLES.replace("S", "dotenv:X", 1)
-
-
-def dotenv_reference(world):
-    return VARIABLES.replace("S", f"dotenv:{world.secret}#X", 1)
-
-
-def dotenv_link(world):
-    link = world.project.root / ".env.linked"
-    link.unlink(missing_ok=True)
-    link.symlink_to(world.secret)
-    return VARIABLES.replace("S", "dotenv:.env.linked#X", 1)
-
-
-def disguised_env(world):
-    """A `.env` file of the repository that is called like the environment."""
-    (world.project.root / ".addr").write_text(f"VAULT_ADDR={world.address}\n")
-    return (
-        '[sources.env]\ntype = "dotenv"\npath = ".addr"\n'
-        '[sources.vault]\naddress = "{{ env:VAULT_ADDR }}"\nmount = "kv"\nallow_http = true\n'
-        + VARIABLES.replace("S", "vault:a#x", 1)
-    )
-
-
+# a `.env` file of the repository that is called like the environment
+DISGUISED_ENV = """\
+[sources.env]
+type = "dotenv"
+path = ".addr"
+[sources.vault]
+address = "{{ env:VAULT_ADDR }}"
+mount = "kv"
+allow_http = true
+"""
+AWS = """\
+[sources.aws]
+region = "eu-west-1"
+endpoint_url = "ADDRESS"
+allow_http = true
+"""
+PASSWORD = "{{ env:GITHUB_TOKEN }}"
 SOURCES = {
     "a token": vault(),
-    "AppRole": vault('auth = { method = "approle", role_id = "{{ env:GITHUB_TOKEN }}" }'),
-    "userpass": vault(
-        'auth = { method = "userpass", username = "u", password = "{{ env:GITHUB_TOKEN }}" }'
-    ),
-    "a JWT": vault('auth = { method = "jwt", jwt = "{{ env:GITHUB_TOKEN }}" }'),
+    "AppRole": vault(f'auth = {{ method = "approle", role_id = "{PASSWORD}" }}'),
+    "userpass": vault(f'auth = {{ method = "userpass", username = "u", password = "{PASSWORD}" }}'),
+    "a JWT": vault(f'auth = {{ method = "jwt", jwt = "{PASSWORD}" }}'),
     "a file as a JWT": vault('auth = { method = "jwt", jwt_file = "../outside/.env" }'),
     "Kubernetes": vault('auth = { method = "kubernetes", role = "x" }'),
-    "a prefix": vault('auth = { token = "t" }', 'prefix = "{{ env:GITHUB_TOKEN }}"'),
-    "a fallback": lambda world: vault()(world).replace(
-        f'"{world.address}"', f"""'{{{{ env:UNSET ?? "{world.address}" }}}}'"""
-    ),
-    "a part of a host": lambda world: vault()(world).replace("0.0.0.0", "{{ env:ZEROS }}"),
-    "a variable that is no address of Vault": lambda world: vault()(world).replace(
-        world.address, "{{ env:CI_COMMIT_TITLE }}"
-    ),
-    "a .env file called env": disguised_env,
-    "keys of AWS": aws,
-    "a CA file": of_own_server('ca_cert = "{outside}"'),
-    "a key file": of_own_server('client_cert = "{outside}"'),
+    "a prefix": vault('auth = { token = "t" }', f'prefix = "{PASSWORD}"'),
+    "a fallback": vault().replace('"ADDRESS"', """'{{ env:UNSET ?? "ADDRESS" }}'"""),
+    "a part of a host": vault(address="http://{{ env:ZEROS }}:PORT"),
+    "a variable that is no address of Vault": vault(address="{{ env:CI_COMMIT_TITLE }}"),
+    "a .env file called env": reads("vault:a#x", DISGUISED_ENV),
+    "keys of AWS": reads("aws:a#x", AWS),
+    "a CA file": of_own_server('ca_cert = "OUTSIDE"'),
+    "a key file": of_own_server('client_cert = "OUTSIDE"'),
     "a file as a JWT for one's own server": of_own_server(
-        'auth = {{ method = "jwt", jwt_file = "{outside}" }}'
+        'auth = { method = "jwt", jwt_file = "OUTSIDE" }'
     ),
-    "a .env file elsewhere, in a setting": loopback_with(
-        'auth = { method = "token", token = "{{ dotenv:../outside/.env#X }}" }'
+    # a server of this machine needs no trust, and the setting does
+    "a .env file elsewhere, in a setting": of_own_server(
+        'address = "http://127.0.0.1:1"',
+        'auth = { method = "token", token = "{{ dotenv:../outside/.env#X }}" }',
     ),
-    "a .env file elsewhere, by path": dotenv_path,
-    "a .env file elsewhere, by reference": dotenv_reference,
-    "a .env file elsewhere, by a link": dotenv_link,
+    "a .env file elsewhere, by path": reads(
+        "dotenv:X", '[sources.dotenv]\npath = "../outside/.env"\n'
+    ),
+    "a .env file elsewhere, by reference": reads("dotenv:OUTSIDE#X"),
+    "a .env file elsewhere, by a link": reads(f"dotenv:{LINK}#X"),
 }
 READING = {
     "exec": ("exec", "--env", "prod", "--", "true"),
@@ -221,12 +216,6 @@ HARMLESS = {
     "exec --dry-run": ("exec", "--env", "prod", "--dry-run", "--", "true"),
     "trust --list": ("trust", "--list"),
 }
-# without a login of its own it must not look for one either
-EXTRA = {"ZEROS": "0.0.0.0"}
-
-
-def environ_of(world):
-    return {**EXTRA, "VAULT_ADDR": "http://127.0.0.1:1", "CI_COMMIT_TITLE": world.address}
 
 
 def assert_refused(done, world):
@@ -239,19 +228,22 @@ def assert_refused(done, world):
     assert CANARY not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("ci", [{}, {"CI": "true"}], ids=["no terminal", "CI"])
+CI = pytest.mark.parametrize("ci", [{}, {"CI": "true"}], ids=["no terminal", "CI"])
+
+
+@CI
 @pytest.mark.parametrize("command", READING)
 @pytest.mark.parametrize("kind", SOURCES)
 def test_a_source_that_nobody_trusts_is_not_opened(world, kind, command, ci):
-    world.write(SOURCES[kind](world))
-    assert_refused(world.run(*READING[command], **environ_of(world), **ci), world)
+    world.write(SOURCES[kind])
+    assert_refused(world.run(*READING[command], **ci), world)
 
 
 @pytest.mark.parametrize("command", HARMLESS)
 @pytest.mark.parametrize("kind", SOURCES)
 def test_commands_that_send_nothing_need_no_trust(world, kind, command):
-    world.write(SOURCES[kind](world))
-    done = world.run(*HARMLESS[command], **environ_of(world))
+    world.write(SOURCES[kind])
+    done = world.run(*HARMLESS[command])
     assert not world.happened
     assert "not trusted" not in done.stderr
     assert done.returncode in (0, 1), done.stderr
@@ -260,13 +252,9 @@ def test_commands_that_send_nothing_need_no_trust(world, kind, command):
 
 @pytest.mark.parametrize("kind", SOURCES)
 def test_a_source_that_is_trusted_goes_where_its_profile_says(world, kind):
-    world.write(SOURCES[kind](world))
-    arguments = ("exec", "--env", "prod", "--timeout", "20", "--", "printenv", "X")
-    done = run_envkit(
-        *arguments,
-        cwd=world.project.root,
-        env={**world.environ, **environ_of(world), "ENVKIT_TRUST": "1"},
-    )
+    world.write(SOURCES[kind])
+    command = ("exec", "--env", "prod", "--timeout", "20", "--", "printenv", "X")
+    done = world.project.run(*command, env={"ENVKIT_TRUST": "1"})
     assert "not trusted" not in done.stderr
     local = ("a CA file", "a key file", "a file as a JWT for one's own server", "Kubernetes")
     if kind.startswith("a .env file elsewhere, by"):
@@ -278,12 +266,13 @@ def test_a_source_that_is_trusted_goes_where_its_profile_says(world, kind):
 def test_the_name_of_an_untrusted_server_is_not_looked_up(world, monkeypatch):
     asked = []
     real = socket.getaddrinfo
-    monkeypatch.setattr(
-        socket,
-        "getaddrinfo",
-        lambda host, *more, **named: asked.append(host) or real(host, *more, **named),
-    )
-    world.write(vault()(world).replace("0.0.0.0", "vault.attacker.invalid"))
+
+    def noting(host, *more, **named):
+        asked.append(host)
+        return real(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", noting)
+    world.write(vault(address="http://vault.attacker.invalid"))
     for command in READING.values():
         assert world.run(*command, "--timeout", "1").returncode == 6
     assert asked == []
@@ -296,93 +285,74 @@ def in_turn(kinds, commands):
     return [(kinds[n % len(kinds)], commands[n % len(commands)]) for n in range(most)]
 
 
-NO = [("Trust them with this? [y/N]", "n\n")]
-
-
 @pytest.mark.parametrize(("kind", "command"), in_turn(SOURCES, READING))
 def test_a_person_who_says_no_to_a_source_is_believed(world, kind, command):
-    world.write(SOURCES[kind](world))
-    shown, status = run_on_terminal(
-        *READING[command],
-        cwd=world.project.root,
-        env={**world.environ, **environ_of(world)},
-        answers=NO,
-    )
+    world.write(SOURCES[kind])
+    shown, status = world.say("n", *READING[command])
     assert status == 6, shown
     assert not world.happened
     assert CANARY not in shown
 
 
+GET = ("get", "X", "--env", "prod")
+
+
 def test_a_person_who_says_yes_is_asked_once(world):
-    world.write(SOURCES["a token"](world))
-    shown, status = run_on_terminal(
-        "trust",
-        cwd=world.project.root,
-        env=world.environ,
-        answers=[("Trust them with this? [y/N]", "y\n")],
-    )
+    world.write(vault())
+    shown, status = world.say("y", "trust")
     assert status == 0, shown
     assert f"$VAULT_TOKEN to {world.address} (unencrypted)" in shown
     assert not world.happened
     assert (world.state / "envkit" / "trust.json").stat().st_mode & 0o777 == 0o600
     assert world.run("trust").stdout == "nothing to trust: all of it is allowed\n"
-    assert "not trusted" not in world.run("get", "X", "--env", "prod").stderr
+    assert "not trusted" not in world.run(*GET).stderr
     assert world.listener.heard.wait(10)
-    assert world.run("trust", "--revoke").stdout == (
-        f"no longer trusted: $VAULT_TOKEN to {world.address}\n"
-    )
-    assert world.run("get", "X", "--env", "prod").returncode == 6
+    revoked = f"no longer trusted: $VAULT_TOKEN to {world.address}\n"
+    assert world.run("trust", "--revoke").stdout == revoked
+    assert world.run(*GET).returncode == 6
 
 
 def test_another_command_on_a_terminal_asks_and_then_goes_on(world):
-    world.write(SOURCES["a .env file elsewhere, by path"](world))
-    shown, status = run_on_terminal(
-        *("exec", "--env", "prod", "--", "printenv", "X"),
-        cwd=world.project.root,
-        env=world.environ,
-        answers=[("Trust them with this? [y/N]", "y\n")],
-    )
+    world.write(SOURCES["a .env file elsewhere, by path"])
+    shown, status = world.say("y", "exec", "--env", "prod", "--", "printenv", "X")
     assert status == 0
     assert CANARY in shown
-    assert world.run("get", "X", "--env", "prod").returncode == 0
+    assert world.run(*GET).returncode == 0
 
 
 def test_only_what_is_new_is_asked_for(world):
-    world.write(SOURCES["a token"](world))
-    yes = [("Trust them with this? [y/N]", "y\n")]
-    run_on_terminal("trust", cwd=world.project.root, env=world.environ, answers=yes)
-    world.write(SOURCES["a token"](world) + 'Y = "1"\n')
+    world.write(vault())
+    world.say("y", "trust")
+    world.write(vault() + 'Y = "1"\n')
     assert world.run("trust").returncode == 0, "a variable was edited"
-    world.write(SOURCES["AppRole"](world))
-    done = world.run("get", "X", "--env", "prod")
+    world.write(SOURCES["AppRole"])
+    done = world.run(*GET)
     assert "not trusted with this: {{ env:GITHUB_TOKEN }} to" in done.stderr
     assert "VAULT_TOKEN" not in done.stderr
 
 
 def test_the_list_of_the_environment_trusts_what_it_names_and_nothing_else(world):
-    world.write(SOURCES["a token"](world))
-    get = ("get", "X", "--env", "prod")
-    elsewhere = world.run(*get, ENVKIT_TRUST="https://vault.example.com:8200,run:./rotate.sh")
+    world.write(vault())
+    elsewhere = world.run(*GET, ENVKIT_TRUST="https://vault.example.com:8200,run:./rotate.sh")
     assert elsewhere.returncode == 6
     assert "ENVKIT_TRUST" in elsewhere.stderr.splitlines()[-1]
     assert not world.happened
-    assert "not trusted" not in world.run(*get, ENVKIT_TRUST=f" {world.address}/ ").stderr
+    assert "not trusted" not in world.run(*GET, ENVKIT_TRUST=f" {world.address}/ ").stderr
     assert world.listener.heard.wait(10)
 
 
 def test_an_address_that_is_not_encrypted_must_be_written_as_such(world):
-    world.write(SOURCES["a token"](world).replace("allow_http = true\n", ""))
-    done = world.run("get", "X", "--env", "prod", ENVKIT_TRUST="1")
+    world.write(vault().replace("allow_http = true\n", ""))
+    done = world.run(*GET, ENVKIT_TRUST="1")
     assert done.returncode == 6
     assert "allow_http = true" in done.stderr
     assert not world.happened
 
 
 @pytest.mark.parametrize("command", ["doctor", "check"])
-@pytest.mark.parametrize("address", ["", 'address = "{{ env:VAULT_ADDR }}"\n'])
+@pytest.mark.parametrize("address", [(), ('address = "{{ env:VAULT_ADDR }}"',)])
 def test_the_users_own_address_is_used_unencrypted_with_a_warning(world, command, address):
-    variables = VARIABLES.replace("S", "vault:a#x", 1)
-    world.project.profile("prod.toml", f'[sources.vault]\nmount = "kv"\n{address}{variables}')
+    world.project.profile("prod.toml", of_own_server(*address))
     done = world.run(*READING[command], VAULT_ADDR=world.address)
     assert "VAULT_ADDR is http: what 'vault' sends and reads is not encrypted" in done.stdout
     assert world.listener.heard.wait(10)
@@ -391,35 +361,23 @@ def test_the_users_own_address_is_used_unencrypted_with_a_warning(world, command
 # ---------------------------------------------------------------- rotations
 
 
-def rotation(*lines, rotator="random", secret="OWN"):
-    when = 'every = "30d"\ngrace = "0s"'
-    head = f'[rotation.own]\nsecret = "dotenv:{secret}"\nrotator = "{rotator}"\n{when}\n'
-    return "\n".join([head, *lines, '[variables]\nOWN = "{{ OWN }}"\n'])
+def rotation(*lines, secret="OWN", **options):
+    body = table("own", secret, 'grace = "0s"', *lines, **options)
+    return f'{body}[variables]\nOWN = "{{{{ OWN }}}}"\n'
 
 
-def target_url(world):
-    return rotation(
-        f'target = {{ url = "redis://a:b@{world.host}", user = "u" }}',
-        rotator="redis",
-        secret="URL",
-    )
-
-
+TARGET_URL = rotation(
+    'target = { url = "redis://a:b@HOST", user = "u" }', rotator="redis", secret="URL"
+)
 ROTATIONS = {
-    "a hook before": lambda world: rotation(f"before = [{world.program}]"),
-    "a hook after": lambda world: rotation(f"after = [{world.program}]"),
-    "a command that is notified": lambda world: rotation(
-        f"notify = {{ command = {world.program} }}"
-    ),
-    "a webhook": lambda world: rotation(f'notify = {{ webhook = "https://{world.host}/hook" }}'),
-    "a chat": lambda world: rotation(f'notify = {{ slack = "https://{world.host}/hook" }}'),
-    "a program that rotates": lambda world: rotation(
-        f"target = {{ command = {world.program} }}", rotator="command"
-    ),
-    "a target": target_url,
-    "a target in a .env file": lambda world: target_url(world).replace(
-        f"redis://a:b@{world.host}", "{{ dotenv:URL }}"
-    ),
+    "a hook before": rotation("before = [PROGRAM]"),
+    "a hook after": rotation("after = [PROGRAM]"),
+    "a command that is notified": rotation("notify = { command = PROGRAM }"),
+    "a webhook": rotation('notify = { webhook = "https://HOST/hook" }'),
+    "a chat": rotation('notify = { slack = "https://HOST/hook" }'),
+    "a program that rotates": rotation("target = { command = PROGRAM }", rotator="command"),
+    "a target": TARGET_URL,
+    "a target in a .env file": TARGET_URL.replace("redis://a:b@HOST", "{{ dotenv:URL }}"),
 }
 ROTATING = {
     "rotate": ("rotate",),
@@ -437,36 +395,31 @@ LOOKING = {
 }
 
 
-@pytest.mark.parametrize("ci", [{}, {"CI": "true"}], ids=["no terminal", "CI"])
+@CI
 @pytest.mark.parametrize("command", ROTATING)
 @pytest.mark.parametrize("kind", ROTATIONS)
 def test_a_rotation_that_nobody_trusts_is_not_run(world, kind, command, ci):
-    world.write(ROTATIONS[kind](world))
-    (world.project.profiles / "other.toml").unlink()
-    before = (world.project.root / ".env.prod").read_text()
+    world.write(ROTATIONS[kind], "prod")
+    before = world.dotenv.read_text()
     assert_refused(world.run(*ROTATING[command], **ci), world)
-    assert (world.project.root / ".env.prod").read_text() == before
+    assert world.dotenv.read_text() == before
 
 
 @pytest.mark.parametrize(("kind", "command"), in_turn(ROTATIONS, ROTATING))
 def test_a_person_who_says_no_to_a_rotation_is_believed(world, kind, command):
-    world.write(ROTATIONS[kind](world))
-    (world.project.profiles / "other.toml").unlink()
-    before = (world.project.root / ".env.prod").read_text()
-    shown, _ = run_on_terminal(
-        *ROTATING[command], cwd=world.project.root, env=world.environ, answers=NO
-    )
+    world.write(ROTATIONS[kind], "prod")
+    before = world.dotenv.read_text()
+    shown, _ = world.say("n", *ROTATING[command])
     assert "Trust them with this?" in shown
     assert not world.happened
     assert CANARY not in shown
-    assert (world.project.root / ".env.prod").read_text() == before
+    assert world.dotenv.read_text() == before
 
 
 @pytest.mark.parametrize("command", LOOKING)
 @pytest.mark.parametrize("kind", ROTATIONS)
 def test_looking_at_a_rotation_runs_nothing(world, kind, command):
-    world.write(ROTATIONS[kind](world))
-    (world.project.profiles / "other.toml").unlink()
+    world.write(ROTATIONS[kind], "prod")
     done = world.run(*LOOKING[command])
     assert "not trusted" not in done.stderr
     assert done.returncode in (0, 1)
@@ -475,36 +428,29 @@ def test_looking_at_a_rotation_runs_nothing(world, kind, command):
 
 @pytest.mark.parametrize("kind", ROTATIONS)
 def test_a_rotation_that_is_trusted_runs(world, kind):
-    world.write(ROTATIONS[kind](world))
-    (world.project.profiles / "other.toml").unlink()
+    world.write(ROTATIONS[kind], "prod")
     world.run("rotate", "own", ENVKIT_TRUST="1")
     assert world.marker.exists() or world.listener.heard.wait(10)
 
 
 @pytest.mark.parametrize("command", ["rotate status", "rotate --plan"])
-@pytest.mark.parametrize("kind", ["a token", "keys of AWS"])
-def test_the_store_of_a_rotation_needs_trust_to_be_looked_at(world, kind, command):
-    source = "vault" if kind == "a token" else "aws"
-    world.write(
-        SOURCES[kind](world)
-        + rotation(secret="a#x").replace("dotenv:", f"{source}:").partition("[variables]")[0]
-    )
-    (world.project.profiles / "other.toml").unlink()
+@pytest.mark.parametrize(("kind", "source"), [("a token", "vault"), ("keys of AWS", "aws")])
+def test_the_store_of_a_rotation_needs_trust_to_be_looked_at(world, kind, source, command):
+    world.write(SOURCES[kind] + table("own", f"{source}:a#x", 'grace = "0s"'), "prod")
     assert_refused(world.run(*LOOKING[command]), world)
 
 
 def test_of_several_profiles_those_that_are_trusted_are_rotated(world):
-    world.write(rotation(f"before = [{world.program}]"))
-    (world.project.profiles / "other.toml").unlink()
+    world.write(rotation("before = [PROGRAM]"), "prod")
     world.project.profile("staging.toml", rotation())
-    world.project.dotenv("staging", "OWN=old\n")
+    staging = world.project.dotenv("staging", "OWN=old\n")
     done = world.run("rotate", "--all")
     assert done.returncode == 1
     assert "staging/own" in done.stdout
     assert "prod is not trusted with this: runs " in done.stdout + done.stderr
     assert not world.happened
-    assert (world.project.root / ".env.staging").read_text() != "OWN=old\n"
-    assert (world.project.root / ".env.prod").read_text().startswith("OWN=own\n")
+    assert staging.read_text() != "OWN=old\n"
+    assert world.dotenv.read_text().startswith("OWN=own\n")
 
 
 def test_programs_of_a_profile_find_no_credentials_in_their_environment(world, tmp_path):
@@ -512,31 +458,25 @@ def test_programs_of_a_profile_find_no_credentials_in_their_environment(world, t
     code = f"import os; open({str(seen)!r}, 'a').write(repr(sorted(os.environ)))"
     program = json.dumps([sys.executable, "-c", code])
     hooks = f"before = [{program}]\nnotify = {{ command = {program} }}"
-    world.write(rotation(hooks, 'environment = ["DEPLOY_TOKEN"]'))
-    (world.project.profiles / "other.toml").unlink()
-    world.run(
-        "rotate", "own", ENVKIT_TRUST="1", DEPLOY_TOKEN="d", ENVKIT_QUEUE="postgresql://u:p@q"
-    )
+    world.write(rotation(hooks, 'environment = ["DEPLOY_TOKEN"]'), "prod")
+    given = {"DEPLOY_TOKEN": "d", "ENVKIT_QUEUE": "postgresql://u:p@q"}
+    world.run("rotate", "own", ENVKIT_TRUST="1", **given)
     told = seen.read_text()
     assert told.count("'DEPLOY_TOKEN'") == 2
     assert told.count("'PATH'") == 2
     assert "ENVKIT_ROTATION" in told
-    for name in (*LOGIN, "ENVKIT_QUEUE", "ENVKIT_TRUST", "XDG_STATE_HOME"):
-        assert f"'{name}'" not in told
+    hidden = (*LOGIN, "ENVKIT_QUEUE", "ENVKIT_TRUST", "XDG_STATE_HOME")
+    assert not [name for name in hidden if f"'{name}'" in told]
 
 
 # ---------------------------------------------------------------- variables that load code
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("exec", "--env", "prod", "--", "sh", "-c", "true"),
-        ("export", "--env", "prod", "--format", "shell"),
-        ("export", "--env", "prod", "--format", "github"),
-    ],
-    ids=lambda command: command[-1] if command[0] == "export" else "exec",
-)
+SHELLS = [("export", "--env", "prod", "--format", form) for form in ("shell", "github")]
+EXEC = ("exec", "--env", "prod", "--", "sh", "-c", "true")
+
+
+@pytest.mark.parametrize("command", [EXEC, *SHELLS], ids=["exec", "shell", "github"])
 @pytest.mark.parametrize("name", ["LD_PRELOAD", "PATH", "BASH_ENV", "ENV", "GIT_SSH_COMMAND"])
 def test_a_variable_that_loads_code_needs_trust(world, name, command):
     world.project.profile("prod.toml", f'[variables]\nP = "/evil"\n{name} = "{{{{ P }}}}/bin"\n')
@@ -545,30 +485,21 @@ def test_a_variable_that_loads_code_needs_trust(world, name, command):
     assert f"sets {name} to {{{{ P }}}}/bin and P = /evil" in done.stderr
 
 
-def test_a_variable_that_loads_code_may_be_set_on_the_command_line(world):
-    world.project.profile("prod.toml", '[variables]\nA = "1"\n')
-    done = run_envkit(
-        *("exec", "--env", "prod", "--set", "NODE_OPTIONS=--x", "--", "printenv", "NODE_OPTIONS"),
-        cwd=world.project.root,
-        env=world.environ,
-    )
-    assert (done.returncode, done.stdout) == (0, "--x\n")
-
-
-def test_a_variable_that_loads_code_may_be_left_out(world):
-    world.project.profile("prod.toml", '[variables]\nA = "1"\nLD_PRELOAD = "x"\n')
-    done = run_envkit(
-        *("exec", "--env", "prod", "--only", "A", "--", "printenv", "A"),
-        cwd=world.project.root,
-        env=world.environ,
-    )
-    assert (done.returncode, done.stdout) == (0, "1\n")
+@pytest.mark.parametrize(
+    ("variables", "options", "name", "value"),
+    [
+        ('A = "1"', ("--set", "NODE_OPTIONS=--x"), "NODE_OPTIONS", "--x"),
+        ('A = "1"\nLD_PRELOAD = "x"', ("--only", "A"), "A", "1"),
+    ],
+    ids=["set on the command line", "left out"],
+)
+def test_a_variable_that_loads_code_needs_no_trust(world, variables, options, name, value):
+    world.project.profile("prod.toml", f"[variables]\n{variables}\n")
+    done = world.project.run("exec", "--env", "prod", *options, "--", "printenv", name)
+    assert (done.returncode, done.stdout) == (0, f"{value}\n")
 
 
 # ---------------------------------------------------------------- servers of a shell
-
-
-SHELLS = [("export", "--env", "prod", "--format", form) for form in ("shell", "github")]
 
 
 @pytest.mark.parametrize("command", SHELLS, ids=lambda command: command[-1])

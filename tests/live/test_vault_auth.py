@@ -1,33 +1,27 @@
 """Logging in to OpenBao by every method, tokens that expire and tokens that are renewed."""
 
-import base64
 import http.server
 import json
 import threading
 import time
-import traceback
 
 import pytest
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from envkit._internal.clock import Deadline
 from envkit.errors import AuthError, ProtocolError
 from envkit.profile.placeholder import Reference
-from envkit.sources.model import Reading, SourceContext
-from envkit.sources.vault.source import VaultSource
 from support.fault_proxy import FaultProxy, respond
+from support.jwt import new_key, public_pem, signed
 from support.openbao import RefusedError
+from support.vault import CANARY, TIMEOUT_SECONDS, failing, ref, value_at
+from support.vault import vault as build
 
-REF = Reference("vault", "secret/auth-tests/db", "password")
-VALUE = "canary-52c0a1f9"
-TIMEOUT_SECONDS = 20.0
+TEXT = "secret/auth-tests/db#password"
 
 
 @pytest.fixture(scope="module")
 def policy(openbao):
     """A policy that may read the one secret of these tests."""
-    openbao.put("auth-tests/db", {"password": VALUE})
+    openbao.put("auth-tests/db", {"password": CANARY})
     return openbao.policy({"secret/data/auth-tests/*": ["read"]})
 
 
@@ -35,36 +29,20 @@ def policy(openbao):
 def vault(openbao, tmp_path):
     """Build a source with an `auth` table, or with none."""
 
-    def build(auth=None, environ=None, *, timeout_seconds=TIMEOUT_SECONDS, address=None):
-        settings = {"address": address or openbao.address}
-        if auth is not None:
-            settings["auth"] = auth
-        return VaultSource(
-            SourceContext(
-                "vault",
-                settings=settings,
-                deadline=Deadline(timeout_seconds),
-                root=str(tmp_path),
-                environ=environ or {},
-            )
-        )
+    def with_auth(auth=None, environ=None, **options):
+        options = {"address": openbao.address, "root": tmp_path, **options}
+        return build(auth=auth, environ=environ, **options)
 
-    return build
+    return with_auth
 
 
 def value(source):
-    outcome = source.fetch([REF])[REF]
-    assert isinstance(outcome, Reading), outcome
-    return outcome.value.reveal()
+    return value_at(source, TEXT)
 
 
 def refusal(source, *credentials):
     """Return the error of a login that must fail, with none of the credentials in it."""
-    with pytest.raises(AuthError) as caught:
-        source.fetch([REF])
-    error = caught.value
-    shown = "".join([repr(vars(error)), *traceback.format_exception(error)])
-    assert not [one for one in credentials if one in shown]
+    error = failing(source, AuthError, None, *credentials, text=TEXT)
     assert error.exit_status == 6
     assert error.hint
     return error
@@ -79,13 +57,13 @@ def test_where_the_token_comes_from(openbao, policy, vault, tmp_path):
     home.mkdir()
     (home / ".vault-token").write_text(f"{good}\n")
     at_home = {"HOME": str(home)}
-    assert value(vault(None, at_home)) == VALUE
-    assert value(vault({"method": "token"}, at_home)) == VALUE
-    assert value(vault({"token": good})) == VALUE
+    assert value(vault(None, at_home)) == CANARY
+    assert value(vault({"method": "token"}, at_home)) == CANARY
+    assert value(vault({"token": good})) == CANARY
     (home / ".vault-token").write_text("stale")
-    assert value(vault(None, {**at_home, "BAO_TOKEN": good})) == VALUE
-    assert value(vault(None, {**at_home, "VAULT_TOKEN": good, "BAO_TOKEN": "stale"})) == VALUE
-    assert value(vault({"token": good}, {**at_home, "VAULT_TOKEN": "stale"})) == VALUE
+    assert value(vault(None, {**at_home, "BAO_TOKEN": good})) == CANARY
+    assert value(vault(None, {**at_home, "VAULT_TOKEN": good, "BAO_TOKEN": "stale"})) == CANARY
+    assert value(vault({"token": good}, {**at_home, "VAULT_TOKEN": "stale"})) == CANARY
     assert "does not accept the token" in refusal(vault(None, at_home)).message
 
 
@@ -106,12 +84,6 @@ def test_an_unknown_token(vault):
     assert "vault login" in error.hint
 
 
-def test_an_expired_token(openbao, policy, vault):
-    token = openbao.token(policy, ttl="1s", renewable=False)
-    until_gone(openbao, token)
-    assert "has expired" in refusal(vault({"token": token}), token).message
-
-
 def until_gone(openbao, token):
     end = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < end:
@@ -122,12 +94,13 @@ def until_gone(openbao, token):
     raise TimeoutError("the token does not expire")
 
 
-def test_a_token_that_expires_while_the_source_lives(openbao, policy, vault):
+def test_a_token_that_expires_while_the_source_lives_and_for_a_new_one(openbao, policy, vault):
     token = openbao.token(policy, ttl="2s", renewable=False)
     source = vault({"token": token})
-    assert value(source) == VALUE
+    assert value(source) == CANARY
     until_gone(openbao, token)
-    assert "has expired" in refusal(source, token).message
+    for expired in (source, vault({"token": token})):
+        assert "has expired" in refusal(expired, token).message
 
 
 # ------------------------------------------------------------------ renewing
@@ -145,18 +118,17 @@ def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
     token = openbao.token(policy, ttl="10s", explicit_max_ttl="1h")
     before = renewals(openbao)
     source = vault({"token": token}, timeout_seconds=600)
-    assert value(source) == VALUE
-    assert value(source) == VALUE
+    assert value(source) == CANARY
+    assert value(source) == CANARY
     assert renewals(openbao) - before == 1
     assert seconds_left(openbao, token) > 590
 
 
 def test_a_token_that_lasts_is_left_alone(openbao, policy, vault):
     before = renewals(openbao)
-    assert value(vault({"token": openbao.token(policy, ttl="1h")})) == VALUE
-    assert value(vault({"token": openbao.root_token})) == VALUE
-    never = openbao.token(policy, ttl="10s", renewable=False)
-    assert value(vault({"token": never})) == VALUE
+    assert value(vault({"token": openbao.token(policy, ttl="1h")})) == CANARY
+    assert value(vault({"token": openbao.root_token})) == CANARY
+    assert value(vault({"token": openbao.token(policy, ttl="10s", renewable=False)})) == CANARY
     assert renewals(openbao) == before
 
 
@@ -164,13 +136,12 @@ def test_a_token_that_may_not_renew_itself_serves_while_it_lives(openbao, policy
     lookup = openbao.policy({"auth/token/lookup-self": ["read"]})
     token = openbao.token(policy, lookup, ttl="10s", no_default_policy=True)
     before = renewals(openbao)
-    assert value(vault({"token": token})) == VALUE
+    assert value(vault({"token": token})) == CANARY
     assert renewals(openbao) - before == 1
 
 
 def test_a_token_that_may_not_look_itself_up_serves(openbao, policy, vault):
-    token = openbao.token(policy, no_default_policy=True)
-    assert value(vault({"token": token})) == VALUE
+    assert value(vault({"token": openbao.token(policy, no_default_policy=True)})) == CANARY
 
 
 # ------------------------------------------------------------------ AppRole
@@ -184,11 +155,8 @@ def approle(openbao, policy):
         mount = openbao.enable_auth("approle")
         role = f"auth/{mount}/role/app"
         openbao.ask("POST", role, {"token_policies": [policy], **options})
-        made = {
-            "method": "approle",
-            "mount": mount,
-            "role_id": openbao.ask("GET", f"{role}/role-id")["data"]["role_id"],
-        }
+        role_id = openbao.ask("GET", f"{role}/role-id")["data"]["role_id"]
+        made = {"method": "approle", "mount": mount, "role_id": role_id}
         if options.get("bind_secret_id", True):
             answer = openbao.ask("POST", f"{role}/secret-id", {})
             made["secret_id"] = answer["data"]["secret_id"]
@@ -205,15 +173,15 @@ def test_approle_logs_in_once(openbao, approle, vault):
     auth = approle()
     source = vault(auth)
     others = [Reference("vault", f"secret/auth-tests/{number}", "a") for number in range(5)]
-    outcomes = source.fetch([REF, *others])
-    assert outcomes[REF].value.reveal() == VALUE
-    assert value(source) == VALUE
+    outcomes = source.fetch([ref(TEXT), *others])
+    assert outcomes[ref(TEXT)].value.reveal() == CANARY
+    assert value(source) == CANARY
     assert logins(openbao, auth) == 1
 
 
 def test_approle_without_a_secret_id(approle, vault):
     auth = approle(bind_secret_id=False, secret_id_bound_cidrs=["127.0.0.1/32"])
-    assert value(vault(auth)) == VALUE
+    assert value(vault(auth)) == CANARY
 
 
 def test_approle_refused(approle, vault):
@@ -226,15 +194,15 @@ def test_approle_refused(approle, vault):
 def test_the_token_of_a_login_is_renewed_when_it_would_not_last(openbao, approle, vault):
     auth = approle(token_ttl="10s", token_max_ttl="1h")
     before = renewals(openbao)
-    assert value(vault(auth, timeout_seconds=600)) == VALUE
+    assert value(vault(auth, timeout_seconds=600)) == CANARY
     assert renewals(openbao) - before == 1
 
 
 def test_another_login_when_the_first_ones_token_is_over(openbao, approle, vault):
     auth = approle(token_ttl="1s", token_max_ttl="1s")
     source = vault(auth)
-    assert value(source) == VALUE
-    assert value(source) == VALUE
+    assert value(source) == CANARY
+    assert value(source) == CANARY
     assert logins(openbao, auth) == 2
 
 
@@ -256,7 +224,7 @@ def test_userpass(openbao, policy, vault):
     body = {"password": "hunter2-hunter2", "token_policies": [policy]}
     openbao.ask("POST", f"auth/{mount}/users/app.user", body)
     auth = {"method": "userpass", "mount": mount, "username": "app.user"}
-    assert value(vault({**auth, "password": "hunter2-hunter2"})) == VALUE
+    assert value(vault({**auth, "password": "hunter2-hunter2"})) == CANARY
     refusal(vault({**auth, "password": "wrong-password"}), "wrong-password")
 
 
@@ -265,9 +233,8 @@ def test_a_user_name_is_one_segment_of_the_path(openbao, vault):
     with FaultProxy(openbao.address) as proxy:
         proxy.fault(respond(400))
         refusal(vault(auth, address=proxy.url), "some-password")
-        assert [request.path for request in proxy.requests] == [
-            "/v1/auth/userpass/login/..%2Fx%3Fy%3D1"
-        ]
+        [request] = proxy.requests
+    assert request.path == "/v1/auth/userpass/login/..%2Fx%3Fy%3D1"
 
 
 # ------------------------------------------------------------------ JWT
@@ -275,27 +242,13 @@ def test_a_user_name_is_one_segment_of_the_path(openbao, vault):
 
 @pytest.fixture(scope="module")
 def key():
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def signed(key, **claims):
-    def part(raw):
-        return base64.urlsafe_b64encode(raw).rstrip(b"=")
-
-    now = int(time.time())
-    body = {"iss": "ci.example", "aud": ["envkit"], "iat": now, "exp": now + 600, **claims}
-    text = part(b'{"alg":"RS256","typ":"JWT"}') + b"." + part(json.dumps(body).encode())
-    signature = key.sign(text, padding.PKCS1v15(), hashes.SHA256())
-    return (text + b"." + part(signature)).decode()
+    return new_key()
 
 
 @pytest.fixture(scope="module")
 def jwt_mount(openbao, policy, key):
     mount = openbao.enable_auth("jwt")
-    public = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    config = {"jwt_validation_pubkeys": [public.decode()], "default_role": "ci"}
+    config = {"jwt_validation_pubkeys": [public_pem(key)], "default_role": "ci"}
     openbao.ask("POST", f"auth/{mount}/config", config)
     role = {
         "role_type": "jwt",
@@ -311,20 +264,19 @@ def jwt_mount(openbao, policy, key):
 def test_jwt_given_or_in_a_file(vault, key, jwt_mount, tmp_path):
     jwt = signed(key, sub="repo:app")
     auth = {"method": "jwt", "mount": jwt_mount, "role": "ci"}
-    assert value(vault({**auth, "jwt": jwt})) == VALUE
+    assert value(vault({**auth, "jwt": jwt})) == CANARY
     (tmp_path / "token.jwt").write_text(f"{jwt}\n")
-    assert value(vault({**auth, "jwt_file": "token.jwt"})) == VALUE
-    assert value(vault({**auth, "jwt_file": str(tmp_path / "token.jwt")})) == VALUE
-    assert value(vault({"method": "oidc", "mount": jwt_mount, "jwt": jwt})) == VALUE
+    assert value(vault({**auth, "jwt_file": "token.jwt"})) == CANARY
+    assert value(vault({**auth, "jwt_file": str(tmp_path / "token.jwt")})) == CANARY
+    assert value(vault({"method": "oidc", "mount": jwt_mount, "jwt": jwt})) == CANARY
 
 
 def test_jwt_refused(vault, key, jwt_mount):
     auth = {"method": "jwt", "mount": jwt_mount, "role": "ci"}
-    another = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     for jwt in (
         signed(key, sub="repo:another"),
         signed(key, sub="repo:app", exp=1),
-        signed(another, sub="repo:app"),
+        signed(new_key(), sub="repo:app"),
         "no-jwt-at-all",
     ):
         refusal(vault({**auth, "jwt": jwt}), jwt)
@@ -348,11 +300,8 @@ class TokenReviews(http.server.BaseHTTPRequestHandler):
         status = {"authenticated": review["spec"]["token"] == self.known}
         if status["authenticated"]:
             status["audiences"] = review["spec"].get("audiences", [])
-            status["user"] = {
-                "username": "system:serviceaccount:shop:app",
-                "uid": "uid-1",
-                "groups": ["system:serviceaccounts"],
-            }
+            name, groups = "system:serviceaccount:shop:app", ["system:serviceaccounts"]
+            status["user"] = {"username": name, "uid": "uid-1", "groups": groups}
         body = json.dumps({**review, "status": status}).encode()
         self.send_response(201)
         self.send_header("Content-Type", "application/json")
@@ -393,21 +342,17 @@ def kubernetes(openbao, policy, cluster, certificate_authority):
         "disable_local_ca_jwt": True,
     }
     openbao.ask("POST", f"auth/{mount}/config", config)
-    role = {
-        "bound_service_account_names": ["app"],
-        "bound_service_account_namespaces": ["shop"],
-        "token_policies": [policy],
-    }
-    openbao.ask("POST", f"auth/{mount}/role/shop", role)
+    bound = {"bound_service_account_names": ["app"], "bound_service_account_namespaces": ["shop"]}
+    openbao.ask("POST", f"auth/{mount}/role/shop", {**bound, "token_policies": [policy]})
     return {"method": "kubernetes", "mount": mount, "role": "shop"}, jwt
 
 
 def test_kubernetes(vault, kubernetes, key, tmp_path, monkeypatch):
     auth, jwt = kubernetes
     (tmp_path / "token").write_text(jwt)
-    assert value(vault({**auth, "jwt_file": "token"})) == VALUE
+    assert value(vault({**auth, "jwt_file": "token"})) == CANARY
     monkeypatch.setattr("envkit.sources.vault.auth.KUBERNETES_TOKEN_FILE", str(tmp_path / "token"))
-    assert value(vault(auth)) == VALUE
+    assert value(vault(auth)) == CANARY
     foreign = signed(key, sub="system:serviceaccount:shop:other")
     (tmp_path / "token").write_text(foreign)
     refusal(vault(auth), foreign)
@@ -435,5 +380,4 @@ def test_odd_answers_to_a_login(openbao, vault, body, error, message):
     with FaultProxy(openbao.address) as proxy:
         proxy.fault(respond(200, body))
         source = vault({"method": "approle", "role_id": "role-1"}, address=proxy.url)
-        with pytest.raises(error, match=message):
-            source.fetch([REF])
+        failing(source, error, message, text=TEXT)

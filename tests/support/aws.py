@@ -84,15 +84,16 @@ def aws(moto_url, aws_admin, monkeypatch, tmp_path):
         }
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        yield Aws(proxy, aws_admin)
+        yield Aws(proxy, aws_admin, environment)
 
 
 class Aws:
-    """The store behind the source, and what it was asked."""
+    """The store behind the source, and what it was asked; `environ` leads envkit to it."""
 
-    def __init__(self, proxy, admin):
+    def __init__(self, proxy, admin, environ):
         self.proxy = proxy
         self.admin = admin
+        self.environ = environ
         self.prefix = f"{uuid4()}/"
 
     def source(self, *, timeout_seconds=15.0, **settings):
@@ -111,6 +112,12 @@ class Aws:
         except self.admin.exceptions.ResourceExistsException:
             put = self.admin.put_secret_value(SecretId=self.prefix + name, **content)
             return put["VersionId"]
+
+    def put_many(self, count):
+        """Make secrets `s0`, `s1` and so on; return what a reference to each is to give."""
+        for number in range(count):
+            self.put(f"s{number}", str(number))
+        return {ref(f"s{number}"): str(number) for number in range(count)}
 
     def arn(self, name):
         return self.admin.describe_secret(SecretId=self.prefix + name)["ARN"]
@@ -167,6 +174,13 @@ class Aws:
 _JSON = {"Content-Type": "application/x-amz-json-1.1"}
 
 
+def xml_error(code):
+    """Answer as STS does when it refuses."""
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{CANARY}</Message></Error>"
+    body = f"<ErrorResponse>{error}</ErrorResponse>"
+    return respond(403, body, {"Content-Type": "text/xml"})
+
+
 def operation(request):
     if request.target:
         return request.target.partition(".")[2]
@@ -203,13 +217,20 @@ def value(source, reference):
     return outcome.value.reveal()
 
 
-def failure(source, reference):
+def read(source, wanted):
+    """Fetch references, each of which must have its text; return the outcomes."""
+    outcomes = source.fetch(wanted)
+    assert {one: outcomes[one].value.reveal() for one in wanted} == wanted
+    return outcomes
+
+
+def failure(source, reference, kind=(SourceError, InvalidReferenceError)):
     """Return the error of a fetch, whether it is of the store or of the reference."""
     try:
         outcome = ask(source, reference)
     except SourceError as error:
         outcome = error
-    assert isinstance(outcome, (SourceError, InvalidReferenceError)), outcome
+    assert isinstance(outcome, kind), outcome
     assert CANARY not in f"{outcome.message} {outcome.hint}"
     return outcome
 

@@ -109,6 +109,49 @@ def hold(until: threading.Event) -> Fault:
     return fault
 
 
+def after(action: Callable[[], object]) -> Fault:
+    """Pass the request on after an action: what somebody else does first."""
+
+    def fault(exchange: Exchange) -> None:
+        action()
+        exchange.send(exchange.ask_upstream())
+
+    return fault
+
+
+def lost() -> Fault:
+    """Pass the request on, and reset the connection instead of answering."""
+
+    def fault(exchange: Exchange) -> None:
+        exchange.ask_upstream()
+        exchange.reset()
+
+    return fault
+
+
+class Crowd:
+    """A fault that passes requests on, and counts how many are there at once.
+
+    Args:
+        gate: what each must pass first.
+    """
+
+    def __init__(self, gate: Callable[[], object] = lambda: None) -> None:
+        self.most = self._now = 0
+        self._gate = gate
+        self._lock = threading.Lock()
+
+    def __call__(self, exchange: Exchange) -> None:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        self._gate()
+        answer = exchange.ask_upstream()
+        with self._lock:
+            self._now -= 1
+        exchange.send(answer)
+
+
 def reset() -> Fault:
     """Reset the connection (RST) before a byte of the response."""
     return lambda exchange: exchange.reset()

@@ -10,7 +10,6 @@ Every test gets secrets of its own in the server that its test process shares.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from typing import TYPE_CHECKING
 
@@ -49,6 +48,9 @@ CACHE_URL = "{{ S:cache#url }}"
 class LiveStore:
     """What Vault and AWS have in common.
 
+    Each has a `source`, the table `[sources.NAME]` with the proxy's address unless another is
+    given, and tells which requests read secrets (`is_read`) and which of them `pinned`.
+
     Attributes:
         name: of the source.
         proxy: stands before the server.
@@ -62,28 +64,16 @@ class LiveStore:
     ca_variable: str
     pinned: str
 
-    def __init__(self, proxy: FaultProxy, environ: Mapping[str, str], hidden: set[str]) -> None:
+    def __init__(self, proxy: FaultProxy, environ: Mapping[str, str]) -> None:
         self.proxy = proxy
         self.environ = dict(environ)
-        self.hidden = {CANARY, *hidden}
+        self.hidden = {CANARY}
 
     @property
     def server_url(self) -> str:
         """Where the server itself is."""
         host, port = self.proxy.upstream
         return f"http://{host}:{port}"
-
-    def source(self, url: str | None = None) -> str:
-        """Return the table `[sources.NAME]`, with the proxy's address unless another is given."""
-        raise NotImplementedError
-
-    def is_read(self, request: Request) -> bool:
-        """Whether a request is the reading of secrets, and no login or look around."""
-        raise NotImplementedError
-
-    def is_pinned(self, request: Request) -> bool:
-        """Whether a request is the reading of `pinned`."""
-        raise NotImplementedError
 
     def profile(self, url: str | None = None, more: str = "") -> str:
         """Return a profile with all VALUES; `more` is added to its variables."""
@@ -102,7 +92,7 @@ class VaultStore(LiveStore):
         self.folder = f"live-{secrets.token_hex(4)}"
         for path, fields in FIELDS.items():
             openbao.put(f"{self.folder}/{path}", fields)
-        super().__init__(proxy, {}, set())
+        super().__init__(proxy, {})
         paths = (f"secret/data/{self.folder}", f"secret/data/{self.folder}/*")
         self.log_in_with(openbao.policy({path: ["read"] for path in paths}))
 
@@ -137,12 +127,8 @@ class AwsStore(LiveStore):
         self.aws = aws
         for name, fields in FIELDS.items():
             aws.put(name, json.dumps(fields))
-        credentials = {
-            "AWS_SECRET_ACCESS_KEY": f"secret-key-{CANARY}",
-            "AWS_SESSION_TOKEN": f"session-{CANARY}",
-        }
-        configured = {name: text for name, text in os.environ.items() if name.startswith("AWS_")}
-        super().__init__(aws.proxy, {**configured, **credentials}, set())
+        names = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        super().__init__(aws.proxy, {**aws.environ, **dict.fromkeys(names, f"key-{CANARY}")})
 
     def source(self, url: str | None = None) -> str:
         endpoint = f'endpoint_url = "{url}"\n' if url else ""

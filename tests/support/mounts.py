@@ -6,11 +6,13 @@ The mount is in a mount namespace of the command's, and gone when that ends.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from support.process import run_program
+
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 _SCRIPT = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
@@ -27,13 +29,6 @@ def run_with_mount(
     """Run `envkit ARGS` where the file `source` is mounted on the file `target`."""
     own = [] if os.geteuid() == 0 else ["--map-root-user"]
     mounting = ["unshare", *own, "--mount", "sh", "-c", _SCRIPT, "sh", source, target]
-    return subprocess.run(
-        [*mounting, sys.executable, "-m", "envkit", *args],
-        cwd=cwd,
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env},
-        input=input,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env}
+    envkit = (sys.executable, "-m", "envkit", *args)
+    return run_program(*mounting, *envkit, cwd=cwd, env=env, input=input)

@@ -74,11 +74,12 @@ def tell(
 
     Args:
         page: its file.
-        root: an empty folder, the project.
+        root: an empty folder, the project; made where it is not there.
         environ: what the commands find in the environment beside PATH, LANG and HOME.
         places: what differs from run to run, and how the page calls it.
     """
     wrong = []
+    root.mkdir(exist_ok=True)
     for block in blocks(page):
         place = f"{page.relative_to(ROOT)}:{block.line}"
         if block.file:
@@ -97,6 +98,12 @@ def tell(
                 if not same(one.output, told):
                     wrong.append(f"{place}: $ {one.command}\n{told}")
     return wrong
+
+
+def follow(page: str | Path, root: Path, *more: Mapping[str, str]) -> None:
+    """Let the story of a page of the repository happen; `more` is as for `tell`."""
+    wrong = tell(ROOT / page, root, *more)
+    assert not wrong, "\n".join(wrong)
 
 
 def commands(text: str) -> list[Shown]:

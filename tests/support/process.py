@@ -106,6 +106,20 @@ def program(path: Path, text: str) -> Path:
     return path
 
 
+def run_program(*command: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run any program, with nothing on stdin; `more` is for `subprocess.run`."""
+    stdin = {} if "input" in more else {"stdin": subprocess.DEVNULL}
+    more = {"text": True, "timeout": 60, "check": False, **stdin, **more}
+    return subprocess.run(command, capture_output=True, **more)  # noqa: PLW1510 - in `more`
+
+
+def started(project, *args: str, **more: Any) -> subprocess.Popen[bytes]:
+    """Start `envkit ARGS` in a project and its environment; `more` is for `subprocess.Popen`."""
+    env = {**environment(os.environ["HOME"]), **project.environ, **more.pop("env", {})}
+    command = [sys.executable, "-m", "envkit", *args]
+    return subprocess.Popen(command, cwd=project.root, env=env, **more)
+
+
 def run_python(
     code: str, *args: str, options: Sequence[str] = (), check: bool = True, **more: Any
 ) -> subprocess.CompletedProcess[str]:
@@ -118,8 +132,7 @@ def run_python(
         check: whether a program that fails fails the test.
         more: for `subprocess.run`.
     """
-    command = [sys.executable, *options, "-c", code, *args]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=check, **more)
+    return run_program(sys.executable, *options, "-c", code, *args, check=check, **more)
 
 
 def run_spawned(*calls: tuple[Any, ...]) -> list[int | None]:

@@ -11,7 +11,6 @@ The path is below the folder; one that is empty is the secret at the prefix itse
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from typing import TYPE_CHECKING
@@ -101,7 +100,7 @@ class AwsFolder(StoreFolder):
     def __init__(self, aws: Aws) -> None:
         self.aws = aws
         self.proxy = aws.proxy
-        self.environ = {name: text for name, text in os.environ.items() if "AWS_" in name}
+        self.environ = dict(aws.environ)
         self.place = f"aws:{aws.prefix}"
 
     def table(self, below: str = "") -> str:
