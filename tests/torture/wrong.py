@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 from envkit.rotation import machine
 from envkit.rotation.machine import StepKind
@@ -30,13 +31,17 @@ def stop_before_the_change_and_look_no_more() -> None:
 
     add, run = Node.add, CommandRotator._run
 
-    def stop_and_add(node, user, digest):
+    def stop():
         os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.1)  # another thread may be the one that is told, and this one goes on
+
+    def stop_and_add(node, user, digest):
+        stop()
         return add(node, user, digest)
 
     def stop_and_run(rotator, step, *args, **more):
         if step == "set":
-            os.kill(os.getpid(), signal.SIGSTOP)
+            stop()
         return run(rotator, step, *args, **more)
 
     Node.add, CommandRotator._run = stop_and_add, stop_and_run
@@ -55,7 +60,7 @@ def die_before(step: str) -> None:
 
 def wait_for_ever() -> None:
     """Let the server keep the transaction of a client that is silent."""
-    from envkit.rotation.rotators import postgres_change
+    from envkit.rotation.rotators.postgres import change as postgres_change
 
     postgres_change._SETTINGS = postgres_change._SETTINGS.replace(
         "('idle_in_transaction_session_timeout', %(silence)s),",
