@@ -399,7 +399,7 @@ def rotation(*lines, rotator="random", secret="OWN"):
 
 def target_url(world):
     return rotation(
-        f'target = {{ url = "redis://a:b@{world.host}", user = "u" }}',
+        f'target = {{ url = "redis://a:b@{world.host}", user = "a" }}',
         rotator="redis",
         secret="URL",
     )
