@@ -134,7 +134,7 @@ def test_stopped_in_the_middle_it_leaves_what_another_one_goes_on_with(shop, hoo
     shop.profile("prod.toml", VARIABLES + rotation(every="30d", grace="0s", before=[hook.command]))
     with Serving(shop, "rotate", "serve") as serving:
         hook.wait_until_it_runs()
-        serving.send(signal.SIGTERM)
+        serving.send_and_wait_until_heard(signal.SIGTERM)
         hook.end()
         assert serving.wait_until_ended() == 0
         serving.wait_for(r"prod/token: stopped")
