@@ -136,6 +136,14 @@ class World(Rotating):
         """What readers get."""
         return self.store.stored()[self.key]
 
+    def run_under(self, fault, *, at, times=None):
+        """Run it; from a step on, writes of what readers get meet a fault of the store."""
+
+        def begin():
+            self.store.proxy.fault(fault, when=self.store.promotes, times=times)
+
+        return self.run(at=at, do=begin)
+
     def works(self, url):
         return self.target.works({"url": Secret(url)})
 
@@ -223,10 +231,26 @@ def in_store(kind, request, stack, postgres, folder):
 # -------- the store
 
 
+def test_a_store_that_takes_no_write_is_found_before_the_target_is_touched(served):
+    old, proxy = served.url, served.store.proxy
+    failed = served.run_under(respond(503), at="create")
+    assert (failed.status, failed.step, failed.error.code) == (
+        OutcomeStatus.FAILED,
+        "create",
+        "store-unavailable",
+    )
+    assert served.record()["error"] == "create: store-unavailable"
+    assert served.kept() == {"old": old}
+    assert served.target.credentials() == 1
+    proxy.heal()
+    served.now += 60
+    assert served.finish().status == OutcomeStatus.ROTATED
+    served.assert_rotated_once(old)
+
+
 def test_a_store_that_serves_no_promotion(served):
     old, proxy = served.url, served.store.proxy
-    proxy.fault(respond(503), when=served.store.promotes)
-    failed = served.run()
+    failed = served.run_under(respond(503), at="promote")
     assert (failed.status, failed.step, failed.error.code) == (
         OutcomeStatus.FAILED,
         "promote",
@@ -246,20 +270,25 @@ def test_a_store_that_serves_no_promotion(served):
 
 
 @pytest.mark.parametrize(
-    ("served", "times"),
-    [("vault", 1), ("aws", 1), ("vault", None)],
+    ("served", "step", "times"),
+    [
+        ("vault", "promote", 1),
+        ("aws", "promote", 1),
+        ("vault", "promote", None),
+        ("vault", "create", 1),
+        ("aws", "create", 1),
+    ],
     indirect=["served"],
-    ids=["vault once", "aws once", "vault always"],
+    ids=["vault once", "aws once", "vault always", "vault rehearsal", "aws rehearsal"],
 )
-def test_a_store_that_promotes_and_says_that_it_did_not(served, times):
+def test_a_store_that_writes_and_says_that_it_did_not(served, step, times):
     old, proxy = served.url, served.store.proxy
 
     def unheard(exchange):
         exchange.ask_upstream()
         respond(503)(exchange)
 
-    proxy.fault(unheard, when=served.store.promotes, times=times)
-    first = served.run()
+    first = served.run_under(unheard, at=step, times=times)
     assert first.status == (OutcomeStatus.IN_GRACE if times else OutcomeStatus.FAILED)
     new = served.url
     assert new != old
@@ -310,9 +339,15 @@ def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
 
 PROGRAM = """\
 #!{python} -I
-import json, sys
+import json, psycopg, sys
 said = json.load(sys.stdin)
 settings, step = said["settings"], said["step"]
+def logs_in(url):
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 if step == "create":
     user, password = settings["user"], "short-" + said["id"][:6]
     url = "postgresql://%s:%s@%s" % (user, password, settings["place"])
@@ -320,8 +355,9 @@ if step == "create":
     sys.exit()
 with open(settings["log"], "a") as log:
     print(step, file=log)
+if step == "test":
+    sys.exit(not logs_in(said["values"][said["fields"][0]]))
 if step == "set":
-    import psycopg
     from psycopg import sql
     password = said["values"][said["fields"][0]].split("@")[0].rpartition(":")[2]
     statement = sql.SQL("ALTER ROLE {{}} PASSWORD {{}}")
@@ -362,7 +398,7 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
         "the target has refused 3 new values; the current one is untouched",
     )
     steps = log.read_text().split()
-    refused = ["set", "set", "set", "retire"]
+    refused = ["set", "set", "set", "retire", "test", "test"]  # of the one kept, and of this one
     assert steps == ["prepare", "test", *refused * 3], "three times each of three values"
     assert world.record()["phase"] == "quarantined"
     world.assert_untouched(old)
@@ -381,16 +417,26 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
 # -------- the disk
 
 
-@pytest.mark.parametrize(
-    "step", ["claim", "create", "set", "test", "promote", "note-promoted", "finish"]
-)
-def test_a_disk_that_is_full(step, postgres, stack, tmp_path):
+# what costs nothing to do again is saved with the step that follows, where a full disk is noticed
+FULL = {
+    "claim": "claim",
+    "create": "create",
+    "set": "test",
+    "test": "test",
+    "promote": "promote",
+    "note-promoted": "finish",
+    "finish": "finish",
+}
+
+
+@pytest.mark.parametrize(("step", "failing"), FULL.items(), ids=FULL)
+def test_a_disk_that_is_full(step, failing, postgres, stack, tmp_path):
     disk = stack.enter_context(SmallDisk(tmp_path / "disk"))
     target = AlternateHarness(postgres, stack)
     world = World(disk.folder, InDotenv(disk.folder), target, "postgres")
     old = world.url
     failed = world.run(at=step, do=disk.fill)
-    assert (failed.status, failed.step) == (OutcomeStatus.FAILED, step)
+    assert (failed.status, failed.step) == (OutcomeStatus.FAILED, failing)
     assert "space left" in failed.error.message or "too large" in failed.error.message
     assert world.readers_log_in()
     # a claim that cannot be saved is none; one that cannot be given back is held until its end
@@ -475,7 +521,7 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
     old = begun(world)
     kept = world.kept()
     world.write("postgres", strategy="single", target={"dsn": world.target.dsn})
-    for requested in ("", Request.ROTATE, Request.ABORT):
+    for requested in ("", Request.ROTATE, Request.RESUME, Request.ROLLBACK):
         outcome = world.run(requested)
         assert outcome.status == OutcomeStatus.FAILED
         assert "was begun as 'postgres (alternate) of " in outcome.error.message
@@ -487,13 +533,26 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
     world.assert_rotated_once(old)
 
 
+def test_another_rotator_in_the_middle_is_aborted_when_a_person_says_so(world):
+    old = begun(world)
+    new = world.kept()["new"]
+    world.write("postgres", strategy="single", target={"dsn": world.target.dsn})
+    outcome = world.run(Request.ABORT)
+    assert outcome.status == OutcomeStatus.ABORTED
+    assert outcome.reason.startswith("what it made may work at 127.0.0.1:")
+    world.assert_at_rest()
+    assert world.url == old
+    assert world.readers_log_in()
+    assert world.works(new), "nothing is done at a target that the profile does not name"
+
+
 def test_another_name_in_the_middle_is_refused_and_told(world):
     old = begun(world)
     world.write("postgres", name="other")
     for requested in ("", Request.ROTATE):
         outcome = world.run(requested)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "is rotated as prod/url, and not as prod/other" in outcome.error.message
+        assert "is being rotated as prod/url, and not as prod/other" in outcome.error.message
     assert world.readers_log_in()
     world.write("postgres")
     assert world.finish().status == OutcomeStatus.ROTATED

@@ -132,7 +132,7 @@ def test_stopped_in_the_middle_it_leaves_what_another_one_goes_on_with(shop, hoo
     write(shop, rotation(before=[hook.command]))
     with serving(shop) as running:
         hook.wait_until_it_runs()
-        running.send(signal.SIGTERM)
+        running.send_and_wait_until_heard(signal.SIGTERM)
         hook.end()
         assert running.wait_until_ended() == 0
         running.wait_for(r"prod/token: stopped")

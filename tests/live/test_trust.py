@@ -367,7 +367,7 @@ def rotation(*lines, secret="OWN", **options):
 
 
 TARGET_URL = rotation(
-    'target = { url = "redis://a:b@HOST", user = "u" }', rotator="redis", secret="URL"
+    'target = { url = "redis://a:b@HOST", user = "a" }', rotator="redis", secret="URL"
 )
 ROTATIONS = {
     "a hook before": rotation("before = [PROGRAM]"),

@@ -16,15 +16,16 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from support.process import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
     from typing import Self
 
 LONG_SECONDS = 60
@@ -94,6 +95,19 @@ class Serving:
     def send(self, number: int) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
+
+    def send_and_wait_until_heard(self, number: int) -> None:
+        """Send it a signal that it hears once: the next one would end it at once."""
+        self.send(number)
+        deadline = time.monotonic() + LONG_SECONDS
+        while self._catches(number):
+            assert time.monotonic() < deadline, f"signal {number} was not heard:\n{self.text}"
+            time.sleep(0.005)
+
+    def _catches(self, number: int) -> bool:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        caught = int(re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)[1], 16)
+        return bool(caught >> (number - 1) & 1)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Tell it to stop and return its exit status, once all that it printed was read."""
