@@ -250,8 +250,8 @@ def _promoted(record: Record, seen: Observation) -> Decision:
     if record.phase == Phase.PROMOTED:
         return Decision(StepKind.FINISH, "readers have the new value")
     if seen.now < record.retire_at and not _without_grace(record, seen):
-        return Decision(StepKind.WAIT, "the old credential is in its grace", record.retire_at)
-    return Decision(StepKind.BEGIN_RETIRE, "the grace is over")
+        return Decision(StepKind.WAIT, "the grace period is not over", record.retire_at)
+    return Decision(StepKind.BEGIN_RETIRE, "the grace period is over")
 
 
 def _without_grace(record: Record, seen: Observation) -> bool:
@@ -262,8 +262,8 @@ def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - 
     if seen.published in _BEFORE:
         return Decision(StepKind.PROMOTE, "readers have the old value, which is being retired")
     if seen.published == PendingValue.NEW and PendingValue.FINAL in seen.pending:
-        return Decision(StepKind.PUBLISH_FINAL, "the grace is over")
-    return Decision(StepKind.RETIRE, "the grace is over")
+        return Decision(StepKind.PUBLISH_FINAL, "the grace period is over")
+    return Decision(StepKind.RETIRE, "the grace period is over")
 
 
 def _after_rejections(record: Record, seen: Observation) -> Decision:
