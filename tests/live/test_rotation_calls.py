@@ -12,7 +12,6 @@ from envkit.rotation.simulate import read_prices
 from support.fault_proxy import FaultProxy
 from support.rotating import DAY, Rotating, table
 
-
 # which of them asks most: it depends on how a store writes several fields
 MOST = {"aws-secrets-manager": "keyring", "vault": "command"}
 
