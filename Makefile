@@ -28,10 +28,16 @@ test-extra: $(VENV)/.test  ## Run what needs a browser, Node or systemd
 	sh scripts/install-extra.sh
 	$(BIN)/pytest -m extra tests/extra $(PYTEST_ARGS)
 
-torture: $(VENV)/.test  ## Kill rotations everywhere while readers log in: most of an hour
+torture: $(VENV)/.test  ## Kill rotations everywhere while readers log in: two hours
 	$(BIN)/python tests/torture/kill.py $(TORTURE_ARGS)
 	$(BIN)/python tests/torture/races.py
 	$(BIN)/python tests/torture/fleet.py
+	$(BIN)/python tests/torture/pauses.py
+	$(BIN)/python tests/torture/foreign.py
+	$(BIN)/python tests/torture/dead_client.py
+	$(BIN)/python tests/torture/edits.py
+	$(BIN)/python tests/torture/records.py
+	$(BIN)/python tests/torture/answers.py
 
 lint: $(VENV)/.lint  ## Check style, format and types
 	$(BIN)/ruff check

@@ -186,6 +186,9 @@ class _Run:
         by_name = self.context.requested in (Request.ROTATE, Request.COMPROMISED)
         if found.renamed and by_name and not record.in_progress:
             return
+        if found.renamed and self.may_abort(record):
+            self.check(record._replace(rotation=self.job.name))
+            return
         if found.changed and self.may_abort(record):
             self.context = self.context._replace(without_target=True)
             return

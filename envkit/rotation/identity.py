@@ -74,18 +74,26 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
         difference = f"was begun at {at}, and the profile has another 'target' now"
     else:
         return None
-    hint = "put the profile back until it is over"
-    if not record.promoted_at:
-        hint += f", or run 'envkit rotate --abort {name}'"
-    return Mismatch(f"the rotation that is under way {difference}", hint, changed=True)
+    return Mismatch(
+        f"the rotation that is under way {difference}", _way_out(record, name), changed=True
+    )
+
+
+def _way_out(record: Record, name: str) -> str:
+    back = "put the profile back until it is over"
+    if record.promoted_at:
+        return back
+    if "(single)" in record.plan and record.attempt:
+        # the old password may work no longer, and only the record has the new one
+        return f"{back}: '--abort' would drop the only password that may work"
+    return f"{back}, or run 'envkit rotate --abort {name}'"
 
 
 def _renamed(record: Record, name: str) -> Mismatch:
     if record.in_progress:
         return Mismatch(
             f"the secret is being rotated as {record.rotation}, and not as {name}",
-            f"put the profile back until it is over, or run 'envkit rotate --abort "
-            f"{record.rotation}'",
+            _way_out(record, name),
             renamed=True,
         )
     return Mismatch(

@@ -236,6 +236,8 @@ def _note_reverted(step: StepContext) -> Snapshot:
 def _undo(step: StepContext) -> Snapshot:
     seen, record = step.seen, step.record
     if not step.run.without_target:
+        if step.published == OtherValue.FOREIGN and record.promoted_at:
+            _require_work(step)
         _end(step, seen.new, step.keep)
         if step.published == OtherValue.FOREIGN and record.promoted_at:
             _end(step, seen.old, step.keep)  # readers have neither of ours
@@ -243,9 +245,23 @@ def _undo(step: StepContext) -> Snapshot:
         again = record._replace(phase=Phase.CLAIMED, then="", rejections=0)
         return step.save(again, {PendingValue.OLD: seen.old})
     at_rest = record._replace(
-        phase=Phase(record.then), then="", facts={}, rejections=0, retire_at=0.0
+        rotation=step.job.name,
+        phase=Phase(record.then),
+        then="",
+        facts={},
+        rejections=0,
+        retire_at=0.0,
     )
     return step.release(at_rest, {}, error=record.error)
+
+
+def _require_work(step: StepContext) -> None:
+    """Raise where the value that somebody has stored does not log in, and only ours may."""
+    if not step.rotator.probe(step.keep, step.record.facts):
+        raise RotationError(
+            "the value that somebody has stored does not log in; both of ours are kept",
+            hint="store the right value, and abort then",
+        )
 
 
 def _end(step: StepContext, fields: Fields, keep: Fields) -> None:

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import resource
 import secrets
+import sys
 
 import pytest
 
@@ -483,6 +484,7 @@ def save_without_room(opener):
     """Write to a disk that has no room for it."""
     function, arguments = opener
     store = function(*arguments)
+    sys.dont_write_bytecode = True  # it would be cut off, and stay so
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
     for write in (
         lambda: store.save(

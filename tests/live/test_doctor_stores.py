@@ -39,14 +39,16 @@ def test_aws_says_who_we_are_and_reads_no_secret(aws, check):
     assert found.status == CheckStatus.OK
     assert found.message.startswith("botocore ")
     assert f"region {REGION}; logged in as arn:aws:sts::{ACCOUNT}:" in found.message
-    assert aws.operations == ["GetCallerIdentity"]
+    # the metadata says whether a rotation that no profile names was left
+    assert aws.operations == ["GetCallerIdentity", "DescribeSecret"]
 
 
 def test_aws_says_which_role_was_assumed(aws, check):
     settings = 'role_arn = "arn:aws:iam::222222222222:role/reader"'
     found = check(AWS.format(settings=settings))["aws"]
     assert "logged in as arn:aws:sts::222222222222:assumed-role/reader/envkit" in found.message
-    assert aws.operations == ["AssumeRole", "GetCallerIdentity"]
+    looks = ["AssumeRole", "DescribeSecret"]
+    assert aws.operations == ["AssumeRole", "GetCallerIdentity", *looks]
 
 
 def test_aws_does_not_take_the_credentials(aws, check):

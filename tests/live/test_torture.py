@@ -1,10 +1,25 @@
-"""A slice of `make torture`, so that it is known to run: few kills, no server but the files."""
+"""Slices of `make torture`, so that it is known to run: few kills, few pauses."""
 
 import subprocess
 import sys
 from pathlib import Path
 
-KILL = Path(__file__).parents[1] / "torture" / "kill.py"
+TORTURE = Path(__file__).parents[1] / "torture"
+KILL = TORTURE / "kill.py"
+
+
+def test_processes_that_are_paused_here_and_there_bring_no_retired_password_back():
+    command = [sys.executable, TORTURE / "pauses.py", "--store", "vault", "--rotator", "redis"]
+    ran = subprocess.run(
+        [*command, "--pauses", "5", "--seed", "7"],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert " 5 pauses in " in ran.stdout
+    assert "0 left behind, 0 wrong" in ran.stdout
 
 
 def test_a_rotation_is_killed_here_and_there():

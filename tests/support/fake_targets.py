@@ -302,10 +302,14 @@ class Unstaged(Target):
     def prepare(self, confirm, current):
         if len(self.keys) == self.MOST:
             raise RotationError("there is a second key, which is not ours")
+        if text(current, "id") not in self.keys:
+            raise RotationError("the secret's key is not there")
         return {"known": " ".join(sorted(self.keys))}
 
     def create(self, confirm, current, facts):
         confirm()
+        if text(current, "id") not in facts["known"].split():
+            raise RotationError("the record does not know the current key")
         self._forget_unknown(facts)
         assert len(self.keys) < self.MOST
         number = self.number()
@@ -319,7 +323,7 @@ class Unstaged(Target):
         confirm()
         if fields:
             self.keys.pop(text(fields, "id"), None)
-        else:
+        elif text(keep, "id") in facts["known"].split():
             self._forget_unknown(facts)
 
     def _forget_unknown(self, facts):

@@ -120,6 +120,7 @@ class World:
         self.grace_seconds = grace_seconds
         self.shelf = MemoryShelf({**kind.start, "touched": "0"})
         self.touched = 0
+        self.job_options = {}
 
     def job(self, process):
         target = self.target
@@ -131,6 +132,7 @@ class World:
             lambda record, now: record.due_from + EVERY_SECONDS if record else 0.0,
             grace_seconds=self.grace_seconds,
             overlap=target.overlap,
+            **self.job_options,
         )
 
     def process(self, requested=""):
@@ -196,8 +198,12 @@ def fresh(kind):
 
 
 def in_grace(kind):
-    """Return a world in which readers have the new value, and the old one still works."""
-    world = World(kind)
+    """Return a world in which readers have the new value, and the old one still works.
+
+    Args:
+        kind: of target, or a world that has not begun.
+    """
+    world = kind if isinstance(kind, World) else World(kind)
     while world.record.get("phase") != "grace":
         world.now = max(world.now + 1, world.run().until)
     return world

@@ -15,6 +15,7 @@ import os
 import resource
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class SmallDisk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.mounted = False
+        self._writes_no_bytecode = sys.dont_write_bytecode
         self._limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def __enter__(self) -> SmallDisk:
@@ -57,6 +59,7 @@ class SmallDisk:
             but: leave this much nevertheless, where a file system was mounted.
         """
         if not self.mounted:
+            sys.dont_write_bytecode = True  # it would be cut off, and stay so
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
             return
         with (self.folder / FILLER).open("wb", buffering=0) as filler:
@@ -71,4 +74,5 @@ class SmallDisk:
     def free(self) -> None:
         """Make room again."""
         resource.setrlimit(resource.RLIMIT_FSIZE, self._limits)
+        sys.dont_write_bytecode = self._writes_no_bytecode
         (self.folder / FILLER).unlink(missing_ok=True)

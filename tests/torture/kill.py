@@ -32,7 +32,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 from torture import stopping  # noqa: E402
 from torture.readers import READERS, Readers  # noqa: E402
 from torture.targets import ROTATORS  # noqa: E402
-from torture.warm import KILLED, Warm  # noqa: E402
+from torture.warm import IN_GRACE, KILLED, Warm  # noqa: E402
 from torture.world import SHELVES, Servers, World  # noqa: E402
 
 FILES = "files"
@@ -109,7 +109,7 @@ class Killer:
         before, writes, failures = world.current(), world.writes(), self.readers.failed
         if after_grace:
             done = world.start(self.warm).wait()
-            assert done.outcome == "in-grace", done
+            assert done.outcome in IN_GRACE, done
             self.let_the_grace_pass()
         killed = sum([self.killed(moment, number) for moment, number in kills])
         self.go_on()
@@ -140,7 +140,7 @@ class Killer:
         if killed:
             self.readers.wait_a_round()  # the lease may end after the grace
             world.pass_lease()
-        elif done.outcome == "in-grace":
+        elif done.outcome in IN_GRACE:
             self.let_the_grace_pass()
         else:
             assert done.outcome in ("rotated", "not-due"), done.rotation
@@ -152,7 +152,7 @@ class Killer:
             done = self.world.start(self.warm).wait()
             if done.outcome in ("rotated", "not-due"):  # the latter where the last one died late
                 return
-            if done.outcome == "in-grace":
+            if done.outcome in IN_GRACE:
                 self.let_the_grace_pass()
             else:
                 self.wrong.append(f"a run ended so: {done.rotation}")

@@ -66,15 +66,17 @@ class VaultReader:
 class AwsReader:
     """Reads with a request of its own, since botocore takes longer than the server."""
 
-    def __init__(self, port: int, name: str) -> None:
+    def __init__(self, port: int, name: str, field: str) -> None:
         self._port = port
         self._name = name
+        self._field = field
 
     def current(self) -> dict[str, str]:
         return self._get("AWSCURRENT")
 
     def pending(self) -> dict[str, dict[str, str]]:
-        return self._get(RECORD_LABEL).get("values", {})
+        records = self._get(RECORD_LABEL).get("records", {})
+        return records.get(self._field, {}).get("values", {})
 
     def _get(self, label: str) -> dict:
         connection = http.client.HTTPConnection(HOST, self._port, timeout=30)
@@ -89,7 +91,7 @@ class AwsReader:
         answer = connection.getresponse()
         found = json.loads(answer.read())
         connection.close()
-        if answer.status == 400:
+        if answer.status in (400, 404):  # moto: of a label that was never there
             raise MissingError(label)
         assert answer.status == 200, answer.status
         return json.loads(found["SecretString"])
@@ -140,15 +142,26 @@ class VaultShelf:
     def put(self, fields: dict[str, str]) -> None:
         self._server.put(self._path, {**OTHER, **fields})
 
+    change = put
+
     def reader(self) -> tuple[str, list]:
         return "VaultReader", [self.port, self._server.root_token, self._path, self._field]
+
+    def record(self) -> dict:
+        """What is stored of the rotation."""
+        beside = f"secret/data/envkit-rotation/{self._path}.{self._field}"
+        return self._ask("GET", beside)["data"]
+
+    def put_record(self, stored: object) -> None:
+        """Store something else in its place, as nobody but a person would."""
+        self._server.put(f"envkit-rotation/{self._path}.{self._field}", stored)
 
     def left(self) -> list[str]:
         beside = f"envkit-rotation/{self._path}.{self._field}"
         folder = beside.rpartition("/")[0]
         wrong = []
         keys = self._ask("LIST", f"secret/metadata/{folder}")["keys"]
-        if keys != [beside.rpartition("/")[2]]:
+        if set(keys) - {f"{self._path.rpartition('/')[2]}.OTHER"} != {beside.rpartition("/")[2]}:
             wrong.append(f"there are {keys} beside the record")
         metadata = self._ask("GET", f"secret/metadata/{beside}")
         if len(metadata["versions"]) != 1:
@@ -173,6 +186,7 @@ class AwsShelf:
 
     def __init__(self, url: str, field: str) -> None:
         self._admin = admin_client(url)
+        self._field = field
         self.port = urlsplit(url).port
         self._name = f"torture-{secrets.token_hex(4)}/db"
         self.secret = f"aws:/{self._name}#{field}"
@@ -184,8 +198,31 @@ class AwsShelf:
     def put(self, fields: dict[str, str]) -> None:
         self._admin.create_secret(Name=self._name, SecretString=json.dumps({**OTHER, **fields}))
 
+    def change(self, fields: dict[str, str]) -> None:
+        text = json.dumps({**OTHER, **fields})
+        self._admin.put_secret_value(SecretId=self._name, SecretString=text)
+
     def reader(self) -> tuple[str, list]:
-        return "AwsReader", [self.port, self._name]
+        return "AwsReader", [self.port, self._name, self._field]
+
+    def record(self) -> dict:
+        """What is stored of the rotation."""
+        return self._document()["records"][self._field]
+
+    def put_record(self, stored: object) -> None:
+        """Store something else in its place, as nobody but a person would."""
+        document = self._document()
+        saved = document["records"].get(self._field, {}).get("saved")
+        if isinstance(stored, dict):
+            stored = {**stored, "saved": saved}
+        document["records"][self._field] = stored
+        self._admin.put_secret_value(
+            SecretId=self._name, SecretString=json.dumps(document), VersionStages=[RECORD_LABEL]
+        )
+
+    def _document(self) -> dict:
+        found = self._admin.get_secret_value(SecretId=self._name, VersionStage=RECORD_LABEL)
+        return json.loads(found["SecretString"])
 
     def left(self) -> list[str]:
         stages = self._admin.describe_secret(SecretId=self._name)["VersionIdsToStages"]
@@ -205,7 +242,10 @@ class DotenvShelf:
     name = "dotenv"
     http = False
     port = 0
-    _KEPT: ClassVar = {".env.prod", ".env.prod.envkit-previous"}
+    _KEPT: ClassVar = {
+        *(".env.prod", ".env.prod.envkit-previous"),
+        ".env.prod.OTHER.envkit-rotation",  # where it is rotated too
+    }
 
     def __init__(self, root: Path, field: str) -> None:
         self._path = root / "env" / ".env.prod"
@@ -223,8 +263,22 @@ class DotenvShelf:
         self._path.write_text("".join(lines))
         self._path.chmod(0o600)
 
+    change = put
+
     def reader(self) -> tuple[str, list]:
         return "DotenvReader", [str(self._path), self._field]
+
+    def record(self) -> dict:
+        """What is stored of the rotation."""
+        return json.loads(self._beside.read_text())
+
+    def put_record(self, stored: object) -> None:
+        """Store something else in its place, as nobody but a person would."""
+        self._beside.write_text(json.dumps(stored))
+
+    @property
+    def _beside(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.{self._field}.envkit-rotation")
 
     def left(self) -> list[str]:
         record = f".env.prod.{self._field}.envkit-rotation"

@@ -1,4 +1,4 @@
-"""Stop the world at the n-th message to a server, and kill who sent it.
+"""Stop the world at the n-th message to a server, and kill who sent it, or do something else.
 
     with Stopper() as stopper:
         port = stopper.before(server.port, http=True)      # any number of servers
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 BEFORE = "before"  # the server never sees the request
 REQUESTED = "requested"  # it has the request: it does it, or not, since the client is gone
 ANSWERED = "answered"  # it has done it; the client never learns
-MOMENTS = (BEFORE, REQUESTED, ANSWERED)
+MOMENTS = (BEFORE, REQUESTED, ANSWERED)  # of a kill
+HELD = "held"  # the server gets the request once `release` is called
+LOST = "lost"  # the server has done it, and the client's connection ends without an answer
+SEVERED = "severed"  # as `requested`, but the server learns of nothing until `release`
 _ANSWER_SECONDS = 5.0
 _SETTLE_SECONDS = 10.0
 _CHUNK = 1 << 16
@@ -46,8 +49,10 @@ class Stopper:
         self._open = 0
         self._number = 0
         self._at, self._moment = 0, ""
-        self._kill: Callable[[], None] = lambda: None
+        self._containing = b""
+        self._act: Callable[[], None] = lambda: None
         self._ready = threading.Event()
+        self._released = threading.Event()
         self.stopped = False
 
     def __enter__(self) -> Stopper:
@@ -65,17 +70,29 @@ class Stopper:
         threading.Thread(target=self._accept, args=(listener, port, http), daemon=True).start()
         return listener.getsockname()[1]
 
-    def arm(self, number: int, moment: str) -> None:
-        """Begin to count anew; stop at this message, for ever unstopped where it is 0."""
+    def arm(self, number: int, moment: str, *, containing: bytes = b"") -> None:
+        """Begin to count anew; stop at this message, for ever unstopped where it is 0.
+
+        Args:
+            number: of the message.
+            moment: what becomes of it.
+            containing: what a message must have in it to be counted.
+        """
         with self._lock:
             self._number, self._at, self._moment = 0, number, moment
+            self._containing = containing
             self.stopped = False
             self._ready.clear()
+            self._released.clear()
 
-    def aim(self, kill: Callable[[], None]) -> None:
-        """Say how to kill who is to be killed; messages wait until that is known."""
-        self._kill = kill
+    def aim(self, act: Callable[[], None]) -> None:
+        """Say what is done at the message, such as to kill its sender; messages wait for that."""
+        self._act = act
         self._ready.set()
+
+    def release(self) -> None:
+        """Let go what was held or severed."""
+        self._released.set()
 
     @property
     def number(self) -> int:
@@ -140,22 +157,27 @@ class Stopper:
     def _pass(self, request: bytes, server: socket.socket) -> bool:
         """Pass a message on; False where its sender is no more."""
         with self._lock:
-            self._number += 1
-            hit = self._number == self._at
+            counted = self._containing in request
+            self._number += counted
+            hit = counted and self._number == self._at
             moment = self._moment
         if not hit:
             server.sendall(request)
             return True
         self._ready.wait()
-        if moment != BEFORE:
+        if moment not in (BEFORE, HELD):
             server.sendall(request)
-        if moment == ANSWERED:
+        if moment in (ANSWERED, LOST):
             ready, _, _ = select.select([server], [], [], _ANSWER_SECONDS)
             assert ready, "a server does not answer"
             server.recv(_CHUNK)
+        self._act()
         self.stopped = True
-        self._kill()
-        return False
+        if moment in (HELD, SEVERED):
+            self._released.wait()
+        if moment == HELD:
+            server.sendall(request)
+        return moment == HELD
 
 
 def _is_whole(request: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The five rotators' targets: how readers log in, and what must not be left there.
+"""The six rotators' targets: how readers log in, and what must not be left there.
 
 The roles and users are those of the pages below docs/guide/rotators, as in `support.rotators`.
 """
@@ -9,6 +9,8 @@ import hashlib
 import http.client
 import secrets
 import socket
+import tempfile
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -16,7 +18,13 @@ from urllib.parse import unquote, urlsplit
 from envkit.secret import Secret
 from support.aws import REGION
 from support.fault_proxy import HOST
-from support.rotators import AlternateHarness, IamHarness, RedisHarness, SingleHarness
+from support.rotators import (
+    AlternateHarness,
+    CommandHarness,
+    IamHarness,
+    RedisHarness,
+    SingleHarness,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +87,12 @@ def login_iam(fields: Mapping[str, str], port: int) -> bool:
     return answer.status == 200
 
 
+def _login_of(fields: Mapping[str, str]) -> tuple[str, str, str]:
+    """Return user and password as they stand in the URL, and another password."""
+    parts = urlsplit(fields[URL])
+    return parts.username or "", parts.password or "", secrets.token_urlsafe(12)
+
+
 # ---------------------------------------------------------------- the targets
 
 
@@ -100,6 +114,13 @@ class _Harnessed:
     def works(self, fields: Mapping[str, str], current: Mapping[str, str]) -> bool:
         return self.harness.works({name.lower(): Secret(text) for name, text in fields.items()})
 
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        """Replace the credential that readers have, as a person does; return the new fields."""
+        raise NotImplementedError
+
+    def clean_up(self, current: Mapping[str, str]) -> None:
+        """Do at the target what envkit advises after an abort that could not touch it."""
+
     def left(self, current: Mapping[str, str]) -> list[str]:
         found = self.harness.credentials()
         return [] if found == 1 else [f"{found} credentials work"]
@@ -119,6 +140,11 @@ class AlternateTarget(_Harnessed):
 
     def login_arguments(self) -> list:
         return []
+
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        user, password, theirs = _login_of(current)
+        self.harness.database.run(f"ALTER ROLE \"{user}\" LOGIN PASSWORD '{theirs}'")
+        return {URL: current[URL].replace(password, theirs)}
 
     def left(self, current: Mapping[str, str]) -> list[str]:
         wrong = super().left(current)
@@ -161,6 +187,12 @@ class RedisTarget(_Harnessed):
     def login_arguments(self) -> list:
         return []
 
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        user, password, theirs = _login_of(current)
+        self.harness.ask("ACL SETUSER", user, f">{theirs}", f"<{unquote(password)}")
+        self.harness.ask("ACL SAVE")
+        return {URL: current[URL].replace(password, theirs)}
+
     def left(self, current: Mapping[str, str]) -> list[str]:
         wrong = super().left(current)
         password = unquote(urlsplit(current[URL]).password or "")
@@ -188,6 +220,18 @@ class IamTarget(_Harnessed):
     def login_arguments(self) -> list:
         return [self.port]
 
+    def change_by_hand(self, current: Mapping[str, str]) -> dict[str, str]:
+        iam, user = self.harness.iam, self.harness.user
+        iam.delete_access_key(UserName=user, AccessKeyId=current[KEY_ID])
+        made = iam.create_access_key(UserName=user)["AccessKey"]
+        return {KEY: made["SecretAccessKey"], KEY_ID: made["AccessKeyId"]}
+
+    def clean_up(self, current: Mapping[str, str]) -> None:
+        for key in self.harness.keys().keys() - {current[KEY_ID]}:
+            self.harness.iam.update_access_key(
+                UserName=self.harness.user, AccessKeyId=key, Status="Inactive"
+            )
+
     def left(self, current: Mapping[str, str]) -> list[str]:
         keys = self.harness.keys()
         wrong = super().left(current)
@@ -196,6 +240,27 @@ class IamTarget(_Harnessed):
         if len(keys) > 1:  # the retired one stays, inactive, until the next rotation
             wrong.append(f"{len(keys)} other keys")
         return wrong
+
+
+class CommandTarget(_Harnessed):
+    """A program and the list of tokens that it keeps."""
+
+    name = rotator = "command"
+    port = 0
+    fields = ("token",)  # as the program calls it
+
+    def __init__(self, servers, stack: ExitStack) -> None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="envkit-torture-")))
+        super().__init__(CommandHarness(folder))
+
+    def first(self) -> dict[str, str]:
+        return {"token": self.harness.current()["token"].reveal()}
+
+    def table(self, port: int) -> dict[str, object]:
+        return dict(self.harness.target)
+
+    def works(self, fields: Mapping[str, str], current: Mapping[str, str]) -> bool:
+        return self.harness.works({"token": Secret(fields["token"])})
 
 
 class RandomTarget:
@@ -234,3 +299,4 @@ ROTATORS = {
     kind.name: kind
     for kind in (AlternateTarget, SingleTarget, RedisTarget, IamTarget, RandomTarget)
 }
+ALL = {**ROTATORS, CommandTarget.name: CommandTarget}  # readers do not log in with a command

@@ -34,6 +34,7 @@ MODULES = (
     "envkit.rotation_state.stores.dotenv",
     "envkit.rotation_state.stores.vault",
     "envkit.rotation.rotators.aws_iam_key",
+    "envkit.rotation.rotators.command",
     "envkit.rotation.rotators.postgres",
     "envkit.rotation.rotators.random_value",
     "envkit.rotation.rotators.redis_acl",
@@ -48,6 +49,7 @@ MODULES = (
     "requests",
 )
 KILLED = -signal.SIGKILL
+IN_GRACE = ("in-grace", "waiting")  # how a run ends that begins the grace period
 _LONGEST_SECONDS = 120.0
 
 
@@ -88,6 +90,33 @@ class Run:
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self.wait()
+
+    def pause(self) -> bool:
+        """Stop it at this instruction; return whether it was still there."""
+        try:
+            os.kill(self.pid, signal.SIGSTOP)
+            return self.wait_until_paused()
+        except ProcessLookupError:
+            return False
+
+    def wait_until_paused(self) -> bool:
+        """Wait until it has stopped, by itself or by `pause`; False where it has ended."""
+        end = time.monotonic() + _LONGEST_SECONDS
+        while time.monotonic() < end:
+            try:
+                with open(f"/proc/{self.pid}/stat", encoding="ascii", errors="replace") as file:
+                    state = file.read().rpartition(") ")[2][0]
+            except (FileNotFoundError, ProcessLookupError, IndexError):
+                return False
+            if state in "TZX":
+                return state == "T"
+            time.sleep(0.001)
+        raise AssertionError("a process does not stop")
+
+    def go_on(self) -> None:
+        """Let it go on after `pause`."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
 
     def wait(self) -> Done:
         """Wait until it has ended."""

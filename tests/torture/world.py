@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from support import openbao, postgres, valkey
@@ -23,6 +24,7 @@ from torture.shelves import AwsShelf, DotenvShelf, VaultShelf
 from torture.stopping import Stopper
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from torture.warm import Run, Warm
@@ -126,15 +128,28 @@ class World:
         if moto:
             self.environ["AWS_ENDPOINT_URL"] = f"http://{HOST}:{door[moto[0].port]}"
         (root / "profiles").mkdir()
+        self._port, self._grace = door[self.target.port], grace
+        self.edit()
+
+    def edit(self, *, rotator: str = "", strategy: str = "", more: str = "", **target) -> None:
+        """Write the profile anew; without arguments, as it was at first.
+
+        Args:
+            rotator: another type.
+            strategy: another one.
+            more: what is added to it.
+            target: keys that are changed; None takes one out.
+        """
+        table = {**self.target.table(self._port), **target}
         text = PROFILE.format(
             sources=self.shelf.sources,
             secret=self.shelf.secret,
-            rotator=self.target.rotator,
-            strategy=self.target.strategy,
-            grace=grace,
-            target=_toml(self.target.table(door[self.target.port])),
+            rotator=rotator or self.target.rotator,
+            strategy=strategy or self.target.strategy,
+            grace=self._grace,
+            target=_toml({key: value for key, value in table.items() if value is not None}),
         )
-        (root / "profiles" / "prod.toml").write_text(text)
+        (self.root / "profiles" / "prod.toml").write_text(text + more)
 
     def __enter__(self) -> World:
         return self
@@ -144,15 +159,26 @@ class World:
 
     # ---------------------------------------------------------------- time and processes
 
-    def start(self, warm: Warm, *names: str, die_at: int = 0) -> Run:
+    def start(
+        self,
+        warm: Warm,
+        *names: str,
+        die_at: int = 0,
+        prepare: str = "",
+        act: Callable[[Run], object] | None = None,
+        **more: object,
+    ) -> Run:
         """Start `envkit rotate`, as cron does, or with a name, as a person does.
 
         Args:
             warm: who starts it.
-            names: of rotations.
+            names: of rotations, and options.
             die_at: an operation on the files of the store; 0 for none.
+            prepare: called in the process first, with `more`.
+            act: what the stopper does with the process; kill it, unless given.
+            more: as above.
         """
-        prepare, more = self.prepare, {}
+        prepare = prepare or self.prepare
         if die_at:
             prepare = "torture.files:die_at"
             more = {"folder": self.shelf.folder, "number": die_at, "report": str(self._report)}
@@ -164,7 +190,7 @@ class World:
             prepare=prepare,
             **more,
         )
-        self.stopper.aim(run.kill)
+        self.stopper.aim(run.kill if act is None else partial(act, run))
         return run
 
     @property
@@ -212,4 +238,8 @@ class World:
 
 
 def _toml(table: dict[str, object]) -> str:
-    return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in table.items()) + " }"
+    texts = {
+        key: _toml(value) if isinstance(value, dict) else json.dumps(value)
+        for key, value in table.items()
+    }
+    return "{ " + ", ".join(f"{key} = {text}" for key, text in texts.items()) + " }"

@@ -77,6 +77,8 @@ ONLY_NAMES = {
 OF_SEVERAL = {
     *("test_hot_imports.py", "test_mirror.py"),
     *("code/test_languages.py", "rotation/test_interleavings.py"),
+    *("rotation/test_damaged_records.py", "rotation/test_edited_targets.py"),
+    "rotation/test_foreign_writes.py",
 }
 
 MODULES = {

@@ -236,10 +236,16 @@ def _check_values(
         if pending:
             raise _broken(place, f"has values, and nothing to do with them: it is {phase}")
         return
+    needed = {field, *pending.get(PendingValue.OLD, {})}
     for name in sorted(_NEEDED[phase] | pending.keys()):
-        if field not in pending.get(name, {}):
-            what = f"'{name}' of '{field}'" if field else f"'{name}'"
+        for one in sorted(needed - pending.get(name, {}).keys()):
+            what = f"'{name}' of '{one}'" if one else f"'{name}'"
             raise _broken(place, f"is {phase}, and has no usable values: {what} is missing")
+        # only a first value may be empty, and only where no target could refuse it
+        if (name != PendingValue.OLD or record.target_description) and not pending[name][
+            field
+        ].reveal():
+            raise _broken(place, f"is {phase}, and has no usable values: '{name}' is empty")
 
 
 def _broken(place: RecordPlace, how: str) -> RotationError:

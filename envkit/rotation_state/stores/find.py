@@ -208,15 +208,21 @@ def _aws_name(place: str) -> str:
 
 
 def _labelled(manager: SecretsManager, secret_id: str, place: str) -> object:
-    """Return what the version with our label holds; None where there is none."""
+    """Return what the version with our label holds; None where there is none.
+
+    Only where there is one is anything read but the secret's metadata.
+    """
     import json
 
     from envkit.sources.aws.errors import DELETED, NOT_FOUND, RefusedError
 
+    doing = f"cannot look for the rotation record of {place}"
     try:
-        answer = manager.call(
-            "get_secret_value", f"cannot read {place}", SecretId=secret_id, VersionStage=_LABEL
-        )
+        described = manager.call("describe_secret", doing, SecretId=secret_id)
+        labels = (described.get("VersionIdsToStages") or {}).values()
+        if not any(_LABEL in found for found in labels):
+            return None
+        answer = manager.call("get_secret_value", doing, SecretId=secret_id, VersionStage=_LABEL)
     except RefusedError as error:
         if error.aws_code in (NOT_FOUND, DELETED):
             return None

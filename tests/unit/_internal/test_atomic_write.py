@@ -74,6 +74,7 @@ class TestWrite:
         ran = run_python(
             "import resource, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
+            "sys.dont_write_bytecode = True\n"
             "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
             "try:\n"
             "    write_atomic(sys.argv[1], b'x' * 10000)\n"

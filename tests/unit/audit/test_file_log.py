@@ -194,6 +194,7 @@ import resource, signal, sys
 sys.path[:] = {sys.path!r}
 from envkit.audit.log import Entry, record
 from envkit.errors import AuditError
+sys.dont_write_bytecode = True
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 100}, resource.RLIM_INFINITY))
 try:

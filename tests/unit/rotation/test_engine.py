@@ -472,9 +472,13 @@ class TestSomebodyElse:
         self.put(scene, "theirs")
         assert scene.run().status == OutcomeStatus.REFUSED
         assert scene.run(Request.ROLLBACK).status == OutcomeStatus.REFUSED
-        scene.run(Request.ABORT)
+        outcome = scene.run(Request.ABORT)
+        assert "does not log in; both of ours are kept" in outcome.error.message
+        assert len(scene.target.passwords) == 2
+        scene.target.passwords.add("theirs")
+        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
         assert scene.password == "theirs"
-        assert scene.target.passwords == set()
+        assert scene.target.passwords == {"theirs"}
 
     def test_an_old_value_that_was_put_back_by_hand_is_not_retired(self, scene):
         scene.run()

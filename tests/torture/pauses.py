@@ -1,0 +1,171 @@
+"""Stop `envkit rotate` anywhere with SIGSTOP while another one rotates twice: does it do harm?
+
+    python tests/torture/pauses.py [--store vault] [--rotator redis] [--pauses 300] [--seed 7]
+
+A process is stopped at a random moment of a rotation, or at a random message, which then waits
+with it. A second process finishes the rotation, and rotates once more. Then the first one goes
+on, or is killed, and the next rotation takes with it what its last message did. Afterwards no
+credential logs in but the current one. (Not with `.env` files: who is stopped with the lock of
+the file keeps it, and the others wait.)
+
+At last the same with a machine that does not look again after a change, at the worst moment:
+there a retired credential must come back, or the check is worth nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS.parent)]
+
+from torture.course import Course  # noqa: E402
+from torture.stopping import HELD  # noqa: E402
+from torture.targets import ALL  # noqa: E402
+from torture.warm import IN_GRACE, KILLED, Run, Warm  # noqa: E402
+from torture.world import Servers, World  # noqa: E402
+
+PAUSED = ("redis", "command")
+DEATHS = 0.25  # of those that are stopped, killed instead of let go on
+MOST_TRIES = 4  # for each pause
+BROKEN = "torture.wrong:stop_before_the_change_and_look_no_more"
+
+
+class Pauses:
+    """Stops one process after the other, each in a rotation of its own."""
+
+    def __init__(self, world: World, first: Warm, second: Warm, chance: random.Random) -> None:
+        self.world = world
+        self.first = first
+        self.chance = chance
+        self.course = Course(world, second)
+        self.paused = 0
+        self.messages = 0  # of an undisturbed run
+        self.seconds = 0.0  # that it takes
+
+    def measure(self) -> None:
+        """Rotate undisturbed."""
+        self.world.become_due()
+        self.world.stopper.arm(0, "")
+        begun = time.monotonic()
+        self.course.note(self.world.start(self.first).wait())
+        self.seconds = time.monotonic() - begun
+        self.messages = self.world.stopper.number
+        self.course.finish()
+        self.course.check()
+
+    def one(self, number: int, *, prepare: str = "") -> None:
+        """Stop a process somewhere, let another one go on, and then let it go on itself."""
+        world, course, chance = self.world, self.course, self.chance
+        world.become_due()
+        after_grace = chance.random() < 0.3
+        if after_grace and not prepare:
+            done = world.start(self.first).wait()
+            course.note(done)
+            assert done.outcome in IN_GRACE, done
+            world.pass_grace()
+        at_message = bool(self.messages) and chance.random() < 0.5 and not prepare
+        world.stopper.arm(chance.randint(1, self.messages) if at_message else 0, HELD)
+        begun = time.monotonic()
+        run = world.start(self.first, act=Run.pause, prepare=prepare)
+        if prepare:
+            stopped = run.wait_until_paused()
+        elif at_message:
+            stopped = self._wait_for_the_message(run)
+        else:
+            time.sleep(max(0.0, begun + chance.random() * self.seconds - time.monotonic()))
+            stopped = run.pause()
+        if not stopped:
+            world.stopper.arm(0, "")  # it ended before that message
+        dies = not prepare and chance.random() < DEATHS
+        how = "message" if at_message else "moment"
+        where = f"{how}{' after the grace' * after_grace}{', killed' * dies}"
+        course.where = f"pause {number} at a {where}"
+        self.paused += stopped
+        try:
+            course.finish("--resume")
+            course.rotate()
+        finally:
+            if dies:
+                run.kill()
+            world.stopper.release()
+            run.go_on()
+            ended = run.wait()
+        world.stopper.settle()
+        world.stopper.arm(0, "")
+        course.finish()
+        if ended.status == KILLED:
+            course.rotate()  # it takes with it what a dead process has made work too late
+        else:
+            course.note(ended)
+        course.check()
+
+    def _wait_for_the_message(self, run: Run) -> bool:
+        while not self.world.stopper.stopped:
+            if not _is_there(run.pid):
+                return False
+            time.sleep(0.001)
+        return True
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return False
+
+
+def pause(folder: Path, servers, store: str, rotator: str, warms, chance, count: int) -> int:
+    """Return how much was wrong."""
+    with World(servers, folder / f"pauses-{store}-{rotator}", store, ALL[rotator]) as world:
+        pauses = Pauses(world, *warms, chance)
+        pauses.measure()
+        tries = 0
+        while pauses.paused < count and tries < MOST_TRIES * count:
+            tries += 1  # some end before they are stopped
+            pauses.one(tries)
+        pauses.course.report(f"{pauses.paused} pauses in {tries} tries")
+    wrong = len(pauses.course.wrong)
+    if pauses.paused < count:
+        print(f"    only {pauses.paused} were stopped before their end")
+        wrong += 1
+    with World(servers, folder / f"broken-{store}-{rotator}", store, ALL[rotator]) as world:
+        pauses = Pauses(world, *warms, chance)
+        pauses.measure()
+        pauses.one(1, prepare=BROKEN)
+        found = [what for what in pauses.course.wrong if "a retired credential logs in" in what]
+        print(f"{store:7} {rotator:19} without the look after a change: {len(found)} found")
+    return wrong + (not found)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--store", choices=("vault", "aws"), action="append")
+    parser.add_argument("--rotator", choices=ALL, action="append")
+    parser.add_argument("--pauses", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=random.randrange(10_000))
+    options = parser.parse_args()
+    print(f"seed {options.seed}, {os.cpu_count()} cores")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="envkit-torture-")))
+        warms = [stack.enter_context(Warm()) for _ in range(2)]
+        servers = stack.enter_context(Servers(folder))
+        chance = random.Random(options.seed)
+        wrong = sum(
+            pause(folder, servers, store, rotator, warms, chance, options.pauses)
+            for store in options.store or ("vault",)
+            for rotator in options.rotator or PAUSED
+        )
+    sys.exit(f"{wrong} were wrong" if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
