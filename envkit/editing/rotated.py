@@ -106,7 +106,8 @@ class Rotated(NamedTuple):
         """What a person should know who changes the value."""
         text = f"{self.name} is rotated by {self.value.full_name}"
         if self.record is not None and self.record.in_progress:
-            return f"{text}, which is in progress and will stop at the new value"
+            then = "begin again from" if self.record.only_claimed else "stop at"
+            return f"{text}, which is in progress and will {then} the new value"
         if self.error is not None:
             return f"{text}, which may be in progress: {self.error.message}"
         if self.value.policy.rotator not in _READERS_ARE_THE_TARGET:

@@ -12,7 +12,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.errors import EnvkitError, ProfileError, ProfileNotFoundError, UsageError, closest
+from envkit.errors import (
+    EnvkitError,
+    ProfileError,
+    ProfileNotFoundError,
+    UntrustedError,
+    UsageError,
+    closest,
+)
 from envkit.profile.discovery import profile_names, profile_path
 from envkit.profile.loader import load
 from envkit.rotation_state.policy import Policy, policy
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
     from envkit._internal.clock import Deadline
     from envkit.profile.model import Profile
+    from envkit.profile.placeholder import Reference
     from envkit.sources.protocols import Source
 
 # what says who asks and where to look, and not which store it is
@@ -252,12 +260,23 @@ class _Locator:
             field = value_field(source, secret)
             if profile.sources[secret.source].type == "dotenv":
                 assert isinstance(source, GroupWrite)  # noqa: S101 - as `value_field` says
-                return ("file", source.group(secret), field), location
+                return ("file", self._file(source, secret, location), field), location
             identity = open_store(source, secret, (field,), self._deadline).identity
         except ProfileError:  # no store of rotations: it is reported where it is opened
             identity = location
         key = identity.removeprefix(f"{secret.source}:")
         return (store_key(profile, secret.source), key), location
+
+    @staticmethod
+    def _file(source: GroupWrite, secret: Reference, location: str) -> str:
+        """Return the real path of a `.env` file; `location` if the user has to allow it first.
+
+        The rotation is collected all the same: whoever opens it asks for trust.
+        """
+        try:
+            return source.group(secret)
+        except UntrustedError:
+            return location
 
     def _source(self, profile: Profile, name: str) -> Source:
         opened = self._opened.get((profile.name, name))

@@ -124,7 +124,7 @@ class _Run:
             done, known = self.try_step(seen, decision)
             if done is not None:
                 return done
-        raise RotationError("the rotation does not come to an end")
+        raise RotationError(f"gave up after {MAX_STEPS} steps")
 
     def try_step(
         self, seen: Snapshot, decision: Decision

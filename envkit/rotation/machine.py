@@ -154,7 +154,7 @@ def decide(seen: Observation) -> Decision:
         decision = _backward(record, seen)
     elif seen.requested in (Request.ROLLBACK, Request.ABORT):
         decision = _roll_back_or_abort(record, seen, seen.requested)
-    elif seen.published == OtherValue.FOREIGN and _nothing_made(record):
+    elif seen.published == OtherValue.FOREIGN and record.only_claimed:
         decision = Decision(StepKind.CLAIM, "the secret has been changed since the claim")
     elif seen.published in _OTHER_VALUES and record.phase != Phase.RETIRING:
         decision = _refuse_other_value(seen)
@@ -182,7 +182,7 @@ def _nothing_under_way(record: Record | None, requested: Request) -> Decision:
         and record.last_rotated_at > record.given_up_at
     ):
         return Decision(
-            StepKind.REFUSE, f"{reason}: the old value works no longer", advice=Request.ROTATE
+            StepKind.REFUSE, f"{reason}: the old value no longer works", advice=Request.ROTATE
         )
     return Decision(StepKind.REFUSE, reason)
 
@@ -199,11 +199,6 @@ def _not_now(record: Record | None, seen: Observation) -> Decision | None:
 
 
 # ---------------------------------------------------------------- forward, phase by phase
-
-
-def _nothing_made(record: Record) -> bool:
-    """Whether the rotation is only claimed, so that it can begin again from another value."""
-    return record.phase == Phase.CLAIMED and not record.attempt
 
 
 def _claimed(record: Record, seen: Observation) -> Decision:
@@ -245,13 +240,13 @@ def _tested(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - on
 def _promoted(record: Record, seen: Observation) -> Decision:
     if seen.published in _BEFORE:
         return Decision(
-            StepKind.REFUSE, "somebody has put the old value back", advice=Request.ROLLBACK
+            StepKind.REFUSE, "the old value was put back outside envkit", advice=Request.ROLLBACK
         )
     if record.phase == Phase.PROMOTED:
         return Decision(StepKind.FINISH, "readers have the new value")
     if seen.now < record.retire_at and not _without_grace(record, seen):
-        return Decision(StepKind.WAIT, "the old credential is in its grace", record.retire_at)
-    return Decision(StepKind.BEGIN_RETIRE, "the grace is over")
+        return Decision(StepKind.WAIT, "the grace period is not over", record.retire_at)
+    return Decision(StepKind.BEGIN_RETIRE, "the grace period is over")
 
 
 def _without_grace(record: Record, seen: Observation) -> bool:
@@ -262,8 +257,8 @@ def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - 
     if seen.published in _BEFORE:
         return Decision(StepKind.PROMOTE, "readers have the old value, which is being retired")
     if seen.published == PendingValue.NEW and PendingValue.FINAL in seen.pending:
-        return Decision(StepKind.PUBLISH_FINAL, "the grace is over")
-    return Decision(StepKind.RETIRE, "the grace is over")
+        return Decision(StepKind.PUBLISH_FINAL, "the grace period is over")
+    return Decision(StepKind.RETIRE, "the grace period is over")
 
 
 def _after_rejections(record: Record, seen: Observation) -> Decision:
@@ -342,13 +337,13 @@ def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decis
 def _refuse_other_value(seen: Observation) -> Decision:
     reason = "the secret is gone"
     if seen.published == OtherValue.FOREIGN:
-        reason = "somebody else has changed the secret; their value and both of ours are kept"
+        reason = "the secret was changed outside envkit; all three values were kept"
     return Decision(StepKind.REFUSE, reason, advice=Request.ABORT)
 
 
 def _refuse_reverted_announcement() -> Decision:
     return Decision(
-        StepKind.REFUSE, "somebody has taken the announced value back", advice=Request.ABORT
+        StepKind.REFUSE, "the announced value was removed outside envkit", advice=Request.ABORT
     )
 
 

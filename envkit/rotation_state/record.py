@@ -141,6 +141,11 @@ class Record(NamedTuple):
         return self.phase not in AT_REST
 
     @property
+    def only_claimed(self) -> bool:
+        """Whether nothing has been made yet, so that it can begin again from another value."""
+        return self.phase == Phase.CLAIMED and not self.attempt
+
+    @property
     def after_promote(self) -> bool:
         """Whether a rotation is in progress whose new value is in the store for good."""
         return self.phase in _AFTER_PROMOTE

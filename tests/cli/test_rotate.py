@@ -183,7 +183,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
     assert {(row[0].removeprefix("prod/"), row[-1].strip()) for row in rows} == {
         ("due", "rotate it"),
         ("waiting", "nothing yet"),
-        ("grace", "retire the old value once its grace is over"),
+        ("grace", "retire the old value once the grace period is over"),
         ("over", "retire the old value"),
         ("failing", "try the failed step again"),
         ("at-work", "go on with it"),
@@ -250,7 +250,7 @@ def test_in_its_grace_it_is_rolled_back(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--rollback", "prod/api-key")) == (
         "ROTATION      OUTCOME      WHAT\n"
-        "prod/api-key  rolled-back  the new value works no longer\n"
+        "prod/api-key  rolled-back  the new value no longer works\n"
     )
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--rollback", "prod/api-key")) == (
@@ -269,7 +269,7 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "nothing is under way that could be rolled back: the old value works no longer\n"
+        "nothing is under way that could be rolled back: the old value no longer works\n"
         "2> envkit: hint: run 'envkit rotate prod/session'\n"
         "[1]\n"
     )
@@ -469,14 +469,16 @@ def test_one_that_fails_stops_no_other(shop):
     shop.profile("worse.toml", "= no TOML")
     assert told(run(shop)) == (
         "ROTATION         OUTCOME   WHAT\n"
-        "prod/a-hook      failed    cannot run 'no-such-program': no such file or directory\n"
+        "prod/a-hook      failed    'before' runs 'no-such-program', which is not on the PATH\n"
         "prod/b-absent    refused   the secret is not there\n"
         "prod/c-typo      failed    profiles/prod.toml:12: unknown rotator 'randon'\n"
         "prod/d-key       failed    profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
         f"prod/session     rotated   {DONE}\n"
         f"staging/api-key  in-grace  {GRACE}\n"
-        "2> envkit: error: prod/a-hook: cannot run 'no-such-program': no such file or directory\n"
-        "2> envkit: hint: run 'command -v no-such-program'\n"
+        "2> envkit: error: prod/a-hook: 'before' runs 'no-such-program', "
+        "which is not on the PATH\n"
+        "2> envkit: hint: install it on the host that rotates: "
+        "'command -v no-such-program' must find it\n"
         "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there\n"
         "2> envkit: hint: store a first value: rotating begins with what readers have\n"
         "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon'\n"

@@ -32,7 +32,7 @@ def test_the_gravest_come_first_and_say_what_to_do(browser, path):
     browser.open(path)
     states = browser.value("[...document.querySelectorAll('td.state b')].map(e => e.innerText)")
     assert states == [
-        *("cannot be read", "quarantined", "overdue", "failing", "due", "in its grace"),
+        *("cannot be read", "quarantined", "overdue", "failing", "due", "in the grace period"),
         *("waiting", "waiting", "waiting"),
     ]
     notes = browser.value("[...document.querySelectorAll('tr.notes')].map(e => e.innerText)")

@@ -619,7 +619,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         outcome = world.run(at="promote", do=lambda: world.store.put(stored))
         assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.reason == (
-            "somebody else has changed the secret; their value and both of ours are kept"
+            "the secret was changed outside envkit; all three values were kept"
         )
         assert outcome.error.hint == "run 'envkit rotate --abort prod/url'"
         assert world.url == theirs
@@ -630,7 +630,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         assert world.works(old)
         assert world.works(kept["new"])
         (notice,) = hooks.received
-        assert "somebody else has changed the secret" in json.loads(notice.body)["error"]
+        assert "the secret was changed outside envkit" in json.loads(notice.body)["error"]
     (standing,) = read_statuses(
         [world.rotation()],
         environ=world.environ,

@@ -50,7 +50,7 @@ def test_these_are_the_pages():
 
 def test_the_scheduler_prints_what_the_page_shows(shop):
     with Serving(shop, "rotate", "serve", "--listen", "127.0.0.1:0") as serving:
-        serving.wait_for(r"prod/hook-token: waiting")
+        serving.wait_for(r"prod/hook-token: in-grace")
         assert serving.stop() == 0
     assert without_times(serving.text) == without_times(block("scheduler.md", "serve.log"))
 
@@ -228,7 +228,7 @@ def test_every_metric_of_the_page_comes_out(shop):
     told = dict(re.findall(r"^\| `(envkit_\w+)(?:\{(\w+)\})?`", page, re.MULTILINE))
     shop.profile("wrong.toml", "[rotation.x]\n")
     with Serving(shop, "rotate", "serve", "--listen", "127.0.0.1:0") as serving:
-        serving.wait_for(r"prod/hook-token: waiting")
+        serving.wait_for(r"prod/hook-token: in-grace")
         _, text = serving.get("/metrics")
         assert serving.stop() == 0
     labels = {

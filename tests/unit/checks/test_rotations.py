@@ -321,8 +321,8 @@ def test_what_waits_for_somebody_to_decide(project, rotated):
     (project.root / ".env").write_text("KEY=canary-8d1f-theirs\n")
     [shown] = found()
     assert shown == (
-        "profiles/prod.toml:4: prod/key waits for somebody to decide: somebody else has changed "
-        "the secret; their value and both of ours are kept [rotation-stopped, prod]"
+        "profiles/prod.toml:4: prod/key waits for somebody to decide: the secret was changed "
+        "outside envkit; all three values were kept [rotation-stopped, prod]"
     )
 
 

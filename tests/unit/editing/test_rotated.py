@@ -37,8 +37,9 @@ def test_a_change_is_refused_while_a_rotation_is_in_progress(value, phase):
     )
     with pytest.raises(RotationInProgressError):
         found.refuse_retired("1", Secret("a"), versions(("a", 1)))
+    then = "begin again from" if phase == Phase.CLAIMED else "stop at"
     assert found.warning == (
-        "PASSWORD is rotated by prod/db, which is in progress and will stop at the new value"
+        f"PASSWORD is rotated by prod/db, which is in progress and will {then} the new value"
     )
 
 

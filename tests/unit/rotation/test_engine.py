@@ -442,7 +442,7 @@ class TestSomebodyElse:
         scene.now += EVERY
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.REFUSED
-        assert "somebody else has changed the secret" in outcome.error.message
+        assert "the secret was changed outside envkit" in outcome.error.message
         assert outcome.error.hint == "run 'envkit rotate --abort prod/db'"
         assert scene.password == "theirs"
         assert set(scene.snapshot.pending) == {"old", "new"}

@@ -448,7 +448,7 @@ def test_a_value_of_somebody_else_is_told_where_it_keeps_a_rotation_from_going_o
         [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
     )
     assert (one.state, one.phase, one.needs_attention) == ("failing", "grace", True)
-    assert one.error.startswith("somebody else has changed the secret")
+    assert one.error.startswith("the secret was changed outside envkit")
     assert one.hint == "run 'envkit rotate --abort prod/api-key'"
 
 

@@ -122,7 +122,8 @@ def planned(one: RotationStatus, now: float, *, asked: bool) -> str:
     if one.state == RotationState.QUARANTINED and not asked:
         return "nothing, until it is named"
     if one.state == RotationState.GRACE_PERIOD:
-        return f"retire the old value{'' if one.retire_at <= now else ' once its grace is over'}"
+        when = "" if one.retire_at <= now else " once the grace period is over"
+        return f"retire the old value{when}"
     if one.started_at:
         return "go on with it"
     if asked or one.due_at <= now:

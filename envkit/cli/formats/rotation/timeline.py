@@ -28,7 +28,7 @@ WORDS = {
     RotationState.ORPHANED: "orphaned",
     RotationState.DUE: "due",
     RotationState.IN_PROGRESS: "in progress",
-    RotationState.GRACE_PERIOD: "in its grace",
+    RotationState.GRACE_PERIOD: "in the grace period",
     RotationState.WAITING: "waiting",
 }
 

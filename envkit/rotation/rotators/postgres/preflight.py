@@ -104,7 +104,8 @@ class Preflight:
         if self.ends_sessions and not change.may_end_sessions(users):
             raise RotationError(
                 "the admin of target.dsn may not end the sessions of the users that it rotates",
-                hint="run: GRANT pg_signal_backend TO the admin, or take 'terminate' out",
+                hint="run: GRANT pg_signal_backend TO the admin; or rotate without 'terminate' and "
+                "--compromised",
             )
 
     def verify(self, login: Login, known: Verifier | None) -> dict[str, str]:
