@@ -462,6 +462,15 @@ class TestOutages:
         assert error.message == "the admin of target.url may not run ACL SETUSER"
         assert "docs/guide/rotators/redis.md" in error.hint
 
+    def test_an_admin_that_may_not_end_connections_is_found_before_anything_is_made(self, harness):
+        target = {**harness.target, "terminate": True}
+        with TestConnections.connected(harness) as client:
+            built(harness, target).prepare(harness.current())
+            assert is_open(client.connection)
+        harness.ask("ACL", "SETUSER", harness.admin, "-client|kill")
+        error = refused(lambda: built(harness, target).prepare(harness.current()))
+        assert error.message == "the admin of target.url may not run CLIENT KILL"
+
     @pytest.mark.parametrize("url", ["redis://a:pa/{}@x", "redis://h:{}", "{}", "http://{}"])
     def test_a_url_that_is_none_is_not_shown(self, harness, url):
         target = {"url": url.format(CANARY)}

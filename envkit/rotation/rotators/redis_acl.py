@@ -125,6 +125,8 @@ class RedisRotator:
                         hint="set 'aclfile' in its configuration; or write save = false in "
                         "'target', if something else keeps its users",
                     )
+                if self._terminate:
+                    node.check_may_end_connections()
                 if not self._any_replicas:
                     peers |= check_peers(node, user)
                 if self._verify and not node.logs_in(user, password):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from envkit.rotation.rotators.login import Login
     from envkit.secret import Secret
 
+_NO_CONNECTION = 2**63 - 1
 CONNECT_SECONDS = 10
 DEFAULT_USER = "default"
 PAGE = "docs/guide/rotators/redis.md"
@@ -138,6 +139,10 @@ class Node:
     def save(self) -> None:
         """Write the users to the ACL file."""
         self._ask("ACL SAVE")
+
+    def check_may_end_connections(self) -> None:
+        """Raise `DeniedError` where the admin may not end connections; none is ended."""
+        self._ask("CLIENT KILL", "ID", _NO_CONNECTION)
 
     def end_connections(self, user: str) -> None:
         """Close all connections of a user, whichever password they came with."""
