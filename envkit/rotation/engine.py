@@ -22,7 +22,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import call_in_time
 from envkit.errors import ConflictError, EnvkitError, RejectedError, RotationError, UnavailableError
 from envkit.rotation.backoff import pause_seconds
-from envkit.rotation.machine import PASSIVE, Request, StepKind, decide, observe
+from envkit.rotation.machine import PASSIVE, OtherValue, Request, StepKind, decide, observe
 from envkit.rotation.outcome import Outcome, OutcomeStatus, attempt
 from envkit.rotation.step_context import AnotherTargetError, Job, RunContext, StepContext
 from envkit.rotation.steps import do
@@ -255,13 +255,16 @@ class _Run:
                 hint=f"find out why, and run 'envkit rotate {self.job.name}'",
             )
             return self.outcome(OutcomeStatus.QUARANTINED, error.message, error=error)
-        if record.promoted_at:
+        foreign = step.published == OtherValue.FOREIGN
+        if record.promoted_at and not foreign:
             return self.outcome(OutcomeStatus.ROLLED_BACK)
         if record.given_up_at >= record.started_at:
             left = ""
             if step.run.without_target and step.seen.new:
                 at = record.target_description or "the target that the profile named before"
                 left = f"what it made may work at {at}, and the old value no longer: look there"
+            elif record.promoted_at:
+                left = "the secret has the value from outside envkit; old and new work no longer"
             return self.outcome(OutcomeStatus.ABORTED, left)
         return self.outcome(OutcomeStatus.NOT_DUE, "it is not due any more")
 

@@ -472,9 +472,46 @@ class TestSomebodyElse:
         self.put(scene, "theirs")
         assert scene.run().status == OutcomeStatus.REFUSED
         assert scene.run(Request.ROLLBACK).status == OutcomeStatus.REFUSED
-        scene.run(Request.ABORT)
+        scene.target.passwords.add("theirs")
+        outcome = scene.run(Request.ABORT)
+        assert (outcome.status, outcome.reason) == (
+            OutcomeStatus.ABORTED,
+            "the secret has the value from outside envkit; old and new work no longer",
+        )
         assert scene.password == "theirs"
-        assert scene.target.passwords == set()
+        assert scene.target.passwords == {"theirs"}
+
+    def test_ours_are_not_dropped_in_the_grace_where_theirs_does_not_log_in(self, scene):
+        scene.run()
+        both = set(scene.target.passwords)
+        self.put(scene, "a typo")
+        outcome = scene.run(Request.ABORT)
+        assert outcome.status == OutcomeStatus.FAILED
+        assert "does not log in; both of ours are kept" in outcome.error.message
+        assert scene.target.passwords == both
+        self.put(scene, f"{CANARY}-1")
+        scene.now += GRACE
+        assert scene.run().status == OutcomeStatus.ROTATED
+        assert scene.target.passwords == {f"{CANARY}-1"}
+
+    def test_ours_are_kept_where_theirs_is_changed_while_they_are_dropped(self, scene, monkeypatch):
+        scene.run()
+        both = set(scene.target.passwords)
+        scene.target.passwords.add("theirs")
+        self.put(scene, "theirs")
+        save = MemoryRotationStore.save
+
+        def overtaken(store, seen, record, pending):
+            saved = save(store, seen, record, pending)
+            if record.phase == Phase.REVERTED:
+                monkeypatch.undo()
+                self.put(scene, "a typo")
+                return store.read()
+            return saved
+
+        monkeypatch.setattr(MemoryRotationStore, "save", overtaken)
+        assert scene.run(Request.ABORT).status == OutcomeStatus.FAILED
+        assert scene.target.passwords == {*both, "theirs"}
 
     def test_an_old_value_that_was_put_back_by_hand_is_not_retired(self, scene):
         scene.run()
