@@ -82,10 +82,11 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
 
 def _renamed(record: Record, name: str) -> Mismatch:
     if record.in_progress:
+        way_back = "rollback" if record.promoted_at else "abort"
         return Mismatch(
             f"the secret is being rotated as {record.rotation}, and not as {name}",
-            f"put the profile back until it is over, or run 'envkit rotate --abort "
-            f"{record.rotation}'",
+            f"if it has another name now, run 'envkit rotate --resume {name}' or "
+            f"'envkit rotate --{way_back} {name}'; otherwise name one rotation for one secret",
             renamed=True,
         )
     return Mismatch(

@@ -129,7 +129,8 @@ def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadli
     names = Counter(orphan.name for orphan in orphans)
     names.update(rotation.full_name for group in survey.groups for rotation in group)
     worded = (
-        one if names[one.name] == 1 else one._replace(word=_as_word(one.location)) for one in orphans
+        one if names[one.name] == 1 else one._replace(word=_as_word(one.location))
+        for one in orphans
     )
     return Found(
         tuple(sorted(worded, key=lambda one: (one.name, one.location))),

@@ -261,7 +261,8 @@ def _refuse_to_end_both(step: StepContext) -> None:
         return
     if not step.rotator.probe(step.keep, record.facts):
         raise RotationError(
-            "the secret has a value from outside envkit that does not log in; both of ours are kept",
+            "the secret has a value from outside envkit that does not log in; both of ours are "
+            "kept",
             hint="store one that does, with 'envkit set --force' or 'envkit rollback --force'",
         )
 

@@ -493,7 +493,7 @@ def test_another_name_in_the_middle_is_refused_and_told(world):
     for requested in ("", Request.ROTATE):
         outcome = world.run(requested)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "is rotated as prod/url, and not as prod/other" in outcome.error.message
+        assert "is being rotated as prod/url, and not as prod/other" in outcome.error.message
     assert world.readers_log_in()
     world.write("postgres")
     assert world.finish().status == OutcomeStatus.ROTATED

@@ -503,7 +503,7 @@ class TestSomebodyElse:
 
         def overtaken(store, seen, record, pending):
             saved = save(store, seen, record, pending)
-            if record.phase == Phase.REVERTED:
+            if record.phase == "reverted":
                 monkeypatch.undo()
                 self.put(scene, "a typo")
                 return store.read()
@@ -542,6 +542,17 @@ class TestSomebodyElse:
         scene.run(Request.ABORT)
         assert scene.snapshot.pending == {}
 
+    def test_a_claim_that_fails_with_a_value_that_was_changed_meanwhile_begins_again(self, scene):
+        def check():
+            if scene.password != "theirs":
+                self.put(scene, "theirs")
+                scene.target.passwords = {"theirs"}
+                raise UnavailableError("refused")
+
+        outcome = scene.run(check=check)
+        assert outcome.status == OutcomeStatus.IN_GRACE
+        assert scene.snapshot.old["password"].reveal() == "theirs"
+
     def test_one_secret_with_two_names(self, scene):
         scene.rotate()
         outcome = advance(
@@ -566,6 +577,40 @@ class TestSomebodyElse:
         assert renamed(Request.ROTATE).status == OutcomeStatus.IN_GRACE
         assert scene.record.rotation == "prod/database"
         assert scene.run().status == OutcomeStatus.FAILED, "the old name is none any more"
+
+    @pytest.mark.parametrize(
+        ("broken", "requested", "status", "offered"),
+        [
+            ("test", Request.ABORT, OutcomeStatus.ABORTED, "abort"),
+            ("test", Request.RESUME, OutcomeStatus.IN_GRACE, "abort"),
+            (None, Request.ABORT, OutcomeStatus.REFUSED, "rollback"),
+            (None, Request.ROLLBACK, OutcomeStatus.ROLLED_BACK, "rollback"),
+            (None, Request.RESUME, OutcomeStatus.IN_GRACE, "rollback"),
+        ],
+    )
+    def test_one_that_is_renamed_while_it_is_in_progress_is_ended_by_its_new_name(
+        self, scene, broken, requested, status, offered
+    ):
+        def renamed(requested=None, **changed):
+            job = scene.job()._replace(name="prod/database", **changed)
+            return advance(job, deadline=Deadline(60), requested=requested, clock=lambda: scene.now)
+
+        if broken:
+            scene.target.fails[broken] = UnavailableError("down")
+        scene.run()
+        scene.target.fails.clear()
+        refused = renamed()
+        assert refused.status == OutcomeStatus.FAILED
+        assert "'envkit rotate --resume prod/database'" in refused.error.hint
+        assert f"'envkit rotate --{offered} prod/database'" in refused.error.hint
+        if requested != Request.ABORT:
+            other = renamed(requested, plan="another (alternate) of password")
+            assert other.status == OutcomeStatus.FAILED
+            assert scene.record.rotation == "prod/db", "another one may only be aborted"
+        assert renamed(requested).status == status
+        assert scene.record.rotation == "prod/database"
+        scene.now += GRACE
+        assert renamed().status in (OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE)
 
     def test_what_is_refused_is_held_by_nobody(self, scene):
         """Else nobody would tell of it until our time is over."""
