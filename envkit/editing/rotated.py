@@ -86,6 +86,11 @@ class Rotated(NamedTuple):
         force += "has the earlier one"
         if self.record is None:
             why = "it has no record" if self.error is None else self.error.message
+            force = "add --force if its target has the earlier value"
+            if self.error is None:
+                force = f"run 'envkit rotate {rotation}' for a new value, or {force}"
+            elif self.error.hint:
+                force = f"{self.error.hint}; or {force}"
             raise RetiredError(
                 f"{self.name} is rotated by {rotation}, and whether version {version} is retired "
                 f"cannot be told: {why}",

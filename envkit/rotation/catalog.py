@@ -183,6 +183,11 @@ def pick(
     return list(picked.values())
 
 
+def is_named(rotations: Iterable[Rotation], name: str) -> bool:
+    """Return whether any of the rotations has a name, `db-password` or `prod/db-password`."""
+    return any(name in _names(one) for one in rotations)
+
+
 def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
     """Return what is wrong with two rotations of one secret that do not say the same."""
     return ProfileError(

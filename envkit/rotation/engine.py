@@ -39,6 +39,8 @@ __all__ = ["Job", "Outcome", "advance"]
 
 MAX_STEPS = 200  # of one run; a rotation has about ten
 MAX_CONFLICTS = 20
+# what a person may ask of a rotation in progress that has another name by now
+_BY_A_NEW_NAME = (Request.ABORT, Request.ROLLBACK, Request.RESUME)
 STORE_SHARE = 0.2  # of the time, so that a failure can be saved in the end
 SPARE_SECONDS = 2.0  # for a step that comes too late
 _OF_NEW_VALUES = (StepKind.CREATE, StepKind.SET, StepKind.TEST)
@@ -143,6 +145,10 @@ class _Run:
             if isinstance(error, AnotherTargetError) and self.may_abort(seen.record):
                 self.context = self.context._replace(without_target=True)
                 return None, None
+            if decision.step == StepKind.CLAIM and self.is_stale(seen):
+                self.conflicts += 1
+                if self.conflicts < MAX_CONFLICTS:
+                    return None, None  # it failed with a value that is none any more
             rejected = isinstance(error, RejectedError) and decision.step in _OF_NEW_VALUES
             self.save_failure(seen, decision, error, rejected=rejected)
             if not rejected:
@@ -169,6 +175,9 @@ class _Run:
         if record is None:
             return seen
         self.check(record)
+        if record.in_progress and record.rotation != self.job.name:
+            record = record._replace(rotation=self.job.name)
+            seen = self.job.store.save(seen, record, seen.pending)
         fields = (self.job.store.fields[0], *sorted(seen.old.keys() - {self.job.store.fields[0]}))
         if (
             self.context.without_target
@@ -186,9 +195,10 @@ class _Run:
         by_name = self.context.requested in (Request.ROTATE, Request.COMPROMISED)
         if found.renamed and by_name and not record.in_progress:
             return
-        if found.renamed and self.may_abort(record):
-            self.check(record._replace(rotation=self.job.name))
-            return
+        if found.renamed and record.in_progress and self.context.requested in _BY_A_NEW_NAME:
+            found = self.job.mismatch(record._replace(rotation=self.job.name))
+            if found is None:
+                return
         if found.changed and self.may_abort(record):
             self.context = self.context._replace(without_target=True)
             return
@@ -248,6 +258,14 @@ class _Run:
             )
         return result.value
 
+    def is_stale(self, seen: Snapshot) -> bool:
+        """Return whether the secret or its record is another one by now."""
+        try:
+            now = self.job.store.read()
+        except EnvkitError:
+            return False
+        return (now.version, now.record_version) != (seen.version, seen.record_version)
+
     def undone(self, step: StepContext) -> Outcome | None:
         record = step.record
         if record.then == Phase.CLAIMED:
@@ -258,13 +276,16 @@ class _Run:
                 hint=f"find out why, and run 'envkit rotate {self.job.name}'",
             )
             return self.outcome(OutcomeStatus.QUARANTINED, error.message, error=error)
-        if record.promoted_at and step.published != OtherValue.FOREIGN:
+        foreign = step.published == OtherValue.FOREIGN
+        if record.promoted_at and not foreign:
             return self.outcome(OutcomeStatus.ROLLED_BACK)
         if record.given_up_at >= record.started_at:
             left = ""
             if step.run.without_target and step.seen.new:
                 at = record.target_description or "the target that the profile named before"
                 left = f"what it made may work at {at}, and the old value no longer: look there"
+            elif record.promoted_at:
+                left = "the secret has the value from outside envkit; old and new work no longer"
             return self.outcome(OutcomeStatus.ABORTED, left)
         return self.outcome(OutcomeStatus.NOT_DUE, "it is not due any more")
 

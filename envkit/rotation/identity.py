@@ -91,9 +91,11 @@ def _way_out(record: Record, name: str) -> str:
 
 def _renamed(record: Record, name: str) -> Mismatch:
     if record.in_progress:
+        way_back = "rollback" if record.promoted_at else "abort"
         return Mismatch(
             f"the secret is being rotated as {record.rotation}, and not as {name}",
-            _way_out(record, name),
+            f"if it has another name now, run 'envkit rotate --resume {name}' or "
+            f"'envkit rotate --{way_back} {name}'; otherwise name one rotation for one secret",
             renamed=True,
         )
     return Mismatch(

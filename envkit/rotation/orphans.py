@@ -12,6 +12,8 @@ values, and says which credential a person must remove.
 
 from __future__ import annotations
 
+from collections import Counter
+from shlex import quote
 from typing import NamedTuple
 
 from envkit._internal.parallel import map_parallel
@@ -46,12 +48,14 @@ class Orphan(NamedTuple):
         profile: the profile that led to it.
         store: of its record.
         seen: what the store had when it was found.
+        word: what a person names it by: its name where nothing else has that, else its place.
     """
 
     name: str
     profile: Profile
     store: RotationStore
     seen: Snapshot
+    word: str
 
     @property
     def record(self) -> Record:
@@ -122,10 +126,22 @@ def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadli
         for key, orphan in search.found.items()
         if key not in search.known and orphan.name not in survey.broken
     ]
+    names = Counter(orphan.name for orphan in orphans)
+    names.update(rotation.full_name for group in survey.groups for rotation in group)
+    worded = (
+        one if names[one.name] == 1 else one._replace(word=_as_word(one.location))
+        for one in orphans
+    )
     return Found(
-        tuple(sorted(orphans, key=lambda one: (one.name, one.location))),
+        tuple(sorted(worded, key=lambda one: (one.name, one.location))),
         tuple(sorted(search.skipped)),
     )
+
+
+def _as_word(location: str) -> str:
+    """Return a place as a word of a command line; a `#` inside needs no quotes."""
+    bare = location.replace("#", "")
+    return location if quote(bare) == bare else quote(location)
 
 
 class _Search:
@@ -168,7 +184,8 @@ class _Search:
                 self.skipped.add(f"{store.location}: {error.message}")
                 continue
             if seen.record is not None and seen.record.phase not in AT_REST:
-                self.found[key] = Orphan(seen.record.rotation, profile, store, seen)
+                name = seen.record.rotation
+                self.found[key] = Orphan(name, profile, store, seen, word=name)
 
 
 def status_of_orphan(orphan: Orphan) -> RotationStatus:
@@ -185,7 +202,7 @@ def status_of_orphan(orphan: Orphan) -> RotationStatus:
         promoted_at=record.promoted_at,
         retire_at=record.retire_at,
         error=f"no profile names this rotation, and it is unfinished ({record.phase})",
-        hint=f"put its table back, or run 'envkit rotate {option} {orphan.name}'",
+        hint=f"put its table back, or run 'envkit rotate {option} {orphan.word}'",
         stopped=True,
     )
 
@@ -199,16 +216,21 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
         now: seconds since the epoch.
 
     Raises:
-        RotationError: it is the other one that it needs.
+        RotationError: it is the other one that it needs, or another process is at work on it.
         ConflictError: its record has been changed meanwhile.
         EnvkitError: the store cannot be written.
     """
     record, promoted = orphan.record, orphan.promoted
+    if record.owner and now < record.busy_until:
+        raise RotationError(
+            f"{record.owner} is at work on {orphan.location}: a profile there names the rotation",
+            hint=f"let it finish there, or run 'envkit rotate --abort' there for {orphan.name}",
+        )
     if promoted != (requested == Request.RESUME):
         has = "has the new value already" if promoted else "does not have the new value yet"
         wanted = "--resume" if promoted else "--abort"
         raise RotationError(
-            f"{orphan.location} {has}", hint=f"run 'envkit rotate {wanted} {orphan.name}'"
+            f"{orphan.location} {has}", hint=f"run 'envkit rotate {wanted} {orphan.word}'"
         )
     at_rest = record._replace(
         phase=Phase.IDLE,

@@ -203,6 +203,7 @@ def _begin_revert(step: StepContext) -> Snapshot:
             "the previous credential does not log in any more",
             hint=f"rotate again: run 'envkit rotate {step.job.name}' after the grace",
         )
+    _refuse_to_end_both(step)
     by_a_person = bool(step.run.requested) and decision.then == Phase.IDLE
     reverting = record._replace(
         phase=decision.phase,
@@ -236,8 +237,7 @@ def _note_reverted(step: StepContext) -> Snapshot:
 def _undo(step: StepContext) -> Snapshot:
     seen, record = step.seen, step.record
     if not step.run.without_target:
-        if step.published == OtherValue.FOREIGN and record.promoted_at:
-            _require_work(step)
+        _refuse_to_end_both(step)
         _end(step, seen.new, step.keep)
         if step.published == OtherValue.FOREIGN and record.promoted_at:
             _end(step, seen.old, step.keep)  # readers have neither of ours
@@ -255,12 +255,20 @@ def _undo(step: StepContext) -> Snapshot:
     return step.release(at_rest, {}, error=record.error)
 
 
-def _require_work(step: StepContext) -> None:
-    """Raise where the value that somebody has stored does not log in, and only ours may."""
-    if not step.rotator.probe(step.keep, step.record.facts):
+def _refuse_to_end_both(step: StepContext) -> None:
+    """See that the value of somebody else logs in, where it is the only one that is left.
+
+    Raises:
+        RotationError: it does not, and ours are kept.
+    """
+    record, foreign = step.record, step.published == OtherValue.FOREIGN
+    if not foreign or not record.promoted_at or step.run.without_target:
+        return
+    if not step.rotator.probe(step.keep, record.facts):
         raise RotationError(
-            "the value that somebody has stored does not log in; both of ours are kept",
-            hint="store the right value, and abort then",
+            "the secret has a value from outside envkit that does not log in; both of ours are "
+            "kept",
+            hint="store one that does, with 'envkit set --force' or 'envkit rollback --force'",
         )
 
 

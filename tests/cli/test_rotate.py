@@ -454,6 +454,32 @@ def test_orphans_are_shown_where_no_profile_has_a_rotation_any_more(shop):
     assert "there is no rotation in any profile" in told(run(shop, "status"))
 
 
+def test_a_name_that_a_profile_has_is_never_that_of_an_orphan(shop):
+    run(shop, "prod/api-key", "prod/session")
+    left = (shop.root / ".env.prod.API_KEY.envkit-rotation").read_bytes()
+    shop.profile("prod.toml", table("api-key", "SESSION"))
+    assert "run 'envkit rotate --resume .env.prod#API_KEY'" in told(run(shop, "status"))
+    run(shop, "--resume", "prod/api-key")
+    run(shop, "--abort", "api-key", "--env", "prod")
+    assert (shop.root / ".env.prod.API_KEY.envkit-rotation").read_bytes() == left
+    assert "may still work" in told(run(shop, "--resume", ".env.prod#API_KEY"))
+    assert "orphaned" not in told(run(shop, "status"))
+
+
+def test_a_name_that_several_orphans_have_is_refused(shop):
+    run(shop, "prod/api-key")
+    shop.profile("prod.toml", table("api-key", "SESSION"))
+    run(shop, "prod/api-key")
+    for name in ("prod", "staging"):
+        shop.profile(f"{name}.toml", '[variables]\nA = "1"\n')
+    assert told(run(shop, "--resume", "api-key")) == (
+        "2> envkit: error: no profile names 'api-key', and several unfinished rotations have that "
+        "name: those of .env.prod#API_KEY and .env.prod#SESSION\n"
+        "2> envkit: hint: name one of them: .env.prod#API_KEY\n"
+        "[2]\n"
+    )
+
+
 # ---------------------------------------------------------------- what goes wrong
 
 

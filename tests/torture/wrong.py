@@ -8,7 +8,7 @@ import time
 
 from envkit.rotation import machine
 from envkit.rotation.machine import StepKind
-from envkit.rotation_state.record import PendingValue, Phase
+from envkit.rotation_state.record import PendingValue, Phase, Record
 
 
 def promote_before_set() -> None:
@@ -88,7 +88,7 @@ def believe_a_lost_answer() -> None:
 def refuse_a_changed_claim() -> None:
     """Refuse a value that was changed since the claim, and give no advice."""
     refusal = machine.Decision(StepKind.REFUSE, "the secret was changed")
-    machine._nothing_made = lambda _record: False
+    Record.only_claimed = property(lambda _record: False)
     machine._refuse_other_value = lambda _seen: refusal
 
 

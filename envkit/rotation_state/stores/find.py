@@ -3,8 +3,8 @@
     for found in find_records(source, refs):
         print(found.name, found.ref)
 
-Only where the references lead is looked: beside their `.env` files, in their mounts, at their
-secrets. A record is found by its name alone; whose it is, its store says.
+Only where the references lead is looked: beside their `.env` files, in their folders of a mount,
+at their secrets. A record is found by its name alone; whose it is, its store says.
 """
 
 from __future__ import annotations
@@ -125,54 +125,80 @@ def _in_files(source: Any, refs: Iterable[Reference], root: str) -> Iterator[Fou
 def _in_mounts(
     source: Any, refs: Iterable[Reference], skipped: Callable[[str], None]
 ) -> Iterator[FoundRecord]:
-    mounts: set[str] = set()
+    """Yield those in the folders of the secrets; others of the mount are other projects'."""
+    listed: dict[_Folder, list[str]] = {}
+    seen = set()
     for ref in refs:
         try:
             source.check(ref)
         except InvalidReferenceError:
             continue
-        mount, version, listed = source.with_secret(
-            ref, lambda client, secret: _list_mount(client, secret, mounts)
+        mount, found, denied = source.with_secret(
+            ref, lambda client, secret, at=ref: _list_beside(client, secret, at.path, listed)
         )
-        mounts.add(mount)
-        if version != 2 or listed is None:
-            if version == 2:
-                skipped(
-                    f"{source.name}:{mount}: the token may not list {mount}/metadata/{_FOLDER}/"
-                )
-            continue
-        for path in listed:
+        if denied is not None:
+            skipped(f"{source.name}:{mount}: the token may not list {mount}/metadata/{denied}/")
+        for path in found:
             secret, _, field = path.rpartition(".")
-            if secret:
-                yield FoundRecord(
-                    f"{mount}/{secret}#{unquote(field)}",
-                    Reference(source.name, f"/{mount}/{secret}", unquote(field)),
-                )
+            name = f"{mount}/{secret}#{unquote(field)}"
+            if secret and name not in seen:
+                seen.add(name)
+                place = Reference(source.name, f"/{mount}/{secret}", unquote(field))
+                yield FoundRecord(name, place)
 
 
-def _list_mount(
-    client: VaultClient, secret: Target, known: set[str]
-) -> tuple[str, int | None, list[str] | None]:
-    """Return the names below the folder of records; None where they may not be listed."""
-    mount = secret.engine.mount
-    if mount in known or secret.engine.version != 2:
-        return mount, secret.engine.version, []
+class _Folder(NamedTuple):
+    """A folder of records in a mount, `myapp` for `envkit-rotation/myapp`; empty for all."""
+
+    mount: str
+    path: str
+
+
+def _list_beside(
+    client: VaultClient, secret: Target, written: str, listed: dict[_Folder, list[str]]
+) -> tuple[str, list[str], str | None]:
+    """Return the mount, the records beside one secret, and the folder that may not be listed.
+
+    Those of the secret's folder and below. A secret that is at the prefix of its source is
+    its project's folder itself, and one at the top of the mount has none: what is below the
+    top is of others.
+    """
+    mount, path = secret.engine.mount, secret.path
+    if secret.engine.version != 2:
+        return mount, [], None
+    folder = path.rpartition("/")[0]
+    looked = [(folder, bool(folder and written))] + ([] if written else [(path, True)])
     found: list[str] = []
-    folders = [""]
-    while folders:
-        below = folders.pop()
-        path = f"{_FOLDER}/{below}"
-        answer = client.call(
-            lambda hvac_client, path=path: hvac_client.secrets.kv.v2.list_secrets(  # type: ignore[misc]
-                path, mount_point=mount
-            )
-        )
-        if answer.denied:
-            return mount, 2, None
-        data = answer.body.get("data")
-        for key in data.get("keys", ()) if isinstance(data, dict) else ():
-            (folders if key.endswith("/") else found).append(f"{below}{key}")
-    return mount, 2, sorted(found)
+    while looked:
+        below, deep = looked.pop()
+        here = _Folder(mount, below)
+        if here not in listed:
+            names = _list_folder(client, here)
+            if names is None:
+                listed[here] = []
+                return mount, found, f"{_FOLDER}/{below}".rstrip("/")
+            listed[here] = names
+        for name in listed[here]:
+            full = f"{below}/{name}" if below else name
+            if not name.endswith("/"):
+                if written or deep or full.rpartition(".")[0] == path:
+                    found.append(full)
+            elif deep:
+                looked.append((full.rstrip("/"), True))
+    return mount, sorted(found), None
+
+
+def _list_folder(client: VaultClient, folder: _Folder) -> list[str] | None:
+    """Return the names in a folder of records; None where they may not be listed."""
+    path = f"{_FOLDER}/{folder.path}"
+    answer = client.call(
+        lambda hvac_client: hvac_client.secrets.kv.v2.list_secrets(path, mount_point=folder.mount)
+    )
+    if answer.denied:
+        return None
+    data = answer.body.get("data")
+    keys = data.get("keys", ()) if isinstance(data, dict) else ()
+    return [key for key in keys if isinstance(key, str)]
 
 
 def _at_secrets(

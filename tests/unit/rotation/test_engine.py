@@ -472,13 +472,46 @@ class TestSomebodyElse:
         self.put(scene, "theirs")
         assert scene.run().status == OutcomeStatus.REFUSED
         assert scene.run(Request.ROLLBACK).status == OutcomeStatus.REFUSED
-        outcome = scene.run(Request.ABORT)
-        assert "does not log in; both of ours are kept" in outcome.error.message
-        assert len(scene.target.passwords) == 2
         scene.target.passwords.add("theirs")
-        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
+        outcome = scene.run(Request.ABORT)
+        assert (outcome.status, outcome.reason) == (
+            OutcomeStatus.ABORTED,
+            "the secret has the value from outside envkit; old and new work no longer",
+        )
         assert scene.password == "theirs"
         assert scene.target.passwords == {"theirs"}
+
+    def test_ours_are_not_dropped_in_the_grace_where_theirs_does_not_log_in(self, scene):
+        scene.run()
+        both = set(scene.target.passwords)
+        self.put(scene, "a typo")
+        outcome = scene.run(Request.ABORT)
+        assert outcome.status == OutcomeStatus.FAILED
+        assert "does not log in; both of ours are kept" in outcome.error.message
+        assert scene.target.passwords == both
+        self.put(scene, f"{CANARY}-1")
+        scene.now += GRACE
+        assert scene.run().status == OutcomeStatus.ROTATED
+        assert scene.target.passwords == {f"{CANARY}-1"}
+
+    def test_ours_are_kept_where_theirs_is_changed_while_they_are_dropped(self, scene, monkeypatch):
+        scene.run()
+        both = set(scene.target.passwords)
+        scene.target.passwords.add("theirs")
+        self.put(scene, "theirs")
+        save = MemoryRotationStore.save
+
+        def overtaken(store, seen, record, pending):
+            saved = save(store, seen, record, pending)
+            if record.phase == "reverted":
+                monkeypatch.undo()
+                self.put(scene, "a typo")
+                return store.read()
+            return saved
+
+        monkeypatch.setattr(MemoryRotationStore, "save", overtaken)
+        assert scene.run(Request.ABORT).status == OutcomeStatus.FAILED
+        assert scene.target.passwords == {*both, "theirs"}
 
     def test_an_old_value_that_was_put_back_by_hand_is_not_retired(self, scene):
         scene.run()
@@ -509,6 +542,17 @@ class TestSomebodyElse:
         scene.run(Request.ABORT)
         assert scene.snapshot.pending == {}
 
+    def test_a_claim_that_fails_with_a_value_that_was_changed_meanwhile_begins_again(self, scene):
+        def check():
+            if scene.password != "theirs":
+                self.put(scene, "theirs")
+                scene.target.passwords = {"theirs"}
+                raise UnavailableError("refused")
+
+        outcome = scene.run(check=check)
+        assert outcome.status == OutcomeStatus.IN_GRACE
+        assert scene.snapshot.old["password"].reveal() == "theirs"
+
     def test_one_secret_with_two_names(self, scene):
         scene.rotate()
         outcome = advance(
@@ -533,6 +577,40 @@ class TestSomebodyElse:
         assert renamed(Request.ROTATE).status == OutcomeStatus.IN_GRACE
         assert scene.record.rotation == "prod/database"
         assert scene.run().status == OutcomeStatus.FAILED, "the old name is none any more"
+
+    @pytest.mark.parametrize(
+        ("broken", "requested", "status", "offered"),
+        [
+            ("test", Request.ABORT, OutcomeStatus.ABORTED, "abort"),
+            ("test", Request.RESUME, OutcomeStatus.IN_GRACE, "abort"),
+            (None, Request.ABORT, OutcomeStatus.REFUSED, "rollback"),
+            (None, Request.ROLLBACK, OutcomeStatus.ROLLED_BACK, "rollback"),
+            (None, Request.RESUME, OutcomeStatus.IN_GRACE, "rollback"),
+        ],
+    )
+    def test_one_that_is_renamed_while_it_is_in_progress_is_ended_by_its_new_name(
+        self, scene, broken, requested, status, offered
+    ):
+        def renamed(requested=None, **changed):
+            job = scene.job()._replace(name="prod/database", **changed)
+            return advance(job, deadline=Deadline(60), requested=requested, clock=lambda: scene.now)
+
+        if broken:
+            scene.target.fails[broken] = UnavailableError("down")
+        scene.run()
+        scene.target.fails.clear()
+        refused = renamed()
+        assert refused.status == OutcomeStatus.FAILED
+        assert "'envkit rotate --resume prod/database'" in refused.error.hint
+        assert f"'envkit rotate --{offered} prod/database'" in refused.error.hint
+        if requested != Request.ABORT:
+            other = renamed(requested, plan="another (alternate) of password")
+            assert other.status == OutcomeStatus.FAILED
+            assert scene.record.rotation == "prod/db", "another one may only be aborted"
+        assert renamed(requested).status == status
+        assert scene.record.rotation == "prod/database"
+        scene.now += GRACE
+        assert renamed().status in (OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE)
 
     def test_what_is_refused_is_held_by_nobody(self, scene):
         """Else nobody would tell of it until our time is over."""

@@ -2,6 +2,8 @@
 
 import json
 import os
+import secrets
+import shlex
 
 import pytest
 
@@ -113,6 +115,15 @@ def test_one_that_was_changed_meanwhile_is_left_alone(left):
     assert "values" in json.loads(record_file(project, "prod", "KEY").read_text())
 
 
+def test_one_that_another_process_is_at_work_on_is_left_alone(left):
+    project = left("set", owner="host-2:7", busy_until=60.0)
+    (orphan,) = look(project).orphans
+    now = orphan.record.busy_until
+    with pytest.raises(RotationError, match=r"host-2:7 is at work on \.env\.prod#KEY"):
+        finish(orphan, Request.ABORT, now=now - 1)
+    assert "may still work" in finish(orphan, Request.ABORT, now=now)
+
+
 def envelope(name, field):
     record = Record(name, "1", Phase.STAGED, plan=f"random (alternate) of {field}", started_at=NOW)
     values = {kind: {field: Secret(text)} for kind, text in (("old", "x"), ("new", "y"))}
@@ -146,12 +157,59 @@ def test_one_in_a_mount_of_vault_is_found_and_finished(in_vault, openbao):
     assert not [one for one in look(in_vault, environ).orphans if "/orphans/" in one.location]
 
 
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("shop/db#key", {"shop/db.old#key", "shop/web#key", "shop/api/web#key"}),
+        ("shop/api/web#key", {"shop/api/web#key"}),
+        ("db#key", {"web#key"}),
+        ("/secret/shop/db#key", {"shop/db.old#key", "shop/web#key", "shop/api/web#key"}),
+    ],
+    ids=["in a folder", "in one below it", "at the top of the mount", "by its whole path"],
+)
+def test_those_of_other_projects_in_the_mount_are_none(project, openbao, written, found):
+    top = f"mount-{secrets.token_hex(4)}"
+    openbao.mount(top, version=2)
+    others = ("web", "shop/db.old", "shop/web", "shop/api/web", "shopping/web", "other/db")
+    for path in ("db", "shop/db", *others):
+        openbao.put(path, {"key": "x"}, mount=top)
+    for path in others:
+        openbao.put(f"envkit-rotation/{path}.key", envelope("prod/key", "key"), mount=top)
+    written = written.replace("/secret/", f"/{top}/")
+    project.profile(
+        "prod.toml",
+        f'[sources.vault]\nmount = "{top}"\n[variables]\nA = "{{{{ vault:{written} }}}}"\n',
+    )
+    environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
+    orphans = look(project, environ).orphans
+    assert {one.location for one in orphans} == {f"vault:{top}/{name}" for name in found}
+    several = len(found) > 1
+    words = {one.location if several else "prod/key" for one in orphans}
+    assert {shlex.split(one.word)[0] for one in orphans} == words
+
+
+def test_the_folder_of_a_project_may_be_a_secret_itself(project, openbao):
+    top = f"mount-{secrets.token_hex(4)}"
+    openbao.mount(top, version=2)
+    for path in ("shop/prod", "shop/prod/web", "shop/staging"):
+        openbao.put(path, {"key": "x"}, mount=top)
+        openbao.put(f"envkit-rotation/{path}.key", envelope("prod/key", "key"), mount=top)
+    project.profile(
+        "prod.toml",
+        f'[sources.vault]\nmount = "{top}"\nprefix = "shop/prod"\n'
+        '[variables]\nA = "{{ vault:#key }}"\n',
+    )
+    environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
+    found = [one.location for one in look(project, environ).orphans]
+    assert found == [f"vault:{top}/shop/prod#key", f"vault:{top}/shop/prod/web#key"]
+
+
 def test_a_mount_that_may_not_be_listed_is_named(in_vault, openbao):
     policy = openbao.policy({"secret/data/orphans/*": ("read",)})
     environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.token(policy)}
     assert look(in_vault, environ) == (
         (),
-        ("vault:secret: the token may not list secret/metadata/envkit-rotation/",),
+        ("vault:secret: the token may not list secret/metadata/envkit-rotation/orphans/",),
     )
 
 

@@ -20,7 +20,7 @@ from envkit.cli.commands.rotate.asking import (
     confirm_protected,
     require_one,
 )
-from envkit.cli.commands.rotate.orphaned import finish_all, named, others
+from envkit.cli.commands.rotate.orphaned import finish_all, named
 from envkit.cli.commands.rotate.selection import (
     Environments,
     Format,
@@ -141,12 +141,7 @@ def now(  # noqa: PLR0917 - typer names them
     if plan or finishing:
         orphans = orphans_of(collected, env, profiles, environ, deadline)
         require_some([*chosen, *orphans.orphans], collected, env)
-        if finishing and (orphaned := named(orphans.orphans, names or ())):
-            if left := others(orphaned, names or ()):
-                raise UsageError(
-                    f"no profile names {orphaned[0].name}, and one does name {left[0]}",
-                    hint="finish them one after the other",
-                )
+        if finishing and (orphaned := named(orphans.orphans, names or (), chosen)):
             reason = ask_reason_for([one.profile for one in orphaned], reason, environ)
             done = finish_all(orphaned, finishing, reason=reason, environ=environ)
             return _show(results.Report(done, {}, set(), named=True), (), format_)

@@ -7,26 +7,57 @@ from typing import TYPE_CHECKING
 
 from envkit.audit.log import OK
 from envkit.audit.session import Access, outcome_of
-from envkit.errors import EnvkitError
+from envkit.errors import EnvkitError, UsageError
+from envkit.rotation.catalog import is_named
 from envkit.rotation.orphans import finish
 from envkit.rotation.outcome import Outcome, OutcomeStatus, failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from envkit.rotation.catalog import Rotation
     from envkit.rotation.machine import Request
     from envkit.rotation.orphans import Orphan
 
-
-def named(orphans: Sequence[Orphan], names: Sequence[str]) -> list[Orphan]:
-    """Return those with these names, `db-password` or `prod/db-password`."""
-    return [one for one in orphans if not {one.name, _own(one)}.isdisjoint(names)]
+_MAX_LISTED = 4
 
 
-def others(orphans: Sequence[Orphan], names: Sequence[str]) -> list[str]:
-    """Return the names that none of them has."""
-    known = {name for one in orphans for name in (one.name, _own(one))}
-    return [name for name in names if name not in known]
+def named(
+    orphans: Sequence[Orphan], names: Sequence[str], rotations: Sequence[Rotation]
+) -> list[Orphan]:
+    """Return those that names are of: `db-password`, `prod/db-password` or `.env.prod#KEY`.
+
+    A name that a profile has is that of its rotation, and never of an orphan: in a store that
+    several projects share, theirs may be called the same.
+
+    Args:
+        orphans: all of them.
+        names: what a person has written.
+        rotations: those that profiles name.
+
+    Raises:
+        UsageError: a name is that of several, or only some names are of orphans.
+    """
+    found: list[Orphan] = []
+    for name in names:
+        if is_named(rotations, name):
+            continue
+        same = [one for one in orphans if name in (one.name, _own(one), one.location)]
+        if len(same) > 1:
+            several = " and ".join(one.location for one in same[:_MAX_LISTED])
+            raise UsageError(
+                f"no profile names '{name}', and several unfinished rotations have that name: "
+                f"those of {several}",
+                hint=f"name one of them: {same[0].word}",
+            )
+        found += [one for one in same if one not in found]
+    words = {word for one in found for word in (one.name, _own(one), one.location)}
+    if found and (left := [name for name in names if name not in words]):
+        raise UsageError(
+            f"no profile names {found[0].name}, and one does name {left[0]}",
+            hint="finish them one after the other",
+        )
+    return found
 
 
 def finish_all(
