@@ -79,7 +79,7 @@ def _there(fields: Mapping[str, Secret | None]) -> Fields:
 
 
 def _take_over(step: StepContext) -> Snapshot:
-    record = step.record
+    record = _looked_at_again(step)
     begins = not record.after_promote and record.phase not in (Phase.REVERTING, Phase.REVERTED)
     taken = record._replace(
         owner=step.run.me,
@@ -87,6 +87,28 @@ def _take_over(step: StepContext) -> Snapshot:
         compromised=record.compromised or (begins and step.run.requested == Request.COMPROMISED),
     )
     return step.job.store.save(step.seen, taken, step.seen.pending)
+
+
+def _looked_at_again(step: StepContext) -> Record:
+    """Return the record to go on from: what another run has seen may be so no longer.
+
+    Raises:
+        RotationError: the old credential was to end, and the new one does not log in.
+    """
+    record, published = step.record, step.published
+    if record.phase == Phase.TESTED and published in (PendingValue.OLD, PendingValue.ANNOUNCED):
+        return record._replace(phase=Phase.SET)  # to be tested before readers get it
+    if record.phase == Phase.RETIRING and isinstance(published, PendingValue):
+        before = published in (PendingValue.OLD, PendingValue.ANNOUNCED)
+        new = step.seen.new if before else step.keep
+        if not step.rotator.probe(new, record.facts):
+            raise RotationError(
+                "the new credential does not log in any more; the old one is kept",
+                hint="make it work at the target again, or store one that works with "
+                "'envkit set --force'; then run "
+                f"'envkit rotate {step.job.name}'",
+            )
+    return record
 
 
 def _create(step: StepContext) -> Snapshot:

@@ -116,7 +116,7 @@ class RedisRotator:
         hashes: set[str] = set()
         for url in self._urls:
             with self._node(url, current) as node:
-                check_admin(node, user, own_login=self._context.own_login and bool(self._user))
+                self._spare_admin(node, user)
                 hashes |= usable_user(node, user).hashes
                 if self._save and not node.has_acl_file():
                     raise RotationError(
@@ -133,6 +133,7 @@ class RedisRotator:
                         hint="store the password that works; or write verify_current = false in "
                         "'target', if a rotation is to make one that does",
                     )
+                node.rehearse(user, saving=self._save, ending=self._terminate)
         check_listed(peers, self._urls)
         unknown = hashes - {_digest(password), *self._context.issued}
         return {"extra_passwords": str(len(unknown))}
@@ -195,6 +196,7 @@ class RedisRotator:
                 found = node.user(user)
                 if found is None:
                     continue
+                self._spare_admin(node, user)  # a record may name anybody
                 for digest in sorted(found.hashes & removed):
                     self._context.confirm()
                     node.remove(user, digest)
@@ -251,6 +253,9 @@ class RedisRotator:
             with suppress(RotationError):  # readers may have something else
                 others.append(self._stored.read(fields))
         return Node(url, self._context.deadline, others)
+
+    def _spare_admin(self, node: Node, user: str) -> None:
+        check_admin(node, user, own_login=self._context.own_login and bool(self._user))
 
     def _keep(self, node: Node) -> None:
         if self._save:
