@@ -186,6 +186,10 @@ class _Run:
         by_name = self.context.requested in (Request.ROTATE, Request.COMPROMISED)
         if found.renamed and by_name and not record.in_progress:
             return
+        if found.renamed and record.in_progress and self.may_abort(record):
+            found = self.job._replace(name=record.rotation).mismatch(record)
+            if found is None:
+                return  # of this secret and at this target, by another name
         if found.changed and self.may_abort(record):
             self.context = self.context._replace(without_target=True)
             return

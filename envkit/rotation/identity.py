@@ -82,12 +82,11 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
 
 def _renamed(record: Record, name: str) -> Mismatch:
     if record.in_progress:
-        return Mismatch(
-            f"the secret is being rotated as {record.rotation}, and not as {name}",
-            f"put the profile back until it is over, or run 'envkit rotate --abort "
-            f"{record.rotation}'",
-            renamed=True,
-        )
+        hint = "put the profile back until it is over"
+        if not record.promoted_at:
+            hint += f", or run 'envkit rotate --abort {name}'"
+        reason = f"the secret is being rotated as {record.rotation}, and not as {name}"
+        return Mismatch(reason, hint, renamed=True)
     return Mismatch(
         f"the secret is rotated as {record.rotation}, and not as {name}",
         "name one rotation for one secret, in one profile or in one that both extend; "
