@@ -94,7 +94,7 @@ def _not_a_program(key: str, program: str, path: str) -> HookError | None:
         )
     words = os.fsdecode(first[2:]).split()
     interpreter = words[0] if words else ""
-    if os.path.basename(interpreter) == "env" and len(words) == 2:  # noqa: PLR2004
+    if os.path.basename(interpreter) == "env" and len(words) == 2:
         interpreter = words[1]  # which it looks for on the PATH
     if interpreter and shutil.which(interpreter, path=os.environ.get("PATH")) is not None:
         return None

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.rotation.catalog import Survey
     from envkit.rotation_state.store import RotationStore, Snapshot
+    from envkit.sources.protocols import Source
 
 MAX_PARALLEL = 16
 _FINISHED = (PendingValue.NEW, PendingValue.FINAL)
@@ -46,12 +47,15 @@ class Orphan(NamedTuple):
         profile: the profile that led to it.
         store: of its record.
         seen: what the store had when it was found.
+        is_read: whether a profile reads its secret, and one has the name that the record
+            says. Another one may be of another project that uses the same store.
     """
 
     name: str
     profile: Profile
     store: RotationStore
     seen: Snapshot
+    is_read: bool = True
 
     @property
     def record(self) -> Record:
@@ -80,10 +84,13 @@ class Found(NamedTuple):
     Attributes:
         orphans: in the order of their names.
         not_looked_at: where nothing could be found, and why.
+        elsewhere: unfinished rotations that may be of another project, so that only a
+            person who names the secret ends them.
     """
 
     orphans: tuple[Orphan, ...]
     not_looked_at: tuple[str, ...]
+    elsewhere: tuple[Orphan, ...] = ()
 
 
 def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadline) -> Found:
@@ -118,14 +125,28 @@ def find_orphans(survey: Survey, *, environ: Mapping[str, str], deadline: Deadli
         elif result.error is not None:
             raise result.error
     orphans = [
-        orphan
+        orphan._replace(
+            is_read=key[0] == "dotenv" or _is_of_this_project(key, orphan, search, survey)
+        )
         for key, orphan in search.found.items()
         if key not in search.known and orphan.name not in survey.broken
     ]
+    orphans.sort(key=lambda one: (one.name, one.location))
+    elsewhere = [one for one in orphans if not one.is_read]
+    notes = [
+        f"{one.name} of {one.location} is unfinished ({one.record.phase}), and may be of another "
+        f"project; if it is not, run 'envkit rotate {_option(one)} {one.location}'"
+        for one in elsewhere
+    ]
     return Found(
-        tuple(sorted(orphans, key=lambda one: (one.name, one.location))),
-        tuple(sorted(search.skipped)),
+        tuple(one for one in orphans if one.is_read),
+        (*sorted(search.skipped), *notes),
+        tuple(elsewhere),
     )
+
+
+def _option(orphan: Orphan) -> str:
+    return "--resume" if orphan.promoted else "--abort"
 
 
 class _Search:
@@ -136,6 +157,7 @@ class _Search:
         named: Mapping[str, Iterable[Reference]],
     ) -> None:
         self.known: set[tuple[str, str]] = set()  # type of the store, name of the record
+        self.read: set[tuple[str, str]] = set()  # type of the store, name of the secret
         self.found: dict[tuple[str, str], Orphan] = {}
         self.skipped: set[str] = set()
         self._environ = environ
@@ -155,6 +177,8 @@ class _Search:
         for ref in named:
             self.known.update((kind, found) for found in record_names(source, ref))
         refs = [*named, *read]
+        for ref in refs:
+            self.read.update(_secret_of((kind, one)) for one in _names_of(source, ref))
         for found in find_records(
             source, refs, self.skipped.add, root=profile.root, deadline=self._deadline
         ):
@@ -171,10 +195,31 @@ class _Search:
                 self.found[key] = Orphan(seen.record.rotation, profile, store, seen)
 
 
+def _is_of_this_project(
+    key: tuple[str, str], orphan: Orphan, search: _Search, survey: Survey
+) -> bool:
+    """Whether a profile that is here reads the secret, and one has the name in the record."""
+    names = {profile.name for profile in survey.profiles}
+    return _secret_of(key) in search.read and orphan.name.partition("/")[0] in names
+
+
+def _names_of(source: Source, ref: Reference) -> set[str]:
+    """Return the names that a record of a value may have; none where it is no place for one."""
+    try:
+        return record_names(source, ref)
+    except EnvkitError:
+        return set()
+
+
+def _secret_of(key: tuple[str, str]) -> tuple[str, str]:
+    """Return the type of a store, and the name of the secret, without its field."""
+    return key[0], key[1].rpartition("#")[0]
+
+
 def status_of_orphan(orphan: Orphan) -> RotationStatus:
     """Return how `envkit rotate status` shows one. Pure."""
     record = orphan.record
-    option = "--resume" if orphan.promoted else "--abort"
+    option = _option(orphan)
     return RotationStatus(
         orphan.name,
         orphan.location,

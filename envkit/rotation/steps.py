@@ -188,7 +188,13 @@ def _begin_retire(step: StepContext) -> Snapshot:
 
 
 def _publish_final(step: StepContext) -> Snapshot:
-    return step.publish(step.seen.pending[PendingValue.FINAL])
+    final = step.seen.pending[PendingValue.FINAL]
+    if not step.rotator.probe(final, step.record.facts):
+        raise RotationError(
+            "the value that readers are to have in the end does not log in",
+            hint="find out who changed it, at the target or in the rotation record",
+        )
+    return step.publish(final)
 
 
 def _retire(step: StepContext) -> Snapshot:

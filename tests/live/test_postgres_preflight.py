@@ -186,7 +186,9 @@ class TestCurrent:
     def test_an_idle_role_that_may_have_no_session_is_refused(self, alternate):
         alternate.run("ALTER ROLE app_b CONNECTION LIMIT 0")
         for target in (None, {**alternate.target, "verify_current": False}):
-            error = refused(lambda target=target: built(alternate, target).prepare(alternate.current()))
+            error = refused(
+                lambda target=target: built(alternate, target).prepare(alternate.current())
+            )
             assert "CONNECTION LIMIT is 0" in error.message
         unchanged(alternate)
 

@@ -477,6 +477,15 @@ class TestTheAdmin:
         assert error.message == "the secret is the login of the admin of target.url"
         assert harness.server.logs_in(harness.admin, harness.hidden[0])
 
+    def test_nor_that_of_another_user_than_the_profile_names(self, harness):
+        target = {**harness.target, "user": harness.user}
+        other = {"url": Secret(harness.server.url())}  # of `default`
+        for call in ("retire", "is_dead"):
+            method = getattr(built(harness, target), call)
+            error = refused(lambda method=method: method(other, harness.current(), {}))
+            assert "has a login of another user" in error.message
+        assert harness.server.logs_in("default", harness.server.password)
+
 
 class TestOutages:
     def test_the_admin_s_password_is_wrong(self, harness):

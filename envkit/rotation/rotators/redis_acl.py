@@ -217,7 +217,18 @@ class RedisRotator:
         return True
 
     def _removed(self, fields: Fields, keep: Fields) -> tuple[str, frozenset[str]]:
-        """Return a user, and the hashes of those of his passwords that are to go."""
+        """Return a user, and the hashes of those of his passwords that are to go.
+
+        Raises:
+            RotationError: the fields, which a record has kept, are of another user.
+        """
+        if self._user and fields and self._login(fields)[0] != self._user:
+            raise RotationError(
+                f"the rotation record has a login of another user than '{self._user}', and none "
+                "of its passwords is removed",
+                hint="find out who changed the record; check that the secret's login works, and "
+                "remove the record",
+            )
         try:
             kept_user, kept = self._login(keep)
         except RotationError:  # readers have something else: what they need is not known

@@ -724,7 +724,6 @@ class TestWhatIsProved:
         # one at first, and one for each look before a change of the target
         assert len(reads) == 1 + scene.target.calls.count("set")
 
-
     def test_what_another_run_has_tested_is_tested_again_before_readers_get_it(self, scene):
         scene.run(stopping=lambda: "test" in scene.told)
         assert scene.record.phase == "tested"
@@ -734,9 +733,7 @@ class TestWhatIsProved:
         assert scene.password == f"{CANARY}-0"
 
     @pytest.mark.parametrize("readers_have", ["new", "old"])
-    def test_no_other_run_retires_the_old_one_unless_the_new_one_logs_in(
-        self, scene, readers_have
-    ):
+    def test_no_other_run_retires_the_old_one_unless_the_new_one_logs_in(self, scene, readers_have):
         scene.run()
         scene.target.fails["retire"] = UnavailableError("down")
         scene.now += GRACE
@@ -754,6 +751,15 @@ class TestWhatIsProved:
 
 
 class TestIdentity:
+    def test_a_rotation_with_another_name_by_now_is_aborted_by_that(self, scene):
+        scene.run(stopping=lambda: "set" in scene.told)
+        assert len(scene.target.passwords) == 2
+        scene.change(rotation="prod/before")
+        refused = scene.run(Request.RESUME)
+        assert refused.error.hint.endswith("run 'envkit rotate --abort prod/db'")
+        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
+        assert scene.target.passwords == {f"{CANARY}-0"}
+
     PHASES = ("create", "set", "test")
 
     def stopped_at(self, scene, step):

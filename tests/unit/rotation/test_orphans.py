@@ -6,6 +6,7 @@ import os
 import pytest
 
 from envkit._internal.clock import Deadline
+from envkit.cli.commands.rotate.orphaned import named
 from envkit.errors import ConflictError, RotationError
 from envkit.rotation.catalog import survey
 from envkit.rotation.machine import Request
@@ -125,7 +126,7 @@ def in_vault(project, openbao):
     project.profile(
         "prod.toml",
         '[sources.vault]\nmount = "secret"\nprefix = "orphans"\n'
-        + table("known", "vault:db#password"),
+        '[variables]\nKEY = "{{ vault:gone/web#key }}"\n' + table("known", "vault:db#password"),
     )
     for path, field in (("db", "password"), ("gone/web", "key")):
         openbao.put(f"orphans/{path}", {field: "x"})
@@ -141,15 +142,30 @@ def test_one_in_a_mount_of_vault_is_found_and_finished(in_vault, openbao):
     assert [(one.name, one.location) for one in mine] == [
         ("prod/gone", "vault:secret/orphans/gone/web#key")
     ]
-    assert found.not_looked_at == ()
     finish(mine[0], Request.ABORT, now=NOW)
     assert not [one for one in look(in_vault, environ).orphans if "/orphans/" in one.location]
+
+
+@pytest.mark.parametrize(("path", "name"), [("theirs", "prod/key"), ("gone/web", "theirs/key")])
+def test_one_that_may_be_of_another_project_is_ended_only_by_its_secret(
+    in_vault, openbao, path, name
+):
+    openbao.put(f"envkit-rotation/orphans/{path}.key", envelope(name, "key"))
+    environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
+    found = look(in_vault, environ)
+    location = f"vault:secret/orphans/{path}#key"
+    assert location not in [one.location for one in found.orphans]
+    (note,) = [note for note in found.not_looked_at if location in note]
+    assert f"run 'envkit rotate --abort {location}'" in note
+    assert location not in [one.location for one in named(found, [name, "key"])]
+    (theirs,) = named(found, [location])
+    finish(theirs, Request.ABORT, now=NOW)
 
 
 def test_a_mount_that_may_not_be_listed_is_named(in_vault, openbao):
     policy = openbao.policy({"secret/data/orphans/*": ("read",)})
     environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.token(policy)}
-    assert look(in_vault, environ) == (
+    assert look(in_vault, environ)[:2] == (
         (),
         ("vault:secret: the token may not list secret/metadata/envkit-rotation/",),
     )

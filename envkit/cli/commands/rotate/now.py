@@ -140,8 +140,8 @@ def now(  # noqa: PLR0917 - typer names them
     orphans = Found((), ())
     if plan or finishing:
         orphans = orphans_of(collected, env, profiles, environ, deadline)
-        require_some([*chosen, *orphans.orphans], collected, env)
-        if finishing and (orphaned := named(orphans.orphans, names or ())):
+        require_some([*chosen, *orphans.orphans, *orphans.elsewhere], collected, env)
+        if finishing and (orphaned := named(orphans, names or ())):
             if left := others(orphaned, names or ()):
                 raise UsageError(
                     f"no profile names {orphaned[0].name}, and one does name {left[0]}",

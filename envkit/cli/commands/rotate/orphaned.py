@@ -15,17 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from envkit.rotation.machine import Request
-    from envkit.rotation.orphans import Orphan
+    from envkit.rotation.orphans import Found, Orphan
 
 
-def named(orphans: Sequence[Orphan], names: Sequence[str]) -> list[Orphan]:
-    """Return those with these names, `db-password` or `prod/db-password`."""
-    return [one for one in orphans if not {one.name, _own(one)}.isdisjoint(names)]
+def named(found: Found, names: Sequence[str]) -> list[Orphan]:
+    """Return those with these names, `db-password` or `prod/db-password`, or of these secrets.
+
+    One whose secret no profile reads may be of another project: only the secret names it.
+    """
+    return [one for one in found.orphans if not _names(one).isdisjoint(names)] + [
+        one for one in found.elsewhere if one.location in names
+    ]
 
 
 def others(orphans: Sequence[Orphan], names: Sequence[str]) -> list[str]:
     """Return the names that none of them has."""
-    known = {name for one in orphans for name in (one.name, _own(one))}
+    known = {name for one in orphans for name in _names(one)}
     return [name for name in names if name not in known]
 
 
@@ -55,6 +60,10 @@ def finish_all(
             outcomes.append(failed(one.name, error))
         access.record([_own(one)], {}, result)
     return outcomes
+
+
+def _names(orphan: Orphan) -> set[str]:
+    return {orphan.name, _own(orphan), orphan.location}
 
 
 def _own(orphan: Orphan) -> str:

@@ -45,16 +45,17 @@ def read_json(text: str) -> Found:
 
 
 def _hosts(values: dict[str, object]) -> tuple[Host, ...]:
-    host = next((text for name in _HOST if isinstance(text := values.get(name), str) and text), "")
+    found = [values.get(name) for name in _HOST]
+    named = [text for text in found if isinstance(text, str) and text]
     port = str(values.get("port") or "")
-    if not host:
+    if not named:
         return ()
     if not _PORT.fullmatch(port):
         raise not_understood("is a JSON object whose port is not a number")
     try:
-        hosts = hosts_of(host)
+        hosts = hosts_of(named[0])
     except ValueError:
-        hosts = (Host(host),)  # of another kind: a path, an address of IPv6
+        hosts = (Host(named[0]),)  # of another kind: a path, an address of IPv6
     return tuple(one if one.port or not port else Host(one.name, int(port)) for one in hosts)
 
 
