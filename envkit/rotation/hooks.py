@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from envkit.rotation_state.policy import Policy
 
 TIMEOUT_SECONDS = 60.0
+_HEAD_BYTES = 256  # as much of a first line as the kernel reads
 
 
 class HookError(RotationError):
@@ -69,11 +70,45 @@ def missing_programs(policy: Policy) -> Iterator[HookError]:
         if (key, program) in seen:
             continue
         seen.add((key, program))
-        if shutil.which(program, path=os.environ.get("PATH")) is None:
+        found = shutil.which(program, path=os.environ.get("PATH"))
+        if found is None:
             yield _missing(key, program)
+        elif (error := _not_a_program(key, program, found)) is not None:
+            yield error
+
+
+def _not_a_program(key: str, program: str, path: str) -> HookError | None:
+    """Return why the kernel would not run a file that may be executed; None where it would."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return None  # one that may be executed, and not read
+    first = head.partition(b"\n")[0]
+    if not first.startswith(b"#!"):
+        if head and (b"\0" in head or not head.isascii()):
+            return None  # a program of the machine, or of what the kernel was told to run it with
+        return HookError(
+            f"'{key}' runs '{program}', which does not say what runs it",
+            hint="write its interpreter into its first line: #!/bin/sh",
+        )
+    words = os.fsdecode(first[2:]).split()
+    interpreter = words[0] if words else ""
+    if os.path.basename(interpreter) == "env" and len(words) == 2:
+        interpreter = words[1]  # which it looks for on the PATH
+    if interpreter and shutil.which(interpreter, path=os.environ.get("PATH")) is not None:
+        return None
+    return HookError(
+        f"'{key}' runs '{program}', whose interpreter '{interpreter}' is not there",
+        hint=f"install it on the host that rotates, or correct the first line of {program}",
+    )
 
 
 def _missing(key: str, program: str) -> HookError:
+    if os.path.isdir(program):
+        return HookError(
+            f"'{key}' runs '{program}', which is a folder", hint="name a program in it"
+        )
     if os.path.dirname(program) and os.path.exists(program):
         return HookError(
             f"'{key}' runs '{program}', which cannot be executed",

@@ -79,6 +79,7 @@ def _there(fields: Mapping[str, Secret | None]) -> Fields:
 
 
 def _take_over(step: StepContext) -> Snapshot:
+    _look_again(step)
     record = step.record
     begins = not record.after_promote and record.phase not in (Phase.REVERTING, Phase.REVERTED)
     taken = record._replace(
@@ -87,6 +88,28 @@ def _take_over(step: StepContext) -> Snapshot:
         compromised=record.compromised or (begins and step.run.requested == Request.COMPROMISED),
     )
     return step.job.store.save(step.seen, taken, step.seen.pending)
+
+
+def _look_again(step: StepContext) -> None:
+    """See that what another run has found is still so; the phase stays what it was.
+
+    Raises:
+        RotationError: the new credential does not log in, which is to be published, or to be
+            the only one.
+    """
+    record, published = step.record, step.published
+    if record.phase == Phase.TESTED and published in (PendingValue.OLD, PendingValue.ANNOUNCED):
+        step.rotator.test(step.seen.new, record.facts)
+    if record.phase == Phase.RETIRING and isinstance(published, PendingValue):
+        before = published in (PendingValue.OLD, PendingValue.ANNOUNCED)
+        new = step.seen.new if before else step.keep
+        if not step.rotator.probe(new, record.facts):
+            raise RotationError(
+                "the new credential does not log in any more; the old one is kept",
+                hint="make it work at the target again, or store one that works with "
+                "'envkit set --force'; then run "
+                f"'envkit rotate {step.job.name}'",
+            )
 
 
 def _create(step: StepContext) -> Snapshot:
@@ -166,7 +189,13 @@ def _begin_retire(step: StepContext) -> Snapshot:
 
 
 def _publish_final(step: StepContext) -> Snapshot:
-    return step.publish(step.seen.pending[PendingValue.FINAL])
+    final = step.seen.pending[PendingValue.FINAL]
+    if not step.rotator.probe(final, step.record.facts):
+        raise RotationError(
+            "the value that readers are to have in the end does not log in",
+            hint="find out who changed it, at the target or in the rotation record",
+        )
+    return step.publish(final)
 
 
 def _retire(step: StepContext) -> Snapshot:

@@ -183,6 +183,21 @@ class TestCurrent:
         error = refused(lambda: built(either).prepare(either.current()))
         assert "CONNECTION LIMIT is 0" in error.message
 
+    def test_an_idle_role_that_may_have_no_session_is_refused(self, alternate):
+        alternate.run("ALTER ROLE app_b CONNECTION LIMIT 0")
+        for target in (None, {**alternate.target, "verify_current": False}):
+            error = refused(
+                lambda target=target: built(alternate, target).prepare(alternate.current())
+            )
+            assert "CONNECTION LIMIT is 0" in error.message
+        unchanged(alternate)
+
+    def test_a_server_that_takes_no_change_is_refused_before_the_claim(self, either):
+        either.run("ALTER ROLE envkit SET default_transaction_read_only = on")
+        error = refused(lambda: built(either).prepare(either.current()))
+        assert "is read-only, as a standby is" in error.message
+        assert "target_session_attrs=read-write" in error.hint
+
     def test_an_app_that_holds_all_its_sessions_is_rotated(self, either):
         for role in either.role_names:
             either.run(f"ALTER ROLE {role} CONNECTION LIMIT 1")

@@ -435,6 +435,28 @@ class TestNodes:
             )
             assert f"does not list 127.0.0.1:{harness.server.port}," in error.message
 
+    def test_a_server_of_the_same_cluster_that_is_not_listed_is_named(self, harness, tmp_path):
+        class Clustered(Valkey):
+            def command(self):
+                return [*super().command(), "--cluster-enabled", "yes"]
+
+        for name in "ab":
+            (tmp_path / name).mkdir()
+        with Clustered(tmp_path / "a") as first, Clustered(tmp_path / "b") as second:
+            for one in (first, second):
+                with one.connect() as client:
+                    rules = ("on", f">{harness.password}", "+@all")
+                    client.execute_command("ACL", "SETUSER", harness.user, *rules)
+            current = {"url": Secret(first.url(harness.user, harness.password))}
+            alone = {**harness.target, "url": first.url()}
+            built(harness, alone).prepare(current)
+            with first.connect() as client:
+                client.execute_command("CLUSTER", "MEET", "127.0.0.1", second.port)
+            error = refused(lambda: built(harness, alone).prepare(current))
+            assert f"does not list 127.0.0.1:{second.port}," in error.message
+            built(harness, {**alone, "replicas": "any"}).prepare(current)
+            built(harness, {**alone, "url": [first.url(), second.url()]}).prepare(current)
+
     def test_a_user_whom_replication_logs_in_as_is_refused(self, harness, tmp_path):
         with replica(harness, tmp_path, harness.user, harness.password) as second:
             both = {"url": [harness.url, second.url()]}
@@ -448,6 +470,23 @@ class TestNodes:
         assert error.message == "test.toml: target: 'target.url' must be a URL, or a list of them"
 
 
+class TestTheAdmin:
+    def test_its_password_is_not_removed_though_a_record_says_so(self, harness):
+        admin = {"url": Secret(harness.url)}
+        error = refused(lambda: built(harness).retire(admin, harness.current(), {}))
+        assert error.message == "the secret is the login of the admin of target.url"
+        assert harness.server.logs_in(harness.admin, harness.hidden[0])
+
+    def test_nor_that_of_another_user_than_the_profile_names(self, harness):
+        target = {**harness.target, "user": harness.user}
+        other = {"url": Secret(harness.server.url())}  # of `default`
+        for call in ("retire", "is_dead"):
+            method = getattr(built(harness, target), call)
+            error = refused(lambda method=method: method(other, harness.current(), {}))
+            assert "has a login of another user" in error.message
+        assert harness.server.logs_in("default", harness.server.password)
+
+
 class TestOutages:
     def test_the_admin_s_password_is_wrong(self, harness):
         target = {"url": harness.server.url(harness.admin, CANARY)}
@@ -455,21 +494,23 @@ class TestOutages:
         assert isinstance(error, AuthError)
 
     def test_what_the_admin_may_not_do_is_a_denial(self, harness):
-        harness.ask("ACL", "SETUSER", harness.admin, "-acl|setuser")
         turn = begun(harness, harness.current())
+        harness.ask("ACL", "SETUSER", harness.admin, "-acl|setuser")
         error = refused(lambda: step(built(harness), "set", turn))
         assert isinstance(error, DeniedError)
         assert error.message == "the admin of target.url may not run ACL SETUSER"
         assert "docs/guide/rotators/redis.md" in error.hint
 
-    def test_an_admin_that_may_not_end_connections_is_found_before_anything_is_made(self, harness):
+    @pytest.mark.parametrize("missing", ["acl|setuser", "acl|save", "client|kill"])
+    def test_a_right_that_the_admin_lacks_is_noticed_before_anything_is_made(
+        self, harness, missing
+    ):
+        harness.ask("ACL", "SETUSER", harness.admin, f"-{missing}")
         target = {**harness.target, "terminate": True}
-        with TestConnections.connected(harness) as client:
-            built(harness, target).prepare(harness.current())
-            assert is_open(client.connection)
-        harness.ask("ACL", "SETUSER", harness.admin, "-client|kill")
         error = refused(lambda: built(harness, target).prepare(harness.current()))
-        assert error.message == "the admin of target.url may not run CLIENT KILL"
+        assert isinstance(error, DeniedError)
+        assert error.message.endswith(missing.upper().replace("|", " "))
+        assert harness.works(harness.current())
 
     @pytest.mark.parametrize("url", ["redis://a:pa/{}@x", "redis://h:{}", "{}", "http://{}"])
     def test_a_url_that_is_none_is_not_shown(self, harness, url):

@@ -39,13 +39,19 @@ _TRIES = 100
 # what no password alone looks like
 _CONNECTION = re.compile(
     r"://"
-    r"|\A\s*[{<]"
+    r"|\A\s*(?:[{<]|\[\s*[{\[\"]|\(\s*\w+\s*=)"
+    r"|\A\s*\"(?:[^\"\\]|\\.)*\"\s*\Z"  # a text of JSON or of a shell
     r"|\A\s*jdbc:"
     r"|(?:password|passwd|pwd)[\"']?\s*[=:]"
     r"|\A\s*(?:server|host|hostaddr|data ?source|address|addr|port|user|user ?name|user ?id|uid"
     r"|dbname|database|initial catalog|service|driver|dsn|endpoint|sslmode)\s*="
     r"|\A[^:@/\s]+:[^\s]*@(?:tcp\(|unix\(|[A-Za-z0-9.-]+(?::[0-9]+|/\w))"
-    r"|\A[A-Za-z0-9.-]+:[0-9]+,",
+    r"|\A[A-Za-z0-9.-]+:[0-9]+,"
+    r"|\A[^:\s]+:(?:[0-9]+|\*):[^:\s]*:[^:\s]*:"  # a line of .pgpass
+    r"|\A//[^/\s@]+@"
+    r"|\A[^\s@/]+/[^\s@]*@(?://)?[A-Za-z0-9.-]+(?::[0-9]+)?/\w"  # of Oracle
+    r"|\A(?:export\s+)?\w*(?:pass|pwd|auth)\w*\s*=\s*[^\s=]"
+    r"|\A(?:basic|bearer|psql|mysql|redis-cli|valkey-cli)\s+\S",
     re.IGNORECASE,
 )
 
@@ -108,6 +114,8 @@ class StoredLogin:
                 hint='name the field of the user: target = { user_field = "username" }',
             )
         user = next((user for user in named if user), self._user or "")
+        if found is None and user and value.reveal().startswith(tuple(f"{user}{c}" for c in ":/ ")):
+            raise not_understood("starts with its user, and is no password alone")
         if found is None or not found.users:  # they must agree, but do not say whose it is
             beside = [name for name in USER_FIELDS if name in fields and name != self._field]
             named += [fields[name].reveal() for name in beside]

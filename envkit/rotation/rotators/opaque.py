@@ -30,7 +30,29 @@ _FORMS = (
             r"[^;\s]+(?:;|\s+)\s*[a-z][a-z _]*="
         ),
     ),
-    ("a private key or a certificate", re.compile(r"\s*-----BEGIN ")),
+    ("a query", re.compile(r"\s*\??[A-Za-z][\w.-]+=[^;&]*&[A-Za-z][\w.-]+=")),
+    # Go's MySQL DSN, .pgpass, Oracle, a URL without its scheme, a login at a host
+    (
+        "a connection string",
+        re.compile(r"\s*[^:@/\s]+:\S*@(?:tcp\(|unix\(|[\w.-]+(?::[0-9]+|/\w))"),
+    ),
+    ("a connection string", re.compile(r"\s*[\w.*-]+:(?:[0-9]{2,5}|\*):[\w*.-]+:[\w*.-]+:\S")),
+    ("a connection string", re.compile(r"\s*[^\s@/]+/[^\s@]*@(?://)?[\w.-]+(?::[0-9]+)?/\w")),
+    ("a connection string", re.compile(r"\s*(?://[^/\s@]+@|\(\s*\w+\s*=)")),
+    ("a header", re.compile(r"(?i)\s*(?:basic|bearer|token)\s+\S")),
+    ("a signed token (JWT)", re.compile(r"\s*eyJ[\w-]+\.[\w-]*\.[\w-]*")),
+    (
+        "a hash of a password",
+        re.compile(r"(?:[^:\s$]+:)?(?:\$[0-9a-z-]{1,10}\$|\{S?SHA\d*\})", re.ASCII),
+    ),
+    ("a URL", re.compile(r"(?i)\s*(?:jdbc|r2dbc|data|mailto):\S")),
+    (
+        "a private key or a certificate",
+        re.compile(
+            r"\s*(?:-----BEGIN |(?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[\w@.-]+ AAAA|PuTTY-User-Key-File"
+            r"|AGE-SECRET-KEY-)"
+        ),
+    ),
 )
 _LOGIN_HINT = (
     "rotate a login with 'postgres', 'redis' or 'command'; or store the password alone, rotate "

@@ -116,7 +116,7 @@ class RedisRotator:
         hashes: set[str] = set()
         for url in self._urls:
             with self._node(url, current) as node:
-                check_admin(node, user, own_login=self._context.own_login and bool(self._user))
+                self._spare_admin(node, user)
                 hashes |= usable_user(node, user).hashes
                 if self._save and not node.has_acl_file():
                     raise RotationError(
@@ -125,8 +125,6 @@ class RedisRotator:
                         hint="set 'aclfile' in its configuration; or write save = false in "
                         "'target', if something else keeps its users",
                     )
-                if self._terminate:
-                    node.check_may_end_connections()
                 if not self._any_replicas:
                     peers |= check_peers(node, user)
                 if self._verify and not node.logs_in(user, password):
@@ -135,6 +133,7 @@ class RedisRotator:
                         hint="store the password that works; or write verify_current = false in "
                         "'target', if a rotation is to make one that does",
                     )
+                node.rehearse(user, saving=self._save, ending=self._terminate)
         check_listed(peers, self._urls)
         unknown = hashes - {_digest(password), *self._context.issued}
         return {"extra_passwords": str(len(unknown))}
@@ -197,6 +196,7 @@ class RedisRotator:
                 found = node.user(user)
                 if found is None:
                     continue
+                self._spare_admin(node, user)  # a record may name anybody
                 for digest in sorted(found.hashes & removed):
                     self._context.confirm()
                     node.remove(user, digest)
@@ -217,7 +217,18 @@ class RedisRotator:
         return True
 
     def _removed(self, fields: Fields, keep: Fields) -> tuple[str, frozenset[str]]:
-        """Return a user, and the hashes of those of his passwords that are to go."""
+        """Return a user, and the hashes of those of his passwords that are to go.
+
+        Raises:
+            RotationError: the fields, which a record has kept, are of another user.
+        """
+        if self._user and fields and self._login(fields)[0] != self._user:
+            raise RotationError(
+                f"the rotation record has a login of another user than '{self._user}', and none "
+                "of its passwords is removed",
+                hint="find out who changed the record; check that the secret's login works, and "
+                "remove the record",
+            )
         try:
             kept_user, kept = self._login(keep)
         except RotationError:  # readers have something else: what they need is not known
@@ -253,6 +264,9 @@ class RedisRotator:
             with suppress(RotationError):  # readers may have something else
                 others.append(self._stored.read(fields))
         return Node(url, self._context.deadline, others)
+
+    def _spare_admin(self, node: Node, user: str) -> None:
+        check_admin(node, user, own_login=self._context.own_login and bool(self._user))
 
     def _keep(self, node: Node) -> None:
         if self._save:

@@ -113,8 +113,8 @@ def check_listed(peers: Collection[Address], urls: Sequence[str]) -> None:
     unlisted = sorted(str(peer) for peer in peers if not reached_as(peer) & known)
     if unlisted:
         raise RotationError(
-            f"'target.url' does not list {', '.join(unlisted)}, which replicates: ACLs are not "
-            "replicated, so it would not know the new password",
+            f"'target.url' does not list {', '.join(unlisted)}, which replicates or is of the same "
+            "cluster: ACLs are not replicated, so it would not know the new password",
             hint="make 'target.url' a list of every server; or write replicas = \"any\" in "
             "'target', if something else gives them their users",
         )

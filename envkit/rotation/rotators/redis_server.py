@@ -31,7 +31,7 @@ from envkit.rotation.rotators.redis_address import Address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from redis import Redis
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from envkit.rotation.rotators.login import Login
     from envkit.secret import Secret
 
-_NO_CONNECTION = 2**63 - 1
 CONNECT_SECONDS = 10
+NO_CLIENT = 2**63 - 1  # the id of no connection
 DEFAULT_USER = "default"
 PAGE = "docs/guide/rotators/redis.md"
 
@@ -113,12 +113,30 @@ class Node:
             if found is not None and digest in found.hashes:
                 raise
 
+    def rehearse(self, user: str, *, saving: bool, ending: bool) -> None:
+        """Do what a rotation will do to a user who is there, in a way that changes nothing.
+
+        Args:
+            user: whose password will change.
+            saving: whether the users will be saved.
+            ending: whether connections will be closed.
+
+        Raises:
+            DeniedError: the admin may not do it.
+            SourceError: the server cannot.
+        """
+        self._ask("ACL SETUSER", user)
+        if ending:
+            self._ask("CLIENT KILL", "USER", user, "ID", NO_CLIENT)
+        if saving:
+            self.save()
+
     def has_acl_file(self) -> bool:
         """Return whether the users outlive a restart of the server."""
         return bool(self._ask("CONFIG GET", "aclfile").get("aclfile"))
 
     def peers(self) -> frozenset[Address]:
-        """Return the servers that replicate from this one, and the one that it replicates from."""
+        """Return the servers that replicate from this one or to it, and those of its cluster."""
         info = self._ask("INFO", "replication")
         found = {
             Address(str(entry["ip"]).lower(), int(entry["port"]))
@@ -127,6 +145,8 @@ class Node:
         }
         if info.get("role") == "slave":
             found.add(Address(str(info["master_host"]).lower(), int(info["master_port"])))
+        if self._ask("INFO", "cluster").get("cluster_enabled"):
+            found |= _members(self._ask("CLUSTER NODES"))
         return frozenset(found)
 
     def replicates_as(self, user: str) -> bool:
@@ -139,10 +159,6 @@ class Node:
     def save(self) -> None:
         """Write the users to the ACL file."""
         self._ask("ACL SAVE")
-
-    def check_may_end_connections(self) -> None:
-        """Raise `DeniedError` where the admin may not end connections; none is ended."""
-        self._ask("CLIENT KILL", "ID", _NO_CONNECTION)
 
     def end_connections(self, user: str) -> None:
         """Close all connections of a user, whichever password they came with."""
@@ -213,6 +229,17 @@ class Node:
             raise _meaning(error) from None
         client.auto_close_connection_pool = True
         return client
+
+
+def _members(nodes: Mapping[str, Mapping[str, str]]) -> set[Address]:
+    """Return the other servers of a cluster, of those whose address it knows."""
+    found = set()
+    for name, node in nodes.items():
+        host, _, port = name.rpartition(":")
+        flags = node["flags"].split(",")
+        if host and "myself" not in flags and "noaddr" not in flags:
+            found.add(Address(host.lower(), int(port)))
+    return found
 
 
 def not_a_url() -> RotationError:

@@ -133,4 +133,4 @@ def test_a_store_that_believes_incomplete_values_is_noticed(monkeypatch):
     monkeypatch.setattr("envkit.rotation_state.stores.envelope._check_values", lambda *_: None)
     # readers are given a secret without its password, or one that does not log in
     with pytest.raises((AssertionError, KeyError)):
-        test_a_damaged_record_crashes_nothing_and_harms_no_current_credential(Additive, "tested")
+        test_a_damaged_record_crashes_nothing_and_harms_no_current_credential(Additive, "staged")

@@ -81,7 +81,7 @@ def test_a_rotation_that_was_renamed_is_aborted_as_its_refusal_advises(kind, pha
     world = standing(kind, phase)
     current = world.current
     change_record(world, rotation="prod/its-name-before")
-    outcome = world.run(Request.RESUME)
+    outcome = world.run()
     assert "envkit rotate --abort prod/db" in outcome.error.hint
     assert world.run(Request.ABORT).status == OutcomeStatus.ABORTED
     assert world.current == current

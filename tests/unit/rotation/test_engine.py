@@ -806,8 +806,42 @@ class TestWhatIsProved:
         # one at first, and one for each look before a change of the target
         assert len(reads) == 1 + scene.target.calls.count("set")
 
+    def test_what_another_run_has_tested_is_tested_again_before_readers_get_it(self, scene):
+        scene.run(stopping=lambda: "test" in scene.told)
+        assert scene.record.phase == "tested"
+        scene.target.passwords.discard(f"{CANARY}-1")  # a target that was restored, say
+        outcome = scene.run(Request.RESUME)
+        assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "take-over")
+        assert scene.password == f"{CANARY}-0"
+
+    @pytest.mark.parametrize("readers_have", ["new", "old"])
+    def test_no_other_run_retires_the_old_one_unless_the_new_one_logs_in(self, scene, readers_have):
+        scene.run()
+        scene.target.fails["retire"] = UnavailableError("down")
+        scene.now += GRACE
+        scene.run()
+        assert scene.record.phase == "retiring"
+        scene.target.fails.clear()
+        scene.target.passwords.discard(f"{CANARY}-1")
+        if readers_have == "old":
+            scene.shelf.put({**scene.shelf.fields, "password": f"{CANARY}-0"})
+        outcome = scene.run(Request.RESUME)
+        assert outcome.status == OutcomeStatus.FAILED
+        assert "the new credential does not log in any more" in outcome.error.message
+        assert f"{CANARY}-0" in scene.target.passwords
+        assert scene.password == f"{CANARY}-{1 if readers_have == 'new' else 0}"
+
 
 class TestIdentity:
+    def test_a_rotation_with_another_name_by_now_is_aborted_by_that(self, scene):
+        scene.run(stopping=lambda: "set" in scene.told)
+        assert len(scene.target.passwords) == 2
+        scene.change(rotation="prod/before")
+        refused = scene.run()
+        assert "envkit rotate --abort prod/db" in refused.error.hint
+        assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
+        assert scene.target.passwords == {f"{CANARY}-0"}
+
     PHASES = ("create", "set", "test")
 
     def stopped_at(self, scene, step):

@@ -11,6 +11,7 @@ import pytest
 
 from envkit.rotation import machine
 from envkit.rotation.machine import Decision, Request, StepKind
+from envkit.rotation_state.record import Record
 from support.fake_targets import TARGETS, Additive, Alternate, Keyring, Single, Unstaged
 from support.rotation_world import EVERY_SECONDS, MOST_RUNS, World
 

@@ -18,10 +18,19 @@ def missing(project, *lines, rotator="random"):
 
 @pytest.fixture
 def programs(project):
-    """One program that can be run, and a file that cannot."""
-    for name, mode in (("there", 0o755), ("plain", 0o644)):
+    """Programs that can be run, and files that cannot."""
+    for name, mode, text in (
+        ("there", 0o755, "#!/bin/sh\n"),
+        ("found", 0o755, "#! /usr/bin/env sh\n"),
+        ("machine", 0o755, "\x7fELF\0"),
+        ("plain", 0o644, "#!/bin/sh\n"),
+        ("mute", 0o755, "echo hi\n"),
+        ("empty", 0o755, ""),
+        ("lost", 0o755, "#!/no/such -x\n"),
+        ("lost-by-env", 0o755, "#!/usr/bin/env no-such\n"),
+    ):
         path = project.root / name
-        path.write_text("#!/bin/sh\n")
+        path.write_text(text)
         path.chmod(mode)
     return project
 
@@ -30,6 +39,17 @@ def programs(project):
     ("lines", "rotator", "told"),
     [
         (['after = [["true"]]', 'before = [["./there", "x"]]'], "random", []),
+        (['after = [["./found"], ["./machine"]]'], "random", []),
+        *(
+            ([f'after = [["./{name}"]]'], "random", [f"'after' runs './{name}', {why}"])
+            for name, why in (
+                ("mute", "which does not say what runs it"),
+                ("empty", "which does not say what runs it"),
+                ("lost", "whose interpreter '/no/such' is not there"),
+                ("lost-by-env", "whose interpreter 'no-such' is not there"),
+                ("profiles", "which is a folder"),
+            )
+        ),
         (['after = [["no-such"]]'], "random", ["'after' runs 'no-such', which is not on the PATH"]),
         (['before = [["./gone"]]'], "random", ["'before' runs './gone', which is not there"]),
         (

@@ -67,6 +67,11 @@ def paired(names: str, ports: str) -> tuple[Host, ...]:
     )
 
 
+def of_service(name: str) -> tuple[Host, ...]:
+    """Return the server that a service file of libpq names; which one it is cannot be told."""
+    return (Host(f"service {name}"),) if name else ()
+
+
 def share_a_server(ones: tuple[Host, ...], others: tuple[Host, ...], default_port: int) -> bool:
     """Return whether two logins have at least one server in common."""
     return not {_key(host, default_port) for host in ones}.isdisjoint(

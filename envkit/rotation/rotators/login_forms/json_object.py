@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from envkit.rotation.rotators.login_forms.hosts import Host
+from envkit.rotation.rotators.login_forms.hosts import Host, hosts_of
 from envkit.rotation.rotators.login_forms.parts import Found, Part, not_understood
 
 TYPE_CHECKING = False
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BLANK = re.compile(r"[ \t\n\r]*")
+_HOST = ("host", "hostname", "server", "address", "endpoint")
 _PORT = re.compile("[0-9]*")
 
 
@@ -44,12 +45,18 @@ def read_json(text: str) -> Found:
 
 
 def _hosts(values: dict[str, object]) -> tuple[Host, ...]:
-    host, port = values.get("host"), str(values.get("port") or "")
-    if not isinstance(host, str) or not host:
+    found = [values.get(name) for name in _HOST]
+    named = [text for text in found if isinstance(text, str) and text]
+    port = str(values.get("port") or "")
+    if not named:
         return ()
     if not _PORT.fullmatch(port):
         raise not_understood("is a JSON object whose port is not a number")
-    return (Host(host, int(port) if port else None),)
+    try:
+        hosts = hosts_of(named[0])
+    except ValueError:
+        hosts = (Host(named[0]),)  # of another kind: a path, an address of IPv6
+    return tuple(one if one.port or not port else Host(one.name, int(port)) for one in hosts)
 
 
 def _members(text: str) -> Iterator[tuple[str, Part, object]]:

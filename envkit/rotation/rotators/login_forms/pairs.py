@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from envkit.rotation.rotators.login_forms.hosts import Host, hosts_of, paired
+from envkit.rotation.rotators.login_forms.hosts import Host, hosts_of, of_service, paired
 from envkit.rotation.rotators.login_forms.parts import Found, Part, not_understood
 
 TYPE_CHECKING = False
@@ -81,8 +81,10 @@ def _libpq(text: str) -> Found | None:
     if not passwords:
         return None
     settings = {key: part.text for key, part in parts}
-    names = settings.get("host") or settings.get("hostaddr", "")
-    return Found(users, passwords, _pair(names, settings.get("port", "")), _for_libpq, len(parts))
+    # libpq connects to the address where both are there
+    names = settings.get("hostaddr") or settings.get("host", "")
+    hosts = _pair(names, settings.get("port", "")) or of_service(settings.get("service", ""))
+    return Found(users, passwords, hosts, _for_libpq, len(parts))
 
 
 def _ado(text: str) -> Found | None:

@@ -9,7 +9,7 @@ import re
 from urllib.parse import quote, unquote, unquote_plus
 
 from envkit.errors import RotationError
-from envkit.rotation.rotators.login_forms.hosts import hosts_of, paired
+from envkit.rotation.rotators.login_forms.hosts import hosts_of, of_service, paired
 from envkit.rotation.rotators.login_forms.parts import Found, Part, not_understood
 
 TYPE_CHECKING = False
@@ -87,7 +87,7 @@ def place(text: str) -> tuple[tuple[Host, ...], str] | None:
 def _with_query(
     match: re.Match[str], users: list[Part], passwords: list[Part], decode: Callable[[str], str]
 ) -> Found:
-    settings = {"host": "", "port": ""}
+    settings = {"host": "", "hostaddr": "", "port": "", "service": ""}
     for pair in _PAIR.finditer(match["query"] or ""):
         offset, key = match.start("query"), decode(pair["key"])
         start, end = (offset + place for place in pair.span("value"))
@@ -106,15 +106,15 @@ def _with_query(
 
 def _hosts(text: str, query: dict[str, str]) -> tuple[Host, ...]:
     try:
-        if query["host"]:
-            return paired(query["host"], query["port"])
+        if names := query.get("hostaddr") or query["host"]:
+            return paired(names, query["port"])
         decoded = ",".join(_plain(one) if "[" not in one else one for one in text.split(","))
         found = hosts_of(decoded)
         if query["port"]:
             return tuple(host._replace(port=int(query["port"])) for host in found)
     except ValueError:
         raise not_understood("is a URL with an invalid host or port") from None
-    return found
+    return found or of_service(query.get("service", ""))
 
 
 def _part(match: re.Match[str], name: str, decode: Callable[[str], str]) -> Part:

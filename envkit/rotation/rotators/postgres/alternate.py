@@ -28,6 +28,7 @@ from envkit.rotation.rotators.postgres.dsn import described
 from envkit.rotation.rotators.postgres.preflight import (
     SETTINGS,
     Preflight,
+    check_limit,
     check_login,
     check_time,
     verifier_in,
@@ -112,6 +113,7 @@ class AlternateRotator:
             found = {user: self._checked(user, role) for user, role in roles.items()}
             self._preflight.look_at_sessions(change, self._users)
             known = change.verifier(login.user)
+        check_limit(found[idle], f"'{idle}'", f'"{idle}"')
         check_time(found[idle], f"'{idle}'", f'"{idle}"')
         if self._preflight.verifies:  # the user of an old backup was retired since
             check_login(found[login.user], f"'{login.user}'", f'"{login.user}"')

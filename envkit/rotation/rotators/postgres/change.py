@@ -20,7 +20,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from envkit.errors import UnavailableError
-from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS
+from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS, read_only
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,6 +118,16 @@ class Change:
         """Return the names that the admin goes by: as it logged in, and what it became."""
         found = self._connection.execute("SELECT session_user, current_user").fetchone() or ()
         return set(found)
+
+    def check_writable(self) -> None:
+        """Raise where the server takes no change: a standby, or transactions that only read.
+
+        Raises:
+            SourceError: it does not.
+        """
+        found = self._connection.execute("SHOW transaction_read_only").fetchone()
+        if found == ("on",):
+            raise read_only()
 
     def role(self, name: str, owner: str = "") -> Role | None:
         """Return what the catalogue says of a role; None where there is none."""

@@ -170,6 +170,14 @@ def admin_refused(refusal: LoginRefusedError) -> SourceError:
     return UnavailableError(f"cannot connect to the PostgreSQL server of target.dsn: {reason}")
 
 
+def read_only() -> SourceError:
+    """Return the error for a server that takes no change."""
+    return SourceError(
+        "the PostgreSQL server of target.dsn is read-only, as a standby is (25006)",
+        hint="name all hosts in the DSN, with target_session_attrs=read-write",
+    )
+
+
 @contextmanager
 def _cut_at(deadline: Deadline, connection: Connection[Any]) -> Iterator[None]:
     """End what waits for a server that has fallen silent; libpq would wait for ever."""
@@ -197,10 +205,7 @@ def _of_statement(error: Error) -> EnvkitError:
             hint=f"grant what '{PAGE}' lists under 'The admin'",
         )
     if state == "25006":
-        return SourceError(
-            "the PostgreSQL server of target.dsn is read-only, as a standby is (25006)",
-            hint="name all hosts in the DSN, with target_session_attrs=read-write",
-        )
+        return read_only()
     if state.startswith(_REJECTED):
         return RejectedError(f"the PostgreSQL server refuses the new password ({state})")
     if not state or state.startswith(_TRANSIENT):

@@ -72,11 +72,13 @@ class Preflight:
             raise
 
     def look(self, change: Change, login: Login) -> None:
-        """Look whose login it is, and at which server.
+        """Look whose login it is, and at which server, and that this one can be changed.
 
         Raises:
             RotationError: it is the admin's, or another server's.
+            SourceError: the server is a standby.
         """
+        change.check_writable()
         if login.user in change.admins() - {self._own_user}:
             raise RotationError(
                 "the user of the secret is the admin of target.dsn",
@@ -144,6 +146,20 @@ def check_login(role: Role, who: str, name: str = "...") -> None:
             f"{who} may not log in (NOLOGIN)",
             hint=f"find out who switched the role off, or run: ALTER ROLE {name} LOGIN",
         )
+    check_limit(role, who, name)
+
+
+def check_limit(role: Role, who: str, name: str = "...") -> None:
+    """Refuse a role that may have no session, which its password does not show.
+
+    Args:
+        role: what the catalogue says of it.
+        who: it is, for the message.
+        name: as for `check_login`.
+
+    Raises:
+        RotationError: its CONNECTION LIMIT is 0.
+    """
     if role.connection_limit == 0:
         raise RotationError(
             f"{who} may have no session: its CONNECTION LIMIT is 0",
