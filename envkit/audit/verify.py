@@ -173,10 +173,15 @@ def _open_all(path: str, stack: ExitStack) -> list[_File]:
                 newest = [_file(None, path, open_shared(path), opened)]
             except FileNotFoundError:  # the last line made the file full
                 newest = []
-            full = [
-                _file(number, name, os.open(name, _OPEN), opened)
-                for number, name in full_files(path)
-            ]
+            try:
+                full = [
+                    _file(number, name, os.open(name, _OPEN), opened)
+                    for number, name in full_files(path)
+                ]
+            except FileNotFoundError:
+                if newest:
+                    raise
+                continue  # nothing was locked, and the oldest was removed meanwhile
             if newest:
                 unlock(newest[0].stream.fileno())
             elif os.path.exists(path):
