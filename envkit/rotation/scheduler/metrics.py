@@ -130,6 +130,7 @@ class SchedulerMetrics:
         self._seen: dict[str, _Seen | None] = {}
         self._running = 0
         self._unreadable = 0
+        self._orphaned = 0
         self._ticked_at = 0.0
         self._registry = prometheus.CollectorRegistry()
         self._registry.register(self)
@@ -162,6 +163,10 @@ class SchedulerMetrics:
 
     def error_occurred(self, error: EnvkitError) -> None:
         """Nothing: what is wrong with all profiles at once shows in what is not read again."""
+
+    def orphaned(self, number: int) -> None:
+        """Note how many unfinished rotations no profile names."""
+        self._orphaned = number
 
     def ticked(self) -> None:
         """Note that the scheduler is alive."""
@@ -211,6 +216,7 @@ class SchedulerMetrics:
         for name, text, value in (
             ("envkit_rotations", "Rotations in the profiles.", len(known)),
             ("envkit_rotations_running", "Rotations that are looked at now.", running),
+            ("envkit_rotations_orphaned", "Unfinished ones in no profile.", self._orphaned),
             ("envkit_profile_errors", "Profiles and rotations that are wrong.", unreadable),
             ("envkit_scheduler_tick_timestamp_seconds", "When it was last alive.", ticked_at),
         ):

@@ -25,6 +25,7 @@ from envkit.rotation.scheduler.catalog_watcher import CatalogWatcher
 from envkit.rotation.scheduler.endpoint import Endpoint
 from envkit.rotation.scheduler.loop import TICK_SECONDS, Scheduler
 from envkit.rotation.scheduler.metrics import SchedulerMetrics
+from envkit.rotation.scheduler.orphan_search import OrphanSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +100,9 @@ def serve(
     catalog = CatalogWatcher(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
     _allow(catalog.read(), reason)
     log, metrics = Log(), SchedulerMetrics() if listen else None
-    listeners: list[Listener] = [metrics, log] if metrics else [log]  # what is told is counted
+    listeners: list[Listener] = [log]
+    if metrics is not None:  # what is told is counted
+        listeners = [metrics, OrphanSearch(metrics.orphaned, environ=os.environ), log]
 
     def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
         return run_rotation(

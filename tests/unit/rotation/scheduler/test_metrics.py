@@ -72,7 +72,9 @@ def test_before_anything_has_happened(board):
     assert found[f"envkit_build_info {__version__}"] == 1
     assert found["envkit_rotations"] == 2
     assert found["envkit_rotations_running"] == 0
-    assert found["envkit_profile_errors"] == 0
+    assert found["envkit_profile_errors"] == found["envkit_rotations_orphaned"] == 0
+    board.orphaned(2)
+    assert samples(board)["envkit_rotations_orphaned"] == 2
     # nothing is claimed of what nobody has looked at
     assert not [name for name in found if name.endswith(NAME)]
     # a counter that is not there cannot be watched
