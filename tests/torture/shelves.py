@@ -132,6 +132,8 @@ class VaultShelf:
         self._server = server
         self._field = field
         self._path = f"torture-{secrets.token_hex(4)}/db"
+        self._looked_at = self._given = 0  # the newest version that was, and what it comes to
+        self._last_values: object = None
         self.port = urlsplit(server.address).port
         self.secret = f"vault:{self._path}#{field}"
         self.sources = '[sources.vault]\nmount = "secret"\n'
@@ -171,8 +173,14 @@ class VaultShelf:
         return wrong
 
     def writes(self) -> int | None:
-        """How often readers were given something."""
-        return self._ask("GET", f"secret/metadata/{self._path}")["current_version"]
+        """How often readers were given something else; a rehearsal gives them the same."""
+        newest = self._ask("GET", f"secret/metadata/{self._path}")["current_version"]
+        for version in range(self._looked_at + 1, newest + 1):
+            data = f"secret/data/{self._path}?version={version}"
+            values = self._ask("GET", data)["data"]
+            self._given += values != self._last_values
+            self._looked_at, self._last_values = version, values
+        return self._given
 
     def _ask(self, method: str, path: str) -> dict:
         return self._server.ask(method, path)["data"]
