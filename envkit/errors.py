@@ -138,6 +138,12 @@ class UnavailableError(SourceError):
     retryable = True
 
 
+class TargetUnavailableError(UnavailableError):
+    """The target of a rotation could not be reached, or said that it cannot serve now."""
+
+    code = "target-unavailable"
+
+
 class ProtocolError(SourceError):
     """The store answered something that is not its protocol."""
 

@@ -117,7 +117,7 @@ class Rotated(NamedTuple):
             return f"{text}, which may be in progress: {self.error.message}"
         if self.value.policy.rotator not in _READERS_ARE_THE_TARGET:
             return f"{text}: its target must have the new value too"
-        return f"{text}: the next rotation replaces the new value"
+        return f"{text}: the next rotation begins with what is there then"
 
 
 class Lifetimes:

@@ -108,7 +108,7 @@ class TestFence:
             os.kill(child.pid, signal.SIGSTOP)
             step(built(alternate), "set", turn)
             os.kill(child.pid, signal.SIGCONT)
-            assert child.communicate(timeout=30)[0] == "UnavailableError\n"
+            assert child.communicate(timeout=30)[0] == "TargetUnavailableError\n"
         finally:
             child.kill()
             child.wait()

@@ -321,7 +321,7 @@ def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
     assert (failed.status, failed.step, failed.error.code) == (
         OutcomeStatus.FAILED,
         "set",
-        "store-unavailable",
+        "target-unavailable",
     )
     assert world.url == old
     staged = world.kept()["new"]

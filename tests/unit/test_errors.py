@@ -45,6 +45,7 @@ PROMISED = {
     "value-absent": 4,
     "store-error": 5,
     "store-unavailable": 5,
+    "target-unavailable": 5,
     "store-protocol": 5,
     "no-such-version": 5,
     "access-denied": 6,
@@ -108,7 +109,7 @@ def test_what_an_error_carries_survives_too() -> None:
 
 def test_only_an_outage_is_tried_again() -> None:
     retryable = {kind.code for kind in KINDS if getattr(kind, "retryable", False)}
-    assert retryable == {"store-unavailable"}
+    assert retryable == {"store-unavailable", "target-unavailable"}
 
 
 @pytest.mark.parametrize(

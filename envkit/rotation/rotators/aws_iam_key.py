@@ -26,7 +26,7 @@ import re
 from time import sleep
 from typing import ClassVar
 
-from envkit.errors import AuthError, ProfileError, RotationError, UnavailableError
+from envkit.errors import AuthError, ProfileError, RotationError, TargetUnavailableError
 from envkit.rotation.protocols import Created
 from envkit.secret import Secret
 
@@ -182,7 +182,7 @@ class AwsIamKeyRotator:
         """Ask STS until it knows the key, several times in a row.
 
         Raises:
-            UnavailableError: it does not before the deadline.
+            TargetUnavailableError: it does not before the deadline.
         """
         proofs, pause = 0, FIRST_PAUSE_SECONDS
         while proofs < PROOFS:
@@ -191,7 +191,7 @@ class AwsIamKeyRotator:
                 continue
             proofs = 0
             if pause >= self._context.deadline.remaining_seconds():
-                raise UnavailableError("AWS does not know the new access key yet")
+                raise TargetUnavailableError("AWS does not know the new access key yet")
             sleep(pause)
             pause = min(2 * pause, LAST_PAUSE_SECONDS)
 
@@ -284,7 +284,7 @@ class AwsIamKeyRotator:
     def _meaning(self, error: Any, doing: str, parameters: Mapping[str, str]) -> Exception:
         if error.aws_code == "LimitExceeded":
             # one was made and its answer lost, or one that was deleted still counts
-            return UnavailableError(f"{doing}: it has two (LimitExceeded)")
+            return TargetUnavailableError(f"{doing}: it has two (LimitExceeded)")
         if error.aws_code == "NoSuchEntity" and not parameters:
             return RotationError(
                 f"there is no IAM user '{self._user}'", hint="correct 'target.user'"

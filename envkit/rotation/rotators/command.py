@@ -34,7 +34,7 @@ import os
 from typing import ClassVar, NamedTuple
 
 from envkit._internal.program import ProgramError, passed_on, run_program
-from envkit.errors import ProfileError, RejectedError, RotationError, UnavailableError
+from envkit.errors import ProfileError, RejectedError, RotationError, TargetUnavailableError
 from envkit.profile.placeholder import OPEN
 from envkit.rotation.protocols import Created
 from envkit.rotation.rotators.generate import generated
@@ -146,7 +146,7 @@ class CommandRotator:
         self._context.confirm()
         try:
             self._run("set", facts, new)
-        except UnavailableError:  # it may have done it
+        except TargetUnavailableError:  # it may have done it
             self._settle(new, facts)
             raise
         self._settle(new, facts)
@@ -242,7 +242,7 @@ class CommandRotator:
             )
         except ProgramError as error:
             if error.late:
-                raise UnavailableError(
+                raise TargetUnavailableError(
                     f"'{self._command[0]}' did not end in time",
                     hint="make 'timeout' of the rotation longer",
                 ) from None
@@ -259,7 +259,7 @@ class CommandRotator:
         if words := self._masked(answer.printed.get("error"), values):
             message += f": {words}"
         if status == TRY_AGAIN:
-            raise UnavailableError(message)
+            raise TargetUnavailableError(message)
         raise RejectedError(message) if status == REJECTED else RotationError(message)
 
     def _masked(self, words: object, values: Fields) -> str:

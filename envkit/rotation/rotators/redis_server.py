@@ -25,7 +25,7 @@ from envkit.errors import (
     ExtraMissingError,
     RotationError,
     SourceError,
-    UnavailableError,
+    TargetUnavailableError,
 )
 from envkit.rotation.rotators.redis_address import Address
 
@@ -208,7 +208,7 @@ class Node:
                 hint="run pip install 'envkit[redis]'",
             ) from None
         if self._deadline.expired:
-            raise UnavailableError("no time is left to connect to the server of target.url")
+            raise TargetUnavailableError("no time is left to connect to the server of target.url")
         try:
             pool = ConnectionPool.from_url(
                 self._url,
@@ -274,5 +274,5 @@ def _meaning(error: Exception, command: str = "") -> EnvkitError:
             hint="check the user and the password in it",
         )
     if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):
-        return UnavailableError("cannot reach the server of target.url")
+        return TargetUnavailableError("cannot reach the server of target.url")
     return SourceError(f"the server of target.url refuses a command ({type(error).__name__})")

@@ -19,7 +19,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import NamedTuple
 
-from envkit.errors import UnavailableError
+from envkit.errors import TargetUnavailableError
 from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS, read_only
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ class Change:
         """Wait until no other envkit is changing the role, for as long as the transaction.
 
         Raises:
-            UnavailableError: another session has the lock for all of the time.
+            TargetUnavailableError: another session has the lock for all of the time.
         """
         from psycopg import errors
 
@@ -184,17 +184,17 @@ class Change:
         """End every session that a user has logged in to, in all databases, but this one."""
         self._connection.execute(_END, {"user": user})
 
-    def _held(self, key: int) -> UnavailableError:
+    def _held(self, key: int) -> TargetUnavailableError:
         """Return the error that says who has the lock."""
         found = self._connection.execute(_HOLDER, {"key": key}).fetchone()
         if found is None:
-            return UnavailableError(
+            return TargetUnavailableError(
                 "the PostgreSQL server did not finish: another session has the lock on this user"
             )
         pid, name, address, since = found
         known = (f" ('{name}')" if name else "") + (f" from {address}" if address else "")
         begun = f" since {since} UTC" if since else ""
-        return UnavailableError(
+        return TargetUnavailableError(
             f"the PostgreSQL server did not finish: session {pid}{known} has the lock on this "
             f"user{begun}",
             hint="wait until that rotation is over; a client that is gone loses the lock after "

@@ -23,7 +23,7 @@ from envkit.errors import (
     RejectedError,
     RotationError,
     SourceError,
-    UnavailableError,
+    TargetUnavailableError,
 )
 
 TYPE_CHECKING = False
@@ -141,14 +141,14 @@ def connected(settings: dict[str, Any], deadline: Deadline) -> Iterator[Connecti
     import psycopg
 
     if deadline.expired:
-        raise UnavailableError("no time is left to connect to the PostgreSQL server")
+        raise TargetUnavailableError("no time is left to connect to the PostgreSQL server")
     try:
         connection = psycopg.connect(**settings)
     except psycopg.Error as error:
         reported = str(error)
         if error.pgconn is not None and error.pgconn.used_password:
             raise LoginRefusedError(reported) from None
-        raise UnavailableError(
+        raise TargetUnavailableError(
             "cannot connect to the PostgreSQL server of target.dsn: "
             f"{_reason(reported) or 'it cannot be reached'}"
         ) from None
@@ -167,7 +167,9 @@ def admin_refused(refusal: LoginRefusedError) -> SourceError:
             "the PostgreSQL server does not take the login of target.dsn",
             hint="check the user and the password in it",
         )
-    return UnavailableError(f"cannot connect to the PostgreSQL server of target.dsn: {reason}")
+    return TargetUnavailableError(
+        f"cannot connect to the PostgreSQL server of target.dsn: {reason}"
+    )
 
 
 def read_only() -> SourceError:
@@ -210,7 +212,7 @@ def _of_statement(error: Error) -> EnvkitError:
         return RejectedError(f"the PostgreSQL server refuses the new password ({state})")
     if not state or state.startswith(_TRANSIENT):
         detail = state or type(error).__name__
-        return UnavailableError(f"the PostgreSQL server did not finish ({detail})")
+        return TargetUnavailableError(f"the PostgreSQL server did not finish ({detail})")
     return SourceError(f"the PostgreSQL server refuses a statement ({state})")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from contextlib import ExitStack, contextmanager, suppress
 
-from envkit.errors import RotationError, UnavailableError
+from envkit.errors import RotationError, TargetUnavailableError
 from envkit.rotation.rotators.login import Login
 from envkit.rotation.rotators.login_forms.hosts import Host, paired
 from envkit.rotation.rotators.postgres.change import Change, Verifier
@@ -97,7 +97,7 @@ class Server:
             with self.admin(None, (login,)) as change:
                 if change.is_full(login.user):
                     return True
-        raise UnavailableError(
+        raise TargetUnavailableError(
             f"the PostgreSQL server does not let a user in, and not for the password: {reason}"
         )
 
@@ -144,7 +144,7 @@ class Server:
             self._try(login, require_auth="md5")
         except LoginRefusedError:
             return Verifier.MD5  # it has asked for the hash, and not liked something else
-        except UnavailableError:
+        except TargetUnavailableError:
             return Verifier.SCRAM
         return Verifier.MD5
 

@@ -11,7 +11,7 @@ from envkit.errors import (
     ProfileError,
     RejectedError,
     RotationError,
-    UnavailableError,
+    TargetUnavailableError,
 )
 from envkit.secret import Secret
 from envkit.testing.observe import patiently
@@ -178,7 +178,7 @@ class TestWhatItMaySay:
 class TestHowItEnds:
     @pytest.mark.parametrize(
         ("status", "kind"),
-        [(1, RotationError), (2, RotationError), (65, RejectedError), (75, UnavailableError)],
+        [(1, RotationError), (2, RotationError), (65, RejectedError), (75, TargetUnavailableError)],
     )
     def test_its_status_says_what_a_failure_means(self, program, status, kind):
         program.does(f"sys.exit({status})")
@@ -231,7 +231,7 @@ class TestHowItEnds:
         program.does('sys.exit(75 if asked["step"] == "set" else 0)')
         settled = []
         rotator = built(program, settle=lambda *call: settled.append(call))
-        assert isinstance(refused(lambda: step(rotator, "set", turn)), UnavailableError)
+        assert isinstance(refused(lambda: step(rotator, "set", turn)), TargetUnavailableError)
         [(fields, take_back)] = settled
         take_back()
         assert fields == turn.new
@@ -247,7 +247,7 @@ class TestHowItEnds:
     def test_a_test_that_fails_is_none(self, program):
         program.does("sys.exit(75)")
         error = refused(lambda: built(program).probe(program.current(), {}))
-        assert isinstance(error, UnavailableError)
+        assert isinstance(error, TargetUnavailableError)
 
     @pytest.mark.parametrize(
         ("mode", "reason"), [(None, "no such file or directory"), (0o644, "permission denied")]
@@ -275,7 +275,7 @@ class TestHowItEnds:
         try:
             rotator = built(program, timeout_seconds=1)
             error = refused(lambda: patiently(lambda: rotator.prepare(program.current())))
-            assert isinstance(error, UnavailableError)
+            assert isinstance(error, TargetUnavailableError)
             assert "did not end in time" in error.message
             os.set_blocking(reader, True)
             assert (
