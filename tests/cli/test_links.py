@@ -196,7 +196,7 @@ def test_the_message_for_a_file_of_envkits_own(clone):
     (clone.root / ".env.dev.envkit-previous").symlink_to("../.bashrc")
     done = run(clone, "set", "TOKEN", "--env", "dev")
     assert transcript(done) == (
-        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation replaces the new "
+        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
         "value\n"
         "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit keeps its own "
         "file under that name, and never opens it through a link\n"

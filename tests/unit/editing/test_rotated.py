@@ -63,7 +63,7 @@ def test_a_change_at_rest_is_warned_of(value, phase):
     found = rotated(value, phase=phase)
     found.refuse_in_progress()
     assert (
-        found.warning == "PASSWORD is rotated by prod/db: the next rotation replaces the new value"
+        found.warning == "PASSWORD is rotated by prod/db: the next rotation begins with what is there then"
     )
     targeted = value._replace(policy=value.policy._replace(rotator="postgres"))
     assert found._replace(value=targeted).warning == (
