@@ -38,7 +38,7 @@ from envkit.rotation_state.stores.envelope import (
     texts,
     unpack,
 )
-from envkit.rotation_state.stores.naming import identity, record_name
+from envkit.rotation_state.stores.naming import FOLDER, identity, record_name
 from envkit.sources.model import Absent
 from envkit.sources.vault import kv as vault_kv
 from envkit.sources.vault.kv import SecretVersion, denied
@@ -57,8 +57,6 @@ if TYPE_CHECKING:
     from envkit.sources.vault.source import VaultSource
 
     R = TypeVar("R")
-
-FOLDER = "envkit-rotation"
 
 
 class VaultRotationStore:
