@@ -16,7 +16,6 @@ from envkit.checks.problem import Problem, listed
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import DotenvError, UntrustedError
-from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from envkit.sources.dotenv import PREVIOUS_SUFFIX, DotenvSource
 
 TYPE_CHECKING = False
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from envkit._internal.git import Repository
     from envkit.checks.inspection import Inspection
 
+# `FILE_SUFFIX` of `rotation_state.stores.naming`, which a project without rotations never loads
+ROTATION_SUFFIX = ".envkit-rotation"
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -67,7 +68,7 @@ def _files_beside(path: str) -> Iterator[str]:
     except OSError:
         return
     for other in others:
-        rotated = other.startswith(f"{name}.") and other.endswith(FILE_SUFFIX)
+        rotated = other.startswith(f"{name}.") and other.endswith(ROTATION_SUFFIX)
         if rotated or other == name + PREVIOUS_SUFFIX:
             yield os.path.join(folder, other)
 

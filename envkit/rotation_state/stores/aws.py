@@ -159,7 +159,7 @@ class AwsRotationStore:
         for version, labels in (secret.get("VersionIdsToStages") or {}).items():
             if PENDING in labels and CURRENT not in labels:
                 raise RotationError(
-                    f"another rotation of {place} is under way: version {version} has {PENDING}",
+                    f"another rotation of {place} is in progress: version {version} has {PENDING}",
                     hint="let it come to its end, or take the label off: run 'aws secretsmanager "
                     f"update-secret-version-stage --secret-id {secret_id} --version-stage "
                     f"{PENDING} --remove-from-version-id {version}'",

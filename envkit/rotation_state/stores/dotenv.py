@@ -104,7 +104,7 @@ class DotenvRotationStore:
     def rehearse(self, seen: Snapshot) -> Snapshot:
         """Replace the file by one that holds the same."""
         if seen.version is None:
-            raise ConflictError(f"{self.location} is not there any more")
+            raise ConflictError(f"{self.location} no longer exists")
         return seen._replace(version=self._rewrite(seen, str.encode))
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:

@@ -176,8 +176,8 @@ class VaultRotationStore:
         if not is_about(packed, self.fields[0]):
             rotation = record_of(packed, place).rotation
             raise RotationError(
-                f"where the rotation record of {self.location} is to be, an earlier version of "
-                f"envkit has stored that of {rotation}",
+                f"the place of the rotation record of {self.location} is taken: an earlier version "
+                f"of envkit stored the record of {rotation} there",
                 hint=f"run 'envkit rotate' for {rotation} first: it takes over that record",
             )
 

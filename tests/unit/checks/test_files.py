@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+from envkit.checks.files import ROTATION_SUFFIX
 from envkit.checks.run import check
+from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from support.checking import found, git
 
 CODES = ("file-exposed", "file-tracked", "file-not-ignored")
@@ -96,6 +98,10 @@ def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
         f"{kept.name}: {kept.name} can be read by other users [file-exposed, prod]",
         f".gitignore: git does not ignore {kept.name} [file-not-ignored]",
     ]
+
+
+def test_the_files_of_a_rotation_have_the_name_that_is_looked_for():
+    assert ROTATION_SUFFIX == FILE_SUFFIX
 
 
 def test_a_gitignore_that_is_not_there_is_still_the_place(repository):

@@ -163,7 +163,7 @@ def test_without_a_record_no_value_comes_back(value, error):
     with pytest.raises(RetiredError) as caught:
         found.refuse_retired("1", Secret("a"), versions(("a", 1)))
     why = "it has no record" if error is None else "no way"
-    assert caught.value.message.endswith(f"whether version 1 is retired cannot be told: {why}")
+    assert caught.value.message.endswith(f"whether version 1 is retired is unknown: {why}")
     assert "--force" in caught.value.hint
 
 
