@@ -283,7 +283,10 @@ class _Run:
             left = ""
             if step.run.without_target and step.seen.new:
                 at = record.target_description or "the target that the profile named before"
-                left = f"at {at} the new value may still work, and the old one may no longer: look there"
+                left = (
+                    f"at {at} the new value may still work, and the old one may no longer: "
+                    "look there"
+                )
             elif record.promoted_at:
                 left = "the secret has a value from outside envkit; old and new no longer work"
             return self.outcome(OutcomeStatus.ABORTED, left)
