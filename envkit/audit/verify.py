@@ -268,7 +268,7 @@ class _Walk:
         elif link.seq > self.seq + 1:
             self.problems.append(f"{line}: {_missing(self.seq + 1, link.seq - 1)}")
         elif link.seq <= self.seq:
-            self.problems.append(f"{line}: record {link.seq} stands behind record {self.seq}")
+            self.problems.append(f"{line}: record {link.seq} appears after record {self.seq}")
         elif link.previous.encode() != self.hash:
             self.problems.append(
                 f"{line}: record {link.seq} does not continue record {self.seq}, "

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from envkit._internal.git import Repository
     from envkit.checks.inspection import Inspection
 
-ROTATION_SUFFIX = ".envkit-rotation"  # of what `rotation_state.stores.dotenv` writes
+# `FILE_SUFFIX` of `rotation_state.stores.naming`, which a project without rotations never loads
+ROTATION_SUFFIX = ".envkit-rotation"
 _READABLE = stat.S_IRGRP | stat.S_IROTH
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 

@@ -83,8 +83,8 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
         yield problem._replace(
             message=f"{title}: programs keep the value for {_duration(declared)}, and with the "
             f"rotator '{policy.rotator}' ({policy.strategy}) the old one ends at once",
-            hint="take a strategy with two users, or let 'after' restart the programs, and take "
-            "'cache_age' out",
+            hint="use a strategy with two users; or let 'after' restart the programs, and remove "
+            "'cache_age'",
         )
     elif kind.overlap and policy.timing.grace_seconds < cached:
         yield problem._replace(
@@ -100,9 +100,9 @@ def _without_after(policy: Policy) -> Iterator[Problem]:
         yield Problem(
             "rotation-without-after",
             f"{policy.table.title}: nothing restarts the programs that read the value at their "
-            "start, and they fail once the old one ends",
+            "start, and they fail once the old value is retired",
             hint='write after = [["systemctl", "restart", "app"]], or cache_age = "5m" if they '
-            "read it again by themselves",
+            "read it again on their own",
             environments=(policy.profile,),
         ).at(policy.place)
 

@@ -54,7 +54,7 @@ def allow_change(
             rotated = look(variable, find, editable.deadline)
         except EnvkitError as error:
             print_labelled(
-                "warning", f"{variable.name} may be rotated, which cannot be told: {error.message}"
+                "warning", f"{variable.name} may be rotated; envkit cannot tell: {error.message}"
             )
             continue
         if rotated is not None:

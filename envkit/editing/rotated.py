@@ -49,7 +49,7 @@ class Rotated(NamedTuple):
         """Refuse a change while a rotation is in progress.
 
         Raises:
-            RotationInProgressError: with what is under way, and what to do.
+            RotationInProgressError: with what is in progress, and what to do.
         """
         record, rotation = self.record, self.value.full_name
         if record is None or not record.in_progress:
@@ -93,7 +93,7 @@ class Rotated(NamedTuple):
                 force = f"{self.error.hint}; or {force}"
             raise RetiredError(
                 f"{self.name} is rotated by {rotation}, and whether version {version} is retired "
-                f"cannot be told: {why}",
+                f"is unknown: {why}",
                 hint=force,
             )
         self.refuse_in_progress()

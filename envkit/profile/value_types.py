@@ -48,7 +48,7 @@ def _pattern_mismatch(pattern: str, value: str) -> str | None:
     except MatchTimeoutError:
         return (
             f"cannot be matched against the pattern {pattern} within {MATCH_SECONDS:g} s: "
-            "write it without a repeat inside a repeat"
+            "write it without nested repeats"
         )
 
 

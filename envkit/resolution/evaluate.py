@@ -134,7 +134,7 @@ class _Value:
         if sum(len(values.get(one) or "") for one in several) > MAX_CHARACTERS:
             raise InvalidValueError(
                 f"is longer than {MAX_CHARACTERS:,} characters, put together from other values",
-                hint="a program takes no variable of that length: read it from a file",
+                hint="no program accepts a variable of that length: read it from a file",
             )
         try:
             return substitute(template, values.__getitem__)

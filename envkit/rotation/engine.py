@@ -283,11 +283,14 @@ class _Run:
             left = ""
             if step.run.without_target and step.seen.new:
                 at = record.target_description or "the target that the profile named before"
-                left = f"what it made may work at {at}, and the old value no longer: look there"
+                left = (
+                    f"at {at} the new value may still work, and the old one may no longer: "
+                    "look there"
+                )
             elif record.promoted_at:
-                left = "the secret has the value from outside envkit; old and new work no longer"
+                left = "the secret has a value from outside envkit; old and new no longer work"
             return self.outcome(OutcomeStatus.ABORTED, left)
-        return self.outcome(OutcomeStatus.NOT_DUE, "it is not due any more")
+        return self.outcome(OutcomeStatus.NOT_DUE, "it is no longer due")
 
     # ---------------------------------------------------------------- saving
 
@@ -345,7 +348,8 @@ class _Run:
             return self.outcome(OutcomeStatus.QUARANTINED, reason, error=error)
         if decision.step == StepKind.PAUSE:
             error = RotationError(
-                reason, hint=f"it is tried again; 'envkit rotate {self.job.name}' does so at once"
+                reason,
+                hint=f"run 'envkit rotate {self.job.name}' to retry now",
             )
             return self.outcome(OutcomeStatus.FAILED, reason, until=decision.until, error=error)
         status = _STATUSES[decision.step]
@@ -355,7 +359,7 @@ class _Run:
 
     def stop(self) -> Outcome:
         self.release()
-        return self.outcome(OutcomeStatus.STOPPED, "asked to stop; whoever comes next goes on")
+        return self.outcome(OutcomeStatus.STOPPED, "stopped on request; the next run resumes")
 
     def outcome(
         self,

@@ -89,7 +89,7 @@ def _not_a_program(key: str, program: str, path: str) -> HookError | None:
         if head and (b"\0" in head or not head.isascii()):
             return None  # a program of the machine, or of what the kernel was told to run it with
         return HookError(
-            f"'{key}' runs '{program}', which does not say what runs it",
+            f"'{key}' runs '{program}', which has no '#!' line",
             hint="write its interpreter into its first line: #!/bin/sh",
         )
     words = os.fsdecode(first[2:]).split()
@@ -99,7 +99,7 @@ def _not_a_program(key: str, program: str, path: str) -> HookError | None:
     if interpreter and shutil.which(interpreter, path=os.environ.get("PATH")) is not None:
         return None
     return HookError(
-        f"'{key}' runs '{program}', whose interpreter '{interpreter}' is not there",
+        f"'{key}' runs '{program}', whose interpreter '{interpreter}' does not exist",
         hint=f"install it on the host that rotates, or correct the first line of {program}",
     )
 
@@ -114,7 +114,7 @@ def _missing(key: str, program: str) -> HookError:
             f"'{key}' runs '{program}', which cannot be executed",
             hint=f"run 'chmod +x {program}'",
         )
-    where = "is not there" if os.path.dirname(program) else "is not on the PATH"
+    where = "does not exist" if os.path.dirname(program) else "is not on the PATH"
     return HookError(
         f"'{key}' runs '{program}', which {where}",
         hint=f"install it on the host that rotates: 'command -v {program}' must find it",

@@ -60,8 +60,8 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
     """
     if record.secret and record.secret != secret:
         return Mismatch(
-            f"the rotation record beside {secret} is of another secret, {record.secret}",
-            "put it back where its secret is, or remove it",
+            f"the rotation record beside {secret} belongs to another secret, {record.secret}",
+            "move it back beside its secret, or remove it",
         )
     if record.rotation != name:
         return _renamed(record, name)
@@ -71,20 +71,18 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
         difference = f"was begun as '{record.plan}', and the profile now says '{plan}'"
     elif record.target and record.target != target:
         at = record.target_description or "another target"
-        difference = f"was begun at {at}, and the profile has another 'target' now"
+        difference = f"was begun at {at}, and the profile now has another 'target'"
     else:
         return None
-    return Mismatch(
-        f"the rotation that is under way {difference}", _way_out(record, name), changed=True
-    )
+    return Mismatch(f"the rotation in progress {difference}", _way_out(record, name), changed=True)
 
 
 def _way_out(record: Record, name: str) -> str:
-    back = "put the profile back until it is over"
+    back = "restore the profile until the rotation is over"
     if record.promoted_at:
         return back
     if "(single)" in record.plan and record.attempt:
-        # the old password may work no longer, and only the record has the new one
+        # the old password may no longer work, and only the record has the new one
         return f"{back}: '--abort' would drop the only password that may work"
     return f"{back}, or run 'envkit rotate --abort {name}'"
 
@@ -93,13 +91,13 @@ def _renamed(record: Record, name: str) -> Mismatch:
     if record.in_progress:
         way_back = "rollback" if record.promoted_at else "abort"
         return Mismatch(
-            f"the secret is being rotated as {record.rotation}, and not as {name}",
+            f"the secret is being rotated as {record.rotation}, not as {name}",
             f"if it has another name now, run 'envkit rotate --resume {name}' or "
             f"'envkit rotate --{way_back} {name}'; otherwise name one rotation for one secret",
             renamed=True,
         )
     return Mismatch(
-        f"the secret is rotated as {record.rotation}, and not as {name}",
+        f"the secret is rotated as {record.rotation}, not as {name}",
         "name one rotation for one secret, in one profile or in one that both extend; "
         f"if it has another name now, run 'envkit rotate {name}'",
         renamed=True,

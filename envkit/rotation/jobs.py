@@ -242,7 +242,7 @@ def run_all(
     for rotation, result in zip(rotations, results, strict=True):
         error: BaseException | None = result.error
         if result.late:
-            error = UnavailableError("the rotation was not over in time; it goes on the next time")
+            error = UnavailableError("the rotation did not finish in time; the next run resumes it")
         if isinstance(error, Exception):
             outcomes.append(failed(rotation.full_name, error))
         else:

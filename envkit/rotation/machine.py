@@ -166,7 +166,7 @@ def decide(seen: Observation) -> Decision:
 def _at_rest(record: Record | None, seen: Observation) -> Decision:
     requested = seen.requested
     if requested in (Request.ROLLBACK, Request.ABORT, Request.RESUME):
-        return _nothing_under_way(record, requested)
+        return _nothing_in_progress(record, requested)
     if not requested and (decision := _not_now(record, seen)) is not None:
         return decision
     if seen.published == OtherValue.MISSING:
@@ -174,8 +174,8 @@ def _at_rest(record: Record | None, seen: Observation) -> Decision:
     return Decision(StepKind.CLAIM, "asked for" if requested else "due")
 
 
-def _nothing_under_way(record: Record | None, requested: Request) -> Decision:
-    reason = f"nothing is under way that could be {_PARTICIPLES[requested]}"
+def _nothing_in_progress(record: Record | None, requested: Request) -> Decision:
+    reason = f"no rotation is in progress that could be {_PARTICIPLES[requested]}"
     if (
         requested == Request.ROLLBACK
         and record is not None
@@ -194,7 +194,9 @@ def _not_now(record: Record | None, seen: Observation) -> Decision | None:
     if seen.now < seen.due_at:
         return Decision(StepKind.NOTHING, "not due", seen.due_at)
     if record is not None and record.error and seen.now < record.busy_until:
-        return Decision(StepKind.PAUSE, f"it failed: {record.error}", record.busy_until)
+        return Decision(
+            StepKind.PAUSE, f"retry backoff in effect: {record.error}", record.busy_until
+        )
     return None
 
 
@@ -205,7 +207,7 @@ def _claimed(record: Record, seen: Observation) -> Decision:
     if record.rejections >= MAX_REJECTIONS:
         return _after_rejections(record, seen)
     if seen.now < seen.due_at and not record.asked and not record.attempt:
-        return _revert(record, seen, "it is not due any more", Phase.IDLE)
+        return _revert(record, seen, "it is no longer due", Phase.IDLE)
     return Decision(StepKind.CREATE, "claimed")
 
 
@@ -324,9 +326,11 @@ def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decis
         return decision
     if seen.now < record.busy_until:
         if record.owner and seen.requested in (None, "", Request.ROTATE):
-            return Decision(StepKind.BUSY, f"{record.owner} is at work on it", record.busy_until)
+            return Decision(StepKind.BUSY, f"{record.owner} is working on it", record.busy_until)
         if not record.owner and not seen.requested:
-            return Decision(StepKind.PAUSE, f"it failed: {record.error}", record.busy_until)
+            return Decision(
+                StepKind.PAUSE, f"retry backoff in effect: {record.error}", record.busy_until
+            )
     return (
         decision
         if decision.step in _WITHOUT_TAKE_OVER

@@ -5,8 +5,8 @@
         print(orphan.name, orphan.record.phase, orphan.location)
 
 A table `[rotation.x]` that was removed, or whose `secret` was changed, leaves one behind where
-it was under way: its record, the values that are pending, and a credential that may work for
-ever. Without the table nothing can be done at the target. So finishing one drops the pending
+it was in progress: its record, the values that are pending, and a credential that may work
+forever. Without the table nothing can be done at the target. So finishing one drops the pending
 values, and says which credential a person must remove.
 """
 
@@ -223,7 +223,7 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
     record, promoted = orphan.record, orphan.promoted
     if record.owner and now < record.busy_until:
         raise RotationError(
-            f"{record.owner} is at work on {orphan.location}: a profile there names the rotation",
+            f"{record.owner} is rotating {orphan.location}: a profile there names the rotation",
             hint=f"let it finish there, or run 'envkit rotate --abort' there for {orphan.name}",
         )
     if promoted != (requested == Request.RESUME):

@@ -136,15 +136,15 @@ class RotatorContext(NamedTuple):
         strategy: `alternate` or `single`.
         fields: which fields of the secret are rotated, the value first.
         deadline: when the step must be over.
-        confirm: raises `ConflictError` when the rotation has been carried on by somebody
-            else meanwhile. To be called as late as possible before each change of the
+        confirm: raises `ConflictError` when the rotation has been advanced by another
+            process meanwhile. To be called as late as possible before each change of the
             target, inside whatever lock the target has.
         settle: to be called after each change of the target, with the fields that it made
-            work and what takes them away again. Where somebody else has carried on the
-            rotation meanwhile, and the store has these fields no more, it takes them
+            work and what takes them away again. Where another process has advanced the
+            rotation meanwhile, and the store no longer has these fields, it takes them
             back; then it raises `ConflictError`.
         secret: how the profile refers to it: `vault:db#password`.
-        id: of the rotation that is under way; empty while there is none.
+        id: of the rotation in progress; empty while there is none.
         issued: as in `Record.issued`: what `retire` removes too, unless it is to be kept.
         end_sessions: whether `retire` ends the sessions of the old credential, whatever
             the target says.

@@ -52,7 +52,7 @@ class RotationStatus(NamedTuple):
         state: the gravest that applies.
         phase: of the record; empty where there never was one.
         last_rotated_at: when readers last got a new value by a rotation that is over.
-        started_at: when the one that is under way was claimed.
+        started_at: when the one in progress was claimed.
         promoted_at: when readers got its new value.
         retire_at: when the old one may be removed.
         due_at: when the next one may begin.

@@ -170,7 +170,7 @@ class _Reader:
         if seen.record is not None and (other := job.mismatch(seen.record)) is not None:
             return _failing(found, other.reason, other.hint)
         if not seen.current or job.store.fields[0] not in seen.current:
-            raise AbsentError("the secret is not there", hint="store a first value, by hand")
+            raise AbsentError("the secret is not there", hint="store a first value by hand")
         if self._writable:
             job.store.check()
             for missing in missing_tools(rotation.policy):

@@ -57,7 +57,7 @@ class Job(NamedTuple):
         open_rotator: builds the rotator.
         due: when the rotation is to start, from its record and the time.
         plan: how it is rotated, and `target`, a digest of the target as it is written:
-            neither may change while a rotation is under way.
+            neither may change while a rotation is in progress.
         grace_seconds: how long old and new both work.
         overlap: whether they can; without it, the old one works no longer once the new
             one is set.
@@ -183,7 +183,7 @@ class StepContext(NamedTuple):
         """Raise `ConflictError` where the rotation or the value has changed meanwhile."""
         now = self.job.store.read()
         if now.record_version != self.seen.record_version or now.current != self.seen.current:
-            raise ConflictError(f"somebody else has gone on with {self.job.name}")
+            raise ConflictError(f"another process has advanced {self.job.name}")
 
     def settle(self, fields: Fields, take_back: Callable[[], None]) -> None:
         """Raise `ConflictError` as `confirm` does, once what was done too late is undone.
@@ -204,7 +204,7 @@ class StepContext(NamedTuple):
             needed += now.pending.values()
         if all(one.get(value) != fields.get(value) for one in needed):
             take_back()
-        raise ConflictError(f"somebody else has gone on with {self.job.name}")
+        raise ConflictError(f"another process has advanced {self.job.name}")
 
     def save(self, record: Record, pending: Pending, *, error: str = "") -> Snapshot:
         """Save as the owner, and reset earlier failures."""
@@ -224,7 +224,7 @@ class StepContext(NamedTuple):
 def _refuse_another_target(record: Record, description: str) -> None:
     if record.target_description and record.target_description != description:
         raise AnotherTargetError(
-            f"the rotation that is under way was begun at {record.target_description}, and the "
-            f"profile names {description or 'no target'} now",
-            hint="put the target back until the rotation is over, or aborted",
+            f"the rotation in progress was begun at {record.target_description}, and the "
+            f"profile now names {description or 'no target'}",
+            hint="restore the target until the rotation is over or aborted",
         )

@@ -32,7 +32,7 @@ def do(step: StepContext) -> Snapshot:
         phase is saved with the next one.
 
     Raises:
-        ConflictError: somebody else has gone on with the rotation, or changed the secret.
+        ConflictError: another process has advanced the rotation, or changed the secret.
         RejectedError: the target refuses this value for good.
         EnvkitError: the step failed, and may be done again.
     """
@@ -43,7 +43,7 @@ def _claim(step: StepContext) -> Snapshot:
     job, seen = step.job, step.seen
     current, last = seen.current or {}, seen.record or Record(step.job.name)
     if job.store.fields[0] not in current:
-        raise RotationError(f"{job.store.location} has no value that could be rotated")
+        raise RotationError(f"{job.store.location} has no value to rotate")
     job.store.check()
     job.check()
     rotator = step.rotator
@@ -105,7 +105,7 @@ def _look_again(step: StepContext) -> None:
         new = step.seen.new if before else step.keep
         if not step.rotator.probe(new, record.facts):
             raise RotationError(
-                "the new credential does not log in any more; the old one is kept",
+                "the new credential no longer logs in; the old one is kept",
                 hint="make it work at the target again, or store one that works with "
                 "'envkit set --force'; then run "
                 f"'envkit rotate {step.job.name}'",
@@ -182,7 +182,7 @@ def _finish(step: StepContext) -> Snapshot:
 def _begin_retire(step: StepContext) -> Snapshot:
     if not step.rotator.probe(step.keep, step.record.facts):
         raise RotationError(
-            "the new credential does not log in any more; the old one is kept",
+            "the new credential no longer logs in; the old one is kept",
             hint=f"find out who changed it, or run 'envkit rotate --rollback {step.job.name}'",
         )
     return step.save(step.record._replace(phase=Phase.RETIRING), step.seen.pending)
@@ -192,7 +192,7 @@ def _publish_final(step: StepContext) -> Snapshot:
     final = step.seen.pending[PendingValue.FINAL]
     if not step.rotator.probe(final, step.record.facts):
         raise RotationError(
-            "the value that readers are to have in the end does not log in",
+            "the final value for readers does not log in",
             hint="find out who changed it, at the target or in the rotation record",
         )
     return step.publish(final)
@@ -229,8 +229,8 @@ def _begin_revert(step: StepContext) -> Snapshot:
     )
     if live and step.job.overlap and not step.rotator.probe(seen.old, record.facts):
         raise RotationError(
-            "the previous credential does not log in any more",
-            hint=f"rotate again: run 'envkit rotate {step.job.name}' after the grace",
+            "the previous credential no longer logs in",
+            hint=f"run 'envkit rotate {step.job.name}' after the grace period",
         )
     _refuse_to_end_both(step)
     by_a_person = bool(step.run.requested) and decision.then == Phase.IDLE
@@ -295,9 +295,9 @@ def _refuse_to_end_both(step: StepContext) -> None:
         return
     if not step.rotator.probe(step.keep, record.facts):
         raise RotationError(
-            "the secret has a value from outside envkit that does not log in; both of ours are "
-            "kept",
-            hint="store one that does, with 'envkit set --force' or 'envkit rollback --force'",
+            "the secret has a value from outside envkit that does not log in; envkit kept "
+            "both of its own",
+            hint="store one that logs in, with 'envkit set --force' or 'envkit rollback --force'",
         )
 
 
@@ -312,7 +312,7 @@ def _end(step: StepContext, fields: Fields, keep: Fields) -> None:
     if fields and fields != keep and not rotator.is_dead(fields, keep, facts):
         raise RotationError(
             "the credential that was retired still works",
-            hint="find out what lets it in, and take it away at the target; the next run looks "
+            hint="find out what still accepts it, and remove it at the target; the next run checks "
             "again",
         )
 
@@ -327,7 +327,7 @@ def _values(store: RotationStore, old: Fields, created: Created) -> Pending:
         if fields is not None and {**old, **fields} not in pending.values():
             pending[name] = {**old, **fields}
     if pending[PendingValue.NEW] == old:
-        raise RotationError("the rotator made the value that there is already")
+        raise RotationError("the rotator made the value that the secret already has")
     strange = {field for fields in pending.values() for field in fields} - set(store.fields)
     if strange:
         raise RotationError(f"the rotator made the unknown field '{min(strange)}'")

@@ -35,7 +35,7 @@ def missing_tools(policy: Policy) -> Iterator[EnvkitError]:
     module, extra = _DRIVERS.get(policy.rotator, ("", ""))
     if module and find_spec(module) is None:
         yield ExtraMissingError(
-            f"the rotator '{policy.rotator}' takes a driver that is not installed",
+            f"the rotator '{policy.rotator}' needs a driver that is not installed",
             hint=f"run pip install 'envkit[{extra}]'",
         )
     yield from missing_programs(policy)

@@ -137,7 +137,7 @@ class Record(NamedTuple):
 
     @property
     def in_progress(self) -> bool:
-        """Whether a rotation is under way."""
+        """Whether a rotation is in progress."""
         return self.phase not in AT_REST
 
     @property
@@ -254,5 +254,5 @@ def _then(record: Record) -> str:
 
 def _broken(how: str) -> RotationError:
     return RotationError(
-        f"the rotation record {how}", hint="restore it, or remove it if no rotation is under way"
+        f"the rotation record {how}", hint="restore it, or remove it if no rotation is in progress"
     )

@@ -37,7 +37,7 @@ class Snapshot(NamedTuple):
         record: where the rotation stands; None where there never was one.
         record_version: for the compare-and-set of the record's next write; None where
             there is nothing yet.
-        pending: the values of the rotation that is under way; empty at rest.
+        pending: the values of the rotation in progress; empty at rest.
     """
 
     current: Fields | None

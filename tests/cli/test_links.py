@@ -197,7 +197,7 @@ def test_the_message_for_a_file_of_envkits_own(clone):
     done = run(clone, "set", "TOKEN", "--env", "dev")
     assert transcript(done) == (
         "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
-        "value\n"
+        "what is there then\n"
         "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit keeps its own "
         "file under that name, and never opens it through a link\n"
         "2> envkit: hint: look where it leads with 'ls -l .env.dev.envkit-previous', "

@@ -194,7 +194,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
     }
     assert seen.endswith(
         "prod/absent: the secret is not there\n"
-        "  store a first value, by hand\n"
+        "  store a first value by hand\n"
         "prod/failing: create: hook-failed\n"
         "  run 'envkit rotate prod/failing'\n"
         "prod/missed: overdue\n"
@@ -255,9 +255,9 @@ def test_in_its_grace_it_is_rolled_back(shop):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--rollback", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  refused  nothing is under way that could be rolled back\n"
+        "prod/api-key  refused  no rotation is in progress that could be rolled back\n"
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: "
-        "nothing is under way that could be rolled back\n"
+        "no rotation is in progress that could be rolled back\n"
         "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
         "[1]\n"
     )
@@ -269,7 +269,7 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "nothing is under way that could be rolled back: the old value no longer works\n"
+        "no rotation is in progress that could be rolled back: the old value no longer works\n"
         "2> envkit: hint: run 'envkit rotate prod/session'\n"
         "[1]\n"
     )
@@ -287,9 +287,9 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
     )
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  failed   it failed: create: hook-failed; again in a moment\n"
-        "2> envkit: error: prod/api-key: it failed: create: hook-failed\n"
-        "2> envkit: hint: it is tried again; 'envkit rotate prod/api-key' does so at once\n"
+        "prod/api-key  failed   retry backoff in effect: create: hook-failed; again in a moment\n"
+        "2> envkit: error: prod/api-key: retry backoff in effect: create: hook-failed\n"
+        "2> envkit: hint: run 'envkit rotate prod/api-key' to retry now\n"
         "[1]\n"
     ), "it is not tried every second"
     assert "'false' ended" in told(run(shop, "prod/api-key")), "unless a person asks"
@@ -318,7 +318,7 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
     assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  in-grace  {GRACE}"]
     assert values(shop, "prod")["SESSION"] == "old-2"
     assert told(run(shop, "--resume", "session")).endswith(
-        "nothing is under way that could be resumed\n"
+        "no rotation is in progress that could be resumed\n"
         "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
         "[1]\n"
     )
@@ -355,7 +355,7 @@ def test_somebody_who_is_there_is_asked_once(shop):
         cwd=shop.root,
         env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
         answers=[
-            ("protected profiles: prod/session and staging/session. Go on? [y/N]", "y\n"),
+            ("protected profiles: prod/session and staging/session. Continue? [y/N]", "y\n"),
             ("prod and staging are protected. Reason:", "weekly\n"),
         ],
     )
@@ -378,7 +378,9 @@ def test_a_person_who_says_no_rotates_nothing(shop):
         "rotate",
         cwd=shop.root,
         env={"XDG_STATE_HOME": str(shop.root / "state"), "NO_COLOR": "1"},
-        answers=[("This rotates secrets of protected profiles: prod/session. Go on? [y/N]", "n\n")],
+        answers=[
+            ("This rotates secrets of protected profiles: prod/session. Continue? [y/N]", "n\n")
+        ],
     )
     assert (status, "nothing was rotated" in shown) == (2, True), shown
     assert (values(shop, "prod"), values(shop, "staging")) == before
@@ -618,9 +620,9 @@ def test_a_driver_that_is_not_installed(shop, without):
     shop.dotenv("prod", "API_KEY=x\nSESSION=x\nUSER=a\n")
     seen = told(hidden(shop, without("psycopg", "redis"), "--env", "prod"))
     assert seen.endswith(
-        "2> envkit: error: prod/cache: the rotator 'redis' takes a driver that is not installed\n"
+        "2> envkit: error: prod/cache: the rotator 'redis' needs a driver that is not installed\n"
         "2> envkit: hint: run pip install 'envkit[redis]'\n"
-        "2> envkit: error: prod/db: the rotator 'postgres' takes a driver that is not installed\n"
+        "2> envkit: error: prod/db: the rotator 'postgres' needs a driver that is not installed\n"
         "2> envkit: hint: run pip install 'envkit[postgres]'\n"
         "[1]\n"
     )

@@ -23,7 +23,14 @@ def test_the_table_of_make_targets_is_the_one_of_the_makefile():
 
 def test_the_tables_to_which_something_is_added_are_where_the_page_says():
     added = re.findall(r"`([A-Z_]{4,})`[^`]*(?:in|\n)\s+`(envkit/[\w/]+\.py)`", TEXT)
-    assert {name for name, _ in added} == {"BUILT_IN", "KINDS", "FAMILIES", "LAZY"}
+    assert {name for name, _ in added} == {
+        "BUILT_IN",
+        "FAMILIES",
+        "KINDS",
+        "LAZY",
+        "_DRIVERS",
+        "_OPTIONS",
+    }
     for name, path in added:
         assert re.search(
             rf"^{name}\b.* = ", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE

@@ -256,7 +256,7 @@ class TestUsers:
     def test_one_that_is_off_is_refused(self, harness):
         harness.ask("ACL", "SETUSER", harness.user, "off")
         error = refused(lambda: built(harness).prepare(harness.current()))
-        assert error.message.startswith("the secret's user is switched off")
+        assert error.message.startswith("the secret's user is disabled")
 
     def test_a_password_that_is_gone_before_it_is_removed(self, harness):
         """Between the look and the removal, somebody else was faster."""

@@ -175,7 +175,7 @@ class World:
         assert any(works), f"nobody can log in; record: {self.record}"
 
     def come_to_rest(self):
-        """Run it, with time in between, until nothing is under way."""
+        """Run it, with time in between, until no rotation is in progress."""
         self.target.refuses.clear()
         for _ in range(MOST_RUNS):
             outcome = self.run(Request.RESUME if self.record.get("holder") else "")
@@ -185,7 +185,7 @@ class World:
         self.check_at_rest()
 
     def check_at_rest(self):
-        """Nothing is under way, and nothing is left behind."""
+        """No rotation is in progress, and nothing is left behind."""
         assert not self.in_progress, self.record
         assert "values" not in self.envelope
         self.target.check_nothing_is_left(self.current, self.record)

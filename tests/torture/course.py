@@ -71,7 +71,7 @@ class Course:
         self.known += [one for one in found if one not in self.known and set(one) >= names]
 
     def finish(self, *options: str) -> None:
-        """Run it until nothing is under way; what a refusal advises is done."""
+        """Run it until no rotation is in progress; what a refusal advises is done."""
         for _ in range(MOST_RUNS):
             done = self.run(*options)
             options = ()
@@ -85,7 +85,7 @@ class Course:
                 self.world.pass_grace()
                 continue
             hint = _OPTION.search(found["hint"] or "")
-            if "nothing is under way" in (found["error"] or ""):
+            if "no rotation is in progress" in (found["error"] or ""):
                 return
             if hint:
                 options = (hint[1],) if hint[1] else ("--env", "prod")

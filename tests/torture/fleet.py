@@ -5,7 +5,7 @@
 Three workers on one PostgreSQL and one OpenBao; all rotations are due in the same minute. A
 worker is killed every few seconds and another one is started; in the middle PostgreSQL is
 away for ten seconds. Afterwards every secret must have been given exactly one new value, no
-rotation may be under way, and nothing of a value may be in a file of PostgreSQL.
+rotation may be in progress, and nothing of a value may be in a file of PostgreSQL.
 
 Then the same without the fire, with 1, 2 and 4 workers: rotations a second.
 """

@@ -37,7 +37,9 @@ def rollback(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also a value that a rotation has retired, or may have."),
+        typer.Option(
+            "--force", help="Also restore a value that a rotation has retired, or may have."
+        ),
     ] = False,
     reason: Reason = None,
     timeout: Timeout = None,

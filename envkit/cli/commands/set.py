@@ -37,7 +37,7 @@ def set(  # noqa: A001 - the command's name
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also while a rotation of the value is in progress."),
+        typer.Option("--force", help="Change the value even while it is being rotated."),
     ] = False,
     reason: Reason = None,
     timeout: Timeout = None,

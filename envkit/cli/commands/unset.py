@@ -22,7 +22,7 @@ def unset(
     ref: Ref = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Also while a rotation of the value is in progress."),
+        typer.Option("--force", help="Change the value even while it is being rotated."),
     ] = False,
     reason: Reason = None,
     timeout: Timeout = None,

@@ -54,7 +54,7 @@ class FleetWorker:
         concurrency: how many run at once.
         listeners: who is told.
         pace: how quickly what has happened is noticed.
-        finish_seconds: how long what is under way may take once it is told to stop.
+        finish_seconds: how long running rotations may take once it is told to stop.
     """
 
     def __init__(

@@ -128,10 +128,10 @@ class AwsIamKeyRotator:
         arn = self._arn(current)
         if arn is None:
             raise RotationError(
-                "AWS refuses the secret's access key: the secret key is not the one of this id, "
+                "AWS refuses the secret's access key: the secret key does not belong to this id, "
                 "or the key is only seconds old",
                 hint="store the pair that works; or write verify_current = false in 'target', if "
-                "a rotation is to make one that does",
+                "the rotation should make one that does",
             )
         mine, _ = self._service().identity()
         account, _, name = arn.partition(":user/")
@@ -152,7 +152,7 @@ class AwsIamKeyRotator:
         keys = self._keys()
         if mine not in known:
             raise RotationError(
-                "the record does not say which access keys there were before: nothing is deleted",
+                "the record does not say which access keys existed before: nothing is deleted",
                 hint=f"run 'envkit rotate --abort {self._context.rotation}', and rotate again",
             )
         useless = [

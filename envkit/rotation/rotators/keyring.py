@@ -92,7 +92,7 @@ class KeyringRotator:
         forms = {form_of(text.reveal()) for text in (current[self._field], *keys)}
         if strange := forms - {"", JSON_LIST}:
             raise RotationError(
-                f"the secret is no list of keys, but {min(strange)}", hint=_LIST_HINT
+                f"the secret is not a list of keys but {min(strange)}", hint=_LIST_HINT
             )
         self._check(keys)
         return {}
@@ -150,7 +150,7 @@ class KeyringRotator:
         keys = _from_json(text) if text.startswith("[") else text.split(",")
         if not keys or not all(isinstance(key, str) and key.strip() for key in keys):
             raise RotationError(
-                "the secret is no list of keys",
+                "the secret is not a list of keys",
                 hint=_LIST_HINT,
             )
         return [Secret(key.strip()) for key in keys]

@@ -115,7 +115,7 @@ class StoredLogin:
             )
         user = next((user for user in named if user), self._user or "")
         if found is None and user and value.reveal().startswith(tuple(f"{user}{c}" for c in ":/ ")):
-            raise not_understood("starts with its user, and is no password alone")
+            raise not_understood("starts with its user, and is not a password alone")
         if found is None or not found.users:  # they must agree, but do not say whose it is
             beside = [name for name in USER_FIELDS if name in fields and name != self._field]
             named += [fields[name].reveal() for name in beside]

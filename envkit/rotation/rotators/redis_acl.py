@@ -131,7 +131,7 @@ class RedisRotator:
                     raise RotationError(
                         "the secret's login is refused by a server of target.url",
                         hint="store the password that works; or write verify_current = false in "
-                        "'target', if a rotation is to make one that does",
+                        "'target', if the rotation should make one that does",
                     )
                 node.rehearse(user, saving=self._save, ending=self._terminate)
         check_listed(peers, self._urls)

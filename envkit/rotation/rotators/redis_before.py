@@ -75,12 +75,12 @@ def usable_user(node: Node, name: str) -> User:
         )
     if user.takes_any_password:
         raise RotationError(
-            "the server of target.url checks no password of the secret's user (nopass)",
+            "the server of target.url does not check the password of the secret's user (nopass)",
             hint="run ACL SETUSER ... resetpass, and give the user a password",
         )
     if not user.enabled:
         raise RotationError(
-            "the secret's user is switched off at the server of target.url",
+            "the secret's user is disabled at the server of target.url",
             hint="run ACL SETUSER ... on",
         )
     return user
@@ -96,7 +96,7 @@ def check_peers(node: Node, user: str) -> frozenset[Address]:
         raise RotationError(
             "a server of target.url replicates as the secret's user (masteruser): without the "
             "old password it would no longer be let in",
-            hint="give replication a user of its own; or write replicas = \"any\" in 'target', if "
+            hint="give replication its own user; or write replicas = \"any\" in 'target', if "
             "something else changes masterauth",
         )
     return node.peers()

@@ -204,7 +204,7 @@ class Node:
             from redis.retry import Retry
         except ImportError:
             raise ExtraMissingError(
-                "the rotator 'redis' takes a driver that is not installed",
+                "the rotator 'redis' needs a driver that is not installed",
                 hint="run pip install 'envkit[redis]'",
             ) from None
         if self._deadline.expired:

@@ -76,7 +76,7 @@ class Scheduler:
         concurrency: how many run at once.
         listeners: who is told.
         clock: seconds since the epoch.
-        finish_seconds: how long what is under way may take once it is told to stop.
+        finish_seconds: how long running rotations may take once it is told to stop.
     """
 
     def __init__(

@@ -82,7 +82,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
         lambda one: float(one.at.state == RotationState.OVERDUE),
     ),
     "in_progress": (
-        "Whether a rotation is under way, its grace included.",
+        "Whether a rotation is in progress, including its grace period.",
         lambda one: float(one.in_progress),
     ),
     "needs_a_person": (
@@ -94,7 +94,7 @@ _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
         lambda one: float(max(one.at.tries, one.seen.failures)),
     ),
     "failing": (
-        "Whether its last step has failed, also where it could not even begin.",
+        "Whether its last step failed, or it could not begin.",
         lambda one: float(one.at.state == RotationState.FAILING or bool(one.seen.failures)),
     ),
     "unknown_passwords": (

@@ -37,7 +37,7 @@ from envkit.rotation_state.stores.aws_document import (
     with_part,
 )
 from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, texts, unpack
-from envkit.rotation_state.stores.naming import identity
+from envkit.rotation_state.stores.naming import LABEL, identity
 from envkit.secret import Secret
 from envkit.sources.aws.errors import DELETED, NOT_FOUND, RefusedError
 from envkit.sources.aws.names import secret_name
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from envkit.sources.aws.secret_version import SecretVersion
     from envkit.sources.aws.source import AwsSecretsManagerSource
 
-LABEL = "ENVKIT_ROTATION"
 PENDING = "AWSPENDING"
 ATTEMPTS = 8  # to save a record, while those of other fields are saved
 PAUSE_SECONDS = 0.05  # at most, times the attempt
@@ -160,7 +159,7 @@ class AwsRotationStore:
         for version, labels in (secret.get("VersionIdsToStages") or {}).items():
             if PENDING in labels and CURRENT not in labels:
                 raise RotationError(
-                    f"another rotation of {place} is under way: version {version} has {PENDING}",
+                    f"another rotation of {place} is in progress: version {version} has {PENDING}",
                     hint="let it come to its end, or take the label off: run 'aws secretsmanager "
                     f"update-secret-version-stage --secret-id {secret_id} --version-stage "
                     f"{PENDING} --remove-from-version-id {version}'",

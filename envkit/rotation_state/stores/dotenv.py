@@ -24,7 +24,7 @@ from envkit.errors import ConflictError
 from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
 from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
-from envkit.rotation_state.stores.naming import identity, record_name
+from envkit.rotation_state.stores.naming import FILE_SUFFIX, identity, record_name
 from envkit.sources.dotenv_errors import failure
 from envkit.sources.dotenv_write import change, rehearse, rewrite
 
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import Fields, Pending
     from envkit.sources.dotenv import DotenvSource
 
-SUFFIX = ".envkit-rotation"
 LIMIT_BYTES = 4 * 1024 * 1024
 _BLOCK_BYTES = 4096  # what a small file takes
 # until the target has the new value: how many more records may have to be written than are
@@ -105,7 +104,7 @@ class DotenvRotationStore:
     def rehearse(self, seen: Snapshot) -> Snapshot:
         """Replace the file by one that holds the same."""
         if seen.version is None:
-            raise ConflictError(f"{self.location} is not there any more")
+            raise ConflictError(f"{self.location} no longer exists")
         return seen._replace(version=self._rewrite(seen, str.encode))
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
@@ -172,7 +171,7 @@ class DotenvRotationStore:
     def _paths(self) -> tuple[str, str, str]:
         """Return where the `.env` file is, where its copy, and where its record."""
         path, previous = self._source.places(self._file())
-        return path, previous, record_name(path, self.fields[0]) + SUFFIX
+        return path, previous, record_name(path, self.fields[0]) + FILE_SUFFIX
 
     def _place(self, beside: str) -> RecordPlace:
         shown = display_path(beside)

@@ -234,7 +234,7 @@ def _check_values(
     phase = record.phase
     if phase in AT_REST:
         if pending:
-            raise _broken(place, f"has values, and nothing to do with them: it is {phase}")
+            raise _broken(place, f"has values that it cannot need: it is {phase}")
         return
     needed = {field, *pending.get(PendingValue.OLD, {})}
     for name in sorted(_NEEDED[phase] | pending.keys()):

@@ -16,7 +16,9 @@ from urllib.parse import unquote
 from envkit._internal.parallel import map_parallel
 from envkit.errors import EnvkitError, InvalidReferenceError
 from envkit.profile.placeholder import Reference
+from envkit.rotation_state.stores.naming import FILE_SUFFIX, FOLDER, LABEL
 from envkit.rotation_state.stores.registry import AWS, DOTENV, VAULT, kind_of
+from envkit.sources.aws.names import Key, secret_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +31,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.client import VaultClient
     from envkit.sources.vault.kv import Target
 
-_SUFFIX = ".envkit-rotation"
-_FOLDER = "envkit-rotation"
-_LABEL = "ENVKIT_ROTATION"
 MAX_PARALLEL = 10
-ARN_SUFFIX_LENGTH = 7  # a hyphen and six characters
 
 
 class FoundRecord(NamedTuple):
@@ -86,7 +84,7 @@ def record_names(source: Source, ref: Reference) -> set[str]:
         return {f"{path}#{field or ref.path}" for path in map(os.path.realpath, asked.files(ref))}
     secret = source.locate(ref._replace(field=None)).removeprefix(f"{source.name}:")
     if kind == AWS:
-        return {f"{_aws_name(secret)}#{field}"}
+        return {f"{secret_name(Key(secret))}#{field}"}
     mount, _, path = secret.partition("/")
     # which of two spellings it is, only the engine knows
     secrets = {secret, f"{mount}/{path.removeprefix('data/')}"}
@@ -112,8 +110,8 @@ def _in_files(source: Any, refs: Iterable[Reference], root: str) -> Iterator[Fou
             except OSError:
                 folders[folder] = []
         for entry in folders[folder]:
-            written = entry[len(base) + 1 : -len(_SUFFIX)]  # with its dots escaped
-            if entry.startswith(f"{base}.") and entry.endswith(_SUFFIX) and "." not in written:
+            written = entry[len(base) + 1 : -len(FILE_SUFFIX)]  # with its dots escaped
+            if entry.startswith(f"{base}.") and entry.endswith(FILE_SUFFIX) and "." not in written:
                 field = unquote(written)
                 name = f"{os.path.join(folder, base)}#{field}"
                 if name not in seen:
@@ -176,7 +174,7 @@ def _list_beside(
             names = _list_folder(client, here)
             if names is None:
                 listed[here] = []
-                return mount, found, f"{_FOLDER}/{below}".rstrip("/")
+                return mount, found, f"{FOLDER}/{below}".rstrip("/")
             listed[here] = names
         for name in listed[here]:
             full = f"{below}/{name}" if below else name
@@ -190,7 +188,7 @@ def _list_beside(
 
 def _list_folder(client: VaultClient, folder: _Folder) -> list[str] | None:
     """Return the names in a folder of records; None where they may not be listed."""
-    path = f"{_FOLDER}/{folder.path}"
+    path = f"{FOLDER}/{folder.path}"
     answer = client.call(
         lambda hvac_client: hvac_client.secrets.kv.v2.list_secrets(path, mount_point=folder.mount)
     )
@@ -207,7 +205,7 @@ def _at_secrets(
     secrets: dict[str, Reference] = {}
     for ref in refs:
         secret = ref._replace(field=None, version=None, stage=None)
-        name = _aws_name(source.locate(secret).removeprefix(f"{source.name}:"))
+        name = secret_name(Key(source.locate(secret).removeprefix(f"{source.name}:")))
         secrets.setdefault(name, secret)
     documents = map_parallel(
         lambda secret: source.with_secret(secret, _labelled),
@@ -225,14 +223,6 @@ def _at_secrets(
                 yield FoundRecord(f"{name}#{field}", secret._replace(field=field or None))
 
 
-def _aws_name(place: str) -> str:
-    """Return the name of a secret, also of one that is named by its whole ARN."""
-    if not place.startswith("arn:"):
-        return place
-    name = place.split(":", 6)[-1]
-    return name[:-ARN_SUFFIX_LENGTH] if name[-ARN_SUFFIX_LENGTH:][:1] == "-" else name
-
-
 def _labelled(manager: SecretsManager, secret_id: str, place: str) -> object:
     """Return what the version with our label holds; None where there is none.
 
@@ -246,9 +236,9 @@ def _labelled(manager: SecretsManager, secret_id: str, place: str) -> object:
     try:
         described = manager.call("describe_secret", doing, SecretId=secret_id)
         labels = (described.get("VersionIdsToStages") or {}).values()
-        if not any(_LABEL in found for found in labels):
+        if not any(LABEL in found for found in labels):
             return None
-        answer = manager.call("get_secret_value", doing, SecretId=secret_id, VersionStage=_LABEL)
+        answer = manager.call("get_secret_value", doing, SecretId=secret_id, VersionStage=LABEL)
     except RefusedError as error:
         if error.aws_code in (NOT_FOUND, DELETED):
             return None

@@ -11,6 +11,10 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+FILE_SUFFIX = ".envkit-rotation"  # of a record beside a .env file
+FOLDER = "envkit-rotation"  # of the records in a mount of Vault
+LABEL = "ENVKIT_ROTATION"  # of the version of an AWS secret that has its records
+
 
 def escaped(field: str) -> str:
     """Return a field as part of a name: letters, digits, `_`, `-` and `~`, the others `%XX`."""

@@ -38,7 +38,7 @@ from envkit.rotation_state.stores.envelope import (
     texts,
     unpack,
 )
-from envkit.rotation_state.stores.naming import identity, record_name
+from envkit.rotation_state.stores.naming import FOLDER, identity, record_name
 from envkit.sources.model import Absent
 from envkit.sources.vault import kv as vault_kv
 from envkit.sources.vault.kv import SecretVersion, denied
@@ -57,8 +57,6 @@ if TYPE_CHECKING:
     from envkit.sources.vault.source import VaultSource
 
     R = TypeVar("R")
-
-FOLDER = "envkit-rotation"
 
 
 class VaultRotationStore:
@@ -178,8 +176,8 @@ class VaultRotationStore:
         if not is_about(packed, self.fields[0]):
             rotation = record_of(packed, place).rotation
             raise RotationError(
-                f"where the rotation record of {self.location} is to be, an earlier version of "
-                f"envkit has stored that of {rotation}",
+                f"the place of the rotation record of {self.location} is taken: an earlier version "
+                f"of envkit stored the record of {rotation} there",
                 hint=f"run 'envkit rotate' for {rotation} first: it takes over that record",
             )
 

@@ -46,7 +46,7 @@ class SecretsManager:
         name: the source's name, for messages.
         settings: of `[sources.NAME]`.
         environ: where AWS_REGION is; botocore reads the others from `os.environ` by itself.
-        connections: how many calls may be under way at once.
+        connections: how many calls may run at once.
         deadline: when everything must be over.
         table: where the settings are written, for hints; `[sources.NAME]` unless said.
         reads_once: whether the answer to a read is kept, and no read is sent twice.

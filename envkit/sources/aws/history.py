@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from envkit.sources.aws.client import SecretsManager
 
 _STATES = {CURRENT: "current", "AWSPREVIOUS": "previous"}
-_NEVER_CURRENT = {"AWSPENDING", STAGED}  # of a rotation, or a write, that is under way
+_NEVER_CURRENT = {"AWSPENDING", STAGED}  # of a rotation, or a write, in progress
 
 
 def versions(manager: SecretsManager, secret_id: str, where: str) -> list[Version]:

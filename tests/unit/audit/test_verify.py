@@ -77,11 +77,11 @@ def forge(lines):
             lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
             [
                 "2: record 2 is missing",
-                "3: record 2 stands behind record 3",
+                "3: record 2 appears after record 3",
                 "4: record 3 is missing",
             ],
         ),
-        (lambda lines: lines[:2] + lines[1:], ["3: record 2 stands behind record 2"]),
+        (lambda lines: lines[:2] + lines[1:], ["3: record 2 appears after record 2"]),
     ],
     ids=["removed", "the first removed", "changed", "forged", "reordered", "repeated"],
 )

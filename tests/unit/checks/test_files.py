@@ -6,7 +6,7 @@ import pytest
 
 from envkit.checks.files import ROTATION_SUFFIX
 from envkit.checks.run import check
-from envkit.rotation_state.stores.dotenv import SUFFIX
+from envkit.rotation_state.stores.naming import FILE_SUFFIX
 from support.checking import found, git
 
 CODES = ("file-exposed", "file-tracked", "file-not-ignored")
@@ -101,7 +101,7 @@ def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
 
 
 def test_the_files_of_a_rotation_have_the_name_that_is_looked_for():
-    assert ROTATION_SUFFIX == SUFFIX
+    assert ROTATION_SUFFIX == FILE_SUFFIX
 
 
 def test_a_gitignore_that_is_not_there_is_still_the_place(repository):

@@ -63,7 +63,8 @@ def test_a_change_at_rest_is_warned_of(value, phase):
     found = rotated(value, phase=phase)
     found.refuse_in_progress()
     assert (
-        found.warning == "PASSWORD is rotated by prod/db: the next rotation begins with what is there then"
+        found.warning
+        == "PASSWORD is rotated by prod/db: the next rotation begins with what is there then"
     )
     targeted = value._replace(policy=value.policy._replace(rotator="postgres"))
     assert found._replace(value=targeted).warning == (
@@ -163,7 +164,7 @@ def test_without_a_record_no_value_comes_back(value, error):
     with pytest.raises(RetiredError) as caught:
         found.refuse_retired("1", Secret("a"), versions(("a", 1)))
     why = "it has no record" if error is None else "no way"
-    assert caught.value.message.endswith(f"whether version 1 is retired cannot be told: {why}")
+    assert caught.value.message.endswith(f"whether version 1 is retired is unknown: {why}")
     assert "--force" in caught.value.hint
 
 

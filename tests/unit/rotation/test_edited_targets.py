@@ -1,4 +1,4 @@
-"""A profile is edited while a rotation is under way: another target, rotator or strategy.
+"""A profile is edited while a rotation is in progress: another target, rotator or strategy.
 
 A table of phases and edits: nothing is done at a target that the rotation was not begun with.
 """
@@ -70,7 +70,10 @@ def test_an_abort_before_promote_works_whatever_the_profile_says_by_now(kind, ph
         world.check_readers = lambda: None
     outcome = world.run(Request.ABORT)
     assert outcome.status == OutcomeStatus.ABORTED
-    assert not lost or "fake:1, and the old value no longer" in outcome.reason
+    assert (
+        not lost
+        or "at fake:1 the new value may still work, and the old one may no longer" in outcome.reason
+    )
     assert (world.in_progress, world.current) == (False, current)
     assert of_target(world) == before, "another target was changed"
 
@@ -96,7 +99,7 @@ def test_a_promoted_rotation_is_not_aborted_at_another_target(phase):
     edit(world, "another target table")
     outcome = world.run(Request.ABORT)
     assert not outcome.ok
-    assert "put the profile back" in outcome.error.hint
+    assert "restore the profile" in outcome.error.hint
     assert of_target(world) == before
 
 

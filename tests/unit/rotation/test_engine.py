@@ -316,7 +316,7 @@ class TestFailures:
 
     def test_the_rotator_may_not_make_what_there_is(self, scene):
         scene.target.made = -1
-        assert "there is already" in scene.run().error.message
+        assert "that the secret already has" in scene.run().error.message
 
     def test_a_secret_without_the_value(self, scene):
         scene.shelf.put({"host": "db"})
@@ -404,7 +404,7 @@ class TestGoingBack:
         scene.target.passwords.discard(f"{CANARY}-0")
         outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "does not log in any more" in outcome.error.message
+        assert "no longer logs in" in outcome.error.message
         assert scene.password == f"{CANARY}-1"
 
     def test_unless_it_never_works_beside_the_new_one(self, scene):
@@ -476,7 +476,7 @@ class TestSomebodyElse:
         outcome = scene.run(Request.ABORT)
         assert (outcome.status, outcome.reason) == (
             OutcomeStatus.ABORTED,
-            "the secret has the value from outside envkit; old and new work no longer",
+            "the secret has a value from outside envkit; old and new no longer work",
         )
         assert scene.password == "theirs"
         assert scene.target.passwords == {"theirs"}
@@ -487,7 +487,7 @@ class TestSomebodyElse:
         self.put(scene, "a typo")
         outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "does not log in; both of ours are kept" in outcome.error.message
+        assert "does not log in; envkit kept both" in outcome.error.message
         assert scene.target.passwords == both
         self.put(scene, f"{CANARY}-1")
         scene.now += GRACE
@@ -568,7 +568,9 @@ class TestSomebodyElse:
             return advance(job, deadline=Deadline(60), requested=requested, clock=lambda: scene.now)
 
         scene.run()
-        assert renamed(Request.ROTATE).status == OutcomeStatus.FAILED, "not while one is under way"
+        assert renamed(Request.ROTATE).status == OutcomeStatus.FAILED, (
+            "not while one is in progress"
+        )
         scene.now += GRACE
         scene.run()
         refused = renamed()
@@ -827,7 +829,7 @@ class TestWhatIsProved:
             scene.shelf.put({**scene.shelf.fields, "password": f"{CANARY}-0"})
         outcome = scene.run(Request.RESUME)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "the new credential does not log in any more" in outcome.error.message
+        assert "the new credential no longer logs in" in outcome.error.message
         assert f"{CANARY}-0" in scene.target.passwords
         assert scene.password == f"{CANARY}-{1 if readers_have == 'new' else 0}"
 
@@ -856,7 +858,7 @@ class TestIdentity:
         for requested in ("", *Request):
             outcome = scene.run(requested)
             assert outcome.status == OutcomeStatus.FAILED
-            assert "is of another secret, memory:another" in outcome.error.message
+            assert "belongs to another secret, memory:another" in outcome.error.message
 
     @pytest.mark.parametrize("changed", [{"plan": "keys"}, {"target": "digest-2"}])
     @pytest.mark.parametrize("step", PHASES)
@@ -885,7 +887,7 @@ class TestIdentity:
         scene.target.fails.clear()
         scene.target.description = "fake:2"
         outcome = scene.run(Request.RESUME)
-        assert "was begun at fake:1, and the profile names fake:2 now" in outcome.error.message
+        assert "was begun at fake:1, and the profile now names fake:2" in outcome.error.message
         assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
         assert scene.record.phase == "idle"
 

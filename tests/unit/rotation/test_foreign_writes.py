@@ -75,7 +75,7 @@ def remove_the_first(world):
 
 
 def follow_the_advice(world):
-    """Run the rotation as cron does, and do what a refusal advises, until nothing is under way."""
+    """Run the rotation as cron does, and do what a refusal advises, until none is in progress."""
     for _ in range(MOST_RUNS):
         if not world.in_progress:
             return

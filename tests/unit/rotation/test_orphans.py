@@ -119,7 +119,7 @@ def test_one_that_another_process_is_at_work_on_is_left_alone(left):
     project = left("set", owner="host-2:7", busy_until=60.0)
     (orphan,) = look(project).orphans
     now = orphan.record.busy_until
-    with pytest.raises(RotationError, match=r"host-2:7 is at work on \.env\.prod#KEY"):
+    with pytest.raises(RotationError, match=r"host-2:7 is rotating \.env\.prod#KEY"):
         finish(orphan, Request.ABORT, now=now - 1)
     assert "may still work" in finish(orphan, Request.ABORT, now=now)
 

@@ -112,12 +112,12 @@ def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
     [
         (
             {"secret": "elsewhere#KEY"},
-            "the rotation record beside .env.prod#K0 is of another secret, ",
+            "the rotation record beside .env.prod#K0 belongs to another secret, ",
         ),
-        ({"name": "other"}, "the secret is rotated as prod/other, and not as prod/k0"),
+        ({"name": "other"}, "the secret is rotated as prod/other, not as prod/k0"),
         (
             {"phase": "staged", "plan": "redis (alternate) of K0"},
-            "the rotation that is under way was begun as 'redis (alternate) of K0', ",
+            "the rotation in progress was begun as 'redis (alternate) of K0', ",
         ),
     ],
 )

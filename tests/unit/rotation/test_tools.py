@@ -43,15 +43,15 @@ def programs(project):
         *(
             ([f'after = [["./{name}"]]'], "random", [f"'after' runs './{name}', {why}"])
             for name, why in (
-                ("mute", "which does not say what runs it"),
-                ("empty", "which does not say what runs it"),
-                ("lost", "whose interpreter '/no/such' is not there"),
-                ("lost-by-env", "whose interpreter 'no-such' is not there"),
+                ("mute", "which has no '#!' line"),
+                ("empty", "which has no '#!' line"),
+                ("lost", "whose interpreter '/no/such' does not exist"),
+                ("lost-by-env", "whose interpreter 'no-such' does not exist"),
                 ("profiles", "which is a folder"),
             )
         ),
         (['after = [["no-such"]]'], "random", ["'after' runs 'no-such', which is not on the PATH"]),
-        (['before = [["./gone"]]'], "random", ["'before' runs './gone', which is not there"]),
+        (['before = [["./gone"]]'], "random", ["'before' runs './gone', which does not exist"]),
         (
             ['after = [["./plain"], ["./plain", "twice"]]'],
             "random",
@@ -60,7 +60,7 @@ def programs(project):
         (
             ['target = { command = ["./gone"] }'],
             "command",
-            ["'target.command' runs './gone', which is not there"],
+            ["'target.command' runs './gone', which does not exist"],
         ),
     ],
 )
@@ -93,6 +93,6 @@ def test_a_driver_that_is_not_installed_is_named_with_its_extra():
         """
     )
     assert run_python(code).stdout == (
-        f"{ExtraMissingError.__name__}|the rotator 'postgres' takes a driver that is not "
+        f"{ExtraMissingError.__name__}|the rotator 'postgres' needs a driver that is not "
         "installed|run pip install 'envkit[postgres]'\n"
     )

@@ -75,7 +75,7 @@ def confirm_protected(
     due = [one.rotation for one in found if one.started_at or 0 < one.due_at <= now]
     if not due:
         return
-    question = f"This rotates secrets of protected profiles: {listed(due)}. Go on?"
+    question = f"This rotates secrets of protected profiles: {listed(due)}. Continue?"
     if not confirm(question, yes=False):
         raise UsageError(
             "nothing was rotated", hint="name a profile: write envkit rotate --env NAME"

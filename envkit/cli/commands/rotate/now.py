@@ -98,7 +98,7 @@ def now(  # noqa: PLR0917 - typer names them
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Only go on with what is under way, at once; begin nothing."),
+        typer.Option("--resume", help="Resume unfinished rotations at once; start no new ones."),
     ] = False,
     compromised: Annotated[
         bool,
@@ -116,7 +116,7 @@ def now(  # noqa: PLR0917 - typer names them
 ) -> int:
     """Rotate what is due, in every profile that has rotations.
 
-    Rotations that are named are rotated now. What is under way is gone on with. It is safe
+    Named rotations run now. Unfinished rotations are resumed. It is safe
     to run this from cron every minute, on any number of hosts at once.
     """
     requested = _requested(

@@ -54,8 +54,8 @@ def named(
     words = {word for one in found for word in (one.name, _own(one), one.location)}
     if found and (left := [name for name in names if name not in words]):
         raise UsageError(
-            f"no profile names {found[0].name}, and one does name {left[0]}",
-            hint="finish them one after the other",
+            f"no profile names {found[0].name}, but one names {left[0]}",
+            hint="name them one at a time",
         )
     return found
 

@@ -60,7 +60,7 @@ def _show_clashes(found: Simulation) -> None:
     for one in found.clashes[:SHOWN_CLASHES]:
         print(
             f"  {one.name}, due {moment(one.due_at)}: its window ends {moment(one.closes_at)}, "
-            f"and {one.waiting_for} are under way until {moment(one.begins_at)}"
+            f"and {one.waiting_for} are in progress until {moment(one.begins_at)}"
         )
     if (more := len(found.clashes) - SHOWN_CLASHES) > 0:
         print(f"  and {more} more")

@@ -105,7 +105,7 @@ class AlternateRotator:
             if not change.admins().isdisjoint(self._users):
                 raise RotationError(
                     "the admin of target.dsn is one of target.users, and would be locked out",
-                    hint=f"make it a role of its own; see 'The admin' in '{PAGE}'",
+                    hint=f"give envkit its own role; see 'The admin' in '{PAGE}'",
                 )
             roles = {user: change.role(user, self._owner) for user in self._users}
             if change.role(self._owner) is None:

@@ -109,7 +109,7 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:  # of psycopg, or of the libpq that it needs
         raise ExtraMissingError(
-            "the rotator 'postgres' takes a driver that is not installed",
+            "the rotator 'postgres' needs a driver that is not installed",
             hint="run pip install 'envkit[postgres]'",
         ) from None
     try:

@@ -144,7 +144,7 @@ def check_login(role: Role, who: str, name: str = "...") -> None:
     if not role.can_log_in:
         raise RotationError(
             f"{who} may not log in (NOLOGIN)",
-            hint=f"find out who switched the role off, or run: ALTER ROLE {name} LOGIN",
+            hint=f"find out who disabled the role, or run: ALTER ROLE {name} LOGIN",
         )
     check_limit(role, who, name)
 

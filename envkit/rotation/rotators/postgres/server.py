@@ -98,7 +98,7 @@ class Server:
                 if change.is_full(login.user):
                     return True
         raise TargetUnavailableError(
-            f"the PostgreSQL server does not let a user in, and not for the password: {reason}"
+            f"the PostgreSQL server refuses a user, but not because of the password: {reason}"
         )
 
     def knows(self, login: Login) -> bool:
