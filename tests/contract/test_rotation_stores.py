@@ -148,7 +148,7 @@ class TestVault(RotationStoreContract):
         harness.server.put(old_place, version_1(Phase.IDLE, ["x.y"], last_rotated_at=5.0))
         assert store.read().record.last_rotated_at == 5.0
         other = self.at(f"{harness.path}.x", "y", harness.server)
-        with pytest.raises(RotationError, match="has stored that of prod/db"):
+        with pytest.raises(RotationError, match="stored the record of prod/db there"):
             other.read()
         assert self.claimed(store) == store.read()
         assert other.read().record is None

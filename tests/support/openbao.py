@@ -169,7 +169,9 @@ class OpenBao(Server):
         body = {"type": "kv", "options": {"version": str(version)}}
         self.ask("POST", f"sys/mounts/{path}", body, namespace=namespace)
         if version == 2:  # it answers 400 while it upgrades itself from version 1
-            _until(lambda: self.ask("GET", f"{path}/config", namespace=namespace))
+            probe = {"data": {"is": "served"}}
+            _until(lambda: self.ask("POST", f"{path}/data/probe", probe, namespace=namespace))
+            self.ask("DELETE", f"{path}/metadata/probe", namespace=namespace)
 
     def put(
         self,
