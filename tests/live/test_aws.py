@@ -222,7 +222,7 @@ def test_a_batch_that_is_refused_as_a_whole(aws, status, code):
 
 def test_a_batch_that_fails_is_the_failure_of_its_secrets(aws):
     aws.fail("BatchGetSecretValue", "InternalServiceError", status=500)
-    outcomes = aws.source(timeout_seconds=0.5).fetch([ref("one"), ref("two")])
+    outcomes = aws.source(timeout_seconds=5).fetch([ref("one"), ref("two")])
     for outcome in outcomes.values():
         assert isinstance(outcome, UnavailableError)
     assert "GetSecretValue" not in aws.operations
