@@ -36,10 +36,11 @@ class KeyLines:
             keys: the key's path, `("variables", "PORT", "type")`.
         """
         if self._lines is None:
-            self._lines = {}
+            found: dict[tuple[str, ...], int] = {}
             for path, line in _keys(self._text):
                 for depth in range(1, len(path) + 1):
-                    self._lines.setdefault(path[:depth], line)
+                    found.setdefault(path[:depth], line)
+            self._lines = found  # once it is whole: another thread may look
         while keys and keys not in self._lines:
             keys = keys[:-1]
         return self._lines.get(keys, 1)

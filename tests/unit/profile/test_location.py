@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envkit.profile import location
 from envkit.profile.location import KeyLines, Location
 from support.vectors import DATA, vectors
 
@@ -74,3 +75,19 @@ def test_a_location_goes_down_from_its_file(project):
     assert str(top.at("variables", "PORT")) == "profiles/prod.toml:3"
     assert str(top.at("variables").at("PORT", "type")) == "profiles/prod.toml:3"
     assert str(Location(path, 7).at("value")) == "profiles/prod.toml:7"
+
+
+def test_who_asks_while_the_lines_are_counted_gets_the_right_one(monkeypatch):
+    lines = KeyLines("a = 1\nb = 2\n")
+    keys, asked = location._keys, []
+
+    def interrupted(text):
+        for number, found in enumerate(keys(text)):
+            if number == 1 and not asked:
+                asked.append(None)
+                asked.append(lines.line(("b",)))  # as another thread would
+            yield found
+
+    monkeypatch.setattr(location, "_keys", interrupted)
+    assert lines.line(("b",)) == 2
+    assert asked == [None, 2]
