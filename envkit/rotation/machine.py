@@ -35,8 +35,9 @@ class OtherValue(StrEnum):
     MISSING = "missing"
 
 
-_BEFORE = (PendingValue.OLD, PendingValue.ANNOUNCED)
-_AFTER = (PendingValue.NEW, PendingValue.FINAL)
+# what readers have before a rotation gives them its new value, and after
+OLD_VALUES = (PendingValue.OLD, PendingValue.ANNOUNCED)
+NEW_VALUES = (PendingValue.NEW, PendingValue.FINAL)
 _OTHER_VALUES = tuple(OtherValue)
 
 
@@ -150,7 +151,7 @@ def decide(seen: Observation) -> Decision:
     record = seen.record
     if record is None or not record.in_progress:
         return _at_rest(record, seen)
-    if record.phase in (Phase.REVERTING, Phase.REVERTED):
+    if record.reverting:
         decision = _backward(record, seen)
     elif seen.requested in (Request.ROLLBACK, Request.ABORT):
         decision = _roll_back_or_abort(record, seen, seen.requested)
@@ -234,13 +235,13 @@ def _set(record: Record, seen: Observation) -> Decision:
 def _tested(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
     if PendingValue.ANNOUNCED in seen.pending and seen.published == PendingValue.OLD:
         return _refuse_reverted_announcement()
-    if seen.published in _AFTER:
+    if seen.published in NEW_VALUES:
         return Decision(StepKind.NOTE_PROMOTED, "readers have the new value")
     return Decision(StepKind.PROMOTE, "the new value has logged in")
 
 
 def _promoted(record: Record, seen: Observation) -> Decision:
-    if seen.published in _BEFORE:
+    if seen.published in OLD_VALUES:
         return Decision(
             StepKind.REFUSE, "the old value was put back outside envkit", advice=Request.ROLLBACK
         )
@@ -256,7 +257,7 @@ def _without_grace(record: Record, seen: Observation) -> bool:
 
 
 def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
-    if seen.published in _BEFORE:
+    if seen.published in OLD_VALUES:
         return Decision(StepKind.PROMOTE, "readers have the old value, which is being retired")
     if seen.published == PendingValue.NEW and PendingValue.FINAL in seen.pending:
         return Decision(StepKind.PUBLISH_FINAL, "the grace period is over")
@@ -290,7 +291,7 @@ def _roll_back_or_abort(record: Record, seen: Observation, requested: Request) -
         )
     if seen.published in _OTHER_VALUES and requested == Request.ROLLBACK:
         return _refuse_other_value(seen)
-    if seen.published in _AFTER and requested == Request.ABORT:
+    if seen.published in NEW_VALUES and requested == Request.ABORT:
         return Decision(
             StepKind.REFUSE, "readers have the new value already", advice=Request.ROLLBACK
         )
@@ -315,7 +316,7 @@ def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Deci
 def _backward(record: Record, seen: Observation) -> Decision:
     if record.phase == Phase.REVERTING and seen.published in _OTHER_VALUES:
         return Decision(StepKind.NOTE_REVERTED, "readers have a value that is not of this rotation")
-    if record.phase == Phase.REVERTING or seen.published in (PendingValue.ANNOUNCED, *_AFTER):
+    if record.phase == Phase.REVERTING or seen.published in (PendingValue.ANNOUNCED, *NEW_VALUES):
         return Decision(StepKind.RESTORE, "readers are to get the old value")
     return Decision(StepKind.UNDO, "nobody can be given the new value any more")
 

@@ -19,9 +19,9 @@ from typing import NamedTuple
 from envkit._internal.parallel import map_parallel
 from envkit.errors import EnvkitError, RotationError
 from envkit.resolution.plan import plan
-from envkit.rotation.machine import Request, published_value
+from envkit.rotation.machine import NEW_VALUES, Request, published_value
 from envkit.rotation.status import RotationState, RotationStatus
-from envkit.rotation_state.record import AT_REST, PendingValue, Phase, Record
+from envkit.rotation_state.record import AT_REST, Phase, Record
 from envkit.rotation_state.stores.find import find_records, record_names
 from envkit.rotation_state.stores.registry import KINDS, open_store
 from envkit.sources.registry import open_source
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import RotationStore, Snapshot
 
 MAX_PARALLEL = 16
-_FINISHED = (PendingValue.NEW, PendingValue.FINAL)
 
 
 class Orphan(NamedTuple):
@@ -72,7 +71,7 @@ class Orphan(NamedTuple):
     def promoted(self) -> bool:
         """Whether the store has the new value."""
         published = published_value(self.seen.current, self.seen.pending)
-        return self.record.after_promote or published in _FINISHED
+        return self.record.after_promote or published in NEW_VALUES
 
     def __repr__(self) -> str:
         return f"Orphan({self.name})"

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from envkit._internal.clock import Deadline
     from envkit.rotation.catalog import Rotation
     from envkit.rotation.machine import Decision
-    from envkit.rotation.step_context import Job
     from envkit.rotation_state.store import Snapshot
     from envkit.sources.protocols import Source
 
@@ -165,10 +164,10 @@ class _Reader:
         job = open_job(rotation, environ=self._environ, deadline=self._deadline, source=source)
         seen = job.store.read()
         found = status_of(rotation, seen.record, self._now)
-        if found.started_at:
-            return self._unless_stopped(found, job, seen)
         if seen.record is not None and (other := job.mismatch(seen.record)) is not None:
             return _failing(found, other.reason, other.hint)
+        if found.started_at:
+            return self._unless_stopped(found, seen)
         if not seen.current or job.store.fields[0] not in seen.current:
             raise AbsentError("the secret is not there", hint="store a first value by hand")
         if self._writable:
@@ -177,12 +176,8 @@ class _Reader:
                 return _cannot_run(found, missing)
         return found
 
-    def _unless_stopped(self, found: RotationStatus, job: Job, seen: Snapshot) -> RotationStatus:
-        """Say so where the record, or what the secret has, keeps a rotation from going on."""
-        assert seen.record is not None  # noqa: S101 - it was started
-        other = job.mismatch(seen.record)
-        if other is not None:
-            return _failing(found, other.reason, other.hint)
+    def _unless_stopped(self, found: RotationStatus, seen: Snapshot) -> RotationStatus:
+        """Say so where what the secret has keeps a rotation from going on."""
         decision = decide(observe(seen, now=self._now, due_at=found.due_at))
         if decision.step != StepKind.REFUSE:
             return found

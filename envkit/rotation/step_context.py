@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from envkit.errors import ConflictError, RotationError
 from envkit.rotation.identity import mismatch
 from envkit.rotation.machine import OtherValue, Request, published_value
-from envkit.rotation_state.record import Phase, Record
+from envkit.rotation_state.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class StepContext(NamedTuple):
         now = store.read()
         value = store.fields[0]
         needed = [now.current or {}, now.old]
-        if now.record is not None and now.record.phase not in (Phase.REVERTING, Phase.REVERTED):
+        if now.record is not None and not now.record.reverting:
             needed += now.pending.values()
         if all(one.get(value) != fields.get(value) for one in needed):
             take_back()

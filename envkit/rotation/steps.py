@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from envkit.errors import ConflictError, EnvkitError, RotationError, UnavailableError
-from envkit.rotation.machine import OtherValue, Request, StepKind
+from envkit.rotation.machine import NEW_VALUES, OLD_VALUES, OtherValue, Request, StepKind
 from envkit.rotation_state.record import PendingValue, Phase, Record
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ def _there(fields: Mapping[str, Secret | None]) -> Fields:
 def _take_over(step: StepContext) -> Snapshot:
     _look_again(step)
     record = step.record
-    begins = not record.after_promote and record.phase not in (Phase.REVERTING, Phase.REVERTED)
+    begins = not record.after_promote and not record.reverting
     taken = record._replace(
         owner=step.run.me,
         busy_until=step.busy_until,
@@ -98,10 +98,10 @@ def _look_again(step: StepContext) -> None:
             the only one.
     """
     record, published = step.record, step.published
-    if record.phase == Phase.TESTED and published in (PendingValue.OLD, PendingValue.ANNOUNCED):
+    if record.phase == Phase.TESTED and published in OLD_VALUES:
         step.rotator.test(step.seen.new, record.facts)
     if record.phase == Phase.RETIRING and isinstance(published, PendingValue):
-        before = published in (PendingValue.OLD, PendingValue.ANNOUNCED)
+        before = published in OLD_VALUES
         new = step.seen.new if before else step.keep
         if not step.rotator.probe(new, record.facts):
             raise RotationError(
@@ -223,10 +223,7 @@ def _retire(step: StepContext) -> Snapshot:
 
 def _begin_revert(step: StepContext) -> Snapshot:
     seen, record, decision = step.seen, step.record, step.decision
-    live = decision.phase == Phase.REVERTING and step.published in (
-        PendingValue.NEW,
-        PendingValue.FINAL,
-    )
+    live = decision.phase == Phase.REVERTING and step.published in NEW_VALUES
     if live and step.job.overlap and not step.rotator.probe(seen.old, record.facts):
         raise RotationError(
             "the previous credential no longer logs in",

@@ -146,6 +146,11 @@ class Record(NamedTuple):
         return self.phase == Phase.CLAIMED and not self.attempt
 
     @property
+    def reverting(self) -> bool:
+        """Whether the rotation is on its way back, which it goes to the end."""
+        return self.phase in (Phase.REVERTING, Phase.REVERTED)
+
+    @property
     def after_promote(self) -> bool:
         """Whether a rotation is in progress whose new value is in the store for good."""
         return self.phase in _AFTER_PROMOTE
@@ -245,7 +250,7 @@ def _then(record: Record) -> str:
     Raises:
         RotationError: the record says that it is reverted, and not what comes next.
     """
-    if record.phase not in (Phase.REVERTING, Phase.REVERTED):
+    if not record.reverting:
         return record.then
     if record.then not in (Phase.IDLE, Phase.QUARANTINED, Phase.CLAIMED):
         raise _broken("has no usable 'then'")
