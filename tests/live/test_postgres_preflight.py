@@ -1,7 +1,5 @@
 """What a PostgreSQL rotation proves on a real server before it begins."""
 
-from contextlib import ExitStack
-
 import psycopg
 import pytest
 
@@ -10,25 +8,7 @@ from envkit.rotation.rotators.login import login_of
 from envkit.secret import Secret
 from envkit.testing.rotator_harness import Turn, built, step
 from support.postgres_rotations import of, unchanged, user_of, whole
-from support.rotators import CANARY, GUIDE, AlternateHarness, SingleHarness, refused
-
-
-@pytest.fixture(params=[AlternateHarness, SingleHarness], ids=["alternate", "single"])
-def either(request, postgres):
-    with ExitStack() as stack:
-        yield request.param(postgres, stack, shared=True)
-
-
-@pytest.fixture
-def alternate(postgres):
-    with ExitStack() as stack:
-        yield AlternateHarness(postgres, stack, shared=True)
-
-
-@pytest.fixture
-def single(postgres):
-    with ExitStack() as stack:
-        yield SingleHarness(postgres, stack, shared=True)
+from support.rotators import CANARY, GUIDE, SingleHarness, refused
 
 
 class TestForms:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
 
 import psycopg
 import pytest
@@ -15,25 +14,7 @@ from envkit.rotation.rotators.postgres.connection import SILENCE_SECONDS
 from envkit.secret import Secret
 from envkit.testing.rotator_harness import STEPS, Turn, begun, built, step
 from support.postgres_rotations import of, unchanged, user_of, whole
-from support.rotators import AlternateHarness, SingleHarness, refused, shown
-
-
-@pytest.fixture(params=[AlternateHarness, SingleHarness], ids=["alternate", "single"])
-def either(request, postgres):
-    with ExitStack() as stack:
-        yield request.param(postgres, stack, shared=True)
-
-
-@pytest.fixture
-def alternate(postgres):
-    with ExitStack() as stack:
-        yield AlternateHarness(postgres, stack, shared=True)
-
-
-@pytest.fixture
-def single(postgres):
-    with ExitStack() as stack:
-        yield SingleHarness(postgres, stack, shared=True)
+from support.rotators import AlternateHarness, refused, shown
 
 
 class TestOwnPassword:

@@ -23,19 +23,7 @@ from envkit.secret import Secret
 from envkit.testing.observe import patiently
 from envkit.testing.rotator_harness import STEPS, begun, built, rotated, step
 from support.fault_proxy import HOST
-from support.rotators import CANARY, AlternateHarness, SingleHarness, refused, shown
-
-
-@pytest.fixture
-def alternate(postgres):
-    with ExitStack() as stack:
-        yield AlternateHarness(postgres, stack, shared=True)
-
-
-@pytest.fixture
-def single(postgres):
-    with ExitStack() as stack:
-        yield SingleHarness(postgres, stack, shared=True)
+from support.rotators import CANARY, AlternateHarness, refused, shown
 
 
 def session(harness, fields):
