@@ -4,8 +4,8 @@
         print(status.rotation, status.state)
 
 What always holds: no target is asked; no value is returned; each file, secret and mount is
-read once, however many rotations are in it, and those behind a network in parallel; one that
-cannot be read does not affect the others.
+read once, however many rotations are in it, and those behind a network in parallel; a source
+is asked once what may be written; one that cannot be read does not affect the others.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from envkit.rotation.status import (
     unreadable,
 )
 from envkit.rotation.tools import missing_tools
+from envkit.sources.protocols import WriteCheck
 from envkit.sources.registry import open_source, store_identity
 
 TYPE_CHECKING = False
@@ -134,10 +135,13 @@ class _Reader:
                 if self._deadline.expired:
                     return
                 self.found[rotation.full_name] = shared.call(
-                    partial(self._read_or_error, rotation, shared.source)
+                    partial(self._read_or_error, rotation, shared)
                 )
 
         map_parallel(read_group, together.values(), workers=MAX_PARALLEL, deadline=self._deadline)
+        for source in sources.values():
+            if isinstance(source, _SharedSource):
+                self.found.update(source.check_writes())
 
     def _open(self, rotation: Rotation) -> _SharedSource | EnvkitError:
         try:
@@ -152,16 +156,20 @@ class _Reader:
             return error
         return _SharedSource(source)
 
-    def _read_or_error(self, rotation: Rotation, source: Source) -> RotationStatus | EnvkitError:
+    def _read_or_error(
+        self, rotation: Rotation, shared: _SharedSource
+    ) -> RotationStatus | EnvkitError:
         try:
-            return self._read_one(rotation, source)
+            return self._read_one(rotation, shared)
         except EnvkitError as error:
             return error
         except Exception as error:  # noqa: BLE001 - its text may hold a value
             return ProtocolError(f"it cannot be read: {type(error).__name__}")
 
-    def _read_one(self, rotation: Rotation, source: Source) -> RotationStatus:
-        job = open_job(rotation, environ=self._environ, deadline=self._deadline, source=source)
+    def _read_one(self, rotation: Rotation, shared: _SharedSource) -> RotationStatus:
+        job = open_job(
+            rotation, environ=self._environ, deadline=self._deadline, source=shared.source
+        )
         seen = job.store.read()
         found = status_of(rotation, seen.record, self._now)
         if seen.record is not None and (other := job.mismatch(seen.record)) is not None:
@@ -171,9 +179,11 @@ class _Reader:
         if not seen.current or job.store.fields[0] not in seen.current:
             raise AbsentError("the secret is not there", hint="store a first value by hand")
         if self._writable:
-            job.store.check()
+            if not shared.checks_at_once:
+                job.store.check()
             for missing in missing_tools(rotation.policy):
                 return _cannot_run(found, missing)
+            shared.unchecked.append(rotation)
         return found
 
     def _unless_stopped(self, found: RotationStatus, seen: Snapshot) -> RotationStatus:
@@ -189,10 +199,18 @@ class _Reader:
 
 
 class _SharedSource:
-    """A source that several rotations are read from."""
+    """A source that several rotations are read from.
+
+    Attributes:
+        source: itself.
+        checks_at_once: whether `check_writes` looks at all that are `unchecked`.
+        unchecked: the rotations of which is left to ask whether their secret can be written.
+    """
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.checks_at_once = source.remote and isinstance(source, WriteCheck)
+        self.unchecked: list[Rotation] = []
         self._lock = threading.Lock()
         self._used = False
 
@@ -206,6 +224,21 @@ class _SharedSource:
                     finally:
                         self._used = True
         return read()
+
+    def check_writes(self) -> dict[str, EnvkitError]:
+        """Ask once for all that are `unchecked`; return why some cannot, by their full names."""
+        source, rotations = self.source, self.unchecked
+        if not (rotations and self.checks_at_once and isinstance(source, WriteCheck)):
+            return {}
+        try:
+            refused = source.check_write([one.policy.secret for one in rotations])
+        except EnvkitError as error:
+            return {one.full_name: error for one in rotations}
+        return {
+            one.full_name: refused[one.policy.secret]
+            for one in rotations
+            if one.policy.secret in refused
+        }
 
 
 def _source_key(rotation: Rotation) -> object:

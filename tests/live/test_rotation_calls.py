@@ -102,3 +102,20 @@ def test_a_random_rotation_in_vault_takes_at_most_16_requests_in_two_runs(store)
     asked = make("random").rotate()
     assert len(asked) == 2, "until the grace period, and after it"
     assert sum(asked) <= 16, asked
+
+
+def test_plan_of_many_rotations_in_vault_asks_two_requests_for_each(project, openbao):
+    count = 12
+    folder = f"plan-{secrets.token_hex(6)}"
+    for number in range(count):
+        openbao.put(f"{folder}/{number}", {"key": "first"})
+    with FaultProxy(openbao.address) as proxy:
+        source = f'[sources.vault]\naddress = "{proxy.url}"\nmount = "secret"\n'
+        tables = (table(f"n{n}", f"vault:{folder}/{n}#key") for n in range(count))
+        project.profile("prod.toml", source + "\n".join(tables))
+        done = project.run("rotate", "--plan", env={"VAULT_TOKEN": openbao.root_token})
+        asked = list(proxy.requests)
+    assert done.returncode == 0, done.stderr
+    assert sum("capabilities" in one.path for one in asked) == 1
+    of_the_command = 6  # the token and the mount, twice; the search for orphans; the policies
+    assert len(asked) <= 2 * count + of_the_command, [one.path for one in asked]
