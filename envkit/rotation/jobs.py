@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from envkit.rotation_state.store import RotationStore
     from envkit.sources.protocols import Source
 
-CONCURRENCY = 4  # never slower than 1: see tests/bench/rotate.py
+CONCURRENCY = 3  # never slower than 1: see tests/bench/rotate.py
 _LOGINS = frozenset({"dsn", "url"})  # keys of `target` that an admin logs in with
 SPARE_SECONDS = 60.0  # for opening, hooks and notices, beyond the time of the rotation itself
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from typing import NamedTuple
 
+from envkit.rotation.jobs import CONCURRENCY
 from envkit.rotation_state.schedule import due, due_times, jitter
 
 TYPE_CHECKING = False
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from envkit.rotation_state.policy import Policy
 
-CONCURRENCY = 8
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
 MONTH_SECONDS = 365 / 12 * DAY_SECONDS
