@@ -99,7 +99,7 @@ def main() -> None:
         wrong = sum(
             race(place, servers, store, rotator, racers, readers, options.rounds)
             for store in options.store or SHELVES
-            for rotator in options.rotator or ("postgres-alternate",)
+            for rotator in options.rotator or ROTATORS
         )
     sys.exit(f"{wrong} were wrong" if wrong else 0)
 
