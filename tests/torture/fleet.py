@@ -138,6 +138,8 @@ def under_fire(folder: Path, bao, server, number: int, chance: random.Random) ->
         while (done := world.settled()) < number:
             assert time.monotonic() < end, f"only {done} of {number} are done"
             if away is None and done >= number // 4:
+                for worker in workers:  # a worker that cannot reach its queue at the start ends
+                    worker.wait_for(" rotations in ")
                 away = time.time() - due_at
                 server.stop()
                 time.sleep(AWAY_SECONDS)
