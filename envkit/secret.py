@@ -90,3 +90,22 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+class Plain(Secret):
+    """A value that is not secret, such as a literal of a profile: it is not masked.
+
+    It is shown as `Plain('production')` and never as the bare text. A program that formats a
+    value and forgets `reveal()` fails at once, not on the day when a store has the value.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Plain({self._value!r})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)

@@ -106,4 +106,5 @@ def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) ->
         joined(profiles),
         variables.values(),
         bootstrap=frozenset().union(*map(bootstrap_names, profiles)),
+        plans=[one.plan for one in prepared],
     )
