@@ -53,7 +53,9 @@ class Secret:
         try:
             return self._value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:  # which carries the whole value
-            raise InvalidValueError("the value has half a surrogate pair") from None
+            raise InvalidValueError(
+                "the value has half a surrogate pair", hint="fix the value in its store"
+            ) from None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Secret cannot be changed")

@@ -216,7 +216,10 @@ class TestExtends:
         for name, extends in files.items():
             project.profile(f"{name}.toml", f"\nextends = {extends}\n")
         place = f"profiles/{circle.split()[-3]}.toml:2"
-        assert refused(project) == (f"{place}: 'extends' goes in a circle: {circle}", None)
+        assert refused(project) == (
+            f"{place}: 'extends' goes in a circle: {circle}",
+            f"remove '{circle.split()[-1]}' from this 'extends'",
+        )
 
     def test_an_unknown_base_is_named_with_its_line(self, project):
         project.profile("base.toml", "")
