@@ -216,7 +216,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
     envkit itself needed.
     """
 
-    __slots__ = ("_plans", "_variables", "bootstrap", "name")
+    __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name")
 
     def __init__(
         self,
@@ -230,6 +230,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         self.bootstrap = frozenset(bootstrap)
         self._variables = {variable.name: variable for variable in variables}
         self._plans = tuple(plans)
+        self._declared: dict[str, Declaration] | None = None  # made when it is first needed
 
     def __getitem__(self, name: str) -> Secret:
         return self.variable(name).value
@@ -297,14 +298,15 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
 
     def _declaration(self, name: str) -> Declaration | None:
         """Return what the profile says of a variable, also if that is absent; None if nothing."""
-        declared = (
-            one.declaration
-            for plan in self._plans
-            if name in plan.selected
-            for one in plan.order
-            if one.name == name
-        )
-        return next(declared, None)
+        if self._declared is None:
+            self._declared = {
+                one.name: one.declaration
+                for plan in self._plans
+                for selected in [frozenset(plan.selected)]
+                for one in plan.order
+                if one.name in selected
+            }
+        return self._declared.get(name)
 
     def _unreadable(self, variable: Variable, kind: str, wrong: str) -> InvalidValueError:
         from envkit.errors import InvalidValueError
@@ -325,7 +327,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
                 f"{name} is absent in {self.name}, which {declaration.place} allows",
                 hint="set it in its store, or pass a default",
             )
-        known = {*self._variables, *(one for plan in self._plans for one in plan.selected)}
+        known = {*self._variables, *(self._declared or ())}
         return NoSuchVariableError(
             f"no variable {name!r} in {self.name}", hint=did_you_mean(str(name), known)
         )

@@ -83,7 +83,7 @@ def resolve(
     except EnvkitError as error:
         # debug pages and error trackers show the local variables of each frame, and in those
         # below is the process environment
-        raise error.with_traceback(None)  # noqa: B904 - it has its own cause
+        raise error.with_traceback(None) from error.__cause__
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:

@@ -122,9 +122,13 @@ def test_an_error_says_all_of_it_by_itself_and_shows_no_value(project, fault):
 def test_a_traceback_does_not_show_the_process_environment(project, monkeypatch):
     project.profile("prod.toml", '[variables]\nX = "{{ dotenv:X }}"\n')
     monkeypatch.setenv("SOME_TOKEN", PW)
-    for call in (envkit.resolve, envkit.load):
+    for call, names in [
+        (envkit.resolve, ["prod"]),
+        (envkit.load, ["prod"]),
+        (envkit.diff, ["prod", "prdo"]),
+    ]:
         with pytest.raises(EnvkitError) as raised:
-            call("prod")
+            call(*names)
         report = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
         assert PW not in "".join(report.format())
 
