@@ -65,6 +65,7 @@ def resolve(
         ProfileError: a profile is not there or not valid.
         ResolutionError: variables that are required have no value; it names all of them.
     """
+    _refuse_other_than_texts(environments, overrides or {})
     deadline = Deadline(timeout_seconds)
     from envkit.resolution.selection import globs
 
@@ -84,6 +85,18 @@ def resolve(
         # debug pages and error trackers show the local variables of each frame, and in those
         # below is the process environment
         raise error.with_traceback(None) from error.__cause__
+
+
+def _refuse_other_than_texts(
+    environments: Sequence[object], overrides: Mapping[str, object]
+) -> None:
+    """Check what a program without a type checker passes: `["prod"]`, or a number to override."""
+    for name in environments:
+        if not isinstance(name, str):
+            raise TypeError(f"an environment is named by a str, not by a {type(name).__name__}")
+    for name, value in overrides.items():
+        if not isinstance(value, str):
+            raise TypeError(f"overrides give a str for {name}, not a {type(value).__name__}")
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:

@@ -121,16 +121,33 @@ def test_an_error_says_all_of_it_by_itself_and_shows_no_value(project, fault):
 
 def test_a_traceback_does_not_show_the_process_environment(project, monkeypatch):
     project.profile("prod.toml", '[variables]\nX = "{{ dotenv:X }}"\n')
+    project.profile("other.toml", '[sources.m]\ntype = "n"\n[variables]\nX = "{{ m:x }}"\n')
     monkeypatch.setenv("SOME_TOKEN", PW)
     for call, names in [
         (envkit.resolve, ["prod"]),
         (envkit.load, ["prod"]),
-        (envkit.diff, ["prod", "prdo"]),
+        (envkit.diff, ["prod", "other"]),
     ]:
         with pytest.raises(EnvkitError) as raised:
             call(*names)
         report = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
         assert PW not in "".join(report.format())
+
+
+@pytest.mark.parametrize(
+    ("environments", "options", "said"),
+    [
+        ([["prod"]], {}, "an environment is named by a str, not by a list"),
+        ([None], {}, "an environment is named by a str, not by a NoneType"),
+        (["prod"], {"overrides": {"A": 3}}, "overrides give a str for A, not a int"),
+        (["prod"], {"overrides": {"A": None}}, "overrides give a str for A, not a NoneType"),
+        (["prod"], {"overrides": {"A": b"x"}}, "overrides give a str for A, not a bytes"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name(project, environments, options, said):
+    project.profile("prod.toml", '[variables]\nA = "a"\n')
+    with pytest.raises(TypeError, match=f"^{said}$"):
+        envkit.resolve(*environments, **options)
 
 
 def test_only_what_is_secret_is_masked(project):
