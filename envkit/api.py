@@ -79,12 +79,16 @@ def diff(
     """
     from envkit.comparison import compare
     from envkit.comparison.sides import prepare_sides, read_sides
+    from envkit.errors import EnvkitError
 
-    prepared = prepare_sides(
-        environments,
-        profiles=profiles,
-        only=only,
-        exclude=exclude,
-        timeout_seconds=timeout_seconds,
-    )
-    return compare.diff(*read_sides(prepared))
+    try:
+        prepared = prepare_sides(
+            environments,
+            profiles=profiles,
+            only=only,
+            exclude=exclude,
+            timeout_seconds=timeout_seconds,
+        )
+        return compare.diff(*read_sides(prepared))
+    except EnvkitError as error:
+        raise error.with_traceback(None) from error.__cause__  # as `resolve` does

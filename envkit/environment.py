@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from envkit.resolution.environment import Environment, Origin, Variable
+from envkit.resolution.environment import Environment, Origin, TypedReader, Variable
 
-__all__ = ["Environment", "Origin", "Variable"]
+__all__ = ["Environment", "Origin", "TypedReader", "Variable"]

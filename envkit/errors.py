@@ -1,8 +1,10 @@
 """Every error that envkit raises, each with a stable code and an exit status.
 
 A message is lower case without a full stop and names the variable and the
-place, never a value. A hint is an imperative that can be run. Adapters map
-their client's exceptions to these once, at the boundary.
+place, never a value. A hint is an imperative that can be run. `str()` of an
+error is complete: a traceback, a log or a framework's page shows what failed,
+where, why and how to fix it. Adapters map their client's exceptions to these
+once, at the boundary.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class EnvkitError(Exception):
-    """The root of all envkit errors.
+    """The root of all envkit errors. `str()` of one is its message, then its hint.
 
     Args:
-        message: what went wrong and where, without any value.
+        message: what went wrong and where, without any value, in one line.
         hint: what to do about it, in the imperative; None where there is nothing to say.
     """
 
@@ -27,6 +29,17 @@ class EnvkitError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join([*self.lines(), *(f"hint: {hint}" for hint in self.hints())])
+
+    def lines(self) -> list[str]:
+        """Return what went wrong as lines for people: a summary, then details."""
+        return [self.message]
+
+    def hints(self) -> list[str]:
+        """Return everything that there is to do about it."""
+        return [self.hint] if self.hint else []
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.hint, self.__dict__.copy()))
@@ -108,6 +121,20 @@ class AbsentError(EnvkitError):
 
     code = "value-absent"
     exit_status = 4
+
+
+class NoSuchVariableError(EnvkitError, KeyError):
+    """An `Environment` has no variable of that name: mistyped, left out, or absent and optional."""
+
+    code = "no-such-variable"
+    exit_status = 4
+
+
+class WrongTypeError(EnvkitError):
+    """A program asks for a variable as another type than the profile declares."""
+
+    code = "wrong-type"
+    exit_status = 3
 
 
 class NeedFailedError(EnvkitError):
@@ -292,36 +319,60 @@ class VariableFailure:
 class ResolutionError(EnvkitError):
     """All the variables that could not be resolved, at once.
 
-    The exit status is that of the failure which the caller must mend first:
-    an invalid reference, then a denial, then an outage, then an absence.
+    `message` is all of it in one line, and `summary` how it begins. The exit status is that
+    of the failure to fix first: an invalid reference, then a denial, then an outage, then an
+    absence.
     """
 
     code = "resolution-failed"
-    _MESSAGE = "cannot resolve {count} of {environment}"
+    _SUMMARY = "cannot resolve {count} of {environment}"
     _PRECEDENCE = (3, 6, 5, 4)
 
     def __init__(self, environment: str, failures: Sequence[VariableFailure]) -> None:
         number = len({failure.name for failure in failures})
         count = "1 variable" if number == 1 else f"{number} variables"
-        super().__init__(
-            self._MESSAGE.format(count=count, environment=environment),
-            hint=_first_hint(failures),
-        )
+        self.summary = self._SUMMARY.format(count=count, environment=environment)
         self.environment = environment
         self.failures = tuple(failures)
+        causes = "; ".join(
+            f"{', '.join(f'{one.name} ({one.location})' for one in failed)}: {cause}"
+            for cause, failed in self._by_cause().items()
+        )
+        super().__init__(
+            f"{self.summary}: {causes}" if causes else self.summary,
+            hint=next(iter(self.hints()), None),
+        )
         statuses = {failure.error.exit_status for failure in failures}
         self.exit_status = next((s for s in self._PRECEDENCE if s in statuses), 1)
+
+    def lines(self) -> list[str]:
+        """Return a summary, then each failed variable under its cause."""
+        lines = [self.summary]
+        for cause, failures in self._by_cause().items():
+            if len(failures) == 1:
+                lines.append(f"  {failures[0]}")
+                continue
+            lines.append(f"  {cause}:")
+            lines += [f"    {failure.name} ({failure.location})" for failure in failures]
+        return lines
+
+    def hints(self) -> list[str]:
+        """Return the distinct hints of all failures."""
+        hints = [failure.error.hint for failure in self.failures]
+        return list(dict.fromkeys(hint for hint in hints if hint))
+
+    def _by_cause(self) -> dict[str, list[VariableFailure]]:
+        causes: dict[str, list[VariableFailure]] = {}
+        for failure in self.failures:
+            causes.setdefault(failure.error.message, []).append(failure)
+        return causes
 
 
 class PromotionError(ResolutionError):
     """All the variables that cannot be promoted, at once; nothing was changed."""
 
     code = "promotion-refused"
-    _MESSAGE = "cannot promote {count} to {environment}, and nothing was changed"
-
-
-def _first_hint(failures: Sequence[VariableFailure]) -> str | None:
-    return next((f.error.hint for f in failures if f.error.hint), None)
+    _SUMMARY = "cannot promote {count} to {environment}, and nothing was changed"
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

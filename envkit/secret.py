@@ -53,7 +53,9 @@ class Secret:
         try:
             return self._value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:  # which carries the whole value
-            raise InvalidValueError("the value has half a surrogate pair") from None
+            raise InvalidValueError(
+                "the value has half a surrogate pair", hint="fix the value in its store"
+            ) from None
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("a Secret cannot be changed")
@@ -90,3 +92,22 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+class Plain(Secret):
+    """A value that is not secret, such as a literal of a profile: it is not masked.
+
+    It is shown as `Plain('production')` and never as the bare text. A program that formats a
+    value and forgets `reveal()` fails at once, not on the day when a store has the value.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"Plain({self._value!r})"
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)

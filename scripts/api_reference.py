@@ -23,7 +23,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "envkit.env_diff": (
         *("EnvDiff", "Entry", "DiffStatus", "Cell", "CellState", "Finding", "FindingKind", "Place"),
     ),
-    "envkit.environment": ("Variable", "Origin"),
+    "envkit.environment": ("TypedReader", "Variable", "Origin"),
     "envkit.errors": ("EnvkitError", "ResolutionError", "VariableFailure"),
     "envkit.sources.base": ("*",),
     "envkit.sources.memory": ("*",),
@@ -119,6 +119,8 @@ def class_body(node: ast.ClassDef) -> str:
         if isinstance(item, ast.FunctionDef) and item.name == "__init__":
             head += ["    " + line for line in signature(item).splitlines()]
         elif isinstance(item, Definition) and not name_of(item).startswith("_"):
+            if isinstance(item, ast.FunctionDef) and is_overload(item):
+                continue  # the implementation follows
             if isinstance(item, ast.FunctionDef):
                 methods.append(item)
             else:
@@ -127,6 +129,11 @@ def class_body(node: ast.ClassDef) -> str:
     for method in methods:
         parts += [f"#### {node.name}.{method.name}\n", code(signature(method)), docstring(method)]
     return "\n".join(part for part in parts if part)
+
+
+def is_overload(node: ast.FunctionDef) -> bool:
+    """Return whether a function only has types for a checker."""
+    return [ast.unparse(decorator) for decorator in node.decorator_list] == ["overload"]
 
 
 def signature(node: ast.FunctionDef) -> str:
@@ -138,7 +145,7 @@ def signature(node: ast.FunctionDef) -> str:
     if len(line) > WIDTH:
         listed = "".join(f"    {argument},\n" for argument in arguments)
         line = f"def {node.name}(\n{listed}){returns}"
-    return decorators + line
+    return (decorators + line).replace("builtins.", "")  # written where a method hides the type
 
 
 def argument_texts(arguments: ast.arguments) -> list[str]:

@@ -44,7 +44,7 @@ ALLOWED = {
         "rotation_state sources trust"
     ),
     "scaffold": "_internal dotenv errors profile",
-    "api": "comparison resolution",
+    "api": "comparison errors resolution",
     "testing": "_internal errors profile rotation rotation_state secret sources",
     "cli": (
         "_internal audit checks comparison dotenv editing errors launch profile promotion "

@@ -1,4 +1,4 @@
-"""A `NamedTuple` that starts fast, for the modules on the path of `envkit exec`.
+"""A `NamedTuple` and an `overload` that start fast, for the modules on the path of `envkit exec`.
 
 `import typing` costs as much as starting the interpreter, and each class that it
 makes is compiled anew. Type checkers see `typing.NamedTuple`; at run time this is a
@@ -8,7 +8,8 @@ class that does the same with what its subclasses declare:
         x: int
         y: int = 0
 
-All other modules use `typing.NamedTuple`.
+All other modules use `typing.NamedTuple`. `overload` is here for the same modules; what it
+decorates is for type checkers alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NamedTuple as NamedTuple  # noqa: PLC0414 - for those who import it
+    from typing import overload as overload  # noqa: PLC0414
 else:
+
+    def overload(_):
+        """Return nothing: the implementation follows, under the same name."""
+
     try:
         from _collections import _tuplegetter
     except ImportError:  # another interpreter than CPython, with prices of its own

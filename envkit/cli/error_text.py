@@ -10,37 +10,17 @@ from __future__ import annotations
 import os
 import sys
 
-from envkit.errors import EnvkitError, ResolutionError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from envkit.errors import VariableFailure
+from envkit.errors import EnvkitError
 
 
 def print_error(error: EnvkitError) -> None:
-    """Write an error and its hint to stderr."""
-    print_labelled("error", error.message)
-    hints = [error.hint] if error.hint else []
-    if isinstance(error, ResolutionError):
-        hints = _print_failures(error)
-    for hint in hints:
+    """Write an error and its hints to stderr."""
+    summary, *details = error.lines()
+    print_labelled("error", summary)
+    for line in details:
+        _print_line(line)
+    for hint in error.hints():
         print_labelled("hint", hint)
-
-
-def _print_failures(error: ResolutionError) -> list[str]:
-    """Write each failed variable under its cause; return the distinct hints."""
-    by_cause: dict[str, list[VariableFailure]] = {}
-    for failure in error.failures:
-        by_cause.setdefault(failure.error.message, []).append(failure)
-    for message, failures in by_cause.items():
-        if len(failures) == 1:
-            _print_line(f"  {failures[0].name} ({failures[0].location}): {message}")
-            continue
-        _print_line(f"  {message}:")
-        for failure in failures:
-            _print_line(f"    {failure.name} ({failure.location})")
-    hints = [failure.error.hint for failure in error.failures if failure.error.hint]
-    return list(dict.fromkeys(hints))
 
 
 def print_labelled(kind: str, text: str) -> None:
@@ -78,7 +58,7 @@ def print_trace(error: BaseException) -> None:
     while link is not None:
         for frame in traceback.extract_tb(link.__traceback__):
             print(f"  {frame.filename}:{frame.lineno} in {frame.name}", file=sys.stderr)
-        said = f": {link.message}" if isinstance(link, EnvkitError) else ""
+        said = f": {link.lines()[0]}" if isinstance(link, EnvkitError) else ""
         print(f"{type(link).__name__}{said}", file=sys.stderr)
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 

@@ -1,7 +1,8 @@
 """Environment variables that Python code reads, by its syntax tree.
 
-Known are `os.environ` and `os.getenv` under whatever name they are imported, the readers
-of decouple, environs, django-environ and starlette, and the settings classes of pydantic.
+Known are `os.environ` and `os.getenv` under whatever name they are imported, what
+`envkit.resolve` and `envkit.load` return, the readers of decouple, environs, django-environ
+and starlette, and the settings classes of pydantic.
 A name may be a constant of the module. What is `needed` is what raises where the variable
 is absent.
 """
@@ -43,12 +44,15 @@ _KNOWN = {
     "environ.Env": _Kind.MAKER,
     "environ.FileAwareEnv": _Kind.MAKER,
     "starlette.config.Config": _Kind.MAKER,
+    "envkit.load": _Kind.MAKER,
+    "envkit.resolve": _Kind.MAKER,
     "pydantic_settings.BaseSettings": _Kind.SETTINGS,
     "pydantic.BaseSettings": _Kind.SETTINGS,
 }
 _MODULES = {name.rpartition(".")[0] for name in _KNOWN}
 # methods of readers whose first argument is no variable
 _NO_READS = ("dump", "parser_for", "prefixed", "read_env", "read_envfile", "seal")
+_SUBSCRIPTED = (_Kind.MAPPING, _Kind.READER)  # an `envkit.Environment` is both
 _CATCHES = ("KeyError", "LookupError", "Exception", "BaseException")
 
 
@@ -158,12 +162,12 @@ class _Module:
 
     def reads(self, node: ast.AST) -> Iterator[Read]:
         """Yield what one node reads, itself; note what it sets."""
-        if isinstance(node, ast.Subscript) and self.kind(node.value) == _Kind.MAPPING:
+        if isinstance(node, ast.Subscript) and self.kind(node.value) in _SUBSCRIPTED:
             if isinstance(node.ctx, ast.Load):
                 yield self.read(node.slice, needed=True)
             elif name := self.constant(node.slice):
                 self.given.add(name)
-        elif isinstance(node, ast.Compare) and self.kind(node.comparators[0]) == _Kind.MAPPING:
+        elif isinstance(node, ast.Compare) and self.kind(node.comparators[0]) in _SUBSCRIPTED:
             if isinstance(node.ops[0], ast.In | ast.NotIn):
                 yield self.read(node.left, needed=False)
         elif isinstance(node, ast.Call) and node.args:
@@ -175,7 +179,7 @@ class _Module:
         function, first = node.func, node.args[0]
         method = function.attr if isinstance(function, ast.Attribute) else ""
         owner = self.kind(function.value) if isinstance(function, ast.Attribute) else None
-        if self.kind(function) == _Kind.GETENV or (owner == _Kind.MAPPING and method == "get"):
+        if self.kind(function) == _Kind.GETENV or (owner in _SUBSCRIPTED and method == "get"):
             yield self.read(first, needed=False)
         elif owner == _Kind.MAPPING and method == "pop":
             yield self.read(first, needed=len(node.args) == 1)
@@ -186,7 +190,10 @@ class _Module:
         ):
             name = self.constant(first)
             if name and is_name(name):
-                default = len(node.args) > 1 or any(k.arg == "default" for k in node.keywords)
+                positional = 2 if method == "enum" else 1  # `env.enum(name, kind, default)`
+                default = len(node.args) > positional or any(
+                    keyword.arg == "default" for keyword in node.keywords
+                )
                 yield Read(name, node.lineno, not default and name not in self.defaults)
 
     def read(self, node: ast.expr, *, needed: bool) -> Read:

@@ -110,7 +110,10 @@ class Declaration:
             )
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
-            raise ProfileError(f"{places['min']}: {name}: 'min' is greater than 'max'")
+            raise ProfileError(
+                f"{places['min']}: {name}: 'min' is greater than 'max'",
+                hint="exchange the two, or remove one",
+            )
         self.template = self._parse(raw.get("value"))
 
     @property

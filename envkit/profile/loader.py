@@ -71,7 +71,10 @@ def load(name: str, folder: str) -> Profile:
 
     def circle_error(circle: list[str]) -> ProfileError:
         place = files[circle[-2]][1].at("extends")
-        return ProfileError(f"{place}: 'extends' goes in a circle: {' -> '.join(circle)}")
+        return ProfileError(
+            f"{place}: 'extends' goes in a circle: {' -> '.join(circle)}",
+            hint=f"remove '{circle[-1]}' from this 'extends'",
+        )
 
     building = _Building(profile)
     for one in topological_order([name], extended, circle_error):

@@ -60,7 +60,8 @@ def apply_filter(step: Filter, value: str) -> str:
         raw = value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"the value has half a surrogate pair, which '{step.name}' cannot write as bytes"
+            f"the value has half a surrogate pair, which '{step.name}' cannot write as bytes",
+            hint=f"fix the value in its store, or remove '| {step.name}'",
         ) from None
     if step.name == "urlencode":
         from urllib.parse import quote
@@ -73,7 +74,10 @@ def apply_filter(step: Filter, value: str) -> str:
     try:
         return b64decode(raw, validate=True).decode("utf-8", "surrogateescape")
     except ValueError:
-        raise InvalidValueError("the value is not base64, as 'base64decode' needs") from None
+        raise InvalidValueError(
+            "the value is not base64, as 'base64decode' needs",
+            hint="store it as base64, or remove '| base64decode'",
+        ) from None
 
 
 def _json_pointer(value: str, pointer: str) -> str:
@@ -90,7 +94,10 @@ def _json_pointer(value: str, pointer: str) -> str:
             return node
         return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):
-        raise InvalidValueError("the value is not JSON, as 'json:' needs") from None
+        raise InvalidValueError(
+            "the value is not JSON, as 'json:' needs",
+            hint=f"store it as JSON, or remove '| json:{pointer}'",
+        ) from None
 
 
 def _child(node: object, key: str) -> object:

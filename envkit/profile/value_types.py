@@ -1,6 +1,6 @@
-"""Check that a value has the type and form that its profile declares. Pure.
+"""Read a value as one of the profile's types, and check that it has the declared form. Pure.
 
-The answer says what is wanted, never what the value is.
+An answer and an error say what is wanted, never what the value is.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from envkit.profile.declaration import Declaration
 
-_TRUTHS = frozenset(("true", "false", "1", "0", "yes", "no", "on", "off"))
+_NUMBERS = frozenset(("int", "float", "port", "duration"))  # whose size is not their length
+_TRUE = frozenset(("true", "1", "yes", "on"))
+_FALSE = frozenset(("false", "0", "no", "off"))
 _WEB = frozenset(("http", "https", "ws", "wss", "ftp", "ftps"))  # nothing without a host
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -25,9 +28,10 @@ def mismatch(declaration: Declaration, value: str) -> str | None:
     kind = declaration.type
     if kind != "string" or declaration.minimum is not None or declaration.maximum is not None:
         try:
-            size = _READERS.get(kind, _length)(value)
-        except (ValueError, RecursionError, OverflowError):
-            return f"is not {_WANTED[kind]}"
+            parsed = parse(kind, value)
+        except ValueError as error:
+            return str(error)
+        size = parsed if kind in _NUMBERS else len(value)
         low, high = declaration.minimum, declaration.maximum
         if low is not None and size < low:
             return f"is below the minimum of {low}{_unit(kind)}"
@@ -38,6 +42,30 @@ def mismatch(declaration: Declaration, value: str) -> str | None:
     if declaration.pattern is not None:
         return _pattern_mismatch(declaration.pattern, value)
     return None
+
+
+def parse(kind: str, value: str) -> Any:
+    """Return a value as what its type stands for.
+
+    Args:
+        kind: one of TYPES.
+        value: its text.
+
+    Returns:
+        an int, a float or a bool; what JSON stands for; the bytes of base64; the seconds of a
+        duration; else the text.
+
+    Raises:
+        ValueError: the text is not of that type; the message says what is wanted.
+    """
+    read = _READERS.get(kind)
+    if read is None:
+        return value
+    try:
+        return read(value)
+    except (ValueError, RecursionError, OverflowError):
+        wanted = f"is not {_WANTED[kind]}"
+    raise ValueError(wanted)  # outside, because the error that was caught may quote the value
 
 
 def _pattern_mismatch(pattern: str, value: str) -> str | None:
@@ -71,14 +99,10 @@ def duration_seconds(text: str) -> float:
 def _unit(kind: str) -> str:
     if kind == "duration":
         return " s"
-    return "" if kind in ("int", "float", "port") else " characters"
+    return "" if kind in _NUMBERS else " characters"
 
 
-def _length(value: str) -> float:
-    return len(value)
-
-
-def _int(value: str) -> float:
+def _int(value: str) -> int:
     if not value.removeprefix("-").removeprefix("+").isdecimal() or not value.isascii():
         raise ValueError
     return int(value)
@@ -94,20 +118,21 @@ def _float(value: str) -> float:
     return number
 
 
-def _port(value: str) -> float:
+def _port(value: str) -> int:
     number = _int(value)
     if not 1 <= number <= 65535 or not value[0].isdigit():
         raise ValueError
     return number
 
 
-def _bool(value: str) -> float:
-    if value.lower() not in _TRUTHS:
+def _bool(value: str) -> bool:
+    lowered = value.lower()
+    if lowered not in _TRUE and lowered not in _FALSE:
         raise ValueError
-    return len(value)
+    return lowered in _TRUE
 
 
-def _url(value: str) -> float:
+def _url(value: str) -> str:
     from urllib.parse import urlsplit
 
     scheme, separator, _ = value.partition(":" if value.startswith("jdbc:") else "://")
@@ -124,40 +149,38 @@ def _url(value: str) -> float:
         _ = one.port  # raises where it is not a number
         if scheme.lower() in _WEB and not one.hostname:
             raise ValueError
-    return len(value)
+    return value
 
 
-def _email(value: str) -> float:
+def _email(value: str) -> str:
     local, _, domain = value.rpartition("@")
     if not local or "@" in local or not all(domain.split(".")) or any(c <= " " for c in value):
         raise ValueError
-    return len(value)
+    return value
 
 
-def _json(value: str) -> float:
+def _json(value: str) -> Any:
     import json
 
     def refuse(_: str) -> None:
         raise ValueError  # NaN and Infinity are JavaScript's
 
-    json.loads(value, parse_constant=refuse)
-    return len(value)
+    return json.loads(value, parse_constant=refuse)
 
 
-def _base64(value: str) -> float:
+def _base64(value: str) -> bytes:
     from base64 import b64decode
 
-    b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
-    return len(value)
+    return b64decode(value.replace("-", "+").replace("_", "/"), validate=True)
 
 
-def _path(value: str) -> float:
+def _path(value: str) -> str:
     if not value:
         raise ValueError
-    return len(value)
+    return value
 
 
-_READERS: dict[str, Callable[[str], float]] = {
+_READERS: dict[str, Callable[[str], Any]] = {
     "int": _int,
     "float": _float,
     "bool": _bool,

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from envkit._internal.named_tuple import NamedTuple
+from envkit._internal.named_tuple import NamedTuple, overload
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    import builtins
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
+    from enum import Enum
+    from pathlib import Path
+    from typing import Any, TypeVar
+    from urllib.parse import ParseResult
 
+    from envkit.errors import InvalidValueError, NoSuchVariableError
+    from envkit.profile.declaration import Declaration
     from envkit.profile.location import Location
+    from envkit.resolution.plan import Plan
     from envkit.secret import Secret
+
+    D = TypeVar("D")
+    T = TypeVar("T")
+    E = TypeVar("E", bound=Enum)
 else:
     from _collections_abc import Mapping  # which `os` has loaded; `collections` costs 1 ms
+
+REQUIRED: Any = object()  # in the place of a default: there is none
 
 
 class Origin(NamedTuple):
@@ -42,24 +57,186 @@ class Variable(NamedTuple):
     note: str = ""
 
 
-class Environment(Mapping[str, "Secret"]):
-    """The resolved variables of one environment, in the order of the profile.
+class TypedReader:
+    """Reads variables as Python values: `env.int("WORKERS")`, `env.bool("DEBUG", default=False)`.
 
-    A mapping from names to `Secret`s; `variable(name)` tells where one came from.
-    `bootstrap` are the names of variables that only envkit itself needed.
+    There is a method for each type of the profile. A variable that the profile gives a type is
+    read as that type, as one that includes it (a `port` as an `int`, an `int` as a `float`) or
+    as `str`. One without a type, or with choices, is read as anything that its text is.
+
+    Every method takes the name and a default, which is returned as it is if the variable is
+    absent, and raises
+
+    - `NoSuchVariableError`: the variable is absent, and there is no default;
+    - `WrongTypeError`: the profile declares another type, also if the variable is absent;
+    - `InvalidValueError`: the text is not of that type. The message does not show it.
     """
 
-    __slots__ = ("_variables", "bootstrap", "name")
+    __slots__ = ()
+
+    def _read(
+        self,
+        name: builtins.str,
+        kind: builtins.str,
+        default: object,
+        convert: Callable[[builtins.str], object] | None = None,
+    ) -> Any:
+        raise NotImplementedError
+
+    @overload
+    def str(self, name: builtins.str) -> builtins.str: ...
+    @overload
+    def str(self, name: builtins.str, default: D) -> builtins.str | D: ...
+    def str(self, name: builtins.str, default: D = REQUIRED) -> builtins.str | D:
+        """Return the text of a variable of any type."""
+        return self._read(name, "str", default)  # type: ignore[no-any-return]
+
+    @overload
+    def int(self, name: builtins.str) -> builtins.int: ...
+    @overload
+    def int(self, name: builtins.str, default: D) -> builtins.int | D: ...
+    def int(self, name: builtins.str, default: D = REQUIRED) -> builtins.int | D:
+        """Return a whole number."""
+        return self._read(name, "int", default)  # type: ignore[no-any-return]
+
+    @overload
+    def float(self, name: builtins.str) -> builtins.float: ...
+    @overload
+    def float(self, name: builtins.str, default: D) -> builtins.float | D: ...
+    def float(self, name: builtins.str, default: D = REQUIRED) -> builtins.float | D:
+        """Return a number."""
+        return self._read(name, "float", default)  # type: ignore[no-any-return]
+
+    @overload
+    def bool(self, name: builtins.str) -> builtins.bool: ...
+    @overload
+    def bool(self, name: builtins.str, default: D) -> builtins.bool | D: ...
+    def bool(self, name: builtins.str, default: D = REQUIRED) -> builtins.bool | D:
+        """Return whether a variable is true: true, 1, yes, on; false, 0, no, off."""
+        return self._read(name, "bool", default)  # type: ignore[no-any-return]
+
+    @overload
+    def url(self, name: builtins.str) -> ParseResult: ...
+    @overload
+    def url(self, name: builtins.str, default: D) -> ParseResult | D: ...
+    def url(self, name: builtins.str, default: D = REQUIRED) -> ParseResult | D:
+        """Return the parts of a URL, as `urllib.parse.urlparse` does."""
+        return self._read(name, "url", default)  # type: ignore[no-any-return]
+
+    @overload
+    def port(self, name: builtins.str) -> builtins.int: ...
+    @overload
+    def port(self, name: builtins.str, default: D) -> builtins.int | D: ...
+    def port(self, name: builtins.str, default: D = REQUIRED) -> builtins.int | D:
+        """Return a port, 1 to 65535."""
+        return self._read(name, "port", default)  # type: ignore[no-any-return]
+
+    @overload
+    def email(self, name: builtins.str) -> builtins.str: ...
+    @overload
+    def email(self, name: builtins.str, default: D) -> builtins.str | D: ...
+    def email(self, name: builtins.str, default: D = REQUIRED) -> builtins.str | D:
+        """Return an e-mail address."""
+        return self._read(name, "email", default)  # type: ignore[no-any-return]
+
+    @overload
+    def duration(self, name: builtins.str) -> timedelta: ...
+    @overload
+    def duration(self, name: builtins.str, default: D) -> timedelta | D: ...
+    def duration(self, name: builtins.str, default: D = REQUIRED) -> timedelta | D:
+        """Return a duration: `90` (seconds), `1h30m`, `250ms`."""
+        return self._read(name, "duration", default)  # type: ignore[no-any-return]
+
+    @overload
+    def base64(self, name: builtins.str) -> builtins.bytes: ...
+    @overload
+    def base64(self, name: builtins.str, default: D) -> builtins.bytes | D: ...
+    def base64(self, name: builtins.str, default: D = REQUIRED) -> builtins.bytes | D:
+        """Return the bytes that base64 stands for."""
+        return self._read(name, "base64", default)  # type: ignore[no-any-return]
+
+    @overload
+    def path(self, name: builtins.str) -> Path: ...
+    @overload
+    def path(self, name: builtins.str, default: D) -> Path | D: ...
+    def path(self, name: builtins.str, default: D = REQUIRED) -> Path | D:
+        """Return a path."""
+        return self._read(name, "path", default)  # type: ignore[no-any-return]
+
+    def json(self, name: builtins.str, default: Any = REQUIRED) -> Any:
+        """Return what JSON stands for: a dict, a list, a text, a number, a bool or None."""
+        return self._read(name, "json", default)
+
+    @overload
+    def enum(self, name: builtins.str, kind: type[E]) -> E: ...
+    @overload
+    def enum(self, name: builtins.str, kind: type[E], default: D) -> E | D: ...
+    def enum(self, name: builtins.str, kind: type[E], default: D = REQUIRED) -> E | D:
+        """Return the member of an `Enum` whose value, else whose name, is the text."""
+        from envkit.resolution.typed_values import member
+
+        return self._read(name, "enum", default, member(kind))  # type: ignore[no-any-return]
+
+    @overload
+    def list(self, name: builtins.str) -> builtins.list[builtins.str]: ...
+    @overload
+    def list(
+        self, name: builtins.str, *, subcast: Callable[[builtins.str], T]
+    ) -> builtins.list[T]: ...
+    @overload
+    def list(self, name: builtins.str, default: D) -> builtins.list[builtins.str] | D: ...
+    @overload
+    def list(
+        self, name: builtins.str, default: D, *, subcast: Callable[[builtins.str], T]
+    ) -> builtins.list[T] | D: ...
+    def list(
+        self,
+        name: builtins.str,
+        default: object = REQUIRED,
+        *,
+        subcast: Callable[[builtins.str], Any] | None = None,
+    ) -> Any:
+        """Return the items between commas, or those of a JSON array, without empty ones.
+
+        Args:
+            name: the variable's.
+            default: returned as it is if the variable is absent.
+            subcast: makes a value of the text of each item, as `int` does.
+        """
+        from envkit.resolution.typed_values import items
+
+        return self._read(name, "list", default, items(subcast))
+
+
+class Environment(TypedReader, Mapping[str, "Secret"]):
+    """The resolved variables of one environment, in the order of the profile.
+
+    A mapping from names to `Secret`s; `int(name)`, `bool(name)` and so on return Python values,
+    `variable(name)` tells where one came from. `bootstrap` are the names of variables that only
+    envkit itself needed.
+    """
+
+    __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name")
 
     def __init__(
-        self, name: str, variables: Iterable[Variable], *, bootstrap: Collection[str] = ()
+        self,
+        name: str,
+        variables: Iterable[Variable],
+        *,
+        bootstrap: Collection[str] = (),
+        plans: Sequence[Plan] = (),
     ) -> None:
         self.name = name
         self.bootstrap = frozenset(bootstrap)
         self._variables = {variable.name: variable for variable in variables}
+        self._plans = tuple(plans)
+        self._declared: dict[str, Declaration] | None = None  # made when it is first needed
 
     def __getitem__(self, name: str) -> Secret:
-        return self._variables[name].value
+        return self.variable(name).value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._variables
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._variables)
@@ -70,13 +247,23 @@ class Environment(Mapping[str, "Secret"]):
     def __repr__(self) -> str:
         return f"Environment({self.name!r}, {len(self)} variables)"
 
+    if not TYPE_CHECKING:  # Mapping has its types
+
+        def get(self, name: str, default: Any = None) -> Any:
+            """Return the value of a variable, else `default`."""
+            found = self._variables.get(name)
+            return default if found is None else found.value
+
     def variable(self, name: str) -> Variable:
         """Return the variable with its provenance.
 
         Raises:
-            KeyError: there is none of that name.
+            NoSuchVariableError: there is none of that name; it is a KeyError too.
         """
-        return self._variables[name]
+        found = self._variables.get(name)
+        if found is None:
+            raise self._missing(name)
+        return found
 
     def variables(self) -> Iterable[Variable]:
         """Return all variables with their provenance."""
@@ -85,3 +272,62 @@ class Environment(Mapping[str, "Secret"]):
     def secret_names(self) -> frozenset[str]:
         """Return the names of the variables that must be masked."""
         return frozenset(v.name for v in self._variables.values() if v.secret)
+
+    def _read(
+        self,
+        name: str,
+        kind: str,
+        default: object,
+        convert: Callable[[str], object] | None = None,
+    ) -> Any:
+        from envkit.resolution.typed_values import read, refuse_other_type
+
+        declaration = self._declaration(name)
+        if declaration is not None:
+            refuse_other_type(declaration, kind)
+        found = self._variables.get(name)
+        if found is not None:
+            declared = "string" if declaration is None else declaration.type
+            value, wrong = read(found.value, declared, kind, convert)
+            if wrong:
+                raise self._unreadable(found, kind, wrong)
+            return value
+        if default is REQUIRED:
+            raise self._missing(name)
+        return default
+
+    def _declaration(self, name: str) -> Declaration | None:
+        """Return what the profile says of a variable, also if that is absent; None if nothing."""
+        if self._declared is None:
+            self._declared = {
+                one.name: one.declaration
+                for plan in self._plans
+                for selected in [frozenset(plan.selected)]
+                for one in plan.order
+                if one.name in selected
+            }
+        return self._declared.get(name)
+
+    def _unreadable(self, variable: Variable, kind: str, wrong: str) -> InvalidValueError:
+        from envkit.errors import InvalidValueError
+
+        place = "--set" if variable.location is None else str(variable.location)
+        origins = ", ".join(origin.location for origin in variable.origins)
+        return InvalidValueError(
+            f"cannot read {variable.name} ({place}) of {self.name} as {kind!r}: it {wrong}",
+            hint=f"fix the value in {origins or place}, or read it as another type",
+        )
+
+    def _missing(self, name: str) -> NoSuchVariableError:
+        from envkit.errors import NoSuchVariableError, did_you_mean
+
+        declaration = self._declaration(name)
+        if declaration is not None:
+            return NoSuchVariableError(
+                f"{name} is absent in {self.name}, which {declaration.place} allows",
+                hint="set it in its store, or pass a default",
+            )
+        known = {*self._variables, *(self._declared or ())}
+        return NoSuchVariableError(
+            f"no variable {name!r} in {self.name}", hint=did_you_mean(str(name), known)
+        )

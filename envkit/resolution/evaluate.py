@@ -16,7 +16,7 @@ from envkit.errors import (
 from envkit.profile.placeholder import Literal
 from envkit.profile.substitution import substitute
 from envkit.resolution.environment import Origin, Variable
-from envkit.secret import Secret
+from envkit.secret import Plain, Secret
 from envkit.sources.model import Reading
 
 TYPE_CHECKING = False
@@ -101,12 +101,12 @@ class _Value:
                     hint="set it in the store, give it a 'default', or say 'required = false'",
                 )
             text, self.note, self.origins = declaration.default, "default", {}
-        value = Secret(text)
+        value = Secret(text) if self.variable.secret else Plain(text)
         value.to_bytes()  # raises where a program could not be given it
         wrong = "contains a NUL" if "\0" in text else _mismatch(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
-                wrong, hint=f"mend the value, or what {declaration.location} asks of it"
+                wrong, hint=f"fix the value, or what {declaration.location} asks of it"
             )
         given = declaration.on_command_line
         return Variable(

@@ -88,7 +88,8 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     def circle_error(circle: list[str]) -> ProfileError:
         return ProfileError(
             f"{profile.variables[circle[-2]].place}: "
-            f"variables need each other in a circle: {' -> '.join(circle)}"
+            f"variables need each other in a circle: {' -> '.join(circle)}",
+            hint=f"give {circle[-2]} a value without {{{{ {circle[-1]} }}}}",
         )
 
     for name in topological_order(wanted, needs_of, circle_error):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.errors import ResolutionError, VariableFailure
+from envkit.errors import EnvkitError, ResolutionError, VariableFailure
 from envkit.resolution.environment import Environment, Variable
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
@@ -65,21 +65,38 @@ def resolve(
         ProfileError: a profile is not there or not valid.
         ResolutionError: variables that are required have no value; it names all of them.
     """
-    environ = os.environ if environ is None else environ
+    _refuse_other_than_texts(environments, overrides or {})
     deadline = Deadline(timeout_seconds)
     from envkit.resolution.selection import globs
 
-    prepared = prepare(
-        environments,
-        profiles=profiles,
-        only=globs(only),
-        exclude=globs(exclude),
-        overrides=overrides,
-        environ=environ,
-        deadline=deadline,
-        sources=sources,
-    )
-    return resolve_prepared(prepared, deadline)
+    try:
+        prepared = prepare(
+            environments,
+            profiles=profiles,
+            only=globs(only),
+            exclude=globs(exclude),
+            overrides=overrides,
+            environ=os.environ if environ is None else environ,
+            deadline=deadline,
+            sources=sources,
+        )
+        return resolve_prepared(prepared, deadline)
+    except EnvkitError as error:
+        # debug pages and error trackers show the local variables of each frame, and in those
+        # below is the process environment
+        raise error.with_traceback(None) from error.__cause__
+
+
+def _refuse_other_than_texts(
+    environments: Sequence[object], overrides: Mapping[str, object]
+) -> None:
+    """Check what a program without a type checker passes: `["prod"]`, or a number to override."""
+    for name in environments:
+        if not isinstance(name, str):
+            raise TypeError(f"an environment is named by a str, not by a {type(name).__name__}")
+    for name, value in overrides.items():
+        if not isinstance(value, str):
+            raise TypeError(f"overrides give a str for {name}, not a {type(value).__name__}")
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:
@@ -106,4 +123,5 @@ def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) ->
         joined(profiles),
         variables.values(),
         bootstrap=frozenset().union(*map(bootstrap_names, profiles)),
+        plans=[one.plan for one in prepared],
     )

@@ -80,7 +80,7 @@ def test_json_is_what_its_schema_says(shop):
         "code": "value-invalid",
         "severity": "error",
         "message": "PORT: is not a port (1 to 65535)",
-        "hint": "mend the value, or what profiles/dev.toml:3 asks of it",
+        "hint": "fix the value, or what profiles/dev.toml:3 asks of it",
         "file": "profiles/dev.toml",
         "line": 3,
         "environments": ["dev"],

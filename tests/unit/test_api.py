@@ -1,12 +1,15 @@
 """`import envkit`: cheap to import, and all or nothing when it changes `os.environ`."""
 
 import os
+import traceback
 
 import pytest
 
 import envkit
 from envkit.errors import EnvkitError, ResolutionError
 from support.process import run_python
+
+PW = "canary-5c0f"
 
 
 def test_load_puts_the_environment_into_the_process(project):
@@ -71,6 +74,87 @@ def test_an_error_can_be_caught_as_one_kind(project):
     with pytest.raises(envkit.EnvkitError) as raised:
         envkit.resolve("prod")
     assert isinstance(raised.value, ResolutionError)
+
+
+VAULT = '[sources.vault]\naddress = "http://127.0.0.1:1"\n'
+MEMORY = '[sources.m]\ntype = "memory"\nsecrets = { db = { a = "CANARY", b = "CANARY" } }\n'
+FAULTS = {
+    "absent": ('X = "{{ env:PW }}"', "profiles/prod.toml:1", "env:PW is absent"),
+    "absent in all": ('X = "{{ PW }}"', "prod.toml:1", "no file .env.prod; env:PW is absent"),
+    "needs an absent one": ('Y = "{{ env:Y }}"\nX = "{{ Y }}"', "prod.toml:2", "Y is absent"),
+    "type": ('X = { value = "CANARY", type = "port" }', "prod.toml:1", "is not a port"),
+    "choices": ('X = { value = "CANARY", choices = ["a"] }', "prod.toml:1", "choices: a"),
+    "pattern": ('X = { value = "CANARY", pattern = "^sk_" }', "prod.toml:1", "pattern ^sk_"),
+    "bounds": ('X = { value = "CANARY", max = 3 }', "prod.toml:1", "maximum of 3 characters"),
+    "filter": ('X = "{{ Y | json:/a }}"\nY = "CANARY"', "prod.toml:1", "is not JSON"),
+    "base64": ('X = "{{ Y | base64decode }}"\nY = "CANARY!"', "prod.toml:1", "is not base64"),
+    "pointer": ("X = '{{ Y | json:/b }}'\nY = '{\"a\": \"CANARY\"}'", "prod.toml:1", "nothing at"),
+    "source": ('X = "{{ vualt:db#x }}"', "prod.toml:1", "unknown source 'vualt'"),
+    "unknown filter": ('X = "{{ Y | urlencod }}"', "prod.toml:1", "unknown filter 'urlencod'"),
+    "no end": ('X = "{{ Y "', "prod.toml:1", "has no '}}'"),
+    "circle": ('X = "{{ Y }}"\nY = "{{ X }}"', "prod.toml:2", "circle: X -> Y -> X"),
+    "key": ('X = { vaule = "CANARY" }', "prod.toml:1", "unknown key 'vaule'"),
+    "unknown type": ('X = { value = "CANARY", type = "integer" }', "toml:1", "unknown type"),
+    "range": ('X = { value = "CANARY", min = 2, max = 1 }', "toml:1", "'min' is greater"),
+    "no field": (f'{MEMORY}[variables]\nX = "{{{{ m:db }}}}"', "toml:5", "names no field"),
+    "other field": (f'{MEMORY}[variables]\nX = "{{{{ m:db#c }}}}"', "toml:5", "no field 'c'"),
+    "no token": (f'{VAULT}[variables]\nX = "{{{{ vault:a/b#c }}}}"', "toml:4", "no token"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_error_says_all_of_it_by_itself_and_shows_no_value(project, fault):
+    """As a traceback of an app, or of a framework that shows the local variables of each frame."""
+    text, *facts = FAULTS[fault]
+    head = "" if text.startswith("[") else "variables."
+    lines = text.split("\n")
+    project.profile("prod.toml", "\n".join(f"{head}{line}" for line in lines).replace("CANARY", PW))
+    with pytest.raises(EnvkitError) as raised:
+        envkit.resolve("prod", environ={"OTHER": PW}, timeout_seconds=5)
+    report = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+    shown = "".join(report.format())
+    assert PW not in shown.replace(repr({"OTHER": PW}), "")  # what the caller has itself
+    for fact in ("X", *facts, "hint: "):
+        assert fact in str(raised.value)
+        assert fact in shown
+
+
+def test_a_traceback_does_not_show_the_process_environment(project, monkeypatch):
+    project.profile("prod.toml", '[variables]\nX = "{{ dotenv:X }}"\n')
+    project.profile("other.toml", '[sources.m]\ntype = "n"\n[variables]\nX = "{{ m:x }}"\n')
+    monkeypatch.setenv("SOME_TOKEN", PW)
+    for call, names in [
+        (envkit.resolve, ["prod"]),
+        (envkit.load, ["prod"]),
+        (envkit.diff, ["prod", "other"]),
+    ]:
+        with pytest.raises(EnvkitError) as raised:
+            call(*names)
+        report = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+        assert PW not in "".join(report.format())
+
+
+@pytest.mark.parametrize(
+    ("environments", "options", "said"),
+    [
+        ([["prod"]], {}, "an environment is named by a str, not by a list"),
+        ([None], {}, "an environment is named by a str, not by a NoneType"),
+        (["prod"], {"overrides": {"A": 3}}, "overrides give a str for A, not a int"),
+        (["prod"], {"overrides": {"A": None}}, "overrides give a str for A, not a NoneType"),
+        (["prod"], {"overrides": {"A": b"x"}}, "overrides give a str for A, not a bytes"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_name(project, environments, options, said):
+    project.profile("prod.toml", '[variables]\nA = "a"\n')
+    with pytest.raises(TypeError, match=f"^{said}$"):
+        envkit.resolve(*environments, **options)
+
+
+def test_only_what_is_secret_is_masked(project):
+    project.profile("prod.toml", '[variables]\nMODE = "production"\nX = "{{ dotenv:X }}"\n')
+    project.dotenv("prod", f"X={PW}\n")
+    found = envkit.resolve("prod")
+    assert str(dict(found)) == "{'MODE': Plain('production'), 'X': Secret('********')}"
 
 
 def test_importing_envkit_imports_nothing_else():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
+import logging
 import pickle
+import pkgutil
 import re
+import traceback
 
 import pytest
 
+import envkit
 from envkit import errors
 from envkit.errors import (
     AbsentError,
@@ -26,10 +31,25 @@ from envkit.errors import (
     closest,
     did_you_mean,
 )
+from envkit.sources.aws.errors import RefusedError
 
 KINDS = [
     kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, EnvkitError)
 ]
+
+
+def descendants(kind: type[EnvkitError]) -> set[type[EnvkitError]]:
+    below = {one for child in kind.__subclasses__() for one in descendants(child)}
+    return {kind, *below}
+
+
+for module in pkgutil.walk_packages(envkit.__path__, "envkit."):
+    if module.name != "envkit.__main__":
+        importlib.import_module(module.name)
+EVERYWHERE = sorted(
+    (kind for kind in descendants(EnvkitError) if kind.__module__.startswith("envkit.")),
+    key=lambda kind: kind.__qualname__,
+)
 
 # what users write into their scripts; a line is added here, and never changed
 PROMISED = {
@@ -42,11 +62,13 @@ PROMISED = {
     "reference-invalid": 3,
     "value-invalid": 3,
     "dotenv-invalid": 3,
+    "wrong-type": 3,
     "value-absent": 4,
     "store-error": 5,
     "store-unavailable": 5,
     "target-unavailable": 5,
     "store-protocol": 5,
+    "no-such-variable": 4,
     "no-such-version": 5,
     "access-denied": 6,
     "not-logged-in": 6,
@@ -64,7 +86,11 @@ def an_error(kind: type[EnvkitError]) -> EnvkitError:
     if kind is NeedFailedError:
         return NeedFailedError("DB_PASSWORD", DeniedError("no", hint="do this"))
     if issubclass(kind, ResolutionError):
-        return kind("prod", [VariableFailure("A", "prod.toml:3", DeniedError("no"))])
+        return kind(
+            "prod", [VariableFailure("A", "prod.toml:3", DeniedError("no", hint="do this"))]
+        )
+    if kind is RefusedError:
+        return RefusedError("it went wrong", aws_code="InvalidRequest", hint="do this")
     return kind("it went wrong", hint="do this")
 
 
@@ -85,7 +111,7 @@ def test_every_exit_status_has_a_meaning(kind: type[EnvkitError]) -> None:
     assert an_error(kind).exit_status in {*range(1, 8), 70, 126, 127}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERYWHERE)
 @pytest.mark.parametrize(
     "again", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy]
 )
@@ -93,7 +119,8 @@ def test_an_error_survives_pickling_and_copying(kind: type[EnvkitError], again) 
     error = an_error(kind)
     copied = again(error)
     assert type(copied) is kind
-    assert str(copied) == error.message == copied.message
+    assert str(copied) == str(error)
+    assert copied.message == error.message
     for name in ("hint", "code", "exit_status"):
         assert getattr(copied, name) == getattr(error, name)
     assert vars(copied).keys() == vars(error).keys()
@@ -138,14 +165,100 @@ def test_a_resolution_error_names_everything_and_gives_the_first_hint() -> None:
         VariableFailure("C", "prod.toml:3", DeniedError("vault:c: denied", hint="other")),
     ]
     error = ResolutionError("prod", failures)
-    assert error.message == "cannot resolve 3 variables of prod"
+    assert error.summary == "cannot resolve 3 variables of prod"
+    assert error.message == (
+        "cannot resolve 3 variables of prod: A (prod.toml:1): env:A is absent; "
+        "B (prod.toml:2): vault:b: denied; C (prod.toml:3): vault:c: denied"
+    )
     assert error.hint == "log in"
+    assert str(error) == (
+        "cannot resolve 3 variables of prod\n"
+        "  A (prod.toml:1): env:A is absent\n"
+        "  B (prod.toml:2): vault:b: denied\n"
+        "  C (prod.toml:3): vault:c: denied\n"
+        "hint: log in\n"
+        "hint: other"
+    )
     assert [str(failure) for failure in error.failures] == [
         "A (prod.toml:1): env:A is absent",
         "B (prod.toml:2): vault:b: denied",
         "C (prod.toml:3): vault:c: denied",
     ]
-    assert ResolutionError("prod", failures[:1]).message == "cannot resolve 1 variable of prod"
+    assert ResolutionError("prod", failures[:1]).summary == "cannot resolve 1 variable of prod"
+
+
+def test_variables_that_failed_for_one_reason_are_listed_below_it():
+    down = UnavailableError("vault is sealed", hint="unseal it")
+    error = ResolutionError("prod", [VariableFailure(n, f"prod.toml:{n}", down) for n in "12"])
+    assert str(error) == (
+        "cannot resolve 2 variables of prod\n  vault is sealed:\n"
+        "    1 (prod.toml:1)\n    2 (prod.toml:2)\nhint: unseal it"
+    )
+    assert error.message == (
+        "cannot resolve 2 variables of prod: 1 (prod.toml:1), 2 (prod.toml:2): vault is sealed"
+    )
+
+
+class ImproperlyConfiguredError(Exception):
+    """Stands for what a framework raises from another error."""
+
+
+def chained(error: EnvkitError) -> BaseException:
+    try:
+        try:
+            raise error
+        except EnvkitError as caught:
+            raise ImproperlyConfiguredError("settings") from caught
+    except ImproperlyConfiguredError as framework:
+        return framework
+
+
+def logged(error: EnvkitError) -> str:
+    record = logging.LogRecord("app", logging.ERROR, "", 0, "", (), (type(error), error, None))
+    return logging.Formatter().format(record)
+
+
+@pytest.mark.parametrize("kind", EVERYWHERE)
+@pytest.mark.parametrize(
+    "shown",
+    [
+        str,
+        "{}".format,
+        logged,
+        lambda error: "".join(traceback.format_exception(error)),
+        lambda error: "".join(traceback.format_exception_only(error)),
+        lambda error: "".join(traceback.format_exception(chained(error))),
+        lambda error: "".join(traceback.format_exception(ExceptionGroup("several", [error]))),
+        lambda error: str(pickle.loads(pickle.dumps(error))),
+    ],
+    ids=["str", "format", "log", "traceback", "last line", "chain", "group", "pickled"],
+)
+def test_an_error_is_complete_wherever_it_is_shown(kind: type[EnvkitError], shown) -> None:
+    error = an_error(kind)
+    assert error.hints() == ["do this"]
+    text = shown(error)
+    for line in [*error.lines(), "hint: do this"]:
+        assert line.strip() in text
+
+
+@pytest.mark.parametrize("kind", EVERYWHERE)
+def test_the_message_alone_is_complete_and_one_line(kind: type[EnvkitError]) -> None:
+    """Error trackers take an attribute `message` in place of `str()`."""
+    error = an_error(kind)
+    assert "\n" not in error.message
+    for failure in getattr(error, "failures", ()):
+        for fact in (failure.name, failure.location, failure.error.message):
+            assert fact in error.message
+
+
+def test_an_error_without_a_hint_is_its_message() -> None:
+    assert str(ProfileError("prod.toml:1: no")) == "prod.toml:1: no"
+
+
+def test_a_message_that_is_made_more_precise_is_shown() -> None:
+    error = ProfileError("no", hint="do this")
+    error.message = f"prod.toml:1: {error.message}"
+    assert str(error) == "prod.toml:1: no\nhint: do this"
 
 
 def test_a_placeholder_error_is_a_profile_error() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.errors import InvalidValueError
-from envkit.secret import Secret
+from envkit.secret import Plain, Secret
 
 CANARY = "c4nary"
 
@@ -127,3 +127,21 @@ def test_half_a_surrogate_pair_has_no_bytes_and_its_error_no_value() -> None:
 def test_it_holds_text_only(value) -> None:
     with pytest.raises(TypeError, match="a Secret holds a str"):
         Secret(value)
+
+
+def test_a_plain_value_shows_itself_and_never_as_the_bare_text() -> None:
+    """What is formatted by mistake fails in every environment, not only where it is a secret."""
+    plain = Plain("production")
+    for shown in (repr(plain), str(plain), f"{plain}", "%s" % plain, str([plain])[1:-1]):  # noqa: UP031
+        assert shown == "Plain('production')"
+    assert f"{plain:>21}" == "  Plain('production')"
+
+
+@pytest.mark.parametrize("use", [pickle.dumps, hash, len, lambda s: setattr(s, "_value", "x")])
+def test_a_plain_value_is_used_as_a_secret_is(use) -> None:
+    plain = Plain("production")
+    assert plain == Secret("production") == plain
+    assert plain.reveal() == "production"
+    assert type(Plain.from_bytes(b"x")) is Plain
+    with pytest.raises((TypeError, AttributeError)):
+        use(plain)

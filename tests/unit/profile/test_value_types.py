@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from envkit.profile.declaration import TYPES, Declaration
 from envkit.profile.location import Location
-from envkit.profile.value_types import duration_seconds, mismatch
+from envkit.profile.value_types import duration_seconds, mismatch, parse
 from support.vectors import vectors
 
 VECTORS = vectors("unit/profile/value_types")
@@ -74,3 +74,35 @@ def test_any_text_gives_an_answer_that_does_not_show_it(kind, value):
     said = mismatch(declared(type=kind, pattern="^canary$", min=10**6), shown)
     assert said is not None
     assert "canary-2f" not in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("string", " x ", " x "),
+        ("enum", "a", "a"),
+        ("int", "-08", -8),
+        ("float", "1e3", 1000.0),
+        ("bool", "oN", True),
+        ("bool", "0", False),
+        ("url", "https://a/b", "https://a/b"),
+        ("port", "8080", 8080),
+        ("email", "a@b.example", "a@b.example"),
+        ("json", '{"a": [1, null]}', {"a": [1, None]}),
+        ("duration", "1m30s", 90.0),
+        ("base64", "_-8=", b"\xff\xef"),
+        ("path", "/a", "/a"),
+    ],
+)
+def test_what_a_text_stands_for(kind, text, value):
+    found = parse(kind, text)
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(("kind", "value"), cases(VECTORS["misfits"], LONG_MISFITS), ids=short)
+def test_what_stands_for_nothing_is_refused_without_a_cause_that_quotes_it(kind, value):
+    if kind == "enum":
+        return
+    with pytest.raises(ValueError, match=r"^is not an? |^is not (JSON|base64)") as caught:
+        parse(kind, value)
+    assert caught.value.__context__ is None

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from envkit.errors import NoSuchVariableError
 from envkit.resolution.environment import Environment, Origin, Variable
 from envkit.secret import Secret
 
@@ -21,8 +22,25 @@ def test_an_environment_is_a_mapping_of_secrets():
     assert ours["B"].reveal() == CANARY
     assert "C" not in ours
     assert ours.get("C") is None
+    assert ours.get("C", 3) == 3
+    assert ours.get("A") == Secret("")
+
+
+@pytest.mark.parametrize("look", [lambda env: env["TOKN"], lambda env: env.variable("TOKN")])
+def test_a_name_that_is_not_there_is_a_key_error_with_the_nearest_name(look):
+    with pytest.raises(KeyError) as caught:
+        look(Environment("prod", [variable("TOKEN", CANARY), variable("A", "")]))
+    assert isinstance(caught.value, NoSuchVariableError)
+    assert str(caught.value) == "no variable 'TOKN' in prod\nhint: did you mean 'TOKEN'?"
+
+
+@pytest.mark.parametrize("name", [3, None, b"A", ()])
+def test_what_is_no_name_is_not_there(name):
+    ours = Environment("prod", [variable("A", CANARY)])
+    assert name not in ours
+    assert ours.get(name) is None
     with pytest.raises(KeyError):
-        ours.variable("C")
+        ours[name]
 
 
 def test_an_environment_does_not_show_its_values():

@@ -124,6 +124,8 @@ def test_a_circle_is_shown(planned, variables, line, circle):
         planned(variables)
     wanted = f"profiles/prod.toml:{line}: variables need each other in a circle: {circle}"
     assert raised.value.message == wanted
+    *_, last, first = circle.split(" -> ")
+    assert raised.value.hint == f"give {last} a value without {{{{ {first} }}}}"
 
 
 def test_a_circle_that_is_not_wanted_does_no_harm(planned):

@@ -108,7 +108,7 @@ class TestFailures:
             ("B", "profiles/prod.toml:6"),
             ("D", "profiles/prod.toml:8"),
         ]
-        assert error.message == "cannot resolve 3 variables of prod"
+        assert error.summary == "cannot resolve 3 variables of prod"
 
     @pytest.mark.parametrize("remote", [False, True])
     def test_a_store_that_failed_as_a_whole(self, prod, remote):
@@ -123,7 +123,7 @@ class TestFailures:
         shelf = Shelf(refuses=("shelf:a", "shelf:b"))
         error = failed(shelf=shelf)
         assert [failure.name for failure in error.failures] == ["A", "A", "B"]
-        assert error.message == "cannot resolve 2 variables of prod"
+        assert error.summary == "cannot resolve 2 variables of prod"
         assert error.exit_status == 3
         assert shelf.asked == []
 
@@ -278,7 +278,7 @@ class TestSeveralEnvironments:
         project.profile("y.toml", '[variables]\nB = "{{ nowhere:b }}"\n')
         error = failed({}, environments=("x", "y"))
         assert {failure.name for failure in error.failures} == {"A", "B"}
-        assert error.message == "cannot resolve 2 variables of x+y"
+        assert error.summary == "cannot resolve 2 variables of x+y"
 
     def test_the_name_and_the_provenance(self):
         found = resolve("base", "more", sources={"shelf": Shelf(self.ALL)}, environ={})
@@ -365,7 +365,7 @@ class TestOverrides:
         prod('PORT = { value = "80", type = "port" }')
         (failure,) = failed(overrides={"PORT": CANARY}).failures
         assert str(failure) == "PORT (--set): is not a port (1 to 65535)"
-        assert failure.error.hint == "mend the value, or what profiles/prod.toml:5 asks of it"
+        assert failure.error.hint == "fix the value, or what profiles/prod.toml:5 asks of it"
 
     def test_provenance(self, prod):
         prod('A = "{{ shelf:a }}"\nB = "b"')

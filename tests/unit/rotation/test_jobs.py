@@ -108,6 +108,11 @@ class TestTheTarget:
         file.write_text(f"{file.read_text()}ADMIN=x\n")
         return file
 
+    NO_ADMIN = (
+        "cannot resolve 1 variable of prod: [rotation.api-key] target settings admin "
+        "(profiles/prod.toml:5): .env.prod#ADMIN is absent: not in .env.prod"
+    )
+
     def lose_admin(self, file):
         file.write_text(file.read_text().replace("ADMIN=x\n", ""))
 
@@ -119,7 +124,7 @@ class TestTheTarget:
         world.now += 901
         outcome = world.run()
         assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "begin-retire")
-        assert outcome.error.message == "cannot resolve 1 variable of prod"
+        assert outcome.error.message == self.NO_ADMIN
 
     def test_a_rotation_that_is_not_due_does_not_resolve_its_target(self, world, target):
         world.run()
@@ -135,7 +140,7 @@ class TestTheTarget:
         before = world.file()
         outcome = world.run()
         assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "claim")
-        assert outcome.error.message == "cannot resolve 1 variable of prod"
+        assert outcome.error.message == self.NO_ADMIN
         assert (outcome.record.phase, world.file()) == ("idle", before)
         assert outcome.record.error == "claim: resolution-failed"
 
