@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -110,8 +109,6 @@ def run_app(arguments: Sequence[str]) -> int:
     if os.environ.get(f"_{PROGRAM.upper()}_COMPLETE"):
         set_leaving(None)  # nobody can be asked, and completing reads profiles
         group.main([], prog_name=PROGRAM)  # answers the shell and exits
-    if isinstance(sys.stdout, TextIOWrapper):  # what the locale cannot show is escaped
-        sys.stdout.reconfigure(errors="backslashreplace")
     return guarded(lambda: _invoke(group, list(arguments) or ["--help"]))
 
 
