@@ -30,7 +30,7 @@ def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _replace_closed_streams()
-    _encode_streams()
+    encode_streams()
     guard = _guard_of_one_run()
     guard_before = set_guard(guard)
     leaving_before = set_leaving(lambda root, target: guard().may_leave(root, target))
@@ -96,7 +96,7 @@ def _replace_closed_streams() -> None:
             setattr(sys, name, stream)
 
 
-def _encode_streams() -> None:
+def encode_streams() -> None:
     """Write UTF-8 to pipes and files, and to a terminal what it can show; escape the rest."""
     restarted = "utf8" in sys._xoptions  # see `utf8_mode`
     for stream in (sys.stdout, sys.stderr):

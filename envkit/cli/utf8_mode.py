@@ -33,26 +33,26 @@ def restart(arguments: Sequence[str]) -> None:
     Args:
         arguments: of the command, as in `sys.argv[1:]`.
     """
-    words = sys.orig_argv
-    if list(arguments) != words[len(words) - len(arguments) :]:
+    own = sys.orig_argv
+    if list(arguments) != own[len(own) - len(arguments) :]:
         return
-    python = os.fsencode(sys.executable)
     try:
-        os.execv(python, [python, *_OPTION, *_given()[1:]])  # noqa: S606 - ourselves
-    except OSError as error:
+        python, *words = _command_line()
+        os.execv(python, [python, *_OPTION, *words])  # noqa: S606 - ourselves
+    except (OSError, UnicodeEncodeError) as error:
         from envkit.cli.error_text import print_error
         from envkit.errors import NotExecutableError
 
         failed = NotExecutableError(
-            f"cannot start {sys.executable} in UTF-8 mode: {reason_of(error, 'error')}",
+            f"cannot start {sys.executable} in UTF-8 mode: {reason_of(error, 'its name is not text')}",
             hint="use a UTF-8 locale, such as LC_ALL=C.UTF-8",
         )
         print_error(failed)
         sys.exit(failed.exit_status)
 
 
-def _given() -> list[bytes]:
-    """Return the arguments of this process as the kernel has them.
+def _command_line() -> list[bytes]:
+    """Return the interpreter's path, and the arguments of this process as the kernel has them.
 
     Python decodes them with the C library and encodes them with its own codec. The two do not
     agree on every character of EUC-JP, GB18030 or Big5.
@@ -62,4 +62,8 @@ def _given() -> list[bytes]:
             words = file.read().split(b"\0")[:-1]
     except OSError:  # not Linux, or not allowed
         words = []
-    return words if len(words) == len(sys.orig_argv) else [*map(os.fsencode, sys.orig_argv)]
+    if len(words) != len(sys.orig_argv):
+        words = [*map(os.fsencode, sys.orig_argv)]
+    # without a folder it was found in PATH
+    python = words[0] if b"/" in words[0] else os.fsencode(sys.executable)
+    return [python, *words[1:]]
