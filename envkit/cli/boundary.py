@@ -98,7 +98,7 @@ def _replace_closed_streams() -> None:
 
 def encode_streams() -> None:
     """Write UTF-8 to pipes and files, and to a terminal what it can show; escape the rest."""
-    restarted = "utf8" in sys._xoptions  # see `utf8_mode`
+    restarted = "utf8" in sys._xoptions  # noqa: SLF001 - see `utf8_mode`
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             encoding = stream.encoding

@@ -43,8 +43,9 @@ def restart(arguments: Sequence[str]) -> None:
         from envkit.cli.error_text import print_error
         from envkit.errors import NotExecutableError
 
+        reason = reason_of(error, "its name is not text")
         failed = NotExecutableError(
-            f"cannot start {sys.executable} in UTF-8 mode: {reason_of(error, 'its name is not text')}",
+            f"cannot start {sys.executable} in UTF-8 mode: {reason}",
             hint="use a UTF-8 locale, such as LC_ALL=C.UTF-8",
         )
         print_error(failed)

@@ -28,7 +28,9 @@ def test_values_and_arguments_reach_the_app_byte_for_byte(expected):
     token = "p€漢".encode()
     url = "https://ü:p%E2%82%AC%E6%BC%A2@ß".encode()
     values = [RAW, MIXED, token, url, "größe".encode(), "ü€漢".encode(), RAW, MIXED]
-    assert answer.stdout == b"".join(value + b"\n" for value in values) + b"ROOT/pr\xe4 \xe2\x82\xac\n"
+    assert (
+        answer.stdout == b"".join(value + b"\n" for value in values) + b"ROOT/pr\xe4 \xe2\x82\xac\n"
+    )
     assert expected.files["gehört".encode()] == "ä€漢 ".encode() + MIXED
     assert expected.files["wërte €.env".encode()] == "TOKEN='nëu'\nKEY=NEW\n".encode()
 
@@ -112,7 +114,7 @@ def test_the_library_reads_the_environment_as_bytes(project):
     project.dotenv("dev", "FILE=${PW}\n")
     env = {**environment(project.root), **ASCII}
     done = run_python(LIBRARY, env={**env, "PW": os.fsdecode(MIXED)}, cwd=project.root, check=False)
-    assert done.stderr == ''
+    assert done.stderr == ""
     assert json.loads(done.stdout) == [[MIXED.hex()] * 2, [("ü".encode() + MIXED).hex()], ["True"]]
 
 
@@ -120,7 +122,12 @@ def test_an_interpreter_that_cannot_be_started_again_is_an_error():
     done = subprocess.run(
         ["./not/python", "-m", "envkit", "exec", "--", "true"],
         executable=sys.executable,
-        env={**environment("/"), **ASCII, "PYTHONHOME": sys.base_prefix, "PYTHONPATH": ":".join(sys.path)},
+        env={
+            **environment("/"),
+            **ASCII,
+            "PYTHONHOME": sys.base_prefix,
+            "PYTHONPATH": ":".join(sys.path),
+        },
         capture_output=True,
         text=True,
         check=False,

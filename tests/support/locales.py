@@ -110,7 +110,7 @@ def run_session(root: Path, locale: Mapping[str, str]) -> Session:
         (".env.other", "TOKEN=ü\n"),
         ("neu €", "nëu"),
         ("edit", '#!/bin/sh\nLC_ALL=C sed -i "s/nëu/ñeu €漢/" "$1"\n'),
-        ("rotâte", "#!/bin/sh\ncat > gelesen\nprintf '{\"facts\":{\"ü\":\"€\"}}'\n"),
+        ("rotâte", '#!/bin/sh\ncat > gelesen\nprintf \'{"facts":{"ü":"€"}}\'\n'),
         ("hôok", '#!/bin/sh\nprintf "%s" "$1 $MIXED" > gehört\n'),
     ):
         path = os.path.join(folder, name.encode())
@@ -159,7 +159,9 @@ def _stable(text: bytes, root: Path) -> bytes:
     """Return a text without what differs from one run to the next: times, versions, keys."""
     text = text.replace(os.fsencode(root), b"ROOT")
     text = re.sub(rb"\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d\d:\d\d\b( UTC)?", b"TIME", text)
-    text = re.sub(rb"\b[0-9a-f]{16}-\w+-[0-9a-f]+\b|\b([0-9a-f]{8}|[0-9a-f]{32})\b", b"DIGEST", text)
+    text = re.sub(
+        rb"\b[0-9a-f]{16}-\w+-[0-9a-f]+\b|\b([0-9a-f]{8}|[0-9a-f]{32})\b", b"DIGEST", text
+    )
     return re.sub(rb"(?<=^KEY=)\S+", b"NEW", text, flags=re.MULTILINE)
 
 

@@ -80,7 +80,10 @@ def run_on_terminal(
     shown = b""
     seen = 0
     typed = b""
-    waiting = [(question.encode(), answer.encode("utf-8", "surrogateescape")) for question, answer in answers]
+    waiting = [
+        (question.encode(), answer.encode("utf-8", "surrogateescape"))
+        for question, answer in answers
+    ]
     try:
         while chunk := _read(ours, interrupted=typed == CTRL_C):
             shown += chunk
