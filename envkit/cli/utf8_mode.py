@@ -33,8 +33,7 @@ def restart(arguments: Sequence[str]) -> None:
     Args:
         arguments: of the command, as in `sys.argv[1:]`.
     """
-    own = sys.orig_argv
-    if list(arguments) != own[len(own) - len(arguments) :]:
+    if not _are_its_own(arguments):
         return
     try:
         python, *words = _command_line()
@@ -50,6 +49,15 @@ def restart(arguments: Sequence[str]) -> None:
         )
         print_error(failed)
         sys.exit(failed.exit_status)
+
+
+def _are_its_own(arguments: Sequence[str]) -> bool:
+    """Return whether this process was started as envkit with these arguments."""
+    end = len(sys.orig_argv) - len(arguments)
+    before, after = sys.orig_argv[:end], sys.orig_argv[end:]
+    # a script is its own name; `-m envkit` and `-c CODE` are not
+    started = before[-1:] == sys.argv[:1] or any(word[:1] == "-" for word in before[-2:])
+    return started and after == list(arguments)
 
 
 def _command_line() -> list[bytes]:

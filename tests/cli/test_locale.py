@@ -15,6 +15,7 @@ from support.process import environment, program, run_python
 
 # Python takes the locale C for UTF-8, unless it is told not to
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+SCRIPT = os.path.join(os.path.dirname(sys.executable), "envkit")
 MISSING = {**ASCII, "LC_ALL": "xx_XX.ISO-8859-1", "PYTHONIOENCODING": "ascii:strict"}
 
 
@@ -137,13 +138,25 @@ def test_an_interpreter_that_cannot_be_started_again_is_an_error():
     assert "envkit: hint: use a UTF-8 locale" in done.stderr
 
 
-def test_a_program_that_calls_envkit_is_not_started_again():
-    code = """
+@pytest.mark.parametrize("arguments", [[], ["--version"]])
+def test_a_program_that_calls_envkit_is_not_started_again(arguments):
+    code = f"""
 import sys
 from envkit.__main__ import main
 print("once", flush=True)
-sys.argv = ["envkit", "--version"]
+sys.argv = ["envkit", *{arguments}]
 main()
 """
-    done = run_python(code, "own", env={**environment("/"), **ASCII})
-    assert done.stdout.startswith("once\nenvkit ")
+    done = run_python(code, "its", "own", env={**environment("/"), **ASCII})
+    assert done.stdout.startswith(("once\nenvkit ", "once\nUsage: envkit "))
+
+
+@pytest.mark.parametrize("start", [["-m", "envkit"], ["-menvkit"], ["-PIm", "envkit"], [SCRIPT]])
+def test_arguments_are_understood_however_envkit_was_started(project, start):
+    done = subprocess.run(
+        [sys.executable, *start, "get", "A", "--env", "dëv€"],
+        env={**environment(project.root), **ASCII},
+        capture_output=True,
+        check=False,
+    )
+    assert "no profile 'dëv€'" in done.stderr.decode()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -167,6 +168,7 @@ def _stable(text: bytes, root: Path) -> bytes:
 
 def make_locale(folder: Path, language: str, charset: str) -> dict[str, str]:
     """Make a locale in a folder, and return the environment of a process that has it."""
+    assert shutil.which("localedef"), "no localedef: run 'make test-extra', which installs it"
     name = f"{language}.{charset}"
     command = ["localedef", "--no-warnings=ascii", "-i", language, "-f", charset, folder / name]
     subprocess.run(command, check=True, capture_output=True)
