@@ -151,7 +151,7 @@ main()
     assert done.stdout.startswith(("once\nenvkit ", "once\nUsage: envkit "))
 
 
-@pytest.mark.parametrize("start", [["-m", "envkit"], ["-menvkit"], ["-PIm", "envkit"], [SCRIPT]])
+@pytest.mark.parametrize("start", [["-m", "envkit"], ["-menvkit"], ["-Pm", "envkit"], [SCRIPT]])
 def test_arguments_are_understood_however_envkit_was_started(project, start):
     done = subprocess.run(
         [sys.executable, *start, "get", "A", "--env", "dëv€"],
