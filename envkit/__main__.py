@@ -1,7 +1,8 @@
 """The `envkit` command: dispatch before importing.
 
 `exec`, `get` and `export` stand in the way of an app's start, so they are run
-without typer, which alone costs more than they do.
+without typer, which alone costs more than they do. In a locale that is not UTF-8,
+envkit first starts again in Python's UTF-8 mode.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ HOT = ("exec", "get", "export")
 def main() -> None:
     """Run the command line and exit with its status."""
     arguments = sys.argv[1:]
+    if sys.getfilesystemencoding() != "utf-8":
+        from envkit.cli.utf8_mode import restart
+
+        restart(arguments)
     if arguments and arguments[0] in HOT:
         gc.disable()  # a tenth of a life that is too short to collect garbage
         from envkit.cli.hot import asks_for_help, run

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `make test-extra` needs beside Python: a Chromium of any name, and systemd-analyze.
+# What `make test-extra` needs beside Python: a Chromium of any name, systemd-analyze, and
+# localedef with what it makes locales of.
 
 set -eu
 
@@ -8,6 +9,8 @@ for name in chromium chromium-browser google-chrome; do
     command -v "$name" > /dev/null && packages=
 done
 command -v systemd-analyze > /dev/null || packages="$packages systemd"
+[ -e /usr/share/i18n/locales/de_DE ] && command -v localedef > /dev/null \
+    || packages="$packages libc-bin locales"
 [ -n "$packages" ] || exit 0
 
 as_root=

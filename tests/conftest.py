@@ -111,11 +111,11 @@ class Project:
         *args: str,
         answers: Sequence[tuple[str, str]] = (),
         env: Mapping[str, str] | None = None,
-        columns: int = 160,
+        **more: Any,
     ) -> tuple[str, int]:
         """Run envkit in the project's folder, as `support.terminal.run_on_terminal` does."""
         env = {**self.environ, **(env or {})}
-        return run_on_terminal(*args, cwd=self.root, env=env, columns=columns, answers=answers)
+        return run_on_terminal(*args, cwd=self.root, env=env, answers=answers, **more)
 
     def logged(self) -> Project:
         """Let every command write the audit log that `records` reads, and return the project."""

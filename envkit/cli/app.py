@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from io import TextIOWrapper
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,11 +18,12 @@ from typer.core import TyperGroup
 
 from envkit import __version__
 from envkit._internal.files import set_leaving
-from envkit.cli.boundary import guarded
+from envkit.cli.boundary import encode_streams, guarded
 from envkit.cli.command_help import HELP_FLAGS, ShownCommand
 from envkit.cli.hot_commands import hot_command
 from envkit.cli.options import COMMANDS
 from envkit.errors import UsageError, did_you_mean
+from envkit.launch.exec import parent_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,13 +106,22 @@ def run_app(arguments: Sequence[str]) -> int:
     Args:
         arguments: as in `sys.argv[1:]`; without any, the help is shown.
     """
+    _undo_locale_coercion()
     group: Any = typer.main.get_command(app)
     if os.environ.get(f"_{PROGRAM.upper()}_COMPLETE"):
+        encode_streams()
         set_leaving(None)  # nobody can be asked, and completing reads profiles
         group.main([], prog_name=PROGRAM)  # answers the shell and exits
-    if isinstance(sys.stdout, TextIOWrapper):  # what the locale cannot show is escaped
-        sys.stdout.reconfigure(errors="backslashreplace")
     return guarded(lambda: _invoke(group, list(arguments) or ["--help"]))
+
+
+def _undo_locale_coercion() -> None:
+    """Give hooks, editors and git the LC_CTYPE that envkit was given, not Python's own."""
+    given = parent_environment().get(b"LC_CTYPE")
+    if given is None:
+        os.environ.pop("LC_CTYPE", None)
+    else:
+        os.environb[b"LC_CTYPE"] = given
 
 
 def _invoke(group: Any, arguments: list[str]) -> int:

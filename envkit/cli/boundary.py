@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from errno import EBADF, EDQUOT, EFBIG, EIO, ENOSPC
+from io import TextIOWrapper
 
 from envkit._internal.files import set_leaving
 from envkit.errors import EnvkitError, UsageError
@@ -29,6 +30,7 @@ def guarded(command: Callable[[], int]) -> int:
     """Return the exit status of `command`, telling its error where it raises one."""
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _replace_closed_streams()
+    encode_streams()
     guard = _guard_of_one_run()
     guard_before = set_guard(guard)
     leaving_before = set_leaving(lambda root, target: guard().may_leave(root, target))
@@ -92,6 +94,28 @@ def _replace_closed_streams() -> None:
         if getattr(sys, name) is None:
             stream = open(os.open(os.devnull, flags), mode, errors="backslashreplace")  # noqa: SIM115
             setattr(sys, name, stream)
+
+
+def encode_streams() -> None:
+    """Write UTF-8 to pipes and files, and to a terminal what it can show; escape the rest."""
+    restarted = "utf8" in sys._xoptions  # noqa: SLF001 - see `utf8_mode`
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            encoding = stream.encoding
+            if restarted or encoding != "utf-8":
+                encoding = _encoding_of(stream)
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _encoding_of(stream: TextIOWrapper) -> str:
+    """Return how to encode text where the locale, or PYTHONIOENCODING, is not UTF-8."""
+    if not stream.isatty():
+        return "utf-8"
+    if os.environ.get("PYTHONIOENCODING"):
+        return stream.encoding
+    from locale import getencoding
+
+    return getencoding()
 
 
 def _silence_stdout() -> None:

@@ -115,7 +115,7 @@ def run_editor(path: str, text: str) -> str:
     # an editor may have put a link or a pipe in its place
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        with open(os.open(path, flags, 0o600), "w") as file:
+        with open(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise EditorError(f"cannot write the text to edit: {reason_of(error)}") from None

@@ -28,7 +28,7 @@ def ask(question: str) -> str:
     """
     try:
         print(question, end=" ", file=sys.stderr, flush=True)
-        return sys.stdin.readline().rstrip("\n")
+        return _read_line().rstrip("\n")
     except KeyboardInterrupt:
         print(file=sys.stderr)  # the shell's prompt has a line of its own
         raise
@@ -41,16 +41,14 @@ def ask_secret(question: str) -> str:
         UsageError: the two differ, or it is too long for a terminal.
         KeyboardInterrupt: they pressed Ctrl-C.
     """
-    from getpass import getpass
-
     try:
-        first = getpass(f"{question}: ")
+        first = _read_hidden(f"{question}: ")
         if len(first.encode("utf-8", "surrogateescape")) >= MAX_LINE_BYTES:
             raise UsageError(
                 f"a terminal passes on {MAX_LINE_BYTES} bytes of a line at most",
                 hint="put the value into a file, and use --from-file",
             )
-        second = getpass("Again: ")
+        second = _read_hidden("Again: ")
     except EOFError:
         raise UsageError("nothing was typed; nothing was changed") from None
     except KeyboardInterrupt:
@@ -59,6 +57,42 @@ def ask_secret(question: str) -> str:
     if first != second:
         raise UsageError("the two are not the same; nothing was changed", hint="try again")
     return first
+
+
+def _read_line() -> str:
+    """Return what a person types up to Enter: its bytes, as a value has them."""
+    return sys.stdin.buffer.readline().decode("utf-8", "surrogateescape")
+
+
+def _read_hidden(question: str) -> str:
+    """Return the line that a person types while the terminal does not show it.
+
+    `getpass` decodes by the locale, and shows what is typed where it cannot hide it.
+
+    Raises:
+        EOFError: the input has ended.
+        UsageError: the terminal cannot hide it.
+    """
+    import termios
+
+    terminal = sys.stdin.fileno()
+    try:
+        before = termios.tcgetattr(terminal)
+        hidden = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
+    except termios.error:
+        raise UsageError(
+            "the terminal would show what is typed", hint="pipe the value in, or use --from-file"
+        ) from None
+    try:
+        print(question, end="", file=sys.stderr, flush=True)
+        line = _read_line()
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+    if not line:
+        raise EOFError
+    print(file=sys.stderr)  # the line's own end was hidden too
+    return line.removesuffix("\n")
 
 
 def confirm(question: str, *, yes: bool) -> bool:

@@ -98,7 +98,10 @@ def other_process(label: str, pid: str) -> Side:
         what = f"there is no process {pid}" if os.path.isdir("/proc/self") else "there is no /proc"
         raise UsageError(f"{label}: {what}") from None
     entries = (entry.partition(b"=") for entry in data.split(b"\0") if b"=" in entry)
-    values = {os.fsdecode(name): os.fsdecode(value) for name, _, value in entries}
+    values = {
+        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+        for name, _, value in entries
+    }
     return _process(label, values, f"pid {pid}")
 
 

@@ -27,6 +27,7 @@ from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 from envkit.resolution.selection import globs, refuse_unknown, select
+from envkit.sources.model import values_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,6 +198,7 @@ def _profile_side(name: SideName, past: Past, fetched: Mapping[Reference, Outcom
 
 
 def _external_side(name: SideName, environ: Mapping[str, str], aliases: Mapping[str, str]) -> Side:
+    environ = values_of(environ)
     if name.kind is SideKind.FILE:
         return file_side(name.text, name.target, environ, aliases)
     if name.kind is SideKind.PID:

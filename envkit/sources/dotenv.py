@@ -44,7 +44,7 @@ from envkit.errors import (
     SourceError,
 )
 from envkit.secret import Secret
-from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field
+from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field, values_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class DotenvSource:
         self.name = context.name
         self.warnings: list[str] = []
         self._root = context.root
-        self._environ = context.environ
+        self._environ = values_of(context.environ)
         self._deadline = context.deadline
         shared = context.already_read
         self._known = None if shared is None else shared.setdefault("dotenv", {})

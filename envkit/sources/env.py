@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
-from envkit.sources.model import Absent, Reading
+from envkit.sources.model import Absent, Reading, values_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class EnvSource:
 
     def __init__(self, context: SourceContext) -> None:
         self.name = context.name
-        self._environ = context.environ
+        self._environ = values_of(context.environ)
 
     def check(self, ref: Reference) -> None:
         """Refuse what is not the name of one variable."""

@@ -7,6 +7,7 @@ both from `envkit.sources.base`.
 from __future__ import annotations
 
 import os
+import sys
 
 from envkit._internal.named_tuple import NamedTuple
 from envkit.errors import InvalidReferenceError
@@ -39,6 +40,20 @@ class Absent(NamedTuple):
 
 if TYPE_CHECKING:
     Outcome: TypeAlias = Reading | Absent | SourceError | InvalidReferenceError
+
+
+def values_of(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return an environment with its values as `Secret` has them: bytes read as UTF-8.
+
+    Python decodes `os.environ` by the locale. That matters in a program that uses envkit as a
+    library: the command line is in UTF-8 mode.
+    """
+    if environ is not os.environ or sys.getfilesystemencoding() == "utf-8":
+        return environ
+    return {
+        name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+        for name, value in os.environb.items()
+    }
 
 
 class SourceContext:

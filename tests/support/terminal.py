@@ -43,6 +43,7 @@ def run_on_terminal(
     env: Mapping[str, str] | None = None,
     columns: int = 160,
     answers: Sequence[tuple[str, str]] = (),
+    encoding: str = "utf-8",
 ) -> tuple[str, int]:
     """Run `python -m envkit ARGS` with a terminal as stdin, stdout and stderr.
 
@@ -52,7 +53,8 @@ def run_on_terminal(
         env: what to add to PATH, LANG, HOME and what a terminal has.
         columns: of the terminal.
         answers: what is typed once the terminal has shown a text since the last answer;
-            `\\x03` is Ctrl-C.
+            `\\x03` is Ctrl-C. Surrogates stand for bytes that are not UTF-8.
+        encoding: of what the terminal shows.
 
     Returns:
         what the terminal showed, with `\\n` at the ends of lines, and the exit status.
@@ -78,7 +80,10 @@ def run_on_terminal(
     shown = b""
     seen = 0
     typed = b""
-    waiting = [(question.encode(), answer.encode()) for question, answer in answers]
+    waiting = [
+        (question.encode(), answer.encode("utf-8", "surrogateescape"))
+        for question, answer in answers
+    ]
     try:
         while chunk := _read(ours, interrupted=typed == CTRL_C):
             shown += chunk
@@ -91,4 +96,4 @@ def run_on_terminal(
         pass
     finally:
         os.close(ours)
-    return shown.decode().replace("\r\n", "\n"), process.wait()
+    return shown.decode(encoding, "surrogateescape").replace("\r\n", "\n"), process.wait()
