@@ -118,6 +118,7 @@ def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
     token = openbao.token(policy, ttl="10s", explicit_max_ttl="1h")
     before = renewals(openbao)
     source = vault({"token": token}, timeout_seconds=600)
+    source.share_connection()  # as rotations do, which go on for longer than a read
     assert value(source) == CANARY
     assert value(source) == CANARY
     assert renewals(openbao) - before == 1
@@ -126,9 +127,11 @@ def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
 
 def test_a_token_that_lasts_is_left_alone(openbao, policy, vault):
     before = renewals(openbao)
-    assert value(vault({"token": openbao.token(policy, ttl="1h")})) == CANARY
-    assert value(vault({"token": openbao.root_token})) == CANARY
-    assert value(vault({"token": openbao.token(policy, ttl="10s", renewable=False)})) == CANARY
+    short = openbao.token(policy, ttl="10s", renewable=False)
+    for token in (openbao.token(policy, ttl="1h"), openbao.root_token, short):
+        source = vault({"token": token})
+        source.share_connection()
+        assert value(source) == CANARY
     assert renewals(openbao) == before
 
 
@@ -136,8 +139,15 @@ def test_a_token_that_may_not_renew_itself_serves_while_it_lives(openbao, policy
     lookup = openbao.policy({"auth/token/lookup-self": ["read"]})
     token = openbao.token(policy, lookup, ttl="10s", no_default_policy=True)
     before = renewals(openbao)
-    assert value(vault({"token": token})) == CANARY
+    source = vault({"token": token})
+    source.share_connection()
+    assert value(source) == CANARY
     assert renewals(openbao) - before == 1
+
+
+def test_a_read_spends_no_use_of_a_token_on_asking_about_the_token(openbao, policy, vault):
+    token = openbao.token(policy, num_uses=2)  # one look at the mount, one read
+    assert value(vault({"token": token})) == CANARY
 
 
 def test_a_token_that_may_not_look_itself_up_serves(openbao, policy, vault):

@@ -51,6 +51,8 @@ def login(client: VaultClient) -> str:
 def _login(token: Mapping[str, Any]) -> str:
     policies = ", ".join([*(token.get("policies") or ()), *(token.get("identity_policies") or ())])
     text = f"logged in as {token.get('display_name')}, policies {policies or 'none'}"
+    if isinstance(uses := token.get("num_uses"), int) and uses > 0:
+        text += f", {uses} uses left"
     seconds = token.get("ttl")
     if not isinstance(seconds, int) or token.get("expire_time") is None:
         return f"{text}, for ever"
