@@ -11,7 +11,6 @@ module knows nothing of secrets engines and logins.
 from __future__ import annotations
 
 import os
-import re
 from typing import NamedTuple
 
 from envkit._internal.parallel import import_lock
@@ -21,7 +20,7 @@ from envkit.sources.vault.address import find_address, origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     import hvac
@@ -35,21 +34,6 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 _ANSWERS = (400, 401, 403, 404)
-
-
-# what OpenSSL calls an answer that is not TLS
-_NO_TLS = frozenset(
-    (
-        *("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"),
-        *("PACKET_LENGTH_TOO_LONG", "UNEXPECTED_MESSAGE", "BAD_RECORD_TYPE"),
-    )
-)
-# what Go, nginx, Apache and others say in plain text on a port for TLS
-_TO_TLS = re.compile(
-    rb"HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|"
-    rb"speaking plain HTTP to an SSL|requires? TLS|requires? HTTPS",
-    re.IGNORECASE,
-)
 
 
 def _ignore() -> None:
@@ -86,6 +70,15 @@ class Connections(NamedTuple):
 
     adapter: HTTPAdapter
     pace: Pace
+
+
+class Peer(NamedTuple):
+    """Whom a client talks to, for messages."""
+
+    server: str  # `vault at https://vault.example.com:8200`
+    section: str  # `[sources.vault]`
+    origin: str
+    proxy: str  # the variables that name it
 
 
 class VaultClient:
@@ -135,7 +128,8 @@ class VaultClient:
         except (OSError, ValueError) as error:  # an SSLError is one
             raise self._unsendable(error) from None
         self._attempts = address.attempts
-        self._proxy = "VAULT_PROXY_ADDR" if address.proxy else "HTTPS_PROXY or HTTP_PROXY"
+        proxy = "VAULT_PROXY_ADDR" if address.proxy else "HTTPS_PROXY or HTTP_PROXY"
+        self._peer = Peer(self.server, self.section, address.origin, proxy)
         session = _session(context.deadline, address, adapter, already_read)
         self._hvac = hvac.Client(
             url=address.url,
@@ -187,7 +181,9 @@ class VaultClient:
         try:
             response: requests.Response = send(self._hvac)
         except requests.RequestException as error:
-            raise self._unanswered(error) from None
+            from envkit.sources.vault.failures import unanswered
+
+            raise unanswered(error, self._peer) or self._unsendable(error) from None
         except (OSError, ValueError) as error:
             raise self._unsendable(error) from None
         return self._answer(response)
@@ -197,10 +193,13 @@ class VaultClient:
         if 300 <= status < 400:
             raise self._redirected(response.headers.get("Location", ""))
         if status in (412, 429) or status >= 500:
-            error = self._not_serving() if status == 503 else None
-            raise self._slowed(response, error or self._failed(f"failed to answer ({status})"))
-        if status == 400 and self._origin.startswith("http:") and _TO_TLS.search(response.content):
-            raise self._speaks_https()
+            failed = self._not_serving() if status == 503 else None
+            raise self._slowed(response, failed or self._failed(f"failed to answer ({status})"))
+        if status >= 400 and not response.content.startswith(b"{"):
+            from envkit.sources.vault.failures import wants_https
+
+            if (error := wants_https(response, self._peer)) is not None:
+                raise error
         if status >= 300 and status not in _ANSWERS:
             raise self.unexpected(f"status {status}")
         body = _json_object(response.content)
@@ -264,14 +263,6 @@ class VaultClient:
             f"{self.server} {how}", hint="run 'vault status', and the command again in a moment"
         )
 
-    def _speaks_https(self) -> UnavailableError:
-        return _final(
-            UnavailableError(
-                f"{self.server} speaks https, and the address is http",
-                hint=f"write https:// in VAULT_ADDR or {self.section} address",
-            )
-        )
-
     def _redirected(self, location: str) -> SourceError:
         """Following would hand the token to whoever the answer names."""
         origin = origin_of(location)
@@ -282,68 +273,6 @@ class VaultClient:
             f"{self.server} redirects to {origin}, and a token is not sent elsewhere",
             hint=f"if that server is yours, set VAULT_ADDR or {self.section} address to {origin}",
         )
-
-    def _unanswered(self, error: requests.RequestException) -> SourceError:
-        import socket
-
-        import requests
-
-        causes = tuple(_causes(error))
-
-        def caused_by(*kinds: type[BaseException]) -> bool:
-            return any(isinstance(cause, kinds) for cause in causes)
-
-        if isinstance(error, requests.exceptions.ContentDecodingError):
-            return self.unexpected("a body that cannot be decoded")
-        if (failure := self._wrong_protocol(error, causes)) is not None:
-            return failure
-        if isinstance(error, ValueError):  # requests' own for a malformed URL or header
-            return self._unsendable(error)
-        reason = "the connection broke"
-        hint = f"check VAULT_ADDR or {self.section} address, and that the server runs"
-        if isinstance(error, requests.exceptions.ProxyError):
-            reason = f"the proxy of {self._proxy} failed"
-        elif caused_by(requests.Timeout, TimeoutError):
-            reason = "no answer in time"
-        elif caused_by(socket.gaierror):
-            reason = "its name does not resolve"
-        elif caused_by(ConnectionRefusedError):
-            reason = "connection refused"
-        elif self._origin.startswith("http:"):
-            hint = f"check whether it speaks https: VAULT_ADDR or {self.section} address is http"
-        return UnavailableError(f"cannot reach {self.server}: {reason}", hint=hint)
-
-    def _wrong_protocol(
-        self, error: requests.RequestException, causes: Collection[BaseException]
-    ) -> UnavailableError | None:
-        """Return what is wrong with TLS; None where nothing is, or where another try may help."""
-        import ssl
-        from http.client import BadStatusLine
-
-        import requests
-
-        if any(isinstance(cause, BadStatusLine) and _is_tls(cause) for cause in causes):
-            return self._speaks_https()
-        if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-            message = f"the certificate of {self.server} is not trusted"
-            hint = (
-                f"set VAULT_CACERT or {self.section} ca_cert to the file of the CA's "
-                "certificate, and use the name that the server's certificate has"
-            )
-        elif any(getattr(cause, "reason", None) in _NO_TLS for cause in causes):
-            message = f"{self.server} does not speak https: it answers without TLS"
-            hint = (
-                f"correct the port, or write http:// in VAULT_ADDR or {self.section} address if "
-                "nobody can listen on the way"
-            )
-        elif isinstance(error, requests.exceptions.SSLError) and not any(
-            isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in causes
-        ):
-            message = f"no TLS connection to {self.server}"
-            hint = "check that the address is https, and the client certificate if it asks"
-        else:
-            return None
-        return _final(UnavailableError(message, hint=hint))
 
 
 def too_late(server: str, deadline: Deadline) -> UnavailableError:
@@ -426,27 +355,3 @@ def _json_object(content: bytes) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and whatever is behind it: urllib3 and requests wrap in several ways."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop()
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
-            waiting += cause.args
-
-
-def _is_tls(cause: BaseException) -> bool:
-    """Return whether a status line is the beginning of a TLS alert."""
-    return str(getattr(cause, "line", cause)).lstrip("'").startswith(("\x15\x03", "\\x15\\x03"))
-
-
-def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, which another try cannot mend."""
-    error.retryable = False
-    return error

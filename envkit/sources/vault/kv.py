@@ -96,6 +96,13 @@ def find_engine(client: VaultClient, path: str, *, mount: str) -> Engine:
     return guess if mount and guess.serves(path) else Engine(path.partition("/")[0], None)
 
 
+def still_serves(client: VaultClient, seen: Target) -> bool:
+    """Return whether the token still sees the mount of a secret, if it ever did."""
+    path = f"{seen.engine.mount}/{seen.path}"
+    version = find_engine(client, path, mount=seen.engine.mount).version
+    return version is not None or seen.engine.version is None
+
+
 def target(engine: Engine, path: str, version: str | None, source: str) -> Target:
     """Return what an absolute path means in an engine.
 

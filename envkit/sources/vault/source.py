@@ -34,7 +34,7 @@ from envkit.sources.vault.kv import Engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import ClassVar, TypeVar
 
     from envkit._internal.parallel import Result
@@ -155,8 +155,12 @@ class VaultSource:
             except InvalidReferenceError as error:
                 outcomes[ref] = error
         answers = self._parallel(partial(vault_kv.read, client), wanted)
-        if client is before and self._lease is None:
-            self._prove_token(client, wanted, answers)
+        denied = [isinstance(answer.error, DeniedError) for answer in answers]
+        if client is before and self._lease is None and any(denied):
+            one = list(wanted)[denied.index(True)]
+            if not self._in_time(lambda: vault_kv.still_serves(client, one)):
+                self._client = None
+                raise vault_auth.rejected(client)  # what was valid at an earlier fetch
         for (target, same), answer in zip(wanted.items(), answers, strict=True):
             for ref in same:
                 outcomes[ref] = self._outcome(ref, target, answer)
@@ -317,19 +321,6 @@ class VaultSource:
             connections=login.connections,
             refused=login.forget,
         )
-
-    def _prove_token(
-        self, client: VaultClient, wanted: Iterable[Target], answers: Iterable[Result[R]]
-    ) -> None:
-        """Raise if a token of unknown life that was valid at an earlier fetch is so no longer."""
-        for target, answer in zip(wanted, answers, strict=True):
-            if isinstance(answer.error, DeniedError) and target.engine.version is not None:
-                path = f"{target.engine.mount}/{target.path}"
-                find = partial(vault_kv.find_engine, client, path, mount=self._mount)
-                if self._in_time(find).version is None:  # it saw that mount before
-                    self._client = None
-                    raise vault_auth.rejected(client)
-                return
 
     def _prepare(
         self, paths: set[str], login: SharedLogin | None = None
