@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.sources.model import SourceContext
 
-# read by `limits` and `certificates`, which are imported only where one of them is set
+# read by `limits`, which is imported only where one of them is set
 _RARE = ("PROXY_ADDR", "HTTP_PROXY", "CLIENT_TIMEOUT", "MAX_RETRIES", "RATE_LIMIT")
 
 
@@ -44,6 +44,15 @@ class Address(NamedTuple):
         """Whether requests by itself cannot verify the certificate."""
         folder = self.ca_cert is not None and os.path.isdir(self.ca_cert)
         return folder or bool(self.ca_pem or self.server_name)
+
+
+class Peer(NamedTuple):
+    """Whom a client talks to, for messages."""
+
+    server: str  # `vault at https://vault.example.com:8200`
+    section: str  # `[sources.vault]`
+    origin: str
+    proxy: str  # the variables that name it
 
 
 def find_address(context: SourceContext) -> Address:
@@ -76,11 +85,13 @@ def find_address(context: SourceContext) -> Address:
         ca_pem=ca_pem,
         server_name=_setting(context, "", "TLS_SERVER_NAME"),
     )
-    if any(environ_of(context, name) for name in _RARE):
-        from envkit.sources.vault.limits import limited
+    rare = [name for name in _RARE if environ_of(context, name)]
+    if not rare:
+        return address
+    from envkit.sources.vault.limits import Given, limits
 
-        address = limited(address, context)
-    return address
+    given = {name: Given(_variable(context, name), environ_of(context, name)) for name in rare}
+    return address._replace(**limits(given)._asdict())
 
 
 def origin_of(url: str) -> str | None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from envkit._internal.parallel import import_lock
 from envkit._internal.retry import Pace, retry, retry_after
 from envkit.errors import ProtocolError, UnavailableError
-from envkit.sources.vault.address import find_address, origin_of
+from envkit.sources.vault.address import Peer, find_address, origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,15 +70,6 @@ class Connections(NamedTuple):
 
     adapter: HTTPAdapter
     pace: Pace
-
-
-class Peer(NamedTuple):
-    """Whom a client talks to, for messages."""
-
-    server: str  # `vault at https://vault.example.com:8200`
-    section: str  # `[sources.vault]`
-    origin: str
-    proxy: str  # the variables that name it
 
 
 class VaultClient:

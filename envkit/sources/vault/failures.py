@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from envkit.errors import SourceError
-    from envkit.sources.vault.client import Peer
+    from envkit.sources.vault.address import Peer
 
 
 def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | None:

@@ -155,12 +155,14 @@ class VaultSource:
             except InvalidReferenceError as error:
                 outcomes[ref] = error
         answers = self._parallel(partial(vault_kv.read, client), wanted)
-        denied = [isinstance(answer.error, DeniedError) for answer in answers]
-        if client is before and self._lease is None and any(denied):
-            one = list(wanted)[denied.index(True)]
-            if not self._in_time(lambda: vault_kv.still_serves(client, one)):
-                self._client = None
-                raise vault_auth.rejected(client)  # what was valid at an earlier fetch
+        denied = [
+            t for t, a in zip(wanted, answers, strict=True) if isinstance(a.error, DeniedError)
+        ]
+        if denied and client is before and self._lease is None:  # it was valid at an earlier fetch
+            from envkit.sources.vault.probe import refuse_expired
+
+            self._client = None  # whatever it is, the next fetch begins anew
+            self._in_time(partial(refuse_expired, client, denied[0]))
         for (target, same), answer in zip(wanted.items(), answers, strict=True):
             for ref in same:
                 outcomes[ref] = self._outcome(ref, target, answer)
@@ -231,7 +233,7 @@ class VaultSource:
     @property
     def warnings(self) -> Sequence[str]:
         """What the environment says to Vault's command and not to envkit."""
-        from envkit.sources.vault.limits import unused
+        from envkit.sources.vault.probe import unused
 
         return unused(self._context)
 
@@ -265,13 +267,7 @@ class VaultSource:
         at the first segment.
         """
         path = self._absolute(ref)
-        for engine in self._engines:
-            if engine.serves(path):
-                return engine, path
-        guess = Engine(self._mount, 2)
-        if self._mount and guess.serves(path):
-            return guess, path
-        return Engine(path.partition("/")[0], 2), path
+        return vault_kv.guess_engine(self._engines, path, mount=self._mount), path
 
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):
@@ -343,8 +339,7 @@ class VaultSource:
         client = self._new_client(login)
         lease = vault_auth.log_in(client, self._auth, self._context)
         if lease is None and login is not None:
-            # only who goes on for long asks how long a token lives: that is one use of a token
-            # that may be used only so many times
+            # for long work only: asking is a use, and a token may have a limited number of them
             lease = vault_auth.look_up(client)
         if lease is not None:
             lease = vault_auth.renew(client, lease, self._context.deadline)
