@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -197,8 +198,50 @@ def test_approle_without_a_secret_id(approle, vault):
 def test_approle_refused(approle, vault):
     auth = {**approle(), "secret_id": "wrong-one"}
     error = refusal(vault(auth), "wrong-one", auth["role_id"])
-    assert "does not accept the approle login" in error.message
+    assert error.message.endswith("login (400): invalid role or secret ID")
     assert error.hint == "check mount, role_id, secret_id of auth in [sources.vault]"
+
+
+@pytest.fixture
+def wrapped(openbao, approle):
+    """Return an `auth` whose secret_id is the token that wraps it."""
+
+    def wrap(method="POST", path="auth/{mount}/role/shop/secret-id", body=None, **options):
+        auth = approle(**options)
+        role = next(
+            name for name in openbao.ask("LIST", f"auth/{auth['mount']}/role")["data"]["keys"]
+        )
+        path = path.format(mount=auth["mount"]).replace("/shop/", f"/{role}/")
+        request = urllib.request.Request(
+            f"{openbao.address}/v1/{path}",
+            data=json.dumps(body or {}).encode(),
+            headers={"X-Vault-Token": openbao.root_token, "X-Vault-Wrap-TTL": "60s"},
+            method=method,
+        )
+        with urllib.request.urlopen(request) as answer:
+            return {**auth, "secret_id": json.load(answer)["wrap_info"]["token"]}
+
+    return wrap
+
+
+def test_a_wrapped_secret_id_is_unwrapped_once(wrapped, vault):
+    auth = wrapped()
+    assert value(vault(auth)) == CANARY
+    assert value(vault(auth)) == CANARY, "the process has not forgotten it"
+
+
+def test_a_wrapping_token_of_something_else_is_not_used(openbao, wrapped, vault):
+    auth = wrapped(path="sys/wrapping/wrap", body={"secret_id": "theirs"})
+    error = refusal(vault(auth), auth["secret_id"], "theirs")
+    assert "is a wrapping token, and not one of a secret_id" in error.message
+    openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})  # it still can be
+
+
+def test_a_wrapping_token_that_was_used_is_told_as_that(openbao, wrapped, vault):
+    auth = wrapped()
+    openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})
+    error = refusal(vault(auth), auth["secret_id"])
+    assert "looks like a wrapping token" in error.hint
 
 
 def test_the_token_of_a_login_is_renewed_when_it_would_not_last(openbao, approle, vault):
@@ -391,3 +434,39 @@ def test_odd_answers_to_a_login(openbao, vault, body, error, message):
         proxy.fault(respond(200, body))
         source = vault({"method": "approle", "role_id": "role-1"}, address=proxy.url)
         failing(source, error, message, text=TEXT)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"errors": ["invalid role or secret ID"]}, ": invalid role or secret ID"),
+        ({"errors": ["  two\nlines.  ", "more"]}, ": two lines"),
+        ({"errors": [f"unknown secret {CANARY}"]}, ""),
+        ({"errors": [f"'{CANARY[3:11]}' is wrong"]}, ""),
+        *(({"errors": errors}, "") for errors in ([], [7], "text", None, {}, [""], ["x" * 999])),
+        ({"errors": ["\x1b[2Jcleared"]}, ""),
+        ({}, ""),
+    ],
+)
+@pytest.mark.parametrize("method", ["approle", "userpass", "jwt"])
+def test_a_refused_login_says_why_and_quotes_no_credential(openbao, vault, method, body, said):
+    credentials = {
+        "approle": {"role_id": "role-1", "secret_id": CANARY},
+        "userpass": {"username": "me", "password": CANARY},
+        "jwt": {"role": "me", "jwt": CANARY},
+    }
+    with FaultProxy(openbao.address) as proxy:
+        proxy.fault(respond(400, json.dumps(body)))
+        error = refusal(vault({"method": method, **credentials[method]}, address=proxy.url))
+    assert error.message.endswith(f"does not accept the {method} login (400){said}")
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"), [("\n", "a newline"), (" ", "a space"), ("\t", "a tab"), ("\r", "a carriage")]
+)
+@pytest.mark.parametrize("key", ["role_id", "secret_id"])
+def test_a_refused_login_names_what_is_odd_in_a_credential(approle, vault, key, odd, told):
+    auth = approle()
+    error = refusal(vault({**auth, key: auth[key] + odd}), auth["secret_id"], auth["role_id"])
+    assert f"; {key} contains {told}" in error.message
+    assert error.hint.startswith(f"remove {told}")

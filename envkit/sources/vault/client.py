@@ -119,6 +119,7 @@ class VaultClient:
         except (OSError, ValueError) as error:  # an SSLError is one
             raise self._unsendable(error) from None
         self._attempts = address.attempts
+        self._per_second = address.per_second
         proxy = "VAULT_PROXY_ADDR" if address.proxy else "HTTPS_PROXY or HTTP_PROXY"
         self._peer = Peer(self.server, self.section, address.origin, proxy)
         session = _session(context.deadline, address, adapter, already_read)
@@ -157,7 +158,7 @@ class VaultClient:
             lambda: self._once(send),
             self._deadline,
             pace=self._pace,
-            busy=self._busy,
+            busy=self._no_turn,
             attempts=self._attempts,
         )
         if answer.denied or (answer.status == 404 and answer.body.get("errors")):
@@ -242,6 +243,14 @@ class VaultClient:
             )
         error.slow_down, error.retry_after_seconds = True, wait
         return error
+
+    def _no_turn(self) -> UnavailableError:
+        if self._per_second is None:
+            return self._busy()
+        return UnavailableError(
+            f"{self.server} was not asked: VAULT_RATE_LIMIT leaves no time for it",
+            hint="unset VAULT_RATE_LIMIT, or give it more time with --timeout",
+        )
 
     def _busy(self) -> UnavailableError:
         return UnavailableError(
