@@ -159,10 +159,16 @@ class SourceError(EnvkitError):
 
 
 class UnavailableError(SourceError):
-    """The store could not be reached, or said that it cannot serve now."""
+    """The store could not be reached, or said that it cannot serve now.
+
+    `slow_down` says whether it answered and asks for fewer requests, or for none until later;
+    `retry_after_seconds` is how long, where it says so.
+    """
 
     code = "store-unavailable"
     retryable = True
+    slow_down = False
+    retry_after_seconds: float | None = None
 
 
 class TargetUnavailableError(UnavailableError):
@@ -189,6 +195,16 @@ class AuthError(SourceError):
 
     code = "not-logged-in"
     exit_status = 6
+
+
+class InvalidSettingError(SourceError):
+    """A setting of a store, or a variable in its place, that cannot mean what it should.
+
+    A malformed address or region: neither another try nor another login helps.
+    """
+
+    code = "setting-invalid"
+    exit_status = 3
 
 
 class UntrustedError(SourceError):

@@ -9,3 +9,29 @@ WORD = LETTERS | frozenset("0123456789")
 def is_name(text: str) -> bool:
     """Return whether `text` can be the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`."""
     return bool(text) and text[0] in LETTERS and WORD.issuperset(text)
+
+
+_CHARACTERS = {
+    "\n": "a newline",
+    "\r": "a carriage return",
+    "\t": "a tab",
+    "\0": "a NUL",
+    " ": "a space",
+    "\x7f": "a delete character",
+    "\ufeff": "a byte order mark",
+    "\u00a0": "a no-break space",
+}
+
+
+def odd_character(text: str) -> str:
+    """Return the name of a character that no token, key or address has; empty if there is none.
+
+    Text from a clipboard or a file often ends with one. Nothing else of the text is shown.
+    """
+    for character in text:
+        if "!" <= character <= "~":
+            continue
+        if character in _CHARACTERS:
+            return _CHARACTERS[character]
+        return "a control character" if ord(character) < 32 else "a character that is not ASCII"
+    return ""

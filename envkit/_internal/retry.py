@@ -1,14 +1,21 @@
 """The retry policy for requests: transient failures only, full jitter, within the deadline.
 
+A server that asks to slow down is another case than one that fails. It answers, so it is asked
+until the deadline; what it says about the time is followed; and all requests to it share one
+`Pace`, so that none is sent while it wants a pause, and fewer are sent at once after it.
+
 Reference: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+Reference: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 """
 
 from __future__ import annotations
 
+import re
+import threading
 from random import uniform
-from time import sleep
+from time import monotonic, sleep
 
-from envkit.errors import SourceError
+from envkit.errors import SourceError, UnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,27 +29,161 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 BASE_DELAY_SECONDS = 0.2
 MAX_DELAY_SECONDS = 3.0
+SPREAD_SECONDS = 0.25  # those who were told the same time do not all come at once
+_SECONDS = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
 
 
-def retry(call: Callable[[], T], deadline: Deadline) -> T:
+class Pace:
+    """How one server may be asked; shared by all who ask it.
+
+    Each request to slow down halves how many requests may be sent at once, and each answer
+    allows one more again.
+
+    Args:
+        at_once: how many requests may be sent at once, at most.
+        per_second: how many requests may begin in a second; None for any number.
+        burst: how many of them may begin at the same time.
+    """
+
+    def __init__(
+        self, at_once: int, *, per_second: float | None = None, burst: int | None = None
+    ) -> None:
+        self._state = threading.Condition()
+        self._most = self._allowed = at_once
+        self._sent = 0
+        self._refusals = 0  # in a row
+        self._pause_end = 0.0
+        self._per_second = per_second
+        self._burst = max(1, burst if burst is not None else int(per_second or 1))
+        self._tokens, self._filled = float(self._burst), monotonic()
+
+    @property
+    def at_once(self) -> int:
+        """How many requests may be sent at once now."""
+        return self._allowed
+
+    def begin(self, deadline: Deadline) -> bool:
+        """Wait for one's turn; False where it would come after the deadline."""
+        with self._state:
+            while True:
+                pause = self._pause_seconds()
+                left = deadline.remaining_seconds()
+                if pause and pause >= left:
+                    return False
+                if not pause and self._sent < self._allowed:
+                    self._sent += 1
+                    self._tokens -= 1
+                    return True
+                if not left:
+                    return False
+                self._state.wait(pause or left)
+
+    def end(self, failure: BaseException | None) -> None:
+        """Note how a request ended that had begun."""
+        with self._state:
+            self._sent -= 1
+            if isinstance(failure, UnavailableError) and failure.slow_down:
+                self._slow_down(failure.retry_after_seconds)
+            elif failure is None:
+                self._refusals = 0
+                self._allowed = min(self._most, self._allowed + 1)
+            self._state.notify_all()
+
+    def _slow_down(self, wanted: float | None) -> None:
+        self._allowed = max(1, self._allowed // 2)
+        now = monotonic()
+        if now >= self._pause_end:  # those that were sent before the pause count once
+            self._refusals += 1
+        ceiling = min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2**self._refusals)
+        pause = uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, guards nothing
+        if wanted is not None:
+            spread = uniform(0, SPREAD_SECONDS)  # noqa: S311
+            pause = max(pause, wanted + spread) if wanted else pause
+        self._pause_end = max(self._pause_end, now + pause)
+
+    def _pause_seconds(self) -> float:
+        now = monotonic()
+        pause = max(0.0, self._pause_end - now)
+        if self._per_second is None:
+            return pause
+        filled = self._tokens + (now - self._filled) * self._per_second
+        self._tokens, self._filled = min(float(self._burst), filled), now
+        if self._tokens >= 1:
+            return pause
+        return max(pause, (1 - self._tokens) / self._per_second)
+
+
+def retry(
+    call: Callable[[], T],
+    deadline: Deadline,
+    *,
+    pace: Pace | None = None,
+    busy: Callable[[], SourceError] | None = None,
+    attempts: int | None = None,
+) -> T:
     """Return what `call` returns, calling it again while its failure is transient.
 
     Args:
         call: raises `SourceError`; `retryable` decides whether it is called again.
         deadline: no call is begun after it, and no pause goes beyond it.
+        pace: of the server, where it has one.
+        busy: makes the error for a call that the pace leaves no time for.
+        attempts: how often it is called at most. Unless given, ATTEMPTS, and a server that asks
+            to slow down is asked until the deadline.
 
     Raises:
-        SourceError: the last failure, after ATTEMPTS calls or when no time is left.
+        SourceError: the last failure, after so many calls or when no time is left.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    pace = pace or Pace(1)
+    failures = 0
+    last: SourceError | None = None
+    while True:
+        if not pace.begin(deadline):
+            raise last or (busy() if busy else UnavailableError("no time is left"))
+        failure: BaseException | None = None
         try:
             return call()
         except SourceError as error:
-            ceiling = min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2**attempt)
-            pause = uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
-            if not error.retryable or attempt == ATTEMPTS:
-                raise
-            if pause >= deadline.remaining_seconds():
-                raise
+            failure = last = error
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            pace.end(failure)
+        slow_down = isinstance(last, UnavailableError) and last.slow_down
+        failures += not slow_down or attempts is not None
+        if not last.retryable or failures >= (attempts or ATTEMPTS):
+            raise last
+        if slow_down:
+            continue  # the pace makes the pause
+        ceiling = min(MAX_DELAY_SECONDS, BASE_DELAY_SECONDS * 2**failures)
+        pause = uniform(0, ceiling)  # noqa: S311 - spreads load, guards nothing
+        if pause >= deadline.remaining_seconds():
+            raise last
         sleep(pause)
-    raise AssertionError("unreachable")
+
+
+def retry_after(header: str | None, date: str | None = None) -> float | None:
+    """Return the seconds that a server asks to wait; None where it says nothing that makes sense.
+
+    Args:
+        header: `Retry-After`: seconds, or a date.
+        date: `Date` of the same answer; a date counts from there, whatever our own clock says.
+    """
+    text = (header or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    if not text or not text[0].isalpha():
+        return None
+    from email.utils import parsedate_to_datetime
+    from time import time
+
+    try:
+        then = parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    try:
+        now = parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        now = time()
+    return max(0.0, then - now)

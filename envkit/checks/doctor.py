@@ -270,8 +270,12 @@ def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
     for reference in references:
         source.check(reference)
     failures: dict[str, EnvkitError] = {}
+    facts: Sequence[str] = ()
     if isinstance(source, Probe):
-        facts = source.probe()
+        try:
+            facts = source.probe()
+        except EnvkitError as failed:  # a warning below may be the reason
+            failures[str(failed)] = failed
     else:
         outcomes = source.fetch(references)
         failures = {str(o): o for o in outcomes.values() if isinstance(o, EnvkitError)}

@@ -179,7 +179,8 @@ LOADERS = {
     "HELM_PLUGINS": "helm runs plug-ins from it",
     "ANSIBLE_*": "Ansible loads plug-ins from where it says",
     "TF_CLI_*": "Terraform takes options, which name plug-ins, from it",
-    "VAULT_CONFIG_PATH": "vault runs the program that the file names",
+    "VAULT_CONFIG_PATH": "envkit and vault run the program that the file names",
+    "BAO_CONFIG_PATH": "envkit and bao run the program that the file names",
     "CLOUDSDK_PYTHON*": "gcloud runs the Python that it names",
     "CLOUDSDK_CONFIG": "gcloud takes settings, which name programs, from it",
     "AWS_CONFIG_FILE": "AWS tools run programs that the file names",
@@ -193,6 +194,19 @@ LOADERS = {
 OWN_SERVERS = {
     "VAULT_ADDR": "envkit and vault send your token there",
     "BAO_ADDR": "envkit and bao send your token there",
+    "VAULT_AGENT_ADDR": "vault sends your token there",
+    "BAO_AGENT_ADDR": "bao sends your token there",
+    **dict.fromkeys(
+        ("VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY", "BAO_PROXY_ADDR", "BAO_HTTP_PROXY"),
+        "envkit and vault connect through it",
+    ),
+    **dict.fromkeys(
+        (
+            *("VAULT_CACERT", "VAULT_CACERT_BYTES", "VAULT_CAPATH", "VAULT_TLS_SERVER_NAME"),
+            *("BAO_CACERT", "BAO_CACERT_BYTES", "BAO_CAPATH", "BAO_TLS_SERVER_NAME"),
+        ),
+        "envkit and vault trust the server that it names",
+    ),
     "AWS_ENDPOINT_URL*": "envkit and AWS tools send your credentials there",
 }
 _LOADER_PREFIXES = tuple(name[:-1] for name in LOADERS if name.endswith("*"))

@@ -323,10 +323,14 @@ def _read(
 
 
 def _links(folder: str) -> list[str]:
-    """Return the links in a folder, which may lead out of it; nothing where it is none."""
+    """Return the links below a folder, which may lead out of it; nothing where it is none."""
     try:
-        with os.scandir(folder) as entries:
-            return sorted(entry.path for entry in entries if entry.is_symlink())
+        return sorted(
+            path
+            for parent, folders, files in os.walk(folder)
+            for path in (os.path.join(parent, name) for name in (*folders, *files))
+            if os.path.islink(path)
+        )
     except (OSError, ValueError):
         return []
 

@@ -3,6 +3,7 @@
 import pytest
 import trustme
 
+from envkit._internal import retry as retry_module
 from envkit.errors import AuthError, DeniedError, ProtocolError, SourceError, UnavailableError
 from support.aws import CANARY, failure, ref, value
 from support.fault_proxy import (
@@ -22,6 +23,17 @@ def test_a_transient_failure_is_retried(aws, code):
     aws.fail("GetSecretValue", code, times=2)
     assert value(aws.source(), ref("db")) == CANARY
     assert aws.operations == ["GetSecretValue"] * 3
+
+
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown"]
+)
+def test_a_service_that_asks_to_slow_down_is_asked_until_it_serves(aws, monkeypatch, code):
+    monkeypatch.setattr(retry_module, "BASE_DELAY_SECONDS", 0.0)
+    aws.put("db", CANARY)
+    aws.fail("GetSecretValue", code, times=7)  # more than an outage is given
+    assert value(aws.source(timeout_seconds=60), ref("db")) == CANARY
+    assert aws.operations == ["GetSecretValue"] * 8
 
 
 ANSWERS = {
@@ -84,6 +96,28 @@ def test_what_a_broken_answer_means(aws, fault, kind):
 def test_a_name_that_does_not_resolve(aws):
     source = aws.source(timeout_seconds=0.5, endpoint_url="http://envkit-test.invalid")
     failure(source, ref("db"), UnavailableError)
+
+
+def test_an_endpoint_that_speaks_no_https_is_told_as_that(aws, moto_url):
+    source = aws.source(endpoint_url=moto_url.replace("http:", "https:"))
+    error = failure(source, ref("db"), UnavailableError)
+    assert "does not speak https" in error.message
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "<html>The plain HTTP request was sent to HTTPS port</html>",
+        "You're speaking plain HTTP to an SSL-enabled server port.",
+    ],
+)
+def test_an_endpoint_that_speaks_https_only_is_told_as_that(aws, body):
+    aws.proxy.fault(respond(400, body))
+    error = failure(aws.source(), ref("db"), UnavailableError)
+    assert "the endpoint speaks https, and its address is http" in error.message
+    assert not error.retryable
 
 
 def test_tls_is_verified(aws, moto_url, monkeypatch, tmp_path):

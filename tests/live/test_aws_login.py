@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from envkit.errors import AuthError, DeniedError
+from envkit.errors import AuthError, DeniedError, InvalidSettingError
 from envkit.sources.model import Absent
 from support.aws import (
     ACCOUNT,
@@ -125,12 +125,81 @@ def test_endpoint_url_comes_before_the_environment(aws, monkeypatch):
     assert value(aws.source(endpoint_url=aws.proxy.url), ref("db")) == CANARY
 
 
+MALFORMED = {
+    "endpoint_url": [
+        *("not a url", "localhost:4566", "http//x", "https://", "ftp://h", "https://h\n"),
+        *("https://h:x", "https://h:99999", "", "\u00a0https://h", "https:// h"),
+    ],
+    "region": ["eu west", "eu-west-1\n", "../x", "eu_west_1", "x.y", "-eu-west-1", "a" * 64, "é"],
+    "role_arn": [
+        *("role/reader", "arn:aws:iam::12:role/x", "arn:aws:iam::123456789012:user/x"),
+        *(f"{ROLE}\n", f" {ROLE}", "arn:aws:sts::123456789012:assumed-role/x/y", "arn:aws:iam"),
+        "arn:aws:iam::123456789012:role/",
+    ],
+    "role_session_name": ["x", "a b", "a" * 65, "ci\n"],
+    "external_id": ["x", "a b", "id\n"],
+    "mfa_serial": ["x", "arn:aws:iam::123456789012:mfa/me\n"],
+    "mfa_token": ["12345", "1234567", "12345a", "123456\n", "\uff11\uff12"],
+}
+
+
 @pytest.mark.parametrize(
-    "settings", [{"endpoint_url": "not a url"}, {"region": "eu west"}], ids=["endpoint", "region"]
+    ("key", "text"), [(key, text) for key, texts in MALFORMED.items() for text in texts]
 )
-def test_settings_that_are_not_valid(aws, settings):
-    error = failure(aws.source(**settings), ref("db"))
-    assert error.message == "cannot use aws: the region or the endpoint is not valid"
+def test_a_setting_that_cannot_mean_anything_is_refused_before_any_request(aws, key, text):
+    error = failure(aws.source(**{key: text}), ref("db"), InvalidSettingError)
+    assert error.exit_status == 3
+    assert f"{key} of [sources.aws] " in error.message
+    assert ("contains" in error.message) is any(c in text for c in " \n\u00a0é\uff11")
+    assert error.hint == f"correct [sources.aws] {key}"
+    assert not aws.proxy.requests
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("AWS_REGION", text) for text in MALFORMED["region"]),
+        *(("AWS_ENDPOINT_URL", text) for text in MALFORMED["endpoint_url"] if text),
+        *(("AWS_ENDPOINT_URL_SECRETS_MANAGER", text) for text in ("x", "ftp://h", "https://h\n")),
+    ],
+)
+def test_a_variable_that_cannot_mean_anything_is_refused_before_any_request(
+    aws, monkeypatch, name, text
+):
+    monkeypatch.setenv(name, text)
+    error = failure(aws.source(), ref("db"), InvalidSettingError)
+    assert error.exit_status == 3
+    assert name.removesuffix("_SECRETS_MANAGER") in error.hint
+    assert not aws.proxy.requests
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        *(("\n", "a newline"), ("\r\n", "a carriage return"), (" ", "a space"), ("\t", "a tab")),
+        *(("\x1b", "a control character"), ("é", "a character that is not ASCII")),
+        *(("\ufeff", "a byte order mark"), ("\u00a0", "a no-break space"), ("\x7f", "a delete")),
+    ],
+)
+@pytest.mark.parametrize(
+    "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+)
+def test_a_credential_that_no_request_can_hold_is_told_as_that(aws, monkeypatch, name, odd, told):
+    monkeypatch.setenv(name, f"{CANARY}{odd}")
+    error = failure(aws.source(), ref("db"), AuthError)
+    assert error.message.startswith(f"cannot use aws: {name} contains {told}")
+    assert error.hint.endswith(f"from {name}")
+    assert not aws.proxy.requests
+
+
+def test_a_credential_of_a_file_that_no_request_can_hold_is_told_with_the_file(aws, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    text = "[default]\naws_access_key_id = A KEY\naws_secret_access_key = secret\n"
+    Path(os.environ["AWS_SHARED_CREDENTIALS_FILE"]).write_text(text)
+    error = failure(aws.source(), ref("db"), AuthError)
+    told = "aws_access_key_id (shared-credentials-file) contains a space"
+    assert error.message == f"cannot use aws: {told}"
 
 
 def test_no_region(aws, monkeypatch):

@@ -124,3 +124,17 @@ def test_one_store_that_is_wrong_hides_no_other(openbao, aws, check):
     found = check(text, VAULT_TOKEN=CANARY)
     found = {name: one.status for name, one in found.items()}
     assert found == {"vault": CheckStatus.ERROR, "aws": CheckStatus.OK}
+
+
+@pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
+@pytest.mark.parametrize("name", ["AGENT_ADDR", "SRV_LOOKUP", "WRAP_TTL", "MFA"])
+def test_a_variable_of_the_vault_command_that_is_not_used_is_named(project, openbao, prefix, name):
+    project.profile("prod.toml", '[variables]\nA = "{{ vault:secret/db#a }}"\n')
+    server = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
+    nobody = {**server, "VAULT_ADDR": "http://127.0.0.1:1", "VAULT_MAX_RETRIES": "0"}
+    for environ in (server, nobody, {}):
+        given = {"HOME": "/nowhere", **environ, f"{prefix}_{name}": "canary"}
+        report = examine(["prod"], timeout_seconds=2.0, environ=given)
+        told = [one.message for one in report.checks if f"{prefix}_{name} is set" in one.message]
+        assert len(told) == 1, "also where the server cannot be reached, which may be why"
+        assert "canary" not in repr(report)

@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 import time
+import urllib.request
 
 import pytest
 
@@ -118,6 +119,7 @@ def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
     token = openbao.token(policy, ttl="10s", explicit_max_ttl="1h")
     before = renewals(openbao)
     source = vault({"token": token}, timeout_seconds=600)
+    source.share_connection()  # as rotations do, which go on for longer than a read
     assert value(source) == CANARY
     assert value(source) == CANARY
     assert renewals(openbao) - before == 1
@@ -126,9 +128,11 @@ def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
 
 def test_a_token_that_lasts_is_left_alone(openbao, policy, vault):
     before = renewals(openbao)
-    assert value(vault({"token": openbao.token(policy, ttl="1h")})) == CANARY
-    assert value(vault({"token": openbao.root_token})) == CANARY
-    assert value(vault({"token": openbao.token(policy, ttl="10s", renewable=False)})) == CANARY
+    short = openbao.token(policy, ttl="10s", renewable=False)
+    for token in (openbao.token(policy, ttl="1h"), openbao.root_token, short):
+        source = vault({"token": token})
+        source.share_connection()
+        assert value(source) == CANARY
     assert renewals(openbao) == before
 
 
@@ -136,8 +140,15 @@ def test_a_token_that_may_not_renew_itself_serves_while_it_lives(openbao, policy
     lookup = openbao.policy({"auth/token/lookup-self": ["read"]})
     token = openbao.token(policy, lookup, ttl="10s", no_default_policy=True)
     before = renewals(openbao)
-    assert value(vault({"token": token})) == CANARY
+    source = vault({"token": token})
+    source.share_connection()
+    assert value(source) == CANARY
     assert renewals(openbao) - before == 1
+
+
+def test_a_read_spends_no_use_of_a_token_on_asking_about_the_token(openbao, policy, vault):
+    token = openbao.token(policy, num_uses=2)  # one look at the mount, one read
+    assert value(vault({"token": token})) == CANARY
 
 
 def test_a_token_that_may_not_look_itself_up_serves(openbao, policy, vault):
@@ -187,8 +198,50 @@ def test_approle_without_a_secret_id(approle, vault):
 def test_approle_refused(approle, vault):
     auth = {**approle(), "secret_id": "wrong-one"}
     error = refusal(vault(auth), "wrong-one", auth["role_id"])
-    assert "does not accept the approle login" in error.message
+    assert error.message.endswith("login (400): invalid role or secret ID")
     assert error.hint == "check mount, role_id, secret_id of auth in [sources.vault]"
+
+
+@pytest.fixture
+def wrapped(openbao, approle):
+    """Return an `auth` whose secret_id is the token that wraps it."""
+
+    def wrap(method="POST", path="auth/{mount}/role/shop/secret-id", body=None, **options):
+        auth = approle(**options)
+        role = next(
+            name for name in openbao.ask("LIST", f"auth/{auth['mount']}/role")["data"]["keys"]
+        )
+        path = path.format(mount=auth["mount"]).replace("/shop/", f"/{role}/")
+        request = urllib.request.Request(
+            f"{openbao.address}/v1/{path}",
+            data=json.dumps(body or {}).encode(),
+            headers={"X-Vault-Token": openbao.root_token, "X-Vault-Wrap-TTL": "60s"},
+            method=method,
+        )
+        with urllib.request.urlopen(request) as answer:
+            return {**auth, "secret_id": json.load(answer)["wrap_info"]["token"]}
+
+    return wrap
+
+
+def test_a_wrapped_secret_id_is_unwrapped_once(wrapped, vault):
+    auth = wrapped()
+    assert value(vault(auth)) == CANARY
+    assert value(vault(auth)) == CANARY, "the process has not forgotten it"
+
+
+def test_a_wrapping_token_of_something_else_is_not_used(openbao, wrapped, vault):
+    auth = wrapped(path="sys/wrapping/wrap", body={"secret_id": "theirs"})
+    error = refusal(vault(auth), auth["secret_id"], "theirs")
+    assert "is a wrapping token, and not one of a secret_id" in error.message
+    openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})  # it still can be
+
+
+def test_a_wrapping_token_that_was_used_is_told_as_that(openbao, wrapped, vault):
+    auth = wrapped()
+    openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})
+    error = refusal(vault(auth), auth["secret_id"])
+    assert "looks like a wrapping token" in error.hint
 
 
 def test_the_token_of_a_login_is_renewed_when_it_would_not_last(openbao, approle, vault):
@@ -381,3 +434,40 @@ def test_odd_answers_to_a_login(openbao, vault, body, error, message):
         proxy.fault(respond(200, body))
         source = vault({"method": "approle", "role_id": "role-1"}, address=proxy.url)
         failing(source, error, message, text=TEXT)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"errors": ["invalid role or secret ID"]}, ": invalid role or secret ID"),
+        ({"errors": ["  two\nlines.  ", "more"]}, ": two lines"),
+        ({"errors": [f"unknown secret {CANARY}"]}, ""),
+        ({"errors": [f"'{CANARY[3:11]}' is wrong"]}, ""),
+        *(({"errors": errors}, "") for errors in ([], [7], "text", None, {}, [""], ["x" * 999])),
+        ({"errors": ["\x1b[2Jcleared"]}, ""),
+        ({}, ""),
+    ],
+)
+@pytest.mark.parametrize("method", ["approle", "userpass", "jwt"])
+def test_a_refused_login_says_why_and_quotes_no_credential(openbao, vault, method, body, said):
+    credentials = {
+        "approle": {"role_id": "role-1", "secret_id": CANARY},
+        "userpass": {"username": "me", "password": CANARY},
+        "jwt": {"role": "me", "jwt": CANARY},
+    }
+    with FaultProxy(openbao.address) as proxy:
+        proxy.fault(respond(400, json.dumps(body)))
+        error = refusal(vault({"method": method, **credentials[method]}, address=proxy.url))
+    assert error.message.endswith(f"does not accept the {method} login (400){said}")
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"), [("\n", "a newline"), (" ", "a space"), ("\0", "a NUL"), ("é", "a character")]
+)
+@pytest.mark.parametrize("key", ["role_id", "secret_id"])
+def test_a_refused_login_names_what_is_odd_in_a_credential(openbao, vault, key, odd, told):
+    auth = {"method": "approle", "role_id": f"role-{CANARY}", "secret_id": f"secret-{CANARY}"}
+    auth[key] += f"{odd}x"
+    error = refusal(vault(auth))
+    assert f"; {key} contains {told}" in error.message
+    assert error.hint.startswith(f"remove {told}")

@@ -15,10 +15,17 @@ import threading
 
 from envkit import __version__
 from envkit._internal.parallel import import_lock
-from envkit._internal.retry import retry
-from envkit.errors import AuthError, DeniedError, SourceError, UnavailableError
-from envkit.sources.aws.errors import MORE_TIME, source_error
+from envkit._internal.retry import Pace, retry
+from envkit.errors import (
+    AuthError,
+    DeniedError,
+    InvalidSettingError,
+    SourceError,
+    UnavailableError,
+)
+from envkit.sources.aws.errors import MORE_TIME, SpeaksTlsError, source_error
 from envkit.sources.aws.loader import lean_loader
+from envkit.sources.aws.names import malformed, no_region, no_server, odd_credential
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +77,7 @@ class SecretsManager:
         self._connections = connections
         self._deadline = deadline
         self._lock = threading.Lock()
+        self._pace = Pace(connections)
         self._client: BaseClient | None = None
         self._others: dict[tuple[str, str], BaseClient] = {}
         self._profile: str | None = settings.get("profile")
@@ -161,7 +169,10 @@ class SecretsManager:
             )
             return answer
 
-        return retry(attempt, self._deadline)
+        def busy() -> SourceError:
+            return UnavailableError(f"{doing}: AWS asks to slow down", hint=MORE_TIME)
+
+        return retry(attempt, self._deadline, pace=self._pace, busy=busy)
 
     def _guarded(self, call: Callable[[], T], doing: str, action: str) -> T:
         """Return what `call` returns; only `SourceError` escapes, and nothing is logged."""
@@ -200,6 +211,7 @@ class SecretsManager:
         doing = f"cannot use {self._name}"
         session = self._guarded(lambda: self._session(doing), doing, "")
         if key is None:
+            self._guarded(lambda: self._refuse_odd_credentials(session, doing), doing, "")
             credentials = self._temporary_credentials(session, doing)
         else:
             credentials = {"aws_access_key_id": key[0], "aws_secret_access_key": key[1]}
@@ -208,6 +220,8 @@ class SecretsManager:
         )
 
     def _session(self, doing: str) -> Session:
+        for key, problem in malformed(self._settings):
+            raise self._wrong(doing, f"{key} of {self._table} {problem}", f"{self._table} {key}")
         with import_lock:
             from botocore.session import Session
 
@@ -216,11 +230,15 @@ class SecretsManager:
         if region := self._settings.get("region") or self._environ.get("AWS_REGION"):
             session.set_config_variable("region", region)
         self._profile = session.get_config_variable("profile")
-        if not session.get_config_variable("region"):
+        region = session.get_config_variable("region")
+        if not region:
             raise AuthError(
                 f"{doing}: no AWS region is set",
                 hint=f"set AWS_REGION or {self._table} region",
             )
+        if problem := no_region(region):
+            where = "AWS_REGION" if self._environ.get("AWS_REGION") else "AWS_DEFAULT_REGION"
+            raise self._wrong(doing, f"the AWS region {problem}", where)
         loader = lean_loader(session.get_config_variable("data_path"))
         session.register_component("data_loader", loader)
         # a profile with mfa_serial would ask for the code on the terminal
@@ -229,6 +247,21 @@ class SecretsManager:
             lambda _: self._token_code(doing)
         )
         return session
+
+    def _wrong(self, doing: str, what: str, where: str) -> InvalidSettingError:
+        return InvalidSettingError(f"{doing}: {what}", hint=f"correct {where}")
+
+    def _refuse_odd_credentials(self, session: Session, doing: str) -> None:
+        """Say so where a key holds what no header can; AWS would say that it is not known."""
+        from botocore.credentials import RefreshableCredentials
+
+        found = session.get_credentials()
+        if found is None or isinstance(found, RefreshableCredentials):
+            return
+        if problem := odd_credential(found.access_key, found.secret_key, found.token):
+            name, odd = problem
+            place = name if found.method == "env" else f"{name.lower()} ({found.method})"
+            raise AuthError(f"{doing}: {place} contains {odd}", hint=f"remove {odd} from {place}")
 
     def _temporary_credentials(self, session: Session, doing: str) -> dict[str, str]:
         """Return the role's credentials, or those of an MFA login; empty where neither is set."""
@@ -282,22 +315,38 @@ class SecretsManager:
         try:
             client = session.create_client(service, config=config, **options)
         except ValueError:
-            raise SourceError(
-                f"{doing}: the region or the endpoint is not valid",
-                hint=f"check AWS_REGION, AWS_ENDPOINT_URL and {self._table}",
+            raise self._wrong(
+                doing,
+                "the region or the endpoint is not valid",
+                f"AWS_REGION, AWS_ENDPOINT_URL or {self._table}",
             ) from None
+        if problem := no_server(client.meta.endpoint_url):
+            raise self._wrong(
+                doing, f"the endpoint {problem}", f"AWS_ENDPOINT_URL or {self._table} endpoint_url"
+            )
         client.meta.events.register("before-parse", _check_length)
         return client
 
 
 def _check_length(response_dict: Mapping[str, Any], **_: object) -> None:
     """Raise when the connection ended early: botocore would parse what came until then."""
+    _refuse_plain(response_dict)
     expected = int(response_dict["headers"].get("content-length", 0))
     actual = len(response_dict["body"])
     if actual < expected:
         from botocore.exceptions import IncompleteReadError
 
         raise IncompleteReadError(actual_bytes=actual, expected_bytes=expected)
+
+
+def _refuse_plain(response_dict: Mapping[str, Any]) -> None:
+    """Raise when the answer says that the port is for TLS; parsed, it would be a riddle."""
+    if response_dict["status_code"] < 400 or response_dict["body"].startswith((b"{", b"<?xml")):
+        return
+    from envkit._internal.tls_mismatch import asks_for_tls
+
+    if asks_for_tls(response_dict["status_code"], response_dict["body"]):
+        raise SpeaksTlsError
 
 
 class _Hush(threading.local):

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit.errors import AuthError, DeniedError, ProtocolError, SourceError, UnavailableError
+from envkit._internal.retry import retry_after
+from envkit.errors import (
+    AuthError,
+    DeniedError,
+    InvalidSettingError,
+    ProtocolError,
+    SourceError,
+    UnavailableError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +31,16 @@ DELETED = "InvalidRequestException"  # of a read: scheduled for deletion, and no
 
 MORE_TIME = "run the command again in a moment, or give it more time with --timeout"
 WHERE = "check AWS_REGION and AWS_ENDPOINT_URL, and any proxy on the way"
+# which are sent with what the settings say, or ~/.aws/config
+_LOGINS = ("AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken")
+_ROLE = "check role_arn and what goes with it, in the source's settings or in ~/.aws/config"
+_HTTPS = "the endpoint speaks https, and its address is http"
+_WRITE_HTTPS = "write https:// in AWS_ENDPOINT_URL or endpoint_url"
+_HTTP = "the endpoint does not speak https: it answers without TLS"
+_CORRECT_PORT = (
+    "correct the port of AWS_ENDPOINT_URL or endpoint_url, or write http:// there if nobody can "
+    "listen on the way"
+)
 _LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'"
 
 
@@ -36,6 +54,10 @@ class RefusedError(SourceError):
     def __init__(self, message: str, *, aws_code: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.aws_code = aws_code
+
+
+class SpeaksTlsError(Exception):
+    """The endpoint said, in plain text, that its port is for TLS."""
 
 
 class _Meaning(NamedTuple):
@@ -118,10 +140,12 @@ def source_error(error: Exception, doing: str, *, action: str, profile: str | No
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
+    if isinstance(error, SpeaksTlsError):
+        return _final(UnavailableError(f"{doing}: {_HTTPS}", hint=_WRITE_HTTPS))
     if isinstance(error, ClientError):
         return _from_answer(error, doing, action)
     if isinstance(error, BotoCoreError):
-        return _from_client(error, doing, profile)
+        return _from_client(error, doing, action, profile)
     # of a body that it cannot parse botocore raises what the parser raised
     return ProtocolError(f"{doing}: {_FOREIGN.reason} ({type(error).__name__})", hint=WHERE)
 
@@ -130,6 +154,8 @@ def _from_answer(error: ClientError, doing: str, action: str) -> SourceError:
     details = error.response.get("Error", {})
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(details.get("Code") or status)
+    if code == "ValidationError" and error.operation_name in _LOGINS:
+        return InvalidSettingError(f"{doing}: AWS takes its settings for malformed", hint=_ROLE)
     meaning = _BY_CODE.get(code)
     if meaning is _DENIED and "KMS" in str(details.get("Message")):
         meaning = _KEY_DENIED  # nothing but the message tells the two apart
@@ -139,7 +165,12 @@ def _from_answer(error: ClientError, doing: str, action: str) -> SourceError:
         return RefusedError(f"{doing}: AWS refuses it ({code})", aws_code=code)
     reason = meaning.reason.format(action=action)
     hint = meaning.hint and meaning.hint.format(action=action)
-    return meaning.kind(f"{doing}: {reason} ({code})", hint=hint)
+    mapped = meaning.kind(f"{doing}: {reason} ({code})", hint=hint)
+    if isinstance(mapped, UnavailableError):
+        headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        mapped.retry_after_seconds = retry_after(headers.get("retry-after"), headers.get("date"))
+        mapped.slow_down = meaning is _BUSY or mapped.retry_after_seconds is not None
+    return mapped
 
 
 def _by_status(code: str, status: int) -> _Meaning | None:
@@ -152,8 +183,24 @@ def _by_status(code: str, status: int) -> _Meaning | None:
     return _FOREIGN if code.isdigit() else None  # botocore's stand-in where there is no code
 
 
-def _from_client(error: BotoCoreError, doing: str, profile: str | None) -> SourceError:
+def _final(error: UnavailableError) -> UnavailableError:
+    """Return `error`, which another try cannot help."""
+    error.retryable = False
+    return error
+
+
+def _from_client(error: BotoCoreError, doing: str, action: str, profile: str | None) -> SourceError:
     from botocore import exceptions as aws
+
+    from envkit._internal.tls_mismatch import answers_with_tls, answers_without_tls, causes_of
+
+    if isinstance(error, aws.ParamValidationError) and action.startswith("sts:"):
+        return InvalidSettingError(f"{doing}: its settings are malformed", hint=_ROLE)
+    causes = tuple(causes_of(error))
+    if answers_with_tls(causes):
+        return _final(UnavailableError(f"{doing}: {_HTTPS}", hint=_WRITE_HTTPS))
+    if answers_without_tls(causes):
+        return _final(UnavailableError(f"{doing}: {_HTTP}", hint=_CORRECT_PORT))
 
     option = f" --profile {profile}" if profile else ""
     meanings = {
@@ -180,6 +227,9 @@ def _from_client(error: BotoCoreError, doing: str, profile: str | None) -> Sourc
         (getattr(aws, "LoginError", ()),): _Meaning(
             AuthError, "the login session is not valid", f"run 'aws login{option}'"
         ),
+        (aws.InvalidRegionError, aws.InvalidEndpointConfigurationError): _Meaning(
+            InvalidSettingError, "the region or the endpoint is not valid", WHERE
+        ),
         (aws.ConfigNotFound, aws.ConfigParseError, aws.InvalidConfigError): _Meaning(
             AuthError,
             "the AWS configuration cannot be used",
@@ -198,6 +248,6 @@ def _from_client(error: BotoCoreError, doing: str, profile: str | None) -> Sourc
         meaning for kinds, meaning in meanings.items() if isinstance(error, kinds)
     )
     mapped = kind(f"{doing}: {reason} ({type(error).__name__})", hint=hint)
-    if isinstance(error, aws.SSLError):
-        mapped.retryable = False
+    if isinstance(error, aws.SSLError) and isinstance(mapped, UnavailableError):
+        return _final(mapped)
     return mapped

@@ -1,11 +1,20 @@
-"""What a reference names in Secrets Manager, and which reads are one request. Pure."""
+"""What a reference names in Secrets Manager, which reads are one request, and what no setting
+can mean. Pure.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
+from envkit._internal.names import odd_character
 from envkit.errors import InvalidReferenceError
 from envkit.profile.placeholder import Reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 BATCH_SIZE = 20  # the service's limit
 ARN_SUFFIX_LENGTH = 7  # the hyphen and six characters that AWS adds; a partial ARN lacks them
@@ -13,6 +22,27 @@ ARN_SUFFIX_LENGTH = 7  # the hyphen and six characters that AWS adds; a partial 
 _CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_+=.@-")
 _LENGTH = 512
 _VERSION_LENGTHS = range(32, 65)
+
+
+_REGION = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
+# setting -> what it must be like, and what it is not otherwise
+_FORMS = {
+    "role_arn": (
+        re.compile(r"arn:[a-z-]+:iam::\d{12}:role/[\w+=,.@/-]{1,512}", re.ASCII),
+        "is not the ARN of a role: arn:aws:iam::ACCOUNT:role/NAME",
+    ),
+    "role_session_name": (
+        re.compile(r"[\w+=,.@-]{2,64}", re.ASCII),
+        "is not 2 to 64 letters, digits and +=,.@-_",
+    ),
+    "external_id": (
+        re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII),
+        "is not 2 or more letters, digits and +=,.@:/-_",
+    ),
+    "mfa_serial": (re.compile(r"[\w+=/:,.@-]{9,256}", re.ASCII), "is not the ARN of a device"),
+    "mfa_token": (re.compile(r"\d{6}", re.ASCII), "is not six digits"),
+}
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 class Key(NamedTuple):
@@ -116,3 +146,47 @@ def into_calls(keys: list[Key]) -> list[list[Key]]:
         together[start : start + BATCH_SIZE] for start in range(0, len(together), BATCH_SIZE)
     ]
     return batches + [[key] for key in alone]
+
+
+def malformed(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each setting that cannot mean anything, and what is wrong; its text is not shown."""
+    for key, (form, problem) in _FORMS.items():
+        text = settings.get(key)
+        if text and not form.fullmatch(text):
+            yield key, _odd(text) or problem
+    if (region := settings.get("region")) and (problem := no_region(region)):
+        yield "region", problem
+    if (url := settings.get("endpoint_url")) is not None and (problem := no_server(url)):
+        yield "endpoint_url", problem
+
+
+def no_region(text: str) -> str:
+    """Return what is wrong with the name of a region; empty if nothing is."""
+    return "" if _REGION.fullmatch(text) else _odd(text) or "is not the name of a region"
+
+
+def no_server(url: str) -> str:
+    """Return what is wrong with the URL of an endpoint; empty if nothing is."""
+    from urllib.parse import urlsplit
+
+    if odd := _odd(url):
+        return odd
+    try:
+        parts = urlsplit(url)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    return "" if fits else "is not the URL of a server: https://HOST"
+
+
+def odd_credential(*credentials: str | None) -> tuple[str, str] | None:
+    """Return the variable of a credential that no request can hold, and what is odd in it."""
+    for name, text in zip(_CREDENTIALS, credentials, strict=True):
+        if text and (odd := odd_character(text)):
+            return name, odd
+    return None
+
+
+def _odd(text: str) -> str:
+    odd = odd_character(text)
+    return f"contains {odd}" if odd else ""

@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from envkit.errors import AuthError, UnavailableError
+from envkit._internal.names import odd_character
+from envkit.errors import AuthError, InvalidSettingError, UnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from envkit.sources.model import SourceContext
+
+# read by `limits`, which is imported only where one of them is set
+_RARE = ("PROXY_ADDR", "HTTP_PROXY", "CLIENT_TIMEOUT", "MAX_RETRIES", "RATE_LIMIT")
 
 
 class Address(NamedTuple):
@@ -24,39 +28,70 @@ class Address(NamedTuple):
     namespace: str
     ca_cert: str | None  # a file or a folder; None for the public authorities
     client_cert: str | tuple[str, str] | None  # one file, or certificate and key
+    ca_pem: str = ""  # certificates themselves, in place of `ca_cert`
+    server_name: str = ""  # that the certificate must have; empty for the host's
+    proxy: str = ""  # may hold a password; empty for those of HTTPS_PROXY and HTTP_PROXY
+    timeout_seconds: float | None = None  # of one request
+    attempts: int | None = None  # at one request, at most
+    per_second: float | None = None  # requests
+    burst: int | None = None  # of them at the same time
+
+    def __repr__(self) -> str:
+        return f"Address({self.origin})"
+
+    @property
+    def needs_context(self) -> bool:
+        """Whether requests by itself cannot verify the certificate."""
+        folder = self.ca_cert is not None and os.path.isdir(self.ca_cert)
+        return folder or bool(self.ca_pem or self.server_name)
+
+
+class Peer(NamedTuple):
+    """Whom a client talks to, for messages."""
+
+    server: str  # `vault at https://vault.example.com:8200`
+    section: str  # `[sources.vault]`
+    origin: str
+    proxy: str  # the variables that name it
 
 
 def find_address(context: SourceContext) -> Address:
     """Return the server that a source's settings name, else the environment.
 
     Raises:
-        AuthError: no address, one that is no URL, or a wish not to verify certificates.
+        AuthError: no address, or a wish not to verify certificates.
+        InvalidSettingError: an address that is no URL, or another text that cannot be meant.
         UnavailableError: a file of certificates is not there.
     """
     if environ_of(context, "SKIP_VERIFY").lower() not in ("", "0", "f", "false"):
         raise AuthError(
-            "VAULT_SKIP_VERIFY is set, and envkit always verifies certificates",
-            hint="unset VAULT_SKIP_VERIFY, and set VAULT_CACERT to the file of the CA's "
-            "certificate",
+            f"{_variable(context, 'SKIP_VERIFY')} is set, and envkit always verifies certificates",
+            hint=f"unset {_variable(context, 'SKIP_VERIFY')}, and set VAULT_CACERT to the file of "
+            "the CA's certificate",
         )
     url = _setting(context, "address", "ADDR").rstrip("/")
     origin = origin_of(url)
     if origin is None:
-        what = "is not the URL of a server" if url else "is not known"
-        raise AuthError(
-            f"the address of '{context.name}' {what}",
-            hint=f"set VAULT_ADDR or [sources.{context.name}] address to 'https://HOST:8200'",
-        )
-    authority = _file(context, "ca_cert", "CACERT") or _file(context, "ca_cert", "CAPATH")
+        raise _no_address(context, url)
+    ca_cert, ca_pem = _authority(context)
     certificate = _file(context, "client_cert", "CLIENT_CERT")
     key = _file(context, "client_key", "CLIENT_KEY")
-    return Address(
+    address = Address(
         url,
         origin,
         namespace=_setting(context, "namespace", "NAMESPACE").strip("/"),
-        ca_cert=authority,
+        ca_cert=ca_cert,
         client_cert=(certificate, key) if certificate and key else certificate,
+        ca_pem=ca_pem,
+        server_name=_setting(context, "", "TLS_SERVER_NAME"),
     )
+    rare = [name for name in _RARE if environ_of(context, name)]
+    if not rare:
+        return address
+    from envkit.sources.vault.limits import Given, limits
+
+    given = {name: Given(_variable(context, name), environ_of(context, name)) for name in rare}
+    return address._replace(**limits(given)._asdict())
 
 
 def origin_of(url: str) -> str | None:
@@ -79,24 +114,64 @@ def origin_of(url: str) -> str | None:
 
 def environ_of(context: SourceContext, name: str) -> str:
     """Return `VAULT_<name>` of the environment, else `BAO_<name>`, else an empty text."""
-    return context.environ.get(f"VAULT_{name}") or context.environ.get(f"BAO_{name}") or ""
+    return context.environ.get(_variable(context, name)) or ""
 
 
-def _setting(context: SourceContext, key: str, variable: str) -> str:
-    return str(context.settings.get(key) or "") or environ_of(context, variable)
+def place_of(context: SourceContext, key: str, name: str) -> str:
+    """Return where a text was given, for messages: `VAULT_ADDR`, `[sources.vault] address`."""
+    if context.settings.get(key):
+        return f"[sources.{context.name}] {key}"
+    return _variable(context, name)
 
 
-def _file(context: SourceContext, key: str, variable: str) -> str | None:
+def _variable(context: SourceContext, name: str) -> str:
+    of_bao = not context.environ.get(f"VAULT_{name}") and context.environ.get(f"BAO_{name}")
+    return f"{'BAO' if of_bao else 'VAULT'}_{name}"
+
+
+def _setting(context: SourceContext, key: str, name: str) -> str:
+    text = str(context.settings.get(key) or "") or environ_of(context, name)
+    if odd := odd_character(text):
+        place = place_of(context, key, name)
+        raise InvalidSettingError(f"{place} contains {odd}", hint=f"remove {odd} from {place}")
+    return text
+
+
+def _no_address(context: SourceContext, url: str) -> AuthError | InvalidSettingError:
+    message = f"the address of '{context.name}' "
+    hint = f"set VAULT_ADDR or [sources.{context.name}] address to 'https://HOST:8200'"
+    if url:
+        place = place_of(context, "address", "ADDR")
+        return InvalidSettingError(f"{message}is not the URL of a server: {place}", hint=hint)
+    if environ_of(context, "AGENT_ADDR"):
+        agent = _variable(context, "AGENT_ADDR")
+        hint = f"set VAULT_ADDR to the address in {agent}, which envkit does not use"
+    return AuthError(f"{message}is not known", hint=hint)
+
+
+def _authority(context: SourceContext) -> tuple[str | None, str]:
+    """Return the file or folder of authorities, or their text; in the order of Vault's command."""
+    if found := _file(context, "ca_cert", "CACERT"):
+        return found, ""
+    if text := environ_of(context, "CACERT_BYTES"):
+        return None, text
+    return _file(context, "", "CAPATH"), ""
+
+
+def _file(context: SourceContext, key: str, name: str) -> str | None:
     """Return the path of a file that exists; a setting's is relative to the project."""
     given = str(context.settings.get(key) or "")
-    path = os.path.join(context.root, given) if given else environ_of(context, variable)
+    path = os.path.join(context.root, given) if given else environ_of(context, name)
     if not path:
         return None
+    place = place_of(context, key, name)
+    if "\0" in path:
+        raise InvalidSettingError(f"{place} contains a NUL", hint=f"remove a NUL from {place}")
     if os.path.exists(path):
         return path
     error = UnavailableError(
         f"cannot verify '{context.name}': there is no file '{path}'",
-        hint=f"correct {'[sources.' + context.name + '] ' + key if given else 'VAULT_' + variable}",
+        hint=f"correct {place}",
     )
     error.retryable = False
     raise error

@@ -2,7 +2,7 @@
 
     auth = { method = "approle", role_id = "...", secret_id = "{{ env:VAULT_SECRET_ID }}" }
 
-Without `auth`, the token is that of VAULT_TOKEN (or BAO_TOKEN), else of
+Without `auth`, the token is that of VAULT_TOKEN (or BAO_TOKEN), else of the token helper or
 `~/.vault-token`, as the Vault command has it. A credential is never part of a
 message; one login gives one token, which is stored in memory only.
 """
@@ -10,26 +10,35 @@ message; one login gives one token, which is stored in memory only.
 from __future__ import annotations
 
 import os
+import re
 from math import ceil
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
+from envkit._internal.names import odd_character
 from envkit._internal.os_errors import reason_of
 from envkit.errors import AuthError, ProfileError, did_you_mean
-from envkit.sources.vault.address import environ_of
+from envkit.sources.vault.address import environ_of, find_address, place_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     import hvac
 
     from envkit.sources.model import SourceContext
-    from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.client import Answer, VaultClient
 
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 MARGIN_SECONDS = 1.0  # leases are whole seconds, and an answer has been on its way
+
+REASON_LENGTH = 200  # of a server's reason; what is longer is no sentence
+_WINDOW = 6  # characters of a credential that a reason may not quote
+# what is no credential, and may be part of a reason
+_PUBLIC = frozenset(("role", "mount", "username", "jwt_file"))
+_WRAPPING_TOKEN = re.compile(r"(hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}(\.[A-Za-z0-9]+)?", re.ASCII)
+_CONFIGS = (".vault", ".bao")
 
 # method -> the keys it needs, the keys it may have
 _METHODS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -108,10 +117,13 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
         SourceError: the server failed.
     """
     if auth.method == "token":
-        client.set_token(_checked(_present_token(auth, context), client))
+        client.set_token(_checked(*_present_token(auth, context)))
         return None
     mount = auth.values.get("mount", auth.method).strip("/")
     jwt = "" if auth.method in ("approle", "userpass") else _jwt(auth, context)
+    wrapped = _WRAPPING_TOKEN.fullmatch(auth.values.get("secret_id", "")) is not None
+    if wrapped:
+        auth = _unwrapped(client, auth, mount)
     answer = client.call(lambda hvac_client: _send(hvac_client, auth, mount, jwt))
     if answer.status == 404:
         raise AuthError(
@@ -119,10 +131,7 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
             hint=f"correct 'mount' of auth, or the namespace, in {client.section}",
         )
     if not answer.ok:
-        raise AuthError(
-            f"{client.server} does not accept the {auth.method} login ({answer.status})",
-            hint=f"check {', '.join(sorted(auth.values))} of auth in {client.section}",
-        )
+        raise _login_refused(client, auth, jwt, answer, wrapped=wrapped)
     granted = _object(client, answer.body, "auth")
     token = granted.get("client_token")
     if granted.get("mfa_requirement") and not token:
@@ -132,7 +141,9 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
         )
     if not isinstance(token, str) or not token:
         raise client.unexpected("no token")
-    client.set_token(_checked(token, client))
+    if odd_character(token):
+        raise client.unexpected("a token that is none")
+    client.set_token(token)
     return _granted_lease(granted)
 
 
@@ -144,7 +155,7 @@ def login_key(auth: Auth, context: SourceContext) -> bytes:
     """
     from hashlib import sha256
 
-    token = _present_token(auth, context) if auth.method == "token" else ""
+    token = _present_token(auth, context)[0] if auth.method == "token" else ""
     return sha256(repr((auth.method, sorted(auth.values.items()), token)).encode()).digest()
 
 
@@ -210,17 +221,83 @@ def _send(client: hvac.Client, auth: Auth, mount: str, jwt: str) -> Any:
     return client.auth.jwt.jwt_login(values.get("role"), jwt, use_token=False, path=mount)
 
 
-def _present_token(auth: Auth, context: SourceContext) -> str:
-    token = auth.values.get("token") or environ_of(context, "TOKEN")
+def _present_token(auth: Auth, context: SourceContext) -> tuple[str, str]:
+    """Return the token that is there, and where: for messages."""
+    given = auth.values.get("token")
+    if given:
+        return given, f"[sources.{context.name}] auth.token"
+    if token := environ_of(context, "TOKEN"):
+        return token, place_of(context, "", "TOKEN")
     home = context.environ.get("HOME")
-    if not token and home:
-        path = os.path.join(home, ".vault-token")
-        token = _read(path, "the token") if os.path.exists(path) else ""
+    own = environ_of(context, "CONFIG_PATH")
+    configs = [own] if own else [os.path.join(home, name) for name in _CONFIGS] if home else []
+    for config in configs:
+        if os.path.isfile(config):
+            from envkit.sources.vault.token_helper import helped_token
+
+            helped = helped_token(context, config, find_address(context).url)
+            if helped:
+                return helped, f"the token of the helper in '{config}'"
+            if helped is not None:
+                raise _no_token(context)
+    path = environ_of(context, "TOKEN_PATH") or (os.path.join(home, ".vault-token") if home else "")
+    if path and os.path.exists(path):
+        token = _read(path, "the token")
     if not token:
-        raise AuthError(
-            f"no token for '{context.name}'", hint="run 'vault login', or set VAULT_TOKEN"
-        )
-    return token
+        raise _no_token(context)
+    return token, f"'{path}'"
+
+
+def _no_token(context: SourceContext) -> AuthError:
+    return AuthError(f"no token for '{context.name}'", hint="run 'vault login', or set VAULT_TOKEN")
+
+
+def _unwrapped(client: VaultClient, auth: Auth, mount: str) -> Auth:
+    from envkit.sources.vault.wrapping import unwrapped
+
+    secret_id = unwrapped(client, auth.values["secret_id"], mount)
+    if secret_id is None:  # one that only looks like a token, or a token that was used
+        return auth
+    return Auth(auth.method, {**auth.values, "secret_id": secret_id})
+
+
+def _login_refused(
+    client: VaultClient, auth: Auth, jwt: str, answer: Answer, *, wrapped: bool
+) -> AuthError:
+    message = f"{client.server} does not accept the {auth.method} login ({answer.status})"
+    keys = sorted(auth.values)
+    hint = f"check {', '.join(keys)} of auth in {client.section}"
+    credentials = [jwt, *(value for key, value in auth.values.items() if key not in _PUBLIC)]
+    if reason := _reason(answer, credentials):
+        message += f": {reason}"
+    for key in keys:
+        odd = odd_character(auth.values[key])
+        if odd and key not in ("password", "jwt_file"):
+            message += f"; {key} contains {odd}"
+            hint = f"remove {odd} from {key} of auth in {client.section}"
+            break
+    else:
+        if wrapped:
+            hint += "; secret_id looks like a wrapping token: one that was used, or is over, opens "
+            hint += "nothing"
+    return AuthError(message, hint=hint)
+
+
+def _reason(answer: Answer, credentials: Iterable[str]) -> str:
+    """Return what the server says of a refusal; empty if that may quote a credential."""
+    errors = answer.body.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    if not isinstance(first, str):
+        return ""
+    text = " ".join(first.split()).rstrip(".")
+    if not text.isprintable() or len(text) > REASON_LENGTH:
+        return ""
+    for credential in filter(None, credentials):
+        size = min(_WINDOW, len(credential))
+        parts = {credential[at : at + size] for at in range(len(credential) - size + 1)}
+        if any(text[at : at + size] in parts for at in range(len(text) - size + 1)):
+            return ""
+    return text
 
 
 def _jwt(auth: Auth, context: SourceContext) -> str:
@@ -242,11 +319,12 @@ def _read(path: str, what: str) -> str:
         ) from None
 
 
-def _checked(token: str, client: VaultClient) -> str:
+def _checked(token: str, place: str) -> str:
     """Refuse what a header cannot hold; the error of requests would show it."""
-    if token.isascii() and token.isprintable() and " " not in token:
+    odd = odd_character(token)
+    if not odd:
         return token
-    raise rejected(client)
+    raise AuthError(f"{place} is no token: it contains {odd}", hint=f"remove {odd} from {place}")
 
 
 def _object(client: VaultClient, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -14,13 +14,13 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.parallel import import_lock
-from envkit._internal.retry import retry
+from envkit._internal.retry import Pace, retry, retry_after
 from envkit.errors import ProtocolError, UnavailableError
-from envkit.sources.vault.address import find_address, origin_of
+from envkit.sources.vault.address import Peer, find_address, origin_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     import hvac
@@ -65,13 +65,20 @@ class Answer(NamedTuple):
         return f"Answer({self.status})"
 
 
+class Connections(NamedTuple):
+    """To one server, and how it may be asked; several clients may use them."""
+
+    adapter: HTTPAdapter
+    pace: Pace
+
+
 class VaultClient:
     """Sends requests to one server, with one token. Building one does no request.
 
     Args:
         context: of the source; see `vault_address.find_address`.
         pool_size: how many connections are kept.
-        adapter: connections to use instead of new ones.
+        connections: to use instead of new ones.
         refused: called when the server denies something, or has no such mount.
 
     Attributes:
@@ -80,7 +87,8 @@ class VaultClient:
         namespace: of every request; empty for the root.
 
     Raises:
-        AuthError: no usable address, or one that asks not to verify certificates.
+        AuthError: no address, or a wish not to verify certificates.
+        InvalidSettingError: a setting, or a variable in its place, that cannot be meant.
         UnavailableError: a file of certificates is not there.
     """
 
@@ -89,7 +97,7 @@ class VaultClient:
         context: SourceContext,
         *,
         pool_size: int,
-        adapter: HTTPAdapter | None = None,
+        connections: Connections | None = None,
         refused: Callable[[], None] = _ignore,
     ) -> None:
         with import_lock:
@@ -106,9 +114,15 @@ class VaultClient:
         already_read: dict[str | None, requests.Response] | None = None
         if context.already_read is not None:
             already_read = {}
-        session = _session(
-            context.deadline, address, adapter or new_adapter(pool_size), already_read
-        )
+        try:
+            adapter, self._pace = connections or connect(pool_size, address)
+        except (OSError, ValueError) as error:  # an SSLError is one
+            raise self._unsendable(error) from None
+        self._attempts = address.attempts
+        self._per_second = address.per_second
+        proxy = "VAULT_PROXY_ADDR" if address.proxy else "HTTPS_PROXY or HTTP_PROXY"
+        self._peer = Peer(self.server, self.section, address.origin, proxy)
+        session = _session(context.deadline, address, adapter, already_read)
         self._hvac = hvac.Client(
             url=address.url,
             token="",  # None would be the process's own; it is set after the login
@@ -140,7 +154,13 @@ class VaultClient:
         Raises:
             SourceError: no answer, or one that is not Vault's.
         """
-        answer = retry(lambda: self._once(send), self._deadline)
+        answer = retry(
+            lambda: self._once(send),
+            self._deadline,
+            pace=self._pace,
+            busy=self._no_turn,
+            attempts=self._attempts,
+        )
         if answer.denied or (answer.status == 404 and answer.body.get("errors")):
             self._refused()
         return answer
@@ -153,7 +173,9 @@ class VaultClient:
         try:
             response: requests.Response = send(self._hvac)
         except requests.RequestException as error:
-            raise self._unanswered(error) from None
+            from envkit.sources.vault.failures import unanswered
+
+            raise unanswered(error, self._peer) or self._unsendable(error) from None
         except (OSError, ValueError) as error:
             raise self._unsendable(error) from None
         return self._answer(response)
@@ -162,10 +184,14 @@ class VaultClient:
         status = response.status_code
         if 300 <= status < 400:
             raise self._redirected(response.headers.get("Location", ""))
-        if status == 503:
-            raise self._not_serving()
         if status in (412, 429) or status >= 500:
-            raise self._failed(f"failed to answer ({status})")
+            failed = self._not_serving() if status == 503 else None
+            raise self._slowed(response, failed or self._failed(f"failed to answer ({status})"))
+        if status >= 400 and not response.content.startswith(b"{"):
+            from envkit.sources.vault.failures import wants_https
+
+            if (error := wants_https(response, self._peer)) is not None:
+                raise error
         if status >= 300 and status not in _ANSWERS:
             raise self.unexpected(f"status {status}")
         body = _json_object(response.content)
@@ -202,6 +228,36 @@ class VaultClient:
             )
         return self._failed("does not serve now (503)")
 
+    def _slowed(self, response: requests.Response, error: UnavailableError) -> UnavailableError:
+        """Return the error with what the answer says of the next try."""
+        headers, status = response.headers, response.status_code
+        wait = retry_after(headers.get("Retry-After"), headers.get("Date"))
+        if status == 429:
+            error = self._busy()
+        elif wait is None:
+            return error
+        if wait is not None and wait >= self._deadline.remaining_seconds():
+            error = UnavailableError(
+                f"{error.message}, and wants no request for {wait:.0f} s",
+                hint="run the command again after that, or give it more time with --timeout",
+            )
+        error.slow_down, error.retry_after_seconds = True, wait
+        return error
+
+    def _no_turn(self) -> UnavailableError:
+        if self._per_second is None:
+            return self._busy()
+        return UnavailableError(
+            f"{self.server} was not asked: VAULT_RATE_LIMIT leaves no time for it",
+            hint="unset VAULT_RATE_LIMIT, or give it more time with --timeout",
+        )
+
+    def _busy(self) -> UnavailableError:
+        return UnavailableError(
+            f"{self.server} asks to slow down (429)",
+            hint="run the command again in a moment, or give it more time with --timeout",
+        )
+
     def _failed(self, how: str) -> UnavailableError:
         return UnavailableError(
             f"{self.server} {how}", hint="run 'vault status', and the command again in a moment"
@@ -218,51 +274,6 @@ class VaultClient:
             hint=f"if that server is yours, set VAULT_ADDR or {self.section} address to {origin}",
         )
 
-    def _unanswered(self, error: requests.RequestException) -> SourceError:
-        import socket
-        import ssl
-
-        import requests
-
-        causes = tuple(_causes(error))
-
-        def caused_by(*kinds: type[BaseException]) -> bool:
-            return any(isinstance(cause, kinds) for cause in causes)
-
-        reason = "the connection broke"
-        if isinstance(error, requests.exceptions.ContentDecodingError):
-            return self.unexpected("a body that cannot be decoded")
-        if caused_by(ssl.SSLCertVerificationError):
-            return _final(
-                UnavailableError(
-                    f"the certificate of {self.server} is not trusted",
-                    hint=f"set VAULT_CACERT or {self.section} ca_cert to the file of the CA's "
-                    "certificate, and use the name that the server's certificate has",
-                )
-            )
-        broke_off = caused_by(ssl.SSLEOFError, ssl.SSLZeroReturnError)
-        if isinstance(error, requests.exceptions.SSLError) and not broke_off:
-            return _final(
-                UnavailableError(
-                    f"no TLS connection to {self.server}",
-                    hint="check that the address is https, and the client certificate if it asks",
-                )
-            )
-        if isinstance(error, ValueError):  # requests' own for a malformed URL or header
-            return self._unsendable(error)
-        if isinstance(error, requests.exceptions.ProxyError):
-            reason = "the proxy of HTTPS_PROXY or HTTP_PROXY failed"
-        elif caused_by(requests.Timeout, TimeoutError):
-            reason = "no answer in time"
-        elif caused_by(socket.gaierror):
-            reason = "its name does not resolve"
-        elif caused_by(ConnectionRefusedError):
-            reason = "connection refused"
-        return UnavailableError(
-            f"cannot reach {self.server}: {reason}",
-            hint=f"check VAULT_ADDR or {self.section} address, and that the server runs",
-        )
-
 
 def too_late(server: str, deadline: Deadline) -> UnavailableError:
     """Return the error for a deadline that has passed."""
@@ -272,11 +283,23 @@ def too_late(server: str, deadline: Deadline) -> UnavailableError:
     )
 
 
-def new_adapter(pool_size: int) -> HTTPAdapter:
-    """Return what keeps up to `pool_size` connections to one server; several clients may use it."""
-    from requests.adapters import HTTPAdapter
+def connect(pool_size: int, address: Address) -> Connections:
+    """Return what keeps up to `pool_size` connections to one server. Sends nothing yet.
 
-    return HTTPAdapter(pool_connections=1, pool_maxsize=pool_size)
+    Raises:
+        InvalidSettingError: there is no certificate where one should be.
+        OSError: a certificate cannot be read.
+    """
+    if address.needs_context:
+        from envkit.sources.vault.certificates import verifying_adapter
+
+        adapter = verifying_adapter(pool_size, address)
+    else:
+        from requests.adapters import HTTPAdapter
+
+        adapter = HTTPAdapter(pool_connections=1, pool_maxsize=pool_size)
+    pace = Pace(pool_size, per_second=address.per_second, burst=address.burst)
+    return Connections(adapter, pace)
 
 
 def _session(
@@ -302,14 +325,18 @@ def _session(
             return response
 
         def _send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-            left = max(deadline.remaining_seconds(), 0.001)  # urllib3 refuses 0
+            # urllib3 refuses 0
+            left = max(deadline.remaining_seconds(address.timeout_seconds), 0.001)
             options["timeout"] = (min(left, CONNECT_TIMEOUT_SECONDS), left)
             return super().send(request, **options)
 
     session = Session()
     # the environment is read here, once, and not by requests for each request
     session.trust_env = False
-    session.proxies = get_environ_proxies(address.url, no_proxy=None)
+    if address.proxy:
+        session.proxies = dict.fromkeys(("http", "https"), address.proxy)
+    else:
+        session.proxies = get_environ_proxies(address.url, no_proxy=None)
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     session.verify = address.ca_cert or bundle or True
     session.cert = address.client_cert
@@ -328,22 +355,3 @@ def _json_object(content: bytes) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and whatever is behind it: urllib3 and requests wrap in several ways."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop()
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
-            waiting += cause.args
-
-
-def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, which another try cannot mend."""
-    error.retryable = False
-    return error

@@ -15,7 +15,7 @@ from envkit.sources.model import Absent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from envkit.sources.vault.client import Answer, VaultClient
 
@@ -94,6 +94,15 @@ def find_engine(client: VaultClient, path: str, *, mount: str) -> Engine:
             return found
     guess = Engine(mount, None)
     return guess if mount and guess.serves(path) else Engine(path.partition("/")[0], None)
+
+
+def guess_engine(known: Iterable[Engine], path: str, *, mount: str) -> Engine:
+    """Return the engine of a path, of those that the server has named; else a guess."""
+    for engine in known:
+        if engine.serves(path):
+            return engine
+    guess = Engine(mount, 2)
+    return guess if mount and guess.serves(path) else Engine(path.partition("/")[0], 2)
 
 
 def target(engine: Engine, path: str, version: str | None, source: str) -> Target:

@@ -1,4 +1,4 @@
-"""Facts for `envkit doctor`: the version of a Vault or OpenBao server, and our token.
+"""What a Vault or OpenBao server says of itself and of our token: for `envkit doctor`, mostly.
 
 Reference: https://openbao.org/api-docs/auth/token/#lookup-a-token-self
 """
@@ -6,14 +6,36 @@ Reference: https://openbao.org/api-docs/auth/token/#lookup-a-token-self
 from __future__ import annotations
 
 from envkit.errors import UnavailableError
+from envkit.sources.vault.address import environ_of, place_of
 from envkit.sources.vault.auth import rejected
+from envkit.sources.vault.kv import find_engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from envkit.sources.model import SourceContext
     from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.kv import Target
+
+
+# what envkit does not take, each with what to do instead
+_UNUSED = {
+    "AGENT_ADDR": "set VAULT_ADDR to the agent's address",
+    "SRV_LOOKUP": "set VAULT_ADDR to a host and port",
+    "WRAP_TTL": "wrapped answers are not read",
+    "MFA": "log in with 'vault login' first",
+}
+
+
+def unused(context: SourceContext) -> list[str]:
+    """Return a warning for each variable that Vault's command takes and envkit does not."""
+    return [
+        f"{place_of(context, '', name)} is set, and envkit does not use it: {instead}"
+        for name, instead in _UNUSED.items()
+        if environ_of(context, name)
+    ]
 
 
 def server(client: VaultClient) -> str:
@@ -48,9 +70,25 @@ def login(client: VaultClient) -> str:
     return "logged in, with a token that may not look itself up"
 
 
+def refuse_expired(client: VaultClient, denied: Target) -> None:
+    """Raise if a token no longer sees a mount that it saw before.
+
+    Raises:
+        AuthError: it does not, so it is no token any more.
+        SourceError: the server failed.
+    """
+    engine = denied.engine
+    if engine.version is not None:
+        found = find_engine(client, f"{engine.mount}/{denied.path}", mount=engine.mount)
+        if found.version is None:
+            raise rejected(client)
+
+
 def _login(token: Mapping[str, Any]) -> str:
     policies = ", ".join([*(token.get("policies") or ()), *(token.get("identity_policies") or ())])
     text = f"logged in as {token.get('display_name')}, policies {policies or 'none'}"
+    if isinstance(uses := token.get("num_uses"), int) and uses > 0:
+        text += f", {uses} uses left"
     seconds = token.get("ttl")
     if not isinstance(seconds, int) or token.get("expire_time") is None:
         return f"{text}, for ever"

@@ -14,13 +14,13 @@ import os
 import threading
 
 from envkit._internal.clock import Deadline
-from envkit.sources.vault.client import new_adapter
+from envkit.sources.vault.client import connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import requests
-
+    from envkit.sources.vault.address import Address
     from envkit.sources.vault.auth import Lease
+    from envkit.sources.vault.client import Connections
     from envkit.sources.vault.kv import Engine
 
 FRESH_SECONDS = 300.0
@@ -35,15 +35,15 @@ class SharedLogin:
 
     Attributes:
         lock: of this login; not of the requests that are made with it.
-        adapter: its connections.
+        connections: to the server, and how fast it may be asked.
         token: empty where there was no login yet, or it is not to be believed any more.
         lease: how long the token lives; None where the server does not say.
         engines: that the server has named.
     """
 
-    def __init__(self, pool_size: int) -> None:
+    def __init__(self, connections: Connections) -> None:
         self.lock = threading.Lock()
-        self.adapter: requests.adapters.HTTPAdapter = new_adapter(pool_size)
+        self.connections = connections
         self.token = ""
         self.lease: Lease | None = None
         self.engines: list[Engine] = []
@@ -82,18 +82,19 @@ class SharedLogin:
         self.engines = []
 
 
-def shared_login(key: tuple[object, ...], pool_size: int) -> SharedLogin:
-    """Return the login of this process that a key stands for.
+def shared_login(key: object, address: Address, pool_size: int) -> SharedLogin:
+    """Return the login of this process that an address and a key stand for.
 
     Args:
-        key: all that makes one login another than the next; hashed, if it is secret.
+        key: all else that makes one login another than the next; hashed, if it is secret.
+        address: of the server.
         pool_size: how many connections a new one keeps.
     """
     # connections that a parent has opened are its own
-    key = (os.getpid(), *key)
+    whole = (os.getpid(), *address, key)
     with _lock:
-        login = _logins.pop(key, None) or SharedLogin(pool_size)
-        _logins[key] = login
+        login = _logins.pop(whole, None) or SharedLogin(connect(pool_size, address))
+        _logins[whole] = login
         while len(_logins) > LIMIT:
             del _logins[next(iter(_logins))]
         return login

@@ -18,7 +18,13 @@ from __future__ import annotations
 from functools import partial
 
 from envkit._internal.parallel import call_in_time, map_parallel
-from envkit.errors import InvalidReferenceError, NoVersionError, ProfileError, SourceError
+from envkit.errors import (
+    DeniedError,
+    InvalidReferenceError,
+    NoVersionError,
+    ProfileError,
+    SourceError,
+)
 from envkit.secret import Secret
 from envkit.sources.model import WHOLE, Absent, Reading, pick_field
 from envkit.sources.vault import auth as vault_auth
@@ -139,6 +145,7 @@ class VaultSource:
                 outcomes[ref] = error
         if not paths:
             return outcomes
+        before = self._client
         client, engines = self._in_time(lambda: self._ready(set(paths.values())))
         wanted: dict[Target, list[Reference]] = {}
         for ref, path in paths.items():
@@ -148,6 +155,14 @@ class VaultSource:
             except InvalidReferenceError as error:
                 outcomes[ref] = error
         answers = self._parallel(partial(vault_kv.read, client), wanted)
+        denied = [
+            t for t, a in zip(wanted, answers, strict=True) if isinstance(a.error, DeniedError)
+        ]
+        if denied and client is before and self._lease is None:  # it was valid at an earlier fetch
+            from envkit.sources.vault.probe import refuse_expired
+
+            self._client = None  # whatever it is, the next fetch begins anew
+            self._in_time(partial(refuse_expired, client, denied[0]))
         for (target, same), answer in zip(wanted.items(), answers, strict=True):
             for ref in same:
                 outcomes[ref] = self._outcome(ref, target, answer)
@@ -215,6 +230,13 @@ class VaultSource:
             raise NoVersionError(f"{self.locate(earlier)} has no value: {outcome.reason}")
         return self.write(ref, outcome.value, expected=expected)
 
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What the environment says to Vault's command and not to envkit."""
+        from envkit.sources.vault.probe import unused
+
+        return unused(self._context)
+
     def probe(self) -> Sequence[str]:
         """Say which server this is, and as whom it knows us; see `Probe`."""
         from envkit.sources.vault import probe as vault_probe
@@ -245,13 +267,7 @@ class VaultSource:
         at the first segment.
         """
         path = self._absolute(ref)
-        for engine in self._engines:
-            if engine.serves(path):
-                return engine, path
-        guess = Engine(self._mount, 2)
-        if self._mount and guess.serves(path):
-            return guess, path
-        return Engine(path.partition("/")[0], 2), path
+        return vault_kv.guess_engine(self._engines, path, mount=self._mount), path
 
     def _absolute(self, ref: Reference) -> str:
         if ref.path.startswith("/"):
@@ -278,8 +294,8 @@ class VaultSource:
         from envkit.sources.vault.address import find_address
         from envkit.sources.vault.shared import shared_login
 
-        key = (*find_address(self._context), vault_auth.login_key(self._auth, self._context))
-        return shared_login(key, self._concurrency)
+        key = vault_auth.login_key(self._auth, self._context)
+        return shared_login(key, find_address(self._context), self._concurrency)
 
     def _adopt(self, login: SharedLogin) -> None:
         """Begin with what other sources of this process have found out."""
@@ -298,7 +314,7 @@ class VaultSource:
         return VaultClient(
             self._context,
             pool_size=self._concurrency,
-            adapter=login.adapter,
+            connections=login.connections,
             refused=login.forget,
         )
 
@@ -311,7 +327,9 @@ class VaultSource:
             self._engines = []  # a mount that this token sees is proof that it is valid
         engines = self._find_engines(client, paths)
         if lease is None and not any(engine.version for engine in self._engines):
-            raise vault_auth.rejected(client)  # it may neither look itself up nor see a mount
+            lease = vault_auth.look_up(client)
+            if lease is None:
+                raise vault_auth.rejected(client)  # it may neither look itself up nor see a mount
         self._client, self._lease = client, lease
         return client, engines
 
@@ -319,7 +337,10 @@ class VaultSource:
         self, login: SharedLogin | None = None
     ) -> tuple[VaultClient, vault_auth.Lease | None]:
         client = self._new_client(login)
-        lease = vault_auth.log_in(client, self._auth, self._context) or vault_auth.look_up(client)
+        lease = vault_auth.log_in(client, self._auth, self._context)
+        if lease is None and login is not None:
+            # for long work only: asking is a use, and a token may have a limited number of them
+            lease = vault_auth.look_up(client)
         if lease is not None:
             lease = vault_auth.renew(client, lease, self._context.deadline)
         return client, lease

@@ -6,7 +6,7 @@ import pytest
 
 from envkit._internal import retry as retry_module
 from envkit._internal.clock import Deadline
-from envkit._internal.retry import ATTEMPTS, retry
+from envkit._internal.retry import ATTEMPTS, SPREAD_SECONDS, Pace, retry, retry_after
 from envkit.errors import AuthError, SourceError, UnavailableError
 
 AN_HOUR = 3600.0
@@ -77,3 +77,117 @@ def test_no_pause_goes_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(UnavailableError):  # else this would pause for some thousand years
         retry(call, Deadline(AN_HOUR))
     assert call.calls == 1
+
+
+# ------------------------------------------------------------------ a server that asks to slow down
+
+
+def busy(retry_after_seconds: float | None = None) -> UnavailableError:
+    error = UnavailableError("slow down")
+    error.slow_down = True
+    error.retry_after_seconds = retry_after_seconds
+    return error
+
+
+@pytest.mark.parametrize("times", [1, ATTEMPTS, 50])
+@pytest.mark.parametrize("wanted", [None, 0.0, 0.001])
+def test_a_server_that_asks_to_slow_down_is_asked_until_it_serves(
+    monkeypatch: pytest.MonkeyPatch, times: int, wanted: float | None
+) -> None:
+    monkeypatch.setattr(retry_module, "SPREAD_SECONDS", 0.0)
+    call = Script(*[busy(wanted) for _ in range(times)])
+    assert retry(call, Deadline(AN_HOUR)) == "done"
+    assert call.calls == times + 1
+
+
+@pytest.mark.parametrize("wanted", [AN_HOUR, AN_HOUR + 1, 1e18, float("inf")])
+def test_a_pause_beyond_the_deadline_is_not_begun(wanted: float) -> None:
+    call = Script(busy(wanted))
+    with pytest.raises(UnavailableError, match="slow down"):
+        retry(call, Deadline(AN_HOUR))
+    assert call.calls == 1
+
+
+def test_a_number_of_attempts_that_was_asked_for_counts_requests_to_slow_down_too() -> None:
+    call = Script(*[busy() for _ in range(9)])
+    with pytest.raises(UnavailableError):
+        retry(call, Deadline(AN_HOUR), attempts=3)
+    assert call.calls == 3
+
+
+def test_a_pause_is_one_for_all_who_ask_the_server() -> None:
+    pace = Pace(4)
+    with pytest.raises(UnavailableError, match="slow down"):
+        retry(Script(busy(AN_HOUR)), Deadline(60), pace=pace)
+    other = Script()
+    with pytest.raises(UnavailableError, match="busy"):
+        retry(other, Deadline(60), pace=pace, busy=lambda: UnavailableError("busy"))
+    assert other.calls == 0
+
+
+def test_a_request_to_slow_down_halves_what_is_sent_at_once_and_an_answer_adds_one() -> None:
+    pace = Pace(16)
+    seen = []
+    for failure in (
+        None,
+        busy(),
+        busy(),
+        None,
+        None,
+        UnavailableError("down"),
+        busy(),
+        *[None] * 20,
+    ):
+        assert pace.begin(Deadline(AN_HOUR))
+        pace.end(failure)
+        seen.append(pace.at_once)
+    assert seen == [16, 8, 4, 5, 6, 6, 3, *range(4, 17), *[16] * 7]
+
+
+def test_no_more_is_sent_at_once_than_the_pace_allows() -> None:
+    pace = Pace(2)
+    assert pace.begin(Deadline(AN_HOUR))
+    assert pace.begin(Deadline(AN_HOUR))
+    assert not pace.begin(Deadline(0))
+    pace.end(None)
+    assert pace.begin(Deadline(0))
+
+
+def test_a_rate_bounds_how_many_begin_beyond_the_burst() -> None:
+    pace = Pace(9, per_second=1 / AN_HOUR, burst=2)
+    assert [pace.begin(Deadline(60)) for _ in range(3)] == [True, True, False]
+
+
+DATE = "Wed, 21 Oct 2026 07:28:00 GMT"
+SOME_DATE = "Sun, 29 Nov 2099 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "date", "seconds"),
+    [
+        *((" 5 ", None, 5.0), ("0", None, 0.0), ("1.5", None, 1.5), ("120", DATE, 120.0)),
+        *((text, None, None) for text in (None, "", " ", "-5", "+5", "soon", "nan", "inf", "1e9")),
+        *(
+            (text, None, None)
+            for text in ("0x10", "\uff15", "5 s", "9" * 5000, "1,5", "\0", "5\n6")
+        ),
+        ("999999999999999999", None, 999999999999999999.0),
+        # a date counts from that of the answer, whatever this machine's clock says
+        ("Wed, 21 Oct 2026 07:28:07 GMT", DATE, 7.0),
+        ("Wednesday, 21-Oct-26 07:28:07 GMT", DATE, 7.0),
+        ("Wed Oct 21 07:28:07 2026", DATE, 7.0),
+        ("Wed, 21 Oct 2026 07:27:00 GMT", DATE, 0.0),
+        ("Wed, 21 Oct 2026 09:28:07 +0200", DATE, 7.0),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", None, 0.0),
+        *((text, DATE, None) for text in ("Wed, 99 Oct 2026", "Wed, 21 Foo 2026 07:28:00 GMT")),
+    ],
+)
+def test_what_a_server_says_of_the_next_try_is_seconds_or_nothing(
+    header: str | None, date: str | None, seconds: float | None
+) -> None:
+    assert retry_after(header, date) == seconds
+
+
+def test_a_date_without_that_of_the_answer_counts_from_now() -> None:
+    assert (retry_after(SOME_DATE) or 0) > AN_HOUR
+    assert SPREAD_SECONDS < 1

@@ -10,6 +10,7 @@ from envkit.launch.loaders import loading_variables
     [
         *("LD_AUDIT", "npm_config_script_shell", "NPM_config_node_options", "LUA_INIT_5_4"),
         *("PIP_INDEX_URL", "CARGO_BUILD_RUSTC_WRAPPER", "JAVA_HOME", "PSQLRC", "VAULT_CONFIG_PATH"),
+        "BAO_CONFIG_PATH",
         *("AWS_SHARED_CREDENTIALS_FILE", "PYTEST_ADDOPTS", "LESS", "SVN_SSH", "XDG_DATA_HOME"),
     ],
 )
@@ -29,7 +30,13 @@ def test_variables_that_apps_are_given_every_day_load_no_code(name):
     assert loading_variables([name], lasting=True) == {}
 
 
-@pytest.mark.parametrize("name", ["VAULT_ADDR", "BAO_ADDR", "AWS_ENDPOINT_URL_STS"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("VAULT_ADDR", "BAO_ADDR", "AWS_ENDPOINT_URL_STS", "VAULT_PROXY_ADDR", "BAO_HTTP_PROXY"),
+        *("VAULT_CACERT", "VAULT_CACERT_BYTES", "BAO_CAPATH", "VAULT_TLS_SERVER_NAME"),
+    ],
+)
 def test_a_server_of_the_user_counts_only_where_the_variable_stays(name):
     assert loading_variables([name]) == {}
     assert list(loading_variables([name], lasting=True)) == [name]

@@ -297,8 +297,11 @@ def test_what_may_be_an_address_or_a_file_needs_trust_in_a_plug_in(sentences, se
 def test_the_links_in_a_folder_of_certificates_are_looked_at(sentences, project):
     (project.root / "certs").mkdir()
     (project.root / "certs" / "0a1b2c3d.0").symlink_to("/etc/other.pem")
+    (project.root / "certs" / "team").mkdir()
+    (project.root / "certs" / "team" / "ca.pem").symlink_to("/etc/nested.pem")
     assert sentences(vault('ca_cert = "certs"')) == [
-        "reads /etc/other.pem, outside the project, for ca_cert of [sources.vault]"
+        f"reads /etc/{name}.pem, outside the project, for ca_cert of [sources.vault]"
+        for name in ("other", "nested")
     ]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from envkit._internal.clock import Deadline
-from envkit.errors import AuthError, UnavailableError
+from envkit.errors import AuthError, InvalidSettingError, UnavailableError
 from envkit.sources.model import SourceContext
 from envkit.sources.vault.address import find_address, origin_of
 from support.vectors import vectors
@@ -49,8 +49,10 @@ def test_an_origin_is_a_url_that_may_be_shown(url, origin):
     "address", [None, "127.0.0.1:8200", "vault", "http://", "http://u:p@h:1", "http://h:x"]
 )
 def test_an_address_that_is_no_server_is_refused_and_not_shown(address):
-    with pytest.raises(AuthError, match="the address of 'vault' is not") as caught:
+    kind = InvalidSettingError if address else AuthError
+    with pytest.raises(kind, match="the address of 'vault' is not") as caught:
         find_address(context({"address": address} if address else {}))
+    assert caught.value.exit_status == (3 if address else 6)
     assert caught.value.hint == "set VAULT_ADDR or [sources.vault] address to 'https://HOST:8200'"
     assert "u:p" not in str(caught.value)
 
@@ -65,9 +67,9 @@ def test_verification_cannot_be_switched_off(variable, value, refused):
     if not refused:
         assert find_address(asked).url == URL
         return
-    with pytest.raises(AuthError, match="VAULT_SKIP_VERIFY is set") as caught:
+    with pytest.raises(AuthError, match=f"{variable} is set") as caught:
         find_address(asked)
-    assert "unset VAULT_SKIP_VERIFY" in caught.value.hint
+    assert f"unset {variable}" in caught.value.hint
 
 
 def test_certificates_of_the_settings_are_below_the_project(tmp_path):
@@ -109,3 +111,87 @@ def test_a_certificate_that_does_not_exist_is_an_error_that_no_retry_helps(setti
         find_address(context({"address": URL, **settings}, **environ))
     assert caught.value.hint == hint
     assert not caught.value.retryable
+
+
+ODD = {"\n": "a newline", "\r": "a carriage return", " ": "a space", "\t": "a tab", "\0": "a NUL"}
+
+
+@pytest.mark.parametrize(("odd", "told"), ODD.items())
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(("VAULT_ADDR", URL), ("BAO_ADDR", URL), ("VAULT_NAMESPACE", "team")),
+        *(("VAULT_TLS_SERVER_NAME", "vault"), ("VAULT_HTTP_PROXY", "http://p:1")),
+    ],
+)
+def test_a_variable_with_a_character_that_cannot_be_meant_is_told_as_that(name, text, odd, told):
+    environ = {"VAULT_ADDR": URL} if name != "BAO_ADDR" else {}
+    with pytest.raises(InvalidSettingError) as caught:
+        find_address(context(**{**environ, name: text + odd}))
+    assert caught.value.message == f"{name} contains {told}"
+    assert caught.value.hint == f"remove {told} from {name}"
+    assert caught.value.exit_status == 3
+
+
+@pytest.mark.parametrize(("odd", "told"), ODD.items())
+@pytest.mark.parametrize("key", ["address", "namespace"])
+def test_a_setting_with_a_character_that_cannot_be_meant_is_told_as_that(key, odd, told):
+    settings = {"address": URL, "namespace": "team"}
+    with pytest.raises(InvalidSettingError) as caught:
+        find_address(context({**settings, key: settings[key] + odd}))
+    assert caught.value.message == f"[sources.vault] {key} contains {told}"
+
+
+@pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        *(
+            ("CLIENT_TIMEOUT", text, {"timeout_seconds": seconds})
+            for text, seconds in (
+                ("60", 60),
+                ("30s", 30),
+                ("1m30s", 90),
+                ("500ms", 0.5),
+                ("1.5h", 5400),
+                ("0", None),
+            )
+        ),
+        *(
+            ("MAX_RETRIES", text, {"attempts": attempts})
+            for text, attempts in (("0", 1), ("2", 3), ("10", 11))
+        ),
+        ("RATE_LIMIT", "10", {"per_second": 10, "burst": None}),
+        ("RATE_LIMIT", "0.5:3", {"per_second": 0.5, "burst": 3}),
+        ("HTTP_PROXY", "http://u:canary@p:1", {"proxy": "http://u:canary@p:1"}),
+        ("PROXY_ADDR", "https://p", {"proxy": "https://p"}),
+    ],
+)
+def test_the_limits_are_those_of_the_vault_command(prefix, name, text, found):
+    address = find_address(context(VAULT_ADDR=URL, **{f"{prefix}_{name}": text}))
+    assert {key: getattr(address, key) for key in found} == found
+    assert "canary" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("CLIENT_TIMEOUT", ["soon", "-1", "1 m", "5x", "s", "1e3", "9" * 99, "\uff15", "1m30"]),
+        ("MAX_RETRIES", ["-1", "1.5", "many", "9" * 99, "\uff15", " "]),
+        ("RATE_LIMIT", ["0", "-1", "10:", "10:0", "ten", "1:1.5", ":5", "9" * 99, "inf", "nan"]),
+        ("HTTP_PROXY", ["p:1", "socks5://p", "http://", "http://canary@p:x", "//p", "http://p:0"]),
+        ("PROXY_ADDR", ["p", "ftp://p", "http://canary:canary@", "http://[", "unix:///p"]),
+    ],
+)
+def test_a_limit_that_says_nothing_of_the_kind_is_refused_and_not_shown(name, texts):
+    for text in texts:
+        with pytest.raises(InvalidSettingError, match=f"^VAULT_{name} ") as caught:
+            find_address(context(VAULT_ADDR=URL, **{f"VAULT_{name}": text}))
+        assert caught.value.exit_status == 3
+        assert "canary" not in caught.value.message + caught.value.hint
+
+
+def test_the_address_of_an_agent_is_named_where_there_is_no_other():
+    with pytest.raises(AuthError) as caught:
+        find_address(context(VAULT_AGENT_ADDR=URL))
+    assert "VAULT_AGENT_ADDR, which envkit does not use" in caught.value.hint

@@ -6,10 +6,13 @@ import pytest
 
 from envkit._internal.clock import Deadline
 from envkit.sources.vault import shared
+from envkit.sources.vault.address import Address
 from envkit.sources.vault.auth import Lease
+from envkit.sources.vault.client import connect
 from envkit.sources.vault.kv import Engine
 from envkit.sources.vault.shared import LIMIT, SharedLogin, shared_login
 
+ADDRESS = Address("http://h:1", "http://h:1", namespace="", ca_cert=None, client_cert=None)
 ENGINES = [Engine("secret", 2)]
 
 
@@ -19,25 +22,27 @@ def no_logins(monkeypatch):
 
 
 def test_a_key_and_a_process_have_one_login(monkeypatch):
-    one = shared_login(("a",), 4)
-    assert shared_login(("a",), 4) is one
-    assert shared_login(("b",), 4) is not one
+    one = shared_login(("a",), ADDRESS, 4)
+    assert shared_login(("a",), ADDRESS, 4) is one
+    assert shared_login(("b",), ADDRESS, 4) is not one
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert shared_login(("a",), 4) is not one, "a child does not use its parent's connections"
+    assert shared_login(("a",), ADDRESS, 4) is not one, (
+        "a child does not use its parent's connections"
+    )
 
 
 def test_the_login_that_was_used_longest_ago_is_forgotten_first():
-    first = shared_login(("first",), 1)
-    second = shared_login(("second",), 1)
+    first = shared_login(("first",), ADDRESS, 1)
+    second = shared_login(("second",), ADDRESS, 1)
     for number in range(LIMIT - 1):
-        shared_login((number,), 1)
-        shared_login(("first",), 1)
-    assert shared_login(("first",), 1) is first
-    assert shared_login(("second",), 1) is not second
+        shared_login((number,), ADDRESS, 1)
+        shared_login(("first",), ADDRESS, 1)
+    assert shared_login(("first",), ADDRESS, 1) is first
+    assert shared_login(("second",), ADDRESS, 1) is not second
 
 
 def test_a_login_is_usable_until_its_lease_or_its_time_is_over(monkeypatch):
-    login = SharedLogin(1)
+    login = SharedLogin(connect(1, ADDRESS))
     assert not login.usable
     login.remember("t", Lease(Deadline(60), renewable=False), ENGINES, new=True)
     assert login.usable
@@ -49,7 +54,7 @@ def test_a_login_is_usable_until_its_lease_or_its_time_is_over(monkeypatch):
 
 
 def test_what_was_forgotten_is_not_remembered_by_who_still_uses_it():
-    login = SharedLogin(1)
+    login = SharedLogin(connect(1, ADDRESS))
     login.remember("t", None, ENGINES, new=True)
     login.forget()
     assert not login.usable
@@ -59,6 +64,6 @@ def test_what_was_forgotten_is_not_remembered_by_who_still_uses_it():
 
 
 def test_a_login_shows_no_token():
-    login = SharedLogin(1)
+    login = SharedLogin(connect(1, ADDRESS))
     login.remember("canary", None, ENGINES, new=True)
     assert "canary" not in repr(login)

@@ -1,0 +1,66 @@
+"""Whether a client and a server disagree about TLS: one speaks it, and the other does not.
+
+Imported only once a request has failed. Nothing of an answer is returned.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# what OpenSSL calls an answer that is not TLS
+_NO_TLS = re.compile(
+    "wrong.version.number|http.request|unknown.protocol|record.layer.failure|"
+    "packet.length.too.long|bad.record.type",
+    re.IGNORECASE,
+)
+# what Go, nginx, Apache and others say in plain text on a port for TLS
+_TO_TLS = re.compile(
+    rb"HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|"
+    rb"speaking plain HTTP to an SSL|requires? TLS|requires? HTTPS",
+    re.IGNORECASE,
+)
+# a TLS alert, where a status line was expected; http.client may show it quoted
+_ALERTS = ("\x15\x03", r"'\x15\x03", r"\x15\x03")
+
+
+def answers_without_tls(causes: Iterable[BaseException]) -> bool:
+    """Return whether a TLS handshake failed because the server does not speak TLS."""
+    import ssl
+
+    return any(
+        isinstance(cause, ssl.SSLError) and _NO_TLS.search(cause.reason or str(cause))
+        for cause in causes
+    )
+
+
+def answers_with_tls(causes: Iterable[BaseException]) -> bool:
+    """Return whether a plain request was answered by a TLS alert."""
+    from http.client import BadStatusLine
+
+    return any(
+        isinstance(cause, BadStatusLine) and str(cause).startswith(_ALERTS) for cause in causes
+    )
+
+
+def asks_for_tls(status: int, body: bytes) -> bool:
+    """Return whether the answer to a plain request says that the port is for TLS."""
+    return status in (400, 426, 497) and _TO_TLS.search(body) is not None
+
+
+def causes_of(error: BaseException) -> Iterable[BaseException]:
+    """Yield an error and whatever is behind it: clients wrap in several ways."""
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
+            waiting += cause.args
+            # botocore keeps its cause as a parameter of the message
+            waiting += getattr(cause, "kwargs", {}).values()

@@ -1,0 +1,124 @@
+"""Certificates that requests cannot verify by itself: a folder, a text, or another name.
+
+Imported only where one of these is asked for. What always holds: a certificate is required
+and verified, against the authorities that were named and no others.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import stat
+
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from envkit.errors import InvalidSettingError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from envkit.sources.vault.address import Address
+
+MAX_BYTES = 8 << 20  # of one file; all public authorities together are less than 1 MiB
+_PEM = re.compile(
+    rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII
+)
+
+
+def verifying_adapter(pool_size: int, address: Address) -> HTTPAdapter:
+    """Return an adapter for one server.
+
+    Args:
+        pool_size: how many connections it keeps.
+        address: of the server, with its authorities, client certificate and name.
+
+    Raises:
+        InvalidSettingError: there is no certificate where one should be.
+    """
+    options: dict[str, Any] = {"ssl_context": _context(address)}
+    if address.server_name:
+        options["server_hostname"] = address.server_name
+
+    class Adapter(HTTPAdapter):
+        """Uses the context in place of what requests would make of `verify` and `cert`."""
+
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **{**kwargs, **options})
+
+        def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+            return super().proxy_manager_for(proxy, **kwargs, **options)
+
+        def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:  # noqa: ARG002
+            conn.cert_reqs = "CERT_REQUIRED"
+
+        def build_connection_pool_key_attributes(
+            self, request: Any, verify: Any, cert: Any = None
+        ) -> tuple[dict[str, Any], dict[str, Any]]:
+            del verify, cert
+            host, _ = super().build_connection_pool_key_attributes(request, True, None)  # noqa: FBT003
+            return host, {"cert_reqs": "CERT_REQUIRED"}
+
+    return Adapter(pool_connections=1, pool_maxsize=pool_size)
+
+
+def _context(address: Address) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate and its name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if address.ca_pem:
+        if not _load(context, address.ca_pem.encode(errors="replace")):
+            raise InvalidSettingError(
+                "VAULT_CACERT_BYTES holds no certificate",
+                hint="set it to the text of a PEM file: it begins with "
+                "'-----BEGIN CERTIFICATE-----'",
+            )
+    elif address.ca_cert is not None and os.path.isdir(address.ca_cert):
+        # the files are loaded, whatever their names are: OpenSSL looks for hashed ones only
+        if not sum([_load(context, content) for content in _contents(address.ca_cert)]):
+            raise InvalidSettingError(
+                f"no file in '{address.ca_cert}' holds a certificate",
+                hint="put PEM files into that folder: they begin with "
+                "'-----BEGIN CERTIFICATE-----'",
+            )
+    else:
+        own = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+        context.load_verify_locations(address.ca_cert or own or DEFAULT_CA_BUNDLE_PATH)
+    if address.client_cert is not None:
+        certificate, key = (
+            (address.client_cert, None)
+            if isinstance(address.client_cert, str)
+            else address.client_cert
+        )
+        # OpenSSL would ask for the password of an encrypted key on the terminal
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    return context
+
+
+def _load(context: ssl.SSLContext, content: bytes) -> int:
+    """Load each certificate of a PEM text, and return how many there were."""
+    loaded = 0
+    for block in _PEM.findall(content):
+        try:
+            context.load_verify_locations(cadata=block.decode())
+        except (ssl.SSLError, ValueError):
+            continue  # it is not trusted, which is the safe side
+        loaded += 1
+    return loaded
+
+
+def _contents(folder: str) -> Iterator[bytes]:
+    """Yield the content of each regular file below a folder; links lead to files, not folders."""
+    for parent, _, names in os.walk(folder):
+        for name in sorted(names):
+            try:
+                # a FIFO would wait for a writer
+                flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+                descriptor = os.open(os.path.join(parent, name), flags)
+            except OSError:
+                continue
+            with open(descriptor, "rb") as file:
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    yield file.read(MAX_BYTES)
