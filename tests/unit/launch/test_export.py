@@ -22,13 +22,11 @@ from hypothesis import strategies as st
 
 from envkit.dotenv import file as dotenv_file
 from envkit.errors import InvalidValueError, UsageError
-from envkit.launch.export import FORMATS, github_masks, render
+from envkit.launch.export import FORMATS, render
 from envkit.secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from conftest import Project
 
 Bytes = dict[str, bytes]
 
@@ -362,8 +360,15 @@ def test_an_empty_environment(format_name: str) -> None:
 
 @pytest.mark.parametrize("format_name", ["yaml", "k8s", "json", "docker", "systemd", "github"])
 def test_names_that_mean_something_to_a_reader(format_name: str) -> None:
-    values = dict.fromkeys(("NO", "ON", "Y", "NULL", "TRUE", "export", "_", "E1"), b"1")
+    values = dict.fromkeys(("NO", "ON", "Y", "NULL", "TRUE", "export", "_", "E1", "UID"), b"1")
     assert READERS[format_name](render(format_name, secrets(values))) == values
+
+
+def test_the_longest_key_of_a_kubernetes_secret() -> None:
+    longest = {"V" * 253: b"1"}
+    assert read_k8s(render("k8s", secrets(longest))) == longest
+    with pytest.raises(InvalidValueError, match="V is longer than the 253 characters"):
+        render("k8s", secrets({"V" * 254: b"1"}))
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -384,11 +389,6 @@ def test_dockers_limit_for_a_line() -> None:
     assert read_docker(render("docker", secrets(longest))) == longest
     with pytest.raises(InvalidValueError, match="V is longer than docker's limit of 65,535"):
         render("docker", secrets({"V": b"x" * 65_534}))
-
-
-def test_a_name_that_the_runner_drops_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="NODE_OPTIONS is a variable that the runner"):
-        render("github", secrets({"NODE_OPTIONS": b"--max-old-space-size=4096"}))
 
 
 @given(values=ENVIRONMENTS)
@@ -436,46 +436,6 @@ def test_an_unknown_format() -> None:
 
 
 # ---------------------------------------------------------------- GitHub Actions
-
-
-def runner_masks(text: str) -> set[str]:
-    """actions/runner, ActionCommand.cs: what the log's lines tell the runner to mask."""
-    masks = set()
-    for line in re.split("\r\n|\r|\n", text)[:-1]:
-        data = re.fullmatch("::add-mask::(.*)", line)
-        assert data, f"not a command: {line}"
-        masks.add(data[1].replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%"))
-    assert "" not in masks, "the runner warns of an empty mask"
-    return masks
-
-
-@given(values=st.dictionaries(NAMES, st.text(max_size=12).map(str.encode), max_size=4))
-def test_every_line_of_every_secret_is_masked(values: Bytes) -> None:
-    secret_names = [name for name in values if len(name) % 2]
-    masks = runner_masks(github_masks(secrets(values), secret_names))
-    lines = {
-        line
-        for name in secret_names
-        for line in re.split("[\r\n]", values[name].decode())
-        if line.strip()
-    }
-    assert masks == lines
-
-
-def test_masks_for_what_is_secret_only() -> None:
-    values = {"TOKEN": b"100%0A\r\nline 2\n\n  \n", "NODE_ENV": b"production", "AGAIN": b"line 2"}
-    text = github_masks(secrets(values), {"TOKEN", "AGAIN"})
-    assert text == "::add-mask::100%250A\n::add-mask::line 2\n"
-    assert runner_masks(text) == {"100%0A", "line 2"}
-    assert "add-mask" not in render("github", secrets(values))
-
-
-def test_the_masks_of_a_step_reach_its_log_and_not_its_environment_file(project: Project) -> None:
-    project.profile("prod.env", "NODE_ENV=production\nTOKEN={{ env:TOKEN }}\n")
-    done = project.run("export", "--env", "prod", "--format", "github", env={"TOKEN": "s3\ncr%t"})
-    assert done.returncode == 0, done.stderr
-    assert runner_masks(done.stderr) == {"s3", "cr%t"}
-    assert read_github(done.stdout) == {"NODE_ENV": b"production", "TOKEN": b"s3\ncr%t"}
 
 
 def test_the_delimiter_is_not_to_be_guessed() -> None:
