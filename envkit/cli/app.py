@@ -107,7 +107,12 @@ def run_app(arguments: Sequence[str]) -> int:
         arguments: as in `sys.argv[1:]`; without any, the help is shown.
     """
     group: Any = typer.main.get_command(app)
-    if os.environ.get(f"_{PROGRAM.upper()}_COMPLETE"):
+    completing = os.environ.get(f"_{PROGRAM.upper()}_COMPLETE")
+    if completing or any(word.endswith("-completion") for word in arguments):
+        from envkit.cli.shell_completion import register
+
+        register()
+    if completing:
         set_leaving(None)  # nobody can be asked, and completing reads profiles
         group.main([], prog_name=PROGRAM)  # answers the shell and exits
     if isinstance(sys.stdout, TextIOWrapper):  # what the locale cannot show is escaped

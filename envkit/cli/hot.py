@@ -189,6 +189,10 @@ def _export(given: Arguments) -> int:
         from envkit.cli.formats.github import print_masks
 
         print_masks(environment)
+    elif format_name == "dotenv":
+        from envkit.cli.misread import warn_of_export
+
+        warn_of_export(environment)
     from envkit.cli.result import append_result, write_result
 
     # a step adds to what earlier ones gave the job

@@ -24,6 +24,7 @@ from envkit.dotenv import file as dotenv_file
 from envkit.errors import InvalidValueError, UsageError
 from envkit.launch.export import FORMATS, render
 from envkit.secret import Secret
+from support.hard_values import NASTY, hard_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -248,55 +249,6 @@ REFUSED: dict[str, Callable[[bytes], bool]] = {
     ),
 }
 
-NASTY = {
-    "EMPTY": b"",
-    "PLAIN": b"postgresql://app:s3cret@db.internal:5432/app?sslmode=require",
-    "BLANKS": b"  two  words\t ",
-    "ONLY_BLANKS": b"   ",
-    "SINGLE": b"it's",
-    "DOUBLE": b'say "hi"',
-    "BOTH": b"""it's "both" """,
-    "QUOTED": b"'quoted'",
-    "DOUBLE_QUOTED": b'"quoted"',
-    "BACKSLASHES": rb"C:\new\\temp\'x'\"",
-    "LAST_BACKSLASH": b"ends with \\",
-    "DOLLAR": b"pa$$w0rd $HOME $(id) `id` $1",
-    "DOLLAR_AND_QUOTE": b"it's $HOME `id` \\\\",
-    "BRACED": b"${HOME} ${NOPE:-x}",
-    "BRACES": b"{{ vault:db#password }} {a,b}",
-    "HASH": b"# no comment",
-    "HASH_INSIDE": b"a # b",
-    "SEMICOLON": b"; rm -rf / && echo !",
-    "EQUALS": b"=a=b==",
-    "PERCENT": b"100%25 %0A %0D%",
-    "NEWLINES": b"\n-----BEGIN KEY-----\nMIIB+w==\n-----END KEY-----\n\n",
-    "CRLF": b"one\r\ntwo\r\n",
-    "CR_INSIDE": b"one\rtwo",
-    "CR_AND_QUOTES": b"\r'\"\\$`\\r",
-    "TAB": b"\t",
-    "CONTROL": b"\x01\x1b[31m\x7f",
-    "NUL": b"a\0b",
-    "UNICODE": "naïve €uro 😀 \u202e".encode(),
-    "BREAKS": "a\x85b\u2028c\u2029d\x0be\x0cf".encode(),
-    "BOM": "\ufeffx".encode(),
-    "NONCHARACTER_1": "\ufdd0".encode(),
-    "NONCHARACTER_2": "\uffff".encode(),
-    "NONCHARACTER_3": "\U0001fffe".encode(),
-    "LATIN1": b"caf\xe9",
-    "BINARY": bytes(range(1, 256)),
-    "YAML_TRUE": b"yes",
-    "YAML_NULL": b"~",
-    "YAML_NUMBER": b"1e3",
-    "YAML_DATE": b"2024-01-01",
-    "YAML_TAG": b"!!python/object/apply:os.system [id]",
-    "YAML_ANCHOR": b"&a *a",
-    "YAML_KEY": b"a: b",
-    "HEREDOC": b"X<<EOF\nEOF",
-    "ADD_MASK": b"::add-mask::x",
-    "CIPHERTEXT": b"encrypted:BD7g",
-    "LONG": b"x" * 60_000,
-}
-
 BYTES = st.one_of(
     st.lists(
         st.sampled_from([*"'\"\\$`{}#=;%!<>&*:~-@|\n\r\t 0aZé😀\u2028\x7f", "${", "\\\\", "\r\n"]),
@@ -326,6 +278,7 @@ def refused_by(format_name: str, values: Mapping[str, bytes]) -> set[str]:
 @pytest.mark.parametrize("format_name", FORMATS)
 @given(values=ENVIRONMENTS)
 @example(values=NASTY)
+@example(values=hard_values())
 def test_anything_comes_back_byte_for_byte(format_name: str, values: Bytes) -> None:
     lost = {name for name, value in values.items() if REFUSED[format_name](value)}
     if lost:
