@@ -1,5 +1,6 @@
 #!/bin/sh
-# What `make test-extra` needs beside Python: a Chromium of any name, and systemd-analyze.
+# What `make test-extra` needs beside Python: a Chromium of any name, systemd, the shells, podman,
+# and Node with its dotenv.
 
 set -eu
 
@@ -8,7 +9,18 @@ for name in chromium chromium-browser google-chrome; do
     command -v "$name" > /dev/null && packages=
 done
 command -v systemd-analyze > /dev/null || packages="$packages systemd"
-[ -n "$packages" ] || exit 0
+command -v podman > /dev/null || packages="$packages podman crun conmon"
+command -v node > /dev/null || packages="$packages nodejs"
+command -v npm > /dev/null || packages="$packages npm"
+for shell in dash fish zsh; do
+    command -v "$shell" > /dev/null || packages="$packages $shell"
+done
+
+install_dotenv() {
+    [ -d .venv/node_modules/dotenv ] || npm install --silent --no-audit --prefix .venv dotenv@16
+}
+
+[ -n "$packages" ] || { install_dotenv; exit; }
 
 as_root=
 [ "$(id -u)" -eq 0 ] || as_root=sudo
@@ -16,3 +28,4 @@ $as_root apt-get update -qq
 # shellcheck disable=SC2086 # they are several
 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends \
     $packages > /dev/null
+install_dotenv

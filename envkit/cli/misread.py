@@ -43,6 +43,6 @@ def warn_of_export(values: Mapping[str, Secret]) -> None:
     for reader in (COMPOSE, NODE):
         if reader in wrong:
             print_labelled(
-                "warning", f"{reader} reads another value than python-dotenv: "
-                f"{', '.join(wrong[reader])}"
+                "warning",
+                f"{reader} reads another value than python-dotenv: {', '.join(wrong[reader])}",
             )

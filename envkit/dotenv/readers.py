@@ -28,12 +28,12 @@ def misreaders(value: str) -> tuple[str, ...]:
     if "\r" in value:  # in double quotes, with `\r`
         in_compose = _EXPANDED.search(value) is not None
         in_node = any(char in value for char in '\\"') or "${" in value
-        return _chosen(shell=True, compose=in_compose, node=in_node)
+        return _chosen(sh=True, compose=in_compose, node=in_node)
     if dollar or "`" in value:  # in single quotes, with `\'` and `\\`
-        return _chosen(shell=True, compose="\\" in value, node=True)
-    return _chosen(shell=False, compose=False, node=any(char in value for char in '\\"'))
+        return _chosen(sh=True, compose="\\" in value, node=True)
+    return _chosen(sh=False, compose=False, node=any(char in value for char in '\\"'))
 
 
-def _chosen(*, shell: bool, compose: bool, node: bool) -> tuple[str, ...]:
-    wrong = ((SHELL, shell), (COMPOSE, compose), (NODE, node))
+def _chosen(*, sh: bool, compose: bool, node: bool) -> tuple[str, ...]:
+    wrong = ((SHELL, sh), (COMPOSE, compose), (NODE, node))
     return tuple(reader for reader, misread in wrong if misread)

@@ -33,9 +33,10 @@ _ZSH = _names(
     "zsh_scheduled_events"
 )
 _FISH = _names(
-    "FISH_VERSION PWD SHLVL _ fish_kill_signal fish_killring fish_pid history hostname pipestatus "
-    "status status_generation umask version"
+    "CDPATH FISH_VERSION MANPATH PWD SHLVL _ history hostname pipestatus status status_generation "
+    "umask version"
 )
+_FISH_PREFIXES = ("fish_", "__fish_")
 # zsh computes what it is given for these: a number arrives as it is, any other text does not
 _ZSH_NUMBERS = _names("COLUMNS FUNCNEST HISTSIZE KEYTIMEOUT LINES LISTMAX MAILCHECK SAVEHIST")
 _LARGEST_NUMBER = 2**31 - 1
@@ -59,16 +60,15 @@ def shell_problem(name: str, text: str) -> str | None:
     """Return why a shell would not read a variable, as the predicate of a sentence, or None."""
     if name == "IFS":
         return "is how a shell splits words, and would change what the commands after it do"
-    keepers = [
-        shell for shell, names in (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH)) if name in names
-    ]
+    tables = (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH))
+    keepers = [shell for shell, names in tables if name in names]
+    if name.startswith(_FISH_PREFIXES):
+        keepers = ["fish"]
     if keepers:
         listed = " and ".join([", ".join(keepers[:-1]), keepers[-1]] if keepers[1:] else keepers)
-        return f"is a variable that {listed} {'keep' if keepers[1:] else 'keeps'} for itself"
+        return f"is a variable that {listed} {'keep for themselves' if keepers[1:] else 'keeps for itself'}"
     if name in _ZSH_NUMBERS and not _is_number(text):
         return "is not a whole number above 0, which zsh makes of it"
-    if name == "CDPATH" and not text:
-        return "is empty, of which fish makes '.'"
     return None
 
 

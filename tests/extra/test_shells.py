@@ -20,10 +20,10 @@ SHELLS = {
     "fish": ["fish", "--no-config"],
 }
 # of an interactive shell, or of a module of zsh that not every shell has loaded
-NOT_SEEN_HERE = set(
-    "compstate epochtime errnos langinfo mapfile"
-    " sysparams BASH_COMPAT BASH_XTRACEFD IFS CDPATH".split()
-)
+NOT_SEEN_HERE = {
+    *("compstate", "epochtime", "errnos", "langinfo", "mapfile", "sysparams"),
+    *("BASH_COMPAT", "BASH_XTRACEFD", "IFS"),  # they change what the shell does
+}
 VALUES = ("1000", "some text", "/x/y:/z", "two\nlines", "007")
 AFTER = "AFTER_ALL"
 LISTED = {
@@ -75,7 +75,8 @@ def test_what_is_refused_would_be_lost(tmp_path):
         for name in refused
         if all(survives(shell, name, value, tmp_path) for shell in SHELLS for value in VALUES)
     ]
-    assert set(kept) <= NOT_SEEN_HERE
+    settings = {name for name in kept if "fish_" in name}  # of which some stop the reading
+    assert set(kept) - settings <= NOT_SEEN_HERE
 
 
 @pytest.fixture
@@ -114,7 +115,9 @@ def test_a_script_goes_on_where_an_export_succeeds(shell, in_project):
 
 @pytest.mark.parametrize("shell", ["bash", "bash --posix", "dash", "zsh"])
 def test_a_shell_with_a_prompt_stays_open(shell, in_project):
-    script = f"eval {json.dumps(failing_shell_line(4)[:-1]).replace('$', chr(92) + '$')}\necho stayed\n"
+    script = (
+        f"eval {json.dumps(failing_shell_line(4)[:-1]).replace('$', chr(92) + '$')}\necho stayed\n"
+    )
     done = in_project(*SHELLS[shell], "-i", input=script)
     assert "stayed" in done.stdout
 

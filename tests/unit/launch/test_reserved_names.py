@@ -33,6 +33,8 @@ KEPT_BY_SHELLS = {
     "history": "zsh and fish keep",
     "version": "fish keeps",
     "PWD": "fish keeps",
+    "MANPATH": "fish keeps",
+    "fish_function_path": "fish keeps",
     "SHLVL": "bash, zsh and fish keep",
     "_": "bash, zsh and fish keep",
 }
@@ -40,8 +42,8 @@ KEPT_BY_SHELLS = {
 
 @pytest.mark.parametrize("name", KEPT_BY_SHELLS)
 def test_a_name_that_a_shell_keeps_is_refused_and_says_which_shell(name):
-    expected = f"is a variable that {KEPT_BY_SHELLS[name]} for itself"
-    assert shell_problem(name, "1000") == expected
+    told = shell_problem(name, "1000")
+    assert told.startswith(f"is a variable that {KEPT_BY_SHELLS[name]} for ")
 
 
 def test_the_word_separators_are_refused():
@@ -51,7 +53,7 @@ def test_the_word_separators_are_refused():
 @pytest.mark.parametrize(
     "name",
     words(
-        "PATH HOME USER SHELL TERM LANG LC_ALL TZ PS1 HISTFILE EDITOR HOSTNAME FPATH MANPATH uid "
+        "PATH HOME USER SHELL TERM LANG LC_ALL TZ PS1 HISTFILE EDITOR HOSTNAME FPATH uid "
         "Path USER_ID RANDOM_SEED STATUS VERSION COMMANDS GITHUB_SHA NODE_OPTIONS REPLY OLDPWD"
     ),
 )
@@ -77,8 +79,8 @@ def test_a_number_of_zsh_is_carried_where_it_is_one(name, text, carried):
     "name",
     words(
         "GITHUB_SHA GITHUB_REF GITHUB_ENV GITHUB_PATH GITHUB_OUTPUT GITHUB_ACTIONS "
-        "GITHUB_WORKSPACE GITHUB_REPOSITORY_OWNER GITHUB_STEP_SUMMARY RUNNER_TEMP RUNNER_OS RUNNER_DEBUG "
-        "ACTIONS_RUNTIME_TOKEN NODE_OPTIONS node_options"
+        "GITHUB_WORKSPACE GITHUB_REPOSITORY_OWNER GITHUB_STEP_SUMMARY RUNNER_TEMP RUNNER_OS "
+        "RUNNER_DEBUG ACTIONS_RUNTIME_TOKEN NODE_OPTIONS node_options"
     ),
 )
 def test_a_name_that_the_runner_keeps_is_refused(name):
