@@ -66,7 +66,10 @@ def shell_problem(name: str, text: str) -> str | None:
         keepers = ["fish"]
     if keepers:
         listed = " and ".join([", ".join(keepers[:-1]), keepers[-1]] if keepers[1:] else keepers)
-        return f"is a variable that {listed} {'keep for themselves' if keepers[1:] else 'keeps for itself'}"
+        keep = "keep for themselves" if keepers[1:] else "keeps for itself"
+        return f"is a variable that {listed} {keep}"
+    if name == "PATH" and (not text or "\n" in text):
+        return "is empty or has a line break, of which fish makes another list of folders"
     if name in _ZSH_NUMBERS and not _is_number(text):
         return "is not a whole number above 0, which zsh makes of it"
     return None

@@ -61,6 +61,11 @@ def test_a_name_that_shells_give_to_programs_is_carried(name):
     assert shell_problem(name, "any text") is None
 
 
+@pytest.mark.parametrize("path", ["", "/usr/bin\n/bin"])
+def test_a_path_of_which_fish_makes_another_is_refused(path):
+    assert "fish" in shell_problem("PATH", path)
+
+
 @pytest.mark.parametrize("name", ["COLUMNS", "LINES", "HISTSIZE", "SAVEHIST", "KEYTIMEOUT"])
 @pytest.mark.parametrize(
     ("text", "carried"),
