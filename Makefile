@@ -24,7 +24,7 @@ demo: $(VENV)/.installed  ## See an app run under two environments: no server, n
 test: $(VENV)/.test  ## Run every test, against real servers on this machine
 	$(BIN)/pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
-test-extra: $(VENV)/.test  ## Run what needs a browser, Node or systemd
+test-extra: $(VENV)/.test  ## Run what needs a browser, Node, podman, systemd or several shells
 	sh scripts/install-extra.sh
 	$(BIN)/pytest -m extra tests/extra $(PYTEST_ARGS)
 

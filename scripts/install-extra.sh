@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `make test-extra` needs beside Python: a Chromium of any name, systemd-analyze, and
-# localedef with what it makes locales of.
+# What `make test-extra` needs beside Python: a Chromium of any name, systemd, the shells, podman,
+# Node with its dotenv, and localedef with what it makes locales of.
 
 set -eu
 
@@ -11,7 +11,18 @@ done
 command -v systemd-analyze > /dev/null || packages="$packages systemd"
 [ -e /usr/share/i18n/locales/de_DE ] && command -v localedef > /dev/null \
     || packages="$packages libc-bin locales"
-[ -n "$packages" ] || exit 0
+command -v podman > /dev/null || packages="$packages podman crun conmon"
+command -v node > /dev/null || packages="$packages nodejs"
+command -v npm > /dev/null || packages="$packages npm"
+for shell in dash fish zsh; do
+    command -v "$shell" > /dev/null || packages="$packages $shell"
+done
+
+install_dotenv() {
+    [ -d .venv/node_modules/dotenv ] || npm install --silent --no-audit --prefix .venv dotenv@16
+}
+
+[ -n "$packages" ] || { install_dotenv; exit; }
 
 as_root=
 [ "$(id -u)" -eq 0 ] || as_root=sudo
@@ -19,3 +30,4 @@ $as_root apt-get update -qq
 # shellcheck disable=SC2086 # they are several
 DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends \
     $packages > /dev/null
+install_dotenv

@@ -29,7 +29,7 @@ ALLOWED = {
     "detection": "",
     "notification": "_internal errors profile resolution",
     "rotation_state": "_internal errors notification profile secret sources",
-    "launch": "_internal dotenv errors resolution secret",
+    "launch": "_internal detection dotenv errors resolution secret",
     "comparison": "_internal detection dotenv errors profile resolution secret sources",
     "editing": "_internal dotenv errors profile resolution rotation_state secret sources",
     "promotion": (

@@ -108,7 +108,12 @@ def run_app(arguments: Sequence[str]) -> int:
     """
     _undo_locale_coercion()
     group: Any = typer.main.get_command(app)
-    if os.environ.get(f"_{PROGRAM.upper()}_COMPLETE"):
+    completing = os.environ.get(f"_{PROGRAM.upper()}_COMPLETE")
+    if completing or any(word.endswith("-completion") for word in arguments):
+        from envkit.cli.shell_completion import register
+
+        register()
+    if completing:
         encode_streams()
         set_leaving(None)  # nobody can be asked, and completing reads profiles
         group.main([], prog_name=PROGRAM)  # answers the shell and exits

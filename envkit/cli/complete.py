@@ -1,4 +1,4 @@
-"""What a shell offers after `--env`, `export --format` and `envkit get`.
+"""What a shell offers after `--env`, `--only`, `export --format` and `envkit get`.
 
 No store is asked, and nothing fails: a profile that cannot be read offers nothing. zsh
 evaluates what it is offered, so descriptions have no character that means something to a
@@ -68,7 +68,7 @@ def _harmless(description: str) -> str:
 
 
 # by the key of an option
-COMPLETERS = {"env": environments, "format": formats}
+COMPLETERS = {"env": environments, "format": formats, "only": variables, "except": variables}
 
 
 def _folder(ctx: Any) -> str:

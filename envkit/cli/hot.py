@@ -30,7 +30,10 @@ def run(command: str, arguments: Sequence[str]) -> int:
         command: `exec`, `get` or `export`.
         arguments: what follows it on the command line.
     """
-    return guarded(lambda: _RUN[command](parse(command, arguments)))
+    status = guarded(lambda: _RUN[command](parse(command, arguments)))
+    if status and command == "export":
+        return guarded(lambda: _fail_shell(arguments, status))
+    return status
 
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
@@ -170,7 +173,7 @@ def _glob_escaped(name: str) -> str:
 
 
 def _export(given: Arguments) -> int:
-    from envkit.launch.export import check_format, github_masks, render
+    from envkit.launch.export import check_format, render
 
     if given.rest:
         raise UsageError(f"envkit export takes no argument '{given.rest[0]}'")
@@ -183,14 +186,36 @@ def _export(given: Arguments) -> int:
     environment = _resolve("export", given, into=into)
     text = render(format_name, environment, name=given.one("name") or environment.name)
     if format_name == "github":
-        # stdout is on its way to $GITHUB_ENV; the runner takes commands from stderr too
-        masks = github_masks(environment, environment.secret_names())
-        sys.stderr.buffer.write(masks.encode("utf-8", "surrogateescape"))
-        sys.stderr.flush()
-    from envkit.cli.result import write_result
+        from envkit.cli.formats.github import print_masks
 
-    write_result(text.encode("utf-8", "surrogateescape"), given.one("output"), mode=0o600)
+        print_masks(environment)
+    elif format_name == "dotenv":
+        from envkit.cli.misread import warn_of_export
+
+        warn_of_export(environment)
+    from envkit.cli.result import append_result, write_result
+
+    # a step adds to what earlier ones gave the job
+    write = append_result if format_name == "github" else write_result
+    write(text.encode("utf-8", "surrogateescape"), given.one("output"), mode=0o600)
     return 0
+
+
+def _fail_shell(arguments: Sequence[str], status: int) -> int:
+    """Write a line at which a shell ends that evaluates an export which failed.
+
+    `eval "$(envkit export --format shell)"` does not see the exit status.
+    """
+    try:
+        given = parse("export", arguments)
+        to_shell = given.one("format") == "shell" and given.one("output") in (None, "-")
+    except UsageError:
+        to_shell = any(word.endswith("shell") for word in arguments)
+    if to_shell and not sys.stdout.isatty():
+        from envkit.launch.export import failing_shell_line
+
+        sys.stdout.write(failing_shell_line(status))
+    return status
 
 
 _RUN = {"exec": _exec, "get": _get, "export": _export}

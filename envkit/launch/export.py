@@ -9,7 +9,7 @@ variables; nothing is ever dropped, trimmed or expanded.
     export GREETING='it'\''s me'
 
 For GitHub Actions there are two texts: `render("github", ...)` is what a step appends
-to the file `$GITHUB_ENV`, and `github_masks` what it writes to its log *before* that,
+to the file `$GITHUB_ENV`, and `github_masks:github_masks` what it logs *before* that,
 so that the runner hides the values from then on. They must never go to the same place:
 in that file a mask is a syntax error, which the runner shows with the value. The command
 line writes the masks to stderr, where the runner looks for commands as it does on stdout,
@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from envkit._internal.names import is_name
 from envkit.errors import InvalidValueError, UsageError, did_you_mean
+from envkit.launch.reserved_names import github_problem, shell_problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
     from envkit.secret import Secret
 
 FORMATS = (
-    "dotenv",  # python-dotenv and envkit; not for a shell, which would expand some values
-    "shell",  # sh, bash, zsh: `. FILE` or `eval "$(...)"`
+    "dotenv",  # python-dotenv, Compose's env_file, envkit; a shell would expand some values
+    "shell",  # sh, bash, dash, zsh, fish: `. FILE` or `eval "$(...)"`
     "json",
     "yaml",
     "docker",  # docker run --env-file
@@ -44,6 +45,7 @@ FORMATS = (
 )
 
 DOCKER_LINE_BYTES = 65_535
+K8S_KEY_CHARACTERS = 253
 _CONTROL = frozenset(map(chr, (*range(32), 127)))
 
 
@@ -87,30 +89,6 @@ def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app")
     }[format_name](texts)
 
 
-def github_masks(values: Mapping[str, Secret], secret_names: Collection[str]) -> str:
-    """Return the workflow commands that make the runner mask these values in its logs.
-
-    Args:
-        values: variables by name.
-        secret_names: those among them that must be masked.
-
-    Returns:
-        one `::add-mask::` for each line of each secret, as the runner masks its log line
-        by line. Blank lines, which it cannot mask, are left out.
-
-    Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-    """
-    lines = [
-        line
-        for name, value in values.items()
-        if name in secret_names
-        for line in _text(value).replace("\r", "\n").split("\n")
-        if line.strip()
-    ]
-    # with the line breaks gone, '%' is all that a command's data must escape
-    return "".join(f"::add-mask::{line.replace('%', '%25')}\n" for line in dict.fromkeys(lines))
-
-
 def _text(value: Secret) -> str:
     return value.to_bytes().decode("utf-8", "surrogateescape")
 
@@ -128,14 +106,22 @@ def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
         return
     count = "1 variable" if len(problems) == 1 else f"{len(problems)} variables"
     listed = "; ".join(f"{name} {problem}" for name, problem in problems.items())
-    able = next(
-        (f for f in ("shell", *FORMATS) if all(_problem(f, n, texts[n]) is None for n in problems)),
-        None,
-    )
     raise InvalidValueError(
         f"the format '{format_name}' cannot carry {count}: {listed}",
-        hint=f"use --format {able}, or leave them out with --except" if able else None,
+        hint=_hint(format_name, problems, texts),
     )
+
+
+def _hint(format_name: str, refused: Collection[str], texts: Mapping[str, str]) -> str | None:
+    """Return what to do about refused variables, None where nothing can be done."""
+    if all(_problem(format_name, "V", texts[name]) is None for name in refused):  # by their names
+        instead = "; programs get them from 'envkit exec'" if format_name == "shell" else ""
+        return f"leave them out with --except{instead}"
+    able = next(
+        (f for f in ("shell", *FORMATS) if all(_problem(f, n, texts[n]) is None for n in refused)),
+        None,
+    )
+    return f"use --format {able}, or leave them out with --except" if able else None
 
 
 def _problem(format_name: str, name: str, text: str) -> str | None:
@@ -148,9 +134,11 @@ def _problem(format_name: str, name: str, text: str) -> str | None:
         return "has a NUL byte"
     of_its_own = {
         "dotenv": _dotenv_problem,
+        "shell": shell_problem,
         "docker": _docker_problem,
         "github": _github_problem,
         "systemd": _systemd_problem,
+        "k8s": _k8s_problem,
     }.get(format_name)
     return None if of_its_own is None else of_its_own(name, text)
 
@@ -185,8 +173,12 @@ def _docker_problem(name: str, text: str) -> str | None:
 
 
 def _github_problem(name: str, _: str) -> str | None:
-    if name.upper() == "NODE_OPTIONS":
-        return "is a variable that the runner does not take from a step"
+    return github_problem(name)
+
+
+def _k8s_problem(name: str, _: str) -> str | None:
+    if len(name) > K8S_KEY_CHARACTERS:
+        return f"is longer than the {K8S_KEY_CHARACTERS} characters of a Secret's key"
     return None
 
 
@@ -208,8 +200,28 @@ def _dotenv(texts: Mapping[str, str]) -> str:
 
 
 def _shell(texts: Mapping[str, str]) -> str:
-    quoted = {name: text.replace("'", "'\\''") for name, text in texts.items()}
+    """Write a backslash outside of the quotes, too: within them, fish takes two for one."""
+    escapes = {ord(char): f"'\\{char}'" for char in "'\\"}
+    quoted = {name: text.translate(escapes) for name, text in texts.items()}
     return "".join(f"export {k}='{v}'\n" for k, v in quoted.items())
+
+
+def failing_shell_line(status: int) -> str:
+    """Return what takes the place of an export for a shell that failed: it ends a script.
+
+    At a prompt the shell must not close, so there the line only fails. fish parses no `case`,
+    and other shells have no `status is-interactive`; they are told apart by what two
+    backslashes in single quotes are.
+
+    Args:
+        status: the exit status of the script.
+    """
+    return (
+        "echo 'envkit: export failed, and no variable was set' >&2; "
+        rf"test '\\' = \\ && eval 'status is-interactive || exit {status}'; "
+        rf"test '\\' = \\ || eval 'case $- in *i*) ;; *) exit {status} ;; esac'; "
+        "false\n"
+    )
 
 
 def _json(texts: Mapping[str, str]) -> str:

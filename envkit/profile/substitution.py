@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Filter, Placeholder, Template
 
 
-def substitute(template: Template, value_of: Callable[[Placeholder], str | None]) -> str:
+def substitute(
+    template: Template,
+    value_of: Callable[[Placeholder], str | None],
+    filtered: list[str] | None = None,
+) -> str:
     """Return the text of a template.
 
     Args:
         template: what `parse` returned.
         value_of: the value of a placeholder's operand, None where it is absent. It is
             not called for a quoted text, and its answer is never scanned again.
+        filtered: gets what each filter made.
 
     Raises:
         AbsentError: an operand without a fallback is absent.
@@ -41,6 +46,8 @@ def substitute(template: Template, value_of: Callable[[Placeholder], str | None]
             raise AbsentError(f"{operand} is absent")
         for step in part.filters:
             value = apply_filter(step, value)
+            if filtered is not None:
+                filtered.append(value)
         out.append(value)
     return "".join(out)
 

@@ -46,6 +46,7 @@ class Variable(NamedTuple):
         location: where it is written; None for one that came from `--set`.
         origins: the readings it was made from; empty for a literal.
         note: `default` or `fallback` where the stores did not have it, `--set`, or empty.
+        readings: the texts that the sources gave for it, and what filters made of them.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Variable(NamedTuple):
     location: Location | None
     origins: tuple[Origin, ...] = ()
     note: str = ""
+    readings: tuple[Secret, ...] = ()
 
 
 class TypedReader:

@@ -85,6 +85,8 @@ class _Value:
         self.run = run
         self.variable = variable
         self.origins: dict[Origin, None] = {}  # as an ordered set
+        self.readings: list[Secret] = []
+        self.filtered: list[str] = []
         self.missing: list[str] = []
         self.note = ""
 
@@ -101,6 +103,7 @@ class _Value:
                     hint="set it in the store, give it a 'default', or say 'required = false'",
                 )
             text, self.note, self.origins = declaration.default, "default", {}
+            self.readings, self.filtered = [], []
         value = Secret(text) if self.variable.secret else Plain(text)
         value.to_bytes()  # raises where a program could not be given it
         wrong = "contains a NUL" if "\0" in text else _mismatch(declaration, text)
@@ -117,6 +120,7 @@ class _Value:
             None if given else declaration.location,
             tuple(self.origins),
             "--set" if given else self.note,
+            (*self.readings, *map(Secret, self.filtered)),
         )
 
     def text(self) -> str | None:
@@ -137,7 +141,7 @@ class _Value:
                 hint="no program accepts a variable of that length: read it from a file",
             )
         try:
-            return substitute(template, values.__getitem__)
+            return substitute(template, values.__getitem__, self.filtered)
         except AbsentError as error:  # a filter asks for a part that is not there
             self.missing.append(error.message)
             return None
@@ -158,6 +162,8 @@ class _Value:
         found = self.run.done.get(name)
         if found is not None:
             self.origins.update(dict.fromkeys(found.origins))
+            if found.secret:
+                self.readings += (found.value, *found.readings)
             return found.value.reveal(), []
         cause = self.run.failed.get(name)
         if cause is not None and not isinstance(cause, AbsentError):
@@ -175,6 +181,7 @@ class _Value:
             if isinstance(outcome, Reading):
                 origin = Origin(str(reference), outcome.location, outcome.version)
                 self.origins[origin] = None
+                self.readings.append(outcome.value)
                 return outcome.value.reveal(), []
             reason = f": {outcome.reason}" if outcome.reason else ""
             reasons.append(f"{self.run.locate(reference)} is absent{reason}")

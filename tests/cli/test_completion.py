@@ -91,6 +91,15 @@ COMPLETIONS = [
     ("envkit get --env dev ", "DATABASE_URL NODE_ENV"),
     ("envkit get --env broken ", ""),
     ("envkit get D", "DATABASE_URL"),
+    # bash makes three words of `--env=d`, and offers what follows `=`
+    ("envkit get --env = dev D", "DATABASE_URL"),
+    ("envkit exec --env = dev --only = N", "NODE_ENV"),
+    # and one where the user took `=` out of COMP_WORDBREAKS
+    ("envkit export --env=dev --format=d", "--format=dotenv --format=docker"),
+    ("envkit get -ed", "-edev"),
+    ("envkit show --except D", "DATABASE_URL"),
+    ("envkit promote --from dev --only D", "DATABASE_URL"),
+    ("envkit exec -- app --env=d", ""),
 ]
 
 
@@ -193,6 +202,12 @@ def test_what_a_description_says_is_not_run_by_the_shell(team, hostile):
     assert not (team.root / "ran").exists(), f"completing ran a command: {done.stdout}"
     assert done.stderr == ""
     assert done.stdout.startswith("A")
+
+
+def test_the_file_of_zsh_begins_with_what_it_completes():
+    """The first line is all by which zsh knows what a file of `fpath` is for."""
+    done = run_envkit(env={"_ENVKIT_COMPLETE": "source_zsh"})
+    assert done.stdout.splitlines()[0] == "#compdef envkit"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -203,7 +203,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_that_others_can_read(prod,
     """A file that cannot be written is one that was never begun."""
     places = prod(Case())
     export = ("export", "-e", "prod", "-o", "/dev/full")
-    done = places.run(*export, env={"ENVKIT_DEBUG": "1"}, status=2)
+    done = places.run(*export, env={"ENVKIT_DEBUG": "1"}, status=6)
     assert done.stdout == ""
     assert [p for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_mode & 0o077] == [
         places.project.profiles / "prod.toml"

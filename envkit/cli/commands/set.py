@@ -9,6 +9,7 @@ import typer
 
 from envkit._internal.os_errors import reason_of
 from envkit.audit.session import Access
+from envkit.cli.misread import warn_of_line
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
@@ -65,7 +66,8 @@ def set(  # noqa: A001 - the command's name
             allow_change(editable, [variable], force=force)
         version = write_one(variable.slot, new, variable.current, editable.deadline)
         access.changed(variable.names, version)
-    print(f"set {variable.name} in {variable.slot.where}{in_version(version)}")
+    print(f"set {variable.name} in {variable.slot.where}{in_version(version)}", flush=True)
+    warn_of_line(variable.slot, variable.name, new)
     return 0
 
 

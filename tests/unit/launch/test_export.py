@@ -22,13 +22,12 @@ from hypothesis import strategies as st
 
 from envkit.dotenv import file as dotenv_file
 from envkit.errors import InvalidValueError, UsageError
-from envkit.launch.export import FORMATS, github_masks, render
+from envkit.launch.export import FORMATS, render
 from envkit.secret import Secret
+from support.hard_values import NASTY, hard_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from conftest import Project
 
 Bytes = dict[str, bytes]
 
@@ -250,55 +249,6 @@ REFUSED: dict[str, Callable[[bytes], bool]] = {
     ),
 }
 
-NASTY = {
-    "EMPTY": b"",
-    "PLAIN": b"postgresql://app:s3cret@db.internal:5432/app?sslmode=require",
-    "BLANKS": b"  two  words\t ",
-    "ONLY_BLANKS": b"   ",
-    "SINGLE": b"it's",
-    "DOUBLE": b'say "hi"',
-    "BOTH": b"""it's "both" """,
-    "QUOTED": b"'quoted'",
-    "DOUBLE_QUOTED": b'"quoted"',
-    "BACKSLASHES": rb"C:\new\\temp\'x'\"",
-    "LAST_BACKSLASH": b"ends with \\",
-    "DOLLAR": b"pa$$w0rd $HOME $(id) `id` $1",
-    "DOLLAR_AND_QUOTE": b"it's $HOME `id` \\\\",
-    "BRACED": b"${HOME} ${NOPE:-x}",
-    "BRACES": b"{{ vault:db#password }} {a,b}",
-    "HASH": b"# no comment",
-    "HASH_INSIDE": b"a # b",
-    "SEMICOLON": b"; rm -rf / && echo !",
-    "EQUALS": b"=a=b==",
-    "PERCENT": b"100%25 %0A %0D%",
-    "NEWLINES": b"\n-----BEGIN KEY-----\nMIIB+w==\n-----END KEY-----\n\n",
-    "CRLF": b"one\r\ntwo\r\n",
-    "CR_INSIDE": b"one\rtwo",
-    "CR_AND_QUOTES": b"\r'\"\\$`\\r",
-    "TAB": b"\t",
-    "CONTROL": b"\x01\x1b[31m\x7f",
-    "NUL": b"a\0b",
-    "UNICODE": "naïve €uro 😀 \u202e".encode(),
-    "BREAKS": "a\x85b\u2028c\u2029d\x0be\x0cf".encode(),
-    "BOM": "\ufeffx".encode(),
-    "NONCHARACTER_1": "\ufdd0".encode(),
-    "NONCHARACTER_2": "\uffff".encode(),
-    "NONCHARACTER_3": "\U0001fffe".encode(),
-    "LATIN1": b"caf\xe9",
-    "BINARY": bytes(range(1, 256)),
-    "YAML_TRUE": b"yes",
-    "YAML_NULL": b"~",
-    "YAML_NUMBER": b"1e3",
-    "YAML_DATE": b"2024-01-01",
-    "YAML_TAG": b"!!python/object/apply:os.system [id]",
-    "YAML_ANCHOR": b"&a *a",
-    "YAML_KEY": b"a: b",
-    "HEREDOC": b"X<<EOF\nEOF",
-    "ADD_MASK": b"::add-mask::x",
-    "CIPHERTEXT": b"encrypted:BD7g",
-    "LONG": b"x" * 60_000,
-}
-
 BYTES = st.one_of(
     st.lists(
         st.sampled_from([*"'\"\\$`{}#=;%!<>&*:~-@|\n\r\t 0aZé😀\u2028\x7f", "${", "\\\\", "\r\n"]),
@@ -328,6 +278,7 @@ def refused_by(format_name: str, values: Mapping[str, bytes]) -> set[str]:
 @pytest.mark.parametrize("format_name", FORMATS)
 @given(values=ENVIRONMENTS)
 @example(values=NASTY)
+@example(values=hard_values())
 def test_anything_comes_back_byte_for_byte(format_name: str, values: Bytes) -> None:
     lost = {name for name, value in values.items() if REFUSED[format_name](value)}
     if lost:
@@ -362,8 +313,15 @@ def test_an_empty_environment(format_name: str) -> None:
 
 @pytest.mark.parametrize("format_name", ["yaml", "k8s", "json", "docker", "systemd", "github"])
 def test_names_that_mean_something_to_a_reader(format_name: str) -> None:
-    values = dict.fromkeys(("NO", "ON", "Y", "NULL", "TRUE", "export", "_", "E1"), b"1")
+    values = dict.fromkeys(("NO", "ON", "Y", "NULL", "TRUE", "export", "_", "E1", "UID"), b"1")
     assert READERS[format_name](render(format_name, secrets(values))) == values
+
+
+def test_the_longest_key_of_a_kubernetes_secret() -> None:
+    longest = {"V" * 253: b"1"}
+    assert read_k8s(render("k8s", secrets(longest))) == longest
+    with pytest.raises(InvalidValueError, match="V is longer than the 253 characters"):
+        render("k8s", secrets({"V" * 254: b"1"}))
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -384,11 +342,6 @@ def test_dockers_limit_for_a_line() -> None:
     assert read_docker(render("docker", secrets(longest))) == longest
     with pytest.raises(InvalidValueError, match="V is longer than docker's limit of 65,535"):
         render("docker", secrets({"V": b"x" * 65_534}))
-
-
-def test_a_name_that_the_runner_drops_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="NODE_OPTIONS is a variable that the runner"):
-        render("github", secrets({"NODE_OPTIONS": b"--max-old-space-size=4096"}))
 
 
 @given(values=ENVIRONMENTS)
@@ -436,46 +389,6 @@ def test_an_unknown_format() -> None:
 
 
 # ---------------------------------------------------------------- GitHub Actions
-
-
-def runner_masks(text: str) -> set[str]:
-    """actions/runner, ActionCommand.cs: what the log's lines tell the runner to mask."""
-    masks = set()
-    for line in re.split("\r\n|\r|\n", text)[:-1]:
-        data = re.fullmatch("::add-mask::(.*)", line)
-        assert data, f"not a command: {line}"
-        masks.add(data[1].replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%"))
-    assert "" not in masks, "the runner warns of an empty mask"
-    return masks
-
-
-@given(values=st.dictionaries(NAMES, st.text(max_size=12).map(str.encode), max_size=4))
-def test_every_line_of_every_secret_is_masked(values: Bytes) -> None:
-    secret_names = [name for name in values if len(name) % 2]
-    masks = runner_masks(github_masks(secrets(values), secret_names))
-    lines = {
-        line
-        for name in secret_names
-        for line in re.split("[\r\n]", values[name].decode())
-        if line.strip()
-    }
-    assert masks == lines
-
-
-def test_masks_for_what_is_secret_only() -> None:
-    values = {"TOKEN": b"100%0A\r\nline 2\n\n  \n", "NODE_ENV": b"production", "AGAIN": b"line 2"}
-    text = github_masks(secrets(values), {"TOKEN", "AGAIN"})
-    assert text == "::add-mask::100%250A\n::add-mask::line 2\n"
-    assert runner_masks(text) == {"100%0A", "line 2"}
-    assert "add-mask" not in render("github", secrets(values))
-
-
-def test_the_masks_of_a_step_reach_its_log_and_not_its_environment_file(project: Project) -> None:
-    project.profile("prod.env", "NODE_ENV=production\nTOKEN={{ env:TOKEN }}\n")
-    done = project.run("export", "--env", "prod", "--format", "github", env={"TOKEN": "s3\ncr%t"})
-    assert done.returncode == 0, done.stderr
-    assert runner_masks(done.stderr) == {"s3", "cr%t"}
-    assert read_github(done.stdout) == {"NODE_ENV": b"production", "TOKEN": b"s3\ncr%t"}
 
 
 def test_the_delimiter_is_not_to_be_guessed() -> None:

@@ -1,0 +1,99 @@
+"""How bash, zsh and fish ask for completions: typer's own, with three things mended.
+
+- zsh loads a file of `fpath` by its first line, and the first use of it must complete, too.
+- `--env=d` is one word for zsh and fish, and three for bash; what is offered must begin with
+  what was typed, or the shell drops it.
+- `-ed` is `-e d`.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from typer import _completion_classes, _completion_shared
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# by its version, typer has a registry of its own or click's
+_registry: Any = sys.modules[_completion_classes.ZshComplete.__mro__[1].__module__]
+
+_ZSH = """\
+#compdef %(prog_name)s
+
+%(complete_func)s() {
+  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" %(autocomplete_var)s=complete_zsh \
+%(prog_name)s)
+}
+
+if [[ "$funcstack[1]" = "_%(prog_name)s" ]]; then
+  %(complete_func)s "$@"
+else
+  compdef %(complete_func)s %(prog_name)s
+fi
+"""
+_SHORT_WITH_VALUE = ("-e", "-f", "-o")
+
+
+def complete_words(args: list[str], incomplete: str) -> tuple[list[str], str, str]:
+    """Return the words of a line with each option apart from its value.
+
+    Args:
+        args: the words before the cursor, as the shell splits them.
+        incomplete: the word at the cursor.
+
+    Returns:
+        the words; the word at the cursor; what each offer must have in front of it.
+    """
+    words = list(_without_equals(args))
+    if args and args[-1] == "=":  # as bash splits `--env=d`
+        return words, incomplete, ""
+    if incomplete == "=" and words and words[-1].startswith("--"):
+        return words, "", ""
+    name, equals, value = incomplete.partition("=")
+    if equals and name.startswith("--"):
+        return [*words, name], value, f"{name}="
+    if incomplete[:2] in _SHORT_WITH_VALUE and incomplete[2:]:
+        return [*words, incomplete[:2]], incomplete[2:], incomplete[:2]
+    return words, incomplete, ""
+
+
+def _without_equals(args: Iterable[str]) -> Iterable[str]:
+    before = ""
+    for word in args:
+        if word != "=" or not before.startswith("--"):
+            yield word
+        before = word
+
+
+class _WholeWords:
+    """Of a shell's class: offers words as the shell has them."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[Any]:
+        if "--" in args:  # what follows is the app's own
+            return []
+        words, rest, prefix = complete_words(args, incomplete)
+        found: list[Any] = super().get_completions(words, rest)  # type: ignore[misc]
+        for item in found:
+            item.value = prefix + item.value
+        return found
+
+
+class _Bash(_WholeWords, _completion_classes.BashComplete):
+    pass
+
+
+class _Zsh(_WholeWords, _completion_classes.ZshComplete):
+    source_template = _ZSH
+
+
+class _Fish(_WholeWords, _completion_classes.FishComplete):
+    pass
+
+
+def register() -> None:
+    """Make these what typer answers with, and what it installs."""
+    for one in (_Bash, _Zsh, _Fish):
+        _registry.add_completion_class(one, one.name)
+    _completion_shared._completion_scripts["zsh"] = _ZSH  # noqa: SLF001 - it has no other way

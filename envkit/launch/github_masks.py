@@ -1,0 +1,98 @@
+"""Workflow commands that make GitHub's runner hide secrets in its log. Pure.
+
+    >>> from envkit.secret import Secret
+    >>> url = Secret("redis://:p%40ssw0rd@cache/0")
+    >>> masks = github_masks({"URL": [url], "DEBUG": [Secret("1")]})
+    >>> print(masks.commands, end="")
+    ::add-mask::redis://:p%2540ssw0rd@cache/0
+    ::add-mask::p%2540ssw0rd
+    ::add-mask::p@ssw0rd
+    >>> masks.unmasked
+    ['DEBUG']
+
+The runner replaces each text that it was given wherever the log has it. So every text that is
+a secret by itself is masked: what a store said, what a filter made of it, the whole value, and
+the password within a URL, as it is written and as a program uses it. What has too little in it
+to be a secret is not: `{`, `1` or `true` would blacken the whole log.
+
+Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from envkit.detection.value_parts import credentials_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from envkit.secret import Secret
+
+SHORTEST = 5  # characters
+SHORTEST_NUMBER = 6  # digits: a port has up to five
+FEWEST_DIFFERENT = 3  # characters: `-----` and `00000000` say nothing
+_WORDS = ("false",)  # true, null, none, yes and no are too short anyway
+_PASSWORD_IN_URL = re.compile(r"://[^/?#\s:@]*:([^/?#\s]+)@")
+_AROUND_A_WORD = " \t\"',;:[]{}()"
+
+
+class Masks(NamedTuple):
+    """The commands, and the names of the variables of which a text is too short to be masked."""
+
+    commands: str
+    unmasked: list[str]
+
+
+def github_masks(secrets: Mapping[str, Iterable[Secret]]) -> Masks:
+    """Return the workflow commands that make the runner mask secrets in its logs.
+
+    Args:
+        secrets: by the name of a variable its value, and what that was made of.
+
+    Returns:
+        one `::add-mask::` for each line of each text, as the runner masks its log line by line.
+    """
+    masks: dict[str, None] = {}
+    unmasked = []
+    for name, texts in secrets.items():
+        for secret in texts:
+            text = secret.to_bytes().decode("utf-8", "surrogateescape")
+            found = dict.fromkeys(line for each in _texts_of(text) for line in _lines_of(each))
+            masks |= found
+            if text and not found and name not in unmasked:
+                unmasked.append(name)
+    # with the line breaks gone, '%' is all that a command's data must escape
+    commands = [f"::add-mask::{mask.replace('%', '%25')}\n" for mask in masks]
+    return Masks("".join(commands), unmasked)
+
+
+def _texts_of(text: str) -> Iterator[str]:
+    """Yield a text, and the credentials within it."""
+    yield text
+    yield from _PASSWORD_IN_URL.findall(text)
+    for found in (*_PASSWORD_IN_URL.findall(text), *credentials_of(text).values()):
+        yield unquote(found, errors="surrogateescape")
+        yield found
+        try:
+            yield json.loads(f'"{found}"', strict=False)
+        except ValueError:
+            continue
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    for line in text.replace("\r", "\n").split("\n"):
+        stripped = line.strip()
+        if _may_be_secret(stripped):
+            yield stripped
+
+
+def _may_be_secret(line: str) -> bool:
+    """Return whether there is enough in a line for it to be a secret."""
+    word = line.strip(_AROUND_A_WORD)
+    if len(word) < SHORTEST or len(set(word)) < FEWEST_DIFFERENT or word.lower() in _WORDS:
+        return False
+    return len(word) >= SHORTEST_NUMBER or not word.isdigit()

@@ -1,0 +1,47 @@
+"""A value that other readers of `.env` files read otherwise gets a warning, without the value."""
+
+import pytest
+
+HARD = "it's $HOME c4nary"
+
+
+@pytest.fixture
+def dev(project):
+    project.profile("dev.toml", '[variables]\nTOKEN = "{{ TOKEN }}"\n')
+    project.dotenv("dev", "TOKEN=x\n")
+    return project
+
+
+def test_set_warns_of_a_line_that_a_shell_reads_otherwise(dev):
+    done = dev.run("set", "TOKEN", "--env", "dev", input=HARD)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "envkit: warning: TOKEN has quotes or escapes that only envkit and python-dotenv read: "
+        "a shell and Node's dotenv would read another value\n"
+        "envkit: hint: start programs with 'envkit exec', which gives them every value\n"
+    )
+    assert dev.run("get", "TOKEN", "--env", "dev").stdout == HARD
+
+
+@pytest.mark.parametrize("value", ["plain", "a b", "$HOME", "it's", "two\nlines"])
+def test_set_does_not_warn_of_a_line_that_a_shell_reads(dev, value):
+    done = dev.run("set", "TOKEN", "--env", "dev", input=value)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_set_warns_of_a_literal_in_a_profile_that_is_a_dotenv_file_only(project):
+    for file in ("a.env", "b.toml"):
+        project.profile(file, "X=1\n" if file == "a.env" else '[variables]\nX = "1"\n')
+    assert "warning: X has quotes" in project.run("set", "X", "--env", "a", input=HARD).stderr
+    assert project.run("set", "X", "--env", "b", input=HARD).stderr == ""
+
+
+def test_export_for_dotenv_names_what_compose_and_node_read_otherwise(project):
+    project.profile("dev.toml", "[variables]\nPLAIN = '1'\n")
+    values = ("--set", f"A={HARD}", "--set", "B=it's \\ $X c4nary")
+    done = project.run("export", "--env", "dev", *values)
+    assert done.stderr == (
+        "envkit: warning: Docker Compose reads another value than python-dotenv: B\n"
+        "envkit: warning: Node's dotenv reads another value than python-dotenv: A, B\n"
+    )
+    assert project.run("export", "--env", "dev", *values, "--format", "json").stderr == ""
