@@ -114,6 +114,11 @@ class VaultSource:
                 f"{self.name}:{path!r} is not a path that Vault has",
                 hint="write names with one '/' between them",
             )
+        if segments[0] in ("auth", "sys"):  # no engine can be mounted there
+            raise InvalidReferenceError(
+                f"{self.locate(ref)} is a part of Vault's own API, and no secret",
+                hint="name a secret of a key-value engine",
+            )
         if len(segments) < 2:
             raise InvalidReferenceError(
                 f"{self.locate(ref)} is a mount and names no secret",
