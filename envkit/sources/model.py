@@ -35,6 +35,7 @@ class Absent(NamedTuple):
 
     reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
     version: str | None = None  # of the secret that lacks the field, for compare-and-set
+    doubt: str = ""  # why this may be the wrong store: no default, and no other source, is used
 
 
 if TYPE_CHECKING:
