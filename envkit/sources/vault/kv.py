@@ -150,7 +150,7 @@ def _read_either(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
         return _understood(client, wanted, as_v1, 1)
     answers = as_v1, as_v2
     if any(map(_says_no_path, answers)):
-        raise _no_engine(wanted)  # version 1 has all paths below its mount
+        raise no_engine(wanted)  # version 1 has all paths below its mount
     for answer in answers:
         if _says_absent(answer):
             return absent(client, wanted, answer)
@@ -197,7 +197,7 @@ def absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
         ProtocolError: the answer is none of Vault's.
     """
     if _says_no_path(answer):
-        raise _no_engine(wanted)
+        raise no_engine(wanted)
     if not _says_absent(answer):
         raise client.unexpected(f"status {answer.status} for {wanted.locate()}")
     metadata = _metadata(answer)
@@ -228,7 +228,7 @@ def _metadata(answer: Answer) -> Mapping[str, object] | None:
     return metadata if isinstance(metadata, dict) else None
 
 
-def _no_engine(wanted: Target) -> InvalidReferenceError:
+def no_engine(wanted: Target) -> InvalidReferenceError:
     """Return the error for a path that no key-value engine serves."""
     return InvalidReferenceError(
         f"cannot read {wanted.locate()}: no key-value engine is mounted at '{wanted.engine.mount}'",

@@ -185,6 +185,20 @@ class VaultSource:
             next(iter(values)), lambda client, at: write_fields(client, at, texts, expected)
         )
 
+    def check_read(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError | None]:
+        """Say what the engine or the token's policies do not allow; see `ReadCheck`."""
+        from envkit.sources.vault.rights import find_unreadable
+
+        paths = {ref: self._absolute(ref) for ref in refs}
+        if not paths:
+            return {}
+
+        def ask() -> Mapping[Reference, EnvkitError | None]:
+            client, engines = self._ready(set(paths.values()))
+            return find_unreadable(client, paths, engines, self.name)
+
+        return self._in_time(ask)
+
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say what the engine or the token's policies do not allow; see `WriteCheck`."""
         from envkit.sources.vault.write import find_refused

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, InvalidValueError
 from envkit.sources.vault.kv import SecretVersion, denied, read, version_of
+from envkit.sources.vault.rights import capabilities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,12 +145,10 @@ def find_refused(
             refused[ref] = error
     if not paths:
         return refused
-    asked = sorted(set(paths.values()))
-    answer = client.call(lambda hvac_client: hvac_client.sys.get_capabilities(asked))
-    rights = answer.body.get("data") or {}
+    rights = capabilities(client, paths.values())
     for ref, path in paths.items():
         allowed = rights.get(path)
-        if isinstance(allowed, list) and not {"create", "update", "root"}.intersection(allowed):
+        if allowed is not None and not {"create", "update", "root"}.intersection(allowed):
             refused[ref] = denied(wanted[ref], "update")
     return refused
 
