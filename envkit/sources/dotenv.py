@@ -35,6 +35,7 @@ from envkit._internal.files import (
 )
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
+from envkit._internal.paths import has_loose_link
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
@@ -311,8 +312,9 @@ class DotenvSource:
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
             else:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
-        except FileNotFoundError:
-            _refuse_loose_link(name, path, self._root)
+        except FileNotFoundError as error:
+            if has_loose_link(path, self._root):
+                raise _failure("read", name, error) from None
             return _nothing(name)
         except OSError as error:
             raise _failure("read", name, error) from None
@@ -383,23 +385,6 @@ def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     text = pick_field(ref, fields)
     assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
-
-
-def _refuse_loose_link(name: str, path: str, root: str) -> None:
-    """Refuse a link to what is not there, as a volume that is not mounted: it is not absent.
-
-    Raises:
-        DotenvError: the file or a folder of it below the project is such a link.
-    """
-    while path not in (root, os.path.dirname(path)):
-        if os.path.islink(path) and not os.path.exists(path):
-            from envkit.errors import DotenvError
-
-            raise DotenvError(
-                f"cannot read {name}: a link on its path leads nowhere",
-                hint=f"run 'ls -l {path}', then remove the link or make what it leads to",
-            )
-        path = os.path.dirname(path)
 
 
 def _failure(verb: str, name: str, error: OSError) -> SourceError:

@@ -25,6 +25,11 @@ def failure(verb: str, name: str, error: OSError) -> SourceError:
         lasting = lasting_failure(error, name)
         if lasting is not None:
             return lasting
+    elif isinstance(error, FileNotFoundError):
+        return DotenvError(
+            f"cannot read {name}: a link on its path leads nowhere",
+            hint=f"run 'ls -l {name}', then remove the link or make what it leads to",
+        )
     elif error.errno in _NO_FILE:
         return DotenvError(
             message, hint=f"name a file, or rename what is in its place: run 'ls -ld {name}'"
