@@ -24,3 +24,12 @@ def state_folder(environ: Mapping[str, str]) -> str:
     if not os.path.isabs(state):  # the standard says to ignore it
         state = os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.join(state, "envkit")
+
+
+def has_loose_link(path: str, root: str) -> bool:
+    """Whether a link to nothing is why a file is not there: it is expected, and not absent."""
+    while path not in (root, os.path.dirname(path)):
+        if os.path.islink(path) and not os.path.exists(path):
+            return True
+        path = os.path.dirname(path)
+    return False

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from typing import NamedTuple
 
 from envkit import __version__
@@ -19,21 +18,21 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
 from envkit.audit import log
-from envkit.errors import (
-    EnvkitError,
-    LinkRefusedError,
-    ResolutionError,
-    WriteRefusedError,
-    did_you_mean,
+from envkit.checks.doctor_stores import (
+    Check,
+    CheckStatus,
+    Examined,
+    absent_variables,
+    errors_of,
+    examine_store,
 )
+from envkit.errors import EnvkitError, did_you_mean
 from envkit.profile.discovery import profile_names, profiles_folder, unknown_profile
 from envkit.profile.loader import load
 from envkit.profile.model import PREDECLARED
 from envkit.resolution.plan import plan
 from envkit.resolution.prepare import require_trust
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.sources.model import Absent, Reading
-from envkit.sources.protocols import Probe, WriteCheck
 from envkit.sources.registry import open_source
 from envkit.trust.sources import own_address_warning
 from envkit.trust.user_config import read_config
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.resolution.plan import Plan
     from envkit.sources.model import Outcome
-    from envkit.sources.protocols import Source
 
 VARIABLES = (
     "ENVKIT_ENV",
@@ -58,34 +56,6 @@ VARIABLES = (
     "ENVKIT_DEBUG",
 )
 MAX_PARALLEL = 16
-# the package behind a source type
-_CLIENTS = {"vault": "hvac", "aws-secrets-manager": "botocore", "dotenv": "python-dotenv"}
-
-
-class CheckStatus(StrEnum):
-    """How something that was looked at is."""
-
-    OK = "ok"
-    NOTE = "note"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Check(NamedTuple):
-    """One thing that was looked at.
-
-    Attributes:
-        status: how it is.
-        profile: the profile's name; empty for what concerns none.
-        source: the name of a source of it; empty for what concerns none.
-        hint: what to do about it; empty where there is nothing to do.
-    """
-
-    status: CheckStatus
-    message: str
-    profile: str = ""
-    source: str = ""
-    hint: str = ""
 
 
 class _Loaded(NamedTuple):
@@ -135,7 +105,7 @@ def examine(
         folder = profiles_folder(profiles, environ)
         names = profile_names(folder)
     except EnvkitError as error:
-        checks += _errors(error)
+        checks += errors_of(error)
     else:
         checks.append(Check(CheckStatus.OK, f"{_counted(len(names), 'profile')} in {folder}"))
         loaded = {name: _load(name, folder, checks) for name in names}
@@ -181,7 +151,7 @@ def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
         profile = load(name, folder)
         planned = plan(profile, profile.variables)
     except EnvkitError as error:
-        checks.extend(_errors(error, profile=name))
+        checks.extend(errors_of(error, profile=name))
         return None
     message = f"{display_path(profile.path)}, {_counted(len(profile.variables), 'variable')}"
     if profile.aliases:
@@ -206,21 +176,23 @@ def _chosen(
     for name in wanted:
         found = [one for one in valid if name in (one.profile.name, *one.profile.aliases)]
         if not found and name not in loaded:
-            checks.extend(_errors(unknown_profile(folder, name, list(loaded)), profile=name))
+            checks.extend(errors_of(unknown_profile(folder, name, list(loaded)), profile=name))
         chosen += found
     return chosen
 
 
 def _ask_stores(
-    chosen: Iterable[_Loaded], environ: Mapping[str, str], deadline: Deadline
+    chosen: Sequence[_Loaded], environ: Mapping[str, str], deadline: Deadline
 ) -> Iterator[Check]:
     """Ask each source of each environment, all at once."""
     targets = [(one, name) for one in chosen for name in _sources(one)]
 
-    def ask(target: tuple[_Loaded, str]) -> list[Check]:
+    def ask(target: tuple[_Loaded, str]) -> Examined:
         one, name = target
         source = open_source(one.profile, name, environ=environ, deadline=deadline)
-        return list(_ask(source, one, name))
+        return examine_store(source, one.plan, one.profile.sources[name].type)
+
+    outcomes: dict[str, dict[Reference, Outcome]] = {}
 
     answers = map_parallel(ask, targets, workers=MAX_PARALLEL, deadline=deadline)
     for (one, name), answer in zip(targets, answers, strict=True):
@@ -232,13 +204,16 @@ def _ask_stores(
             hint = "check the store's address, or give it more time with --timeout"
             yield Check(CheckStatus.ERROR, f"no answer within {seconds} s", **place, hint=hint)
         elif isinstance(answer.error, EnvkitError):
-            yield from _errors(answer.error, **place)
+            yield from errors_of(answer.error, **place)
         elif answer.error is not None:  # what a bug says may show a value
             yield Check(
                 CheckStatus.ERROR, f"the source broke: {type(answer.error).__name__}", **place
             )
         else:
-            yield from answer.value
+            yield from answer.value.checks
+            outcomes.setdefault(one.profile.name, {}).update(answer.value.outcomes)
+    for one in chosen:
+        yield from absent_variables(one.plan, outcomes.get(one.profile.name, {}))
 
 
 def _rotations(
@@ -252,7 +227,7 @@ def _rotations(
         for one in examine_rotations(folder, names, environ=environ, deadline=deadline):
             yield Check(CheckStatus(one.status), one.message, one.profile, hint=one.hint)
     except EnvkitError as error:
-        yield from _errors(error)
+        yield from errors_of(error)
 
 
 def _sources(one: _Loaded) -> list[str]:
@@ -262,64 +237,6 @@ def _sources(one: _Loaded) -> list[str]:
         for name, spec in one.profile.sources.items()
         if name in one.plan.references or spec.settings or name not in PREDECLARED
     ]
-
-
-def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
-    place = {"profile": one.profile.name, "source": name}
-    references = one.plan.references.get(name, ())
-    for reference in references:
-        source.check(reference)
-    failures: dict[str, EnvkitError] = {}
-    facts: Sequence[str] = ()
-    if isinstance(source, Probe):
-        try:
-            facts = source.probe()
-        except EnvkitError as failed:  # a warning below may be the reason
-            failures[str(failed)] = failed
-    else:
-        outcomes = source.fetch(references)
-        failures = {str(o): o for o in outcomes.values() if isinstance(o, EnvkitError)}
-        facts = [_tally(references, outcomes)]
-    for failure in failures.values():
-        yield from _errors(failure, **place)
-    if not failures:
-        client = _client(one.profile.sources[name].type)
-        yield Check(CheckStatus.OK, "; ".join(filter(None, (client, *facts))), **place)
-    for warning in getattr(source, "warnings", ()):
-        yield Check(CheckStatus.WARNING, warning, **place)
-    if not source.remote and isinstance(source, WriteCheck) and not failures:
-        refused = {str(e): e for e in source.check_write(references).values()}
-        for error in refused.values():
-            if isinstance(error, LinkRefusedError | WriteRefusedError):  # others say it by ls -l
-                yield Check(CheckStatus.WARNING, error.message, **place, hint=error.hint or "")
-
-
-def _tally(references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]) -> str:
-    """Say how much of what is looked up in a source is there."""
-    if not references:
-        return "no variable refers to it"
-    found = sum(isinstance(outcome, Reading) for outcome in outcomes.values())
-    text = f"{found} of {len(references)} values are there"
-    reasons = {o.reason for o in outcomes.values() if isinstance(o, Absent) and o.reason}
-    return f"{text}: {reasons.pop()}" if not found and len(reasons) == 1 else text
-
-
-def _client(source_type: str) -> str:
-    package = _CLIENTS.get(source_type)
-    if package is None:
-        return ""
-    from importlib.metadata import version
-
-    return f"{package} {version(package)}"
-
-
-def _errors(error: EnvkitError, *, profile: str = "", source: str = "") -> Iterator[Check]:
-    """Return a check for an error, or for each one that it consists of."""
-    if isinstance(error, ResolutionError):
-        for failure in error.failures:
-            yield Check(CheckStatus.ERROR, str(failure), profile, source, failure.error.hint or "")
-        return
-    yield Check(CheckStatus.ERROR, error.message, profile, source, error.hint or "")
 
 
 def _counted(number: int, what: str) -> str:

@@ -9,7 +9,7 @@ from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, parse
-from envkit.errors import EnvkitError, UsageError, did_you_mean
+from envkit.errors import AbsentError, UsageError
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
@@ -51,13 +51,14 @@ def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
 
 
 def _prepare(
-    given: Arguments, deadline: Deadline, only: Sequence[str], *, locating: bool = False
+    given: Arguments, deadline: Deadline, *, names: Sequence[str] = (), locating: bool = False
 ) -> list[PreparedProfile]:
     return prepare(
         given.many("env"),
         profiles=given.one("profiles"),
-        only=only,
+        only=given.many("only"),
         exclude=given.many("except"),
+        names=names,
         overrides=given.overrides,
         environ=os.environ,
         deadline=deadline,
@@ -74,14 +75,13 @@ def _resolve(
     """
     deadline = Deadline(given.timeout_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
-        only = given.many("only") if name is None else [_glob_escaped(name)]
-        prepared = _prepare(given, deadline, only)
+        prepared = _prepare(given, deadline, names=() if name is None else [name])
         if into:
             _require_loading(prepared, deadline, lasting=into == "shell")
         access.begin(prepared)
         environment = resolve_prepared(prepared, deadline)
         if name is not None and name not in environment:
-            raise _no_variable(prepared, environment.name, name)
+            raise AbsentError(f"{name} is absent in {environment.name}, where it is not required")
         access.succeed(environment.variables())
     return environment
 
@@ -132,7 +132,7 @@ def _run_app(given: Arguments) -> NoReturn:
 
 def _dry_run(given: Arguments) -> int:
     deadline = Deadline(given.timeout_seconds)
-    prepared = _prepare(given, deadline, given.many("only"), locating=True)
+    prepared = _prepare(given, deadline, locating=True)
     rows = []
     for one in prepared:
         for variable in one.plan.order:
@@ -157,19 +157,6 @@ def _get(given: Arguments) -> int:
     ending = b"\n" if sys.stdout.isatty() else b""
     sys.stdout.buffer.write(environment[name].to_bytes() + ending)
     return 0
-
-
-def _no_variable(prepared: Sequence[PreparedProfile], environment: str, name: str) -> EnvkitError:
-    from envkit.errors import AbsentError
-
-    known = [known for one in prepared for known in one.profile.variables]
-    if name in known:
-        return AbsentError(f"{name} is absent in {environment}, where it is not required")
-    return UsageError(f"no variable '{name}' in {environment}", hint=did_you_mean(name, known))
-
-
-def _glob_escaped(name: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
 
 
 def _export(given: Arguments) -> int:

@@ -23,7 +23,7 @@ from envkit.comparison.model import (
 from envkit.profile.model import Profile
 from envkit.profile.placeholder import Literal
 from envkit.resolution.plan import plan
-from envkit.resolution.selection import globs, refuse_unknown, select
+from envkit.resolution.selection import choose, globs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def diff_keys(
     known = [_variables(side) for _, side in sides]
     names = dict.fromkeys(name for variables in known for name in variables)
     only, exclude = globs(only), globs(exclude)
-    refuse_unknown([*only, *exclude], names, ", ".join(label for label, _ in sides))
-    entries = [_entry(name, known) for name in select(names, only, exclude)]
+    where = ", ".join(label for label, _ in sides)
+    chosen = choose(names, where, only=only, exclude=exclude)
+    entries = [_entry(name, known) for name in chosen]
     return EnvDiff(tuple(label for label, _ in sides), gravest_first(entries))
 
 

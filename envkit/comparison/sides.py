@@ -26,7 +26,7 @@ from envkit.resolution.failing_source import open_or_fail
 from envkit.resolution.fetch import fetch
 from envkit.resolution.prepare import prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.resolution.selection import globs, refuse_unknown, select
+from envkit.resolution.selection import choose, globs
 from envkit.sources.model import values_of
 
 TYPE_CHECKING = False
@@ -47,17 +47,13 @@ class PreparedSides(NamedTuple):
     Attributes:
         names: of all sides, in their order.
         profiles: those of them that are profiles.
-        others: files and processes, which are read already.
-        only: globs; variables that match none of them are left out.
-        exclude: globs; variables that match one of them are left out.
+        others: files and processes, which are read already, without what is left out.
         deadline: for all stores together.
     """
 
     names: Sequence[SideName]
     profiles: Sequence[PreparedProfile]
     others: Sequence[Side]
-    only: Sequence[str]
-    exclude: Sequence[str]
     deadline: Deadline
 
 
@@ -107,11 +103,11 @@ def prepare_sides(
         *(variable for profile in loaded for variable in profile.variables),
         *(variable for side in others for variable in side.names()),
     }
-    refuse_unknown([*only, *exclude], known, ", ".join(names))
+    chosen = set(choose(known, ", ".join(names), only=only, exclude=exclude))
     prepared = [
         prepare_profile(
             profile,
-            select(profile.variables, only, exclude),
+            [variable for variable in profile.variables if variable in chosen],
             environ=environ,
             deadline=deadline,
             sources=sources,
@@ -119,7 +115,8 @@ def prepare_sides(
         )
         for profile in loaded
     ]
-    return PreparedSides(wanted, prepared, others, only, exclude, deadline)
+    restricted = [_restricted(side, chosen) for side in others]
+    return PreparedSides(wanted, prepared, restricted, deadline)
 
 
 def read_sides(prepared: PreparedSides) -> list[Side]:
@@ -129,7 +126,7 @@ def read_sides(prepared: PreparedSides) -> list[Side]:
         a side for each name. Of a process only what the others know, too: without it, PATH
         and HOME would be differences.
     """
-    names, profiles, others, only, exclude, deadline = prepared
+    names, profiles, others, deadline = prepared
     named = [name for name in names if name.kind is SideKind.PROFILE]
     pasts = [
         Past(one, {}, {}) if name.point is None else pin(one, name.point, deadline)
@@ -139,9 +136,7 @@ def read_sides(prepared: PreparedSides) -> list[Side]:
     inside = iter(zip(named, pasts, fetched, strict=True))
     external = iter(others)
     sides = [
-        _profile_side(*next(inside))
-        if name.kind is SideKind.PROFILE
-        else _selected(next(external), only, exclude)
+        _profile_side(*next(inside)) if name.kind is SideKind.PROFILE else next(external)
         for name in names
     ]
     return _without_process_only_variables(sides)
@@ -204,11 +199,6 @@ def _external_side(name: SideName, environ: Mapping[str, str], aliases: Mapping[
     if name.kind is SideKind.PID:
         return other_process(name.text, name.target)
     return this_process(name.text, environ)
-
-
-def _selected(side: Side, only: Sequence[str], exclude: Sequence[str]) -> Side:
-    names = [*side.environment, *(failure.name for failure in side.failures)]
-    return _restricted(side, set(select(names, only, exclude)))
 
 
 def _restricted(side: Side, names: Collection[str]) -> Side:

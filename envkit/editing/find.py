@@ -44,7 +44,7 @@ from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import Plan
 from envkit.resolution.prepare import PreparedProfile, named, prepare_profile, require_trust
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.resolution.selection import refuse_unknown, select
+from envkit.resolution.selection import choose
 from envkit.sources.protocols import WritableSource
 from envkit.sources.registry import open_source
 
@@ -165,8 +165,8 @@ def prepare_edit(
     for name in names:
         if name not in profile.variables:
             raise _unknown(name, profile)
-    refuse_unknown([*only, *exclude], profile.variables, profile.name)
-    selected = select(profile.variables, [*names, *only], exclude)
+    known = profile.variables
+    selected = choose(known, profile.name, names=names, only=only, exclude=exclude)
     prepared = prepare_profile(profile, selected, environ=environ, deadline=deadline)
     routes: dict[str, Route] = {}
     refused: dict[str, EnvkitError] = {}

@@ -140,7 +140,10 @@ def unknown_profile(
     stem = os.path.splitext(os.path.basename(name))[0]  # of `profiles/prod.toml`, too
     longer_or_shorter = (n for n in names if stem and (n.startswith(stem) or stem.startswith(n)))
     match = closest(name, [*names, *aliases]) or next(longer_or_shorter, None)
+    hint = f"did you mean '{match}'?" if match else None
+    several = name.replace(",", " ").split()
+    if len(several) > 1 and {*names, *aliases}.issuperset(several):
+        hint = f"name one profile at a time: {' and '.join(map(repr, several))}"
     return ProfileNotFoundError(
-        f"no profile '{name}' in {display_path(folder)} ({known})",
-        hint=f"did you mean '{match}'?" if match else None,
+        f"no profile '{name}' in {display_path(folder)} ({known})", hint=hint
     )

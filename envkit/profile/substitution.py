@@ -89,17 +89,17 @@ def apply_filter(step: Filter, value: str) -> str:
 
 def _json_pointer(value: str, pointer: str) -> str:
     """Reference: RFC 6901."""
-    import json
+    from envkit._internal.json_text import dumps, loads
 
     try:
-        node = json.loads(value)
+        node = loads(value)
         for token in pointer.split("/")[1:]:
             node = _child(node, token.replace("~1", "/").replace("~0", "~"))
             if node is None:
                 raise AbsentError(f"nothing at '{pointer}' in the JSON")
         if isinstance(node, str):
             return node
-        return json.dumps(node, ensure_ascii=False, separators=(",", ":"))
+        return dumps(node)
     except (ValueError, RecursionError):
         raise InvalidValueError(
             "the value is not JSON, as 'json:' needs",

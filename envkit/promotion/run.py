@@ -31,7 +31,6 @@ from envkit.errors import (
     PromotionError,
     UsageError,
     VariableFailure,
-    did_you_mean,
 )
 from envkit.profile.declaration import raw_table
 from envkit.profile.discovery import profiles_folder
@@ -43,7 +42,7 @@ from envkit.resolution.fetch import fetch
 from envkit.resolution.plan import plan
 from envkit.resolution.prepare import prepare_profile
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
-from envkit.resolution.selection import refuse_unknown, select
+from envkit.resolution.selection import choose
 from envkit.sources.protocols import WriteCheck
 
 TYPE_CHECKING = False
@@ -308,13 +307,7 @@ def _select(
         raise UsageError(
             f"source and target are both {ours.name}", hint="write envkit promote SOURCE TARGET"
         )
-    for name in names:
-        if name not in ours.variables:
-            raise UsageError(
-                f"no variable '{name}' in {ours.name}", hint=did_you_mean(name, ours.variables)
-            )
-    refuse_unknown([*only, *exclude], ours.variables, ours.name)
-    return select(ours.variables, [*names, *only], exclude)
+    return choose(ours.variables, ours.name, names=names, only=only, exclude=exclude)
 
 
 def _written(profile: Profile) -> Written:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from envkit.errors import (
     AbsentError,
     EnvkitError,
+    InvalidReferenceError,
     InvalidValueError,
     NeedFailedError,
     VariableFailure,
@@ -62,12 +63,16 @@ class _Run:
         self.done: dict[str, Variable] = {}
         self.failed: dict[str, EnvkitError] = {}
         self.failures: list[VariableFailure] = []
+        self.doubts: dict[str, InvalidReferenceError] = {}
 
     def add(self, variable: PlannedVariable) -> None:
         """Put one variable together, or note why it has no value."""
+        value = _Value(self, variable)
         try:
-            resolved = _Value(self, variable).resolve()
+            resolved = value.resolve()
         except EnvkitError as error:
+            if value.doubt is not None:
+                self.doubts[variable.name] = value.doubt
             self.failed[variable.name] = error
             # what is only needed may be absent where the one that needs it has a fallback
             if variable.name in self.selected or not isinstance(error, AbsentError):
@@ -89,12 +94,15 @@ class _Value:
         self.filtered: list[str] = []
         self.missing: list[str] = []
         self.note = ""
+        self.doubt: InvalidReferenceError | None = None
 
     def resolve(self) -> Variable | None:
         """Return the variable, None where it is absent and may be."""
         declaration = self.variable.declaration
         text = self.text()
         if text is None:
+            if declaration.default is not None or not declaration.required:
+                self.refuse_doubt()
             if declaration.default is None:
                 if not declaration.required:
                     return None
@@ -152,10 +160,16 @@ class _Value:
         need = self.variable.variables.get(operand)
         value, reasons = self.read(operand) if need is None else self.other(need)
         if value is None and placeholder.fallback is not None:
+            self.refuse_doubt()
             self.note = "fallback"
         elif value is None:
             self.missing += reasons
         return value
+
+    def refuse_doubt(self) -> None:
+        """Raise where what is absent may be in another store: it is not to be replaced."""
+        if self.doubt is not None:
+            raise self.doubt
 
     def other(self, name: str) -> tuple[str | None, list[str]]:
         """Return the value of another variable, else why it is absent."""
@@ -168,6 +182,7 @@ class _Value:
         cause = self.run.failed.get(name)
         if cause is not None and not isinstance(cause, AbsentError):
             raise NeedFailedError(name, cause)
+        self.doubt = self.doubt or self.run.doubts.get(name)
         because = "" if cause is None or name in self.run.selected else f" ({cause.message})"
         return None, [f"{name} is absent{because}"]
 
@@ -179,13 +194,25 @@ class _Value:
             if isinstance(outcome, Exception):
                 raise outcome.with_traceback(None)  # one error may stand for many variables
             if isinstance(outcome, Reading):
+                self.refuse_doubt()
                 origin = Origin(str(reference), outcome.location, outcome.version)
                 self.origins[origin] = None
                 self.readings.append(outcome.value)
                 return outcome.value.reveal(), []
-            reason = f": {outcome.reason}" if outcome.reason else ""
-            reasons.append(f"{self.run.locate(reference)} is absent{reason}")
+            place = self.run.locate(reference)
+            said = "; ".join(filter(None, (outcome.reason, outcome.doubt)))
+            reasons.append(f"{place} is absent: {said}" if said else f"{place} is absent")
+            if outcome.doubt:
+                self.doubt = _doubtful(reference, f"{place} is absent, but {outcome.doubt}")
         return None, reasons or [f"{operand} is absent: 'lookup' names no source"]
+
+
+def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
+    return InvalidReferenceError(
+        f"{message}: nothing else is used in its place",
+        hint=f"check which store [sources.{reference.source}] and the environment name; if it is "
+        "new, create its first secret with 'envkit set'",
+    )
 
 
 def _mismatch(declaration: Declaration, text: str) -> str | None:

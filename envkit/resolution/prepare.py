@@ -68,6 +68,7 @@ def prepare(
     profiles: str | None,
     only: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    names: Sequence[str] = (),
     overrides: Mapping[str, str] | None = None,
     environ: Mapping[str, str],
     deadline: Deadline,
@@ -78,11 +79,13 @@ def prepare(
 
     A variable that a later profile gives is not planned in an earlier one, unless another
     variable of that needs it. `overrides` are literal values in place of the profiles' own.
+    `names` are taken as they are, `only` and `exclude` are globs.
     With `locating`, the sources will only be asked where values are, which needs no trust.
 
     Raises:
-        UsageError: no environment is named, an override is not a variable, or `only` or
-            `exclude` has a name that no profile has. No source has been opened by then.
+        UsageError: no environment is named, an override is not a variable, a name in
+            `names`, `only` or `exclude` is in no profile, or the globs leave nothing. No
+            source has been opened by then.
         ProfileError: a profile is not there or not valid.
         ResolutionError: references that no store could hold.
     """
@@ -90,19 +93,19 @@ def prepare(
     loaded = [load(name, folder) for name in named(environments, environ)]
     _override(loaded, overrides or {})
     name = joined(loaded)
-    narrowed = bool(only or exclude)
-    if narrowed:
-        from envkit.resolution.selection import refuse_unknown, select
+    chosen: list[str] | None = None
+    if only or exclude or names:
+        from envkit.resolution.selection import choose
 
-        known = [variable for profile in loaded for variable in profile.variables]
-        refuse_unknown([*only, *exclude], known, name)
+        known = dict.fromkeys(variable for one in loaded for variable in one.variables)
+        given = overrides or ()
+        chosen = choose(known, name, only=only, exclude=exclude, names=names, kept=given)
     taken: set[str] = set()
     prepared: list[PreparedProfile] = []
     failures: list[VariableFailure] = []
     for profile in reversed(loaded):
         left = [name for name in profile.variables if name not in taken]
-        chosen = select(left, only, exclude) if narrowed else left
-        wanted = {*chosen, *(overrides or ())}
+        wanted = {*(left if chosen is None else chosen), *(overrides or ())}
         selected = [name for name in left if name in wanted]
         taken.update(selected)
         try:

@@ -1,13 +1,20 @@
-"""Select variables by globs: `--only` and `--except`. Pure."""
+"""Select variables by names and globs: arguments, `--only` and `--except`. Pure.
+
+What always holds: an entry without `*`, `?` and `[` is a name, and must be there; nothing is
+returned that leaves no variable at all. What was mistyped would be left out in silence, or
+handed out.
+"""
 
 from __future__ import annotations
 
-from envkit._internal.names import is_name
+from envkit._internal.names import LETTERS, WORD
 from envkit.errors import UsageError, did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+
+_SEPARATORS = frozenset(",;|:")
 
 
 def globs(given: Sequence[str]) -> Sequence[str]:
@@ -18,22 +25,42 @@ def globs(given: Sequence[str]) -> Sequence[str]:
     return [given] if isinstance(given, str) else given
 
 
-def refuse_unknown(given: Iterable[str], known: Collection[str], where: str) -> None:
-    """Refuse what is surely mistyped among globs: what was meant would be left out in silence.
+def choose(
+    known: Collection[str],
+    where: str,
+    *,
+    only: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    names: Sequence[str] = (),
+    kept: Collection[str] = (),
+) -> list[str]:
+    """Return the variables that are named, or match a glob of `only`, and none of `exclude`.
+
+    Without `names` and `only`, it begins with all of them.
 
     Args:
-        given: globs.
         known: the names that there are.
-        where: what has them, for the message.
+        where: what has them, for messages.
+        only: globs.
+        exclude: globs.
+        names: taken as they are, never as globs.
+        kept: what is used whatever the globs say; it need not be known.
 
     Raises:
-        UsageError: a name that is not there, or an empty text.
+        UsageError: a name that is not there, several in one option, an empty text, or globs
+            that leave nothing at all.
     """
-    for name in given:
-        if not name:
-            raise UsageError("an empty glob matches no variable", hint="write --only 'DB_*'")
-        if is_name(name) and name not in known:
-            raise UsageError(f"no variable '{name}' in {where}", hint=did_you_mean(name, known))
+    for name in names:
+        if name not in known:
+            raise _unknown(name, known, where)
+    for option, given in (("--only", only), ("--except", exclude)):
+        for glob in given:
+            _refuse_mistyped(glob, known, where, option)
+    escaped = [_escaped(name) for name in names]
+    chosen = select(known, [*escaped, *only], exclude)
+    if not chosen and not kept and (only or (known and exclude)):
+        raise _nothing_left(known, where, only, exclude)
+    return chosen
 
 
 def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) -> list[str]:
@@ -48,3 +75,67 @@ def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) ->
         if (not only or any(fnmatchcase(name, glob) for glob in only))
         and not any(fnmatchcase(name, glob) for glob in exclude)
     ]
+
+
+def _refuse_mistyped(glob: str, known: Collection[str], where: str, option: str) -> None:
+    """Refuse a name that is not there, and a list of globs that was written as one."""
+    if not glob.strip():
+        raise UsageError("an empty glob matches no variable", hint=f"write {option} 'DB_*'")
+    if _is_glob(glob):
+        if _is_list(glob) and not select(known, [glob], ()):
+            raise UsageError(
+                f"no variable in {where} matches '{glob}'", hint=_one_for_each(glob, option)
+            )
+    elif glob not in known:
+        raise _unknown(glob, known, where, option)
+
+
+def _unknown(name: str, known: Collection[str], where: str, option: str = "") -> UsageError:
+    parts = _parts(name)
+    listed = _is_list(name) or (len(parts) > 1 and all(part in known for part in parts))
+    if option and listed:
+        hint: str | None = _one_for_each(name, option)
+    else:
+        hint = did_you_mean(name.strip(), known)
+    return UsageError(f"no variable '{name}' in {where}", hint=hint)
+
+
+def _nothing_left(
+    known: Collection[str], where: str, only: Sequence[str], exclude: Sequence[str]
+) -> UsageError:
+    given = [f"--only '{glob}'" for glob in only] + [f"--except '{glob}'" for glob in exclude]
+    hint = f"choose some of: {', '.join(sorted(known))}" if known else None
+    upper = [glob.upper() for glob in only]
+    if upper != list(only) and select(known, upper, exclude):
+        hint = f"did you mean {' '.join(f'--only {_quoted(glob)}' for glob in upper)}?"
+    return UsageError(f"no variable in {where} is left by {' '.join(given)}", hint=hint)
+
+
+def _one_for_each(text: str, option: str) -> str:
+    each = " ".join(f"{option} {_quoted(part)}" for part in _parts(text))
+    return f"write one {option} for each name: {each}"
+
+
+def _parts(text: str) -> list[str]:
+    """Return what stands between the characters that no name and no glob has."""
+    kept = WORD | frozenset("*?[]")
+    parts = "".join(char if char in kept else " " for char in text).split()
+    return [part for part in parts if part[0] in LETTERS or _is_glob(part)] or [text]
+
+
+def _quoted(part: str) -> str:
+    return f"'{part}'" if _is_glob(part) else part
+
+
+def _is_glob(text: str) -> bool:
+    return any(char in text for char in "*?[")
+
+
+def _is_list(text: str) -> bool:
+    """Whether several names stand in one text: a name has neither a comma nor a blank."""
+    text = text.strip()
+    return any(char in _SEPARATORS or char.isspace() for char in text) and len(_parts(text)) > 1
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{char}]" if char in "*?[" else char for char in name)

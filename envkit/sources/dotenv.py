@@ -35,6 +35,7 @@ from envkit._internal.files import (
 )
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
+from envkit._internal.paths import has_loose_link
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import (
@@ -311,7 +312,9 @@ class DotenvSource:
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
             else:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError as error:
+            if has_loose_link(path, self._root):
+                raise _failure("read", name, error) from None
             return _nothing(name)
         except OSError as error:
             raise _failure("read", name, error) from None

@@ -36,6 +36,7 @@ class Absent(NamedTuple):
 
     reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
     version: str | None = None  # of the secret that lacks the field, for compare-and-set
+    doubt: str = ""  # why this may be the wrong store: no default, and no other source, is used
 
 
 if TYPE_CHECKING:
@@ -118,8 +119,8 @@ WHOLE = "*"  # the field of `SOURCE:PATH#*`: all fields, as one document
 def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
     """Return the text of the one field that `ref` names, from a secret of several.
 
-    No field and exactly one in the secret: that one. Text comes as it is; a number,
-    a truth value, a list or a table as compact JSON; null counts as absent.
+    No field and exactly one in the secret: that one. Text comes as it is; a number as the
+    store wrote it; a truth value, a list or a table as compact JSON; null counts as absent.
 
     Raises:
         InvalidReferenceError: no field is named and the secret has not exactly one.
@@ -147,6 +148,6 @@ def _names(fields: Mapping[str, object]) -> str:
 def _to_text(value: object) -> str:
     if isinstance(value, str):
         return value
-    import json
+    from envkit._internal.json_text import dumps
 
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return dumps(value)

@@ -142,6 +142,23 @@ class VersionedSource(WritableSource, Protocol):
 
 
 @runtime_checkable
+class ReadCheck(Protocol):
+    """What a source may also offer: to say what could not be read, without reading it."""
+
+    def check_read(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError | None]:
+        """Ask what we may read.
+
+        Returns:
+            per reference why it could not be read, or None where it could be; nothing of
+            those of which the store does not say.
+
+        Raises:
+            SourceError: the store failed.
+        """
+        ...
+
+
+@runtime_checkable
 class WriteCheck(Protocol):
     """What a writable source may also offer: to foresee that a write would be refused."""
 

@@ -95,6 +95,32 @@ def test_a_name_that_no_side_has_or_that_is_empty_is_a_usage_error(team, option,
     assert "an empty glob matches no variable" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("exec --env staging", "--only"),
+        ("exec --env staging --dry-run", "--only"),
+        ("exec --env staging", "--except"),
+        ("export --env staging", "--only"),
+        ("export --env staging --format json", "--except"),
+        ("show --env staging", "--only"),
+        ("show --env staging --format json", "--except"),
+        ("edit --env staging", "--only"),
+        ("edit --env staging", "--except"),
+        ("diff staging prod", "--only"),
+        ("diff staging prod --keys", "--except"),
+        ("promote staging prod --plan", "--only"),
+        ("promote staging prod --plan", "--except"),
+    ],
+)
+def test_every_command_refuses_names_that_match_nothing(team, command, option):
+    for given in ("SENTRY_DSN,APP_NAME", "SENTRY_DSN APP_NAME", "sentry_dsn", "NO-SUCH"):
+        end = ("--", "true") if command.startswith("exec") else ()
+        done = team.run(*command.split(), option, given, *end)
+        assert (done.returncode, done.stdout) == (2, ""), (given, done.stderr)
+        assert f"no variable '{given}' in " in done.stderr
+
+
 def test_secrets_are_revealed_on_a_terminal(team):
     text, status = team.on_terminal("diff", "staging", "prod", "--reveal")
     assert status == 0

@@ -226,7 +226,7 @@ def test_a_profile_on_a_full_disk_has_a_remedy_too(project, disk, command):
     [
         ("conf/.env.dev", "mkdir", 5),
         (".env." + "x" * 245, "shorter name", 6),
-        ("file/x", "rename", 6),
+        ("file/x", "rename", 3),
     ],
 )
 def test_a_file_that_cannot_be_made_as_it_is_named_has_a_remedy(dev, path, hint, status):

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from envkit.errors import DeniedError, InvalidReferenceError, UnavailableError
+from envkit.secret import Secret
 from envkit.sources.model import WHOLE, Absent
 from support.aws import ACCOUNT, CANARY, ask, failure, parameters, read, ref, value
 from support.fault_proxy import Crowd, after, respond
@@ -153,7 +154,9 @@ def test_fifty_secrets_are_three_requests(aws):
 
 def test_batches_go_out_together(aws):
     refs = [ref(f"s{number}") for number in range(60)]
-    aws.proxy.fault(after(threading.Barrier(3, timeout=30).wait))
+    batch = "BatchGetSecretValue"
+    barrier = threading.Barrier(3, timeout=30)
+    aws.proxy.fault(after(barrier.wait), when=lambda request: request.target.endswith(batch))
     outcomes = aws.source().fetch(refs)
     assert all(isinstance(outcome, Absent) for outcome in outcomes.values()), outcomes
 
@@ -163,7 +166,7 @@ def test_no_more_at_once_than_concurrency_says(aws):
     aws.proxy.fault(crowd)
     pins = [ref("db", version=f"{number:036}") for number in range(12)]
     aws.source(concurrency=2).fetch(pins)
-    assert len(aws.operations) == 12
+    assert aws.operations.count("GetSecretValue") == 12
     assert crowd.most <= 2
 
 
@@ -236,6 +239,43 @@ def test_absent_costs_no_second_request(aws):
     outcomes = aws.source().fetch([ref("one"), ref("two")])
     assert outcomes[ref("two")] == Absent("no such secret")
     assert aws.operations == ["BatchGetSecretValue"]
+
+
+@pytest.mark.parametrize(
+    "wanted", [("db", "p"), ("db",), ("arn",)], ids=["field", "whole", "arn-of-none"]
+)
+def test_absent_in_a_region_without_secrets_is_in_doubt(aws, wanted):
+    """A secret of eu-west-1 is not found in sa-east-1, and a default must not stand in for it."""
+    aws.put("db", '{"p": "x"}')
+    reference = ref(*wanted)
+    if wanted == ("arn",):
+        reference = ref(f"arn:aws:secretsmanager:sa-east-1:{ACCOUNT}:secret:db-AbCdEf")
+    source = aws.source(region="sa-east-1")
+    for _ in range(2):
+        outcome = ask(source, reference)
+        assert outcome.doubt == "sa-east-1 has no secret at all in this account"
+    assert "ListSecrets" in aws.operations
+
+
+def test_absent_is_certain_where_there_are_secrets_or_they_may_not_be_listed(aws):
+    aws.put("one", "1")
+    assert ask(aws.source(), ref("two")) == Absent("no such secret")
+    aws.fail("ListSecrets", "AccessDeniedException")
+    assert ask(aws.source(region="sa-east-1"), ref("two")) == Absent("no such secret")
+
+
+def test_a_list_that_fails_is_a_failure(aws):
+    aws.fail("ListSecrets", "InternalServiceError")
+    failure(aws.source(region="sa-east-1", timeout_seconds=1), ref("two"), UnavailableError)
+
+
+def test_the_first_secret_of_a_region_can_be_created(aws):
+    region = "af-south-1"
+    source = aws.source(region=region)
+    assert ask(source, ref("db")).doubt
+    version = source.write(ref("db"), Secret("x"), expected=None)
+    assert ask(source, ref("db")).version == version
+    assert ask(source, ref("other")) == Absent("no such secret")
 
 
 def test_a_secret_without_a_value_is_absent(aws):

@@ -215,7 +215,7 @@ def test_the_region_of_the_environment(aws, monkeypatch, name):
     ask(aws.source(), ref("db"))
     ask(aws.source(region=REGION), ref("db"))
     regions = [r.headers["authorization"].split("/")[2] for r in aws.proxy.requests]
-    assert regions == ["ap-south-1", REGION]
+    assert list(dict.fromkeys(regions)) == ["ap-south-1", REGION]
 
 
 @pytest.fixture

@@ -4,19 +4,29 @@ import os
 
 import pytest
 
-from envkit.checks.doctor import CheckStatus, examine
+from envkit.checks.doctor import examine
+from envkit.checks.doctor_stores import CheckStatus
 from support.aws import ACCOUNT, CANARY, REGION, xml_error
 
 
 @pytest.fixture
 def check(project):
-    """Examine a profile with these sources; return the checks of the stores."""
+    """Examine a profile with these sources; return the checks of the stores.
+
+    Each store that takes us says that no value was read, in a note that is not returned.
+    """
 
     def examined(sources, **environ):
         project.profile("prod.toml", sources)
         report = examine(["prod"], timeout_seconds=15.0, environ={**os.environ, **environ})
         assert CANARY not in repr(report)
-        found = {one.source: one for one in report.checks if one.source}
+        found = {}
+        for one in report.checks:
+            if one.message.startswith("values not read: "):
+                assert (one.status, one.profile) == (CheckStatus.NOTE, "prod")
+                assert "envkit check --env prod" in one.hint
+            elif one.source:
+                found[one.source] = one
         assert report.healthy is all(one.status == CheckStatus.OK for one in found.values())
         return found
 
@@ -72,20 +82,22 @@ def test_vault_says_who_it_is_and_who_we_are_and_no_secret_is_read(openbao, chec
     version = openbao.ask("GET", "sys/seal-status")["version"]
     assert f"; vault at {openbao.address}, version {version}; " in found.message
     login = f"; logged in as token-ci, policies default, {policy}, for 5 hours"
-    assert found.message.endswith(login)
+    assert found.message.endswith(f"{login}; may read 1 of 1 values")
     assert token not in repr(found)
     assert openbao.reads() == before
 
 
 def test_vault_logs_in_by_the_method_of_the_profile(openbao, check):
     mount = openbao.enable_auth("userpass")
-    openbao.ask("POST", f"auth/{mount}/users/bob", {"password": CANARY})
+    policy = openbao.policy({"secret/data/doctor/*": ["read"]})
+    user = {"password": CANARY, "policies": policy}
+    openbao.ask("POST", f"auth/{mount}/users/bob", user)
     auth = (
         f'auth = {{ method = "userpass", mount = "{mount}", username = "bob",'
         ' password = "{{ env:PW }}" }'
     )
     found = check(vault_profile(openbao, auth), PW=CANARY)["vault"]
-    assert f"logged in as {mount}-bob, policies default, for " in found.message
+    assert f"logged in as {mount}-bob, policies default, {policy}, for " in found.message
     found = check(vault_profile(openbao, auth), PW="wrong")["vault"]
     assert_wrong(found, "does not accept the userpass login")
 
@@ -93,7 +105,7 @@ def test_vault_logs_in_by_the_method_of_the_profile(openbao, check):
 def test_vault_and_a_token_that_never_expires(openbao, check):
     root = openbao.root_token
     found = check(vault_profile(openbao), VAULT_TOKEN=root)["vault"]
-    assert found.message.endswith("policies root, for ever")
+    assert found.message.endswith("policies root, for ever; may read 1 of 1 values")
 
 
 def test_vault_does_not_take_the_token(openbao, check):
@@ -107,6 +119,73 @@ def test_vault_and_a_token_that_may_not_ask_about_itself(openbao, check):
     found = check(vault_profile(openbao), VAULT_TOKEN=token)["vault"]
     assert found.status == CheckStatus.OK
     assert found.message.endswith("logged in, with a token that may not look itself up")
+
+
+RULES = {
+    "nothing": {},
+    "another secret": {"secret/data/other/*": ["read"]},
+    "the metadata alone": {"secret/metadata/doctor/*": ["read", "list"]},
+    "to write": {"secret/data/doctor/*": ["create", "update"]},
+    "to list": {"secret/data/doctor/*": ["list"]},
+    "the path of version 1": {"secret/doctor/*": ["read"]},
+    "denied": {"secret/data/doctor/*": ["read"], "secret/data/doctor/db": ["deny"]},
+}
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+def test_vault_and_a_token_that_may_not_read(openbao, check, rules):
+    token = openbao.token(openbao.policy({"sys/none": ["read"], **rules}))
+    before = openbao.reads()
+    found = check(vault_profile(openbao), VAULT_TOKEN=token)["vault"]
+    assert_wrong(found, "cannot read vault:secret/doctor/db: permission denied")
+    assert openbao.reads() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("secrett/db", "no key-value engine is mounted at 'secrett'"),
+        ("cubbyhole/db", "is in the 'cubbyhole' engine"),
+        ("identity/db", "is in the 'identity' engine"),
+        ("sys/mounts", "is a part of Vault's own API"),
+        ("kv1/db?version=1", "KV version 1 keeps no versions"),
+    ],
+)
+def test_vault_and_a_path_that_holds_no_secrets(openbao, check, path, what):
+    text = vault_profile(openbao).replace("secret/doctor/db", path)
+    found = check(text, VAULT_TOKEN=openbao.root_token)["vault"]
+    assert_wrong(found, what)
+
+
+def test_each_value_that_may_not_be_read_is_named(openbao, check, project):
+    names = ("B", "C", "D", "E", "F", "G")
+    more = "".join(f'{name} = "{{{{ vault:secret/doctor/{name}#x }}}}"\n' for name in names)
+    policy = openbao.policy({"secret/data/doctor/*": ["read"], "secret/data/doctor/D": ["deny"]})
+    token = openbao.token(policy)
+    check(vault_profile(openbao) + more, VAULT_TOKEN=token)
+    environ = {**os.environ, "VAULT_TOKEN": token}
+    checks = [one for one in examine(["prod"], environ=environ).checks if one.source]
+    said = {one.message: one.status for one in checks}
+    assert said == {
+        "cannot read vault:secret/doctor/D: permission denied": CheckStatus.ERROR,
+        "values not read: A, B, C, D, E and 2 more": CheckStatus.NOTE,
+    }
+
+
+def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, project):
+    """Whether a value is there is not looked at, and said."""
+    openbao.put("doctor/db", {"password": "x"})
+    openbao.ask("DELETE", "secret/data/doctor/db")
+    text = vault_profile(openbao) + 'B = "{{ aws:db#password }}"\n'
+    check(text, VAULT_TOKEN=openbao.root_token)
+    environ = {**os.environ, "VAULT_TOKEN": openbao.root_token}
+    notes = {
+        (one.source, one.message)
+        for one in examine(["prod"], environ=environ).checks
+        if one.source and one.status == CheckStatus.NOTE
+    }
+    assert notes == {("vault", "values not read: A"), ("aws", "values not read: B")}
+    assert "values are there" not in repr(examine(["prod"], environ=environ))
 
 
 def test_vault_is_sealed(sealable_openbao, check):

@@ -197,7 +197,6 @@ def test_why_a_secret_is_absent(openbao, folder, source):
         "old?version=1#a": Absent("version 1 was destroyed", "1"),
         "old?version=9#a": Absent(f"no such version: vault:secret/{folder}/old?version=9"),
         "new#a": Absent(f"no such secret: vault:secret/{folder}/new"),
-        "/nowhere/new#a": Absent("nothing is mounted at 'nowhere'"),
         "db#pasword": Absent("no field 'pasword' (fields: password, user)", "1"),
     }
     outcomes = source.fetch([ref(text) for text in absences])
@@ -205,16 +204,144 @@ def test_why_a_secret_is_absent(openbao, folder, source):
     assert value_at(source, "old?version=2#a") == "2"
 
 
-@pytest.mark.parametrize("body", [f"<html>{CANARY}", f'{{"message": "{CANARY}"}}', "[]", ""])
+NOT_VAULTS = [
+    f"<html>{CANARY}",
+    f'{{"message": "{CANARY}"}}',
+    *("[]", "", "{}", "null", '"not found"'),
+    f'{{"errors": "{CANARY}"}}',
+    '{"errors": null}',
+    '{"errors": {}}',
+    '{"errors": false}',
+    '{"data": null}',
+    '{"data": {}}',
+    f'{{"data": {{"metadata": "{CANARY}"}}}}',
+    '{"data": null, "warnings": ["Invalid path for a versioned K/V secrets engine"]}',
+]
+
+
+@pytest.mark.parametrize("body", NOT_VAULTS)
 def test_a_404_that_is_not_vaults_is_not_an_absence(behind_proxy, proxy, body):
     proxy.fault(respond(404, body), when=is_read)
     refused(behind_proxy, ProtocolError)
 
 
-def test_values_that_are_no_text(openbao, folder, source):
-    openbao.put(f"{folder}/app", {"port": 8080, "on": True, "hosts": ["a", "b"], "none": None})
-    assert values_at(source, "app#port", "app#on", "app#hosts") == ["8080", "true", '["a","b"]']
-    assert isinstance(fetch_one(source, "app#none"), Absent)
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize(
+    "body", ["<html>404 Not Found</html>", "{}", '{"errors": []}', '{"errors":["no"]}', "[]", "ok"]
+)
+def test_a_server_that_answers_everything_alike_is_no_vault(through, proxy, status, body):
+    proxy.fault(respond(status, body))
+    failing(through(), SourceError)
+
+
+@pytest.fixture
+def silent_about_mounts(openbao, proxy):
+    """Build a source with a token for some paths; the server does not tell of its mounts."""
+    proxy.fault(respond(403, '{"errors": []}'), when=lambda request: "/ui/mounts" in request.path)
+
+    def build(*paths):
+        policy = openbao.policy({path: ["read"] for path in paths})
+        return vault(proxy.url, openbao.token(policy))
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def engines(openbao):
+    """Mounts of engines that hold no secrets of ours: type -> path."""
+    mounts = {type_: f"{type_}-{secrets.token_hex(4)}" for type_ in ("transit", "database", "pki")}
+    for type_, path in mounts.items():
+        openbao.ask("POST", f"sys/mounts/{path}", {"type": type_})
+    return mounts
+
+
+NO_SECRETS = [
+    *("nowhere/x#a", "secrett/app/db#a", "nowhere/data/x#a", "Secret/db#a", "secret2/db#a"),
+    *("{transit}/x#a", "{transit}/keys/x#a", "{database}/creds/x#a", "{database}/config/x#a"),
+    *("{pki}/roles/x#a", "{pki}/data/x#a", "cubbyhole/x#a", "identity/entity/x#a"),
+    *("sys/mounts#secret", "sys/health#version", "auth/token/lookup-self#id", "auth/x/login#a"),
+]
+
+
+@pytest.mark.parametrize("text", NO_SECRETS)
+def test_a_path_that_no_key_value_engine_serves_is_a_failure(everywhere, engines, text):
+    text = text.format(**engines)
+    error = refused(everywhere(), InvalidReferenceError, text=text)
+    assert text.partition("#")[0] in error.message
+    assert error.hint
+
+
+# without their mounts, the paths of other engines; every token has a store of its own in cubbyhole
+OF_OTHERS = [t for t in NO_SECRETS if not t.startswith(("sys", "auth", "cubbyhole"))]
+
+
+@pytest.mark.parametrize("text", OF_OTHERS)
+def test_it_is_a_failure_where_the_server_does_not_tell_of_its_mounts(
+    silent_about_mounts, engines, text
+):
+    text = text.format(**engines)
+    outcome = fetch_one(silent_about_mounts("*"), text)
+    assert isinstance(outcome, (InvalidReferenceError, SourceError)), outcome
+
+
+@pytest.mark.parametrize(
+    ("version", "allowed", "kind"),
+    [
+        (1, "{mount}/*", Absent),
+        (2, "{mount}/*", Absent),
+        (2, "{mount}/data/*", Absent),
+        (2, "{mount}/none", DeniedError),
+        (1, "{mount}/none", Absent),
+        (1, "elsewhere/*", DeniedError),
+        (2, "elsewhere/*", DeniedError),
+    ],
+)
+def test_a_policy_for_the_other_version_is_not_an_absence(
+    openbao, silent_about_mounts, version, allowed, kind
+):
+    mount = f"kv-{secrets.token_hex(4)}"
+    openbao.mount(mount, version=version)
+    source = silent_about_mounts(allowed.format(mount=mount))
+    assert isinstance(fetch_one(source, f"{mount}/none#a"), kind)
+
+
+def test_a_write_or_the_history_of_what_is_not_mounted_is_refused(everywhere):
+    with pytest.raises((InvalidReferenceError, DeniedError)):
+        everywhere().write(ref("nowhere/db#a"), Secret("x"), expected=None)
+    with pytest.raises(InvalidReferenceError, match="no key-value engine is mounted at 'nowhere'"):
+        everywhere().history(ref("nowhere/db#a"))
+
+
+NUMBERS = {
+    f"n{index}": text
+    for index, text in enumerate(
+        ("1.10", "-0", "1e5", "0.0", "2.50E-3", "12345678901234567890123", "[1.10,-0]")
+    )
+}
+NUMBERS_JSON = ",".join(f'"{name}":{text}' for name, text in NUMBERS.items())
+
+
+def test_numbers_of_version_1_keep_their_text(openbao, everywhere):
+    path = f"kv1/n-{secrets.token_hex(4)}"
+    openbao.ask("POST", path, f"{{{NUMBERS_JSON}}}")
+    texts = [f"{path}#{name}" for name in NUMBERS]
+    assert values_at(everywhere(), *texts) == list(NUMBERS.values())
+    whole = value_at(everywhere(), f"{path}#*")
+    assert whole == f"{{{NUMBERS_JSON}}}"
+
+
+def test_numbers_of_version_2_keep_the_text_that_the_server_gives(behind_proxy, proxy):
+    """OpenBao 2 writes them anew; whatever a server answers is read, and written back."""
+    answer = f'{{"data":{{"data":{{{NUMBERS_JSON},"s":"x"}},"metadata":{{"version":1}}}}}}'
+    proxy.fault(
+        respond(200, answer),
+        when=lambda request: request.method == "GET" and "/data/" in request.path,
+    )
+    texts = [f"db#{name}" for name in NUMBERS]
+    assert values_at(behind_proxy, *texts) == list(NUMBERS.values())
+    write(behind_proxy, "db#s", "é")
+    assert NUMBERS_JSON.encode() in proxy.requests[-1].body
+    assert json.loads(proxy.requests[-1].body)["data"]["s"] == "é"
 
 
 # ------------------------------------------------------------------ namespaces
@@ -237,7 +364,7 @@ def test_namespace_of_the_settings_or_the_environment(everywhere, namespace):
         {"environ": {"BAO_NAMESPACE": namespace}},
     ):
         assert value_at(everywhere(**settings), "kv/db#password") == f"of {namespace}"
-    assert isinstance(fetch_one(everywhere(), "kv/db#password"), Absent)
+    refused(everywhere(), InvalidReferenceError, text="kv/db#password")
     assert value_at(everywhere(), f"{namespace}/kv/db#password") == f"of {namespace}"
 
 

@@ -133,23 +133,26 @@ class OpenBao(Server):
         self,
         method: str,
         path: str,
-        body: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | str | None = None,
         *,
         token: str | None = None,
         namespace: str = "",
     ) -> dict[str, Any]:
         """Send one request to `/v1/PATH` and return the JSON of its answer.
 
+        A body that is a text is sent as it is.
+
         Raises:
             RefusedError: the answer is an error.
             OSError: there is no answer.
         """
+        text = body if isinstance(body, str) else json.dumps(body)
         headers = {"X-Vault-Token": self.root_token if token is None else token}
         if namespace:
             headers["X-Vault-Namespace"] = namespace
         request = urllib.request.Request(
             f"{self.address}/v1/{quote(path, safe='/?=')}",
-            data=None if body is None else json.dumps(body).encode(),
+            data=None if body is None else text.encode(),
             headers=headers,
             method=method,
         )

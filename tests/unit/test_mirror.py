@@ -23,6 +23,7 @@ ELSEWHERE = {
     "audit.session": "cli/test_audit.py",
     "rotation.identity": "unit/rotation/test_engine.py",
     "checks.doctor": "cli/test_doctor.py",
+    "checks.doctor_stores": "cli/test_doctor.py",
     # real servers
     "editing.preflight": "cli/test_file_kinds.py",
     "rotation.fleet": "live/test_fleet.py",

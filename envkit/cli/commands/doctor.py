@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from envkit.checks.doctor import CheckStatus, examine
+from envkit.checks.doctor import examine
+from envkit.checks.doctor_stores import CheckStatus
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Env, Format, Formatted, Profiles, Timeout

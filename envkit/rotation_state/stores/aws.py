@@ -283,7 +283,7 @@ class AwsRotationStore:
                     hint="store a JSON object in it, or leave '#FIELD' out",
                 )
             return texts(secret.fields, self.fields)
-        if secret.fields is not None:
+        if secret.fields is not None and secret.binary is None:
             raise RotationError(
                 f"{self.location} names no field, and the secret is a JSON object",
                 hint="add '#FIELD' to the secret of the rotation",
@@ -297,7 +297,7 @@ class AwsRotationStore:
         if self.fields == (WHOLE,):
             raw = fields[WHOLE].to_bytes()
             return {"SecretBinary": raw} if secret.text is None else {"SecretString": _text(raw)}
-        text = secret.text
+        text = secret.document
         if text is None or secret.fields is None:
             raise ConflictError(f"{self.location} is no JSON object any more")
         for name in self.fields:
@@ -305,7 +305,7 @@ class AwsRotationStore:
                 text = set_field(text, name, _text(fields[name].to_bytes()))
             else:
                 text = remove_field(text, name)
-        return {"SecretString": text}
+        return secret.content(text)
 
 
 def _get(manager: SecretsManager, secret_id: str, place: str, label: str) -> SecretVersion | None:

@@ -18,33 +18,51 @@ _BLANKS = " \t\r\n"
 
 
 class SecretVersion(NamedTuple):
-    """One version of a secret: a string, which may be a JSON object, or bytes."""
+    """One version of a secret: a string or bytes, each of which may be a JSON object."""
 
     version: str
     text: str | None
     binary: bytes | None
-    fields: dict[str, object] | None  # of a string that is a JSON object
+    fields: dict[str, object] | None  # of a JSON object
 
     def __repr__(self) -> str:
         return f"SecretVersion({self.version})"
 
+    @property
+    def document(self) -> str | None:
+        """The text in which fields may be; None for bytes that are no text."""
+        if self.text is not None or self.binary is None:
+            return self.text
+        try:
+            return self.binary.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def content(self, document: str) -> dict[str, str | bytes]:
+        """Return what to store for a changed document: bytes where the secret was bytes."""
+        if self.binary is not None:
+            return {"SecretBinary": document.encode()}
+        return {"SecretString": document}
+
 
 def secret_version(version: str, text: str | None, binary: bytes | None) -> SecretVersion:
     """Return a version with its fields, read once for all the references to it."""
-    return SecretVersion(version, text, binary, None if text is None else read_object(text))
+    secret = SecretVersion(version, text, binary, None)
+    document = secret.document
+    return secret if document is None else secret._replace(fields=read_object(document))
 
 
 def read_object(text: str) -> dict[str, object] | None:
     """Return the fields of a JSON object; None where `text` is anything else."""
     if not text.lstrip(_BLANKS).startswith("{"):
         return None
-    import json
+    from envkit._internal.json_text import loads
 
     try:
-        fields: dict[str, object] = json.loads(text)
+        fields = loads(text)
     except (ValueError, RecursionError):
         return None
-    return fields
+    return fields if isinstance(fields, dict) else None
 
 
 def pick(ref: Reference, secret: SecretVersion, where: str) -> Secret | Absent:
@@ -58,7 +76,9 @@ def pick(ref: Reference, secret: SecretVersion, where: str) -> Secret | Absent:
     Raises:
         InvalidReferenceError: the secret has no fields, or several and none is named.
     """
-    if secret.binary is not None and ref.field is None:
+    if secret.binary is not None and (
+        ref.field is None or (ref.field == WHOLE and secret.fields is not None)
+    ):
         return Secret.from_bytes(secret.binary)
     if secret.text is not None and (
         ref.field == WHOLE or (ref.field is None and secret.fields is None)
@@ -84,28 +104,28 @@ def change(
     Raises:
         InvalidReferenceError: the secret cannot hold this value there.
     """
-    field, text = ref.field, "{}"
-    if secret is not None and (field is not None or secret.fields is not None):
-        fields = _fields(ref, secret, where)
-        if field is None:
-            pick_field(ref, fields)  # raises where there are several
-            [field] = fields
-        text = secret.text or text
+    secret = secret or SecretVersion("", None, None, None)
+    field, text = ref.field, secret.document or "{}"
+    if field is None and secret.text is not None and secret.fields is not None:
+        pick_field(ref, secret.fields)  # raises where there are several
+        [field] = secret.fields
+    elif field is not None and (secret.text is not None or secret.binary is not None):
+        _fields(ref, secret, where)
     if value is None:
         if field is None:
             raise InvalidReferenceError(
                 f"{where} is a whole secret, and envkit deletes none",
                 hint="run 'aws secretsmanager delete-secret', which can be undone for a while",
             )
-        return {"SecretString": remove_field(text, field)}
+        return secret.content(remove_field(text, field))
     if field is not None:
-        return {"SecretString": set_field(text, field, _unicode(value.reveal(), where))}
+        return secret.content(set_field(text, field, _unicode(value.reveal(), where)))
     raw = value.to_bytes()
     if not raw:
         raise InvalidReferenceError(
             f"{where} cannot be empty", hint="name a field, which can be: '#FIELD'"
         )
-    if secret is not None and secret.binary is not None:
+    if secret.binary is not None:
         return {"SecretBinary": raw}
     try:
         return {"SecretString": raw.decode()}
@@ -120,9 +140,11 @@ def change_all(
     content: dict[str, str | bytes] = {}
     for ref, value in values.items():
         content = change(ref, secret, value, where)
-        text = content.get("SecretString")
+        text, raw = content.get("SecretString"), content.get("SecretBinary")
         if isinstance(text, str):
             secret = secret_version("", text, None)
+        elif isinstance(raw, bytes):
+            secret = secret_version("", None, raw)
     return content
 
 
@@ -193,16 +215,15 @@ class _Member(NamedTuple):
 
 def _members(text: str) -> list[_Member]:
     """Return the fields of a JSON object, as `read_object` takes it."""
-    import json
+    from envkit._internal.json_text import value_end
 
-    decode = json.JSONDecoder().raw_decode
-    members = []
+    members: list[_Member] = []
     position = _skip(text, text.index("{") + 1)
     while text[position] != "}":
-        name, end = decode(text, position)
+        name, end = value_end(text, position)
         value = _skip(text, _skip(text, end) + 1)
-        _, end = decode(text, value)
-        members.append(_Member(name, position, value, end))
+        _, end = value_end(text, value)
+        members.append(_Member(str(name), position, value, end))
         position = _skip(text, end)
         if text[position] == ",":
             position = _skip(text, position + 1)
@@ -218,8 +239,9 @@ def _skip(text: str, position: int) -> int:
 
 def _fields(ref: Reference, secret: SecretVersion, where: str) -> dict[str, object]:
     if secret.fields is None:
+        what = "binary, and not a JSON object" if secret.binary is not None else "not a JSON object"
         raise InvalidReferenceError(
-            f"{where} is not a JSON object",
+            f"{where} is {what}",
             hint=f"drop '#{ref.field}'" if ref.path else "store a JSON object in it",
         )
     return secret.fields

@@ -24,6 +24,7 @@ from envkit._internal.parallel import call_in_time, map_parallel
 from envkit.errors import (
     AuthError,
     ConflictError,
+    DeniedError,
     InvalidReferenceError,
     NoVersionError,
     ProfileError,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     _Answer: TypeAlias = SecretVersion | Absent | _Failure
 
 CONCURRENCY = 10
+_SCHEDULED = "the secret is scheduled for deletion"
 
 
 class AwsSecretsManagerSource:
@@ -203,7 +205,29 @@ class AwsSecretsManagerSource:
                     hint=f"add a source of region {key.region} to the profile",
                 )
         answers |= self._ask(into_calls([key for key in keys if key not in answers]))
-        return answers | self._ask([[key] for key in keys if key not in answers])
+        answers |= self._ask([[key] for key in keys if key not in answers])
+        lacking = {
+            key: answer
+            for key, answer in answers.items()
+            if isinstance(answer, Absent) and answer.reason != _SCHEDULED
+        }
+        if len(lacking) < len(keys) or not self._in_time(self._holds_nothing):
+            return answers
+        doubt = f"{region} has no secret at all in this account"
+        return answers | {key: one._replace(doubt=doubt) for key, one in lacking.items()}
+
+    def _holds_nothing(self) -> bool:
+        """Whether the region has no secret: another one may be meant. Unknown counts as no."""
+        try:
+            listed = self._manager.call(
+                "list_secrets",
+                f"cannot list the secrets of {self.name}",
+                MaxResults=1,
+                IncludePlannedDeletion=True,
+            )
+        except (DeniedError, RefusedError):
+            return False
+        return listed.get("SecretList") == [] and not listed.get("NextToken")
 
     def _ask(self, calls: list[list[Key]]) -> dict[Key, _Answer]:
         answers: dict[Key, _Answer] = {}
@@ -264,7 +288,7 @@ class AwsSecretsManagerSource:
             if error.aws_code == NOT_FOUND:
                 return Absent("no such secret or version" if pin else "no such secret")
             if error.aws_code == DELETED:
-                return Absent("the secret is scheduled for deletion")
+                return Absent(_SCHEDULED)
             raise
         return self._secret_version(key, answer)
 

@@ -348,10 +348,10 @@ def _session(
 
 
 def _json_object(content: bytes) -> Mapping[str, Any] | None:
-    import json
+    from envkit._internal.json_text import loads
 
     try:
-        body = json.loads(content)
+        body = loads(content)
     except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) else None

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from envkit.errors import DeniedError, NoVersionError
 from envkit.sources.model import Version
+from envkit.sources.vault.kv import absent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def versions(client: VaultClient, wanted: Target) -> list[Version]:
             hint=f"allow 'read' on '{mount}/metadata/{path}' in the token's policy",
         )
     if answer.status == 404:
+        absent(client, wanted, answer)  # raises where no engine said so
         return []
     data = answer.body.get("data")
     if not answer.ok or not isinstance(data, dict) or not isinstance(data.get("versions"), dict):

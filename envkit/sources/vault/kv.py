@@ -1,6 +1,7 @@
 """The key-value secrets engines of Vault and OpenBao: find one, and read a secret.
 
-What always holds: *absent* is said only where the server said so; `data/` in a path is
+What always holds: *absent* is said only where a key-value engine said so, never where there
+is none; `data/` in a path is
 what version 2 puts there, so that `kv/data/x` and `kv/x` are one secret.
 
 Reference: https://openbao.org/api-docs/secret/kv/kv-v2/
@@ -156,9 +157,16 @@ def _read_either(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
         raise _no_versions(wanted)
     if as_v1.ok:
         return _understood(client, wanted, as_v1, 1)
-    if as_v1.denied and as_v2.denied:
+    answers = as_v1, as_v2
+    if any(map(_says_no_path, answers)):
+        raise no_engine(wanted)  # version 1 has all paths below its mount
+    for answer in answers:
+        if _says_absent(answer):
+            return absent(client, wanted, answer)
+    # version 2 gives a warning, and no list of errors, to what asks it as version 1
+    if as_v1.denied or as_v2.denied:
         raise denied(wanted, "read")
-    return _absent(client, wanted, as_v2 if as_v1.denied else as_v1)
+    return absent(client, wanted, as_v1)
 
 
 def _get(client: VaultClient, wanted: Target, version: int) -> Answer:
@@ -180,7 +188,7 @@ def _understood(
 ) -> SecretVersion | Absent:
     data = answer.body.get("data")
     if answer.status == 404:
-        return _absent(client, wanted, answer)
+        return absent(client, wanted, answer)
     if not answer.ok:
         raise client.unexpected(f"status {answer.status} for {wanted.locate()}")
     if version == 1 and isinstance(data, dict):
@@ -190,19 +198,52 @@ def _understood(
     raise client.unexpected("no secret")
 
 
-def _absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
-    if answer.status != 404 or not answer.body.keys() & {"errors", "data"}:
+def absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
+    """Return why there is no secret, where a key-value engine says so by a 404.
+
+    Raises:
+        InvalidReferenceError: there is no such engine.
+        ProtocolError: the answer is none of Vault's.
+    """
+    if _says_no_path(answer):
+        raise no_engine(wanted)
+    if not _says_absent(answer):
         raise client.unexpected(f"status {answer.status} for {wanted.locate()}")
-    data = answer.body.get("data")
-    metadata = data.get("metadata") if isinstance(data, dict) else None
-    if isinstance(metadata, dict):
+    metadata = _metadata(answer)
+    if metadata is not None:
         version = str(metadata.get("version"))
         fate = "destroyed" if metadata.get("destroyed") else "deleted"
         return Absent(f"version {version} was {fate}", version)
-    if answer.body.get("errors"):
-        return Absent(f"nothing is mounted at '{wanted.engine.mount}'")
     what = "no such version" if wanted.version else "no such secret"
     return Absent(f"{what}: {wanted.locate()}")
+
+
+def _says_absent(answer: Answer) -> bool:
+    """Whether a key-value engine says that there is no such secret or version."""
+    return answer.status == 404 and (
+        answer.body.get("errors") == [] or _metadata(answer) is not None
+    )
+
+
+def _says_no_path(answer: Answer) -> bool:
+    """Whether nothing is mounted, or an engine that has no such path."""
+    errors = answer.body.get("errors")
+    return answer.status == 404 and isinstance(errors, list) and bool(errors)
+
+
+def _metadata(answer: Answer) -> Mapping[str, object] | None:
+    data = answer.body.get("data")
+    metadata = data.get("metadata") if isinstance(data, dict) else None
+    return metadata if isinstance(metadata, dict) else None
+
+
+def no_engine(wanted: Target) -> InvalidReferenceError:
+    """Return the error for a path that no key-value engine serves."""
+    return InvalidReferenceError(
+        f"cannot read {wanted.locate()}: no key-value engine is mounted at '{wanted.engine.mount}'",
+        hint=f"correct the path or [sources.{wanted.source}] mount; 'vault secrets list' shows "
+        "the mounts",
+    )
 
 
 def version_of(client: VaultClient, metadata: object) -> int:

@@ -120,6 +120,11 @@ class VaultSource:
                 f"{self.name}:{path!r} is not a path that Vault has",
                 hint="write names with one '/' between them",
             )
+        if segments[0] in ("auth", "sys"):  # no engine can be mounted there
+            raise InvalidReferenceError(
+                f"{self.locate(ref)} is a part of Vault's own API, and no secret",
+                hint="name a secret of a key-value engine",
+            )
         if len(segments) < 2:
             raise InvalidReferenceError(
                 f"{self.locate(ref)} is a mount and names no secret",
@@ -194,6 +199,20 @@ class VaultSource:
         return self.with_secret(
             next(iter(values)), lambda client, at: write_fields(client, at, texts, expected)
         )
+
+    def check_read(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError | None]:
+        """Say what the engine or the token's policies do not allow; see `ReadCheck`."""
+        from envkit.sources.vault.rights import find_unreadable
+
+        paths = {ref: self._absolute(ref) for ref in refs}
+        if not paths:
+            return {}
+
+        def ask() -> Mapping[Reference, EnvkitError | None]:
+            client, engines = self._ready(set(paths.values()))
+            return find_unreadable(client, paths, engines, self.name)
+
+        return self._in_time(ask)
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say what the engine or the token's policies do not allow; see `WriteCheck`."""

@@ -1,6 +1,6 @@
 """Paths as people read them."""
 
-from envkit._internal.paths import display_path
+from envkit._internal.paths import display_path, has_loose_link
 
 
 def test_paths_are_shown_from_the_working_folder(project, monkeypatch):
@@ -12,3 +12,16 @@ def test_paths_are_shown_from_the_working_folder(project, monkeypatch):
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert display_path(inside) == inside
+
+
+def test_a_link_to_nothing_is_found_anywhere_below_the_root(tmp_path):
+    (tmp_path / "loose").symlink_to("nowhere")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "good").symlink_to("folder")
+    root = str(tmp_path)
+    for path in ("loose", "loose/a", "folder/../loose", "good/../loose/a/b"):
+        assert has_loose_link(f"{root}/{path}", root), path
+    for path in ("none", "folder", "good", "good/none", "folder/none/none"):
+        assert not has_loose_link(f"{root}/{path}", root), path
+    assert not has_loose_link(f"{root}/loose/a", f"{root}/loose")
+    assert not has_loose_link("/nowhere/at/all", root)

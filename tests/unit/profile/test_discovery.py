@@ -147,6 +147,8 @@ def test_a_profile_that_is_written_twice(project):
         ("profiles/prod.toml", "did you mean 'prod'?"),
         ("stagign", "did you mean 'staging'?"),
         ("prelvie", "did you mean 'prelive'?"),  # an alias
+        ("prod,staging", "name one profile at a time: 'prod' and 'staging'"),
+        ("staging prod", "name one profile at a time: 'staging' and 'prod'"),
         ("zzz", None),
     ],
 )

@@ -105,7 +105,6 @@ def test_a_json_pointer_that_leads_nowhere(pointer: str) -> None:
         (Filter("json", "/a"), "c4nary"),
         (Filter("json", "/a"), '{"a": c4nary}'),
         (Filter("json", "/a"), "[" * 100_000),
-        (Filter("json", "/a"), '{"a": ' + "1" * 5000 + "}"),
         (Filter("base64decode"), "c4nary!"),
         (Filter("base64decode"), "c4naryé"),
         (Filter("base64decode"), "c4nar"),
@@ -119,3 +118,16 @@ def test_a_value_that_a_filter_cannot_take(step: Filter, value: str) -> None:
         apply_filter(step, value)
     assert step.name in caught.value.message
     assert "c4nar" not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize(
+    "number", ["1.10", "1e5", "-0", "1E400", "0.0", "9" * 5000, "2.50e-3", "[1.10,-0]"]
+)
+def test_a_number_in_json_keeps_its_text(number: str) -> None:
+    assert apply_filter(Filter("json", "/a/0"), f'{{"a": [{number}]}}') == number
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_that_json_does_not_have_is_refused(number: str) -> None:
+    with pytest.raises(InvalidValueError, match="not JSON"):
+        apply_filter(Filter("json", "/a"), f'{{"a": {number}}}')

@@ -245,3 +245,49 @@ def test_values_that_double_each_other_end_with_an_error_and_not_with_the_memory
     assert len(found[0]["V20"].origins) == 1
     assert failures(found)["V21"].startswith("is longer than 1,048,576 characters")
     assert set(failures(found)) == {f"V{n}" for n in range(21, 40)}
+
+
+DOUBT = Absent("no such secret", None, "us-east-1 has no secret at all in this account")
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        'A = { value = "{{ aws:a }}", default = "postgres" }',
+        'A = { value = "{{ aws:a }}", required = false }',
+        "A = \"{{ aws:a ?? 'postgres' }}\"".replace("'", '\\"'),
+        "A = \"x{{ vault:b }}{{ aws:a ?? '' }}\"".replace("'", '\\"'),
+        'A = { value = "{{ aws:a }}{{ vault:none }}", default = "x" }',
+        'A = { value = "{{ B }}", default = "x" }\nB = "{{ aws:a }}"',
+        'A = "{{ B ?? \'x\' }}"\nB = "{{ aws:a }}"'.replace("'", '\\"'),
+        'A = { value = "{{ C }}", required = false }\nC = "{{ B }}"\nB = "{{ aws:a }}"',
+    ],
+)
+def test_what_may_be_in_another_store_is_not_replaced(project, variables):
+    found = evaluated(project, variables, {"aws:a": DOUBT, "vault:b": "b"}, ["A"])
+    assert values(found) == {}
+    assert failures(found)["A"] == (
+        "<aws:a> is absent, but us-east-1 has no secret at all in this account: "
+        "nothing else is used in its place"
+    )
+    assert found[1][0].error.exit_status == 3
+
+
+def test_what_may_be_in_another_store_is_not_looked_up_in_the_next_one(project):
+    variables = 'A = "{{ A }}"\n'
+    project.profile("prod.toml", f'lookup = ["aws", "env"]\n[variables]\n{variables}')
+    profile = load("prod", str(project.profiles))
+    found = plan(profile, ["A"])
+    answers = {
+        ref: Reading(Secret("1"), None, "") for refs in found.references.values() for ref in refs
+    }
+    answers |= dict.fromkeys(found.references["aws"], DOUBT)
+    assert values(evaluate(found, answers, str)) == {}
+
+
+def test_a_required_variable_that_may_be_in_another_store_is_absent(project):
+    found = evaluated(project, 'A = "{{ aws:a }}"', {"aws:a": DOUBT})
+    assert failures(found) == {
+        "A": "<aws:a> is absent: no such secret; us-east-1 has no secret at all in this account"
+    }
+    assert found[1][0].error.exit_status == 4

@@ -319,7 +319,7 @@ class TestOnlyAndExcept:
             (["DB_URL"], [], {"DB_URL": "h/n"}),
             (["DB_*"], ["DB_[HN]*"], {"DB_URL": "h/n"}),
             ([], ["OTHER", "DB_URL"], {"DB_HOST": "h", "DB_NAME": "n"}),
-            (["NOTHING*"], [], {}),
+            (["NOTHING*", "DB_U*"], ["NONE*"], {"DB_URL": "h/n"}),
         ],
     )
     def test_what_is_needed_is_read_but_not_passed(self, prod, only, exclude, expected):
@@ -331,6 +331,12 @@ class TestOnlyAndExcept:
         project.profile("more.toml", '[variables]\nB = "b"\n')
         assert resolved(environments=("prod", "more"), only=["A", "B"]) == {"A": "a", "B": "b"}
         assert resolved(overrides={"C": "c"}, only=["C"]) == {"C": "c"}
+
+    @pytest.mark.parametrize("only", ["OTHER,DB_URL", ["NOTHING*"], ["OTHER", "db_url"]])
+    def test_what_matches_nothing_is_refused_before_a_source_is_asked(self, prod, only):
+        prod(self.VARIABLES)
+        with pytest.raises(UsageError, match=r"^no variable .*prod"):
+            resolved({"shelf:other": DeniedError("denied")}, only=only)
 
     def test_what_is_needed_may_fail(self, prod):
         prod(self.VARIABLES)

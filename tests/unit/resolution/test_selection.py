@@ -3,7 +3,7 @@
 import pytest
 
 from envkit.errors import UsageError
-from envkit.resolution.selection import globs, refuse_unknown, select
+from envkit.resolution.selection import choose, globs, select
 
 
 @pytest.mark.parametrize(
@@ -28,19 +28,110 @@ def test_one_glob_that_is_a_text_is_a_list_of_one():
     assert globs(["A", "B"]) == ["A", "B"]
 
 
-@pytest.mark.parametrize("given", [[], ["DB_URL"], ["db_*"], ["NO_*"], ["?"], ["DB_URL", "*"]])
-def test_a_glob_may_match_nothing_and_a_known_name_is_one(given):
-    refuse_unknown(given, ["DB_URL"], "prod")
+KNOWN = ("DB_URL", "DB_USER", "REDIS_URL", "A", "B")
 
 
 @pytest.mark.parametrize(
-    ("given", "message", "hint"),
+    ("options", "expected"),
     [
-        ("DB_ULR", "no variable 'DB_ULR' in prod", "did you mean 'DB_URL'?"),
-        ("", "an empty glob matches no variable", "write --only 'DB_*'"),
+        ({}, "DB_URL DB_USER REDIS_URL A B"),
+        ({"only": ["DB_URL", "NO_*"]}, "DB_URL"),
+        ({"only": ["DB_*", "no_*"], "exclude": ["NO_*", "?"]}, "DB_URL DB_USER"),
+        ({"exclude": ["NO_*"]}, "DB_URL DB_USER REDIS_URL A B"),
+        ({"names": ["A"], "only": ["REDIS_*"]}, "REDIS_URL A"),
+        ({"names": ["B", "A"], "exclude": ["A"]}, "B"),
+        ({"only": ["NO_*"], "kept": ["X"]}, ""),
+        ({"exclude": ["*"], "kept": ["X"]}, ""),
     ],
 )
-def test_a_name_that_is_not_there_is_a_typo(given, message, hint):
+def test_a_glob_may_match_nothing_while_something_is_left(options, expected):
+    assert choose(KNOWN, "prod", **options) == expected.split()
+
+
+@pytest.mark.parametrize("exclude", [[], ["NO_*"], ["*"]])
+def test_a_profile_without_variables_needs_no_glob_that_matches(exclude):
+    assert choose((), "prod", exclude=exclude) == []
+
+
+EACH_BY_ITSELF = "write one {option} for each name: {option} A {option} B"
+
+
+@pytest.mark.parametrize("option", ["--only", "--except"])
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("A,B", EACH_BY_ITSELF),
+        ("A, B", EACH_BY_ITSELF),
+        ("A B", EACH_BY_ITSELF),
+        ("A\tB", EACH_BY_ITSELF),
+        ("A\nB\n", EACH_BY_ITSELF),
+        (",A,B,", EACH_BY_ITSELF),
+        ("A;B", EACH_BY_ITSELF),
+        ("A|B", EACH_BY_ITSELF),
+        ("A:B", EACH_BY_ITSELF),
+        ("{A,B}", EACH_BY_ITSELF),
+        ("A-B", EACH_BY_ITSELF),
+        ("A/B", EACH_BY_ITSELF),
+        ("A+B", EACH_BY_ITSELF),
+        ("NO,NEITHER", "write one {option} for each name: {option} NO {option} NEITHER"),
+        ("DB-URL", "did you mean 'DB_URL'?"),
+        ("DB.URL", "did you mean 'DB_URL'?"),
+        ("DB_ULR", "did you mean 'DB_URL'?"),
+        ("db_url", "did you mean 'DB_URL'?"),
+        ("Db_User", "did you mean 'DB_USER'?"),
+        (" DB_URL", "did you mean 'DB_URL'?"),
+        ("DB_URL\r", "did you mean 'DB_URL'?"),
+        ("$DB_URL", "did you mean 'DB_URL'?"),
+        ("!DB_URL", "did you mean 'DB_URL'?"),
+        ("DB_URL=x", "did you mean 'DB_URL'?"),
+        ("%", "use one of: A, B, DB_URL, DB_USER, REDIS_URL"),
+        ("ÄÖ", "use one of: A, B, DB_URL, DB_USER, REDIS_URL"),
+    ],
+)
+def test_a_name_without_a_wildcard_must_be_there(option, given, hint):
+    options = {"only" if option == "--only" else "exclude": ["DB_*", given]}
     with pytest.raises(UsageError) as caught:
-        refuse_unknown(["DB_*", given], ["DB_URL", "REDIS_URL"], "prod")
-    assert (caught.value.message, caught.value.hint) == (message, hint)
+        choose(KNOWN, "prod", **options)
+    assert caught.value.message == f"no variable '{given}' in prod"
+    assert caught.value.hint == hint.format(option=option)
+
+
+@pytest.mark.parametrize("given", ["", " ", "\t", "\n"])
+def test_an_empty_glob_is_refused(given):
+    with pytest.raises(UsageError, match="an empty glob matches no variable"):
+        choose(KNOWN, "prod", exclude=[given])
+
+
+@pytest.mark.parametrize("given", ["DB_*,RE*", "DB_* RE*", "NO_*,DB_URL", "DB_?;A", "[AB],DB_*"])
+def test_globs_in_one_text_are_refused_even_where_all_would_be_left(given):
+    with pytest.raises(UsageError) as caught:
+        choose(KNOWN, "prod", exclude=[given])
+    assert caught.value.message == f"no variable in prod matches '{given}'"
+    assert caught.value.hint.startswith("write one --except for each name: --except ")
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "hint"),
+    [
+        ({"only": ["NO_*"]}, "--only 'NO_*'", "choose some of: A, B"),
+        ({"only": ["DB["]}, "--only 'DB['", "choose some of: A, B"),
+        ({"only": ["db_*"]}, "--only 'db_*'", "did you mean --only 'DB_*'?"),
+        ({"only": ["NO_*", "??_"]}, "--only 'NO_*' --only '??_'", "choose some of: A, B"),
+        ({"exclude": ["*"]}, "--except '*'", "choose some of: A, B"),
+        ({"only": ["A"], "exclude": ["A"]}, "--only 'A' --except 'A'", "choose some of: A, B"),
+        ({"names": ["A"], "exclude": ["?"]}, "--except '?'", "choose some of: A, B"),
+    ],
+)
+def test_globs_that_leave_nothing_are_refused(options, given, hint):
+    with pytest.raises(UsageError) as caught:
+        choose(KNOWN, "prod", **options)
+    assert caught.value.message == f"no variable in prod is left by {given}"
+    assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("name", ["DB_*", "?", "[A]", "A,B", "A B", "", "db_url"])
+def test_an_argument_is_a_name_and_never_a_glob(name):
+    with pytest.raises(UsageError) as caught:
+        choose(KNOWN, "prod", names=["A", name])
+    assert caught.value.message == f"no variable '{name}' in prod"
+    assert "--only" not in caught.value.hint

@@ -12,6 +12,7 @@ from envkit.errors import (
     ConflictError,
     DeniedError,
     DotenvError,
+    EnvkitError,
     InvalidReferenceError,
     InvalidValueError,
     LockedError,
@@ -125,8 +126,40 @@ class TestWhichFile:
         assert value(asked, Reference("dotenv", "other/.env", "A")) == "1"
         missing = Reference("dotenv", "nothing/.env", "A")
         assert ask(asked, missing) == Absent("no file nothing/.env", None)
-        beneath_a_file = Reference("dotenv", ".env.staging/x", "A")
-        assert isinstance(ask(asked, beneath_a_file), Absent)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            *("folder", "folder/", "folder/.", "a.env/x", "a.env/x/y"),
+            *("loose.env", "loose/app.env", "folder/loose.env", "round.env", "x" * 300),
+            "folder/../loose.env",
+        ],
+    )
+    @pytest.mark.parametrize("setting", [True, False], ids=["setting", "reference"])
+    def test_what_is_there_and_is_no_file_is_a_failure(self, tmp_path, path, setting):
+        (tmp_path / "folder").mkdir()
+        write(tmp_path / "a.env", "A=1\n")
+        write(tmp_path / ".env.staging", "A=2\n")
+        for link in ("loose.env", "loose", "folder/loose.env"):
+            (tmp_path / link).symlink_to("nowhere")
+        (tmp_path / "round.env").symlink_to("round.env")
+        if setting:
+            outcome = ask(source(tmp_path, settings={"path": ["a.env", path]}))
+        else:
+            outcome = ask(source(tmp_path), Reference("dotenv", path, "A"))
+        assert isinstance(outcome, DotenvError), outcome
+        assert (outcome.exit_status, outcome.retryable) == (3, False)
+        assert path[:9] in outcome.message
+
+    def test_a_file_of_the_environment_that_is_a_loose_link_is_a_failure(self, tmp_path):
+        (tmp_path / ".env.staging").symlink_to("/run/secrets/none")
+        assert isinstance(ask(source(tmp_path)), EnvkitError)
+
+    @pytest.mark.parametrize("path", ["none.env", "none/a.env", "none/none/a.env", "folder/a.env"])
+    def test_what_is_not_there_is_absent(self, tmp_path, path):
+        (tmp_path / "folder").mkdir()
+        asked = source(tmp_path, settings={"path": path})
+        assert ask(asked) == Absent(f"no file {path}", None)
 
     @pytest.mark.parametrize("path", [["a", 1], [""], "", "a\0b"])
     def test_a_setting_that_names_no_file(self, tmp_path, path):

@@ -1,0 +1,214 @@
+"""What `envkit doctor` finds out about one store, and what it did not look at.
+
+What always holds: `ok` is said only of what was looked at. A store behind a network is asked
+who it is and what we may do there, and gives no value; `envkit check` reads them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from envkit.errors import (
+    EnvkitError,
+    LinkRefusedError,
+    ResolutionError,
+    WriteRefusedError,
+)
+from envkit.profile.placeholder import Literal
+from envkit.sources.model import Absent, Reading
+from envkit.sources.protocols import Probe, ReadCheck, WriteCheck
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from envkit.profile.placeholder import Reference
+    from envkit.resolution.plan import Plan, PlannedVariable
+    from envkit.sources.model import Outcome
+    from envkit.sources.protocols import Source
+
+NAMES_SHOWN = 5
+# the package behind a source type
+_CLIENTS = {"vault": "hvac", "aws-secrets-manager": "botocore", "dotenv": "python-dotenv"}
+
+
+class CheckStatus(StrEnum):
+    """How something that was looked at is."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Check(NamedTuple):
+    """One thing that was looked at.
+
+    Attributes:
+        status: how it is.
+        profile: the profile's name; empty for what concerns none.
+        source: the name of a source of it; empty for what concerns none.
+        hint: what to do about it; empty where there is nothing to do.
+    """
+
+    status: CheckStatus
+    message: str
+    profile: str = ""
+    source: str = ""
+    hint: str = ""
+
+
+class Examined(NamedTuple):
+    """What one store said.
+
+    Attributes:
+        checks: to show.
+        outcomes: of the values that were looked at.
+    """
+
+    checks: list[Check]
+    outcomes: Mapping[Reference, Outcome]
+
+
+def examine_store(source: Source, planned: Plan, source_type: str) -> Examined:
+    """Ask one source of an environment.
+
+    Raises:
+        EnvkitError: it is not asked, since a reference cannot be one of its own.
+    """
+    place = {"profile": planned.environment, "source": source.name}
+    references = planned.references.get(source.name, ())
+    for reference in references:
+        source.check(reference)
+    client = _client(source_type)
+    checks: list[Check] = []
+    outcomes: Mapping[Reference, Outcome] = {}
+    if isinstance(source, Probe):
+        try:
+            checks += _probe(source, source.name, planned, client)
+        except EnvkitError as error:  # a warning below may be the reason
+            checks += errors_of(error, **place)
+    else:
+        outcomes = source.fetch(references)
+        failures = {str(o): o for o in outcomes.values() if isinstance(o, EnvkitError)}
+        for failure in failures.values():
+            checks += errors_of(failure, **place)
+        if not failures:
+            found = [ref for ref in references if isinstance(outcomes.get(ref), Reading)]
+            status = CheckStatus.OK if len(found) == len(references) else CheckStatus.NOTE
+            tally = _tally(len(found), references, outcomes)
+            checks.append(Check(status, "; ".join(filter(None, (client, tally))), **place))
+        checks += _hard_to_write(source, references, place) if not failures else []
+    checks += [
+        Check(CheckStatus.WARNING, warning, **place) for warning in getattr(source, "warnings", ())
+    ]
+    return Examined(checks, outcomes)
+
+
+def _probe(source: Probe, name: str, planned: Plan, client: str) -> Iterator[Check]:
+    """Ask a store who it is and what may be read there; no value is read."""
+    place = {"profile": planned.environment, "source": name}
+    references = planned.references.get(name, ())
+    facts = [*filter(None, (client, *source.probe()))]
+    rights = source.check_read(references) if isinstance(source, ReadCheck) else {}
+    refused = {str(error): error for error in rights.values() if error is not None}
+    for error in refused.values():
+        yield from errors_of(error, **place)
+    if rights and not refused:
+        facts.append(f"may read {len(rights)} of {len(references)} values")
+    if not refused:
+        yield Check(CheckStatus.OK, "; ".join(facts), **place)
+    if references:
+        yield _not_read(planned, name)
+
+
+def absent_variables(planned: Plan, outcomes: Mapping[Reference, Outcome]) -> Iterator[Check]:
+    """Yield an error for each required variable that none of the stores that were read has.
+
+    Args:
+        planned: the environment.
+        outcomes: of all values that were looked at; nothing is said of others.
+    """
+    for variable in planned.order:
+        declaration = variable.declaration
+        if declaration.default is not None or not declaration.required:
+            continue
+        reasons = dict.fromkeys(_absences(variable, outcomes))
+        if reasons:
+            yield Check(
+                CheckStatus.ERROR,
+                f"{variable.name} is absent: {'; '.join(reasons)}",
+                planned.environment,
+                hint="set it in the store, give it a 'default', or say 'required = false'",
+            )
+
+
+def errors_of(error: EnvkitError, *, profile: str = "", source: str = "") -> Iterator[Check]:
+    """Return a check for an error, or for each one that it consists of."""
+    if isinstance(error, ResolutionError):
+        for failure in error.failures:
+            yield Check(CheckStatus.ERROR, str(failure), profile, source, failure.error.hint or "")
+        return
+    yield Check(CheckStatus.ERROR, error.message, profile, source, error.hint or "")
+
+
+def _absences(variable: PlannedVariable, outcomes: Mapping[Reference, Outcome]) -> Iterator[str]:
+    """Yield why the parts of a value are absent; of those that were looked at everywhere."""
+    for placeholder in variable.declaration.template.placeholders:
+        operand = placeholder.operand
+        if isinstance(operand, Literal) or placeholder.fallback is not None:
+            continue
+        looked = [outcomes.get(reference) for reference in variable.references.get(operand, ())]
+        absences = [outcome for outcome in looked if isinstance(outcome, Absent)]
+        if looked and len(absences) == len(looked):
+            yield from (absence.reason or f"no {operand}" for absence in absences)
+
+
+def _not_read(planned: Plan, source: str) -> Check:
+    """Name the variables whose values in a remote store were not looked at."""
+    names = [
+        variable.name
+        for variable in planned.order
+        if any(ref.source == source for refs in variable.references.values() for ref in refs)
+    ]
+    shown = ", ".join(names[:NAMES_SHOWN])
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return Check(
+        CheckStatus.NOTE,
+        f"values not read: {shown}{more}",
+        planned.environment,
+        source,
+        f"run 'envkit check --env {planned.environment}' to see whether they are there",
+    )
+
+
+def _hard_to_write(
+    source: Source, references: Sequence[Reference], place: Mapping[str, str]
+) -> Iterator[Check]:
+    if source.remote or not isinstance(source, WriteCheck):
+        return
+    refused = {str(e): e for e in source.check_write(references).values()}
+    for error in refused.values():
+        if isinstance(error, LinkRefusedError | WriteRefusedError):  # others say it by ls -l
+            yield Check(CheckStatus.WARNING, error.message, **place, hint=error.hint or "")
+
+
+def _tally(
+    found: int, references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]
+) -> str:
+    """Say how much of what is looked up in a source is there."""
+    if not references:
+        return "no variable refers to it"
+    text = f"{found} of {len(references)} values are there"
+    reasons = {o.reason for o in outcomes.values() if isinstance(o, Absent) and o.reason}
+    return f"{text}: {reasons.pop()}" if not found and len(reasons) == 1 else text
+
+
+def _client(source_type: str) -> str:
+    package = _CLIENTS.get(source_type)
+    if package is None:
+        return ""
+    from importlib.metadata import version
+
+    return f"{package} {version(package)}"

@@ -1,0 +1,80 @@
+"""What a token may do, asked without reading or writing a secret.
+
+Reference: https://openbao.org/api-docs/system/capabilities-self/
+"""
+
+from __future__ import annotations
+
+from envkit.errors import InvalidReferenceError
+from envkit.sources.vault.kv import denied, no_engine, target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from envkit.errors import EnvkitError
+    from envkit.profile.placeholder import Reference
+    from envkit.sources.vault.client import VaultClient
+    from envkit.sources.vault.kv import Engine, Target
+
+
+def find_unreadable(
+    client: VaultClient,
+    paths: Mapping[Reference, str],
+    engines: Mapping[str, Engine],
+    source: str,
+) -> dict[Reference, EnvkitError | None]:
+    """Return which secrets could not be read.
+
+    Args:
+        client: with a token.
+        paths: absolute, per reference.
+        engines: by path.
+        source: for messages.
+
+    Returns:
+        per reference its error, or None where the token may read it; nothing of those of which
+        the server does not say.
+
+    Raises:
+        SourceError: the server failed.
+    """
+    found: dict[Reference, EnvkitError | None] = {}
+    wanted: dict[Reference, Target] = {}
+    for ref, path in paths.items():
+        try:
+            wanted[ref] = target(engines[path], path, ref.version, source)
+        except InvalidReferenceError as error:
+            found[ref] = error
+    rights = capabilities(client, [path for one in wanted.values() for path in _paths(one)])
+    for ref, one in wanted.items():
+        allowed = {right for path in _paths(one) for right in rights.get(path, ())}
+        if allowed and not allowed & {"read", "root"}:
+            found[ref] = denied(one, "read")
+        elif allowed:  # the server names every mount below which the token may read something
+            found[ref] = no_engine(one) if one.engine.version is None else None
+    return found
+
+
+def capabilities(client: VaultClient, paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return what the token may do with each path; nothing of those that the server leaves out.
+
+    Raises:
+        SourceError: the server failed.
+    """
+    asked = sorted(set(paths))
+    if not asked:
+        return {}
+    answer = client.call(lambda hvac_client: hvac_client.sys.get_capabilities(asked))
+    data = answer.body.get("data")
+    rights = data if answer.ok and isinstance(data, dict) else {}
+    return {path: rights[path] for path in asked if isinstance(rights.get(path), list)}
+
+
+def _paths(wanted: Target) -> list[str]:
+    """Return the paths of which a policy must allow one."""
+    mount, version = wanted.engine.mount, wanted.engine.version
+    first, second = f"{mount}/{wanted.path}", f"{mount}/data/{wanted.path}"
+    if version is None:
+        return [first, f"{mount}/data/{wanted.path.removeprefix('data/')}"]
+    return [second if version == 2 else first]
