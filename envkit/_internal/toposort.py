@@ -27,8 +27,14 @@ def topological_order(
     """
     done: dict[str, None] = {}
     for start in wanted:
-        path: dict[str, None] = {}  # from `start` down to where we are
-        stack = [(start, False)]
+        if start in done:
+            continue
+        found = list(needs(start))
+        if all(need in done for need in found):  # as most are, that need nothing
+            done[start] = None
+            continue
+        path: dict[str, None] = {start: None}  # from `start` down to where we are
+        stack = [(start, True), *((need, False) for need in reversed(found))]
         while stack:
             name, needs_are_done = stack.pop()
             if needs_are_done:

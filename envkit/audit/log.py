@@ -158,4 +158,6 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
-    return _quoted(text.encode("utf-8", "replace").decode())  # JSON has no bytes that are no text
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()  # JSON has no bytes that are no text
+    return _quoted(text)

@@ -17,7 +17,7 @@ from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit._internal.toposort import topological_order
 from envkit.errors import ProfileError, did_you_mean
-from envkit.profile.declaration import Declaration, read_table
+from envkit.profile.declaration import Declaration, is_plain_text, read_table
 from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.model import NamedTable, Profile, SourceSpec
@@ -188,8 +188,14 @@ class _Building:
             self.add_source(name, table, top.at("sources", name))
         for name, table in document.get("rotation", {}).items():
             self.add_rotation(name, table, top.at("rotation", name))
+        variables = top.at("variables")
         for name, value in document.get("variables", {}).items():
-            place = top.at("variables", name)
+            place = variables.at(name)
+            if name not in self.tables and is_plain_text(name, value):
+                self.declared[name] = place
+                self.tables[name] = {"value": value}
+                self.places[name] = {"value": place}
+                continue
             table = read_table(name, value, place)
             self.declared.setdefault(name, place)
             self.tables.setdefault(name, {}).update(table)

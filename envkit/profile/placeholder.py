@@ -21,7 +21,7 @@ the value except the name of an unknown filter, parameter or escape.
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit._internal.names import LETTERS, WORD
+from envkit._internal.names import LETTERS, WORD, is_name
 from envkit.errors import PlaceholderError, closest
 
 TYPE_CHECKING = False
@@ -58,6 +58,8 @@ class Reference(NamedTuple):
     stage: str | None = None
 
     def __str__(self) -> str:
+        if not self.path and self[3:] == (None, None) and is_name(self.field or ""):
+            return f"{self.source}:#{self.field}"  # as the lookup makes them
         text = f"{self.source}:{_part(self.path) if self.path else ''}"
         if self.version is not None:
             text += f"?version={_part(self.version)}"
@@ -111,7 +113,7 @@ class Template(NamedTuple):
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
         """The placeholders, in their order."""
-        return tuple(part for part in self.parts if isinstance(part, Placeholder))
+        return tuple([part for part in self.parts if isinstance(part, Placeholder)])
 
     def __str__(self) -> str:
         printed = []
@@ -133,7 +135,15 @@ def parse(text: str) -> Template:
         PlaceholderError: with the 1-based column of what is wrong.
     """
     if OPEN not in text:
-        return Template((text,) if text else ())
+        return Template._make(((text,) if text else (),))
+    inner = text[len(OPEN) : -len(CLOSE)].strip(" \t")
+    if is_name(inner) and text.startswith(OPEN) and text.endswith(CLOSE):
+        only = Placeholder._make((Name._make((inner,)), None, ()))  # as the scanner returns it
+        return Template._make(((only,),))
+    return _scanned(text)
+
+
+def _scanned(text: str) -> Template:
     parts: list[str | Placeholder] = []
     literal = ""
     position = 0
@@ -172,7 +182,9 @@ def parse_reference(text: str) -> Reference | Name:
 
 
 def _is_bare(text: str) -> bool:
-    return bool(text) and not any(c in _RESERVED or c.isspace() or c < " " for c in text)
+    return is_name(text) or (
+        bool(text) and not any(c in _RESERVED or c.isspace() or c < " " for c in text)
+    )
 
 
 def _part(text: str) -> str:

@@ -102,26 +102,36 @@ class _Value:
                 )
             text, self.note, self.origins = declaration.default, "default", {}
         value = Secret(text)
-        value.to_bytes()  # raises where a program could not be given it
+        if not text.isascii():
+            value.to_bytes()  # raises where a program could not be given it
         wrong = "contains a NUL" if "\0" in text else _mismatch(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
                 wrong, hint=f"mend the value, or what {declaration.location} asks of it"
             )
         given = declaration.on_command_line
-        return Variable(
-            declaration.name,
-            value,
-            self.variable.secret,
-            self.run.plan.environment,
-            None if given else declaration.location,
-            tuple(self.origins),
-            "--set" if given else self.note,
+        return Variable._make(
+            (
+                declaration.name,
+                value,
+                self.variable.secret,
+                self.run.plan.environment,
+                None if given else declaration.location,
+                tuple(self.origins),
+                "--set" if given else self.note,
+            )
         )
 
     def text(self) -> str | None:
         """Return the value that the template gives, None where something is `missing`."""
         template = self.variable.declaration.template
+        if len(template.parts) == 1:  # as most are, and there is nothing to put together
+            only = template.parts[0]
+            if isinstance(only, str):
+                return only
+            if not only.filters and not isinstance(only.operand, Literal):
+                value = self.value_of(only)
+                return only.fallback if value is None else value
         # all of them before any is used, so that no absence hides a failure or another absence
         values = {
             placeholder: self.value_of(placeholder)
@@ -173,7 +183,7 @@ class _Value:
             if isinstance(outcome, Exception):
                 raise outcome.with_traceback(None)  # one error may stand for many variables
             if isinstance(outcome, Reading):
-                origin = Origin(str(reference), outcome.location, outcome.version)
+                origin = Origin._make((str(reference), outcome.location, outcome.version))
                 self.origins[origin] = None
                 return outcome.value.reveal(), []
             reason = f": {outcome.reason}" if outcome.reason else ""

@@ -17,7 +17,7 @@ from envkit.errors import (
     VariableFailure,
     closest,
 )
-from envkit.profile.placeholder import Literal, Name, Reference
+from envkit.profile.placeholder import Name, Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
         ResolutionError: references name sources that the profile does not have.
     """
     wanted = tuple(selected)
+    sources = profile.sources
     needs: dict[str, dict[Operand, str]] = {}
     planned: dict[str, PlannedVariable] = {}
     failures: list[VariableFailure] = []
@@ -94,16 +95,20 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     for name in topological_order(wanted, needs_of, circle_error):
         declaration = profile.variables[name]
         waits = _references(profile, declaration, needs[name])
-        for reference in (ref for refs in waits.values() for ref in refs):
-            if reference.source in profile.sources:
-                references.setdefault(reference.source, {})[reference] = None
-            else:
-                error = _unknown_source(reference, profile.sources)
-                failures.append(VariableFailure(name, declaration.place, error))
+        for refs in waits.values():
+            for reference in refs:
+                source = reference.source
+                if source in references:
+                    references[source][reference] = None
+                elif source in sources:
+                    references[source] = {reference: None}
+                else:
+                    error = _unknown_source(reference, sources)
+                    failures.append(VariableFailure(name, declaration.place, error))
         secret = declaration.secret
         if secret is None:
-            secret = bool(waits) or any(planned[need].secret for need in needs[name].values())
-        planned[name] = PlannedVariable(declaration, needs[name], waits, secret)
+            secret = bool(waits) or any([planned[need].secret for need in needs[name].values()])
+        planned[name] = PlannedVariable._make((declaration, needs[name], waits, secret))
     if failures:
         raise ResolutionError(profile.name, failures)
     return Plan(
@@ -116,13 +121,14 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
 
 def _needs(profile: Profile, declaration: Declaration) -> dict[Operand, str]:
     """Return the operands of a value that mean another variable."""
-    return {
-        placeholder.operand: placeholder.operand.name
-        for placeholder in declaration.template.placeholders
-        if isinstance(placeholder.operand, Name)
-        and placeholder.operand.name in profile.variables
-        and placeholder.operand.name != declaration.name
-    }
+    found: dict[Operand, str] = {}
+    for placeholder in declaration.template.placeholders:
+        operand = placeholder.operand
+        if isinstance(operand, Name):
+            name = operand.name
+            if name != declaration.name and name in profile.variables:
+                found[operand] = name
+    return found
 
 
 def _references(
@@ -130,13 +136,15 @@ def _references(
 ) -> dict[Operand, tuple[Reference, ...]]:
     """Return the operands of a value that a source must answer, with where to look."""
     found: dict[Operand, tuple[Reference, ...]] = {}
-    for operand in (placeholder.operand for placeholder in declaration.template.placeholders):
-        if isinstance(operand, Literal) or operand in needs:
-            continue
+    for placeholder in declaration.template.placeholders:
+        operand = placeholder.operand
         if isinstance(operand, Reference):
             found[operand] = (operand,)
-        else:
-            found[operand] = tuple(Reference(source, "", operand.name) for source in profile.lookup)
+        elif isinstance(operand, Name) and operand not in needs:
+            name, make = operand.name, Reference._make
+            found[operand] = tuple(
+                [make((source, "", name, None, None)) for source in profile.lookup]
+            )
     return found
 
 

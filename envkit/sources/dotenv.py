@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 PREVIOUS = "previous"  # the version of the kept copy
 PREVIOUS_SUFFIX = ".envkit-previous"
+_NO_VERSION = (None, None)
 
 
 class _Read(NamedTuple):
@@ -96,6 +97,8 @@ class DotenvSource:
 
     def check(self, ref: Reference) -> None:
         """Refuse versions that no file has, and what is not the name of a variable."""
+        if not ref.path and ref[3:] == _NO_VERSION and is_name(ref.field or ""):
+            return  # as nearly all, which the lookup has made
         if ref.stage is not None or not _is_version(ref.version):
             raise InvalidReferenceError(
                 f"{ref} has a version, and of a .env file only the previous one is kept",
@@ -121,7 +124,18 @@ class DotenvSource:
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
         known = {} if self._known is None else self._known
-        return {ref: self._outcome(ref, known) for ref in refs}
+        usual: list[_Read] | None = None  # the files for all that names no file and no version
+        outcomes: dict[Reference, Outcome] = {}
+        for ref in refs:
+            found: Outcome | None = None
+            if not ref.path and ref.version is None and ref.field is not None:
+                try:
+                    usual = usual or self._read_all(ref, known)
+                    found = _reading(usual, ref.field)
+                except SourceError as error:
+                    found = error
+            outcomes[ref] = found or self._outcome(ref, known)
+        return outcomes
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one variable, in the file that has it, else in the source's last one.
@@ -253,11 +267,8 @@ class DotenvSource:
             variable = _variable(ref)
             if variable == WHOLE:
                 return _whole(ref, reads)
-            for read in reversed(reads):
-                entry = read.content.entries.get(variable)
-                if entry is not None:
-                    place = f"{read.name}:{entry.line}"
-                    return Reading(Secret(entry.value), read.version, place)
+            if reading := _reading(reads, variable):
+                return reading
         except SourceError as error:
             return error
         there = [read.name for read in reads if read.version is not None]
@@ -360,6 +371,20 @@ def _is_file_name(name: object) -> bool:
 
 def _variable(ref: Reference) -> str:
     return ref.path if ref.field is None else ref.field
+
+
+def _reading(reads: Sequence[_Read], variable: str) -> Reading | None:
+    """Return the value of a variable from the last file that has it.
+
+    Raises:
+        DotenvError: it has no value there.
+    """
+    for read in reversed(reads):
+        entry = read.content.entries.get(variable)
+        if entry is not None:
+            place = f"{read.name}:{entry.line}"
+            return Reading._make((Secret(entry.value), read.version, place))
+    return None
 
 
 def _nothing(name: str) -> _Read:

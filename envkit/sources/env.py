@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from envkit._internal.names import is_name
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome, SourceContext
+
+
+_NO_VERSION = (None, None)
 
 
 class EnvSource:
@@ -30,6 +34,8 @@ class EnvSource:
 
     def check(self, ref: Reference) -> None:
         """Refuse what is not the name of one variable."""
+        if not ref.path and ref[3:] == _NO_VERSION and is_name(ref.field or ""):
+            return  # as nearly all, which the lookup has made
         if ref.version is not None or ref.stage is not None:
             raise InvalidReferenceError(f"{ref} has a version, and the environment keeps none")
         if ref.path and ref.field is not None:
@@ -47,13 +53,15 @@ class EnvSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Look the variables up."""
-        return {ref: self._outcome(ref) for ref in refs}
-
-    def _outcome(self, ref: Reference) -> Outcome:
-        value = self._environ.get(_name(ref))
-        if value is None:
-            return Absent("not in the environment")
-        return Reading(Secret(value), None, self.locate(ref))
+        environ = dict(self._environ)  # `os.environ` takes long to say that it has no variable
+        absent = Absent("not in the environment")
+        outcomes: dict[Reference, Outcome] = {}
+        for ref in refs:
+            value = environ.get(ref.path or ref.field or "")
+            outcomes[ref] = (
+                absent if value is None else Reading(Secret(value), None, self.locate(ref))
+            )
+        return outcomes
 
 
 def _name(ref: Reference) -> str:
