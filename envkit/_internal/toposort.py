@@ -7,14 +7,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from envkit.errors import EnvkitError
 
 
 def topological_order(
     wanted: Iterable[str],
-    needs: Callable[[str], Iterable[str]],
+    needs: Callable[[str], Collection[str]],
     circle_error: Callable[[list[str]], EnvkitError],
 ) -> list[str]:
     """Return `wanted` and all that they need, each once and after what it needs.
@@ -29,12 +29,12 @@ def topological_order(
     for start in wanted:
         if start in done:
             continue
-        found = list(needs(start))
-        if all(need in done for need in found):  # as most are, that need nothing
+        found = needs(start)
+        if not found:  # as for most
             done[start] = None
             continue
         path: dict[str, None] = {start: None}  # from `start` down to where we are
-        stack = [(start, True), *((need, False) for need in reversed(found))]
+        stack = [(start, True), *((need, False) for need in reversed(list(found)))]
         while stack:
             name, needs_are_done = stack.pop()
             if needs_are_done:

@@ -49,7 +49,7 @@ class Declaration:
 
     Args:
         name: the variable's.
-        raw: what `read_table` returned, of one file or merged from several.
+        raw: what `read_table` returned, of one file or merged from several; or the value alone.
         places: where each key of `raw` is written.
         declared: where the variable was first named.
 
@@ -84,16 +84,18 @@ class Declaration:
     def __init__(
         self,
         name: str,
-        raw: Mapping[str, Any],
+        raw: Mapping[str, Any] | str,
         places: Mapping[str, Location],
         declared: Location,
     ) -> None:
         self.name = name
+        self.location = declared
+        if isinstance(raw, str):
+            self.template = self._parse(raw)
+            return
         self.location = places.get("value", declared)
-        value: str | None = raw.get("value")
-        if len(raw) > (value is not None):
-            self._take(raw, places)
-        self.template = self._parse(value)
+        self._take(raw, places)
+        self.template = self._parse(raw.get("value"))
 
     def _take(self, raw: Mapping[str, Any], places: Mapping[str, Location]) -> None:
         """Take over what is said of the variable besides its value."""

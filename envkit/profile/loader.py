@@ -13,6 +13,7 @@ them.
 
 from __future__ import annotations
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit._internal.toposort import topological_order
@@ -154,8 +155,9 @@ def parse_profile_text(
     shown = display_path(path)
     file = parse_dotenv(text, path=shown, expand=False)
     warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
-    lines = KeyLines({("variables", name): entry.line for name, entry in file.entries.items()})
-    variables = {name: entry.value for name, entry in file.entries.items()}
+    entries = file.entries
+    lines = KeyLines(lambda: {("variables", name): entries[name].line for name in entries})
+    variables = {name: entry.value for name, entry in entries.items()}
     return {"variables": variables}, Location(path, lines=lines)
 
 
@@ -168,15 +170,24 @@ def _refuse_misplaced(variables: Mapping[str, Any], place: Location) -> None:
             )
 
 
+class _Said(NamedTuple):
+    """What the files that were read until now say of one variable."""
+
+    table: dict[str, Any] | str  # a text is the value, and all that is said
+    places: Mapping[str, Location]  # of the keys of `table`, where it is not `declared`
+    declared: Location  # where the variable was first named
+
+
+_AS_DECLARED: Mapping[str, Location] = {}
+
+
 class _Building:
     """A profile in the making; files are added one by one, the most basic first."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.lookup_place = Location(profile.path)
-        self.tables: dict[str, dict[str, Any]] = {}  # per variable what is said of it,
-        self.places: dict[str, dict[str, Location]] = {}  # where each key of that is,
-        self.declared: dict[str, Location] = {}  # and where it was first named
+        self.variables: dict[str, _Said] = {}
 
     def add(self, document: Mapping[str, Any], top: Location) -> None:
         """Take over what one file says; it wins over those before."""
@@ -191,15 +202,17 @@ class _Building:
         variables = top.at("variables")
         for name, value in document.get("variables", {}).items():
             place = variables.at(name)
-            if name not in self.tables and is_plain_text(name, value):
-                self.declared[name] = place
-                self.tables[name] = {"value": value}
-                self.places[name] = {"value": place}
+            known = self.variables.get(name)
+            if known is None and is_plain_text(name, value):
+                self.variables[name] = _Said._make((value, _AS_DECLARED, place))
                 continue
             table = read_table(name, value, place)
-            self.declared.setdefault(name, place)
-            self.tables.setdefault(name, {}).update(table)
-            self.places.setdefault(name, {}).update((key, place.at(key)) for key in table)
+            places = {key: place.at(key) for key in table}
+            if known is not None:
+                before = known.table
+                table = {**(before if isinstance(before, dict) else {"value": before}), **table}
+                places = {**known.places, **places}
+            self.variables[name] = _Said(table, places, place if known is None else known.declared)
 
     def add_source(self, name: str, table: Any, place: Location) -> None:
         """Take over one table `[sources.NAME]`; with another type it begins anew."""
@@ -225,10 +238,8 @@ class _Building:
 
     def finish(self) -> None:
         """Parse every value."""
-        for name, table in self.tables.items():
-            self.profile.variables[name] = Declaration(
-                name, table, self.places[name], self.declared[name]
-            )
+        for name, said in self.variables.items():
+            self.profile.variables[name] = Declaration(name, *said)
         for source in self.profile.lookup:
             if source not in self.profile.sources:
                 raise ProfileError(

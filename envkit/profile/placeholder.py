@@ -57,9 +57,15 @@ class Reference(NamedTuple):
     version: str | None = None
     stage: str | None = None
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether it is only the name of a variable, as all are that a lookup makes."""
+        _, path, field, version, stage = self
+        return not path and version is None and stage is None and is_name(field or "")
+
     def __str__(self) -> str:
-        if not self.path and self[3:] == (None, None) and is_name(self.field or ""):
-            return f"{self.source}:#{self.field}"  # as the lookup makes them
+        if self.is_looked_up:
+            return f"{self.source}:#{self.field}"
         text = f"{self.source}:{_part(self.path) if self.path else ''}"
         if self.version is not None:
             text += f"?version={_part(self.version)}"

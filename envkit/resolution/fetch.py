@@ -80,12 +80,21 @@ def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outc
     """Return what a source says of each reference; whatever it raises is made an outcome."""
     try:
         found = source.fetch(references)
-        absent = Absent()
-        return {ref: _checked(source, found.get(ref, absent)) for ref in references}
+        get = found.get  # which a list of pairs does not have
+        outcomes = dict(found)
+        for ref in references:
+            outcome = outcomes.get(ref)
+            if type(outcome) is not Absent and (
+                type(outcome) is not Reading or type(outcome.value) is not Secret
+            ):
+                outcomes[ref] = _checked(source, get(ref, Absent()))
     except (SourceError, InvalidReferenceError) as error:
         return dict.fromkeys(references, error)
     except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
         return dict.fromkeys(references, _broke(source, bug))
+    if len(outcomes) == len(references):
+        return outcomes
+    return {ref: outcomes[ref] for ref in references}  # it may say more than it was asked
 
 
 def _checked(source: Source, outcome: object) -> Outcome:

@@ -21,11 +21,14 @@ from envkit.profile.placeholder import Name, Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from typing import TypeAlias
 
     from envkit.profile.declaration import Declaration
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Operand
+
+    _Operands: TypeAlias = tuple[dict[Operand, str], dict[Operand, tuple[Reference, ...]]]
 
 
 class PlannedVariable(NamedTuple):
@@ -77,14 +80,14 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     """
     wanted = tuple(selected)
     sources = profile.sources
-    needs: dict[str, dict[Operand, str]] = {}
+    operands: dict[str, _Operands] = {}
     planned: dict[str, PlannedVariable] = {}
     failures: list[VariableFailure] = []
     references: dict[str, dict[Reference, None]] = {}
 
-    def needs_of(name: str) -> Iterable[str]:
-        needs[name] = _needs(profile, profile.variables[name])
-        return needs[name].values()
+    def needs_of(name: str) -> Collection[str]:
+        found = operands[name] = _operands(profile, profile.variables[name])
+        return found[0].values()
 
     def circle_error(circle: list[str]) -> ProfileError:
         return ProfileError(
@@ -94,7 +97,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
 
     for name in topological_order(wanted, needs_of, circle_error):
         declaration = profile.variables[name]
-        waits = _references(profile, declaration, needs[name])
+        needs, waits = operands[name]
         for refs in waits.values():
             for reference in refs:
                 source = reference.source
@@ -107,8 +110,8 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
                     failures.append(VariableFailure(name, declaration.place, error))
         secret = declaration.secret
         if secret is None:
-            secret = bool(waits) or any([planned[need].secret for need in needs[name].values()])
-        planned[name] = PlannedVariable._make((declaration, needs[name], waits, secret))
+            secret = bool(waits) or any(planned[need].secret for need in needs.values())
+        planned[name] = PlannedVariable._make((declaration, needs, waits, secret))
     if failures:
         raise ResolutionError(profile.name, failures)
     return Plan(
@@ -119,33 +122,28 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     )
 
 
-def _needs(profile: Profile, declaration: Declaration) -> dict[Operand, str]:
-    """Return the operands of a value that mean another variable."""
-    found: dict[Operand, str] = {}
-    for placeholder in declaration.template.placeholders:
-        operand = placeholder.operand
-        if isinstance(operand, Name):
+def _operands(profile: Profile, declaration: Declaration) -> _Operands:
+    """Return the operands of a value that mean another variable, with which it is.
+
+    And those that a source must answer, with where to look.
+    """
+    needs: dict[Operand, str] = {}
+    references: dict[Operand, tuple[Reference, ...]] = {}
+    make = Reference._make
+    for part in declaration.template.parts:
+        operand = None if isinstance(part, str) else part.operand
+        if isinstance(operand, Reference):
+            references[operand] = (operand,)
+        elif isinstance(operand, Name):
             name = operand.name
             if name != declaration.name and name in profile.variables:
-                found[operand] = name
-    return found
-
-
-def _references(
-    profile: Profile, declaration: Declaration, needs: Mapping[Operand, str]
-) -> dict[Operand, tuple[Reference, ...]]:
-    """Return the operands of a value that a source must answer, with where to look."""
-    found: dict[Operand, tuple[Reference, ...]] = {}
-    for placeholder in declaration.template.placeholders:
-        operand = placeholder.operand
-        if isinstance(operand, Reference):
-            found[operand] = (operand,)
-        elif isinstance(operand, Name) and operand not in needs:
-            name, make = operand.name, Reference._make
-            found[operand] = tuple(
-                [make((source, "", name, None, None)) for source in profile.lookup]
-            )
-    return found
+                needs[operand] = name
+            else:
+                found: tuple[Reference, ...] = ()
+                for source in profile.lookup:
+                    found += (make((source, "", name, None, None)),)
+                references[operand] = found
+    return needs, references
 
 
 def _unknown_source(reference: Reference, sources: Iterable[str]) -> InvalidReferenceError:

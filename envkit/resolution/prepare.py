@@ -101,9 +101,10 @@ def prepare(
     failures: list[VariableFailure] = []
     for profile in reversed(loaded):
         left = [name for name in profile.variables if name not in taken]
-        chosen = select(left, only, exclude) if narrowed else left
-        wanted = {*chosen, *(overrides or ())}
-        selected = [name for name in left if name in wanted]
+        selected = left
+        if narrowed:
+            wanted = {*select(left, only, exclude), *(overrides or ())}
+            selected = [name for name in left if name in wanted]
         taken.update(selected)
         try:
             one = prepare_profile(
@@ -233,9 +234,10 @@ def _refuse_unfit(planned: Plan, sources: Mapping[str, Source]) -> None:
     """
     unfit: dict[Reference, InvalidReferenceError] = {}
     for name, references in planned.references.items():
+        check = sources[name].check
         for reference in references:
             try:
-                sources[name].check(reference)
+                check(reference)
             except InvalidReferenceError as error:
                 unfit[reference] = error
     if unfit:

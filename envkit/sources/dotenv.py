@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 
 PREVIOUS = "previous"  # the version of the kept copy
 PREVIOUS_SUFFIX = ".envkit-previous"
-_NO_VERSION = (None, None)
 
 
 class _Read(NamedTuple):
@@ -97,8 +96,8 @@ class DotenvSource:
 
     def check(self, ref: Reference) -> None:
         """Refuse versions that no file has, and what is not the name of a variable."""
-        if not ref.path and ref[3:] == _NO_VERSION and is_name(ref.field or ""):
-            return  # as nearly all, which the lookup has made
+        if ref.is_looked_up:
+            return
         if ref.stage is not None or not _is_version(ref.version):
             raise InvalidReferenceError(
                 f"{ref} has a version, and of a .env file only the previous one is kept",
@@ -127,14 +126,15 @@ class DotenvSource:
         usual: list[_Read] | None = None  # the files for all that names no file and no version
         outcomes: dict[Reference, Outcome] = {}
         for ref in refs:
-            found: Outcome | None = None
-            if not ref.path and ref.version is None and ref.field is not None:
-                try:
-                    usual = usual or self._read_all(ref, known)
-                    found = _reading(usual, ref.field)
-                except SourceError as error:
-                    found = error
-            outcomes[ref] = found or self._outcome(ref, known)
+            _, path, variable, version, _ = ref
+            if path or version is not None or variable is None:
+                outcomes[ref] = self._outcome(ref, known)
+                continue
+            try:
+                usual = usual or self._read_all(ref, known)
+                outcomes[ref] = _reading(usual, variable) or self._outcome(ref, known)
+            except SourceError as error:
+                outcomes[ref] = error
         return outcomes
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
@@ -169,11 +169,8 @@ class DotenvSource:
     def write_several(
         self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove variables in the file that has the one of `ref`, all in one step.
-
-        Raises:
-            EnvkitError: as `write`.
-        """
+        """Set or remove variables in the file that has the one of `ref`, as `write` does one."""
+        from envkit.sources.dotenv_errors import failure
         from envkit.sources.dotenv_write import change, rewrite
 
         name = self.file_with(ref)
@@ -190,7 +187,7 @@ class DotenvSource:
                 name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
             )
         except OSError as error:
-            raise _failure("write", name, error) from None
+            raise failure("write", name, error) from None
         for warning in warnings:
             self._warn(warning)
         return version
@@ -218,18 +215,9 @@ class DotenvSource:
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say which files cannot be replaced, and why; see `WriteCheck`."""
-        from envkit.sources.dotenv_write import check
+        from envkit.sources.dotenv_write import refusals
 
-        refused: dict[Reference, EnvkitError] = {}
-        for ref in refs:
-            name = self.file_with(ref)
-            try:
-                check(*self.places(name))
-            except OSError as error:
-                refused[ref] = _failure("write", name, error)
-            except SourceError as error:
-                refused[ref] = error
-        return refused
+        return refusals({ref: self.file_with(ref) for ref in refs}, self.places)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""
@@ -325,7 +313,9 @@ class DotenvSource:
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
         except OSError as error:
-            raise _failure("read", name, error) from None
+            from envkit.sources.dotenv_errors import failure
+
+            raise failure("read", name, error) from None
         text = decode(data, path=name)
         content = parse(text, path=name, expand=True, environ=self._environ)
         if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
@@ -407,9 +397,3 @@ def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     text = pick_field(ref, fields)
     assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
-
-
-def _failure(verb: str, name: str, error: OSError) -> SourceError:
-    from envkit.sources.dotenv_errors import failure
-
-    return failure(verb, name, error)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from envkit._internal.names import is_name
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome, SourceContext
-
-
-_NO_VERSION = (None, None)
 
 
 class EnvSource:
@@ -34,8 +30,8 @@ class EnvSource:
 
     def check(self, ref: Reference) -> None:
         """Refuse what is not the name of one variable."""
-        if not ref.path and ref[3:] == _NO_VERSION and is_name(ref.field or ""):
-            return  # as nearly all, which the lookup has made
+        if ref.is_looked_up:
+            return
         if ref.version is not None or ref.stage is not None:
             raise InvalidReferenceError(f"{ref} has a version, and the environment keeps none")
         if ref.path and ref.field is not None:
