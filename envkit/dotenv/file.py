@@ -115,7 +115,7 @@ def plain_entries(text: str) -> dict[str, Entry] | None:
         return None
     entries: dict[str, Entry] = {}
     make = Entry._make
-    is_right = str.isidentifier if text.isascii() else is_name  # which is the same, and slower
+    is_right = str.isidentifier if text.isascii() else is_name  # ASCII has no other letters
     definitions = 0
     for number, line in enumerate(text.split("\n"), start=1):
         name, equals, value = line.partition("=")
