@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 
-# what is not freed is replaced by the app at once, which of 10,000 variables saves 5 ms
+# the app replaces the process at once; freeing 10,000 variables before that takes 5 ms
 _kept: list[object] = []
 
 
@@ -84,7 +84,8 @@ def _resolve(
         if name is not None and name not in environment:
             raise _no_variable(prepared, environment.name, name)
         access.succeed(environment.variables())
-    _kept.append(prepared)
+    if into == "process":
+        _kept.append(prepared)
     return environment
 
 
