@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading
@@ -49,7 +51,9 @@ class EnvSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Look the variables up."""
-        environ = dict(self._environ)  # `os.environ` takes long to say that it has no variable
+        environ = self._environ
+        if environ is os.environ:  # which takes long to say that it has no variable
+            environ = dict(environ)
         absent = Absent("not in the environment")
         outcomes: dict[Reference, Outcome] = {}
         for ref in refs:
