@@ -62,6 +62,8 @@ else:
                     raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}")
                 return tuple.__new__(cls, values)
 
+            _make = classmethod(tuple.__new__)  # all values at once, and three times as fast
+
             def __getnewargs__(self):
                 return tuple(self)
 

@@ -8,7 +8,7 @@ WORD = LETTERS | frozenset("0123456789")
 
 def is_name(text: str) -> bool:
     """Return whether `text` can be the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`."""
-    return bool(text) and text[0] in LETTERS and WORD.issuperset(text)
+    return text.isascii() and text.isidentifier()
 
 
 _CHARACTERS = {

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from envkit.errors import EnvkitError
 
 
 def topological_order(
     wanted: Iterable[str],
-    needs: Callable[[str], Iterable[str]],
+    needs: Callable[[str], Collection[str]],
     circle_error: Callable[[list[str]], EnvkitError],
 ) -> list[str]:
     """Return `wanted` and all that they need, each once and after what it needs.
@@ -27,8 +27,14 @@ def topological_order(
     """
     done: dict[str, None] = {}
     for start in wanted:
-        path: dict[str, None] = {}  # from `start` down to where we are
-        stack = [(start, False)]
+        if start in done:
+            continue
+        found = needs(start)
+        if not found:  # as for most
+            done[start] = None
+            continue
+        path: dict[str, None] = {start: None}  # from `start` down to where we are
+        stack = [(start, True), *((need, False) for need in reversed(list(found)))]
         while stack:
             name, needs_are_done = stack.pop()
             if needs_are_done:

@@ -126,7 +126,11 @@ def versions_of(variables: Iterable[Variable]) -> dict[str, list[str]]:
 def line(entry: Entry) -> str:
     """Return the JSON of an entry, made by this process now, without the closing brace."""
     uid = os.getuid()
-    versions = ",".join(f"{_text(name)}:{_list(all_)}" for name, all_ in entry.versions.items())
+    # a file has one version for all of its variables
+    lists = {all_: _list(all_) for all_ in set(map(tuple, entry.versions.values()))}
+    versions = ",".join(
+        [f"{_text(name)}:{lists[tuple(all_)]}" for name, all_ in entry.versions.items()]
+    )
     return (
         f'{{"time":"{_now()}","user":{_text(_user(uid))},"uid":{uid},'
         f'"host":{_text(os.uname().nodename)},"pid":{os.getpid()},'
@@ -158,4 +162,6 @@ def _list(texts: Iterable[str]) -> str:
 
 
 def _text(text: str) -> str:
-    return _quoted(text.encode("utf-8", "replace").decode())  # JSON has no bytes that are no text
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()  # JSON has no bytes that are no text
+    return _quoted(text)

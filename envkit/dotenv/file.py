@@ -14,7 +14,8 @@ r"""Parse the variables of a `.env` file. Pure: no file is opened here.
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.dotenv.parser import Definition, split
+from envkit._internal.names import is_name
+from envkit.dotenv.parser import ENCRYPTED, Definition, plain_value, split
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
@@ -26,20 +27,18 @@ LIMIT_BYTES = 1024 * 1024  # of a file that is worth reading
 _PUBLIC_KEY = "DOTENV_PUBLIC_KEY"
 
 
-class Entry:
+class Entry(NamedTuple):
     """One variable of a file.
 
     Attributes:
+        text: its value, where there is one.
         line: where its definition begins, from 1.
         error: why there is no value; None where there is one.
     """
 
-    __slots__ = ("_value", "error", "line")
-
-    def __init__(self, value: str, line: int, error: DotenvError | None = None) -> None:
-        self._value = value
-        self.line = line
-        self.error = error
+    text: str
+    line: int
+    error: DotenvError | None = None
 
     @property
     def value(self) -> str:
@@ -50,7 +49,7 @@ class Entry:
         """
         if self.error is not None:
             raise self.error
-        return self._value
+        return self.text
 
     def __repr__(self) -> str:
         return f"Entry(line={self.line})"
@@ -81,9 +80,13 @@ def parse(
     Raises:
         DotenvError: a line is not `NAME=value`.
     """
-    definitions: dict[str, list[Definition]] = {}
     # as whoever reads a text file does; a carriage return in a value is written "\r"
-    for piece in split(text.replace("\r\n", "\n"), path=path):
+    text = text.replace("\r\n", "\n")
+    plain = None if expand and "${" in text else plain_entries(text)
+    if plain is not None:
+        return DotenvFile(plain, ())
+    definitions: dict[str, list[Definition]] = {}
+    for piece in split(text, path=path):
         if isinstance(piece, Definition) and not piece.name.startswith(_PUBLIC_KEY):
             definitions.setdefault(piece.name, []).append(piece)
     expander = None
@@ -100,6 +103,36 @@ def parse(
         except DotenvError as error:
             entries[name] = Entry("", last.line, error)
     return DotenvFile(entries, tuple(_warnings(definitions, expand=expand)))
+
+
+def plain_entries(text: str) -> dict[str, Entry] | None:
+    """Return the entries of a text that is easy to read, and in which nothing is wrong.
+
+    Each line of it is blank, a comment or a plain definition (see `plain_pieces`), and each
+    name is defined once. Of any other text None is returned, quickly: it is for `parse`.
+    """
+    if any(sign in text for sign in ("\0", "\r", ENCRYPTED, _PUBLIC_KEY)):
+        return None
+    entries: dict[str, Entry] = {}
+    make = Entry._make
+    is_right = str.isidentifier if text.isascii() else is_name  # ASCII has no other letters
+    definitions = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        name, equals, value = line.partition("=")
+        name = name.removeprefix("export ")
+        if not equals or not is_right(name):
+            if line.lstrip()[:1] not in ("", "#"):
+                return None
+            continue
+        value = value.strip()
+        if "#" in value or value[:1] in ("'", '"', "`"):
+            quoted = plain_value(value)
+            if quoted is None or value[0] == "`":
+                return None
+            value = quoted[0]
+        entries[name] = make((value, number, None))
+        definitions += 1
+    return entries if len(entries) == definitions else None
 
 
 def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> Iterator[str]:

@@ -107,19 +107,22 @@ def plain_pieces(text: str, *, path: str) -> list[Definition | str] | None:
             pieces.append(source)
         else:
             name, equals, rest = body.partition("=")
-            name, value = name.removeprefix("export "), rest.lstrip()
-            quote = value[:1] if value.startswith(("'", '"')) else ""
-            if quote:
-                ends = len(value) > 1 and value.endswith(quote)
-                value = value[1:-1]
-                plain = ends and quote not in value and "\\" not in value
-            else:
-                plain = "#" not in value
-            if not (equals and plain and is_name(name)):
+            name, value = name.removeprefix("export "), plain_value(rest.lstrip())
+            if not equals or value is None or not is_name(name):
                 return None
-            pieces.append(Definition(name, value, quote, number, f"{path}:{number}", source))
+            pieces.append(Definition(name, *value, number, f"{path}:{number}", source))
         source = ""
     return [*pieces, source] if source else pieces
+
+
+def plain_value(text: str) -> tuple[str, str] | None:
+    """Return a plain value and its quotation mark, from what is on its line without blanks."""
+    quote = text[:1]
+    if quote not in ("'", '"'):
+        return None if "#" in text else (text, "")
+    value = text[1:-1]
+    ends = len(text) > 1 and text.endswith(quote)
+    return (value, quote) if ends and quote not in value and "\\" not in value else None
 
 
 def _parsed(text: str, path: str) -> Iterator[Definition | str]:

@@ -73,8 +73,8 @@ def overlay(
         and not name.startswith(_BOOTSTRAP_PREFIXES)
         and (not pristine or name in PRISTINE or name.startswith(b"LC_"))
     }
-    for name, value in environment.items():
-        result[name.encode()] = value.to_bytes()
+    for variable in environment.variables():
+        result[variable.name.encode()] = variable.value.to_bytes()
     return result
 
 

@@ -49,7 +49,7 @@ class Declaration:
 
     Args:
         name: the variable's.
-        raw: what `read_table` returned, of one file or merged from several.
+        raw: what `read_table` returned, of one file or merged from several; or the value alone.
         places: where each key of `raw` is written.
         declared: where the variable was first named.
 
@@ -59,6 +59,7 @@ class Declaration:
         required: whether an absent value is an error.
         secret: what the profile says; None leaves it to where the value comes from.
         type: one of TYPES; `choices`, `pattern`, `minimum` and `maximum` narrow it.
+        is_plain: whether every text is a value of it: nothing narrows it.
         location: where the value was written, else where the variable was first named.
         on_command_line: whether `set_value` gave the value.
 
@@ -66,64 +67,64 @@ class Declaration:
         ProfileError: the keys do not go together, or a placeholder is not one.
     """
 
-    __slots__ = (
-        "choices",
-        "default",
-        "description",
-        "location",
-        "maximum",
-        "minimum",
-        "name",
-        "on_command_line",
-        "pattern",
-        "required",
-        "secret",
-        "tags",
-        "template",
-        "type",
-    )
+    # what holds where the profile says nothing else; most say nothing of most variables
+    on_command_line = False
+    default: str | None = None
+    required: bool = True
+    secret: bool | None = None
+    choices: tuple[str, ...] = ()
+    type: str = "string"
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    is_plain = True
 
     def __init__(
         self,
         name: str,
-        raw: Mapping[str, Any],
+        raw: Mapping[str, Any] | str,
         places: Mapping[str, Location],
         declared: Location,
     ) -> None:
         self.name = name
+        self.location = declared
+        if isinstance(raw, str):
+            self.template = self._parse(raw)
+            return
         self.location = places.get("value", declared)
-        self.on_command_line = False
-        self.default: str | None = raw.get("default")
-        self.required: bool = raw.get("required", True)
-        self.secret: bool | None = raw.get("secret")
-        self.choices: tuple[str, ...] = tuple(raw.get("choices", ()))
-        self.type: str = raw.get("type", "enum" if self.choices else "string")
-        self.pattern: str | None = raw.get("pattern")
-        self.minimum: float | None = raw.get("min")
-        self.maximum: float | None = raw.get("max")
-        self.description: str = raw.get("description", "")
-        self.tags: tuple[str, ...] = tuple(raw.get("tags", ()))
+        self._take(raw, places)
+        self.template = self._parse(raw.get("value"))
+
+    def _take(self, raw: Mapping[str, Any], places: Mapping[str, Location]) -> None:
+        """Take over what is said of the variable besides its value."""
+        self.default = raw.get("default")
+        self.required = raw.get("required", True)
+        self.secret = raw.get("secret")
+        self.choices = tuple(raw.get("choices", ()))
+        self.type = raw.get("type", "enum" if self.choices else "string")
+        self.pattern = raw.get("pattern")
+        self.minimum = raw.get("min")
+        self.maximum = raw.get("max")
+        self.description = raw.get("description", "")
+        self.tags = tuple(raw.get("tags", ()))
         if self.type == "enum" and not self.choices:
             raise ProfileError(
-                f"{places['type']}: {name}: type 'enum' needs 'choices'",
+                f"{places['type']}: {self.name}: type 'enum' needs 'choices'",
                 hint='write choices = ["..."]',
             )
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and low > high:
             raise ProfileError(
-                f"{places['min']}: {name}: 'min' is greater than 'max'",
+                f"{places['min']}: {self.name}: 'min' is greater than 'max'",
                 hint="exchange the two, or remove one",
             )
-        self.template = self._parse(raw.get("value"))
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether every text is a value of it: nothing narrows it."""
-        return (
+        self.is_plain = (
             self.type == "string"
             and self.pattern is None
-            and self.minimum is None
-            and self.maximum is None
+            and low is None
+            and high is None
             and not self.choices
         )
 
@@ -182,6 +183,11 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
     if "pattern" in raw:
         _check_pattern(raw["pattern"], name, place)
     return raw
+
+
+def is_plain_text(name: str, value: Any) -> bool:
+    """Return whether `read_table` would find nothing but a text, and nothing wrong."""
+    return isinstance(value, str) and is_name(name) and "\0" not in value
 
 
 def raw_table(value: Any) -> Mapping[str, Any]:

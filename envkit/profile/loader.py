@@ -13,11 +13,12 @@ them.
 
 from __future__ import annotations
 
+from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit._internal.toposort import topological_order
 from envkit.errors import ProfileError, did_you_mean
-from envkit.profile.declaration import Declaration, read_table
+from envkit.profile.declaration import Declaration, is_plain_text, read_table
 from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.model import NamedTable, Profile, SourceSpec
@@ -157,8 +158,9 @@ def parse_profile_text(
     shown = display_path(path)
     file = parse_dotenv(text, path=shown, expand=False)
     warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
-    lines = KeyLines({("variables", name): entry.line for name, entry in file.entries.items()})
-    variables = {name: entry.value for name, entry in file.entries.items()}
+    entries = file.entries
+    lines = KeyLines(lambda: {("variables", name): entries[name].line for name in entries})
+    variables = {name: entry.value for name, entry in entries.items()}
     return {"variables": variables}, Location(path, lines=lines)
 
 
@@ -171,15 +173,24 @@ def _refuse_misplaced(variables: Mapping[str, Any], place: Location) -> None:
             )
 
 
+class _Said(NamedTuple):
+    """What the files that were read until now say of one variable."""
+
+    table: dict[str, Any] | str  # a text is the value, and all that is said
+    places: Mapping[str, Location]  # of the keys of `table`, where it is not `declared`
+    declared: Location  # where the variable was first named
+
+
+_AS_DECLARED: Mapping[str, Location] = {}
+
+
 class _Building:
     """A profile in the making; files are added one by one, the most basic first."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
         self.lookup_place = Location(profile.path)
-        self.tables: dict[str, dict[str, Any]] = {}  # per variable what is said of it,
-        self.places: dict[str, dict[str, Location]] = {}  # where each key of that is,
-        self.declared: dict[str, Location] = {}  # and where it was first named
+        self.variables: dict[str, _Said] = {}
 
     def add(self, document: Mapping[str, Any], top: Location) -> None:
         """Take over what one file says; it wins over those before."""
@@ -191,12 +202,20 @@ class _Building:
             self.add_source(name, table, top.at("sources", name))
         for name, table in document.get("rotation", {}).items():
             self.add_rotation(name, table, top.at("rotation", name))
+        variables = top.at("variables")
         for name, value in document.get("variables", {}).items():
-            place = top.at("variables", name)
+            place = variables.at(name)
+            known = self.variables.get(name)
+            if known is None and is_plain_text(name, value):
+                self.variables[name] = _Said._make((value, _AS_DECLARED, place))
+                continue
             table = read_table(name, value, place)
-            self.declared.setdefault(name, place)
-            self.tables.setdefault(name, {}).update(table)
-            self.places.setdefault(name, {}).update((key, place.at(key)) for key in table)
+            places = {key: place.at(key) for key in table}
+            if known is not None:
+                before = known.table
+                table = {**(before if isinstance(before, dict) else {"value": before}), **table}
+                places = {**known.places, **places}
+            self.variables[name] = _Said(table, places, place if known is None else known.declared)
 
     def add_source(self, name: str, table: Any, place: Location) -> None:
         """Take over one table `[sources.NAME]`; with another type it begins anew."""
@@ -222,10 +241,8 @@ class _Building:
 
     def finish(self) -> None:
         """Parse every value."""
-        for name, table in self.tables.items():
-            self.profile.variables[name] = Declaration(
-                name, table, self.places[name], self.declared[name]
-            )
+        for name, said in self.variables.items():
+            self.profile.variables[name] = Declaration(name, *said)
         for source in self.profile.lookup:
             if source not in self.profile.sources:
                 raise ProfileError(

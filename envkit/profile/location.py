@@ -10,7 +10,7 @@ from envkit._internal.paths import display_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     KeyPath: TypeAlias = tuple[str, ...]
@@ -20,14 +20,14 @@ class KeyLines:
     """The line of each key of one file.
 
     Args:
-        source: valid TOML to look in, or the lines where they are known.
+        source: valid TOML to look in, or what returns the lines.
     """
 
-    __slots__ = ("_lines", "_text")
+    __slots__ = ("_lines", "_source")
 
-    def __init__(self, source: str | dict[KeyPath, int]) -> None:
-        self._text = source if isinstance(source, str) else ""
-        self._lines = None if isinstance(source, str) else source
+    def __init__(self, source: str | Callable[[], dict[KeyPath, int]]) -> None:
+        self._source = source
+        self._lines: dict[KeyPath, int] | None = None
 
     def line(self, keys: KeyPath) -> int:
         """Return the 1-based line where a key is first named, else the closest table around it.
@@ -36,11 +36,8 @@ class KeyLines:
             keys: the key's path, `("variables", "PORT", "type")`.
         """
         if self._lines is None:
-            found: dict[tuple[str, ...], int] = {}
-            for path, line in _keys(self._text):
-                for depth in range(1, len(path) + 1):
-                    found.setdefault(path[:depth], line)
-            self._lines = found  # once it is whole: another thread may look
+            source = self._source  # once it is whole: another thread may look
+            self._lines = _lines_of(source) if isinstance(source, str) else source()
         while keys and keys not in self._lines:
             keys = keys[:-1]
         return self._lines.get(keys, 1)
@@ -73,13 +70,24 @@ class Location:
 
     def at(self, *keys: str) -> Location:
         """Return the place of a key below this one."""
-        return Location(self.path, self._line, lines=self._lines, keys=(*self._keys, *keys))
+        place = Location(self.path, self._line)
+        place._lines = self._lines
+        place._keys = self._keys + keys
+        return place
 
     def __str__(self) -> str:
         return f"{display_path(self.path)}:{self.line}"
 
     def __repr__(self) -> str:
         return f"Location({self!s})"
+
+
+def _lines_of(toml: str) -> dict[KeyPath, int]:
+    found: dict[KeyPath, int] = {}
+    for path, line in _keys(toml):
+        for depth in range(1, len(path) + 1):
+            found.setdefault(path[:depth], line)
+    return found
 
 
 # strings before all else: what looks like a key or a bracket inside of them is none

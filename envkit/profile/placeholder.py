@@ -21,7 +21,7 @@ the value except the name of an unknown filter, parameter or escape.
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit._internal.names import LETTERS, WORD
+from envkit._internal.names import LETTERS, WORD, is_name
 from envkit.errors import PlaceholderError, closest
 
 TYPE_CHECKING = False
@@ -57,7 +57,15 @@ class Reference(NamedTuple):
     version: str | None = None
     stage: str | None = None
 
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether it is only the name of a variable, as all are that a lookup makes."""
+        _, path, field, version, stage = self
+        return not path and version is None and stage is None and is_name(field or "")
+
     def __str__(self) -> str:
+        if self.is_looked_up:
+            return f"{self.source}:#{self.field}"
         text = f"{self.source}:{_part(self.path) if self.path else ''}"
         if self.version is not None:
             text += f"?version={_part(self.version)}"
@@ -111,7 +119,7 @@ class Template(NamedTuple):
     @property
     def placeholders(self) -> tuple[Placeholder, ...]:
         """The placeholders, in their order."""
-        return tuple(part for part in self.parts if isinstance(part, Placeholder))
+        return tuple([part for part in self.parts if isinstance(part, Placeholder)])
 
     def __str__(self) -> str:
         printed = []
@@ -133,7 +141,15 @@ def parse(text: str) -> Template:
         PlaceholderError: with the 1-based column of what is wrong.
     """
     if OPEN not in text:
-        return Template((text,) if text else ())
+        return Template._make(((text,) if text else (),))
+    inner = text[len(OPEN) : -len(CLOSE)].strip(" \t")
+    if is_name(inner) and text.startswith(OPEN) and text.endswith(CLOSE):
+        only = Placeholder._make((Name._make((inner,)), None, ()))  # as the scanner returns it
+        return Template._make(((only,),))
+    return _scanned(text)
+
+
+def _scanned(text: str) -> Template:
     parts: list[str | Placeholder] = []
     literal = ""
     position = 0
@@ -172,7 +188,9 @@ def parse_reference(text: str) -> Reference | Name:
 
 
 def _is_bare(text: str) -> bool:
-    return bool(text) and not any(c in _RESERVED or c.isspace() or c < " " for c in text)
+    return is_name(text) or (
+        bool(text) and not any(c in _RESERVED or c.isspace() or c < " " for c in text)
+    )
 
 
 def _part(text: str) -> str:

@@ -69,6 +69,11 @@ def read_toml(path: str) -> tuple[dict[str, Any], Location]:
 
 def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
     """Return what `read_toml` does, of the text of a file."""
+    from envkit.profile.plain_toml import read
+
+    plain = read(text)
+    if plain is not None:
+        return plain, Location(path, lines=KeyLines(text))
     import tomllib
 
     try:

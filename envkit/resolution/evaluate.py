@@ -14,7 +14,7 @@ from envkit.errors import (
     NeedFailedError,
     VariableFailure,
 )
-from envkit.profile.placeholder import Literal
+from envkit.profile.placeholder import Literal, Name
 from envkit.profile.substitution import substitute
 from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Plain, Secret
@@ -67,20 +67,59 @@ class _Run:
 
     def add(self, variable: PlannedVariable) -> None:
         """Put one variable together, or note why it has no value."""
-        value = _Value(self, variable)
+        name = variable.declaration.name
+        value: _Value | None = None
         try:
-            resolved = value.resolve()
+            resolved = self.reading(variable)
+            if resolved is None:
+                value = _Value(self, variable)
+                resolved = value.resolve()
         except EnvkitError as error:
-            if value.doubt is not None:
-                self.doubts[variable.name] = value.doubt
-            self.failed[variable.name] = error
+            if value is not None and value.doubt is not None:
+                self.doubts[name] = value.doubt
+            self.failed[name] = error
             # what is only needed may be absent where the one that needs it has a fallback
-            if variable.name in self.selected or not isinstance(error, AbsentError):
+            if name in self.selected or not isinstance(error, AbsentError):
                 place = variable.declaration.place
-                self.failures.append(VariableFailure(variable.name, place, error))
+                self.failures.append(VariableFailure(name, place, error))
             return
         if resolved is not None:
-            self.done[variable.name] = resolved
+            self.done[name] = resolved
+
+    def reading(self, variable: PlannedVariable) -> Variable | None:
+        """Return a variable that is one reading as it is, as most are; None for all others.
+
+        It is what `_Value` returns, in a fifth of the time.
+        """
+        declaration = variable.declaration
+        parts = declaration.template.parts
+        if len(parts) != 1 or not declaration.is_plain:
+            return None
+        only = parts[0]
+        if isinstance(only, str) or only.filters:
+            return None
+        references = variable.references.get(only.operand)
+        outcome = self.outcomes[references[0]] if references else None
+        if references is None or not isinstance(outcome, Reading):
+            return None
+        text = outcome.value.reveal()
+        if not text.isascii() or "\0" in text:
+            return None
+        source, _, name, _, _ = reference = references[0]
+        written = f"{source}:#{name}" if isinstance(only.operand, Name) else str(reference)
+        origin = Origin._make((written, outcome.location, outcome.version))
+        return Variable._make(
+            (
+                declaration.name,
+                outcome.value if variable.secret else Plain(text),
+                variable.secret,
+                self.plan.environment,
+                declaration.location,
+                (origin,),
+                "",
+                (outcome.value,),
+            )
+        )
 
 
 class _Value:
@@ -113,27 +152,38 @@ class _Value:
             text, self.note, self.origins = declaration.default, "default", {}
             self.readings, self.filtered = [], []
         value = Secret(text) if self.variable.secret else Plain(text)
-        value.to_bytes()  # raises where a program could not be given it
-        wrong = "contains a NUL" if "\0" in text else _mismatch(declaration, text)
+        if not text.isascii():
+            value.to_bytes()  # raises where a program could not be given it
+        wrong = None
+        if "\0" in text:
+            wrong = "contains a NUL"
+        elif not declaration.is_plain:
+            wrong = _mismatch(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
                 wrong, hint=f"fix the value, or what {declaration.location} asks of it"
             )
         given = declaration.on_command_line
-        return Variable(
-            declaration.name,
-            value,
-            self.variable.secret,
-            self.run.plan.environment,
-            None if given else declaration.location,
-            tuple(self.origins),
-            "--set" if given else self.note,
-            (*self.readings, *map(Secret, self.filtered)),
+        return Variable._make(
+            (
+                declaration.name,
+                value,
+                self.variable.secret,
+                self.run.plan.environment,
+                None if given else declaration.location,
+                tuple(self.origins),
+                "--set" if given else self.note,
+                (*self.readings, *map(Secret, self.filtered)),
+            )
         )
 
     def text(self) -> str | None:
         """Return the value that the template gives, None where something is `missing`."""
         template = self.variable.declaration.template
+        if len(template.parts) == 1:  # as most are, and there is nothing to put together
+            only = template.parts[0]
+            if isinstance(only, str):
+                return only
         # all of them before any is used, so that no absence hides a failure or another absence
         values = {
             placeholder: self.value_of(placeholder)
@@ -195,7 +245,7 @@ class _Value:
                 raise outcome.with_traceback(None)  # one error may stand for many variables
             if isinstance(outcome, Reading):
                 self.refuse_doubt()
-                origin = Origin(str(reference), outcome.location, outcome.version)
+                origin = Origin._make((str(reference), outcome.location, outcome.version))
                 self.origins[origin] = None
                 self.readings.append(outcome.value)
                 return outcome.value.reveal(), []
@@ -217,8 +267,6 @@ def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
 
 def _mismatch(declaration: Declaration, text: str) -> str | None:
     """Return what a value lacks to be what its declaration says, None where it fits."""
-    if declaration.is_plain:
-        return None
     from envkit.profile.value_types import mismatch
 
     return mismatch(declaration, text)

@@ -80,18 +80,28 @@ def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outc
     """Return what a source says of each reference; whatever it raises is made an outcome."""
     try:
         found = source.fetch(references)
-        return {ref: _checked(source, found.get(ref, Absent())) for ref in references}
+        get = found.get  # which a list of pairs does not have
+        outcomes = dict(found)
+        for ref in references:
+            outcome = outcomes.get(ref)
+            if type(outcome) is not Absent and (
+                type(outcome) is not Reading or type(outcome.value) is not Secret
+            ):
+                outcomes[ref] = _checked(source, get(ref, Absent()))
     except (SourceError, InvalidReferenceError) as error:
         return dict.fromkeys(references, error)
     except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
         return dict.fromkeys(references, _broke(source, bug))
+    if len(outcomes) == len(references):
+        return outcomes
+    return {ref: outcomes[ref] for ref in references}  # it may say more than it was asked
 
 
 def _checked(source: Source, outcome: object) -> Outcome:
     """Return an outcome if it is one; what a source of others may have made of it is not shown."""
-    if isinstance(outcome, Absent | SourceError | InvalidReferenceError):
-        return outcome
     if isinstance(outcome, Reading) and isinstance(outcome.value, Secret):
+        return outcome
+    if isinstance(outcome, (Absent, SourceError, InvalidReferenceError)):  # quicker than a union
         return outcome
     return _broke(source, outcome)
 

@@ -17,15 +17,18 @@ from envkit.errors import (
     VariableFailure,
     closest,
 )
-from envkit.profile.placeholder import Literal, Name, Reference
+from envkit.profile.placeholder import Name, Reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
+    from typing import TypeAlias
 
     from envkit.profile.declaration import Declaration
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Operand
+
+    _Operands: TypeAlias = tuple[dict[Operand, str], dict[Operand, tuple[Reference, ...]]]
 
 
 class PlannedVariable(NamedTuple):
@@ -76,14 +79,15 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
         ResolutionError: references name sources that the profile does not have.
     """
     wanted = tuple(selected)
-    needs: dict[str, dict[Operand, str]] = {}
+    sources = profile.sources
+    operands: dict[str, _Operands] = {}
     planned: dict[str, PlannedVariable] = {}
     failures: list[VariableFailure] = []
     references: dict[str, dict[Reference, None]] = {}
 
-    def needs_of(name: str) -> Iterable[str]:
-        needs[name] = _needs(profile, profile.variables[name])
-        return needs[name].values()
+    def needs_of(name: str) -> Collection[str]:
+        found = operands[name] = _operands(profile, profile.variables[name])
+        return found[0].values()
 
     def circle_error(circle: list[str]) -> ProfileError:
         return ProfileError(
@@ -94,17 +98,21 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
 
     for name in topological_order(wanted, needs_of, circle_error):
         declaration = profile.variables[name]
-        waits = _references(profile, declaration, needs[name])
-        for reference in (ref for refs in waits.values() for ref in refs):
-            if reference.source in profile.sources:
-                references.setdefault(reference.source, {})[reference] = None
-            else:
-                error = _unknown_source(reference, profile.sources)
-                failures.append(VariableFailure(name, declaration.place, error))
+        needs, waits = operands[name]
+        for refs in waits.values():
+            for reference in refs:
+                source = reference.source
+                if source in references:
+                    references[source][reference] = None
+                elif source in sources:
+                    references[source] = {reference: None}
+                else:
+                    error = _unknown_source(reference, sources)
+                    failures.append(VariableFailure(name, declaration.place, error))
         secret = declaration.secret
         if secret is None:
-            secret = bool(waits) or any(planned[need].secret for need in needs[name].values())
-        planned[name] = PlannedVariable(declaration, needs[name], waits, secret)
+            secret = bool(waits) or any(planned[need].secret for need in needs.values())
+        planned[name] = PlannedVariable._make((declaration, needs, waits, secret))
     if failures:
         raise ResolutionError(profile.name, failures)
     return Plan(
@@ -115,30 +123,28 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     )
 
 
-def _needs(profile: Profile, declaration: Declaration) -> dict[Operand, str]:
-    """Return the operands of a value that mean another variable."""
-    return {
-        placeholder.operand: placeholder.operand.name
-        for placeholder in declaration.template.placeholders
-        if isinstance(placeholder.operand, Name)
-        and placeholder.operand.name in profile.variables
-        and placeholder.operand.name != declaration.name
-    }
+def _operands(profile: Profile, declaration: Declaration) -> _Operands:
+    """Return the operands of a value that mean another variable, with which it is.
 
-
-def _references(
-    profile: Profile, declaration: Declaration, needs: Mapping[Operand, str]
-) -> dict[Operand, tuple[Reference, ...]]:
-    """Return the operands of a value that a source must answer, with where to look."""
-    found: dict[Operand, tuple[Reference, ...]] = {}
-    for operand in (placeholder.operand for placeholder in declaration.template.placeholders):
-        if isinstance(operand, Literal) or operand in needs:
-            continue
+    And those that a source must answer, with where to look.
+    """
+    needs: dict[Operand, str] = {}
+    references: dict[Operand, tuple[Reference, ...]] = {}
+    make = Reference._make
+    for part in declaration.template.parts:
+        operand = None if isinstance(part, str) else part.operand
         if isinstance(operand, Reference):
-            found[operand] = (operand,)
-        else:
-            found[operand] = tuple(Reference(source, "", operand.name) for source in profile.lookup)
-    return found
+            references[operand] = (operand,)
+        elif isinstance(operand, Name):
+            name = operand.name
+            if name != declaration.name and name in profile.variables:
+                needs[operand] = name
+            else:
+                found: tuple[Reference, ...] = ()
+                for source in profile.lookup:
+                    found += (make((source, "", name, None, None)),)
+                references[operand] = found
+    return needs, references
 
 
 def _unknown_source(reference: Reference, sources: Iterable[str]) -> InvalidReferenceError:

@@ -105,8 +105,10 @@ def prepare(
     failures: list[VariableFailure] = []
     for profile in reversed(loaded):
         left = [name for name in profile.variables if name not in taken]
-        wanted = {*(left if chosen is None else chosen), *(overrides or ())}
-        selected = [name for name in left if name in wanted]
+        selected = left
+        if chosen is not None:
+            wanted = {*chosen, *(overrides or ())}
+            selected = [name for name in left if name in wanted]
         taken.update(selected)
         try:
             one = prepare_profile(
@@ -236,9 +238,10 @@ def _refuse_unfit(planned: Plan, sources: Mapping[str, Source]) -> None:
     """
     unfit: dict[Reference, InvalidReferenceError] = {}
     for name, references in planned.references.items():
+        check = sources[name].check
         for reference in references:
             try:
-                sources[name].check(reference)
+                check(reference)
             except InvalidReferenceError as error:
                 unfit[reference] = error
     if unfit:

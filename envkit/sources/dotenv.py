@@ -97,6 +97,8 @@ class DotenvSource:
 
     def check(self, ref: Reference) -> None:
         """Refuse versions that no file has, and what is not the name of a variable."""
+        if ref.is_looked_up:
+            return
         if ref.stage is not None or not _is_version(ref.version):
             raise InvalidReferenceError(
                 f"{ref} has a version, and of a .env file only the previous one is kept",
@@ -122,7 +124,19 @@ class DotenvSource:
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
         known = {} if self._known is None else self._known
-        return {ref: self._outcome(ref, known) for ref in refs}
+        usual: list[_Read] | None = None  # the files for all that names no file and no version
+        outcomes: dict[Reference, Outcome] = {}
+        for ref in refs:
+            _, path, variable, version, _ = ref
+            if path or version is not None or variable is None:
+                outcomes[ref] = self._outcome(ref, known)
+                continue
+            try:
+                usual = usual or self._read_all(ref, known)
+                outcomes[ref] = _reading(usual, variable) or self._outcome(ref, known)
+            except SourceError as error:
+                outcomes[ref] = error
+        return outcomes
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
         """Set or remove one variable, in the file that has it, else in the source's last one.
@@ -156,11 +170,8 @@ class DotenvSource:
     def write_several(
         self, ref: Reference, values: Mapping[str, Secret | None], *, expected: str | None
     ) -> str:
-        """Set or remove variables in the file that has the one of `ref`, all in one step.
-
-        Raises:
-            EnvkitError: as `write`.
-        """
+        """Set or remove variables in the file that has the one of `ref`, as `write` does one."""
+        from envkit.sources.dotenv_errors import failure
         from envkit.sources.dotenv_write import change, rewrite
 
         name = self.file_with(ref)
@@ -177,7 +188,7 @@ class DotenvSource:
                 name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
             )
         except OSError as error:
-            raise _failure("write", name, error) from None
+            raise failure("write", name, error) from None
         for warning in warnings:
             self._warn(warning)
         return version
@@ -205,18 +216,9 @@ class DotenvSource:
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say which files cannot be replaced, and why; see `WriteCheck`."""
-        from envkit.sources.dotenv_write import check
+        from envkit.sources.dotenv_write import refusals
 
-        refused: dict[Reference, EnvkitError] = {}
-        for ref in refs:
-            name = self.file_with(ref)
-            try:
-                check(*self.places(name))
-            except OSError as error:
-                refused[ref] = _failure("write", name, error)
-            except SourceError as error:
-                refused[ref] = error
-        return refused
+        return refusals({ref: self.file_with(ref) for ref in refs}, self.places)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""
@@ -254,11 +256,8 @@ class DotenvSource:
             variable = _variable(ref)
             if variable == WHOLE:
                 return _whole(ref, reads)
-            for read in reversed(reads):
-                entry = read.content.entries.get(variable)
-                if entry is not None:
-                    place = f"{read.name}:{entry.line}"
-                    return Reading(Secret(entry.value), read.version, place)
+            if reading := _reading(reads, variable):
+                return reading
         except SourceError as error:
             return error
         there = [read.name for read in reads if read.version is not None]
@@ -317,7 +316,9 @@ class DotenvSource:
                 raise _failure("read", name, error) from None
             return _nothing(name)
         except OSError as error:
-            raise _failure("read", name, error) from None
+            from envkit.sources.dotenv_errors import failure
+
+            raise failure("read", name, error) from None
         text = decode(data, path=name)
         content = parse(text, path=name, expand=True, environ=self._environ)
         if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
@@ -365,6 +366,20 @@ def _variable(ref: Reference) -> str:
     return ref.path if ref.field is None else ref.field
 
 
+def _reading(reads: Sequence[_Read], variable: str) -> Reading | None:
+    """Return the value of a variable from the last file that has it.
+
+    Raises:
+        DotenvError: it has no value there.
+    """
+    for read in reversed(reads):
+        entry = read.content.entries.get(variable)
+        if entry is not None:
+            place = f"{read.name}:{entry.line}"
+            return Reading._make((Secret(entry.value), read.version, place))
+    return None
+
+
 def _nothing(name: str) -> _Read:
     """Return what is read where there is no file, or none of the version that is asked."""
     return _Read(name, "", None, DotenvFile({}, ()))
@@ -385,9 +400,3 @@ def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     text = pick_field(ref, fields)
     assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
-
-
-def _failure(verb: str, name: str, error: OSError) -> SourceError:
-    from envkit.sources.dotenv_errors import failure
-
-    return failure(verb, name, error)

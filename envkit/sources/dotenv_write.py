@@ -12,12 +12,15 @@ from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import decode
-from envkit.errors import ConflictError, InvalidValueError
+from envkit.errors import ConflictError, InvalidValueError, SourceError
+from envkit.sources.dotenv_errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from envkit.errors import EnvkitError
+    from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
 
 
@@ -60,6 +63,26 @@ def check(path: str, previous: str) -> None:
     check_replaceable(path)
     check_own(previous)
     check_own(path + LOCK)
+
+
+def refusals(
+    files: Mapping[Reference, str], places: Callable[[str], tuple[str, str]]
+) -> dict[Reference, EnvkitError]:
+    """Return which files cannot be replaced, and why; see `WriteCheck`.
+
+    Args:
+        files: per reference the name of its file.
+        places: where a file of that name is, and where its copy.
+    """
+    refused: dict[Reference, EnvkitError] = {}
+    for ref, name in files.items():
+        try:
+            check(*places(name))
+        except OSError as error:
+            refused[ref] = failure("write", name, error)
+        except SourceError as error:
+            refused[ref] = error
+    return refused
 
 
 def rewrite(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+
 from envkit.errors import InvalidReferenceError
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading, values_of
@@ -30,6 +32,8 @@ class EnvSource:
 
     def check(self, ref: Reference) -> None:
         """Refuse what is not the name of one variable."""
+        if ref.is_looked_up:
+            return
         if ref.version is not None or ref.stage is not None:
             raise InvalidReferenceError(f"{ref} has a version, and the environment keeps none")
         if ref.path and ref.field is not None:
@@ -47,13 +51,17 @@ class EnvSource:
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Look the variables up."""
-        return {ref: self._outcome(ref) for ref in refs}
-
-    def _outcome(self, ref: Reference) -> Outcome:
-        value = self._environ.get(_name(ref))
-        if value is None:
-            return Absent("not in the environment")
-        return Reading(Secret(value), None, self.locate(ref))
+        environ = self._environ
+        if environ is os.environ:  # which takes long to say that it has no variable
+            environ = dict(environ)
+        absent = Absent("not in the environment")
+        outcomes: dict[Reference, Outcome] = {}
+        for ref in refs:
+            value = environ.get(ref.path or ref.field or "")
+            outcomes[ref] = (
+                absent if value is None else Reading(Secret(value), None, self.locate(ref))
+            )
+        return outcomes
 
 
 def _name(ref: Reference) -> str:

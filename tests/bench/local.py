@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+MANY = 10_000
+FNOX_MANY_MS = 259  # of fnox exec with as many plain values, on 2 cores
+
 
 def groups(folder: Path, rounds: int) -> Iterator[Group]:
     """Measure 50 variables against an empty interpreter and other tools, and then many more."""
@@ -37,17 +40,30 @@ def _fifty(project: Project, rounds: int) -> Group:
     took = measure([BARE, *ours, *others], rounds)
     bars = []
     for name in (command.name for command in ours):
-        bars.append(Bar(f"{name} / {BARE.name}", took[name].times(took[BARE.name]), 5))
+        bars.append(Bar(f"{name} / {BARE.name}", took[name].times(took[BARE.name]), 3.5))
         bars.append(Bar(f"{name} / dotenv run", took[name].times(took[dotenv_run.name]), 0.6))
     return Group(f"{SMALL} variables from .env", took, bars)
 
 
 def _many(project: Project, rounds: int) -> Group:
-    commands = []
-    for count in (SMALL, 1_000, 10_000):
-        wanted = values(count)
-        project.profile(f"n{count}.env", {name: f"{{{{ {name} }}}}" for name in wanted})
-        project.dotenv(f"n{count}", wanted)
-        commands.append(project.envkit(f"envkit exec, {count:,} variables", f"n{count}"))
-        commands[-1].check(wanted)
-    return Group("many variables from .env", measure(commands, max(3, rounds // 4)))
+    commands: list[Command] = []
+    bars = []
+    for form in ("env", "toml"):
+        for count in (SMALL, 1_000, MANY):
+            wanted = values(count)
+            name = f"{form}-{count}"
+            project.profile(f"{name}.{form}", {key: f"{{{{ {key} }}}}" for key in wanted})
+            project.dotenv(name, wanted)
+            commands.append(project.envkit(f"envkit exec, .{form}, {count:,}", name))
+            commands[-1].check(wanted)
+    fnox = list(project.fnox(f"fnox exec, {MANY:,}", 'type = "plain"', values(MANY)))
+    took = measure([*commands, *fnox], max(5, rounds // 4))
+    for few, many in ((commands[0], commands[2]), (commands[3], commands[5])):
+        grows = took[many.name].times(took[few.name])
+        bars.append(Bar(f"{many.name} / {SMALL}", grows, 8))
+        # an absolute time is the fastest: what else the machine does only adds to it
+        fnox_ms = min(took[fnox[0].name].wall_ms) if fnox else FNOX_MANY_MS
+        where = "here" if fnox else "measured on another machine of this kind"
+        ms = min(took[many.name].wall_ms)
+        bars.append(Bar(f"{many.name}, ms (fnox {where})", ms, fnox_ms))
+    return Group("many variables from .env", took, bars)

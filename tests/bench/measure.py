@@ -45,10 +45,11 @@ class Command(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """What a command took in each round, in milliseconds; `cpu_ms` is user and system."""
+    """What a command took in each round; `cpu_ms` is user and system."""
 
     wall_ms: list[float]
     cpu_ms: list[float]
+    peak_mib: list[float]  # of resident memory
 
     def times(self, base: Timing) -> float:
         """Return how many times the wall clock of `base` this took: the median of all rounds."""
@@ -80,19 +81,18 @@ class Group(NamedTuple):
 
 def measure(commands: Sequence[Command], rounds: int) -> dict[str, Timing]:
     """Run every command once to warm the caches, and then `rounds` times in turns."""
-    timings = {command.name: Timing([], []) for command in commands}
+    timings = {command.name: Timing([], [], []) for command in commands}
     for command in commands:
         _run(command)
     for turn in range(rounds):
         first = turn % len(commands)
         for command in (*commands[first:], *commands[:first]):
-            wall_ms, cpu_ms = _run(command)
-            timings[command.name].wall_ms.append(wall_ms)
-            timings[command.name].cpu_ms.append(cpu_ms)
+            for measured, value in zip(timings[command.name], _run(command), strict=True):
+                measured.append(value)
     return timings
 
 
-def _run(command: Command) -> tuple[float, float]:
+def _run(command: Command) -> tuple[float, float, float]:
     quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     argv = [*command.argv, *command.app]
     begin = perf_counter()
@@ -102,4 +102,5 @@ def _run(command: Command) -> tuple[float, float]:
     if status != 0:
         code = os.waitstatus_to_exitcode(status)
         raise SystemExit(f"bench: {command.name}: exit status {code}")
-    return wall * 1e3, (usage.ru_utime + usage.ru_stime) * 1e3
+    cpu = usage.ru_utime + usage.ru_stime
+    return wall * 1e3, cpu * 1e3, usage.ru_maxrss / 1024  # Linux counts in KiB

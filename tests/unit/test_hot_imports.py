@@ -86,6 +86,7 @@ TRUST = {
     "envkit.trust.written",
 }
 REMOTE = {"envkit._internal.parallel", "envkit._internal.retry"}
+PLAIN_TOML = "envkit.profile.plain_toml"
 LAUNCH = {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
 
 VAULT = """
@@ -158,11 +159,19 @@ def test_a_profile_and_secrets_in_env_files(project):
     assert others & SPARED == set()
 
 
-def test_a_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
-    project.profile("prod.toml", '[variables]\nX = "x"\n')
+def test_a_plain_toml_profile_needs_neither_tomllib_nor_a_store(project):
+    project.profile("prod.toml", '[variables]\nX = "x"\nY = { value = "1", type = "int" }\n')
     status, own, others = imported(project)
     assert status == "reached"
-    assert own == CORE | LAUNCH
+    assert own == CORE | LAUNCH | {PLAIN_TOML, "envkit.profile.value_types"}
+    assert others & SPARED == set()
+
+
+def test_another_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
+    project.profile("prod.toml", '[variables]\nX = """\nx"""\n')
+    status, own, others = imported(project)
+    assert status == "reached"
+    assert own == CORE | LAUNCH | {PLAIN_TOML}
     assert "tomllib" in others
     assert others & COSTLY <= {"tomllib", "typing"}  # the former may import the latter
 
@@ -171,7 +180,7 @@ def test_vault(project):
     project.profile("prod.toml", VAULT)
     status, own, others = imported(project)
     assert status == 5
-    assert own == CORE | LAUNCH | REMOTE | TRUST | {
+    assert own == CORE | LAUNCH | {PLAIN_TOML} | REMOTE | TRUST | {
         "envkit._internal.os_errors",
         "envkit.cli.error_text",
         "envkit.sources.vault",
@@ -192,7 +201,7 @@ def test_aws(project):
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     status, own, others = imported(project, **keys)
     assert status == 5
-    assert own == CORE | LAUNCH | REMOTE | TRUST | {
+    assert own == CORE | LAUNCH | {PLAIN_TOML} | REMOTE | TRUST | {
         "envkit.cli.error_text",
         "envkit.sources.aws",
         "envkit.sources.aws.source",
@@ -211,7 +220,7 @@ def test_a_source_that_the_plan_does_not_ask_is_not_imported(project):
     project.profile("prod.toml", VAULT.replace("{{ vault:secret/db#x }}", "x"))
     status, own, _ = imported(project)
     assert status == "reached"
-    assert own == CORE | LAUNCH
+    assert own == CORE | LAUNCH | {PLAIN_TOML}
 
 
 def test_a_server_of_the_users_own_environment_needs_nothing_of_trust(project):

@@ -81,3 +81,9 @@ def test_properties_copies_patterns_and_pickles_work():
     match ours:
         case Ours(path, field, version):
             assert (path, field, version) == ("a", "b", 0)
+
+
+def test_make_takes_all_values_at_once():
+    assert Ours._make(["a", "b", 3]) == Ours("a", "b", 3)
+    assert type(Ours._make(("a", "b", 3))) is Ours
+    assert Ours._make(("a", "b", 3)).place == "a#b"

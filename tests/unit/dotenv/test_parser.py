@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envkit.dotenv import parser as dotenv_syntax
-from envkit.dotenv.file import parse
+from envkit.dotenv.file import parse, plain_entries
 from envkit.dotenv.parser import Definition, decode, split
 from envkit.errors import DotenvError
 from support.process import run_python
@@ -59,6 +59,42 @@ def test_plain_lines_mean_what_the_parser_says(text, end):
     plain = dotenv_syntax.plain_pieces(text + end, path=".env")
     if plain is not None:
         assert plain == list(dotenv_syntax._parsed(text + end, ".env"))
+
+
+@given(st.lists(lines(), max_size=3).map("".join), st.sampled_from(["", "\n", "A=1", " ", "#"]))
+def test_plain_entries_are_those_of_the_parser(text, end):
+    plain = plain_entries(text + end)
+    if plain is not None:
+        pieces = dotenv_syntax._parsed(text + end, ".env")
+        found = [piece for piece in pieces if isinstance(piece, Definition)]
+        wanted = [(one.name, (one.clear_value(), one.line, None)) for one in found]
+        assert list(plain.items()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ""),
+        ("A=1\n\n# c\nB='x y'\n", "AB"),
+        ('export A=é\nB=""\nC= x \n', "ABC"),
+        ("A=a=b\n   \nB={{ A }}", "AB"),
+    ],
+)
+def test_an_ordinary_file_is_read_as_plain_entries(text, names):
+    plain = plain_entries(text)
+    assert plain is not None
+    assert "".join(plain) == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("A=1\nA=2\n", "A=encrypted:x\n", "DOTENV_PUBLIC_KEY=x\n", "A=`x`\n", "A=x # y\n"),
+        *("A\n", "=x\n", "1A=x\n", "A='x\ny'\n", 'A="a\\nb"\n', "A=x\0\n", "A=x\ry\n", "é=x\n"),
+    ],
+)
+def test_what_is_unusual_or_wrong_is_left_to_the_parser(text):
+    assert plain_entries(text) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from support.vectors import vectors
 
 VECTORS = vectors("unit/profile/declaration")
 
-LINES = KeyLines({("A",): 3, ("A", "value"): 4, ("A", "type"): 5, ("A", "min"): 6})
+LINES = KeyLines(lambda: {("A",): 3, ("A", "value"): 4, ("A", "type"): 5, ("A", "min"): 6})
 PLACE = Location("/nowhere/prod.toml", lines=LINES).at("A")
 WHERE = "/nowhere/prod.toml"
 

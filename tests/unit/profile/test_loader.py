@@ -398,3 +398,24 @@ def test_a_value_from_the_command_line_replaces_what_the_profile_says(project):
     )
     assert [one.secret for one in declared.values()] == [True, False, False]
     assert {one.place for one in declared.values()} == {"--set"}
+
+
+@pytest.mark.parametrize(
+    ("base", "prod", "value", "line"),
+    [
+        ('A = "x"', 'A = { type = "string" }', "x", "base.toml:2"),
+        ('A = "x"', 'A = "y"', "y", "prod.toml:3"),
+        ('A = { type = "string" }', 'A = "y"', "y", "prod.toml:3"),
+        ('A = { value = "x", secret = true }', 'A = "y"', "y", "prod.toml:3"),
+        ('A = "x"', 'A = { value = "y" }', "y", "prod.toml:3"),
+        ('A = "x"', 'B = "y"', "x", "base.toml:2"),
+        ('A = "{{ bad"', 'A = "y"', "y", "prod.toml:3"),
+    ],
+)
+def test_a_value_alone_merges_as_a_table_does(project, base, prod, value, line):
+    project.profile("base.toml", f"[variables]\n{base}\n")
+    project.profile("prod.toml", f'extends = "base"\n[variables]\n{prod}\n')
+    declared = loaded(project).variables["A"]
+    assert str(declared.template) == value
+    assert declared.place.endswith(line)
+    assert declared.secret is (True if "secret = true" in base else None)

@@ -19,6 +19,7 @@ from envkit.profile.placeholder import (
     Placeholder,
     Reference,
     Template,
+    _scanned,
     parse,
     parse_reference,
 )
@@ -268,3 +269,31 @@ def test_a_value_is_never_scanned_again(template: Template, value: str) -> None:
     for tempting in (value, "{{ vault:db#password }}", '{{ "', "${HOME}"):
         expected = "".join(p if isinstance(p, str) else tempting for p in unfiltered.parts)
         assert substitute(unfiltered, lambda _, tempting=tempting: tempting) == expected
+
+
+# ---------------------------------------------------------------- the short way
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["{{", "}}", "{", "}", " ", "\t", "\n", "A", "b_1", "2", "é", ":", "|", '"']
+        ),
+        max_size=8,
+    ).map("".join)
+)
+@example("{{ A }}")
+@example("{{A}}")
+@example("{{ A }} ")
+@example("{{ 2A }}")
+@example("{{A}")
+def test_a_bare_name_is_parsed_as_the_scanner_parses_it(text):
+    try:
+        wanted = repr(_scanned(text))
+    except PlaceholderError as error:
+        wanted = f"{error.message} {error.hint}"
+    try:
+        found = repr(parse(text))
+    except PlaceholderError as error:
+        found = f"{error.message} {error.hint}"
+    assert found == wanted

@@ -4,7 +4,7 @@ import pytest
 
 from envkit.errors import AuthError, DeniedError, ProtocolError, UnavailableError
 from envkit.profile.loader import load
-from envkit.resolution.evaluate import evaluate
+from envkit.resolution.evaluate import _Run, _Value, evaluate
 from envkit.resolution.plan import plan
 from envkit.secret import Secret
 from envkit.sources.model import Absent, Reading
@@ -291,3 +291,59 @@ def test_a_required_variable_that_may_be_in_another_store_is_absent(project):
         "A": "<aws:a> is absent: no such secret; us-east-1 has no secret at all in this account"
     }
     assert found[1][0].error.exit_status == 4
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        'A = "{{ A }}"',
+        'A = "{{ vault:db#x }}"',
+        'A = "{{ vault:db?version=3#x }}"',
+        'A = "{{ vault:db }}"',
+        "A = \"{{ dotenv:#'a b' }}\"".replace("'", '\\"'),
+        "A = \"{{ A ?? 'x' }}\"".replace("'", '\\"'),
+        "A = { secret = false }",
+        'A = { value = "{{ A }}", default = "x", required = false }',
+    ],
+)
+def test_a_variable_that_is_one_reading_is_what_the_long_way_makes_of_it(project, written):
+    project.profile("prod.toml", f"[variables]\n{written}\n")
+    profile = load("prod", str(project.profiles))
+    found = plan(profile, ["A"])
+    outcomes = {
+        ref: Reading(Secret("value"), "7", f"<{ref}>")
+        for refs in found.references.values()
+        for ref in refs
+    }
+    run = _Run(found, outcomes, str)
+    short, long = run.reading(found.order[0]), _Value(run, found.order[0]).resolve()
+    assert short is not None
+    assert short == long
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ('A = "x"', "value"),
+        ('A = "{{ A }}-"', "value"),
+        ('A = "{{ A | trim }}"', "value"),
+        ('A = "{{ B }}"\nB = "x"', "value"),
+        ('A = { type = "int" }', "1"),
+        ('A = { pattern = "v" }', "value"),
+        ("A = { min = 2 }", "value"),
+        ('A = { choices = ["value"] }', "value"),
+        ('A = "{{ A }}"', "é"),
+        ('A = "{{ A }}"', "a\0b"),
+        ('A = "{{ A }}"', "\ud800"),
+        ('A = "{{ A }}"', None),
+    ],
+)
+def test_all_other_variables_go_the_long_way(project, written, value):
+    project.profile("prod.toml", f"[variables]\n{written}\n")
+    profile = load("prod", str(project.profiles))
+    found = plan(profile, ["A"])
+    answer = Absent() if value is None else Reading(Secret(value), "7", "<here>")
+    outcomes = {ref: answer for refs in found.references.values() for ref in refs}
+    run = _Run(found, outcomes, str)
+    planned = next(one for one in found.order if one.name == "A")
+    assert run.reading(planned) is None
