@@ -313,7 +313,7 @@ class DotenvSource:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
         except FileNotFoundError as error:
             if has_loose_link(path, self._root):
-                raise _failure("read", name, error) from None
+                raise failure("read", name, error) from None
             return _nothing(name)
         except OSError as error:
             from envkit.sources.dotenv_errors import failure
