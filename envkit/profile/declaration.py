@@ -181,6 +181,11 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
     return raw
 
 
+def is_declaration(value: Any) -> bool:
+    """Return whether this is a table that declares a variable, by its keys."""
+    return isinstance(value, dict) and bool(value) and _KEYS.keys() >= value.keys()
+
+
 def raw_table(value: Any) -> Mapping[str, Any]:
     """Return what one entry of `[variables]` says as it is written: a value alone is a table."""
     return value if isinstance(value, dict) else {"value": value}

@@ -11,7 +11,7 @@ import os
 
 from envkit._internal.files import narrow_project
 from envkit._internal.paths import display_path
-from envkit.errors import ProfileError, ProfileNotFoundError, closest
+from envkit.errors import Meant, ProfileError, ProfileNotFoundError, closest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,5 +142,5 @@ def unknown_profile(
     match = closest(name, [*names, *aliases]) or next(longer_or_shorter, None)
     return ProfileNotFoundError(
         f"no profile '{name}' in {display_path(folder)} ({known})",
-        hint=f"did you mean '{match}'?" if match else None,
+        hint=Meant(name, match) if match else None,
     )

@@ -262,7 +262,8 @@ class DotenvSource:
             return error
         there = [read.name for read in reads if read.version is not None]
         reason = f"not in {', '.join(there)}" if there else f"no file {', '.join(self._names(ref))}"
-        return Absent(reason, reads[-1].version)
+        names = dict.fromkeys(name for read in reads for name in read.content.entries)
+        return Absent(reason, reads[-1].version, tuple(names))
 
     def _read_version(self, ref: Reference, known: dict[str, _Read | SourceError]) -> list[_Read]:
         """Return the files of a reference as they are in the version that it pins."""

@@ -35,6 +35,7 @@ class Absent(NamedTuple):
 
     reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
     version: str | None = None  # of the secret that lacks the field, for compare-and-set
+    known: tuple[str, ...] = ()  # the names that are there instead, for "did you mean"
 
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
         field = next(iter(fields))
     value = fields.get(field)
     if value is None:
-        return Absent(f"no field '{field}' (fields: {_names(fields)})")
+        known = tuple(name for name, there in fields.items() if there is not None)
+        return Absent(f"no field '{field}' (fields: {_names(fields)})", known=known)
     return _to_text(value)
 
 
