@@ -10,21 +10,54 @@ from __future__ import annotations
 import os
 import sys
 
-from envkit.errors import EnvkitError, ResolutionError
+from envkit.errors import (
+    CommandNotFoundError,
+    EnvkitError,
+    Meant,
+    ProfileNotFoundError,
+    ResolutionError,
+    UsageError,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from envkit.errors import VariableFailure
 
 
-def print_error(error: EnvkitError) -> None:
-    """Write an error and its hint to stderr."""
+# what a command line may be the reason of
+_OF_COMMAND_LINES = (UsageError, ProfileNotFoundError, CommandNotFoundError)
+
+
+def print_error(error: EnvkitError, arguments: Sequence[str] = ()) -> None:
+    """Write an error and its hint to stderr.
+
+    Args:
+        error: what went wrong.
+        arguments: of the command line, as in `sys.argv[1:]`, where that may be the reason.
+    """
     print_labelled("error", error.message)
     hints = [error.hint] if error.hint else []
     if isinstance(error, ResolutionError):
         hints = _print_failures(error)
+    elif isinstance(error, _OF_COMMAND_LINES) or isinstance(error.hint, Meant):
+        hints = _corrections(error, arguments) or hints
     for hint in hints:
         print_labelled("hint", hint)
+
+
+def _corrections(error: EnvkitError, arguments: Sequence[str]) -> list[str]:
+    """Return the hint that is the right command line; empty where there is none."""
+    try:
+        from envkit.cli.corrections import corrected
+
+        line = corrected(error, arguments, os.environ)
+    except Exception:  # noqa: BLE001 - the error matters more than a better hint
+        line = ""
+    if not line:
+        return []
+    return [f"{error.hint} run: {line}" if isinstance(error.hint, Meant) else f"run: {line}"]
 
 
 def _print_failures(error: ResolutionError) -> list[str]:

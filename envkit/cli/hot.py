@@ -30,7 +30,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         command: `exec`, `get` or `export`.
         arguments: what follows it on the command line.
     """
-    return guarded(lambda: _RUN[command](parse(command, arguments)))
+    return guarded(lambda: _RUN[command](parse(command, arguments)), (command, *arguments))
 
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
