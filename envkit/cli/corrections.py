@@ -98,7 +98,7 @@ class _Correction:
     def __init__(self, meant: Meant | None, environ: Mapping[str, str]) -> None:
         self.meant = meant
         self.environ = environ
-        self.folder: str | None = None
+        self.named_folder: str | None = None
 
     def words(self, arguments: list[str]) -> list[str] | None:
         """Return the corrected arguments, None where that is not clear."""
@@ -158,7 +158,7 @@ class _Correction:
         if moved is not None:
             line.options[:0] = moved.options
             line.alone[:0] = moved.alone
-        self.folder = profiles_folder(next(iter(line.values("--profiles")), None), self.environ)
+        self.named_folder = next(iter(line.values("--profiles")), None)
         if path == ["set"] and line.alone:  # what stands behind the name is a value
             line.alone[:] = [line.alone[0].partition("=")[0]]
         if path == ["diff"]:
@@ -258,10 +258,13 @@ class _Correction:
         return ["exec", *options, "--", *(program or _TEMPLATE)]
 
     def _names(self) -> list[str]:
-        return profile_names(self._folder())
+        try:
+            return profile_names(self._folder())
+        except EnvkitError:
+            return []
 
     def _folder(self) -> str:
-        return self.folder or profiles_folder(None, self.environ)
+        return profiles_folder(self.named_folder, self.environ)
 
     def _is_environment(self, word: str) -> bool:
         names = self._names()

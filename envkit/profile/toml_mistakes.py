@@ -40,7 +40,9 @@ def hint_for(  # noqa: PLR0911 - a case each
         return None  # the end of a text in base64, perhaps
     if "overwrite" in reason:
         return f"'{key}' is written twice: keep one of the two"
-    if "\\" in reason or (value.startswith('"') and "\\" in value):
+    if "llegal" in reason and value.startswith(('"', "'")):
+        return f'close the quotes on the same line: {key} = "..."'
+    if value.startswith('"') and "\\" in value:
         return f"put a text with '\\' in single quotes: {key} = '...'"
     if value.startswith("{") and not value.startswith(OPEN):
         inner = _unquoted_in_table(value)

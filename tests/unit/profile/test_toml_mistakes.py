@@ -34,6 +34,7 @@ def hint_of(text):
         ("A =", QUOTED.format("A", "...")),
         (r"A = C:\hunter2", QUOTED.format("A", "...")),
         (r'A = "C:\hunter2"', r"put a text with '\' in single quotes: A = '...'"),
+        ('A = "hunter2', 'close the quotes on the same line: A = "..."'),
         ("A = True", "write A = true"),
         ("A = yes # or no", "write A = true"),
         ("A = off", "write A = false"),
