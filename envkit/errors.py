@@ -48,6 +48,10 @@ class UsageError(EnvkitError):
     exit_status = 2
 
 
+class IncompleteError(UsageError):
+    """The command line names no environment, or no command."""
+
+
 class ExtraMissingError(EnvkitError):
     """A package that only some need is not installed; the hint names the pip extra."""
 

@@ -21,6 +21,7 @@ from envkit.detection.token_shapes import find_tokens
 from envkit.errors import (
     CommandNotFoundError,
     EnvkitError,
+    IncompleteError,
     Meant,
     ProfileNotFoundError,
     UsageError,
@@ -87,6 +88,11 @@ def corrected(error: EnvkitError, arguments: Sequence[str], environ: Mapping[str
         return ""
     try:
         words = _Correction(meant, environ).words(list(arguments))
+        if words is None or _alike(words, arguments):
+            if not isinstance(error, IncompleteError):
+                return ""
+            words = list(arguments)
+        words = _Correction(None, environ, complete=True).words(words)
     except EnvkitError:
         return ""
     if words is None or _alike(words, arguments):
@@ -95,14 +101,19 @@ def corrected(error: EnvkitError, arguments: Sequence[str], environ: Mapping[str
 
 
 class _Correction:
-    def __init__(self, meant: Meant | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, meant: Meant | None, environ: Mapping[str, str], *, complete: bool = False
+    ) -> None:
         self.meant = meant
         self.environ = environ
+        self.complete = complete  # name an environment and a command, where none is
         self.named_folder: str | None = None
 
     def words(self, arguments: list[str]) -> list[str] | None:
         """Return the corrected arguments, None where that is not clear."""
         own, tail = _split(arguments)
+        if own[-1:] in (["--help"], ["--version"]):
+            return arguments
         if own and own[0] in ("help", "version", "-v", "-V", "-version"):
             if own[0] != "help":
                 return ["--version"]
@@ -187,6 +198,8 @@ class _Correction:
             if flag is None:
                 return None
             if not flags[flag].takes_value:
+                if equals:
+                    return None
                 line.options.append((flag,))
             elif equals or queue:
                 value = value if equals else queue.pop(0)
@@ -223,14 +236,15 @@ class _Correction:
                 line.alone.remove(word)
                 if word not in line.values("--env", "-e"):
                     line.options.append(("--env", word))
-        if not line.values("--env", "-e") and not self.environ.get("ENVKIT_ENV"):
+        if self.complete and not (line.values("--env", "-e") or self.environ.get("ENVKIT_ENV")):
             names = self._names()
             if len(names) == 1 and path[0] not in ("init", "rotate", "list", "doctor", "trust"):
                 line.options.append(("--env", names[0]))
         flags, _ = _declared(path)
         if room == 0 and "--only" in flags and path != ["exec"]:
-            line.options.extend(("--only", word) for word in line.alone)
-            line.alone.clear()
+            variables = [word for word in line.alone if word.isupper()]
+            line.options.extend(("--only", word) for word in variables)
+            line.alone[:] = [word for word in line.alone if not word.isupper()]
 
     def _complete_comparison(self, line: _Line) -> None:
         """Compare the one environment with another one that there is."""
@@ -253,9 +267,11 @@ class _Correction:
             *(tail or ()),
         ]
         options = [word for option in line.options for word in option]
-        if not named:
+        if not named and self.complete:
             options += ["--env", "NAME"]
-        return ["exec", *options, "--", *(program or _TEMPLATE)]
+        if self.complete:
+            program = program or [*_TEMPLATE]
+        return ["exec", *options, *(("--", *program) if program else ())]
 
     def _names(self) -> list[str]:
         try:
