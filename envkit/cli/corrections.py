@@ -345,8 +345,23 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:
 
 
 def _alike(words: Sequence[str], others: Sequence[str]) -> bool:
-    """Return whether two command lines say the same, but for a `--`."""
-    return [word for word in words if word != "--"] == [word for word in others if word != "--"]
+    """Return whether two command lines say the same, in another order or another form.
+
+    What comes before the command is another matter: there, envkit takes no options.
+    """
+    return not others[0].startswith("-") and _pieces(words) == _pieces(others)
+
+
+def _pieces(words: Sequence[str]) -> list[str]:
+    pieces = []
+    for word in words:
+        if word.startswith("--"):
+            pieces += word.split("=", 1)
+        elif word.startswith("-"):
+            pieces += (word[:2], word[2:])
+        else:
+            pieces.append(word)
+    return sorted(piece for piece in pieces if piece not in ("", "--"))
 
 
 def _shown(words: Sequence[str]) -> list[str]:

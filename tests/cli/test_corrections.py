@@ -167,6 +167,13 @@ def test_what_may_be_a_secret_is_left_out_of_the_hint(hint, typed):
         "exec --env prod no-such-program -- x",
         "get NOTHING_LIKE_IT --env prod",
         "diff prod staging xyzzy",
+        # what is wrong is something else than the words and their places
+        "rotate --all api-token",
+        "rotate --compromised api-token",
+        "export --set no-equals --env prod",
+        "show --reveal -eprod",
+        "show --timeout=soon --env=prod",
+        "get -e prod --timeout 0 API_TOKEN",
     ],
 )
 def test_nothing_is_made_up_where_it_is_not_clear_what_was_meant(hint, typed):
