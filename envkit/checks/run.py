@@ -67,7 +67,7 @@ FAMILIES = (
         find_code_problems,
         (
             *("undefined-variable", "undefined-optional", "unused-variable"),
-            *("dynamic-read", "unread-code"),
+            *("dynamic-read", "unchecked-code", "unread-code"),
         ),
     ),
 )
