@@ -61,6 +61,10 @@ class UsageError(EnvkitError):
     exit_status = 2
 
 
+class IncompleteError(UsageError):
+    """The command line names no environment, or no command."""
+
+
 class ExtraMissingError(EnvkitError):
     """A package that only some need is not installed; the hint names the pip extra."""
 
@@ -391,6 +395,28 @@ class PromotionError(ResolutionError):
     _SUMMARY = "cannot promote {count} to {environment}, and nothing was changed"
 
 
+class Meant(str):
+    """The hint for a mistyped word; the command line corrects what was typed with it.
+
+    Attributes:
+        wrong: the word as it was written; `right`: what was probably meant.
+    """
+
+    __slots__ = ("right", "wrong")
+    wrong: str
+    right: str
+
+    def __new__(cls, wrong: str, right: str) -> Meant:
+        """Return the hint."""
+        hint = super().__new__(cls, f"did you mean '{right}'?")
+        hint.wrong, hint.right = wrong, right
+        return hint
+
+    def __reduce__(self) -> tuple[type[Meant], tuple[str, str]]:
+        """Return what a copy of it is made from."""
+        return Meant, (self.wrong, self.right)
+
+
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the one of `known` that `word` was probably meant to be, or None."""
     from difflib import get_close_matches
@@ -409,5 +435,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     names = sorted(known)
     match = closest(word, names)
     if match is not None:
-        return f"did you mean '{match}'?"
+        return Meant(word, match)
     return f"use one of: {', '.join(names)}" if names else None

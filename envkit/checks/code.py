@@ -16,11 +16,7 @@ if TYPE_CHECKING:
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield where the program and the profiles do not go together.
-
-    Raises:
-        ExtraMissingError: a file takes a parser that is not installed.
-    """
+    """Yield where the program and the profiles do not go together."""
     if not inspection.code:
         return
     names = {name for profile in inspection.profiles for name in profile.variables}
@@ -95,6 +91,9 @@ def _unresolved(inspection: Inspection, code: Code) -> Iterator[Problem]:
         places = f" ({len(lines)} times in this file)" if len(lines) > 1 else ""
         message = f"which variable is read here is decided when the program runs{places}"
         yield Problem("dynamic-read", message, file, lines[0])
+    for error, files in code.unparsed:
+        more = f"; {len(files)} files are left out" if len(files) > 1 else ""
+        yield Problem("unchecked-code", f"{error.message}{more}", files[0], hint=str(error.hint))
     for file in code.unreadable:
         yield Problem("unread-code", "this is not the Python that envkit runs on", file)
     if not code.files:

@@ -89,6 +89,9 @@ KINDS = {
     ),
     "unused-variable": Kind(_WARNING, "A profile defines a variable that the code does not name"),
     "dynamic-read": Kind(_NOTE, "The code reads a variable whose name is made when it runs"),
+    "unchecked-code": Kind(
+        _WARNING, "A language of the code needs a package that is not installed"
+    ),
     "unread-code": Kind(_NOTE, "A file of code cannot be read"),
 }
 

@@ -67,7 +67,7 @@ FAMILIES = (
         find_code_problems,
         (
             *("undefined-variable", "undefined-optional", "unused-variable"),
-            *("dynamic-read", "unread-code"),
+            *("dynamic-read", "unchecked-code", "unread-code"),
         ),
     ),
 )
@@ -128,7 +128,6 @@ def check(
     Raises:
         ProfileNotFoundError: no such profile, or none at all.
         UntrustedError: stores are asked, and the user has not allowed what that takes.
-        ExtraMissingError: the code takes a parser that is not installed.
     """
     environ = os.environ if environ is None else environ
     default = environ.get("ENVKIT_ENV")

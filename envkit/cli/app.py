@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,24 +18,17 @@ from typer.core import TyperGroup
 from envkit import __version__
 from envkit._internal.files import set_leaving
 from envkit.cli.boundary import encode_streams, guarded
-from envkit.cli.command_help import HELP_FLAGS, ShownCommand
+from envkit.cli.command_help import HELP_FLAGS
 from envkit.cli.hot_commands import hot_command
+from envkit.cli.lazy_commands import LAZY, lazy_command
 from envkit.cli.options import COMMANDS
 from envkit.errors import UsageError, did_you_mean
 from envkit.launch.exec import parent_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 PROGRAM = "envkit"
-# in the order of the help; each is a function of that name in envkit/cli/commands/NAME.py, or
-# a group of them in envkit/cli/commands/NAME/group.py
-GROUPS = ("rotate",)
-LAZY = (
-    *("show", "diff", "check"),
-    *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
-    *("init", "doctor", "trust"),
-)
 # by its version, typer has usage errors of its own or click's
 _errors: Any = sys.modules[typer.BadParameter.__module__]
 
@@ -50,7 +42,7 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         if cmd_name in COMMANDS:
             return hot_command(cmd_name, HELP_FLAGS)
-        return _lazy_command(cmd_name) if cmd_name in LAZY else None
+        return lazy_command(cmd_name) if cmd_name in LAZY else None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] not in self.list_commands(ctx) and not args[0].startswith("-"):
@@ -59,18 +51,6 @@ class _Commands(TyperGroup):
                 hint=did_you_mean(args[0], self.list_commands(ctx)),
             )
         return super().resolve_command(ctx, args)
-
-
-def _lazy_command(name: str) -> Any:
-    module = import_module(f"envkit.cli.commands.{name}{'.group' if name in GROUPS else ''}")
-    function: Callable[..., int] | typer.Typer = getattr(module, name)
-    if isinstance(function, typer.Typer):
-        return typer.main.get_command(function)
-    single = typer.Typer(add_completion=False, rich_markup_mode=None)
-    single.command(name, cls=ShownCommand, context_settings=HELP_FLAGS, epilog=module.EXAMPLE)(
-        function
-    )
-    return typer.main.get_command(single)
 
 
 app = typer.Typer(
@@ -117,7 +97,7 @@ def run_app(arguments: Sequence[str]) -> int:
         encode_streams()
         set_leaving(None)  # nobody can be asked, and completing reads profiles
         group.main([], prog_name=PROGRAM)  # answers the shell and exits
-    return guarded(lambda: _invoke(group, list(arguments) or ["--help"]))
+    return guarded(lambda: _invoke(group, list(arguments) or ["--help"]), arguments)
 
 
 def _undo_locale_coercion() -> None:

@@ -16,7 +16,7 @@ from envkit.sources.registry import set_guard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from envkit.trust.guard import Guard
 
@@ -26,8 +26,13 @@ BROKEN_PIPE = 141
 _WRITE_FAILURES = (EBADF, EDQUOT, EFBIG, EIO, ENOSPC)
 
 
-def guarded(command: Callable[[], int]) -> int:
-    """Return the exit status of `command`, telling its error where it raises one."""
+def guarded(command: Callable[[], int], arguments: Sequence[str] = ()) -> int:
+    """Return the exit status of `command`, telling its error where it raises one.
+
+    Args:
+        command: what is run.
+        arguments: as in `sys.argv[1:]`; where they are the mistake, the hint corrects them.
+    """
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _replace_closed_streams()
     encode_streams()
@@ -40,7 +45,7 @@ def guarded(command: Callable[[], int]) -> int:
     except EnvkitError as error:
         from envkit.cli.error_text import print_error, print_trace
 
-        print_error(error)
+        print_error(error, arguments)
         print_trace(error)
         return error.exit_status
     except KeyboardInterrupt:

@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from envkit.errors import UsageError
+
 HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 
 
@@ -21,6 +23,17 @@ class _Shown:
 
 class ShownCommand(_Shown, TyperCommand):
     """A command whose epilog is an example: a line as a person would type it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the arguments; a surplus one is told in envkit's words."""
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if ctx.args and not ctx.resilient_parsing:
+            raise UsageError(
+                f"{ctx.command_path} takes no argument '{ctx.args[0]}'",
+                hint=f"run '{ctx.command_path} --help'",
+            )
+        return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return what stands behind the name in the usage, without what is hidden."""

@@ -10,17 +10,53 @@ from __future__ import annotations
 import os
 import sys
 
-from envkit.errors import EnvkitError
+from envkit.errors import (
+    CommandNotFoundError,
+    EnvkitError,
+    Meant,
+    ProfileNotFoundError,
+    ResolutionError,
+    UsageError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def print_error(error: EnvkitError) -> None:
-    """Write an error and its hints to stderr."""
+# what a command line may be the reason of
+_OF_COMMAND_LINES = (UsageError, ProfileNotFoundError, CommandNotFoundError)
+
+
+def print_error(error: EnvkitError, arguments: Sequence[str] = ()) -> None:
+    """Write an error and its hints to stderr.
+
+    Args:
+        error: what went wrong.
+        arguments: of the command line, as in `sys.argv[1:]`, where that may be the reason.
+    """
     summary, *details = error.lines()
     print_labelled("error", summary)
     for line in details:
         _print_line(line)
-    for hint in error.hints():
+    for hint in _corrections(error, arguments) or error.hints():
         print_labelled("hint", hint)
+
+
+def _corrections(error: EnvkitError, arguments: Sequence[str]) -> list[str]:
+    """Return the hint that is the right command line; empty where there is none."""
+    meant = isinstance(error.hint, Meant) and not isinstance(error, ResolutionError)
+    if not (meant or isinstance(error, _OF_COMMAND_LINES)):
+        return []
+    try:
+        from envkit.cli.corrections import corrected
+
+        line = corrected(error, arguments, os.environ)
+    except Exception:  # noqa: BLE001 - the error matters more than a better hint
+        line = ""
+    if not line:
+        return []
+    return [f"{error.hint} run: {line}" if meant else f"run: {line}"]
 
 
 def print_labelled(kind: str, text: str) -> None:

@@ -9,7 +9,7 @@ from envkit._internal.clock import Deadline
 from envkit.audit.session import Access
 from envkit.cli.boundary import guarded
 from envkit.cli.options import COMMANDS, parse
-from envkit.errors import AbsentError, UsageError
+from envkit.errors import AbsentError, IncompleteError, UsageError
 from envkit.resolution.prepare import prepare
 from envkit.resolution.resolve import resolve_prepared
 
@@ -34,7 +34,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
         command: `exec`, `get` or `export`.
         arguments: what follows it on the command line.
     """
-    status = guarded(lambda: _RUN[command](parse(command, arguments)))
+    status = guarded(lambda: _RUN[command](parse(command, arguments)), (command, *arguments))
     if status and command == "export":
         return guarded(lambda: _fail_shell(arguments, status))
     return status
@@ -119,7 +119,7 @@ def _exec(given: Arguments) -> int:
 def _run_app(given: Arguments) -> NoReturn:
     command = given.rest
     if not command:
-        raise UsageError(
+        raise IncompleteError(
             "no command is given", hint="write envkit exec --env NAME -- COMMAND [ARGS]..."
         )
     if not command[0]:
@@ -133,6 +133,10 @@ def _run_app(given: Arguments) -> NoReturn:
         end_on_signals()
     environment = _resolve("exec", given, into="process")
     passed = overlay(environment, parent_environment(), pristine=given.flag("pristine"))
+    if sys.stderr.isatty() and any("$" in argument for argument in command):
+        from envkit.cli.literal_arguments import warn
+
+        warn(command, environment)
     replace_process(command, passed)
 
 

@@ -1,10 +1,11 @@
-"""Parse languages other than Python with tree-sitter: `pip install 'envkit[check]'`."""
+"""Parse languages other than Python with tree-sitter, which the extra `check` brings."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
 
+from envkit._internal.installation import install_hint
 from envkit._internal.names import is_name
 from envkit.errors import ExtraMissingError
 
@@ -44,7 +45,7 @@ def _parser(language: str) -> Parser:
     except ImportError:
         raise ExtraMissingError(
             f"reading {language} takes a parser that is not installed",
-            hint="run pip install 'envkit[check]'",
+            hint=install_hint("check"),
         ) from None
 
 

@@ -15,6 +15,7 @@ from envkit._internal.files import read_capped
 from envkit.code import go, javascript, python, ruby, shell
 from envkit.code.files import is_test, language_of, own_files
 from envkit.code.found import Found, UnreadableError
+from envkit.errors import ExtraMissingError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ class Code(NamedTuple):
             capitals or not.
         unreadable: files that are not in the language that their names promise.
         files: how many were in a language that is understood.
+        unparsed: files that take a parser that is not installed, by the error that says so.
     """
 
     uses: tuple[Use, ...]
     mentioned: frozenset[str]
     unreadable: tuple[str, ...]
     files: int
+    unparsed: tuple[tuple[ExtraMissingError, tuple[str, ...]], ...] = ()
 
 
 def scan(
@@ -76,8 +79,6 @@ def scan(
         without: a folder that is left out, absolute.
         progress: told how many files have been read, and of how many.
 
-    Raises:
-        ExtraMissingError: a file takes a parser that is not installed.
     """
     excluded = os.path.realpath(without) + os.sep if without else "\0"
     paths = {
@@ -89,6 +90,7 @@ def scan(
     by_language: dict[str, list[tuple[str, Found]]] = {}
     mentioned: set[str] = set()
     unreadable = []
+    unparsed: dict[str, tuple[ExtraMissingError, list[str]]] = {}
     for number, (path, test) in enumerate(paths.items()):
         if progress is not None:
             progress(number, len(paths))
@@ -101,6 +103,9 @@ def scan(
             except UnreadableError:
                 unreadable.append(path)
                 continue
+            except ExtraMissingError as error:  # of this language; others are read all the same
+                unparsed.setdefault(language, (error, []))[1].append(path)
+                continue
             by_language.setdefault(language, []).append((path, found))
     uses: list[Use] = []
     for files in by_language.values():
@@ -109,8 +114,9 @@ def scan(
             Use(p, read) for p, found in files for read in found.reads if read.name not in given
         )
     uses.sort(key=lambda use: (use.file, use.read.line))
-    count = sum(map(len, by_language.values()))
-    return Code(tuple(uses), frozenset(mentioned), tuple(unreadable), count)
+    count = sum(map(len, by_language.values())) + sum(len(paths) for _, paths in unparsed.values())
+    missing = tuple((error, tuple(files)) for error, files in unparsed.values())
+    return Code(tuple(uses), frozenset(mentioned), tuple(unreadable), count, missing)
 
 
 def _content(path: str) -> bytes:

@@ -190,6 +190,11 @@ def is_plain_text(name: str, value: Any) -> bool:
     return isinstance(value, str) and is_name(name) and "\0" not in value
 
 
+def is_declaration(value: Any) -> bool:
+    """Return whether this is a table that declares a variable, by its keys."""
+    return isinstance(value, dict) and bool(value) and _KEYS.keys() >= value.keys()
+
+
 def raw_table(value: Any) -> Mapping[str, Any]:
     """Return what one entry of `[variables]` says as it is written: a value alone is a table."""
     return value if isinstance(value, dict) else {"value": value}

@@ -11,7 +11,7 @@ import os
 
 from envkit._internal.files import narrow_project
 from envkit._internal.paths import display_path
-from envkit.errors import ProfileError, ProfileNotFoundError, closest
+from envkit.errors import Meant, ProfileError, ProfileNotFoundError, closest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def unknown_profile(
     stem = os.path.splitext(os.path.basename(name))[0]  # of `profiles/prod.toml`, too
     longer_or_shorter = (n for n in names if stem and (n.startswith(stem) or stem.startswith(n)))
     match = closest(name, [*names, *aliases]) or next(longer_or_shorter, None)
-    hint = f"did you mean '{match}'?" if match else None
+    hint: str | None = Meant(name, match) if match else None
     several = name.replace(",", " ").split()
     if len(several) > 1 and {*names, *aliases}.issuperset(several):
         hint = f"name one profile at a time: {' and '.join(map(repr, several))}"

@@ -17,8 +17,8 @@ from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit._internal.toposort import topological_order
-from envkit.errors import ProfileError, did_you_mean
-from envkit.profile.declaration import Declaration, is_plain_text, read_table
+from envkit.errors import ProfileError, closest, did_you_mean
+from envkit.profile.declaration import Declaration, is_declaration, is_plain_text, read_table
 from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
 from envkit.profile.location import KeyLines, Location
 from envkit.profile.model import NamedTable, Profile, SourceSpec
@@ -90,22 +90,35 @@ def _by_alias(folder: str, alias: str) -> tuple[str, str]:
     """Return name and path of the one profile that has this alias."""
     known = profile_names(folder)
     aliases: dict[str, list[tuple[str, str]]] = {}
+    broken: ProfileError | None = None  # it could have the alias
     for name in known:
-        path = profile_path(folder, name)
-        if path is not None and path.endswith(".toml"):
-            document, top = read_toml(path)
-            given = names(document.get("aliases", []), top.at("aliases"), "aliases")
-            for other in dict.fromkeys(given):
+        try:
+            for other, path in _aliases_of(folder, name):
                 aliases.setdefault(other, []).append((name, path))
+        except ProfileError as error:
+            broken = broken or error
     found = aliases.get(alias)
     if found is None:
-        raise unknown_profile(folder, alias, known, aliases)
+        unknown = unknown_profile(folder, alias, known, aliases)
+        raise unknown if unknown.hint or broken is None else broken
+    if broken is not None:
+        raise broken
     if len(found) > 1:
         both = " and ".join(display_path(path) for _, path in found)
         raise ProfileError(
             f"'{alias}' is an alias in {both}", hint="take it out of all but one of them"
         )
     return found[0]
+
+
+def _aliases_of(folder: str, name: str) -> list[tuple[str, str]]:
+    """Return each alias of a profile, with the path of the profile's file."""
+    path = profile_path(folder, name)
+    if path is None or not path.endswith(".toml"):
+        return []
+    document, top = read_toml(path)
+    given = names(document.get("aliases", []), top.at("aliases"), "aliases")
+    return [(other, path) for other in dict.fromkeys(given)]
 
 
 def _own_aliases(folder: str, document: Mapping[str, Any], top: Location) -> tuple[str, ...]:
@@ -149,6 +162,8 @@ def parse_profile_text(
     """Return what `read_profile_file` does, of the text of a file; `warnings` are added to."""
     if path.endswith(".toml"):
         document, top = parse_toml(text, path)
+        if not _KEYS.keys() >= document.keys():
+            _refuse_variables_at_the_top(document, top)
         check_keys(document, _KEYS, top.at)
         _refuse_misplaced(document.get("variables", {}), top.at("variables"))
         return document, top
@@ -162,6 +177,19 @@ def parse_profile_text(
     lines = KeyLines(lambda: {("variables", name): entries[name].line for name in entries})
     variables = {name: entry.value for name, entry in entries.items()}
     return {"variables": variables}, Location(path, lines=lines)
+
+
+def _refuse_variables_at_the_top(document: Mapping[str, Any], top: Location) -> None:
+    """Refuse what is written above [variables], or instead of it, and is a variable."""
+    for key, value in document.items():
+        if key in _KEYS or not is_name(key):
+            continue
+        told = is_declaration(value)
+        if (isinstance(value, dict) and not told) or (not key.isupper() and closest(key, _KEYS)):
+            continue  # a table or a key that is misspelt
+        where = "above [variables]" if "variables" in document else "without a line [variables]"
+        hint = f"write it below a line [variables]: {key} = " + ("{ ... }" if told else "...")
+        raise ProfileError(f"{top.at(key)}: {key} is written {where}", hint=hint)
 
 
 def _refuse_misplaced(variables: Mapping[str, Any], place: Location) -> None:

@@ -79,13 +79,19 @@ def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
     try:
         return tomllib.loads(text), Location(path, lines=KeyLines(text))
     except tomllib.TOMLDecodeError as error:
+        from envkit.profile.toml_mistakes import hint_for
+
         # "Invalid value (at line 3, column 5)": it quotes keys and single characters at most
         reason, _, position = str(error).rpartition(" (at ")
         numbers = position.removesuffix(")").removeprefix("line ").replace(", column ", ":")
+        hint = None
         if numbers == "end of document":
             numbers = str(text.rstrip("\n").count("\n") + 1)
+        else:
+            line, column = map(int, numbers.split(":"))
+            hint = hint_for(text, line, column, reason)
         where = f"{display_path(path)}:{numbers}"
-        raise ProfileError(f"{where}: not valid TOML: {_lower(reason)}") from None
+        raise ProfileError(f"{where}: not valid TOML: {_lower(reason)}", hint=hint) from None
     except (ValueError, RecursionError):  # what tomllib itself does not foresee
         raise ProfileError(
             f"{display_path(path)}: not valid TOML: a number is too long, or lists too deep"

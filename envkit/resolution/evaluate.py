@@ -11,21 +11,23 @@ from envkit.errors import (
     EnvkitError,
     InvalidReferenceError,
     InvalidValueError,
+    Meant,
     NeedFailedError,
     VariableFailure,
+    closest,
 )
-from envkit.profile.placeholder import Literal, Name
+from envkit.profile.placeholder import Literal, Name, Reference
 from envkit.profile.substitution import substitute
 from envkit.resolution.environment import Origin, Variable
 from envkit.secret import Plain, Secret
-from envkit.sources.model import Reading
+from envkit.sources.model import Absent, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from envkit.profile.declaration import Declaration
-    from envkit.profile.placeholder import Operand, Placeholder, Reference
+    from envkit.profile.placeholder import Operand, Placeholder
     from envkit.resolution.plan import Plan, PlannedVariable
     from envkit.sources.model import Outcome
 
@@ -132,6 +134,7 @@ class _Value:
         self.readings: list[Secret] = []
         self.filtered: list[str] = []
         self.missing: list[str] = []
+        self.not_found: list[Operand] = []  # of what is missing: what the stores were asked for
         self.note = ""
         self.doubt: InvalidReferenceError | None = None
 
@@ -147,7 +150,8 @@ class _Value:
                     return None
                 raise AbsentError(
                     "; ".join(dict.fromkeys(self.missing)),
-                    hint="set it in the store, give it a 'default', or say 'required = false'",
+                    hint=self.meant()
+                    or "set it in the store, give it a 'default', or say 'required = false'",
                 )
             text, self.note, self.origins = declaration.default, "default", {}
             self.readings, self.filtered = [], []
@@ -214,12 +218,28 @@ class _Value:
             self.note = "fallback"
         elif value is None:
             self.missing += reasons
+            if need is None:
+                self.not_found.append(operand)
         return value
 
     def refuse_doubt(self) -> None:
         """Raise where what is absent may be in another store: it is not to be replaced."""
         if self.doubt is not None:
             raise self.doubt
+
+    def meant(self) -> str | None:
+        """Return the hint for a mistyped name: the closest one that its store has."""
+        for operand in self.not_found:
+            for reference in self.variable.references[operand]:
+                outcome = self.run.outcomes[reference]
+                name = reference.path if reference.field is None else reference.field
+                match = closest(name, outcome.known) if isinstance(outcome, Absent) else None
+                if match is not None and isinstance(operand, Reference):
+                    key = "path" if reference.field is None else "field"
+                    return Meant(str(operand), str(operand._replace(**{key: match})))
+                if match is not None:
+                    return Meant(str(operand), match)
+        return None
 
     def other(self, name: str) -> tuple[str | None, list[str]]:
         """Return the value of another variable, else why it is absent."""

@@ -12,6 +12,7 @@ from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.toposort import topological_order
 from envkit.errors import (
     InvalidReferenceError,
+    Meant,
     ProfileError,
     ResolutionError,
     VariableFailure,
@@ -151,7 +152,7 @@ def _unknown_source(reference: Reference, sources: Iterable[str]) -> InvalidRefe
     match = closest(reference.source, sources)
     return InvalidReferenceError(
         f"unknown source '{reference.source}' in {reference}",
-        hint=f"did you mean '{match}'?"
+        hint=Meant(reference.source, match)
         if match
         else f"add a table [sources.{reference.source}] with its type",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit.errors import (
+    IncompleteError,
     InvalidReferenceError,
     ResolutionError,
     UsageError,
@@ -209,7 +210,7 @@ def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[s
     """
     default = environ.get("ENVKIT_ENV")
     if not environments and not default:
-        raise UsageError("no environment is named", hint="use --env NAME, or set ENVKIT_ENV")
+        raise IncompleteError("no environment is named", hint="use --env NAME, or set ENVKIT_ENV")
     return environments or [str(default)]
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from envkit.errors import (
     EnvkitError,
+    Meant,
     ProfileError,
     ProfileNotFoundError,
     UntrustedError,
@@ -202,7 +203,7 @@ def _meant(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str
     own = {one.policy.name for one in rotations}
     words = own if "/" not in name else {word for one in rotations for word in _names(one)}
     if (match := closest(name, words) or closest(name, also)) is not None:
-        return f"did you mean '{match}'?"
+        return Meant(name, match)
     if 0 < len(own) <= _MAX_LISTED:
         return f"rotations are {', '.join(sorted(own))}"
     return "run 'envkit rotate status' to see what there is"

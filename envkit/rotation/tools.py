@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
+from envkit._internal.installation import install_hint
 from envkit.errors import ExtraMissingError
 from envkit.rotation.hooks import missing_programs
 
@@ -36,6 +37,6 @@ def missing_tools(policy: Policy) -> Iterator[EnvkitError]:
     if module and find_spec(module) is None:
         yield ExtraMissingError(
             f"the rotator '{policy.rotator}' needs a driver that is not installed",
-            hint=f"run pip install 'envkit[{extra}]'",
+            hint=install_hint(extra),
         )
     yield from missing_programs(policy)

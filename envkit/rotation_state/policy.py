@@ -292,7 +292,9 @@ class _Reader:
             raise self.error(
                 "timezone",
                 f"has the unknown timezone {name!r}",
-                did_you_mean(name, known) if known else "run pip install tzdata",
+                did_you_mean(name, known)
+                if known
+                else "install the time zones of the system: the package tzdata",
             ) from None
         return name
 

@@ -21,6 +21,7 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
+from envkit._internal.installation import install_hint
 from envkit.errors import ExtraMissingError
 
 TYPE_CHECKING = False
@@ -156,7 +157,7 @@ def cron_after(expression: str, timezone: str, moment: float) -> float:
         from cronsim import CronSim, CronSimError
     except ImportError:
         raise ExtraMissingError(
-            "a 'schedule' needs the package cronsim", hint="run pip install 'envkit[rotate]'"
+            "a 'schedule' needs the package cronsim", hint=install_hint("rotate")
         ) from None
 
     zone = UTC if timezone == "UTC" else ZoneInfo(timezone)

@@ -262,7 +262,8 @@ class DotenvSource:
             return error
         there = [read.name for read in reads if read.version is not None]
         reason = f"not in {', '.join(there)}" if there else f"no file {', '.join(self._names(ref))}"
-        return Absent(reason, reads[-1].version)
+        names = dict.fromkeys(name for read in reads for name in read.content.entries)
+        return Absent(reason, reads[-1].version, known=tuple(names))
 
     def _read_version(self, ref: Reference, known: dict[str, _Read | SourceError]) -> list[_Read]:
         """Return the files of a reference as they are in the version that it pins."""
@@ -311,11 +312,9 @@ class DotenvSource:
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
             else:
                 data, state = read_in_project(path, self._root, LIMIT_BYTES)
-        except FileNotFoundError as error:
-            if has_loose_link(path, self._root):
-                raise failure("read", name, error) from None
-            return _nothing(name)
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not has_loose_link(path, self._root):
+                return _nothing(name)
             from envkit.sources.dotenv_errors import failure
 
             raise failure("read", name, error) from None

@@ -37,6 +37,7 @@ class Absent(NamedTuple):
     reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
     version: str | None = None  # of the secret that lacks the field, for compare-and-set
     doubt: str = ""  # why this may be the wrong store: no default, and no other source, is used
+    known: tuple[str, ...] = ()  # the names that are there instead, for "did you mean"
 
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
         field = next(iter(fields))
     value = fields.get(field)
     if value is None:
-        return Absent(f"no field '{field}' (fields: {_names(fields)})")
+        known = tuple(name for name, there in fields.items() if there is not None)
+        return Absent(f"no field '{field}' (fields: {_names(fields)})", known=known)
     return _to_text(value)
 
 

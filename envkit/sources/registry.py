@@ -53,6 +53,10 @@ BUILT_IN = {
 # the settings of a source may refer to sources of a lower rank than its own (others have 2):
 # those that are read without a network or a login, and never in a circle
 _RANKS = {"env": 0, "dotenv": 1}
+# what a profile may say for everybody; anything else may be a credential
+_PLAIN_SETTINGS = frozenset(
+    ("address", "endpoint_url", "mount", "namespace", "path", "prefix", "region", "concurrency")
+)
 # the setting that names a server, and those with which a source goes nowhere but where its
 # user's environment says
 _ADDRESS = {"vault": "address", "aws-secrets-manager": "endpoint_url"}
@@ -182,7 +186,9 @@ def open_source(
         except AbsentError as error:
             raise AbsentError(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
-                hint='set it, or write a fallback: {{ env:NAME ?? "text" }}',
+                hint='set it, or write a fallback: {{ env:NAME ?? "text" }}'
+                if key in _PLAIN_SETTINGS
+                else "set it where envkit runs; what may be a credential has no fallback",
             ) from None
     key = _ADDRESS.get(spec.type, "")
     if key in settings and not locating and str(settings[key]).lower().lstrip()[:5] == "http:":

@@ -70,7 +70,7 @@ def complete(team, bin_folder, tmp_path, script):
 
 
 COMMANDS = (
-    "exec get export show diff check set unset edit promote history rollback rotate audit "
+    "exec get export list show diff check set unset edit promote history rollback rotate audit "
     "init doctor trust"
 )
 # a line as it was typed, up to the cursor, and what bash is offered

@@ -16,7 +16,7 @@ from support.vectors import vectors
 VECTORS = vectors("cli/help")
 
 ALL = (
-    *("exec", "get", "export", "show", "diff", "check"),
+    *("exec", "get", "export", "list", "show", "diff", "check"),
     *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
     *("init", "doctor", "trust"),
 )

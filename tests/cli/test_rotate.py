@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from envkit._internal.installation import install_hint
 from envkit.cli.app import run_app
 from support.permissions import as_nobody, folder_of_nobody
 from support.process import run_here
@@ -95,7 +96,7 @@ def test_one_environment(shop):
     assert told(run(shop, "--env", "staging", "--env", "prod")).count("\n") == 3
     assert told(run(shop, "--env", "prd")) == (
         "2> envkit: error: no profile 'prd' in profiles (known: prod, staging)\n"
-        "2> envkit: hint: did you mean 'prod'?\n"
+        "2> envkit: hint: did you mean 'prod'? run: envkit rotate --env prod\n"
         "[3]\n"
     )
 
@@ -621,9 +622,9 @@ def test_a_driver_that_is_not_installed(shop, without):
     seen = told(hidden(shop, without("psycopg", "redis"), "--env", "prod"))
     assert seen.endswith(
         "2> envkit: error: prod/cache: the rotator 'redis' needs a driver that is not installed\n"
-        "2> envkit: hint: run pip install 'envkit[redis]'\n"
+        f"2> envkit: hint: {install_hint('redis')}\n"
         "2> envkit: error: prod/db: the rotator 'postgres' needs a driver that is not installed\n"
-        "2> envkit: hint: run pip install 'envkit[postgres]'\n"
+        f"2> envkit: hint: {install_hint('postgres')}\n"
         "[1]\n"
     )
     for variable in ("API_KEY", "SESSION"):
@@ -637,7 +638,7 @@ def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):
     assert told(hidden(shop, without("cronsim"))) == (
         f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
         "2> envkit: error: prod/session: a 'schedule' needs the package cronsim\n"
-        "2> envkit: hint: run pip install 'envkit[rotate]'\n"
+        f"2> envkit: hint: {install_hint('rotate')}\n"
         "[1]\n"
     )
 

@@ -104,7 +104,7 @@ def test_errors_have_colour_on_a_terminal_and_none_without(project):
     assert status == 2
     assert shown == (
         "\x1b[31menvkit: error:\x1b[0m envkit exec has no option '--evn'\n"
-        "\x1b[36menvkit: hint:\x1b[0m did you mean '--env'?\n"
+        "\x1b[36menvkit: hint:\x1b[0m did you mean '--env'? run: envkit exec --env x -- true\n"
     )
     shown, _ = project.on_terminal(*mistyped, env={"NO_COLOR": "1"})
     assert "\x1b" not in shown

@@ -1,16 +1,30 @@
 """What the pages show has been run, and comes out as they show it; see `support.pages`."""
 
+import os
+
 import pytest
 
 from support.pages import ROOT, follow, pages_run_by
 
+README = ROOT / "README.md"
 PAGES = pages_run_by("tests/docs/test_commands.py")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p != README], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_a_page_tells_what_happens(page, tmp_path):
     follow(page, tmp_path / "shop")
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_the_tour_of_the_readme_is_the_same_under_every_umask(mask, tmp_path):
+    before = os.umask(mask)
+    try:
+        follow(README, tmp_path / "shop")
+    finally:
+        os.umask(before)
+
+
 def test_there_are_pages():
-    assert ROOT / "README.md" in PAGES
+    assert README in PAGES

@@ -83,6 +83,25 @@ def assert_untrusted(done, what="$VAULT_TOKEN"):
 # ---------------------------------------------------------------- CI
 
 
+def test_a_github_job_has_what_it_installs_and_what_the_profile_of_its_page_reads():
+    [profile_of_page] = [
+        one.text for one in blocks(GUIDE / "ci-and-containers.md") if one.file == "profiles/ci.toml"
+    ]
+    environ, _ = next(github_jobs()).values
+    assert set(re.findall(r"\{\{ env:(\w+) \}\}", profile_of_page)) <= environ.keys()
+    for page in ("ci-and-containers.md", "check.md"):
+        for workflow in documents(page):
+            jobs = workflow.get("jobs", {}) if isinstance(workflow, dict) else {}
+            for job in jobs.values():
+                folders = [step.get("with", {}).get("path") for step in job["steps"]]
+                installed = [
+                    found[1]
+                    for step in job["steps"]
+                    for found in re.finditer(r"pip install '?\./(\w+)", step.get("run", ""))
+                ]
+                assert set(installed) <= set(folders), page
+
+
 @pytest.mark.parametrize(("environ", "command"), [*github_jobs()])
 def test_a_github_job_reads_its_secrets_and_a_changed_address_gets_no_token(
     shop, openbao, environ, command

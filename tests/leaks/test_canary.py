@@ -73,6 +73,8 @@ CASES = {
         "export -e prod -f github", shows=("stdout", "stderr")
     ),
     "export to a file": Case("export -e prod -o out.env", shows=("out.env",)),
+    "list": Case("list", variables=URL),
+    "list as JSON": Case("list -f json", variables=URL),
     "show": Case("show -e prod", variables=URL),
     "show as JSON": Case("show -e prod -f json", variables='URL = "{{ SECRET }}"'),
     "show what is revealed": Case("show -e prod --reveal --yes", shows=STDOUT),

@@ -86,7 +86,8 @@ def tell(
             path = root / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-            path.chmod(0o600 if path.name.startswith(".env") else 0o644)
+            if page != ROOT / "README.md":  # which is pasted under any umask
+                path.chmod(0o600 if path.name.startswith(".env") else 0o644)
         elif block.language == "toml":
             _load(block.text, root.parent / "loaded")
         elif block.language == "yaml":

@@ -47,7 +47,8 @@ def set(  # noqa: A001 - the command's name
     """Change a value: typed unseen, piped in, or from a file."""
     if value or "=" in (name or ""):
         raise UsageError(
-            "a value is not taken from the command line, where others can see it",
+            "a value is not taken from the command line, where others can see it: type it, "
+            "or pipe it in",
             hint="write envkit set NAME, and type the value or pipe it in",
         )
     with Access("set", reason=reason, ask=ask_reason) as access:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 
+from envkit._internal.installation import install_hint
 from envkit._internal.os_errors import reason_of
 from envkit.errors import (
     DeniedError,
@@ -192,6 +193,6 @@ def require() -> None:
     except ImportError:
         raise ExtraMissingError(
             "a queue needs procrastinate and psycopg, which are not installed",
-            hint="run pip install 'envkit[fleet]'",
+            hint=install_hint("fleet"),
         ) from None
     del procrastinate

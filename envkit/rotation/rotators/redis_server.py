@@ -18,6 +18,7 @@ import socket
 from contextlib import suppress
 from typing import NamedTuple
 
+from envkit._internal.installation import install_hint
 from envkit.errors import (
     AuthError,
     DeniedError,
@@ -205,7 +206,7 @@ class Node:
         except ImportError:
             raise ExtraMissingError(
                 "the rotator 'redis' needs a driver that is not installed",
-                hint="run pip install 'envkit[redis]'",
+                hint=install_hint("redis"),
             ) from None
         if self._deadline.expired:
             raise TargetUnavailableError("no time is left to connect to the server of target.url")

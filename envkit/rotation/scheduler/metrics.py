@@ -19,6 +19,7 @@ import time
 from typing import NamedTuple
 
 from envkit import __version__
+from envkit._internal.installation import install_hint
 from envkit.errors import ExtraMissingError
 from envkit.rotation.outcome import OutcomeStatus
 from envkit.rotation.status import RotationState, status_of
@@ -121,7 +122,7 @@ class SchedulerMetrics:
         except ImportError:
             raise ExtraMissingError(
                 "--listen needs prometheus-client, which is not installed",
-                hint="run pip install 'envkit[serve]'",
+                hint=install_hint("serve"),
             ) from None
         self._generate = prometheus.generate_latest
         self._metrics = metrics_core

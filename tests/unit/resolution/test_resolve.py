@@ -417,3 +417,32 @@ def test_a_deadline_that_has_passed_asks_nobody_remote(prod):
     error = failed(shelf=shelf, timeout_seconds=0)
     assert Deadline(0).expired
     assert error.exit_status == 5
+
+
+SECRET = '[sources.own]\ntype = "memory"\nsecrets = { db = { password = "x", user = "y" } }\n'
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("own:db#pasword", "did you mean 'own:db#password'?"),
+        ("own:db#Password", "did you mean 'own:db#password'?"),
+        ("own:db#users", "did you mean 'own:db#user'?"),
+        ("dotenv:API_TOKN", "did you mean 'dotenv:API_TOKEN'?"),
+        ("dotenv:#API_TOKN", "did you mean 'dotenv:#API_TOKEN'?"),
+        ("dotenv:api_token", "did you mean 'dotenv:API_TOKEN'?"),
+        ("API_TOKN", "did you mean 'API_TOKEN'?"),
+        ("own:db#zzz", None),
+        ("NOTHING_LIKE_IT", None),
+        ("env:API_TOKN", None),
+    ],
+)
+def test_a_misspelt_name_is_answered_with_the_one_that_its_store_has(project, written, hint):
+    project.profile("prod.toml", f"{SECRET}[variables]\nX = '{{{{ {written} }}}}'\n")
+    project.dotenv("prod", "API_TOKEN=hunter2\n")
+    with pytest.raises(ResolutionError) as raised:
+        resolve("prod", environ={"OTHER": "x"})
+    assert raised.value.hint == (
+        hint or "set it in the store, give it a 'default', or say 'required = false'"
+    )
+    assert "hunter2" not in f"{raised.value}{raised.value.hint}"

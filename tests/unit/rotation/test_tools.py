@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import pytest
 
+from envkit._internal.installation import install_hint
 from envkit.errors import ExtraMissingError
 from envkit.rotation.hooks import HookError
 from envkit.rotation.tools import missing_tools
@@ -94,5 +95,5 @@ def test_a_driver_that_is_not_installed_is_named_with_its_extra():
     )
     assert run_python(code).stdout == (
         f"{ExtraMissingError.__name__}|the rotator 'postgres' needs a driver that is not "
-        "installed|run pip install 'envkit[postgres]'\n"
+        f"installed|{install_hint('postgres')}\n"
     )

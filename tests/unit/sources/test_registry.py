@@ -112,8 +112,28 @@ class TestPlaceholders:
         found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
         assert found == (
             "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is absent",
-            'set it, or write a fallback: {{ env:NAME ?? "text" }}',
+            "set it where envkit runs; what may be a credential has no fallback",
         )
+
+    @pytest.mark.parametrize(
+        ("setting", "has_fallback"),
+        [
+            ('address = "{{ env:X }}"', True),
+            ('mount = "{{ env:X }}"', True),
+            ('prefix = "app/{{ env:X }}"', True),
+            ('namespace = "{{ env:X }}"', True),
+            ('auth = { method = "token", token = "{{ env:X }}" }', False),
+            ('auth = { method = "approle", role_id = "{{ env:X }}", secret_id = "s" }', False),
+            ('auth = { method = "approle", role_id = "r", secret_id = "{{ env:X }}" }', False),
+            ('auth = { method = "jwt", role = "{{ env:X }}", jwt_file = "j" }', False),
+        ],
+    )
+    def test_a_fallback_is_advised_only_for_what_is_no_credential(
+        self, project, setting, has_fallback
+    ):
+        text = f'[sources.own]\ntype = "vault"\n{setting}\n'
+        _, hint = refused(project, text, kind=AbsentError)
+        assert ("??" in hint) == has_fallback
 
     def test_failed(self, project):
         (project.root / ".env.prod").mkdir()

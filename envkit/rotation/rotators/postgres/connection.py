@@ -15,6 +15,7 @@ import socket
 import threading
 from contextlib import contextmanager, suppress
 
+from envkit._internal.installation import install_hint
 from envkit.errors import (
     AuthError,
     DeniedError,
@@ -110,7 +111,7 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
     except ImportError:  # of psycopg, or of the libpq that it needs
         raise ExtraMissingError(
             "the rotator 'postgres' needs a driver that is not installed",
-            hint="run pip install 'envkit[postgres]'",
+            hint=install_hint("postgres"),
         ) from None
     try:
         found: dict[str, Any] = conninfo_to_dict(dsn, **more)

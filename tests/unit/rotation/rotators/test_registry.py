@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from envkit._internal.clock import Deadline
+from envkit._internal.installation import install_hint
 from envkit.errors import ExtraMissingError, ProfileError
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators.registry import BUILT_IN, open_rotator
@@ -86,7 +87,7 @@ def test_a_driver_that_is_not_installed(name, driver, extra, value, monkeypatch)
     rotator = opened(name, TARGETS[name])
     with pytest.raises(ExtraMissingError) as caught:
         rotator.prepare({"value": Secret(value)})
-    assert caught.value.hint == f"run pip install 'envkit[{extra}]'"
+    assert caught.value.hint == install_hint(extra)
     assert caught.value.exit_status == 2
 
 

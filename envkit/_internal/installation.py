@@ -1,0 +1,76 @@
+"""How to add an extra to this envkit: from where it was installed, with what installed it.
+
+The package of this name in an index is somebody else's, so that a hint names a folder, a file
+or a repository that this envkit came from, and nothing else.
+
+Reference: PEP 610, "Recording the Direct URL Origin of installed distributions"
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+PAGE = "README.md"  # of the checkout, which is all that is certain
+
+
+def install_hint(extra: str) -> str:
+    """Return the hint that installs an extra, as a command where it is known."""
+    origin = _origin()
+    wanted = None if origin is None else _requirement(origin, extra)
+    if wanted is None:
+        return f"install envkit from its checkout with the extra '{extra}': see {PAGE}, Install"
+    from shlex import quote
+
+    return f"run: {' '.join(map(quote, [*_installer(), *wanted]))}"
+
+
+def _installer() -> list[str]:
+    """Return the command that installs into the environment that this is."""
+    if os.path.exists(os.path.join(sys.prefix, "uv-receipt.toml")):
+        return ["uv", "tool", "install", "--force"]
+    if os.path.exists(os.path.join(sys.prefix, "pipx_metadata.json")):
+        return ["pipx", "install", "--force"]
+    from importlib.util import find_spec
+
+    if find_spec("pip") is None:
+        return ["uv", "pip", "install", "--python", sys.executable]
+    return [sys.executable, "-m", "pip", "install"]
+
+
+def _origin() -> dict[str, object] | None:
+    """Return what the installer has written down, None where it was an index."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        found = json.loads(distribution("envkit").read_text("direct_url.json") or "null")
+    except (PackageNotFoundError, OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _requirement(origin: dict[str, object], extra: str) -> list[str] | None:
+    """Return the arguments that name this envkit with an extra; None where that is not known."""
+    from urllib.parse import unquote, urlsplit
+
+    url = str(origin.get("url", ""))
+    parts = urlsplit(url)
+    if parts.username is not None or not parts.scheme:
+        return None  # it may hold a password
+    details = origin.get("dir_info")
+    if isinstance(details, dict):
+        path = unquote(parts.path)
+        if not os.path.isfile(os.path.join(path, "pyproject.toml")):
+            return None
+        editable = ["-e"] if details.get("editable") else []
+        return [*editable, f"{path}[{extra}]"]
+    version_control = origin.get("vcs_info")
+    if isinstance(version_control, dict):
+        commit = version_control.get("commit_id", "")
+        url = f"{version_control.get('vcs')}+{url}" + (f"@{commit}" if commit else "")
+    elif parts.scheme == "file" and not os.path.exists(unquote(parts.path)):
+        return None
+    if origin.get("subdirectory"):
+        url += f"#subdirectory={origin['subdirectory']}"
+    return [f"envkit[{extra}] @ {url}"]

@@ -1,0 +1,386 @@
+"""A command line that envkit refused, as it was probably meant: to be pasted.
+
+    envkit exec prod -- app      ->  envkit exec --env prod -- app
+    envkit show --evn prod       ->  envkit show --env prod
+
+Only a command line that failed is looked at. A correction moves words to where they belong and
+replaces those that are misspelt; it never adds one that changes what is done. What may be a
+secret is left out of it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from envkit.cli.lazy_commands import GROUPS, LAZY, lazy_command
+from envkit.cli.options import COMMANDS
+from envkit.detection.secret_literal import suspect
+from envkit.detection.token_shapes import find_tokens
+from envkit.errors import (
+    CommandNotFoundError,
+    EnvkitError,
+    IncompleteError,
+    Meant,
+    ProfileNotFoundError,
+    UsageError,
+    closest,
+)
+from envkit.profile.discovery import is_profile_name, profile_names, profiles_folder
+from envkit.profile.loader import load
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# what other programs call it
+SYNONYMS = {
+    **dict.fromkeys(("run", "start", "launch", "execute"), "exec"),
+    **dict.fromkeys(("ls", "envs", "environments", "profiles"), "list"),
+    **dict.fromkeys(("env", "vars", "variables", "printenv", "describe"), "show"),
+    **dict.fromkeys(("print", "read", "cat", "echo"), "get"),
+    **dict.fromkeys(("dump", "download"), "export"),
+    **dict.fromkeys(("delete", "del", "rm", "remove"), "unset"),
+    **dict.fromkeys(("add", "put", "write", "update", "create"), "set"),
+    **dict.fromkeys(("compare",), "diff"),
+    **dict.fromkeys(("lint", "validate", "verify"), "check"),
+    **dict.fromkeys(("undo", "revert", "restore"), "rollback"),
+    **dict.fromkeys(("log", "versions"), "history"),
+    **dict.fromkeys(("allow",), "trust"),
+}
+_OPTION_SYNONYMS = {
+    **dict.fromkeys(("--environment", "--profile", "--stage", "--config"), "--env"),
+    **dict.fromkeys(("--include", "--keys"), "--only"),
+    **dict.fromkeys(("--exclude", "--ignore", "--skip"), "--except"),
+    **dict.fromkeys(("--out", "--file", "--to"), "--output"),
+    **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
+}
+_TEMPLATE = ("COMMAND", "[ARGS]...")
+_ANY = 1_000
+
+
+class _Flag(NamedTuple):
+    takes_value: bool
+    choices: tuple[str, ...] = ()
+
+
+class _Line(NamedTuple):
+    """The words behind a command: options as they are written, and what stands alone."""
+
+    options: list[tuple[str, ...]]
+    alone: list[str]
+
+    def values(self, *flags: str) -> list[str]:
+        return [one[1] for one in self.options if one[0] in flags and len(one) > 1]
+
+
+def corrected(error: EnvkitError, arguments: Sequence[str], environ: Mapping[str, str]) -> str:
+    """Return the command line that was probably meant; empty where it is this one, or unclear.
+
+    Args:
+        error: what the command line failed with.
+        arguments: as in `sys.argv[1:]`.
+        environ: the process environment.
+    """
+    meant = error.hint if isinstance(error.hint, Meant) else None
+    kinds = (UsageError, ProfileNotFoundError, CommandNotFoundError)
+    if not arguments or not (meant or isinstance(error, kinds)):
+        return ""
+    try:
+        words = _Correction(meant, environ).words(list(arguments))
+        if words is None or _alike(words, arguments):
+            if not isinstance(error, IncompleteError):
+                return ""
+            words = list(arguments)
+        words = _Correction(None, environ, complete=True).words(words)
+    except EnvkitError:
+        return ""
+    if words is None or _alike(words, arguments):
+        return ""
+    return " ".join(["envkit", *_shown(words)])
+
+
+class _Correction:
+    def __init__(
+        self, meant: Meant | None, environ: Mapping[str, str], *, complete: bool = False
+    ) -> None:
+        self.meant = meant
+        self.environ = environ
+        self.complete = complete  # name an environment and a command, where none is
+        self.named_folder: str | None = None
+
+    def words(self, arguments: list[str]) -> list[str] | None:
+        """Return the corrected arguments, None where that is not clear."""
+        own, tail = _split(arguments)
+        if own[-1:] in (["--help"], ["--version"]):
+            return arguments
+        if own and own[0] in ("help", "version", "-v", "-V", "-version"):
+            if own[0] != "help":
+                return ["--version"]
+            return [*(self._command(word) or word for word in own[1:2]), "--help"]
+        at = next((i for i, word in enumerate(own) if self._command(word)), None)
+        first_is_option = bool(own) and own[0].startswith("-")
+        if at is None or (at > 0 and not first_is_option):
+            return self._without_command(own, tail)
+        name = str(self._command(own[at]))
+        rest = own[at + 1 :]
+        before, path = own[:at], [name]
+        if name in GROUPS_OF_COMMANDS and rest:
+            below = _below(name)
+            match = rest[0] if rest[0] in below else None
+            if match is None and name not in GROUPS:  # `rotate` takes names of rotations, too
+                match = closest(rest[0], below)
+            if match is not None:
+                path.append(match)
+                rest = rest[1:]
+        return self._behind(path, [*before, *rest] if name != "exec" else rest, tail, before)
+
+    def _command(self, word: str) -> str | None:
+        """Return the command that a word is, or means."""
+        known = (*COMMANDS, *LAZY)
+        if word in known:
+            return word
+        if word in SYNONYMS:
+            return SYNONYMS[word]
+        if self.meant is not None and word == self.meant.wrong and self.meant.right in known:
+            return self.meant.right
+        return None
+
+    def _without_command(self, own: list[str], tail: list[str] | None) -> list[str] | None:
+        """Return what a line means that begins with an environment: run the app, or show it."""
+        if not own or not self._is_environment(own[0]):
+            return None
+        program = [*own[1:], *(tail or ())]
+        if program:
+            return ["exec", "--env", own[0], "--", *program]
+        return ["show", "--env", own[0]] if tail is None else None
+
+    def _behind(
+        self, path: list[str], own: list[str], tail: list[str] | None, before: list[str]
+    ) -> list[str] | None:
+        flags, room = _declared(path)
+        if path == ["diff"]:  # as if it took its environments like other commands
+            flags |= {"--env": _Flag(True), "-e": _Flag(True)}
+        starting = path == ["exec"]
+        line = self._read(own, flags, stops=starting)
+        moved = self._read(before, flags, stops=False) if starting else None
+        if line is None or (starting and moved is None):
+            return None
+        if moved is not None:
+            line.options[:0] = moved.options
+            line.alone[:0] = moved.alone
+        self.named_folder = next(iter(line.values("--profiles")), None)
+        if path == ["set"] and line.alone:  # what stands behind the name is a value
+            line.alone[:] = [line.alone[0].partition("=")[0]]
+        if path == ["diff"]:
+            self._complete_comparison(line)
+        elif "--env" in flags:
+            self._move_environments(path, line, room)
+        if starting:
+            return self._start(line, tail)
+        if len(line.alone) > room:
+            return None
+        options = [word for option in line.options for word in option]
+        return [*path, *line.alone, *options, *(() if tail is None else ("--", *tail))]
+
+    def _read(self, own: list[str], flags: Mapping[str, _Flag], *, stops: bool) -> _Line | None:
+        line = _Line([], [])
+        queue = list(own)
+        while queue:
+            word = queue.pop(0)
+            if not word.startswith("-") or word == "-":
+                line.alone.append(self._right(word))
+                if stops and not (not line.values("--env", "-e") and self._is_environment(word)):
+                    line.alone.extend(queue)
+                    break
+                continue
+            flag, equals, value = _flag_of(word, flags)
+            if flag is None:
+                return None
+            if not flags[flag].takes_value:
+                if equals:
+                    return None
+                line.options.append((flag,))
+            elif equals or queue:
+                value = value if equals else queue.pop(0)
+                line.options.append((flag, self._value(value, flags[flag].choices)))
+            else:
+                return None
+        return line
+
+    def _right(self, word: str) -> str:
+        meant = self.meant
+        return meant.right if meant is not None and word == meant.wrong else word
+
+    def _value(self, value: str, choices: Sequence[str]) -> str:
+        if choices and value not in choices:
+            return closest(value, choices) or value
+        return self._right(value)
+
+    def _move_environments(self, path: list[str], line: _Line, room: int) -> None:
+        """Give `--env` the environments that stand alone, and `--only` other surplus words."""
+        given = bool(line.values("--env", "-e"))
+        surplus = len(line.alone) - room
+        if path == ["exec"]:
+            while line.alone and self._is_environment(line.alone[0]):
+                line.options.append(("--env", line.alone.pop(0)))
+        elif not given or surplus > 0:
+            chosen = [
+                word
+                for word in line.alone
+                if self._is_environment(word) or (path == ["init"] and is_profile_name(word))
+            ]
+            if room and room < _ANY:
+                chosen = chosen[:surplus] if surplus > 0 else []
+            for word in chosen:
+                line.alone.remove(word)
+                if word not in line.values("--env", "-e"):
+                    line.options.append(("--env", word))
+        if self.complete and not (line.values("--env", "-e") or self.environ.get("ENVKIT_ENV")):
+            names = self._names()
+            if len(names) == 1 and path[0] not in ("init", "rotate", "list", "doctor", "trust"):
+                line.options.append(("--env", names[0]))
+        flags, _ = _declared(path)
+        if room == 0 and "--only" in flags and path != ["exec"]:
+            variables = [word for word in line.alone if word.isupper()]
+            line.options.extend(("--only", word) for word in variables)
+            line.alone[:] = [word for word in line.alone if not word.isupper()]
+
+    def _complete_comparison(self, line: _Line) -> None:
+        """Compare the one environment with another one that there is."""
+        line.alone.extend(line.values("--env", "-e"))
+        line.options[:] = [one for one in line.options if one[0] not in ("--env", "-e")]
+        others = [name for name in self._names() if name not in line.alone]
+        if len(line.alone) == 1 and self._is_environment(line.alone[0]) and others:
+            line.alone.insert(0, "staging" if "staging" in others else others[-1])
+
+    def _start(self, line: _Line, tail: list[str] | None) -> list[str] | None:
+        if tail is not None and len(line.alone) == 1 and not line.values("--env", "-e"):
+            match = closest(line.alone[0], self._names())  # `exec prd -- app`
+            if match is not None:
+                line.options.append(("--env", match))
+                line.alone.clear()
+        named = line.values("--env", "-e") or self.environ.get("ENVKIT_ENV")
+        program = [
+            *line.alone,
+            *(("--",) if line.alone and tail is not None else ()),
+            *(tail or ()),
+        ]
+        options = [word for option in line.options for word in option]
+        if not named and self.complete:
+            options += ["--env", "NAME"]
+        if self.complete:
+            program = program or [*_TEMPLATE]
+        return ["exec", *options, *(("--", *program) if program else ())]
+
+    def _names(self) -> list[str]:
+        try:
+            return profile_names(self._folder())
+        except EnvkitError:
+            return []
+
+    def _folder(self) -> str:
+        return profiles_folder(self.named_folder, self.environ)
+
+    def _is_environment(self, word: str) -> bool:
+        names = self._names()
+        return word in names or word in self._aliases(names)
+
+    def _aliases(self, names: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for name in names:
+            with suppress(EnvkitError):  # a broken one has none
+                found.update(load(name, self._folder()).aliases)
+        return found
+
+
+GROUPS_OF_COMMANDS = ("rotate", "audit")
+
+
+def _below(name: str) -> list[str]:
+    return [one for one, command in lazy_command(name).commands.items() if not command.hidden]
+
+
+def _declared(path: Sequence[str]) -> tuple[dict[str, _Flag], int]:
+    """Return the options of a command, and how many words may stand alone."""
+    if path[0] in COMMANDS:
+        spec = COMMANDS[path[0]]
+        hot = {flag: _Flag(o.kind != "flag") for o in spec.options for flag in o.flags}
+        return hot, {"command": _ANY, "name": 1}.get(spec.positional, 0)
+    command = lazy_command(path[0])
+    if path[0] in GROUPS_OF_COMMANDS:
+        below = path[1] if len(path) > 1 else "now"
+        command = command.commands.get(below, command)
+    flags: dict[str, _Flag] = {}
+    room = 0
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            choices = tuple(getattr(parameter.type, "choices", ()))
+            for flag in (*parameter.opts, *parameter.secondary_opts):
+                flags[flag] = _Flag(not parameter.is_flag, choices)
+        elif not parameter.hidden:
+            room += parameter.nargs if parameter.nargs > 0 else _ANY
+    return flags, room
+
+
+def _flag_of(word: str, flags: Mapping[str, _Flag]) -> tuple[str | None, str, str]:
+    """Return the option that a word is or means, and its value where it is part of the word."""
+    flag, equals, value = word.partition("=")
+    if flag in flags:
+        return flag, equals, value
+    if "-" + flag in flags:  # -env
+        return "-" + flag, equals, value
+    if not flag.startswith("--") and word[:2] in flags:  # -eprod
+        return word[:2], "=", word[2:]
+    long = [known for known in flags if known.startswith("--")]
+    synonym = _OPTION_SYNONYMS.get(flag)
+    return (synonym if synonym in flags else closest(flag, long)), equals, value
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:
+    if "--" not in arguments:
+        return arguments, None
+    at = arguments.index("--")
+    return arguments[:at], arguments[at + 1 :]
+
+
+def _alike(words: Sequence[str], others: Sequence[str]) -> bool:
+    """Return whether two command lines say the same, in another order or another form.
+
+    What comes before the command is another matter: there, envkit takes no options.
+    """
+    return not others[0].startswith("-") and _pieces(words) == _pieces(others)
+
+
+def _pieces(words: Sequence[str]) -> list[str]:
+    pieces = []
+    for word in words:
+        if word.startswith("--"):
+            pieces += word.split("=", 1)
+        elif word.startswith("-"):
+            pieces += (word[:2], word[2:])
+        else:
+            pieces.append(word)
+    return sorted(piece for piece in pieces if piece not in ("", "--"))
+
+
+def _shown(words: Sequence[str]) -> list[str]:
+    """Return words as a shell takes them, without what may be a secret."""
+    shown = []
+    for at, word in enumerate(words):
+        before = words[at - 1] if at else ""
+        if before == "--set":
+            shown.append(shlex.quote(word.partition("=")[0]) + "=...")
+        elif word in _TEMPLATE:
+            shown.append(word)
+        else:
+            shown.append("..." if _may_be_secret(word, before) else shlex.quote(word))
+    return shown
+
+
+def _may_be_secret(word: str, before: str) -> bool:
+    name, equals, value = word.partition("=")
+    if not equals and before.startswith("-"):
+        name, value = before, word
+    named = suspect(name.lstrip("-"), value)
+    return any(find_tokens(word)) or (named or suspect("", word)) is not None

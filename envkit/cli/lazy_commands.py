@@ -1,0 +1,36 @@
+"""The commands that need not start fast: each is imported when it is run."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import typer
+import typer.main
+
+from envkit.cli.command_help import HELP_FLAGS, ShownCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# in the order of the help; each is a function of that name in envkit/cli/commands/NAME.py, or
+# a group of them in envkit/cli/commands/NAME/group.py
+GROUPS = ("rotate",)
+LAZY = (
+    *("list", "show", "diff", "check"),
+    *("set", "unset", "edit", "promote", "history", "rollback", "rotate", "audit"),
+    *("init", "doctor", "trust"),
+)
+
+
+def lazy_command(name: str) -> Any:
+    """Return the command `name` of LAZY, or the group of that name."""
+    module = import_module(f"envkit.cli.commands.{name}{'.group' if name in GROUPS else ''}")
+    function: Callable[..., int] | typer.Typer = getattr(module, name)
+    if isinstance(function, typer.Typer):
+        return typer.main.get_command(function)
+    single = typer.Typer(add_completion=False, rich_markup_mode=None)
+    single.command(name, cls=ShownCommand, context_settings=HELP_FLAGS, epilog=module.EXAMPLE)(
+        function
+    )
+    return typer.main.get_command(single)

@@ -1,0 +1,75 @@
+"""On a terminal, `exec` warns of an argument that a shell should have expanded."""
+
+import pytest
+
+from envkit.cli.literal_arguments import warn
+
+NAMES = {"DB_URL": 1, "TOKEN": 1, "_X1": 1}
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (["app", "$DB_URL"], "DB_URL"),
+        (["app", "${DB_URL}"], "DB_URL"),
+        (["app", "--url=$DB_URL"], "DB_URL"),
+        (["app", "--url", "pg://${TOKEN}@db/x"], "TOKEN"),
+        (["app", "${TOKEN:-none}"], "TOKEN"),
+        (["/usr/bin/app", "a $_X1 b"], "_X1"),
+        (["app", "$HOME", "$TOKEN"], "TOKEN"),
+        (["env", "A=1", "app", "$TOKEN"], "TOKEN"),
+        (["sudo", "-E", "app", "$TOKEN"], "TOKEN"),
+        (["bash", "deploy.sh", "$TOKEN"], "TOKEN"),
+        (["nohup", "app", "-c", "$TOKEN"], "TOKEN"),
+        (["app", "-c", "sh", "$TOKEN"], "TOKEN"),
+        (["app", "$TOKEN.$DB_URL"], "TOKEN"),
+    ],
+)
+def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, name):
+    warn(command, NAMES)
+    program = command[0].rpartition("/")[2]
+    assert capsys.readouterr().err.splitlines() == [
+        f"envkit: warning: ${name} reaches {program} as it is: no shell expands it",
+        f"envkit: hint: call one: envkit exec ... -- sh -c '{program} ... \"${name}\"'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["app", "$HOME"],
+        ["app", "$TOKENS", "$token", "$1", "$", "$$TOKEN", "\\$TOKEN", "$(TOKEN)"],
+        ["sh", "-c", "app $TOKEN"],
+        ["bash", "-lc", "app $TOKEN"],
+        ["/bin/zsh", "-ec", "app ${TOKEN}"],
+        ["dash", "-x", "-c", "app $TOKEN"],
+        ["ksh", "-c", "app $TOKEN"],
+        ["fish", "--command", "app $TOKEN"],
+        ["fish", "--command=app $TOKEN"],
+        ["env", "A=1", "sh", "-c", "app $TOKEN"],
+        ["sudo", "-u", "app", "bash", "-c", "app $TOKEN"],
+        ["nohup", "nice", "-n", "5", "sh", "-c", "app $TOKEN"],
+        ["docker", "exec", "web", "sh", "-c", "app $TOKEN"],
+        ["busybox", "sh", "-c", "app $TOKEN"],
+        ["envsubst", "$TOKEN"],
+        ["awk", "{ print $TOKEN }"],
+    ],
+)
+def test_what_is_expanded_later_or_is_no_variable_of_the_profile_is_not_told(capsys, command):
+    warn(command, NAMES)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("argument", ["$TOKEN", "${TOKEN}"])
+def test_exec_warns_on_a_terminal_and_starts_the_app(project, argument):
+    project.profile("dev.env", "TOKEN=made-up\n")
+    command = ("exec", "--env", "dev", "--", "echo", argument)
+    shown, status = project.on_terminal(*command, env={"NO_COLOR": "1"})
+    assert status == 0
+    assert shown.splitlines() == [
+        "envkit: warning: $TOKEN reaches echo as it is: no shell expands it",
+        "envkit: hint: call one: envkit exec ... -- sh -c 'echo ... \"$TOKEN\"'",
+        argument,
+    ]
+    done = project.run(*command)
+    assert (done.stdout, done.stderr) == (f"{argument}\n", "")

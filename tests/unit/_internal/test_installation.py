@@ -1,0 +1,103 @@
+"""A hint names an install of this envkit, and never a package of that name in an index."""
+
+import json
+import sys
+
+import pytest
+
+from envkit._internal import installation
+
+PIP = [sys.executable, "-m", "pip", "install"]
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Make an environment whose installer wrote this down, and return the hint for an extra."""
+
+    def hint(origin, *, marker="", extra="check"):
+        folder = tmp_path / "site" / "envkit-1.0.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: envkit\nVersion: 1.0\n")
+        if origin is not None:
+            (folder / "direct_url.json").write_text(origin)
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+        if marker:
+            (tmp_path / marker).touch()
+            monkeypatch.setattr(sys, "prefix", str(tmp_path))
+        return installation.install_hint(extra)
+
+    return hint
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    folder = tmp_path / "my envkit"
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("marker", "command"),
+    [
+        ("uv-receipt.toml", "uv tool install --force"),
+        ("pipx_metadata.json", "pipx install --force"),
+        ("", " ".join(PIP)),
+    ],
+)
+def test_a_checkout_is_installed_again_with_what_installed_it(installed, checkout, marker, command):
+    origin = json.dumps({"url": checkout.as_uri(), "dir_info": {}})
+    assert installed(origin, marker=marker) == f"run: {command} '{checkout}[check]'"
+
+
+@pytest.mark.parametrize(
+    ("origin", "arguments"),
+    [
+        (
+            {"url": "https://git.example/envkit", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
+            f"'envkit[fleet] @ git+https://git.example/envkit@{COMMIT}'",
+        ),
+        (
+            {
+                "url": "https://git.example/mono",
+                "vcs_info": {"vcs": "git", "commit_id": COMMIT},
+                "subdirectory": "py",
+            },
+            f"'envkit[fleet] @ git+https://git.example/mono@{COMMIT}#subdirectory=py'",
+        ),
+        (
+            {"url": "https://files.example/envkit-1.0.whl", "archive_info": {}},
+            "'envkit[fleet] @ https://files.example/envkit-1.0.whl'",
+        ),
+    ],
+)
+def test_a_repository_or_an_archive_is_named_as_it_was_installed(installed, origin, arguments):
+    hint = installed(json.dumps(origin), extra="fleet")
+    assert hint == f"run: {' '.join(PIP)} {arguments}"
+
+
+def test_an_editable_checkout_stays_editable(installed, checkout):
+    origin = json.dumps({"url": checkout.as_uri(), "dir_info": {"editable": True}})
+    assert installed(origin) == f"run: {' '.join(PIP)} -e '{checkout}[check]'"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,  # an index
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"url": "file:///gone/envkit", "dir_info": {}}',
+        '{"url": "file:///gone/envkit-1.0.whl", "archive_info": {}}',
+        '{"url": "https://user:hunter2@git.example/envkit", "vcs_info": {"vcs": "git"}}',
+        '{"url": "https://ghp_hunter2@git.example/envkit", "vcs_info": {"vcs": "git"}}',
+    ],
+)
+def test_where_the_origin_is_not_known_or_secret_the_hint_leads_to_the_docs(installed, origin):
+    hint = installed(origin)
+    assert hint == (
+        "install envkit from its checkout with the extra 'check': see README.md, Install"
+    )
