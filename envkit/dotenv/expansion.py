@@ -1,12 +1,12 @@
 r"""Expand `${NAME}` in the values of a `.env` file. Pure and linear.
 
-    ${NAME}             what NAME will be in the app: this file's, else the environment's
+    ${NAME}             this file's NAME, else that of a file read before it, else the environment's
     ${NAME:-default}    the default where NAME is not set or empty
     ${NAME-default}     the default where NAME is not set
     \${NAME}            a literal; so is everything in single quotes
 
-A default may hold `${...}` again. In its own definition a name means the one before
-it in the file, else the environment's: `PATH=${PATH}:/opt`. Everything else, such as
+A default may hold `${...}` again. In its own definition a name means the one before it in
+the file, else in a file read before, else the environment's: `PATH=${PATH}:/opt`. Everything else, such as
 `$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never scanned again.
 """
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
+    from envkit.dotenv.file import DotenvFile
     from envkit.dotenv.parser import Definition
 
 MAX_DEPTH = 32  # names that lead to one another; recursion is the simplest way to follow them
@@ -50,12 +51,21 @@ class Expander:
 
     Args:
         definitions: all those of a name, in their order; the last one counts.
-        environ: where a name is looked up that the file does not set.
+        environ: where a name is looked up that no file sets.
+        earlier: files where a name is looked up first; the last of them wins.
+        unclear: why a name that the file does not set may be in it.
     """
 
     def __init__(
-        self, definitions: Mapping[str, Sequence[Definition]], environ: Mapping[str, str]
+        self,
+        definitions: Mapping[str, Sequence[Definition]],
+        environ: Mapping[str, str],
+        *,
+        earlier: Sequence[DotenvFile] = (),
+        unclear: DotenvError | None = None,
     ) -> None:
+        self._earlier = earlier
+        self._unclear = unclear
         self._definitions = definitions
         self._environ = environ
         self._values: dict[tuple[str, int], str | DotenvError] = {}
@@ -115,7 +125,7 @@ class Expander:
     def _used(self, use: Use, definition: Definition, index: int) -> str:
         name = use.name
         before = index - 1 if name == definition.name else len(self._definitions.get(name, ())) - 1
-        value = self._value(name, before) if before >= 0 else self._environ.get(name)
+        value = self._value(name, before) if before >= 0 else self._from_outside(name)
         if use.operator and (value is None or (use.operator == ":-" and not value)):
             return self._text(use.default, definition, index)
         if value is None:
@@ -124,6 +134,17 @@ class Expander:
                 hint="put the value in single quotes if '${' is a part of it",
             )
         return value
+
+
+    def _from_outside(self, name: str) -> str | None:
+        """Return what a name means that this file does not set; None where it is not set."""
+        if self._unclear is not None and name not in self._definitions:
+            raise self._unclear
+        for file in reversed(self._earlier):
+            entry = file.get(name)
+            if entry is not None:
+                return entry.value
+        return self._environ.get(name)
 
 
 def not_expanded(value: str) -> list[str]:

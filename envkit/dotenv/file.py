@@ -3,6 +3,9 @@ r"""Parse the variables of a `.env` file. Pure: no file is opened here.
 - A value is what the file says: no command is run and `$NAME` has no meaning;
   `${NAME}` is replaced only where the caller asks for it (see `expansion`).
 - Of several definitions of a name the last one counts.
+- An odd line spoils at most the variables that it may have meant: each is an `Entry` whose
+  `value` raises. Where it is unclear which they are, a name that the file does not set is an
+  error, and not absent. A name that no shell takes can be asked for, and is not listed.
 - Ciphertext (`encrypted:...`) is never returned as a value, and the
   `DOTENV_PUBLIC_KEY*` that belongs to it is not a variable.
 
@@ -14,12 +17,13 @@ r"""Parse the variables of a `.env` file. Pure: no file is opened here.
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.dotenv.parser import Definition, split
+from envkit._internal.names import is_name
+from envkit.dotenv.parser import Definition, OddLine, split
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 LIMIT_BYTES = 1024 * 1024  # of a file that is worth reading
 
@@ -46,7 +50,8 @@ class Entry:
         """The value.
 
         Raises:
-            DotenvError: it is encrypted, or what it refers to has no value.
+            DotenvError: it is encrypted, its line cannot be read, or what it refers to has no
+                value.
         """
         if self.error is not None:
             raise self.error
@@ -60,11 +65,32 @@ class DotenvFile(NamedTuple):
     """The variables of a file, and what its author should look at again."""
 
     entries: dict[str, Entry]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    # what is only looked up by name: names that no shell takes, and those of odd lines, which
+    # may be a part of a secret
+    unlisted: dict[str, Entry] = {}  # noqa: RUF012 - a field, never changed
+    problems: tuple[DotenvError, ...] = ()  # of odd lines, in their order
+    unclear: DotenvError | None = None  # why a name that is not there may be there
+
+    def get(self, name: str) -> Entry | None:
+        """Return a variable, whatever its name, None where the file does not set it.
+
+        Raises:
+            DotenvError: nothing says whether the file sets it.
+        """
+        entry = self.entries.get(name) or self.unlisted.get(name)
+        if entry is None and self.unclear is not None:
+            raise self.unclear
+        return entry
 
 
 def parse(
-    text: str, *, path: str, expand: bool, environ: Mapping[str, str] | None = None
+    text: str,
+    *,
+    path: str,
+    expand: bool,
+    environ: Mapping[str, str] | None = None,
+    earlier: Sequence[DotenvFile] = (),
 ) -> DotenvFile:
     """Read a `.env` file.
 
@@ -72,39 +98,53 @@ def parse(
         text: the file's content.
         path: how messages call the file.
         expand: whether `${NAME}` is replaced; if not, `$` has no meaning.
-        environ: where a `${NAME}` is looked up that the file does not set.
+        environ: where a `${NAME}` is looked up that no file sets.
+        earlier: files that are read before this one, where a `${NAME}` is looked up that this
+            one does not set; the last of them wins.
 
     Returns:
-        the variables. One that is encrypted or cannot be expanded is an `Entry` whose
-        `value` raises, so that the others can be used.
-
-    Raises:
-        DotenvError: a line is not `NAME=value`.
+        the variables. One that is encrypted, cannot be read or cannot be expanded is an
+        `Entry` whose `value` raises, so that the others can be used.
     """
     definitions: dict[str, list[Definition]] = {}
+    odd: list[OddLine] = []
     # as whoever reads a text file does; a carriage return in a value is written "\r"
     for piece in split(text.replace("\r\n", "\n"), path=path):
-        if isinstance(piece, Definition) and not piece.name.startswith(_PUBLIC_KEY):
+        if isinstance(piece, OddLine):
+            odd.append(piece)
+            for definition in piece.spoilt(path):
+                definitions.setdefault(definition.name, []).append(definition)
+        elif isinstance(piece, Definition) and not piece.name.startswith(_PUBLIC_KEY):
             definitions.setdefault(piece.name, []).append(piece)
+    listed = set(filter(is_name, definitions))
+    problems: tuple[DotenvError, ...] = ()
+    unclear = None
+    if odd:
+        from envkit.dotenv.recovery import settle
+
+        problems, unclear = settle(odd, definitions, listed)
     expander = None
     if expand and "${" in text:
         from envkit.dotenv.expansion import Expander
 
-        expander = Expander(definitions, environ or {})
-    entries = {}
+        expander = Expander(definitions, environ or {}, earlier=earlier, unclear=unclear)
+    entries: dict[str, Entry] = {}
+    unlisted: dict[str, Entry] = {}
     for name, found in definitions.items():
         last = found[-1]
         try:
             value = expander.value(name) if expander else last.clear_value()
-            entries[name] = Entry(value, last.line)
+            entry = Entry(value, last.line)
         except DotenvError as error:
-            entries[name] = Entry("", last.line, error)
-    return DotenvFile(entries, tuple(_warnings(definitions, expand=expand)))
+            entry = Entry("", last.line, error)
+        (entries if name in listed else unlisted)[name] = entry
+    warnings = tuple(_warnings(definitions, expand=expand))
+    return DotenvFile(entries, warnings, unlisted, problems, unclear)
 
 
 def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> Iterator[str]:
     for name, found in definitions.items():
-        if len(found) > 1:
+        if len(found) > 1 and is_name(name):
             yield f"{name} is set {'twice' if len(found) == 2 else f'{len(found)} times'}"
         last = found[-1]
         if not last.quote and last.value.startswith("`"):

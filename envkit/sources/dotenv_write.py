@@ -11,7 +11,7 @@ from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, set_value
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.dotenv.parser import decode
+from envkit.dotenv.parser import decode, encode
 from envkit.errors import ConflictError, InvalidValueError
 
 TYPE_CHECKING = False
@@ -39,11 +39,11 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
             text = remove_value(text, variable, path=path)
             continue
         text, count = set_value(text, variable, value.reveal(), path=path)
-        if len(text.encode()) > LIMIT_BYTES:
+        if len(encode(text)) > LIMIT_BYTES:
             raise InvalidValueError(f"{variable} makes {path} too large to be read again")
         if count > 1:
             warnings.append(f"{path}: of {count} lines that set {variable}, the last was changed")
-    return text.encode(), warnings
+    return encode(text), warnings
 
 
 def check(path: str, previous: str) -> None:
@@ -105,7 +105,7 @@ def rewrite(
             raise _conflict(name, expected)
         data = edit(text)
         alone = written is not None
-        return version_of(replace(path, data, previous, before=text.encode(), alone=alone))
+        return version_of(replace(path, data, previous, before=encode(text), alone=alone))
 
 
 def replace(
