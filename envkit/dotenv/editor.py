@@ -29,7 +29,7 @@ _NAME = re.compile(r"(?!export$)[^\s=#'\"`\\\0:,;+$@&\ufeff\u200b\u200c\u200d\u2
 _BLANKS = re.compile(r"[^\S\r\n]*")
 
 
-def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]:
+def set_value(text: str, name: str, value: str, *, path: str) -> str:
     """Return a file's text with one variable set.
 
     Where the file defines the variable, its value alone is replaced: `export`, the
@@ -42,9 +42,6 @@ def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]
         value: what `parse` shall read back.
         path: how messages call the file.
 
-    Returns:
-        the new text, and how often it defines the variable.
-
     Raises:
         DotenvError: an odd line may set the variable, or leaves a quotation mark open.
         InvalidValueError: no `.env` file can hold the value, or the name.
@@ -53,7 +50,6 @@ def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]
     written = quote(value, name=name).replace("\n", newline)
     sources: list[str] = []
     last: tuple[int, Definition] | None = None
-    count = 0
     spoilt: DotenvError | None = None
     for piece in split(text, path=path):
         if isinstance(piece, str):
@@ -64,7 +60,6 @@ def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]
                 spoilt = piece.error
         elif piece.name == name:
             last = (len(sources), piece)
-            count += 1
         sources.append(piece.source)
     if spoilt is not None:
         raise spoilt
@@ -77,7 +72,7 @@ def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]
         if not _NAME.fullmatch(name):
             raise InvalidValueError(f"{path}: no .env file can hold a variable called {name!r}")
         sources.append(f"{name}={written}{newline}")
-    return _marked(text, "".join(sources)), max(1, count)
+    return _marked(text, "".join(sources))
 
 
 def remove_value(text: str, name: str, *, path: str) -> str:
@@ -103,6 +98,24 @@ def remove_value(text: str, name: str, *, path: str) -> str:
             blank = piece.source[: len(piece.source) - len(piece.source.lstrip())]
             lines.append(blank[: blank.rfind("\n") + 1])
     return _marked(text, "".join(lines))
+
+
+def repeated_note(text: str, name: str, *, path: str, removed: bool) -> str | None:
+    """Return what a person should know of a change if several lines set the variable, else None.
+
+    Args:
+        text: the file's content before the change.
+        name: the variable.
+        path: how messages call the file.
+        removed: whether the change removes the variable.
+    """
+    pieces = split(text, path=path)
+    count = sum(isinstance(piece, Definition) and piece.name == name for piece in pieces)
+    if count < 2:
+        return None
+    if removed:
+        return f"{path}: all {count} lines that set {name} were removed"
+    return f"{path}: of {count} lines that set {name}, the last was changed"
 
 
 def quote(value: str, *, name: str) -> str:

@@ -48,7 +48,10 @@ def changes(editable: Editable, text: str) -> dict[str, Secret]:
     """
     changed = {}
     file = file_name(editable)
-    for name, entry in parse(text, path=file, expand=False).entries.items():
+    parsed = parse(text, path=file, expand=False)
+    for problem in parsed.problems:
+        raise problem
+    for name, entry in (*parsed.entries.items(), *parsed.unlisted.items()):
         if name not in editable.variables:
             raise _unknown(editable, name, f"{file}:{entry.line}")
         variable, value = editable.variables[name], Secret(entry.value)

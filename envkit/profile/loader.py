@@ -153,9 +153,13 @@ def parse_profile_text(
     # `$` has no meaning in a profile
     shown = display_path(path)
     file = parse_dotenv(text, path=shown, expand=False)
+    for problem in file.problems:
+        raise problem
     warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
-    lines = KeyLines({("variables", name): entry.line for name, entry in file.entries.items()})
-    variables = {name: entry.value for name, entry in file.entries.items()}
+    # a name that no environment takes is an error of the profile, as in its other form
+    entries = {**file.entries, **file.unlisted}
+    lines = KeyLines({("variables", name): entry.line for name, entry in entries.items()})
+    variables = {name: entry.value for name, entry in entries.items()}
     return {"variables": variables}, Location(path, lines=lines)
 
 

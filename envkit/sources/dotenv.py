@@ -76,8 +76,8 @@ class DotenvSource:
     """Reads and writes the `.env` files of one environment.
 
     Attributes:
-        warnings: what the owner of the files should see to, without values; filled by
-            `fetch` and `write`.
+        warnings: what the owner of the files should see to, without values; filled by `fetch`.
+        write_warnings: the same, of what was written.
     """
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"path": (str, list)}
@@ -86,6 +86,7 @@ class DotenvSource:
     def __init__(self, context: SourceContext) -> None:
         self.name = context.name
         self.warnings: list[str] = []
+        self.write_warnings: list[str] = []
         self._root = context.root
         self._environ = context.environ
         self._deadline = context.deadline
@@ -96,19 +97,12 @@ class DotenvSource:
 
     def check(self, ref: Reference) -> None:
         """Refuse versions that no file has, and what is not the name of a variable."""
-        if ref.stage is not None or not _is_version(ref.version):
-            raise InvalidReferenceError(
-                f"{ref} has a version, and of a .env file only the previous one is kept",
-                hint=f"use '?version={PREVIOUS}'",
-            )
-        if "\0" in ref.path:
-            raise InvalidReferenceError(f"{ref}: no file has a NUL character in its name")
         variable = _variable(ref)
-        if variable != WHOLE and not is_name(variable):
-            hint = None
-            if ref.field is None:
-                hint = f"for a variable of a file, write {self.name}:{ref.path}#NAME"
-            raise InvalidReferenceError(f"{ref}: '{variable}' is not a variable name", hint=hint)
+        plain = is_name(variable) or variable == WHOLE
+        if not plain or ref.version or ref.stage or "\0" in ref.path or _is_of_shell(ref.path):
+            from envkit.sources.dotenv_errors import check_reference
+
+            check_reference(ref, variable, self.name)
 
     def locate(self, ref: Reference) -> str:
         """Return `FILE#NAME`; the files where the source has several."""
@@ -177,8 +171,7 @@ class DotenvSource:
             )
         except OSError as error:
             raise _failure("write", name, error) from None
-        for warning in warnings:
-            self._warn(warning)
+        self.write_warnings += warnings
         return version
 
     def read_variables(
@@ -190,8 +183,8 @@ class DotenvSource:
             SourceError: the file cannot be read.
         """
         read = self._file_with(ref)
-        entries = read.content.entries
-        values = {name: Secret(entries[name].value) for name in variables if name in entries}
+        entries = {name: read.content.get(name) for name in variables}
+        values = {name: Secret(entry.value) for name, entry in entries.items() if entry is not None}
         return read.name, read.version, values
 
     def file_with(self, ref: Reference) -> str:
@@ -244,8 +237,8 @@ class DotenvSource:
         """Return the file that holds a variable, else the one that would be given it."""
         reads = self._read_all(ref, {} if self._known is None else self._known)
         variable = _variable(ref)
-        having = [read for read in reads if variable in read.content.entries]
-        return (having or reads)[-1]
+        having = (read for read in reversed(reads) if read.content.get(variable) is not None)
+        return next(having, reads[-1])
 
     def _outcome(self, ref: Reference, known: dict[str, _Read | SourceError]) -> Outcome:
         try:
@@ -254,7 +247,7 @@ class DotenvSource:
             if variable == WHOLE:
                 return _whole(ref, reads)
             for read in reversed(reads):
-                entry = read.content.entries.get(variable)
+                entry = read.content.get(variable)
                 if entry is not None:
                     place = f"{read.name}:{entry.line}"
                     return Reading(Secret(entry.value), read.version, place)
@@ -272,7 +265,10 @@ class DotenvSource:
         if ref.version != PREVIOUS:
             return [read if read.version == ref.version else _nothing(read.name) for read in reads]
         previous = [self._read(read.name, known, previous=True) for read in reads]
-        return [read._replace(version=read.version and PREVIOUS) for read in previous]
+        return [
+            read._replace(version=read.version and PREVIOUS)
+            for read in self._expanded(previous, known)
+        ]
 
     def _names(self, ref: Reference) -> list[str]:
         if ref.path and ref.field is not None:
@@ -283,10 +279,27 @@ class DotenvSource:
         """Return the files of a reference, the one that wins last; never an empty list."""
         names = self._names(ref)
         if names is not self._candidates:
-            return [self._read(name, known) for name in names]
+            return self._expanded([self._read(name, known) for name in names], known)
         reads = (self._read(name, known) for name in names)
         first = next((read for read in reads if read.version is not None), None)
         return [first or self._read(names[0], known)]
+
+    def _expanded(self, reads: list[_Read], known: dict[str, _Read | SourceError]) -> list[_Read]:
+        """Return files in which `${NAME}` may be a variable of those before it."""
+        found = reads[:1]
+        for read in reads[1:]:
+            if "${" in read.text:
+                key = "\0".join(each.name for each in (*found, read))
+                again = known.get(key)
+                if not isinstance(again, _Read) or again.version != read.version:
+                    content = self._parsed(read.text, read.name, [each.content for each in found])
+                    again = known[key] = read._replace(content=content)
+                read = again  # noqa: PLW2901 - the same file
+            found.append(read)
+        return found
+
+    def _parsed(self, text: str, name: str, earlier: Sequence[DotenvFile] = ()) -> DotenvFile:
+        return parse(text, path=name, expand=True, environ=self._environ, earlier=earlier)
 
     def _read(
         self, name: str, known: dict[str, _Read | SourceError], *, previous: bool = False
@@ -310,17 +323,21 @@ class DotenvSource:
                 name += PREVIOUS_SUFFIX
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
             else:
-                data, state = read_in_project(path, self._root, LIMIT_BYTES)
+                data, state = read_in_project(
+                    path, self._root, LIMIT_BYTES, pipe_until=self._deadline
+                )
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
         except OSError as error:
             raise _failure("read", name, error) from None
         text = decode(data, path=name)
-        content = parse(text, path=name, expand=True, environ=self._environ)
+        content = self._parsed(text, name)
         if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
             self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
+        for problem in content.problems:
+            self._warn(problem.message)
         return _Read(name, text, version_of(state), content, state.st_mtime_ns)
 
     def places(self, name: str) -> tuple[str, str]:
@@ -351,7 +368,16 @@ def _paths(context: SourceContext) -> list[str]:
     names = [setting] if isinstance(setting, str) else setting
     if not isinstance(names, list) or not all(map(_is_file_name, names)):
         raise ProfileError(f"[sources.{context.name}] 'path' must be a file or a list of files")
+    for name in filter(_is_of_shell, names):
+        from envkit.sources.dotenv_errors import refuse_shell_path
+
+        refuse_shell_path(name, f"[sources.{context.name}] 'path'", ProfileError)
     return names
+
+
+def _is_of_shell(path: str) -> bool:
+    """Return whether a path may begin with what only a shell replaces."""
+    return path.startswith(("~", "$"))
 
 
 def _is_file_name(name: object) -> bool:
@@ -367,18 +393,18 @@ def _nothing(name: str) -> _Read:
     return _Read(name, "", None, DotenvFile({}, ()))
 
 
-def _is_version(version: str | None) -> bool:
-    parts = (version or "").split("-")
-    return version in (None, PREVIOUS) or (
-        len(parts) == 3 and all(part and not part.strip("0123456789abcdef") for part in parts)
-    )
-
-
 def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
     there = [read for read in reads if read.version is not None]
     if not there:
         return Absent(f"no file {', '.join(read.name for read in reads)}")
-    fields = {name: entry.value for read in there for name, entry in read.content.entries.items()}
+    for read in there:
+        for problem in read.content.problems:
+            raise problem
+    fields = {
+        name: entry.value
+        for read in there
+        for name, entry in (*read.content.entries.items(), *read.content.unlisted.items())
+    }
     text = pick_field(ref, fields)
     assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
     return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))

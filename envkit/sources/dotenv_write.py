@@ -9,7 +9,7 @@ from envkit._internal.file_lock import locked
 from envkit._internal.files import read_real, version_of
 from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
-from envkit.dotenv.editor import remove_value, set_value
+from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import decode, encode
 from envkit.errors import ConflictError, InvalidValueError
@@ -35,14 +35,15 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
     """
     warnings = []
     for variable, value in values.items():
+        note = repeated_note(text, variable, path=path, removed=value is None)
+        if note is not None:
+            warnings.append(note)
         if value is None:
             text = remove_value(text, variable, path=path)
             continue
-        text, count = set_value(text, variable, value.reveal(), path=path)
+        text = set_value(text, variable, value.reveal(), path=path)
         if len(encode(text)) > LIMIT_BYTES:
             raise InvalidValueError(f"{variable} makes {path} too large to be read again")
-        if count > 1:
-            warnings.append(f"{path}: of {count} lines that set {variable}, the last was changed")
     return encode(text), warnings
 
 

@@ -11,6 +11,7 @@ import typer
 from envkit.audit.session import Access
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments, variables
+from envkit.cli.error_text import print_labelled
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
@@ -156,6 +157,8 @@ class _Progress:
                     access.changed(recorded, version)
                 for change in step.changes if aloud else ():
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
+            for warning in self.promotion.warnings:
+                print_labelled("warning", warning)
         except BaseException as error:
             if not isinstance(error, PromotionError):  # which says it itself
                 self._print_unfinished()

@@ -20,6 +20,7 @@ from envkit._internal.file_lock import locked
 from envkit._internal.files import read_own, version_of
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_own
+from envkit.dotenv.parser import encode
 from envkit.errors import ConflictError
 from envkit.rotation_state.record import Phase
 from envkit.rotation_state.store import Snapshot
@@ -105,7 +106,7 @@ class DotenvRotationStore:
         """Replace the file by one that holds the same."""
         if seen.version is None:
             raise ConflictError(f"{self.location} no longer exists")
-        return seen._replace(version=self._rewrite(seen, str.encode))
+        return seen._replace(version=self._rewrite(seen, encode))
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record's file, if it is still the one that was seen."""

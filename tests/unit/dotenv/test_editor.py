@@ -48,7 +48,7 @@ def read(text):
 def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
     text = FILE.replace("\n", newline)
     before = read(text)
-    after, count = set_value(text, name, value, path=".env")
+    after = set_value(text, name, value, path=".env")
     assert read(after) == before | {name: value}
     assert count == 1
     assert after.replace("\r\n", "").count("\n") == (after.count("\n") if newline == "\n" else 0)
@@ -58,15 +58,15 @@ def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
 def test_one_value_after_another(changes):
     text, wanted = FILE, read(FILE)
     for name, value in changes:
-        text, _ = set_value(text, name, value, path=".env")
+        text = set_value(text, name, value, path=".env")
         wanted[name] = value
         assert read(text) == wanted
 
 
 @given(VALUES)
 def test_setting_it_twice_is_setting_it_once(value):
-    once, _ = set_value(FILE, "A", value, path=".env")
-    assert set_value(once, "A", value, path=".env")[0] == once
+    once = set_value(FILE, "A", value, path=".env")
+    assert set_value(once, "A", value, path=".env") == once
 
 
 @given(VALUES)
@@ -105,7 +105,7 @@ def test_a_shell_reads_the_same(tmp_path_factory, values):
 
 @pytest.mark.parametrize(("text", "name", "value", "wanted"), VECTORS["only_the_value_changes"])
 def test_only_the_value_changes(text, name, value, wanted):
-    assert set_value(text, name, value, path=".env")[0] == wanted
+    assert set_value(text, name, value, path=".env") == wanted
 
 
 def test_how_often_a_variable_is_set():
@@ -165,7 +165,7 @@ def test_every_definition_of_a_variable_is_removed():
 
 @given(VALUES)
 def test_what_was_added_is_removed_again(value):
-    text = set_value(FILE, "NEW", value, path=".env")[0]
+    text = set_value(FILE, "NEW", value, path=".env")
     assert remove_value(text, "NEW", path=".env") == FILE
 
 

@@ -547,7 +547,7 @@ def text_of(side):
     document["variables"] = variables
     dotenv = ""
     for name, value in values.items():
-        dotenv, _ = set_value(dotenv, name, value, path=".env")
+        dotenv = set_value(dotenv, name, value, path=".env")
     return document.as_string(), dotenv
 
 
