@@ -43,13 +43,11 @@ def read_fifo(descriptor: int, limit_bytes: int, deadline: Deadline) -> bytes:
 def _read(descriptor: int, left: int, deadline: Deadline) -> bytes:
     poller = poll()
     poller.register(descriptor, POLLIN)
-    chunks = []
+    chunks: list[bytes] = []
     while left > 0:
         if not poller.poll(deadline.remaining_seconds() * 1000):
             reason = "a pipe that nothing has written to" if not chunks else "a pipe left open"
-            raise TimeoutError(
-                errno.ETIMEDOUT, f"{reason} within {deadline.timeout_seconds:g} s"
-            )
+            raise TimeoutError(errno.ETIMEDOUT, f"{reason} within {deadline.timeout_seconds:g} s")
         try:
             chunk = os.read(descriptor, min(left, 1 << 16))
         except BlockingIOError:

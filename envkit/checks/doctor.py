@@ -19,6 +19,7 @@ from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
 from envkit.audit import log
+from envkit.checks.dotenv_text import of_profile, of_store
 from envkit.errors import (
     EnvkitError,
     LinkRefusedError,
@@ -32,6 +33,7 @@ from envkit.profile.model import PREDECLARED
 from envkit.resolution.plan import plan
 from envkit.resolution.prepare import require_trust
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
+from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe, WriteCheck
 from envkit.sources.registry import open_source
@@ -42,6 +44,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from envkit.checks.problem import Problem
     from envkit.profile.model import Profile
     from envkit.profile.placeholder import Reference
     from envkit.resolution.plan import Plan
@@ -188,6 +191,8 @@ def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
         message += f", also called {', '.join(profile.aliases)}"
     checks.append(Check(CheckStatus.OK, message, name))
     checks.extend(Check(CheckStatus.WARNING, warning, name) for warning in profile.warnings)
+    for path in profile.files:
+        checks.extend(_of_text(of_profile(path), profile=name))
     return _Loaded(profile, planned)
 
 
@@ -283,11 +288,21 @@ def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
         yield Check(CheckStatus.OK, "; ".join(filter(None, (client, *facts))), **place)
     for warning in getattr(source, "warnings", ()):
         yield Check(CheckStatus.WARNING, warning, **place)
+    if isinstance(source, DotenvSource):
+        root = os.path.dirname(os.path.dirname(one.profile.path))
+        for path in dict.fromkeys(file for ref in references for file in source.files(ref)):
+            yield from _of_text(of_store(path, root), **place)
     if not source.remote and isinstance(source, WriteCheck) and not failures:
         refused = {str(e): e for e in source.check_write(references).values()}
         for error in refused.values():
             if isinstance(error, LinkRefusedError | WriteRefusedError):  # others say it by ls -l
                 yield Check(CheckStatus.WARNING, error.message, **place, hint=error.hint or "")
+
+
+def _of_text(problems: Iterable[Problem], *, profile: str, source: str = "") -> Iterator[Check]:
+    for one in problems:
+        message = f"{display_path(one.file)}:{one.line}: {one.message}"
+        yield Check(CheckStatus.WARNING, message, profile, source, one.hint)
 
 
 def _tally(references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]) -> str:

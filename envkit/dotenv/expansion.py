@@ -19,10 +19,9 @@ from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
-    from envkit.dotenv.file import DotenvFile
     from envkit.dotenv.parser import Definition
 
 MAX_DEPTH = 32  # names that lead to one another; recursion is the simplest way to follow them
@@ -51,23 +50,16 @@ class Expander:
 
     Args:
         definitions: all those of a name, in their order; the last one counts.
-        environ: where a name is looked up that no file sets.
-        earlier: files where a name is looked up first; the last of them wins.
-        unclear: why a name that the file does not set may be in it.
+        outside: returns what a name means that the file does not set, None where it is not set.
     """
 
     def __init__(
         self,
         definitions: Mapping[str, Sequence[Definition]],
-        environ: Mapping[str, str],
-        *,
-        earlier: Sequence[DotenvFile] = (),
-        unclear: DotenvError | None = None,
+        outside: Callable[[str], str | None],
     ) -> None:
-        self._earlier = earlier
-        self._unclear = unclear
         self._definitions = definitions
-        self._environ = environ
+        self._outside = outside
         self._values: dict[tuple[str, int], str | DotenvError] = {}
         self._open: list[tuple[str, int]] = []
         self._characters = 0
@@ -125,7 +117,7 @@ class Expander:
     def _used(self, use: Use, definition: Definition, index: int) -> str:
         name = use.name
         before = index - 1 if name == definition.name else len(self._definitions.get(name, ())) - 1
-        value = self._value(name, before) if before >= 0 else self._from_outside(name)
+        value = self._value(name, before) if before >= 0 else self._outside(name)
         if use.operator and (value is None or (use.operator == ":-" and not value)):
             return self._text(use.default, definition, index)
         if value is None:
@@ -134,17 +126,6 @@ class Expander:
                 hint="put the value in single quotes if '${' is a part of it",
             )
         return value
-
-
-    def _from_outside(self, name: str) -> str | None:
-        """Return what a name means that this file does not set; None where it is not set."""
-        if self._unclear is not None and name not in self._definitions:
-            raise self._unclear
-        for file in reversed(self._earlier):
-            entry = file.get(name)
-            if entry is not None:
-                return entry.value
-        return self._environ.get(name)
 
 
 def not_expanded(value: str) -> list[str]:

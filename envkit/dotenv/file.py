@@ -120,14 +120,21 @@ def parse(
     problems: tuple[DotenvError, ...] = ()
     unclear = None
     if odd:
-        from envkit.dotenv.recovery import settle
+        from envkit.dotenv.settle import settle
 
         problems, unclear = settle(odd, definitions, listed)
     expander = None
     if expand and "${" in text:
         from envkit.dotenv.expansion import Expander
 
-        expander = Expander(definitions, environ or {}, earlier=earlier, unclear=unclear)
+        def outside(used: str) -> str | None:
+            if unclear is not None:
+                raise unclear
+            found = (file.get(used) for file in reversed(earlier))
+            entry = next((one for one in found if one is not None), None)
+            return (environ or {}).get(used) if entry is None else entry.value
+
+        expander = Expander(definitions, outside)
     entries: dict[str, Entry] = {}
     unlisted: dict[str, Entry] = {}
     for name, found in definitions.items():
@@ -147,8 +154,6 @@ def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> I
         if len(found) > 1 and is_name(name):
             yield f"{name} is set {'twice' if len(found) == 2 else f'{len(found)} times'}"
         last = found[-1]
-        if not last.quote and last.value.startswith("`"):
-            yield f"{name}: backticks are part of the value"
         if expand and last.quote != "'" and "${" in last.value:
             from envkit.dotenv.expansion import not_expanded
 

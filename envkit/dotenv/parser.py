@@ -27,8 +27,6 @@ _BYTE_ORDER_MARK = "\ufeff"
 _OPENINGS = ("`", "-----BEGIN ")
 # how it ends if it seems to go on in the next line
 _CONTINUED = ("\\", "{", "[", "(")
-# what an editor does not show, and marks that another format has around a name
-AROUND_A_NAME = "\ufeff\u200b\u200c\u200d\u2060\"'`:,;+$@&"
 
 
 class Definition(NamedTuple):
@@ -184,7 +182,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
             if failed or value is None or _is_odd(key, value, source, quote):
                 from envkit.dotenv.recovery import odd_line
 
-                odd = odd_line(text, start, source, key, line, path)
+                odd = OddLine(*odd_line(text, start, source, key, line, path))
                 yield odd
                 start += len(odd.source)
                 if odd.source != source:
@@ -202,8 +200,15 @@ def _is_odd(key: str, value: str, source: str, quote: str) -> bool:
         or "\0" in source
         or not is_utf8(source)
         or "=" in key
-        or (not is_name(key) and is_name(key.strip(AROUND_A_NAME)))
+        or (not is_name(key) and _is_marked(key))
     )
+
+
+def _is_marked(key: str) -> bool:
+    """Return whether what stands before `=` is a name with something around it."""
+    from envkit.dotenv.recovery import AROUND_A_NAME
+
+    return is_name(key.strip(AROUND_A_NAME))
 
 
 def _begins_more(value: str) -> bool:
@@ -235,9 +240,11 @@ def _finished(definition: Definition, following: Piece) -> Definition | OddLine:
         fine = following.listed or following.declares
     if fine:
         return definition
-    from envkit.dotenv.recovery import unfinished
-
-    return unfinished(definition)
+    error = DotenvError(
+        f"{definition.place}: the value of {definition.name} seems to go on in the next line",
+        hint="put a value of several lines in quotes",
+    )
+    return OddLine((definition.name,), error, definition.line, definition.source, listed=True)
 
 
 def _newlines(text: str) -> int:

@@ -18,14 +18,17 @@ from __future__ import annotations
 import re
 
 from envkit._internal.names import is_name
-from envkit.dotenv.parser import AROUND_A_NAME, OddLine, is_utf8
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import TypeAlias
 
-    from envkit.dotenv.parser import Definition
+    # those of an `OddLine`: names, error, line, source, listed, declares, unclear, open
+    Fields: TypeAlias = tuple[tuple[str, ...], DotenvError, int, str, bool, bool, bool, bool]
+
+# what an editor does not show, and marks that another format has around a name
+AROUND_A_NAME = "\ufeff\u200b\u200c\u200d\u2060\"'`:,;+$@&"
 
 _FORM = "write NAME=value or NAME='value'"
 _UTF8 = "save the file as UTF-8"
@@ -42,7 +45,7 @@ _QUOTED = re.compile(r"""'(?:\\.|[^'\\\r\n])*'|"(?:\\.|[^"\\\r\n])*\"""")
 _ESCAPED = re.compile(r"\\.|\s#.*")
 
 
-def odd_line(text: str, start: int, source: str, key: str | None, line: int, path: str) -> OddLine:
+def odd_line(text: str, start: int, source: str, key: str | None, line: int, path: str) -> Fields:
     """Return what is known of a piece of a file that is no usable definition.
 
     Args:
@@ -61,32 +64,43 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
     if "\0" in source:
         error = DotenvError(f"{place}: a NUL character", hint="take it out")
         known = listed and "\0" not in source[: source.index("=")]
-        return OddLine(found if known else (), error, line, source, listed=known, unclear=not known)
-    if not is_utf8(source):
+        return _fields(found if known else (), error, line, source, listed=known, unclear=not known)
+    if any("\udc80" <= char <= "\udcff" for char in source):
         error = DotenvError(f"{place}: not UTF-8", hint=_UTF8)
-        return OddLine(found, error, line, source, listed=listed)
+        return _fields(found, error, line, source, listed=listed)
     if setting is not None and (end := _open_end(text, start, setting)) is not None:
         return _open(text[start:end], found, listed=listed, line=line, place=place)
     if key is None:
         names = found or tuple(dict.fromkeys((*_FIRST_WORD.findall(source)[:1], *_names(source))))
-        return OddLine(names, _unparsable(place), line, source, listed=listed)
+        return _fields(names, _unparsable(place), line, source, listed=listed)
     if setting is None:
         declares = source.lstrip().startswith("export") and key != "export"
-        return OddLine((key,), DotenvError(f"{place}: the line has no '='", hint=_FORM), line, source, declares=declares)
+        return _fields(
+            (key,),
+            DotenvError(f"{place}: the line has no '='", hint=_FORM),
+            line,
+            source,
+            declares=declares,
+        )
     error = DotenvError(
         f"{place}: what stands before '=' is not a variable name",
         hint="use letters, digits and '_', and no digit first",
     )
-    return OddLine((key.strip(AROUND_A_NAME),), error, line, source)
+    return _fields((key.strip(AROUND_A_NAME),), error, line, source)
 
 
-def unfinished(definition: Definition) -> OddLine:
-    """Return what a definition is whose value goes on, without quotes, in the next line."""
-    error = DotenvError(
-        f"{definition.place}: the value of {definition.name} seems to go on in the next line",
-        hint="put a value of several lines in quotes",
-    )
-    return OddLine((definition.name,), error, definition.line, definition.source, listed=True)
+def _fields(
+    names: tuple[str, ...],
+    error: DotenvError,
+    line: int,
+    source: str,
+    *,
+    listed: bool = False,
+    declares: bool = False,
+    unclear: bool = False,
+    open: bool = False,  # noqa: A002 - the field's name
+) -> Fields:
+    return names, error, line, source, listed, declares, unclear, open
 
 
 def _unparsable(place: str) -> DotenvError:
@@ -122,9 +136,7 @@ def _open_end(text: str, start: int, setting: re.Match[str]) -> int | None:
     return len(text) if behind.count("'") % 2 or behind.count('"') % 2 else None
 
 
-def _open(
-    source: str, found: tuple[str, ...], *, listed: bool, line: int, place: str
-) -> OddLine:
+def _open(source: str, found: tuple[str, ...], *, listed: bool, line: int, place: str) -> Fields:
     """Return the odd line for a value that is open, with what it may have swallowed."""
     first = _LINE.match(source, len(source) - len(source.lstrip()))
     assert first is not None  # noqa: S101 - it matches everywhere
@@ -133,9 +145,9 @@ def _open(
             f"{place}: a value of several lines without quotes",
             hint="put it in double quotes, from -----BEGIN to -----END",
         )
-        return OddLine(found, error, line, source, listed=listed)
+        return _fields(found, error, line, source, listed=listed)
     swallowed = tuple(dict.fromkeys(match[1] for match in _SET_LATER.finditer(source, first.end())))
-    return OddLine(
+    return _fields(
         (*found, *(name for name in swallowed if name not in found)),
         _unparsable(place),
         line,
@@ -143,51 +155,4 @@ def _open(
         listed=listed,
         unclear=bool(swallowed),
         open=True,
-    )
-
-
-def settle(
-    odd: Sequence[OddLine], definitions: dict[str, list[Definition]], listed: set[str]
-) -> tuple[tuple[DotenvError, ...], DotenvError | None]:
-    """Decide what odd lines mean, given all that the file sets.
-
-    Args:
-        odd: of a file.
-        definitions: of the file, those without a value too; `export NAME` is removed where
-            the file sets NAME.
-        listed: names of variables; those that only odd lines may have set are removed.
-
-    Returns:
-        what is wrong with the file, and why a variable that it does not set may be in it.
-    """
-    problems, unclear = [], None
-    sure = {line.names[0] for line in odd if line.listed}
-    for line in odd:
-        if line.declares:
-            [name] = line.names
-            setting = [one for one in definitions[name] if one.source != line.source]
-            if setting:
-                definitions[name] = setting
-                continue
-        problems.append(line.error)
-        if line.unclear:
-            unclear = unclear or _following(line)
-        for index, name in enumerate(line.names):
-            if index and line.open:
-                found = definitions[name]
-                found[-1] = found[-1]._replace(error=_following(line))
-    listed.intersection_update(
-        {name for name, found in definitions.items() if any(one.error is None for one in found)}
-        | sure
-    )
-    return tuple(problems), unclear
-
-
-def _following(line: OddLine) -> DotenvError:
-    """Return the error for a variable that an odd line may have hidden."""
-    if not line.open:
-        return line.error
-    return DotenvError(
-        f"{line.error.message}, so nothing says what the lines after it mean",
-        hint="close the quotation mark on that line",
     )

@@ -22,6 +22,7 @@ from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import UsageError, WriteRefusedError
 from envkit.profile.discovery import FOLDER, is_profile_name, profile_path
+from envkit.scaffold.gitignore import is_ignored
 from envkit.scaffold.profile_draft import (
     ALIASES,
     BASE,
@@ -31,7 +32,6 @@ from envkit.scaffold.profile_draft import (
     is_dotenv_name,
     unused,
 )
-from envkit.scaffold.gitignore import is_ignored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,15 @@ if TYPE_CHECKING:
 _IGNORED = (".env", ".env.*")
 _OWN = ("*.envkit-previous", "*.envkit-rotation")
 # of files that hold no variables, or that envkit itself has written
-_OTHER_ENDINGS = (".keys", ".vault", ".me", ".envkit-previous", ".envkit-rotation", ".envkit-lock", ".envkit-tmp")
+_OTHER_ENDINGS = (
+    ".keys",
+    ".vault",
+    ".me",
+    ".envkit-previous",
+    ".envkit-rotation",
+    ".envkit-lock",
+    ".envkit-tmp",
+)
 PIPE_TIMEOUT_SECONDS = 15.0
 _GITIGNORE_HEAD = "# values stay out of git"
 

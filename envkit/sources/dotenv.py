@@ -197,18 +197,9 @@ class DotenvSource:
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say which files cannot be replaced, and why; see `WriteCheck`."""
-        from envkit.sources.dotenv_write import check
+        from envkit.sources.dotenv_write import refused_writes
 
-        refused: dict[Reference, EnvkitError] = {}
-        for ref in refs:
-            name = self.file_with(ref)
-            try:
-                check(*self.places(name))
-            except OSError as error:
-                refused[ref] = _failure("write", name, error)
-            except SourceError as error:
-                refused[ref] = error
-        return refused
+        return refused_writes(self, refs)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""
@@ -336,8 +327,6 @@ class DotenvSource:
             self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
-        for problem in content.problems:
-            self._warn(problem.message)
         return _Read(name, text, version_of(state), content, state.st_mtime_ns)
 
     def places(self, name: str) -> tuple[str, str]:

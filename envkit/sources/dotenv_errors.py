@@ -88,7 +88,7 @@ def refuse_shell_path(path: str, where: str, error: type[EnvkitError]) -> None:
     variable = "HOME" if first == "~" else first[1:].removeprefix("{").removesuffix("}")
     if first.startswith("~") and first != "~":
         instead = "the folder's full path"
-    elif is_name(variable):
+    elif first.startswith(("~", "$")) and is_name(variable):
         instead = f"{{{{ env:{variable} }}}}{slash}{rest}"
     else:
         return

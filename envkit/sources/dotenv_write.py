@@ -12,13 +12,26 @@ from envkit._internal.replaceable import check_own, check_replaceable
 from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.dotenv.file import LIMIT_BYTES
 from envkit.dotenv.parser import decode, encode
-from envkit.errors import ConflictError, InvalidValueError
+from envkit.errors import ConflictError, InvalidValueError, SourceError
+from envkit.sources.dotenv_errors import failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from typing import Protocol
 
+    from envkit.errors import EnvkitError
+    from envkit.profile.placeholder import Reference
     from envkit.secret import Secret
+
+    class DotenvSource(Protocol):
+        """What is used here of the source."""
+
+        def file_with(self, ref: Reference) -> str:
+            """Return the file that has a variable."""
+
+        def places(self, name: str) -> tuple[str, str]:
+            """Return where a file is, and its copy."""
 
 
 def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tuple[bytes, list[str]]:
@@ -45,6 +58,27 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
         if len(encode(text)) > LIMIT_BYTES:
             raise InvalidValueError(f"{variable} makes {path} too large to be read again")
     return encode(text), warnings
+
+
+def unchanged(text: str) -> bytes:
+    """Return the content of a file that is written again as it is."""
+    return encode(text)
+
+
+def refused_writes(
+    source: DotenvSource, refs: Collection[Reference]
+) -> Mapping[Reference, EnvkitError]:
+    """Say which files cannot be replaced, and why; see `WriteCheck`."""
+    refused: dict[Reference, EnvkitError] = {}
+    for ref in refs:
+        name = source.file_with(ref)
+        try:
+            check(*source.places(name))
+        except OSError as error:
+            refused[ref] = failure("write", name, error)
+        except SourceError as error:
+            refused[ref] = error
+    return refused
 
 
 def check(path: str, previous: str) -> None:
