@@ -8,8 +8,9 @@ Three kinds of files are told apart by who chose the name:
 - envkit itself, for what it keeps beside other files: never through a link (`read_own`)
 
 What always holds: only regular files are read, never a folder or device, a pipe only where
-the caller says how long to wait for its writer, and a link that another process puts in the way meanwhile is not followed either. Writing is in
-`atomic_write`, and not on the way to an app.
+the caller says how long to wait for its writer, and a link that another process puts in the
+way meanwhile is not followed either. Writing is in `atomic_write`, and not on the way to an
+app.
 """
 
 from __future__ import annotations

@@ -289,14 +289,20 @@ def _ask(source: Source, one: _Loaded, name: str) -> Iterator[Check]:
     for warning in getattr(source, "warnings", ()):
         yield Check(CheckStatus.WARNING, warning, **place)
     if isinstance(source, DotenvSource):
-        root = os.path.dirname(os.path.dirname(one.profile.path))
-        for path in dict.fromkeys(file for ref in references for file in source.files(ref)):
-            yield from _of_text(of_store(path, root), **place)
+        files = dict.fromkeys(path for ref in references for path in source.files(ref))
+        found = (problem for path in files for problem in of_store(path, source.root))
+        yield from _of_text(found, **place)
     if not source.remote and isinstance(source, WriteCheck) and not failures:
-        refused = {str(e): e for e in source.check_write(references).values()}
-        for error in refused.values():
-            if isinstance(error, LinkRefusedError | WriteRefusedError):  # others say it by ls -l
-                yield Check(CheckStatus.WARNING, error.message, **place, hint=error.hint or "")
+        yield from _refused_writes(source, references, **place)
+
+
+def _refused_writes(
+    store: WriteCheck, references: Sequence[Reference], *, profile: str, source: str
+) -> Iterator[Check]:
+    refused = {str(e): e for e in store.check_write(references).values()}
+    for error in refused.values():
+        if isinstance(error, LinkRefusedError | WriteRefusedError):  # others say it by ls -l
+            yield Check(CheckStatus.WARNING, error.message, profile, source, error.hint or "")
 
 
 def _of_text(problems: Iterable[Problem], *, profile: str, source: str = "") -> Iterator[Check]:

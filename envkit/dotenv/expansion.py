@@ -6,8 +6,9 @@ r"""Expand `${NAME}` in the values of a `.env` file. Pure and linear.
     \${NAME}            a literal; so is everything in single quotes
 
 A default may hold `${...}` again. In its own definition a name means the one before it in
-the file, else in a file read before, else the environment's: `PATH=${PATH}:/opt`. Everything else, such as
-`$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never scanned again.
+the file, else in a file read before, else the environment's: `PATH=${PATH}:/opt`. Everything
+else, such as `$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never
+scanned again.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from envkit.dotenv.expansion import Expander
+
 LIMIT_BYTES = 1024 * 1024  # of a file that is worth reading
 
 _PUBLIC_KEY = "DOTENV_PUBLIC_KEY"
@@ -127,26 +129,48 @@ def parse(
     if expand and "${" in text:
         from envkit.dotenv.expansion import Expander
 
-        def outside(used: str) -> str | None:
-            if unclear is not None:
-                raise unclear
-            found = (file.get(used) for file in reversed(earlier))
-            entry = next((one for one in found if one is not None), None)
-            return (environ or {}).get(used) if entry is None else entry.value
-
-        expander = Expander(definitions, outside)
+        expander = Expander(definitions, _Outside(environ or {}, earlier, unclear).value)
     entries: dict[str, Entry] = {}
     unlisted: dict[str, Entry] = {}
     for name, found in definitions.items():
-        last = found[-1]
-        try:
-            value = expander.value(name) if expander else last.clear_value()
-            entry = Entry(value, last.line)
-        except DotenvError as error:
-            entry = Entry("", last.line, error)
-        (entries if name in listed else unlisted)[name] = entry
+        (entries if name in listed else unlisted)[name] = _entry(name, found[-1], expander)
     warnings = tuple(_warnings(definitions, expand=expand))
     return DotenvFile(entries, warnings, unlisted, problems, unclear)
+
+
+def _entry(name: str, last: Definition, expander: Expander | None) -> Entry:
+    try:
+        return Entry(expander.value(name) if expander else last.clear_value(), last.line)
+    except DotenvError as error:
+        return Entry("", last.line, error)
+
+
+class _Outside:
+    """Where a `${NAME}` is looked up that a file does not set."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        earlier: Sequence[DotenvFile],
+        unclear: DotenvError | None,
+    ) -> None:
+        self._environ = environ
+        self._earlier = earlier
+        self._unclear = unclear
+
+    def value(self, name: str) -> str | None:
+        """Return the value of an earlier file, else of the environment; None where there is none.
+
+        Raises:
+            DotenvError: the file may set it, or the earlier one has no value for it.
+        """
+        if self._unclear is not None:
+            raise self._unclear
+        for file in reversed(self._earlier):
+            entry = file.get(name)
+            if entry is not None:
+                return entry.value
+        return self._environ.get(name)
 
 
 def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> Iterator[str]:

@@ -96,8 +96,8 @@ def in_profile(text: str, *, path: str) -> Iterator[Finding]:
                 found.setdefault(written, f"write {{{{ {name}{fallback} }}}}")
         for written, hint in found.items():
             message = f"{piece.name}: {written} has no meaning in a profile and is passed as text"
-            hint += ", or put the value in single quotes if it is meant as text"
-            yield Finding(IN_PROFILE, piece.line, piece.name, message, hint)
+            instead = f"{hint}, or put the value in single quotes if it is meant as text"
+            yield Finding(IN_PROFILE, piece.line, piece.name, message, instead)
         yield from (one for one in _in_value(piece) if one.code != DOLLAR)
 
 

@@ -1,8 +1,9 @@
 """Find the `profiles/` folder and the files in it.
 
 The folder is looked for in the working directory and then in each one above it. A folder of
-that name without a profile in it (a Python package, dbt) is passed over. One that is found above and belongs to another user is refused: the author of a profile decides which
-program gets which secret.
+that name without a profile in it (a Python package, dbt) is passed over. One that is found
+above and belongs to another user is refused: the author of a profile decides which program
+gets which secret.
 """
 
 from __future__ import annotations

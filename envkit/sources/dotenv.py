@@ -78,6 +78,7 @@ class DotenvSource:
     Attributes:
         warnings: what the owner of the files should see to, without values; filled by `fetch`.
         write_warnings: the same, of what was written.
+        root: the folder to which names of files are relative.
     """
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"path": (str, list)}
@@ -87,7 +88,7 @@ class DotenvSource:
         self.name = context.name
         self.warnings: list[str] = []
         self.write_warnings: list[str] = []
-        self._root = context.root
+        self.root = context.root
         self._environ = context.environ
         self._deadline = context.deadline
         shared = context.already_read
@@ -157,22 +158,19 @@ class DotenvSource:
         from envkit.sources.dotenv_write import change, rewrite
 
         name = self.file_with(ref)
-        warnings: list[str] = []
 
         def edit(text: str) -> bytes:
             data, found = change(text, values, path=name)
-            warnings.extend(found)
+            self.write_warnings += found
             return data
 
         timeout_seconds = self._deadline.remaining_seconds()
         try:
-            version = rewrite(
+            return rewrite(
                 name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
             )
         except OSError as error:
             raise _failure("write", name, error) from None
-        self.write_warnings += warnings
-        return version
 
     def read_variables(
         self, ref: Reference, variables: Iterable[str]
@@ -315,7 +313,7 @@ class DotenvSource:
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
             else:
                 data, state = read_in_project(
-                    path, self._root, LIMIT_BYTES, pipe_until=self._deadline
+                    path, self.root, LIMIT_BYTES, pipe_until=self._deadline
                 )
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
@@ -338,14 +336,14 @@ class DotenvSource:
             UntrustedError: outside the project, and the user has not allowed that.
         """
         path = self._path(name)
-        real = real_path(path, self._root)
+        real = real_path(path, self.root)
         folder = resolved(os.path.dirname(path))
         if folder != os.path.dirname(real):  # else it is allowed with the file
-            folder = real_path(folder, self._root)
+            folder = real_path(folder, self.root)
         return real, os.path.join(folder, os.path.basename(path) + PREVIOUS_SUFFIX)
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._root, name)
+        return os.path.join(self.root, name)
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:

@@ -8,7 +8,7 @@ from dotenv.parser import parse_stream
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from envkit.dotenv.editor import quote, remove_value, set_value
+from envkit.dotenv.editor import quote, remove_value, repeated_note, set_value
 from envkit.dotenv.file import parse
 from envkit.errors import DotenvError, InvalidValueError
 from support.vectors import vectors
@@ -50,7 +50,6 @@ def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
     before = read(text)
     after = set_value(text, name, value, path=".env")
     assert read(after) == before | {name: value}
-    assert count == 1
     assert after.replace("\r\n", "").count("\n") == (after.count("\n") if newline == "\n" else 0)
 
 
@@ -108,9 +107,18 @@ def test_only_the_value_changes(text, name, value, wanted):
     assert set_value(text, name, value, path=".env") == wanted
 
 
-def test_how_often_a_variable_is_set():
-    assert set_value("A=1\nA=2\nA=3\n", "A", "x", path=".env")[1] == 3
-    assert set_value("", "A", "x", path=".env")[1] == 1
+@pytest.mark.parametrize(
+    ("text", "removed", "note"),
+    [
+        ("A=1\nA=2\nA=3\n", False, ".env: of 3 lines that set A, the last was changed"),
+        ("A=1\nexport A=2\n", True, ".env: all 2 lines that set A were removed"),
+        ("A=1\n", False, None),
+        ("", False, None),
+        ("B=1\nB=2\nA=1\n#A=2\n", True, None),
+    ],
+)
+def test_a_second_definition_is_told(text, removed, note):
+    assert repeated_note(text, "A", path=".env", removed=removed) == note
 
 
 @pytest.mark.parametrize(
