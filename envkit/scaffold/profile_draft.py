@@ -176,7 +176,7 @@ def _head(name: str) -> str:
 
 
 def _where(name: str, files: Sequence[str]) -> str:
-    places = f"{' and '.join(files)}, then in the process environment"
+    places = f"{', '.join(files)}, then in the process environment"
     elsewhere = "" if name in OWN_MACHINE else _ELSEWHERE.format(name=name)
     return f"\n# {{{{ NAME }}}} is looked up in {places}.\n{elsewhere}"
 

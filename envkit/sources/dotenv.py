@@ -26,13 +26,7 @@ from __future__ import annotations
 import os
 import stat
 
-from envkit._internal.files import (
-    read_in_project,
-    read_own,
-    real_path,
-    resolved,
-    version_of,
-)
+from envkit._internal.files import read_in_project, read_own, real_path, resolved, version_of
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit.dotenv.file import LIMIT_BYTES, DotenvFile, parse
@@ -100,7 +94,8 @@ class DotenvSource:
         """Refuse versions that no file has, and what is not the name of a variable."""
         variable = _variable(ref)
         plain = is_name(variable) or variable == WHOLE
-        if not plain or ref.version or ref.stage or "\0" in ref.path or _is_of_shell(ref.path):
+        plain = plain and "\0" not in ref.path and not _is_of_shell(ref.path)
+        if not plain or ref.version or ref.stage:
             from envkit.sources.dotenv_errors import check_reference
 
             check_reference(ref, variable, self.name)
@@ -312,9 +307,8 @@ class DotenvSource:
                 name += PREVIOUS_SUFFIX
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
             else:
-                data, state = read_in_project(
-                    path, self.root, LIMIT_BYTES, pipe_until=self._deadline
-                )
+                until = self._deadline
+                data, state = read_in_project(path, self.root, LIMIT_BYTES, pipe_until=until)
         except (FileNotFoundError, NotADirectoryError):
             return _nothing(name)
         except OSError as error:

@@ -51,7 +51,7 @@ def init(
 
 
 def _files(lookup: Lookup) -> str:
-    files = " and ".join(lookup.files)
+    files = ", ".join(lookup.files)
     if not lookup.absent:
         return files
     names = ", ".join(lookup.absent[:SHOWN_NAMES])
