@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from envkit.cli.error_text import print_labelled
 from envkit.editing.write import warnings_of
 
@@ -14,5 +16,11 @@ if TYPE_CHECKING:
 
 def print_warnings(slots: Iterable[ValueSlot]) -> None:
     """Print what a person should know of the writes to slots: often nothing."""
-    for warning in warnings_of(slots):
+    print_each(warnings_of(slots))
+
+
+def print_each(warnings: Iterable[str]) -> None:
+    """Print warnings behind what was printed so far."""
+    for warning in warnings:
+        sys.stdout.flush()  # where both go to one file, this belongs behind it
         print_labelled("warning", warning)

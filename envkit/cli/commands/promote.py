@@ -11,12 +11,12 @@ import typer
 from envkit.audit.session import Access
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments, variables
-from envkit.cli.error_text import print_labelled
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.cli.rotated import rotations_of
+from envkit.cli.written import print_each
 from envkit.errors import PromotionError
 from envkit.promotion.model import ChangeAction, LeftKind
 from envkit.promotion.run import prepare_promotion, read
@@ -157,8 +157,7 @@ class _Progress:
                     access.changed(recorded, version)
                 for change in step.changes if aloud else ():
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
-            for warning in self.promotion.warnings:
-                print_labelled("warning", warning)
+            print_each(self.promotion.warnings)
         except BaseException as error:
             if not isinstance(error, PromotionError):  # which says it itself
                 self._print_unfinished()
