@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 from envkit._internal.files import read_in_project
-from envkit._internal.paths import display_path
 from envkit.checks.files import in_use
 from envkit.checks.problem import Problem
 from envkit.dotenv.file import LIMIT_BYTES
@@ -79,7 +78,5 @@ def of_store(path: str, root: str) -> Iterator[Problem]:
 
 def _problem(finding: Finding, path: str) -> Problem:
     variables = (finding.name,) if finding.name else ()
-    message = finding.message
-    if finding.code == ODD_LINE:
-        message = f"{display_path(path)}: {message}; envkit passes over the line"
-    return Problem(finding.code, message, path, finding.line, finding.hint, variables=variables)
+    code, message = finding.code, finding.message
+    return Problem(code, message, path, finding.line, finding.hint, variables=variables)

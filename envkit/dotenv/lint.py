@@ -66,7 +66,9 @@ def in_store(text: str, *, path: str) -> Iterator[Finding]:
     for piece in pieces:
         if isinstance(piece, OddLine) and not (piece.declares and piece.names[0] in declared):
             message = piece.error.message.removeprefix(f"{path}:{piece.line}: ")
-            yield Finding(ODD_LINE, piece.line, "", message, piece.error.hint or "")
+            unclear = piece.open or piece.unclear
+            rest = "and what comes after it is unclear" if unclear else "and envkit skips the line"
+            yield Finding(ODD_LINE, piece.line, "", f"{message}, {rest}", piece.error.hint or "")
     first: dict[str, int] = {}
     for definition in definitions:
         first.setdefault(definition.name, definition.line)

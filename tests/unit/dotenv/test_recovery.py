@@ -15,9 +15,10 @@ def outcome(text, name):
     """Return the value of a variable, the error that it gives, or None where it is absent."""
     try:
         entry = parse(text, path=".env", expand=True, environ={}).get(name)
-        return None if entry is None else entry.value
+        value = None if entry is None else entry.value
     except DotenvError as error:
         return error
+    return value
 
 
 # an odd line, and the variable that cannot be read for it
