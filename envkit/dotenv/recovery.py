@@ -61,6 +61,11 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
     name = key if key is not None else setting[1] if setting else ""
     found = (name,) if name and setting else ()
     listed = bool(found) and is_name(name)
+    if (
+        setting is not None
+        and (end := _open_end(text, start, setting, failed=key is None)) is not None
+    ):
+        return _open(text[start:end], found, listed=listed, line=line, place=place)
     if "\0" in source:
         error = DotenvError(f"{place}: a NUL character", hint="take it out")
         known = listed and "\0" not in source[: source.index("=")]
@@ -68,8 +73,6 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
     if any("\udc80" <= char <= "\udcff" for char in source):
         error = DotenvError(f"{place}: not UTF-8", hint=_UTF8)
         return _fields(found, error, line, source, listed=listed)
-    if setting is not None and (end := _open_end(text, start, setting)) is not None:
-        return _open(text[start:end], found, listed=listed, line=line, place=place)
     if key is None:
         names = found or tuple(dict.fromkeys((*_FIRST_WORD.findall(source)[:1], *_names(source))))
         return _fields(names, _unparsable(place), line, source, listed=listed)
@@ -112,7 +115,7 @@ def _names(source: str) -> list[str]:
     return [match[1] for match in _NAMED.finditer(source)]
 
 
-def _open_end(text: str, start: int, setting: re.Match[str]) -> int | None:
+def _open_end(text: str, start: int, setting: re.Match[str], *, failed: bool) -> int | None:
     """Return where a value ends that is open at the end of its line; None where it is not open.
 
     The end of a PEM block is known. Where a quotation mark is missing, nothing says where the
@@ -127,7 +130,7 @@ def _open_end(text: str, start: int, setting: re.Match[str]) -> int | None:
         return footer.end() if footer else line.end()
     if value.startswith("`"):
         return len(text) if "`" not in value[1:] and "`" in text[line.end() :] else None
-    if not value.startswith(("'", '"')):
+    if not failed or not value.startswith(("'", '"')):
         return None
     quoted = _QUOTED.match(value)
     if quoted is None:

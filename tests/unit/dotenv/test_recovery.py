@@ -113,6 +113,8 @@ UNCLEAR = {
     "open quote with blanks": "FOO = 'open",
     "closed further down, with text behind": "FOO='open\nSWALLOWED=1\nBAR='x'",
     "open backtick, closed further down": "FOO=`open\nSWALLOWED=1\n`",
+    "closed further down, with a NUL in it": "FOO='open\nSWALLOWED=a\0b\nBAR='x'",
+    "closed further down, with a byte in it": "FOO='open\nSWALLOWED=\udce9\nBAR='x'",
     "NUL in a name": "FO\0O=1",
     "UTF-16 without a mark": "F\0O\0O\0=\x001\0",
 }
@@ -123,7 +125,7 @@ def test_where_nothing_says_what_was_swallowed_nothing_is_absent_and_nothing_wri
     text = f"BEFORE=1\nAGAIN=1\n{lines}\nAGAIN=2\nAFTER=3\n"
     assert outcome(text, "BEFORE") == "1"
     names = ["ABSENT", "SWALLOWED"]
-    if "\0" not in lines:
+    if lines.startswith(("FOO", "export")):
         names += ["FOO", "AGAIN", "AFTER"]
     for name in names:
         error = outcome(text, name)
@@ -166,12 +168,11 @@ def test_names_of_odd_lines_are_never_listed():
     assert "canary" not in repr(file.entries) + "".join(one.message for one in file.problems)
 
 
-LINES = st.sampled_from([*(line for line, _ in ODD_LINES.values()), *UNCLEAR.values(), "", "# x"])
+LINES = [line for line, _ in ODD_LINES.values() if len(line) < 1000]
 
 
-@given(st.lists(LINES, max_size=4), st.lists(LINES, max_size=4))
-def test_a_variable_before_any_odd_lines_is_read_unless_one_may_set_it_again(before, after):
-    text = "\n".join([*(line for line in before if "\n" not in line), "ZED=1", *after]) + "\n"
-    found = outcome("ZED=1\n" + "\n".join(after) + "\n", "ZED")
-    assert found == "1" or isinstance(found, DotenvError)
-    assert outcome(text, "ZED") == "1" or isinstance(outcome(text, "ZED"), DotenvError)
+@given(st.lists(st.sampled_from([*LINES, *UNCLEAR.values(), "", "# x", "ZED=2"]), max_size=5))
+def test_a_variable_is_never_absent_because_of_odd_lines(lines):
+    text = "\n".join(["ZED=1", *lines, "LAST=1"]) + "\n"
+    for name in ("ZED", "LAST"):
+        assert outcome(text, name) is not None
