@@ -7,9 +7,10 @@ Three kinds of files are told apart by who chose the name:
   project, and beyond it only where the user trusts that (`read_in_project`, `real_path`)
 - envkit itself, for what it keeps beside other files: never through a link (`read_own`)
 
-What always holds: only regular files are read, never a folder, pipe or device, and a
-link that another process puts in the way meanwhile is not followed either. Writing is in
-`atomic_write`, and not on the way to an app.
+What always holds: only regular files are read, never a folder or device, a pipe only where
+the caller says how long to wait for its writer, and a link that another process puts in the
+way meanwhile is not followed either. Writing is in `atomic_write`, and not on the way to an
+app.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from envkit.errors import LinkRefusedError, UntrustedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from envkit._internal.clock import Deadline
 
 # without O_NONBLOCK, opening a pipe waits for its writer
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -92,14 +95,19 @@ def project_of(root: str) -> str:
     return resolved(_projects.get(root, root))
 
 
-def read_capped(path: str, limit_bytes: int) -> bytes:
+def read_capped(path: str, limit_bytes: int, *, pipe_until: Deadline | None = None) -> bytes:
     """Return the content of a regular file of at most `limit_bytes`.
+
+    Args:
+        path: the file.
+        limit_bytes: a larger file is refused.
+        pipe_until: how long to wait for the writer of a named pipe; else pipes are refused.
 
     Raises:
         FileRefusedError: it is larger, or no regular file.
         OSError: it cannot be read.
     """
-    return read_with_stat(path, limit_bytes)[0]
+    return _read(os.open(path, _READ), path, limit_bytes, pipe_until)[0]
 
 
 def read_with_stat(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
@@ -107,13 +115,16 @@ def read_with_stat(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
     return _read(os.open(path, _READ), path, limit_bytes)
 
 
-def read_in_project(path: str, root: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
+def read_in_project(
+    path: str, root: str, limit_bytes: int, *, pipe_until: Deadline | None = None
+) -> tuple[bytes, os.stat_result]:
     """Return what `read_with_stat` does, for a file that a repository names.
 
     Args:
         path: the file.
         root: the project's folder.
         limit_bytes: a larger file is refused.
+        pipe_until: as of `read_capped`.
 
     Raises:
         UntrustedError: it leads out of the project; it was not opened.
@@ -122,7 +133,7 @@ def read_in_project(path: str, root: str, limit_bytes: int) -> tuple[bytes, os.s
     descriptor = _open_beneath(path, root)
     if descriptor is None:
         descriptor = _open_real(real_path(path, root))
-    return _read(descriptor, path, limit_bytes)
+    return _read(descriptor, path, limit_bytes, pipe_until)
 
 
 def read_real(path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
@@ -270,19 +281,30 @@ def _open_in(folder: int, name: str) -> int:
         os.close(folder)
 
 
-def _read(descriptor: int, path: str, limit_bytes: int) -> tuple[bytes, os.stat_result]:
+def _read(
+    descriptor: int, path: str, limit_bytes: int, pipe_until: Deadline | None = None
+) -> tuple[bytes, os.stat_result]:
     """Read an open file, and close it."""
     try:
         state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
+        if stat.S_ISREG(state.st_mode):
+            content = _content(descriptor, limit_bytes + 1)
+        elif stat.S_ISFIFO(state.st_mode) and pipe_until is not None:
+            from envkit._internal.fifo import read_fifo
+
+            content = read_fifo(descriptor, limit_bytes, pipe_until)
+        else:
             raise FileRefusedError(errno.EINVAL, "not a regular file", path)
-        chunks = []
-        left = limit_bytes + 1
-        while left > 0 and (chunk := os.read(descriptor, min(left, 1 << 20))):
-            chunks.append(chunk)
-            left -= len(chunk)
     finally:
         os.close(descriptor)
-    if left <= 0:
+    if len(content) > limit_bytes:
         raise FileRefusedError(errno.EFBIG, f"larger than {limit_bytes} bytes", path)
-    return b"".join(chunks), state
+    return content, state
+
+
+def _content(descriptor: int, left: int) -> bytes:
+    chunks = []
+    while left > 0 and (chunk := os.read(descriptor, min(left, 1 << 20))):
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)

@@ -17,6 +17,7 @@ from envkit import __version__
 from envkit._internal.clock import Deadline
 from envkit._internal.parallel import map_parallel
 from envkit._internal.paths import display_path
+from envkit._internal.suggestions import did_you_mean
 from envkit.audit import log
 from envkit.checks.doctor_stores import (
     Check,
@@ -25,8 +26,10 @@ from envkit.checks.doctor_stores import (
     absent_variables,
     errors_of,
     examine_store,
+    warnings_of,
 )
-from envkit.errors import EnvkitError, did_you_mean
+from envkit.checks.dotenv_text import of_profile
+from envkit.errors import EnvkitError
 from envkit.profile.discovery import profile_names, profiles_folder, unknown_profile
 from envkit.profile.loader import load
 from envkit.profile.model import PREDECLARED
@@ -158,6 +161,8 @@ def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
         message += f", also called {', '.join(profile.aliases)}"
     checks.append(Check(CheckStatus.OK, message, name))
     checks.extend(Check(CheckStatus.WARNING, warning, name) for warning in profile.warnings)
+    for path in profile.files:
+        checks.extend(warnings_of(of_profile(path), profile=name))
     return _Loaded(profile, planned)
 
 

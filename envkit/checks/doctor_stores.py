@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from envkit._internal.paths import display_path
+from envkit.checks.dotenv_text import of_store
 from envkit.errors import (
     EnvkitError,
     LinkRefusedError,
@@ -16,13 +18,15 @@ from envkit.errors import (
     WriteRefusedError,
 )
 from envkit.profile.placeholder import Literal
+from envkit.sources.dotenv import DotenvSource
 from envkit.sources.model import Absent, Reading
 from envkit.sources.protocols import Probe, ReadCheck, WriteCheck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from envkit.checks.problem import Problem
     from envkit.profile.placeholder import Reference
     from envkit.resolution.plan import Plan, PlannedVariable
     from envkit.sources.model import Outcome
@@ -99,6 +103,10 @@ def examine_store(source: Source, planned: Plan, source_type: str) -> Examined:
             status = CheckStatus.OK if len(found) == len(references) else CheckStatus.NOTE
             tally = _tally(len(found), references, outcomes)
             checks.append(Check(status, "; ".join(filter(None, (client, tally))), **place))
+        if isinstance(source, DotenvSource):
+            files = dict.fromkeys(path for ref in references for path in source.files(ref))
+            found_in = (problem for path in files for problem in of_store(path, source.root))
+            checks += warnings_of(found_in, **place)
         checks += _hard_to_write(source, references, place) if not failures else []
     checks += [
         Check(CheckStatus.WARNING, warning, **place) for warning in getattr(source, "warnings", ())
@@ -181,6 +189,13 @@ def _not_read(planned: Plan, source: str) -> Check:
         source,
         f"run 'envkit check --env {planned.environment}' to see whether they are there",
     )
+
+
+def warnings_of(problems: Iterable[Problem], *, profile: str, source: str = "") -> Iterator[Check]:
+    """Yield a warning for each problem of a file's text."""
+    for one in problems:
+        message = f"{display_path(one.file)}:{one.line}: {one.message}"
+        yield Check(CheckStatus.WARNING, message, profile, source, one.hint)
 
 
 def _hard_to_write(

@@ -33,7 +33,7 @@ _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 def find(inspection: Inspection) -> Iterator[Problem]:
     """Yield what is wrong with the `.env` files in use."""
-    files = _in_use(inspection)
+    files = in_use(inspection)
     there = [path for path in files if os.path.isfile(path)]
     repository = find_repository(inspection.root, inspection.environ)
     tracked = set() if repository is None else repository.tracked(there)
@@ -46,8 +46,13 @@ def find(inspection: Inspection) -> Iterator[Problem]:
         yield from _not_ignored(repository, [path for path in files if path not in tracked])
 
 
-def _in_use(inspection: Inspection) -> Mapping[str, tuple[str, ...]]:
-    """Return the files in which environments look values up, there or not, with their names."""
+def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple[str, ...]]:
+    """Return the files in which environments look values up, there or not, with their names.
+
+    Args:
+        inspection: what is inspected.
+        beside: whether the files count, too, that envkit has left beside them.
+    """
     found: dict[str, dict[str, None]] = {}
     for one in inspection.prepared:
         for name, references in one.plan.references.items():
@@ -55,7 +60,7 @@ def _in_use(inspection: Inspection) -> Mapping[str, tuple[str, ...]]:
             if isinstance(source, DotenvSource):
                 for path in (path for reference in references for path in source.files(reference)):
                     found.setdefault(os.path.normpath(path), {})[one.profile.name] = None
-    for path in list(found):
+    for path in list(found) if beside else ():
         found.update(dict.fromkeys(_files_beside(path), found[path]))
     return {path: tuple(names) for path, names in found.items()}
 
@@ -106,7 +111,8 @@ def _clear_names(path: str, project: str) -> list[str] | None:
         file = parse(text, path=path, expand=False)
     except (OSError, DotenvError, UntrustedError):
         return None
-    return [name for name, entry in file.entries.items() if entry.error is None]
+    clear = [name for name, entry in file.entries.items() if entry.error is None]
+    return clear if clear or not (file.unlisted or file.problems) else None
 
 
 def _not_ignored(repository: Repository, paths: Sequence[str]) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from envkit._internal.files import read_capped, read_in_project
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
+from envkit._internal.suggestions import did_you_mean
 from envkit.checks.problem import KINDS
 from envkit.comparison.model import (
     DIFFERENCES,
@@ -29,7 +30,7 @@ from envkit.comparison.model import (
     FindingKind,
     gravest_first,
 )
-from envkit.errors import ProfileError, did_you_mean
+from envkit.errors import ProfileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

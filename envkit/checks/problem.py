@@ -67,6 +67,13 @@ KINDS = {
     "file-exposed": Kind(_ERROR, "Other users can read or write a .env file"),
     "file-tracked": Kind(_ERROR, "Git tracks a .env file"),
     "file-not-ignored": Kind(_WARNING, "Git does not ignore a .env file"),
+    # lines of .env files
+    "dotenv-odd-line": Kind(_WARNING, "A line of a .env file cannot be read"),
+    "dotenv-escape": Kind(_WARNING, "Readers of a .env file disagree on a backslash before $"),
+    "dotenv-dollar": Kind(_WARNING, "Other readers of a .env file replace $NAME in it"),
+    "dotenv-backtick": Kind(_WARNING, "A shell would run a part of a .env file"),
+    "dotenv-order": Kind(_WARNING, "A line of a .env file uses a variable that is set below it"),
+    "profile-dollar": Kind(_WARNING, "A profile has ${NAME}, which has no meaning there"),
     # rotations
     "rotation-invalid": Kind(_ERROR, "A rotation says what cannot be"),
     "rotation-conflict": Kind(_ERROR, "Two rotations of one secret do not say the same"),

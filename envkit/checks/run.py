@@ -15,7 +15,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.clock import Deadline
-from envkit.checks import files, literals, pins, reuse, rotations, values
+from envkit.checks import dotenv_text, files, literals, pins, reuse, rotations, values
 from envkit.checks.code import find as find_code_problems
 from envkit.checks.inspection import (
     Inspection,
@@ -60,6 +60,7 @@ FAMILIES = (
     Family(reuse.find, ("reused",)),
     Family(literals.find, ("literal-secret", "possible-secret")),
     Family(files.find, ("file-exposed", "file-tracked", "file-not-ignored")),
+    Family(dotenv_text.find, dotenv_text.CODES),
     Family(rotations.find),
     Family(rotations.find_unused, ("rotation-unused",)),
     Family(rotations.find_late, rotations.OF_STORES),

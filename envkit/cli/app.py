@@ -17,12 +17,13 @@ from typer.core import TyperGroup
 
 from envkit import __version__
 from envkit._internal.files import set_leaving
+from envkit._internal.suggestions import did_you_mean
 from envkit.cli.boundary import encode_streams, guarded
 from envkit.cli.command_help import HELP_FLAGS
 from envkit.cli.hot_commands import hot_command
 from envkit.cli.lazy_commands import LAZY, lazy_command
 from envkit.cli.options import COMMANDS
-from envkit.errors import UsageError, did_you_mean
+from envkit.errors import UsageError
 from envkit.launch.exec import parent_environment
 
 if TYPE_CHECKING:

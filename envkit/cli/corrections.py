@@ -14,6 +14,7 @@ import shlex
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from envkit._internal.suggestions import Meant, closest
 from envkit.cli.lazy_commands import GROUPS, LAZY, lazy_command
 from envkit.cli.options import COMMANDS
 from envkit.detection.secret_literal import suspect
@@ -22,10 +23,8 @@ from envkit.errors import (
     CommandNotFoundError,
     EnvkitError,
     IncompleteError,
-    Meant,
     ProfileNotFoundError,
     UsageError,
-    closest,
 )
 from envkit.profile.discovery import is_profile_name, profile_names, profiles_folder
 from envkit.profile.loader import load

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import sys
 
+from envkit._internal.suggestions import Meant
 from envkit.errors import (
     CommandNotFoundError,
     EnvkitError,
-    Meant,
     ProfileNotFoundError,
     ResolutionError,
     UsageError,

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.errors import UsageError, did_you_mean
+from envkit.errors import UsageError
 from envkit.resolution.resolve import DEFAULT_TIMEOUT_SECONDS
 
 TYPE_CHECKING = False
@@ -219,6 +219,8 @@ def _take_option(command: str, word: str, queue: list[str], found: Arguments) ->
         flag, equals, value = word[:2], "=", word[2:]  # -eprod
     option = flags.get(flag)
     if option is None:
+        from envkit._internal.suggestions import did_you_mean
+
         raise UsageError(
             f"envkit {command} has no option '{word.partition('=')[0]}'",
             hint=did_you_mean(flag, [known for known in flags if known.startswith("--")]),

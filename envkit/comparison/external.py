@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from envkit._internal.clock import Deadline
 from envkit._internal.files import read_capped
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
@@ -21,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+PIPE_TIMEOUT_SECONDS = 15.0  # `file:/dev/fd/63`, or a named pipe
 MAX_ENVIRON_BYTES = 16 * 1024 * 1024  # the kernel allows a quarter of the stack's limit
 
 
@@ -36,19 +38,23 @@ def file_side(
         aliases: of the profiles that are compared -> their names.
 
     Raises:
-        DotenvError: a line of it is not `NAME=value`.
+        DotenvError: nothing says which variables it sets.
         DeniedError: it may not be read.
         UsageError: there is no such file.
     """
     shown = display_path(os.path.expanduser(path))
     try:
-        data = read_capped(os.path.expanduser(path), LIMIT_BYTES)
+        data = read_capped(
+            os.path.expanduser(path), LIMIT_BYTES, pipe_until=Deadline(PIPE_TIMEOUT_SECONDS)
+        )
     except PermissionError:
         raise DeniedError(f"cannot read {shown}: permission denied") from None
     except OSError as error:
         reason = reason_of(error)
         raise UsageError(f"cannot read {shown}: {reason}") from None
     file = parse(decode(data, path=shown), path=shown, expand=True, environ=environ)
+    if file.unclear is not None:
+        raise file.unclear
     variables, failures = [], []
     for name, entry in file.entries.items():
         place = f"{shown}:{entry.line}"

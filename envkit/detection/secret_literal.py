@@ -46,6 +46,8 @@ _HEX = re.compile(r"[0-9a-fA-F]+")
 # what a person writes where a secret will be, or for want of one
 _STUB = re.compile(
     r"<.*>|\[.*\]|%.*%|\$.*|[^A-Za-z0-9]*|(.)\1*"
+    r"|[\"'(]?(?:null|none|nil|undefined|n/?a|nan|unset|not[-_ ]?set|empty|blank|missing|void"
+    r"|disabled|unused|true|false)[\"')]?"  # there is none
     r"|.*(?:example|change.?me|replace|your[-_ ]|dummy|fake|placeholder|redacted|todo|sample).*",
     re.IGNORECASE | re.DOTALL,
 )

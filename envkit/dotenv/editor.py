@@ -16,15 +16,20 @@ from __future__ import annotations
 
 import re
 
-from envkit.dotenv.parser import ENCRYPTED, Definition, split
+from envkit.dotenv.parser import ENCRYPTED, Definition, OddLine, split
 from envkit.errors import InvalidValueError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.errors import DotenvError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", flags=re.DOTALL)
+_NAME = re.compile(r"(?!export$)[^\s=#'\"`\\\0:,;+$@&\ufeff\u200b\u200c\u200d\u2060]+")
 _BLANKS = re.compile(r"[^\S\r\n]*")
 
 
-def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]:
+def set_value(text: str, name: str, value: str, *, path: str) -> str:
     """Return a file's text with one variable set.
 
     Where the file defines the variable, its value alone is replaced: `export`, the
@@ -37,52 +42,80 @@ def set_value(text: str, name: str, value: str, *, path: str) -> tuple[str, int]
         value: what `parse` shall read back.
         path: how messages call the file.
 
-    Returns:
-        the new text, and how often it defines the variable.
-
     Raises:
-        DotenvError: the file cannot be read as it is.
-        InvalidValueError: no `.env` file can hold the value.
+        DotenvError: an odd line may set the variable, or leaves a quotation mark open.
+        InvalidValueError: no `.env` file can hold the value, or the name.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     written = quote(value, name=name).replace("\n", newline)
     sources: list[str] = []
     last: tuple[int, Definition] | None = None
-    count = 0
+    spoilt: DotenvError | None = None
     for piece in split(text, path=path):
         if isinstance(piece, str):
             sources.append(piece)
             continue
-        if piece.name == name:
+        if isinstance(piece, OddLine):
+            if piece.open or piece.unclear or (name in piece.names and not piece.declares):
+                spoilt = piece.error
+        elif piece.name == name:
             last = (len(sources), piece)
-            count += 1
         sources.append(piece.source)
+    if spoilt is not None:
+        raise spoilt
     if last is not None:
         index, definition = last
         sources[index] = _replaced(definition, written)
     else:
         if sources and not sources[-1].endswith(("\n", "\r")):
             sources.append(newline)
+        if not _NAME.fullmatch(name):
+            raise InvalidValueError(f"{path}: no .env file can hold a variable called {name!r}")
         sources.append(f"{name}={written}{newline}")
-    return _marked(text, "".join(sources)), max(1, count)
+    return _marked(text, "".join(sources))
 
 
 def remove_value(text: str, name: str, *, path: str) -> str:
     """Return a file's text without a variable: all its definitions go, for each would count.
 
     Raises:
-        DotenvError: the file cannot be read as it is.
+        DotenvError: an odd line may set the variable, or leaves a quotation mark open.
     """
     lines = []
     for piece in split(text, path=path):
         if isinstance(piece, str):
             lines.append(piece)
-        elif piece.name != name:
+            continue
+        if isinstance(piece, OddLine):
+            its_own = name in piece.names
+            if piece.open or piece.unclear or (its_own and not piece.declares):
+                raise piece.error
+        else:
+            its_own = piece.name == name
+        if not its_own:
             lines.append(piece.source)
         else:  # the blank lines before it are not its own
             blank = piece.source[: len(piece.source) - len(piece.source.lstrip())]
             lines.append(blank[: blank.rfind("\n") + 1])
     return _marked(text, "".join(lines))
+
+
+def repeated_note(text: str, name: str, *, path: str, removed: bool) -> str | None:
+    """Return what a person should know of a change if several lines set the variable, else None.
+
+    Args:
+        text: the file's content before the change.
+        name: the variable.
+        path: how messages call the file.
+        removed: whether the change removes the variable.
+    """
+    pieces = split(text, path=path)
+    count = sum(isinstance(piece, Definition) and piece.name == name for piece in pieces)
+    if count < 2:
+        return None
+    if removed:
+        return f"{path}: all {count} lines that set {name} were removed"
+    return f"{path}: of {count} lines that set {name}, the last was changed"
 
 
 def quote(value: str, *, name: str) -> str:

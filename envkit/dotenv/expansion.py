@@ -1,13 +1,14 @@
 r"""Expand `${NAME}` in the values of a `.env` file. Pure and linear.
 
-    ${NAME}             what NAME will be in the app: this file's, else the environment's
+    ${NAME}             this file's NAME, else that of a file read before it, else the environment's
     ${NAME:-default}    the default where NAME is not set or empty
     ${NAME-default}     the default where NAME is not set
     \${NAME}            a literal; so is everything in single quotes
 
-A default may hold `${...}` again. In its own definition a name means the one before
-it in the file, else the environment's: `PATH=${PATH}:/opt`. Everything else, such as
-`$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never scanned again.
+A default may hold `${...}` again. In its own definition a name means the one before it in
+the file, else in a file read before, else the environment's: `PATH=${PATH}:/opt`. Everything
+else, such as `$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never
+scanned again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from envkit.dotenv.parser import Definition
@@ -50,14 +51,16 @@ class Expander:
 
     Args:
         definitions: all those of a name, in their order; the last one counts.
-        environ: where a name is looked up that the file does not set.
+        outside: returns what a name means that the file does not set, None where it is not set.
     """
 
     def __init__(
-        self, definitions: Mapping[str, Sequence[Definition]], environ: Mapping[str, str]
+        self,
+        definitions: Mapping[str, Sequence[Definition]],
+        outside: Callable[[str], str | None],
     ) -> None:
         self._definitions = definitions
-        self._environ = environ
+        self._outside = outside
         self._values: dict[tuple[str, int], str | DotenvError] = {}
         self._open: list[tuple[str, int]] = []
         self._characters = 0
@@ -115,7 +118,7 @@ class Expander:
     def _used(self, use: Use, definition: Definition, index: int) -> str:
         name = use.name
         before = index - 1 if name == definition.name else len(self._definitions.get(name, ())) - 1
-        value = self._value(name, before) if before >= 0 else self._environ.get(name)
+        value = self._value(name, before) if before >= 0 else self._outside(name)
         if use.operator and (value is None or (use.operator == ":-" and not value)):
             return self._text(use.default, definition, index)
         if value is None:

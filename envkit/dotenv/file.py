@@ -3,6 +3,9 @@ r"""Parse the variables of a `.env` file. Pure: no file is opened here.
 - A value is what the file says: no command is run and `$NAME` has no meaning;
   `${NAME}` is replaced only where the caller asks for it (see `expansion`).
 - Of several definitions of a name the last one counts.
+- An odd line spoils at most the variables that it may have meant: each is an `Entry` whose
+  `value` raises. Where it is unclear which they are, a name that the file does not set is an
+  error, and not absent. A name that no shell takes can be asked for, and is not listed.
 - Ciphertext (`encrypted:...`) is never returned as a value, and the
   `DOTENV_PUBLIC_KEY*` that belongs to it is not a variable.
 
@@ -15,12 +18,14 @@ from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
-from envkit.dotenv.parser import ENCRYPTED, Definition, plain_value, split
+from envkit.dotenv.parser import ENCRYPTED, Definition, OddLine, is_utf8, plain_value, split
 from envkit.errors import DotenvError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from envkit.dotenv.expansion import Expander
 
 LIMIT_BYTES = 1024 * 1024  # of a file that is worth reading
 
@@ -45,7 +50,8 @@ class Entry(NamedTuple):
         """The value.
 
         Raises:
-            DotenvError: it is encrypted, or what it refers to has no value.
+            DotenvError: it is encrypted, its line cannot be read, or what it refers to has no
+                value.
         """
         if self.error is not None:
             raise self.error
@@ -59,11 +65,32 @@ class DotenvFile(NamedTuple):
     """The variables of a file, and what its author should look at again."""
 
     entries: dict[str, Entry]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    # what is only looked up by name: names that no shell takes, and those of odd lines, which
+    # may be a part of a secret
+    unlisted: dict[str, Entry] = {}  # noqa: RUF012 - a field, never changed
+    problems: tuple[DotenvError, ...] = ()  # of odd lines, in their order
+    unclear: DotenvError | None = None  # why a name that is not there may be there
+
+    def get(self, name: str) -> Entry | None:
+        """Return a variable, whatever its name, None where the file does not set it.
+
+        Raises:
+            DotenvError: nothing says whether the file sets it.
+        """
+        entry = self.entries.get(name) or self.unlisted.get(name)
+        if entry is None and self.unclear is not None:
+            raise self.unclear
+        return entry
 
 
 def parse(
-    text: str, *, path: str, expand: bool, environ: Mapping[str, str] | None = None
+    text: str,
+    *,
+    path: str,
+    expand: bool,
+    environ: Mapping[str, str] | None = None,
+    earlier: Sequence[DotenvFile] = (),
 ) -> DotenvFile:
     """Read a `.env` file.
 
@@ -71,38 +98,93 @@ def parse(
         text: the file's content.
         path: how messages call the file.
         expand: whether `${NAME}` is replaced; if not, `$` has no meaning.
-        environ: where a `${NAME}` is looked up that the file does not set.
+        environ: where a `${NAME}` is looked up that no file sets.
+        earlier: files that are read before this one, where a `${NAME}` is looked up that this
+            one does not set; the last of them wins.
 
     Returns:
-        the variables. One that is encrypted or cannot be expanded is an `Entry` whose
-        `value` raises, so that the others can be used.
-
-    Raises:
-        DotenvError: a line is not `NAME=value`.
+        the variables. One that is encrypted, cannot be read or cannot be expanded is an
+        `Entry` whose `value` raises, so that the others can be used.
     """
     # as whoever reads a text file does; a carriage return in a value is written "\r"
     text = text.replace("\r\n", "\n")
     plain = None if expand and "${" in text else plain_entries(text)
     if plain is not None:
-        return DotenvFile(plain, ())
+        return DotenvFile(plain)
     definitions: dict[str, list[Definition]] = {}
+    odd: list[OddLine] = []
     for piece in split(text, path=path):
-        if isinstance(piece, Definition) and not piece.name.startswith(_PUBLIC_KEY):
+        if isinstance(piece, OddLine):
+            odd.append(piece)
+            for definition in piece.spoilt(path):
+                definitions.setdefault(definition.name, []).append(definition)
+        elif isinstance(piece, Definition) and not piece.name.startswith(_PUBLIC_KEY):
             definitions.setdefault(piece.name, []).append(piece)
+    listed = set(filter(is_name, definitions))
+    problems: tuple[DotenvError, ...] = ()
+    unclear = None
+    if odd:
+        from envkit.dotenv.settle import settle
+
+        problems, unclear = settle(odd, definitions, listed)
     expander = None
     if expand and "${" in text:
         from envkit.dotenv.expansion import Expander
 
-        expander = Expander(definitions, environ or {})
-    entries = {}
+        expander = Expander(definitions, _Outside(environ or {}, earlier, unclear).value)
+    entries: dict[str, Entry] = {}
+    unlisted: dict[str, Entry] = {}
     for name, found in definitions.items():
+        (entries if name in listed else unlisted)[name] = _entry(name, found[-1], expander)
+    warnings = tuple(_warnings(definitions, expand=expand))
+    return DotenvFile(entries, warnings, unlisted, problems, unclear)
+
+
+def _entry(name: str, last: Definition, expander: Expander | None) -> Entry:
+    try:
+        return Entry(expander.value(name) if expander else last.clear_value(), last.line)
+    except DotenvError as error:
+        return Entry("", last.line, error)
+
+
+class _Outside:
+    """Where a `${NAME}` is looked up that a file does not set."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        earlier: Sequence[DotenvFile],
+        unclear: DotenvError | None,
+    ) -> None:
+        self._environ = environ
+        self._earlier = earlier
+        self._unclear = unclear
+
+    def value(self, name: str) -> str | None:
+        """Return the value of an earlier file, else of the environment; None where there is none.
+
+        Raises:
+            DotenvError: the file may set it, or the earlier one has no value for it.
+        """
+        if self._unclear is not None:
+            raise self._unclear
+        for file in reversed(self._earlier):
+            entry = file.get(name)
+            if entry is not None:
+                return entry.value
+        return self._environ.get(name)
+
+
+def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> Iterator[str]:
+    for name, found in definitions.items():
+        if len(found) > 1 and is_name(name):
+            yield f"{name} is set {'twice' if len(found) == 2 else f'{len(found)} times'}"
         last = found[-1]
-        try:
-            value = expander.value(name) if expander else last.clear_value()
-            entries[name] = Entry(value, last.line)
-        except DotenvError as error:
-            entries[name] = Entry("", last.line, error)
-    return DotenvFile(entries, tuple(_warnings(definitions, expand=expand)))
+        if expand and last.quote != "'" and "${" in last.value:
+            from envkit.dotenv.expansion import not_expanded
+
+            for use in not_expanded(last.value):
+                yield f"{name}: {use} is not expanded"
 
 
 def plain_entries(text: str) -> dict[str, Entry] | None:
@@ -112,6 +194,8 @@ def plain_entries(text: str) -> dict[str, Entry] | None:
     name is defined once. Of any other text None is returned, quickly: it is for `parse`.
     """
     if any(sign in text for sign in ("\0", "\r", ENCRYPTED, _PUBLIC_KEY)):
+        return None
+    if not is_utf8(text):
         return None
     entries: dict[str, Entry] = {}
     make = Entry._make
@@ -125,25 +209,11 @@ def plain_entries(text: str) -> dict[str, Entry] | None:
                 return None
             continue
         value = value.strip()
-        if "#" in value or value[:1] in ("'", '"', "`"):
+        if "#" in value or value[:1] in ("'", '"', "`", "-"):
             quoted = plain_value(value)
-            if quoted is None or value[0] == "`":
+            if quoted is None:
                 return None
             value = quoted[0]
         entries[name] = make((value, number, None))
         definitions += 1
     return entries if len(entries) == definitions else None
-
-
-def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> Iterator[str]:
-    for name, found in definitions.items():
-        if len(found) > 1:
-            yield f"{name} is set {'twice' if len(found) == 2 else f'{len(found)} times'}"
-        last = found[-1]
-        if not last.quote and last.value.startswith("`"):
-            yield f"{name}: backticks are part of the value"
-        if expand and last.quote != "'" and "${" in last.value:
-            from envkit.dotenv.expansion import not_expanded
-
-            for use in not_expanded(last.value):
-                yield f"{name}: {use} is not expanded"

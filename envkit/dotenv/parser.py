@@ -1,8 +1,8 @@
 """Parse the lines of a `.env` file: its definitions, and their line numbers. Pure.
 
 python-dotenv's parser is used. What it silently skips (a line without `=`, an open
-quotation mark, a name that no shell takes) is an error here, with the line number. No
-message quotes the line: it may be the second line of a value.
+quotation mark) is an `OddLine` here: it says which variables cannot be read for it, and why,
+with the line number. No message quotes the line: it may be the second line of a value.
 
 A file of plain lines, as most are, is read without that parser, with the same result:
 importing it takes 10 ms, more than the rest of `envkit exec`.
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 ENCRYPTED = "encrypted:"
 _BYTE_ORDER_MARK = "\ufeff"
-_FORM = "write NAME=value or NAME='value'"
+# where a value without quotes begins what may need several lines; see `recovery`
+_OPENINGS = ("`", "-----BEGIN ")
+# how it ends if it seems to go on in the next line
+_CONTINUED = ("\\", "{", "[", "(")
 
 
 class Definition(NamedTuple):
@@ -35,6 +38,7 @@ class Definition(NamedTuple):
     line: int  # where it begins, from 1
     place: str  # the file and line, for messages
     source: str  # its own text, and the blanks before it
+    error: DotenvError | None = None  # why there is no value
 
     def __repr__(self) -> str:
         return f"Definition({self.name}, {self.place})"
@@ -43,8 +47,10 @@ class Definition(NamedTuple):
         """Return the value.
 
         Raises:
-            DotenvError: it is ciphertext.
+            DotenvError: it is ciphertext, or cannot be read.
         """
+        if self.error is not None:
+            raise self.error
         if self.value.startswith(ENCRYPTED):
             raise DotenvError(
                 f"{self.place}: {self.name} is encrypted, and cannot be read yet",
@@ -53,20 +59,51 @@ class Definition(NamedTuple):
         return self.value
 
 
+class OddLine(NamedTuple):
+    """A part of a file, mostly one line, that sets no variable in a way that can be read."""
+
+    names: tuple[str, ...]  # that it may have been meant to set; the first is its own
+    error: DotenvError  # what a variable of that name gives; quotes nothing of the line
+    line: int  # where it begins, from 1
+    source: str  # its own text, and the blanks before it
+    listed: bool = False  # whether the first name is surely that of a variable
+    declares: bool = False  # `export NAME`, which sets nothing
+    unclear: bool = False  # whether it may set any other variable, too
+    open: bool = False  # whether what is written behind it would become a part of it
+
+    def __repr__(self) -> str:
+        return f"OddLine({self.line})"
+
+    def spoilt(self, path: str) -> Iterator[Definition]:
+        """Yield a definition without a value for each name."""
+        place = f"{path}:{self.line}"
+        for name in self.names:
+            yield Definition(name, "", "", self.line, place, self.source, self.error)
+
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Piece: TypeAlias = Definition | OddLine | str
+
+
 def decode(data: bytes, *, path: str) -> str:
-    """Return the text of a file.
+    """Return the text of a file; a byte that is not UTF-8 spoils the variable that has it.
 
     Raises:
-        DotenvError: it is not UTF-8; with the line.
+        DotenvError: it is in another encoding as a whole.
     """
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DotenvError(f"{path}:{line}: not UTF-8", hint="save the file as UTF-8") from None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DotenvError(f"{path}:1: not UTF-8 but UTF-16", hint="save the file as UTF-8")
+    return data.decode("utf-8", "surrogateescape")
 
 
-def split(text: str, *, path: str) -> Iterator[Definition | str]:
+def encode(text: str) -> bytes:
+    """Return the bytes of a text that `decode` has returned."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def split(text: str, *, path: str) -> Iterator[Piece]:
     """Split a file into its definitions and what stands between them.
 
     Args:
@@ -74,29 +111,23 @@ def split(text: str, *, path: str) -> Iterator[Definition | str]:
         path: how messages call the file.
 
     Returns:
-        the definitions, and texts (comments, blank lines), in their order. Their sources
-        and texts, joined, are `text` without a byte order mark.
-
-    Raises:
-        DotenvError: a line is not `NAME=value`.
+        the definitions, odd lines, and texts (comments, blank lines), in their order. Their
+        sources and texts, joined, are `text` without a byte order mark. The name of a
+        definition may be one that no shell takes, such as `discovery.type`.
     """
-    nul = text.find("\0")
-    if nul >= 0:
-        line = _newlines(text[:nul]) + 1
-        raise DotenvError(f"{path}:{line}: a NUL character", hint="take it out")
     pieces = plain_pieces(text, path=path)
-    return iter(pieces) if pieces is not None else _parsed(text, path)
+    return iter(pieces) if pieces is not None else _joined(_parsed(text, path))
 
 
-def plain_pieces(text: str, *, path: str) -> list[Definition | str] | None:
+def plain_pieces(text: str, *, path: str) -> list[Piece] | None:
     """Return what `split` does for a text of plain lines, None where one of them is not.
 
     Plain is a comment, a blank line, and `NAME=value` or `export NAME=value` whose value
     has no `#`, or is in quotation marks without a backslash, newline or comment.
     """
-    if "\r" in text:
+    if "\r" in text or "\0" in text or not is_utf8(text):
         return None
-    pieces: list[Definition | str] = []
+    pieces: list[Piece] = []
     source = ""
     for number, line in enumerate(io.StringIO(text.removeprefix(_BYTE_ORDER_MARK)), start=1):
         source += line
@@ -119,31 +150,104 @@ def plain_value(text: str) -> tuple[str, str] | None:
     """Return a plain value and its quotation mark, from what is on its line without blanks."""
     quote = text[:1]
     if quote not in ("'", '"'):
-        return None if "#" in text else (text, "")
+        return None if "#" in text or text.startswith(_OPENINGS) else (text, "")
     value = text[1:-1]
     ends = len(text) > 1 and text.endswith(quote)
     return (value, quote) if ends and quote not in value and "\\" not in value else None
 
 
-def _parsed(text: str, path: str) -> Iterator[Definition | str]:
-    for key, value, (source, first_line), failed in _parse_stream()(io.StringIO(text)):
-        if key is None and not failed:
-            yield source
-            continue
-        body = source.lstrip()
-        line = first_line + _newlines(source[: len(source) - len(body)])
-        place = f"{path}:{line}"
-        if failed:
-            raise DotenvError(f"{place}: cannot parse", hint=_FORM)
-        if value is None:
-            raise DotenvError(f"{place}: the line has no '='", hint=_FORM)
-        if not is_name(key):
-            raise DotenvError(
-                f"{place}: what stands before '=' is not a variable name",
-                hint="use letters, digits and '_', and no digit first",
-            )
-        quote = body.partition("=")[2].lstrip()[:1]
-        yield Definition(key, value, quote if quote in "'\"" else "", line, place, source)
+def is_utf8(text: str) -> bool:
+    """Return whether a text has no bytes that `decode` could not decode."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _parsed(text: str, path: str) -> Iterator[Piece]:
+    text, lines_before, start = text.removeprefix(_BYTE_ORDER_MARK), 0, 0
+    while start < len(text):
+        rest = text[start:]
+        if rest.startswith(_BYTE_ORDER_MARK):
+            rest = _BYTE_ORDER_MARK + rest  # the parser takes one away
+        for key, value, (source, first_line), failed in _parse_stream()(io.StringIO(rest)):
+            if key is None and not failed:
+                start += len(source)
+                yield source
+                continue
+            body = source.lstrip()
+            line = lines_before + first_line + _newlines(source[: len(source) - len(body)])
+            quote = body.partition("=")[2].lstrip()[:1]
+            quote = quote if quote in "'\"" else ""
+            if failed or value is None or _is_odd(key, value, source, quote):
+                from envkit.dotenv.recovery import odd_line
+
+                odd = OddLine(*odd_line(text, start, source, key, line, path))
+                yield odd
+                start += len(odd.source)
+                if odd.source != source:
+                    break  # it goes on for longer than the parser knows
+            else:
+                start += len(source)
+                yield Definition(key, value, quote, line, f"{path}:{line}", source)
+        lines_before = _newlines(text[:start])
+
+
+def _is_odd(key: str, value: str, source: str, quote: str) -> bool:
+    """Return whether something that the parser read cannot be used as it stands."""
+    return (
+        (not quote and value.startswith(_OPENINGS) and _begins_more(value))
+        or "\0" in source
+        or not is_utf8(source)
+        or "=" in key
+        or (not is_name(key) and _is_marked(key))
+    )
+
+
+def _is_marked(key: str) -> bool:
+    """Return whether what stands before `=` is a name with something around it."""
+    from envkit.dotenv.recovery import AROUND_A_NAME
+
+    return is_name(key.strip(AROUND_A_NAME))
+
+
+def _begins_more(value: str) -> bool:
+    """Return whether a value without quotes can only be the first line of a longer one."""
+    return value.count("`") == 1 if value.startswith("`") else "-----END " not in value
+
+
+def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
+    """Yield pieces; where one goes on in the next without quotes, as an odd line."""
+    open_one: Definition | None = None
+    for piece in pieces:
+        if open_one is not None:
+            yield _finished(open_one, piece)
+            open_one = None
+        if isinstance(piece, Definition) and not piece.quote and piece.value.endswith(_CONTINUED):
+            open_one = piece
+        else:
+            yield piece
+    if open_one is not None:
+        yield open_one
+
+
+def _finished(definition: Definition, following: Piece) -> Definition | OddLine:
+    if isinstance(following, str) or following.source.lstrip(" \t").startswith(("\r", "\n")):
+        return definition
+    if isinstance(following, Definition):
+        fine = is_name(following.name)
+    else:
+        fine = following.listed or following.declares
+    if fine:
+        return definition
+    error = DotenvError(
+        f"{definition.place}: the value of {definition.name} seems to go on in the next line",
+        hint="put a value of several lines in quotes",
+    )
+    return OddLine((definition.name,), error, definition.line, definition.source, listed=True)
 
 
 def _newlines(text: str) -> int:

@@ -6,9 +6,10 @@ variables, and those that cannot be changed, are in comments.
 
 from __future__ import annotations
 
+from envkit._internal.suggestions import did_you_mean
 from envkit.dotenv.editor import quote
 from envkit.dotenv.file import parse
-from envkit.errors import InvalidValueError, UsageError, did_you_mean
+from envkit.errors import InvalidValueError, UsageError
 from envkit.secret import Secret
 
 TYPE_CHECKING = False
@@ -48,7 +49,10 @@ def changes(editable: Editable, text: str) -> dict[str, Secret]:
     """
     changed = {}
     file = file_name(editable)
-    for name, entry in parse(text, path=file, expand=False).entries.items():
+    parsed = parse(text, path=file, expand=False)
+    for problem in parsed.problems:
+        raise problem
+    for name, entry in (*parsed.entries.items(), *parsed.unlisted.items()):
         if name not in editable.variables:
             raise _unknown(editable, name, f"{file}:{entry.line}")
         variable, value = editable.variables[name], Secret(entry.value)

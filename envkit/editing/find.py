@@ -18,6 +18,7 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
+from envkit._internal.suggestions import closest, did_you_mean
 from envkit.editing.route import Route, refuse_unwritable, route
 from envkit.editing.slots import (
     CurrentValue,
@@ -33,8 +34,6 @@ from envkit.errors import (
     PlaceholderError,
     UnchangeableError,
     UsageError,
-    closest,
-    did_you_mean,
 )
 from envkit.profile.discovery import profiles_folder
 from envkit.profile.loader import load

@@ -10,7 +10,8 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from envkit.dotenv.editor import remove_value, set_value
+from envkit._internal.paths import display_path
+from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.errors import InvalidValueError, ProfileError
 from envkit.profile.declaration import read_table
 from envkit.profile.loader import parse_profile_text
@@ -60,7 +61,7 @@ def set_literal(text: str, name: str, value: str, *, path: str) -> str:
     """
     written = str(Template((value,))) if value else ""
     if not path.endswith(".toml"):
-        return set_value(text, name, written, path=path)[0]
+        return set_value(text, name, written, path=path)
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -75,6 +76,20 @@ def set_literal(text: str, name: str, value: str, *, path: str) -> str:
         variables[key] = _as(variables[key], written)
 
     return change_toml(text, change, path)
+
+
+def repeated(text: str, name: str, *, path: str, removed: bool) -> str | None:
+    """Return what a person should know of a change if several lines set the variable.
+
+    Args:
+        text: of a valid profile, in the form that `path` says, before the change.
+        name: the variable.
+        path: of the file.
+        removed: whether the change removes the variable.
+    """
+    if path.endswith(".toml"):  # which has no such lines
+        return None
+    return repeated_note(text, name, path=display_path(path), removed=removed)
 
 
 def remove_variable(text: str, name: str, *, path: str) -> str:
@@ -155,7 +170,7 @@ def put_variables(text: str, lines: Mapping[str, Mapping[str, Any]], *, path: st
     """
     if not path.endswith(".toml"):
         for name, keys in lines.items():
-            text = set_value(text, name, value_text(keys["value"]), path=path)[0]
+            text = set_value(text, name, value_text(keys["value"]), path=path)
         return text
 
     def change(document: Any) -> None:

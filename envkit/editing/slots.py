@@ -16,7 +16,7 @@ from envkit._internal.files import read_real, real_path
 from envkit._internal.os_errors import reason_of
 from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_replaceable, lasting_failure
-from envkit.editing.profile_text import literal, remove_variable, set_literal
+from envkit.editing.profile_text import literal, remove_variable, repeated, set_literal
 from envkit.errors import ConflictError, DeniedError, ProfileError, SourceError, UnchangeableError
 from envkit.profile.toml_file import MAX_BYTES
 from envkit.resolution.fetch import ask
@@ -125,6 +125,9 @@ class ProfileSlot:
                 f"{name} in {display_path(path)} was changed since it was read",
                 hint="look at the change, then run the command again",
             )
+        note = repeated(text, name, path=path, removed=value is None)
+        if note is not None:
+            self.file.write_warnings.append(note)
         if value is None:
             return remove_variable(text, name, path=path)
         return set_literal(text, name, value.reveal(), path=path)
@@ -144,10 +147,14 @@ class ProfileFile:
     Args:
         path: of the file.
         deadline: until when another process is waited for.
+
+    Attributes:
+        write_warnings: what a person should know of what was written.
     """
 
     def __init__(self, path: str, deadline: Deadline) -> None:
         self.path = path
+        self.write_warnings: list[str] = []
         self._deadline = deadline
 
     def read(self) -> str:

@@ -124,6 +124,15 @@ def write_one(
     return group.run(deadline)
 
 
+def warnings_of(slots: Iterable[ValueSlot]) -> list[str]:
+    """Return what a person should know of the writes to slots; often nothing."""
+    found: dict[str, None] = {}
+    for slot in slots:
+        written = slot.file if isinstance(slot, ProfileSlot) else getattr(slot, "source", None)
+        found.update(dict.fromkeys(getattr(written, "write_warnings", ())))
+    return list(found)
+
+
 def restore(slot: StoreSlot, version: str, before: CurrentValue, deadline: Deadline) -> str:
     """Bring back the value of an earlier version, as `write_one` would write it.
 

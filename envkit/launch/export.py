@@ -24,7 +24,7 @@ The result may hold lone surrogates for bytes that are not UTF-8: write it with
 from __future__ import annotations
 
 from envkit._internal.names import is_name
-from envkit.errors import InvalidValueError, UsageError, did_you_mean
+from envkit.errors import InvalidValueError, UsageError
 from envkit.launch.reserved_names import github_problem, shell_problem
 
 TYPE_CHECKING = False
@@ -56,6 +56,8 @@ def check_format(format_name: str) -> None:
         UsageError: with the nearest right spelling.
     """
     if format_name not in FORMATS:
+        from envkit._internal.suggestions import did_you_mean
+
         raise UsageError(
             f"no export format '{format_name}'", hint=did_you_mean(format_name, FORMATS)
         )

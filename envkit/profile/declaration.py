@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envkit._internal.names import is_name
-from envkit.errors import PlaceholderError, ProfileError, did_you_mean
+from envkit.errors import PlaceholderError, ProfileError
 from envkit.profile.placeholder import OPEN, Template, parse
 from envkit.profile.toml_file import check_keys
 
@@ -216,6 +216,8 @@ def _text(value: Any, owner: str, place: Location) -> str:
 
 def _check_type(name: str, variable: str, place: Location) -> None:
     if name not in TYPES:
+        from envkit._internal.suggestions import did_you_mean
+
         raise ProfileError(
             f"{place.at('type')}: {variable}: unknown type {name!r}", hint=did_you_mean(name, TYPES)
         )

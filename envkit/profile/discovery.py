@@ -1,8 +1,9 @@
 """Find the `profiles/` folder and the files in it.
 
-The folder is looked for in the working directory and then in each one above it. One that is
-found above and belongs to another user is refused: the author of a profile decides which
-program gets which secret.
+The folder is looked for in the working directory and then in each one above it. A folder of
+that name without a profile in it (a Python package, dbt) is passed over. One that is found
+above and belongs to another user is refused: the author of a profile decides which program
+gets which secret.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 
 from envkit._internal.files import narrow_project
 from envkit._internal.paths import display_path
-from envkit.errors import Meant, ProfileError, ProfileNotFoundError, closest
+from envkit.errors import ProfileError, ProfileNotFoundError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 FOLDER = "profiles"
 FORMS = (".toml", ".env")
 
+# what a folder called `profiles` may have that is a package of another program
+_OF_OTHER_TOOLS = ("pyproject", "Cargo", "ruff", "Pipfile", "netlify", "fly")
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
@@ -42,19 +45,36 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
             )
         return _bounded(os.path.abspath(named))
     start = folder = _working_folder()
+    empty = ""
     while True:
         candidate = os.path.join(folder, FOLDER)
         if os.path.isdir(candidate):
-            if folder != start:
-                _refuse_strangers(candidate)
-            return _bounded(candidate)
+            if _has_profiles(candidate):
+                if folder != start:
+                    _refuse_strangers(candidate)
+                return _bounded(candidate)
+            empty = empty or candidate
         parent = os.path.dirname(folder)
         if parent == folder:
+            if os.path.isdir(empty):
+                if os.path.dirname(empty) != start:
+                    _refuse_strangers(empty)
+                return _bounded(empty)
             raise ProfileNotFoundError(
                 f"no {FOLDER}/ folder in {display_path(start)} or above it",
                 hint="run 'envkit init' to make one, or name one with --profiles",
             )
         folder = parent
+
+
+def _has_profiles(folder: str) -> bool:
+    """Return whether a folder may be one of profiles: it has one, or cannot be looked into."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return True
+    stems = (os.path.splitext(name)[0] for name in names if name.endswith(FORMS))
+    return any(stem not in _OF_OTHER_TOOLS and is_profile_name(stem) for stem in stems)
 
 
 def _bounded(folder: str) -> str:
@@ -139,11 +159,15 @@ def unknown_profile(
     known = f"known: {', '.join(names)}" if names else "the folder has none"
     stem = os.path.splitext(os.path.basename(name))[0]  # of `profiles/prod.toml`, too
     longer_or_shorter = (n for n in names if stem and (n.startswith(stem) or stem.startswith(n)))
+    from envkit._internal.suggestions import Meant, closest
+
     match = closest(name, [*names, *aliases]) or next(longer_or_shorter, None)
     hint: str | None = Meant(name, match) if match else None
     several = name.replace(",", " ").split()
     if len(several) > 1 and {*names, *aliases}.issuperset(several):
         hint = f"name one profile at a time: {' and '.join(map(repr, several))}"
+    if not names:
+        hint = "run 'envkit init' to make one, or name another folder with --profiles"
     return ProfileNotFoundError(
         f"no profile '{name}' in {display_path(folder)} ({known})", hint=hint
     )

@@ -17,7 +17,7 @@ from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit._internal.paths import display_path
 from envkit._internal.toposort import topological_order
-from envkit.errors import ProfileError, closest, did_you_mean
+from envkit.errors import ProfileError
 from envkit.profile.declaration import Declaration, is_declaration, is_plain_text, read_table
 from envkit.profile.discovery import is_profile_name, profile_names, profile_path, unknown_profile
 from envkit.profile.location import KeyLines, Location
@@ -172,8 +172,11 @@ def parse_profile_text(
     # `$` has no meaning in a profile
     shown = display_path(path)
     file = parse_dotenv(text, path=shown, expand=False)
+    for problem in file.problems:
+        raise problem
     warnings.extend(f"{shown}: {warning}" for warning in file.warnings)
-    entries = file.entries
+    # a name that no environment takes is an error of the profile, as in its other form
+    entries = {**file.entries, **file.unlisted}
     lines = KeyLines(lambda: {("variables", name): entries[name].line for name in entries})
     variables = {name: entry.value for name, entry in entries.items()}
     return {"variables": variables}, Location(path, lines=lines)
@@ -185,6 +188,8 @@ def _refuse_variables_at_the_top(document: Mapping[str, Any], top: Location) -> 
         if key in _KEYS or not is_name(key):
             continue
         told = is_declaration(value)
+        from envkit._internal.suggestions import closest
+
         if (isinstance(value, dict) and not told) or (not key.isupper() and closest(key, _KEYS)):
             continue  # a table or a key that is misspelt
         where = "above [variables]" if "variables" in document else "without a line [variables]"
@@ -273,6 +278,8 @@ class _Building:
             self.profile.variables[name] = Declaration(name, *said)
         for source in self.profile.lookup:
             if source not in self.profile.sources:
+                from envkit._internal.suggestions import did_you_mean
+
                 raise ProfileError(
                     f"{self.lookup_place}: 'lookup' names unknown source '{source}'",
                     hint=did_you_mean(source, self.profile.sources),

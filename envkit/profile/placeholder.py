@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import LETTERS, WORD, is_name
-from envkit.errors import PlaceholderError, closest
+from envkit.errors import PlaceholderError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -260,6 +260,8 @@ class _Scanner:
             at = self.position
             key = self.word(WORD)
             if key not in _PARAMETERS:
+                from envkit._internal.suggestions import closest
+
                 match = closest(key, _PARAMETERS)
                 hint = f"did you mean '{match}'?" if match else "use '?version=' or '?stage='"
                 raise self.error_at(at, f"unknown parameter '{key}'", hint=hint)
@@ -275,6 +277,8 @@ class _Scanner:
         at = self.position
         name = self.word(WORD)
         if name not in FILTERS:
+            from envkit._internal.suggestions import closest
+
             match = closest(name, FILTERS)
             hint = f"did you mean '{match}'?" if match else f"use one of: {', '.join(FILTERS)}"
             raise self.error_at(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from envkit._internal.paths import display_path
-from envkit.errors import ProfileError, did_you_mean
+from envkit.errors import ProfileError
 from envkit.profile.location import KeyLines, Location
 
 TYPE_CHECKING = False
@@ -118,6 +118,8 @@ def check_keys(
     prefix = f"{owner}: " if owner else ""
     for key, value in table.items():
         if key not in known:
+            from envkit._internal.suggestions import did_you_mean
+
             raise ProfileError(
                 f"{place_of(key)}: {prefix}unknown key {key!r}", hint=did_you_mean(key, known)
             )

@@ -23,7 +23,7 @@ from envkit._internal.paths import display_path
 from envkit.editing.profile_text import put_variables
 from envkit.editing.slots import ProfileFile, current_value
 from envkit.editing.write import Write as StoreWrite
-from envkit.editing.write import grouped
+from envkit.editing.write import grouped, warnings_of
 from envkit.errors import (
     AbsentError,
     ConflictError,
@@ -109,6 +109,11 @@ class Promotion:
     def error(self) -> PromotionError | None:
         """All that is refused, as one error."""
         return PromotionError(self.plan.target, self.refusals) if self.refusals else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should know of what the steps have written."""
+        return warnings_of(write.variable.slot for write in self._writes)
 
     def begin(self) -> None:
         """Refuse to write anything if something cannot be, or has changed since it was read.

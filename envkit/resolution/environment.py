@@ -321,7 +321,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         )
 
     def _missing(self, name: str) -> NoSuchVariableError:
-        from envkit.errors import NoSuchVariableError, did_you_mean
+        from envkit.errors import NoSuchVariableError
 
         declaration = self._declaration(name)
         if declaration is not None:
@@ -330,6 +330,8 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
                 hint="set it in its store, or pass a default",
             )
         known = {*self._variables, *(self._declared or ())}
+        from envkit._internal.suggestions import did_you_mean
+
         return NoSuchVariableError(
             f"no variable {name!r} in {self.name}", hint=did_you_mean(str(name), known)
         )

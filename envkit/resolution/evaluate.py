@@ -11,10 +11,8 @@ from envkit.errors import (
     EnvkitError,
     InvalidReferenceError,
     InvalidValueError,
-    Meant,
     NeedFailedError,
     VariableFailure,
-    closest,
 )
 from envkit.profile.placeholder import Literal, Name, Reference
 from envkit.profile.substitution import substitute
@@ -233,11 +231,17 @@ class _Value:
             for reference in self.variable.references[operand]:
                 outcome = self.run.outcomes[reference]
                 name = reference.path if reference.field is None else reference.field
+                from envkit._internal.suggestions import closest
+
                 match = closest(name, outcome.known) if isinstance(outcome, Absent) else None
                 if match is not None and isinstance(operand, Reference):
                     key = "path" if reference.field is None else "field"
+                    from envkit._internal.suggestions import Meant
+
                     return Meant(str(operand), str(operand._replace(**{key: match})))
                 if match is not None:
+                    from envkit._internal.suggestions import Meant
+
                     return Meant(str(operand), match)
         return None
 

@@ -10,14 +10,7 @@ from __future__ import annotations
 
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.toposort import topological_order
-from envkit.errors import (
-    InvalidReferenceError,
-    Meant,
-    ProfileError,
-    ResolutionError,
-    VariableFailure,
-    closest,
-)
+from envkit.errors import InvalidReferenceError, ProfileError, ResolutionError, VariableFailure
 from envkit.profile.placeholder import Name, Reference
 
 TYPE_CHECKING = False
@@ -149,6 +142,8 @@ def _operands(profile: Profile, declaration: Declaration) -> _Operands:
 
 
 def _unknown_source(reference: Reference, sources: Iterable[str]) -> InvalidReferenceError:
+    from envkit._internal.suggestions import Meant, closest
+
     match = closest(reference.source, sources)
     return InvalidReferenceError(
         f"unknown source '{reference.source}' in {reference}",

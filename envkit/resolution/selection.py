@@ -8,7 +8,7 @@ handed out.
 from __future__ import annotations
 
 from envkit._internal.names import LETTERS, WORD
-from envkit.errors import UsageError, did_you_mean
+from envkit.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _unknown(name: str, known: Collection[str], where: str, option: str = "") ->
     if option and listed:
         hint: str | None = _one_for_each(name, option)
     else:
+        from envkit._internal.suggestions import did_you_mean
+
         hint = did_you_mean(name.strip(), known)
     return UsageError(f"no variable '{name}' in {where}", hint=hint)
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from envkit._internal.suggestions import Meant, closest
 from envkit.errors import (
     EnvkitError,
-    Meant,
     ProfileError,
     ProfileNotFoundError,
     UntrustedError,
     UsageError,
-    closest,
 )
 from envkit.profile.discovery import profile_names, profile_path
 from envkit.profile.loader import load

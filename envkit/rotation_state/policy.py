@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from envkit._internal.names import is_name
-from envkit.errors import PlaceholderError, ProfileError, did_you_mean
+from envkit.errors import PlaceholderError, ProfileError
 from envkit.notification.channels import Channel, ChannelKind, EventKind
 from envkit.profile.placeholder import OPEN, Reference, parse_reference
 from envkit.profile.toml_file import check_keys
@@ -199,6 +199,8 @@ class _Reader:
         if reference.version is not None or reference.stage is not None:
             raise self.error("secret", "has a 'secret' with a version", "take the version out")
         if reference.source not in self.profile.sources:
+            from envkit._internal.suggestions import did_you_mean
+
             raise self.error(
                 "secret",
                 f"names the unknown source '{reference.source}'",
@@ -209,6 +211,8 @@ class _Reader:
     def strategy(self) -> Strategy:
         name: str = self.settings.get("strategy", Strategy.ALTERNATE)
         if name not in tuple(Strategy):
+            from envkit._internal.suggestions import did_you_mean
+
             raise self.error(
                 "strategy",
                 f"has the unknown strategy '{name}'",
@@ -289,6 +293,8 @@ class _Reader:
             ZoneInfo(name)
         except (ValueError, OSError, LookupError):
             known = available_timezones()
+            from envkit._internal.suggestions import did_you_mean
+
             raise self.error(
                 "timezone",
                 f"has the unknown timezone {name!r}",
@@ -366,6 +372,8 @@ class _Reader:
         events = settings.get("on", list(EventKind))
         for event in events:
             if event not in tuple(EventKind):
+                from envkit._internal.suggestions import did_you_mean
+
                 raise self.error(
                     "notify", f"has an unknown event {event!r}", did_you_mean(str(event), EventKind)
                 )

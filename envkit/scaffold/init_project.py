@@ -8,9 +8,11 @@ is written.
 from __future__ import annotations
 
 import os
+import stat
 from typing import NamedTuple
 
 from envkit._internal.atomic_write import write_atomic
+from envkit._internal.clock import Deadline
 from envkit._internal.files import read_in_project, real_path
 from envkit._internal.leftovers import sweep_beside
 from envkit._internal.os_errors import reason_of
@@ -20,7 +22,16 @@ from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
 from envkit.errors import UsageError, WriteRefusedError
 from envkit.profile.discovery import FOLDER, is_profile_name, profile_path
-from envkit.scaffold.profile_draft import ALIASES, BASE, drafts, environments, is_dotenv_name
+from envkit.scaffold.gitignore import is_ignored
+from envkit.scaffold.profile_draft import (
+    ALIASES,
+    BASE,
+    EXAMPLES,
+    drafts,
+    environments,
+    is_dotenv_name,
+    unused,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +39,19 @@ if TYPE_CHECKING:
 
     from envkit.scaffold.profile_draft import Lookup
 
-GITIGNORE = (".env", ".env.*", "!.env.example", "*.envkit-previous", "*.envkit-rotation")
+_IGNORED = (".env", ".env.*")
+_OWN = ("*.envkit-previous", "*.envkit-rotation")
+# of files that hold no variables, or that envkit itself has written
+_OTHER_ENDINGS = (
+    ".keys",
+    ".vault",
+    ".me",
+    ".envkit-previous",
+    ".envkit-rotation",
+    ".envkit-lock",
+    ".envkit-tmp",
+)
+PIPE_TIMEOUT_SECONDS = 15.0
 _GITIGNORE_HEAD = "# values stay out of git"
 
 
@@ -41,6 +64,7 @@ class Initialised(NamedTuple):
         existing: profiles that were there, by the names of those that were not written.
         ignored: the lines added to `.gitignore`.
         lookups: of each new profile that looks something up.
+        unused: `.env` files that no profile reads.
     """
 
     written: tuple[str, ...]
@@ -48,6 +72,7 @@ class Initialised(NamedTuple):
     existing: tuple[str, ...]
     ignored: tuple[str, ...]
     lookups: tuple[Lookup, ...]
+    unused: tuple[str, ...] = ()
 
 
 def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
@@ -93,6 +118,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         tuple(existing),
         ignored,
         tuple(draft.lookup for draft in new.values() if draft.lookup is not None),
+        (*unused(found, drafted), *_passed_over(root)),
     )
 
 
@@ -101,10 +127,33 @@ def _variables(root: str) -> dict[str, list[str]]:
     found = {}
     for file in sorted(filter(is_dotenv_name, os.listdir(root))):
         path = os.path.join(root, file)
-        if os.path.isfile(path):
-            text = decode(read_in_project(path, root, LIMIT_BYTES)[0], path=file)
-            found[file] = list(parse(text, path=file, expand=False).entries)
+        if os.path.isfile(path) or stat.S_ISFIFO(_mode(path)):
+            until = Deadline(PIPE_TIMEOUT_SECONDS)
+            data, _ = read_in_project(path, root, LIMIT_BYTES, pipe_until=until)
+            parsed = parse(decode(data, path=file), path=file, expand=False)
+            if parsed.unclear is not None:
+                raise parsed.unclear
+            found[file] = list(parsed.entries)
     return found
+
+
+def _passed_over(root: str) -> list[str]:
+    """Return the files that look like `.env` files, and are taken for none."""
+    return [
+        file
+        for file in sorted(os.listdir(root))
+        if file.startswith(".env.")
+        and not is_dotenv_name(file)
+        and not file.endswith(_OTHER_ENDINGS)
+        and os.path.isfile(os.path.join(root, file))
+    ]
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0
 
 
 def _exists(folder: str, name: str) -> bool:
@@ -143,9 +192,23 @@ def _ignore(path: str, before: str) -> tuple[str, ...]:
 
 
 def _missing(text: str) -> list[str]:
-    """Return the entries that a `.gitignore` lacks."""
-    lines = {line.strip() for line in text.splitlines()}
-    missing = [entry for entry in GITIGNORE if entry not in lines]
-    if ".env.*" in missing and "!.env.example" not in missing:
-        missing.insert(missing.index(".env.*") + 1, "!.env.example")  # it must stand behind
-    return missing
+    """Return the entries that a `.gitignore` lacks.
+
+    What the project says of a file by its very name counts, wherever it stands.
+    """
+    lines = [line.strip() for line in text.splitlines()]
+    patterns = [line for line in lines if line and not line.startswith("#")]
+    probes = {".env": ".env", ".env.*": ".env.environment"}
+    missing = [
+        entry
+        for entry in _IGNORED
+        if f"!{entry}" not in patterns and not is_ignored(probes[entry], patterns)
+    ]
+    kept = [line for line in patterns if line.lstrip("!/").startswith(".env") and line[0] == "!"]
+    kept = list(dict.fromkeys(kept)) if ".env.*" in missing else []  # they must stand behind it
+    missing += kept
+    for sample in EXAMPLES:
+        decided = sample in patterns or f"/{sample}" in patterns
+        if not decided and is_ignored(sample, [*patterns, *missing]):
+            missing.append(f"!{sample}")
+    return [*missing, *(entry for entry in _OWN if entry not in patterns)]

@@ -20,6 +20,7 @@ ALIASES = {"dev": "development", "prod": "production"}
 
 EXAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist")
 PLAIN = (".env", ".env.local")
+LOCAL = ".local"  # behind the name of an environment's file: what wins over that on one machine
 # what a plain .env belongs to, so that production never runs on a laptop's values
 OWN_MACHINE = ("dev", "development", "local")
 # what else follows `.env.` and is no environment: keys, archives, copies
@@ -49,13 +50,17 @@ class Draft(NamedTuple):
 def environments(files: Iterable[str]) -> list[str]:
     """Return the environments of a project: the usual ones, and those of its `.env.NAME` files."""
     usual = {*ENVIRONMENTS, *ALIASES.values()}
-    names = (file.removeprefix(".env.") for file in files if file not in (*EXAMPLES, *PLAIN))
-    return [*ENVIRONMENTS, *sorted(name for name in names if name not in usual)]
+    names = (
+        file.removeprefix(".env.").removesuffix(LOCAL)
+        for file in files
+        if file not in (*EXAMPLES, *PLAIN)
+    )
+    return [*ENVIRONMENTS, *sorted({name for name in names if name not in usual})]
 
 
 def is_dotenv_name(file: str) -> bool:
     """Return whether a file of this name holds variables of one environment, or of none."""
-    suffix = file.removeprefix(".env.")
+    suffix = file.removeprefix(".env.").removesuffix(LOCAL)
     return file in (*EXAMPLES, *PLAIN) or (
         file.startswith(".env.")
         and suffix.replace("-", "_").isidentifier()
@@ -79,7 +84,7 @@ def drafts(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> dict[str
     for name in names:
         own = [variable for variable in sets[name] if variable not in common]
         text = _head(name) + _where(name, files[name])
-        if files[name][0] in PLAIN:
+        if files[name] not in [(own,) for own in _own_files(name)]:
             text += f"\n[sources.dotenv]\npath = {_toml(files[name])}\n"
         if own:
             text += "\n" + _table(f'{variable} = "{{{{ {variable} }}}}"' for variable in own)
@@ -109,14 +114,33 @@ def _samples(names: Sequence[str]) -> dict[str, Draft]:
     return result
 
 
+def unused(found: Iterable[str], drafted: Iterable[str]) -> tuple[str, ...]:
+    """Return the `.env` files that none of the drafted environments reads.
+
+    Args:
+        found: names of files.
+        drafted: the names of the environments.
+    """
+    files = list(found)
+    used = {file for name in drafted for file in _files(name, dict.fromkeys(files, ()))}
+    return tuple(file for file in files if file not in used and file not in EXAMPLES)
+
+
+def _own_files(name: str) -> list[str]:
+    """Return the files that a source looks for by itself, the first that is there."""
+    return [f".env.{each}" for each in (name, ALIASES.get(name)) if each]
+
+
 def _files(name: str, found: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Return the files that an environment reads: its own, else plain ones on one's own machine."""
-    usual = [f".env.{each}" for each in (name, ALIASES.get(name)) if each]
-    own = [file for file in usual if file in found]
-    plain = tuple(file for file in PLAIN if file in found)
-    if plain and not own and name in OWN_MACHINE:
-        return plain
-    return ((own or usual)[0],)
+    """Return the files that an environment reads, the one that wins last.
+
+    They are its own, and on one's own machine the plain ones before them: the order in which
+    web frameworks read them.
+    """
+    names = _own_files(name)
+    own = next((file for file in names if file in found or file + LOCAL in found), names[0])
+    cascade = [*(PLAIN if name in OWN_MACHINE else ()), own, own + LOCAL]
+    return tuple(file for file in cascade if file in found) or (own,)
 
 
 def _union(lists: Iterable[Iterable[str]]) -> list[str]:
@@ -152,7 +176,7 @@ def _head(name: str) -> str:
 
 
 def _where(name: str, files: Sequence[str]) -> str:
-    places = f"{' and '.join(files)}, then in the process environment"
+    places = f"{', '.join(files)}, then in the process environment"
     elsewhere = "" if name in OWN_MACHINE else _ELSEWHERE.format(name=name)
     return f"\n# {{{{ NAME }}}} is looked up in {places}.\n{elsewhere}"
 

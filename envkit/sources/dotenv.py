@@ -26,13 +26,7 @@ from __future__ import annotations
 import os
 import stat
 
-from envkit._internal.files import (
-    read_in_project,
-    read_own,
-    real_path,
-    resolved,
-    version_of,
-)
+from envkit._internal.files import read_in_project, read_own, real_path, resolved, version_of
 from envkit._internal.named_tuple import NamedTuple
 from envkit._internal.names import is_name
 from envkit._internal.paths import has_loose_link
@@ -45,7 +39,7 @@ from envkit.errors import (
     SourceError,
 )
 from envkit.secret import Secret
-from envkit.sources.model import WHOLE, Absent, Reading, Version, pick_field, values_of
+from envkit.sources.model import WHOLE, Absent, Reading, Version, values_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +54,7 @@ PREVIOUS = "previous"  # the version of the kept copy
 PREVIOUS_SUFFIX = ".envkit-previous"
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
     """A file as it was found."""
 
     name: str  # as the profile has it
@@ -70,15 +64,16 @@ class _Read(NamedTuple):
     modified_ns: int = 0
 
     def __repr__(self) -> str:
-        return f"_Read({self.name})"
+        return f"Read({self.name})"
 
 
 class DotenvSource:
     """Reads and writes the `.env` files of one environment.
 
     Attributes:
-        warnings: what the owner of the files should see to, without values; filled by
-            `fetch` and `write`.
+        warnings: what the owner of the files should see to, without values; filled by `fetch`.
+        write_warnings: the same, of what was written.
+        root: the folder to which names of files are relative.
     """
 
     settings: ClassVar[Mapping[str, type | tuple[type, ...]]] = {"path": (str, list)}
@@ -87,7 +82,8 @@ class DotenvSource:
     def __init__(self, context: SourceContext) -> None:
         self.name = context.name
         self.warnings: list[str] = []
-        self._root = context.root
+        self.write_warnings: list[str] = []
+        self.root = context.root
         self._environ = values_of(context.environ)
         self._deadline = context.deadline
         shared = context.already_read
@@ -99,19 +95,13 @@ class DotenvSource:
         """Refuse versions that no file has, and what is not the name of a variable."""
         if ref.is_looked_up:
             return
-        if ref.stage is not None or not _is_version(ref.version):
-            raise InvalidReferenceError(
-                f"{ref} has a version, and of a .env file only the previous one is kept",
-                hint=f"use '?version={PREVIOUS}'",
-            )
-        if "\0" in ref.path:
-            raise InvalidReferenceError(f"{ref}: no file has a NUL character in its name")
         variable = _variable(ref)
-        if variable != WHOLE and not is_name(variable):
-            hint = None
-            if ref.field is None:
-                hint = f"for a variable of a file, write {self.name}:{ref.path}#NAME"
-            raise InvalidReferenceError(f"{ref}: '{variable}' is not a variable name", hint=hint)
+        plain = is_name(variable) or variable == WHOLE
+        plain = plain and "\0" not in ref.path and not _is_of_shell(ref.path)
+        if not plain or ref.version or ref.stage:
+            from envkit.sources.dotenv_errors import check_reference
+
+            check_reference(ref, variable, self.name)
 
     def locate(self, ref: Reference) -> str:
         """Return `FILE#NAME`; the files where the source has several."""
@@ -124,7 +114,7 @@ class DotenvSource:
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read each distinct file once."""
         known = {} if self._known is None else self._known
-        usual: list[_Read] | None = None  # the files for all that names no file and no version
+        usual: list[Read] | None = None  # the files for all that names no file and no version
         outcomes: dict[Reference, Outcome] = {}
         for ref in refs:
             _, path, variable, version, _ = ref
@@ -175,23 +165,19 @@ class DotenvSource:
         from envkit.sources.dotenv_write import change, rewrite
 
         name = self.file_with(ref)
-        warnings: list[str] = []
 
         def edit(text: str) -> bytes:
             data, found = change(text, values, path=name)
-            warnings.extend(found)
+            self.write_warnings += found
             return data
 
         timeout_seconds = self._deadline.remaining_seconds()
         try:
-            version = rewrite(
+            return rewrite(
                 name, *self.places(name), edit, expected=expected, timeout_seconds=timeout_seconds
             )
         except OSError as error:
             raise failure("write", name, error) from None
-        for warning in warnings:
-            self._warn(warning)
-        return version
 
     def read_variables(
         self, ref: Reference, variables: Iterable[str]
@@ -202,8 +188,8 @@ class DotenvSource:
             SourceError: the file cannot be read.
         """
         read = self._file_with(ref)
-        entries = read.content.entries
-        values = {name: Secret(entries[name].value) for name in variables if name in entries}
+        entries = {name: read.content.get(name) for name in variables}
+        values = {name: Secret(entry.value) for name, entry in entries.items() if entry is not None}
         return read.name, read.version, values
 
     def file_with(self, ref: Reference) -> str:
@@ -222,17 +208,11 @@ class DotenvSource:
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""
+        from envkit.sources.dotenv_answers import versions
+
         self.check(ref)
         current = self._file_with(ref)
-        previous = self._load(current.name, previous=True)
-        return [
-            Version(version, read.modified_ns / 1e9, None, state)
-            for read, version, state in (
-                (current, current.version, "current"),
-                (previous, previous.version and PREVIOUS, PREVIOUS),
-            )
-            if version is not None
-        ]
+        return versions(current, self._load(current.name, previous=True))
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Set one variable to what it was before the last write to its file."""
@@ -243,19 +223,21 @@ class DotenvSource:
             raise NoVersionError(f"{self.locate(ref)} has no value in version {version}")
         return self.write(ref, outcome.value, expected=expected)
 
-    def _file_with(self, ref: Reference) -> _Read:
+    def _file_with(self, ref: Reference) -> Read:
         """Return the file that holds a variable, else the one that would be given it."""
         reads = self._read_all(ref, {} if self._known is None else self._known)
         variable = _variable(ref)
-        having = [read for read in reads if variable in read.content.entries]
-        return (having or reads)[-1]
+        having = (read for read in reversed(reads) if read.content.get(variable) is not None)
+        return next(having, reads[-1])
 
-    def _outcome(self, ref: Reference, known: dict[str, _Read | SourceError]) -> Outcome:
+    def _outcome(self, ref: Reference, known: dict[str, Read | SourceError]) -> Outcome:
         try:
             reads = self._read_version(ref, known)
             variable = _variable(ref)
             if variable == WHOLE:
-                return _whole(ref, reads)
+                from envkit.sources.dotenv_answers import whole
+
+                return whole(ref, reads)
             if reading := _reading(reads, variable):
                 return reading
         except SourceError as error:
@@ -265,7 +247,7 @@ class DotenvSource:
         names = dict.fromkeys(name for read in reads for name in read.content.entries)
         return Absent(reason, reads[-1].version, known=tuple(names))
 
-    def _read_version(self, ref: Reference, known: dict[str, _Read | SourceError]) -> list[_Read]:
+    def _read_version(self, ref: Reference, known: dict[str, Read | SourceError]) -> list[Read]:
         """Return the files of a reference as they are in the version that it pins."""
         reads = self._read_all(ref, known)
         if ref.version is None:
@@ -273,25 +255,45 @@ class DotenvSource:
         if ref.version != PREVIOUS:
             return [read if read.version == ref.version else _nothing(read.name) for read in reads]
         previous = [self._read(read.name, known, previous=True) for read in reads]
-        return [read._replace(version=read.version and PREVIOUS) for read in previous]
+        return [
+            read._replace(version=read.version and PREVIOUS)
+            for read in self._expanded(previous, known)
+        ]
 
     def _names(self, ref: Reference) -> list[str]:
         if ref.path and ref.field is not None:
             return [ref.path]
         return self._paths or self._candidates
 
-    def _read_all(self, ref: Reference, known: dict[str, _Read | SourceError]) -> list[_Read]:
+    def _read_all(self, ref: Reference, known: dict[str, Read | SourceError]) -> list[Read]:
         """Return the files of a reference, the one that wins last; never an empty list."""
         names = self._names(ref)
         if names is not self._candidates:
-            return [self._read(name, known) for name in names]
+            return self._expanded([self._read(name, known) for name in names], known)
         reads = (self._read(name, known) for name in names)
         first = next((read for read in reads if read.version is not None), None)
         return [first or self._read(names[0], known)]
 
+    def _expanded(self, reads: list[Read], known: dict[str, Read | SourceError]) -> list[Read]:
+        """Return files in which `${NAME}` may be a variable of those before it."""
+        found = reads[:1]
+        for read in reads[1:]:
+            if "${" in read.text:
+                key = "\0".join(each.name for each in (*found, read))
+                again = known.get(key)
+                if not isinstance(again, Read) or again.version != read.version:
+                    content = self._parsed(read.text, read.name, [each.content for each in found])
+                    again = known[key] = read._replace(content=content)
+                read = again  # noqa: PLW2901 - the same file
+            found.append(read)
+        return found
+
+    def _parsed(self, text: str, name: str, earlier: Sequence[DotenvFile] = ()) -> DotenvFile:
+        return parse(text, path=name, expand=True, environ=self._environ, earlier=earlier)
+
     def _read(
-        self, name: str, known: dict[str, _Read | SourceError], *, previous: bool = False
-    ) -> _Read:
+        self, name: str, known: dict[str, Read | SourceError], *, previous: bool = False
+    ) -> Read:
         path = self._path(name) + (PREVIOUS_SUFFIX if previous else "")
         if path not in known:
             try:
@@ -303,7 +305,7 @@ class DotenvSource:
             raise read
         return read
 
-    def _load(self, name: str, *, previous: bool = False) -> _Read:
+    def _load(self, name: str, *, previous: bool = False) -> Read:
         """Read a file, or the copy that is kept of it."""
         path = self._path(name)
         try:
@@ -311,20 +313,21 @@ class DotenvSource:
                 name += PREVIOUS_SUFFIX
                 data, state = read_own(self.places(path)[1], LIMIT_BYTES)
             else:
-                data, state = read_in_project(path, self._root, LIMIT_BYTES)
+                until = self._deadline
+                data, state = read_in_project(path, self.root, LIMIT_BYTES, pipe_until=until)
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and not has_loose_link(path, self._root):
+            if isinstance(error, FileNotFoundError) and not has_loose_link(path, self.root):
                 return _nothing(name)
             from envkit.sources.dotenv_errors import failure
 
             raise failure("read", name, error) from None
         text = decode(data, path=name)
-        content = parse(text, path=name, expand=True, environ=self._environ)
+        content = self._parsed(text, name)
         if state.st_mode & (stat.S_IRGRP | stat.S_IROTH):
             self._warn(f"{name} can be read by other users: run 'chmod 600 {name}'")
         for warning in content.warnings:
             self._warn(f"{name}: {warning}")
-        return _Read(name, text, version_of(state), content, state.st_mtime_ns)
+        return Read(name, text, version_of(state), content, state.st_mtime_ns)
 
     def places(self, name: str) -> tuple[str, str]:
         """Return where a file is, which its name may be a link to, and where its copy is.
@@ -335,14 +338,14 @@ class DotenvSource:
             UntrustedError: outside the project, and the user has not allowed that.
         """
         path = self._path(name)
-        real = real_path(path, self._root)
+        real = real_path(path, self.root)
         folder = resolved(os.path.dirname(path))
         if folder != os.path.dirname(real):  # else it is allowed with the file
-            folder = real_path(folder, self._root)
+            folder = real_path(folder, self.root)
         return real, os.path.join(folder, os.path.basename(path) + PREVIOUS_SUFFIX)
 
     def _path(self, name: str) -> str:
-        return os.path.join(self._root, name)
+        return os.path.join(self.root, name)
 
     def _warn(self, warning: str) -> None:
         if warning not in self.warnings:
@@ -354,7 +357,16 @@ def _paths(context: SourceContext) -> list[str]:
     names = [setting] if isinstance(setting, str) else setting
     if not isinstance(names, list) or not all(map(_is_file_name, names)):
         raise ProfileError(f"[sources.{context.name}] 'path' must be a file or a list of files")
+    for name in filter(_is_of_shell, names):
+        from envkit.sources.dotenv_errors import refuse_shell_path
+
+        refuse_shell_path(name, f"[sources.{context.name}] 'path'", ProfileError)
     return names
+
+
+def _is_of_shell(path: str) -> bool:
+    """Return whether a path may begin with what only a shell replaces."""
+    return path.startswith(("~", "$"))
 
 
 def _is_file_name(name: object) -> bool:
@@ -365,37 +377,20 @@ def _variable(ref: Reference) -> str:
     return ref.path if ref.field is None else ref.field
 
 
-def _reading(reads: Sequence[_Read], variable: str) -> Reading | None:
+def _reading(reads: Sequence[Read], variable: str) -> Reading | None:
     """Return the value of a variable from the last file that has it.
 
     Raises:
         DotenvError: it has no value there.
     """
     for read in reversed(reads):
-        entry = read.content.entries.get(variable)
+        entry = read.content.get(variable)
         if entry is not None:
             place = f"{read.name}:{entry.line}"
             return Reading._make((Secret(entry.value), read.version, place))
     return None
 
 
-def _nothing(name: str) -> _Read:
+def _nothing(name: str) -> Read:
     """Return what is read where there is no file, or none of the version that is asked."""
-    return _Read(name, "", None, DotenvFile({}, ()))
-
-
-def _is_version(version: str | None) -> bool:
-    parts = (version or "").split("-")
-    return version in (None, PREVIOUS) or (
-        len(parts) == 3 and all(part and not part.strip("0123456789abcdef") for part in parts)
-    )
-
-
-def _whole(ref: Reference, reads: list[_Read]) -> Outcome:
-    there = [read for read in reads if read.version is not None]
-    if not there:
-        return Absent(f"no file {', '.join(read.name for read in reads)}")
-    fields = {name: entry.value for read in there for name, entry in read.content.entries.items()}
-    text = pick_field(ref, fields)
-    assert isinstance(text, str)  # noqa: S101 - a whole secret is never absent
-    return Reading(Secret(text), there[-1].version, ", ".join(read.name for read in there))
+    return Read(name, "", None, DotenvFile({}, ()))

@@ -1,13 +1,25 @@
-"""What it means that the system does not let us read or write a `.env` file."""
+"""Why a `.env` file cannot be read or written: the system forbids it, or its path means nothing."""
 
 from __future__ import annotations
 
 import errno
 
 from envkit._internal.files import FileRefusedError
+from envkit._internal.names import is_name
 from envkit._internal.os_errors import reason_of
 from envkit._internal.replaceable import lasting_failure
-from envkit.errors import DeniedError, DotenvError, SourceError, UnavailableError
+from envkit.errors import (
+    DeniedError,
+    DotenvError,
+    InvalidReferenceError,
+    SourceError,
+    UnavailableError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit.errors import EnvkitError
+    from envkit.profile.placeholder import Reference
 
 # the name leads to what is no file, and never will by itself
 _NO_FILE = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
@@ -38,3 +50,63 @@ def failure(verb: str, name: str, error: OSError) -> SourceError:
     failure = UnavailableError(message, hint="make its folder with 'mkdir'" if missing else None)
     failure.retryable = False
     return failure
+
+
+def check_reference(ref: Reference, variable: str, source: str) -> None:
+    """Refuse a reference that no `.env` file could hold.
+
+    Args:
+        ref: what is looked up.
+        variable: the variable that it names.
+        source: the name of the source.
+
+    Raises:
+        InvalidReferenceError: it has a version that no file has, or what it names is no
+            variable, or no file.
+    """
+    if ref.stage is not None or not _is_version(ref.version):
+        raise InvalidReferenceError(
+            f"{ref} has a version, and of a .env file only the previous one is kept",
+            hint="use '?version=previous'",
+        )
+    if "\0" in ref.path:
+        raise InvalidReferenceError(f"{ref}: no file has a NUL character in its name")
+    if ref.field is not None:
+        refuse_shell_path(ref.path, str(ref), InvalidReferenceError)
+    like_a_file = variable.startswith(".") or "/" in variable or variable.endswith(".env")
+    if not variable or "\0" in variable or (ref.field is None and like_a_file):
+        hint = None
+        if ref.field is None:
+            hint = f"for a variable of a file, write {source}:{ref.path}#NAME"
+        raise InvalidReferenceError(f"{ref}: '{variable}' is not a variable name", hint=hint)
+
+
+def _is_version(version: str | None) -> bool:
+    parts = (version or "").split("-")
+    return version in (None, "previous") or (
+        len(parts) == 3 and all(part and not part.strip("0123456789abcdef") for part in parts)
+    )
+
+
+def refuse_shell_path(path: str, where: str, error: type[EnvkitError]) -> None:
+    """Refuse a path that begins with what only a shell replaces, `~` or `$NAME`.
+
+    It would be a file of that very name, which is never there, and so its variables absent.
+
+    Args:
+        path: relative to the project; `./~` is a file of that name.
+        where: what names it, for messages.
+        error: the class of the error to be raised.
+    """
+    first, slash, rest = path.partition("/")
+    variable = "HOME" if first == "~" else first[1:].removeprefix("{").removesuffix("}")
+    if first.startswith("~") and first != "~":
+        instead = "the folder's full path"
+    elif first.startswith(("~", "$")) and is_name(variable):
+        instead = f"{{{{ env:{variable} }}}}{slash}{rest}"
+    else:
+        return
+    raise error(
+        f"{where}: '{first}' has no meaning in a path",
+        hint=f"write {instead}; a file of that very name is ./{path}",
+    )

@@ -9,9 +9,9 @@ from envkit._internal.file_lock import locked
 from envkit._internal.files import read_real, version_of
 from envkit._internal.leftovers import LOCK, sweep_beside
 from envkit._internal.replaceable import check_own, check_replaceable
-from envkit.dotenv.editor import remove_value, set_value
+from envkit.dotenv.editor import remove_value, repeated_note, set_value
 from envkit.dotenv.file import LIMIT_BYTES
-from envkit.dotenv.parser import decode
+from envkit.dotenv.parser import decode, encode
 from envkit.errors import ConflictError, InvalidValueError, SourceError
 from envkit.sources.dotenv_errors import failure
 
@@ -38,15 +38,21 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
     """
     warnings = []
     for variable, value in values.items():
+        note = repeated_note(text, variable, path=path, removed=value is None)
+        if note is not None:
+            warnings.append(note)
         if value is None:
             text = remove_value(text, variable, path=path)
             continue
-        text, count = set_value(text, variable, value.reveal(), path=path)
-        if len(text.encode()) > LIMIT_BYTES:
+        text = set_value(text, variable, value.reveal(), path=path)
+        if len(encode(text)) > LIMIT_BYTES:
             raise InvalidValueError(f"{variable} makes {path} too large to be read again")
-        if count > 1:
-            warnings.append(f"{path}: of {count} lines that set {variable}, the last was changed")
-    return text.encode(), warnings
+    return encode(text), warnings
+
+
+def unchanged(text: str) -> bytes:
+    """Return the content of a file that is written again as it is."""
+    return encode(text)
 
 
 def check(path: str, previous: str) -> None:
@@ -128,7 +134,7 @@ def rewrite(
             raise _conflict(name, expected)
         data = edit(text)
         alone = written is not None
-        return version_of(replace(path, data, previous, before=text.encode(), alone=alone))
+        return version_of(replace(path, data, previous, before=encode(text), alone=alone))
 
 
 def replace(

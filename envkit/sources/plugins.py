@@ -7,7 +7,7 @@ Entry points are read only for a name that is not built in.
 
 from __future__ import annotations
 
-from envkit.errors import ProfileError, did_you_mean
+from envkit.errors import ProfileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def load_plugin(group: str, name: str, kind: str, *, built_in: Iterable[str], pl
     plugins = entry_points(group=group)
     found = plugins.select(name=name)
     if not found:
+        from envkit._internal.suggestions import did_you_mean
+
         raise ProfileError(
             f"{place}: unknown {kind} {name!r}",
             hint=did_you_mean(name, {*built_in, *plugins.names}),

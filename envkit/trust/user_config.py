@@ -13,7 +13,6 @@ import stat
 from errno import EINVAL, EPERM
 
 from envkit._internal.named_tuple import NamedTuple
-from envkit.errors import did_you_mean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +79,8 @@ def _own_content(path: str) -> bytes:
 
 
 def _checked(document: Mapping[str, Any], path: str) -> UserConfig:
+    from envkit._internal.suggestions import did_you_mean
+
     warnings = [
         f"{path}: unknown key {key!r}: {did_you_mean(key, KEYS)}"
         for key in document

@@ -48,7 +48,7 @@ def test_promote(project):
     project.profile("staging.toml", '[variables]\nA = "1"\nB = {}\nC = "staging"\n')
     project.profile("prod.env", "B={{ B }}\n")
     project.dotenv("staging", "B=1\n")
-    project.dotenv("prod", "broken\n")
+    project.dotenv("prod", "X='open\nB=1\n")
     done = project.run("promote", "staging", "prod", "--plan", "--format", "json")
     assert_documented(done, "promote", changes=1, left=1, refusals=1)
 

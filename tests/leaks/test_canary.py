@@ -121,12 +121,12 @@ CASES = {
     ),
     # files that cannot be read
     "a line that is no definition": Case(
-        dotenv=f"SECRET=x\n{CANARY} is no definition\n", status=3, told=".env.prod:2"
+        dotenv=f"A=1\nSECRET: {CANARY}\n", status=3, told=".env.prod:2"
     ),
     "an open quotation mark": Case(dotenv=f"SECRET='{CANARY}\n", status=3, told=".env.prod:1"),
-    "a broken line, looked at": Case("doctor", dotenv=f"{CANARY} x\n", status=1),
+    "a broken line, looked at": Case("doctor", dotenv=f"SECRET: {CANARY}\n", status=1),
     "a broken line, shown": Case(
-        "show -e prod", dotenv=f"{CANARY} x\n", status=3, told=".env.prod:1"
+        "show -e prod", dotenv=f"SECRET='{CANARY}\n", status=3, told=".env.prod:1"
     ),
     "what looks like a placeholder": Case(dotenv=f"SECRET='{{{{ {CANARY} | }}}}'\n"),
     "an open placeholder": wrong(f'P = "{CANARY} {{{{ x"', "no '}}'"),

@@ -67,6 +67,6 @@ def test_what_a_person_sees(shop, answer, status):
 
 
 def test_a_file_that_cannot_be_read(shop):
-    (shop.project.root / ".env.prod").write_text(f"{TARGET} is no definition\n")
+    (shop.project.root / ".env.prod").write_text(f"X='{TARGET}\nY=1\n")
     shop.run(*PROMOTE, "KEY", "--yes", status=3)
     assert shop.traces() <= STORES

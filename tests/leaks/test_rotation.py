@@ -203,7 +203,7 @@ def test_what_goes_wrong_around_it(world, what):
     world.command()
     env = {}
     if what == "the file":
-        world.project.dotenv("prod", f"{OLD} is no definition\n")
+        world.project.dotenv("prod", f"X='{OLD}\nKEY=1\n")
     elif what == "the record":
         record = record_file(world.project, "prod", "API_KEY")
         record.write_text(f'{{"record": "{OLD}"')
@@ -238,8 +238,8 @@ def test_a_real_target(world, postgres):
 
 def test_a_simulation_asks_for_nothing(world):
     world.command()
-    dotenv = world.project.dotenv("prod", f"{OLD} is no definition\n")
+    dotenv = world.project.dotenv("prod", f"X='{OLD}\nKEY=1\n")
     for format_ in ("text", "json"):
         world.run("rotate", "simulate", "--format", format_)
     assert world.programs() == 0
-    assert dotenv.read_text().startswith(OLD)
+    assert dotenv.read_text().startswith(f"X='{OLD}")

@@ -15,6 +15,7 @@ import pytest
 
 import envkit
 from envkit import errors
+from envkit._internal.suggestions import closest, did_you_mean
 from envkit.errors import (
     AbsentError,
     AuthError,
@@ -28,8 +29,6 @@ from envkit.errors import (
     ResolutionError,
     UnavailableError,
     VariableFailure,
-    closest,
-    did_you_mean,
 )
 from envkit.sources.aws.errors import RefusedError
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit._internal.suggestions import did_you_mean
 from envkit.checks import run
 from envkit.checks.ignore_file import NAME, accept_problems, load_rules
 from envkit.checks.problem import KINDS
@@ -19,7 +20,7 @@ from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.progress import Bar
 from envkit.cli.result import write_result
-from envkit.errors import UsageError, did_you_mean
+from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envkit._internal.suggestions import did_you_mean
 from envkit.audit.session import Access
 from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
 from envkit.cli.complete import environments
@@ -29,7 +30,6 @@ from envkit.errors import (
     ProfileNotFoundError,
     ResolutionError,
     UsageError,
-    did_you_mean,
 )
 from envkit.profile.discovery import profiles_folder
 

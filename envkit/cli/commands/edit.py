@@ -12,6 +12,7 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask, ask_reason, is_interactive
 from envkit.cli.rotated import allow_change, without_rotating
+from envkit.cli.written import print_warnings
 from envkit.editing.edit_text import changes, file_name, render
 from envkit.editing.find import find, prepare_edit, refuse_changed
 from envkit.editing.preflight import refuse_unwritable_slots
@@ -74,6 +75,7 @@ def _write(access: Access, editable: Editable, changed: Mapping[str, Secret]) ->
             access.changed(variable.names, version)
             where = f"{variable.slot.where}{in_version(version)}"
             print(f"set {variable.name} in {where}", flush=True)
+    print_warnings(write.slot for write in writes)
 
 
 def _edited(editable: Editable) -> dict[str, Secret]:

@@ -40,6 +40,9 @@ def init(
         print("\nNo value was copied; profiles name variables, and these files hold the values:")
     for lookup in done.lookups:
         print(f"  {lookup.environment}: {_files(lookup)}")
+    if done.unused:
+        print(f"\nNot used: {', '.join(done.unused)}")
+        print("To have a profile read one, name it under [sources.dotenv]: path = [...]")
     if done.environments:
         print("\nNext:")
         print(f"  envkit exec --env {_runnable(done)} -- env")
@@ -48,7 +51,7 @@ def init(
 
 
 def _files(lookup: Lookup) -> str:
-    files = " and ".join(lookup.files)
+    files = ", ".join(lookup.files)
     if not lookup.absent:
         return files
     names = ", ".join(lookup.absent[:SHOWN_NAMES])

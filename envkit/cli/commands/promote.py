@@ -16,6 +16,7 @@ from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.cli.rotated import rotations_of
+from envkit.cli.written import print_each
 from envkit.errors import PromotionError
 from envkit.promotion.model import ChangeAction, LeftKind
 from envkit.promotion.run import prepare_promotion, read
@@ -156,6 +157,7 @@ class _Progress:
                     access.changed(recorded, version)
                 for change in step.changes if aloud else ():
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
+            print_each(self.promotion.warnings)
         except BaseException as error:
             if not isinstance(error, PromotionError):  # which says it itself
                 self._print_unfinished()

@@ -14,6 +14,7 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
 from envkit.cli.prompt import ask_reason, confirm
 from envkit.cli.rotated import allow_change, look_at
+from envkit.cli.written import print_warnings
 from envkit.editing.find import find, prepare_edit
 from envkit.editing.history import earlier, versioned_slot, versions
 from envkit.editing.write import restore
@@ -78,4 +79,5 @@ def rollback(
         access.changed(variable.names, now)
     new = in_version(now if now != version.version else None)
     print(f"brought {name} back to version {version.version} of {slot.where}{new}")
+    print_warnings([slot])
     return 0

@@ -14,6 +14,7 @@ from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason, ask_secret
 from envkit.cli.rotated import allow_change
+from envkit.cli.written import print_warnings
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit
 from envkit.editing.write import write_one
 from envkit.errors import UsageError
@@ -68,6 +69,7 @@ def set(  # noqa: A001 - the command's name
         version = write_one(variable.slot, new, variable.current, editable.deadline)
         access.changed(variable.names, version)
     print(f"set {variable.name} in {variable.slot.where}{in_version(version)}", flush=True)
+    print_warnings([variable.slot])
     warn_of_line(variable.slot, variable.name, new)
     return 0
 

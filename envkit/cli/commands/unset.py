@@ -11,6 +11,7 @@ from envkit.cli.commands.set import find_one, in_version
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
 from envkit.cli.prompt import ask_reason
 from envkit.cli.rotated import allow_change
+from envkit.cli.written import print_warnings
 from envkit.editing.write import write_one
 
 EXAMPLE = "envkit unset STRIPE_KEY --env staging"
@@ -40,4 +41,5 @@ def unset(
         version = write_one(variable.slot, None, variable.current, editable.deadline)
         access.changed(variable.names, version)
     print(f"took {variable.name} out of {variable.slot.where}{in_version(version)}")
+    print_warnings([variable.slot])
     return 0

@@ -12,7 +12,8 @@ from __future__ import annotations
 import secrets
 from math import log2
 
-from envkit.errors import ProfileError, did_you_mean
+from envkit._internal.suggestions import did_you_mean
+from envkit.errors import ProfileError
 from envkit.secret import Secret
 
 TYPE_CHECKING = False

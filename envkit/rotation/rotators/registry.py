@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from envkit.errors import ProfileError, did_you_mean
+from envkit._internal.suggestions import did_you_mean
+from envkit.errors import ProfileError
 from envkit.profile.toml_file import check_keys
 from envkit.rotation.protocols import RotatorContext
 from envkit.rotation.rotators import generate

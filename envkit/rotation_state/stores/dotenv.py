@@ -26,7 +26,7 @@ from envkit.rotation_state.store import Snapshot
 from envkit.rotation_state.stores.envelope import RecordPlace, checked_pack, parse, unpack
 from envkit.rotation_state.stores.naming import FILE_SUFFIX, identity, record_name
 from envkit.sources.dotenv_errors import failure
-from envkit.sources.dotenv_write import change, rehearse, rewrite
+from envkit.sources.dotenv_write import change, rehearse, rewrite, unchanged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class DotenvRotationStore:
         """Replace the file by one that holds the same."""
         if seen.version is None:
             raise ConflictError(f"{self.location} no longer exists")
-        return seen._replace(version=self._rewrite(seen, str.encode))
+        return seen._replace(version=self._rewrite(seen, unchanged))
 
     def save(self, seen: Snapshot, record: Record, pending: Pending) -> Snapshot:
         """Replace the record's file, if it is still the one that was seen."""

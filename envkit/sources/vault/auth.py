@@ -17,7 +17,8 @@ from typing import NamedTuple
 from envkit._internal.clock import Deadline
 from envkit._internal.names import odd_character
 from envkit._internal.os_errors import reason_of
-from envkit.errors import AuthError, ProfileError, did_you_mean
+from envkit._internal.suggestions import did_you_mean
+from envkit.errors import AuthError, ProfileError
 from envkit.sources.vault.address import environ_of, find_address, place_of
 
 TYPE_CHECKING = False

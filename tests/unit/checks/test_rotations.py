@@ -121,7 +121,7 @@ def test_what_a_base_says_is_told_once(project):
 def test_a_secret_that_its_store_could_not_hold(project):
     profile(project)
     text = (project.profiles / "prod.toml").read_text()
-    project.profile("prod.toml", text.replace('"dotenv:.env#KEY"', '"dotenv:x-y"'))
+    project.profile("prod.toml", text.replace('"dotenv:.env#KEY"', '"dotenv:x/y"'))
     [shown] = offline()
     assert shown.startswith("profiles/prod.toml:4: [rotation.key]: ")
     assert shown.endswith("[reference-invalid, prod]")

@@ -106,9 +106,9 @@ def test_references_that_fit_no_store_are_all_found_and_hide_nothing(project):
 
 def test_a_line_of_an_env_file_is_where_the_problem_is(project):
     project.profile("prod.toml", '[variables]\nA = "{{ A }}"\nB = "{{ B }}"\n')
-    project.dotenv("prod", "A=1\ncanary-77 is nothing\n")
-    [line] = found()
-    assert line.startswith(".env.prod:2: cannot read A and B: ")
+    project.dotenv("prod", "X='canary-77\nA=1\nB=2\n")
+    [line, *_] = found()
+    assert line.startswith(".env.prod:1: cannot read A and B: ")
     assert line.endswith("[dotenv-invalid, prod]")
     assert "canary-77" not in line
 

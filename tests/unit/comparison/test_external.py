@@ -74,7 +74,7 @@ def test_a_file_that_cannot_be_used_is_an_error_with_its_name(project):
         read_file(".env.none")
     with pytest.raises(UsageError, match=r"^cannot read profiles: "):
         read_file("profiles")
-    project.dotenv("prod", "A=1\nno definition\n")
+    project.dotenv("prod", "A=1\nB='open\nC=1\n")
     with pytest.raises(DotenvError, match=r"^\.env\.prod:2: "):
         read_file(".env.prod")
     with folder_of_nobody() as folder:

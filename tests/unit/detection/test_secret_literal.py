@@ -77,3 +77,23 @@ def test_a_random_draw_is_taken_for_one():
 def test_anything_can_be_looked_at_and_nothing_of_it_is_told(name, text):
     found = suspect(name, text)
     assert found is None or found.what in WHATS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("null", "none", "nil", "undefined", "NULL", "None", "Undefined", "(null)", "'none'"),
+        *("n/a", "NA", "nan", "unset", "not set", "not-set", "empty", "blank", "missing", "void"),
+        *("disabled", "unused", "true", "false", "<none>", "[null]", "-", "***"),
+    ],
+)
+@pytest.mark.parametrize("name", ["DB_PASSWORD", "MAIL_PASSWORD", "API_TOKEN", "JWT_SECRET"])
+def test_a_value_that_says_that_there_is_none_is_no_secret(name, text):
+    assert suspect(name, text) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["nullpointer7", "none-of-y0urs", "undefined9behaviour", "empty7Set!"]
+)
+def test_a_password_that_begins_with_such_a_word_is_one(text):
+    assert suspect("DB_PASSWORD", text) is not None

@@ -8,7 +8,7 @@ from dotenv.parser import parse_stream
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from envkit.dotenv.editor import quote, remove_value, set_value
+from envkit.dotenv.editor import quote, remove_value, repeated_note, set_value
 from envkit.dotenv.file import parse
 from envkit.errors import DotenvError, InvalidValueError
 from support.vectors import vectors
@@ -48,9 +48,8 @@ def read(text):
 def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
     text = FILE.replace("\n", newline)
     before = read(text)
-    after, count = set_value(text, name, value, path=".env")
+    after = set_value(text, name, value, path=".env")
     assert read(after) == before | {name: value}
-    assert count == 1
     assert after.replace("\r\n", "").count("\n") == (after.count("\n") if newline == "\n" else 0)
 
 
@@ -58,15 +57,15 @@ def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
 def test_one_value_after_another(changes):
     text, wanted = FILE, read(FILE)
     for name, value in changes:
-        text, _ = set_value(text, name, value, path=".env")
+        text = set_value(text, name, value, path=".env")
         wanted[name] = value
         assert read(text) == wanted
 
 
 @given(VALUES)
 def test_setting_it_twice_is_setting_it_once(value):
-    once, _ = set_value(FILE, "A", value, path=".env")
-    assert set_value(once, "A", value, path=".env")[0] == once
+    once = set_value(FILE, "A", value, path=".env")
+    assert set_value(once, "A", value, path=".env") == once
 
 
 @given(VALUES)
@@ -105,12 +104,21 @@ def test_a_shell_reads_the_same(tmp_path_factory, values):
 
 @pytest.mark.parametrize(("text", "name", "value", "wanted"), VECTORS["only_the_value_changes"])
 def test_only_the_value_changes(text, name, value, wanted):
-    assert set_value(text, name, value, path=".env")[0] == wanted
+    assert set_value(text, name, value, path=".env") == wanted
 
 
-def test_how_often_a_variable_is_set():
-    assert set_value("A=1\nA=2\nA=3\n", "A", "x", path=".env")[1] == 3
-    assert set_value("", "A", "x", path=".env")[1] == 1
+@pytest.mark.parametrize(
+    ("text", "removed", "note"),
+    [
+        ("A=1\nA=2\nA=3\n", False, ".env: of 3 lines that set A, the last was changed"),
+        ("A=1\nexport A=2\n", True, ".env: all 2 lines that set A were removed"),
+        ("A=1\n", False, None),
+        ("", False, None),
+        ("B=1\nB=2\nA=1\n#A=2\n", True, None),
+    ],
+)
+def test_a_second_definition_is_told(text, removed, note):
+    assert repeated_note(text, "A", path=".env", removed=removed) == note
 
 
 @pytest.mark.parametrize(
@@ -165,10 +173,10 @@ def test_every_definition_of_a_variable_is_removed():
 
 @given(VALUES)
 def test_what_was_added_is_removed_again(value):
-    text = set_value(FILE, "NEW", value, path=".env")[0]
+    text = set_value(FILE, "NEW", value, path=".env")
     assert remove_value(text, "NEW", path=".env") == FILE
 
 
 def test_nothing_is_removed_from_a_file_that_cannot_be_read():
-    with pytest.raises(DotenvError, match=r"\.env:2: the line has no '='"):
-        remove_value("A=1\nB\n", "A", path=".env")
+    with pytest.raises(DotenvError, match=r"\.env:2: cannot parse"):
+        remove_value("A=1\nB='open\n", "A", path=".env")

@@ -17,6 +17,8 @@ LINTED = {"exp_alt": ["A: ${X:+...} is not expanded"]}
 
 def values(text, *, expand=True, environ=None):
     file = parse(text, path=".env", expand=expand, environ=environ)
+    for problem in file.problems:
+        raise problem
     return {name: entry.value for name, entry in file.entries.items()}
 
 
@@ -32,6 +34,8 @@ def test_shared_cases(case):
     else:
         file = parse(case["input"], path=".env", expand=True, environ=case["process_env"])
         assert {name: entry.value for name, entry in file.entries.items()} == case["values"]
+        unlisted = {name: entry.value for name, entry in file.unlisted.items()}
+        assert unlisted == case.get("unlisted", {})
         warnings = case.get("warnings", LINTED.get(case["id"], []))
         assert list(file.warnings) == warnings
 
@@ -59,7 +63,7 @@ def test_lines_are_those_that_an_editor_shows(text, lines):
         ("A=1\nB=x\0y\n", ".env:2: a NUL character"),
         ("\n\n  A\n", ".env:3: the line has no '='"),
         ("A=1\n\nB='open\n", ".env:3: cannot parse"),
-        ("A=1\n1B=x\n", ".env:2: what stands before '=' is not a variable name"),
+        ('A=1\n"B"=x\n', ".env:2: what stands before '=' is not a variable name"),
     ],
 )
 def test_errors_have_the_line(text, message):
@@ -81,8 +85,11 @@ def test_a_line_of_a_key_is_not_shown():
     for text in (f"A=-----BEGIN KEY-----\n{line}\n", f"A=-----BEGIN KEY-----\n{line}==\n"):
         with pytest.raises(DotenvError) as caught:
             values(text)
-        assert caught.value.message.startswith(".env:2: ")
+        assert caught.value.message == ".env:1: a value of several lines without quotes"
         assert line[:8] not in str(caught.value)
+        file = parse(text, path=".env", expand=False)
+        assert list(file.entries) == ["A"]
+        assert not any(line in name for name in file.entries)
 
 
 def test_an_encrypted_value_is_an_error_of_that_variable_alone():

@@ -135,7 +135,7 @@ def test_a_value_that_a_source_which_cannot_be_written_has_hides_those_behind_it
 
 
 def test_a_store_that_fails_costs_its_own_variables_alone(prod):
-    prod.dotenv("prod", "no definition\n")
+    prod.dotenv("prod", "X='open\nKEY=1\n")
     editable = found()
     assert set(editable.variables) == {"PORT", "PASSWORD"}
     assert editable.refused["KEY"].code == "dotenv-invalid"

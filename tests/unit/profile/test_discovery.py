@@ -20,8 +20,47 @@ def test_the_folder_is_looked_for_upwards(project, monkeypatch):
 def test_the_closest_folder_wins(project, monkeypatch):
     inner = project.root / "service" / "profiles"
     inner.mkdir(parents=True)
+    (inner / "dev.toml").write_text("")
     monkeypatch.chdir(inner.parent)
     assert discover.profiles_folder(None, {}) == str(inner)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["__init__.py", "models.py"],
+        ["profiles.yml"],
+        ["dev.yaml", "README.md"],
+        ["__init__.py", "pyproject.toml"],
+        ["Cargo.toml"],
+        [".env"],
+        [".env.dev"],
+        ["dev.toml.bak"],
+        [".hidden.toml"],
+        ["my profile.toml"],
+        [],
+    ],
+    ids=lambda files: ",".join(files) or "empty",
+)
+def test_a_folder_of_that_name_without_a_profile_is_passed_over(project, monkeypatch, files):
+    project.profile("dev.toml", "")
+    inner = project.root / "backend" / "profiles"
+    (inner.parent / "shop").mkdir(parents=True)
+    inner.mkdir()
+    for name in files:
+        (inner / name).write_text("")
+    for folder in (inner.parent, inner.parent / "shop", inner):
+        monkeypatch.chdir(folder)
+        assert discover.profiles_folder(None, {}) == str(project.profiles)
+
+
+def test_where_no_folder_has_a_profile_the_closest_one_is_named(project, monkeypatch):
+    inner = project.root / "backend" / "profiles"
+    inner.mkdir(parents=True)
+    monkeypatch.chdir(inner.parent)
+    assert discover.profiles_folder(None, {}) == str(inner)
+    error = discover.unknown_profile(str(inner), "dev", [])
+    assert "--profiles" in error.hint
 
 
 @pytest.mark.parametrize(

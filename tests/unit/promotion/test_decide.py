@@ -374,7 +374,7 @@ def test_a_value_that_the_target_does_not_allow_is_refused(write):
 
 def test_what_cannot_be_read_is_refused_and_not_missing(write):
     project = write("A = {}\nB = {}", "A = {}\nB = {}", values="A=1\nB=1")
-    project.dotenv("prod", "B\n")
+    project.dotenv("prod", "X='open\nB=1\n")
     plan = promotion()
     assert set(refusals(plan)) == {"A", "B"}
     assert changes(plan) == []
@@ -547,7 +547,7 @@ def text_of(side):
     document["variables"] = variables
     dotenv = ""
     for name, value in values.items():
-        dotenv, _ = set_value(dotenv, name, value, path=".env")
+        dotenv = set_value(dotenv, name, value, path=".env")
     return document.as_string(), dotenv
 
 

@@ -6,7 +6,12 @@ import pytest
 
 from envkit.errors import DotenvError, UsageError
 from envkit.profile.loader import load
-from envkit.scaffold.init_project import GITIGNORE, initialise
+from envkit.scaffold.init_project import initialise
+
+GITIGNORE = (
+    *(".env", ".env.*", "!.env.example", "!.env.sample", "!.env.template", "!.env.dist"),
+    *("*.envkit-previous", "*.envkit-rotation"),
+)
 
 
 def files(root):
@@ -63,7 +68,7 @@ def test_a_name_that_no_environment_can_have_is_refused_before_anything_is_writt
 
 def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(tmp_path):
     (tmp_path / ".env").write_text("A=1\n")
-    (tmp_path / ".env.prod").write_text("A=1\nno definition\n")
+    (tmp_path / ".env.prod").write_text("A=1\nB='open\nC=1\n")
     before = files(tmp_path)
     with pytest.raises(DotenvError, match=r"^\.env\.prod:2: "):
         initialise(str(tmp_path))

@@ -1,0 +1,59 @@
+"""Read a named pipe as if it were a file: some tools hand out a `.env` file as one.
+
+What was written to a pipe can be read once. Whoever reads it again under the same deadline,
+which is that of a command, is given the same content.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from select import POLLIN, poll
+from threading import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from envkit._internal.clock import Deadline
+
+_locks: dict[tuple[int, int], Lock] = {}
+_contents: dict[tuple[int, int], tuple[Deadline, bytes]] = {}
+
+
+def read_fifo(descriptor: int, limit_bytes: int, deadline: Deadline) -> bytes:
+    """Return what is written to a pipe until its writer closes it, at most `limit_bytes` + 1.
+
+    Args:
+        descriptor: of the pipe, opened without blocking.
+        limit_bytes: no more is read, but for one byte that says that there is more.
+        deadline: how long to wait for the writer.
+
+    Raises:
+        TimeoutError: the writer has not come, or not closed the pipe, in time.
+        OSError: it cannot be read.
+    """
+    state = os.fstat(descriptor)
+    key = state.st_dev, state.st_ino
+    with _locks.setdefault(key, Lock()):
+        known = _contents.get(key)
+        if known is None or known[0] is not deadline:
+            known = _contents[key] = deadline, _read(descriptor, limit_bytes + 1, deadline)
+    return known[1]
+
+
+def _read(descriptor: int, left: int, deadline: Deadline) -> bytes:
+    poller = poll()
+    poller.register(descriptor, POLLIN)
+    chunks: list[bytes] = []
+    while left > 0:
+        if not poller.poll(deadline.remaining_seconds() * 1000):
+            reason = "a pipe that nothing has written to" if not chunks else "a pipe left open"
+            raise TimeoutError(errno.ETIMEDOUT, f"{reason} within {deadline.timeout_seconds:g} s")
+        try:
+            chunk = os.read(descriptor, min(left, 1 << 16))
+        except BlockingIOError:
+            continue
+        if not chunk:
+            break
+        chunks.append(chunk)
+        left -= len(chunk)
+    return b"".join(chunks)

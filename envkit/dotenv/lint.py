@@ -1,0 +1,143 @@
+r"""Find what other readers of a `.env` file take for something else. Pure.
+
+A shell, Compose, python-dotenv and node's dotenv do not agree on `$NAME`, `\$`, backticks and
+the order of lines. envkit reads such a line in one way, and says here that others do not.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from envkit.dotenv.parser import Definition, OddLine, split
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ODD_LINE = "dotenv-odd-line"
+ESCAPE = "dotenv-escape"
+DOLLAR = "dotenv-dollar"
+BACKTICK = "dotenv-backtick"
+ORDER = "dotenv-order"
+IN_PROFILE = "profile-dollar"
+
+_SINGLE = "put the value in single quotes, in which nothing is special"
+_DOUBLE_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
+_SPECIAL = re.compile(
+    r"(?P<backslash>\\\\)|(?P<escape>\\\$)|(?P<use>\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:?-)?)"
+    r"|(?P<plain>\$(?P<word>[A-Za-z_][A-Za-z0-9_]*))|(?P<command>`|\$\()"
+)
+
+
+_GROUPS = {
+    "escape": (ESCAPE, "readers disagree on '\\$': some keep the backslash, some remove it"),
+    "plain": (DOLLAR, "$NAME is text here, and other readers replace it"),
+    "command": (BACKTICK, "a backtick or $(...) is text here, and a shell runs what is in it"),
+}
+
+
+class Finding(NamedTuple):
+    """One line that means something else elsewhere.
+
+    Attributes:
+        code: what is meant, one of this module.
+        name: the variable; empty where the line has none that may be shown.
+        message: without the place, and without any value.
+    """
+
+    code: str
+    line: int
+    name: str
+    message: str
+    hint: str
+
+
+def in_store(text: str, *, path: str) -> Iterator[Finding]:
+    """Yield what is read differently elsewhere in a `.env` file with values.
+
+    Args:
+        text: the file's content.
+        path: how messages call the file.
+    """
+    pieces = list(split(text.replace("\r\n", "\n"), path=path))
+    definitions = [piece for piece in pieces if isinstance(piece, Definition)]
+    declared = {definition.name for definition in definitions}
+    for piece in pieces:
+        if isinstance(piece, OddLine) and not (piece.declares and piece.names[0] in declared):
+            message = piece.error.message.removeprefix(f"{path}:{piece.line}: ")
+            unclear = piece.open or piece.unclear
+            rest = "and what comes after it is unclear" if unclear else "and envkit skips the line"
+            yield Finding(ODD_LINE, piece.line, "", f"{message}, {rest}", piece.error.hint or "")
+    first: dict[str, int] = {}
+    for definition in definitions:
+        first.setdefault(definition.name, definition.line)
+    last = {definition.name: definition for definition in definitions}
+    for definition in definitions:
+        yield from _in_value(definition)
+        if last[definition.name] is definition:
+            yield from _order(definition, first)
+
+
+def in_profile(text: str, *, path: str) -> Iterator[Finding]:
+    """Yield what a `.env` file means to other readers that means nothing in a profile.
+
+    Args:
+        text: the content of a valid profile.
+        path: how messages call the file.
+    """
+    for piece in split(text.replace("\r\n", "\n"), path=path):
+        if not isinstance(piece, Definition):
+            continue
+        found: dict[str, str] = {}
+        for match in _specials(piece):
+            name = match["name"] or match["word"]
+            if name:
+                written = f"${{{name}}}" if match["name"] else f"${name}"
+                fallback = ' ?? "..."' if match["or"] else ""
+                found.setdefault(written, f"write {{{{ {name}{fallback} }}}}")
+        for written, hint in found.items():
+            message = f"{piece.name}: {written} has no meaning in a profile and is passed as text"
+            instead = f"{hint}, or put the value in single quotes if it is meant as text"
+            yield Finding(IN_PROFILE, piece.line, piece.name, message, instead)
+        yield from (one for one in _in_value(piece) if one.code != DOLLAR)
+
+
+def _specials(definition: Definition) -> Iterator[re.Match[str]]:
+    """Yield what is special to some reader in a value that is not in single quotes."""
+    if definition.quote == "'" or not any(mark in definition.source for mark in "$`"):
+        return
+    value = definition.value
+    if definition.quote:
+        quoted = _DOUBLE_QUOTED.match(definition.source.partition("=")[2].lstrip())
+        value = quoted[1] if quoted else value
+    yield from _SPECIAL.finditer(value)
+
+
+def _in_value(definition: Definition) -> Iterator[Finding]:
+    name, line = definition.name, definition.line
+    kinds = {group for match in _specials(definition) for group in _GROUPS if match[group]}
+    for group, (code, what) in _GROUPS.items():
+        if group in kinds:
+            yield Finding(code, line, name, f"{name}: {what}", _SINGLE)
+
+
+def _order(definition: Definition, first: Mapping[str, int]) -> Iterator[Finding]:
+    """Yield the variables that a value takes from further down in the file.
+
+    Args:
+        definition: the one that counts of its variable.
+        first: per variable the first line that sets it.
+    """
+    name, line = definition.name, definition.line
+    for used in dict.fromkeys(match["name"] for match in _specials(definition) if match["name"]):
+        below = first.get(used, 0)
+        if below > line:
+            yield Finding(
+                ORDER,
+                line,
+                name,
+                f"{name} uses ${{{used}}}, which only line {below} sets: other readers find "
+                "nothing there",
+                f"move the line that sets {used} above this one",
+            )

@@ -1,0 +1,161 @@
+r"""Decide what a line of a `.env` file that cannot be used may have meant. Pure.
+
+One odd line must not spoil a file, and must not be passed over as if it were not there:
+
+    FOO='x' y          FOO cannot be read; every other variable can
+    FOO: x             the same
+    export FOO         nothing, if the file sets FOO; else FOO cannot be read
+    FOO='open          FOO cannot be read, and neither can what comes after it: nothing says
+                       where the value ends
+    FOO=-----BEGIN...  without quotes: FOO cannot be read, and its lines are not variables
+
+The names that a line may have set are only ever looked up. They are never listed, since
+such a line can be the second line of a secret.
+"""
+
+from __future__ import annotations
+
+import re
+
+from envkit._internal.names import is_name
+from envkit.errors import DotenvError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    # those of an `OddLine`: names, error, line, source, listed, declares, unclear, open
+    Fields: TypeAlias = tuple[tuple[str, ...], DotenvError, int, str, bool, bool, bool, bool]
+
+# what an editor does not show, and marks that another format has around a name
+AROUND_A_NAME = "\ufeff\u200b\u200c\u200d\u2060\"'`:,;+$@&"
+
+_FORM = "write NAME=value or NAME='value'"
+_UTF8 = "save the file as UTF-8"
+_HEADER = "-----BEGIN "
+_FOOTER = re.compile(r"-----END [^\r\n]*(?:\r\n|\r|\n|$)")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
+_SET = re.compile(r"\s*(?:export[^\S\r\n]+)?['\"]?([^\s=#'\":]+)['\"]?[^\S\r\n]*=[^\S\r\n]*")
+_SET_LATER = re.compile(
+    r"^[^\S\r\n]*(?:export[^\S\r\n]+)?['\"]?([^\s=#'\":]+)['\"]?[^\S\r\n]*=", re.MULTILINE
+)
+_NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)['\"]?[^\S\r\n]*[=:]")
+_FIRST_WORD = re.compile(r"\s*(?:export[^\S\r\n]+)?['\"]?([A-Za-z_][A-Za-z0-9_]*)")
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\\r\n])*'|"(?:\\.|[^"\\\r\n])*\"""")
+_ESCAPED = re.compile(r"\\.|\s#.*")
+
+
+def odd_line(text: str, start: int, source: str, key: str | None, line: int, path: str) -> Fields:
+    """Return what is known of a piece of a file that is no usable definition.
+
+    Args:
+        text: the file, without a byte order mark.
+        start: where the piece begins in it.
+        source: the piece, as far as the parser took it.
+        key: what the parser took for a name, if it understood the piece.
+        line: of the piece's first character that is not blank.
+        path: how messages call the file.
+    """
+    place = f"{path}:{line}"
+    setting = _SET.match(source)
+    name = key if key is not None else setting[1] if setting else ""
+    found = (name,) if name and setting else ()
+    listed = bool(found) and is_name(name)
+    if (
+        setting is not None
+        and (end := _open_end(text, start, setting, failed=key is None)) is not None
+    ):
+        return _open(text[start:end], found, listed=listed, line=line, place=place)
+    if "\0" in source:
+        error = DotenvError(f"{place}: a NUL character", hint="take it out")
+        known = listed and "\0" not in source[: source.index("=")]
+        return _fields(found if known else (), error, line, source, listed=known, unclear=not known)
+    if any("\udc80" <= char <= "\udcff" for char in source):
+        error = DotenvError(f"{place}: not UTF-8", hint=_UTF8)
+        return _fields(found, error, line, source, listed=listed)
+    if key is None:
+        names = found or tuple(dict.fromkeys((*_FIRST_WORD.findall(source)[:1], *_names(source))))
+        return _fields(names, _unparsable(place), line, source, listed=listed)
+    if setting is None:
+        declares = source.lstrip().startswith("export") and key != "export"
+        return _fields(
+            (key,),
+            DotenvError(f"{place}: the line has no '='", hint=_FORM),
+            line,
+            source,
+            declares=declares,
+        )
+    error = DotenvError(
+        f"{place}: what stands before '=' is not a variable name",
+        hint="use letters, digits and '_', and no digit first",
+    )
+    return _fields((key.strip(AROUND_A_NAME),), error, line, source)
+
+
+def _fields(
+    names: tuple[str, ...],
+    error: DotenvError,
+    line: int,
+    source: str,
+    *,
+    listed: bool = False,
+    declares: bool = False,
+    unclear: bool = False,
+    open: bool = False,  # noqa: A002 - the field's name
+) -> Fields:
+    return names, error, line, source, listed, declares, unclear, open
+
+
+def _unparsable(place: str) -> DotenvError:
+    return DotenvError(f"{place}: cannot parse", hint=_FORM)
+
+
+def _names(source: str) -> list[str]:
+    """Return the names before a `=` or a colon in a line that says something else first."""
+    return [match[1] for match in _NAMED.finditer(source)]
+
+
+def _open_end(text: str, start: int, setting: re.Match[str], *, failed: bool) -> int | None:
+    """Return where a value ends that is open at the end of its line; None where it is not open.
+
+    The end of a PEM block is known. Where a quotation mark is missing, nothing says where the
+    value ends, and so it reaches to the end of the file.
+    """
+    begin = start + setting.end()
+    line = _LINE.match(text, begin)
+    assert line is not None  # noqa: S101 - it matches everywhere
+    value = line.group()
+    if value.startswith(_HEADER):
+        footer = _FOOTER.search(text, begin)
+        return footer.end() if footer else line.end()
+    if value.startswith("`"):
+        return len(text) if "`" not in value[1:] and "`" in text[line.end() :] else None
+    if not failed or not value.startswith(("'", '"')):
+        return None
+    quoted = _QUOTED.match(value)
+    if quoted is None:
+        return len(text)
+    behind = _ESCAPED.sub("", value[quoted.end() :])
+    return len(text) if behind.count("'") % 2 or behind.count('"') % 2 else None
+
+
+def _open(source: str, found: tuple[str, ...], *, listed: bool, line: int, place: str) -> Fields:
+    """Return the odd line for a value that is open, with what it may have swallowed."""
+    first = _LINE.match(source, len(source) - len(source.lstrip()))
+    assert first is not None  # noqa: S101 - it matches everywhere
+    if source[_SET.match(source).end() :].startswith(_HEADER):  # type: ignore[union-attr]
+        error = DotenvError(
+            f"{place}: a value of several lines without quotes",
+            hint="put it in double quotes, from -----BEGIN to -----END",
+        )
+        return _fields(found, error, line, source, listed=listed)
+    swallowed = tuple(dict.fromkeys(match[1] for match in _SET_LATER.finditer(source, first.end())))
+    return _fields(
+        (*found, *(name for name in swallowed if name not in found)),
+        _unparsable(place),
+        line,
+        source,
+        listed=listed,
+        unclear=bool(swallowed),
+        open=True,
+    )

@@ -1,0 +1,58 @@
+"""Decide what the odd lines of a `.env` file mean, given all that it sets. Pure."""
+
+from __future__ import annotations
+
+from envkit.errors import DotenvError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from envkit.dotenv.parser import Definition, OddLine
+
+
+def settle(
+    odd: Sequence[OddLine], definitions: dict[str, list[Definition]], listed: set[str]
+) -> tuple[tuple[DotenvError, ...], DotenvError | None]:
+    """Decide what odd lines mean, given all that the file sets.
+
+    Args:
+        odd: of a file.
+        definitions: of the file, those without a value too; `export NAME` is removed where
+            the file sets NAME.
+        listed: names of variables; those that only odd lines may have set are removed.
+
+    Returns:
+        what is wrong with the file, and why a variable that it does not set may be in it.
+    """
+    problems, unclear = [], None
+    sure = {line.names[0] for line in odd if line.listed}
+    for line in odd:
+        if line.declares:
+            [name] = line.names
+            setting = [one for one in definitions[name] if one.source != line.source]
+            if setting:
+                definitions[name] = setting
+                continue
+        problems.append(line.error)
+        if line.unclear:
+            unclear = unclear or _following(line)
+        for index, name in enumerate(line.names):
+            if index and line.open:
+                found = definitions[name]
+                found[-1] = found[-1]._replace(error=_following(line))
+    listed.intersection_update(
+        {name for name, found in definitions.items() if any(one.error is None for one in found)}
+        | sure
+    )
+    return tuple(problems), unclear
+
+
+def _following(line: OddLine) -> DotenvError:
+    """Return the error for a variable that an odd line may have hidden."""
+    if not line.open:
+        return line.error
+    return DotenvError(
+        f"{line.error.message}, so nothing says what the lines after it mean",
+        hint="close the quotation mark on that line",
+    )
