@@ -64,6 +64,8 @@ class UsageError(EnvkitError):
 class IncompleteError(UsageError):
     """The command line names no environment, or no command."""
 
+    code = "usage-incomplete"
+
 
 class ExtraMissingError(EnvkitError):
     """A package that only some need is not installed; the hint names the pip extra."""

@@ -182,11 +182,7 @@ class DotenvSource:
     def read_variables(
         self, ref: Reference, variables: Iterable[str]
     ) -> tuple[str, str | None, dict[str, Secret]]:
-        """Return the file that has a variable, its version, and those variables that it has.
-
-        Raises:
-            SourceError: the file cannot be read.
-        """
+        """Return the file that has a variable, its version, and those variables that it has."""
         read = self._file_with(ref)
         entries = {name: read.content.get(name) for name in variables}
         values = {name: Secret(entry.value) for name, entry in entries.items() if entry is not None}
@@ -208,11 +204,17 @@ class DotenvSource:
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the file as it is now, and the copy that the last write has kept."""
-        from envkit.sources.dotenv_answers import versions
-
         self.check(ref)
         current = self._file_with(ref)
-        return versions(current, self._load(current.name, previous=True))
+        copy = self._load(current.name, previous=True)
+        return [
+            Version(version, read.modified_ns / 1e9, None, state)
+            for read, version, state in (
+                (current, current.version, "current"),
+                (copy, copy.version and PREVIOUS, PREVIOUS),
+            )
+            if version is not None
+        ]
 
     def restore(self, ref: Reference, version: str, *, expected: str | None) -> str:
         """Set one variable to what it was before the last write to its file."""
@@ -234,15 +236,15 @@ class DotenvSource:
         try:
             reads = self._read_version(ref, known)
             variable = _variable(ref)
-            if variable == WHOLE:
-                from envkit.sources.dotenv_answers import whole
+            there = {read.name: read.content for read in reads if read.version is not None}
+            if variable == WHOLE and there:
+                from envkit.sources.dotenv_whole import whole
 
-                return whole(ref, reads)
+                return whole(ref, there, reads[-1].version)
             if reading := _reading(reads, variable):
                 return reading
         except SourceError as error:
             return error
-        there = [read.name for read in reads if read.version is not None]
         reason = f"not in {', '.join(there)}" if there else f"no file {', '.join(self._names(ref))}"
         names = dict.fromkeys(name for read in reads for name in read.content.entries)
         return Absent(reason, reads[-1].version, known=tuple(names))

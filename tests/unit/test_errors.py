@@ -15,7 +15,6 @@ import pytest
 
 import envkit
 from envkit import errors
-from envkit._internal.suggestions import closest, did_you_mean
 from envkit.errors import (
     AbsentError,
     AuthError,
@@ -262,22 +261,3 @@ def test_a_message_that_is_made_more_precise_is_shown() -> None:
 
 def test_a_placeholder_error_is_a_profile_error() -> None:
     assert isinstance(an_error(PlaceholderError), ProfileError)
-
-
-@pytest.mark.parametrize(
-    ("word", "known", "hint"),
-    [
-        ("prdo", ["dev", "prod"], "did you mean 'prod'?"),
-        ("zzz", ["prod", "dev"], "use one of: dev, prod"),
-        ("zzz", [], None),
-    ],
-)
-def test_did_you_mean(word: str, known: list[str], hint: str | None) -> None:
-    assert did_you_mean(word, iter(known)) == hint
-
-
-def test_closest() -> None:
-    assert closest("urlencod", ("urlencode", "trim")) == "urlencode"
-    assert closest("x", ("urlencode", "trim")) is None
-    assert closest("PROD", ("dev", "prod")) == "prod"
-    assert closest("Trmi", ("TRIM", "urlencode")) == "TRIM"

@@ -182,6 +182,7 @@ def test_vault(project):
     assert status == 5
     assert own == CORE | LAUNCH | {PLAIN_TOML} | REMOTE | TRUST | {
         "envkit._internal.os_errors",
+        "envkit._internal.suggestions",
         "envkit.cli.error_text",
         "envkit.sources.vault",
         "envkit.sources.vault.source",
@@ -202,6 +203,7 @@ def test_aws(project):
     status, own, others = imported(project, **keys)
     assert status == 5
     assert own == CORE | LAUNCH | {PLAIN_TOML} | REMOTE | TRUST | {
+        "envkit._internal.suggestions",
         "envkit.cli.error_text",
         "envkit.sources.aws",
         "envkit.sources.aws.source",

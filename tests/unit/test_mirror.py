@@ -62,6 +62,7 @@ ELSEWHERE = {
     "code.settings_class": "unit/code/test_languages.py",
     "code.shell": "unit/code/test_languages.py",
     "comparison.findings": "unit/comparison/test_compare.py",
+    "sources.dotenv_whole": "unit/sources/test_dotenv.py",
     "profile.model": "unit/profile/test_loader.py",
     "promotion": "unit/promotion/test_decide.py",
     "resolution": "unit/resolution/test_resolve.py",

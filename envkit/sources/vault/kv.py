@@ -106,6 +106,32 @@ def guess_engine(known: Iterable[Engine], path: str, *, mount: str) -> Engine:
     return guess if mount and guess.serves(path) else Engine(path.partition("/")[0], 2)
 
 
+def check_path(path: str, source_name: str, place: str) -> None:
+    """Raise `InvalidReferenceError` for a path that no key-value engine could have.
+
+    Args:
+        path: absolute: the mount, and what follows it.
+        source_name: for messages.
+        place: how messages call it.
+    """
+    segments = path.split("/")
+    if any(segment in ("", ".", "..") for segment in segments) or not path.isprintable():
+        raise InvalidReferenceError(
+            f"{source_name}:{path!r} is not a path that Vault has",
+            hint="write names with one '/' between them",
+        )
+    if segments[0] in ("auth", "sys"):  # no engine can be mounted there
+        raise InvalidReferenceError(
+            f"{place} is a part of Vault's own API, and no secret",
+            hint="name a secret of a key-value engine",
+        )
+    if len(segments) < 2:
+        raise InvalidReferenceError(
+            f"{place} is a mount and names no secret",
+            hint=f"set [sources.{source_name}] mount, or write {source_name}:MOUNT/PATH#FIELD",
+        )
+
+
 def target(engine: Engine, path: str, version: str | None, source: str) -> Target:
     """Return what an absolute path means in an engine.
 

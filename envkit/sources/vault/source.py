@@ -26,7 +26,7 @@ from envkit.errors import (
     SourceError,
 )
 from envkit.secret import Secret
-from envkit.sources.model import WHOLE, Absent, Reading, pick_field
+from envkit.sources.model import Absent, Reading, pick_field
 from envkit.sources.vault import auth as vault_auth
 from envkit.sources.vault import kv as vault_kv
 from envkit.sources.vault.client import VaultClient, too_late
@@ -114,22 +114,7 @@ class VaultSource:
                 f"{ref} names no secret, and [sources.{self.name}] has no prefix",
                 hint=f"set [sources.{self.name}] prefix, or write {self.name}:PATH#FIELD",
             )
-        segments = path.split("/")
-        if any(segment in ("", ".", "..") for segment in segments) or not path.isprintable():
-            raise InvalidReferenceError(
-                f"{self.name}:{path!r} is not a path that Vault has",
-                hint="write names with one '/' between them",
-            )
-        if segments[0] in ("auth", "sys"):  # no engine can be mounted there
-            raise InvalidReferenceError(
-                f"{self.locate(ref)} is a part of Vault's own API, and no secret",
-                hint="name a secret of a key-value engine",
-            )
-        if len(segments) < 2:
-            raise InvalidReferenceError(
-                f"{self.locate(ref)} is a mount and names no secret",
-                hint=f"set [sources.{self.name}] mount, or write {self.name}:MOUNT/PATH#FIELD",
-            )
+        vault_kv.check_path(path, self.name, self.locate(ref))
 
     def locate(self, ref: Reference) -> str:
         """Return the absolute place: `vault:secret/myapp/db#password`."""
@@ -185,17 +170,11 @@ class VaultSource:
         self, values: Mapping[Reference, Secret | None], *, expected: str | None
     ) -> str:
         """Set or remove fields of one KV version 2 secret in one new version."""
-        from envkit.sources.vault.write import write_fields
+        from envkit.sources.vault.write import field_texts, write_fields
 
-        texts: dict[str | None, str | None] = {}
-        for ref, value in values.items():
+        for ref in values:
             self.check(ref)
-            if ref.version is not None or ref.field == WHOLE:
-                raise InvalidReferenceError(
-                    f"cannot write {self.locate(ref)}: only one field of the current version",
-                    hint=f"write {self.name}:PATH#FIELD",
-                )
-            texts[ref.field] = None if value is None else value.reveal()
+        texts = field_texts(values, self.locate)
         return self.with_secret(
             next(iter(values)), lambda client, at: write_fields(client, at, texts, expected)
         )
@@ -204,15 +183,7 @@ class VaultSource:
         """Say what the engine or the token's policies do not allow; see `ReadCheck`."""
         from envkit.sources.vault.rights import find_unreadable
 
-        paths = {ref: self._absolute(ref) for ref in refs}
-        if not paths:
-            return {}
-
-        def ask() -> Mapping[Reference, EnvkitError | None]:
-            client, engines = self._ready(set(paths.values()))
-            return find_unreadable(client, paths, engines, self.name)
-
-        return self._in_time(ask)
+        return self._ask_about(refs, find_unreadable) if refs else {}
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
         """Say what the engine or the token's policies do not allow; see `WriteCheck`."""
@@ -220,17 +191,7 @@ class VaultSource:
 
         for ref in refs:
             self.check(ref)
-        paths = {ref: self._absolute(ref) for ref in refs}
-
-        def ask() -> Mapping[Reference, EnvkitError]:
-            client, engines = self._ready(set(paths.values()))
-            targets = {
-                ref: vault_kv.target(engines[path], path, None, self.name)
-                for ref, path in paths.items()
-            }
-            return find_refused(client, targets)
-
-        return self._in_time(ask)
+        return self._ask_about(refs, find_refused)
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of a KV version 2 secret; see `VersionedSource.history`."""
@@ -272,12 +233,25 @@ class VaultSource:
         For what goes beyond one value: never later than the source's deadline.
         """
         path = self._absolute(ref)
+        return self._ask_about(
+            [ref],
+            lambda client, _, engines, name: call(
+                client, vault_kv.target(engines[path], path, None, name)
+            ),
+        )
 
-        def ask() -> R:
-            client, engines = self._ready({path})
-            return call(client, vault_kv.target(engines[path], path, None, self.name))
+    def _ask_about(
+        self,
+        refs: Collection[Reference],
+        ask: Callable[[VaultClient, Mapping[Reference, str], Mapping[str, Engine], str], R],
+    ) -> R:
+        paths = {ref: self._absolute(ref) for ref in refs}
 
-        return self._in_time(ask)
+        def call() -> R:
+            client, engines = self._ready(set(paths.values()))
+            return ask(client, paths, engines, self.name)
+
+        return self._in_time(call)
 
     def guess_engine(self, ref: Reference) -> tuple[Engine, str]:
         """Return the engine that has a secret, and its absolute path. Asks no server.

@@ -9,20 +9,22 @@ Reference: https://openbao.org/api-docs/secret/kv/kv-v2/#createupdate-secret
 from __future__ import annotations
 
 from envkit.errors import ConflictError, DeniedError, InvalidReferenceError, InvalidValueError
-from envkit.sources.vault.kv import SecretVersion, denied, read, version_of
+from envkit.sources.model import WHOLE
+from envkit.sources.vault.kv import SecretVersion, denied, read, target, version_of
 from envkit.sources.vault.rights import capabilities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     import hvac
 
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
+    from envkit.secret import Secret
     from envkit.sources.vault.client import VaultClient
-    from envkit.sources.vault.kv import Target
+    from envkit.sources.vault.kv import Engine, Target
 
 
 def write_fields(
@@ -123,24 +125,53 @@ def write_all(
     raise client.unexpected(f"status {answer.status} for a write of {place}")
 
 
+def field_texts(
+    values: Mapping[Reference, Secret | None], locate: Callable[[Reference], str]
+) -> dict[str | None, str | None]:
+    """Return the texts of the fields of one secret.
+
+    Args:
+        values: per reference of one field; None to remove it.
+        locate: returns the place of a reference, for messages.
+
+    Raises:
+        InvalidReferenceError: a reference is to a whole secret, or to an earlier version.
+    """
+    texts: dict[str | None, str | None] = {}
+    for ref, value in values.items():
+        if ref.version is not None or ref.field == WHOLE:
+            raise InvalidReferenceError(
+                f"cannot write {locate(ref)}: only one field of the current version",
+                hint=f"write {ref.source}:PATH#FIELD",
+            )
+        texts[ref.field] = None if value is None else value.reveal()
+    return texts
+
+
 def find_refused(
-    client: VaultClient, wanted: Mapping[Reference, Target]
+    client: VaultClient,
+    absolute: Mapping[Reference, str],
+    engines: Mapping[str, Engine],
+    source_name: str,
 ) -> dict[Reference, EnvkitError]:
     """Return which secrets could not be written, by their engine or the token's policies.
 
     Args:
         client: with a token; whose rights are unknown where it may not ask for them.
-        wanted: per reference its secret.
+        absolute: per reference the path of its secret, which begins with the mount.
+        engines: per path.
+        source_name: for messages.
 
     Raises:
         SourceError: the server failed.
     """
+    wanted = {ref: target(engines[path], path, None, source_name) for ref, path in absolute.items()}
     refused: dict[Reference, EnvkitError] = {}
     paths: dict[Reference, str] = {}
-    for ref, target in wanted.items():
+    for ref, secret in wanted.items():
         try:
-            refuse_unwritable(target, target.locate(ref.field), None)
-            paths[ref] = f"{target.engine.mount}/data/{target.path}"
+            refuse_unwritable(secret, secret.locate(ref.field), None)
+            paths[ref] = f"{secret.engine.mount}/data/{secret.path}"
         except (DeniedError, InvalidReferenceError) as error:
             refused[ref] = error
     if not paths:

@@ -200,7 +200,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 100}, resource.RLIM_IN
 try:
     record(Entry("get", [], [], {{}}), {{"ENVKIT_AUDIT": {str(log)!r}}})
 except AuditError as error:
-    print(error)
+    print(error.message)
 """
     done = run_python(script, options=["-I"])
     assert done.stdout == f"cannot write the audit log {log}: file too large\n"

@@ -21,7 +21,7 @@ def values(text, *, expand=True, environ=None):
 @pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
 def test_a_file_in_utf_16_is_refused_as_a_whole(codec):
     mark = "" if codec == "utf-16" else "\ufeff"
-    with pytest.raises(DotenvError, match=r"^\.env:1: not UTF-8 but UTF-16$"):
+    with pytest.raises(DotenvError, match=r"^\.env:1: not UTF-8 but UTF-16\n"):
         decode(f"{mark}A=1\n".encode(codec), path=".env")
 
 

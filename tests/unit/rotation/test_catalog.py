@@ -109,7 +109,7 @@ def test_a_table_that_is_wrong_hides_nothing_of_its_profile(project):
 
 
 def test_a_secret_that_its_store_could_not_hold_is_told_alone(project):
-    project.profile("prod.toml", table("a", "dotenv:KEY") + table("b", "dotenv:x-y"))
+    project.profile("prod.toml", table("a", "dotenv:KEY") + table("b", "dotenv:~/x#KEY"))
     collected = found(project)
     assert names(collected) == ["prod/a"]
     assert set(collected.broken) == {"prod/b"}

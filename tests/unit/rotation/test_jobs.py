@@ -42,7 +42,7 @@ class World(Rotating):
         return [(one["names"], one["outcome"], one["reason"]) for one in records(str(self.log))]
 
     def break_file(self, *, broken=True):
-        self.project.dotenv("prod", f"API_KEY={OLD}\n" + ("no definition\n" if broken else ""))
+        self.project.dotenv("prod", ("OPEN='\n" if broken else "") + f"API_KEY={OLD}\n")
 
 
 @pytest.fixture

@@ -1,0 +1,22 @@
+import pytest
+
+from envkit._internal.suggestions import closest, did_you_mean
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "hint"),
+    [
+        ("prdo", ["dev", "prod"], "did you mean 'prod'?"),
+        ("zzz", ["prod", "dev"], "use one of: dev, prod"),
+        ("zzz", [], None),
+    ],
+)
+def test_did_you_mean(word: str, known: list[str], hint: str | None) -> None:
+    assert did_you_mean(word, iter(known)) == hint
+
+
+def test_closest() -> None:
+    assert closest("urlencod", ("urlencode", "trim")) == "urlencode"
+    assert closest("x", ("urlencode", "trim")) is None
+    assert closest("PROD", ("dev", "prod")) == "prod"
+    assert closest("Trmi", ("TRIM", "urlencode")) == "TRIM"
