@@ -3,8 +3,8 @@
 import pytest
 import trustme
 
-from envkit._internal import retry as retry_module
 from envkit.errors import AuthError, DeniedError, ProtocolError, SourceError, UnavailableError
+from envkit.sources import retry as retry_module
 from support.aws import CANARY, failure, ref, value
 from support.fault_proxy import (
     FaultProxy,

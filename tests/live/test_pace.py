@@ -43,7 +43,7 @@ def proxy(openbao):
 def test_a_server_that_says_when_to_come_again_is_asked_until_it_serves(
     openbao, proxy, monkeypatch, status, wait
 ):
-    monkeypatch.setattr("envkit._internal.retry.BASE_DELAY_SECONDS", 0.0)
+    monkeypatch.setattr("envkit.sources.retry.BASE_DELAY_SECONDS", 0.0)
     proxy.fault(respond(status, "{}", {"Retry-After": wait}), times=12)
     assert value_at(vault(proxy.url, openbao.root_token), TEXT) == CANARY
 
@@ -61,7 +61,7 @@ def test_a_pause_that_is_longer_than_the_time_is_told_at_once(openbao, proxy, st
 
 @pytest.mark.parametrize("wait", ["-1", "soon", "1e9", "", "nan", "0x10"])
 def test_a_retry_after_that_makes_no_sense_is_none(openbao, proxy, monkeypatch, wait):
-    monkeypatch.setattr("envkit._internal.retry.BASE_DELAY_SECONDS", 0.0)
+    monkeypatch.setattr("envkit.sources.retry.BASE_DELAY_SECONDS", 0.0)
     proxy.fault(respond(429, "{}", {"Retry-After": wait}), times=7)
     assert value_at(vault(proxy.url, openbao.root_token), TEXT) == CANARY
 
@@ -71,7 +71,7 @@ def test_a_retry_after_that_makes_no_sense_is_none(openbao, proxy, monkeypatch, 
 def test_the_number_of_retries_is_that_of_the_environment(
     openbao, proxy, monkeypatch, retries, prefix
 ):
-    monkeypatch.setattr("envkit._internal.retry.BASE_DELAY_SECONDS", 0.0)
+    monkeypatch.setattr("envkit.sources.retry.BASE_DELAY_SECONDS", 0.0)
     proxy.fault(respond(500))
     environ = {f"{prefix}_MAX_RETRIES": str(retries)}
     failing(vault(proxy.url, openbao.root_token, environ=environ), UnavailableError, text=TEXT)

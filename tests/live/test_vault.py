@@ -197,7 +197,9 @@ def test_why_a_secret_is_absent(openbao, folder, source):
         "old?version=1#a": Absent("version 1 was destroyed", "1"),
         "old?version=9#a": Absent(f"no such version: vault:secret/{folder}/old?version=9"),
         "new#a": Absent(f"no such secret: vault:secret/{folder}/new"),
-        "db#pasword": Absent("no field 'pasword' (fields: password, user)", "1"),
+        "db#pasword": Absent(
+            "no field 'pasword' (fields: password, user)", "1", known=("password", "user")
+        ),
     }
     outcomes = source.fetch([ref(text) for text in absences])
     assert {text: outcomes[ref(text)] for text in absences} == absences
@@ -487,7 +489,7 @@ def test_a_tls_server_that_hangs_up_may_come_back():
 
 def test_http_where_https_is_spoken(sealable_openbao):
     source = vault(sealable_openbao.address.replace("https:", "http:"))
-    error = failing(source, UnavailableError, "speaks https, and the address is http$")
+    error = failing(source, UnavailableError, "speaks https, and the address is http\n")
     assert "https://" in error.hint
     assert not error.retryable
 

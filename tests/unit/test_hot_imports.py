@@ -85,7 +85,7 @@ TRUST = {
     "envkit.trust.sources",
     "envkit.trust.written",
 }
-REMOTE = {"envkit._internal.parallel", "envkit._internal.retry"}
+REMOTE = {"envkit._internal.parallel", "envkit.sources.retry"}
 PLAIN_TOML = "envkit.profile.plain_toml"
 LAUNCH = {"envkit.launch", "envkit.launch.exec", "envkit.launch.loaders"}
 
@@ -192,7 +192,7 @@ def test_vault(project):
         "envkit.sources.vault.kv",
         # the address is one where nobody listens
         "envkit.sources.vault.failures",
-        "envkit._internal.tls_mismatch",
+        "envkit.sources.tls_mismatch",
     }
     assert others & {*CLIENTS, *NEVER} == {"hvac", "requests"}
 
@@ -213,7 +213,7 @@ def test_aws(project):
         "envkit.sources.aws.loader",
         "envkit.sources.aws.names",
         "envkit.sources.aws.write",
-        "envkit._internal.tls_mismatch",  # as above
+        "envkit.sources.tls_mismatch",  # as above
     }
     assert others & {*CLIENTS, *NEVER} == {"botocore"}
 

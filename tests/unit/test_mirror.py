@@ -42,7 +42,7 @@ ELSEWHERE = {
     "rotation.scheduler.endpoint": "live/test_serve.py",
     "sources.aws": "live/test_aws.py",
     "sources.vault": "live/test_vault.py",
-    "_internal.tls_mismatch": "live/test_vault.py",
+    "sources.tls_mismatch": "live/test_vault.py",
     # contracts that several implementations fulfil
     "rotation_state.store": "contract/test_rotation_stores.py",
     "rotation_state.stores": "contract/test_rotation_stores.py",

@@ -15,7 +15,6 @@ import threading
 
 from envkit import __version__
 from envkit._internal.parallel import import_lock
-from envkit._internal.retry import Pace, retry
 from envkit.errors import (
     AuthError,
     DeniedError,
@@ -26,6 +25,7 @@ from envkit.errors import (
 from envkit.sources.aws.errors import MORE_TIME, SpeaksTlsError, source_error
 from envkit.sources.aws.loader import lean_loader
 from envkit.sources.aws.names import malformed, no_region, no_server, odd_credential
+from envkit.sources.retry import Pace, retry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -343,7 +343,7 @@ def _refuse_plain(response_dict: Mapping[str, Any]) -> None:
     """Raise when the answer says that the port is for TLS; parsed, it would be a riddle."""
     if response_dict["status_code"] < 400 or response_dict["body"].startswith((b"{", b"<?xml")):
         return
-    from envkit._internal.tls_mismatch import asks_for_tls
+    from envkit.sources.tls_mismatch import asks_for_tls
 
     if asks_for_tls(response_dict["status_code"], response_dict["body"]):
         raise SpeaksTlsError

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from envkit._internal.retry import retry_after
 from envkit.errors import (
     AuthError,
     DeniedError,
@@ -19,6 +18,7 @@ from envkit.errors import (
     SourceError,
     UnavailableError,
 )
+from envkit.sources.retry import retry_after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _final(error: UnavailableError) -> UnavailableError:
 def _from_client(error: BotoCoreError, doing: str, action: str, profile: str | None) -> SourceError:
     from botocore import exceptions as aws
 
-    from envkit._internal.tls_mismatch import answers_with_tls, answers_without_tls, causes_of
+    from envkit.sources.tls_mismatch import answers_with_tls, answers_without_tls, causes_of
 
     if isinstance(error, aws.ParamValidationError) and action.startswith("sts:"):
         return InvalidSettingError(f"{doing}: its settings are malformed", hint=_ROLE)

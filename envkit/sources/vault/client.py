@@ -14,8 +14,8 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.parallel import import_lock
-from envkit._internal.retry import Pace, retry, retry_after
 from envkit.errors import ProtocolError, UnavailableError
+from envkit.sources.retry import Pace, retry, retry_after
 from envkit.sources.vault.address import Peer, find_address, origin_of
 
 TYPE_CHECKING = False

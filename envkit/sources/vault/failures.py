@@ -10,13 +10,13 @@ import ssl
 
 import requests
 
-from envkit._internal.tls_mismatch import (
+from envkit.errors import ProtocolError, UnavailableError
+from envkit.sources.tls_mismatch import (
     answers_with_tls,
     answers_without_tls,
     asks_for_tls,
     causes_of,
 )
-from envkit.errors import ProtocolError, UnavailableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from envkit._internal import retry as retry_module
 from envkit._internal.clock import Deadline
-from envkit._internal.retry import ATTEMPTS, SPREAD_SECONDS, Pace, retry, retry_after
 from envkit.errors import AuthError, SourceError, UnavailableError
+from envkit.sources import retry as retry_module
+from envkit.sources.retry import ATTEMPTS, SPREAD_SECONDS, Pace, retry, retry_after
 
 AN_HOUR = 3600.0
 
