@@ -77,7 +77,7 @@ def _guard_of_one_run() -> Callable[[], Guard]:
 
     def guard() -> Guard:
         if not made:
-            from envkit.cli.trusting import new_guard
+            from envkit.cli.interaction.trusting import new_guard
 
             made.append(new_guard(os.environ))
         return made[0]

@@ -100,14 +100,14 @@ def _require_loading(
 
     names = [name for one in prepared for name in one.plan.selected]
     if loading_variables(names, lasting=lasting):
-        from envkit.cli.trusting import require_loading
+        from envkit.cli.interaction.trusting import require_loading
 
         if require_loading(prepared, lasting=lasting):
             deadline.restart()
 
 
 def _ask_reason(protected: Sequence[str]) -> str:
-    from envkit.cli.prompt import ask_reason
+    from envkit.cli.interaction.prompt import ask_reason
 
     return ask_reason(protected)
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from envkit.cli.prompt import MAX_LINE_BYTES
+from envkit.cli.interaction.prompt import MAX_LINE_BYTES
 from support.sessions import replay, sessions
 from support.transcript import told
 from support.vectors import vectors

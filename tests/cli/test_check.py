@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from envkit.checks.problem import KINDS
-from envkit.cli.progress import Bar
+from envkit.cli.interaction.progress import Bar
 from support.checking import git
 from support.sessions import replay, sessions
 from support.transcript import transcript

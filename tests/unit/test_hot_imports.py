@@ -232,4 +232,4 @@ def test_a_server_of_the_users_own_environment_needs_nothing_of_trust(project):
     own_server = {"VAULT_ADDR": "https://127.0.0.1:1", "VAULT_TOKEN": "t"}
     status, own, _ = imported(project, **own_server)
     assert status == 5
-    assert not own & {*TRUST, "envkit.cli.trusting"}
+    assert not own & {*TRUST, "envkit.cli.interaction.trusting"}

@@ -15,10 +15,10 @@ from envkit.checks.ignore_file import NAME, accept_problems, load_rules
 from envkit.checks.problem import KINDS
 from envkit.cli.complete import environments
 from envkit.cli.formats.check.shown import Shown
+from envkit.cli.interaction.progress import Bar
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Output, Profiles, Timeout
-from envkit.cli.progress import Bar
 from envkit.cli.result import write_result
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder

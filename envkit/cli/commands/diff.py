@@ -15,10 +15,10 @@ from envkit.checks.ignore_file import NAME, Accepted, accept, load_rules
 from envkit.cli.complete import environments
 from envkit.cli.error_text import print_error
 from envkit.cli.formats.diff.report import Report
+from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import on_terminal, print_lines
 from envkit.cli.parameters import Except, Only, Output, Profiles, Reason, Timeout
-from envkit.cli.prompt import ask_reason
 from envkit.cli.result import write_result
 from envkit.comparison import compare
 from envkit.comparison.compare_profiles import diff_keys

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from envkit.audit.session import Access
 from envkit.cli.commands.set import in_version
-from envkit.cli.editor import EditorError, private_file, run_editor
 from envkit.cli.error_text import print_error
+from envkit.cli.interaction.editor import EditorError, private_file, run_editor
+from envkit.cli.interaction.prompt import ask, ask_reason, is_interactive
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
-from envkit.cli.prompt import ask, ask_reason, is_interactive
 from envkit.cli.rotated import allow_change, without_rotating
 from envkit.cli.written import print_warnings
 from envkit.editing.edit_text import changes, file_name, render

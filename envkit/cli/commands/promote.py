@@ -11,10 +11,10 @@ import typer
 from envkit.audit.session import Access
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import environments, variables
+from envkit.cli.interaction.prompt import ask_reason, confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, print_json, print_table, printable
 from envkit.cli.parameters import Except, Only, Profiles, Reason, Timeout
-from envkit.cli.prompt import ask_reason, confirm
 from envkit.cli.rotated import rotations_of
 from envkit.cli.written import print_each
 from envkit.errors import PromotionError

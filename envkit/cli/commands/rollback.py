@@ -10,9 +10,9 @@ from envkit.audit.session import Access
 from envkit.cli.commands.history import when
 from envkit.cli.commands.set import in_version
 from envkit.cli.complete import variables
+from envkit.cli.interaction.prompt import ask_reason, confirm
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import OneEnv, Profiles, Reason, Timeout
-from envkit.cli.prompt import ask_reason, confirm
 from envkit.cli.rotated import allow_change, look_at
 from envkit.cli.written import print_warnings
 from envkit.editing.find import find, prepare_edit

@@ -9,10 +9,10 @@ import typer
 
 from envkit._internal.os_errors import reason_of
 from envkit.audit.session import Access
+from envkit.cli.interaction.prompt import ask_reason, ask_secret
 from envkit.cli.misread import warn_of_line
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
-from envkit.cli.prompt import ask_reason, ask_secret
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_warnings
 from envkit.editing.find import Editable, find, prepare_edit, prepare_reference_edit

@@ -10,10 +10,10 @@ import typer
 from envkit._internal.clock import Deadline
 from envkit._internal.paths import display_path
 from envkit.audit.session import Access
+from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import Cell, on_terminal, print_json, print_table, short_version
 from envkit.cli.parameters import Env, Except, Format, Formatted, Only, Profiles, Reason, Timeout
-from envkit.cli.prompt import ask_reason
 from envkit.errors import UsageError
 from envkit.resolution.describe import describe
 from envkit.resolution.prepare import prepare

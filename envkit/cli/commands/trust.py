@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from envkit.cli.interaction.prompt import ask_trust, is_interactive
+from envkit.cli.interaction.trusting import loading
 from envkit.cli.output import Cell, print_json, print_table
 from envkit.cli.parameters import Env, Format, Formatted, Profiles
-from envkit.cli.prompt import ask_trust, is_interactive
-from envkit.cli.trusting import loading
 from envkit.errors import EnvkitError, UntrustedError, UsageError
 from envkit.profile.discovery import profile_names, profiles_folder
 from envkit.profile.loader import load

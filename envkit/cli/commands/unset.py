@@ -8,8 +8,8 @@ import typer
 
 from envkit.audit.session import Access
 from envkit.cli.commands.set import find_one, in_version
+from envkit.cli.interaction.prompt import ask_reason
 from envkit.cli.parameters import Name, OneEnv, Profiles, Reason, Ref, Timeout
-from envkit.cli.prompt import ask_reason
 from envkit.cli.rotated import allow_change
 from envkit.cli.written import print_warnings
 from envkit.editing.write import write_one

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from envkit.audit.session import REASON
 from envkit.checks.problem import listed
-from envkit.cli.prompt import ask_reason, confirm, is_interactive
+from envkit.cli.interaction.prompt import ask_reason, confirm, is_interactive
 from envkit.errors import UsageError
 from envkit.rotation.status_reading import read_statuses
 

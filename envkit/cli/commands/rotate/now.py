@@ -32,11 +32,11 @@ from envkit.cli.commands.rotate.selection import (
 )
 from envkit.cli.complete import rotations as complete_rotations
 from envkit.cli.formats.rotation import results, statuses
+from envkit.cli.interaction.progress import Bar
+from envkit.cli.interaction.trusting import split_by_trust
 from envkit.cli.options import timeout_seconds
 from envkit.cli.output import print_json
 from envkit.cli.parameters import Profiles, Reason, Timeout
-from envkit.cli.progress import Bar
-from envkit.cli.trusting import split_by_trust
 from envkit.errors import AuditError, ReasonMissingError, UsageError
 from envkit.rotation.catalog import pick
 from envkit.rotation.jobs import run_all, run_rotation

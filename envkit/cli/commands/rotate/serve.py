@@ -14,9 +14,9 @@ import typer
 from envkit.audit.session import Access
 from envkit.cli.complete import environments
 from envkit.cli.formats.rotation.results import what
+from envkit.cli.interaction.trusting import split_by_trust
 from envkit.cli.output import printable
 from envkit.cli.parameters import Profiles, Reason
-from envkit.cli.trusting import split_by_trust
 from envkit.errors import UsageError
 from envkit.profile.discovery import profiles_folder
 from envkit.rotation.jobs import CONCURRENCY, run_rotation

@@ -18,10 +18,10 @@ from envkit.cli.commands.rotate.selection import (
     show_statuses,
 )
 from envkit.cli.formats.rotation import statuses
+from envkit.cli.interaction.trusting import split_by_trust
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Output, Profiles, Timeout
 from envkit.cli.result import write_result
-from envkit.cli.trusting import split_by_trust
 from envkit.rotation.orphans import status_of_orphan
 from envkit.rotation.status import broken
 from envkit.rotation.status_reading import read_statuses

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from envkit.cli.prompt import ask_trust, is_interactive
+from envkit.cli.interaction.prompt import ask_trust, is_interactive
 from envkit.launch.loaders import OWN_SERVERS, loading_variables
 from envkit.profile.placeholder import Name
 from envkit.sources.registry import current_guard

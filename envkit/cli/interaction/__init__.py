@@ -1,0 +1,1 @@
+"""What the person at the terminal is asked and shown: questions, the editor, progress."""
