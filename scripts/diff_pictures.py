@@ -1,4 +1,4 @@
-"""Take the pictures of docs/guide/diff.md again: docs/images/diff-*.png.
+"""Take the pictures of docs/guides/diff.md again: docs/images/diff-*.png.
 
 Runs the real command in an example project, on a real terminal and in a real Chromium.
 Needs what `make test-extra` installs, and the packages of the extra `test`.

@@ -1,4 +1,4 @@
-"""Take the pictures of docs/guide/rotation.md again: docs/images/rotation-status*.png.
+"""Take the pictures of docs/reference/rotation.md again: docs/images/rotation-status*.png.
 
 Needs what `make test-extra` installs, and the packages of the extra `test`.
 """

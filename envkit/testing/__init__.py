@@ -9,7 +9,7 @@
         def harness(self):
             return ShelfHarness()
 
-`RotatorContract` is used in the same way; see docs/writing-a-rotator.md.
+`RotatorContract` is used in the same way; see docs/contributing/writing-a-rotator.md.
 
 pytest is imported only when one of these names is used.
 """

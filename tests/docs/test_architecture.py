@@ -1,4 +1,4 @@
-"""docs/architecture.md says of packages, imports and functions what the code has."""
+"""docs/contributing/architecture.md says of packages, imports and functions what the code has."""
 
 import importlib
 import json
@@ -12,7 +12,7 @@ from support.process import run_python
 from support.rotating import table
 from test_layering import ALLOWED, FACADE_MODULES, FACADES
 
-TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "contributing" / "architecture.md").read_text(encoding="utf-8")
 _FUNCTION = re.compile(r"`([a-z_.]+:[A-Za-z_.]+)`")
 FUNCTIONS = sorted(set(_FUNCTION.findall(TEXT)))
 

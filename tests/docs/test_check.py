@@ -10,7 +10,7 @@ import yaml
 from envkit.checks.problem import KINDS
 from support.pages import ROOT, blocks
 
-PAGE = ROOT / "docs" / "guide" / "check.md"
+PAGE = ROOT / "docs" / "guides" / "check.md"
 WORKFLOWS = [
     yaml.safe_load(block.text)
     for block in blocks(PAGE)

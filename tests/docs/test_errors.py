@@ -6,7 +6,7 @@ from importlib import import_module
 from envkit.errors import EnvkitError
 from support.pages import ROOT
 
-PAGE = ROOT / "docs" / "guide" / "errors.md"
+PAGE = ROOT / "docs" / "reference" / "errors.md"
 _HEADING = re.compile(r"^### `([a-z-]+)` \(exit status (.+)\)$", re.MULTILINE)
 _CODE = re.compile(r'^    code = "', re.MULTILINE)
 # their status is that of another error

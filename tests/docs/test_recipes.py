@@ -20,7 +20,8 @@ from support.pages import ROOT, blocks
 from support.process import environment, program, run_envkit, run_program
 from support.rotating import table
 
-GUIDE = ROOT / "docs" / "guide"
+GUIDE = ROOT / "docs" / "guides"
+ROTATION = ROOT / "docs" / "reference" / "rotation.md"
 ADDRESS = "https://vault.example.com:8200"  # of the pages
 OTHER_ADDRESS = "http://0.0.0.0:1"  # what a pull request could write into a profile
 VARIABLES = '[variables]\nDB_PASSWORD = "{{ vault:secret/recipes#password }}"\n'
@@ -192,7 +193,11 @@ HOOK = '[variables]\nTOKEN = "{{ TOKEN }}"\n' + table(
 
 def run_cron(shop, more=""):
     """Run the line of the guide as cron does: its environment, `/bin/sh`, the home folder."""
-    [text] = [one.text for one in blocks(GUIDE / "rotation.md") if "/etc/cron.d/" in one.text]
+    [text] = [
+        one.text
+        for one in blocks(ROTATION)
+        if "/etc/cron.d/" in one.text
+    ]
     lines = [line for line in (text + more).splitlines() if not line.startswith("#")]
     environ = {"HOME": os.environ["HOME"], "LOGNAME": "shop", "SHELL": "/bin/sh"}
     environ["PATH"] = "/usr/bin:/bin"
@@ -213,7 +218,9 @@ def test_cron_rotates_with_trust_and_mails_only_news(project):
     assert done.returncode == 6
     assert "runs systemctl reload shop" in done.stderr
     assert not (programs / "ran").exists()
-    [line] = re.findall(r"`(ENVKIT_TRUST=run:\S+)`", (GUIDE / "rotation.md").read_text())
+    [line] = re.findall(
+        r"`(ENVKIT_TRUST=run:\S+)`", ROTATION.read_text()
+    )
     done = run_cron(project, f"{line}\n")
     assert (done.returncode, "rotated" in done.stdout) == (0, True), done.stderr
     assert (programs / "ran").read_text() == "reload shop\n"
@@ -238,7 +245,7 @@ def test_the_folders_of_the_scheduler_page_are_closed_to_others_whatever_the_uma
 
 def test_the_list_of_the_trust_guide_is_understood(project):
     """Every form of an entry in the table trusts what it says, and leaves nothing to ask for."""
-    page = GUIDE / "trust.md"
+    page = ROOT / "docs" / "concepts" / "trust.md"
     [text] = [one.text for one in blocks(page) if one.file == "profiles/prod.toml"]
     project.profile("prod.toml", text)
     [example] = re.findall(r"^ENVKIT_TRUST=(\S+)$", page.read_text(), re.MULTILINE)

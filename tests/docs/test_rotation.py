@@ -16,8 +16,8 @@ from support.hook_server import HookServer
 from support.pages import ROOT, Shown, blocks, run, same
 from support.rotating import DAY, stands
 
-GUIDE = ROOT / "docs" / "guide"
-PAGE = GUIDE / "rotation.md"
+GUIDE = ROOT / "docs" / "guides"
+PAGE = ROOT / "docs" / "reference" / "rotation.md"
 KEY = "k3y"
 
 

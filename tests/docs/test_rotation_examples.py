@@ -22,7 +22,7 @@ EXAMPLES = ROOT / "examples"
 MANIFESTS = sorted((EXAMPLES / "kubernetes").glob("*.yaml"))
 SERVICES = sorted((EXAMPLES / "systemd").glob("*.service"))
 RULES = EXAMPLES / "prometheus" / "envkit.rules.yml"
-PAGE = (ROOT / "docs" / "guide" / "scheduler.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guides" / "scheduler.md").read_text(encoding="utf-8")
 MARGIN_SECONDS = 5
 
 

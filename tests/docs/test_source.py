@@ -1,10 +1,10 @@
-"""The source that `docs/writing-a-source.md` writes works, and passes the contract."""
+"""The source that `docs/contributing/writing-a-source.md` writes works, and passes the contract."""
 
 import tomllib
 
 from support.pages import ROOT, blocks, follow
 
-PAGE = ROOT / "docs" / "writing-a-source.md"
+PAGE = ROOT / "docs" / "contributing" / "writing-a-source.md"
 
 
 def test_the_page_tells_what_happens(tmp_path):

@@ -20,7 +20,7 @@ from support.process import environment, run_program
 
 pytestmark = pytest.mark.extra
 
-PAGE = ROOT / "docs" / "guide" / "ci-and-containers.md"
+PAGE = ROOT / "docs" / "guides" / "ci-and-containers.md"
 PROFILE = '[variables]\nNODE_OPTIONS = "--no-warnings"\n'  # needs trust, and no server
 UNTRUSTED = "not trusted with this: sets NODE_OPTIONS"
 _SCRIPT = """

@@ -19,7 +19,7 @@ def test_vault(openbao, tmp_path):
         "PATH": str(Path(_binary()).parent),
     }
     places = {openbao.address: "https://vault.example.com:8200"}
-    follow("docs/guide/vault.md", tmp_path / "shop", environ, places)
+    follow("docs/guides/vault.md", tmp_path / "shop", environ, places)
 
 
 def test_an_afternoon(openbao, tmp_path):
@@ -31,11 +31,11 @@ def test_an_afternoon(openbao, tmp_path):
     }
     token = openbao.token(openbao.policy(rights))
     environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": token}
-    follow("docs/guide/an-afternoon.md", tmp_path / "shop", environ)
+    follow("docs/getting-started/an-afternoon.md", tmp_path / "shop", environ)
 
 
 def test_aws(aws, tmp_path):
     aws.prefix = "shop/"
     aws.put("prod/db", json.dumps({"username": "app", "password": "p@ss word"}))
     aws.put("prod", json.dumps({"STRIPE_KEY": "sk_live_made_up"}))
-    follow("docs/guide/aws.md", tmp_path / "shop", aws.environ)
+    follow("docs/guides/aws.md", tmp_path / "shop", aws.environ)

@@ -131,7 +131,7 @@ def test_two_workers_rotate_each_once_and_no_value_is_in_the_database(shop, queu
 
 def grants(role):
     """The statements of the guide, for a role."""
-    page = (TESTS.parent / "docs" / "guide" / "scheduler.md").read_text(encoding="utf-8")
+    page = (TESTS.parent / "docs" / "guides" / "scheduler.md").read_text(encoding="utf-8")
     [block] = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     return block.replace("envkit_worker", role)
 

@@ -161,7 +161,7 @@ class TestWhatIsMissing:
         alternate.run("REVOKE app_b FROM envkit")
         error = refused(lambda: step(built(alternate), "set", turn))
         assert isinstance(error, DeniedError)
-        assert "docs/guide/rotators/postgres.md" in error.hint
+        assert "docs/reference/rotators/postgres.md" in error.hint
 
     def test_a_role_is_not_there(self, alternate):
         target = {**alternate.target, "users": [alternate.role("app_a"), "nobody_of_that_name"]}

@@ -499,7 +499,7 @@ class TestOutages:
         error = refused(lambda: step(built(harness), "set", turn))
         assert isinstance(error, DeniedError)
         assert error.message == "the admin of target.url may not run ACL SETUSER"
-        assert "docs/guide/rotators/redis.md" in error.hint
+        assert "docs/reference/rotators/redis.md" in error.hint
 
     @pytest.mark.parametrize("missing", ["acl|setuser", "acl|save", "client|kill"])
     def test_a_right_that_the_admin_lacks_is_noticed_before_anything_is_made(

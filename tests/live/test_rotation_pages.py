@@ -21,7 +21,7 @@ from support.serving import Serving
 if TYPE_CHECKING:
     from pathlib import Path
 
-GUIDE = ROOT / "docs" / "guide"
+GUIDE = ROOT / "docs" / "guides"
 EXAMPLES = ROOT / "examples"
 PAGES = pages_run_by("tests/live/test_rotation_pages.py")
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\dZ)?|\b\d+\.\d s|:\d{4,5}$", re.MULTILINE)
@@ -183,7 +183,7 @@ def test_what_a_unit_starts_rotates(mounted, name):
 
 
 def policy_of_the_page():
-    text = block("rotation.md", "rotate.hcl")
+    text = block("../reference/rotation.md", "rotate.hcl")
     return {
         path: re.findall(r"\w+", words)
         for path, words in re.findall(r'path "(\S+)" \{\s+capabilities = \[(.*?)\]', text)

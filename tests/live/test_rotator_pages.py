@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGES = pages_run_by("tests/live/test_rotator_pages.py")
-WRITING = ROOT / "docs" / "writing-a-rotator.md"
+WRITING = ROOT / "docs" / "contributing" / "writing-a-rotator.md"
 
 
 def test_these_are_the_pages():

@@ -133,7 +133,7 @@ def test_what_was_never_promoted_is_aborted(world, step):
     assert world.rotate() == OutcomeStatus.ROTATED
 
 
-# what docs/guide/runbook.md says: how many credentials that nobody has are left at the target
+# what docs/guides/runbook.md says: how many credentials that nobody has are left at the target
 # after a backup and after a lost record; None where a person must look at the target first
 LEFT_OVER = {
     AlternateHarness: (0, 0),

@@ -1,6 +1,6 @@
 """What each rotator works on, seen from the other side: for `RotatorContract` and others.
 
-The roles, users and programs are those of the pages below docs/guide/rotators, run as they
+The roles, users and programs are those of the pages below docs/reference/rotators, run as they
 stand there, so that the grants which the pages list are the ones that are enough.
 """
 
@@ -42,13 +42,13 @@ if TYPE_CHECKING:
     from support.postgres import Postgres
     from support.valkey import Valkey
 
-GUIDE = ROOT / "docs" / "guide" / "rotators"
+PAGES = ROOT / "docs" / "reference" / "rotators"
 CANARY = "canary" + "-77"  # in two: a traceback shows the lines of this file
 
 
 def shown(page: str, file: str) -> str:
     """Return the block of a page that has this file's name, or else this language."""
-    found = [b.text for b in blocks(GUIDE / page) if file in (b.file, b.language)]
+    found = [b.text for b in blocks(PAGES / page) if file in (b.file, b.language)]
     assert found, f"{page} has no {file}"
     return found[0]
 
@@ -75,7 +75,7 @@ class Elsewhere:
 
 
 class PostgresHarness:
-    """The roles of docs/guide/rotators/postgres.md, in a database of their own.
+    """The roles of docs/reference/rotators/postgres.md, in a database of their own.
 
     Args:
         server: on which they are made.
@@ -174,7 +174,7 @@ class SingleHarness(PostgresHarness):
 
 
 class RedisHarness:
-    """Two users of their own, as docs/guide/rotators/redis.md makes them."""
+    """Two users of their own, as docs/reference/rotators/redis.md makes them."""
 
     kind = RedisRotator
     field = "url"
@@ -333,7 +333,7 @@ class RandomHarness:
 
 
 class CommandHarness:
-    """The program of docs/guide/rotators/command.md, and the list that it keeps."""
+    """The program of docs/reference/rotators/command.md, and the list that it keeps."""
 
     kind = CommandRotator
     field = "token"

@@ -1,6 +1,6 @@
 """The six rotators' targets: how readers log in, and what must not be left there.
 
-The roles and users are those of the pages below docs/guide/rotators, as in `support.rotators`.
+The roles and users are those of the pages below docs/reference/rotators, as in `support.rotators`.
 """
 
 from __future__ import annotations

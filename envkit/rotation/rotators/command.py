@@ -286,7 +286,7 @@ class CommandRotator:
     def _no_answer(self, step: str, what: str) -> RotationError:
         return RotationError(
             f"'{self._command[0]}' {what}, in the step '{step}'",
-            hint="see docs/guide/rotators/command.md for what it may print",
+            hint="see docs/reference/rotators/command.md for what it may print",
         )
 
 

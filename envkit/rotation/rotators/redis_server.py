@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10
 NO_CLIENT = 2**63 - 1  # the id of no connection
 DEFAULT_USER = "default"
-PAGE = "docs/guide/rotators/redis.md"
+PAGE = "docs/reference/rotators/redis.md"
 
 
 class User(NamedTuple):

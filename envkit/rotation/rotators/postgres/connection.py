@@ -40,7 +40,7 @@ CONNECT_SECONDS = 10
 # after that long, a connection whose other end is gone is given up: by libpq here, and by the
 # server as `change` asks of it
 SILENCE_SECONDS = 25
-PAGE = "docs/guide/rotators/postgres.md"
+PAGE = "docs/reference/rotators/postgres.md"
 
 # what a failed connection is about, where libpq and the server say it in English: it comes
 # without an SQLSTATE. For the wording of messages, never for a decision

@@ -162,7 +162,7 @@ class TestWhatItMaySay:
         program.does(f'if asked["step"] == "create": print({json.dumps(answer)!r})')
         error = refused(lambda: begun(program, program.current()))
         assert error.message == f"'{program.target['command'][0]}' {what}, in the step 'create'"
-        assert "docs/guide/rotators/command.md" in error.hint
+        assert "docs/reference/rotators/command.md" in error.hint
 
     def test_values_for_several_fields_cannot_be_guessed(self, program):
         program.target["fields"] = ["id"]
