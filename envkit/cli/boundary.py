@@ -61,7 +61,9 @@ def guarded(command: Callable[[], int], arguments: Sequence[str] = ()) -> int:
             print_trace(bug)
             _silence_stdout()
             return UsageError.exit_status
-        print_labelled("error", f"internal error: {type(bug).__name__} at {place_of(bug)}")
+        print_labelled(
+            "error", f"internal error: {type(bug).__name__} at {place_of(bug)} [internal]"
+        )
         print_labelled("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
         print_trace(bug)
         return EnvkitError.exit_status

@@ -28,14 +28,21 @@ if TYPE_CHECKING:
 _OF_COMMAND_LINES = (UsageError, ProfileNotFoundError, CommandNotFoundError)
 
 
-def print_error(error: EnvkitError, arguments: Sequence[str] = ()) -> None:
-    """Write an error and its hints to stderr.
+def print_error(
+    error: EnvkitError, arguments: Sequence[str] = (), *, message: str | None = None
+) -> None:
+    """Write an error with its code, and its hints, to stderr.
 
     Args:
-        error: what went wrong.
-        arguments: of the command line, as in `sys.argv[1:]`, where that may be the reason.
+        error: the error.
+        arguments: the command line as in `sys.argv[1:]`, if it may be the cause.
+        message: one line to write in place of the error's own lines.
     """
-    summary, *details = error.lines()
+    if message is None:
+        summary, *details = error.lines(coded=True)
+    else:
+        code = error.shown_code if isinstance(error, ResolutionError) else error.code
+        summary, details = f"{message} [{code}]", []
     print_labelled("error", summary)
     for line in details:
         _print_line(line)

@@ -78,7 +78,7 @@ def test_set_stores_every_byte_of_a_file(dev, content):
 @pytest.mark.parametrize("piped", ["", "\n"])
 def test_set_takes_nothing_for_a_value_only_from_a_file(dev, piped):
     assert told(dev.run("set", "API_KEY", "-e", "dev", input=piped)) == (
-        "2> envkit: error: the new value is empty; nothing was changed\n"
+        "2> envkit: error: the new value is empty; nothing was changed [usage]\n"
         "2> envkit: hint: if it shall be empty, add --from-file /dev/null\n"
         "[2]\n"
     )
@@ -90,7 +90,7 @@ def test_set_takes_nothing_for_a_value_only_from_a_file(dev, piped):
 def test_a_value_that_is_not_in_one_place_gets_a_hint_what_to_change(
     dev, command, name, message, hint
 ):
-    expected = f"2> envkit: error: {message}\n2> envkit: hint: {hint}\n[3]\n"
+    expected = f"2> envkit: error: {message} [not-changeable]\n2> envkit: hint: {hint}\n[3]\n"
     assert told(dev.run(command, name, "-e", "dev", input="x")) == expected
     assert (stored(dev), (dev.profiles / "dev.toml").read_text()) == (DOTENV, DEV)
 
@@ -118,7 +118,7 @@ def test_a_protected_profile_asks_for_a_reason_before_its_store(dev):
     for command in (("set", "API_KEY"), ("unset", "X"), ("rollback", "API_KEY"), ("edit",)):
         done = dev.run(*command, "-e", "dev", input="x")
         assert told(done) == (
-            "2> envkit: error: dev is protected, and no reason is given\n"
+            "2> envkit: error: dev is protected, and no reason is given [reason-missing]\n"
             "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
             "[6]\n"
         )

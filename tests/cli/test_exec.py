@@ -79,14 +79,14 @@ def test_what_only_envkit_needs_is_not_passed_on(dev):
 @pytest.mark.parametrize(
     ("command", "told", "status"),
     [
-        (["no-such-app"], "no program 'no-such-app'", 127),
-        (["./missing"], "no program './missing'", 127),
-        (["./plain"], "cannot run ./plain: permission denied", 126),
-        (["./folder"], "cannot run ./folder: permission denied", 126),
-        (["./script"], "cannot run ./script: its interpreter is not there", 126),
-        (["./garbage"], "cannot run ./garbage: exec format error", 126),
-        ([], "no command is given", 2),
-        ([""], "the command is empty: your shell expanded a variable before envkit ran", 2),
+        (["no-such-app"], "no program 'no-such-app' [command-not-found]", 127),
+        (["./missing"], "no program './missing' [command-not-found]", 127),
+        (["./plain"], "cannot run ./plain: permission denied [not-executable]", 126),
+        (["./folder"], "cannot run ./folder: permission denied [not-executable]", 126),
+        (["./script"], "cannot run ./script: its interpreter is not there [not-executable]", 126),
+        (["./garbage"], "cannot run ./garbage: exec format error [not-executable]", 126),
+        ([], "no command is given [usage-incomplete]", 2),
+        ([""], "the command is empty: your shell expanded a variable before envkit ran [usage]", 2),
     ],
 )
 def test_programs_that_cannot_be_run(dev, command, told, status):
@@ -113,7 +113,7 @@ def test_a_value_up_to_the_kernels_limit_is_passed_and_one_byte_more_is_named(de
     dev.profile("big.toml", f'variables = {{ BIG = "{largest}x" }}\n')
     assert transcript(dev.run("exec", "-e", "big", *length)) == (
         "2> envkit: error: BIG has 131,072 bytes with its name; "
-        "the kernel passes at most 131,071\n"
+        "the kernel passes at most 131,071 [environment-too-large]\n"
         "2> envkit: hint: put it into a file and pass the file's path\n"
         "[126]\n"
     )

@@ -129,7 +129,7 @@ def test_a_profile_that_is_read_only_is_not_replaced(dev):
     (dev.profiles / "dev.toml").chmod(0o444)
     done = run(dev, "set", "LEVEL", "--env", "dev")
     assert transcript(done) == (
-        "2> envkit: error: cannot replace profiles/dev.toml: it is read-only\n"
+        "2> envkit: error: cannot replace profiles/dev.toml: it is read-only [write-refused]\n"
         "2> envkit: hint: run 'chmod u+w profiles/dev.toml'\n"
         "[6]\n"
     )
@@ -167,7 +167,7 @@ def test_a_full_disk_is_not_worth_another_try(dev, disk):
     assert transcript(run(dev, *SET)) == (
         "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
         "what is there then\n"
-        f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()}\n"
+        f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()} [write-refused]\n"
         "2> envkit: hint: free some space: 'df -h' shows which disk is full\n"
         "[6]\n"
     )
@@ -279,7 +279,7 @@ def test_an_edit_that_finds_no_room_for_the_text_says_so(dev, tmp_path):
         disk.fill()
         done = run(dev, *EDIT, XDG_RUNTIME_DIR=str(disk.folder))
         assert done.stderr == (
-            "envkit: error: cannot write the text to edit: no space left on device\n"
+            "envkit: error: cannot write the text to edit: no space left on device [editor-failed]\n"
         )
         assert [path.name for path in disk.folder.iterdir()] == [".filler"]
 

@@ -110,5 +110,5 @@ def test_a_hot_command_that_comes_through_typer_is_the_same(project, capfdbinary
 
 @pytest.mark.parametrize(("command", "error", "hint"), VECTORS["bad_usage_is_told_in_one_form"])
 def test_bad_usage_is_told_in_one_form(command, error, hint):
-    told = f"2> envkit: error: {error}\n" + (f"2> envkit: hint: {hint}\n" if hint else "")
+    told = f"2> envkit: error: {error} [usage]\n" + (f"2> envkit: hint: {hint}\n" if hint else "")
     assert transcript(run_envkit(*command.split())) == told + "[2]\n"

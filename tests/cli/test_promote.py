@@ -133,7 +133,7 @@ def test_a_protected_profile_asks_for_a_reason(shop, side):
     path.write_text("protected = true\n" + path.read_text())
     before = state(shop)
     assert told(shop.run(*PROMOTE, "--yes")) == (
-        f"2> envkit: error: {side} is protected, and no reason is given\n"
+        f"2> envkit: error: {side} is protected, and no reason is given [reason-missing]\n"
         "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
         "[6]\n"
     )

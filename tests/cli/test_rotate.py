@@ -95,7 +95,7 @@ def test_one_environment(shop):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--env", "staging", "--env", "prod")).count("\n") == 3
     assert told(run(shop, "--env", "prd")) == (
-        "2> envkit: error: no profile 'prd' in profiles (known: prod, staging)\n"
+        "2> envkit: error: no profile 'prd' in profiles (known: prod, staging) [profile-not-found]\n"
         "2> envkit: hint: did you mean 'prod'? run: envkit rotate --env prod\n"
         "[3]\n"
     )
@@ -258,7 +258,7 @@ def test_in_its_grace_it_is_rolled_back(shop):
         "ROTATION      OUTCOME  WHAT\n"
         "prod/api-key  refused  no rotation is in progress that could be rolled back\n"
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: "
-        "no rotation is in progress that could be rolled back\n"
+        "no rotation is in progress that could be rolled back [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
         "[1]\n"
     )
@@ -270,7 +270,7 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "no rotation is in progress that could be rolled back: the old value no longer works\n"
+        "no rotation is in progress that could be rolled back: the old value no longer works [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate prod/session'\n"
         "[1]\n"
     )
@@ -282,14 +282,14 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
         "prod/api-key  failed   'false' ended with status 1\n"
-        "2> envkit: error: prod/api-key: 'false' ended with status 1\n"
+        "2> envkit: error: prod/api-key: 'false' ended with status 1 [hook-failed]\n"
         "2> envkit: hint: run it by hand: false\n"
         "[1]\n"
     )
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
         "prod/api-key  failed   retry backoff in effect: create: hook-failed; again in a moment\n"
-        "2> envkit: error: prod/api-key: retry backoff in effect: create: hook-failed\n"
+        "2> envkit: error: prod/api-key: retry backoff in effect: create: hook-failed [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate prod/api-key' to retry now\n"
         "[1]\n"
     ), "it is not tried every second"
@@ -304,7 +304,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
 def test_what_readers_have_is_not_aborted(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
-        "2> envkit: error: prod/api-key: .env.prod#API_KEY: readers have the new value already\n"
+        "2> envkit: error: prod/api-key: .env.prod#API_KEY: readers have the new value already [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
         "[1]\n"
     )
@@ -319,7 +319,7 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
     assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  in-grace  {GRACE}"]
     assert values(shop, "prod")["SESSION"] == "old-2"
     assert told(run(shop, "--resume", "session")).endswith(
-        "no rotation is in progress that could be resumed\n"
+        "no rotation is in progress that could be resumed [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
         "[1]\n"
     )
@@ -331,7 +331,7 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
 def test_a_protected_profile_takes_a_reason(shop):
     shop.profile("prod.toml", "protected = true\n" + API_KEY + SESSION)
     missing = (
-        "2> envkit: error: {}prod is protected, and no reason is given\n"
+        "2> envkit: error: {}prod is protected, and no reason is given [reason-missing]\n"
         "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
         "[{}]\n"
     )
@@ -477,7 +477,7 @@ def test_a_name_that_several_orphans_have_is_refused(shop):
         shop.profile(f"{name}.toml", '[variables]\nA = "1"\n')
     assert told(run(shop, "--resume", "api-key")) == (
         "2> envkit: error: no profile names 'api-key', and several unfinished rotations have that "
-        "name: those of .env.prod#API_KEY and .env.prod#SESSION\n"
+        "name: those of .env.prod#API_KEY and .env.prod#SESSION [usage]\n"
         "2> envkit: hint: name one of them: .env.prod#API_KEY\n"
         "[2]\n"
     )
@@ -505,17 +505,17 @@ def test_one_that_fails_stops_no_other(shop):
         f"prod/session     rotated   {DONE}\n"
         f"staging/api-key  in-grace  {GRACE}\n"
         "2> envkit: error: prod/a-hook: 'before' runs 'no-such-program', "
-        "which is not on the PATH\n"
+        "which is not on the PATH [hook-failed]\n"
         "2> envkit: hint: install it on the host that rotates: "
         "'command -v no-such-program' must find it\n"
-        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there\n"
+        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there [rotation-failed]\n"
         "2> envkit: hint: store a first value: rotating begins with what readers have\n"
-        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon'\n"
+        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' [profile-invalid]\n"
         "2> envkit: hint: did you mean 'random'?\n"
         "2> envkit: error: prod/d-key: profiles/prod.toml:18: target: "
-        "unknown key 'prevoius_field'\n"
+        "unknown key 'prevoius_field' [profile-invalid]\n"
         "2> envkit: hint: did you mean 'previous_field'?\n"
-        "2> envkit: error: worse: profiles/worse.toml:1:1: not valid TOML: invalid statement\n"
+        "2> envkit: error: worse: profiles/worse.toml:1:1: not valid TOML: invalid statement [profile-invalid]\n"
         "[1]\n"
     )
 
@@ -560,7 +560,7 @@ def test_what_is_overdue_is_told_and_is_a_status(standing):
     assert told(run(standing, "--env", "prod", "--format", "json")).endswith("[1]\n")
     seen = told(run(standing))
     assert "prod/missed       overdue" in seen
-    assert "2> envkit: error: prod/missed is overdue\n" in seen
+    assert "2> envkit: error: prod/missed is overdue [rotation-overdue]\n" in seen
     assert "2> envkit: hint: run 'envkit rotate prod/missed'\n" in seen
     assert "prod/overdue" not in seen, "it has been rotated"
     assert seen.endswith("[1]\n")
@@ -586,7 +586,7 @@ def test_a_record_of_another_version_is_refused(shop):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
             f"prod/session  failed   {problem}\n"
-            f"2> envkit: error: prod/session: {problem}\n"
+            f"2> envkit: error: prod/session: {problem} [rotation-failed]\n"
             "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
             "[1]\n"
         )
@@ -621,9 +621,9 @@ def test_a_driver_that_is_not_installed(shop, without):
     shop.dotenv("prod", "API_KEY=x\nSESSION=x\nUSER=a\n")
     seen = told(hidden(shop, without("psycopg", "redis"), "--env", "prod"))
     assert seen.endswith(
-        "2> envkit: error: prod/cache: the rotator 'redis' needs a driver that is not installed\n"
+        "2> envkit: error: prod/cache: the rotator 'redis' needs a driver that is not installed [extra-missing]\n"
         f"2> envkit: hint: {install_hint('redis')}\n"
-        "2> envkit: error: prod/db: the rotator 'postgres' needs a driver that is not installed\n"
+        "2> envkit: error: prod/db: the rotator 'postgres' needs a driver that is not installed [extra-missing]\n"
         f"2> envkit: hint: {install_hint('postgres')}\n"
         "[1]\n"
     )
@@ -637,7 +637,7 @@ def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):
     shop.profile("prod.toml", table("session", "SESSION", when='schedule = "0 3 * * *"'))
     assert told(hidden(shop, without("cronsim"))) == (
         f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
-        "2> envkit: error: prod/session: a 'schedule' needs the package cronsim\n"
+        "2> envkit: error: prod/session: a 'schedule' needs the package cronsim [extra-missing]\n"
         f"2> envkit: hint: {install_hint('rotate')}\n"
         "[1]\n"
     )
@@ -649,7 +649,7 @@ def test_a_source_that_keeps_no_rotations(shop):
         "ROTATION      OUTCOME  WHAT\n"
         "prod/home     failed   the source 'env' keeps no rotations\n"
         f"prod/session  rotated  {DONE}\n"
-        "2> envkit: error: prod/home: the source 'env' keeps no rotations\n"
+        "2> envkit: error: prod/home: the source 'env' keeps no rotations [profile-invalid]\n"
         "2> envkit: hint: rotate secrets of Vault, AWS Secrets Manager or a .env file\n"
         "[1]\n"
     )
@@ -676,7 +676,7 @@ def test_what_nobody_may_write_is_told_before_the_first_step(monkeypatch, capfd)
             planned = capfd.readouterr()
         root.chmod(0o700)
         refused = "cannot write .env.prod: permission denied"
-        assert f"envkit: error: prod/key: {refused}\n" in rotated.err
+        assert f"envkit: error: prod/key: {refused} [access-denied]\n" in rotated.err
         assert f"prod/key: {refused}\n" in planned.out
         assert not ran.exists(), "the rotator was asked"
         assert (root / ".env.prod").read_text() == "KEY=old\n"
@@ -690,7 +690,7 @@ def test_two_profiles_that_name_one_secret_differently(shop):
         assert told(run(shop, *command)) == (
             "2> envkit: error: prod/api-key (profiles/prod.toml:4) and staging/other "
             "(profiles/staging.toml:4) rotate the same secret, .env.prod#API_KEY, "
-            "and do not say the same of it\n"
+            "and do not say the same of it [profile-invalid]\n"
             "2> envkit: hint: write it once, in a profile that both extend, "
             "or give both the same name and keys\n"
             "[3]\n"
@@ -722,7 +722,7 @@ def spoken(capfd, *arguments):
 def test_usage(shop, capfd, command, error, hint):
     assert spoken(capfd, *command.split()) == (
         2,
-        f"error: {error}\n" + (f"hint: {hint}\n" if hint else ""),
+        f"error: {error} [usage]\n" + (f"hint: {hint}\n" if hint else ""),
     )
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
 
@@ -737,10 +737,10 @@ def test_a_report_that_cannot_be_written_ends_with_the_status_of_what_refused_it
 def test_profiles_without_rotations(project, capfd):
     project.profile("dev.env", "A=1\n")
     hint = "hint: write a table [rotation.NAME] into a profile\n"
-    assert spoken(capfd) == (2, f"error: there is no rotation in any profile\n{hint}")
+    assert spoken(capfd) == (2, f"error: there is no rotation in any profile [usage]\n{hint}")
     assert spoken(capfd, "status", "--env", "dev") == (
         2,
-        f"error: there is no rotation in dev\n{hint}",
+        f"error: there is no rotation in dev [usage]\n{hint}",
     )
     assert spoken(capfd, "serve")[0] == 2
 

@@ -32,7 +32,7 @@ def test_5_a_store_that_does_not_answer_in_time(project):
     done = project.run("exec", "--env", "dev", *app, env={"VAULT_TOKEN": "hunter2"})
     assert (done.returncode, done.stdout) == (5, ""), "the app was started"
     assert done.stderr.startswith(
-        "envkit: error: cannot resolve 1 variable of dev\n  PASSWORD (profiles/dev.toml:6): "
+        "envkit: error: cannot resolve 1 variable of dev [store-unavailable]\n  PASSWORD (profiles/dev.toml:6): "
     )
 
 
@@ -79,7 +79,7 @@ def redirected(project, redirection, *arguments):
 def test_output_that_nobody_can_take_is_an_error(many, redirection, reason, arguments):
     command, *rest = arguments
     done = redirected(many, redirection, command, "--env", "dev", *rest)
-    assert done.stderr == f"envkit: error: cannot write to stdout: {reason}\n"
+    assert done.stderr == f"envkit: error: cannot write to stdout: {reason} [usage]\n"
     assert done.returncode == 2
 
 
@@ -94,7 +94,7 @@ def test_streams_that_the_caller_has_closed(project):
     assert (silent.stdout, silent.returncode) == ("", 2), "an error is not told on stdout"
 
     asked = redirected(project, "<&-", "set", "A", "--env", "dev")
-    assert asked.stderr == "envkit: error: cannot read -: bad file descriptor\n"
+    assert asked.stderr == "envkit: error: cannot read -: bad file descriptor [usage]\n"
     assert asked.returncode == 2
 
 
@@ -103,7 +103,7 @@ def test_errors_have_colour_on_a_terminal_and_none_without(project):
     shown, status = project.on_terminal(*mistyped)
     assert status == 2
     assert shown == (
-        "\x1b[31menvkit: error:\x1b[0m envkit exec has no option '--evn'\n"
+        "\x1b[31menvkit: error:\x1b[0m envkit exec has no option '--evn' [usage]\n"
         "\x1b[36menvkit: hint:\x1b[0m did you mean '--env'? run: envkit exec --env x -- true\n"
     )
     shown, _ = project.on_terminal(*mistyped, env={"NO_COLOR": "1"})

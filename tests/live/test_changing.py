@@ -126,7 +126,7 @@ path.write_text(path.read_text().replace('p-old', 'p-mine').replace('=app', '=mi
     done = edit(project, store, script)
     assert store.told(done) == (
         "2> envkit: error: changed since it was read: DB_PASSWORD in AT/db#password;"
-        " nothing was written\n"
+        " nothing was written [conflict]\n"
         "2> envkit: hint: look at the change, then run the command again\n"
         "[7]\n"
     )

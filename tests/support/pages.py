@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parents[2]
+# the variable that lets tests write what comes out into the pages and transcripts
+REWRITING = bool(os.environ.get("UPDATE_TRANSCRIPTS"))
 MARK = "<!-- what this page shows is run by "
 _FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -98,7 +100,20 @@ def tell(
                 told = _with_names(output, places or {})
                 if not same(one.output, told):
                     wrong.append(f"{place}: $ {one.command}\n{told}")
+                    if REWRITING:
+                        _rewrite(page, one.output, told)
     return wrong
+
+
+def _rewrite(page: Path, shown: str, told: str) -> None:
+    """Write the output that came into the page; lines that match are left as they are."""
+    old, new = shown.splitlines(keepends=True), told.splitlines(keepends=True)
+    if len(old) == len(new):
+        new = [was if same(was, now) else now for was, now in zip(old, new, strict=True)]
+    elif "..." in shown or not shown:
+        return
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace(f"\n{shown}", "\n" + "".join(new)), encoding="utf-8")
 
 
 def follow(page: str | Path, root: Path, *more: Mapping[str, str]) -> None:

@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.pages import commands
+from support.pages import REWRITING, commands
 from support.process import environment
 from support.transcript import told
 from support.vectors import DATA
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from _pytest.mark import ParameterSet
 
 _TITLE = re.compile(r"^=== (.+)\n", re.MULTILINE)
@@ -48,13 +50,33 @@ def sessions(name: str) -> list[ParameterSet]:
     return [pytest.param(f"{text.rstrip()}\n", id=title) for title, text in pairs]
 
 
-def replay(project, session: str) -> str:
-    """Type the commands of a session in a project, and return the session as it went."""
+def replay(project, session: str, names: Mapping[str, str] | None = None) -> str:
+    """Type the commands of a session in a project, and return the session as it went.
+
+    With UPDATE_TRANSCRIPTS=1 in the environment, the file of the session is rewritten too.
+
+    Args:
+        project: the project that the commands run in.
+        session: its text, from `sessions`.
+        names: what differs from run to run, and the name that the session has for it.
+    """
     shutil.copytree(project.root, project.root.parent / "before")
-    return "".join(
+    seen = "".join(
         "$ " + command.replace("\n", "\n> ") + "\n" + _typed(project, command)
         for command, _ in commands(session)
     )
+    for varying, name in (names or {}).items():
+        seen = seen.replace(varying, name)
+    if REWRITING and seen != session:
+        _rewrite(session, seen)
+    return seen
+
+
+def _rewrite(session: str, seen: str) -> None:
+    for file in DATA.rglob("*.txt"):
+        text = file.read_text("utf-8")
+        if f"\n{session}" in text:
+            file.write_text(text.replace(f"\n{session}", f"\n{seen}"), "utf-8")
 
 
 def _typed(project, command: str) -> str:

@@ -26,7 +26,6 @@ from envkit.comparison.model import DIFFERENCES, DiffStatus
 from envkit.comparison.sides import prepare_sides, read_names, read_sides
 from envkit.errors import (
     AbsentError,
-    EnvkitError,
     ProfileNotFoundError,
     ResolutionError,
     UsageError,
@@ -234,7 +233,7 @@ def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
     if not failures:
         return 0
     whole = ResolutionError(" and ".join(labels), failures)
-    print_error(EnvkitError(f"could not read everything of {whole.environment}", hint=whole.hint))
+    print_error(whole, message=f"could not read everything of {whole.environment}")
     return whole.exit_status
 
 

@@ -88,7 +88,7 @@ def test_a_folder_without_a_name_is_not_another_one(project):
     """`--profiles "$FOLDER"`, and the variable has no value."""
     project.profile("prod.env", "A=1\n")
     assert transcript(project.run("get", "A", "--env", "prod", "--profiles", "")) == (
-        "2> envkit: error: no folder ''\n"
+        "2> envkit: error: no folder '' [profile-not-found]\n"
         "2> envkit: hint: name an existing folder with --profiles\n"
         "[3]\n"
     )
@@ -160,7 +160,7 @@ def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
     else:
         path.symlink_to("prod.env" if kind == "circle" else "nowhere.env")
     done = project.run("get", "A", "--env", "prod")
-    assert transcript(done) == f"2> envkit: error: profiles/prod.env {reason}\n[3]\n"
+    assert transcript(done) == f"2> envkit: error: profiles/prod.env {reason} [profile-invalid]\n[3]\n"
 
 
 def test_a_link_to_a_file_is_a_profile(project):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from envkit.cli.error_text import print_error
 from envkit.cli.formats.rotation.moments import before, iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
-from envkit.errors import EnvkitError
+from envkit.errors import OverdueError
 from envkit.rotation.outcome import OutcomeStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from envkit.errors import EnvkitError
     from envkit.rotation.outcome import Outcome
 
 _STYLES = {
@@ -87,11 +88,11 @@ def show(report: Report) -> None:
     )
     for one in report.outcomes:
         if not one.ok and one.error is not None:
-            print_error(EnvkitError(f"{one.rotation}: {one.error.message}", hint=one.error.hint))
+            print_error(one.error, message=f"{one.rotation}: {one.error.message}")
     for name, error in report.broken.items():
-        print_error(EnvkitError(f"{name}: {error.message}", hint=error.hint))
+        print_error(error, message=f"{name}: {error.message}")
     for name in sorted(report.overdue):
-        print_error(EnvkitError(f"{name} is overdue", hint=f"run 'envkit rotate {name}'"))
+        print_error(OverdueError(f"{name} is overdue", hint=f"run 'envkit rotate {name}'"))
 
 
 def what(outcome: Outcome, now: float) -> str:
