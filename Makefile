@@ -51,8 +51,9 @@ format: $(VENV)/.lint  ## Mend what a machine can mend
 bench: $(VENV)/.test  ## Measure start-up against its bars, and write bench.json
 	$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
 
-docs:  ## Write docs/reference again, from the docstrings
-	$(PYTHON) scripts/api_reference.py
+docs: $(VENV)/.installed  ## Write docs/reference/api.md and cli.md again
+	$(BIN)/python scripts/api_reference.py
+	$(BIN)/python scripts/cli_reference.py
 
 clean:  ## Take away what the other targets made
 	rm -rf $(VENV) build dist bench.json .pytest_cache .mypy_cache .ruff_cache .hypothesis

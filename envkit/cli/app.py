@@ -1,8 +1,8 @@
-"""The typer app: help, completion, and all commands that need not start fast.
+"""The typer app: help, completion, and the commands that need not start fast.
 
 A command is a function in a module of the same name. Typer reads its options from the
 signature; it returns an exit status; EXAMPLE appears in its help. A command is imported only
-when it is run. `boundary.guarded` reports all errors.
+when it runs. `boundary.guarded` reports all errors.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.main
-from typer.core import TyperGroup
 
 from envkit import __version__
 from envkit._internal.files import set_leaving
 from envkit._internal.suggestions import did_you_mean
 from envkit.cli.boundary import encode_streams, guarded
-from envkit.cli.command_help import HELP_FLAGS
+from envkit.cli.command_help import HELP_FLAGS, ShownGroup
 from envkit.cli.hot_commands import hot_command
 from envkit.cli.lazy_commands import LAZY, lazy_command
 from envkit.cli.options import COMMANDS
@@ -30,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "envkit"
-# by its version, typer has usage errors of its own or click's
+# depending on its version, typer raises its own usage errors or click's
 _errors: Any = sys.modules[typer.BadParameter.__module__]
 
 
-class _Commands(TyperGroup):
-    """The commands by name; one is built when it is needed."""
+class _Commands(ShownGroup):
+    """The commands by name; each is built when it is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the signature is typer's
         return [*COMMANDS, *LAZY]
@@ -60,6 +59,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings=HELP_FLAGS,
     subcommand_metavar="COMMAND ...",
+    epilog="envkit exec --env dev -- env",
 )
 
 
@@ -78,14 +78,14 @@ def _envkit(
         ),
     ] = False,
 ) -> None:
-    """Run your app with its environment; keep, compare and rotate the secrets behind it."""
+    """Run programs with the right environment. Compare, change and rotate its secrets."""
 
 
 def run_app(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit status.
 
     Args:
-        arguments: as in `sys.argv[1:]`; without any, the help is shown.
+        arguments: as in `sys.argv[1:]`; if empty, envkit shows the help.
     """
     _undo_locale_coercion()
     group: Any = typer.main.get_command(app)
@@ -96,7 +96,7 @@ def run_app(arguments: Sequence[str]) -> int:
         register()
     if completing:
         encode_streams()
-        set_leaving(None)  # nobody can be asked, and completing reads profiles
+        set_leaving(None)  # completion cannot ask a question, and it reads profiles
         group.main([], prog_name=PROGRAM)  # answers the shell and exits
     return guarded(lambda: _invoke(group, list(arguments) or ["--help"]), arguments)
 
@@ -126,6 +126,6 @@ def _invoke(group: Any, arguments: list[str]) -> int:
         ) from None
     except _errors.UsageError as error:
         message = error.format_message().rstrip(".")
-        # an option without its value is found before there is a context
+        # there is no context yet if an option has no value
         path = error.ctx.command_path if error.ctx else f"{PROGRAM} {arguments[0]}"
         raise UsageError(message[:1].lower() + message[1:], hint=f"run '{path} --help'") from None

@@ -1,6 +1,6 @@
 """The one place where an error becomes text on stderr and an exit status.
 
-The text is made by `error_text`, which is imported only when something went wrong.
+`error_text` renders the text. It is imported only after an error.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
-# what a write to stdout fails with; errors of files are mapped where they are written
+# the errors of a write to stdout; errors of files are mapped at the write
 _WRITE_FAILURES = (EBADF, EDQUOT, EFBIG, EIO, ENOSPC)
 
 
 def guarded(command: Callable[[], int], arguments: Sequence[str] = ()) -> int:
-    """Return the exit status of `command`, telling its error where it raises one.
+    """Run `command`, print the error that it raises, and return the exit status.
 
     Args:
-        command: what is run.
-        arguments: as in `sys.argv[1:]`; where they are the mistake, the hint corrects them.
+        command: the function to run.
+        arguments: as in `sys.argv[1:]`, so that a hint can correct them.
     """
     if None in (sys.stdin, sys.stdout, sys.stderr):
         _replace_closed_streams()
@@ -51,7 +51,7 @@ def guarded(command: Callable[[], int], arguments: Sequence[str] = ()) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _silence_stdout()  # its reader has gone
+        _silence_stdout()  # the reader of the pipe has ended
         return BROKEN_PIPE
     except Exception as bug:  # noqa: BLE001 - its message might quote a value
         from envkit.cli.error_text import place_of, print_error, print_labelled, print_trace
@@ -64,7 +64,7 @@ def guarded(command: Callable[[], int], arguments: Sequence[str] = ()) -> int:
         print_labelled(
             "error", f"internal error: {type(bug).__name__} at {place_of(bug)} [internal]"
         )
-        print_labelled("hint", "run again with ENVKIT_DEBUG=1 and report what it shows")
+        print_labelled("hint", "run again with ENVKIT_DEBUG=1 and report the output")
         print_trace(bug)
         return EnvkitError.exit_status
     finally:
@@ -74,7 +74,7 @@ def guarded(command: Callable[[], int], arguments: Sequence[str] = ()) -> int:
 
 
 def _guard_of_one_run() -> Callable[[], Guard]:
-    """Return what makes the guard when it is first needed: most profiles need no trust."""
+    """Return a function that creates the guard at its first call: most profiles need none."""
     made: list[Guard] = []
 
     def guard() -> Guard:
@@ -88,10 +88,10 @@ def _guard_of_one_run() -> Callable[[], Guard]:
 
 
 def _replace_closed_streams() -> None:
-    """Put a stream in the place of each that the caller has closed, where Python has none.
+    """Replace each standard stream that the caller has closed.
 
-    It fails as the closed one would, but for stderr, which is silent. A program that is
-    started does not inherit it.
+    Using it fails as the closed one would, except for stderr, which discards its text.
+    Programs that envkit starts do not inherit it.
     """
     for name, mode, flags in (
         ("stdin", "r", os.O_WRONLY),
@@ -104,7 +104,7 @@ def _replace_closed_streams() -> None:
 
 
 def encode_streams() -> None:
-    """Write UTF-8 to pipes and files, and to a terminal what it can show; escape the rest."""
+    """Write UTF-8 to pipes and files. On a terminal, escape what it cannot show."""
     restarted = "utf8" in sys._xoptions  # noqa: SLF001 - see `utf8_mode`
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -115,7 +115,7 @@ def encode_streams() -> None:
 
 
 def _encoding_of(stream: TextIOWrapper) -> str:
-    """Return how to encode text where the locale, or PYTHONIOENCODING, is not UTF-8."""
+    """Return the encoding of a stream if the locale or PYTHONIOENCODING is not UTF-8."""
     if not stream.isatty():
         return "utf-8"
     if os.environ.get("PYTHONIOENCODING"):
@@ -126,5 +126,5 @@ def _encoding_of(stream: TextIOWrapper) -> str:
 
 
 def _silence_stdout() -> None:
-    """Keep the interpreter from complaining at exit about what could not be written."""
+    """Discard buffered output, so that the interpreter does not report it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""The help of a command: its options, and an example at the end."""
+"""The `--help` of a command: its options in sections, an example, exit statuses, a page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from envkit.cli.help_table import NOTES, panelled
 from envkit.errors import UsageError
 
 HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
@@ -14,18 +15,43 @@ HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 class _Shown:
     epilog: str | None
 
-    def format_epilog(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's
-        """Write the example."""
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, the options in their sections, and the commands of a group."""
+        arguments, options = [], []
+        for parameter in self.get_params(ctx):  # type: ignore[attr-defined]
+            columns = parameter.get_help_record(ctx)
+            if columns is None:
+                continue
+            if parameter.param_type_name == "argument":
+                arguments.append(columns)
+            else:
+                options.append((tuple(parameter.opts), columns))
+        sections = {"Arguments": arguments, **panelled(options)}
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+        if isinstance(self, TyperGroup):
+            self.format_commands(ctx, formatter)
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the example, the exit statuses and the page."""
         if self.epilog:
             with formatter.section("Example"):
                 formatter.write(f"{'':>{formatter.current_indent}}{self.epilog}\n")
+        notes = NOTES[" ".join(ctx.command_path.split()[1:])]
+        if notes.statuses:
+            with formatter.section("Exit status"):
+                formatter.write_dl([(str(one), text) for one, text in notes.meanings.items()])
+        with formatter.section("Documentation"):
+            formatter.write(f"{'':>{formatter.current_indent}}{notes.page}\n")
 
 
 class ShownCommand(_Shown, TyperCommand):
     """A command whose epilog is an example: a line as a person would type it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse the arguments; a surplus one is told in envkit's words."""
+        """Parse the arguments; refuse a surplus one with envkit's own message."""
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if ctx.args and not ctx.resilient_parsing:
@@ -36,7 +62,7 @@ class ShownCommand(_Shown, TyperCommand):
         return rest
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return what stands behind the name in the usage, without what is hidden."""
+        """Return the words that follow the name in the usage, without the hidden ones."""
         shown = [one for one in self.get_params(ctx) if not getattr(one, "hidden", False)]
         pieces = [piece for one in shown for piece in one.get_usage_pieces(ctx)]
         return [self.options_metavar or "", *(piece.strip("{}") for piece in pieces)]

@@ -1,8 +1,7 @@
-"""What a shell offers after `--env`, `--only`, `export --format` and `envkit get`.
+"""The completions of `--env`, `--only`, `export --format` and `envkit get`.
 
-No store is asked, and nothing fails: a profile that cannot be read offers nothing. zsh
-evaluates what it is offered, so descriptions have no character that means something to a
-shell or to rich.
+Completion contacts no store and never fails: an unreadable profile offers nothing. zsh
+evaluates the completions, so descriptions have no special characters of a shell or of rich.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def variables(ctx: Any, args: list[str], incomplete: str) -> list[tuple[str, str
 
 
 def rotations(ctx: Any, args: list[str], incomplete: str) -> list[str]:
-    """Return the names of the rotations, and of the commands below `envkit rotate`."""
+    """Return the names of the rotations, and the subcommands of `envkit rotate`."""
     found = {"serve", "simulate", "status"}
     for name in environments(ctx, args, incomplete):
         try:
@@ -60,7 +59,7 @@ def formats(ctx: Any, args: list[str], incomplete: str) -> list[str]:  # noqa: A
 
 
 def _harmless(description: str) -> str:
-    """Return a description on one line, without what a shell might evaluate."""
+    """Return a description on one line, without characters that a shell evaluates."""
     text = description.replace("'", "\N{RIGHT SINGLE QUOTATION MARK}")
     safe = "".join(char if char.isalnum() or char in _HARMLESS else " " for char in text)
     line = " ".join(safe.split())
@@ -76,5 +75,5 @@ def _folder(ctx: Any) -> str:
 
 
 def _given(ctx: Any, option: str) -> Any:
-    """Return what the line says so far, None where it does not."""
+    """Return the value of an option on the line so far; None if it is not there."""
     return ctx.params.get(option) or None

@@ -1,11 +1,11 @@
-"""A command line that envkit refused, as it was probably meant: to be pasted.
+"""Correct a command line that envkit refused, so that the user can paste it.
 
     envkit exec prod -- app      ->  envkit exec --env prod -- app
     envkit show --evn prod       ->  envkit show --env prod
 
-Only a command line that failed is looked at. A correction moves words to where they belong and
-replaces those that are misspelt; it never adds one that changes what is done. What may be a
-secret is left out of it.
+Only command lines that failed are corrected. A correction moves words to their place and
+replaces misspelt ones. It never adds a word that changes the effect, and it leaves out words
+that may be secret.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from envkit.profile.loader import load
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# what other programs call it
+# the names in other programs
 SYNONYMS = {
     **dict.fromkeys(("run", "start", "launch", "execute"), "exec"),
     **dict.fromkeys(("ls", "envs", "environments", "profiles"), "list"),
@@ -64,7 +64,7 @@ class _Flag(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """The words behind a command: options as they are written, and what stands alone."""
+    """The words after a command: options as written, and positional words."""
 
     options: list[tuple[str, ...]]
     alone: list[str]
@@ -74,10 +74,10 @@ class _Line(NamedTuple):
 
 
 def corrected(error: EnvkitError, arguments: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Return the command line that was probably meant; empty where it is this one, or unclear.
+    """Return the probable command line; empty if it is unclear or the same.
 
     Args:
-        error: what the command line failed with.
+        error: the error of the command line.
         arguments: as in `sys.argv[1:]`.
         environ: the process environment.
     """
@@ -105,11 +105,11 @@ class _Correction:
     ) -> None:
         self.meant = meant
         self.environ = environ
-        self.complete = complete  # name an environment and a command, where none is
+        self.complete = complete  # add an environment and a command, if there is none
         self.named_folder: str | None = None
 
     def words(self, arguments: list[str]) -> list[str] | None:
-        """Return the corrected arguments, None where that is not clear."""
+        """Return the corrected arguments; None if that is not clear."""
         own, tail = _split(arguments)
         if own[-1:] in (["--help"], ["--version"]):
             return arguments
@@ -158,7 +158,7 @@ class _Correction:
         self, path: list[str], own: list[str], tail: list[str] | None, before: list[str]
     ) -> list[str] | None:
         flags, room = _declared(path)
-        if path == ["diff"]:  # as if it took its environments like other commands
+        if path == ["diff"]:  # as if it had --env like other commands
             flags |= {"--env": _Flag(True), "-e": _Flag(True)}
         starting = path == ["exec"]
         line = self._read(own, flags, stops=starting)
@@ -169,7 +169,7 @@ class _Correction:
             line.options[:0] = moved.options
             line.alone[:0] = moved.alone
         self.named_folder = next(iter(line.values("--profiles")), None)
-        if path == ["set"] and line.alone:  # what stands behind the name is a value
+        if path == ["set"] and line.alone:  # the word after the name is a value
             line.alone[:] = [line.alone[0].partition("=")[0]]
         if path == ["diff"]:
             self._complete_comparison(line)

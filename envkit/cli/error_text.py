@@ -1,8 +1,7 @@
-"""An error as text on stderr: what failed, each variable that it concerns, and what to do.
+"""Render an error on stderr: the message with its code, the variables, the hints.
 
-What an error quotes from a profile cannot control the terminal. A traceback is shown only
-with `ENVKIT_DEBUG=1`: frames and types, and messages only of envkit's own errors, because
-anything else might quote a value.
+Text from a profile cannot control the terminal. `ENVKIT_DEBUG=1` adds a traceback: frames and
+types, and messages only of envkit's own errors, because others might quote a value.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-# what a command line may be the reason of
+# errors that the command line may have caused
 _OF_COMMAND_LINES = (UsageError, ProfileNotFoundError, CommandNotFoundError)
 
 
@@ -51,7 +50,7 @@ def print_error(
 
 
 def _corrections(error: EnvkitError, arguments: Sequence[str]) -> list[str]:
-    """Return the hint that is the right command line; empty where there is none."""
+    """Return the corrected command line as a hint; empty if there is none."""
     meant = isinstance(error.hint, Meant) and not isinstance(error, ResolutionError)
     if not (meant or isinstance(error, _OF_COMMAND_LINES)):
         return []
@@ -71,7 +70,7 @@ def print_labelled(kind: str, text: str) -> None:
 
     Args:
         kind: `error`, `hint` or `warning`.
-        text: what stands behind it.
+        text: the text after the label.
     """
     label = f"envkit: {kind}:"
     if _coloured():
@@ -92,7 +91,7 @@ def _coloured() -> bool:
 
 
 def print_trace(error: BaseException) -> None:
-    """Write where an error came from, if `ENVKIT_DEBUG` asks for it."""
+    """Write a traceback without values, if `ENVKIT_DEBUG` is set."""
     if os.environ.get("ENVKIT_DEBUG") not in ("1", "true", "yes"):
         return
     import traceback

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from envkit.resolution.prepare import PreparedProfile
 
 
-# the app replaces the process at once; freeing 10,000 variables before that takes 5 ms
+# the app replaces the process next; freeing 10,000 variables before that takes 5 ms
 _kept: list[object] = []
 
 
@@ -32,7 +32,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
     Args:
         command: `exec`, `get` or `export`.
-        arguments: what follows it on the command line.
+        arguments: the words that follow it on the command line.
     """
     status = guarded(lambda: _RUN[command](parse(command, arguments)), (command, *arguments))
     if status and command == "export":
@@ -41,7 +41,7 @@ def run(command: str, arguments: Sequence[str]) -> int:
 
 
 def asks_for_help(command: str, arguments: Sequence[str]) -> bool:
-    """Return whether `--help` is envkit's own, and not an argument of the app."""
+    """Return whether `--help` is for envkit, and not an argument of the app."""
     options = {flag: o for o in COMMANDS[command].options for flag in o.flags}
     words = iter(arguments)
     for word in words:
@@ -73,9 +73,9 @@ def _prepare(
 def _resolve(
     command: str, given: Arguments, name: str | None = None, *, into: str = ""
 ) -> Environment:
-    """Resolve what is about to go out, one variable or many, and record that it does.
+    """Resolve one variable or all, and record the access.
 
-    `into` says where programs get them from: a `process`, or a `shell` where they stay.
+    `into` is where programs get the values from: a `process`, or a `shell`, where they stay.
     """
     deadline = Deadline(given.timeout_seconds)
     with Access(command, reason=given.one("reason"), ask=_ask_reason) as access:
@@ -85,7 +85,7 @@ def _resolve(
         access.begin(prepared)
         environment = resolve_prepared(prepared, deadline)
         if name is not None and name not in environment:
-            raise AbsentError(f"{name} is absent in {environment.name}, where it is not required")
+            raise AbsentError(f"{name} is optional and not set in {environment.name}")
         access.succeed(environment.variables())
     if into == "process":
         _kept.append(prepared)
@@ -95,7 +95,7 @@ def _resolve(
 def _require_loading(
     prepared: Sequence[PreparedProfile], deadline: Deadline, *, lasting: bool
 ) -> None:
-    """Refuse variables that load code into programs, where the user does not trust them."""
+    """Refuse variables that load code into programs, unless the user trusts them."""
     from envkit.launch.loaders import loading_variables
 
     names = [name for one in prepared for name in one.plan.selected]
@@ -120,12 +120,12 @@ def _run_app(given: Arguments) -> NoReturn:
     command = given.rest
     if not command:
         raise IncompleteError(
-            "no command is given", hint="write envkit exec --env NAME -- COMMAND [ARGS]..."
+            "no command is given", hint="run: envkit exec --env NAME -- COMMAND [ARGS]..."
         )
     if not command[0]:
         raise UsageError(
             "the command is empty: your shell expanded a variable before envkit ran",
-            hint="let a shell of its own expand it: envkit exec ... -- sh -c '\"$APP\"'",
+            hint="let a shell in the environment expand it: envkit exec ... -- sh -c '\"$APP\"'",
         )
     from envkit.launch.exec import end_on_signals, overlay, parent_environment, replace_process
 
@@ -160,7 +160,7 @@ def _dry_run(given: Arguments) -> int:
 
 def _get(given: Arguments) -> int:
     if len(given.rest) != 1:
-        raise UsageError("envkit get takes one name", hint="write envkit get NAME --env ENV")
+        raise UsageError("envkit get takes one name", hint="run: envkit get NAME --env ENV")
     name = given.rest[0]
     environment = _resolve("get", given, name)
     sys.stdout.flush()
@@ -178,7 +178,7 @@ def _export(given: Arguments) -> int:
     if format_name is None:
         format_name = "dotenv"
     check_format(format_name)
-    # what a shell evaluates, and what GitHub gives all later steps, reaches programs at once
+    # a shell evaluates it, and GitHub gives it to all later steps: it reaches programs at once
     into = "shell" if format_name in ("shell", "github") else ""
     environment = _resolve("export", given, into=into)
     text = render(format_name, environment, name=given.one("name") or environment.name)
@@ -192,14 +192,14 @@ def _export(given: Arguments) -> int:
         warn_of_export(environment)
     from envkit.cli.result import append_result, write_result
 
-    # a step adds to what earlier ones gave the job
+    # a step adds to the variables of earlier steps
     write = append_result if format_name == "github" else write_result
     write(text.encode("utf-8", "surrogateescape"), given.one("output"), mode=0o600)
     return 0
 
 
 def _fail_shell(arguments: Sequence[str], status: int) -> int:
-    """Write a line at which a shell ends that evaluates an export which failed.
+    """Write a line that ends the shell that evaluates a failed export.
 
     `eval "$(envkit export --format shell)"` does not see the exit status.
     """

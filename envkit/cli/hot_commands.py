@@ -1,7 +1,7 @@
-"""`exec`, `get` and `export` for typer: only for their help and completion.
+"""`exec`, `get` and `export` for typer, which shows their help and completes them.
 
-Their options are those of `options.COMMANDS`, and the arguments go to `hot.run` as they
-are: there is one table and one parser.
+Their options are those of `options.COMMANDS`, and `hot.run` gets the arguments unparsed:
+there is one table and one parser.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class HotCommand(ShownCommand):
             params=parameters,
             help=spec.summary,
             epilog=spec.example,
-            # what stands behind the command of `exec` is its own
+            # the words after the command of `exec` are its own arguments
             context_settings={
                 **context_settings,
                 "allow_interspersed_args": spec.positional != "command",
@@ -47,7 +47,7 @@ class HotCommand(ShownCommand):
         )
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Return what stands behind the name in the usage."""
+        """Return the words that follow the name in the usage."""
         return [self.spec.usage.removeprefix(f"envkit {self.hot_name} ")]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The commands that need not start fast: each is imported when it is run."""
+"""The commands that need not start fast: each is imported when it runs."""
 
 from __future__ import annotations
 

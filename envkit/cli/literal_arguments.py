@@ -1,6 +1,6 @@
-"""Warn of an argument like '$NAME' that no shell will expand, since envkit starts the app itself.
+"""Warn of an argument like '$NAME' that no shell expands: envkit starts the app itself.
 
-Imported only on a terminal, and where an argument has a `$`.
+Imported only on a terminal, and if an argument has a `$`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
 SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "mksh", "fish", "ash", "rbash", "busybox"))
-# `$NAME` means something to these themselves, or they hand it to a shell
+# these programs expand `$NAME` themselves, or pass it to a shell
 READERS = frozenset(
     ("envsubst", "perl", "php", "awk", "gawk", "mawk", "jq", "make", "ssh", "su", "watch", "tclsh")
 )
@@ -24,7 +24,7 @@ _TAKES_TEXT = re.compile(r"-[A-Za-z]*c|--command(=.*)?", re.ASCII)
 
 
 def warn(command: Sequence[str], names: Container[str]) -> None:
-    """Write a warning if an argument names a variable of the environment, and no shell is called.
+    """Print a warning if an argument contains a variable and no shell would expand it.
 
     Args:
         command: the program and its arguments, as they reached envkit.
@@ -34,8 +34,10 @@ def warn(command: Sequence[str], names: Container[str]) -> None:
     if name is None or _is_read(command):
         return
     program = os.path.basename(command[0])
-    print_labelled("warning", f"${name} reaches {program} as it is: no shell expands it")
-    print_labelled("hint", f"call one: envkit exec ... -- sh -c '{program} ... \"${name}\"'")
+    print_labelled("warning", f"{program} gets ${name} unexpanded: no shell expands it")
+    print_labelled(
+        "hint", f"to expand it, run a shell: envkit exec ... -- sh -c '{program} ... \"${name}\"'"
+    )
 
 
 def _uses(arguments: Sequence[str]) -> Iterator[str]:
@@ -45,7 +47,7 @@ def _uses(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _is_read(command: Sequence[str]) -> bool:
-    """Return whether the program, or one that it starts in turn, expands variables."""
+    """Return whether the program, or one that it starts, expands variables."""
     for at, word in enumerate(command):
         program = os.path.basename(word)
         if program in READERS and at == 0:

@@ -1,4 +1,4 @@
-"""Warn of values in a `.env` file, or in an export, that other programs read otherwise."""
+"""Warn of values in a `.env` file or an export that other programs read differently."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def warn_of_line(slot: ValueSlot, name: str, value: Secret) -> None:
-    """Warn of one value that was written to a `.env` file, and of its other readers."""
+    """Warn if other readers of a `.env` file would read a written value differently."""
     from envkit.editing.slots import ProfileSlot, StoreSlot
     from envkit.sources.dotenv import DotenvSource
 
@@ -29,13 +29,15 @@ def warn_of_line(slot: ValueSlot, name: str, value: Secret) -> None:
         print_labelled(
             "warning",
             f"{name} has quotes or escapes that only envkit and python-dotenv read: "
-            f"{listed} would read another value",
+            f"{listed} would read a different value",
         )
-        print_labelled("hint", "start programs with 'envkit exec', which gives them every value")
+        print_labelled(
+            "hint", "start programs with 'envkit exec', which passes every value unchanged"
+        )
 
 
 def warn_of_export(values: Mapping[str, Secret]) -> None:
-    """Warn of values that Compose or Node would read otherwise from an export for `dotenv`."""
+    """Warn of values that Compose or Node read differently from a `dotenv` export."""
     wrong: dict[str, list[str]] = {}
     for name, value in values.items():
         for reader in misreaders(value.reveal()):
@@ -44,5 +46,5 @@ def warn_of_export(values: Mapping[str, Secret]) -> None:
         if reader in wrong:
             print_labelled(
                 "warning",
-                f"{reader} reads another value than python-dotenv: {', '.join(wrong[reader])}",
+                f"{reader} reads a different value than python-dotenv: {', '.join(wrong[reader])}",
             )

@@ -1,4 +1,4 @@
-"""The options of the hot commands: one table, parsed here, shown by typer.
+"""The options of the hot commands: one table, parsed here and shown by typer.
 
 `exec`, `get` and `export` parse their arguments from this table without typer;
 `hot_commands` builds the same commands from it for `--help` and completion, and
@@ -26,12 +26,12 @@ class Option(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The name under which its value is found: the long flag without dashes."""
+        """The key of its value: the long flag without dashes."""
         return self.flags[0].removeprefix("--")
 
 
 class Command(NamedTuple):
-    """One hot command: how it is called, an example, its options."""
+    """One hot command: its usage, an example, its options."""
 
     usage: str
     summary: str
@@ -41,37 +41,56 @@ class Command(NamedTuple):
 
 
 ENV = Option(
-    ("--env", "-e"), "many", "NAME", "Profile to use, else ENVKIT_ENV; of several, later ones win."
+    ("--env", "-e"),
+    "many",
+    "NAME",
+    "Environment to use. Repeat to combine several; later ones win. [default: $ENVKIT_ENV]",
 )
-PROFILES = Option(("--profiles",), "one", "DIR", "The folder of profiles.")
+PROFILES = Option(
+    ("--profiles",),
+    "one",
+    "DIR",
+    "Folder of the profiles. [default: $ENVKIT_PROFILES, or the nearest profiles/]",
+)
 TIMEOUT = Option(
     ("--timeout",),
     "one",
     "SECONDS",
-    f"For all stores together; {DEFAULT_TIMEOUT_SECONDS:g} unless said.",
+    f"Time limit for all stores together. [default: {DEFAULT_TIMEOUT_SECONDS:g}]",
 )
-ONLY = Option(("--only",), "many", "GLOB", "Only the variables that match.")
-EXCEPT = Option(("--except",), "many", "GLOB", "Without the variables that match.")
+ONLY = Option(("--only",), "many", "GLOB", "Use only the variables that match. Repeatable.")
+EXCEPT = Option(("--except",), "many", "GLOB", "Leave out the variables that match. Repeatable.")
 REASON = Option(
-    ("--reason",), "one", "TEXT", "Why, for the audit log; a protected profile asks for it."
+    ("--reason",),
+    "one",
+    "TEXT",
+    "Reason for the audit log. Required for protected profiles. [default: $ENVKIT_REASON]",
 )
-SET = Option(("--set",), "many", "K=V", "A literal value that wins over the profile.")
+SET = Option(
+    ("--set",), "many", "K=V", "Set a variable to a literal value, over the profile. Repeatable."
+)
 
 COMMANDS = {
     "exec": Command(
         "envkit exec [OPTIONS] -- COMMAND [ARGS]...",
-        "Run a command with an environment's variables.",
+        "Run a command with the variables of an environment.",
         "envkit exec --env prod -- gunicorn app:api",
         (
             ENV,
             ONLY,
             EXCEPT,
             Option(
-                ("--pristine",), "flag", "", "Pass on nothing else but PATH, HOME and the like."
+                ("--pristine",),
+                "flag",
+                "",
+                "Do not inherit variables, except PATH, HOME and similar ones.",
             ),
             SET,
             Option(
-                ("--dry-run",), "flag", "", "Show names and where they come from; ask no store."
+                ("--dry-run",),
+                "flag",
+                "",
+                "List the variables and where each comes from. Run nothing, contact no store.",
             ),
             REASON,
             TIMEOUT,
@@ -88,7 +107,7 @@ COMMANDS = {
     ),
     "export": Command(
         "envkit export [OPTIONS]",
-        "Print an environment in a format that other programs read.",
+        "Print an environment in a format for another program.",
         "envkit export --env staging --format docker -o staging.env",
         (
             ENV,
@@ -96,13 +115,23 @@ COMMANDS = {
                 ("--format", "-f"),
                 "one",
                 "FORMAT",
-                "dotenv, shell, json, yaml, docker, github, systemd or k8s.",
+                "dotenv, shell, json, yaml, docker, github, systemd or k8s. [default: dotenv]",
             ),
-            Option(("--output", "-o"), "one", "FILE", "Write a file, mode 0600, all or nothing."),
+            Option(
+                ("--output", "-o"),
+                "one",
+                "FILE",
+                "Write to FILE, with mode 0600, instead of standard output.",
+            ),
             ONLY,
             EXCEPT,
             SET,
-            Option(("--name",), "one", "NAME", "The name of the Secret, for k8s."),
+            Option(
+                ("--name",),
+                "one",
+                "NAME",
+                "Name of the Secret, with --format k8s. [default: the environment]",
+            ),
             REASON,
             TIMEOUT,
             PROFILES,
@@ -113,7 +142,7 @@ COMMANDS = {
 
 
 class Arguments:
-    """What was given: `one(key)`, `many(key)`, `flag(key)` and the rest of the line."""
+    """The parsed arguments: `one(key)`, `many(key)`, `flag(key)` and the rest of the line."""
 
     __slots__ = ("_given", "rest")
 
@@ -122,7 +151,7 @@ class Arguments:
         self.rest: list[str] = []
 
     def add(self, key: str, value: str) -> None:
-        """Note one occurrence of an option."""
+        """Record one occurrence of an option."""
         self._given.setdefault(key, []).append(value)
 
     def one(self, key: str) -> str | None:
@@ -160,13 +189,13 @@ class Arguments:
         for text in self.many("set"):
             name, equals, value = text.partition("=")
             if not equals or not is_name(name):
-                raise UsageError("--set takes NAME=VALUE", hint="write --set LOG_LEVEL=debug")
+                raise UsageError("--set is not NAME=VALUE", hint="write --set LOG_LEVEL=debug")
             found[name] = value
         return found
 
 
 def timeout_seconds(text: str | None) -> float:
-    """Return the seconds that `--timeout` says, `30` or `2.5s`; the usual ones for None.
+    """Return the seconds of `--timeout`, such as `30` or `2.5s`; the default for None.
 
     Raises:
         UsageError: it is not a positive number.
@@ -178,7 +207,7 @@ def timeout_seconds(text: str | None) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 86_400:
-        raise UsageError("--timeout takes seconds, more than 0", hint="write --timeout 30")
+        raise UsageError("--timeout is not a positive number of seconds", hint="write --timeout 30")
     return seconds
 
 
@@ -187,11 +216,11 @@ def parse(command: str, arguments: Sequence[str]) -> Arguments:
 
     Args:
         command: a key of COMMANDS.
-        arguments: what follows it; options may stand before and after a name, and
-            only before the command that `exec` runs.
+        arguments: the words that follow it. Options may precede or follow a name, and
+            must precede the command that `exec` runs.
 
     Raises:
-        UsageError: what is wrong, with the nearest right spelling.
+        UsageError: an argument is wrong; the hint has the nearest correct spelling.
     """
     spec = COMMANDS[command]
     found = Arguments()
@@ -212,7 +241,7 @@ def parse(command: str, arguments: Sequence[str]) -> Arguments:
 
 
 def _take_option(command: str, word: str, queue: list[str], found: Arguments) -> None:
-    """Note one option, taking its value from the word or from the queue."""
+    """Record one option, with its value from the word or from the queue."""
     flags = {flag: option for option in COMMANDS[command].options for flag in option.flags}
     flag, equals, value = word.partition("=")
     if flag not in flags and not word.startswith("--"):

@@ -1,7 +1,7 @@
-"""How results are printed: tables for people, JSON for programs.
+"""Print results: tables for people, JSON for programs.
 
-On a terminal a table has colour and fits the width; in a pipe it is plain text in
-aligned columns, a line for each row, never wrapped. NO_COLOR is respected.
+On a terminal a table has colors and fits the width. In a pipe it is plain text in aligned
+columns, one line per row, never wrapped. NO_COLOR disables colors.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NARROWEST = 40  # columns
 
 
 class Cell(NamedTuple):
-    """A text in a table, with the style that it has on a terminal."""
+    """The text of a table cell, and its style on a terminal."""
 
     text: str
     style: str = ""
@@ -32,7 +32,7 @@ def on_terminal() -> bool:
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line and harmless to a terminal: what controls it is escaped."""
+    """Return `text` on one line, with all control characters escaped."""
     if text.isprintable():
         return text
     return "".join(
@@ -41,16 +41,16 @@ def printable(text: str) -> str:
 
 
 def short_version(version: str | None) -> str:
-    """Return a version that people count by; the long ones of AWS and of files are in the JSON."""
+    """Return a version if it is short enough for a table; long ones are only in the JSON."""
     return version if version and len(version) <= SHORT else ""
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> None:
-    """Print rows under their headers; a column that is empty in all rows is left out.
+    """Print rows under their headers, without the columns that are empty in all rows.
 
     Args:
-        headers: one for each column.
-        rows: as many cells in each; without any, nothing is printed.
+        headers: one per column.
+        rows: one cell per header in each; if there are none, nothing is printed.
     """
     if not rows:
         return
@@ -87,7 +87,7 @@ def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
 
 
 def _console() -> Console:
-    """Return the terminal; a narrower one than NARROWEST, of which rich fills none, wraps lines."""
+    """Return the terminal, at least NARROWEST wide: rich prints nothing on a narrower one."""
     from rich.console import Console
 
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
@@ -100,7 +100,7 @@ def print_lines(lines: Callable[[int], Iterable[Sequence[tuple[str, str]]]]) -> 
     """Print lines of styled texts on a terminal.
 
     Args:
-        lines: given the terminal's width, returns for each line its texts with their styles.
+        lines: takes the width of the terminal and returns the styled texts of each line.
     """
     from rich.text import Text
 
@@ -110,7 +110,7 @@ def print_lines(lines: Callable[[int], Iterable[Sequence[tuple[str, str]]]]) -> 
 
 
 def print_json(document: object) -> None:
-    """Print a document for programs: JSON in ASCII, so that every locale can carry it."""
+    """Print a document for programs: JSON in ASCII, which is the same in every locale."""
     import json
 
     print(json.dumps(document, indent=2))

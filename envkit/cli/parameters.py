@@ -1,4 +1,4 @@
-"""The options that commands share, declared once, from the table of the hot commands.
+"""The options that commands share, declared once from the table of the hot commands.
 
 def show(env: Env = None, profiles: Profiles = None, timeout: Timeout = None) -> int: ...
 """
@@ -27,7 +27,7 @@ def _declared(option: Option) -> Any:
 
 
 class Format(StrEnum):
-    """How a command prints."""
+    """The output formats of most commands."""
 
     TABLE = "table"
     JSON = "json"
@@ -36,20 +36,30 @@ class Format(StrEnum):
 Env = Annotated[list[str] | None, _declared(options.ENV)]
 OneEnv = Annotated[
     list[str] | None,
-    _declared(options.ENV._replace(help="Profile to use, else ENVKIT_ENV.")),
+    _declared(options.ENV._replace(help="Environment to use. [default: $ENVKIT_ENV]")),
 ]
 Profiles = Annotated[str | None, _declared(options.PROFILES)]
 Only = Annotated[list[str] | None, _declared(options.ONLY)]
 Except = Annotated[list[str] | None, _declared(options.EXCEPT)]
 Reason = Annotated[str | None, _declared(options.REASON)]
 Timeout = Annotated[str | None, _declared(options.TIMEOUT)]
-Output = Annotated[str | None, typer.Option("--output", "-o", metavar="FILE", help="Write a file.")]
-Name = Annotated[  # of commands that take a REF in its place
-    str | None, typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables)
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write to FILE instead of standard output."
+    ),
+]
+Name = Annotated[  # optional, because a command also accepts --ref
+    str | None,
+    typer.Argument(metavar="NAME", help="Name of the variable.", autocompletion=variables),
 ]
 Ref = Annotated[
     str | None,
-    typer.Option("--ref", metavar="REF", help="A reference, in place of NAME: vault:db#password."),
+    typer.Option(
+        "--ref",
+        metavar="REF",
+        help="Change this reference instead of a variable: vault:db#password.",
+    ),
 ]
 Formatted = Annotated[
     Format,
@@ -57,7 +67,7 @@ Formatted = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="table, for people, unless said; json, for programs.",
+        help="table or json. [default: table]",
         show_default=False,
     ),
 ]

@@ -1,8 +1,8 @@
-"""Write a result to stdout, or to what `--output` names.
+"""Write a result to stdout, or to the file of `--output`.
 
-A file on the disk is replaced as a whole, or appended to where its readers expect that. What
-is open already (`/dev/stdout`, `/dev/fd/3`), a pipe or a device is written to as a shell would:
-nothing that was there is lost.
+A file on the disk is replaced as a whole, or appended to if its readers expect that. An open
+file (`/dev/stdout`, `/dev/fd/3`), a pipe or a device is written to as a shell would do it, and
+loses nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/([0-9]+)(/task/[0-9]+)?/fd")
-_MAX_LINKS = 40  # as the kernel has it
+_MAX_LINKS = 40  # the limit of the kernel
 _STANDARD = 3  # descriptors: stdin, stdout and stderr
 _OPEN = os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_result(data: bytes, output: str | None, *, mode: int | None = None) -> None:
-    """Write a result to stdout, or to the file that `--output` names, which is replaced.
+    """Write a result to stdout, or replace the file of `--output`.
 
     Args:
         data: the whole result.
@@ -35,8 +35,8 @@ def write_result(data: bytes, output: str | None, *, mode: int | None = None) ->
 
     Raises:
         UsageError: the file cannot be written.
-        WriteRefusedError: it cannot be until a person changes something, or its name is in
-            the working folder and a link leads out of that.
+        WriteRefusedError: the file cannot be written until a person changes something, or it
+            is a link that leads out of the working folder.
     """
 
     def replace(path: str) -> None:
@@ -50,10 +50,10 @@ def write_result(data: bytes, output: str | None, *, mode: int | None = None) ->
 
 
 def append_result(data: bytes, output: str | None, *, mode: int = 0o600) -> None:
-    """Write a result as `write_result` does, behind what the file holds already.
+    """Append a result to the file of `--output`, or write it to stdout.
 
     Args:
-        data: the whole result, which begins a line.
+        data: the whole result, which starts a new line.
         output: the file's path; None or `-` for stdout.
         mode: permission bits of a new file.
 
@@ -88,7 +88,7 @@ def _write(data: bytes, output: str | None, to_file: Callable[[str], object]) ->
 
 
 def _append(path: str, data: bytes, mode: int) -> None:
-    """Write behind the last line of a file: all, or nothing."""
+    """Append to a file: all or nothing."""
     descriptor = os.open(path, _APPEND, mode)
     try:
         state = os.fstat(descriptor)
@@ -108,7 +108,7 @@ def _append(path: str, data: bytes, mode: int) -> None:
 
 
 def _open_as_it_is(output: str) -> int | None:
-    """Return a descriptor of a path that names an open file, a pipe or a device, else None."""
+    """Return a descriptor if the path is an open file, a pipe or a device, else None."""
     path = _descriptor_path(output)
     if path is not None:
         folder, number = os.path.split(path)
@@ -117,7 +117,9 @@ def _open_as_it_is(output: str) -> int | None:
             return os.open(path, _OPEN | os.O_APPEND)  # another process has it open
         ours = int(number)
         if ours >= _STANDARD and not os.get_inheritable(ours):
-            raise UsageError(f"cannot write {output}: it is not open")  # but for envkit itself
+            raise UsageError(
+                f"cannot write {output}: it is not open"
+            )  # only envkit itself has it open
         return os.dup(ours)
     try:
         state = os.stat(output)
@@ -129,7 +131,7 @@ def _open_as_it_is(output: str) -> int | None:
 
 
 def _descriptor_path(output: str) -> str | None:
-    """Return the path below `/proc/PID/fd` or `/dev/fd` that a path leads to, None for others."""
+    """Return the path in `/proc/PID/fd` or `/dev/fd` that a path leads to, else None."""
     path = os.path.abspath(output)
     for _ in range(_MAX_LINKS):
         folder, name = os.path.split(path)
@@ -146,7 +148,7 @@ def _descriptor_path(output: str) -> str | None:
 
 
 def _real_path(output: str) -> str:
-    """Return where a file is; a repository that brings a link must not say where that is."""
+    """Return the real path of a file; a link in a repository must not choose it."""
     from envkit._internal.files import resolved
 
     target, folder = resolved(output), _working_folder()
@@ -164,5 +166,5 @@ def _working_folder() -> str:
 def _leads_out(output: str, target: str) -> WriteRefusedError:
     return WriteRefusedError(
         f"{output} is a link that leads out of this folder, to {target}",
-        hint=f"run it again with '--output {target}', if that is the file you mean",
+        hint=f"to write there, run it again with '--output {target}'",
     )

@@ -1,4 +1,4 @@
-"""What the commands that change values say of values that are rotated."""
+"""What the commands that change values do about values that are rotated."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def rotations_of(profile: Profile, deadline: Deadline) -> FindRotation:
-    """Return what finds the rotation of a value; see `find_rotations`."""
+    """Return the function that finds the rotation of a value; see `find_rotations`."""
     return find_rotations(profile, environ=os.environ, deadline=deadline)
 
 
 def look_at(editable: Editable, variable: EditableVariable) -> Rotated | None:
-    """Return the rotation of a variable's value, None where it is not rotated.
+    """Return the rotation of a variable's value; None if it is not rotated.
 
     Raises:
-        EnvkitError: a rotation of the profile cannot be told.
+        EnvkitError: a rotation of the profile cannot be read.
     """
     deadline = editable.deadline
     return look(variable, rotations_of(editable.profile, deadline), deadline)
@@ -41,9 +41,9 @@ def allow_change(
     """Warn of values that are rotated, before they are changed.
 
     Args:
-        editable: where the variables were found.
-        variables: those that are about to be changed.
-        force: whether a person changes them while a rotation is in progress.
+        editable: the result of `find`.
+        variables: the variables to change.
+        force: whether to change them even if a rotation is in progress.
 
     Raises:
         RotationInProgressError: a rotation is in progress.
@@ -54,21 +54,18 @@ def allow_change(
             rotated = look(variable, find, editable.deadline)
         except EnvkitError as error:
             print_labelled(
-                "warning", f"{variable.name} may be rotated; envkit cannot tell: {error.message}"
+                "warning", f"{variable.name} may be rotated; cannot check: {error.message}"
             )
             continue
         if rotated is not None:
             if not force:
                 rotated.refuse_in_progress()
-            if variable.current.value is not None:  # a first value is what a rotation begins with
+            if variable.current.value is not None:  # a rotation needs a first value
                 print_labelled("warning", rotated.warning)
 
 
 def without_rotating(editable: Editable) -> Editable:
-    """Return the variables that can be changed, without those of which a rotation is in progress.
-
-    They are among the refused.
-    """
+    """Refuse the variables of which a rotation is in progress, and return the others."""
     find = rotations_of(editable.profile, editable.deadline)
     variables, refused = dict(editable.variables), dict(editable.refused)
     for name, variable in editable.variables.items():
@@ -80,5 +77,5 @@ def without_rotating(editable: Editable) -> Editable:
             refused[name] = error
             del variables[name]
         except EnvkitError:
-            continue  # told if the value is changed
+            continue  # reported if the value is changed
     return editable._replace(variables=variables, refused=refused)

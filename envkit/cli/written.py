@@ -1,4 +1,4 @@
-"""What the commands that change values say of what was written."""
+"""The warnings of the commands that change values, after they have written."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def print_warnings(slots: Iterable[ValueSlot]) -> None:
-    """Print what a person should know of the writes to slots: often nothing."""
+    """Print the warnings about writes to slots."""
     print_each(warnings_of(slots))
 
 
 def print_each(warnings: Iterable[str]) -> None:
-    """Print warnings behind what was printed so far."""
+    """Print warnings after the output so far."""
     for warning in warnings:
-        sys.stdout.flush()  # where both go to one file, this belongs behind it
+        sys.stdout.flush()  # if both go to the same file, this follows it
         print_labelled("warning", warning)

@@ -279,7 +279,8 @@ def test_an_edit_that_finds_no_room_for_the_text_says_so(dev, tmp_path):
         disk.fill()
         done = run(dev, *EDIT, XDG_RUNTIME_DIR=str(disk.folder))
         assert done.stderr == (
-            "envkit: error: cannot write the text to edit: no space left on device [editor-failed]\n"
+            "envkit: error: cannot write the text to edit: no space left on device "
+            "[editor-failed]\n"
         )
         assert [path.name for path in disk.folder.iterdir()] == [".filler"]
 

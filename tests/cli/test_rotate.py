@@ -95,7 +95,8 @@ def test_one_environment(shop):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--env", "staging", "--env", "prod")).count("\n") == 3
     assert told(run(shop, "--env", "prd")) == (
-        "2> envkit: error: no profile 'prd' in profiles (known: prod, staging) [profile-not-found]\n"
+        "2> envkit: error: no profile 'prd' in profiles (known: prod, staging) "
+        "[profile-not-found]\n"
         "2> envkit: hint: did you mean 'prod'? run: envkit rotate --env prod\n"
         "[3]\n"
     )
@@ -270,7 +271,8 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "no rotation is in progress that could be rolled back: the old value no longer works [rotation-failed]\n"
+        "no rotation is in progress that could be rolled back: the old value no longer works "
+        "[rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate prod/session'\n"
         "[1]\n"
     )
@@ -289,7 +291,8 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
         "prod/api-key  failed   retry backoff in effect: create: hook-failed; again in a moment\n"
-        "2> envkit: error: prod/api-key: retry backoff in effect: create: hook-failed [rotation-failed]\n"
+        "2> envkit: error: prod/api-key: retry backoff in effect: create: hook-failed "
+        "[rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate prod/api-key' to retry now\n"
         "[1]\n"
     ), "it is not tried every second"
@@ -304,7 +307,8 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
 def test_what_readers_have_is_not_aborted(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
-        "2> envkit: error: prod/api-key: .env.prod#API_KEY: readers have the new value already [rotation-failed]\n"
+        "2> envkit: error: prod/api-key: .env.prod#API_KEY: readers have the new value already "
+        "[rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
         "[1]\n"
     )
@@ -508,14 +512,17 @@ def test_one_that_fails_stops_no_other(shop):
         "which is not on the PATH [hook-failed]\n"
         "2> envkit: hint: install it on the host that rotates: "
         "'command -v no-such-program' must find it\n"
-        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there [rotation-failed]\n"
+        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there "
+        "[rotation-failed]\n"
         "2> envkit: hint: store a first value: rotating begins with what readers have\n"
-        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' [profile-invalid]\n"
+        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' "
+        "[profile-invalid]\n"
         "2> envkit: hint: did you mean 'random'?\n"
         "2> envkit: error: prod/d-key: profiles/prod.toml:18: target: "
         "unknown key 'prevoius_field' [profile-invalid]\n"
         "2> envkit: hint: did you mean 'previous_field'?\n"
-        "2> envkit: error: worse: profiles/worse.toml:1:1: not valid TOML: invalid statement [profile-invalid]\n"
+        "2> envkit: error: worse: profiles/worse.toml:1:1: not valid TOML: invalid statement "
+        "[profile-invalid]\n"
         "[1]\n"
     )
 
@@ -621,9 +628,11 @@ def test_a_driver_that_is_not_installed(shop, without):
     shop.dotenv("prod", "API_KEY=x\nSESSION=x\nUSER=a\n")
     seen = told(hidden(shop, without("psycopg", "redis"), "--env", "prod"))
     assert seen.endswith(
-        "2> envkit: error: prod/cache: the rotator 'redis' needs a driver that is not installed [extra-missing]\n"
+        "2> envkit: error: prod/cache: the rotator 'redis' needs a driver that is not installed "
+        "[extra-missing]\n"
         f"2> envkit: hint: {install_hint('redis')}\n"
-        "2> envkit: error: prod/db: the rotator 'postgres' needs a driver that is not installed [extra-missing]\n"
+        "2> envkit: error: prod/db: the rotator 'postgres' needs a driver that is not installed "
+        "[extra-missing]\n"
         f"2> envkit: hint: {install_hint('postgres')}\n"
         "[1]\n"
     )

@@ -32,7 +32,8 @@ def test_5_a_store_that_does_not_answer_in_time(project):
     done = project.run("exec", "--env", "dev", *app, env={"VAULT_TOKEN": "hunter2"})
     assert (done.returncode, done.stdout) == (5, ""), "the app was started"
     assert done.stderr.startswith(
-        "envkit: error: cannot resolve 1 variable of dev [store-unavailable]\n  PASSWORD (profiles/dev.toml:6): "
+        "envkit: error: cannot resolve 1 variable of dev [store-unavailable]\n"
+        "  PASSWORD (profiles/dev.toml:6): "
     )
 
 

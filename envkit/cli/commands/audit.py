@@ -31,27 +31,31 @@ audit = typer.Typer(
     rich_markup_mode=None,
     context_settings=HELP_FLAGS,
     epilog=EXAMPLE,
-    help="Show who used or changed secrets; check that the log is whole.",
+    help="Show who used or changed secrets. Verify the log.",
 )
 
 
 @audit.command(cls=ShownCommand, epilog=EXAMPLE)
 def show(
     profile: Annotated[
-        str | None, typer.Option("--profile", metavar="NAME", help="Only of this profile.")
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="Show only records of this profile."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Only with this variable.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Show only records of this variable."),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
-            "--since", metavar="WHEN", help="Only what is younger: 2h, 7d, 2026-11-01T09:30Z."
+            "--since",
+            metavar="WHEN",
+            help="Show only records after this time: 2h or 7d ago, or 2026-11-01T09:30Z.",
         ),
     ] = None,
     format_: Formatted = Format.TABLE,
 ) -> int:
-    """Show the records, the newest last."""
+    """Show the records of the audit log, newest last."""
     after = _moment(since) if since else None
     found = [one for one in records(_path()) if _wanted(one, profile, name, after)]
     if format_ is Format.JSON:
@@ -68,12 +72,12 @@ def verify_log(
         typer.Option(
             "--anchor",
             metavar="ANCHOR",
-            help="What 'envkit audit anchor' printed, or a file with it: the log must go on "
-            "from there.",
+            help="Output of 'envkit audit anchor', or a file with it. The log must contain that "
+            "record.",
         ),
     ] = None,
 ) -> int:
-    """Check that the log is whole; exit with 1 if it is not."""
+    """Check that no record was changed or removed."""
     path = _path()
     verdict = verify(path, _anchor(anchor) if anchor else None)
     for problem in verdict.problems[:SHOWN_PROBLEMS]:
@@ -84,19 +88,19 @@ def verify_log(
         print(f"note: {note}")
     records_of = f"{verdict.records} record{'' if verdict.records == 1 else 's'} in {path}"
     if verdict.problems:
-        print(f"{records_of}: not as they were written")
+        print(f"{records_of}: modified")
         return 1
-    print(f"{records_of}: a whole chain")
+    print(f"{records_of}: intact")
     return 0
 
 
 @audit.command(cls=ShownCommand, epilog="envkit audit anchor > /media/usb/audit.anchor")
 def anchor() -> int:
-    """Print the newest record's number and hash, to be kept elsewhere."""
+    """Print the number and hash of the newest record, to store elsewhere."""
     verdict = verify(_path())
     if verdict.problems:
         raise AuditError(
-            "the audit log is not as it was written: an anchor would say that it is",
+            "cannot print an anchor: the audit log was modified",
             hint="run 'envkit audit verify'",
         )
     print(verdict.last)
@@ -107,7 +111,7 @@ def _path() -> str:
     where = destination(os.environ)
     if where in (OFF, SYSLOG):
         raise UsageError(
-            f"{VARIABLE} is '{where}': there is no file to read",
+            f"there is no audit log to read: {VARIABLE} is '{where}'",
             hint=f"set {VARIABLE} to the absolute path of a log, or unset it",
         )
     return where
@@ -118,15 +122,15 @@ def _anchor(given: str) -> Anchor:
         with open(given, encoding="ascii") as file:
             given = file.readline().strip()
     except (OSError, ValueError):
-        pass  # then it is the anchor itself, or none
+        pass  # then it is the anchor itself, or invalid
     return parse_anchor(given)
 
 
 def _moment(since: str) -> datetime:
-    """Return the moment that `2h`, a day or a time means.
+    """Return the time that `2h`, a day or a time stands for.
 
     Raises:
-        UsageError: it means none.
+        UsageError: it is neither.
     """
     now = datetime.now(UTC)
     try:
@@ -137,7 +141,8 @@ def _moment(since: str) -> datetime:
         moment = datetime.fromisoformat(since)
     except ValueError:
         raise UsageError(
-            f"--since does not know '{since}'", hint="write --since 2h, or --since 2026-11-01"
+            f"--since '{since}' is not a time or a duration",
+            hint="write --since 2h, or --since 2026-11-01",
         ) from None
     return moment.astimezone()
 
@@ -173,7 +178,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _versions(versions: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
-    """Return the versions where there is one variable; of several the JSON has them."""
+    """Return the versions of a single variable; the JSON has those of several."""
     if len(names) != 1:
         return ""
     return ", ".join(filter(None, map(short_version, versions.get(names[0], ()))))

@@ -30,7 +30,7 @@ EXAMPLE = "envkit check --all --code ."
 
 
 class Format(StrEnum):
-    """How problems are shown."""
+    """The output formats of `envkit check`."""
 
     TEXT = "text"
     JSON = "json"
@@ -45,33 +45,38 @@ def check(  # noqa: PLR0917 - typer names them
             "--env",
             "-e",
             metavar="NAME",
-            help="Environment to check, also several; else ENVKIT_ENV, else all.",
+            help="Environment to check. Repeatable. [default: $ENVKIT_ENV, or all]",
             autocompletion=environments,
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All profiles but those that only others extend.")
+        bool,
+        typer.Option(
+            "--all", help="Check all environments, except profiles that only others extend."
+        ),
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no store.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Contact no store.")] = False,
     code: Annotated[
         list[str] | None,
         typer.Option(
-            "--code", metavar="DIR", help="Compare what the code there reads with the profiles."
+            "--code",
+            metavar="DIR",
+            help="Compare the variables that the code in DIR reads with the profiles. Repeatable.",
         ),
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 1 for warnings, too.")
+        bool, typer.Option("--strict", help="Exit with 1 if there are warnings.")
     ] = False,
     skip: Annotated[
         list[str] | None,
-        typer.Option("--skip", metavar="CODE,...", help="Problems that are not looked for."),
+        typer.Option("--skip", metavar="CODE,...", help="Do not check for these problems."),
     ] = None,
     ignore_file: Annotated[
         str | None,
         typer.Option(
             "--ignore-file",
             metavar="FILE",
-            help=f"Problems that are accepted; {NAME} beside profiles/ unless said.",
+            help=f"File with accepted problems. [default: {NAME} beside profiles/]",
         ),
     ] = None,
     format_: Annotated[
@@ -80,7 +85,7 @@ def check(  # noqa: PLR0917 - typer names them
             "--format",
             "-f",
             metavar="FORMAT",
-            help="text, unless said; json, github (annotations) or sarif.",
+            help="text, json, github (annotations) or sarif. [default: text]",
             show_default=False,
         ),
     ] = Format.TEXT,
@@ -88,11 +93,13 @@ def check(  # noqa: PLR0917 - typer names them
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Check environments before they are deployed."""
+    """Check environments before you deploy."""
     skipped = _codes(skip or ())
     for folder in code or ():
         if not os.path.isdir(folder):
-            raise UsageError(f"no folder {folder}", hint="name a folder with code with --code")
+            raise UsageError(
+                f"no folder {folder}", hint="name a folder with source code: --code src"
+            )
     with Bar() as bar:
         report = run.check(
             env or (),
@@ -120,7 +127,7 @@ def _codes(texts: Sequence[str]) -> list[str]:
     codes = [code.strip() for text in texts for code in text.split(",") if code.strip()]
     for code in codes:
         if code not in KINDS:
-            raise UsageError(f"--skip does not know '{code}'", hint=did_you_mean(code, KINDS))
+            raise UsageError(f"--skip: unknown problem '{code}'", hint=did_you_mean(code, KINDS))
     return codes
 
 

@@ -1,4 +1,4 @@
-"""`envkit diff`: show how environments differ, and which secrets they share."""
+"""`envkit diff`: compare environments, and find secrets that they share."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ EXAMPLE = "envkit diff staging prod"
 
 
 class Format(StrEnum):
-    """How a comparison is shown."""
+    """The output formats of `envkit diff`."""
 
     TABLE = "table"
     JSON = "json"
@@ -58,12 +58,12 @@ def diff(  # noqa: PLR0917 - typer names them
         list[str],
         typer.Argument(
             metavar="ENV...",
-            help="Profiles; also NAME@v12, NAME@2026-11-01, file:PATH, env: and pid:NUMBER.",
+            help="Environments. Also NAME@v12, NAME@2026-11-01, file:PATH, env: and pid:NUMBER.",
             autocompletion=environments,
         ),
     ],
     keys: Annotated[
-        bool, typer.Option("--keys", help="Compare the profiles alone; ask no store.")
+        bool, typer.Option("--keys", help="Compare only the profiles. Contact no store.")
     ] = False,
     only: Only = None,
     exclude: Except = None,
@@ -72,10 +72,12 @@ def diff(  # noqa: PLR0917 - typer names them
         typer.Option(
             "--ignore-file",
             metavar="FILE",
-            help=f"Differences that are accepted; {NAME} beside profiles/ unless said.",
+            help=f"File with accepted differences. [default: {NAME} beside profiles/]",
         ),
     ] = None,
-    show_all: Annotated[bool, typer.Option("--all", help="Show what is the same, too.")] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also show variables that are the same.")
+    ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if anything differs.")
     ] = False,
@@ -84,14 +86,14 @@ def diff(  # noqa: PLR0917 - typer names them
         typer.Option(
             "--fail-on",
             metavar="STATUS,...",
-            help="Exit with 1 if anything is reused, missing, different or unreadable.",
+            help="Exit with 1 for any of these: reused, missing, different, unreadable.",
         ),
     ] = None,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show secret values too, on a terminal.")
+        bool, typer.Option("--reveal", help="Also show the values of secrets, on a terminal.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="With --reveal: also where stdout is no terminal.")
+        bool, typer.Option("--yes", "-y", help="Allow --reveal if stdout is not a terminal.")
     ] = False,
     format_: Annotated[
         Format,
@@ -99,7 +101,7 @@ def diff(  # noqa: PLR0917 - typer names them
             "--format",
             "-f",
             metavar="FORMAT",
-            help="table, unless said; json, markdown, html or github (annotations).",
+            help="table, json, markdown, html or github (annotations). [default: table]",
             show_default=False,
         ),
     ] = Format.TABLE,
@@ -108,12 +110,12 @@ def diff(  # noqa: PLR0917 - typer names them
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Show how environments differ, and which secrets they share."""
+    """Compare environments, and find secrets that they share."""
     failing = _statuses(fail_on or ())
     if reveal and not yes and (output or not on_terminal()):
         raise UsageError(
-            "--reveal shows secrets, and they would not go to a terminal",
-            hint="add --yes if they may go there",
+            "cannot reveal secrets: not a terminal",
+            hint="add --yes to write them anyway",
         )
     read: list[Side] = []
     if keys:
@@ -218,7 +220,7 @@ def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
 
 
 def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
-    """Tell that not everything could be read; return the exit status for it, else 0."""
+    """Report the values that could not be read; return their exit status, else 0."""
     shown = {entry.name for entry in diff.with_any(DiffStatus.UNREADABLE)}
     failures: list[VariableFailure] = []
     labels = []
@@ -233,7 +235,7 @@ def _unreadable(sides: Sequence[Side], diff: EnvDiff) -> int:
     if not failures:
         return 0
     whole = ResolutionError(" and ".join(labels), failures)
-    print_error(whole, message=f"could not read everything of {whole.environment}")
+    print_error(whole, message=f"cannot read all values of {whole.environment}")
     return whole.exit_status
 
 

@@ -1,4 +1,4 @@
-"""`envkit doctor`: examine profiles and stores."""
+"""`envkit doctor`: diagnose profiles, settings and logins to stores."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def doctor(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Look for what is wrong with profiles and stores."""
+    """Diagnose profiles, settings and logins to stores."""
     report = examine(env or (), profiles=profiles, timeout_seconds=timeout_seconds(timeout))
     if format_ is Format.JSON:
         checks = [check._asdict() for check in report.checks]

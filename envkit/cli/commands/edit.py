@@ -36,7 +36,7 @@ def edit(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Change values in your editor; what is changed is written back."""
+    """Change values in your editor."""
     with Access("edit", reason=reason, ask=ask_reason) as access:
         prepared = prepare_edit(
             env or (),
@@ -64,7 +64,7 @@ def edit(
 
 
 def _write(access: Access, editable: Editable, changed: Mapping[str, Secret]) -> None:
-    """Write what was changed, the values of one secret or file together."""
+    """Write the changed values, those of one secret or file together."""
     names = list(changed)
     found = [editable.variables[name] for name in names]
     writes = [Write(one.slot, one.current, changed[one.name]) for one in found]
@@ -79,7 +79,7 @@ def _write(access: Access, editable: Editable, changed: Mapping[str, Secret]) ->
 
 
 def _edited(editable: Editable) -> dict[str, Secret]:
-    """Return what a person has changed; what is not valid they may edit again."""
+    """Return the changed values; let the person edit invalid ones again."""
     text = render(editable)
     with private_file(file_name(editable)) as path:
         while True:

@@ -1,4 +1,4 @@
-"""`envkit history`: show the versions of a variable's value."""
+"""`envkit history`: list the versions of a value."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _STYLES = {"current": "green", "deleted": "red", "destroyed": "red"}
 
 def history(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables)
+        str, typer.Argument(metavar="NAME", help="Name of the variable.", autocompletion=variables)
     ],
     env: OneEnv = None,
     format_: Formatted = Format.TABLE,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Show the versions in which a variable changed."""
+    """List the versions of the value of a variable."""
     seconds = timeout_seconds(timeout)
     prepared = prepare_edit(env or (), [name], profiles=profiles, timeout_seconds=seconds)
     editable = find(prepared)
@@ -63,22 +63,22 @@ def history(
 
 
 def when(version: Version) -> str:
-    """Return when a version was made, empty where the store does not say."""
+    """Return when a version was created; empty if the store does not say."""
     return "" if version.created is None else moment(version.created)
 
 
 def _marked(
     editable: Editable, variable: EditableVariable, recorded: Sequence[Recorded]
 ) -> list[tuple[Version, str]]:
-    """Return the versions in which a variable changed, each with what is known of its value."""
+    """Return the versions in which the variable changed, each with a note about its value."""
     lifetimes = None
-    with suppress(EnvkitError):  # told by `rollback`, which needs it
+    with suppress(EnvkitError):  # `rollback` needs the record, and reports the error
         rotated = look_at(editable, variable)
         if rotated is not None and rotated.record is not None:
             lifetimes = Lifetimes(rotated.record, recorded)
     marked = []
     for version, value, absent in changes(recorded):
-        note = "absent" if absent else ""
+        note = "missing" if absent else ""
         if value is not None and lifetimes is not None:
             if lifetimes.is_rotated(value):
                 note = "rotated"

@@ -1,4 +1,4 @@
-"""`envkit init`: write the first profiles of a project."""
+"""`envkit init`: create the first profiles of a project."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ def init(
             "--env",
             "-e",
             metavar="NAME",
-            help="An environment to write; several: all of them. Else dev, staging, prod, and "
-            "each that has a .env.NAME.",
+            help="Environment to create. Repeatable. [default: dev, staging, prod, and each that "
+            "has a .env.NAME]",
         ),
     ] = None,
 ) -> int:
-    """Write first profiles from the .env files; overwrite nothing."""
+    """Create profiles from your .env files. Overwrite nothing."""
     done = initialise(".", env or ())
     for path in done.written:
         print(f"wrote {path}")
     for name in done.existing:
-        print(f"left '{name}' alone, which has a profile")
+        print(f"skipped '{name}': it has a profile")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")
     if done.lookups:
-        print("\nNo value was copied; profiles name variables, and these files hold the values:")
+        print(
+            "\nNo values were copied. The profiles name variables; the values stay in these files:"
+        )
     for lookup in done.lookups:
         print(f"  {lookup.environment}: {_files(lookup)}")
     if done.unused:
-        print(f"\nNot used: {', '.join(done.unused)}")
-        print("To have a profile read one, name it under [sources.dotenv]: path = [...]")
+        print(f"\nUnused: {', '.join(done.unused)}")
+        print("To use one, add it to 'path' in [sources.dotenv] of a profile.")
     if done.environments:
         print("\nNext:")
         print(f"  envkit exec --env {_runnable(done)} -- env")
@@ -56,7 +58,7 @@ def _files(lookup: Lookup) -> str:
         return files
     names = ", ".join(lookup.absent[:SHOWN_NAMES])
     more = len(lookup.absent) - SHOWN_NAMES
-    return f"{files}, still without {names}" + (f" and {more} more" if more > 0 else "")
+    return f"{files} (missing: {names}" + (f" and {more} more" if more > 0 else "") + ")"
 
 
 def _runnable(done: Initialised) -> str:

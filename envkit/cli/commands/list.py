@@ -26,13 +26,13 @@ _HEADERS = ("ENVIRONMENT", "ALIASES", "EXTENDS", "SOURCES", "PROTECTED", "VARIAB
 def list(  # noqa: A001 - the command's name
     format_: Formatted = Format.TABLE, profiles: Profiles = None
 ) -> int:
-    """List the environments, what they extend, and their sources."""
+    """List environments, what they extend, and their sources."""
     folder = profiles_folder(profiles, os.environ)
     found = survey(folder)
     if not found:
         raise UsageError(
             f"{display_path(folder)} has no environment",
-            hint="run 'envkit init', or write a profile there: dev.toml",
+            hint="run 'envkit init', or create a profile there: dev.toml",
         )
     if format_ is Format.JSON:
         print_json({"environments": [_document(one) for one in found]})

@@ -1,4 +1,4 @@
-"""`envkit promote`: copy to one environment what another one has and it lacks."""
+"""`envkit promote`: copy missing variables from one environment to another."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ _STYLES = {
     ChangeAction.REPLACE: "yellow",
 }
 _LEFT = {
-    LeftKind.NEEDS_VALUE: "Without a value, which {target} should have of its own:",
-    LeftKind.TO_NAME: "Carried over only by name:",
-    LeftKind.BY_HAND: "Not carried over:",
+    LeftKind.NEEDS_VALUE: "Set a value for {target}; each environment needs its own:",
+    LeftKind.TO_NAME: "Copied only if you name them:",
+    LeftKind.BY_HAND: "Cannot be copied:",
 }
 
 
 class Format(StrEnum):
-    """How a promotion is shown."""
+    """The output formats of `envkit promote`."""
 
     TEXT = "text"
     JSON = "json"
@@ -59,14 +59,14 @@ def promote(  # noqa: PLR0917 - typer names them
     source: Annotated[
         str,
         typer.Argument(
-            metavar="SOURCE", help="The environment that has it.", autocompletion=environments
+            metavar="SOURCE", help="Environment to copy from.", autocompletion=environments
         ),
     ],
     target: Annotated[
         str,
         typer.Argument(
             metavar="TARGET",
-            help="The environment that is to have it.",
+            help="Environment to copy to.",
             autocompletion=environments,
         ),
     ],
@@ -74,19 +74,24 @@ def promote(  # noqa: PLR0917 - typer names them
         list[str] | None,
         typer.Argument(
             metavar="NAME...",
-            help="Variables to carry over, also secrets and what differs; else what is missing.",
+            help="Variables to copy, also secrets and values that differ. [default: those that "
+            "TARGET lacks]",
             autocompletion=variables,
         ),
     ] = None,
     secrets: Annotated[
         bool,
-        typer.Option("--secrets", help="Copy secrets, too, which should usually be different."),
+        typer.Option(
+            "--secrets", help="Also copy secrets, which normally differ between environments."
+        ),
     ] = False,
     only: Only = None,
     exclude: Except = None,
     plan: Annotated[
         bool,
-        typer.Option("--plan", help="Show what would be done; exit with 1 if that is anything."),
+        typer.Option(
+            "--plan", help="Show the changes without making them. Exit with 1 if there are any."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     format_: Annotated[
@@ -95,7 +100,7 @@ def promote(  # noqa: PLR0917 - typer names them
             "--format",
             "-f",
             metavar="FORMAT",
-            help="text, for people, unless said; json, for programs.",
+            help="text or json. [default: text]",
             show_default=False,
         ),
     ] = Format.TEXT,
@@ -103,7 +108,7 @@ def promote(  # noqa: PLR0917 - typer names them
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Carry what is missing over to the next environment."""
+    """Copy missing variables to another environment."""
     with Access("promote", reason=reason, ask=ask_reason) as access:
         prepared = prepare_promotion(
             source,
@@ -138,14 +143,14 @@ def promote(  # noqa: PLR0917 - typer names them
 
 
 class _Progress:
-    """What has been done so far."""
+    """The changes that have been made so far."""
 
     def __init__(self, promotion: Promotion) -> None:
         self.promotion = promotion
         self.versions: dict[Change, str | None] = {}
 
     def apply(self, access: Access, *, aloud: bool) -> None:
-        """Make the changes, one after the other."""
+        """Make the changes one by one."""
         try:
             self.promotion.begin()
             for step in self.promotion.steps:
@@ -159,7 +164,7 @@ class _Progress:
                     print(_DONE[change.action].format_map(change._asdict()) + in_version(version))
             print_each(self.promotion.warnings)
         except BaseException as error:
-            if not isinstance(error, PromotionError):  # which says it itself
+            if not isinstance(error, PromotionError):  # its message says so
                 self._print_unfinished()
             raise
 
@@ -169,14 +174,14 @@ class _Progress:
             return
         rest = [one.name for one in self.promotion.plan.changes if one not in self.versions]
         print(
-            f"envkit: note: not done: {', '.join(dict.fromkeys(rest)) or 'nothing'}; what was "
-            "done stays, and the same command finishes it",
+            f"envkit: note: not done: {', '.join(dict.fromkeys(rest)) or 'nothing'}; run the same "
+            "command again to finish",
             file=sys.stderr,
         )
 
 
 def _agreed(promotion: Promotion, *, yes: bool) -> bool:
-    """Return whether there is something to do, and a person wants it."""
+    """Return whether there are changes, and the person confirms them."""
     if promotion.error is not None:
         raise promotion.error
     changes = promotion.plan.changes
@@ -190,10 +195,10 @@ def _agreed(promotion: Promotion, *, yes: bool) -> bool:
 
 
 def _answer(promotion: Promotion) -> int:
-    """Return the exit status of a plan: whether there is something to do.
+    """Return the exit status of a plan: 1 if there are changes, else 0.
 
     Raises:
-        PromotionError: it could not be done.
+        PromotionError: the changes cannot be made.
     """
     if promotion.error is not None:
         raise promotion.error
@@ -204,7 +209,7 @@ def _show(promotion: Promotion) -> None:
     plan = promotion.plan
     print_table(_HEADERS, [_row(change) for change in plan.changes])
     if not plan.changes and not promotion.refusals:
-        print(f"nothing to carry over from {plan.source} to {plan.target}")
+        print(f"nothing to promote from {plan.source} to {plan.target}")
     for kind, title in _LEFT.items():
         lines = [left for left in plan.left if left.kind == kind]
         if lines:
@@ -218,7 +223,7 @@ def _show(promotion: Promotion) -> None:
 
 
 def _show_differing(plan: PromotionPlan) -> None:
-    """Say how much differs and stays so; `envkit diff` shows what."""
+    """Print how many values differ and are not changed; `envkit diff` shows which."""
     differing = [left for left in plan.left if left.kind == LeftKind.DIFFERS]
     secrets = sum(left.secret for left in differing)
     parts = []
@@ -227,10 +232,10 @@ def _show_differing(plan: PromotionPlan) -> None:
     if len(differing) > secrets:
         parts.append(_count(len(differing) - secrets, "other value"))
     if parts:
-        verb = "differs" if len(differing) == 1 else "differ"
+        verb = "differs and was" if len(differing) == 1 else "differ and were"
         print(
-            f"\n{' and '.join(parts)} {verb} and {'stays' if len(differing) == 1 else 'stay'} so: "
-            f"see 'envkit diff {plan.source} {plan.target}'"
+            f"\n{' and '.join(parts)} {verb} not changed: "
+            f"run 'envkit diff {plan.source} {plan.target}' to compare"
         )
 
 

@@ -24,7 +24,7 @@ EXAMPLE = "envkit rollback STRIPE_KEY --env staging"
 
 def rollback(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="The variable.", autocompletion=variables)
+        str, typer.Argument(metavar="NAME", help="Name of the variable.", autocompletion=variables)
     ],
     env: OneEnv = None,
     to: Annotated[
@@ -32,21 +32,21 @@ def rollback(
         typer.Option(
             "--to",
             metavar="VERSION",
-            help="One that 'envkit history' shows; else the newest with another value.",
+            help="Version from 'envkit history'. [default: the newest with another value]",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Also restore a value that a rotation has retired, or may have."
+            "--force", help="Restore the value even if a rotation has retired it, or may have."
         ),
     ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Bring back the value of an earlier version."""
+    """Restore an earlier value of a variable."""
     with Access("rollback", reason=reason, ask=ask_reason) as access:
         prepared = prepare_edit(
             env or (), [name], profiles=profiles, timeout_seconds=timeout_seconds(timeout)
@@ -59,16 +59,14 @@ def rollback(
         variable.check(value.reveal())
         if variable.current.value == value:
             access.unchanged(variable.names)
-            print(f"{name} has the value of version {version.version} already")
+            print(f"{name} already has the value of version {version.version}")
             return 0
         if force:
             allow_change(editable, [variable], force=True)
         elif (rotated := look_at(editable, variable)) is not None:
             rotated.refuse_retired(version.version, value, recorded)
-        made = f", made {when(version)}" if version.created is not None else ""
-        question = (
-            f"Bring {name} of {editable.profile.name} back to version {version.version}{made}?"
-        )
+        made = f", created {when(version)}" if version.created is not None else ""
+        question = f"Restore version {version.version} of {name} in {editable.profile.name}{made}?"
         if not confirm(question, yes=yes):
             access.unchanged(variable.names)
             print("nothing was changed")
@@ -78,6 +76,6 @@ def rollback(
         now = restore(slot, version.version, variable.current, editable.deadline)
         access.changed(variable.names, now)
     new = in_version(now if now != version.version else None)
-    print(f"brought {name} back to version {version.version} of {slot.where}{new}")
+    print(f"restored version {version.version} of {name} in {slot.where}{new}")
     print_warnings([slot])
     return 0

@@ -32,37 +32,40 @@ def set(  # noqa: A001 - the command's name
     ref: Ref = None,
     from_file: Annotated[
         str | None,
-        typer.Option("--from-file", metavar="FILE", help="Every byte of a file; - is stdin."),
+        typer.Option(
+            "--from-file",
+            metavar="FILE",
+            help="Read the value from FILE, byte for byte. - is stdin.",
+        ),
     ] = None,
     skip_unchanged: Annotated[
-        bool, typer.Option("--skip-unchanged", help="Write nothing if the value is there already.")
+        bool, typer.Option("--skip-unchanged", help="Write nothing if the value is the same.")
     ] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Change the value even while it is being rotated."),
+        typer.Option("--force", help="Change the value even if a rotation of it is in progress."),
     ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Change a value: typed unseen, piped in, or from a file."""
+    """Change a value: type it at a prompt, pipe it in, or read a file."""
     if value or "=" in (name or ""):
         raise UsageError(
-            "a value is not taken from the command line, where others can see it: type it, "
-            "or pipe it in",
-            hint="write envkit set NAME, and type the value or pipe it in",
+            "the value is on the command line, where other users can see it",
+            hint="run 'envkit set NAME', and type the value or pipe it in",
         )
     with Access("set", reason=reason, ask=ask_reason) as access:
         editable = find_one(access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
         if not skip_unchanged:
-            allow_change(editable, [variable], force=force)  # before a person types the value
+            allow_change(editable, [variable], force=force)  # before the person types the value
         new = _value(variable.name, from_file)
         editable.deadline.restart()
         variable.check(new.reveal())
         if skip_unchanged and variable.current.value == new:
             access.unchanged(variable.names)
-            print(f"{variable.name} in {variable.slot.where} has this value already")
+            print(f"{variable.name} in {variable.slot.where} already has this value")
             return 0
         if skip_unchanged:
             allow_change(editable, [variable], force=force)
@@ -82,11 +85,11 @@ def find_one(
     profiles: str | None,
     timeout: str | None,
 ) -> Editable:
-    """Find the one variable, or the one reference, that is to be changed."""
+    """Find the one variable, or the one reference, to change."""
     if (name is None) == (ref is None):
         raise UsageError(
             "one variable is changed at a time",
-            hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
+            hint="run: envkit set NAME --env ENV, or: envkit set --ref vault:db#password",
         )
     seconds = timeout_seconds(timeout)
     if ref is not None:
@@ -102,7 +105,7 @@ def find_one(
 
 
 def in_version(version: str | None) -> str:
-    """Return how a version is told behind a place."""
+    """Return a version as it is printed after a place."""
     return f" (version {version})" if version else ""
 
 
@@ -117,7 +120,7 @@ def _value(name: str, from_file: str | None) -> Secret:
     if typed == Secret(""):
         raise UsageError(
             "the new value is empty; nothing was changed",
-            hint="if it shall be empty, add --from-file /dev/null",
+            hint="to store an empty value, add --from-file /dev/null",
         )
     return typed
 
@@ -133,10 +136,10 @@ def _read(path: str) -> bytes:
         reason = reason_of(error, "unreadable")
         raise UsageError(f"cannot read {path}: {reason}") from None
     if len(data) > MAX_BYTES:
-        raise UsageError(f"the value has more than {MAX_BYTES:,} bytes")
+        raise UsageError(f"the value is larger than {MAX_BYTES:,} bytes")
     return data
 
 
 def _without_newline(data: bytes) -> bytes:
-    """Return what was piped, without the newline that `echo` and `<<<` add."""
+    """Return the piped bytes, without the newline that `echo` and `<<<` add."""
     return data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data

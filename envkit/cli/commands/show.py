@@ -34,20 +34,20 @@ def show(
     exclude: Except = None,
     format_: Formatted = Format.TABLE,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show secret values too, on a terminal.")
+        bool, typer.Option("--reveal", help="Also show the values of secrets, on a terminal.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="With --reveal: also where stdout is no terminal.")
+        bool, typer.Option("--yes", "-y", help="Allow --reveal if stdout is not a terminal.")
     ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Show an environment's variables, masked, and their origins."""
+    """Show the variables of an environment and their sources."""
     if reveal and not yes and not on_terminal():
         raise UsageError(
-            "--reveal shows secrets, and stdout is not a terminal",
-            hint="add --yes if they may go where stdout goes",
+            "cannot reveal secrets: not a terminal",
+            hint="add --yes to write them anyway",
         )
     deadline = Deadline(timeout_seconds(timeout))
     with Access("show", reason=reason, ask=ask_reason) as access:
@@ -73,7 +73,7 @@ def show(
 
 
 def _value(described: Described, *, reveal: bool) -> str | None:
-    """Return the value where it may be seen."""
+    """Return the value if it may be shown."""
     if described.variable is None or (described.secret and not reveal):
         return None
     return described.variable.value.reveal()
@@ -83,7 +83,7 @@ def _row(described: Described, *, reveal: bool) -> list[str | Cell]:
     declaration = described.declaration
     value = _value(described, reveal=reveal)
     if described.variable is None:
-        shown = Cell("(absent)", "yellow")
+        shown = Cell("(not set)", "yellow")
     else:
         shown = Cell(_MASK, "dim") if value is None else Cell(value)
     return [

@@ -1,4 +1,4 @@
-"""`envkit trust`: what the profiles of a folder would do, and what of it is allowed."""
+"""`envkit trust`: review what the profiles of a folder may do, and allow it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXAMPLE = "envkit trust --env prod"
 
 
 class _Wanted(NamedTuple):
-    """One destination, for which of the profiles, and whether all of it is allowed."""
+    """One destination, its profiles, and whether all of it is allowed."""
 
     destination: Destination
     profiles: tuple[str, ...]
@@ -41,19 +41,21 @@ class _Wanted(NamedTuple):
 def trust(
     env: Env = None,
     list_: Annotated[
-        bool, typer.Option("--list", help="Show all that needs trust, and ask nothing.")
+        bool, typer.Option("--list", help="List everything that needs trust, without asking.")
     ] = False,
     revoke: Annotated[
-        bool, typer.Option("--revoke", help="Trust no longer what was allowed before.")
+        bool, typer.Option("--revoke", help="Remove the trust that you gave before.")
     ] = False,
     format_: Formatted = Format.TABLE,
     profiles: Profiles = None,
 ) -> int:
-    """Show what profiles send and run, and allow it."""
+    """Review what profiles send and run, and allow it."""
     if list_ and revoke:
-        raise UsageError("--list and --revoke do not go together", hint="leave one of them out")
+        raise UsageError("cannot combine --list and --revoke", hint="leave one of them out")
     if format_ is Format.JSON and not list_:
-        raise UsageError("--format json is for --list", hint="write envkit trust --list")
+        raise UsageError(
+            "--format json needs --list", hint="run 'envkit trust --list --format json'"
+        )
     guard = current_guard()
     assert guard is not None  # noqa: S101 - `guarded` has set it
     folder = profiles_folder(profiles, os.environ)
@@ -63,7 +65,7 @@ def trust(
     links = linked_profiles(folder)
     unknown_links = [one for one in links if not guard.may_leave(os.path.dirname(real), one.where)]
     if unknown_links and not list_ and not revoke:
-        # they cannot be read before
+        # the linked profiles cannot be read before that
         status = _ask(guard, real, unknown_links)
         if status:
             return status
@@ -82,12 +84,14 @@ def trust(
     if new:
         return _ask(guard, real, new)
     if not unknown_links:
-        print("nothing to trust: " + ("all of it is allowed" if wanted else "nothing needs it"))
+        print(
+            "nothing to trust: " + ("all is allowed already" if wanted else "no profile needs it")
+        )
     return 0
 
 
 def _ask(guard: Guard, folder: str, new: Sequence[Destination]) -> int:
-    """Ask a person to allow what is new, and return the exit status."""
+    """Ask the person to allow the new destinations, and return the exit status."""
     if has_list(os.environ):
         raise UntrustedError(
             f"{VARIABLE} lists what is trusted, so a stored decision has no effect",
@@ -102,12 +106,12 @@ def _ask(guard: Guard, folder: str, new: Sequence[Destination]) -> int:
         print("nothing was allowed")
         return UntrustedError.exit_status
     guard.allow(folder, new)
-    print("allowed; 'envkit trust --revoke' takes it back")
+    print("allowed; run 'envkit trust --revoke' to undo this")
     return 0
 
 
 def _loaded(env: Sequence[str], folder: str) -> list[Profile]:
-    """Return the profiles that are named, else all that can be read."""
+    """Return the named profiles, else all that can be read."""
     if env:
         return [load(name, folder) for name in env]
     loaded = []
@@ -122,7 +126,7 @@ def _loaded(env: Sequence[str], folder: str) -> list[Profile]:
 
 
 def _of_profile(profile: Profile) -> list[Destination]:
-    """Return all that a profile would do that needs trust."""
+    """Return everything in a profile that needs trust."""
     return merged(
         [
             *all_of_sources(profile, os.environ),
@@ -179,5 +183,5 @@ def _told(gone: Sequence[Destination]) -> int:
     for one in gone:
         print(f"no longer trusted: {one.sentence}")
     if not gone:
-        print("nothing was allowed before")
+        print("nothing was trusted")
     return 0

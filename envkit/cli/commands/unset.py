@@ -23,23 +23,23 @@ def unset(
     ref: Ref = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Change the value even while it is being rotated."),
+        typer.Option("--force", help="Remove the value even if a rotation of it is in progress."),
     ] = False,
     reason: Reason = None,
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Take a value out of its store, or a literal out of its profile."""
+    """Remove a value from its store, or a literal from its profile."""
     with Access("unset", reason=reason, ask=ask_reason) as access:
         editable = find_one(access, name, ref, env, profiles, timeout)
         [variable] = editable.variables.values()
         if variable.current.value is None:
             access.unchanged(variable.names)
-            print(f"{variable.name} is absent in {variable.slot.where} already")
+            print(f"{variable.name} is already missing in {variable.slot.where}")
             return 0
         allow_change(editable, [variable], force=force)
         version = write_one(variable.slot, None, variable.current, editable.deadline)
         access.changed(variable.names, version)
-    print(f"took {variable.name} out of {variable.slot.where}{in_version(version)}")
+    print(f"removed {variable.name} from {variable.slot.where}{in_version(version)}")
     print_warnings([variable.slot])
     return 0

@@ -24,17 +24,17 @@ def annotation(level: str, properties: Mapping[str, str], message: str) -> str:
 
     Args:
         level: `error`, `warning` or `notice`.
-        properties: `file`, `line` and `title`, in the order in which they are written.
-        message: lines that are printable.
+        properties: `file`, `line` and `title`, in the order of the output.
+        message: printable lines.
     """
     shown = ",".join(f"{key}={_property(text)}" for key, text in properties.items())
     return f"::{level} {shown}::{_data(message)}"
 
 
 def print_masks(environment: Environment) -> None:
-    """Write to stderr what makes the runner hide the secrets, and the names of those it cannot.
+    """Write the commands to stderr that mask the secrets, and warn of values that are too short.
 
-    stdout may be on its way to $GITHUB_ENV; the runner takes commands from stderr too.
+    stdout may go to $GITHUB_ENV. The runner also reads commands from stderr.
     """
     secrets = {
         variable.name: (variable.value, *variable.readings)
@@ -51,11 +51,11 @@ def print_masks(environment: Environment) -> None:
 
 
 def below_root(path: str, environ: Mapping[str, str]) -> str:
-    """Return a path as GitHub has it: from the top of the checked-out repository.
+    """Return a path relative to the checked-out repository, as GitHub expects it.
 
     Args:
-        path: of a file.
-        environ: `GITHUB_WORKSPACE` is the top; the working directory unless it is set.
+        path: the path of a file.
+        environ: `GITHUB_WORKSPACE` is the repository; default: the working directory.
     """
     return os.path.relpath(path, environ.get("GITHUB_WORKSPACE") or os.getcwd())
 

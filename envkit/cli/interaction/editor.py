@@ -1,9 +1,8 @@
-"""Let a person edit a text with secrets, and leave no copy of it behind.
+"""Let a person edit a text with secrets, and leave no copy behind.
 
-The file is 0600 in a private folder, 0700, in XDG_RUNTIME_DIR (which is memory) or else
-TMPDIR. The folder is wiped with all files that the editor has put there, whatever happens. What
-a killed process leaves is wiped at the next edit; a folder is locked while its process
-lives, so that none in use is wiped.
+The file has mode 0600. Its folder has mode 0700 and is in XDG_RUNTIME_DIR, which is memory, or
+else in TMPDIR. The folder and all files that the editor created in it are wiped at the end. The
+next edit wipes the folder of a process that was killed; a lock protects folders in use.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
 class EditorError(EnvkitError):
-    """The editor could not be run, or ended with an error; nothing is taken from it."""
+    """The editor could not start, or failed; its text is ignored."""
 
     code = "editor-failed"
     exit_status = 1
@@ -44,7 +43,7 @@ class EditorError(EnvkitError):
 
 @contextmanager
 def private_file(name: str) -> Iterator[str]:
-    """Yield the path of a file to come, in a private folder that is wiped afterwards."""
+    """Yield the path for a new file in a private folder, and wipe the folder afterwards."""
     parent = os.environ.get("XDG_RUNTIME_DIR")
     if parent is not None and not os.access(parent, os.W_OK):
         parent = None
@@ -62,7 +61,7 @@ def private_file(name: str) -> Iterator[str]:
 
 
 def _folder(parent: str | None) -> tuple[str, int]:
-    """Make a folder and lock it; return its path and what keeps it locked."""
+    """Create and lock a folder; return its path and the descriptor that locks it."""
     while True:
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=parent)
         try:
@@ -75,7 +74,7 @@ def _folder(parent: str | None) -> tuple[str, int]:
 
 
 def _sweep(parent: str) -> None:
-    """Wipe the folders of processes that were killed: ours, and locked by nobody."""
+    """Wipe the user's folders that no process has locked: their processes were killed."""
     try:
         names = [name for name in os.listdir(parent) if name.startswith(_PREFIX)]
     except OSError:
@@ -98,21 +97,21 @@ def _sweep(parent: str) -> None:
 
 
 def run_editor(path: str, text: str) -> str:
-    """Write a text to a file, let a person edit it, and return what it is then.
+    """Write a text to a file, let the person edit it, and return the new text.
 
     Raises:
         EditorError: there is no editor, or it failed.
-        UsageError: there is no terminal for it, or what it left behind is no text.
+        UsageError: this is not a terminal, or the edited file is not text.
     """
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not command:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):  # it would print the text
             raise UsageError(
-                f"there is no terminal for {DEFAULT_EDITOR}",
+                f"cannot start {DEFAULT_EDITOR}: not a terminal",
                 hint="set EDITOR to your editor, or change one value with 'envkit set'",
             )
         command = DEFAULT_EDITOR
-    # an editor may have put a link or a pipe in its place
+    # an editor may have replaced it with a link or a pipe
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         with open(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
@@ -135,7 +134,7 @@ def run_editor(path: str, text: str) -> str:
     try:
         return read_capped(path, LIMIT_BYTES).decode()
     except (OSError, UnicodeDecodeError):
-        raise UsageError("the editor left no text behind; nothing was changed") from None
+        raise UsageError("the edited file is missing or not text; nothing was changed") from None
 
 
 def _end(number: int, _: FrameType | None) -> None:
@@ -143,9 +142,9 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def _wipe(folder: str) -> None:
-    """Overwrite and remove a folder's files; those that an editor added, too.
+    """Overwrite and remove the files of a folder, with those that an editor added.
 
-    What cannot be removed stays, and nothing else does because of it.
+    A file that cannot be removed does not prevent the removal of others.
     """
     with suppress(OSError):
         os.chmod(folder, 0o700)  # else its files could not be removed

@@ -18,7 +18,7 @@ DELAY_SECONDS = 1.0
 
 
 class Bar:
-    """Shows how far something is, from a second after it first says so until its end.
+    """Shows progress, from one second after the first call until the end.
 
     Before that, a person may be asked something.
 
@@ -46,7 +46,7 @@ class Bar:
                 self._progress.stop()
 
     def show(self, what: str, done: int, total: int) -> None:
-        """Say what is being done, and how much of it is; a `total` of 0 is not known."""
+        """Show the current action and its progress; a `total` of 0 is unknown."""
         with self._lock:
             self._last = (what, done, total)
             if self._waiting:

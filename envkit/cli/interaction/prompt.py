@@ -1,4 +1,4 @@
-"""Ask a person on the terminal; what they type never goes to stdout."""
+"""Ask a person on the terminal. Their answers never go to stdout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from envkit.trust.destination import Destination
 
-MAX_LINE_BYTES = 4095  # of Linux; what is longer would be cut off in silence
+MAX_LINE_BYTES = 4095  # of Linux, which silently cuts off longer lines
 
 
 def is_interactive() -> bool:
@@ -21,7 +21,7 @@ def is_interactive() -> bool:
 
 
 def ask(question: str) -> str:
-    """Return the line that a person types, empty at the end of input.
+    """Return the line that the person types; empty at the end of input.
 
     Raises:
         KeyboardInterrupt: they pressed Ctrl-C.
@@ -30,23 +30,23 @@ def ask(question: str) -> str:
         print(question, end=" ", file=sys.stderr, flush=True)
         return _read_line().rstrip("\n")
     except KeyboardInterrupt:
-        print(file=sys.stderr)  # the shell's prompt has a line of its own
+        print(file=sys.stderr)  # the prompt of the shell starts on its own line
         raise
 
 
 def ask_secret(question: str) -> str:
-    """Return what a person types twice without seeing it.
+    """Return a value that the person types twice, hidden.
 
     Raises:
-        UsageError: the two differ, or it is too long for a terminal.
+        UsageError: the two values differ, or are too long for a terminal.
         KeyboardInterrupt: they pressed Ctrl-C.
     """
     try:
         first = _read_hidden(f"{question}: ")
         if len(first.encode("utf-8", "surrogateescape")) >= MAX_LINE_BYTES:
             raise UsageError(
-                f"a terminal passes on {MAX_LINE_BYTES} bytes of a line at most",
-                hint="put the value into a file, and use --from-file",
+                f"the value is too long to type: a terminal reads {MAX_LINE_BYTES} bytes per line",
+                hint="write the value to a file, and use --from-file",
             )
         second = _read_hidden("Again: ")
     except EOFError:
@@ -55,19 +55,19 @@ def ask_secret(question: str) -> str:
         print(file=sys.stderr)
         raise
     if first != second:
-        raise UsageError("the two are not the same; nothing was changed", hint="try again")
+        raise UsageError("the two values differ; nothing was changed", hint="try again")
     return first
 
 
 def _read_line() -> str:
-    """Return what a person types up to Enter: its bytes, as a value has them."""
+    """Return the line that the person types, byte for byte."""
     return sys.stdin.buffer.readline().decode("utf-8", "surrogateescape")
 
 
 def _read_hidden(question: str) -> str:
-    """Return the line that a person types while the terminal does not show it.
+    """Return the line that the person types while the terminal hides it.
 
-    `getpass` decodes by the locale, and shows what is typed where it cannot hide it.
+    `getpass` decodes with the locale, and shows the line if it cannot hide it.
 
     Raises:
         EOFError: the input has ended.
@@ -82,7 +82,8 @@ def _read_hidden(question: str) -> str:
         termios.tcsetattr(terminal, termios.TCSAFLUSH, hidden)
     except termios.error:
         raise UsageError(
-            "the terminal would show what is typed", hint="pipe the value in, or use --from-file"
+            "cannot read the value: the terminal would show it",
+            hint="pipe the value in, or use --from-file",
         ) from None
     try:
         print(question, end="", file=sys.stderr, flush=True)
@@ -96,20 +97,20 @@ def _read_hidden(question: str) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Return whether a person agrees; they have already where the line says `--yes`.
+    """Return whether the person agrees; `yes` is their answer given in advance.
 
     Raises:
-        UsageError: nobody is there to ask.
+        UsageError: this is not a terminal.
     """
     if yes:
         return True
     if not is_interactive():
-        raise UsageError("nobody is there to be asked", hint="add --yes if you are sure")
+        raise UsageError("cannot ask for confirmation: not a terminal", hint="add --yes to confirm")
     return ask(f"{question} [y/N]").strip().lower() in ("y", "yes")
 
 
 def ask_reason(protected: Sequence[str]) -> str:
-    """Return why somebody uses protected profiles; nothing where nobody is there to ask."""
+    """Return the reason for using protected profiles; empty if this is not a terminal."""
     if not is_interactive():
         return ""
     verb = "is" if len(protected) == 1 else "are"
@@ -117,7 +118,7 @@ def ask_reason(protected: Sequence[str]) -> str:
 
 
 def ask_trust(folder: str, destinations: Sequence[Destination]) -> bool:
-    """Return whether a person trusts the profiles in a folder with what is new there."""
+    """Return whether the person trusts the profiles in a folder with new destinations."""
     from envkit.cli.output import printable
 
     print(f"envkit: the profiles in {printable(folder)} need your trust:", file=sys.stderr)

@@ -33,17 +33,17 @@ def new_guard(environ: Mapping[str, str]) -> Guard:
 
 
 def require_loading(prepared: Sequence[PreparedProfile], *, lasting: bool) -> bool:
-    """See that the user allows the variables that load code into the programs they reach.
+    """Require the user's trust for variables that load code into programs.
 
     Args:
         prepared: the profiles.
-        lasting: whether the variables stay, for programs that are started later.
+        lasting: whether later programs get the variables too.
 
     Returns:
-        whether a person was asked.
+        whether the person was asked.
 
     Raises:
-        UntrustedError: they do not.
+        UntrustedError: the user does not trust them.
     """
     guard = current_guard()
     assert guard is not None  # noqa: S101 - `guarded` has set it
@@ -60,10 +60,10 @@ def loading(profile: Profile, names: Iterable[str], *, lasting: bool) -> list[De
     """Return the variables of a profile that load code into other programs.
 
     Args:
-        profile: whose variables they are.
-        names: of the variables.
-        lasting: as of `require_loading`; also those that name servers, which envkit takes for
-            the user's own.
+        profile: the profile of the variables.
+        names: the names of the variables.
+        lasting: as for `require_loading`; also returns variables that name servers, which
+            envkit trusts as the user's own.
     """
     written = [name for name in names if not profile.variables[name].on_command_line]
     return [
@@ -74,7 +74,7 @@ def loading(profile: Profile, names: Iterable[str], *, lasting: bool) -> list[De
 
 
 def _is_own(profile: Profile, name: str) -> bool:
-    """Return whether a variable that names a server is what it was, or means this machine."""
+    """Return whether a variable that names a server is unchanged, or names this machine."""
     variable = profile.variables[name]
     if variable.default is not None:
         return False
@@ -86,7 +86,7 @@ def _is_own(profile: Profile, name: str) -> bool:
 
 
 def _said(profile: Profile, name: str) -> list[str]:
-    """Return all that a profile says of a value: its text, its default, what it is made from."""
+    """Return the definition of a value: its text, its default, the variables in it."""
     waiting, said = [name], []
     for one in waiting:
         declaration = profile.variables[one]
@@ -103,14 +103,14 @@ def _said(profile: Profile, name: str) -> list[str]:
 def split_by_trust(
     rotations: Sequence[Rotation], *, reading: bool = False
 ) -> tuple[list[Rotation], dict[str, UntrustedError]]:
-    """Return the rotations that the user allows, and by the names of other profiles why not.
+    """Return the trusted rotations, and the errors of the other profiles by name.
 
     Args:
-        rotations: of `collect`.
-        reading: whether only their secrets and records are read.
+        rotations: from `collect`.
+        reading: whether envkit only reads their secrets and records.
 
     Raises:
-        UntrustedError: none is allowed.
+        UntrustedError: none is trusted.
     """
     guard = current_guard()
     assert guard is not None  # noqa: S101 - `guarded` has set it

@@ -1,4 +1,4 @@
-"""What `envkit rotate` asks a person before it begins."""
+"""The questions of `envkit rotate` before it starts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def ask_reason_for(
     profiles: Iterable[Profile], reason: str | None, environ: Mapping[str, str]
 ) -> str | None:
-    """Return the reason; ask for it once, where a protected profile needs one."""
+    """Return the reason; ask once if a protected profile needs one."""
     protected = dict.fromkeys(one.name for one in profiles if one.protected)
     if protected and not (reason or environ.get(REASON, "")).strip():
         return ask_reason(list(protected)).strip() or None
@@ -35,9 +35,9 @@ def require_one(
     """Refuse `--compromised` without exactly one name and a reason.
 
     Raises:
-        UsageError: what is missing.
+        UsageError: the name or the reason is missing.
     """
-    example = 'write envkit rotate --compromised db-password --reason "leaked in a log"'
+    example = 'run: envkit rotate --compromised db-password --reason "leaked in a log"'
     if len(names or ()) != 1:
         raise UsageError("--compromised needs exactly one name", hint=example)
     if not (reason or environ.get(REASON, "")).strip():
@@ -45,14 +45,14 @@ def require_one(
 
 
 def confirm_compromised(rotation: Rotation, *, yes: bool) -> None:
-    """Ask before a credential ends without a grace period.
+    """Ask before a credential is retired without a grace period.
 
     Raises:
-        UsageError: a person said no, or cannot be asked.
+        UsageError: the person said no, or cannot be asked.
     """
     question = (
-        f"The old value of {rotation.full_name} stops working at once, and its sessions end: "
-        "apps that still use it fail until they restart. Rotate it now?"
+        f"The old value of {rotation.full_name} stops working at once, and its sessions end. "
+        "Apps that still use it fail until they restart. Rotate it now?"
     )
     if not confirm(question, yes=yes):
         raise UsageError("nothing was rotated")
@@ -61,10 +61,10 @@ def confirm_compromised(rotation: Rotation, *, yes: bool) -> None:
 def confirm_protected(
     rotations: Sequence[Rotation], *, environ: Mapping[str, str], deadline: Deadline, yes: bool
 ) -> None:
-    """Ask a person on a terminal before what is due in a protected profile is rotated.
+    """Ask on a terminal before secrets of protected profiles are rotated.
 
     Raises:
-        UsageError: they said no.
+        UsageError: the person said no.
     """
     protected = [one for one in rotations if one.profile.protected]
     if yes or not protected or not is_interactive():
@@ -77,6 +77,4 @@ def confirm_protected(
         return
     question = f"This rotates secrets of protected profiles: {listed(due)}. Continue?"
     if not confirm(question, yes=False):
-        raise UsageError(
-            "nothing was rotated", hint="name a profile: write envkit rotate --env NAME"
-        )
+        raise UsageError("nothing was rotated", hint="name a profile: envkit rotate --env NAME")

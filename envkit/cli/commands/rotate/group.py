@@ -1,7 +1,7 @@
 """`envkit rotate` and its subcommands, as typer sees them.
 
-`envkit rotate` alone, or with names and options, rotates. A rotation that has the name of a
-subcommand is named in full: `prod/status`.
+`envkit rotate` without a subcommand rotates. A rotation with the name of a subcommand needs
+its full name: `prod/status`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from envkit.cli.commands.rotate import now, serve, simulate, status
 
 
 class _Rotate(ShownGroup):
-    """The command itself, and those below its name."""
+    """The command that rotates, and its subcommands."""
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Hand over to the command that rotates, unless another one is named first."""
+        """Use the command that rotates, unless the first word is a subcommand."""
         command: Any = (
             self if args and args[0] in self.list_commands(None) else self.commands["now"]
         )
@@ -36,7 +36,7 @@ rotate = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     context_settings=HELP_FLAGS,
-    help="Rotate secrets that are due; see where rotations stand.",
+    help="Rotate secrets that are due. Show the state of rotations.",
 )
 rotate.command("now", cls=now.NowCommand, hidden=True, epilog=now.EXAMPLE)(now.now)
 rotate.command("status", cls=ShownCommand, epilog=status.EXAMPLE)(status.status)

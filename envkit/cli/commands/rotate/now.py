@@ -1,4 +1,4 @@
-"""`envkit rotate` itself: run the rotations that are due, or that are named."""
+"""`envkit rotate` itself: run the rotations that are due, or the named ones."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ if TYPE_CHECKING:
 
 EXAMPLE = "envkit rotate --env prod db-password"
 COMMANDS = {
-    "status": "Show where every rotation stands.",
+    "status": "Show the state of every rotation.",
     "serve": "Run rotations when they are due, until stopped.",
-    "simulate": "Show when everything would be rotated, and what it would cost.",
+    "simulate": "Show when rotations would run, and what they would cost.",
 }
 
 Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...",
-        help="Rotations, db-password or prod/db-password: now, whatever their schedule.",
+        help="Rotations to run now, whatever their schedule: db-password, prod/db-password.",
         autocompletion=complete_rotations,
         show_default=False,
     ),
@@ -72,10 +72,10 @@ Names = Annotated[
 
 
 class NowCommand(ShownCommand):
-    """Shows the commands below `envkit rotate` in its help, too."""
+    """Also shows the subcommands of `envkit rotate` in its help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options, then those commands."""
+        """Write the options, then the subcommands."""
         super().format_options(ctx, formatter)
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -85,27 +85,27 @@ def now(  # noqa: PLR0917 - typer names them
     names: Names = None,
     env: Environments = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Rotate everything now, whatever its schedule.")
+        bool, typer.Option("--all", help="Run every rotation now, whatever its schedule.")
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Show what would be done, and change nothing.")
+        bool, typer.Option("--plan", help="Show what would happen. Change nothing.")
     ] = False,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Go back to the old value while it still works.")
+        bool, typer.Option("--rollback", help="Return to the old value while it still works.")
     ] = False,
     abort: Annotated[
-        bool, typer.Option("--abort", help="Drop a new value that readers do not have yet.")
+        bool, typer.Option("--abort", help="Drop a new value that is not current yet.")
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Resume unfinished rotations at once; start no new ones."),
+        typer.Option("--resume", help="Resume unfinished rotations now. Start no new ones."),
     ] = False,
     compromised: Annotated[
         bool,
         typer.Option(
             "--compromised",
-            help="Others know the value: rotate it now, without a grace period, and end its "
-            "sessions. Needs one NAME and --reason.",
+            help="Replace a leaked value now, without a grace period, and end its sessions. Needs "
+            "one NAME and --reason.",
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
@@ -114,10 +114,10 @@ def now(  # noqa: PLR0917 - typer names them
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Rotate what is due, in every profile that has rotations.
+    """Rotate the secrets that are due, in every profile.
 
-    Named rotations run now. Unfinished rotations are resumed. It is safe
-    to run this from cron every minute, on any number of hosts at once.
+    Named rotations run now. Unfinished rotations are resumed. You can run this from cron every
+    minute, on any number of hosts at once.
     """
     requested = _requested(
         names,
@@ -190,7 +190,7 @@ def now(  # noqa: PLR0917 - typer names them
 
 
 def _show(report: results.Report, warnings: Iterable[EnvkitError], format_: Format) -> int:
-    """Print what became of rotations, and return the exit status."""
+    """Print the outcomes, and return the exit status."""
     if format_ is Format.JSON:
         print_json(results.document(report))
     else:
@@ -227,22 +227,22 @@ def _requested(
         if given
     ]
     if len(flags) > 1:
-        raise UsageError(f"{flags[0][1]} and {flags[1][1]} do not go together")
+        raise UsageError(f"cannot combine {flags[0][1]} and {flags[1][1]}")
     if plan and flags and not everything:
         raise UsageError(
-            f"--plan and {flags[0][1]} do not go together", hint="write --plan with names or --all"
+            f"cannot combine --plan and {flags[0][1]}", hint="use --plan with names or --all"
         )
     if everything and names:
-        raise UsageError("--all and a name do not go together", hint="leave one of them out")
+        raise UsageError("cannot combine --all and a name", hint="leave one of them out")
     if (rollback or abort) and not names:
         raise UsageError(
-            f"{flags[0][1]} needs a name", hint=f"write envkit rotate {flags[0][1]} db-password"
+            f"{flags[0][1]} needs a name", hint=f"run: envkit rotate {flags[0][1]} db-password"
         )
     return flags[0][0] if flags else Request.ROTATE if names else None
 
 
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
-    """Return the rotations of these names; what is wrong with one is told in its place."""
+    """Return the rotations of these names; raise the error of a broken one."""
     try:
         return pick(collected.rotations, names, also=COMMANDS)
     except UsageError:
@@ -257,11 +257,11 @@ def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
 def _allowed(
     rotations: list[Rotation], reason: str | None, environ: Mapping[str, str]
 ) -> tuple[list[Rotation], dict[str, EnvkitError]]:
-    """Return the rotations that may be run, and by the names of other profiles why not.
+    """Return the rotations that may run, and the errors of the other profiles by name.
 
     Raises:
-        ReasonMissingError: all of them are of protected profiles, and no reason is given.
-        AuditError: they are, and the log cannot be written.
+        ReasonMissingError: all profiles are protected, and no reason is given.
+        AuditError: all profiles are protected, and the log cannot be written.
     """
     protected = {one.profile.name: one.profile for one in rotations if one.profile.protected}
     refused: dict[str, EnvkitError] = {}
@@ -282,7 +282,7 @@ def _run(
     reason: str | None,
     environ: Mapping[str, str],
 ) -> _Run:
-    """Run rotations; Ctrl-C lets each end its step, and again it lets none."""
+    """Run rotations. Ctrl-C stops each after its current step; a second Ctrl-C stops at once."""
     warnings: list[EnvkitError] = []
     stopped: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Finish the unfinished rotations that no profile names, where a person names one."""
+"""Finish orphaned records: unfinished rotations that no profile names."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _MAX_LISTED = 4
 def named(
     orphans: Sequence[Orphan], names: Sequence[str], rotations: Sequence[Rotation]
 ) -> list[Orphan]:
-    """Return those that names are of: `db-password`, `prod/db-password` or `.env.prod#KEY`.
+    """Return the orphans with these names: `db-password`, `prod/db-password`, `.env.prod#KEY`.
 
-    A name that a profile has is that of its rotation, and never of an orphan: in a store that
-    several projects share, theirs may be called the same.
+    A name in a profile always means that rotation, and never an orphan: projects that share a
+    store may use the same names.
 
     Args:
-        orphans: all of them.
-        names: what a person has written.
-        rotations: those that profiles name.
+        orphans: all orphaned records.
+        names: the names on the command line.
+        rotations: the rotations in profiles.
 
     Raises:
-        UsageError: a name is that of several, or only some names are of orphans.
+        UsageError: a name matches several orphans, or only some names match one.
     """
     found: list[Orphan] = []
     for name in names:
@@ -46,7 +46,7 @@ def named(
         if len(same) > 1:
             several = " and ".join(one.location for one in same[:_MAX_LISTED])
             raise UsageError(
-                f"no profile names '{name}', and several unfinished rotations have that name: "
+                f"no profile has '{name}', and several unfinished rotations have that name: "
                 f"those of {several}",
                 hint=f"name one of them: {same[0].word}",
             )
@@ -54,7 +54,7 @@ def named(
     words = {word for one in found for word in (one.name, _own(one), one.location)}
     if found and (left := [name for name in names if name not in words]):
         raise UsageError(
-            f"no profile names {found[0].name}, but one names {left[0]}",
+            f"no profile has {found[0].name}, but one has {left[0]}",
             hint="name them one at a time",
         )
     return found
@@ -67,7 +67,7 @@ def finish_all(
     reason: str | None,
     environ: Mapping[str, str],
 ) -> list[Outcome]:
-    """Finish them, record that in the audit log, and return what became of each.
+    """Finish them, record that in the audit log, and return the outcome of each.
 
     Raises:
         ReasonMissingError: a profile is protected, and no reason is given.

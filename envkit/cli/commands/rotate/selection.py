@@ -1,4 +1,4 @@
-"""What the commands below `envkit rotate` share: which rotations, and the format."""
+"""What the subcommands of `envkit rotate` share: the selection and the format."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Environments = Annotated[
         "--env",
         "-e",
         metavar="NAME",
-        help="Only rotations of this profile, also several; else of all.",
+        help="Use only rotations of this environment. Repeatable. [default: all]",
         autocompletion=environments,
     ),
 ]
 
 
 class Format(StrEnum):
-    """How rotations are shown."""
+    """The output formats of rotations."""
 
     TEXT = "text"
     JSON = "json"
@@ -48,7 +48,7 @@ Formatted = Annotated[
         "--format",
         "-f",
         metavar="FORMAT",
-        help="text, for people, unless said; json, for programs.",
+        help="text or json. [default: text]",
         show_default=False,
     ),
 ]
@@ -62,7 +62,7 @@ def collected_from(
     *,
     may_be_none: bool = False,
 ) -> Collected:
-    """Return the rotations of these profiles, or of all; an error where there are none."""
+    """Return the rotations of these profiles, or of all; raise an error if there are none."""
     folder = profiles_folder(profiles, environ)
     collected = collect(folder, env or (), environ=environ, deadline=deadline)
     if not may_be_none:
@@ -71,16 +71,14 @@ def collected_from(
 
 
 def require_some(found: Sequence[object], collected: Collected, env: Sequence[str] | None) -> None:
-    """Raise where there is nothing to look at, and nothing that is wrong.
+    """Raise an error if there is no rotation and no broken one.
 
     Raises:
-        UsageError: there is no rotation.
+        UsageError: there is none.
     """
     if not found and not collected.broken:
         where = f"in {' and '.join(env)}" if env else "in any profile"
-        raise UsageError(
-            f"there is no rotation {where}", hint="write a table [rotation.NAME] into a profile"
-        )
+        raise UsageError(f"no rotation {where}", hint="add a table [rotation.NAME] to a profile")
 
 
 def orphans_of(
@@ -90,9 +88,9 @@ def orphans_of(
     environ: Mapping[str, str],
     deadline: Deadline,
 ) -> Found:
-    """Return the unfinished rotations that no profile names, of these profiles or of all."""
+    """Return the orphaned records of these profiles, or of all."""
     surveyed = collected.survey
-    if surveyed is None:  # whether another profile names it, only all of them say
+    if surveyed is None:  # only all profiles together show whether one names it
         folder = profiles_folder(profiles, environ)
         surveyed = survey(folder, environ=environ, deadline=deadline)
     found = find_orphans(surveyed, environ=environ, deadline=deadline)
@@ -119,9 +117,9 @@ def show_statuses(
     describe: Callable[[RotationStatus, float], str] = statuses.what,
     not_looked_at: Sequence[str] = (),
 ) -> int:
-    """Print where rotations stand, and return the exit status."""
+    """Print the state of rotations, and return the exit status."""
     for why in not_looked_at:
-        print(f"envkit: note: not looked for orphaned rotations: {why}", file=sys.stderr)
+        print(f"envkit: note: did not look for orphaned records: {why}", file=sys.stderr)
     if as_json:
         sys.stdout.write(statuses.json_text(found))
     else:

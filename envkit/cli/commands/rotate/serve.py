@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 EXAMPLE = "envkit rotate serve --env prod --listen 127.0.0.1:9464"
 
 MAX_CONCURRENCY = 64
-DEAD_SECONDS = 8 * TICK_SECONDS  # a scheduler that has not ticked for so long hangs
+DEAD_SECONDS = 8 * TICK_SECONDS  # a scheduler without a tick for this long hangs
 
 
 def serve(
@@ -49,7 +49,7 @@ def serve(
             "--env",
             "-e",
             metavar="NAME",
-            help="Profile whose rotations are run, also several; else all.",
+            help="Run only rotations of this environment. Repeatable. [default: all]",
             autocompletion=environments,
         ),
     ] = None,
@@ -60,7 +60,7 @@ def serve(
             metavar="NUMBER",
             min=1,
             max=MAX_CONCURRENCY,
-            help=f"How many rotations at once; {CONCURRENCY} unless said.",
+            help=f"Number of rotations that run at once. [default: {CONCURRENCY}]",
             show_default=False,
         ),
     ] = CONCURRENCY,
@@ -69,7 +69,7 @@ def serve(
         typer.Option(
             "--listen",
             metavar="HOST:PORT",
-            help="Answer /healthz, /readyz and /metrics there: 127.0.0.1:9464.",
+            help="Serve /healthz, /readyz and /metrics on this address: 127.0.0.1:9464.",
         ),
     ] = None,
     queue: Annotated[
@@ -77,12 +77,13 @@ def serve(
         typer.Option(
             "--queue",
             metavar="DSN",
-            help="Share the work with others: postgresql://..., env:NAME or file:PATH; "
-            "else ENVKIT_QUEUE.",
+            help="Share the work with other workers: postgresql://..., env:NAME or file:PATH. "
+            "[default: $ENVKIT_QUEUE]",
         ),
     ] = None,
     migrate: Annotated[
-        bool, typer.Option("--migrate", help="Only make the queue's tables where there are none.")
+        bool,
+        typer.Option("--migrate", help="Create the tables of the queue if needed, and exit."),
     ] = False,
     reason: Reason = None,
     profiles: Profiles = None,
@@ -94,14 +95,14 @@ def serve(
     if migrate:
         if dsn is None:
             raise UsageError("--migrate needs a queue", hint="name it with --queue")
-        done = "made the tables" if apply_schema(dsn) else "the tables are there"
+        done = "created the tables" if apply_schema(dsn) else "the tables already exist"
         print(f"{done} at {queue_place(dsn)}")
         return 0
     catalog = CatalogWatcher(profiles_folder(profiles, os.environ), env or (), environ=os.environ)
     _allow(catalog.read(), reason)
     log, metrics = Log(), SchedulerMetrics() if listen else None
     listeners: list[Listener] = [log]
-    if metrics is not None:  # what is told is counted
+    if metrics is not None:  # the metrics count what the log prints
         listeners = [metrics, OrphanSearch(metrics.orphaned, environ=os.environ), log]
 
     def run_one(rotation: Rotation, stopping: Callable[[], bool]) -> Outcome:
@@ -140,15 +141,15 @@ def serve(
 
 
 def _allow(collected: Collected, reason: str | None) -> None:
-    """Refuse at once what can do nothing, or would be refused at each rotation."""
+    """Refuse to start if no rotation could ever run."""
     if not collected.rotations:
         for error in collected.broken.values():
             raise error
         raise UsageError(
-            "there is no rotation in these profiles",
-            hint="write a table [rotation.NAME] into a profile",
+            "no rotation in these profiles",
+            hint="add a table [rotation.NAME] to a profile",
         )
-    # the others are told of, one by one, when they are due
+    # the others are reported when they are due
     allowed, _ = split_by_trust(collected.rotations)
     protected = {one.profile.name: one.profile for one in allowed}
     names = [one.policy.name for one in allowed]
@@ -157,7 +158,7 @@ def _allow(collected: Collected, reason: str | None) -> None:
 
 def _obey_signals(scheduler: Scheduler | FleetWorker) -> None:
     def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # asked again, it ends at once
+        signal.signal(number, signal.SIG_DFL)  # a second signal ends it at once
         scheduler.stop()
 
     signal.signal(signal.SIGTERM, stop)
@@ -171,7 +172,7 @@ def _hangs(metrics: SchedulerMetrics) -> str:
 
 
 class Log:
-    """Prints what a scheduler does, a line for each thing that is news."""
+    """Prints one line for each news of a scheduler."""
 
     def __init__(self) -> None:
         self._last_news: dict[str, tuple[str, str]] = {}
@@ -182,7 +183,7 @@ class Log:
         print(now, printable(text), flush=True)
 
     def loaded(self, collected: Collected) -> None:
-        """Say how many rotations there are, and what is wrong with others."""
+        """Print the number of rotations, and the errors of broken ones."""
         profiles = {one.profile.name for one in collected.rotations}
         number = len(collected.rotations)
         self.write(
@@ -193,17 +194,17 @@ class Log:
             self.error_occurred(error)
 
     def error_occurred(self, error: EnvkitError) -> None:
-        """Say what is wrong."""
+        """Print an error."""
         self.write(f"error: {error.message}" + (f" ({error.hint})" if error.hint else ""))
 
     def ticked(self) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def began(self, rotation: Rotation) -> None:
-        """Say nothing: most of the time there is nothing to do."""
+        """Print nothing: most of the time there is nothing to do."""
 
     def ended(self, rotation: Rotation, outcome: Outcome, seconds: float) -> None:
-        """Say what became of it, if that is news."""
+        """Print the outcome, if it is news."""
         name = rotation.full_name
         news = (outcome.status, outcome.reason)
         known = self._last_news.get(name) == news

@@ -1,4 +1,4 @@
-"""`envkit rotate simulate`: show the rotations and costs ahead, from the profiles alone."""
+"""`envkit rotate simulate`: show future rotations and costs, from the profiles alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def simulate(
             metavar="DAYS",
             min=1,
             max=3660,
-            help="How many, from now; 365 unless said.",
+            help="Number of days from now. [default: 365]",
             show_default=False,
         ),
     ] = 365,
@@ -35,7 +35,7 @@ def simulate(
     format_: Formatted = Format.TEXT,
     profiles: Profiles = None,
 ) -> int:
-    """Show when everything would be rotated, and what it would cost; ask no store."""
+    """Show when rotations would run, and what they would cost. Contact no store."""
     from envkit.rotation.simulate import Simulated, read_prices, run_simulation
 
     collected = collected_from(env, profiles, os.environ, Deadline(timeout_seconds(None)))
@@ -53,5 +53,5 @@ def simulate(
     else:
         simulated.show(found)
     for name, error in collected.broken.items():
-        print(f"envkit: warning: {name} is left out: {error.message}", file=sys.stderr)
+        print(f"envkit: warning: skipped {name}: {error.message}", file=sys.stderr)
     return 0

@@ -1,4 +1,4 @@
-"""`envkit rotate status`: show where every rotation stands, and change nothing."""
+"""`envkit rotate status`: show the state of every rotation, and change nothing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLE = "envkit rotate status --format html -o r.html"
 
 
 class Format(StrEnum):
-    """How the status is shown."""
+    """The output formats of the status."""
 
     TABLE = "table"
     JSON = "json"
@@ -45,7 +45,7 @@ def status(
             "--format",
             "-f",
             metavar="FORMAT",
-            help="table, unless said; json; html, a page with a timeline.",
+            help="table, json, or html (a page with a timeline). [default: table]",
             show_default=False,
         ),
     ] = Format.TABLE,
@@ -53,7 +53,7 @@ def status(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Show where every rotation stands; exit with 1 if somebody has to look."""
+    """Show the state of every rotation."""
     deadline = Deadline(timeout_seconds(timeout))
     collected = collected_from(env, profiles, os.environ, deadline, may_be_none=True)
     rotations, refused = split_by_trust(collected.rotations, reading=True)

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _HELP = (
-    "Each result says how to mend it. What a team has looked at and accepts goes into "
-    ".envkit-ignore with its reason; what nobody shall look for is left out by"
+    "Each result says how to fix it. To accept a problem, add it to .envkit-ignore with a "
+    "reason. To disable the check, use"
 )
-_ROOT = "%SRCROOT%"  # what reads the file knows where the repository is
+_ROOT = "%SRCROOT%"  # the reader of the file knows the path of the repository
 
 
 def render(shown: Shown, environ: Mapping[str, str]) -> str:
@@ -70,11 +70,11 @@ def _rules() -> list[dict[str, Any]]:
 
 def _consequence(kind: Kind) -> str:
     if kind.severity == Severity.ERROR:
-        return f"A check that finds it exits with status {kind.exit_status}"
+        return f"If envkit check finds it, the exit status is {kind.exit_status}"
     return (
-        "It fails a check with --strict"
+        "It fails the check only with --strict"
         if kind.severity == Severity.WARNING
-        else "It fails no check"
+        else "It does not fail the check"
     )
 
 

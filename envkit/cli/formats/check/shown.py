@@ -1,4 +1,4 @@
-"""What all formats of `envkit check` show: the report without what a team has accepted."""
+"""What all formats of `envkit check` show: the report without accepted problems."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Shown(NamedTuple):
-    """What is shown.
+    """A report and its accepted problems.
 
     Attributes:
-        report: without what was accepted.
-        ignored: that, each with the line that accepts it.
-        strict: whether a warning is as bad as an error.
+        report: the report, without accepted problems.
+        ignored: the accepted problems, each with the rule that accepts it.
+        strict: whether warnings fail the check.
     """
 
     report: Report
@@ -29,12 +29,12 @@ class Shown(NamedTuple):
 
     @property
     def exit_status(self) -> int:
-        """The command's."""
+        """The exit status of the command."""
         return exit_status(self.report.problems, strict=self.strict)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many problems there are of each severity, the gravest first."""
+        """The number of problems of each severity, the most severe first."""
         found = Counter(problem.severity for problem in self.report.problems)
         return {severity: found[severity] for severity in Severity}
 
@@ -51,7 +51,7 @@ class Shown(NamedTuple):
         if self.ignored:
             parts.append(f"{len(self.ignored)} ignored")
         if self.report.offline:
-            parts.append("no store was asked")
+            parts.append("no store was contacted")
         return "; ".join(parts)
 
 
@@ -65,7 +65,7 @@ def _named(problem: Problem) -> list[str]:
 
 
 def place(problem: Problem) -> str:
-    """Return where a problem is, for people: `profiles/prod.toml:12`; empty for nowhere."""
+    """Return the place of a problem, such as `profiles/prod.toml:12`; empty if it has none."""
     if not problem.file:
         return ""
     return display_path(problem.file) + (f":{problem.line}" if problem.line else "")

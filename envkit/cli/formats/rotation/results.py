@@ -43,13 +43,13 @@ _QUIET = (
 
 
 class Report(NamedTuple):
-    """What is to be told of a run.
+    """The result of a run.
 
     Attributes:
-        outcomes: of the rotations.
-        broken: what could not be run, by the name of a profile or a rotation, and why.
-        overdue: the full names of those that are overdue.
-        named: whether they were named, so that all of them are told.
+        outcomes: the outcomes of the rotations.
+        broken: the errors of profiles and rotations that could not run, by name.
+        overdue: the full names of overdue rotations.
+        named: whether the user named the rotations, so that all of them are shown.
     """
 
     outcomes: Sequence[Outcome]
@@ -59,15 +59,15 @@ class Report(NamedTuple):
 
     @property
     def exit_status(self) -> int:
-        """1 where somebody has to look, else 0."""
+        """1 if a rotation needs attention, else 0."""
         return int(bool(self.broken or self.overdue) or not all(one.ok for one in self.outcomes))
 
 
 def show(report: Report) -> None:
-    """Print a line for each rotation; only for those that matter where nobody looks.
+    """Print a line for each rotation; without a terminal, only for those that matter.
 
-    From cron, where each line is a mail, nothing is printed of what is not due, is busy
-    elsewhere, or only waits.
+    Cron sends a mail for each line. So rotations that are not due, run elsewhere, or only wait
+    are not printed there.
     """
     now = time.time()
     chatty = on_terminal() or report.named
@@ -96,7 +96,7 @@ def show(report: Report) -> None:
 
 
 def what(outcome: Outcome, now: float) -> str:
-    """Return what happened, for people."""
+    """Return what happened, as a sentence for people."""
     record = outcome.record
     if outcome.status in _SENTENCES:
         return outcome.reason or _SENTENCES[outcome.status]

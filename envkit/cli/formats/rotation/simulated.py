@@ -25,7 +25,7 @@ def show(found: Simulation) -> None:
         return
     print()
     print_table(("ROTATION", "TIMES", "FIRST", "LAST"), _rows(found.beginnings))
-    print("\nBeginnings by the hour of the day, UTC")
+    print("\nStarts by hour of the day, UTC")
     most = max(found.by_hour)
     for hour_of_day, count in enumerate(found.by_hour):
         if count:
@@ -54,9 +54,11 @@ def _rows(beginnings: Sequence[Beginning]) -> list[list[str]]:
 
 def _show_clashes(found: Simulation) -> None:
     if not found.clashes:
-        print("\nEvery rotation begins inside of its window, even if each takes all its time.")
+        print("\nEvery rotation starts within its window, even if each takes its full 'timeout'.")
         return
-    print(f"\n{len(found.clashes)} could miss their window if those before take all their time:")
+    print(
+        f"\n{len(found.clashes)} could miss their window if earlier ones take their full 'timeout':"
+    )
     for one in found.clashes[:SHOWN_CLASHES]:
         print(
             f"  {one.name}, due {moment(one.due_at)}: its window ends {moment(one.closes_at)}, "
@@ -70,13 +72,13 @@ def _show_clashes(found: Simulation) -> None:
 def _show_costs(found: Simulation) -> None:
     if not found.costs:
         return
-    print(f"\nCalls, and what they cost at the list prices of {found.prices_of}")
+    print(f"\nCalls and cost, at the list prices of {found.prices_of}")
     rows = []
     for cost in found.costs:
         for what, calls, price in (
             ("rotating, at most", cost.rotating_calls, cost.rotating),
-            ("looking every minute, one host", cost.looking_calls, cost.looking),
-            ("keeping the secrets", 0, cost.keeping),
+            ("checking every minute, one host", cost.looking_calls, cost.looking),
+            ("storing the secrets", 0, cost.keeping),
         ):
             if calls or price:
                 money = f"{price:.2f} {found.currency}" if price else ""

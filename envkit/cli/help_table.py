@@ -1,0 +1,166 @@
+"""What `--help` says about a command beside its options: one table.
+
+`command_help` shows it at the end of `--help`, and `scripts/cli_reference.py` writes it to
+docs/reference/cli.md. An example is the EXAMPLE of the command's module.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+REFERENCE = "docs/reference/cli.md"
+
+# the section of `--help` for each option; the others are listed first, under "Options"
+PANELS = {
+    "Environment": ("--env", "--profiles", "--only", "--except", "--set", "--pristine"),
+    "Output": ("--format", "--output", "--reveal"),
+    "General": (
+        *(
+            "--yes",
+            "--reason",
+            "--timeout",
+            "--version",
+            "--install-completion",
+            "--show-completion",
+            "--help",
+        ),
+    ),
+}
+
+STATUSES = {
+    0: "Success.",
+    2: "The command line is wrong.",
+    3: "A profile, a reference or a value is invalid.",
+    4: "A required value is missing.",
+    5: "A store failed.",
+    6: "Access was denied, or needs a login, your trust or a reason.",
+    7: "Another process or person changed the same value.",
+    126: "The program cannot be run.",
+    127: "The program was not found.",
+}
+
+# the variables that envkit itself reads
+VARIABLES = {
+    "ENVKIT_ENV": "Environment to use if there is no `--env`.",
+    "ENVKIT_PROFILES": "Folder of the profiles if there is no `--profiles`.",
+    "ENVKIT_REASON": "Reason for a protected profile if there is no `--reason`.",
+    "ENVKIT_AUDIT": "Destination of the audit log: a file, `syslog` or `off`.",
+    "ENVKIT_QUEUE": "Database of `envkit rotate serve` if there is no `--queue`.",
+    "ENVKIT_TRUST": "What profiles may do without a question: `1` for everything, or a list.",
+    "ENVKIT_DEBUG": "Set to `1` to show where in the code an error was raised. Never shows values.",
+    "NO_COLOR": "Set to any value to disable colors on a terminal.",
+    "VISUAL, EDITOR": "Editor of `envkit edit`.",
+}
+
+
+class Notes(NamedTuple):
+    """What is said about one command.
+
+    Attributes:
+        page: path of its documentation in the repository.
+        statuses: the exit statuses that it can end with, each a key of STATUSES or of `own`.
+        own: what a status means for this command, if not what STATUSES says.
+    """
+
+    page: str
+    statuses: tuple[int, ...]
+    own: dict[int, str] = {}  # noqa: RUF012 - nothing changes it
+
+    @property
+    def meanings(self) -> dict[int, str]:
+        """What each exit status means."""
+        return {status: self.own.get(status) or STATUSES[status] for status in self.statuses}
+
+
+_READING = (0, 2, 3, 4, 5, 6)
+_CHANGING = (0, 2, 3, 4, 5, 6, 7)
+_ROTATION = "docs/reference/rotation.md"
+_INSPECTION = "docs/guides/inspect.md"
+_CHANGES = "docs/guides/changing-values.md"
+_AUDIT = "docs/guides/audit.md"
+
+# by the words behind `envkit`, in the order of the help
+NOTES = {
+    "": Notes(REFERENCE, ()),
+    "exec": Notes(
+        "docs/guides/exec.md",
+        (0, 2, 3, 4, 5, 6, 126, 127),
+        {0: "The program's own exit status, once it has started."},
+    ),
+    "get": Notes(_INSPECTION, _READING),
+    "export": Notes("docs/guides/export.md", _READING),
+    "list": Notes(_INSPECTION, (0, 2, 3, 6)),
+    "show": Notes(_INSPECTION, _READING),
+    "diff": Notes(
+        "docs/guides/diff.md",
+        (0, 1, 2, 3, 5, 6),
+        {1: "Something differs: only with --exit-code or --fail-on."},
+    ),
+    "check": Notes(
+        "docs/guides/check.md",
+        (0, 1, 2, 3, 5, 6),
+        {
+            0: "No problem fails the check.",
+            1: "There are errors, or with --strict also warnings.",
+            3: "There is no such profile, or a file of envkit is invalid.",
+        },
+    ),
+    "set": Notes(_CHANGES, _CHANGING),
+    "unset": Notes(_CHANGES, _CHANGING),
+    "edit": Notes(_CHANGES, (0, 1, *_CHANGING[1:]), {1: "The editor failed."}),
+    "promote": Notes(
+        "docs/guides/promote.md",
+        (0, 1, *_CHANGING[1:]),
+        {1: "With --plan: there are changes to make."},
+    ),
+    "history": Notes(_CHANGES, _READING),
+    "rollback": Notes(_CHANGES, _CHANGING),
+    "rotate": Notes(
+        _ROTATION,
+        (0, 1, 2, 3, 5, 6),
+        {0: "Nothing needs attention.", 1: "A rotation failed, was refused or is overdue."},
+    ),
+    "rotate status": Notes(
+        _ROTATION,
+        (0, 1, 2, 3, 5, 6),
+        {0: "Nothing needs attention.", 1: "A rotation needs attention."},
+    ),
+    "rotate serve": Notes(
+        "docs/guides/scheduler.md", (0, 2, 3, 5, 6), {0: "The scheduler was stopped."}
+    ),
+    "rotate simulate": Notes("docs/guides/scheduler.md", (0, 2, 3)),
+    "audit": Notes(_AUDIT, ()),
+    "audit show": Notes(_AUDIT, (0, 2, 6)),
+    "audit verify": Notes(
+        _AUDIT, (0, 1, 2, 6), {0: "The log is intact.", 1: "The log was modified."}
+    ),
+    "audit anchor": Notes(_AUDIT, (0, 2, 6)),
+    "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
+    "doctor": Notes(_INSPECTION, (0, 1, 2, 6), {0: "There is no error.", 1: "There is an error."}),
+    "trust": Notes(
+        "docs/concepts/trust.md", (0, 2, 3, 6), {6: "You did not agree, or envkit cannot ask you."}
+    ),
+}
+
+
+def panel_of(flags: tuple[str, ...]) -> str:
+    """Return the section of an option in the help.
+
+    Args:
+        flags: its spellings, such as `--env` and `-e`.
+    """
+    return next((panel for panel, known in PANELS.items() if set(known) & set(flags)), "Options")
+
+
+def panelled(
+    options: list[tuple[tuple[str, ...], tuple[str, str]]],
+) -> dict[str, list[tuple[str, str]]]:
+    """Return the help of options by section, in the order of the sections.
+
+    Args:
+        options: the flags of each, and its two columns in the help.
+    """
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in ("Options", *PANELS)}
+    for flags, columns in options:
+        found[panel_of(flags)].append(columns)
+    return {panel: rows for panel, rows in found.items() if rows}
