@@ -33,13 +33,9 @@ class EnvkitError(Exception):
     def __str__(self) -> str:
         return "\n".join([*self.lines(), *(f"hint: {hint}" for hint in self.hints())])
 
-    def lines(self, *, coded: bool = False) -> list[str]:
-        """Return the message as lines for people: a summary, then details.
-
-        Args:
-            coded: append the code in brackets, as the terminal shows it.
-        """
-        return [f"{self.message} [{self.code}]" if coded else self.message]
+    def lines(self) -> list[str]:
+        """Return what went wrong as lines for people: a summary, then details."""
+        return [self.message]
 
     def hints(self) -> list[str]:
         """Return everything that there is to do about it."""
@@ -270,12 +266,6 @@ class RejectedError(RotationError):
     code = "rotation-rejected"
 
 
-class OverdueError(RotationError):
-    """A rotation was due, its window and grace period have passed, and it has not run."""
-
-    code = "rotation-overdue"
-
-
 class RotationInProgressError(ConflictError):
     """A value cannot be changed, since a rotation of it is in progress."""
 
@@ -377,27 +367,14 @@ class ResolutionError(EnvkitError):
         statuses = {failure.error.exit_status for failure in failures}
         self.exit_status = next((s for s in self._PRECEDENCE if s in statuses), 1)
 
-    @property
-    def shown_code(self) -> str:
-        """The code of all failures if they have the same one, else the error's own."""
-        codes = {failure.error.code for failure in self.failures}
-        return codes.pop() if len(codes) == 1 else self.code
-
-    def lines(self, *, coded: bool = False) -> list[str]:
-        """Return a summary, then each failed variable under its cause.
-
-        Args:
-            coded: append the code to the summary if all failures have the same one; else
-                append its own code to each.
-        """
-        lines = [f"{self.summary} [{self.shown_code}]" if coded else self.summary]
-        each = coded and len({failure.error.code for failure in self.failures}) > 1
+    def lines(self) -> list[str]:
+        """Return a summary, then each failed variable under its cause."""
+        lines = [self.summary]
         for cause, failures in self._by_cause().items():
-            end = f" [{failures[0].error.code}]" if each else ""
             if len(failures) == 1:
-                lines.append(f"  {failures[0]}{end}")
+                lines.append(f"  {failures[0]}")
                 continue
-            lines.append(f"  {cause}{end}:")
+            lines.append(f"  {cause}:")
             lines += [f"    {failure.name} ({failure.location})" for failure in failures]
         return lines
 

@@ -37,16 +37,35 @@ def print_error(
         arguments: the command line as in `sys.argv[1:]`, if it may be the cause.
         message: one line to write in place of the error's own lines.
     """
-    if message is None:
-        summary, *details = error.lines(coded=True)
-    else:
-        code = error.shown_code if isinstance(error, ResolutionError) else error.code
-        summary, details = f"{message} [{code}]", []
+    summary, *details = _coded(error)
+    if message is not None:
+        summary, details = f"{message} [{_code(error)}]", []
     print_labelled("error", summary)
     for line in details:
         _print_line(line)
     for hint in _corrections(error, arguments) or error.hints():
         print_labelled("hint", hint)
+
+
+def _code(error: EnvkitError) -> str:
+    """Return the code that all failures of an error have, else the error's own."""
+    failures = error.failures if isinstance(error, ResolutionError) else ()
+    codes = {failure.error.code for failure in failures}
+    return codes.pop() if len(codes) == 1 else error.code
+
+
+def _coded(error: EnvkitError) -> list[str]:
+    """Return the lines of an error with its code, and the code of each failure if they differ."""
+    summary, *details = error.lines()
+    code = _code(error)
+    if isinstance(error, ResolutionError) and code == error.code:
+        ends = {}
+        for failure in error.failures:
+            end = f"[{failure.error.code}]"
+            ends[f"  {failure}"] = f"  {failure} {end}"
+            ends[f"  {failure.error.message}:"] = f"  {failure.error.message} {end}:"
+        details = [ends.get(line, line) for line in details]
+    return [f"{summary} [{code}]", *details]
 
 
 def _corrections(error: EnvkitError, arguments: Sequence[str]) -> list[str]:

@@ -79,7 +79,7 @@ def test_set_stores_every_byte_of_a_file(dev, content):
 def test_set_takes_nothing_for_a_value_only_from_a_file(dev, piped):
     assert told(dev.run("set", "API_KEY", "-e", "dev", input=piped)) == (
         "2> envkit: error: the new value is empty; nothing was changed [usage]\n"
-        "2> envkit: hint: if it shall be empty, add --from-file /dev/null\n"
+        "2> envkit: hint: to store an empty value, add --from-file /dev/null\n"
         "[2]\n"
     )
     assert set_and_get(dev, "--from-file", "/dev/null", piped=piped) == ""
@@ -145,7 +145,7 @@ def test_what_is_typed_is_not_shown_and_asked_for_twice(dev):
 @pytest.mark.parametrize(
     ("answers", "status", "message"),
     [
-        ([("API_KEY:", "sk_one\n"), ("Again:", "sk_two\n")], 2, "the two are not the same"),
+        ([("API_KEY:", "sk_one\n"), ("Again:", "sk_two\n")], 2, "the two values differ"),
         ([("API_KEY:", "\n"), ("Again:", "\n")], 2, "the new value is empty"),
         ([("API_KEY:", "\x04")], 2, "nothing was typed"),
         ([("API_KEY:", "\x03")], 130, ""),
@@ -180,5 +180,5 @@ def test_rollback_asks_on_a_terminal(dev, answer, status, value):
     shown, ended = dev.on_terminal(*rollback, answers=[("[y/N]", answer)])
     assert ended == status
     question = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", shown.splitlines()[0])
-    assert question.startswith("Bring API_KEY of dev back to version previous, made TIME? [y/N]")
+    assert question.startswith("Restore version previous of API_KEY in dev, created TIME? [y/N]")
     assert dev.run("get", "API_KEY", "-e", "dev").stdout == value

@@ -53,23 +53,45 @@ def test_the_help_of_exec():
     expected = """\
 Usage: envkit exec [OPTIONS] -- COMMAND [ARGS]...
 
-  Run a command with an environment's variables.
+  Run a command with the variables of an environment.
 
 Options:
-  -e, --env NAME     Profile to use, else ENVKIT_ENV; of several, later ones
-                     win.
-  --only GLOB        Only the variables that match.
-  --except GLOB      Without the variables that match.
-  --pristine         Pass on nothing else but PATH, HOME and the like.
-  --set K=V          A literal value that wins over the profile.
-  --dry-run          Show names and where they come from; ask no store.
-  --reason TEXT      Why, for the audit log; a protected profile asks for it.
-  --timeout SECONDS  For all stores together; 15 unless said.
-  --profiles DIR     The folder of profiles.
+  --dry-run  List the variables and where each comes from. Run nothing,
+             contact no store.
+
+Environment:
+  -e, --env NAME  Environment to use. Repeat to combine several; later ones
+                  win. [default: $ENVKIT_ENV]
+  --only GLOB     Use only the variables that match. Repeatable.
+  --except GLOB   Leave out the variables that match. Repeatable.
+  --pristine      Do not inherit variables, except PATH, HOME and similar
+                  ones.
+  --set K=V       Set a variable to a literal value, over the profile.
+                  Repeatable.
+  --profiles DIR  Folder of the profiles. [default: $ENVKIT_PROFILES, or the
+                  nearest profiles/]
+
+General:
+  --reason TEXT      Reason for the audit log. Required for protected
+                     profiles. [default: $ENVKIT_REASON]
+  --timeout SECONDS  Time limit for all stores together. [default: 15]
   -h, --help         Show this message and exit.
 
 Example:
   envkit exec --env prod -- gunicorn app:api
+
+Exit status:
+  0    The program's own exit status, once it has started.
+  2    The command line is wrong.
+  3    A profile, a reference or a value is invalid.
+  4    A required value is missing.
+  5    A store failed.
+  6    Access was denied, or needs a login, your trust or a reason.
+  126  The program cannot be run.
+  127  The program was not found.
+
+Documentation:
+  docs/guides/exec.md
 """
     assert seen == expected
 

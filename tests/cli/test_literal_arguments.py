@@ -30,7 +30,7 @@ def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, 
     program = command[0].rpartition("/")[2]
     assert capsys.readouterr().err.splitlines() == [
         f"envkit: warning: ${name} reaches {program} as it is: no shell expands it",
-        f"envkit: hint: call one: envkit exec ... -- sh -c '{program} ... \"${name}\"'",
+        f"envkit: hint: to expand it, run a shell: envkit exec ... -- sh -c '{program} ... \"${name}\"'",
     ]
 
 
@@ -67,8 +67,8 @@ def test_exec_warns_on_a_terminal_and_starts_the_app(project, argument):
     shown, status = project.on_terminal(*command, env={"NO_COLOR": "1"})
     assert status == 0
     assert shown.splitlines() == [
-        "envkit: warning: $TOKEN reaches echo as it is: no shell expands it",
-        "envkit: hint: call one: envkit exec ... -- sh -c 'echo ... \"$TOKEN\"'",
+        "envkit: warning: echo gets $TOKEN unexpanded: no shell expands it",
+        "envkit: hint: to expand it, run a shell: envkit exec ... -- sh -c 'echo ... \"$TOKEN\"'",
         argument,
     ]
     done = project.run(*command)

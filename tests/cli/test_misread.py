@@ -17,7 +17,7 @@ def test_set_warns_of_a_line_that_a_shell_reads_otherwise(dev):
     assert done.returncode == 0
     assert done.stderr == (
         "envkit: warning: TOKEN has quotes or escapes that only envkit and python-dotenv read: "
-        "a shell and Node's dotenv would read another value\n"
+        "a shell and Node's dotenv would read a different value\n"
         "envkit: hint: start programs with 'envkit exec', which gives them every value\n"
     )
     assert dev.run("get", "TOKEN", "--env", "dev").stdout == HARD
@@ -41,7 +41,7 @@ def test_export_for_dotenv_names_what_compose_and_node_read_otherwise(project):
     values = ("--set", f"A={HARD}", "--set", "B=it's \\ $X c4nary")
     done = project.run("export", "--env", "dev", *values)
     assert done.stderr == (
-        "envkit: warning: Docker Compose reads another value than python-dotenv: B\n"
-        "envkit: warning: Node's dotenv reads another value than python-dotenv: A, B\n"
+        "envkit: warning: Docker Compose reads a different value than python-dotenv: B\n"
+        "envkit: warning: Node's dotenv reads a different value than python-dotenv: A, B\n"
     )
     assert project.run("export", "--env", "dev", *values, "--format", "json").stderr == ""

@@ -411,9 +411,9 @@ def test_yes_asks_nothing(shop):
         (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
         (("session",), "--compromised needs a reason", "write envkit rotate --compromised"),
         (("session", "--reason", " "), "--compromised needs a reason", "write envkit rotate"),
-        (("session", "--reason", "leak"), "nobody is there to be asked", "add --yes if you are"),
+        (("session", "--reason", "leak"), "cannot ask for confirmation: not a terminal", "add --yes if you are"),
         (("sesion", "--reason", "leak", "--yes"), "no rotation 'sesion'", "did you mean 'session'"),
-        (("session", "--rollback"), "--rollback and --compromised do not go together", ""),
+        (("session", "--rollback"), "cannot combine --rollback and --compromised", ""),
     ],
 )
 def test_what_is_compromised_takes_one_name_a_reason_and_a_yes(shop, arguments, told, hint):
@@ -458,7 +458,7 @@ def test_orphans_are_shown_where_no_profile_has_a_rotation_any_more(shop):
     assert "orphaned" in told(run(shop, "status"))
     assert "orphaned" in told(run(shop, "status", "--env", "prod"))
     assert told(run(shop, "--resume", "api-key")).count("aborted") == 1
-    assert "there is no rotation in any profile" in told(run(shop, "status"))
+    assert "no rotation in any profile" in told(run(shop, "status"))
 
 
 def test_a_name_that_a_profile_has_is_never_that_of_an_orphan(shop):
@@ -480,7 +480,7 @@ def test_a_name_that_several_orphans_have_is_refused(shop):
     for name in ("prod", "staging"):
         shop.profile(f"{name}.toml", '[variables]\nA = "1"\n')
     assert told(run(shop, "--resume", "api-key")) == (
-        "2> envkit: error: no profile names 'api-key', and several unfinished rotations have that "
+        "2> envkit: error: no profile has 'api-key', and several unfinished rotations have that "
         "name: those of .env.prod#API_KEY and .env.prod#SESSION [usage]\n"
         "2> envkit: hint: name one of them: .env.prod#API_KEY\n"
         "[2]\n"
@@ -745,11 +745,11 @@ def test_a_report_that_cannot_be_written_ends_with_the_status_of_what_refused_it
 
 def test_profiles_without_rotations(project, capfd):
     project.profile("dev.env", "A=1\n")
-    hint = "hint: write a table [rotation.NAME] into a profile\n"
-    assert spoken(capfd) == (2, f"error: there is no rotation in any profile [usage]\n{hint}")
+    hint = "hint: add a table [rotation.NAME] to a profile\n"
+    assert spoken(capfd) == (2, f"error: no rotation in any profile [usage]\n{hint}")
     assert spoken(capfd, "status", "--env", "dev") == (
         2,
-        f"error: there is no rotation in dev [usage]\n{hint}",
+        f"error: no rotation in dev [usage]\n{hint}",
     )
     assert spoken(capfd, "serve")[0] == 2
 
@@ -825,7 +825,7 @@ def test_a_simulation(shop):
         "prod/session     13     TIME  TIME\n"
         "staging/api-key  13     TIME  TIME\n"
         "\n"
-        "Beginnings by the hour of the day, UTC\n"
+        "Starts by hour of the day, UTC\n"
         f"  HOUR {'#' * 40} 39\n"
         "  the busiest hour is TIME, with 3\n"
         "\n"

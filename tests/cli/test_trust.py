@@ -35,9 +35,9 @@ def test_a_person_sees_what_is_new_and_allows_it(shop):
         f"envkit: the profiles in {shop.profiles} need your trust:\n"
         f"  1. $VAULT_TOKEN to {ADDRESS}\n"
         f"{QUESTION} y\n"
-        "allowed; 'envkit trust --revoke' takes it back\n"
+        "allowed; run 'envkit trust --revoke' to undo this\n"
     )
-    assert run_here("trust").stdout == "nothing to trust: all of it is allowed\n"
+    assert run_here("trust").stdout == "nothing to trust: all is allowed already\n"
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "yeah\n"])
@@ -56,7 +56,7 @@ def test_without_a_terminal_nobody_is_asked(shop):
 
 def test_a_profile_that_needs_nothing(shop):
     done = run_here("trust", "--env", "dev")
-    assert (done.returncode, done.stdout) == (0, "nothing to trust: nothing needs it\n")
+    assert (done.returncode, done.stdout) == (0, "nothing to trust: no profile needs it\n")
 
 
 def test_the_list_for_programs(shop):
@@ -77,7 +77,7 @@ def test_trust_in_one_profile_can_be_revoked(shop):
     assert run_here("trust", "--env", "prod").returncode == 0
     assert run_here("trust", "--env", "other").returncode == 6
     assert "vault.example.com" in run_here("trust", "--revoke").stdout
-    assert run_here("trust", "--revoke").stdout == "nothing was allowed before\n"
+    assert run_here("trust", "--revoke").stdout == "nothing was trusted\n"
 
 
 def test_a_profile_that_cannot_be_read_hides_no_other(shop):

@@ -106,10 +106,10 @@ def tell(
 
 
 def _rewrite(page: Path, shown: str, told: str) -> None:
-    """Write the output that came into the page; lines that match are left as they are."""
+    """Write the output into the page; leave lines that match or have `...` as they are."""
     old, new = shown.splitlines(keepends=True), told.splitlines(keepends=True)
     if len(old) == len(new):
-        new = [was if same(was, now) else now for was, now in zip(old, new, strict=True)]
+        new = [was if "..." in was else now for was, now in zip(old, new, strict=True)]
     elif "..." in shown or not shown:
         return
     text = page.read_text(encoding="utf-8")

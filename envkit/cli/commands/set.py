@@ -89,7 +89,7 @@ def find_one(
     if (name is None) == (ref is None):
         raise UsageError(
             "one variable is changed at a time",
-            hint="run: envkit set NAME --env ENV, or: envkit set --ref vault:db#password",
+            hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
         )
     seconds = timeout_seconds(timeout)
     if ref is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from envkit.cli.error_text import print_error
 from envkit.cli.formats.rotation.moments import before, iso, moment, since
 from envkit.cli.output import Cell, on_terminal, print_table
-from envkit.errors import OverdueError
+from envkit.errors import RotationError
 from envkit.rotation.outcome import OutcomeStatus
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ _QUIET = (
     OutcomeStatus.WAITING,
     OutcomeStatus.IN_GRACE,
 )
+
+
+class OverdueError(RotationError):
+    """A rotation was due, its window and grace period have passed, and it has not run."""
+
+    code = "rotation-overdue"
 
 
 class Report(NamedTuple):
