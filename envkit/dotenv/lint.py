@@ -34,7 +34,7 @@ _SPECIAL = re.compile(
 _GROUPS = {
     "escape": (ESCAPE, "readers disagree on '\\$': some keep the backslash, some remove it"),
     "plain": (DOLLAR, "$NAME is text here, and other readers replace it"),
-    "odd": (DOLLAR, "${NAME with such an operator is text here, and other readers replace it"),
+    "odd": (DOLLAR, "${NAME...} with an operator is text here, and other readers replace it"),
     "sign": (DOLLAR, "a '$' with a digit or sign behind it is text here, and a shell replaces it"),
     "command": (BACKTICK, "a backtick or $(...) is text here, and a shell runs what is in it"),
 }
