@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.errors import EnvkitError, ResolutionError, VariableFailure
+from envkit.errors import EnvkitError, ResolutionError, UsageError, VariableFailure
 from envkit.resolution.environment import Environment, Variable
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
@@ -84,7 +84,22 @@ def resolve(
     except EnvkitError as error:
         # debug pages and error trackers show the local variables of each frame, and in those
         # below is the process environment
+        if isinstance(error, UsageError) and error.hint:
+            error.hint = _in_python(error.hint)
         raise error.with_traceback(None) from error.__cause__
+
+
+def _in_python(hint: str) -> str:
+    """Return a hint with arguments of `resolve` for options: `only=['A', 'B']`."""
+    import re
+
+    if "--env NAME" in hint:
+        return hint.replace("use --env NAME", "pass its name")
+    options = re.findall(r"--(only|except) ('[^']*'|[^\s?]+)", hint.rpartition(": ")[2])
+    if not options:
+        return hint
+    argument = "only" if options[0][0] == "only" else "exclude"
+    return f"write {argument}={[glob.strip(chr(39)) for _, glob in options]}"
 
 
 def _refuse_other_than_texts(
