@@ -14,7 +14,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.parallel import import_lock
-from envkit.errors import ProtocolError, UnavailableError
+from envkit.errors import InvalidSettingError, ProtocolError, UnavailableError
 from envkit.sources.retry import Pace, retry, retry_after
 from envkit.sources.vault.address import Peer, find_address, origin_of
 
@@ -207,7 +207,14 @@ class VaultClient:
             "any proxy on the way",
         )
 
-    def _unsendable(self, error: Exception) -> ProtocolError:
+    def _unsendable(self, error: Exception) -> ProtocolError | InvalidSettingError:
+        from requests.exceptions import InvalidURL
+
+        if isinstance(error, InvalidURL):  # the address was looked at before
+            proxy = self._peer.proxy
+            return InvalidSettingError(
+                f"{proxy} is not the URL of a proxy", hint=f"set {proxy} to http://HOST:PORT"
+            )
         return ProtocolError(
             f"cannot ask {self.server}: {type(error).__name__}",
             hint=f"check the namespace and the files of certificates in {self.section}",
