@@ -208,12 +208,13 @@ class VaultClient:
         )
 
     def _unsendable(self, error: Exception) -> ProtocolError | InvalidSettingError:
-        from requests.exceptions import InvalidURL
+        from requests.exceptions import InvalidSchema, InvalidURL
 
-        if isinstance(error, InvalidURL):  # the address was looked at before
-            proxy = self._peer.proxy
+        # the address was looked at before; `socks5://` takes a library that envkit does not have
+        if isinstance(error, (InvalidSchema, InvalidURL)):
             return InvalidSettingError(
-                f"{proxy} is not the URL of a proxy", hint=f"set {proxy} to http://HOST:PORT"
+                f"{self._peer.proxy}, or ALL_PROXY, is not the URL of an http or https proxy",
+                hint="set it to http://HOST:PORT, or NO_PROXY to the host of the server",
             )
         return ProtocolError(
             f"cannot ask {self.server}: {type(error).__name__}",
