@@ -65,7 +65,7 @@ def resolve(
         ProfileError: a profile is not there or not valid.
         ResolutionError: variables that are required have no value; it names all of them.
     """
-    _refuse_other_than_texts(environments, overrides or {})
+    _check_arguments(environments, overrides or {}, timeout_seconds)
     deadline = Deadline(timeout_seconds)
     from envkit.resolution.selection import globs
 
@@ -102,8 +102,8 @@ def _in_python(hint: str) -> str:
     return f"write {argument}={[glob.strip(chr(39)) for _, glob in options]}"
 
 
-def _refuse_other_than_texts(
-    environments: Sequence[object], overrides: Mapping[str, object]
+def _check_arguments(
+    environments: Sequence[object], overrides: Mapping[str, object], timeout_seconds: object
 ) -> None:
     """Check what a program without a type checker passes: `["prod"]`, or a number to override."""
     for name in environments:
@@ -112,6 +112,10 @@ def _refuse_other_than_texts(
     for name, value in overrides.items():
         if not isinstance(value, str):
             raise TypeError(f"overrides give a str for {name}, not a {type(value).__name__}")
+    if not isinstance(timeout_seconds, int | float):
+        raise TypeError(f"timeout_seconds is a number, not a {type(timeout_seconds).__name__}")
+    if not 0 < timeout_seconds < float("inf"):
+        raise ValueError(f"timeout_seconds is more than 0 and finite, not {timeout_seconds}")
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:
