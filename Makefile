@@ -1,6 +1,6 @@
-# Everything runs in .venv, made on demand by the first target that needs it. Needs only
-# Python 3.11 and make. The project is installed as a user installs it, never editable, and
-# again when a file of it changes: what is tested and measured is what is shipped.
+# Everything runs in .venv, which the first target that needs it creates. Needs only Python 3.11
+# and make. The project is installed as a user would, never in editable mode, and again when one
+# of its files changes, so that tests and benchmarks use the code that we ship.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# directories too, whose time changes when a file is taken out of them
+# also directories, whose time changes when a file is removed
 PACKAGE := pyproject.toml README.md $(shell find envkit -name __pycache__ -prune -o -print)
 
 .DEFAULT_GOAL := help
@@ -17,18 +17,18 @@ PACKAGE := pyproject.toml README.md $(shell find envkit -name __pycache__ -prune
 help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
-demo: $(VENV)/.installed  ## See an app run under two environments: no server, no account
+demo: $(VENV)/.installed  ## Run an app in two environments: no server, no account
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
-# three at once even on two cores: much of a test is waiting for a server
-test: $(VENV)/.test  ## Run every test, against real servers on this machine
+# three at once even on two cores: tests mostly wait for servers
+test: $(VENV)/.test  ## Run every test against real servers on this machine
 	$(BIN)/pytest -n 3 --dist loadfile $(PYTEST_ARGS)
 
-test-extra: $(VENV)/.test  ## Run what needs a browser, Node, podman, systemd or several shells
+test-extra: $(VENV)/.test  ## Run the tests that need a browser, Node, podman, systemd or several shells
 	sh scripts/install-extra.sh
 	$(BIN)/pytest -m extra tests/extra $(PYTEST_ARGS)
 
-torture: $(VENV)/.test  ## Kill rotations everywhere while readers log in: two hours
+torture: $(VENV)/.test  ## Kill rotations at every instruction while readers log in: two hours
 	$(BIN)/python tests/torture/kill.py $(TORTURE_ARGS)
 	$(BIN)/python tests/torture/races.py
 	$(BIN)/python tests/torture/fleet.py
@@ -44,25 +44,25 @@ lint: $(VENV)/.lint  ## Check style, format and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-format: $(VENV)/.lint  ## Mend what a machine can mend
+format: $(VENV)/.lint  ## Fix style and format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.test  ## Measure start-up against its bars, and write bench.json
+bench: $(VENV)/.test  ## Measure start-up time against its limits, and write bench.json
 	$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
 
 docs: $(VENV)/.installed  ## Write docs/reference/api.md and cli.md again
 	$(BIN)/python scripts/api_reference.py
 	$(BIN)/python scripts/cli_reference.py
 
-clean:  ## Take away what the other targets made
+clean:  ## Remove what the other targets created
 	rm -rf $(VENV) build dist bench.json .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# an old pip writes console scripts that import `re`, a third of the time of a whole exec
+# an old pip writes console scripts that import `re`, which costs a third of a whole exec
 $(VENV)/.pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "envkit needs Python 3.11 or later; name one: make PYTHON=python3.11" >&2; exit 1; }
+		|| { echo "envkit needs Python 3.11 or later; run: make PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
 	@touch $@

@@ -1,4 +1,4 @@
-"""An app that knows nothing of envkit: its configuration is in its environment."""
+"""An app that reads its configuration from the environment and does not know about envkit."""
 
 import os
 

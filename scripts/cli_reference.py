@@ -94,9 +94,7 @@ def render() -> str:
 
 
 def _context(command: Any, name: str, parent: Any = None) -> Any:
-    return command.context_class(
-        command, info_name=name, parent=parent, **command.context_settings
-    )
+    return command.context_class(command, info_name=name, parent=parent, **command.context_settings)
 
 
 def _commands(group: Any, context: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -1,9 +1,9 @@
 #!/bin/sh
-# One app, two environments: `dev` in clear, `staging` with placeholders.
+# Run one app in two environments: `dev` with literals, `staging` with placeholders.
 #
-# Needs `envkit` and `python3` on the PATH. Ends with an error where the app does not see
-# what it should. Makes .env.staging, and takes it away again; one that is there is left
-# alone, and its values are not shown.
+# Needs `envkit` and `python3` on the PATH. Fails if the app does not get the expected
+# variables. Creates .env.staging and removes it again. If the file exists already, the demo
+# leaves it alone and does not show its values.
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE=1
 say() { printf '\n%s\n' "$*"; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
-# Shows a command, runs it, and fails unless its output is what is expected.
+# Show a command, run it, and fail if its output differs from the first argument.
 expect() {
     expected=$1
     shift
@@ -24,32 +24,32 @@ expect() {
 $expected"
 }
 
-say "1. Development. profiles/dev.toml holds the values themselves."
+say "1. Development: profiles/dev.toml contains the values."
 expect "\
   NODE_ENV=development
   DATABASE_URL=postgresql://localhost:5432/myapp_dev
   REDIS_URL=redis://localhost:6379" \
     envkit exec --env dev -- python3 examples/app.py
 
-say "2. Staging. profiles/staging.env names its secrets, and holds none:"
+say "2. Staging: profiles/staging.env names its secrets and contains none."
 printf '$ cat profiles/staging.env\n'
 cat profiles/staging.env
 
 if [ -e .env.staging ] || [ -L .env.staging ]; then
-    say "Your own .env.staging has them. The app gets them, and they are not shown here:"
+    say "Your .env.staging has the secrets. The app gets them; this demo does not show them:"
     printf '$ envkit exec --env staging -- python3 examples/app.py > /dev/null\n'
     envkit exec --env staging -- python3 examples/app.py > /dev/null
     exit 0
 fi
 
-say "Without them the app is not started, and every one that is missing is named:"
+say "The secrets do not exist yet. envkit does not start the app, and lists what is missing:"
 printf '$ envkit exec --env staging -- python3 examples/app.py\n'
 status=0
 envkit exec --env staging -- python3 examples/app.py 2>&1 || status=$?
 printf '(exit status %s)\n' "$status"
 [ "$status" -eq 4 ] || fail "expected exit status 4"
 
-say "3. The secrets go where git does not look, in .env.staging (mode 0600):"
+say "3. Store the secrets in .env.staging (mode 0600), which git ignores:"
 trap 'rm -f .env.staging' EXIT
 trap 'exit 1' HUP INT TERM
 umask 077
@@ -60,11 +60,11 @@ END
 printf '$ cat .env.staging\n'
 cat .env.staging
 
-say "The same app, the same command, the other environment:"
+say "Run the same app with the same command in staging:"
 expect "\
   NODE_ENV=staging
   DATABASE_URL=postgresql://app:made-up-by-the-demo@db.staging.internal:5432/myapp
   REDIS_URL=redis://cache.staging.internal:6379" \
     envkit exec --env staging -- python3 examples/app.py
 
-say "That is all: no server, no account. Next: README.md, or envkit --help."
+say "Done: you needed no server and no account. Next: README.md, or envkit --help."

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `make test-extra` needs beside Python: a Chromium of any name, systemd, the shells, podman,
-# Node with its dotenv, and localedef with what it makes locales of.
+# Install what `make test-extra` needs in addition to Python: Chromium under any name, systemd,
+# the shells, podman, Node with its dotenv, and localedef with the sources of locales.
 
 set -eu
 

@@ -17,12 +17,40 @@ PAGE = "README.md"  # of the checkout, which is all that is certain
 def install_hint(extra: str) -> str:
     """Return the hint that installs an extra, as a command where it is known."""
     origin = _origin()
-    wanted = None if origin is None else _requirement(origin, extra)
+    installer = _installer()
+    # these two make the environment anew, without what was there
+    extras = sorted({extra, *(_extras() if installer[0] != sys.executable else ())})
+    wanted = None if origin is None else _requirement(origin, ",".join(extras))
     if wanted is None:
         return f"install envkit from its checkout with the extra '{extra}': see {PAGE}, Install"
     from shlex import quote
 
-    return f"run: {' '.join(map(quote, [*_installer(), *wanted]))}"
+    return f"run: {' '.join(map(quote, [*installer, *wanted]))}"
+
+
+def _extras() -> list[str]:
+    """Return the extras whose packages are there."""
+    import re
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    packages: dict[str, list[str]] = {}
+    try:
+        for wanted in distribution("envkit").requires or ():
+            found = re.fullmatch(r"""([A-Za-z0-9._-]+).*\bextra == ["']([^"']+)["']""", wanted)
+            if found is not None:
+                packages.setdefault(found[2], []).append(found[1])
+    except PackageNotFoundError:
+        return []
+    there = []
+    for extra, names in packages.items():
+        try:
+            for name in names:
+                distribution(name)
+        except PackageNotFoundError:
+            continue
+        if "envkit" not in names:  # an extra of extras, for those who develop it
+            there.append(extra)
+    return there
 
 
 def _installer() -> list[str]:
@@ -56,8 +84,8 @@ def _requirement(origin: dict[str, object], extra: str) -> list[str] | None:
 
     url = str(origin.get("url", ""))
     parts = urlsplit(url)
-    if parts.username is not None or not parts.scheme:
-        return None  # it may hold a password
+    if parts.username is not None or parts.query or not parts.scheme:
+        return None  # it may hold a password, or a signature
     details = origin.get("dir_info")
     if isinstance(details, dict):
         path = unquote(parts.path)

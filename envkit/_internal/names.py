@@ -26,8 +26,11 @@ _CHARACTERS = {
 def odd_character(text: str) -> str:
     """Return the name of a character that no token, key or address has; empty if there is none.
 
-    Text from a clipboard or a file often ends with one. Nothing else of the text is shown.
+    Text from a clipboard or a file often ends with one, and `docker --env-file` keeps the quotes
+    around it. Nothing else of the text is shown.
     """
+    if len(text) > 1 and text[0] in "'\"" and text[0] == text[-1]:
+        return "quotes"
     for character in text:
         if "!" <= character <= "~":
             continue

@@ -7,6 +7,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MAX_NAMES = 20  # in one hint
+
+
 class Meant(str):
     """The hint for a mistyped word; the command line corrects what was typed with it.
 
@@ -48,4 +51,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     match = closest(word, names)
     if match is not None:
         return Meant(word, match)
-    return f"use one of: {', '.join(names)}" if names else None
+    more = f" and {len(names) - MAX_NAMES:,} more" if len(names) > MAX_NAMES else ""
+    return f"use one of: {', '.join(names[:MAX_NAMES])}{more}" if names else None

@@ -1,6 +1,6 @@
 """A problem that `envkit check` finds: what, where, and how to fix it. Never a value.
 
-The codes are stable and documented in docs/guides/check.md; severity and exit status follow
+The codes are stable and documented in docs/reference/checks.md; severity and exit status follow
 from the code. `reused` and `missing` mean the same as in `envkit diff`.
 """
 

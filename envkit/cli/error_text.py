@@ -74,14 +74,15 @@ def _corrections(error: EnvkitError, arguments: Sequence[str]) -> list[str]:
     if not (meant or isinstance(error, _OF_COMMAND_LINES)):
         return []
     try:
-        from envkit.cli.corrections import corrected
+        from envkit.cli.corrections.command_line import corrected
 
         line = corrected(error, arguments, os.environ)
     except Exception:  # noqa: BLE001 - the error matters more than a better hint
         line = ""
     if not line:
         return []
-    return [f"{error.hint} run: {line}" if meant else f"run: {line}"]
+    told = isinstance(error.hint, Meant) and error.hint.right in line
+    return [f"{error.hint} run: {line}" if told else f"run: {line}"]
 
 
 def print_labelled(kind: str, text: str) -> None:

@@ -205,9 +205,12 @@ def _fail_shell(arguments: Sequence[str], status: int) -> int:
     """
     try:
         given = parse("export", arguments)
-        to_shell = given.one("format") == "shell" and given.one("output") in (None, "-")
+        from envkit.launch.export import meant_format
+
+        meant = meant_format(given.one("format") or "dotenv")  # `bash` is evaluated, too
+        to_shell = meant == "shell" and given.one("output") in (None, "-")
     except UsageError:
-        to_shell = any(word.endswith("shell") for word in arguments)
+        to_shell = any(word.endswith(("shell", "sh")) for word in arguments)
     if to_shell and not sys.stdout.isatty():
         from envkit.launch.export import failing_shell_line
 

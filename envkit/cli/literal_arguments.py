@@ -14,12 +14,24 @@ from envkit.cli.error_text import print_labelled
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-SHELLS = frozenset(("sh", "bash", "zsh", "dash", "ksh", "mksh", "fish", "ash", "rbash", "busybox"))
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SHELLS = _names("sh bash zsh dash ksh mksh fish ash rbash busybox csh tcsh yash")
 # these programs expand `$NAME` themselves, or pass it to a shell
-READERS = frozenset(
-    ("envsubst", "perl", "php", "awk", "gawk", "mawk", "jq", "make", "ssh", "su", "watch", "tclsh")
+READERS = _names(
+    "awk concurrently entr envsubst gawk gojq hyperfine jq just make mawk parallel perl php "
+    "runuser screen script ssh su tclsh tmux watch watchexec yq"
+)
+# these programs start the program in their arguments
+WRAPPERS = _names(
+    "chronic chrt doas dumb-init env flock gosu ionice nice nohup npx setsid setpriv stdbuf strace "
+    "su-exec sudo taskset time timeout tini unbuffer xargs"
 )
 _USE = re.compile(r"(?<![\\$])\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*))", re.ASCII)
+_SPLITS_TEXT = re.compile(r"-[A-Za-z]*S|--split-string", re.ASCII)
 _TAKES_TEXT = re.compile(r"-[A-Za-z]*c|--command(=.*)?", re.ASCII)
 
 
@@ -48,9 +60,12 @@ def _uses(arguments: Sequence[str]) -> Iterator[str]:
 
 def _is_read(command: Sequence[str]) -> bool:
     """Return whether the program, or one that it starts, expands variables."""
+    wrapped = os.path.basename(command[0]) in WRAPPERS
     for at, word in enumerate(command):
         program = os.path.basename(word)
-        if program in READERS and at == 0:
+        if program in READERS and (at == 0 or wrapped):
+            return True
+        if program == "env" and any(map(_SPLITS_TEXT.match, command[at + 1 :])):
             return True
         if program in SHELLS and any(map(_TAKES_TEXT.fullmatch, command[at + 1 :])):
             return True

@@ -7,6 +7,7 @@ loses nothing.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/([0-9]+)(/task/[0-9]+)?/fd")
 _MAX_LINKS = 40  # the limit of the kernel
 _STANDARD = 3  # descriptors: stdin, stdout and stderr
+_MAX_DESCRIPTOR = 2**31 - 1
 _OPEN = os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -69,7 +71,14 @@ def _write(data: bytes, output: str | None, to_file: Callable[[str], object]) ->
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         return
+    if not output:
+        raise UsageError(
+            "--output is empty: your shell expanded a variable that is not set",
+            hint="name a file, or '-' for stdout",
+        )
     try:
+        if output.endswith("/"):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), output)
         descriptor = _open_as_it_is(output)
         if descriptor is None:
             to_file(_real_path(output))
@@ -115,7 +124,7 @@ def _open_as_it_is(output: str) -> int | None:
         match = _DESCRIPTORS.fullmatch(folder)
         if match is not None and match[1] not in (None, str(os.getpid())):
             return os.open(path, _OPEN | os.O_APPEND)  # another process has it open
-        ours = int(number)
+        ours = min(int(number), _MAX_DESCRIPTOR)  # nothing is open there
         if ours >= _STANDARD and not os.get_inheritable(ours):
             raise UsageError(
                 f"cannot write {output}: it is not open"

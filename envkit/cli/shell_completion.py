@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer import _completion_classes, _completion_shared
 
+from envkit.errors import EnvkitError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -74,7 +76,10 @@ class _WholeWords:
         if "--" in args:  # what follows is the app's own
             return []
         words, rest, prefix = complete_words(args, incomplete)
-        found: list[Any] = super().get_completions(words, rest)  # type: ignore[misc]
+        try:
+            found: list[Any] = super().get_completions(words, rest)  # type: ignore[misc]
+        except EnvkitError:  # there is no such command
+            return []
         for item in found:
             item.value = prefix + item.value
         return found

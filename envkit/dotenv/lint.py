@@ -25,14 +25,17 @@ IN_PROFILE = "profile-dollar"
 _SINGLE = "put the value in single quotes, in which nothing is special"
 _DOUBLE_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
 _SPECIAL = re.compile(
-    r"(?P<backslash>\\\\)|(?P<escape>\\\$)|(?P<use>\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:?-)?)"
-    r"|(?P<plain>\$(?P<word>[A-Za-z_][A-Za-z0-9_]*))|(?P<command>`|\$\()"
+    r"(?P<backslash>\\\\)|(?P<escape>\\\$)|(?P<use>\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:?-)?"
+    r"(?P<odd>(?<!-)[^}])?)|(?P<plain>\$(?P<word>[A-Za-z_][A-Za-z0-9_]*))|(?P<command>`|\$\()"
+    r"|(?P<sign>\$[0-9@*#?$!-]|^\$['\"])"
 )
 
 
 _GROUPS = {
     "escape": (ESCAPE, "readers disagree on '\\$': some keep the backslash, some remove it"),
     "plain": (DOLLAR, "$NAME is text here, and other readers replace it"),
+    "odd": (DOLLAR, "${NAME...} with an operator is text here, and other readers replace it"),
+    "sign": (DOLLAR, "a '$' with a digit or sign behind it is text here, and a shell replaces it"),
     "command": (BACKTICK, "a backtick or $(...) is text here, and a shell runs what is in it"),
 }
 
@@ -73,10 +76,11 @@ def in_store(text: str, *, path: str) -> Iterator[Finding]:
     for definition in definitions:
         first.setdefault(definition.name, definition.line)
     last = {definition.name: definition for definition in definitions}
+    lines = {name: (first[name], definition.line) for name, definition in last.items()}
     for definition in definitions:
         yield from _in_value(definition)
         if last[definition.name] is definition:
-            yield from _order(definition, first)
+            yield from _order(definition, lines)
 
 
 def in_profile(text: str, *, path: str) -> Iterator[Finding]:
@@ -111,7 +115,9 @@ def _specials(definition: Definition) -> Iterator[re.Match[str]]:
     if definition.quote:
         quoted = _DOUBLE_QUOTED.match(definition.source.partition("=")[2].lstrip())
         value = quoted[1] if quoted else value
-    yield from _SPECIAL.finditer(value)
+    for match in _SPECIAL.finditer(value):
+        if not (definition.quote and match.group() in ("$'", '$"')):  # special outside of quotes
+            yield match
 
 
 def _in_value(definition: Definition) -> Iterator[Finding]:
@@ -122,22 +128,24 @@ def _in_value(definition: Definition) -> Iterator[Finding]:
             yield Finding(code, line, name, f"{name}: {what}", _SINGLE)
 
 
-def _order(definition: Definition, first: Mapping[str, int]) -> Iterator[Finding]:
+def _order(definition: Definition, lines: Mapping[str, tuple[int, int]]) -> Iterator[Finding]:
     """Yield the variables that a value takes from further down in the file.
 
     Args:
         definition: the one that counts of its variable.
-        first: per variable the first line that sets it.
+        lines: per variable the first line that sets it, and the last.
     """
     name, line = definition.name, definition.line
-    for used in dict.fromkeys(match["name"] for match in _specials(definition) if match["name"]):
-        below = first.get(used, 0)
-        if below > line:
-            yield Finding(
-                ORDER,
-                line,
-                name,
-                f"{name} uses ${{{used}}}, which only line {below} sets: other readers find "
-                "nothing there",
-                f"move the line that sets {used} above this one",
-            )
+    names = (match["name"] for match in _specials(definition) if match["name"] and not match["odd"])
+    for used in dict.fromkeys(names):
+        above, below = lines.get(used, (0, 0))
+        if below <= line:
+            continue
+        if above > line:
+            how, others = f"only line {above} sets", "find nothing there"
+            hint = f"move the line that sets {used} above this one"
+        else:
+            how, others = f"line {below} sets again", "take the value of a line above"
+            hint = f"keep one line that sets {used}, above this one"
+        message = f"{name} uses ${{{used}}}, which {how}: other readers {others}"
+        yield Finding(ORDER, line, name, message, hint)

@@ -209,9 +209,9 @@ def _is_odd(key: str, value: str, source: str, quote: str) -> bool:
 
 def _is_marked(key: str) -> bool:
     """Return whether what stands before `=` is a name with something around it."""
-    from envkit.dotenv.recovery import AROUND_A_NAME
+    from envkit.dotenv.recovery import bare_name
 
-    return is_name(key.strip(AROUND_A_NAME))
+    return is_name(bare_name(key))
 
 
 def _begins_more(value: str) -> bool:

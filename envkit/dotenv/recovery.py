@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     Fields: TypeAlias = tuple[tuple[str, ...], DotenvError, int, str, bool, bool, bool, bool]
 
 # what an editor does not show, and marks that another format has around a name
-AROUND_A_NAME = "\ufeff\u200b\u200c\u200d\u2060\"'`:,;+$@&"
+_AROUND_A_NAME = "\ufeff\u200b\u200c\u200d\u2060\"'`:,;+$@&?!"
+_POWERSHELL = re.compile(r"\$\{?env:", re.IGNORECASE)
+# words before a name in a shell's or an editor's way to set a variable
+_COMMANDS = frozenset(("set", "setenv", "declare", "typeset", "readonly", "local", "env", "let"))
 
 _FORM = "write NAME=value or NAME='value'"
 _UTF8 = "save the file as UTF-8"
@@ -43,6 +46,11 @@ _NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)['\"]?[^\S\r\n]*[=:]")
 _FIRST_WORD = re.compile(r"\s*(?:export[^\S\r\n]+)?['\"]?([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\\r\n])*'|"(?:\\.|[^"\\\r\n])*\"""")
 _ESCAPED = re.compile(r"\\.|\s#.*")
+
+
+def bare_name(key: str) -> str:
+    """Return the name in what stands before `=`: `FOO` of `FOO+`, `"FOO"` and `$env:FOO`."""
+    return _POWERSHELL.sub("", key).strip(_AROUND_A_NAME + "}")
 
 
 def odd_line(text: str, start: int, source: str, key: str | None, line: int, path: str) -> Fields:
@@ -79,7 +87,7 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
     if setting is None:
         declares = source.lstrip().startswith("export") and key != "export"
         return _fields(
-            (key,),
+            tuple(dict.fromkeys((bare_name(key), *_names(source)))),
             DotenvError(f"{place}: the line has no '='", hint=_FORM),
             line,
             source,
@@ -89,7 +97,7 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
         f"{place}: what stands before '=' is not a variable name",
         hint="use letters, digits and '_', and no digit first",
     )
-    return _fields((key.strip(AROUND_A_NAME),), error, line, source)
+    return _fields((bare_name(key),), error, line, source)
 
 
 def _fields(
@@ -111,8 +119,13 @@ def _unparsable(place: str) -> DotenvError:
 
 
 def _names(source: str) -> list[str]:
-    """Return the names before a `=` or a colon in a line that says something else first."""
-    return [match[1] for match in _NAMED.finditer(source)]
+    """Return the names that a line sets which says something else first.
+
+    They stand before a `=` or a colon, or anywhere behind a word such as `setenv`.
+    """
+    words = source.split()
+    commanded = words[1:] if words and words[0].lower() in _COMMANDS else []
+    return [match[1] for match in _NAMED.finditer(source)] + list(filter(is_name, commanded))
 
 
 def _open_end(text: str, start: int, setting: re.Match[str], *, failed: bool) -> int | None:

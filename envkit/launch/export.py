@@ -44,6 +44,18 @@ FORMATS = (
     "k8s",  # kubectl apply: a Secret
 )
 
+# what others call them; Compose reads `dotenv`
+_SYNONYMS = {
+    **dict.fromkeys(("bash", "sh", "zsh", "fish", "dash", "posix", "eval", "source"), "shell"),
+    **dict.fromkeys(("env", ".env", "compose", "docker-compose", "dotenvx", "node"), "dotenv"),
+    **dict.fromkeys(("kubernetes", "kube", "kubectl", "secret"), "k8s"),
+    **dict.fromkeys(("gha", "actions", "github-actions", "github_env"), "github"),
+    **dict.fromkeys(("env-file", "envfile", "docker-env-file", "podman"), "docker"),
+    **dict.fromkeys(("environmentfile", "service", "unit"), "systemd"),
+    "yml": "yaml",
+}
+# shells that read none of them
+_OTHERS = ("powershell", "pwsh", "ps1", "cmd", "bat", "csh", "tcsh", "nushell", "nu", "elvish")
 DOCKER_LINE_BYTES = 65_535
 K8S_KEY_CHARACTERS = 253
 _CONTROL = frozenset(map(chr, (*range(32), 127)))
@@ -56,11 +68,24 @@ def check_format(format_name: str) -> None:
         UsageError: with the nearest right spelling.
     """
     if format_name not in FORMATS:
-        from envkit._internal.suggestions import did_you_mean
+        from envkit._internal.suggestions import Meant
 
+        meant = meant_format(format_name)
+        listed = f"use one of: {', '.join(sorted(FORMATS))}"
         raise UsageError(
-            f"no export format '{format_name}'", hint=did_you_mean(format_name, FORMATS)
+            f"no export format '{format_name}'",
+            hint=listed if meant is None else Meant(format_name, meant),
         )
+
+
+def meant_format(word: str) -> str | None:
+    """Return the format that a word is, or was probably meant to be; None where that is unclear."""
+    from envkit._internal.suggestions import closest
+
+    folded = word.casefold()
+    if word in FORMATS or folded in _OTHERS:
+        return word if word in FORMATS else None
+    return _SYNONYMS.get(folded) or closest(word, FORMATS)
 
 
 def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app") -> str:

@@ -25,6 +25,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
+from envkit.detection.secret_literal import random_looking
+from envkit.detection.token_shapes import find_tokens
 from envkit.detection.value_parts import credentials_of
 
 if TYPE_CHECKING:
@@ -35,8 +37,20 @@ if TYPE_CHECKING:
 SHORTEST = 5  # characters
 SHORTEST_NUMBER = 6  # digits: a port has up to five
 FEWEST_DIFFERENT = 3  # characters: `-----` and `00000000` say nothing
-_WORDS = ("false",)  # true, null, none, yes and no are too short anyway
+# true, null, none, yes and no are too short anyway
+_WORDS = ("false", "undefined", "unset", "disabled", "enabled", "missing", "empty")
+_ARMOUR = re.compile(r"-----(?:BEGIN|END) [A-Z0-9 ]+-----")  # the same around every key
 _PASSWORD_IN_URL = re.compile(r"://[^/?#\s:@]*:([^/?#\s]+)@")
+_USER_IN_URL = re.compile(r"://([^/?#\s:@]+):?@")
+# of an HTTP header: `Bearer TOKEN`
+_SCHEME = re.compile(r"\s*(?:Basic|Bearer|Token|ApiKey|GenieKey|Bot)\s+(\S+)\s*", re.IGNORECASE)
+# of a connection string: `host=db password='it\\'s'`, `Password="a;b";`, `AccountKey=...;`
+_SETTING = re.compile(
+    r"""(?:passw|pwd|secret|token|(?:account|access|private|api|shared)[_ ]?key|credential)
+    \w*\s*=\s* (?:'((?:[^'\\]|\\.|'')+)' | "((?:[^"\\]|\\.|"")+)" | ([^\s;,&'"]+) )""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ESCAPED = re.compile(r"\\(.)|''|\"\"", re.DOTALL)
 _AROUND_A_WORD = " \t\"',;:[]{}()"
 
 
@@ -74,6 +88,17 @@ def _texts_of(text: str) -> Iterator[str]:
     """Yield a text, and the credentials within it."""
     yield text
     yield from _PASSWORD_IN_URL.findall(text)
+    header = _SCHEME.fullmatch(text)
+    if header is not None:
+        yield header[1]
+    for user in map(unquote, _USER_IN_URL.findall(text)):  # a token that logs in by itself
+        if any(find_tokens(user)) or random_looking(user):
+            yield user
+    for setting in _SETTING.finditer(text):
+        quoted = setting[1] or setting[2]
+        yield quoted or setting[3]
+        if quoted:
+            yield _ESCAPED.sub(lambda found: found[1] or found[0][0], quoted)
     for found in (*_PASSWORD_IN_URL.findall(text), *credentials_of(text).values()):
         yield unquote(found, errors="surrogateescape")
         yield found
@@ -94,5 +119,7 @@ def _may_be_secret(line: str) -> bool:
     """Return whether there is enough in a line for it to be a secret."""
     word = line.strip(_AROUND_A_WORD)
     if len(word) < SHORTEST or len(set(word)) < FEWEST_DIFFERENT or word.lower() in _WORDS:
+        return False
+    if _ARMOUR.fullmatch(word):
         return False
     return len(word) >= SHORTEST_NUMBER or not word.isdigit()

@@ -19,18 +19,18 @@ _BASH = _names(
     "LINENO OPTIND PPID RANDOM SECONDS SHELLOPTS SHLVL SRANDOM UID _"
 )
 # zsh's arrays, and the numbers that count or are the process's own. With UID, GID, EUID, EGID
-# and USERNAME, a zsh of root becomes another user
+# and USERNAME, a zsh of root becomes another user; ARGV0 names the next program, and is gone
 _ZSH = _names(
-    "ARGC EGID ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO OPTIND PPID RANDOM SECONDS "
-    "SHLVL TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH ZLE_RPROMPT_INDENT "
-    "ZSH_EVAL_CONTEXT ZSH_SUBSHELL _ aliases argv builtins cdpath commands compstate dirstack "
-    "dis_aliases dis_builtins dis_functions dis_functions_source dis_galiases dis_patchars "
-    "dis_reswords dis_saliases epochtime errnos fignore fpath funcfiletrace funcsourcetrace "
-    "funcstack functions functions_source functrace galiases histchars history historywords "
-    "jobdirs jobstates jobtexts keymaps langinfo mailpath manpath mapfile module_path modules "
-    "nameddirs options parameters patchars path pipestatus psvar reswords saliases signals status "
-    "sysparams termcap terminfo userdirs usergroups watch widgets zsh_eval_context "
-    "zsh_scheduled_events"
+    "ARGC ARGV0 EGID ERRNO EUID GID HISTCHARS HISTCMD KEYBOARD_HACK LINENO OPTIND PPID RANDOM "
+    "SECONDS SHLVL TRY_BLOCK_ERROR TRY_BLOCK_INTERRUPT TTYIDLE UID USERNAME WATCH "
+    "ZLE_RPROMPT_INDENT ZSH_EVAL_CONTEXT ZSH_SUBSHELL _ aliases argv builtins cdpath commands "
+    "compstate dirstack dis_aliases dis_builtins dis_functions dis_functions_source "
+    "dis_galiases dis_patchars dis_reswords dis_saliases epochtime errnos fignore fpath "
+    "funcfiletrace funcsourcetrace funcstack functions functions_source functrace galiases "
+    "histchars history historywords jobdirs jobstates jobtexts keymaps langinfo mailpath "
+    "manpath mapfile module_path modules nameddirs options parameters patchars path pipestatus "
+    "psvar reswords saliases signals status sysparams termcap terminfo userdirs usergroups "
+    "watch widgets zsh_eval_context zsh_scheduled_events"
 )
 _FISH = _names(
     "CDPATH FISH_VERSION MANPATH PWD SHLVL _ history hostname pipestatus status status_generation "

@@ -165,7 +165,13 @@ def _json(value: str) -> Any:
     def refuse(_: str) -> None:
         raise ValueError  # NaN and Infinity are JavaScript's
 
-    return json.loads(value, parse_constant=refuse)
+    def number(text: str) -> float:
+        found = float(text)
+        if found - found != 0:  # 1e999, which JSON has and Python does not
+            raise ValueError
+        return found
+
+    return json.loads(value, parse_constant=refuse, parse_float=number)
 
 
 def _base64(value: str) -> bytes:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 
 from envkit._internal.clock import Deadline
-from envkit.errors import EnvkitError, ResolutionError, VariableFailure
+from envkit.errors import EnvkitError, ResolutionError, UsageError, VariableFailure
 from envkit.resolution.environment import Environment, Variable
 from envkit.resolution.evaluate import evaluate
 from envkit.resolution.fetch import fetch
@@ -65,7 +65,7 @@ def resolve(
         ProfileError: a profile is not there or not valid.
         ResolutionError: variables that are required have no value; it names all of them.
     """
-    _refuse_other_than_texts(environments, overrides or {})
+    _check_arguments(environments, overrides or {}, timeout_seconds)
     deadline = Deadline(timeout_seconds)
     from envkit.resolution.selection import globs
 
@@ -84,11 +84,26 @@ def resolve(
     except EnvkitError as error:
         # debug pages and error trackers show the local variables of each frame, and in those
         # below is the process environment
+        if isinstance(error, UsageError) and error.hint:
+            error.hint = _in_python(error.hint)
         raise error.with_traceback(None) from error.__cause__
 
 
-def _refuse_other_than_texts(
-    environments: Sequence[object], overrides: Mapping[str, object]
+def _in_python(hint: str) -> str:
+    """Return a hint with arguments of `resolve` for options: `only=['A', 'B']`."""
+    import re
+
+    if "--env NAME" in hint:
+        return hint.replace("use --env NAME", "pass its name")
+    options = re.findall(r"--(only|except) ('[^']*'|[^\s?]+)", hint.rpartition(": ")[2])
+    if not options:
+        return hint
+    argument = "only" if options[0][0] == "only" else "exclude"
+    return f"write {argument}={[glob.strip(chr(39)) for _, glob in options]}"
+
+
+def _check_arguments(
+    environments: Sequence[object], overrides: Mapping[str, object], timeout_seconds: object
 ) -> None:
     """Check what a program without a type checker passes: `["prod"]`, or a number to override."""
     for name in environments:
@@ -97,6 +112,10 @@ def _refuse_other_than_texts(
     for name, value in overrides.items():
         if not isinstance(value, str):
             raise TypeError(f"overrides give a str for {name}, not a {type(value).__name__}")
+    if not isinstance(timeout_seconds, int | float):
+        raise TypeError(f"timeout_seconds is a number, not a {type(timeout_seconds).__name__}")
+    if not 0 < timeout_seconds < float("inf"):
+        raise ValueError(f"timeout_seconds is more than 0 and finite, not {timeout_seconds}")
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 _SEPARATORS = frozenset(",;|:")
+_NEGATIONS = ("!", "^", "-")
+_OPPOSITE = {"--only": "--except", "--except": "--only"}
+_GLOBS = "use '*', '?', '[AB]' and '[!AB]' with the characters of names: 'DB_*'"
 
 
 def globs(given: Sequence[str]) -> Sequence[str]:
@@ -82,12 +85,30 @@ def _refuse_mistyped(glob: str, known: Collection[str], where: str, option: str)
     if not glob.strip():
         raise UsageError("an empty glob matches no variable", hint=f"write {option} 'DB_*'")
     if _is_glob(glob):
-        if _is_list(glob) and not select(known, [glob], ()):
+        if "[^" in glob:  # to fnmatch a set with '^' in it, to a shell all but that set
+            instead = glob.replace("[^", "[!")
             raise UsageError(
-                f"no variable in {where} matches '{glob}'", hint=_one_for_each(glob, option)
+                f"'[^' has no meaning in the glob '{glob}'", hint=f"write {option} '{instead}'"
+            )
+        if _fits_no_name(glob, known):
+            listed = _is_list(glob)
+            raise UsageError(
+                f"no variable in {where} matches '{glob}'",
+                hint=_one_for_each(glob, option) if listed else _GLOBS,
             )
     elif glob not in known:
         raise _unknown(glob, known, where, option)
+
+
+def _fits_no_name(glob: str, known: Collection[str]) -> bool:
+    """Whether a glob has a character that no name has, as in `A*,B*`, `DB.*` and `DB-*`.
+
+    It is a mistake whatever else is left: with `--except` it would hand out what it means.
+    """
+    import re
+
+    literal = re.sub(r"\[!?\]?[^\]]*\]|[*?]", "", glob)
+    return bool(set(literal) - WORD - set("".join(known)))
 
 
 def _unknown(name: str, known: Collection[str], where: str, option: str = "") -> UsageError:
@@ -95,6 +116,8 @@ def _unknown(name: str, known: Collection[str], where: str, option: str = "") ->
     listed = _is_list(name) or (len(parts) > 1 and all(part in known for part in parts))
     if option and listed:
         hint: str | None = _one_for_each(name, option)
+    elif option and name[:1] in _NEGATIONS and name[1:] in known:
+        hint = f"write {_OPPOSITE[option]} {name[1:]}"
     else:
         from envkit._internal.suggestions import did_you_mean
 

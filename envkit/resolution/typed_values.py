@@ -170,13 +170,13 @@ def _array(text: str) -> list[str] | None:
     """Return the items of a JSON array as texts; None where the text is not one."""
     if text.strip()[:1] != "[":
         return None
-    import json
+    from envkit._internal.json_text import dumps, loads
 
     try:
-        array = parse("json", text)
-    except ValueError:  # `[::1]:80,[::2]:80`
+        array = loads(text)
+    except (ValueError, RecursionError):  # `[::1]:80,[::2]:80`
         return None
-    return [item if isinstance(item, str) else json.dumps(item) for item in array]
+    return [item if isinstance(item, str) else dumps(item) for item in array]  # type: ignore[attr-defined]
 
 
 def _json_array(text: str) -> list[str]:

@@ -20,7 +20,14 @@ from envkit._internal.paths import display_path
 from envkit._internal.replaceable import check_replaceable, lasting_failure
 from envkit.dotenv.file import LIMIT_BYTES, parse
 from envkit.dotenv.parser import decode
-from envkit.errors import UsageError, WriteRefusedError
+from envkit.errors import (
+    DeniedError,
+    DotenvError,
+    SourceError,
+    UnavailableError,
+    UsageError,
+    WriteRefusedError,
+)
 from envkit.profile.discovery import FOLDER, is_profile_name, profile_path
 from envkit.scaffold.gitignore import is_ignored
 from envkit.scaffold.profile_draft import (
@@ -129,12 +136,22 @@ def _variables(root: str) -> dict[str, list[str]]:
         path = os.path.join(root, file)
         if os.path.isfile(path) or stat.S_ISFIFO(_mode(path)):
             until = Deadline(PIPE_TIMEOUT_SECONDS)
-            data, _ = read_in_project(path, root, LIMIT_BYTES, pipe_until=until)
+            try:
+                data, _ = read_in_project(path, root, LIMIT_BYTES, pipe_until=until)
+            except OSError as error:
+                raise _unreadable(file, error) from None
             parsed = parse(decode(data, path=file), path=file, expand=False)
             if parsed.unclear is not None:
                 raise parsed.unclear
             found[file] = list(parsed.entries)
     return found
+
+
+def _unreadable(file: str, error: OSError) -> SourceError:
+    message = f"cannot read {file}: {reason_of(error)}"
+    if isinstance(error, PermissionError):
+        return DeniedError(message, hint=f"run 'ls -l {file}' to see who may read it")
+    return (UnavailableError if isinstance(error, TimeoutError) else DotenvError)(message)
 
 
 def _passed_over(root: str) -> list[str]:

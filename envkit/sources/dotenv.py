@@ -367,8 +367,9 @@ def _paths(context: SourceContext) -> list[str]:
 
 
 def _is_of_shell(path: str) -> bool:
-    """Return whether a path may begin with what only a shell replaces."""
-    return path.startswith(("~", "$"))
+    """Return whether a path may have what only a shell replaces, or be more than one path."""
+    odd = path != path.strip() or any(mark in path for mark in ("*", ",", "?", "%", "://"))
+    return path.startswith(("~", "$")) or (odd and not path.startswith(("/", "./", "../")))
 
 
 def _is_file_name(name: object) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
 
 # the name leads to what is no file, and never will by itself
-_NO_FILE = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_NO_FILE = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 
 
 def failure(verb: str, name: str, error: OSError) -> SourceError:
@@ -89,9 +89,10 @@ def _is_version(version: str | None) -> bool:
 
 
 def refuse_shell_path(path: str, where: str, error: type[EnvkitError]) -> None:
-    """Refuse a path that begins with what only a shell replaces, `~` or `$NAME`.
+    """Refuse a path with what only a shell replaces, and a text that is not one path.
 
-    It would be a file of that very name, which is never there, and so its variables absent.
+    Such as `~/x`, `$HOME/x`, `%HOME%/x`, `*.env`, `.env,.env.local`, `file://x` and ` .env`. It
+    would be a file of that very name, which is never there, and so its variables absent.
 
     Args:
         path: relative to the project; `./~` is a file of that name.
@@ -100,10 +101,24 @@ def refuse_shell_path(path: str, where: str, error: type[EnvkitError]) -> None:
     """
     first, slash, rest = path.partition("/")
     variable = "HOME" if first == "~" else first[1:].removeprefix("{").removesuffix("}")
+    percent = first.startswith("%") and first.endswith("%")
     if first.startswith("~") and first != "~":
         instead = "the folder's full path"
     elif first.startswith(("~", "$")) and is_name(variable):
         instead = f"{{{{ env:{variable} }}}}{slash}{rest}"
+    elif percent and is_name(first[1:-1]):
+        instead = f"{{{{ env:{first[1:-1]} }}}}{slash}{rest}"
+    elif path.startswith(("/", "./", "../")):
+        return
+    elif path != path.strip():
+        first, instead = path, f"'{path.strip()}'"
+    elif "://" in path:
+        first, instead = f"{path.partition('://')[0]}://", "the path alone"
+    elif "," in path:
+        parts = ", ".join(f'"{part.strip()}"' for part in path.split(",") if part.strip())
+        first, instead = ",", f"[{parts}] as the 'path' of the source"
+    elif mark := "*" if "*" in path else "?" if "?" in path else "":
+        first, instead = mark, "each file's name, in a list"
     else:
         return
     raise error(

@@ -138,6 +138,8 @@ def pick_field(ref: Reference, fields: Mapping[str, object]) -> str | Absent:
         field = next(iter(fields))
     value = fields.get(field)
     if value is None:
+        if field in fields:
+            return Absent(f"the field '{field}' is null")
         known = tuple(name for name, there in fields.items() if there is not None)
         return Absent(f"no field '{field}' (fields: {_names(fields)})", known=known)
     return _to_text(value)

@@ -175,15 +175,24 @@ def retry_after(header: str | None, date: str | None = None) -> float | None:
         return float(text)
     if not text or not text[0].isalpha():
         return None
-    from email.utils import parsedate_to_datetime
-    from time import time
-
-    try:
-        then = parsedate_to_datetime(text).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
+    then = _epoch_seconds(text)
+    if then is None:
         return None
-    try:
-        now = parsedate_to_datetime(date or "").timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
+    now = _epoch_seconds(date or "")
+    if now is None:
+        from time import time
+
         now = time()
     return max(0.0, then - now)
+
+
+def _epoch_seconds(text: str) -> float | None:
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
+
+    try:
+        found = parsedate_to_datetime(text)
+        # one of the three forms names no zone, and means UTC
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -145,7 +145,7 @@ def test_bash_is_offered_what_fits_behind_rotate(team, complete, typed, offered)
 
 
 def test_without_profiles_nothing_is_offered_and_nothing_fails(tmp_path):
-    for words in ("envkit get ", "envkit exec --env "):
+    for words in ("envkit get ", "envkit exec --env ", "envkit nope ", "envkit nope --y "):
         env = {"_ENVKIT_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
         done = run_envkit(cwd=tmp_path, env=env)
         assert (done.stdout, done.stderr, done.returncode) == ("_files\n", "", 0)

@@ -23,6 +23,9 @@ NAMES = {"DB_URL": 1, "TOKEN": 1, "_X1": 1}
         (["nohup", "app", "-c", "$TOKEN"], "TOKEN"),
         (["app", "-c", "sh", "$TOKEN"], "TOKEN"),
         (["app", "$TOKEN.$DB_URL"], "TOKEN"),
+        (["env", "-i", "node", "app.js", "$TOKEN"], "TOKEN"),
+        (["app", "awk", "$TOKEN"], "TOKEN"),
+        (["python", "-m", "app", "-S", "$TOKEN"], "TOKEN"),
     ],
 )
 def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, name):
@@ -53,6 +56,15 @@ def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, 
         ["busybox", "sh", "-c", "app $TOKEN"],
         ["envsubst", "$TOKEN"],
         ["awk", "{ print $TOKEN }"],
+        ["sudo", "-E", "perl", "-e", "print $TOKEN"],
+        ["env", "A=1", "/usr/bin/awk", "{ print $TOKEN }"],
+        ["timeout", "5", "ssh", "web", "app $TOKEN"],
+        ["xargs", "-n1", "make", "url=$TOKEN"],
+        ["env", "-S", "app ${TOKEN}"],
+        ["env", "--split-string=app ${TOKEN}"],
+        ["tmux", "new", "app $TOKEN"],
+        ["hyperfine", "app $TOKEN"],
+        ["tcsh", "-c", "app $TOKEN"],
     ],
 )
 def test_what_is_expanded_later_or_is_no_variable_of_the_profile_is_not_told(capsys, command):

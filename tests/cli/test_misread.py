@@ -29,6 +29,14 @@ def test_set_does_not_warn_of_a_line_that_a_shell_reads(dev, value):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_edit_warns_of_a_line_that_a_shell_reads_otherwise(dev):
+    (dev.root / "edited").write_text(f'TOKEN="{HARD}"\n')
+    dev.environ["EDITOR"] = "cp edited"
+    done = dev.run("edit", "--env", "dev")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("envkit: warning: TOKEN has quotes or escapes")
+
+
 def test_set_warns_of_a_literal_in_a_profile_that_is_a_dotenv_file_only(project):
     for file in ("a.env", "b.toml"):
         project.profile(file, "X=1\n" if file == "a.env" else '[variables]\nX = "1"\n')

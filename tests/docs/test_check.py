@@ -11,6 +11,7 @@ from envkit.checks.problem import KINDS
 from support.pages import ROOT, blocks
 
 PAGE = ROOT / "docs" / "guides" / "check.md"
+CODES = ROOT / "docs" / "reference" / "checks.md"
 WORKFLOWS = [
     yaml.safe_load(block.text)
     for block in blocks(PAGE)
@@ -23,7 +24,7 @@ STEPS = [
 
 
 def test_every_code_is_documented_with_its_gravity_and_its_exit_status():
-    rows = re.findall(r"^\| `([a-z-]+)` \| (\w+)(?:, (\d))? \|", PAGE.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z-]+)` \| (\w+)(?:, (\d))? \|", CODES.read_text(), re.MULTILINE)
     assert [(code, gravity, int(status or 1)) for code, gravity, status in rows] == [
         (code, kind.severity, kind.exit_status) for code, kind in KINDS.items()
     ]

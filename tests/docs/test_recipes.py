@@ -21,7 +21,7 @@ from support.process import environment, program, run_envkit, run_program
 from support.rotating import table
 
 GUIDE = ROOT / "docs" / "guides"
-ROTATION = ROOT / "docs" / "reference" / "rotation.md"
+SCHEDULER = GUIDE / "scheduler.md"
 ADDRESS = "https://vault.example.com:8200"  # of the pages
 OTHER_ADDRESS = "http://0.0.0.0:1"  # what a pull request could write into a profile
 VARIABLES = '[variables]\nDB_PASSWORD = "{{ vault:secret/recipes#password }}"\n'
@@ -193,11 +193,7 @@ HOOK = '[variables]\nTOKEN = "{{ TOKEN }}"\n' + table(
 
 def run_cron(shop, more=""):
     """Run the line of the guide as cron does: its environment, `/bin/sh`, the home folder."""
-    [text] = [
-        one.text
-        for one in blocks(ROTATION)
-        if "/etc/cron.d/" in one.text
-    ]
+    [text] = [one.text for one in blocks(SCHEDULER) if "/etc/cron.d/" in one.text]
     lines = [line for line in (text + more).splitlines() if not line.startswith("#")]
     environ = {"HOME": os.environ["HOME"], "LOGNAME": "shop", "SHELL": "/bin/sh"}
     environ["PATH"] = "/usr/bin:/bin"
@@ -218,9 +214,7 @@ def test_cron_rotates_with_trust_and_mails_only_news(project):
     assert done.returncode == 6
     assert "runs systemctl reload shop" in done.stderr
     assert not (programs / "ran").exists()
-    [line] = re.findall(
-        r"`(ENVKIT_TRUST=run:\S+)`", ROTATION.read_text()
-    )
+    [line] = re.findall(r"`(ENVKIT_TRUST=run:\S+)`", SCHEDULER.read_text(encoding="utf-8"))
     done = run_cron(project, f"{line}\n")
     assert (done.returncode, "rotated" in done.stdout) == (0, True), done.stderr
     assert (programs / "ran").read_text() == "reload shop\n"
@@ -230,7 +224,7 @@ def test_cron_rotates_with_trust_and_mails_only_news(project):
 
 def test_the_folders_of_the_scheduler_page_are_closed_to_others_whatever_the_umask(project):
     """Profiles that a group may write would be untrusted."""
-    [text] = [one.text for one in blocks(GUIDE / "scheduler.md") if "systemctl enable" in one.text]
+    [text] = [one.text for one in blocks(SCHEDULER) if "systemctl enable" in one.text]
     lines = [line for line in text.splitlines() if line.startswith("install ")]
     project.profile("prod.toml", HOOK).chmod(0o664)
     (project.root / "rotate.env").touch()

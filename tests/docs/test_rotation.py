@@ -1,36 +1,44 @@
-"""What the pages on rotation say of keys, states, events and signatures is what the code has.
+"""The pages on rotation list the keys, options, states, events and signatures of the code.
 
-Their commands are run by `test_docs_commands`.
+`tests/docs/test_commands.py` and `tests/live/test_rotation_pages.py` run their commands.
 """
 
 import json
 import re
 
 import pytest
+import typer
 
+from envkit.cli.commands.rotate.group import rotate
 from envkit.notification.channels import Channel, EventKind, Notice
 from envkit.notification.delivery import deliver
+from envkit.rotation.outcome import OutcomeStatus
+from envkit.rotation.rotators.registry import BUILT_IN
 from envkit.rotation.status import RotationState
 from envkit.rotation_state import policy
+from envkit.rotation_state.record import Phase
 from support.hook_server import HookServer
 from support.pages import ROOT, Shown, blocks, run, same
 from support.rotating import DAY, stands
 
 GUIDE = ROOT / "docs" / "guides"
 PAGE = ROOT / "docs" / "reference" / "rotation.md"
+NOTIFICATIONS = GUIDE / "rotation-notifications.md"
 KEY = "k3y"
 
 
-def table(heading):
-    """What stands in backticks in the first column of the table below a heading of the page."""
-    _, found, rest = PAGE.read_text(encoding="utf-8").partition(f"\n{heading}")
-    assert found, f"{PAGE.name} has no {heading}"
+def table(heading, page=PAGE):
+    """Return the text in backticks in the first column of the table below a heading."""
+    _, found, rest = page.read_text(encoding="utf-8").partition(f"\n{heading}")
+    assert found, f"{page.name} has no {heading}"
     rows = rest[rest.index("\n|") + 1 :].partition("\n\n")[0]
     return re.findall(r"^\| `([^`]+)`", rows, re.MULTILINE)
 
 
 def block(name):
-    [found] = [one.text for one in blocks(PAGE) if one.file == name or one.language == name]
+    [found] = [
+        one.text for one in blocks(NOTIFICATIONS) if one.file == name or one.language == name
+    ]
     return found
 
 
@@ -39,8 +47,25 @@ def test_every_key_of_a_rotation_is_in_the_table():
 
 
 def test_every_state_and_event_is_in_its_table():
-    assert sorted(table("## Looking")) == sorted(RotationState)
-    assert table("| `on` |") == list(EventKind)
+    assert sorted(table("## States")) == sorted(RotationState)
+    assert table("| `on` |", NOTIFICATIONS) == list(EventKind)
+
+
+def test_the_reference_lists_every_outcome_and_phase():
+    assert sorted(table("## Outcomes")) == sorted(OutcomeStatus)
+    assert table("## Phases") == list(Phase)
+
+
+def test_the_reference_lists_every_built_in_rotator():
+    rows = re.findall(r"^\| \[(`.+`)\]\(rotators/", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(re.findall(r"`([\w-]+)`", " ".join(rows))) == sorted(BUILT_IN)
+
+
+def test_the_reference_lists_every_option_that_rotate_does_not_share_with_all_commands():
+    command = typer.main.get_command(rotate).commands["now"]
+    options = {option for one in command.params for option in one.opts if option[:2] == "--"}
+    listed = {text.split()[0] for text in table("## Options")} - {"envkit"}
+    assert listed == options - {"--timeout", "--profiles", "--help"}
 
 
 def test_defaults_are_those_of_the_code():

@@ -53,7 +53,7 @@ def test_a_server_that_says_when_to_come_again_is_asked_until_it_serves(
 def test_a_pause_that_is_longer_than_the_time_is_told_at_once(openbao, proxy, status, wait):
     proxy.fault(respond(status, "{}", {"Retry-After": wait}))
     source = vault(proxy.url, openbao.root_token, timeout_seconds=600)
-    error = failing(source, UnavailableError, "and wants no request for [0-9]+ s$", text=TEXT)
+    error = failing(source, UnavailableError, "and wants no request for [0-9]+ s\n", text=TEXT)
     assert "--timeout" in error.hint
     # a 503 is followed by the question whether the server is sealed
     assert proxy.count(lambda request: "seal-status" not in request.path) == 1

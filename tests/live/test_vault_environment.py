@@ -7,6 +7,7 @@ import pytest
 import trustme
 
 from envkit.errors import AuthError, InvalidSettingError, SourceError, UnavailableError
+from envkit.sources.vault.certificates import MAX_FILES
 from support.fault_proxy import FaultProxy, respond, server_tls, silent
 from support.process import run_program
 from support.vault import CANARY, failing, value_at, vault
@@ -184,6 +185,32 @@ def test_the_proxy_of_the_environment_is_asked(openbao, environ):
         proxy.fault(respond(418))
         failing(source, SourceError, None, openbao.root_token, text=TEXT)
         assert proxy.requests[0].path.startswith("http://vault.invalid:8200/v1/")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("http_proxy", "::::"),
+        ("http_proxy", "http://app:canary@127.0.0.1:1\n"),
+        ("HTTP_PROXY", "socks5://app:canary@127.0.0.1:1"),
+        ("ALL_PROXY", "socks5h://127.0.0.1:1"),
+    ],
+)
+def test_a_proxy_that_cannot_be_asked_is_told_as_that(openbao, monkeypatch, variable, text):
+    monkeypatch.setenv(variable, text)
+    source = vault(openbao.address, openbao.root_token)
+    error = failing(source, InvalidSettingError, "is not the URL of an http or https proxy")
+    assert error.exit_status == 3
+    assert "canary" not in str(error)
+
+
+@pytest.mark.parametrize("variable", ["VAULT_CAPATH", "VAULT_CACERT"])
+def test_a_folder_of_too_many_files_is_refused_and_not_read(tls_proxy, tmp_path, variable):
+    for number in range(MAX_FILES + 1):
+        (tmp_path / f"{number}.pem").touch()
+    source = vault(tls_proxy.url, environ={variable: str(tmp_path)})
+    assert failing(source, InvalidSettingError, "more than 2,000 files").exit_status == 3
+    assert not tls_proxy.requests
 
 
 def test_a_request_is_given_up_after_the_time_of_the_environment(openbao):

@@ -150,6 +150,13 @@ def test_what_is_no_text_is_refused_by_name(project, environments, options, said
         envkit.resolve(*environments, **options)
 
 
+@pytest.mark.parametrize("timeout", ["5", None, 0, -1, float("nan"), float("inf")])
+def test_resolve_refuses_a_timeout_that_is_no_number_of_seconds(project, timeout):
+    project.profile("prod.toml", '[variables]\nA = "a"\n')
+    with pytest.raises((TypeError, ValueError), match=r"^timeout_seconds is "):
+        envkit.resolve("prod", timeout_seconds=timeout)
+
+
 def test_only_what_is_secret_is_masked(project):
     project.profile("prod.toml", '[variables]\nMODE = "production"\nX = "{{ dotenv:X }}"\n')
     project.dotenv("prod", f"X={PW}\n")

@@ -9,6 +9,7 @@ from envkit.cli.commands.set import in_version
 from envkit.cli.error_text import print_error
 from envkit.cli.interaction.editor import EditorError, private_file, run_editor
 from envkit.cli.interaction.prompt import ask, ask_reason, is_interactive
+from envkit.cli.misread import warn_of_line
 from envkit.cli.options import timeout_seconds
 from envkit.cli.parameters import Except, OneEnv, Only, Profiles, Reason, Timeout
 from envkit.cli.rotated import allow_change, without_rotating
@@ -76,6 +77,8 @@ def _write(access: Access, editable: Editable, changed: Mapping[str, Secret]) ->
             where = f"{variable.slot.where}{in_version(version)}"
             print(f"set {variable.name} in {where}", flush=True)
     print_warnings(write.slot for write in writes)
+    for variable in found:
+        warn_of_line(variable.slot, variable.name, changed[variable.name])
 
 
 def _edited(editable: Editable) -> dict[str, Secret]:

@@ -25,6 +25,7 @@ _VERSION_LENGTHS = range(32, 65)
 
 
 _REGION = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)", re.ASCII)
+_ZONE = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9][a-z]", re.ASCII)
 # setting -> what it must be like, and what it is not otherwise
 _FORMS = {
     "role_arn": (
@@ -162,7 +163,12 @@ def malformed(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def no_region(text: str) -> str:
     """Return what is wrong with the name of a region; empty if nothing is."""
-    return "" if _REGION.fullmatch(text) else _odd(text) or "is not the name of a region"
+    if not _REGION.fullmatch(text):
+        return _odd(text) or "is not the name of a region"
+    if _ZONE.fullmatch(text):
+        return f"is an availability zone of the region {text[:-1]}"
+    lower = text.lower()
+    return "" if text == lower else f"has capital letters, and regions are written as {lower}"
 
 
 def no_server(url: str) -> str:

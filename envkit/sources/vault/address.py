@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _RARE = ("PROXY_ADDR", "HTTP_PROXY", "CLIENT_TIMEOUT", "MAX_RETRIES", "RATE_LIMIT")
 
 
+_MAX_LABEL = 63  # characters between the dots of a name; RFC 1035
+
+
 class Address(NamedTuple):
     """What it takes to reach a server."""
 
@@ -73,6 +76,7 @@ def find_address(context: SourceContext) -> Address:
     origin = origin_of(url)
     if origin is None:
         raise _no_address(context, url)
+    _refuse_more_than_a_server(context, url)
     ca_cert, ca_pem = _authority(context)
     certificate = _file(context, "client_cert", "CLIENT_CERT")
     key = _file(context, "client_key", "CLIENT_KEY")
@@ -108,6 +112,8 @@ def origin_of(url: str) -> str | None:
         return None
     if not (host.isascii() and host.isprintable()):
         return None
+    if not all(0 < len(label) <= _MAX_LABEL for label in host.removesuffix(".").split(".")):
+        return None
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
@@ -135,6 +141,19 @@ def _setting(context: SourceContext, key: str, name: str) -> str:
         place = place_of(context, key, name)
         raise InvalidSettingError(f"{place} contains {odd}", hint=f"remove {odd} from {place}")
     return text
+
+
+def _refuse_more_than_a_server(context: SourceContext, url: str) -> None:
+    """Refuse the address of a page or of the API: what is asked for would be behind it."""
+    from urllib.parse import urlsplit
+
+    path = urlsplit(url).path.strip("/").split("/")
+    if "?" in url or "#" in url or path[0] == "ui" or path[-1] == "v1":
+        place = place_of(context, "address", "ADDR")
+        raise InvalidSettingError(
+            f"the address of '{context.name}' goes on behind the server: {place}",
+            hint=f"write {place} without '/v1', '/ui', '?' and '#', and what follows them",
+        )
 
 
 def _no_address(context: SourceContext, url: str) -> AuthError | InvalidSettingError:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from envkit.sources.vault.address import Address
 
 MAX_BYTES = 8 << 20  # of one file; all public authorities together are less than 1 MiB
+MAX_FILES = 2_000  # below a folder; all public authorities together are less than 200
 _PEM = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----", re.ASCII
 )
@@ -111,7 +112,15 @@ def _load(context: ssl.SSLContext, content: bytes) -> int:
 
 def _contents(folder: str) -> Iterator[bytes]:
     """Yield the content of each regular file below a folder; links lead to files, not folders."""
+    seen = 0
     for parent, _, names in os.walk(folder):
+        seen += len(names)
+        if seen > MAX_FILES:
+            raise InvalidSettingError(
+                f"there are more than {MAX_FILES:,} files below '{folder}', which is to hold "
+                "certificates",
+                hint="name a folder that holds nothing else",
+            )
         for name in sorted(names):
             try:
                 # a FIFO would wait for a writer

@@ -14,7 +14,7 @@ import os
 from typing import NamedTuple
 
 from envkit._internal.parallel import import_lock
-from envkit.errors import ProtocolError, UnavailableError
+from envkit.errors import InvalidSettingError, ProtocolError, UnavailableError
 from envkit.sources.retry import Pace, retry, retry_after
 from envkit.sources.vault.address import Peer, find_address, origin_of
 
@@ -207,7 +207,15 @@ class VaultClient:
             "any proxy on the way",
         )
 
-    def _unsendable(self, error: Exception) -> ProtocolError:
+    def _unsendable(self, error: Exception) -> ProtocolError | InvalidSettingError:
+        from requests.exceptions import InvalidSchema, InvalidURL
+
+        # the address was looked at before; `socks5://` takes a library that envkit does not have
+        if isinstance(error, (InvalidSchema, InvalidURL)):
+            return InvalidSettingError(
+                f"{self._peer.proxy}, or ALL_PROXY, is not the URL of an http or https proxy",
+                hint="set it to http://HOST:PORT, or NO_PROXY to the host of the server",
+            )
         return ProtocolError(
             f"cannot ask {self.server}: {type(error).__name__}",
             hint=f"check the namespace and the files of certificates in {self.section}",

@@ -106,6 +106,22 @@ def guess_engine(known: Iterable[Engine], path: str, *, mount: str) -> Engine:
     return guess if mount and guess.serves(path) else Engine(path.partition("/")[0], 2)
 
 
+def doubt(engine: Engine, mount: str) -> str:
+    """Return why what an engine does not have may be elsewhere: the mount of the settings is none.
+
+    It is a path below a mount, mistyped or not; a secret below it can be read all the same.
+
+    Args:
+        engine: the one that was asked.
+        mount: that of the settings; empty where they have none.
+    """
+    found = engine.mount
+    as_in_the_api = engine.version == 2 and mount == f"{found}/{_DATA}".rstrip("/")
+    if engine.version is None or mount == found or as_in_the_api or not engine.serves(mount):
+        return ""
+    return f"nothing is mounted at '{mount}', only at '{found}'"
+
+
 def check_path(path: str, source_name: str, place: str) -> None:
     """Raise `InvalidReferenceError` for a path that no key-value engine could have.
 

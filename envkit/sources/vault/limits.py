@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d)", re.ASCII)
 _RATE = re.compile(r"(\d+(?:\.\d+)?)(?::(\d+))?", re.ASCII)
 _DIGITS = 9  # more of them are a mistake, and would be one for a clock
 
@@ -66,14 +66,12 @@ def _proxy(given: Given) -> str:
 
     if not given.text:
         return ""
-    if odd := odd_character(given.text):
-        raise _wrong(given, f"contains {odd}", f"remove {odd} from {given.variable}")
     try:
         parts = urlsplit(given.text)
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         fits = False
-    if not fits:
+    if not fits or odd_character(given.text):
         raise _wrong(
             given, "is not the URL of a proxy", f"set {given.variable} to http://HOST:PORT"
         )
@@ -81,7 +79,7 @@ def _proxy(given: Given) -> str:
 
 
 def _timeout(given: Given) -> float | None:
-    text = given.text
+    text = given.text.removeprefix("+")
     seconds = 0.0
     if _is_number(text):
         seconds = float(text)
@@ -118,4 +116,7 @@ def _is_number(text: str) -> bool:
 
 
 def _wrong(given: Given, what: str, hint: str) -> InvalidSettingError:
+    odd = odd_character(given.text)
+    if odd and "\N{MICRO SIGN}" not in given.text:
+        what, hint = f"contains {odd}", f"remove {odd} from {given.variable}"
     return InvalidSettingError(f"{given.variable} {what}", hint=hint)

@@ -367,7 +367,8 @@ class VaultSource:
         try:
             document = self._value(answer)
             if isinstance(document, Absent):
-                return document
+                mount = "" if ref.path.startswith("/") else self._mount
+                return document._replace(doubt=vault_kv.doubt(target.engine, mount))
             text = pick_field(ref, document.fields)
         except (SourceError, InvalidReferenceError) as error:
             return error

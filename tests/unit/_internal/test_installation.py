@@ -15,10 +15,12 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 def installed(tmp_path, monkeypatch):
     """Make an environment whose installer wrote this down, and return the hint for an extra."""
 
-    def hint(origin, *, marker="", extra="check"):
+    def hint(origin, *, marker="", extra="check", requires=()):
         folder = tmp_path / "site" / "envkit-1.0.dist-info"
         folder.mkdir(parents=True)
-        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: envkit\nVersion: 1.0\n")
+        metadata = "Metadata-Version: 2.1\nName: envkit\nVersion: 1.0\n"
+        metadata += "".join(f"Requires-Dist: {one}\n" for one in requires)
+        (folder / "METADATA").write_text(metadata)
         if origin is not None:
             (folder / "direct_url.json").write_text(origin)
         monkeypatch.syspath_prepend(str(tmp_path / "site"))
@@ -94,6 +96,8 @@ def test_an_editable_checkout_stays_editable(installed, checkout):
         '{"url": "file:///gone/envkit-1.0.whl", "archive_info": {}}',
         '{"url": "https://user:hunter2@git.example/envkit", "vcs_info": {"vcs": "git"}}',
         '{"url": "https://ghp_hunter2@git.example/envkit", "vcs_info": {"vcs": "git"}}',
+        '{"url": "https://files.example/envkit-1.0.whl?sig=hunter2", "archive_info": {}}',
+        '{"url": "https://git.example/envkit?private_token=hunter2", "vcs_info": {"vcs": "git"}}',
     ],
 )
 def test_where_the_origin_is_not_known_or_secret_the_hint_leads_to_the_docs(installed, origin):
@@ -101,3 +105,29 @@ def test_where_the_origin_is_not_known_or_secret_the_hint_leads_to_the_docs(inst
     assert hint == (
         "install envkit from its checkout with the extra 'check': see README.md, Install"
     )
+
+
+REQUIRES = [
+    "requests>=2",
+    "pytest>=1; extra == 'redis'",
+    'hypothesis[cli]>=1; python_version > "3" and extra == "postgres"',
+    "pytest; extra == 'fleet'",
+    "envkit-no-such-package>=1; extra == 'fleet'",
+    "envkit[redis,fleet]; extra == 'test'",
+]
+
+
+@pytest.mark.parametrize(
+    ("marker", "extras"),
+    [
+        ("uv-receipt.toml", "check,postgres,redis"),
+        ("pipx_metadata.json", "check,postgres,redis"),
+        ("", "check"),
+    ],
+)
+def test_extras_that_are_there_stay_where_the_environment_is_made_anew(
+    installed, checkout, marker, extras
+):
+    origin = json.dumps({"url": checkout.as_uri(), "dir_info": {}})
+    hint = installed(origin, marker=marker, requires=REQUIRES)
+    assert hint.endswith(f" '{checkout}[{extras}]'")

@@ -6,7 +6,7 @@ import difflib  # noqa: F401 - imported by a mistyped filter; here so that it op
 
 import pytest
 
-from envkit._internal.names import is_name
+from envkit._internal.names import is_name, odd_character
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,26 @@ from envkit._internal.names import is_name
 )
 def test_names(text: str, is_one: bool) -> None:
     assert is_name(text) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "odd"),
+    [
+        ("hvs.abc", ""),
+        ("a'b\"c", ""),
+        ("'a", ""),
+        ("'", ""),
+        ("", ""),
+        ("'a'", "quotes"),
+        ('"a"', "quotes"),
+        ('""', "quotes"),
+        ("'a\"", ""),
+        ("a\u00a0", "a no-break space"),
+        ("\ufeffa", "a byte order mark"),
+        ("a\x1b", "a control character"),
+        ("\u200ba", "a character that is not ASCII"),
+        ("a\udcff", "a character that is not ASCII"),
+    ],
+)
+def test_what_no_token_or_address_has_is_named(text: str, odd: str) -> None:
+    assert odd_character(text) == odd

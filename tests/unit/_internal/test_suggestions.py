@@ -9,6 +9,11 @@ from envkit._internal.suggestions import closest, did_you_mean
         ("prdo", ["dev", "prod"], "did you mean 'prod'?"),
         ("zzz", ["prod", "dev"], "use one of: dev, prod"),
         ("zzz", [], None),
+        (
+            "zzz",
+            [f"NAME_{number:05}" for number in range(10_000)],
+            f"use one of: {', '.join(f'NAME_{number:05}' for number in range(20))} and 9,980 more",
+        ),
     ],
 )
 def test_did_you_mean(word: str, known: list[str], hint: str | None) -> None:

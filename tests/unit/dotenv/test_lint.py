@@ -20,6 +20,14 @@ def codes(text):
         ('A="a$B"', "dotenv-dollar"),
         ("A=a$B", "dotenv-dollar"),
         ("export A=$B/x # note", "dotenv-dollar"),
+        ("A=a$5", "dotenv-dollar"),
+        ('A="a$$b"', "dotenv-dollar"),
+        ("A=a$!b", "dotenv-dollar"),
+        ('A="$?"', "dotenv-dollar"),
+        ("A=$'a\\nb'", "dotenv-dollar"),
+        ("A=${Y:?must}", "dotenv-dollar"),
+        ('A="${Z:+yes}"', "dotenv-dollar"),
+        ("A=${Y%x}", "dotenv-dollar"),
         ("A=`date`", "dotenv-backtick"),
         ('A="x `date`"', "dotenv-backtick"),
         ("A=a`b", "dotenv-backtick"),
@@ -41,8 +49,11 @@ def test_a_line_that_others_read_differently_is_told(line, code):
     "line",
     [
         "A='a$B `x` \\$5 ${Z}'",
-        "A=a$5",
         "A=a$",
+        "A=a$.b",
+        'A="cost $"',
+        'A="$\'x"',
+        "A=${Y:-a}${Y-b}${Y}",
         "A=100$ # $HOME `x`",
         "# A=$B `x` ${Z}",
         "A=${Y}",
@@ -54,6 +65,13 @@ def test_a_line_that_others_read_differently_is_told(line, code):
 )
 def test_a_line_that_all_read_alike_is_not_told(line):
     assert codes(f"Y=1\n{line}\nZ=1\n") == []
+
+
+@pytest.mark.parametrize("value", ["${Z}", '"x${Z}"', "${Z:-1}"])
+def test_a_value_that_a_later_line_changes_is_told_though_an_earlier_one_sets_it(value):
+    [one] = in_store(f"Z=0\nA={value}\nZ=1\n", path=".env")
+    assert (one.code, one.line, one.name) == ("dotenv-order", 2, "A")
+    assert one.message.startswith("A uses ${Z}, which line 3 sets again: ")
 
 
 def test_only_the_definition_that_counts_is_asked_for_its_order():

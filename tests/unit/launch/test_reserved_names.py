@@ -26,6 +26,7 @@ KEPT_BY_SHELLS = {
     "LINENO": "bash and zsh keep",
     "OPTIND": "bash and zsh keep",
     "USERNAME": "zsh keeps",
+    "ARGV0": "zsh keeps",
     "path": "zsh keeps",
     "fpath": "zsh keeps",
     "commands": "zsh keeps",

@@ -160,7 +160,9 @@ def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
     else:
         path.symlink_to("prod.env" if kind == "circle" else "nowhere.env")
     done = project.run("get", "A", "--env", "prod")
-    assert transcript(done) == f"2> envkit: error: profiles/prod.env {reason} [profile-invalid]\n[3]\n"
+    assert (
+        transcript(done) == f"2> envkit: error: profiles/prod.env {reason} [profile-invalid]\n[3]\n"
+    )
 
 
 def test_a_link_to_a_file_is_a_profile(project):

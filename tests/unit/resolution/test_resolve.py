@@ -65,8 +65,29 @@ class TestWhichEnvironment:
 
     @pytest.mark.parametrize("environ", [{}, {"ENVKIT_ENV": ""}])
     def test_none(self, project, environ):
-        with pytest.raises(UsageError, match="no environment is named"):
+        with pytest.raises(UsageError, match="no environment is named") as caught:
             resolve(environ=environ)
+        assert caught.value.hint == "pass its name, or set ENVKIT_ENV"
+
+    @pytest.mark.parametrize(
+        ("given", "hint"),
+        [
+            ({"only": ["A,B"]}, "write only=['A', 'B']"),
+            ({"only": "A B"}, "write only=['A', 'B']"),
+            ({"exclude": ["A*,B*"]}, "write exclude=['A*', 'B*']"),
+            ({"exclude": ["[^A]"]}, "write exclude=['[!A]']"),
+            ({"only": ["!A"]}, "write exclude=['A']"),
+            ({"only": ["a*"]}, "write only=['A*']"),
+            ({"only": [""]}, "write only=['DB_*']"),
+            ({"only": ["AA"]}, "did you mean 'A'?"),
+            ({"only": ["NOPE"]}, "use one of: A, B"),
+        ],
+    )
+    def test_hints_name_arguments_and_no_options(self, project, given, hint):
+        project.profile("dev.toml", '[variables]\nA = "1"\nB = "2"\n')
+        with pytest.raises(UsageError) as caught:
+            resolve("dev", environ={}, **given)
+        assert caught.value.hint == hint
 
     def test_an_empty_name_is_not_the_default(self, project):
         project.profile("prod.toml", "")

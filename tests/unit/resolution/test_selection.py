@@ -82,7 +82,9 @@ EACH_BY_ITSELF = "write one {option} for each name: {option} A {option} B"
         (" DB_URL", "did you mean 'DB_URL'?"),
         ("DB_URL\r", "did you mean 'DB_URL'?"),
         ("$DB_URL", "did you mean 'DB_URL'?"),
-        ("!DB_URL", "did you mean 'DB_URL'?"),
+        ("!DB_URL", "write {other} DB_URL"),
+        ("^DB_URL", "write {other} DB_URL"),
+        ("-DB_URL", "write {other} DB_URL"),
         ("DB_URL=x", "did you mean 'DB_URL'?"),
         ("%", "use one of: A, B, DB_URL, DB_USER, REDIS_URL"),
         ("ÄÖ", "use one of: A, B, DB_URL, DB_USER, REDIS_URL"),
@@ -93,7 +95,8 @@ def test_a_name_without_a_wildcard_must_be_there(option, given, hint):
     with pytest.raises(UsageError) as caught:
         choose(KNOWN, "prod", **options)
     assert caught.value.message == f"no variable '{given}' in prod"
-    assert caught.value.hint == hint.format(option=option)
+    other = "--except" if option == "--only" else "--only"
+    assert caught.value.hint == hint.format(option=option, other=other)
 
 
 @pytest.mark.parametrize("given", ["", " ", "\t", "\n"])
@@ -110,11 +113,32 @@ def test_globs_in_one_text_are_refused_even_where_all_would_be_left(given):
     assert caught.value.hint.startswith("write one --except for each name: --except ")
 
 
+@pytest.mark.parametrize("option", ["only", "exclude"])
+@pytest.mark.parametrize("given", ["DB.*", ".*", "DB-*", "$A*", "\\*", "DB[", "[A", "*/A", "{A*}"])
+def test_a_glob_that_fits_no_name_is_refused_even_where_something_is_left(option, given):
+    with pytest.raises(UsageError) as caught:
+        choose(KNOWN, "prod", **{option: [given], "names": ["A"]})
+    assert caught.value.message == f"no variable in prod matches '{given}'"
+    assert caught.value.hint.startswith("use '*', ")
+
+
+@pytest.mark.parametrize("given", ["[^A]*", "DB_[^U]*", "*[^X]"])
+def test_a_set_that_a_shell_would_negate_is_refused_with_what_is_meant(given):
+    with pytest.raises(UsageError) as caught:
+        choose(KNOWN, "prod", exclude=[given])
+    assert caught.value.hint == f"write --except '{given.replace('^', '!')}'"
+
+
+def test_sets_are_globs():
+    assert choose(KNOWN, "prod", only=["[AB]"]) == ["A", "B"]
+    assert choose(KNOWN, "prod", only=["[!A-D]*"]) == ["REDIS_URL"]
+    assert choose(("x.y", "A"), "both", only=["x.*"]) == ["x.y"]
+
+
 @pytest.mark.parametrize(
     ("options", "given", "hint"),
     [
         ({"only": ["NO_*"]}, "--only 'NO_*'", "choose some of: A, B"),
-        ({"only": ["DB["]}, "--only 'DB['", "choose some of: A, B"),
         ({"only": ["db_*"]}, "--only 'db_*'", "did you mean --only 'DB_*'?"),
         ({"only": ["NO_*", "??_"]}, "--only 'NO_*' --only '??_'", "choose some of: A, B"),
         ({"exclude": ["*"]}, "--except '*'", "choose some of: A, B"),

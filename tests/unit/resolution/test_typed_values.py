@@ -103,6 +103,8 @@ def test_every_type_of_the_profile_has_a_method_of_its_name():
         ("[1, 2]", {"subcast": int}, [1, 2]),
         ("[]", {}, []),
         ("[::1]:80,[::2]:80", {}, ["[::1]:80", "[::2]:80"]),
+        ("[1.10, 1e5, -0, 1E400]", {}, ["1.10", "1e5", "-0", "1E400"]),
+        ('[{"rate": 1.10}, [2.0]]', {}, ['{"rate":1.10}', "[2.0]"]),
     ],
 )
 def test_a_list_has_the_items_between_commas_or_of_a_json_array(environment, text, options, items):

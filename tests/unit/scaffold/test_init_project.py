@@ -4,9 +4,10 @@ import stat
 
 import pytest
 
-from envkit.errors import DotenvError, UsageError
+from envkit.errors import DeniedError, DotenvError, UsageError
 from envkit.profile.loader import load
 from envkit.scaffold.init_project import initialise
+from support.permissions import as_nobody, folder_of_nobody
 
 GITIGNORE = (
     *(".env", ".env.*", "!.env.example", "!.env.sample", "!.env.template", "!.env.dist"),
@@ -73,6 +74,16 @@ def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(t
     with pytest.raises(DotenvError, match=r"^\.env\.prod:2: "):
         initialise(str(tmp_path))
     assert files(tmp_path) == before
+
+
+def test_a_dotenv_file_that_may_not_be_read_is_named_and_nothing_is_written():
+    with folder_of_nobody() as root:
+        (root / ".env").write_text("A=1\n")
+        (root / ".env").chmod(0)
+        with as_nobody(), pytest.raises(DeniedError) as caught:
+            initialise(str(root))
+        assert caught.value.message == "cannot read .env: permission denied"
+        assert not (root / "profiles").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):

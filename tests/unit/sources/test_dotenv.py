@@ -185,6 +185,33 @@ class TestPathsOfAShell:
             source(tmp_path, settings={"path": [".env", path] if listed else path})
         assert caught.value.hint.startswith(f"write {instead}; ")
 
+    @pytest.mark.parametrize(
+        ("path", "instead"),
+        [
+            (".env,.env.local", '[".env", ".env.local"] as'),
+            (".env, .env.local", '[".env", ".env.local"] as'),
+            ("*.env", "each file's name"),
+            ("config/*", "each file's name"),
+            (".env.local?", "each file's name"),
+            (" .env", "'.env'"),
+            (".env\n", "'.env'"),
+            ("file:///app/.env", "the path alone"),
+            ("%APPDATA%/x.env", "{{ env:APPDATA }}/x.env"),
+        ],
+    )
+    def test_neither_is_a_text_that_is_not_one_path(self, tmp_path, path, instead):
+        with pytest.raises(ProfileError, match="has no meaning in a path") as caught:
+            source(tmp_path, settings={"path": path})
+        assert caught.value.hint.startswith(f"write {instead}")
+        asked = source(tmp_path)
+        with pytest.raises(InvalidReferenceError, match="has no meaning in a path"):
+            asked.check(Reference("dotenv", path, "A", None, None))
+
+    @pytest.mark.parametrize("path", ["./a,b.env", "./*.env", "a b.env", "5%.env", "C:/x.env"])
+    def test_odd_names_of_files_can_be_written(self, tmp_path, path):
+        write(tmp_path / path, "A=1\n")
+        assert value(source(tmp_path, settings={"path": path}), BARE) == "1"
+
     @pytest.mark.parametrize("path", ["./~/x.env", "a~b.env", "x/~/y", "$5.env", "./$A", "a$B"])
     def test_a_path_that_may_be_a_file_is_read(self, tmp_path, path):
         write(tmp_path / path, "A=1\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from envkit._internal.clock import Deadline
@@ -186,6 +188,20 @@ def test_what_a_server_says_of_the_next_try_is_seconds_or_nothing(
     header: str | None, date: str | None, seconds: float | None
 ) -> None:
     assert retry_after(header, date) == seconds
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "UTC"])
+def test_a_date_that_names_no_zone_is_in_utc_wherever_we_are(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert retry_after("Wed Oct 21 07:28:07 2026", DATE) == 7.0
+        assert retry_after("Wed, 21 Oct 2026 07:28:07 GMT", "Wed Oct 21 07:28:00 2026") == 7.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_date_without_that_of_the_answer_counts_from_now() -> None:

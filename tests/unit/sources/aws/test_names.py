@@ -4,7 +4,15 @@ import pytest
 
 from envkit.errors import InvalidReferenceError
 from envkit.profile.placeholder import Reference, parse
-from envkit.sources.aws.names import BATCH_SIZE, Key, check_key, into_calls, key_of, where
+from envkit.sources.aws.names import (
+    BATCH_SIZE,
+    Key,
+    check_key,
+    into_calls,
+    key_of,
+    no_region,
+    where,
+)
 
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:myapp/redis-Ab12Cd"
 
@@ -30,6 +38,24 @@ def test_what_a_reference_names(text, secret_id, location):
     assert key.secret_id == secret_id
     assert where("aws", key, ref.field) == location
     check_key(ref, key)
+
+
+@pytest.mark.parametrize(
+    ("region", "problem"),
+    [
+        ("eu-west-1", ""),
+        ("us-gov-east-1", ""),
+        ("us-isob-east-1", ""),
+        ("local", ""),
+        ("EU-WEST-1", "has capital letters, and regions are written as eu-west-1"),
+        ("eu-west-1a", "is an availability zone of the region eu-west-1"),
+        ("us-gov-east-1b", "is an availability zone of the region us-gov-east-1"),
+        ("eu_west_1", "is not the name of a region"),
+        ("eu-west-1 ", "contains a space"),
+    ],
+)
+def test_what_cannot_be_a_region_is_told(region, problem):
+    assert no_region(region) == problem
 
 
 def test_the_prefix_may_be_the_beginning_of_an_arn():

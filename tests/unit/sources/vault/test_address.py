@@ -46,7 +46,11 @@ def test_an_origin_is_a_url_that_may_be_shown(url, origin):
 
 
 @pytest.mark.parametrize(
-    "address", [None, "127.0.0.1:8200", "vault", "http://", "http://u:p@h:1", "http://h:x"]
+    "address",
+    [
+        *(None, "127.0.0.1:8200", "vault", "http://", "http://u:p@h:1", "http://h:x"),
+        *("http://a..b:1", "http://.b", f"http://{'a' * 64}.b", "http://h:99999"),
+    ],
 )
 def test_an_address_that_is_no_server_is_refused_and_not_shown(address):
     kind = InvalidSettingError if address else AuthError
@@ -55,6 +59,32 @@ def test_an_address_that_is_no_server_is_refused_and_not_shown(address):
     assert caught.value.exit_status == (3 if address else 6)
     assert caught.value.hint == "set VAULT_ADDR or [sources.vault] address to 'https://HOST:8200'"
     assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "more",
+    ["/v1", "/v1/", "/gateway/v1", "/ui", "/ui/vault/secrets", "?canary=1", "#canary", "/?canary"],
+)
+def test_an_address_that_goes_on_behind_the_server_is_refused_and_not_shown(more):
+    with pytest.raises(InvalidSettingError) as caught:
+        find_address(context(VAULT_ADDR=URL + more))
+    assert caught.value.message == "the address of 'vault' goes on behind the server: VAULT_ADDR"
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", [f"{URL}/gateway", f"{URL}/v1/vault", "http://h.", "http://[::1]:1"]
+)
+def test_a_server_may_be_behind_a_path(url):
+    assert find_address(context(VAULT_ADDR=url)).url == url
+
+
+@pytest.mark.parametrize("quote", "'\"")
+@pytest.mark.parametrize("name", ["VAULT_ADDR", "VAULT_NAMESPACE", "VAULT_CLIENT_TIMEOUT"])
+def test_quotes_that_docker_left_around_a_text_are_told_as_that(name, quote):
+    with pytest.raises(InvalidSettingError) as caught:
+        find_address(context(**{"VAULT_ADDR": URL, name: f"{quote}{URL}{quote}"}))
+    assert caught.value.message == f"{name} contains quotes"
 
 
 @pytest.mark.parametrize("variable", ["VAULT_SKIP_VERIFY", "BAO_SKIP_VERIFY"])
@@ -122,6 +152,7 @@ ODD = {"\n": "a newline", "\r": "a carriage return", " ": "a space", "\t": "a ta
     [
         *(("VAULT_ADDR", URL), ("BAO_ADDR", URL), ("VAULT_NAMESPACE", "team")),
         *(("VAULT_TLS_SERVER_NAME", "vault"), ("VAULT_HTTP_PROXY", "http://p:1")),
+        *(("VAULT_CLIENT_TIMEOUT", "60"), ("VAULT_MAX_RETRIES", "2"), ("VAULT_RATE_LIMIT", "5")),
     ],
 )
 def test_a_variable_with_a_character_that_cannot_be_meant_is_told_as_that(name, text, odd, told):
@@ -154,6 +185,9 @@ def test_a_setting_with_a_character_that_cannot_be_meant_is_told_as_that(key, od
                 ("1m30s", 90),
                 ("500ms", 0.5),
                 ("1.5h", 5400),
+                ("+5s", 5),
+                (".5s", 0.5),
+                ("2.m", 120),
                 ("0", None),
             )
         ),

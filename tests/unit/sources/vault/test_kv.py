@@ -3,7 +3,7 @@
 import pytest
 
 from envkit.errors import InvalidReferenceError
-from envkit.sources.vault.kv import Engine, SecretVersion, Target, denied, target
+from envkit.sources.vault.kv import Engine, SecretVersion, Target, denied, doubt, target
 
 SECOND, FIRST, UNKNOWN = Engine("secret", 2), Engine("kv1", 1), Engine("kv", None)
 PKI = Engine("pki", None, "pki")
@@ -31,6 +31,28 @@ def test_an_engine_serves_what_is_below_its_mount(path, serves):
 def test_data_in_a_path_belongs_to_version_2_alone(engine, path, below, shown):
     found = target(engine, path, None, "vault")
     assert (found.path, found.locate()) == (below, shown)
+
+
+@pytest.mark.parametrize(
+    ("engine", "mount", "doubtful"),
+    [
+        (SECOND, "secret/app", True),
+        (SECOND, "secret/app/data", True),
+        (FIRST, "kv1/app", True),
+        (FIRST, "kv1/data", True),
+        (SECOND, "secret", False),
+        (SECOND, "secret/data", False),
+        (SECOND, "", False),
+        (Engine("secret/app", 2), "secret", False),
+        (UNKNOWN, "kv/app", False),
+    ],
+)
+def test_an_absence_is_in_doubt_where_the_mount_of_the_settings_is_only_a_path(
+    engine, mount, doubtful
+):
+    said = doubt(engine, mount)
+    wanted = f"nothing is mounted at '{mount}', only at '{engine.mount}'"
+    assert said == (wanted if doubtful else "")
 
 
 def test_a_version_and_a_field_are_part_of_a_location():

@@ -15,7 +15,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit._internal.suggestions import Meant, closest
-from envkit.cli.lazy_commands import GROUPS, LAZY, lazy_command
+from envkit.cli.corrections.vocabulary import (
+    ANY,
+    GROUPS_OF_COMMANDS,
+    SIDES,
+    SYNONYMS,
+    Flag,
+    below,
+    declared,
+    flag_of,
+)
+from envkit.cli.lazy_commands import GROUPS, LAZY
 from envkit.cli.options import COMMANDS
 from envkit.detection.secret_literal import suspect
 from envkit.detection.token_shapes import find_tokens
@@ -26,41 +36,19 @@ from envkit.errors import (
     ProfileNotFoundError,
     UsageError,
 )
+from envkit.launch.export import FORMATS, meant_format
 from envkit.profile.discovery import is_profile_name, profile_names, profiles_folder
 from envkit.profile.loader import load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# the names in other programs
-SYNONYMS = {
-    **dict.fromkeys(("run", "start", "launch", "execute"), "exec"),
-    **dict.fromkeys(("ls", "envs", "environments", "profiles"), "list"),
-    **dict.fromkeys(("env", "vars", "variables", "printenv", "describe"), "show"),
-    **dict.fromkeys(("print", "read", "cat", "echo"), "get"),
-    **dict.fromkeys(("dump", "download"), "export"),
-    **dict.fromkeys(("delete", "del", "rm", "remove"), "unset"),
-    **dict.fromkeys(("add", "put", "write", "update", "create"), "set"),
-    **dict.fromkeys(("compare",), "diff"),
-    **dict.fromkeys(("lint", "validate", "verify"), "check"),
-    **dict.fromkeys(("undo", "revert", "restore"), "rollback"),
-    **dict.fromkeys(("log", "versions"), "history"),
-    **dict.fromkeys(("allow",), "trust"),
+_COMPLETION = {
+    **dict.fromkeys(("completion", "completions", "install-completion"), "--install-completion"),
+    "show-completion": "--show-completion",
 }
-_OPTION_SYNONYMS = {
-    **dict.fromkeys(("--environment", "--profile", "--stage", "--config"), "--env"),
-    **dict.fromkeys(("--include", "--keys"), "--only"),
-    **dict.fromkeys(("--exclude", "--ignore", "--skip"), "--except"),
-    **dict.fromkeys(("--out", "--file", "--to"), "--output"),
-    **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
-}
+_OF_COMPLETION = (["--install-completion"], ["--show-completion"])
 _TEMPLATE = ("COMMAND", "[ARGS]...")
-_ANY = 1_000
-
-
-class _Flag(NamedTuple):
-    takes_value: bool
-    choices: tuple[str, ...] = ()
 
 
 class _Line(NamedTuple):
@@ -111,24 +99,28 @@ class _Correction:
     def words(self, arguments: list[str]) -> list[str] | None:
         """Return the corrected arguments; None if that is not clear."""
         own, tail = _split(arguments)
-        if own[-1:] in (["--help"], ["--version"]):
+        if own[-1:] in (["--help"], ["--version"]) or own[:1] in _OF_COMPLETION:
             return arguments
         if own and own[0] in ("help", "version", "-v", "-V", "-version"):
             if own[0] != "help":
                 return ["--version"]
             return [*(self._command(word) or word for word in own[1:2]), "--help"]
+        if own and own[0] in _COMPLETION:
+            return [_COMPLETION[own[0]]]
         at = next((i for i, word in enumerate(own) if self._command(word)), None)
         first_is_option = bool(own) and own[0].startswith("-")
         if at is None or (at > 0 and not first_is_option):
             return self._without_command(own, tail)
         name = str(self._command(own[at]))
         rest = own[at + 1 :]
+        if name == "list" and any(self._is_environment(word.split("=")[-1]) for word in rest):
+            name = "show"
         before, path = own[:at], [name]
         if name in GROUPS_OF_COMMANDS and rest:
-            below = _below(name)
-            match = rest[0] if rest[0] in below else None
+            known = below(name)
+            match = rest[0] if rest[0] in known else None
             if match is None and name not in GROUPS:  # `rotate` takes names of rotations, too
-                match = closest(rest[0], below)
+                match = closest(rest[0], known)
             if match is not None:
                 path.append(match)
                 rest = rest[1:]
@@ -147,6 +139,9 @@ class _Correction:
 
     def _without_command(self, own: list[str], tail: list[str] | None) -> list[str] | None:
         """Return what a line means that begins with an environment: run the app, or show it."""
+        if own and own[0].startswith("-"):  # `--env prod -- app`
+            words = self._behind(["exec"], own, tail, [])
+            return words if words and "--" in words else None
         if not own or not self._is_environment(own[0]):
             return None
         program = [*own[1:], *(tail or ())]
@@ -157,9 +152,7 @@ class _Correction:
     def _behind(
         self, path: list[str], own: list[str], tail: list[str] | None, before: list[str]
     ) -> list[str] | None:
-        flags, room = _declared(path)
-        if path == ["diff"]:  # as if it had --env like other commands
-            flags |= {"--env": _Flag(True), "-e": _Flag(True)}
+        flags, room = declared(path)
         starting = path == ["exec"]
         line = self._read(own, flags, stops=starting)
         moved = self._read(before, flags, stops=False) if starting else None
@@ -169,8 +162,11 @@ class _Correction:
             line.options[:0] = moved.options
             line.alone[:0] = moved.alone
         self.named_folder = next(iter(line.values("--profiles")), None)
-        if path == ["set"] and line.alone:  # the word after the name is a value
-            line.alone[:] = [line.alone[0].partition("=")[0]]
+        if path == ["set"] and line.alone and not self._leave_out_value(line):
+            return None
+        sides = [line.values(side) for side in (*SIDES[::2], *SIDES[1::2])]
+        line.alone[:0] = [word for words in sides for word in words]
+        line.options[:] = [one for one in line.options if one[0] not in SIDES]
         if path == ["diff"]:
             self._complete_comparison(line)
         elif "--env" in flags:
@@ -182,7 +178,7 @@ class _Correction:
         options = [word for option in line.options for word in option]
         return [*path, *line.alone, *options, *(() if tail is None else ("--", *tail))]
 
-    def _read(self, own: list[str], flags: Mapping[str, _Flag], *, stops: bool) -> _Line | None:
+    def _read(self, own: list[str], flags: Mapping[str, Flag], *, stops: bool) -> _Line | None:
         line = _Line([], [])
         queue = list(own)
         while queue:
@@ -193,7 +189,7 @@ class _Correction:
                     line.alone.extend(queue)
                     break
                 continue
-            flag, equals, value = _flag_of(word, flags)
+            flag, equals, value = flag_of(word, flags)
             if flag is None:
                 return None
             if not flags[flag].takes_value:
@@ -211,7 +207,28 @@ class _Correction:
         meant = self.meant
         return meant.right if meant is not None and word == meant.wrong else word
 
+    def _leave_out_value(self, line: _Line) -> bool:
+        """Keep the name in `NAME VALUE` or `prod NAME VALUE`; False where that is not clear."""
+        name = self._name_behind_environment(line.alone)
+        if not name and self._is_environment(line.alone[0]):
+            return False
+        line.alone[:] = [line.alone[0], name] if name else [line.alone[0].partition("=")[0]]
+        return True
+
+    def _name_behind_environment(self, words: Sequence[str]) -> str:
+        """Return the variable in `prod NAME VALUE`; empty where the second word is none."""
+        if len(words) < 2 or not self._is_environment(words[0]):
+            return ""
+        name = words[1].partition("=")[0]
+        for one in self._names():
+            with suppress(EnvkitError):
+                if name in load(one, self._folder()).variables:
+                    return name
+        return ""
+
     def _value(self, value: str, choices: Sequence[str]) -> str:
+        if choices == FORMATS:
+            return meant_format(value) or value
         if choices and value not in choices:
             return closest(value, choices) or value
         return self._right(value)
@@ -229,21 +246,39 @@ class _Correction:
                 for word in line.alone
                 if self._is_environment(word) or (path == ["init"] and is_profile_name(word))
             ]
-            if room and room < _ANY:
+            if room and room < ANY:
                 chosen = chosen[:surplus] if surplus > 0 else []
             for word in chosen:
                 line.alone.remove(word)
                 if word not in line.values("--env", "-e"):
                     line.options.append(("--env", word))
-        if self.complete and not (line.values("--env", "-e") or self.environ.get("ENVKIT_ENV")):
-            names = self._names()
-            if len(names) == 1 and path[0] not in ("init", "rotate", "list", "doctor", "trust"):
-                line.options.append(("--env", names[0]))
-        flags, _ = _declared(path)
-        if room == 0 and "--only" in flags and path != ["exec"]:
-            variables = [word for word in line.alone if word.isupper()]
-            line.options.extend(("--only", word) for word in variables)
+        if len(line.alone) > room:
+            self._move_misspelt_environments(line)
+        if self.complete and path[0] not in ("init", "rotate", "list", "doctor", "trust"):
+            self._name_the_only_environment(line)
+        if room == 0:
+            self._move_variables(path, line)
+
+    def _name_the_only_environment(self, line: _Line) -> None:
+        named = line.values("--env", "-e") or self.environ.get("ENVKIT_ENV")
+        names = self._names()
+        if not named and len(names) == 1:
+            line.options.append(("--env", names[0]))
+
+    def _move_variables(self, path: list[str], line: _Line) -> None:
+        """Give `--only` the words that are written as variables are."""
+        if "--only" in declared(path)[0]:
+            line.options.extend(("--only", word) for word in line.alone if word.isupper())
             line.alone[:] = [word for word in line.alone if not word.isupper()]
+
+    def _move_misspelt_environments(self, line: _Line) -> None:
+        if line.values("--env", "-e"):
+            return
+        for word in [word for word in line.alone if not word.isupper()]:  # `show prd`
+            match = closest(word, self._names())
+            if match is not None and match not in line.values("--env", "-e"):
+                line.alone.remove(word)
+                line.options.append(("--env", match))
 
     def _complete_comparison(self, line: _Line) -> None:
         """Compare the one environment with another one that there is."""
@@ -259,6 +294,8 @@ class _Correction:
             if match is not None:
                 line.options.append(("--env", match))
                 line.alone.clear()
+        if tail is None and not line.values("--env", "-e"):
+            self._take_last_environment(line)
         named = line.values("--env", "-e") or self.environ.get("ENVKIT_ENV")
         program = [
             *line.alone,
@@ -271,6 +308,15 @@ class _Correction:
         if self.complete:
             program = program or [*_TEMPLATE]
         return ["exec", *options, *(("--", *program) if program else ())]
+
+    def _take_last_environment(self, line: _Line) -> None:
+        """Move the option at the end of `npm start --env prod`, if that is an environment."""
+        flag, equals, name = line.alone[-1].partition("=") if line.alone else ("", "", "")
+        if not equals and len(line.alone) > 2:
+            flag, name = line.alone[-2:]
+        if flag in ("--env", "-e") and self._is_environment(name):
+            del line.alone[-1 if equals else -2 :]
+            line.options.append((flag, name))
 
     def _names(self) -> list[str]:
         try:
@@ -293,49 +339,6 @@ class _Correction:
         return found
 
 
-GROUPS_OF_COMMANDS = ("rotate", "audit")
-
-
-def _below(name: str) -> list[str]:
-    return [one for one, command in lazy_command(name).commands.items() if not command.hidden]
-
-
-def _declared(path: Sequence[str]) -> tuple[dict[str, _Flag], int]:
-    """Return the options of a command, and how many words may stand alone."""
-    if path[0] in COMMANDS:
-        spec = COMMANDS[path[0]]
-        hot = {flag: _Flag(o.kind != "flag") for o in spec.options for flag in o.flags}
-        return hot, {"command": _ANY, "name": 1}.get(spec.positional, 0)
-    command = lazy_command(path[0])
-    if path[0] in GROUPS_OF_COMMANDS:
-        below = path[1] if len(path) > 1 else "now"
-        command = command.commands.get(below, command)
-    flags: dict[str, _Flag] = {}
-    room = 0
-    for parameter in command.params:
-        if parameter.param_type_name == "option":
-            choices = tuple(getattr(parameter.type, "choices", ()))
-            for flag in (*parameter.opts, *parameter.secondary_opts):
-                flags[flag] = _Flag(not parameter.is_flag, choices)
-        elif not parameter.hidden:
-            room += parameter.nargs if parameter.nargs > 0 else _ANY
-    return flags, room
-
-
-def _flag_of(word: str, flags: Mapping[str, _Flag]) -> tuple[str | None, str, str]:
-    """Return the option that a word is or means, and its value where it is part of the word."""
-    flag, equals, value = word.partition("=")
-    if flag in flags:
-        return flag, equals, value
-    if "-" + flag in flags:  # -env
-        return "-" + flag, equals, value
-    if not flag.startswith("--") and word[:2] in flags:  # -eprod
-        return word[:2], "=", word[2:]
-    long = [known for known in flags if known.startswith("--")]
-    synonym = _OPTION_SYNONYMS.get(flag)
-    return (synonym if synonym in flags else closest(flag, long)), equals, value
-
-
 def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:
     if "--" not in arguments:
         return arguments, None
@@ -346,9 +349,12 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:
 def _alike(words: Sequence[str], others: Sequence[str]) -> bool:
     """Return whether two command lines say the same, in another order or another form.
 
-    What comes before the command is another matter: there, envkit takes no options.
+    What comes before the command is another matter: there, envkit takes no options. And behind
+    the app's name, they are the app's.
     """
-    return not others[0].startswith("-") and _pieces(words) == _pieces(others)
+    if others[0].startswith("-") or (words[0] == "exec" and words[-1] != others[-1]):
+        return False
+    return _pieces(words) == _pieces(others)
 
 
 def _pieces(words: Sequence[str]) -> list[str]:

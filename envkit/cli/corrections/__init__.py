@@ -1,0 +1,1 @@
+"""What a refused command line was probably meant to be."""

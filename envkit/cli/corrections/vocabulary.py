@@ -1,0 +1,100 @@
+"""The words of a command line: the options of each command, and names from other programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from envkit._internal.suggestions import closest
+from envkit.cli.lazy_commands import lazy_command
+from envkit.cli.options import COMMANDS
+from envkit.launch.export import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# the names in other programs
+SYNONYMS = {
+    **dict.fromkeys(("run", "start", "launch", "execute"), "exec"),
+    **dict.fromkeys(("ls", "envs", "environments", "profiles"), "list"),
+    **dict.fromkeys(("env", "vars", "variables", "printenv", "describe"), "show"),
+    **dict.fromkeys(("print", "read", "cat", "echo"), "get"),
+    **dict.fromkeys(("dump", "download"), "export"),
+    **dict.fromkeys(("delete", "del", "rm", "remove"), "unset"),
+    **dict.fromkeys(("add", "put", "write", "update", "create"), "set"),
+    **dict.fromkeys(("compare",), "diff"),
+    **dict.fromkeys(("lint", "validate", "verify"), "check"),
+    **dict.fromkeys(("undo", "revert", "restore"), "rollback"),
+    **dict.fromkeys(("log", "versions"), "history"),
+    **dict.fromkeys(("allow",), "trust"),
+}
+_OPTION_SYNONYMS = {
+    **dict.fromkeys(("--environment", "--profile", "--stage", "--config"), "--env"),
+    **dict.fromkeys(("--include", "--keys"), "--only"),
+    **dict.fromkeys(("--exclude", "--ignore", "--skip"), "--except"),
+    **dict.fromkeys(("--out", "--file", "--to"), "--output"),
+    **dict.fromkeys(("--pure", "--clean", "--isolated"), "--pristine"),
+}
+SIDES = ("--from", "--to", "--source", "--target")  # options of other programs that compare or copy
+GROUPS_OF_COMMANDS = ("rotate", "audit")
+ANY = 1_000  # positional words
+
+
+class Flag(NamedTuple):
+    """An option: whether it takes a value, and which ones."""
+
+    takes_value: bool
+    choices: tuple[str, ...] = ()
+
+
+def below(name: str) -> list[str]:
+    """Return the subcommands of a group."""
+    return [one for one, command in lazy_command(name).commands.items() if not command.hidden]
+
+
+def declared(path: Sequence[str]) -> tuple[dict[str, Flag], int]:
+    """Return the options of a command, and its number of positional words."""
+    if path[0] in COMMANDS:
+        spec = COMMANDS[path[0]]
+        hot = {
+            flag: Flag(o.kind != "flag", FORMATS if o.key == "format" else ())
+            for o in spec.options
+            for flag in o.flags
+        }
+        return hot, {"command": ANY, "name": 1}.get(spec.positional, 0)
+    command = lazy_command(path[0])
+    if path[0] in GROUPS_OF_COMMANDS:
+        named = path[1] if len(path) > 1 else "now"
+        command = command.commands.get(named, command)
+    flags: dict[str, Flag] = {}
+    room = 0
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            choices = tuple(getattr(parameter.type, "choices", ()))
+            for flag in (*parameter.opts, *parameter.secondary_opts):
+                flags[flag] = Flag(not parameter.is_flag, choices)
+        elif not parameter.hidden:
+            room += parameter.nargs if parameter.nargs > 0 else ANY
+    if path[0] == "diff":  # as if it took its environments like other commands
+        flags |= {"--env": Flag(True), "-e": Flag(True)}
+    if path[0] in ("diff", "promote"):
+        flags |= dict.fromkeys(SIDES, Flag(True))
+    return flags, room
+
+
+def flag_of(word: str, flags: Mapping[str, Flag]) -> tuple[str | None, str, str]:
+    """Return the option that a word is or means, and its value where it is part of the word."""
+    flag, equals, value = word.partition("=")
+    if flag in flags:
+        return flag, equals, value
+    if "-" + flag in flags:  # -env
+        return "-" + flag, equals, value
+    if not flag.startswith("--") and word[:2] in flags:  # -eprod
+        return word[:2], "=", word[2:]
+    if word[:2].lower() in flags and not flag[2:]:  # -E
+        return word[:2].lower(), equals, value
+    long = {known[2:]: known for known in flags if known.startswith("--")}
+    synonym = _OPTION_SYNONYMS.get(flag)
+    if synonym in flags:
+        return synonym, equals, value
+    # without the dashes, which make any two short words alike
+    return long.get(closest(flag.lstrip("-"), long) or ""), equals, value
