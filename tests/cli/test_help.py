@@ -8,7 +8,9 @@ import typer.main
 from envkit import __version__
 from envkit.__main__ import HOT
 from envkit.cli.app import app, run_app
+from envkit.cli.help_table import NOTES
 from envkit.cli.options import COMMANDS
+from support.pages import ROOT
 from support.process import run_envkit
 from support.transcript import transcript
 from support.vectors import vectors
@@ -94,6 +96,16 @@ Documentation:
   docs/guides/exec.md
 """
     assert seen == expected
+
+
+@pytest.mark.parametrize("path", [path for path in NOTES if path not in ("", "audit")])
+def test_the_help_of_a_command_ends_with_its_exit_statuses_and_an_existing_page(path):
+    notes = NOTES[path]
+    shown = run_envkit(*path.split(), "--help").stdout
+    _, _, ending = shown.partition("\nExit status:\n")
+    assert [int(one) for one in re.findall(r"^  (\d+) ", ending, re.MULTILINE)] == [*notes.statuses]
+    assert ending.endswith(f"\n\nDocumentation:\n  {notes.page}\n")
+    assert (ROOT / notes.page).is_file()
 
 
 def test_the_hot_commands_have_one_table_of_options():

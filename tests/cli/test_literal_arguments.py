@@ -32,8 +32,9 @@ def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, 
     warn(command, NAMES)
     program = command[0].rpartition("/")[2]
     assert capsys.readouterr().err.splitlines() == [
-        f"envkit: warning: ${name} reaches {program} as it is: no shell expands it",
-        f"envkit: hint: to expand it, run a shell: envkit exec ... -- sh -c '{program} ... \"${name}\"'",
+        f"envkit: warning: {program} gets ${name} unexpanded: no shell expands it",
+        "envkit: hint: to expand it, run a shell: "
+        f"envkit exec ... -- sh -c '{program} ... \"${name}\"'",
     ]
 
 

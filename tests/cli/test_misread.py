@@ -18,7 +18,7 @@ def test_set_warns_of_a_line_that_a_shell_reads_otherwise(dev):
     assert done.stderr == (
         "envkit: warning: TOKEN has quotes or escapes that only envkit and python-dotenv read: "
         "a shell and Node's dotenv would read a different value\n"
-        "envkit: hint: start programs with 'envkit exec', which gives them every value\n"
+        "envkit: hint: start programs with 'envkit exec', which passes every value unchanged\n"
     )
     assert dev.run("get", "TOKEN", "--env", "dev").stdout == HARD
 

@@ -414,7 +414,7 @@ def test_yes_asks_nothing(shop):
         (
             ("session", "--reason", "leak"),
             "cannot ask for confirmation: not a terminal",
-            "add --yes if you are",
+            "add --yes to confirm",
         ),
         (("sesion", "--reason", "leak", "--yes"), "no rotation 'sesion'", "did you mean 'session'"),
         (("session", "--rollback"), "cannot combine --rollback and --compromised", ""),
@@ -833,8 +833,8 @@ def test_a_simulation(shop):
         f"  HOUR {'#' * 40} 39\n"
         "  the busiest hour is TIME, with 3\n"
         "\n"
-        "Every rotation begins inside of its window, even if each takes all its time.\n"
-        "2> envkit: warning: worse/x is left out: profiles/worse.toml:5: [rotation.x]: "
+        "Every rotation starts within its window, even if each takes its full 'timeout'.\n"
+        "2> envkit: warning: skipped worse/x: profiles/worse.toml:5: [rotation.x]: "
         "unknown key 'nonsense'\n"
     )
     assert values(shop, "prod")["API_KEY"] == "old-1"

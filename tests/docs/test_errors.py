@@ -33,10 +33,9 @@ def codes():
     for path in sorted((ROOT / "envkit").rglob("*.py")):
         if re.search(r'^    code = "', path.read_text(encoding="utf-8"), re.MULTILINE):
             import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    found, queue = {}, {EnvkitError}
-    while queue:
-        kind = queue.pop()
-        queue |= {*kind.__subclasses__()}
+    found, kinds = {}, [EnvkitError]
+    for kind in kinds:  # grows
+        kinds += [one for one in kind.__subclasses__() if one not in kinds]
         if kind.__module__.startswith("envkit.") and "code" in vars(kind):
             assert kind.code not in found, f"two errors have the code {kind.code}"
             found[kind.code] = _DEPENDENT.get(kind.code, str(kind.exit_status))

@@ -11,8 +11,9 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 
 
-def test_the_api_reference_is_what_the_docstrings_say():
-    spec = importlib.util.spec_from_file_location("api", ROOT / "scripts" / "api_reference.py")
+@pytest.mark.parametrize("name", ["api_reference", "cli_reference"])
+def test_a_generated_reference_is_current(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
 
