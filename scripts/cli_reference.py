@@ -28,8 +28,8 @@ HEAD = """\
 
 Written by `make docs` from the tables behind `--help`: edit those.
 
-Options may precede or follow a name. Everything after the command of `envkit exec` belongs to that command.
-`envkit COMMAND --help` shows the same text on the terminal.
+Options may precede or follow a name. `envkit exec` passes everything after its command to that
+command. `envkit COMMAND --help` shows the same text on the terminal.
 """
 COMPLETION = """\
 ## Completion
@@ -40,8 +40,8 @@ envkit completes commands, options, environments, variables and formats in bash,
 envkit --install-completion
 ```
 
-This changes the startup file of the shell in which you run it. To install the script yourself, write it to a
-file:
+This changes the startup file of the shell in which you run it. To install the script yourself,
+write it to a file:
 
 ```sh
 _ENVKIT_COMPLETE=source_bash envkit > ~/.local/share/bash-completion/completions/envkit
@@ -52,9 +52,9 @@ _ENVKIT_COMPLETE=source_fish envkit > ~/.config/fish/completions/envkit.fish
 OUTPUT_ENCODING = """\
 ## Output
 
-On a terminal, tables have colors and fit its width. In a pipe or a file, a table is plain text in aligned
-columns, and text is UTF-8 whatever the locale. A terminal gets its own encoding; envkit escapes characters
-that it cannot show (`\\u20ac`).
+On a terminal, tables have colors and fit its width. In a pipe or a file, a table is plain text in
+aligned columns, and text is UTF-8 whatever the locale. A terminal gets its own encoding; envkit
+escapes characters that it cannot show (`\\u20ac`).
 
 Results go to standard output. Errors, hints, warnings and questions go to standard error.
 """

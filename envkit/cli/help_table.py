@@ -54,7 +54,7 @@ VARIABLES = {
 
 
 class Notes(NamedTuple):
-    """What is said about one command.
+    """The notes on one command.
 
     Attributes:
         page: path of its documentation in the repository.

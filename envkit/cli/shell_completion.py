@@ -1,8 +1,8 @@
-"""How bash, zsh and fish ask for completions: typer's own, with three things mended.
+"""Completion for bash, zsh and fish: typer's own, with three fixes.
 
 - zsh loads a file of `fpath` by its first line, and the first use of it must complete, too.
-- `--env=d` is one word for zsh and fish, and three for bash; what is offered must begin with
-  what was typed, or the shell drops it.
+- `--env=d` is one word for zsh and fish, and three for bash; a completion must start with
+  the typed text, or the shell drops it.
 - `-ed` is `-e d`.
 """
 
@@ -18,7 +18,7 @@ from envkit.errors import EnvkitError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# by its version, typer has a registry of its own or click's
+# depending on its version, typer has its own registry or click's
 _registry: Any = sys.modules[_completion_classes.ZshComplete.__mro__[1].__module__]
 
 _ZSH = """\

@@ -207,7 +207,7 @@ def _rendered(report: Report, format_: Format) -> bytes:
 
 
 def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
-    """Tell on stderr what was not compared, and which accepted differences are gone."""
+    """Print on stderr which variables were not compared, and which ignore rules match nothing."""
     for side in sides:
         if side.left_out:
             print(

@@ -27,7 +27,7 @@ def render(shown: Shown, environ: Mapping[str, str]) -> str:
     """Return a workflow command for each problem, and a line that sums up.
 
     Args:
-        shown: what is to be shown.
+        shown: the problems to show.
         environ: the process environment.
     """
     lines = [_command(problem, environ) for problem in shown.report.problems]

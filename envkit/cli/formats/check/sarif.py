@@ -36,7 +36,7 @@ def render(shown: Shown, environ: Mapping[str, str]) -> str:
     """Return the text of a SARIF file.
 
     Args:
-        shown: what is to be shown.
+        shown: the problems to show.
         environ: the process environment.
     """
     results = [_result(problem, environ) for problem in shown.report.problems]
