@@ -30,11 +30,10 @@ NAMES = {"DB_URL": 1, "TOKEN": 1, "_X1": 1}
 )
 def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, name):
     warn(command, NAMES)
-    program = command[0].rpartition("/")[2]
+    program, shell = command[0].rpartition("/")[2], "envkit exec ... -- sh -c"
     assert capsys.readouterr().err.splitlines() == [
         f"envkit: warning: {program} gets ${name} unexpanded: no shell expands it",
-        "envkit: hint: to expand it, run a shell: "
-        f"envkit exec ... -- sh -c '{program} ... \"${name}\"'",
+        f"envkit: hint: to expand it, run a shell: {shell} '{program} ... \"${name}\"'",
     ]
 
 

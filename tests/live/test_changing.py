@@ -62,7 +62,7 @@ def test_a_bare_name_is_set_in_the_secret_at_the_prefix(project, store):
 
 def test_one_field_is_taken_out(project, store):
     done = run(project, store, "unset", "DB_PASSWORD")
-    assert store.told(done) == "took DB_PASSWORD out of AT/db#password (version V)\n"
+    assert store.told(done) == "removed DB_PASSWORD from AT/db#password (version V)\n"
     assert store.fields() == {"user": "app", "number": 1.5}
     assert run(project, store, "rollback", "DB_PASSWORD", "--yes").returncode == 0
     assert store.fields() == FIELDS
@@ -82,7 +82,7 @@ def test_history_and_rollback(project, store):
     # the previous version has the same password: the one before that is meant
     done = run(project, store, "rollback", "DB_PASSWORD", "--yes")
     assert store.told(done) == (
-        "brought DB_PASSWORD back to version V of AT/db#password (version V)\n"
+        "restored version V of DB_PASSWORD in AT/db#password (version V)\n"
     )
     assert store.fields() == {**FIELDS, "password": "p-two", "user": "other"}
 

@@ -101,7 +101,7 @@ def published(folder, texts):
 
 def test_two_workers_rotate_each_once_and_no_value_is_in_the_database(shop, queue, postgres):
     made = shop.run("rotate", "serve", "--migrate", env=queue.environ)
-    assert (made.returncode, "made the tables" in made.stdout) == (0, True), made.stderr
+    assert (made.returncode, "created the tables" in made.stdout) == (0, True), made.stderr
     assert PASSWORD not in made.stdout
     # what a worker needs, as the guide lists it
     role = queue.database.role("queue_worker")

@@ -116,7 +116,7 @@ def test_everything_with_its_secrets(project, store):
     assert records == [(names, "ok") for names in steps]
     assert_all_is_there(project, store, other="x")
     assert store.told(run(project, store, "--secrets", "--plan")) == (
-        "nothing to carry over from staging to prod\n"
+        "nothing to promote from staging to prod\n"
     )
 
 
@@ -128,8 +128,8 @@ def test_a_conflict_in_the_middle(project, store):
     assert done.returncode == 7, done.stderr
     assert done_lines(store, done) == ["set DB_PASSWORD in AT/prod/db#password (version V)"]
     assert (
-        "envkit: note: not done: STRIPE_KEY, API_KEY, DB_PASSWORD; what was done stays, and the "
-        "same command finishes it\n"
+        "envkit: note: not done: STRIPE_KEY, API_KEY, DB_PASSWORD; run the same "
+        "command again to finish\n"
     ) in done.stderr
     assert store.fields("prod/db") == {"password": "p@ss"}
     assert store.fields("prod/stripe") == {"key": "theirs"}

@@ -141,7 +141,7 @@ def test_a_worker_of_the_fleet_rotates_with_the_rights_of_the_page(mounted, post
     [migrate] = re.findall(r"^envkit (rotate serve --migrate .*)$", page, re.MULTILINE)
     args = shlex.split(migrate.replace("/run/secrets/owner-dsn", str(secret)))
     done = mounted.run(*args)
-    assert (done.returncode, "made the tables" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "created the tables" in done.stdout) == (0, True), done.stderr
     database.run(grants.replace("envkit_worker", role))
 
     started, serving = serve("rotate-fleet", mounted, ENVKIT_QUEUE=database.dsn(role, PASSWORD))
