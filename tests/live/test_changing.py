@@ -81,9 +81,7 @@ def test_history_and_rollback(project, store):
 
     # the previous version has the same password: the one before that is meant
     done = run(project, store, "rollback", "DB_PASSWORD", "--yes")
-    assert store.told(done) == (
-        "restored version V of DB_PASSWORD in AT/db#password (version V)\n"
-    )
+    assert store.told(done) == ("restored version V of DB_PASSWORD in AT/db#password (version V)\n")
     assert store.fields() == {**FIELDS, "password": "p-two", "user": "other"}
 
     done = run(project, store, "rollback", "DB_PASSWORD", "--yes", "--to", versions[2]["version"])
