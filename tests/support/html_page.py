@@ -6,20 +6,29 @@ from html.parser import HTMLParser
 
 
 class Page(HTMLParser):
-    """The tags with their attributes, and the texts between them."""
+    """The tags with their attributes, and the texts between them; <wbr> splits no text."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
+        self._closed = True  # whether a text follows the last tag
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self._closed = False
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
+        self._closed = True
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self.tags and self.tags[-1][0] == "wbr" and not self._closed and self.texts:
+            self.texts[-1] += data
+        else:
+            self.texts.append(data)
+        self._closed = True
 
     @property
     def names(self) -> set[str]:

@@ -48,6 +48,7 @@ class Format(StrEnum):
     """How a comparison is shown."""
 
     TABLE = "table"
+    MATRIX = "matrix"
     JSON = "json"
     MARKDOWN = "markdown"
     HTML = "html"
@@ -100,7 +101,10 @@ def diff(  # noqa: PLR0917 - typer names them
             "--format",
             "-f",
             metavar="FORMAT",
-            help="table, unless said; json, markdown, html or github (annotations).",
+            help=(
+                "table (default), matrix (for four environments or more), json, markdown, html "
+                "or github (annotations)."
+            ),
             show_default=False,
         ),
     ] = Format.TABLE,
@@ -176,6 +180,11 @@ def _show(report: Report, format_: Format, output: str | None, *, private: bool)
 
         print_lines(lambda width: table(report, width))
         return
+    if format_ is Format.MATRIX and output is None and on_terminal():
+        from envkit.cli.formats.diff.matrix import matrix
+
+        print_lines(lambda width: matrix(report, width))
+        return
     write_result(_rendered(report, format_), output, mode=0o600 if private else None)
 
 
@@ -199,8 +208,10 @@ def _rendered(report: Report, format_: Format) -> bytes:
 
         text = annotations.render(report, os.environ)
     else:
-        from envkit.cli.formats.diff.table import plain
-
+        if format_ is Format.MATRIX:
+            from envkit.cli.formats.diff.matrix import plain
+        else:
+            from envkit.cli.formats.diff.table import plain
         return plain(report).encode(sys.stdout.encoding or "utf-8", "backslashreplace")
     return text.encode("utf-8")
 

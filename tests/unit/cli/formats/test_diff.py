@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from envkit.checks.ignore_file import Rule
-from envkit.cli.formats.diff import annotations, json_document, markdown, page, table
+from envkit.cli.formats.diff import annotations, json_document, markdown, matrix, page, table
 from envkit.cli.formats.diff.report import Report
 from envkit.cli.formats.layout import Span, columns, cut, wrapped
 from envkit.comparison.compare import diff
@@ -29,6 +29,7 @@ SECRET = "a-secret-of-some-length"
 FORMATS = {
     "table": table.plain,
     "narrow": lambda report: table.plain(report, 40),
+    "matrix": matrix.plain,
     "markdown": markdown.render,
     "html": lambda report: page.render(report, NOW),
     "json": json_document.render,
@@ -105,7 +106,7 @@ def test_no_format_shows_any_part_of_a_secret(shown):
 
 @given(reports(), st.integers(40, 200))
 def test_no_line_of_the_table_is_wider_than_it_may_be(shown, width):
-    for line in table.plain(shown, width).splitlines():
+    for line in (table.plain(shown, width) + matrix.plain(shown, width)).splitlines():
         assert columns(line) <= width
 
 
@@ -117,15 +118,17 @@ def test_json_is_what_its_schema_says(shown):
 @given(reports())
 def test_nothing_that_controls_a_terminal_or_a_runner_comes_through(shown):
     commands = annotations.render(shown, {}).splitlines()
-    assert all(re.match(r"::(error|warning|notice) [^\n]*::", line) for line in commands[:-1])
-    for name in ("table", "markdown", "html", "github"):
+    folded = re.compile(r"\d+ secrets? differs?, as (it|they) should")
+    command = re.compile(r"::(error|warning|notice) [^\n]*::")
+    assert all(command.match(line) or folded.fullmatch(line) for line in commands[:-1])
+    for name in ("table", "matrix", "markdown", "html", "github"):
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", FORMATS[name](shown))
 
 
 def test_the_canary_is_found_where_it_may_be_shown():
     shown = report(side("dev", literals={"X": CANARY}), side("prod", literals={"X": "x"}))
     for name, render in FORMATS.items():
-        assert CANARY in render(shown) or name == "github"
+        assert CANARY in render(shown) or name in ("github", "matrix")
 
 
 # ---------------------------------------------------------------- the table
@@ -147,19 +150,19 @@ SIDES = (
 TABLE = """\
                 staging                          prod
 
-REUSED (1)  the same secret where each should have its own
+REUSED (1)  the same secret in environments that should each have their own
   STRIPE_KEY    ******** 16-31 FINGERPR          ******** 16-31 FINGERPR
     ! the same secret in staging and prod
-      give staging a value of its own: envkit set STRIPE_KEY --env staging
+      give staging its own value: envkit set STRIPE_KEY --env staging
 
 UNREADABLE (1)  could not be read
   TOKEN         unreadable                       ******** 1-7 FINGERPR
     · staging: permission denied at vault:staging
 
-MISSING (1)  not everywhere
-  EMPTY         ""                               -
+MISSING (1)  not set in every environment
+  EMPTY         ""                               not set
 
-DIFFERENT (3)  not the same value
+DIFFERENT (3)  the values differ
   DB            ******** 32-63 FINGERPR          ******** 32-63 FINGERPR
     · differs in password and host
   HOSTS         a,b                              a,c
@@ -168,8 +171,8 @@ DIFFERENT (3)  not the same value
   LOG_LEVEL     debug                            info
 
 1 reused, 1 unreadable, 1 missing, 3 different, 1 the same (--all shows them)
-******** is a secret, with the class of its length and a fingerprint: the same
-for the same value, in this report only.
+******** is a secret, with the range of its length and a fingerprint. Equal
+values have equal fingerprints, in this report only.
 """
 
 
@@ -186,11 +189,11 @@ def test_too_many_environments_for_columns_are_blocks():
     assert table.plain(report(*sides, side("h"))) == (
         "a, b, c, d, e, f, g, h\n"
         "\n"
-        "MISSING (1)  not everywhere\n"
+        "MISSING (1)  not set in every environment\n"
         "  MODE\n"
-        "    x  a, b, c, d\n"
-        "    y  e, f, g\n"
-        "    -  h\n"
+        "    x        a, b, c, d\n"
+        "    y        e, f, g\n"
+        "    not set  h\n"
         "\n"
         "1 missing\n"
     )
@@ -198,7 +201,7 @@ def test_too_many_environments_for_columns_are_blocks():
 
 def test_three_environments_are_columns():
     sides = [side(label, {"KEY": f"{label}-0123456789"}) for label in ("dev", "staging", "prod")]
-    shown = without_fingerprints(table.plain(report(*sides)))
+    shown = without_fingerprints(table.plain(report(*sides, show_same=True)))
     assert "  KEY           ******** FINGERPR     ******** FINGERPR     ******** FINGERPR" in shown
 
 
@@ -305,7 +308,7 @@ def test_the_page_has_everything_with_a_filter_for_each_status():
         "show-same": False,
     }
     for name in ("STRIPE_KEY", "TOKEN", "EMPTY", "DB", "HOSTS", "LOG_LEVEL", "MODE"):
-        assert f"<code>{name}</code></th>" in html
+        assert f"<code>{name.replace('_', '_<wbr>')}</code></th>" in html
 
 
 # ---------------------------------------------------------------- GitHub
@@ -315,15 +318,15 @@ def test_annotations_point_to_the_lines():
     at = "file=profiles/staging.toml"
     lines = annotations.render(report(*SIDES), {"GITHUB_WORKSPACE": "/"}).splitlines()
     reused = "STRIPE_KEY is reused::the same secret in staging and prod"
-    advice = "give staging a value of its own: envkit set STRIPE_KEY --env staging"
+    advice = "give staging its own value: envkit set STRIPE_KEY --env staging"
     unreadable = "TOKEN could not be read::staging: permission denied at vault:staging"
     assert lines == [
         f"::error {at},line=1,title={reused}: {advice}",
         f"::error {at},line=3,title={unreadable}",
-        f"::warning {at},line=2,title=EMPTY is missing::in staging, not in prod",
+        f"::warning {at},line=2,title=EMPTY is missing::set in staging, not set in prod",
         f"::notice {at},line=1,title=DB differs::differs in password and host",
         f"::notice {at},line=2,title=HOSTS differs::only in staging: b%0Aonly in prod: c",
-        f"::notice {at},line=2,title=LOG_LEVEL differs::in staging, prod",
+        f"::notice {at},line=2,title=LOG_LEVEL differs::set in staging, prod",
         "1 reused, 1 unreadable, 1 missing, 3 different, 1 the same (--all shows them)",
     ]
 
@@ -337,7 +340,7 @@ def test_annotations_point_to_where_a_value_is_not():
     places = [line.partition(",")[0] for line in lines[:-1]]
     assert places == ["::error file=profiles/prod.toml", "::warning file=profiles/prod.toml"]
     [line, _] = annotations.render(report(*shared, side("prod")), {}).splitlines()
-    assert line.endswith("%0Ain dev, staging, not in prod")
+    assert line.endswith("%0Aset in dev, staging, not set in prod")
 
 
 def test_annotations_are_escaped():
