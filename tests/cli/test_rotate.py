@@ -186,12 +186,12 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
         ("waiting", "nothing yet"),
         ("grace", "retire the old value once the grace period is over"),
         ("over", "retire the old value"),
-        ("failing", "try the failed step again"),
-        ("at-work", "go on with it"),
+        ("failing", "retry the failed step"),
+        ("at-work", "resume it"),
         ("overdue", "rotate it"),
-        ("missed", "rotate it as soon as its window is open"),
-        ("quarantined", "nothing, until it is named"),
-        ("absent", "nothing can be done"),
+        ("missed", "rotate it when its window opens"),
+        ("quarantined", "nothing, unless you name it"),
+        ("absent", "nothing: it cannot be read"),
     }
     assert seen.endswith(
         "prod/absent: the secret is not there\n"
@@ -213,7 +213,7 @@ def test_a_plan_of_what_waits_for_a_person(standing):
     standing.dotenv("prod", "AT_WORK=of somebody else\n")
     seen = told(run(standing, "--plan", "at-work"))
     assert "failing" in seen
-    assert "  nothing, until a person has decided\n" in seen
+    assert "  nothing: it waits for your decision\n" in seen
     assert seen.endswith("  run 'envkit rotate --abort prod/at-work'\n[1]\n")
 
 
@@ -434,7 +434,7 @@ def test_a_rotation_that_was_taken_out_in_its_grace_period_is_shown_and_can_be_f
         "[1]\n"
     )
     assert "prod/api-key" not in told(run(shop, "status", "--env", "staging"))
-    assert "nothing, until a person has decided" in told(run(shop, "--plan"))
+    assert "nothing: it waits for your decision" in told(run(shop, "--plan"))
     refused = told(run(shop, "--abort", "prod/api-key", "--reason", "tidy up"))
     assert ".env.prod#API_KEY has the new value already" in refused
     assert told(run(shop, "--resume", "prod/api-key")).endswith("[6]\n"), "it takes a reason"
@@ -767,8 +767,8 @@ def test_the_status_as_a_table(standing):
     assert "3 days ago" in said["waiting"]
     assert "TIME (in 26 days)" in said["waiting"]
     assert "old value works until TIME" in said["grace"]
-    assert "claimed, begun 2 hours ago" in said["failing"]
-    assert "staged, begun 2 hours ago" in said["at-work"]
+    assert "claimed, started 2 hours ago" in said["failing"]
+    assert "staged, started 2 hours ago" in said["at-work"]
     assert "since TIME" in said["overdue"]
     assert "never" in said["due"]
     assert ".env.prod#DUE" in said["due"]

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+_PART = ("span", {"class": "part"})  # of a text that a line may break
+
 
 class Page(HTMLParser):
-    """The tags with their attributes, and the texts between them; <wbr> splits no text."""
+    """The tags with their attributes, and the texts between them; a text in parts is one."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
-        self._closed = True  # whether a text follows the last tag
+        self._in_part = False
+        self._after_part = False
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        self._closed = False
+        self._in_part = (tag, dict(attrs)) == _PART
+        self._after_part = self._after_part and self._in_part
 
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
-        self._closed = True
+    def handle_endtag(self, tag: str) -> None:
+        self._after_part = self._in_part and tag == "span"
+        self._in_part = False
 
     def handle_data(self, data: str) -> None:
-        if self.tags and self.tags[-1][0] == "wbr" and not self._closed and self.texts:
+        if self._in_part and self._after_part:
             self.texts[-1] += data
         else:
             self.texts.append(data)
-        self._closed = True
 
     @property
     def names(self) -> set[str]:

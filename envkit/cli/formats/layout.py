@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ELLIPSIS = "…"
-# behind what separates, and before the field of a reference and the query of a URL
-_PARTS = re.compile(r"(?s)[#?]?[^/,&@#?]*(?:[/,&@]+|(?=[#?])|$)")
+# a line may break after a separator, and before a field or a query; not within `https://`
+_PARTS = re.compile(r"(?s)[#?]?(?:[^/,&@#?]*://)?[^/,&@#?]*(?:[/,&@]+|(?=[#?])|$)")
 
 
 class Span(NamedTuple):

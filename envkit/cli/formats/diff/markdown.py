@@ -35,7 +35,7 @@ def render(report: Report) -> str:
     for section in report.sections:
         table = list(_table(section.entries, report))
         if section.status == DiffStatus.SAME:
-            lines += _folded(f"{section.count} {section.title}", table)
+            lines += _folded(f"{section.number} {section.title}", table)
             continue
         lines += ["", f"#### {section.status.capitalize()}: {section.title}"]
         if section.entries:

@@ -1,7 +1,8 @@
 """A comparison as one HTML page: no script, no external resource, light and dark.
 
 The page has all variables, also those that are the same; the status filters are plain CSS.
-Secrets that differ, as they should, are folded into one line. This module computes what the page shows, and `page.html.j2` lays it out.
+Secrets that differ, as they should, are folded into one line. This module computes what the
+page shows, and `page.html.j2` lays it out.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Section(NamedTuple):
     Attributes:
         status: of all of them.
         title: what it means.
-        count: how many there are.
+        number: how many there are.
         rows: the variables that are shown in full.
         folded: the secrets that differ, as they should.
         folded_text: the line that stands for those.
@@ -92,7 +93,7 @@ class Section(NamedTuple):
 
     status: str
     title: str
-    count: int
+    number: int
     rows: list[Row]
     folded: list[Row]
     folded_text: str
@@ -145,7 +146,7 @@ def _view(report: Report) -> View:
             Section(
                 section.status,
                 section.title,
-                section.count,
+                section.number,
                 [_row(entry, report) for entry in section.entries],
                 [_row(entry, report) for entry in section.folded],
                 folded_text(section),

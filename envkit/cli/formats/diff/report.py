@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from envkit.comparison.model import Cell, Entry, EnvDiff, Place
 
 TITLES = {
-    DiffStatus.REUSED: "the same secret in environments that should each have their own",
+    DiffStatus.REUSED: "the same secret where each should have its own",
     DiffStatus.UNREADABLE: "could not be read",
     DiffStatus.MISSING: "not set in every environment",
     DiffStatus.DIFFERENT: "the values differ",
@@ -35,14 +35,14 @@ class Section(NamedTuple):
         title: what the status means.
         entries: the variables to show in full.
         folded: secrets that differ, as they should: one line replaces all of them.
-        count: how many there are; a secret that several variables share counts once.
+        number: how many there are; a secret that several variables share counts once.
     """
 
     status: DiffStatus
     title: str
     entries: tuple[Entry, ...]
     folded: tuple[Entry, ...]
-    count: int
+    number: int
 
 
 class Report(NamedTuple):

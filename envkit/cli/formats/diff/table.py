@@ -18,7 +18,7 @@ from envkit.cli.formats.diff.wording import (
     notes,
     summary,
 )
-from envkit.cli.formats.layout import Span, columns, padded, wrapped
+from envkit.cli.formats.layout import Span, columns, cut, padded, wrapped
 from envkit.cli.output import printable
 from envkit.comparison.model import CellState, DiffStatus
 
@@ -33,6 +33,7 @@ WIDTH = 80
 _GAP = 2
 _INDENT = 2
 _MIN_NAME, _MAX_NAME = 12, 24  # a longer name has a line of its own
+_MAX_LINES = 3  # of a literal in a block
 _MIN_CELL = 17  # the mask, a space and a fingerprint
 STYLES = {
     DiffStatus.REUSED: "bold red",
@@ -72,7 +73,7 @@ def table(report: Report, width: int) -> Iterator[list[Span]]:
 
 def heading(section: Section, width: int) -> list[list[Span]]:
     """Return the lines above the variables of one status."""
-    start = Span(f"{section.status.upper()} ({section.count})", STYLES[section.status])
+    start = Span(f"{section.status.upper()} ({section.number})", STYLES[section.status])
     return wrapped([start, Span(f"  {section.title}", "dim")], width)
 
 
@@ -148,8 +149,10 @@ class _Grid:
         for text, indexes in groups.items():
             cell = cells[indexes[0]]
             labels = Span(", ".join(self.labels[index] for index in indexes))
-            if cell.state == CellState.PLACEHOLDER and columns(text) > longest:
-                yield from wrapped([start, Span(text, _style(cell))], self.width, 2 * _INDENT)
+            if columns(text) > longest:
+                is_reference = cell.state == CellState.PLACEHOLDER
+                whole = text if is_reference else cut(text, _MAX_LINES * self.width)
+                yield from wrapped([start, Span(whole, _style(cell))], self.width, 2 * _INDENT)
                 yield from wrapped([Span(" " * 3 * _INDENT), labels], self.width, 3 * _INDENT)
                 continue
             value = Span(padded(text, longest), _style(cell))

@@ -150,7 +150,7 @@ SIDES = (
 TABLE = """\
                 staging                          prod
 
-REUSED (1)  the same secret in environments that should each have their own
+REUSED (1)  the same secret where each should have its own
   STRIPE_KEY    ******** 16-31 FINGERPR          ******** 16-31 FINGERPR
     ! the same secret in staging and prod
       give staging its own value: envkit set STRIPE_KEY --env staging
@@ -298,8 +298,8 @@ def test_the_page_needs_nothing_from_elsewhere():
 
 
 def test_the_page_has_everything_with_a_filter_for_each_status():
-    html = FORMATS["html"](report(*SIDES))
-    inputs = [attrs for tag, attrs in Page(html).tags if tag == "input"]
+    shown = Page(FORMATS["html"](report(*SIDES)))
+    inputs = [attrs for tag, attrs in shown.tags if tag == "input"]
     assert {attrs["id"]: "checked" in attrs for attrs in inputs} == {
         "show-reused": True,
         "show-unreadable": True,
@@ -308,7 +308,7 @@ def test_the_page_has_everything_with_a_filter_for_each_status():
         "show-same": False,
     }
     for name in ("STRIPE_KEY", "TOKEN", "EMPTY", "DB", "HOSTS", "LOG_LEVEL", "MODE"):
-        assert f"<code>{name.replace('_', '_<wbr>')}</code></th>" in html
+        assert name in shown.texts
 
 
 # ---------------------------------------------------------------- GitHub
