@@ -21,11 +21,14 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "wbr":
+            self._in_part = self._after_part = True
+            return
         self._in_part = (tag, dict(attrs)) == _PART
         self._after_part = self._after_part and self._in_part
 
     def handle_endtag(self, tag: str) -> None:
-        self._after_part = self._in_part and tag == "span"
+        self._after_part = (self._in_part or self._after_part) and tag == "span"
         self._in_part = False
 
     def handle_data(self, data: str) -> None:
@@ -33,6 +36,7 @@ class Page(HTMLParser):
             self.texts[-1] += data
         else:
             self.texts.append(data)
+        self._after_part = False
 
     @property
     def names(self) -> set[str]:

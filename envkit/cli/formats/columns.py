@@ -1,7 +1,7 @@
 """Lay out a table on a terminal: a line for each row, and no reference broken in its middle.
 
 Cells are wrapped between words. A cell with a word that is wider than its column, such as a
-reference or a URL, has a line of its own below its row, behind the header of its column.
+reference or a URL, is on its own line below its row, after the header of its column.
 """
 
 from __future__ import annotations

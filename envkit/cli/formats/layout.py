@@ -82,6 +82,9 @@ def wrapped(spans: Sequence[Span], width: int, indent: int = 0) -> list[list[Spa
                 _append(lines[-1], Span(head, style))
                 used += columns(head)
                 rest = rest[len(head) :]
+                if rest:
+                    lines.append([Span(" " * indent)])
+                    used = indent
     return lines
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from envkit.cli.formats.diff.wording import (
+    MASK,
     NOT_SET,
     Code,
     folded_text,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from envkit.cli.formats.diff.report import Report
     from envkit.comparison.model import Cell, Entry
 
+_MASK = "•" * 8  # as in the template
 _MAX_ENVIRONMENTS = 4  # that fit beside each other on a small laptop
 
 
@@ -155,7 +157,7 @@ def _view(report: Report) -> View:
             for section in report.sections
         ],
         [Ignored(entry.name, entry.status, rule.reason) for entry, rule in report.ignored],
-        _pieces(legend(report)),
+        _pieces([Code(_MASK) if piece == MASK else piece for piece in legend(report)]),
     )
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 _GAP = 2
 _INDENT = 2
-_MIN_NAME, _MAX_NAME = 12, 24  # a longer name has a line of its own
+_MIN_NAME, _MAX_NAME = 12, 24  # a longer name is on its own line
 _MAX_LINES = 3  # of a literal in a block
 _MIN_CELL = 17  # the mask, a space and a fingerprint
 STYLES = {

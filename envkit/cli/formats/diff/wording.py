@@ -195,9 +195,9 @@ class _NoteWriter:
         advice: tuple[str, ...] = ()
         if finding.dangerous:
             advice = (
-                "store it, replace it with ",
+                "store a new value, and replace this one with ",
                 Code(f"{{{{ {self.entry.name} }}}}"),
-                ", and rotate it: the old value remains in git history",
+                ": the old value remains in git history",
             )
         return Note(tuple(self.by_environment(answers)), advice, finding.dangerous)
 

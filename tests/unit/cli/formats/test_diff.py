@@ -14,12 +14,22 @@ from markdown_it import MarkdownIt
 from envkit.checks.ignore_file import Rule
 from envkit.cli.formats.diff import annotations, json_document, markdown, matrix, page, table
 from envkit.cli.formats.diff.report import Report
-from envkit.cli.formats.layout import Span, columns, cut, wrapped
+from envkit.cli.formats.diff.wording import cell_text
+from envkit.cli.formats.layout import Span, columns, cut, parts_of, wrapped
 from envkit.comparison.compare import diff
-from envkit.comparison.model import EnvDiff
+from envkit.comparison.model import (
+    Cell,
+    CellState,
+    DiffStatus,
+    Entry,
+    EnvDiff,
+    Finding,
+    FindingKind,
+)
 from envkit.errors import AbsentError, DeniedError
 from support.html_page import Page
 from support.sides import side
+from support.team import OWN_SECRETS, team_sides
 
 ROOT = Path(__file__).resolve().parents[4]
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "diff.schema.json").read_text())
@@ -349,3 +359,186 @@ def test_annotations_are_escaped():
     failing = side("a", failing={"X": DeniedError("100% denied\n::error::no")})
     [line, _] = annotations.render(report(failing, side("b")), {}).splitlines()
     assert line.endswith(r"::a: 100%25 denied\n::error::no")
+
+
+# ---------------------------------------------------------------- a team
+
+
+ALL = ("dev", "test", "staging", "prod")
+
+
+def entry(cells, *, status="different", findings=()):
+    return Entry("NAME", DiffStatus(status), tuple(cells), tuple(findings))
+
+
+def secret(label, fingerprint):
+    return Cell(
+        CellState.VALUE, None, True, "16-31", fingerprint, (f"vault:{label}/name",), "p.toml:1"
+    )
+
+
+def folded(labels, *cells, **options):
+    found = Report(EnvDiff(labels, (entry(cells, **options),)))
+    return [one.name for section in found.sections for one in section.folded] == ["NAME"]
+
+
+def test_secrets_are_folded_where_each_environment_has_its_own():
+    assert folded(("dev", "prod"), secret("dev", "1"), secret("prod", "2"))
+    password = Finding(FindingKind.PART, "password")
+    assert folded(("dev", "prod"), secret("dev", "1"), secret("prod", "2"), findings=[password])
+
+
+@pytest.mark.parametrize(
+    ("labels", "change", "findings"),
+    [
+        (("dev", "prod"), {"fingerprint": "1"}, ()),
+        (("dev", "prod"), {"secret": False}, ()),
+        (("dev", "prod"), {"shown": "revealed"}, ()),
+        (("dev", "prod"), {"origins": ()}, ()),
+        (("dev", "prod"), {"length": "empty"}, ()),
+        (("dev", "prod"), {"state": CellState.ABSENT}, ()),
+        (("dev", "prod"), {}, [Finding(FindingKind.PART, "path")]),
+        (("dev", "prod"), {}, [Finding(FindingKind.RULE, "required")]),
+        (("dev", "prod"), {}, [Finding(FindingKind.WHITE_SPACE, dangerous=True)]),
+        (("prod", "prod@2026-11-01"), {}, ()),
+        (("prod", "prod"), {}, ()),
+        (("prod", "pid:1"), {}, ()),
+        (("prod", "file:.env"), {}, ()),
+    ],
+)
+def test_a_difference_that_a_reader_must_see_is_not_folded(labels, change, findings):
+    second = secret("prod", "2")._replace(**change)
+    assert not folded(labels, secret("dev", "1"), second, findings=findings)
+
+
+def test_every_format_folds_the_30_secrets_of_a_team():
+    sides = team_sides()
+    for name, render in FORMATS.items():
+        text = render(report(*sides))
+        if name != "json":
+            line = " ".join(text.split())
+            assert f"{OWN_SECRETS} secrets differ, as they should" in line, name
+        is_listed = "SERVICE_07_API_TOKEN" in text.replace("<wbr>", "")
+        assert is_listed == (name in ("json", "html", "markdown")), name
+    assert "SERVICE_07_API_TOKEN" in table.plain(report(*sides, show_same=True))
+    assert "SERVICE_07_API_TOKEN" in matrix.plain(report(*sides, show_same=True))
+
+
+def test_the_counts_in_json_do_not_depend_on_what_is_folded():
+    found = json.loads(json_document.render(report(*team_sides())))
+    assert found["counts"] == {
+        "reused": 2, "unreadable": 1, "missing": 2, "different": 39, "same": 55,
+    }  # fmt: skip
+
+
+def test_a_secret_that_two_variables_share_counts_once_and_is_explained_once():
+    text = table.plain(report(*team_sides()))
+    assert "REUSED (1)  the same secret where each should have its own, in 2 variables" in text
+    assert "1 reused in 2 variables, 1 unreadable" in text
+    assert text.count("give staging its own value: envkit set DB_PASSWORD --env staging") == 1
+    assert "! the same secret as DATABASE_URL" in text
+
+
+def test_variables_that_share_a_secret_are_adjacent():
+    sides = [side(label, {"A": SECRET, "B": SECRET * 2, "C": SECRET}) for label in ("dev", "prod")]
+    [section] = report(*sides).sections
+    assert [one.name for one in section.entries] == ["A", "C", "B"]
+    assert section.number == 2
+
+
+def test_an_absent_value_has_one_spelling_in_every_format():
+    shown = report(side("a", literals={"X": "1"}), side("b", failing={"X": AbsentError("no X")}))
+    for name, render in FORMATS.items():
+        text = render(shown)
+        assert ("not set" in text) == (name not in ("json", "github")), name
+        assert "absent" not in text or name == "json"
+    assert {cell_text(Cell(state)) for state in (CellState.ABSENT, CellState.UNDECLARED)} == {
+        "not set"
+    }
+
+
+MATRIX = """\
+        dev      test     staging  prod
+
+MISSING (2)  not set in every environment
+  GONE  ?        not set  A        B
+  KEY   A        A        not set  B
+
+DIFFERENT (1)  the values differ
+  MODE  A        B        A        B
+
+2 missing, 1 different
+In each row, the same letter is the same value; ? could not be read.
+"""
+
+
+def test_a_matrix_has_a_letter_for_each_distinct_value():
+    modes = ("x", "y", "x", "y")
+    sides = [side(label, literals={"MODE": mode}) for label, mode in zip(ALL, modes, strict=True)]
+    found = diff(*sides).entries[0]
+    value, other = Cell(CellState.VALUE, "x"), Cell(CellState.VALUE, "y")
+    no, failed = Cell(CellState.ABSENT), Cell(CellState.UNREADABLE)
+    entries = (
+        Entry("GONE", DiffStatus.MISSING, (failed, no, value, other)),
+        Entry("KEY", DiffStatus.MISSING, (value, value, no, other)),
+        found,
+    )
+    assert matrix.plain(Report(EnvDiff(ALL, entries))) == MATRIX
+
+
+def test_a_matrix_of_many_environments_continues_below():
+    labels = [f"environment-{n}" for n in range(7)]
+    sides = [side(label, literals={"MODE": label}) for label in labels]
+    text = matrix.plain(report(*sides))
+    assert text.count("  MODE") == 2
+    assert [text.count(label) for label in labels] == [1] * 7
+
+
+def test_a_matrix_does_not_compare_masked_secrets_of_profiles():
+    masked = Cell(CellState.VALUE, secret=True)
+    text = matrix.plain(Report(EnvDiff(("a", "b"), (entry([masked, masked]),)), profiles_only=True))
+    assert "NAME  *        *" in text
+    assert "* is a secret that was not compared" in " ".join(text.split())
+
+
+REFERENCE = "vault:secret/team/a-service-with-a-long-name/prod/database/main#password"
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7])
+def test_no_reference_is_broken_in_its_middle_at_80_columns(count):
+    labels = tuple(f"environment-{n}" for n in range(count))
+    cells = [Cell(CellState.PLACEHOLDER, f"{{{{ {REFERENCE}-{n} }}}}") for n in range(count)]
+    origins = Finding(FindingKind.ORIGIN, shown=tuple(f"{REFERENCE}-{n}" for n in range(count)))
+    text = table.plain(Report(EnvDiff(labels, (entry(cells, findings=[origins]),))))
+    for n in range(count):
+        assert text.count(f"{REFERENCE}-{n}") == 2, text
+
+
+def test_a_wide_url_breaks_between_its_parts():
+    url = "https://" + "/".join(["a-part-of-a-path"] * 9) + "?query=1"
+    lines = [line[0].text for line in wrapped([Span(url)], 40)]
+    assert len(lines) > 3
+    assert "".join(lines) == url
+    assert all(line.endswith("/") for line in lines[:-2])
+
+
+@given(st.text("ab/,&@#?:. 中", max_size=60))
+def test_the_parts_of_a_text_are_the_text(text):
+    assert "".join(parts_of(text)) == text
+    assert all(parts_of(text))
+
+
+def test_the_parts_of_a_reference_end_at_its_separators():
+    assert parts_of("vault:kv/app/db#password") == ["vault:kv/", "app/", "db", "#password"]
+    assert parts_of("https://a.b/c?x=1&y=2,z") == ["https://a.b/", "c", "?x=1&", "y=2,", "z"]
+
+
+def test_the_page_shows_a_file_once_for_environments_with_the_same_value():
+    base = Cell(CellState.VALUE, "x", location="profiles/base.toml:1")
+    own = Cell(CellState.VALUE, "x", location="profiles/prod.toml:1")
+    other = Cell(CellState.VALUE, "y", location="profiles/base.toml:1")
+    html = page.render(Report(EnvDiff(ALL, (entry([base, base, other, own]),))), NOW)
+    texts = Page(html).texts
+    assert texts.count("profiles/base.toml:1") == 2  # for x, and for y
+    assert texts.count("profiles/prod.toml:1") == 2  # beside dev on a phone, and in its column
+    assert Page(html).values("data-environments") == ["dev, test, prod", "staging"]
