@@ -54,7 +54,7 @@ def render(report: Report) -> str:
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
-    # the blank lines make GitHub read what is inside as Markdown
+    # with the blank lines, GitHub renders the content as Markdown
     return ["", f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
 
 

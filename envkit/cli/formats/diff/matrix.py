@@ -1,7 +1,7 @@
 """A comparison as a matrix of names by environments, for four environments or more.
 
-A letter stands for a value: environments with the same letter have the same value. No value
-is in it. Where the environments do not fit the width, the matrix continues below itself.
+Each cell is a letter and never a value: environments with the same letter in a row have the
+same value. Where the environments do not fit the width, the matrix continues below itself.
 """
 
 from __future__ import annotations

@@ -52,13 +52,13 @@ class Note(NamedTuple):
 class ShownCell(NamedTuple):
     """A variable in one environment. Texts are in parts between which a line may break.
 
-    On a phone, the first of the environments that have the same value stands for all of them.
+    On a phone, environments with the same value are one cell, that of the first of them.
 
     Attributes:
         environments: those that have this value; empty where an earlier cell shows them.
         kind: how `text` is shown: as a value, as the length of a secret, or as the words for
             a missing value.
-        text: what is shown.
+        text: the value, the length or the words.
         fingerprint: of a secret; empty if there is none to show.
         place: where the value comes from; empty where an earlier cell with this value shows it.
         more_places: where the value comes from in the other environments that have it.
@@ -89,7 +89,7 @@ class Section(NamedTuple):
         number: how many there are.
         rows: the variables that are shown in full.
         folded: the secrets that differ, as they should.
-        folded_text: the line that stands for those.
+        folded_text: the line that replaces them.
         shown: whether the filter is on at first.
     """
 

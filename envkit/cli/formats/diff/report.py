@@ -128,7 +128,7 @@ class Report(NamedTuple):
 
     @property
     def has_fingerprints(self) -> bool:
-        """Whether a masked value is among what is shown."""
+        """Whether a masked value is shown."""
         return any(
             cell.secret and cell.fingerprint
             for section in self.sections

@@ -85,7 +85,7 @@ def folded_line(section: Section, width: int) -> list[list[Span]]:
 
 
 def closing(report: Report, width: int, pieces: Sequence[str]) -> Iterator[list[Span]]:
-    """Yield what follows the variables: what is ignored, the summary and the legend."""
+    """Yield the lines below the variables: ignored differences, the summary and the legend."""
     yield from _ignored(report, width)
     if report.sections:
         yield []

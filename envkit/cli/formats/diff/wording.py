@@ -67,7 +67,7 @@ def summary(report: Report) -> str:
 
 
 def folded_text(section: Section) -> str:
-    """Return the line that stands for the secrets that differ, as they should."""
+    """Return the line that replaces the secrets that differ, as they should."""
     count = len(section.folded)
     return (
         "1 secret differs, as it should"
@@ -231,7 +231,7 @@ class _NoteWriter:
         ]
 
     def reasons(self) -> list[Note]:
-        """Return why there are no values."""
+        """Return the reasons for missing values."""
         grouped = self.grouped([cell.reason for cell in self.entry.cells])
         return [
             Note((*_listed([Code(label) for label in labels]), ": ", reason))

@@ -46,5 +46,5 @@ def since(at: float, now: float) -> str:
 
 
 def _is_shown(seconds: float) -> bool:
-    # also false for NaN and what is infinite
+    # also false for NaN and infinity
     return 0 < seconds < _MAX_SECONDS

@@ -1,4 +1,4 @@
-"""How a comparison is shown in each format: what a reader sees, and what nobody ever sees."""
+"""The formats of a comparison: what a reader sees, and that no secret is in any of them."""
 
 import json
 import re
@@ -342,7 +342,7 @@ def test_annotations_point_to_the_lines():
 
 
 def test_annotations_point_to_where_a_value_is_not():
-    """And of what is reused they say, too, where it is missing."""
+    """A reused variable that an environment lacks says so as well."""
     shared = [side(label, {"KEY": SECRET}) for label in ("dev", "staging")]
     lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}
     found = report(side("dev", {"TOKEN": "t", "GONE": "g"}), side("prod", failing=lost))
