@@ -8,7 +8,7 @@ from envkit.rotation.rotators.login import login_of
 from envkit.secret import Secret
 from envkit.testing.rotator_harness import Turn, built, step
 from support.postgres_rotations import of, unchanged, user_of, whole
-from support.rotators import CANARY, GUIDE, SingleHarness, refused
+from support.rotators import CANARY, PAGES, SingleHarness, refused
 
 
 class TestForms:
@@ -82,7 +82,7 @@ class TestWhose:
             error = refused(lambda rotator=rotator: rotator.prepare(single.current()))
             assert "is the admin" in error.message
             assert "Its own admin" in error.hint
-        assert "## Its own admin" in (GUIDE / "postgres.md").read_text()
+        assert "## Its own admin" in (PAGES / "postgres.md").read_text()
 
     def test_the_admin_may_not_be_one_of_two_users(self, alternate):
         target = {
