@@ -1,4 +1,4 @@
-"""Values from `.env` files: no server, so that what is left is our own start."""
+"""Values from `.env` files: without a server, only our own start-up time remains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A command line that was refused is shown as it was meant, to be pasted."""
+"""A refused command line gets a corrected one as a hint, ready to paste."""
 
 import shlex
 

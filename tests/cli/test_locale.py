@@ -1,6 +1,6 @@
-"""Text is UTF-8 in every locale: the same bytes come in and go out as in a UTF-8 locale.
+"""Text is UTF-8 in every locale: input and output have the same bytes as in a UTF-8 locale.
 
-Here are the locales that every machine has. `tests/extra` makes others.
+These tests use the locales that every machine has; `tests/extra` generates others.
 """
 
 import json

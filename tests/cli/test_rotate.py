@@ -1,4 +1,4 @@
-"""`envkit rotate`: what a person and a program see of it, and what it does to the stores."""
+"""Output of `envkit rotate` for people and programs, and its effect on the stores."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def run(project, *arguments, env=None):
 
 
 def hidden(project, environ, *arguments):
-    """Run it as a process of its own, which imports everything anew."""
+    """Run it as a separate process, which imports everything anew."""
     return project.run("rotate", *arguments, env=environ)
 
 

@@ -1,4 +1,4 @@
-"""The contract of rotation stores over each of them, and what is special about one."""
+"""Every rotation store fulfils the contract; special cases of each follow."""
 
 import json
 import multiprocessing

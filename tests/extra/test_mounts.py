@@ -1,6 +1,6 @@
-"""A `.env` file that is mounted by itself, as Docker does it: refused before anything is changed.
+"""A `.env` file that is a mount point, as in Docker, is refused before anything is changed.
 
-It needs a mount namespace: root's, or one that the kernel gives to any user.
+It needs a mount namespace, as root or as a user namespace.
 """
 
 import pytest

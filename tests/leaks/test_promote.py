@@ -1,4 +1,4 @@
-"""A secret that is promoted is in the two stores, and no part of it is left anywhere else."""
+"""A promoted secret is in its two stores, and no part of it is left anywhere else."""
 
 import pytest
 

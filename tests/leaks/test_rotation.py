@@ -1,4 +1,4 @@
-"""A rotated value is in its store, an admin's password in no other place, whatever happens.
+"""A rotated value is only in its store and the admin's password nowhere, whatever happens.
 
 The old value, the new one and the password that the target asks for are looked for in what
 is printed, in HOME, TMPDIR and the project, in the audit log, in the arguments and the

@@ -1,4 +1,4 @@
-"""`envkit diff` with real stores: what is asked how often, their past, and one that says no."""
+"""`envkit diff` with real stores: number of reads, earlier versions, denied access."""
 
 import json
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""When a store fails, the app is not started: the whole command, before real servers.
+"""When a store fails, the app is not started: whole commands with real servers.
 
 Whatever breaks, and wherever: no app, no output, no file; the right exit status within the
 deadline; every variable that has no value named at once; what to do about it; and nothing
@@ -172,7 +172,7 @@ def test_a_secret_that_the_caller_may_not_read(project, aws_store):
     ids=["fine", "absent", "denied", "invalid"],
 )
 def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, status, missing):
-    """What must be mended first decides the exit status; nothing starts, whatever else is fine."""
+    """The failure to fix first sets the exit status, and nothing is started."""
     vault_store.environ |= aws_store.environ
     vault_store.proxy.fault(not_json())
     aws_store.aws.deny("denied")
@@ -182,7 +182,7 @@ def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, sta
 
 
 def test_an_outage_is_not_an_absence(project, store):
-    """Each of these variables may be absent, and is not while nobody knows."""
+    """Each of these variables is optional, but a failed store does not prove it missing."""
     declared = """\
 [variables]
 A = "{{ S:other#key ?? \\"fallback\\" }}"

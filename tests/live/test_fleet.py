@@ -1,4 +1,4 @@
-"""Workers of a fleet on a real PostgreSQL, as processes that come and go."""
+"""Workers of a fleet, as processes on a real PostgreSQL queue."""
 
 import concurrent.futures
 import json

@@ -373,7 +373,7 @@ print("{{}}")
 
 
 def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path):
-    """PostgreSQL's own module passwordcheck, that sees the password: a program sends it so."""
+    """The module passwordcheck sees the password, because a program sends it in clear."""
     target = SingleHarness(postgres, stack)
     admin, user = target.role("envkit"), target.role("app")
     for setting in ("session_preload_libraries", "passwordcheck.min_password_length"):
@@ -505,7 +505,7 @@ def test_a_clock_that_jumps_back_between_two_steps(world):
 
 
 def begun(world):
-    """Let a rotation stop with the target changed, and nothing given to readers."""
+    """Stop a rotation after its target has changed and before the promotion."""
 
     def fail():
         raise KeyboardInterrupt
@@ -574,7 +574,7 @@ def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
 
 
 def test_another_secret_in_the_middle_is_a_rotation_of_its_own(world):
-    """Which takes its own turn; the first is there for whoever names it again."""
+    """It runs separately; the first record remains for a profile that names its secret again."""
     old = begun(world)
     world.store.put({**world.store.stored(), "ELSEWHERE": old})
     world.write("postgres", secret="dotenv:ELSEWHERE")

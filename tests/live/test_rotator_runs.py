@@ -1,4 +1,4 @@
-"""Every rotator under the real machine and runner, on its real target, its secret in memory."""
+"""Every rotator with the real machine and runner on its real target; the secret is in memory."""
 
 from contextlib import ExitStack
 

@@ -1,4 +1,4 @@
-"""Logging in to OpenBao by every method, tokens that expire and tokens that are renewed."""
+"""Logins to OpenBao by every method; expiring and renewed tokens."""
 
 import http.server
 import json

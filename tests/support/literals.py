@@ -1,4 +1,4 @@
-"""Texts as teams write them into profiles: those that are secrets, and those that only look it.
+"""Texts that teams write into profiles: secrets, and values that only resemble them.
 
 None of the secrets opens anything. What has a vendor's prefix is put together here, so that
 no scanner takes this file for one that holds tokens.

@@ -1,10 +1,10 @@
-"""A real store with two secrets in it, behind a fault proxy: Vault and AWS looked at alike.
+"""A real store with two secrets behind a fault proxy, with one interface for Vault and AWS.
 
     def test_something(store, project):
         project.profile("prod.toml", store.profile())
         project.run("exec", "--env", "prod", "--", "env", env=store.environ)
 
-Every test gets secrets of its own in the server that its test process shares.
+Every test gets its own secrets in the server that its test process shares.
 """
 
 from __future__ import annotations
@@ -154,6 +154,6 @@ def aws_store(aws: Aws) -> AwsStore:
 
 @pytest.fixture(params=["vault", "aws"])
 def store(request: pytest.FixtureRequest) -> LiveStore:
-    """One store after the other."""
+    """Yield each store."""
     found: LiveStore = request.getfixturevalue(f"{request.param}_store")
     return found

@@ -1,4 +1,4 @@
-"""One session of commands, full of text that is not ASCII, for comparing what locales change.
+"""One session of commands with text that is not ASCII, to compare locales.
 
 The answer is the same in every locale: envkit's text is UTF-8.
 """
@@ -78,7 +78,7 @@ DIFF = ("diff", "dev", "other", "--format")
 
 
 class Answer(NamedTuple):
-    """What came of a command."""
+    """The outcome of a command."""
 
     command: str
     status: int
@@ -87,7 +87,7 @@ class Answer(NamedTuple):
 
 
 class Session(NamedTuple):
-    """What came of all commands, and the files that they left behind."""
+    """The outcomes of all commands, and the files that they left behind."""
 
     answers: list[Answer]
     files: dict[bytes, bytes]

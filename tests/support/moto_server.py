@@ -1,7 +1,7 @@
-"""moto's AWS endpoint as a process of its own, for `support.aws`; not imported by tests.
+"""moto's AWS endpoint as a separate process, for `support.aws`; not imported by tests.
 
 Prints its port and serves until its standard input ends, so that it never outlives the
-test run. moto 5.2.5 is mended where it is not AWS:
+test run. It patches moto 5.2.5 where it differs from AWS:
 
 - after UpdateSecretVersionStage has moved AWSCURRENT, a read without a version still gave
   the old value (`default_version_id` was left behind);
@@ -91,7 +91,7 @@ def mend_lists_of_versions():
 
 
 def mend_access_keys(application):
-    """Refuse the keys of IAM users as AWS does; whatever else signs a request is let in."""
+    """Refuse keys of IAM users as AWS does; accept any other signature."""
     made = {}
     original = AccessKey.__init__
 

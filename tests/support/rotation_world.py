@@ -7,7 +7,7 @@
 
 Every operation of a process waits until the test lets it happen, so that the test, and not
 the scheduler of threads, decides how several of them are interleaved. After each of them
-`world.check_readers` looks whether whoever reads the secret now can log in with it.
+`world.check_readers` checks that a reader of the current secret can log in with it.
 
 The targets are those of `support.fake_targets`. A change of a target and the look before it
 whether the rotation is still ours are one step, as they are under a lock of the real target.
@@ -34,7 +34,7 @@ class Killed(BaseException):
 
 
 class Process:
-    """One run of a rotation, which goes on only when it is told to."""
+    """One run of a rotation that advances only when the test says so."""
 
     def __init__(self, world, requested=""):
         self.world = world
@@ -51,7 +51,7 @@ class Process:
         self._arrived.acquire()
 
     def at(self, operation):
-        """Wait here until the test lets it go on."""
+        """Wait here until the test lets the process continue."""
         if self._free:
             return
         self.where = operation
@@ -80,7 +80,7 @@ class Process:
             self.world.check_readers()
 
     def go_on_until(self, operation):
-        """Let it go on until it is about to do this, or has ended."""
+        """Let the process continue until it is about to do this, or has ended."""
         while not self.ended and self.where != operation:
             self.go_on()
 
@@ -143,7 +143,7 @@ class World:
         return Process(self, requested).finish()
 
     def touch(self):
-        """Change another field of the secret, as somebody else would."""
+        """Change another field of the secret, as another client would."""
         self.touched += 1
         self.shelf.put({**self.shelf.fields, "touched": str(self.touched)})
 

@@ -53,7 +53,7 @@ class Sleeper:
         assert os.WIFSTOPPED(status), "the process did not sleep"
 
     def wake(self) -> str:
-        """Let it go on, and return how it ended: `done`, or the name of an exception."""
+        """Let the process continue; return how it ended: `done`, or the name of an exception."""
         os.kill(self._process.pid, signal.SIGCONT)
         return self._process.stdout.readline().split()[0]
 

@@ -1,4 +1,4 @@
-"""A client of PostgreSQL dies or is stopped inside its transaction: how soon can others go on?
+"""A client of PostgreSQL dies or is paused inside its transaction: how soon can others continue?
 
     python tests/torture/dead_client.py [--store vault] [--strategy alternate]
 
@@ -36,7 +36,7 @@ INSIDE = b"ALTER ROLE"
 
 
 def resume_beside(world: World, warms, *, dies: bool, after_grace: bool, prepare: str = ""):
-    """Let a second process go on; return its course and the seconds that it took."""
+    """Let a second process continue; return its course and the seconds that it took."""
     first, second = warms
     course = Course(world, second)
     course.where = f"{'killed' if dies else 'stopped'} {'after' if after_grace else 'before'} grace"

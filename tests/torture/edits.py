@@ -75,7 +75,7 @@ def _two_users(world: World) -> dict[str, object]:
 
 
 def stand(course: Course, phase: str) -> None:
-    """Bring the rotation to a phase, with nobody at work on it."""
+    """Advance the rotation to a phase without an owner."""
     world = course.world
     world.become_due()
     if phase in ("grace", "retiring"):

@@ -89,7 +89,7 @@ class Killer:
                     number += each
 
     def at_random(self, chance: random.Random, times: int) -> None:
-        """Kill several processes of one rotation, each of which goes on after the one before."""
+        """Kill several processes of one rotation; each resumes after the previous one."""
         for _ in range(times):
             moments = chance.choices(list(self.numbers), k=chance.randint(2, 5))
             self.rotate(*((moment, chance.randint(1, self.numbers[moment])) for moment in moments))

@@ -39,7 +39,7 @@ BROKEN = "torture.wrong:stop_before_the_change_and_look_no_more"
 
 
 class Pauses:
-    """Stops one process after the other, each in a rotation of its own."""
+    """Pauses one process after another, each in a separate rotation."""
 
     def __init__(self, world: World, first: Warm, second: Warm, chance: random.Random) -> None:
         self.world = world
@@ -62,7 +62,7 @@ class Pauses:
         self.course.check()
 
     def one(self, number: int, *, prepare: str = "") -> None:
-        """Stop a process somewhere, let another one go on, and then let it go on itself."""
+        """Pause a process somewhere, let another one continue, and then resume the first."""
         world, course, chance = self.world, self.course, self.chance
         world.become_due()
         after_grace = chance.random() < 0.3

@@ -101,7 +101,7 @@ class Readers:
         self.wait_a_round()
 
     def wait_a_round(self) -> None:
-        """Wait until nobody uses anything that was read before this call."""
+        """Wait until no reader uses anything that was read before this call."""
         now, end = time.monotonic_ns(), time.monotonic() + _WAIT_SECONDS
         while any(self._count(index, READ_AT) <= now for index in range(self._number)):
             assert time.monotonic() < end, "a reader does not come to the end of its round"
@@ -244,7 +244,7 @@ class _Reader:
         return self.cached
 
     def login_random(self, fields: dict[str, str]) -> bool:
-        """Check what was made with the value of the round before, as whoever reads now does."""
+        """Check what was signed with the value of the previous round, as a current reader does."""
         made_with, self.before = self.before, fields["TOKEN"]
         taken = self.source.current()
         return made_with is None or made_with in (taken["TOKEN"], taken["TOKEN_PREVIOUS"])

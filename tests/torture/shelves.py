@@ -64,7 +64,7 @@ class VaultReader:
 
 
 class AwsReader:
-    """Reads with a request of its own, since botocore takes longer than the server."""
+    """Reads with its own request, because botocore takes longer than the server."""
 
     def __init__(self, port: int, name: str, field: str) -> None:
         self._port = port
@@ -155,7 +155,7 @@ class VaultShelf:
         return self._ask("GET", beside)["data"]
 
     def put_record(self, stored: object) -> None:
-        """Store something else in its place, as nobody but a person would."""
+        """Replace it with another value, as only a person would."""
         self._server.put(f"envkit-rotation/{self._path}.{self._field}", stored)
 
     def left(self) -> list[str]:
@@ -218,7 +218,7 @@ class AwsShelf:
         return self._document()["records"][self._field]
 
     def put_record(self, stored: object) -> None:
-        """Store something else in its place, as nobody but a person would."""
+        """Replace it with another value, as only a person would."""
         document = self._document()
         saved = document["records"].get(self._field, {}).get("saved")
         if isinstance(stored, dict):
@@ -281,7 +281,7 @@ class DotenvShelf:
         return json.loads(self._beside.read_text())
 
     def put_record(self, stored: object) -> None:
-        """Store something else in its place, as nobody but a person would."""
+        """Replace it with another value, as only a person would."""
         self._beside.write_text(json.dumps(stored))
 
     @property

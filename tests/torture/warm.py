@@ -114,7 +114,7 @@ class Run:
         raise AssertionError("a process does not stop")
 
     def go_on(self) -> None:
-        """Let it go on after `pause`."""
+        """Let the process continue after `pause`."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGCONT)
 

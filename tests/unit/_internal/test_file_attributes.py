@@ -1,4 +1,4 @@
-"""What a write gives the new file of the old one's owner, lists and attributes."""
+"""A write preserves the owner, access control list and attributes of the old file."""
 
 import os
 import stat

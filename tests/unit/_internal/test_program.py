@@ -1,4 +1,4 @@
-"""Real programs: how they end, what they are given, and that none outlives its time."""
+"""Real programs: exit status, input, environment and timeouts."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def python(code, *, timeout_seconds=AN_HOUR, **options):
 
 
 def is_alive(pid):
-    """Whether a process runs; one that nobody has waited for yet does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"

@@ -1,4 +1,4 @@
-"""What a check says of rotations: their tables, without a store, and where they stand."""
+"""Checks of rotations: their tables, without a store, and their status."""
 
 import sys
 import time

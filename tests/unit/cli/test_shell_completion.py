@@ -1,4 +1,4 @@
-"""How the words of a line are split before anything is completed."""
+"""How a command line is split into words before completion."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The versions in which a value changed, and the one that a rollback goes back to."""
+"""The versions in which a value changed, and the one that a rollback restores."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Literals set, added or removed in a profile: read back exactly, and nothing else changes."""
+"""Literals set, added or removed in a profile read back exactly; nothing else changes."""
 
 import tomllib
 

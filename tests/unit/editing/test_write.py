@@ -26,7 +26,7 @@ def write(slot, value, before=BEFORE, seconds=15):
 
 
 class Busy(MemorySource):
-    """A store in which somebody else changes a secret just before each write."""
+    """A store in which another client changes a secret just before each write."""
 
     def __init__(self, *changes):
         super().__init__(SourceContext("memory", deadline=Deadline(15)))

@@ -1,4 +1,4 @@
-"""Every export format gives back, through its real reader, the very bytes that went in.
+"""Every export format, read back by its real reader, preserves every byte.
 
 bash, sh, python-dotenv, envkit's own `.env` reader, `json` and PyYAML read for themselves.
 Docker, systemd and the GitHub runner are not Python packages: for them stand readers

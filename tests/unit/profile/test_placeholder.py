@@ -1,4 +1,4 @@
-"""The grammar: what is printed parses back, no input crashes it, nothing is run or rescanned."""
+"""The grammar: printed templates parse back, no input crashes, nothing is run or rescanned."""
 
 from __future__ import annotations
 

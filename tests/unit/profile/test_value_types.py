@@ -1,4 +1,4 @@
-"""Types and forms: what fits, what does not, and that no message shows the value."""
+"""Types of values: which texts fit, which do not; no message shows the value."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What is carried from one environment to the next: what is missing, and what was asked for."""
+"""What a promotion copies: missing variables and requested ones."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which rotations there are: of all profiles, each secret once, and what is at odds."""
+"""The catalog has the rotations of all profiles, each secret once, and reports conflicts."""
 
 import pytest
 

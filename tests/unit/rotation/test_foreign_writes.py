@@ -124,7 +124,7 @@ def test_a_value_of_a_person_survives_at_every_moment_of_a_rotation(kind, dies):
 
 
 def test_a_machine_that_refuses_a_changed_claim_is_noticed(monkeypatch):
-    """The check is worth nothing if it cannot fail."""
+    """A check that cannot fail is worthless."""
     monkeypatch.setattr(Record, "only_claimed", property(lambda _record: False))
     refusal = Decision(StepKind.REFUSE, "the secret was changed")
     monkeypatch.setattr(machine, "_refuse_other_value", lambda _seen: refusal)

@@ -1,4 +1,4 @@
-"""What is decided, for everything that can be seen: each phase, value, wish and time."""
+"""The decision for every combination of phase, value, request and time."""
 
 from itertools import product
 

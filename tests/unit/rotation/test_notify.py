@@ -1,4 +1,4 @@
-"""Who is told of what, by which host, and not more than once a day."""
+"""Which host sends which notice, at most once a day."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""Unfinished rotations that no profile names: which are found, and how they end."""
+"""Orphaned records: unfinished rotations that no profile names are found and finished."""
 
 import json
 import os

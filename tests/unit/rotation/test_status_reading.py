@@ -1,4 +1,4 @@
-"""Where many rotations stand: each file and secret is read once, and each row is its own."""
+"""The statuses of many rotations: each file and secret is read once; failures stay in their row."""
 
 import json
 import sys

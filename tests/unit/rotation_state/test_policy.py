@@ -164,6 +164,6 @@ def test_what_is_no_table_is_told_when_the_profile_is_loaded(project, profile, t
 
 
 def test_a_wrong_rotation_keeps_no_app_from_starting(project):
-    """Only what rotates looks into the tables."""
+    """Only rotation commands parse the tables."""
     project.profile("prod.toml", "[rotation.db]\nnonsense = 1\n[variables]\nA = 1\n")
     assert project.run("get", "A", "--env", "prod").stdout == "1"

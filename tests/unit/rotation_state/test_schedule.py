@@ -25,7 +25,7 @@ DAY = 24 * HOUR
 
 
 def at(text, zone=BERLIN, fold=0):
-    """The seconds of a time on the wall."""
+    """Return the Unix time of a local time."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp()
 
 
@@ -67,7 +67,7 @@ def test_a_window_that_is_over_is_waited_out():
 
 
 def test_a_record_from_the_future_is_not_due():
-    """The clock of a host that rotated was ahead of ours."""
+    """The clock of the host that rotated was ahead of ours."""
     timing = Timing(every_seconds=DAY, window_seconds=HOUR)
     assert due(timing, "prod/db", last=1e9 + 5 * DAY, now=1e9).at == 1e9 + 6 * DAY
 

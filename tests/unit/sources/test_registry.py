@@ -87,7 +87,7 @@ def test_a_mistake_is_shown_in_the_file_that_makes_it(project):
 
 
 class TestPlaceholders:
-    """Settings may take secrets from what is read without a network or a login."""
+    """Settings may take secrets only from sources without a network or a login."""
 
     MEMORY = '[sources.own]\ntype = "memory"\nsecrets = {{ a = {{ b = "x{}y" }} }}\n'
 
@@ -177,7 +177,7 @@ class TestPlaceholders:
 
 
 class TestStoreIdentity:
-    """Several profiles may share one login, but only if it is the same."""
+    """Profiles share a login only if their settings are equal."""
 
     @pytest.mark.parametrize(
         ("one", "other", "same"),
@@ -202,7 +202,7 @@ class TestStoreIdentity:
 
 
 class TestEntryPoints:
-    """Types of other packages: found by their entry points, and only where they are asked for."""
+    """Types of other packages are found by their entry points, on demand."""
 
     @pytest.fixture
     def package(self, install):

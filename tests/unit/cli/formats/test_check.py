@@ -1,4 +1,4 @@
-"""No format of a check shows a value, whatever stands in the profiles."""
+"""No format of a check shows a value, whatever the profiles contain."""
 
 import hypothesis.strategies as st
 from hypothesis import given

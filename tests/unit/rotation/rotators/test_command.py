@@ -1,4 +1,4 @@
-"""A program of the user's own: what it is told, what it may say, and that no value gets out."""
+"""The command rotator: input and output of the program, and that no value leaks."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What Prometheus is told, and how it is answered over HTTP."""
+"""The Prometheus metrics and their HTTP endpoint."""
 
 import os
 import socket

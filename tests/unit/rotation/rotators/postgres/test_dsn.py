@@ -1,4 +1,4 @@
-"""What is said of a server, from the DSN of its admin: never a part of a password."""
+"""The description of a server from a DSN never contains a part of a password."""
 
 import pytest
 
