@@ -91,7 +91,7 @@ COMPLETIONS = [
     ("envkit get --env dev ", "DATABASE_URL NODE_ENV"),
     ("envkit get --env broken ", ""),
     ("envkit get D", "DATABASE_URL"),
-    # bash makes three words of `--env=d`, and offers what follows `=`
+    # bash splits `--env=d` into three words, and completes the part after `=`
     ("envkit get --env = dev D", "DATABASE_URL"),
     ("envkit exec --env = dev --only = N", "NODE_ENV"),
     # and one where the user took `=` out of COMP_WORDBREAKS

@@ -42,7 +42,7 @@ def hint(project, monkeypatch, capsys):
 
 
 CORRECTIONS = [
-    # an environment that stands where no environment is expected
+    # an environment where none is expected
     ("show prod", "show --env prod"),
     ("show production", "show --env production"),
     ("show broken", "show --env broken"),
@@ -167,7 +167,7 @@ def test_what_may_be_a_secret_is_left_out_of_the_hint(hint, typed):
         "exec --env prod no-such-program -- x",
         "get NOTHING_LIKE_IT --env prod",
         "diff prod staging xyzzy",
-        # what is wrong is something else than the words and their places
+        # the mistake is neither a word nor its place
         "rotate --all api-token",
         "rotate --compromised api-token",
         "export --set no-equals --env prod",

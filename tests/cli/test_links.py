@@ -164,7 +164,7 @@ def test_a_file_that_the_user_names_needs_no_trust(clone, outside):
         assert ("DIFFERENT (1)" in done.stdout) is ("DIFFERENT" in done.stdout) is different
 
 
-# ---------------------------------------------------------------- names that envkit made up
+# ---------------------------------------------------------------- files that envkit creates
 
 _CHANGING = [*WRITING[:2], *WRITING[3:]]
 _NAMES = {

@@ -54,7 +54,7 @@ class VaultHarness:
                 f"{below}/{self._prefix}/forbidden": ["deny"],
             }
         )
-        self.put("forbidden", {"password": "nobody reads this"})
+        self.put("forbidden", {"password": "not readable"})
         source = self.source(token=self._server.token(policy))
         return source, self.ref("forbidden", "password")
 

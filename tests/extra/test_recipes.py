@@ -128,7 +128,7 @@ def test_the_deployment_of_the_guide_needs_no_line_with_the_image_of_the_guide()
     [text] = [one.text for one in blocks(PAGE) if "kind: Deployment" in one.text]
     [container] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
     assert container["securityContext"]["runAsNonRoot"] is True
-    # the kubelet can tell only from a number that a user is not root
+    # the kubelet recognises a non-root user only by its number
     assert of("USER")[0].isdecimal()
     assert "ENVKIT_TRUST" not in str(container["env"])
 

@@ -41,7 +41,7 @@ def shop(project, places):
         ("KEY --yes", 0),
         ("KEY OTHER URL --yes --format json", 0),
         ("--secrets --except TYPED --yes", 0),
-        ("KEY", 2),  # nobody to be asked
+        ("KEY", 2),  # no terminal to ask on
         ("--yes", 0),
         # what cannot be done
         ("WRITTEN --yes", 3),

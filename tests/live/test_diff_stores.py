@@ -124,6 +124,6 @@ def test_the_past_of_aws(project, aws):
         return done.returncode, entry["status"]
 
     assert status(now) == (0, "same")
-    # AWS drops old versions, and calls them by no number: nobody can say that there was none
+    # AWS drops old versions and does not number them, so their absence cannot be proved
     assert status("2020-01-01") == (5, "unreadable")
     assert status("v1") == (5, "unreadable")

@@ -26,8 +26,8 @@ from support.live_stores import CANARY, VALUES
 
 APP = ("--", "touch", "started")
 EXEC = ("exec", *APP)
-STARTING = 10  # seconds of a busy machine; with the usual timeout it would be more
-SHORT = ("exec", "--timeout", "2", *APP)  # what is transient is tried again until then
+STARTING = 10  # seconds on a busy machine; the default timeout would be longer
+SHORT = ("exec", "--timeout", "2", *APP)  # transient failures are retried until then
 
 
 def refused(project, store, *command, status, missing=VALUES, env=()):
@@ -95,7 +95,7 @@ def test_a_transient_fault_is_ridden_out(prod, store, name):
     assert VALUES.items() <= dict(line.split("=", 1) for line in done.stdout.splitlines()).items()
 
 
-# ---------------------------------------------------------------- nobody there, or somebody else
+# ---------------------------------------------------------------- no server, or a wrong one
 
 
 @pytest.mark.parametrize("place", [dead_address, silent_server])
@@ -117,7 +117,7 @@ def test_a_certificate_that_does_not_fit(project, store, certificate_authority, 
         env = {store.ca_variable: str(tmp_path / "ca.pem")}
         said = refused(project, store, *EXEC, status=5, env=env)
         assert store.ca_variable in said
-        assert proxy.requests == [], "something was sent to a server that nobody knows"
+        assert proxy.requests == [], "something was sent to an unknown server"
 
 
 # ---------------------------------------------------------------- not logged in, not allowed

@@ -61,7 +61,7 @@ class TestFence:
             def confirm():
                 calls.append(1)
                 if len(calls) > 1:
-                    raise ConflictError("somebody else")
+                    raise ConflictError("another process")
 
             before = either.credentials()
             with pytest.raises(ConflictError):
@@ -113,7 +113,7 @@ class TestFence:
         assert seen
 
 
-# the time is short, so that the test is; what is stopped is a process in its transaction
+# a short timeout keeps the test short; the process is paused inside its transaction
 STOPPED = """
 import sys
 from envkit._internal.clock import Deadline

@@ -174,7 +174,7 @@ def test_killed_between_two_writes(project, store, killed_at, served):
     command = ("promote", "staging", "prod", "--secrets", "--yes")
     process = started(project, *command, env=store.environ, stdout=subprocess.DEVNULL)
     assert process.wait() == -signal.SIGKILL
-    assert profile(project, store) == OLD  # nobody waits for a value that was not written
+    assert profile(project, store) == OLD  # no reader waits for a value that was not written
     store.proxy.heal()
     done = run(project, store, "--secrets", "--yes")
     assert done.returncode == 0, done.stderr

@@ -273,7 +273,7 @@ def test_a_path_that_no_key_value_engine_serves_is_a_failure(everywhere, engines
     assert error.hint
 
 
-# without their mounts, the paths of other engines; every token has a store of its own in cubbyhole
+# paths of other engines, without their mounts; every token has its own store in cubbyhole
 OF_OTHERS = [t for t in NO_SECRETS if not t.startswith(("sys", "auth", "cubbyhole"))]
 
 

@@ -6,7 +6,7 @@ instead of passing them on:
 
     with FaultProxy(openbao.url) as proxy:
         proxy.fault(respond(503), times=2)                      # the next two
-        proxy.fault(silent(), when=lambda r: r.path == "/v1/kv/app")  # these, for ever
+        proxy.fault(silent(), when=lambda r: r.path == "/v1/kv/app")  # all of these
         ...
         assert proxy.count(lambda r: r.method == "GET") == 3
 
@@ -74,7 +74,7 @@ class Response:
 class _Rule:
     fault: Fault
     when: Predicate | None
-    left: int | None  # None: for ever
+    left: int | None  # None: without limit
 
 
 # ---------------------------------------------------------------- faults
@@ -449,7 +449,7 @@ def dead_address() -> Iterator[str]:
 @contextlib.contextmanager
 def silent_server() -> Iterator[str]:
     """Yield a `HOST:PORT` that accepts every connection and never sends anything."""
-    # the kernel completes connections by itself; nobody calls accept()
+    # the kernel completes connections by itself; accept() is never called
     with socket.create_server((HOST, 0), backlog=BACKLOG) as listener:
         yield f"{HOST}:{listener.getsockname()[1]}"
 

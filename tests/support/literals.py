@@ -6,7 +6,7 @@ no scanner takes this file for one that holds tokens.
 
 _ = "".join
 
-# name, value, what is recognised
+# name, value, recognised kind
 SECRETS = [
     ("DATABASE_URL", "postgresql://app:Zk3mQ8vT1xYp@db.internal:5432/app", "a URL with a password"),
     ("DATABASE_URL", "postgresql://app:hunter2@prod-db.acme-shop.io/app", "a URL with a password"),

@@ -30,7 +30,7 @@ FIELDS = {
     "db": {"user": "app", "password": f"p@ss/{CANARY}"},
     "cache": {"url": f"redis://:{CANARY}@cache:6379"},
 }
-# what `LiveStore.profile` makes of them; NODE_ENV is a literal beside them
+# the result of `LiveStore.profile`; NODE_ENV is an additional literal
 VALUES = {
     "DATABASE_URL": f"postgresql://app:p%40ss%2F{CANARY}@db/app",
     "DB_PASSWORD": f"p@ss/{CANARY}",

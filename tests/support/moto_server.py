@@ -7,7 +7,7 @@ test run. It patches moto 5.2.5 where it differs from AWS:
   the old value (`default_version_id` was left behind);
 - the same operation looked at the labels and changed them without a lock, so that of two
   at once both could succeed, and PutSecretValue and GetSecretValue beside it could fail;
-- every version was kept for ever, and looked through in each read;
+- every version was stored without limit, and searched in each read;
 - it put any other label on a second version, if it was not told to take it off the first;
 - ListSecretVersionIds broke for a secret that is not there, and gave every version the
   present time;
@@ -90,7 +90,7 @@ def mend_lists_of_versions():
     SecretsManagerBackend.list_secret_version_ids = list_secret_version_ids
 
 
-def mend_access_keys(application):
+def fix_access_keys(application):
     """Refuse keys of IAM users as AWS does; accept any other signature."""
     made = {}
     original = AccessKey.__init__
@@ -129,7 +129,7 @@ def end_with_parent():
 def main():
     mend_label_moves()
     mend_lists_of_versions()
-    application = mend_access_keys(DomainDispatcherApplication(create_backend_app))
+    application = fix_access_keys(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

@@ -127,7 +127,7 @@ class OpenBao(Server):
         self.ask("PUT", "sys/unseal", {"key": self._keys[0]})
         _until(lambda: self.ask("GET", "sys/health"))
 
-    # -------- what is in it
+    # -------- contents
 
     def ask(
         self,

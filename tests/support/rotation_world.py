@@ -25,7 +25,7 @@ from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
 
 EVERY_SECONDS, GRACE_SECONDS = 1000.0, 100.0
-LONG_SECONDS = 10_000.0  # more than a process may hold a rotation
+LONG_SECONDS = 10_000.0  # longer than a process may own a rotation
 MOST_RUNS = 40  # until a rotation is at rest, each with all the time it needs
 
 
@@ -172,7 +172,7 @@ class World:
             self.target.logs_in({name: Secret(value) for name, value in fields.items()})
             for fields in values
         ]
-        assert any(works), f"nobody can log in; record: {self.record}"
+        assert any(works), f"no reader can log in; record: {self.record}"
 
     def come_to_rest(self):
         """Run it, with time in between, until no rotation is in progress."""
@@ -217,7 +217,7 @@ def after_grace(kind):
 
 
 def overtake(world, first, second, done, overtaken_for):
-    """Stop one process after some operations, let another do some, then let both go on.
+    """Stop one process after some operations, let another do some, then let both continue.
 
     Returns:
         whether each of the two had ended before it was its turn to wait.

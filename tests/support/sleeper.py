@@ -104,14 +104,14 @@ def _work(job: dict) -> str:
 
     def confirm() -> None:
         if state.read_text() != mine:
-            raise ConflictError("somebody else has gone on")
+            raise ConflictError("another process has advanced")
         pause.begin()
 
     def settle(_fields: object, take_back: object) -> None:
         pause.end()
         if state.read_text() != mine:
             take_back()
-            raise ConflictError("somebody else has gone on")
+            raise ConflictError("another process has advanced")
 
     old, new = ({"url": Secret(job[name])} for name in ("old", "new"))
     context = RotatorContext(

@@ -5,9 +5,9 @@
 The process is killed, or stopped, when the server has its ALTER ROLE and it has not committed;
 its connection stays open, as that of a host that has lost its network. A second process resumes
 the rotation, and must have done what the first one could not within MOST_SECONDS. A process that
-was stopped goes on afterwards.
+was paused continues afterwards.
 
-At last the same without the timeout of idle transactions: there nobody can go on, or the check
+At last the same without the timeout of idle transactions: then no other can continue, or the check
 is worth nothing.
 """
 

@@ -33,7 +33,7 @@ from torture.warm import IN_GRACE, KILLED, Run, Warm  # noqa: E402
 from torture.world import Servers, World  # noqa: E402
 
 PAUSED = ("redis", "command")
-DEATHS = 0.25  # of those that are stopped, killed instead of let go on
+DEATHS = 0.25  # the share of paused processes that are killed instead of resumed
 MOST_TRIES = 4  # for each pause
 BROKEN = "torture.wrong:stop_before_the_change_and_look_no_more"
 
@@ -102,7 +102,7 @@ class Pauses:
         world.stopper.arm(0, "")
         course.finish()
         if ended.status == KILLED:
-            course.rotate()  # it takes with it what a dead process has made work too late
+            course.rotate()  # it also removes a credential that a dead process added too late
         else:
             course.note(ended)
         course.check()

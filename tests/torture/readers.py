@@ -28,7 +28,7 @@ from torture import shelves, targets
 READ_AT, LOGINS, FAILURES, COUNTERS = 0, 1, 2, 3
 READERS = 3
 PACE_SECONDS = 0.0044  # between two logins of all readers together, as far as they can
-LAG_SECONDS = 1.0  # that a reader makes up for
+LAG_SECONDS = 1.0  # that a reader compensates for
 _WAIT_SECONDS = 30.0
 
 
@@ -201,7 +201,7 @@ class _Reader:
     def round(self) -> None:
         try:
             why = self.try_once()
-        except Exception as error:  # noqa: BLE001 - a reader that cannot go on is a failure
+        except Exception as error:  # noqa: BLE001 - a reader that cannot continue is a failure
             why = f"{type(error).__name__}: {error}"
         if why:
             self.counts[FAILURES] += 1

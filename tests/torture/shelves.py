@@ -132,7 +132,7 @@ class VaultShelf:
         self._server = server
         self._field = field
         self._path = f"torture-{secrets.token_hex(4)}/db"
-        self._looked_at = self._given = 0  # the newest version that was, and what it comes to
+        self._looked_at = self._given = 0  # the newest version at that time, and its value
         self._last_values: object = None
         self.port = urlsplit(server.address).port
         self.secret = f"vault:{self._path}#{field}"
@@ -241,7 +241,7 @@ class AwsShelf:
         return [f"versions with the labels {wrong}"] if wrong else []
 
     def writes(self) -> int | None:
-        return None  # versions that were never current are not told from others
+        return None  # versions that were never current are not distinguished from others
 
 
 class DotenvShelf:

@@ -111,7 +111,7 @@ def test_an_interrupt_ends_the_program_too(tmp_path):
         f"import os, signal, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\n"
         "os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(1000)\n"
     )
-    # in a process of its own: the one that runs the tests has other threads to interrupt
+    # in a separate process, because the test process has other threads
     caller = (
         "import signal, sys\nfrom envkit._internal.program import run_program\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"

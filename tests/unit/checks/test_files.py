@@ -65,7 +65,7 @@ def test_a_file_that_git_ignores_is_fine(repository):
         (f"{CANARY} is no definition\n", ""),
         ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
     ],
-    ids=["clear text", "ciphertext beside clear text", "what cannot be read", "ciphertext"],
+    ids=["clear text", "ciphertext beside clear text", "unreadable", "ciphertext"],
 )
 def test_a_file_that_git_tracks_may_have_ciphertext_alone(repository, text, told):
     repository.dotenv("prod", text)

@@ -61,7 +61,7 @@ def test_a_change_of_another_field_is_no_conflict():
 @pytest.mark.parametrize(
     "theirs",
     [{"password": "theirs", "user": "a"}, {"user": "a"}],
-    ids=["the value is another", "the value is removed"],
+    ids=["changed", "removed"],
 )
 @pytest.mark.parametrize("value", [Secret("new"), None])
 def test_a_change_that_comes_first_is_a_conflict_and_stays(theirs, value):

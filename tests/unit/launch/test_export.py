@@ -120,7 +120,7 @@ def read_systemd(text: str) -> Bytes:
     """systemd, src/basic/env-file.c (v239 and later) and what env-util.c then throws away."""
     assert "\0" not in text
     result: dict[str, str] = {}
-    state, key, value, keep = "pre_key", "", "", 0  # keep: length without trailing blanks
+    state, key, value, keep = "pre_key", "", "", 0  # the length without trailing blanks
 
     def push() -> None:
         nonlocal key, value, keep, state

@@ -156,7 +156,7 @@ def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
     if kind == "folder":
         path.mkdir()
     elif kind == "pipe":
-        os.mkfifo(path)  # reading it would wait for ever
+        os.mkfifo(path)  # reading it would never return
     else:
         path.symlink_to("prod.env" if kind == "circle" else "nowhere.env")
     done = project.run("get", "A", "--env", "prod")

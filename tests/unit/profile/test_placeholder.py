@@ -243,7 +243,7 @@ def _watch(event: str, _: object) -> None:
 
 @pytest.fixture(scope="module")
 def _audit() -> None:
-    sys.addaudithook(_watch)  # for ever, which is why it watches only while asked to
+    sys.addaudithook(_watch)  # cannot be removed, so it watches only on request
 
 
 @pytest.mark.usefixtures("_audit")

@@ -91,7 +91,7 @@ def watch_readers(world):
             now = world.envelope.get("values")
             known += [*whole.values(), *(now.values() if isinstance(now, dict) else ())]
         works = [world.target.logs_in(as_secrets(one)) for one in known if isinstance(one, dict)]
-        assert any(works), f"nobody can log in; record: {world.record}"
+        assert any(works), f"no reader can log in; record: {world.record}"
 
     world.check_readers = check
 

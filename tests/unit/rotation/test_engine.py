@@ -257,7 +257,7 @@ class TestFailures:
         monkeypatch.setattr(MemoryRotationStore, "check", denied)
         assert scene.run().error.message == "it is rotated by AWS"
         assert scene.target.calls == []
-        assert scene.shelf.envelope is None, "what belongs to somebody else is not written to"
+        assert scene.shelf.envelope is None, "a record of another owner is not written"
 
     def test_a_hook_that_fails_before_keeps_anything_from_being_made(self, scene):
         def before():
@@ -380,7 +380,7 @@ class TestGoingBack:
         outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.ABORTED
         assert scene.target.passwords == {f"{CANARY}-0"}
-        assert scene.shelf.version == 2  # the rehearsal's: nobody else could have written it
+        assert scene.shelf.version == 2  # from the rehearsal: no other process wrote
         assert scene.snapshot.pending == {}
 
     def test_in_the_grace(self, scene):

@@ -215,7 +215,7 @@ class TestTheCheckCanFail:
     def test_when_a_value_is_promoted_before_it_is_set(self, monkeypatch):
         promote = machine.Decision(StepKind.PROMOTE, "too early")
         monkeypatch.setitem(machine._FORWARD, "staged", lambda record, seen: promote)
-        with pytest.raises(AssertionError, match="nobody can log in"):
+        with pytest.raises(AssertionError, match="no reader can log in"):
             self.broken(Additive)
 
     def test_when_the_old_value_is_retired_before_the_new_one_is_promoted(self, monkeypatch):
@@ -224,7 +224,7 @@ class TestTheCheckCanFail:
             return step.seen
 
         monkeypatch.setitem(steps._ACTS, StepKind.PROMOTE, retire_at_once)
-        with pytest.raises(AssertionError, match="nobody can log in"):
+        with pytest.raises(AssertionError, match="no reader can log in"):
             self.broken(Alternate)
 
     def test_when_going_back_does_not_fence_a_promotion(self, monkeypatch):
@@ -234,5 +234,5 @@ class TestTheCheckCanFail:
         slow.go_on_until("publish")
         back = world.process(Request.ABORT)
         back.go_on_until("retire done")
-        with pytest.raises(AssertionError, match="nobody can log in"):
+        with pytest.raises(AssertionError, match="no reader can log in"):
             slow.finish()

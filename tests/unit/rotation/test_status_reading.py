@@ -27,7 +27,7 @@ def _watch(event, arguments):
 def opens():
     """The files that are opened during a test."""
     if not hasattr(sys, "_envkit_opens"):
-        sys.addaudithook(_watch)  # for ever, which is why it watches only while asked to
+        sys.addaudithook(_watch)  # cannot be removed, so it watches only on request
         sys._envkit_opens = True
     opened.clear()
     watching.append(True)

@@ -170,7 +170,7 @@ def test_ten_hosts_agree_on_the_jitter_and_ten_rotations_do_not():
     assert jitter(timing, "prod/a", 1e9 + DAY) != jitter(timing, "prod/a", 1e9)
 
 
-# -------- what always holds
+# -------- properties
 
 # not Lord Howe: where clocks change by half an hour, cronsim skips a time of `*/6` that day
 _ZONES = st.sampled_from(["UTC", BERLIN, "America/New_York", "Asia/Kolkata", "Asia/Tokyo"])

@@ -64,7 +64,7 @@ def test_a_source_knows_its_profile(project):
             "write secrets = { ... }",
         ),
         ("dotenv", "path = 1", f"4: {OWN}: 'path' must be a string or a list", "put it in quotes"),
-        # what only the source itself can tell
+        # that only the source itself can check
         (
             "vault",
             'auth = { method = "aprole" }',
@@ -147,7 +147,7 @@ class TestPlaceholders:
             (MEMORY.format("{{ vault:db#x }}"), "vault:db#x", "own"),
             (MEMORY.format("{{ nowhere:x }}"), "nowhere:x", "own"),
             (MEMORY.format("{{ own:a#b }}"), "own:a#b", "own"),
-            # a name is no promise: this `env` asks a store
+            # a name proves nothing: this `env` asks a store
             ('[sources.env]\ntype = "vault"\n' + MEMORY.format("{{ env:X }}"), "env:X", "own"),
             # no circles among those that may be referred to
             ('[sources.dotenv]\npath = "{{ dotenv:X }}"\n', "dotenv:X", "dotenv"),
@@ -188,7 +188,7 @@ class TestStoreIdentity:
             ('address = "https://a"\nprefix = "x"', 'address = "https://a"\nprefix = "y"', True),
             ('auth = { token = "{{ env:A }}" }', 'auth = { token = "{{ env:A }}" }', True),
             ('auth = { token = "{{ env:A }}" }', 'auth = { token = "{{ env:B }}" }', False),
-            # each profile has a .env file of its own
+            # each profile has its own .env file
             ('auth = { token = "{{ dotenv:A }}" }', 'auth = { token = "{{ dotenv:A }}" }', False),
         ],
     )

@@ -40,7 +40,7 @@ LINES = (
 )
 
 
-# at most one of these, because it alone is told
+# at most one of these, because it hides the others
 BROKEN = ("", 'X = "{}{{{{ x"', "X = '''\n{}", 'X = "{}', "X = {{ value = 1, typ = '{}' }}")
 
 
