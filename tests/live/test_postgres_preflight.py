@@ -1,4 +1,4 @@
-"""What a PostgreSQL rotation proves on a real server before it begins."""
+"""What a PostgreSQL rotation verifies on a real server before it begins."""
 
 import psycopg
 import pytest
@@ -138,7 +138,7 @@ class TestCurrent:
         whole(either, current, {**either.target, "verify_current": False})
 
     def test_a_value_that_is_out_of_date_is_a_conflict_and_no_failure(self, either):
-        """Another process has claimed the rotation since, and set the next password."""
+        """Another process has claimed the rotation meanwhile and set the next password."""
 
         def confirm():
             raise ConflictError("another process")

@@ -1,4 +1,4 @@
-"""How a comparison is shown in each format: what a reader sees, and what nobody ever sees."""
+"""Each output format of a comparison, and the values that none of them shows."""
 
 import json
 import re
@@ -329,7 +329,7 @@ def test_annotations_point_to_the_lines():
 
 
 def test_annotations_point_to_where_a_value_is_not():
-    """And of what is reused they say, too, where it is missing."""
+    """An annotation about a reused secret also says where the secret is missing."""
     shared = [side(label, {"KEY": SECRET}) for label in ("dev", "staging")]
     lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}
     found = report(side("dev", {"TOKEN": "t", "GONE": "g"}), side("prod", failing=lost))
