@@ -1,4 +1,4 @@
-"""Protected profiles and their reasons; the audit log as commands write and read it."""
+"""Protected profiles require a reason; commands write and read the audit log."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`envkit set`, `unset`, `history` and `rollback`: where a value is kept, and nowhere else."""
+"""`envkit set`, `unset`, `history` and `rollback` change a value where it is stored, only there."""
 
 import re
 

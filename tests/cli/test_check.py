@@ -1,4 +1,4 @@
-"""`envkit check` as a person and a pipeline meet it: what is shown, where, and how it exits."""
+"""Output, reports and exit statuses of `envkit check`, on a terminal and in a pipeline."""
 
 import json
 import os
@@ -126,7 +126,7 @@ def test_sarif_has_what_code_scanning_asks_for(shop):
 
 
 def test_sarif_has_a_place_for_every_problem(project):
-    """One result without a place, and GitHub takes none of the file."""
+    """GitHub rejects the whole file if one result has no location."""
     git(project.root, "init", "-q")
     project.profile("dev.toml", "")
     project.profile("dev.env", "")
@@ -203,7 +203,7 @@ def test_what_is_over_at_once_shows_no_bar(capsys):
 
 
 def test_a_hook_of_git_sees_the_working_tree(shop):
-    """Git sets GIT_DIR and GIT_INDEX_FILE there, which mean the commit in the making."""
+    """In a hook, git sets GIT_DIR and GIT_INDEX_FILE to those of the commit in progress."""
     git(shop.root, "init", "-q")
     git(shop.root, "config", "user.email", "team@example.com")
     git(shop.root, "config", "user.name", "team")

@@ -1,4 +1,4 @@
-"""`envkit doctor`: what is there, what is wrong, and no value."""
+"""`envkit doctor` reports sources and problems, and never a value."""
 
 import json
 import platform

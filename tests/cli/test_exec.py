@@ -1,4 +1,4 @@
-"""`envkit exec`: what the app sees, and that it is as if envkit had never been there."""
+"""`envkit exec`: the environment, signals and files of the app are as if envkit had not run."""
 
 import os
 import signal

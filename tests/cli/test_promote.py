@@ -1,4 +1,4 @@
-"""`envkit promote`: what a person and a program see of it, and what is changed by it."""
+"""Output and changes of `envkit promote`, for people and programs."""
 
 import json
 import os
@@ -162,7 +162,7 @@ def test_a_person_is_asked_for_the_reason(shop):
 
 
 def test_a_value_that_somebody_changes_while_a_person_thinks(shop):
-    """Everything waits for the answer, and by then the plan is an old one."""
+    """The plan is outdated when the answer arrives."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "envkit", "promote", "staging", "prod", "--secrets"],

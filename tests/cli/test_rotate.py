@@ -1,4 +1,4 @@
-"""`envkit rotate`: what a person and a program see of it, and what it does to the stores."""
+"""Output of `envkit rotate` for people and programs, and its effect on the stores."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def run(project, *arguments, env=None):
 
 
 def hidden(project, environ, *arguments):
-    """Run it as a process of its own, which imports everything anew."""
+    """Run it as a separate process, which imports everything anew."""
     return project.run("rotate", *arguments, env=environ)
 
 
@@ -55,7 +55,7 @@ def hour_of_day(offset):
     return (datetime.now(UTC).hour + offset) % 24
 
 
-# ---------------------------------------------------------------- what is due
+# ---------------------------------------------------------------- due rotations
 
 
 def test_what_is_due_is_rotated_in_every_profile(shop):
@@ -169,7 +169,7 @@ def standing(project):
         "quarantined": {"phase": "quarantined", "error": "the target has refused it 3 times"},
     }.items():
         variable = name.upper().replace("-", "_")
-        if "started_at" in fields:  # readers have the new value in the grace, else the old one
+        if "started_at" in fields:  # the new value is current in the grace period
             read, other = {variable: "x"}, {variable: "y"}
             old, new = (other, read) if fields["phase"] == "grace" else (read, other)
             fields["values"] = {"old": old, "new": new}
@@ -228,7 +228,7 @@ def test_a_plan_for_programs_is_where_everything_stands(standing):
         json.loads(run(standing, *arguments, "--format", "json").stdout)
         for arguments in (("--plan",), ("status",))
     )
-    moving = ("due_at", "closes_at")  # of what was never rotated, which is due at once
+    moving = ("due_at", "closes_at")  # of a rotation that was never done, which is due at once
     for document in (plan, status):
         for one in document["rotations"]:
             one.update(dict.fromkeys(moving))

@@ -1,4 +1,4 @@
-"""Every code of an error is in the guide with its exit status, and no other one is."""
+"""The error reference lists every error code with its exit status, and no others."""
 
 import re
 from importlib import import_module
@@ -18,7 +18,7 @@ _DEPENDENT = {
 
 
 def kinds():
-    """Return the classes of errors that have a code of their own, wherever they stand."""
+    """Return all classes of errors with their own code."""
     for path in sorted((ROOT / "envkit").rglob("*.py")):
         if not _CODE.search(path.read_text(encoding="utf-8")):
             continue

@@ -1,4 +1,4 @@
-"""The page of `envkit diff --format html` in a real browser."""
+"""The HTML page of `envkit diff` in a real browser."""
 
 from datetime import UTC, datetime
 

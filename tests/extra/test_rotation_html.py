@@ -1,4 +1,4 @@
-"""The page of `envkit rotate status --format html` in a real browser."""
+"""The HTML page of `envkit rotate status` in a real browser."""
 
 import pytest
 
@@ -122,7 +122,7 @@ def test_every_track_is_told_in_words(browser, path):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_what_is_written_can_be_read(browser, path, dark):
-    """Contrast of text and ground, WCAG 2.2: 4.5 for text of this size."""
+    """WCAG 2.2 requires a contrast of 4.5 for text of this size."""
     browser.open(path, dark=dark)
     poor = browser.value(
         """

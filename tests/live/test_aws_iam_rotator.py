@@ -1,4 +1,4 @@
-"""What an AWS endpoint shows of the rotator of access keys: whose keys there are, and when."""
+"""The rotator of IAM access keys against an AWS endpoint."""
 
 import json
 import os
@@ -33,13 +33,13 @@ def one(name, key=None):
 
 
 def lost(exchange):
-    """Do what is asked, and let nobody hear of it."""
+    """Serve the request and drop the answer."""
     exchange.ask_upstream()
     exchange.reset()
 
 
 def known_as(arn):
-    """Answer as STS does that takes a key for this one's."""
+    """Answer as STS does for a valid key of this identity."""
     result = f"<GetCallerIdentityResult><Arn>{arn}</Arn></GetCallerIdentityResult>"
     answer = f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"
     return respond(200, answer, {"Content-Type": "text/xml"})

@@ -117,7 +117,7 @@ path.write_text(text.replace('# absent: NEW_FIELD=', 'NEW_FIELD=n'))
 
 
 def test_a_change_of_somebody_else_while_the_editor_is_open_is_kept(project, store):
-    """The editor runs `envkit set`, as a colleague would."""
+    """The editor runs `envkit set`, as another user would."""
     script = """
 subprocess.run([sys.executable, '-m', 'envkit', 'set', 'DB_PASSWORD', '-e', 'prod'],
                input=b'p-theirs', stdout=subprocess.DEVNULL, check=True)

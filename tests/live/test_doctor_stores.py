@@ -1,4 +1,4 @@
-"""`envkit doctor` at real stores: who is there, as whom we are known, and what is wrong."""
+"""`envkit doctor` with real stores: servers, identities and problems."""
 
 import os
 
@@ -173,7 +173,7 @@ def test_each_value_that_may_not_be_read_is_named(openbao, check, project):
 
 
 def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, project):
-    """Whether a value is there is not looked at, and said."""
+    """The check does not read values, and says so."""
     openbao.put("doctor/db", {"password": "x"})
     openbao.ask("DELETE", "secret/data/doctor/db")
     text = vault_profile(openbao) + 'B = "{{ aws:db#password }}"\n'

@@ -1,4 +1,4 @@
-"""What only a real PostgreSQL shows of its rotators: roles, sessions, locks, logs, refusals."""
+"""The PostgreSQL rotators on a real server: roles, sessions, locks, logs, refusals."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ from support.rotators import CANARY, AlternateHarness, refused, shown
 
 
 def session(harness, fields):
-    """Log in as a reader of the secret does: with the value as it stands."""
+    """Log in as a reader of the secret does, with the current value."""
     return psycopg.connect(fields["url"].reveal(), autocommit=True)
 
 
@@ -126,7 +126,7 @@ class TestSessions:
 
 
 class TestWhatIsMissing:
-    """Each is named before anything is made, with the statement that mends it."""
+    """Each missing right is named before any change, with the statement that fixes it."""
 
     @pytest.mark.parametrize(
         ("breaks", "message"),
@@ -225,7 +225,7 @@ class TestPasswords:
         return postgres.dsn("trusting", harness.role("envkit"), harness.hidden[0])
 
     def test_one_that_the_server_refuses_for_good(self, single, postgres):
-        """The module `passwordcheck` can see no more of a verifier than whether it is the name."""
+        """The module `passwordcheck` can only compare a verifier with the user name."""
         admin = single.role("envkit")
         single.database.run(f"ALTER ROLE {admin} SET session_preload_libraries = 'passwordcheck'")
         current = single.current()
@@ -253,7 +253,7 @@ class TestPasswords:
 
 class TestRetirement:
     def test_a_user_that_nobody_else_could_log_in_as_is_retired(self, alternate):
-        """An old pool holds all the connections that the role may have."""
+        """An old pool uses all the connections that the role may have."""
         alternate.run("ALTER ROLE app_a CONNECTION LIMIT 1")
         turn = begun(alternate, alternate.current())
         with session(alternate, turn.old):
@@ -297,7 +297,7 @@ class TestLocks:
         )
 
     def test_many_at_once_do_not_get_into_each_other_s_way(self, alternate):
-        """Without a lock, PostgreSQL answers 'tuple concurrently updated'."""
+        """Without a lock, PostgreSQL fails with 'tuple concurrently updated'."""
         turn = begun(alternate, alternate.current())
         errors = []
 
@@ -397,7 +397,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 
 @contextlib.contextmanager
 def relay_that_stops(port, at):
-    """Yield the port of a relay to another one, which falls silent once it reads these bytes."""
+    """Yield the port of a relay that falls silent once it has read these bytes."""
     listener = socket.create_server((HOST, 0))
     ends = []
 

@@ -158,7 +158,7 @@ def test_history_lists_the_versions_in_which_the_variable_changed(store):
     store.ok("rotate", "key")
     store.ok("set", "OTHER", "--env", "prod", input="y")
     found = store.history()
-    if store.folder is None:  # one copy is kept, in which KEY is the same
+    if store.folder is None:  # there is one backup copy, in which KEY is the same
         assert [one[1:] for one in found] == [("current", "rotated")]
     else:
         assert [one[1:] for one in found] == [("current", "rotated"), ("older", "retired")]

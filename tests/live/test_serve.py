@@ -1,4 +1,4 @@
-"""`envkit rotate serve` as a service runs it: a process that is told things by signals."""
+"""`envkit rotate serve` as a service runs it: a process controlled by signals."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A profile that nobody trusts sends nothing, reads nothing outside the project, runs nothing.
+"""An untrusted profile sends nothing, reads nothing outside the project and runs nothing.
 
 Every kind of destination has an observer: a server that no address of which is loopback, a
 file whose text must not come out, a program that leaves a marker. Every command that could

@@ -1,4 +1,4 @@
-"""What the vault command takes from its environment, envkit takes too: on real servers."""
+"""envkit uses the environment variables of the vault command, on real servers."""
 
 import os
 import ssl

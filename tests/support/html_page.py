@@ -1,4 +1,4 @@
-"""A page of HTML, taken apart."""
+"""A parsed HTML page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts as teams write them into profiles: those that are secrets, and those that only look it.
+"""Texts that teams write into profiles: secrets, and values that only resemble them.
 
 None of the secrets opens anything. What has a vendor's prefix is put together here, so that
 no scanner takes this file for one that holds tokens.
@@ -6,7 +6,7 @@ no scanner takes this file for one that holds tokens.
 
 _ = "".join
 
-# name, value, what is recognised
+# name, value, recognised kind
 SECRETS = [
     ("DATABASE_URL", "postgresql://app:Zk3mQ8vT1xYp@db.internal:5432/app", "a URL with a password"),
     ("DATABASE_URL", "postgresql://app:hunter2@prod-db.acme-shop.io/app", "a URL with a password"),

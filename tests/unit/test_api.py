@@ -104,7 +104,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_error_says_all_of_it_by_itself_and_shows_no_value(project, fault):
-    """As a traceback of an app, or of a framework that shows the local variables of each frame."""
+    """As in a traceback of a framework that shows the local variables of each frame."""
     text, *facts = FAULTS[fault]
     head = "" if text.startswith("[") else "variables."
     lines = text.split("\n")

@@ -198,7 +198,7 @@ def test_variables_that_failed_for_one_reason_are_listed_below_it():
 
 
 class ImproperlyConfiguredError(Exception):
-    """Stands for what a framework raises from another error."""
+    """An error that a framework raises from another one."""
 
 
 def chained(error: EnvkitError) -> BaseException:
@@ -241,7 +241,7 @@ def test_an_error_is_complete_wherever_it_is_shown(kind: type[EnvkitError], show
 
 @pytest.mark.parametrize("kind", EVERYWHERE)
 def test_the_message_alone_is_complete_and_one_line(kind: type[EnvkitError]) -> None:
-    """Error trackers take an attribute `message` in place of `str()`."""
+    """Error trackers use the attribute `message` instead of `str()`."""
     error = an_error(kind)
     assert "\n" not in error.message
     for failure in getattr(error, "failures", ()):

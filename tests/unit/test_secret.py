@@ -1,4 +1,4 @@
-"""A secret shows itself to nobody who does not ask, and keeps every byte."""
+"""A secret shows its value only on request, and preserves every byte."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_it_holds_text_only(value) -> None:
 
 
 def test_a_plain_value_shows_itself_and_never_as_the_bare_text() -> None:
-    """What is formatted by mistake fails in every environment, not only where it is a secret."""
+    """A mistaken formatting fails in every environment, not only with a secret."""
     plain = Plain("production")
     for shown in (repr(plain), str(plain), f"{plain}", "%s" % plain, str([plain])[1:-1]):  # noqa: UP031
         assert shown == "Plain('production')"

@@ -1,4 +1,4 @@
-"""A named pipe is read once for each deadline, and within size and time."""
+"""A named pipe is read once for each deadline, within limits of size and time."""
 
 import os
 from threading import Thread

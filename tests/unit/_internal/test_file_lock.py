@@ -1,4 +1,4 @@
-"""Locks: one writer at a time, and none behind a link."""
+"""File locks: one writer at a time, and no lock through a link."""
 
 import fcntl
 import os

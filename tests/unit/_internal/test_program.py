@@ -1,4 +1,4 @@
-"""Real programs: how they end, what they are given, and that none outlives its time."""
+"""Real programs: exit status, input, environment and timeouts."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def python(code, *, timeout_seconds=AN_HOUR, **options):
 
 
 def is_alive(pid):
-    """Whether a process runs; one that nobody has waited for yet does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
@@ -111,7 +111,7 @@ def test_an_interrupt_ends_the_program_too(tmp_path):
         f"import os, signal, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\n"
         "os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(1000)\n"
     )
-    # in a process of its own: the one that runs the tests has other threads to interrupt
+    # in a separate process, because the test process has other threads
     caller = (
         "import signal, sys\nfrom envkit._internal.program import run_program\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"

@@ -1,4 +1,4 @@
-"""The file of the audit log: many writers at a time, full files, and what it refuses."""
+"""The file of the audit log: concurrent writers, full files and refusals."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ for _ in range(count):
 
 
 def write_at_once(log, *, writers, lines, max_bytes):
-    """Let processes write side by side, none before all of them are there."""
+    """Let processes write concurrently, once all of them have started."""
     script = f"import sys; sys.path[:] = {sys.path!r}\n{WRITER}"
     arguments = [sys.executable, "-I", "-c", script, str(log), str(lines), str(max_bytes)]
     processes = [subprocess.Popen(arguments, stdin=subprocess.PIPE) for _ in range(writers)]
@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 
 def test_a_line_that_does_not_fit_leaves_nothing_behind(log):
-    """A disk that is full, as `RLIMIT_FSIZE` makes one."""
+    """`RLIMIT_FSIZE` simulates a full disk."""
     record(ENTRY, environ(log))
     before = log.read_bytes()
     script = f"""

@@ -1,4 +1,4 @@
-"""What a line of the audit log holds, and where it goes."""
+"""The content of an audit record, and where the log is."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Lines that go to the log of the system."""
+"""Audit records that go to syslog."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Whatever happens to a log, `verify` says what: and of a log that is whole, nothing."""
+"""`verify` reports every change of a log, and nothing for an intact one."""
 
 import threading
 

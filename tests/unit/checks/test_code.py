@@ -1,4 +1,4 @@
-"""The program and its profiles: what one has and the other lacks."""
+"""Differences between the variables of a program and of its profiles."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-""".env files in use: for whom they are readable, and what git does with them."""
+"""Checks of `.env` files in use: permissions, and whether git ignores or tracks them."""
 
 import os
 
@@ -65,7 +65,7 @@ def test_a_file_that_git_ignores_is_fine(repository):
         (f"{CANARY} is no definition\n", ""),
         ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
     ],
-    ids=["clear text", "ciphertext beside clear text", "what cannot be read", "ciphertext"],
+    ids=["clear text", "ciphertext beside clear text", "unreadable", "ciphertext"],
 )
 def test_a_file_that_git_tracks_may_have_ciphertext_alone(repository, text, told):
     repository.dotenv("prod", text)
@@ -86,7 +86,7 @@ def test_files_that_git_does_not_ignore_are_one_problem(repository):
 
 
 def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
-    """A team that ignores its files by name would commit the value before the last one."""
+    """A team that ignores its files by name would commit the previous value."""
     (repository.root / ".gitignore").write_text(".env.prod\n")
     kept = repository.dotenv("prod.envkit-previous", f"DB_PASSWORD={CANARY}\n")
     pending = repository.dotenv("prod.DB_PASSWORD.envkit-rotation", "{}")

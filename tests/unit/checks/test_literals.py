@@ -1,4 +1,4 @@
-"""Secrets in the files of profiles: where they are found, and what ends the matter."""
+"""Literal secrets in profiles: where they are found, and how they are accepted."""
 
 import pytest
 

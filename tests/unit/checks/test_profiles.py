@@ -1,4 +1,4 @@
-"""What profiles say, and what one of them lacks."""
+"""Checks of profiles: warnings and missing variables."""
 
 from envkit.checks.run import check
 from support.checking import found

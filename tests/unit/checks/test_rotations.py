@@ -1,4 +1,4 @@
-"""What a check says of rotations: their tables, without a store, and where they stand."""
+"""Checks of rotations: their tables, without a store, and their status."""
 
 import sys
 import time
@@ -47,7 +47,7 @@ def offline(*codes, **arguments):
 @pytest.mark.parametrize(
     ("lines", "wanted"),
     [([], 1), (['after = [["true"]]'], 0), (['cache_age = "5m"'], 0)],
-    ids=["nothing restarts them", "after", "they read it again"],
+    ids=["no restart", "after hook", "value is read again"],
 )
 def test_programs_that_nothing_restarts_are_warned_of(project, lines, wanted):
     profile(project, *lines)
@@ -188,7 +188,7 @@ def test_two_that_say_the_same_are_one(project):
         (('grace = "5m"', 'cache_age = "5m"'), ""),
         (('grace = "1s"',), ""),
     ],
-    ids=["shorter", "the usual one", "as long", "nobody knows"],
+    ids=["shorter", "default", "as long", "cache age not set"],
 )
 def test_a_grace_that_is_shorter_than_what_programs_keep(project, lines, told):
     profile(project, *lines)
@@ -227,7 +227,7 @@ def test_no_grace_helps_where_the_old_value_ends_at_once(project):
         ("{{ dotenv:.env#KEY }}", True),
         ("{{ dotenv:.env#KEY_PREVIOUS }}", True),
     ],
-    ids=["another key", "another file", "the same", "the one before"],
+    ids=["another key", "another file", "same value", "previous value"],
 )
 def test_a_rotation_of_what_no_variable_has(project, value, used):
     profile(project, top=f'[variables]\nKEY = "{value}"\n')
@@ -263,7 +263,7 @@ def test_nothing_is_said_where_a_profile_cannot_be_planned(project):
     assert offline("rotation-unused") == []
 
 
-# -------- where they stand
+# -------- their status
 
 
 @pytest.fixture

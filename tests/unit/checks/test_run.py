@@ -1,4 +1,4 @@
-"""A whole check: which environments, which families of checks, and what comes of them."""
+"""A whole check: selection of environments and checks, and its problems."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whether variables have their values: absent, unfit and unreadable are three things."""
+"""Values are checked: missing, invalid and unreadable ones are different problems."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The parsers of languages, which an extra brings."""
+"""The optional parsers of languages."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a comparison says of two environments or more, and that it has no secret in it."""
+"""The comparison of two or more environments, and that it contains no secret."""
 
 import pytest
 from hypothesis import given

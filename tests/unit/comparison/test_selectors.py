@@ -1,4 +1,4 @@
-"""What the sides of a comparison are called on the command line."""
+"""How the command line names the sides of a comparison."""
 
 import pytest
 

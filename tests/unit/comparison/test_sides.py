@@ -1,4 +1,4 @@
-"""What is compared: profiles now and then, files and processes, and what cannot be read."""
+"""The sides of a comparison: profiles at any time, files, processes, unreadable values."""
 
 import os
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What looks like a secret, and what does not, as teams write it."""
+"""Values that look like a secret, and values that do not."""
 
 import string
 from random import Random

@@ -1,4 +1,4 @@
-"""What a `.env` file means, held against the shared cases and the parser's own limits."""
+"""The meaning of a `.env` file, according to the shared cases, and the limits of the parser."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The text that an editor is given, and what was changed in it."""
+"""The text that an editor gets, and the changes made in it."""
 
 import pytest
 

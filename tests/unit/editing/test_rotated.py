@@ -97,7 +97,7 @@ REVERTED = {"started_at": 100.0, "promoted_at": 110.0, "given_up_at": 120.0}
 @pytest.mark.parametrize(
     ("record", "made", "expected"),
     [
-        # a first value that no rotation made, and one of a rotation before
+        # a first value from no rotation, and one from an earlier rotation
         (DONE, [("a", 1), ("b", 109)], "a retired, b rotated"),
         (DONE, [("a", 1), ("b", 50), ("c", 109)], "a retired, b retired, c rotated"),
         # what a person has written since

@@ -1,4 +1,4 @@
-"""Names that a reader keeps for itself are refused; names that only look like them are not."""
+"""Names that a reader reserves are refused; names that only resemble them are not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a notice says in one line."""
+"""The one-line text of a notice."""
 
 import pytest
 

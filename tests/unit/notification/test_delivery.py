@@ -1,4 +1,4 @@
-"""Webhooks, chats and commands: what they get, and what is said where they do not take it."""
+"""What webhooks, chats and commands receive, and the errors if they fail."""
 
 import hashlib
 import hmac

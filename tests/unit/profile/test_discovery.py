@@ -1,4 +1,4 @@
-"""Which folder of profiles is used, and which file of it: never another than the one asked for."""
+"""Which folder and file of profiles is used: never another than the requested one."""
 
 import os
 
@@ -85,7 +85,7 @@ def test_a_folder_that_is_named_must_be_there(project):
 
 
 def test_a_folder_without_a_name_is_not_another_one(project):
-    """`--profiles "$FOLDER"`, and the variable has no value."""
+    """`--profiles "$FOLDER"` with a variable that is not set."""
     project.profile("prod.env", "A=1\n")
     assert transcript(project.run("get", "A", "--env", "prod", "--profiles", "")) == (
         "2> envkit: error: no folder ''\n"
@@ -156,7 +156,7 @@ def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
     if kind == "folder":
         path.mkdir()
     elif kind == "pipe":
-        os.mkfifo(path)  # reading it would wait for ever
+        os.mkfifo(path)  # reading it would never return
     else:
         path.symlink_to("prod.env" if kind == "circle" else "nowhere.env")
     done = project.run("get", "A", "--env", "prod")

@@ -264,7 +264,7 @@ class TestNames:
         )
 
     def test_an_alias_that_is_the_name_of_another_profile_is_an_error(self, project):
-        # else the source `dotenv` would read .env.prod for staging
+        # otherwise the source `dotenv` would read .env.prod for staging
         project.profile("prod.env", "")
         project.profile("staging.toml", '\naliases = ["prod"]\n')
         place = "profiles/staging.toml:2"

@@ -1,4 +1,4 @@
-"""Values and filters in a template: any bytes come through, and no value is shown."""
+"""Values and filters in a template preserve any bytes, and errors show no value."""
 
 from __future__ import annotations
 

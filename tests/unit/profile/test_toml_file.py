@@ -1,4 +1,4 @@
-"""Files of profiles: what is read, which keys are refused, and that no content is shown."""
+"""Files of profiles: what is read, which keys are refused; no content is shown."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is carried from one environment to the next: what is missing, and what was asked for."""
+"""What a promotion copies: missing variables and requested ones."""
 
 import tempfile
 from pathlib import Path
@@ -71,7 +71,7 @@ def stored(project):
     return (project.root / ".env.prod").read_text()
 
 
-# ---------------------------------------------------------------- what is missing
+# ---------------------------------------------------------------- missing variables
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
     assert changes(promotion("NODE_ENV")) == [("NODE_ENV", "add", "Staging")]
 
 
-# ---------------------------------------------------------------- what is not carried over
+# ---------------------------------------------------------------- not promoted
 
 
 @pytest.mark.parametrize(("staging", "prod", "message"), NO.values(), ids=NO)
@@ -383,7 +383,7 @@ def test_what_cannot_be_read_is_refused_and_not_missing(write):
     assert caught.value.exit_status == 3
 
 
-# ---------------------------------------------------------------- what is asked for
+# ---------------------------------------------------------------- requested variables
 
 
 @pytest.mark.parametrize(
@@ -622,6 +622,6 @@ def test_what_is_named_is_the_same_afterwards(staging, prod, secrets):
         done(plan)
         assert changes(folder.plan(*names, secrets=secrets)) == []
         after = folder.values("prod")
-        # where the source has no value and the line is new, the target may have one of its own
+        # if the source has no value and the line is new, the target may have its own value
         told = [n for n in wanted if n in prod[0] or staging[0][n][0] == "literal"]
         assert {name: after.get(name) for name in told} == {name: wanted[name] for name in told}

@@ -1,4 +1,4 @@
-"""Putting values together: absent is not failed, and nothing of a value is ever said."""
+"""Evaluation of variables: missing differs from failed, and no message shows a value."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CANARY = "canary-7d20"
 
 
 def evaluated(project, variables, outcomes=(), selected=None):
-    """Return values and failures of a profile, its stores holding `outcomes` by reference."""
+    """Return the values and failures of a profile whose stores return `outcomes`, by reference."""
     project.profile("prod.toml", f"[variables]\n{variables}\n")
     profile = load("prod", str(project.profiles))
     found = plan(profile, list(profile.variables) if selected is None else selected)
@@ -88,7 +88,7 @@ def test_the_first_source_of_the_lookup_that_has_it_counts(project):
 
 
 class TestAbsent:
-    """Fallback, default and `required` are for what a store does not hold."""
+    """Fallback, default and `required` apply to values that a store does not have."""
 
     @pytest.mark.parametrize(("variables", "expected", "note"), VECTORS["what_stands_in"])
     def test_what_stands_in(self, project, variables, expected, note):
@@ -157,7 +157,7 @@ class TestAbsent:
 
 
 class TestNeeds:
-    """A variable that others are made from."""
+    """Variables that other variables need."""
 
     CHAIN = 'X = "{{ Y }}"\nY = "{{ vault:y }}"'
 

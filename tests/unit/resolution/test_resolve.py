@@ -1,4 +1,4 @@
-"""From a profile's name to values: everything or an error that names all, within the deadline."""
+"""resolve() returns every value or one error that names all failures, within the deadline."""
 
 import os
 import threading
@@ -28,7 +28,7 @@ SHELF = 'lookup = ["shelf"]\n[sources.shelf]\ntype = "memory"\n'
 
 @pytest.fixture
 def prod(project):
-    """Write profiles/prod.toml, with a source `shelf` in which bare names are looked up."""
+    """Write profiles/prod.toml with a source `shelf` for bare names."""
 
     def written(variables, top=SHELF, name="prod"):
         return project.profile(f"{name}.toml", f"{top}[variables]\n{variables}\n")
@@ -155,7 +155,7 @@ class TestFailures:
 
 
 class TestWhatASourceOfOthersDoes:
-    """Whatever it raises or returns, no value is shown and nothing is taken for absent."""
+    """Whatever a source raises or returns, no value is shown and nothing counts as missing."""
 
     @pytest.mark.parametrize("remote", [False, True])
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`env.int("WORKERS")` and its like: by the profile's types, and no value in any error."""
+"""`env.int("WORKERS")` and similar methods follow the declared type; errors show no value."""
 
 import traceback
 from datetime import timedelta

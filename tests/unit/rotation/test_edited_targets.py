@@ -66,7 +66,7 @@ def test_an_abort_before_promote_works_whatever_the_profile_says_by_now(kind, ph
     before, current = of_target(world), world.current
     edit(world, what)
     lost = not world.target.overlap and phase in ("set", "tested", "reverting")
-    if lost:  # the old password works no longer, and nobody may set it again at another target
+    if lost:  # the old password no longer works, and must not be set again at another target
         world.check_readers = lambda: None
     outcome = world.run(Request.ABORT)
     assert outcome.status == OutcomeStatus.ABORTED

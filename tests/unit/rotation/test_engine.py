@@ -1,4 +1,4 @@
-"""One run of a rotation: what comes of it, and what a failure leaves behind."""
+"""One run of a rotation: its outcome, and what a failure leaves behind."""
 
 import threading
 
@@ -257,7 +257,7 @@ class TestFailures:
         monkeypatch.setattr(MemoryRotationStore, "check", denied)
         assert scene.run().error.message == "it is rotated by AWS"
         assert scene.target.calls == []
-        assert scene.shelf.envelope is None, "what belongs to somebody else is not written to"
+        assert scene.shelf.envelope is None, "a record of another owner is not written"
 
     def test_a_hook_that_fails_before_keeps_anything_from_being_made(self, scene):
         def before():
@@ -380,7 +380,7 @@ class TestGoingBack:
         outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.ABORTED
         assert scene.target.passwords == {f"{CANARY}-0"}
-        assert scene.shelf.version == 2  # the rehearsal's: nobody else could have written it
+        assert scene.shelf.version == 2  # from the rehearsal: no other process wrote
         assert scene.snapshot.pending == {}
 
     def test_in_the_grace(self, scene):
@@ -615,7 +615,7 @@ class TestSomebodyElse:
         assert renamed().status in (OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE)
 
     def test_what_is_refused_is_held_by_nobody(self, scene):
-        """Else nobody would tell of it until our time is over."""
+        """Otherwise the refusal would not be reported until our ownership expires."""
 
         def change():
             scene.shelf.put({**scene.shelf.fields, "password": "theirs"})
@@ -663,7 +663,7 @@ class TestSeveralAtOnce:
         assert scene.run(Request.RESUME).status == OutcomeStatus.IN_GRACE
 
     def test_whoever_asked_is_content_with_what_another_one_has_done(self, scene):
-        """Eight people ask at once, and it is rotated once."""
+        """Eight concurrent requests cause one rotation."""
         scene.rotate()
 
         class Overtaken(MemoryRotationStore):
@@ -722,7 +722,7 @@ def test_a_clock_that_jumps_back_retires_nothing_early(scene):
 
 
 class TestWhatIsProved:
-    """Before, during and after: nothing is believed that was not looked at."""
+    """A rotation verifies its assumptions before, during and after a change."""
 
     def test_the_store_takes_a_write_before_the_target_is_touched(self, scene, monkeypatch):
         def refused(_self, _seen):

@@ -1,4 +1,4 @@
-"""Commands around a rotation: what they get, and how they end."""
+"""Hooks around a rotation: their input, and how they end."""
 
 import pytest
 

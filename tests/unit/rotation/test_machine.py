@@ -1,4 +1,4 @@
-"""What is decided, for everything that can be seen: each phase, value, wish and time."""
+"""The decision for every combination of phase, value, request and time."""
 
 from itertools import product
 
@@ -40,7 +40,7 @@ def everything():
         (*tuple(PendingValue), OtherValue.FOREIGN, OtherValue.MISSING),
         ("", *tuple(Request)),
         (False, True),
-        ("me", "other", "other, long ago", "nobody", "nobody, a moment ago"),
+        ("me", "other", "other, long ago", "no owner", "no owner, a moment ago"),
         (False, True),
         (0, machine.MAX_REJECTIONS),
         (NOW - 1, NOW + 1),
@@ -54,7 +54,7 @@ def everything():
                 attempt=1,
                 rejections=rejections,
                 then="idle",
-                owner="" if owner == "nobody" else owner,
+                owner="" if owner == "no owner" else owner,
                 busy_until=NOW + 60 if when == "a moment ago" or held == "other" else NOW - 60,
                 settle_until=times,
                 retire_at=times,

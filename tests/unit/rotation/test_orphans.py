@@ -1,4 +1,4 @@
-"""Unfinished rotations that no profile names: which are found, and how they end."""
+"""Orphaned records: unfinished rotations that no profile names are found and finished."""
 
 import json
 import os
@@ -165,7 +165,7 @@ def test_one_in_a_mount_of_vault_is_found_and_finished(in_vault, openbao):
         ("db#key", {"web#key"}),
         ("/secret/shop/db#key", {"shop/db.old#key", "shop/web#key", "shop/api/web#key"}),
     ],
-    ids=["in a folder", "in one below it", "at the top of the mount", "by its whole path"],
+    ids=["in a folder", "in a subfolder", "at the top of the mount", "by its whole path"],
 )
 def test_those_of_other_projects_in_the_mount_are_none(project, openbao, written, found):
     top = f"mount-{secrets.token_hex(4)}"

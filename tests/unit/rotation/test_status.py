@@ -1,4 +1,4 @@
-"""Where a rotation stands, from its record and the time."""
+"""The status of a rotation follows from its record and the time."""
 
 from math import inf
 

@@ -68,7 +68,7 @@ def test_what_need_not_be_said(project):
     assert (policy.strategy, policy.timeout_seconds) == ("alternate", 300.0)
     assert policy.timing.window_seconds is None, "from when it is due until it is done"
     assert (policy.timing.grace_seconds, policy.timing.jitter_seconds) == (900.0, 0.0)
-    assert policy.cache_age_seconds is None, "nobody knows"
+    assert policy.cache_age_seconds is None, "the cache age is unknown"
     scheduled = MINIMAL.replace('every = "30d"', 'schedule = "0 3 * * SUN"')
     assert read(project, f"[rotation.key]\n{scheduled}")["key"].timing.window_seconds == 3600.0
 
@@ -164,6 +164,6 @@ def test_what_is_no_table_is_told_when_the_profile_is_loaded(project, profile, t
 
 
 def test_a_wrong_rotation_keeps_no_app_from_starting(project):
-    """Only what rotates looks into the tables."""
+    """Only rotation commands parse the tables."""
     project.profile("prod.toml", "[rotation.db]\nnonsense = 1\n[variables]\nA = 1\n")
     assert project.run("get", "A", "--env", "prod").stdout == "1"

@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     [
         ("node_modules\n", "\n# values stay out of git\n" + "\n".join(GITIGNORE) + "\n"),
         ("node_modules", "\n\n# values stay out of git\n" + "\n".join(GITIGNORE) + "\n"),
-        # the exception must stand behind what it excepts
+        # an exception must follow the rule that it excepts from
         (
             "!.env.example\n.env\n",
             "\n# values stay out of git\n" + "\n".join(GITIGNORE[1:]) + "\n",

@@ -1,4 +1,4 @@
-"""The user's configuration: believed only where nobody else can have written it."""
+"""The user's configuration is used only if no other user can have written it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The formats of a comparison: what a reader sees, and that no secret is in any of them."""
+"""Each output format of a comparison, and the values that none of them shows."""
 
 import json
 import re
@@ -342,7 +342,7 @@ def test_annotations_point_to_the_lines():
 
 
 def test_annotations_point_to_where_a_value_is_not():
-    """A reused variable that an environment lacks says so as well."""
+    """An annotation about a reused secret also says where the secret is missing."""
     shared = [side(label, {"KEY": SECRET}) for label in ("dev", "staging")]
     lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}
     found = report(side("dev", {"TOKEN": "t", "GONE": "g"}), side("prod", failing=lost))

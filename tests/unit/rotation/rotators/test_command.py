@@ -1,4 +1,4 @@
-"""A program of the user's own: what it is told, what it may say, and that no value gets out."""
+"""The command rotator: input and output of the program, and that no value leaks."""
 
 import json
 import os
@@ -213,7 +213,7 @@ class TestHowItEnds:
             ('asked["facts"]["which it never gave"]', "does not work either"),
             ("sys.exit(75)", "ended with status 75"),
         ],
-        ids=["it tells", "yes to all", "a crash", "not now"],
+        ids=["recognises it", "accepts everything", "crash", "temporary failure"],
     )
     def test_what_is_retired_is_dead_where_the_program_can_tell(self, program, body, dead):
         turn = begun(program, program.current())
@@ -266,7 +266,7 @@ class TestHowItEnds:
     def test_it_and_what_it_has_started_are_killed(self, program, tmp_path):
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
-        # the child holds the program's output open, and the pipe, until it is killed
+        # the child has the program's output and the pipe open until it is killed
         program.does(f"""
             import subprocess
             subprocess.Popen(["sh", "-c", "exec 9>{pipe}; echo started >&9; exec sleep 1000"])

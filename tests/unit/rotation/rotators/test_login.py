@@ -1,4 +1,4 @@
-"""Where a login is among the fields of a secret, and whose it may be."""
+"""Which fields of a secret contain the login, and which users are accepted."""
 
 import pytest
 
@@ -78,7 +78,7 @@ def test_a_password_that_is_nobodys_is_refused():
 
 
 def test_a_user_beside_the_password_is_no_answer_to_whose_it_is():
-    """A rotation sees that field while it begins, and not later."""
+    """A rotation reads that field only when it begins."""
     with pytest.raises(RotationError, match="nothing says whose it is"):
         StoredLogin("value").read(fields(value="p", username="app"))
 

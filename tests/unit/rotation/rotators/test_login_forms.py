@@ -1,4 +1,4 @@
-"""Each form of a login: what is read, that what is written is read again, what is refused."""
+"""Each form of a login: reading, writing and reading back, refusals."""
 
 import json
 

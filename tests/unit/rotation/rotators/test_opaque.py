@@ -1,4 +1,4 @@
-"""What is more than a secret, and must not be replaced by a random value."""
+"""Values with a structure must not be replaced by a random value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A value that has no server, and the one before it."""
+"""The random rotator: a value without a server, and its previous value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the page of rotations shows: the marks of the timeline, and the days of the calendar."""
+"""The page of rotations: marks of the timeline and days of the calendar."""
 
 from datetime import UTC, datetime
 
