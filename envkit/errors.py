@@ -75,7 +75,7 @@ class ExtraMissingError(EnvkitError):
 
 
 class ProfileError(EnvkitError):
-    """A profile cannot be read as one."""
+    """A profile is not valid."""
 
     code = "profile-invalid"
     exit_status = 3
@@ -394,4 +394,4 @@ class PromotionError(ResolutionError):
     """All the variables that cannot be promoted, at once; nothing was changed."""
 
     code = "promotion-refused"
-    _SUMMARY = "cannot promote {count} to {environment}, and nothing was changed"
+    _SUMMARY = "cannot promote {count} to {environment}; nothing was changed"

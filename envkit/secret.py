@@ -31,7 +31,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            raise TypeError(f"a Secret holds a str, not {type(value).__name__}")
+            raise TypeError(f"a Secret takes a str, not {type(value).__name__}")
         object.__setattr__(self, "_value", value)
 
     @classmethod
@@ -54,7 +54,7 @@ class Secret:
             return self._value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:  # which carries the whole value
             raise InvalidValueError(
-                "the value has half a surrogate pair", hint="fix the value in its store"
+                "the value contains an unpaired surrogate", hint="fix the value in its store"
             ) from None
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -46,7 +46,7 @@ def _read(descriptor: int, left: int, deadline: Deadline) -> bytes:
     chunks: list[bytes] = []
     while left > 0:
         if not poller.poll(deadline.remaining_seconds() * 1000):
-            reason = "a pipe that nothing has written to" if not chunks else "a pipe left open"
+            reason = "nothing was written to the pipe" if not chunks else "the pipe was not closed"
             raise TimeoutError(errno.ETIMEDOUT, f"{reason} within {deadline.timeout_seconds:g} s")
         try:
             chunk = os.read(descriptor, min(left, 1 << 16))

@@ -163,5 +163,5 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
         owner = self._owner()
         if owner is not None and owner != os.geteuid():
             lock, name = display_path(self._target + LOCK), user_name(owner)
-            hint = f"run it again in a moment; if {name} runs no envkit now, run 'rm -f {lock}'"
+            hint = f"run it again in a moment; if {name} is not running envkit, run 'rm -f {lock}'"
         return LockedError(f"another process is changing {self._path}", hint=hint)

@@ -184,7 +184,7 @@ def real_path(path: str, root: str) -> str:
     if not _may_leave(inside, target):
         raise UntrustedError(
             f"{display_path(path)} leads out of the project, to {target}: "
-            "envkit opens it only with your trust",
+            "envkit opens it only if you trust it",
             hint="run 'envkit trust' to allow it, or move the file into the project",
         )
     return target
@@ -225,11 +225,11 @@ def open_folder(folder: str) -> int:
 def link_refused(path: str, *, hard: bool = False) -> LinkRefusedError:
     """Return the error for a link where envkit keeps a file with a name that it made up."""
     shown = display_path(path)
-    kind = "has another name as well (a hard link)" if hard else "is a symbolic link"
+    kind = "has a second name (a hard link)" if hard else "is a symbolic link"
     return LinkRefusedError(
-        f"{shown} {kind}: envkit keeps its own file under that name, and never opens it "
+        f"{shown} {kind}: envkit stores its own file under that name, and never opens it "
         "through a link",
-        hint=f"look where it leads with 'ls -l {shown}', then run 'rm {shown}'",
+        hint=f"run 'ls -l {shown}' to see where it leads, then 'rm {shown}'",
     )
 
 

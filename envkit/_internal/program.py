@@ -83,7 +83,7 @@ def run_program(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        reason = reason_of(error, "it is no command")
+        reason = reason_of(error, "it is not a command")
         raise ProgramError(f"cannot run '{name}': {reason}", f"run 'command -v {name}'") from None
     try:
         output, _ = process.communicate(stdin, timeout_seconds)
@@ -94,8 +94,8 @@ def run_program(
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
         raise ProgramError(
-            f"'{name}' did not end within {timeout_seconds:g} s",
-            "let it start what takes long, and end",
+            f"'{name}' timed out after {timeout_seconds:g} s",
+            "let it start long work in the background, and exit",
             late=True,
         ) from None
     return Finished(process.returncode, output or b"")
@@ -137,8 +137,8 @@ def run_command(
     environ = {**passed_on(os.environ, environment), **facts}
     finished = run_program(command, environ=environ, timeout_seconds=timeout_seconds)
     if finished.status < 0:
-        raise ProgramError(f"'{name}' was ended by signal {-finished.status}")
+        raise ProgramError(f"'{name}' was killed by signal {-finished.status}")
     if finished.status:
         raise ProgramError(
-            f"'{name}' ended with status {finished.status}", f"run it by hand: {name}"
+            f"'{name}' exited with status {finished.status}", f"run it by hand: {name}"
         )

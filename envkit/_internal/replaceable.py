@@ -22,11 +22,12 @@ _FLAGS = ((0x10, "immutable", "i"), (0x20, "append-only", "a"))
 # what does not go away by itself, and what to do about it
 _REMEDIES = {
     errno.EROFS: "mount its file system writable, or change the file where it comes from",
-    errno.EBUSY: "end what uses it; if it is mounted as a single file, mount its folder instead",
+    errno.EBUSY: "stop the process that uses it; if it is mounted as a single file, mount "
+    "its folder instead",
     errno.ENOSPC: "free some space: 'df -h' shows which disk is full",
     errno.EDQUOT: "free some space: 'quota -s' shows how much you may use",
-    errno.ENAMETOOLONG: "give it a shorter name: envkit writes files beside it with longer ones",
-    errno.ENOTDIR: "a file has the name of the folder that it is to be in: rename one of them",
+    errno.ENAMETOOLONG: "give it a shorter name: envkit writes files with longer names beside it",
+    errno.ENOTDIR: "a file has the name of the folder that should contain it: rename one of them",
 }
 
 
@@ -77,7 +78,9 @@ def check_own(path: str) -> None:
     users = (0, state.st_uid, folder.st_uid)
     if folder.st_mode & stat.S_ISVTX and os.geteuid() not in users:
         name = user_name(state.st_uid)
-        reason = f"it belongs to {name}, and in this folder (sticky bit) only its owner replaces it"
+        reason = (
+            f"it belongs to {name}, and in this folder (sticky bit) only its owner can replace it"
+        )
         raise _refused(path, reason, f"run 'sudo -u {name} rm {shown}'")
 
 
@@ -103,7 +106,7 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
         raise _refused(
             path,
             "it is mounted as a single file, which can only be overwritten in place",
-            "mount the folder that has it, not the file",
+            "mount its folder, not the file",
         )
     if state.st_nlink > 1:
         raise _refused(
@@ -129,7 +132,7 @@ def owner_refused(path: str, uid: int) -> WriteRefusedError:
     """
     return _refused(
         path,
-        "it belongs to another user, and would be yours afterwards",
+        "it belongs to another user, and a write would make it yours",
         f"run the command again as its owner: 'sudo -u {user_name(uid)} envkit ...'",
     )
 

@@ -135,7 +135,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
         if name.startswith("ENVKIT_") and name not in VARIABLES:
             yield Check(
                 CheckStatus.WARNING,
-                f"{name} is set, and means nothing to envkit",
+                f"{name} is set, but envkit does not use it",
                 hint=did_you_mean(name, VARIABLES) or "",
             )
 
@@ -212,7 +212,7 @@ def _ask_stores(
             yield from errors_of(answer.error, **place)
         elif answer.error is not None:  # what a bug says may show a value
             yield Check(
-                CheckStatus.ERROR, f"the source broke: {type(answer.error).__name__}", **place
+                CheckStatus.ERROR, f"the source crashed: {type(answer.error).__name__}", **place
             )
         else:
             yield from answer.value.checks

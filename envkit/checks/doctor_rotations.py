@@ -56,4 +56,4 @@ def examine_rotations(
             message = f"{orphan.name} of {orphan.location}: {status.error}"
             yield Finding("error", message, orphan.profile.name, status.hint)
     for why in found.not_looked_at:
-        yield Finding("note", f"not looked for orphaned rotations: {why}")
+        yield Finding("note", f"did not look for orphaned records: {why}")

@@ -146,9 +146,9 @@ def absent_variables(planned: Plan, outcomes: Mapping[Reference, Outcome]) -> It
         if reasons:
             yield Check(
                 CheckStatus.ERROR,
-                f"{variable.name} is absent: {'; '.join(reasons)}",
+                f"{variable.name} is not set: {'; '.join(reasons)}",
                 planned.environment,
-                hint="set it in the store, give it a 'default', or say 'required = false'",
+                hint="set it in the store, give it a 'default', or set 'required = false'",
             )
 
 
@@ -187,7 +187,7 @@ def _not_read(planned: Plan, source: str) -> Check:
         f"values not read: {shown}{more}",
         planned.environment,
         source,
-        f"run 'envkit check --env {planned.environment}' to see whether they are there",
+        f"run 'envkit check --env {planned.environment}' to see whether they exist",
     )
 
 
@@ -215,7 +215,7 @@ def _tally(
     """Say how much of what is looked up in a source is there."""
     if not references:
         return "no variable refers to it"
-    text = f"{found} of {len(references)} values are there"
+    text = f"{found} of {len(references)} values exist"
     reasons = {o.reason for o in outcomes.values() if isinstance(o, Absent) and o.reason}
     return f"{text}: {reasons.pop()}" if not found and len(reasons) == 1 else text
 

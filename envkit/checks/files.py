@@ -85,7 +85,7 @@ def _exposed(path: str) -> list[Problem]:
         return []
     shown = display_path(path)
     message = f"{shown} can be {listed(rights)} by other users"
-    return [Problem("file-exposed", message, path, hint=f"run chmod 600 {shown}")]
+    return [Problem("file-exposed", message, path, hint=f"run 'chmod 600 {shown}'")]
 
 
 def _tracked(path: str, project: str) -> Iterator[Problem]:
@@ -93,13 +93,13 @@ def _tracked(path: str, project: str) -> Iterator[Problem]:
     if clear == []:
         return  # a file of ciphertext is made to be kept in git
     shown = display_path(path)
-    which = f", with the values of {listed(clear)} in clear" if clear else ""
+    which = f", with the values of {listed(clear)} in clear text" if clear else ""
     yield Problem(
         "file-tracked",
         f"git tracks {shown}{which}",
         path,
-        hint=f"run git rm --cached {shown}, add it to .gitignore, and change its secrets: "
-        "the history keeps them",
+        hint=f"run 'git rm --cached {shown}', add it to .gitignore, and change its secrets: "
+        "they remain in git history",
         variables=tuple(clear or ()),
     )
 

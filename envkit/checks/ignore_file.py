@@ -121,7 +121,7 @@ def _rule(line: str, place: str) -> Rule:
     for status in statuses:
         if status not in _KNOWN:
             raise ProfileError(
-                f"{place}: '{status}' is nothing that can be ignored",
+                f"{place}: '{status}' cannot be ignored",
                 hint=did_you_mean(status, _KNOWN),
             )
     if not reason.strip():

@@ -114,7 +114,7 @@ def load_profiles(
     known = profile_names(folder) if everything else []
     if everything and not known:
         raise ProfileNotFoundError(
-            f"no profile in {display_path(folder)}", hint="run 'envkit init' to make one"
+            f"no profile in {display_path(folder)}", hint="run 'envkit init' to create one"
         )
     loaded: dict[str, Profile] = {}
     problems = []

@@ -81,14 +81,14 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
     problem = Problem("short-grace", "", environments=(policy.profile,)).at(place_of("grace"))
     if not kind.overlap and declared:
         yield problem._replace(
-            message=f"{title}: programs keep the value for {_duration(declared)}, and with the "
-            f"rotator '{policy.rotator}' ({policy.strategy}) the old one ends at once",
+            message=f"{title}: programs cache the value for {_duration(declared)}, and with the "
+            f"rotator '{policy.rotator}' ({policy.strategy}) the old one stops working at once",
             hint="use a strategy with two users; or let 'after' restart the programs, and remove "
             "'cache_age'",
         )
     elif kind.overlap and policy.timing.grace_seconds < cached:
         yield problem._replace(
-            message=f"{title}: programs keep the value for {_duration(cached)}, and the old one "
+            message=f"{title}: programs cache the value for {_duration(cached)}, and the old one "
             f"works only {_duration(policy.timing.grace_seconds)} longer",
             hint=f'write grace = "{_duration(cached)}", or more',
         )

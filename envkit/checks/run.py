@@ -151,7 +151,7 @@ def check(
     )
     if not offline:
         rotations.refuse_untrusted(inspection.rotations)
-        inspection.progress("asking stores", 0, 0)
+        inspection.progress("reading from stores", 0, 0)
         inspection = inspection._replace(answers=ask_stores(prepared, deadline), deadline=deadline)
     problems += unsound
     for family in FAMILIES:

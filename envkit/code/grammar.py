@@ -44,7 +44,7 @@ def _parser(language: str) -> Parser:
         return Parser(Language(getattr(import_module(package), function)()))
     except ImportError:
         raise ExtraMissingError(
-            f"reading {language} takes a parser that is not installed",
+            f"cannot read {language}: its parser is not installed",
             hint=install_hint("check"),
         ) from None
 

@@ -99,7 +99,7 @@ def suspect(name: str, text: str) -> Suspicion | None:
         return None
     number = _HEX.fullmatch(text) and not name.endswith("KEY")
     if _TOKEN.fullmatch(text) and not number and random_looking(text):
-        return Suspicion("a text that looks drawn at random", certain=False)
+        return Suspicion("a text that looks random", certain=False)
     return None
 
 

@@ -70,7 +70,9 @@ def set_value(text: str, name: str, value: str, *, path: str) -> str:
         if sources and not sources[-1].endswith(("\n", "\r")):
             sources.append(newline)
         if not _NAME.fullmatch(name):
-            raise InvalidValueError(f"{path}: no .env file can hold a variable called {name!r}")
+            raise InvalidValueError(
+                f"{path}: a .env file cannot contain a variable called {name!r}"
+            )
         sources.append(f"{name}={written}{newline}")
     return _marked(text, "".join(sources))
 
@@ -145,14 +147,16 @@ def _marked(before: str, after: str) -> str:
 
 def _check(value: str, name: str) -> None:
     if "\0" in value:
-        raise InvalidValueError(f"{name} has a NUL character, which no variable can hold")
+        raise InvalidValueError(
+            f"{name} contains a NUL character, which no environment variable can contain"
+        )
     if value.startswith(ENCRYPTED):
         raise InvalidValueError(f"{name} begins with '{ENCRYPTED}', which marks ciphertext")
     try:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"{name} is not UTF-8 text, which a .env file needs", hint="encode it as base64"
+            f"{name} is not UTF-8 text, as a .env file requires", hint="encode it as base64"
         ) from None
 
 

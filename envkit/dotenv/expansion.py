@@ -96,7 +96,9 @@ class Expander:
             cycle = " -> ".join((*names, definition.name))
             raise DotenvError(f"{definition.place}: {cycle} is a cycle")
         if len(self._open) == MAX_DEPTH:
-            raise DotenvError(f"{definition.place}: {definition.name} leads through too many names")
+            raise DotenvError(
+                f"{definition.place}: {definition.name} expands through too many variables"
+            )
         self._open.append(key)
 
     def _expanded(self, definition: Definition, index: int) -> str:
@@ -124,7 +126,7 @@ class Expander:
         if value is None:
             raise DotenvError(
                 f"{definition.place}: ${{{name}}} is not set (write ${{{name}:-}} to allow that)",
-                hint="put the value in single quotes if '${' is a part of it",
+                hint="put the value in single quotes if '${' is part of it",
             )
         return value
 
@@ -182,7 +184,7 @@ def _parts(definition: Definition, start: int, end: int, escaped: set[int], dept
                 if close < 0:
                     raise DotenvError(
                         f"{definition.place}: ${{{name}{operator} has no '}}'",
-                        hint="put the value in single quotes if '${' is a part of it",
+                        hint="put the value in single quotes if '${' is part of it",
                     )
                 default = _parts(definition, use.end(), close, escaped, depth + 1)
             parts.append(Use(name, operator, default))

@@ -22,7 +22,7 @@ BACKTICK = "dotenv-backtick"
 ORDER = "dotenv-order"
 IN_PROFILE = "profile-dollar"
 
-_SINGLE = "put the value in single quotes, in which nothing is special"
+_SINGLE = "put the value in single quotes, where no character is special"
 _DOUBLE_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
 _SPECIAL = re.compile(
     r"(?P<backslash>\\\\)|(?P<escape>\\\$)|(?P<use>\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:?-)?)"
@@ -32,8 +32,11 @@ _SPECIAL = re.compile(
 
 _GROUPS = {
     "escape": (ESCAPE, "readers disagree on '\\$': some keep the backslash, some remove it"),
-    "plain": (DOLLAR, "$NAME is text here, and other readers replace it"),
-    "command": (BACKTICK, "a backtick or $(...) is text here, and a shell runs what is in it"),
+    "plain": (DOLLAR, "$NAME is text for envkit, but other readers expand it"),
+    "command": (
+        BACKTICK,
+        "a backtick or $(...) is text for envkit, but a shell runs the command in it",
+    ),
 }
 
 
@@ -67,7 +70,9 @@ def in_store(text: str, *, path: str) -> Iterator[Finding]:
         if isinstance(piece, OddLine) and not (piece.declares and piece.names[0] in declared):
             message = piece.error.message.removeprefix(f"{path}:{piece.line}: ")
             unclear = piece.open or piece.unclear
-            rest = "and what comes after it is unclear" if unclear else "and envkit skips the line"
+            rest = (
+                "and the lines after it are ambiguous" if unclear else "and envkit skips the line"
+            )
             yield Finding(ODD_LINE, piece.line, "", f"{message}, {rest}", piece.error.hint or "")
     first: dict[str, int] = {}
     for definition in definitions:
@@ -137,7 +142,7 @@ def _order(definition: Definition, first: Mapping[str, int]) -> Iterator[Finding
                 ORDER,
                 line,
                 name,
-                f"{name} uses ${{{used}}}, which only line {below} sets: other readers find "
-                "nothing there",
+                f"{name} uses ${{{used}}}, which only line {below} sets: other readers expand it "
+                "to nothing",
                 f"move the line that sets {used} above this one",
             )

@@ -25,7 +25,7 @@ ENCRYPTED = "encrypted:"
 _BYTE_ORDER_MARK = "\ufeff"
 # where a value without quotes begins what may need several lines; see `recovery`
 _OPENINGS = ("`", "-----BEGIN ")
-# how it ends if it seems to go on in the next line
+# how it ends if it seems to continue on the next line
 _CONTINUED = ("\\", "{", "[", "(")
 
 
@@ -53,8 +53,8 @@ class Definition(NamedTuple):
             raise self.error
         if self.value.startswith(ENCRYPTED):
             raise DotenvError(
-                f"{self.place}: {self.name} is encrypted, and cannot be read yet",
-                hint="decrypt the file with 'dotenvx decrypt', or keep the value elsewhere",
+                f"{self.place}: {self.name} is encrypted, and envkit cannot decrypt it",
+                hint="run 'dotenvx decrypt', or store the value elsewhere",
             )
         return self.value
 
@@ -244,8 +244,8 @@ def _finished(definition: Definition, following: Piece) -> Definition | OddLine:
     if fine:
         return definition
     error = DotenvError(
-        f"{definition.place}: the value of {definition.name} seems to go on in the next line",
-        hint="put a value of several lines in quotes",
+        f"{definition.place}: the value of {definition.name} seems to continue on the next line",
+        hint="put a multi-line value in quotes",
     )
     return OddLine((definition.name,), error, definition.line, definition.source, listed=True)
 

@@ -67,7 +67,7 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
     ):
         return _open(text[start:end], found, listed=listed, line=line, place=place)
     if "\0" in source:
-        error = DotenvError(f"{place}: a NUL character", hint="take it out")
+        error = DotenvError(f"{place}: a NUL character", hint="remove it")
         known = listed and "\0" not in source[: source.index("=")]
         return _fields(found if known else (), error, line, source, listed=known, unclear=not known)
     if any("\udc80" <= char <= "\udcff" for char in source):
@@ -86,8 +86,8 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
             declares=declares,
         )
     error = DotenvError(
-        f"{place}: what stands before '=' is not a variable name",
-        hint="use letters, digits and '_', and no digit first",
+        f"{place}: the text before '=' is not a variable name",
+        hint="use letters, digits and '_', not beginning with a digit",
     )
     return _fields((key.strip(AROUND_A_NAME),), error, line, source)
 
@@ -145,7 +145,7 @@ def _open(source: str, found: tuple[str, ...], *, listed: bool, line: int, place
     assert first is not None  # noqa: S101 - it matches everywhere
     if source[_SET.match(source).end() :].startswith(_HEADER):  # type: ignore[union-attr]
         error = DotenvError(
-            f"{place}: a value of several lines without quotes",
+            f"{place}: a multi-line value without quotes",
             hint="put it in double quotes, from -----BEGIN to -----END",
         )
         return _fields(found, error, line, source, listed=listed)

@@ -53,6 +53,6 @@ def _following(line: OddLine) -> DotenvError:
     if not line.open:
         return line.error
     return DotenvError(
-        f"{line.error.message}, so nothing says what the lines after it mean",
+        f"{line.error.message}, so the lines after it are ambiguous",
         hint="close the quotation mark on that line",
     )

@@ -128,8 +128,8 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     except FileNotFoundError:
         if os.sep in command[0] and os.path.exists(command[0]):
             raise NotExecutableError(
-                f"cannot run {command[0]}: its interpreter is not there",
-                hint="look at its first line (#!)",
+                f"cannot run {command[0]}: its interpreter does not exist",
+                hint="correct its first line (#!)",
             ) from None
         raise _not_found(command[0]) from None
     except OSError as error:

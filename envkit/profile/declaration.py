@@ -118,7 +118,7 @@ class Declaration:
         if low is not None and high is not None and low > high:
             raise ProfileError(
                 f"{places['min']}: {self.name}: 'min' is greater than 'max'",
-                hint="exchange the two, or remove one",
+                hint="swap the two, or remove one",
             )
         self.is_plain = (
             self.type == "string"
@@ -172,7 +172,7 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
             raw[key] = [_text(item, f"{name}: '{key}'", place.at(key)) for item in raw[key]]
     if raw.get("choices") == []:
         raise ProfileError(
-            f"{place.at('choices')}: {name}: 'choices' has none", hint='write choices = ["..."]'
+            f"{place.at('choices')}: {name}: 'choices' is empty", hint='write choices = ["..."]'
         )
     _check_type(raw.get("type", "string"), name, place)
     if OPEN in raw.get("default", ""):
@@ -206,10 +206,11 @@ def _text(value: Any, owner: str, place: Location) -> str:
     if isinstance(value, int):
         return str(value)
     if not isinstance(value, str):
-        raise ProfileError(f"{place}: {owner} must hold strings", hint="put them in quotes")
+        raise ProfileError(f"{place}: {owner} must contain strings", hint="put them in quotes")
     if "\0" in value:
         raise ProfileError(
-            f"{place}: {owner} contains a NUL, which no environment can hold", hint="take it out"
+            f"{place}: {owner} contains a NUL character, which no environment variable can contain",
+            hint="remove it",
         )
     return value
 

@@ -62,7 +62,7 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
                 return _bounded(empty)
             raise ProfileNotFoundError(
                 f"no {FOLDER}/ folder in {display_path(start)} or above it",
-                hint="run 'envkit init' to make one, or name one with --profiles",
+                hint="run 'envkit init' to create one, or name one with --profiles",
             )
         folder = parent
 
@@ -95,7 +95,7 @@ def _working_folder() -> str:
         return os.getcwd()
     except OSError:
         raise ProfileNotFoundError(
-            "the working folder is not there any more", hint="change to another one"
+            "the working folder no longer exists", hint="change to another folder"
         ) from None
 
 
@@ -143,11 +143,11 @@ def profile_path(folder: str, name: str) -> str | None:
     if len(paths) > 1:
         raise ProfileError(
             f"profile '{name}' is written twice: {' and '.join(map(display_path, paths))}",
-            hint="keep one of the two files",
+            hint="remove one of the two files",
         )
     if not paths:
         for path in filter(os.path.lexists, candidates):
-            reason = "is no file" if os.path.exists(path) else "is a link that leads nowhere"
+            reason = "is not a file" if os.path.exists(path) else "is a dangling link"
             raise ProfileError(f"{display_path(path)} {reason}")
     return paths[0] if paths else None
 
@@ -156,7 +156,7 @@ def unknown_profile(
     folder: str, name: str, names: Sequence[str], aliases: Iterable[str] = ()
 ) -> ProfileNotFoundError:
     """Return the error for a profile that is not there, with the known names in it."""
-    known = f"known: {', '.join(names)}" if names else "the folder has none"
+    known = f"known: {', '.join(names)}" if names else "the folder has no profiles"
     stem = os.path.splitext(os.path.basename(name))[0]  # of `profiles/prod.toml`, too
     longer_or_shorter = (n for n in names if stem and (n.startswith(stem) or stem.startswith(n)))
     from envkit._internal.suggestions import Meant, closest
@@ -167,7 +167,7 @@ def unknown_profile(
     if len(several) > 1 and {*names, *aliases}.issuperset(several):
         hint = f"name one profile at a time: {' and '.join(map(repr, several))}"
     if not names:
-        hint = "run 'envkit init' to make one, or name another folder with --profiles"
+        hint = "run 'envkit init' to create one, or name another folder with --profiles"
     return ProfileNotFoundError(
         f"no profile '{name}' in {display_path(folder)} ({known})", hint=hint
     )

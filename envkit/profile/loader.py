@@ -73,7 +73,7 @@ def load(name: str, folder: str) -> Profile:
     def circle_error(circle: list[str]) -> ProfileError:
         place = files[circle[-2]][1].at("extends")
         return ProfileError(
-            f"{place}: 'extends' goes in a circle: {' -> '.join(circle)}",
+            f"{place}: 'extends' forms a cycle: {' -> '.join(circle)}",
             hint=f"remove '{circle[-1]}' from this 'extends'",
         )
 
@@ -106,7 +106,7 @@ def _by_alias(folder: str, alias: str) -> tuple[str, str]:
     if len(found) > 1:
         both = " and ".join(display_path(path) for _, path in found)
         raise ProfileError(
-            f"'{alias}' is an alias in {both}", hint="take it out of all but one of them"
+            f"'{alias}' is an alias in {both}", hint="remove it from all but one of them"
         )
     return found[0]
 
@@ -134,7 +134,7 @@ def _own_aliases(folder: str, document: Mapping[str, Any], top: Location) -> tup
         if other is not None:
             raise ProfileError(
                 f"{place}: alias '{alias}' is the name of another profile, {display_path(other)}",
-                hint="take it out, or rename that profile",
+                hint="remove it, or rename that profile",
             )
     return aliases
 
@@ -201,7 +201,7 @@ def _refuse_misplaced(variables: Mapping[str, Any], place: Location) -> None:
     for key in _MISPLACED:
         if key in variables and not isinstance(variables[key], dict):
             raise ProfileError(
-                f"{place.at(key)}: '{key}' stands below [variables], where it would be a variable",
+                f"{place.at(key)}: '{key}' is below [variables], which makes it a variable",
                 hint=f"move it above the first [table]; a variable is {key} = {{ value = ... }}",
             )
 

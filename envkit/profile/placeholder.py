@@ -229,7 +229,7 @@ class _Scanner:
             self.skip_blank()
         if not self.take(CLOSE):
             if self.text.startswith("??", self.position):
-                raise self.error("'??' stands once, before the filters")
+                raise self.error("'??' may appear once, before the filters")
             raise self.unfinished()
         if isinstance(operand, Literal):
             fallback = None  # a text is never absent
@@ -249,7 +249,7 @@ class _Scanner:
         if self.take(":"):
             return self.reference(word, begin)
         if "-" in word:
-            raise self.error_at(begin, "a variable's name has no '-'")
+            raise self.error_at(begin, "a variable's name cannot contain '-'")
         return Name(word)
 
     def reference(self, source: str, begin: int) -> Reference:
@@ -311,7 +311,7 @@ class _Scanner:
         out = []
         while (char := self.peek()) != '"':
             if not char:
-                raise self.error_at(begin, "the quoted text has no end")
+                raise self.error_at(begin, "the quoted text is not closed")
             self.position += 1
             if char == "\\":
                 escape = self.peek()
@@ -346,7 +346,7 @@ class _Scanner:
         if not self.peek():
             return self.error_at(self.start, "'{{' has no '}}'", hint=_FOR_A_LITERAL)
         return self.error(
-            "'}}' is missing", hint='quote what has unusual characters: vault:"a b"#"c d"'
+            "'}}' is missing", hint='quote names with unusual characters: vault:"a b"#"c d"'
         )
 
     def error(self, message: str, *, hint: str | None = None) -> PlaceholderError:

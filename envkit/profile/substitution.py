@@ -43,7 +43,7 @@ def substitute(
         if value is None:
             value = part.fallback
         if value is None:
-            raise AbsentError(f"{operand} is absent")
+            raise AbsentError(f"{operand} is missing")
         for step in part.filters:
             value = apply_filter(step, value)
             if filtered is not None:
@@ -67,7 +67,7 @@ def apply_filter(step: Filter, value: str) -> str:
         raw = value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"the value has half a surrogate pair, which '{step.name}' cannot write as bytes",
+            f"the value contains an unpaired surrogate, which '{step.name}' cannot encode",
             hint=f"fix the value in its store, or remove '| {step.name}'",
         ) from None
     if step.name == "urlencode":

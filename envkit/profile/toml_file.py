@@ -94,7 +94,8 @@ def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
         raise ProfileError(f"{where}: not valid TOML: {_lower(reason)}", hint=hint) from None
     except (ValueError, RecursionError):  # what tomllib itself does not foresee
         raise ProfileError(
-            f"{display_path(path)}: not valid TOML: a number is too long, or lists too deep"
+            f"{display_path(path)}: not valid TOML: a number is too long, or lists are "
+            "nested too deeply"
         ) from None
 
 

@@ -326,7 +326,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         declaration = self._declaration(name)
         if declaration is not None:
             return NoSuchVariableError(
-                f"{name} is absent in {self.name}, which {declaration.place} allows",
+                f"{name} is not set in {self.name}, which {declaration.place} allows",
                 hint="set it in its store, or pass a default",
             )
         known = {*self._variables, *(self._declared or ())}

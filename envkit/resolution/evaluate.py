@@ -149,7 +149,7 @@ class _Value:
                 raise AbsentError(
                     "; ".join(dict.fromkeys(self.missing)),
                     hint=self.meant()
-                    or "set it in the store, give it a 'default', or say 'required = false'",
+                    or "set it in the store, give it a 'default', or set 'required = false'",
                 )
             text, self.note, self.origins = declaration.default, "default", {}
             self.readings, self.filtered = [], []
@@ -163,7 +163,7 @@ class _Value:
             wrong = _mismatch(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
-                wrong, hint=f"fix the value, or what {declaration.location} asks of it"
+                wrong, hint=f"fix the value, or change its declaration in {declaration.location}"
             )
         given = declaration.on_command_line
         return Variable._make(
@@ -197,8 +197,9 @@ class _Value:
         several = template.placeholders if len(template.placeholders) > 1 else ()
         if sum(len(values.get(one) or "") for one in several) > MAX_CHARACTERS:
             raise InvalidValueError(
-                f"is longer than {MAX_CHARACTERS:,} characters, put together from other values",
-                hint="no program accepts a variable of that length: read it from a file",
+                f"is longer than {MAX_CHARACTERS:,} characters, after its placeholders are "
+                "replaced",
+                hint="programs do not accept a variable of that length: read it from a file",
             )
         try:
             return substitute(template, values.__getitem__, self.filtered)
@@ -258,7 +259,7 @@ class _Value:
             raise NeedFailedError(name, cause)
         self.doubt = self.doubt or self.run.doubts.get(name)
         because = "" if cause is None or name in self.run.selected else f" ({cause.message})"
-        return None, [f"{name} is absent{because}"]
+        return None, [f"{name} is not set{because}"]
 
     def read(self, operand: Operand) -> tuple[str | None, list[str]]:
         """Return what the first source has that holds it, else where it is absent."""
@@ -275,15 +276,15 @@ class _Value:
                 return outcome.value.reveal(), []
             place = self.run.locate(reference)
             said = "; ".join(filter(None, (outcome.reason, outcome.doubt)))
-            reasons.append(f"{place} is absent: {said}" if said else f"{place} is absent")
+            reasons.append(f"{place} is missing: {said}" if said else f"{place} is missing")
             if outcome.doubt:
-                self.doubt = _doubtful(reference, f"{place} is absent, but {outcome.doubt}")
-        return None, reasons or [f"{operand} is absent: 'lookup' names no source"]
+                self.doubt = _doubtful(reference, f"{place} is missing, but {outcome.doubt}")
+        return None, reasons or [f"{operand} is missing: 'lookup' names no source"]
 
 
 def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
     return InvalidReferenceError(
-        f"{message}: nothing else is used in its place",
+        f"{message}: envkit uses no other value in its place",
         hint=f"check which store [sources.{reference.source}] and the environment name; if it is "
         "new, create its first secret with 'envkit set'",
     )

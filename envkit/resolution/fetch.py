@@ -107,7 +107,7 @@ def _checked(source: Source, outcome: object) -> Outcome:
 
 
 def _broke(source: Source, bug: object) -> ProtocolError:
-    return ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
+    return ProtocolError(f"the source '{source.name}' crashed: {type(bug).__name__}")
 
 
 def _too_late(name: str, deadline: Deadline) -> UnavailableError:

@@ -69,7 +69,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
         selected: names of its variables.
 
     Raises:
-        ProfileError: variables need each other in a circle, which the message shows.
+        ProfileError: variables refer to each other in a cycle, which the message shows.
         ResolutionError: references name sources that the profile does not have.
     """
     wanted = tuple(selected)
@@ -86,7 +86,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     def circle_error(circle: list[str]) -> ProfileError:
         return ProfileError(
             f"{profile.variables[circle[-2]].place}: "
-            f"variables need each other in a circle: {' -> '.join(circle)}",
+            f"variables refer to each other in a cycle: {' -> '.join(circle)}",
             hint=f"give {circle[-2]} a value without {{{{ {circle[-1]} }}}}",
         )
 

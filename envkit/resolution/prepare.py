@@ -152,7 +152,7 @@ def prepare_profile(
 
     Raises:
         UntrustedError: the profile needs trust that its user has not given.
-        ProfileError: variables need each other in a circle, or a source is not valid.
+        ProfileError: variables refer to each other in a cycle, or a source is not valid.
         ResolutionError: references that no store could hold.
         AbsentError: a source needs a setting that is not there.
         SourceError: a source cannot be opened.

@@ -110,7 +110,7 @@ def _nothing_left(
     upper = [glob.upper() for glob in only]
     if upper != list(only) and select(known, upper, exclude):
         hint = f"did you mean {' '.join(f'--only {_quoted(glob)}' for glob in upper)}?"
-    return UsageError(f"no variable in {where} is left by {' '.join(given)}", hint=hint)
+    return UsageError(f"no variable in {where} remains after {' '.join(given)}", hint=hint)
 
 
 def _one_for_each(text: str, option: str) -> str:

@@ -91,7 +91,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         if not is_profile_name(name) or name == BASE:
             raise UsageError(
                 f"an environment cannot be called '{name}'",
-                hint=f"use letters, digits, '-' and '_', and another name than '{BASE}'",
+                hint=f"use letters, digits, '-' and '_', and a name other than '{BASE}'",
             )
     folder = os.path.join(root, FOLDER)
     gitignore = os.path.join(root, ".gitignore")
@@ -111,7 +111,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         ignored = _ignore(gitignore, ignored_before)
     except OSError as error:
         lasting = lasting_failure(error, folder, "make")
-        raise lasting or UsageError(f"cannot make {folder}: {reason_of(error)}") from None
+        raise lasting or UsageError(f"cannot create {folder}: {reason_of(error)}") from None
     return Initialised(
         tuple(f"{FOLDER}/{name}.toml" for name in new),
         tuple(name for name in new if name != BASE),
@@ -166,7 +166,7 @@ def _gitignore(path: str, root: str) -> str:
     if os.path.islink(path):
         raise WriteRefusedError(
             f"{display_path(path)} is a symbolic link, which git does not read",
-            hint="put a file in its place",
+            hint="replace it with a file",
         )
     try:
         data, _ = read_in_project(path, root, LIMIT_BYTES)

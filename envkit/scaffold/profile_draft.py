@@ -154,12 +154,12 @@ def _shared(lists: Iterable[Sequence[str]]) -> list[str]:
 
 
 _BASE = """\
-# What every environment has in common: which variables there are, and what they must look like:
+# The variables that every environment has in common, and what each must look like:
 #   PORT = { type = "port", description = "where the app listens" }
 
 """
 _ELSEWHERE = """\
-# To take them from Vault instead:
+# To read them from Vault instead:
 #
 #   lookup = ["vault"]
 #

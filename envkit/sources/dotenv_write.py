@@ -46,7 +46,7 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
             continue
         text = set_value(text, variable, value.reveal(), path=path)
         if len(encode(text)) > LIMIT_BYTES:
-            raise InvalidValueError(f"{variable} makes {path} too large to be read again")
+            raise InvalidValueError(f"{variable} makes {path} too large for envkit to read")
     return encode(text), warnings
 
 
@@ -189,7 +189,7 @@ def rehearse(path: str, previous: str, *, more_bytes: int, alone: bool = False) 
 def _conflict(name: str, expected: str | None) -> ConflictError:
     """Return the error for a file that is not the one with the expected version."""
     if expected is None:
-        return ConflictError(f"{name} exists already; nothing was written")
+        return ConflictError(f"{name} already exists; nothing was written")
     return ConflictError(
         f"{name} was changed since it was read; nothing was written",
         hint="look at the change, then run the command again",

@@ -188,7 +188,7 @@ def open_source(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
                 hint='set it, or write a fallback: {{ env:NAME ?? "text" }}'
                 if key in _PLAIN_SETTINGS
-                else "set it where envkit runs; what may be a credential has no fallback",
+                else "set it where envkit runs; a possible credential cannot have a fallback",
             ) from None
     key = _ADDRESS.get(spec.type, "")
     if key in settings and not locating and str(settings[key]).lower().lstrip()[:5] == "http:":
@@ -288,7 +288,7 @@ def _check_local(profile: Profile, spec: SourceSpec, key: str) -> None:
         if not isinstance(operand, Reference) or _rank(profile, operand.source) >= rank:
             raise ProfileError(
                 f"{spec.place_of(key)}: [sources.{spec.name}]: '{key}' cannot refer to {operand}, "
-                f"which is not read without it",
+                f"which cannot be read before it",
                 hint="refer to the process environment: {{ env:NAME }}",
             )
 

@@ -281,8 +281,8 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
     shop.profile("prod.toml", table("api-key", "API_KEY", 'before = [["false"]]'))
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  failed   'false' ended with status 1\n"
-        "2> envkit: error: prod/api-key: 'false' ended with status 1\n"
+        "prod/api-key  failed   'false' exited with status 1\n"
+        "2> envkit: error: prod/api-key: 'false' exited with status 1\n"
         "2> envkit: hint: run it by hand: false\n"
         "[1]\n"
     )
@@ -532,13 +532,13 @@ def test_for_programs(shop):
         "rotation": "prod/api-key",
         "outcome": "failed",
         "overdue": False,
-        "reason": "'false' ended with status 1",
+        "reason": "'false' exited with status 1",
         "until": None,
         "step": "create",
         "phase": "claimed",
         "last_rotated_at": None,
         "changed": True,
-        "error": "'false' ended with status 1",
+        "error": "'false' exited with status 1",
         "code": "hook-failed",
         "hint": "run it by hand: false",
     }

@@ -148,7 +148,7 @@ def test_vault_and_a_token_that_may_not_read(openbao, check, rules):
         ("cubbyhole/db", "is in the 'cubbyhole' engine"),
         ("identity/db", "is in the 'identity' engine"),
         ("sys/mounts", "is a part of Vault's own API"),
-        ("kv1/db?version=1", "KV version 1 keeps no versions"),
+        ("kv1/db?version=1", "KV version 1 does not store versions"),
     ],
 )
 def test_vault_and_a_path_that_holds_no_secrets(openbao, check, path, what):

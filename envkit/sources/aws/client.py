@@ -163,14 +163,14 @@ class SecretsManager:
 
         def attempt() -> dict[str, Any]:
             if self._deadline.expired:
-                raise UnavailableError(f"{doing}: no answer in time", hint=MORE_TIME)
+                raise UnavailableError(f"{doing}: timed out", hint=MORE_TIME)
             answer: dict[str, Any] = self._guarded(
                 lambda: getattr(client, operation)(**parameters), doing, action
             )
             return answer
 
         def busy() -> SourceError:
-            return UnavailableError(f"{doing}: AWS asks to slow down", hint=MORE_TIME)
+            return UnavailableError(f"{doing}: AWS asks envkit to slow down", hint=MORE_TIME)
 
         return retry(attempt, self._deadline, pace=self._pace, busy=busy)
 

@@ -123,7 +123,7 @@ def check_key(ref: Reference, key: Key) -> None:
         )
     if key.version is not None and len(key.version) not in _VERSION_LENGTHS:
         raise InvalidReferenceError(
-            f"{ref} pins a version that AWS cannot have",
+            f"{ref} pins a version id that AWS does not use",
             hint="use ?stage=AWSPREVIOUS, or an id that "
             "'aws secretsmanager list-secret-version-ids' shows",
         )

@@ -97,7 +97,7 @@ def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
                 hint=did_you_mean(key, (*needed, *optional)),
             )
         if not isinstance(value, str) or not value:
-            raise ProfileError(f"'{key}' of {place} must be a text that is not empty")
+            raise ProfileError(f"'{key}' of {place} must be a string that is not empty")
         values[key] = value
     missing = [key for key in needed if key not in values]
     if method in ("jwt", "oidc") and ("jwt" in values) == ("jwt_file" in values):
@@ -143,7 +143,7 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
     if not isinstance(token, str) or not token:
         raise client.unexpected("no token")
     if odd_character(token):
-        raise client.unexpected("a token that is none")
+        raise client.unexpected("a token that is not valid")
     client.set_token(token)
     return _granted_lease(granted)
 
@@ -199,7 +199,8 @@ def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
 def rejected(client: VaultClient) -> AuthError:
     """Return the error for a token that the server does not take."""
     return AuthError(
-        f"{client.server} does not accept the token: it has expired, was revoked, or is no token",
+        f"{client.server} does not accept the token: it has expired, was revoked, or is "
+        "not a token",
         hint="run 'vault login', or set VAULT_TOKEN to a valid token",
     )
 
@@ -279,7 +280,9 @@ def _login_refused(
             break
     else:
         if wrapped:
-            hint += "; secret_id looks like a wrapping token: one that was used, or is over, opens "
+            hint += (
+                "; secret_id looks like a wrapping token: one that was used or has expired unwraps "
+            )
             hint += "nothing"
     return AuthError(message, hint=hint)
 
@@ -325,7 +328,7 @@ def _checked(token: str, place: str) -> str:
     odd = odd_character(token)
     if not odd:
         return token
-    raise AuthError(f"{place} is no token: it contains {odd}", hint=f"remove {odd} from {place}")
+    raise AuthError(f"{place} is not a token: it contains {odd}", hint=f"remove {odd} from {place}")
 
 
 def _object(client: VaultClient, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -196,13 +196,13 @@ class VaultClient:
             raise self.unexpected(f"status {status}")
         body = _json_object(response.content)
         if body is None and (status == 404 or (status < 300 and status != 204)):
-            raise self.unexpected(f"no JSON object, status {status}")
+            raise self.unexpected(f"not a JSON object, status {status}")
         return Answer(status, body or {})
 
     def unexpected(self, what: str) -> ProtocolError:
         """Return the error for an answer that Vault would not give; `what` shows none of it."""
         return ProtocolError(
-            f"{self.server} did not answer as Vault does: {what}",
+            f"{self.server} did not answer like Vault: {what}",
             hint=f"check VAULT_ADDR or {self.section} address (https or http, host, port), and "
             "any proxy on the way",
         )
@@ -226,7 +226,7 @@ class VaultClient:
             return UnavailableError(
                 f"{self.server} is sealed", hint="unseal the server: run 'vault operator unseal'"
             )
-        return self._failed("does not serve now (503)")
+        return self._failed("is unavailable (503)")
 
     def _slowed(self, response: requests.Response, error: UnavailableError) -> UnavailableError:
         """Return the error with what the answer says of the next try."""
@@ -238,7 +238,7 @@ class VaultClient:
             return error
         if wait is not None and wait >= self._deadline.remaining_seconds():
             error = UnavailableError(
-                f"{error.message}, and wants no request for {wait:.0f} s",
+                f"{error.message}, and asks envkit to wait {wait:.0f} s",
                 hint="run the command again after that, or give it more time with --timeout",
             )
         error.slow_down, error.retry_after_seconds = True, wait
@@ -248,19 +248,19 @@ class VaultClient:
         if self._per_second is None:
             return self._busy()
         return UnavailableError(
-            f"{self.server} was not asked: VAULT_RATE_LIMIT leaves no time for it",
+            f"{self.server} was not called: VAULT_RATE_LIMIT leaves no time for a request",
             hint="unset VAULT_RATE_LIMIT, or give it more time with --timeout",
         )
 
     def _busy(self) -> UnavailableError:
         return UnavailableError(
-            f"{self.server} asks to slow down (429)",
+            f"{self.server} asks envkit to slow down (429)",
             hint="run the command again in a moment, or give it more time with --timeout",
         )
 
     def _failed(self, how: str) -> UnavailableError:
         return UnavailableError(
-            f"{self.server} {how}", hint="run 'vault status', and the command again in a moment"
+            f"{self.server} {how}", hint="run 'vault status', then run the command again"
         )
 
     def _redirected(self, location: str) -> SourceError:
@@ -270,7 +270,8 @@ class VaultClient:
             # a standby behind the same load balancer; another try may reach the active node
             return self._failed("answers with a redirect, as a standby does")
         return ProtocolError(
-            f"{self.server} redirects to {origin}, and a token is not sent elsewhere",
+            f"{self.server} redirects to {origin}, and envkit does not send a token to "
+            "another server",
             hint=f"if that server is yours, set VAULT_ADDR or {self.section} address to {origin}",
         )
 

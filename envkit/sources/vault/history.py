@@ -32,7 +32,7 @@ def versions(client: VaultClient, wanted: Target) -> list[Version]:
     mount, path = wanted.engine.mount, wanted.path
     if wanted.engine.version == 1:
         raise NoVersionError(
-            f"{wanted.locate()}: KV version 1 keeps no versions",
+            f"{wanted.locate()}: KV version 1 does not store versions",
             hint=f"run 'vault kv enable-versioning {mount}'",
         )
     answer = client.call(

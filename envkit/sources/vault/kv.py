@@ -117,12 +117,12 @@ def check_path(path: str, source_name: str, place: str) -> None:
     segments = path.split("/")
     if any(segment in ("", ".", "..") for segment in segments) or not path.isprintable():
         raise InvalidReferenceError(
-            f"{source_name}:{path!r} is not a path that Vault has",
+            f"{source_name}:{path!r} is not a valid path in Vault",
             hint="write names with one '/' between them",
         )
     if segments[0] in ("auth", "sys"):  # no engine can be mounted there
         raise InvalidReferenceError(
-            f"{place} is a part of Vault's own API, and no secret",
+            f"{place} is part of Vault's own API, not a secret",
             hint="name a secret of a key-value engine",
         )
     if len(segments) < 2:
@@ -304,5 +304,5 @@ def _in_a_policy(wanted: Target) -> str:
 
 def _no_versions(wanted: Target) -> InvalidReferenceError:
     return InvalidReferenceError(
-        f"{wanted.locate()}: KV version 1 keeps no versions", hint="leave '?version=' out"
+        f"{wanted.locate()}: KV version 1 does not store versions", hint="remove '?version='"
     )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _UNUSED = {
     "AGENT_ADDR": "set VAULT_ADDR to the agent's address",
     "SRV_LOOKUP": "set VAULT_ADDR to a host and port",
-    "WRAP_TTL": "wrapped answers are not read",
+    "WRAP_TTL": "unset it, since envkit does not unwrap answers",
     "MFA": "log in with 'vault login' first",
 }
 
@@ -91,7 +91,7 @@ def _login(token: Mapping[str, Any]) -> str:
         text += f", {uses} uses left"
     seconds = token.get("ttl")
     if not isinstance(seconds, int) or token.get("expire_time") is None:
-        return f"{text}, for ever"
+        return f"{text}, never expires"
     return f"{text}, for {_duration(seconds)}"
 
 

@@ -141,7 +141,7 @@ def field_texts(
     for ref, value in values.items():
         if ref.version is not None or ref.field == WHOLE:
             raise InvalidReferenceError(
-                f"cannot write {locate(ref)}: only one field of the current version",
+                f"cannot write {locate(ref)}: envkit writes one field of the current version",
                 hint=f"write {ref.source}:PATH#FIELD",
             )
         texts[ref.field] = None if value is None else value.reveal()
@@ -206,16 +206,16 @@ def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
         (value or "").encode()
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"cannot write {place}: the value is not UTF-8, and Vault holds text",
+            f"cannot write {place}: the value is not UTF-8, and Vault stores text",
             hint="store it as base64, and read it with '| base64decode'",
         ) from None
 
 
 def _conflict(place: str, expected: str | None, found: str | None) -> ConflictError:
     if expected is None:
-        message = f"{place} exists already, in version {found}"
+        message = f"{place} already exists, in version {found}"
     elif found is None:
-        message = f"{place} has no version {expected} any more: the secret is gone"
+        message = f"{place} has no version {expected} any more: the secret was deleted"
     else:
         message = f"{place} is in version {found}, not {expected}"
     return ConflictError(message, hint="run the command again: it reads the new version first")

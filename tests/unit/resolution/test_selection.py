@@ -125,7 +125,7 @@ def test_globs_in_one_text_are_refused_even_where_all_would_be_left(given):
 def test_globs_that_leave_nothing_are_refused(options, given, hint):
     with pytest.raises(UsageError) as caught:
         choose(KNOWN, "prod", **options)
-    assert caught.value.message == f"no variable in prod is left by {given}"
+    assert caught.value.message == f"no variable in prod remains after {given}"
     assert caught.value.hint.startswith(hint)
 
 

@@ -77,7 +77,7 @@ def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(t
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "profiles").write_text("")
-    with pytest.raises(UsageError, match=r"^cannot make .*profiles: file exists$"):
+    with pytest.raises(UsageError, match=r"^cannot create .*profiles: file exists$"):
         initialise(str(tmp_path))
 
 

@@ -181,7 +181,7 @@ class TestPathsOfAShell:
     )
     @pytest.mark.parametrize("listed", [False, True])
     def test_they_are_a_mistake_in_the_profile(self, tmp_path, path, instead, listed):
-        with pytest.raises(ProfileError, match="has no meaning in a path") as caught:
+        with pytest.raises(ProfileError, match="is not expanded in a path") as caught:
             source(tmp_path, settings={"path": [".env", path] if listed else path})
         assert caught.value.hint.startswith(f"write {instead}; ")
 
@@ -279,7 +279,7 @@ class TestRead:
         outcomes = source(tmp_path).fetch([bad, BARE])
         assert isinstance(outcomes[bad], DotenvError)
         assert outcomes[bad].message == (
-            "bad.env:1: cannot parse, so nothing says what the lines after it mean"
+            "bad.env:1: cannot parse, so the lines after it are ambiguous"
         )
         assert outcomes[bad].exit_status == 3
         assert outcomes[BARE].value.reveal() == "1"

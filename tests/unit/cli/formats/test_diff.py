@@ -150,7 +150,7 @@ TABLE = """\
 REUSED (1)  the same secret where each should have its own
   STRIPE_KEY    ******** 16-31 FINGERPR          ******** 16-31 FINGERPR
     ! the same secret in staging and prod
-      give staging a value of its own: envkit set STRIPE_KEY --env staging
+      give staging its own value: envkit set STRIPE_KEY --env staging
 
 UNREADABLE (1)  could not be read
   TOKEN         unreadable                       ******** 1-7 FINGERPR
@@ -315,7 +315,7 @@ def test_annotations_point_to_the_lines():
     at = "file=profiles/staging.toml"
     lines = annotations.render(report(*SIDES), {"GITHUB_WORKSPACE": "/"}).splitlines()
     reused = "STRIPE_KEY is reused::the same secret in staging and prod"
-    advice = "give staging a value of its own: envkit set STRIPE_KEY --env staging"
+    advice = "give staging its own value: envkit set STRIPE_KEY --env staging"
     unreadable = "TOKEN could not be read::staging: permission denied at vault:staging"
     assert lines == [
         f"::error {at},line=1,title={reused}: {advice}",
