@@ -1,8 +1,8 @@
-"""Which files a write may replace: asked before anything is changed.
+"""Decide which files a write may replace, before anything is changed.
 
-A write makes a new file and gives it the name of the old one. That is not for a file that has
-a second name, that is mounted by itself, or that is marked as one that stays as it is: each is
-refused, with what to do about it.
+A write creates a new file and gives it the name of the old one. That does not work for a file
+that has a second name, that is mounted by itself, or that is marked as immutable: each is refused,
+with a hint.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _REMEDIES = {
 
 
 def check_replaceable(path: str) -> None:
-    """Refuse a file that a write could not replace. Changes nothing.
+    """Refuse a file that a write cannot replace. Changes nothing.
 
     Args:
         path: absolute and without links; a file that is not there yet can be written.
 
     Raises:
         WriteRefusedError: a person must change something first.
-        FileRefusedError: it is no regular file.
+        FileRefusedError: it is not a regular file.
         OSError: its folder cannot be written.
     """
     folder = os.path.dirname(path)
@@ -58,11 +58,11 @@ def check_replaceable(path: str) -> None:
 
 
 def check_own(path: str) -> None:
-    """Refuse a name that envkit made up where something is that is not replaced. Changes nothing.
+    """Refuse a name that envkit chose if it is taken by something else. Changes nothing.
 
     Raises:
         LinkRefusedError: a link has it.
-        FileRefusedError: it is no regular file.
+        FileRefusedError: it is not a regular file.
         WriteRefusedError: a person must remove it first.
     """
     try:
@@ -124,7 +124,7 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
 
 
 def owner_refused(path: str, uid: int) -> WriteRefusedError:
-    """Return the error for a file that would belong to another user after a write.
+    """Return the error for a file that would change its owner after a write.
 
     Args:
         path: the file.
@@ -148,7 +148,7 @@ def user_name(uid: int) -> str:
 
 
 def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRefusedError | None:
-    """Return the error for a failure that another try does not help; None for others.
+    """Return the error for a failure that a retry cannot fix; None for others.
 
     Args:
         error: of the system.
@@ -164,7 +164,7 @@ def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRef
 
 
 def is_mount_point(path: str) -> bool:
-    """Return whether something is mounted on a path, a single file too.
+    """Return whether something is mounted on a path, which may be a single file.
 
     (`os.path.ismount` finds no file of the same file system.)
 

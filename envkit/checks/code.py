@@ -1,4 +1,4 @@
-"""Variables that the program needs and no profile defines, and the other way round."""
+"""Find variables that the program needs and no profile defines, and vice versa."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield where the program and the profiles do not go together."""
+    """Yield where the program and the profiles disagree."""
     if not inspection.code:
         return
     names = {name for profile in inspection.profiles for name in profile.variables}
@@ -82,7 +82,7 @@ def _unused(inspection: Inspection, code: Code) -> Iterator[Problem]:
 
 
 def _unresolved(inspection: Inspection, code: Code) -> Iterator[Problem]:
-    """Yield what cannot be told."""
+    """Yield what cannot be checked."""
     dynamic: dict[str, list[int]] = {}
     for use in code.uses:
         if not use.read.name:

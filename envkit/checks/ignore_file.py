@@ -58,7 +58,7 @@ class Rule(NamedTuple):
         return some and fnmatchcase(entry.name, self.glob)
 
     def accepts_problem(self, problem: Problem, root: str) -> bool:
-        """Return whether the line means this problem: by its variables, else by its file.
+        """Return whether the line accepts this problem, by its variables or by its file.
 
         Args:
             problem: of `envkit check`.

@@ -20,7 +20,7 @@ _MAX_LISTED = 8
 
 
 class Severity(StrEnum):
-    """How grave a problem is, the gravest first."""
+    """How severe a problem is, the most severe first."""
 
     ERROR = "error"
     WARNING = "warning"  # fails a check with --strict
@@ -129,7 +129,7 @@ class Problem(NamedTuple):
 
     @property
     def severity(self) -> Severity:
-        """How grave it is."""
+        """How severe it is."""
         return KINDS[self.code].severity
 
     def at(self, location: Location) -> Problem:
@@ -145,7 +145,7 @@ def code_of(error: EnvkitError) -> str:
 
 
 def merge_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return each problem once, for all its environments, the gravest first and then by place."""
+    """Return each problem once, for all its environments, by severity and then by place."""
     merged: dict[Problem, dict[str, None]] = {}
     for problem in problems:
         environments = merged.setdefault(problem._replace(environments=()), {})
@@ -160,11 +160,11 @@ def merge_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def exit_status(problems: Iterable[Problem], *, strict: bool = False) -> int:
-    """Return the exit status of a check: 6 or 5 where a store failed, else 1 or 0.
+    """Return the exit status of a check: 6 or 5 if a store failed, otherwise 1 or 0.
 
     Args:
         problems: all that were found.
-        strict: whether a warning is as bad as an error.
+        strict: whether warnings count as errors.
     """
     failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
     statuses = {KINDS[p.code].exit_status for p in problems if p.severity in failing}

@@ -1,4 +1,4 @@
-"""Find rotations of secrets that no profile refers to.
+"""Find rotations of secrets that no profile uses.
 
 Such a secret is unused, or is read without envkit. All profiles are looked at, whichever are
 checked. Where one of them cannot be planned, nothing is reported: it might refer to it.

@@ -27,7 +27,7 @@ _GRAMMARS = {
 
 
 def syntax(language: str, source: bytes) -> Node:
-    """Return the root of the syntax tree of a file; a part with errors is a node, too.
+    """Return the root of the syntax tree of a file; a part with errors is also a node.
 
     Raises:
         ExtraMissingError: the parser is not installed.

@@ -1,4 +1,4 @@
-r"""Find what other readers of a `.env` file take for something else. Pure.
+r"""Find lines of a `.env` file that other readers understand differently. Pure.
 
 A shell, Compose, python-dotenv and node's dotenv do not agree on `$NAME`, `\$`, backticks and
 the order of lines. envkit reads such a line in one way, and says here that others do not.
@@ -41,7 +41,7 @@ _GROUPS = {
 
 
 class Finding(NamedTuple):
-    """One line that means something else elsewhere.
+    """One line that other readers understand differently.
 
     Attributes:
         code: what is meant, one of this module.
@@ -57,7 +57,7 @@ class Finding(NamedTuple):
 
 
 def in_store(text: str, *, path: str) -> Iterator[Finding]:
-    """Yield what is read differently elsewhere in a `.env` file with values.
+    """Yield what other readers understand differently in a `.env` file with values.
 
     Args:
         text: the file's content.

@@ -1,10 +1,10 @@
-r"""Decide what a line of a `.env` file that cannot be used may have meant. Pure.
+r"""Decide what an unusable line of a `.env` file may have meant. Pure.
 
-One odd line must not spoil a file, and must not be passed over as if it were not there:
+One odd line must not invalidate a file, and must not be silently ignored:
 
     FOO='x' y          FOO cannot be read; every other variable can
     FOO: x             the same
-    export FOO         nothing, if the file sets FOO; else FOO cannot be read
+    export FOO         nothing, if the file sets FOO; otherwise FOO cannot be read
     FOO='open          FOO cannot be read, and neither can what comes after it: nothing says
                        where the value ends
     FOO=-----BEGIN...  without quotes: FOO cannot be read, and its lines are not variables
@@ -46,7 +46,7 @@ _ESCAPED = re.compile(r"\\.|\s#.*")
 
 
 def odd_line(text: str, start: int, source: str, key: str | None, line: int, path: str) -> Fields:
-    """Return what is known of a piece of a file that is no usable definition.
+    """Return the odd line for a piece of a file that is not a usable definition.
 
     Args:
         text: the file, without a byte order mark.

@@ -1,6 +1,6 @@
-"""The variables that make other programs load code, each with the reason. Pure.
+"""Variables that make other programs load code, each with the reason. Pure.
 
-A profile sets one of these only where its user trusts it.
+A profile may set one of these only if its user trusts it.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def loading_variables(names: Iterable[str], *, lasting: bool = False) -> dict[st
 
     Args:
         names: of variables.
-        lasting: whether they stay for later commands; those that name servers count then.
+        lasting: whether they stay set for later commands; if so, those that name servers count.
     """
     found = {}
     for name in names:

@@ -9,7 +9,7 @@ r"""The grammar of values: text with `{{ ... }}` in it. Pure, closed, linear.
     filter      = "urlencode" / "base64encode" / "base64decode" / "trim" / "json:" pointer
 
 What always holds: nothing is evaluated or executed; `{{` without a well-formed
-end is an error with its column; what comes out of a store is text and is never
+end is an error with its column; a store's value is text and is never
 parsed; `str(template)` parses back to the same template. Errors show no part of
 the value except the name of an unknown filter, parameter or escape.
 
@@ -40,7 +40,7 @@ _FOR_A_LITERAL = 'for a literal, write {{ "{{" }}'
 
 
 class Name(NamedTuple):
-    """Another variable of the profile, else what the profile's lookup finds."""
+    """Another variable of the profile, or what the profile's lookup finds."""
 
     name: str
 
@@ -49,7 +49,7 @@ class Name(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What a placeholder names in a store: `SOURCE:PATH?version=V#FIELD`."""
+    """A reference to a value in a store: `SOURCE:PATH?version=V#FIELD`."""
 
     source: str
     path: str
@@ -84,7 +84,7 @@ class Literal(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """One step that a value goes through; only `json` has an argument."""
+    """One filter of a value; only `json` has an argument."""
 
     name: str
     argument: str | None = None
@@ -112,7 +112,7 @@ class Placeholder(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A parsed value: texts and placeholders in turn, no two texts side by side."""
+    """A parsed value: texts and placeholders, never two texts side by side."""
 
     parts: tuple[str | Placeholder, ...]
 
@@ -178,7 +178,7 @@ def parse_reference(text: str) -> Reference | Name:
     """Parse what a placeholder names, written without braces: `vault:db#password`.
 
     Raises:
-        PlaceholderError: it is something else, or has a fallback or a filter.
+        PlaceholderError: it is not a reference, or has a fallback or a filter.
     """
     parts = parse(f"{OPEN} {text} {CLOSE}").parts
     match parts:

@@ -1,6 +1,6 @@
-"""Compute the variables of an environment from the outcomes of the stores. Pure.
+"""Compute the variables of an environment from the answers of the stores. Pure.
 
-Every variable has a value, or is absent and optional, or is a failure with its name; a
+Every variable has a value, or is optional and not set, or is a failure with its name; a
 fallback or default never hides a failure.
 """
 
@@ -39,7 +39,7 @@ def evaluate(
 
     Args:
         plan: says in which order.
-        outcomes: per reference of the plan, what its source said.
+        outcomes: per reference of the plan, the answer of its source.
         locate: where a reference points, for people.
 
     Returns:
@@ -66,7 +66,7 @@ class _Run:
         self.doubts: dict[str, InvalidReferenceError] = {}
 
     def add(self, variable: PlannedVariable) -> None:
-        """Put one variable together, or note why it has no value."""
+        """Compute one variable, or note why it has no value."""
         name = variable.declaration.name
         value: _Value | None = None
         try:
@@ -123,7 +123,7 @@ class _Run:
 
 
 class _Value:
-    """One variable on its way: where its parts came from, what was missing."""
+    """One variable while it is computed: where its parts came from, what was missing."""
 
     def __init__(self, run: _Run, variable: PlannedVariable) -> None:
         self.run = run
@@ -137,7 +137,7 @@ class _Value:
         self.doubt: InvalidReferenceError | None = None
 
     def resolve(self) -> Variable | None:
-        """Return the variable, None where it is absent and may be."""
+        """Return the variable; None if it is optional and not set."""
         declaration = self.variable.declaration
         text = self.text()
         if text is None:
@@ -222,7 +222,7 @@ class _Value:
         return value
 
     def refuse_doubt(self) -> None:
-        """Raise where what is absent may be in another store: it is not to be replaced."""
+        """Raise if a missing value may be in another store: no default may replace it."""
         if self.doubt is not None:
             raise self.doubt
 
@@ -247,7 +247,7 @@ class _Value:
         return None
 
     def other(self, name: str) -> tuple[str | None, list[str]]:
-        """Return the value of another variable, else why it is absent."""
+        """Return the value of another variable, or why it is not set."""
         found = self.run.done.get(name)
         if found is not None:
             self.origins.update(dict.fromkeys(found.origins))
@@ -262,7 +262,7 @@ class _Value:
         return None, [f"{name} is not set{because}"]
 
     def read(self, operand: Operand) -> tuple[str | None, list[str]]:
-        """Return what the first source has that holds it, else where it is absent."""
+        """Return the value from the first source that has it, or where it is missing."""
         reasons = []
         for reference in self.variable.references[operand]:
             outcome = self.run.outcomes[reference]
@@ -291,7 +291,7 @@ def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
 
 
 def _mismatch(declaration: Declaration, text: str) -> str | None:
-    """Return what a value lacks to be what its declaration says, None where it fits."""
+    """Return why a value does not match its declaration; None if it does."""
     from envkit.profile.value_types import mismatch
 
     return mismatch(declaration, text)

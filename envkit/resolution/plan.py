@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class PlannedVariable(NamedTuple):
-    """One variable and what its value waits for.
+    """One variable and what its value needs.
 
     Attributes:
         variables: operand -> the other variable that it means.
-        references: operand -> the references to look at, the first that is there counts.
+        references: operand -> the references to look at; the first that has a value wins.
         secret: whether its value must be masked.
     """
 
@@ -46,7 +46,7 @@ class PlannedVariable(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What `plan` found.
+    """The result of `plan`.
 
     Attributes:
         environment: the profile's name.

@@ -56,7 +56,7 @@ _GITIGNORE_HEAD = "# values stay out of git"
 
 
 class Initialised(NamedTuple):
-    """What was done.
+    """What `envkit init` did.
 
     Attributes:
         written: the new files, relative to the project's folder.
@@ -80,7 +80,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
 
     Args:
         root: the project's folder.
-        names: of the environments; else dev, staging, prod, and each that has a `.env.NAME`.
+        names: of the environments; default: dev, staging, prod, and each that has a `.env.NAME`.
 
     Raises:
         UsageError: a name that no profile can have, or a folder that cannot be written.
@@ -138,7 +138,7 @@ def _variables(root: str) -> dict[str, list[str]]:
 
 
 def _passed_over(root: str) -> list[str]:
-    """Return the files that look like `.env` files, and are taken for none."""
+    """Return the files that look like `.env` files but are not treated as such."""
     return [
         file
         for file in sorted(os.listdir(root))

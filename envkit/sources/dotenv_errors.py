@@ -1,4 +1,4 @@
-"""Why a `.env` file cannot be read or written: the system forbids it, or its path means nothing."""
+"""Why a `.env` file cannot be read or written: a system error, or a path that is not valid."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
 
-# the name leads to what is no file, and never will by itself
+# the name leads to something that is not a file, and a retry does not help
 _NO_FILE = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
 
 
 def failure(verb: str, name: str, error: OSError) -> SourceError:
-    """Return the error for a file that the system does not let us read or write."""
+    """Return the error for a failed read or write of a file."""
     reason = reason_of(error)
     if isinstance(error, FileRefusedError):
         return DotenvError(f"{name}: {reason}")
@@ -53,7 +53,7 @@ def failure(verb: str, name: str, error: OSError) -> SourceError:
 
 
 def check_reference(ref: Reference, variable: str, source: str) -> None:
-    """Refuse a reference that no `.env` file could hold.
+    """Refuse a reference that is not valid for a `.env` file.
 
     Args:
         ref: what is looked up.
@@ -89,9 +89,9 @@ def _is_version(version: str | None) -> bool:
 
 
 def refuse_shell_path(path: str, where: str, error: type[EnvkitError]) -> None:
-    """Refuse a path that begins with what only a shell replaces, `~` or `$NAME`.
+    """Refuse a path that begins with `~` or `$NAME`, which only a shell expands.
 
-    It would be a file of that very name, which is never there, and so its variables absent.
+    It would name a file that does not exist, and its variables would count as absent.
 
     Args:
         path: relative to the project; `./~` is a file of that name.

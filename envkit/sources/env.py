@@ -1,4 +1,4 @@
-"""The process environment: what a platform such as Heroku, Vercel or Railway injects.
+"""The process environment, such as a platform (Heroku, Vercel, Railway) sets it.
 
 `env:NAME`, and a bare name that is looked up here, is the variable of that name.
 """
@@ -31,7 +31,7 @@ class EnvSource:
         self._environ = values_of(context.environ)
 
     def check(self, ref: Reference) -> None:
-        """Refuse what is not the name of one variable."""
+        """Refuse a reference that is not the name of one variable."""
         if ref.is_looked_up:
             return
         if ref.version is not None or ref.stage is not None:

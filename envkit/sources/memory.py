@@ -1,11 +1,11 @@
-"""Secrets that live in this process: for tests, ours and those of others.
+"""Secrets in the memory of this process, for our tests and those of plug-ins.
 
     [sources.vault]
     type = "memory"
     secrets = { db = { user = "app", password = "..." }, STRIPE_KEY = "..." }
 
 A table is the secret at that path; a text is a field of the secret at the empty
-path, which is where a bare name is looked up. All versions are kept, numbered
+path, which is where a bare name is looked up. All versions are stored, numbered
 from 1, and `reads` counts what a real store would have been asked.
 """
 
@@ -37,7 +37,7 @@ class _Kept(NamedTuple):
 
 
 class MemorySource:
-    """A store in memory; threads may share it.
+    """A store in memory, safe to share between threads.
 
     Attributes:
         reads: how many secrets have been read so far.

@@ -26,7 +26,7 @@ def load_plugin(group: str, name: str, kind: str, *, built_in: Iterable[str], pl
         place: where the profile names it.
 
     Raises:
-        ProfileError: no package or several packages bring it, or it cannot be imported.
+        ProfileError: no package or several packages provide it, or it cannot be imported.
     """
     from importlib.metadata import entry_points
 

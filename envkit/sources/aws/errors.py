@@ -1,6 +1,6 @@
 """Map the errors of AWS and botocore to envkit's errors.
 
-A message holds the AWS error code and never the response's own message, which may
+A message contains the AWS error code and never the response's own message, which may
 quote a parameter and with it a value. For the same reason nothing is chained.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
@@ -45,7 +45,7 @@ _LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or r
 
 
 class RefusedError(SourceError):
-    """AWS answered that it cannot do this one request as it stands.
+    """AWS rejected this one request.
 
     Args:
         aws_code: why, in AWS's words: `ResourceNotFoundException`.
@@ -180,11 +180,11 @@ def _by_status(code: str, status: int) -> _Meaning | None:
         return _UNSUPPORTED
     if status >= 500:
         return _FAILING
-    return _FOREIGN if code.isdigit() else None  # botocore's stand-in where there is no code
+    return _FOREIGN if code.isdigit() else None  # botocore's placeholder for a missing code
 
 
 def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, which another try cannot help."""
+    """Return `error`, marked as one that a retry cannot fix."""
     error.retryable = False
     return error
 

@@ -1,6 +1,4 @@
-"""What a reference names in Secrets Manager, which reads are one request, and what no setting
-can mean. Pure.
-"""
+"""Map references to secrets in Secrets Manager, batch the reads, and check settings. Pure."""
 
 from __future__ import annotations
 

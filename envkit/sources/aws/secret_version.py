@@ -30,7 +30,7 @@ class SecretVersion(NamedTuple):
 
     @property
     def document(self) -> str | None:
-        """The text in which fields may be; None for bytes that are no text."""
+        """The text that may contain fields; None for bytes that are not text."""
         if self.text is not None or self.binary is None:
             return self.text
         try:

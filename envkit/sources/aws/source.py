@@ -5,8 +5,8 @@
     {{ aws:arn:aws:secretsmanager:eu-west-1:111122223333:secret:redis-Ab12Cd#url }}
     {{ aws:redis?stage=AWSPREVIOUS#url }}   or ?version=ID
 
-Without a field, a string that is no JSON object and a binary secret come out byte for
-byte; an object of one field means that one. `#*` is the whole string as it is stored.
+Without a field, a string that is not a JSON object and a binary secret are returned byte for
+byte; an object of one field means that field. `#*` is the whole string as it is stored.
 
 What always holds: botocore is imported at the first read, not before; a secret is read
 once, however many of its fields are asked; 20 secrets cost one request, and the
@@ -180,7 +180,7 @@ class AwsSecretsManagerSource:
         return self._in_time(lambda: self._restore(ref, version, expected))
 
     def probe(self) -> Sequence[str]:
-        """Say as whom AWS knows us; see `Probe`."""
+        """Return the identity of the AWS credentials; see `Probe`."""
         arn, region = self._in_time(self._manager.identity)
         return [f"region {region}", f"logged in as {arn}"]
 

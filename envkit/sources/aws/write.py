@@ -96,7 +96,7 @@ def replace(
         if label not in put.get("VersionStages", ()):  # a secret's first version is current
             make_current(manager, secret_id, where, version=version, expected=expected, label=label)
     finally:
-        with contextlib.suppress(SourceError):  # a label that stays harms nobody
+        with contextlib.suppress(SourceError):  # a leftover label does no harm
             manager.call(
                 "update_secret_version_stage",
                 doing,

@@ -37,7 +37,7 @@ def verifying_adapter(pool_size: int, address: Address) -> HTTPAdapter:
         address: of the server, with its authorities, client certificate and name.
 
     Raises:
-        InvalidSettingError: there is no certificate where one should be.
+        InvalidSettingError: a certificate is missing.
     """
     options: dict[str, Any] = {"ssl_context": _context(address)}
     if address.server_name:

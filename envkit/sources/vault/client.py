@@ -1,11 +1,11 @@
-"""One Vault or OpenBao server over HTTP: hvac on one session, its failures as our errors.
+"""One Vault or OpenBao server over HTTP: hvac on one session, failures mapped to our errors.
 
 What always holds: certificates are verified; the token goes to the configured
 origin and nowhere else, so no redirect is followed; nothing waits beyond the
 deadline; no message shows a body, a header or a token.
 
 What a 400, 403 or 404 means depends on the request, so the caller handles them. This
-module knows nothing of secrets engines and logins.
+module knows nothing about secrets engines and logins.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _ignore() -> None:
 
 
 class Answer(NamedTuple):
-    """What the server said.
+    """An answer of the server.
 
     Attributes:
         status: 2xx, 400, 401, 403 or 404.
@@ -53,12 +53,12 @@ class Answer(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether the request was served."""
+        """Whether the request succeeded."""
         return self.status < 300
 
     @property
     def denied(self) -> bool:
-        """Whether the token may not do this, or is none."""
+        """Whether the token may not do this, or is not a token."""
         return self.status in (401, 403)
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 
 class Connections(NamedTuple):
-    """To one server, and how it may be asked; several clients may use them."""
+    """The connections to one server and their limits; several clients may share them."""
 
     adapter: HTTPAdapter
     pace: Pace
@@ -87,9 +87,9 @@ class VaultClient:
         namespace: of every request; empty for the root.
 
     Raises:
-        AuthError: no address, or a wish not to verify certificates.
-        InvalidSettingError: a setting, or a variable in its place, that cannot be meant.
-        UnavailableError: a file of certificates is not there.
+        AuthError: there is no address, or certificate verification is turned off.
+        InvalidSettingError: a setting, or the variable that replaces it, is not valid.
+        UnavailableError: a certificate file does not exist.
     """
 
     def __init__(
@@ -200,7 +200,7 @@ class VaultClient:
         return Answer(status, body or {})
 
     def unexpected(self, what: str) -> ProtocolError:
-        """Return the error for an answer that Vault would not give; `what` shows none of it."""
+        """Return the error for an answer that is not Vault's; `what` quotes none of it."""
         return ProtocolError(
             f"{self.server} did not answer like Vault: {what}",
             hint=f"check VAULT_ADDR or {self.section} address (https or http, host, port), and "
@@ -214,7 +214,7 @@ class VaultClient:
         )
 
     def _not_serving(self) -> UnavailableError:
-        """Ask a server that says 503 whether it is sealed, which it tells anybody."""
+        """Ask a server that answers 503 whether it is sealed; this needs no login."""
         import requests
 
         try:
@@ -264,7 +264,7 @@ class VaultClient:
         )
 
     def _redirected(self, location: str) -> SourceError:
-        """Following would hand the token to whoever the answer names."""
+        """Return the error for a redirect: following it would send the token to another server."""
         origin = origin_of(location)
         if origin is None or origin == self._origin:
             # a standby behind the same load balancer; another try may reach the active node
@@ -288,7 +288,7 @@ def connect(pool_size: int, address: Address) -> Connections:
     """Return what keeps up to `pool_size` connections to one server. Sends nothing yet.
 
     Raises:
-        InvalidSettingError: there is no certificate where one should be.
+        InvalidSettingError: a certificate is missing.
         OSError: a certificate cannot be read.
     """
     if address.needs_context:
@@ -341,7 +341,7 @@ def _session(
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     session.verify = address.ca_cert or bundle or True
     session.cert = address.client_cert
-    # without an auth of its own, requests would send what ~/.netrc has for the host
+    # without its own auth, requests would send what ~/.netrc has for the host
     session.auth = lambda request: request
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)

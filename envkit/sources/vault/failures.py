@@ -1,4 +1,4 @@
-"""What a request that got no answer, or one of the wrong protocol, says about a server.
+"""Explain a request that got no answer, or an answer of the wrong protocol.
 
 Imported only once a request has failed. No message shows a body, a header or a token.
 """
@@ -108,6 +108,6 @@ def _speaks_https(peer: Peer) -> UnavailableError:
 
 
 def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, which another try cannot help."""
+    """Return `error`, marked as one that a retry cannot fix."""
     error.retryable = False
     return error

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def versions(client: VaultClient, wanted: Target) -> list[Version]:
-    """Return the versions of a secret, the newest first; none where there is no secret.
+    """Return the versions of a secret, the newest first; empty if the secret does not exist.
 
     Raises:
         DeniedError: the token may not read the metadata.
-        NoVersionError: the engine keeps none.
+        NoVersionError: the engine does not store versions.
         SourceError: the server failed.
     """
     mount, path = wanted.engine.mount, wanted.path

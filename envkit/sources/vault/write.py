@@ -48,7 +48,7 @@ def write_fields(
     Raises:
         ConflictError: it has another version; nothing was written.
         InvalidReferenceError: no version 2 engine, or not one field.
-        InvalidValueError: the value is no text.
+        InvalidValueError: the value is not text.
         SourceError: the server failed.
     """
     place = wanted.locate(next(iter(values)) if len(values) == 1 else None)
@@ -185,7 +185,7 @@ def find_refused(
 
 
 def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
-    """Raise for an engine without compare-and-set, and for a value that is no text.
+    """Raise for an engine without compare-and-set, and for a value that is not text.
 
     Raises:
         DeniedError: the server does not say which engine it is.
