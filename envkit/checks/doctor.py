@@ -206,7 +206,7 @@ def _ask_stores(
             yield Check(CheckStatus.WARNING, warning, **place, hint="use https")
         if answer.late:
             seconds = f"{deadline.timeout_seconds:g}"
-            hint = "check the store's address, or give it more time with --timeout"
+            hint = "check the store's address, or set a longer --timeout"
             yield Check(CheckStatus.ERROR, f"no answer within {seconds} s", **place, hint=hint)
         elif isinstance(answer.error, EnvkitError):
             yield from errors_of(answer.error, **place)

@@ -113,5 +113,5 @@ def _broke(source: Source, bug: object) -> ProtocolError:
 def _too_late(name: str, deadline: Deadline) -> UnavailableError:
     return UnavailableError(
         f"no answer from '{name}' within {deadline.timeout_seconds:g} s",
-        hint="check the store's address, or give it more time with --timeout",
+        hint="check the store's address, or set a longer --timeout",
     )

@@ -293,7 +293,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
         "2> envkit: hint: run 'envkit rotate prod/api-key' to retry now\n"
         "[1]\n"
     ), "it is not tried every second"
-    assert "'false' ended" in told(run(shop, "prod/api-key")), "unless a person asks"
+    assert "'false' exited" in told(run(shop, "prod/api-key")), "unless a person asks"
     assert told(run(shop, "--abort", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\nprod/api-key  aborted  the new value is dropped\n"
     )
@@ -750,7 +750,7 @@ def test_what_is_wrong_with_a_rotation_is_told_when_it_is_named(shop, capfd, nam
     shop.profile("prod.toml", API_KEY + table("db", "~/x#KEY"))
     status, said = spoken(capfd, name)
     assert status == 3
-    assert "'~' has no meaning" in said
+    assert "'~' is not expanded" in said
     shop.profile("prod.toml", API_KEY + table("db", "SESSION", "nonsense = 1"))
     status, said = spoken(capfd, "prod/db")
     assert (status, "unknown key 'nonsense'" in said) == (3, True)

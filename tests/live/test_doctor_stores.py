@@ -185,7 +185,7 @@ def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, proj
         if one.source and one.status == CheckStatus.NOTE
     }
     assert notes == {("vault", "values not read: A"), ("aws", "values not read: B")}
-    assert "values are there" not in repr(examine(["prod"], environ=environ))
+    assert "values exist" not in repr(examine(["prod"], environ=environ))
 
 
 def test_vault_is_sealed(sealable_openbao, check):

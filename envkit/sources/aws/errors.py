@@ -29,7 +29,7 @@ NOT_FOUND = "ResourceNotFoundException"  # also of a secret without a value
 EXISTS = "ResourceExistsException"
 DELETED = "InvalidRequestException"  # of a read: scheduled for deletion, and nothing else
 
-MORE_TIME = "run the command again in a moment, or give it more time with --timeout"
+MORE_TIME = "run the command again in a moment, or set a longer --timeout"
 WHERE = "check AWS_REGION and AWS_ENDPOINT_URL, and any proxy on the way"
 # which are sent with what the settings say, or ~/.aws/config
 _LOGINS = ("AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken")

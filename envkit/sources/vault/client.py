@@ -239,7 +239,7 @@ class VaultClient:
         if wait is not None and wait >= self._deadline.remaining_seconds():
             error = UnavailableError(
                 f"{error.message}, and asks envkit to wait {wait:.0f} s",
-                hint="run the command again after that, or give it more time with --timeout",
+                hint="run the command again after that, or set a longer --timeout",
             )
         error.slow_down, error.retry_after_seconds = True, wait
         return error
@@ -249,13 +249,13 @@ class VaultClient:
             return self._busy()
         return UnavailableError(
             f"{self.server} was not called: VAULT_RATE_LIMIT leaves no time for a request",
-            hint="unset VAULT_RATE_LIMIT, or give it more time with --timeout",
+            hint="unset VAULT_RATE_LIMIT, or set a longer --timeout",
         )
 
     def _busy(self) -> UnavailableError:
         return UnavailableError(
             f"{self.server} asks envkit to slow down (429)",
-            hint="run the command again in a moment, or give it more time with --timeout",
+            hint="run the command again in a moment, or set a longer --timeout",
         )
 
     def _failed(self, how: str) -> UnavailableError:
@@ -280,7 +280,7 @@ def too_late(server: str, deadline: Deadline) -> UnavailableError:
     """Return the error for a deadline that has passed."""
     return UnavailableError(
         f"no answer from {server} within {deadline.timeout_seconds:g} s",
-        hint="check the address, or give it more time with --timeout",
+        hint="check the address, or set a longer --timeout",
     )
 
 

@@ -1,4 +1,4 @@
-"""Where many rotations stand: each file and secret is read once, and each row is its own."""
+"""The statuses of many rotations: each file and secret is read once; failures stay in their row."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ def _watch(event, arguments):
 def opens():
     """The files that are opened during a test."""
     if not hasattr(sys, "_envkit_opens"):
-        sys.addaudithook(_watch)  # for ever, which is why it watches only while asked to
+        sys.addaudithook(_watch)  # cannot be removed, so it watches only on request
         sys._envkit_opens = True
     opened.clear()
     watching.append(True)
@@ -158,7 +158,9 @@ def test_a_plan_says_which_program_this_host_lacks(project):
 def test_what_is_late_says_so(project):
     many(project, 2)
     found = read_each(rotations(project), environ={}, now=NOW, deadline=Deadline(0))
-    assert [isinstance(one, EnvkitError) and one.message for one in found] == ["timed out"] * 2
+    assert [isinstance(one, EnvkitError) and one.message for one in found] == [
+        "no answer in time"
+    ] * 2
 
 
 def test_a_secret_in_vault_costs_one_read_and_each_rotation_of_it_one_more(project, openbao):

@@ -230,9 +230,9 @@ class _NoteWriter:
 
 
 def _own(place: Place) -> tuple[str, ...]:
-    """Return the advice to give this place a secret of its own."""
+    """Return the advice to give this place its own secret."""
     environment, name, part = place
-    give = f"give {environment} a {part or 'value'} of its own"
+    give = f"give {environment} its own {part or 'value'}"
     if part or not _is_profile(environment):
         return (give,)
     return (f"{give}: ", Code(f"envkit set {name} --env {environment}"))
