@@ -173,7 +173,7 @@ def set_field(text: str, field: str, value: str) -> str:
 
     Args:
         text: a JSON object, as `read_object` takes it.
-        field: is added behind the last one where there is none of that name.
+        field: is appended if no field has that name.
         value: becomes a JSON string.
     """
     import json
