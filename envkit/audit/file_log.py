@@ -224,7 +224,7 @@ def _refuse_strange(state: os.stat_result, path: str) -> None:
     if state.st_uid != os.geteuid():
         raise _failed(path, "it belongs to another user")
     if state.st_nlink > 1:
-        raise _failed(path, "it has another name as well (a hard link)", hint=_LINK_HINT)
+        raise _failed(path, "it has a second name (a hard link)", hint=_LINK_HINT)
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise _failed(path, "others may write it", hint=f"run 'chmod go-w {path}'")
 

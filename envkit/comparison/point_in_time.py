@@ -168,7 +168,7 @@ def _history(
     except (SourceError, InvalidReferenceError) as error:
         return error
     except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
-        return ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
+        return ProtocolError(f"the source '{source.name}' crashed: {type(bug).__name__}")
 
 
 def _choose(

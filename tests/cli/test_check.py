@@ -80,7 +80,7 @@ def test_json_is_what_its_schema_says(shop):
         "code": "value-invalid",
         "severity": "error",
         "message": "PORT: is not a port (1 to 65535)",
-        "hint": "fix the value, or what profiles/dev.toml:3 asks of it",
+        "hint": "fix the value, or change its declaration in profiles/dev.toml:3",
         "file": "profiles/dev.toml",
         "line": 3,
         "environments": ["dev"],
@@ -184,13 +184,13 @@ def test_a_terminal_gets_colours_and_lines_that_fit(shop):
 def test_what_takes_long_shows_how_far_it_is():
     shown = []
     with Bar() as bar:
-        bar.show("asking stores", 0, 0)
+        bar.show("reading from stores", 0, 0)
         bar._begin()  # as the timer does after a second, on a terminal
         [task] = bar._progress.tasks
         shown.append((task.description, task.completed, task.total))
         bar.show("reading code", 3, 12)
         shown.append((task.description, task.completed, task.total))
-    assert shown == [("asking stores", 0, None), ("reading code", 3, 12)]
+    assert shown == [("reading from stores", 0, None), ("reading code", 3, 12)]
     assert bar._progress.live.is_started is False
 
 

@@ -95,5 +95,5 @@ def test_a_store_that_cannot_be_used_and_settings_without_a_value(team):
     errors = {check["source"]: check for check in checks(done) if check["status"] == "error"}
     assert "no-such.pem" in errors["vault"]["message"]
     assert errors["vault"]["hint"]
-    assert "env:EU_VAULT is absent" in errors["eu"]["message"]
+    assert "env:EU_VAULT is missing" in errors["eu"]["message"]
     assert "hunter2" not in done.stdout + done.stderr

@@ -83,7 +83,7 @@ def test_what_only_envkit_needs_is_not_passed_on(dev):
         (["./missing"], "no program './missing'", 127),
         (["./plain"], "cannot run ./plain: permission denied", 126),
         (["./folder"], "cannot run ./folder: permission denied", 126),
-        (["./script"], "cannot run ./script: its interpreter is not there", 126),
+        (["./script"], "cannot run ./script: its interpreter does not exist", 126),
         (["./garbage"], "cannot run ./garbage: exec format error", 126),
         ([], "no command is given", 2),
         ([""], "the command is empty: your shell expanded a variable before envkit ran", 2),

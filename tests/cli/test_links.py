@@ -198,10 +198,10 @@ def test_the_message_for_a_file_of_envkits_own(clone):
     assert transcript(done) == (
         "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
         "what is there then\n"
-        "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit keeps its own "
+        "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit stores its own "
         "file under that name, and never opens it through a link\n"
-        "2> envkit: hint: look where it leads with 'ls -l .env.dev.envkit-previous', "
-        "then run 'rm .env.dev.envkit-previous'\n"
+        "2> envkit: hint: run 'ls -l .env.dev.envkit-previous' to see where it "
+        "leads, then 'rm .env.dev.envkit-previous'\n"
         "[6]\n"
     )
     assert not os.path.lexists(clone.root.parent / ".bashrc")

@@ -82,7 +82,7 @@ def test_a_typed_value_that_the_file_cannot_hold_is_refused(project, locale):
     project.dotenv("dev", "A=1\n")
     typed = [("A: ", "z\udce4\n"), ("Again: ", "z\udce4\n")]
     screen, status = project.on_terminal("set", "A", "--env", "dev", env=locale, answers=typed)
-    assert "A is not UTF-8 text, which a .env file needs" in screen
+    assert "A is not UTF-8 text, as a .env file requires" in screen
     assert status == 3
 
 

@@ -281,8 +281,8 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
     shop.profile("prod.toml", table("api-key", "API_KEY", 'before = [["false"]]'))
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  failed   'false' ended with status 1\n"
-        "2> envkit: error: prod/api-key: 'false' ended with status 1\n"
+        "prod/api-key  failed   'false' exited with status 1\n"
+        "2> envkit: error: prod/api-key: 'false' exited with status 1\n"
         "2> envkit: hint: run it by hand: false\n"
         "[1]\n"
     )
@@ -293,7 +293,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
         "2> envkit: hint: run 'envkit rotate prod/api-key' to retry now\n"
         "[1]\n"
     ), "it is not tried every second"
-    assert "'false' ended" in told(run(shop, "prod/api-key")), "unless a person asks"
+    assert "'false' exited" in told(run(shop, "prod/api-key")), "unless a person asks"
     assert told(run(shop, "--abort", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\nprod/api-key  aborted  the new value is dropped\n"
     )
@@ -532,13 +532,13 @@ def test_for_programs(shop):
         "rotation": "prod/api-key",
         "outcome": "failed",
         "overdue": False,
-        "reason": "'false' ended with status 1",
+        "reason": "'false' exited with status 1",
         "until": None,
         "step": "create",
         "phase": "claimed",
         "last_rotated_at": None,
         "changed": True,
-        "error": "'false' ended with status 1",
+        "error": "'false' exited with status 1",
         "code": "hook-failed",
         "hint": "run it by hand: false",
     }
@@ -750,7 +750,7 @@ def test_what_is_wrong_with_a_rotation_is_told_when_it_is_named(shop, capfd, nam
     shop.profile("prod.toml", API_KEY + table("db", "~/x#KEY"))
     status, said = spoken(capfd, name)
     assert status == 3
-    assert "'~' has no meaning" in said
+    assert "'~' is not expanded" in said
     shop.profile("prod.toml", API_KEY + table("db", "SESSION", "nonsense = 1"))
     status, said = spoken(capfd, "prod/db")
     assert (status, "unknown key 'nonsense'" in said) == (3, True)

@@ -105,5 +105,5 @@ class TestKeyValueVersion1(SourceContract):
 
     def test_a_history_is_refused(self, harness):
         harness.put("db", {"password": "before"})
-        with pytest.raises(NoVersionError, match="KV version 1 keeps no versions"):
+        with pytest.raises(NoVersionError, match="KV version 1 does not store versions"):
             harness.source().history(harness.ref("db", "password"))

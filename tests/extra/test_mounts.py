@@ -37,7 +37,7 @@ def test_a_file_that_is_mounted_by_itself_is_refused(project, tmp_path, command,
     assert "mount namespace" not in done.stderr, "no mount namespaces here: run it as root"
     said = done.stdout + done.stderr
     assert "it is mounted as a single file, which can only be overwritten in place" in said
-    assert "mount the folder that has it, not the file" in said
+    assert "mount its folder, not the file" in said
     wanted = {"rotate": 1, "doctor": 0}
     assert done.returncode == wanted.get(command.split()[0], 6), said
     assert source.read_text() == target.read_text() == "TOKEN=old\n"

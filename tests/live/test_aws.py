@@ -253,7 +253,7 @@ def test_absent_in_a_region_without_secrets_is_in_doubt(aws, wanted):
     source = aws.source(region="sa-east-1")
     for _ in range(2):
         outcome = ask(source, reference)
-        assert outcome.doubt == "sa-east-1 has no secret at all in this account"
+        assert outcome.doubt == "sa-east-1 has no secrets in this account"
     assert "ListSecrets" in aws.operations
 
 

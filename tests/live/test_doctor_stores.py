@@ -148,7 +148,7 @@ def test_vault_and_a_token_that_may_not_read(openbao, check, rules):
         ("cubbyhole/db", "is in the 'cubbyhole' engine"),
         ("identity/db", "is in the 'identity' engine"),
         ("sys/mounts", "is a part of Vault's own API"),
-        ("kv1/db?version=1", "KV version 1 keeps no versions"),
+        ("kv1/db?version=1", "KV version 1 does not store versions"),
     ],
 )
 def test_vault_and_a_path_that_holds_no_secrets(openbao, check, path, what):
@@ -185,7 +185,7 @@ def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, proj
         if one.source and one.status == CheckStatus.NOTE
     }
     assert notes == {("vault", "values not read: A"), ("aws", "values not read: B")}
-    assert "values are there" not in repr(examine(["prod"], environ=environ))
+    assert "values exist" not in repr(examine(["prod"], environ=environ))
 
 
 def test_vault_is_sealed(sealable_openbao, check):

@@ -131,7 +131,7 @@ def test_a_token_that_vault_no_longer_takes(project, vault_store, command, missi
     project.profile("prod.toml", vault_store.profile())
     vault_store.openbao.ask("POST", "auth/token/revoke", {"token": vault_store.token})
     said = refused(project, vault_store, *command, status=6, missing=missing)
-    assert "it has expired, was revoked, or is no token" in said
+    assert "it has expired, was revoked, or is not a token" in said
 
 
 def test_a_secret_that_the_token_may_not_read(project, vault_store):

@@ -210,7 +210,7 @@ def test_who_may_not_write_one_of_the_values_writes_none(project, vault_folder, 
     vault.environ["VAULT_TOKEN"] = openbao.token(openbao.policy(rights))
     done = run(project, vault, "DB_PASSWORD", "STRIPE_KEY", "--yes")
     assert vault.told(done).partition("2> ")[2] == (
-        "envkit: error: cannot promote 1 variable to prod, and nothing was changed\n"
+        "envkit: error: cannot promote 1 variable to prod; nothing was changed\n"
         "2>   STRIPE_KEY (AT/prod/stripe#key): cannot write AT/prod/stripe: permission denied\n"
         f"2> envkit: hint: allow 'update' on '{base}/prod/stripe' in the token's policy\n"
         "[6]\n"

@@ -596,7 +596,7 @@ def test_odd_answers_before_the_read_raise_nothing_else(behind_proxy, proxy, bod
 
 def test_a_login_page_at_the_address(openbao, behind_proxy, proxy):
     proxy.fault(not_json())
-    unlike = "did not answer as Vault does"
+    unlike = "did not answer like Vault"
     error = failing(behind_proxy, ProtocolError, unlike, openbao.root_token, text="db#password")
     assert "VAULT_ADDR" in error.hint
 
@@ -743,7 +743,7 @@ def test_write_keeps_what_is_no_text(openbao, folder, source):
 
 def test_write_where_a_secret_was_deleted(openbao, folder, source):
     openbao.ask("DELETE", f"secret/data/{folder}/db")
-    unwritten(source, ConflictError, "exists already, in version 1", expected=None)
+    unwritten(source, ConflictError, "already exists, in version 1", expected=None)
     absent = fetch_one(source)
     assert write(source, "db#password", "new", absent.version) == "2"
     assert value_at(source, "db#*") == '{"password":"new"}'

@@ -233,7 +233,7 @@ def test_a_wrapped_secret_id_is_unwrapped_once(wrapped, vault):
 def test_a_wrapping_token_of_something_else_is_not_used(openbao, wrapped, vault):
     auth = wrapped(path="sys/wrapping/wrap", body={"secret_id": "theirs"})
     error = refusal(vault(auth), auth["secret_id"], "theirs")
-    assert "is a wrapping token, and not one of a secret_id" in error.message
+    assert "is a wrapping token, but not for a secret_id" in error.message
     openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})  # it still can be
 
 

@@ -158,27 +158,27 @@ def test_of_several_failures_the_first_to_mend_decides(
 
 def test_a_resolution_error_names_everything_and_gives_the_first_hint() -> None:
     failures = [
-        VariableFailure("A", "prod.toml:1", AbsentError("env:A is absent")),
+        VariableFailure("A", "prod.toml:1", AbsentError("env:A is missing")),
         VariableFailure("B", "prod.toml:2", DeniedError("vault:b: denied", hint="log in")),
         VariableFailure("C", "prod.toml:3", DeniedError("vault:c: denied", hint="other")),
     ]
     error = ResolutionError("prod", failures)
     assert error.summary == "cannot resolve 3 variables of prod"
     assert error.message == (
-        "cannot resolve 3 variables of prod: A (prod.toml:1): env:A is absent; "
+        "cannot resolve 3 variables of prod: A (prod.toml:1): env:A is missing; "
         "B (prod.toml:2): vault:b: denied; C (prod.toml:3): vault:c: denied"
     )
     assert error.hint == "log in"
     assert str(error) == (
         "cannot resolve 3 variables of prod\n"
-        "  A (prod.toml:1): env:A is absent\n"
+        "  A (prod.toml:1): env:A is missing\n"
         "  B (prod.toml:2): vault:b: denied\n"
         "  C (prod.toml:3): vault:c: denied\n"
         "hint: log in\n"
         "hint: other"
     )
     assert [str(failure) for failure in error.failures] == [
-        "A (prod.toml:1): env:A is absent",
+        "A (prod.toml:1): env:A is missing",
         "B (prod.toml:2): vault:b: denied",
         "C (prod.toml:3): vault:c: denied",
     ]

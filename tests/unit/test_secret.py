@@ -125,7 +125,7 @@ def test_half_a_surrogate_pair_has_no_bytes_and_its_error_no_value() -> None:
 
 @pytest.mark.parametrize("value", [None, b"bytes", 5432, Secret("nested")])
 def test_it_holds_text_only(value) -> None:
-    with pytest.raises(TypeError, match="a Secret holds a str"):
+    with pytest.raises(TypeError, match="a Secret takes a str"):
         Secret(value)
 
 

@@ -254,7 +254,7 @@ class CommandRotator:
         name, status = self._command[0], answer.status
         if status == 0:
             return
-        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
         message = f"'{name}' {how} in the step '{step}'"
         if words := self._masked(answer.printed.get("error"), values):
             message += f": {words}"

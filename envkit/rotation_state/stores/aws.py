@@ -319,7 +319,7 @@ def _get(manager: SecretsManager, secret_id: str, place: str, label: str) -> Sec
         raise
     version, text, binary = map(answer.get, ("VersionId", "SecretString", "SecretBinary"))
     if not isinstance(version, str):
-        raise ProtocolError(f"{doing}: the answer is not one of Secrets Manager")
+        raise ProtocolError(f"{doing}: the answer is not from Secrets Manager")
     return secret_version(version, text, binary)
 
 

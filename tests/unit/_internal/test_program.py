@@ -87,7 +87,7 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path, mode, reason):
 
 def test_an_argument_that_no_program_can_have_is_an_error():
     found = refusal(lambda: run_program([PYTHON, "a\0b"], environ={}, timeout_seconds=AN_HOUR))
-    assert found[0] == f"cannot run '{PYTHON}': it is no command"
+    assert found[0] == f"cannot run '{PYTHON}': it is not a command"
 
 
 def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):
@@ -96,8 +96,8 @@ def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):
     message, hint, late = refusal(
         lambda: run_program(command, environ={"PATH": os.environ["PATH"]}, timeout_seconds=1)
     )
-    assert message == "'sh' did not end within 1 s"
-    assert (hint, late) == ("let it start what takes long, and end", True)
+    assert message == "'sh' timed out after 1 s"
+    assert (hint, late) == ("let it start long work in the background, and exit", True)
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     end = time.monotonic() + 30
     while any(map(is_alive, pids)):
@@ -142,8 +142,8 @@ def test_a_command_gets_facts_and_what_is_named_of_the_environment(tmp_path, mon
 @pytest.mark.parametrize(
     ("code", "message", "hint"),
     [
-        ("raise SystemExit(3)", "ended with status 3", f"run it by hand: {PYTHON}"),
-        ("import os; os.kill(os.getpid(), 15)", "was ended by signal 15", None),
+        ("raise SystemExit(3)", "exited with status 3", f"run it by hand: {PYTHON}"),
+        ("import os; os.kill(os.getpid(), 15)", "was killed by signal 15", None),
     ],
 )
 def test_a_command_that_fails_is_an_error(code, message, hint):

@@ -101,7 +101,7 @@ def test_the_mounts_of_this_machine_are_found(file):
 
 
 def test_a_file_that_is_mounted_by_itself_is_refused(mounted):
-    assert_refused(mounted, "mounted as a single file", "mount the folder")
+    assert_refused(mounted, "mounted as a single file", "mount its folder")
 
 
 def test_a_new_file_can_be_written_where_its_folder_can(file, nobodys_folder):

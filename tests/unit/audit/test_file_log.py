@@ -130,7 +130,7 @@ def refused(log):
     ("link", "reason"),
     [
         (os.symlink, "it is a symbolic link"),
-        (os.link, "it has another name as well (a hard link)"),
+        (os.link, "it has a second name (a hard link)"),
     ],
 )
 def test_a_link_is_not_written(log, tmp_path, link, reason):

@@ -44,7 +44,7 @@ def test_a_file_that_others_can_use(prod, mode, rights):
         f".env.prod: .env.prod can be {rights} by other users [file-exposed, prod]"
     ]
     [problem] = check(environ={}).problems
-    assert problem.hint == "run chmod 600 .env.prod"
+    assert problem.hint == "run 'chmod 600 .env.prod'"
 
 
 def test_a_file_that_no_profile_uses_is_nobodys_business(prod):
@@ -60,8 +60,11 @@ def test_a_file_that_git_ignores_is_fine(repository):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (f"DB_PASSWORD={CANARY}\n", ", with the values of DB_PASSWORD in clear"),
-        (f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n', ", with the values of OTHER in clear"),
+        (f"DB_PASSWORD={CANARY}\n", ", with the values of DB_PASSWORD in clear text"),
+        (
+            f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n',
+            ", with the values of OTHER in clear text",
+        ),
         (f"{CANARY} is no definition\n", ""),
         ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
     ],

@@ -14,7 +14,7 @@ def test_a_variable_that_some_environments_lack(project):
     [problem] = check(environ={}).problems
     assert problem.hint == (
         "add it to profiles/prod.toml and profiles/test.toml, "
-        "or accept that in .envkit-ignore: NEW missing # why"
+        "or accept it in .envkit-ignore: NEW missing # why"
     )
 
 

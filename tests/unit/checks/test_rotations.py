@@ -179,11 +179,11 @@ def test_two_that_say_the_same_are_one(project):
     [
         (
             ('grace = "5m"', 'cache_age = "6m"'),
-            "7: [rotation.key]: programs keep the value for 6m, and the old one works only 5m",
+            "7: [rotation.key]: programs cache the value for 6m, and the old one works only 5m",
         ),
         (
             ('cache_age = "90m"',),
-            "3: [rotation.key]: programs keep the value for 90m, and the old one works only 15m",
+            "3: [rotation.key]: programs cache the value for 90m, and the old one works only 15m",
         ),
         (('grace = "5m"', 'cache_age = "5m"'), ""),
         (('grace = "1s"',), ""),
@@ -200,7 +200,7 @@ def test_a_keyring_says_how_long_its_list_is_kept(project):
     text = (project.profiles / "prod.toml").read_text()
     project.profile("prod.toml", text.replace("random", "keyring"))
     [shown] = offline()
-    assert "programs keep the value for 15m, and the old one works only 10m longer" in shown
+    assert "programs cache the value for 15m, and the old one works only 10m longer" in shown
 
 
 def test_no_grace_helps_where_the_old_value_ends_at_once(project):
@@ -210,8 +210,8 @@ def test_no_grace_helps_where_the_old_value_ends_at_once(project):
     project.profile("prod.toml", text.replace("random", "postgres"))
     assert offline() == [
         (
-            "profiles/prod.toml:9: [rotation.key]: programs keep the value for 5m, and with the "
-            "rotator 'postgres' (single) the old one ends at once [short-grace, prod]"
+            "profiles/prod.toml:9: [rotation.key]: programs cache the value for 5m, and with the "
+            "rotator 'postgres' (single) the old one stops working at once [short-grace, prod]"
         )
     ]
 
@@ -232,7 +232,7 @@ def test_no_grace_helps_where_the_old_value_ends_at_once(project):
 def test_a_rotation_of_what_no_variable_has(project, value, used):
     profile(project, top=f'[variables]\nKEY = "{value}"\n')
     unused = (
-        "profiles/prod.toml:4: [rotation.key] rotates .env#KEY, and no variable has it "
+        "profiles/prod.toml:4: [rotation.key] rotates .env#KEY, and no variable uses it "
         "[rotation-unused, prod]"
     )
     assert offline() == ([] if used else [unused])
@@ -293,7 +293,7 @@ def test_what_is_overdue(rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     [shown] = found()
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY + HOUR))
-    assert shown.startswith(f"profiles/prod.toml:4: prod/key is overdue since {since} ")
+    assert shown.startswith(f"profiles/prod.toml:4: prod/key has been overdue since {since} ")
     assert shown.endswith("[rotation-overdue, prod]")
     assert found(offline=True) == []
 
@@ -302,7 +302,7 @@ def test_what_has_failed_and_what_is_overdue_because_of_that(rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     rotated('before = [["false"]]', ago=HOUR)
     [shown] = found()
-    assert "prod/key is overdue since " in shown
+    assert "prod/key has been overdue since " in shown
     assert "UTC: create: hook-failed [rotation-overdue, prod]" in shown
 
 
@@ -310,7 +310,7 @@ def test_what_has_failed_once(rotated):
     rotated('before = [["false"]]', ago=10.0)
     assert found() == [
         (
-            "profiles/prod.toml:4: prod/key has failed, and is tried again: create: hook-failed "
+            "profiles/prod.toml:4: prod/key failed and will be retried: create: hook-failed "
             "[rotation-failing, prod]"
         )
     ]
@@ -321,8 +321,8 @@ def test_what_waits_for_somebody_to_decide(project, rotated):
     (project.root / ".env").write_text("KEY=canary-8d1f-theirs\n")
     [shown] = found()
     assert shown == (
-        "profiles/prod.toml:4: prod/key waits for somebody to decide: the secret was changed "
-        "outside envkit; all three values were kept [rotation-stopped, prod]"
+        "profiles/prod.toml:4: prod/key has stopped and needs your decision: the secret was "
+        "changed outside envkit; all three values were kept [rotation-stopped, prod]"
     )
 
 
@@ -349,7 +349,7 @@ def test_what_is_given_up(project, rotated):
     one = one_rotation(project.profiles, environ)
     assert run_rotation(one, environ=environ).status == "quarantined"
     [shown] = found()
-    assert shown.startswith("profiles/prod.toml:4: prod/key is given up: the target has refused")
+    assert shown.startswith("profiles/prod.toml:4: prod/key is quarantined: the target has refused")
     assert shown.endswith("[rotation-quarantined, prod]")
     assert "canary" not in shown
 
@@ -359,7 +359,7 @@ def test_a_record_that_nobody_can_read(project, rotated):
     (record,) = project.root.glob(".env.*.envkit-rotation")
     record.write_text('{"version": 99}')
     [shown] = found()
-    assert shown.startswith("profiles/prod.toml:4: cannot tell where prod/key stands: ")
+    assert shown.startswith("profiles/prod.toml:4: cannot read the state of prod/key: ")
     assert shown.endswith("[rotation-unreadable, prod]")
 
 
@@ -368,7 +368,7 @@ def test_a_secret_that_is_not_there(project, rotated):
     (project.root / ".env").write_text("OTHER=x\n")
     assert found("value-absent") == [
         (
-            "profiles/prod.toml:2: cannot tell where prod/key stands: the secret is not there "
+            "profiles/prod.toml:2: cannot read the state of prod/key: the secret is not there "
             "[value-absent, prod]"
         )
     ]
@@ -382,8 +382,8 @@ def test_a_store_to_which_nobody_can_log_in(project):
     project.profile("prod.toml", VAULT + tables)
     assert found() == [
         (
-            "profiles/prod.toml:4: cannot tell where prod/a and prod/b stand: [sources.vault]: "
-            "'auth': env:NOT_HERE is absent [not-logged-in, prod]"
+            "profiles/prod.toml:4: cannot read the state of prod/a and prod/b: [sources.vault]: "
+            "'auth': env:NOT_HERE is missing [not-logged-in, prod]"
         )
     ]
 

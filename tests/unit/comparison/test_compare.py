@@ -58,7 +58,7 @@ class TestStatus:
         ("error", "said", "state", "code"),
         [
             (DeniedError("permission denied"), "unreadable", CellState.UNREADABLE, "access-denied"),
-            (AbsentError("vault:dev#x is absent"), "missing", CellState.ABSENT, ""),
+            (AbsentError("vault:dev#x is missing"), "missing", CellState.ABSENT, ""),
         ],
     )
     def test_what_a_store_failed_to_say_is_never_missing(self, error, said, state, code):

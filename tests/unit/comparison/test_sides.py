@@ -148,7 +148,7 @@ class TestThePast:
         found = errors(read_one(f"prod@{point}", store))
         assert list(found) == ["LATE"]
         assert isinstance(found["LATE"], AbsentError)
-        assert "vault:late#key is absent" in found["LATE"].message
+        assert "vault:late#key is missing" in found["LATE"].message
 
     def test_a_field_that_was_added_later_is_absent(self, prod, store):
         store.put("db", {"password": "password-4", "user": "app"}, created=day(4))
@@ -226,7 +226,7 @@ class TestThePast:
         monkeypatch.setattr(store, "history", lambda ref: {}["secret-canary"])
         error = errors(read_one("prod@2020-01-02", store))["DB"]
         assert isinstance(error, ProtocolError)
-        assert error.message == "the source 'vault' broke: KeyError"
+        assert error.message == "the source 'vault' crashed: KeyError"
 
     def test_an_interrupt_is_one(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(KeyboardInterrupt()))

@@ -76,7 +76,7 @@ class TestExpansion:
     def test_chains_and_nesting_end(self):
         limit = dotenv_expand.MAX_DEPTH
         chain = "".join(f"A{n}=${{A{n + 1}}}\n" for n in range(limit * 2)) + f"A{limit * 2}=x\n"
-        with pytest.raises(DotenvError, match="too many names"):
+        with pytest.raises(DotenvError, match="too many variables"):
             values(chain)
         backwards = "A0=x\n" + "".join(f"A{n}=${{A{n - 1}}}\n" for n in range(1, 2000))
         assert values(backwards)["A1999"] == "x"

@@ -44,7 +44,7 @@ KEPT_BY_SHELLS = {
 @pytest.mark.parametrize("name", KEPT_BY_SHELLS)
 def test_a_name_that_a_shell_keeps_is_refused_and_says_which_shell(name):
     told = shell_problem(name, "1000")
-    assert told.startswith(f"is a variable that {KEPT_BY_SHELLS[name]} for ")
+    assert told.startswith(f"is a variable that {KEPT_BY_SHELLS[name]}")
 
 
 def test_the_word_separators_are_refused():

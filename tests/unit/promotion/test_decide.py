@@ -327,8 +327,8 @@ def test_what_was_named_and_would_still_differ_is_refused(write, lines, message)
 def test_what_was_named_and_the_source_does_not_have(write, prod):
     write("A = {}\nB = { required = false }", prod)
     assert refusals(promotion("A", "B")) == {
-        "A": ".env.staging#A is absent: not in .env.staging; "
-        "env:A is absent: not in the environment"
+        "A": ".env.staging#A is missing: not in .env.staging; "
+        "env:A is missing: not in the environment"
     }
     assert refusals(promotion()) == {}
 

@@ -141,19 +141,19 @@ class TestAbsent:
             {"vault:c#d": Absent("no field 'd' (fields: e)")},
         )
         assert failures(found) == {
-            "X": "<vault:a> is absent; <vault:c#d> is absent: no field 'd' (fields: e)",
-            "Y": "<dotenv:#Y> is absent; <env:#Y> is absent",
+            "X": "<vault:a> is missing; <vault:c#d> is missing: no field 'd' (fields: e)",
+            "Y": "<dotenv:#Y> is missing; <env:#Y> is missing",
         }
         assert {failure.error.exit_status for failure in found[1]} == {4}
         assert {failure.error.hint for failure in found[1]} == {
-            "set it in the store, give it a 'default', or say 'required = false'"
+            "set it in the store, give it a 'default', or set 'required = false'"
         }
 
     def test_a_profile_without_a_lookup_says_so(self, project):
         project.profile("prod.toml", "lookup = []\n[variables]\nX = {}\n")
         profile = load("prod", str(project.profiles))
         found = evaluate(plan(profile, ["X"]), {}, str)
-        assert failures(found) == {"X": "X is absent: 'lookup' names no source"}
+        assert failures(found) == {"X": "X is missing: 'lookup' names no source"}
 
 
 class TestNeeds:
@@ -164,10 +164,10 @@ class TestNeeds:
     @pytest.mark.parametrize(
         ("variables", "selected", "given", "failed"),
         [
-            (CHAIN, None, {}, {"Y": "<vault:y> is absent", "X": "Y is absent"}),
-            (CHAIN, ["X"], {}, {"X": "Y is absent (<vault:y> is absent)"}),
+            (CHAIN, None, {}, {"Y": "<vault:y> is missing", "X": "Y is not set"}),
+            (CHAIN, ["X"], {}, {"X": "Y is not set (<vault:y> is missing)"}),
             ("X = '{{ Y ?? \"f\" }}'\nY = '{{ vault:y }}'", ["X"], {"X": "f"}, {}),
-            ('X = "{{ Y }}"\nY = { required = false }', None, {}, {"X": "Y is absent"}),
+            ('X = "{{ Y }}"\nY = { required = false }', None, {}, {"X": "Y is not set"}),
             ('X = "{{ Y }}!"\nY = { default = "d" }', None, {"X": "d!", "Y": "d"}, {}),
         ],
         ids=["wanted too", "only needed", "only needed and covered", "not required", "a default"],
@@ -200,13 +200,17 @@ class TestNeeds:
     ("variable", "value", "message"),
     [
         ('"{{ vault:x }}"', f"{CANARY}\0", "contains a NUL"),
-        ('"{{ vault:x }}"', f"{CANARY}\ud800", "the value has half a surrogate pair"),
+        ('"{{ vault:x }}"', f"{CANARY}\ud800", "the value contains an unpaired surrogate"),
         ('{ value = "{{ vault:x }}", type = "port" }', CANARY, "is not a port"),
         ('{ value = "{{ vault:x }}", pattern = "^s" }', CANARY, "does not match the pattern ^s"),
         ('{ value = "{{ vault:x }}", choices = ["a", "b"] }', CANARY, "is not one of the choices"),
         ('"{{ vault:x | base64decode }}"', f"{CANARY}!", "the value is not base64"),
         ('"{{ vault:x | json:/a }}"', f"{CANARY}", "the value is not JSON"),
-        ('"{{ vault:x | urlencode }}"', f"{CANARY}\ud800", "the value has half a surrogate pair"),
+        (
+            '"{{ vault:x | urlencode }}"',
+            f"{CANARY}\ud800",
+            "the value contains an unpaired surrogate",
+        ),
         ('{ default = "x", type = "int" }', None, "is not a whole number"),
     ],
 )
@@ -247,7 +251,7 @@ def test_values_that_double_each_other_end_with_an_error_and_not_with_the_memory
     assert set(failures(found)) == {f"V{n}" for n in range(21, 40)}
 
 
-DOUBT = Absent("no such secret", None, "us-east-1 has no secret at all in this account")
+DOUBT = Absent("no such secret", None, "us-east-1 has no secrets in this account")
 
 
 @pytest.mark.parametrize(
@@ -267,8 +271,8 @@ def test_what_may_be_in_another_store_is_not_replaced(project, variables):
     found = evaluated(project, variables, {"aws:a": DOUBT, "vault:b": "b"}, ["A"])
     assert values(found) == {}
     assert failures(found)["A"] == (
-        "<aws:a> is absent, but us-east-1 has no secret at all in this account: "
-        "nothing else is used in its place"
+        "<aws:a> is missing, but us-east-1 has no secrets in this account: "
+        "envkit uses no other value in its place"
     )
     assert found[1][0].error.exit_status == 3
 
@@ -288,7 +292,7 @@ def test_what_may_be_in_another_store_is_not_looked_up_in_the_next_one(project):
 def test_a_required_variable_that_may_be_in_another_store_is_absent(project):
     found = evaluated(project, 'A = "{{ aws:a }}"', {"aws:a": DOUBT})
     assert failures(found) == {
-        "A": "<aws:a> is absent: no such secret; us-east-1 has no secret at all in this account"
+        "A": "<aws:a> is missing: no such secret; us-east-1 has no secrets in this account"
     }
     assert found[1][0].error.exit_status == 4
 

@@ -172,7 +172,7 @@ class TestWhatASourceOfOthersDoes:
         prod('X = { value = "{{ shelf:x }}", default = "d", required = false }')
         error = failed(shelf=Shelf(remote=remote, breaks=bug))
         (failure,) = error.failures
-        assert failure.error.message == f"the source 'shelf' broke: {type(bug).__name__}"
+        assert failure.error.message == f"the source 'shelf' crashed: {type(bug).__name__}"
         assert (failure.error.__cause__, failure.error.__context__) == (None, None)
 
     @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ class TestWhatASourceOfOthersDoes:
             [reference("shelf:x"), reference("shelf:y")],
         )
         broken = found[reference("shelf:x")]
-        assert broken.message == f"the source 'shelf' broke: {type(outcome).__name__}"
+        assert broken.message == f"the source 'shelf' crashed: {type(outcome).__name__}"
         assert found[reference("shelf:y")].value.reveal() == "y"
 
     @pytest.mark.parametrize("answer", [None, [], CANARY])
@@ -392,7 +392,9 @@ class TestOverrides:
         prod('PORT = { value = "80", type = "port" }')
         (failure,) = failed(overrides={"PORT": CANARY}).failures
         assert str(failure) == "PORT (--set): is not a port (1 to 65535)"
-        assert failure.error.hint == "fix the value, or what profiles/prod.toml:5 asks of it"
+        assert (
+            failure.error.hint == "fix the value, or change its declaration in profiles/prod.toml:5"
+        )
 
     def test_provenance(self, prod):
         prod('A = "{{ shelf:a }}"\nB = "b"')
@@ -464,6 +466,6 @@ def test_a_misspelt_name_is_answered_with_the_one_that_its_store_has(project, wr
     with pytest.raises(ResolutionError) as raised:
         resolve("prod", environ={"OTHER": "x"})
     assert raised.value.hint == (
-        hint or "set it in the store, give it a 'default', or say 'required = false'"
+        hint or "set it in the store, give it a 'default', or set 'required = false'"
     )
     assert "hunter2" not in f"{raised.value}{raised.value.hint}"

@@ -215,7 +215,7 @@ class TestAbsence:
         error = refused(env.int, "WORKERS")
         assert isinstance(error, NoSuchVariableError)
         assert str(error) == (
-            "WORKERS is absent in prod, which profiles/prod.toml:2 allows\n"
+            "WORKERS is not set in prod, which profiles/prod.toml:2 allows\n"
             "hint: set it in its store, or pass a default"
         )
 

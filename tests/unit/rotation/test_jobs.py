@@ -110,7 +110,7 @@ class TestTheTarget:
 
     NO_ADMIN = (
         "cannot resolve 1 variable of prod: [rotation.api-key] target settings admin "
-        "(profiles/prod.toml:5): .env.prod#ADMIN is absent: not in .env.prod"
+        "(profiles/prod.toml:5): .env.prod#ADMIN is missing: not in .env.prod"
     )
 
     def lose_admin(self, file):
@@ -175,7 +175,7 @@ def test_a_before_that_fails_stops_it(world, tmp_path):
     world.write(f'before = [["test", "-e", "{flag}"], ["rm", "{flag}"]]')
     outcome = world.run()
     assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "create")
-    assert "'test' ended with status 1" in outcome.error.message
+    assert "'test' exited with status 1" in outcome.error.message
     assert world.file()["API_KEY"] == OLD
     flag.touch()
     world.now += 3600

@@ -111,8 +111,8 @@ class TestPlaceholders:
     def test_absent(self, project):
         found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
         assert found == (
-            "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is absent",
-            "set it where envkit runs; what may be a credential has no fallback",
+            "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is missing",
+            "set it where envkit runs; a possible credential cannot have a fallback",
         )
 
     @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ class TestPlaceholders:
     )
     def test_nothing_else(self, project, text, operand, name):
         message, hint = refused(project, text, name)
-        assert f"cannot refer to {operand}, which is not read without it" in message
+        assert f"cannot refer to {operand}, which cannot be read before it" in message
         assert hint == "refer to the process environment: {{ env:NAME }}"
 
     def test_only_of_the_source_that_is_asked(self, project):

@@ -121,7 +121,7 @@ def show_statuses(
 ) -> int:
     """Print where rotations stand, and return the exit status."""
     for why in not_looked_at:
-        print(f"envkit: note: not looked for orphaned rotations: {why}", file=sys.stderr)
+        print(f"envkit: note: did not look for orphaned records: {why}", file=sys.stderr)
     if as_json:
         sys.stdout.write(statuses.json_text(found))
     else:

@@ -185,12 +185,12 @@ class TestHowItEnds:
         error = refused(lambda: built(program).prepare(program.current()))
         assert type(error) is kind
         name = program.target["command"][0]
-        assert error.message == f"'{name}' ended with status {status} in the step 'prepare'"
+        assert error.message == f"'{name}' exited with status {status} in the step 'prepare'"
 
     def test_a_signal(self, program):
         program.does("os.kill(os.getpid(), 9)")
         error = refused(lambda: built(program).prepare(program.current()))
-        assert "was ended by signal 9" in error.message
+        assert "was killed by signal 9" in error.message
 
     def test_a_test_that_says_no_is_an_answer(self, program):
         program.does('sys.exit(1 if asked["values"]["token"] == "wrong" else 0)')
@@ -211,7 +211,7 @@ class TestHowItEnds:
             ('sys.exit(1 if asked["credential"] == "old" else 0)', True),
             ("", False),
             ('asked["facts"]["which it never gave"]', "does not work either"),
-            ("sys.exit(75)", "ended with status 75"),
+            ("sys.exit(75)", "exited with status 75"),
         ],
         ids=["recognises it", "accepts everything", "crash", "temporary failure"],
     )
