@@ -34,8 +34,8 @@ _SPECIAL = re.compile(
 _GROUPS = {
     "escape": (ESCAPE, "readers disagree on '\\$': some keep the backslash, some remove it"),
     "plain": (DOLLAR, "$NAME is text for envkit, but other readers expand it"),
-    "odd": (DOLLAR, "${NAME...} with an operator is text here, and other readers replace it"),
-    "sign": (DOLLAR, "a '$' with a digit or sign behind it is text here, and a shell replaces it"),
+    "odd": (DOLLAR, "${NAME...} with an operator is text for envkit, but other readers expand it"),
+    "sign": (DOLLAR, "'$' before a digit or sign is text for envkit, but a shell expands it"),
     "command": (
         BACKTICK,
         "a backtick or $(...) is text for envkit, but a shell runs the command in it",

@@ -81,7 +81,7 @@ def test_no_pause_goes_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> N
     assert call.calls == 1
 
 
-# ------------------------------------------------------------------ a server that asks envkit to slow down
+# ---------------------------------------------------------------- slowing down
 
 
 def busy(retry_after_seconds: float | None = None) -> UnavailableError:
