@@ -185,7 +185,9 @@ def _open(path: str) -> int:
         state = os.stat(folder)
     open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if open_to_others and not state.st_mode & stat.S_ISVTX:
-        raise _failed(path, "others may write in its folder", hint=f"run 'chmod go-w {folder}'")
+        raise _failed(
+            path, "other users can write to its folder", hint=f"run 'chmod go-w {folder}'"
+        )
     try:
         return os.open(path, flags, 0o600)
     except OSError as error:
@@ -212,7 +214,7 @@ def _lock(descriptor: int, path: str, kind: int) -> None:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if deadline.expired:
-                raise _failed(path, "another process keeps it locked") from None
+                raise _failed(path, "another process has locked it") from None
             time.sleep(_LOCK_PAUSE_SECONDS)
         else:
             return
@@ -224,9 +226,9 @@ def _refuse_strange(state: os.stat_result, path: str) -> None:
     if state.st_uid != os.geteuid():
         raise _failed(path, "it belongs to another user")
     if state.st_nlink > 1:
-        raise _failed(path, "it has another name as well (a hard link)", hint=_LINK_HINT)
+        raise _failed(path, "it has a second name (a hard link)", hint=_LINK_HINT)
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _failed(path, "others may write it", hint=f"run 'chmod go-w {path}'")
+        raise _failed(path, "other users can write to it", hint=f"run 'chmod go-w {path}'")
 
 
 def _is_still(path: str, state: os.stat_result) -> bool:
@@ -324,5 +326,5 @@ def _unwritten(path: str, error: OSError) -> AuditError:
 def _failed(path: str, reason: str, *, hint: str | None = None) -> AuditError:
     return AuditError(
         f"cannot write the audit log {path}: {reason}",
-        hint=hint or "name another file with ENVKIT_AUDIT=/PATH/audit.jsonl, or mend this one",
+        hint=hint or "name another file with ENVKIT_AUDIT=/PATH/audit.jsonl, or fix this one",
     )

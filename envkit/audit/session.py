@@ -79,7 +79,7 @@ class Access:
         """Note what is about to be used or changed, and refuse it without a reason.
 
         Raises:
-            ReasonMissingError: a profile is protected, and no reason is given.
+            ReasonMissingError: a profile is protected: a reason is required.
             UsageError: `ENVKIT_AUDIT` names no log.
             AuditError: a profile is protected, and the log cannot be written.
         """
@@ -119,7 +119,7 @@ class Access:
             self.record(names, {name: [version] for name in names} if version else {})
         except AuditError as error:
             raise AuditError(
-                f"{names[0]} was changed, and that is not recorded: {error.message}",
+                f"{names[0]} was changed, but the audit log has no record of it: {error.message}",
                 hint=error.hint,
             ) from None
 
@@ -154,8 +154,8 @@ class Access:
         if self._reason is None:
             verb = "is" if len(self._protected) == 1 else "are"
             raise ReasonMissingError(
-                f"{' and '.join(self._protected)} {verb} protected, and no reason is given",
-                hint=f"say why with --reason TEXT, or set {REASON}",
+                f"{' and '.join(self._protected)} {verb} protected: a reason is required",
+                hint=f"add --reason TEXT, or set {REASON}",
             )
 
     def _record(

@@ -56,6 +56,6 @@ def _reach(sockets: tuple[str, ...], message: bytes | None) -> None:
     except OSError as error:
         reason = reason_of(error, "no answer")
         raise AuditError(
-            f"cannot write to the system's log at {path}: {reason}",
-            hint="start the system's log, or set ENVKIT_AUDIT to the absolute path of a file",
+            f"cannot write to the system log at {path}: {reason}",
+            hint="start the system log, or set ENVKIT_AUDIT to the absolute path of a file",
         ) from None

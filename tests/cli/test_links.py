@@ -111,7 +111,7 @@ def test_the_message_says_where_the_link_leads_and_what_to_do(clone, outside):
         "2> envkit: error: dev is not trusted with this: "
         "reads OUTSIDE/file, outside the project, as .env.dev\n"
         "2> envkit: hint: run 'envkit trust --env dev', "
-        "or set ENVKIT_TRUST where there is no terminal\n"
+        "or set ENVKIT_TRUST if there is no terminal\n"
         "[6]\n"
     )
 
@@ -196,8 +196,8 @@ def test_the_message_for_a_file_of_envkits_own(clone):
     (clone.root / ".env.dev.envkit-previous").symlink_to("../.bashrc")
     done = run(clone, "set", "TOKEN", "--env", "dev")
     assert transcript(done) == (
-        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
-        "what is there then\n"
+        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation starts from the new "
+        "value\n"
         "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit keeps its own "
         "file under that name, and never opens it through a link\n"
         "2> envkit: hint: look where it leads with 'ls -l .env.dev.envkit-previous', "

@@ -331,8 +331,8 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
 def test_a_protected_profile_takes_a_reason(shop):
     shop.profile("prod.toml", "protected = true\n" + API_KEY + SESSION)
     missing = (
-        "2> envkit: error: {}prod is protected, and no reason is given\n"
-        "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
+        "2> envkit: error: {}prod is protected: a reason is required\n"
+        "2> envkit: hint: add --reason TEXT, or set ENVKIT_REASON\n"
         "[{}]\n"
     )
     assert told(run(shop, "--env", "prod")) == missing.format("", 6)

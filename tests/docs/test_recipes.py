@@ -193,11 +193,7 @@ HOOK = '[variables]\nTOKEN = "{{ TOKEN }}"\n' + table(
 
 def run_cron(shop, more=""):
     """Run the line of the guide as cron does: its environment, `/bin/sh`, the home folder."""
-    [text] = [
-        one.text
-        for one in blocks(ROTATION)
-        if "/etc/cron.d/" in one.text
-    ]
+    [text] = [one.text for one in blocks(ROTATION) if "/etc/cron.d/" in one.text]
     lines = [line for line in (text + more).splitlines() if not line.startswith("#")]
     environ = {"HOME": os.environ["HOME"], "LOGNAME": "shop", "SHELL": "/bin/sh"}
     environ["PATH"] = "/usr/bin:/bin"
@@ -218,9 +214,7 @@ def test_cron_rotates_with_trust_and_mails_only_news(project):
     assert done.returncode == 6
     assert "runs systemctl reload shop" in done.stderr
     assert not (programs / "ran").exists()
-    [line] = re.findall(
-        r"`(ENVKIT_TRUST=run:\S+)`", ROTATION.read_text()
-    )
+    [line] = re.findall(r"`(ENVKIT_TRUST=run:\S+)`", ROTATION.read_text())
     done = run_cron(project, f"{line}\n")
     assert (done.returncode, "rotated" in done.stdout) == (0, True), done.stderr
     assert (programs / "ran").read_text() == "reload shop\n"

@@ -212,7 +212,7 @@ class TestThePast:
     def test_a_store_that_keeps_no_versions_says_so(self, prod):
         side = read_one("prod@v1", Shelf({"vault:db#password": "x"}, name="vault"))
         assert values(side) == {"MODE": "live"}
-        assert errors(side)["DB"].message == "'vault' keeps no versions"
+        assert errors(side)["DB"].message == "'vault' does not store versions"
 
     def test_a_history_that_fails(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(DeniedError("may not list versions")))
@@ -226,7 +226,7 @@ class TestThePast:
         monkeypatch.setattr(store, "history", lambda ref: {}["secret-canary"])
         error = errors(read_one("prod@2020-01-02", store))["DB"]
         assert isinstance(error, ProtocolError)
-        assert error.message == "the source 'vault' broke: KeyError"
+        assert error.message == "the source 'vault' failed: KeyError"
 
     def test_an_interrupt_is_one(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(KeyboardInterrupt()))

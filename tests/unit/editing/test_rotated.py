@@ -64,11 +64,11 @@ def test_a_change_at_rest_is_warned_of(value, phase):
     found.refuse_in_progress()
     assert (
         found.warning
-        == "PASSWORD is rotated by prod/db: the next rotation begins with what is there then"
+        == "PASSWORD is rotated by prod/db: the next rotation starts from the new value"
     )
     targeted = value._replace(policy=value.policy._replace(rotator="postgres"))
     assert found._replace(value=targeted).warning == (
-        "PASSWORD is rotated by prod/db: its target must have the new value too"
+        "PASSWORD is rotated by prod/db: set the new value at its target as well"
     )
     unreadable = found._replace(record=None, error=DeniedError("no way"))
     unreadable.refuse_in_progress()

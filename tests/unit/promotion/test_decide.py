@@ -216,7 +216,7 @@ def test_profiles_of_the_two_forms(project, file, text, line):
     path = project.profile(target, "# mine\n")
     plan = promotion()
     [change] = plan.plan.changes
-    assert change.note == ("without type: a .env file holds values alone" if "type" in text else "")
+    assert change.note == ("without type: a .env file has only values" if "type" in text else "")
     done(plan)
     assert path.read_text().startswith("# mine\n")
     assert line in path.read_text().splitlines()
@@ -304,7 +304,7 @@ def test_a_variable_does_not_get_in_the_way_of_what_the_target_looks_up(write):
     plan = promotion()
     assert changes(plan) == [("PORT", "add", "{{ PORT }}")]
     assert {one.name: one.reason for one in plan.plan.left if one.kind == "by-hand"} == {
-        "HOST": "is looked up by URL in prod, which would have another value"
+        "HOST": "is read by URL in prod, whose value would change"
     }
 
 
@@ -354,7 +354,7 @@ def test_two_variables_and_one_place(write):
     a = 'A = "{{ dotenv:A }}"\nB = '
     project = write(f'{a}"{{{{ dotenv:B }}}}"', f'{a}"{{{{ dotenv:A }}}}"', values="A=1\nB=2")
     assert refusals(promotion("A", "B")) == {
-        "B": "is kept in .env.prod#A, as is A, which has another value in staging"
+        "B": "is stored in .env.prod#A, and so is A, which has another value in staging"
     }
     project.dotenv("staging", "A=1\nB=1\n")
     done(promotion("A", "B"))

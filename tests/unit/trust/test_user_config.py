@@ -45,7 +45,7 @@ def test_a_file_that_others_can_write_is_ignored(configure, mode):
     path = write('trusted = ["/srv"]\n', mode)
     assert read_config(environ).trusted == ()
     assert read_config(environ).warnings == (
-        f"{path} is ignored: others can write it: run 'chmod go-w {path}'",
+        f"{path} is ignored: other users can write to it: run 'chmod go-w {path}'",
     )
 
 
