@@ -137,8 +137,8 @@ def run_command(
     environ = {**passed_on(os.environ, environment), **facts}
     finished = run_program(command, environ=environ, timeout_seconds=timeout_seconds)
     if finished.status < 0:
-        raise ProgramError(f"'{name}' was ended by signal {-finished.status}")
+        raise ProgramError(f"'{name}' was killed by signal {-finished.status}")
     if finished.status:
         raise ProgramError(
-            f"'{name}' ended with status {finished.status}", f"run it by hand: {name}"
+            f"'{name}' exited with status {finished.status}", f"run it by hand: {name}"
         )

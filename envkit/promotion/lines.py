@@ -205,7 +205,7 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
             )
         if mentions(source, operand.path):
             raise UnchangeableError(
-                f"reads {operand}, whose name belongs to {source.name}", hint=by_hand
+                f"reads {operand}, whose path names {source.name}", hint=by_hand
             )
 
 

@@ -224,7 +224,7 @@ class StepContext(NamedTuple):
 def _refuse_another_target(record: Record, description: str) -> None:
     if record.target_description and record.target_description != description:
         raise AnotherTargetError(
-            f"the rotation in progress was begun at {record.target_description}, and the "
-            f"profile now names {description or 'no target'}",
-            hint="restore the target until the rotation is over or aborted",
+            f"the rotation in progress started at {record.target_description}, but the profile now "
+            f"names {description or 'no target'}",
+            hint="restore the target until the rotation finishes or is aborted",
         )

@@ -169,4 +169,4 @@ def cron_after(expression: str, timezone: str, moment: float) -> float:
                 return found.timestamp()
     except CronSimError as error:
         raise ValueError(str(error)) from None
-    raise ValueError("it names no time of the next 50 years")
+    raise ValueError("it matches no time in the next 50 years")

@@ -218,4 +218,4 @@ def _confirmed() -> None:
 
 
 def _denied() -> None:
-    raise ConflictError("somebody else has carried the rotation on")
+    raise ConflictError("another process has advanced the rotation")

@@ -162,7 +162,7 @@ def test_a_value_that_is_made_here(world):
     ("step", "status", "told"),
     [
         ("prepare", 75, "try again"),
-        ("set", 3, "ended with status 3"),
+        ("set", 3, "exited with status 3"),
         ("set", 65, "quarantined"),
         ("test", 1, "does not log in"),
     ],

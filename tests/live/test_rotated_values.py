@@ -149,7 +149,7 @@ def test_without_a_record_no_earlier_value_comes_back(store):
     store.ok("set", "KEY", "--env", "prod", input="new")
     done = store.run("rollback", "KEY", "--env", "prod", "--yes")
     assert done.returncode == 6
-    assert "is retired is unknown: it has no record" in done.stderr
+    assert "is retired: it has no record" in done.stderr
     assert store.key() == "new"
 
 

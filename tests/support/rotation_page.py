@@ -48,7 +48,7 @@ _STANDS = {
     "staging/cache": {
         "last_rotated_at": NOW - 20 * DAY,
         "phase": "quarantined",
-        "error": "the target has refused it 3 times",
+        "error": "the target has refused the new value 3 times",
     },
 }
 
@@ -79,5 +79,7 @@ def sample(project) -> tuple[list[RotationStatus], list[Rotation]]:
         )
         for one in rotations
     ]
-    broken = RotationStatus("eu", error="<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'")
+    broken = RotationStatus(
+        "eu", error="<b>profiles/eu.toml:3</b>: [rotation.db]: 'secret' is missing"
+    )
     return [*found, broken], rotations

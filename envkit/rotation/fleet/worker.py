@@ -185,7 +185,7 @@ class FleetWorker:
         if error is None or isinstance(error, ConnectorException):
             return  # the session tells that the database is away, and `revive` finds the job
         for listener in self._listeners:
-            listener.error_occurred(RotationError(f"a job ended badly: {type(error).__name__}"))
+            listener.error_occurred(RotationError(f"a job failed: {type(error).__name__}"))
 
     async def _tick(self) -> None:
         while True:

@@ -271,7 +271,7 @@ def _meaning(error: Exception, command: str = "") -> EnvkitError:
         )
     if isinstance(error, redis.AuthenticationError | redis.AuthenticationWrongNumberOfArgsError):
         return AuthError(
-            "the server of target.url does not take the login in it",
+            "the server of target.url refuses the login",
             hint="check the user and the password in it",
         )
     if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):

@@ -142,8 +142,8 @@ def test_a_command_gets_facts_and_what_is_named_of_the_environment(tmp_path, mon
 @pytest.mark.parametrize(
     ("code", "message", "hint"),
     [
-        ("raise SystemExit(3)", "ended with status 3", f"run it by hand: {PYTHON}"),
-        ("import os; os.kill(os.getpid(), 15)", "was ended by signal 15", None),
+        ("raise SystemExit(3)", "exited with status 3", f"run it by hand: {PYTHON}"),
+        ("import os; os.kill(os.getpid(), 15)", "was killed by signal 15", None),
     ],
 )
 def test_a_command_that_fails_is_an_error(code, message, hint):

@@ -50,7 +50,7 @@ def test_a_log_that_is_not_there_has_no_records(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-PUT = "which was changed or put in the place of another"
+PUT = "which was changed or replaced"
 
 
 def forge(lines):

@@ -269,7 +269,7 @@ class TestNamesAlone:
         assert list(names) == ["A", "B"]
 
     def test_a_point_in_history_needs_a_store(self, project):
-        with pytest.raises(UsageError, match="no store is asked"):
+        with pytest.raises(UsageError, match="does not read the stores"):
             read_names(["prod@v1", "prod"], environ={})
 
 

@@ -74,7 +74,7 @@ def test_what_cannot_be_changed_is_refused_with_its_reason_and_hinders_no_other(
         "URL": "URL is composed of several parts (profiles/prod.toml:11)",
         "PINNED": "PINNED is pinned to one version: memory:db?version=1#password",
     }
-    with pytest.raises(UnchangeableError, match="made of several parts"):
+    with pytest.raises(UnchangeableError, match="composed of several parts"):
         found("URL").one("URL")
 
 

@@ -175,7 +175,7 @@ def test_a_before_that_fails_stops_it(world, tmp_path):
     world.write(f'before = [["test", "-e", "{flag}"], ["rm", "{flag}"]]')
     outcome = world.run()
     assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "create")
-    assert "'test' ended with status 1" in outcome.error.message
+    assert "'test' exited with status 1" in outcome.error.message
     assert world.file()["API_KEY"] == OLD
     flag.touch()
     world.now += 3600
@@ -463,7 +463,7 @@ def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
     (one,) = read_statuses(
         [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
     )
-    assert (one.state, one.error) == ("unreadable", "the secret is not there")
+    assert (one.state, one.error) == ("unreadable", "the secret is missing")
 
 
 # -------- which target it is

@@ -138,7 +138,7 @@ def test_folders_of_the_users_configuration_are_trusted(world, tmp_path):
     guard = world.guard()
     with pytest.raises(UntrustedError):
         guard.require([(world.prod, VAULT)])
-    assert "others can write it" in guard.warned[0]
+    assert "other users can write to it" in guard.warned[0]
 
 
 def test_what_another_process_has_allowed_or_taken_back_counts_at_once(world):
