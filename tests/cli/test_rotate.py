@@ -408,7 +408,7 @@ def test_yes_asks_nothing(shop):
     [
         (("--reason", "leak"), "--compromised needs exactly one name", "write envkit rotate"),
         (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
-        (("session",), "--compromised needs a reason", "run 'envkit rotate '--compromised"),
+        (("session",), "--compromised needs a reason", "write envkit rotate --compromised"),
         (("session", "--reason", " "), "--compromised needs a reason", "write envkit rotate"),
         (("session", "--reason", "leak"), "nobody is there to be asked", "add --yes if you are"),
         (("sesion", "--reason", "leak", "--yes"), "no rotation 'sesion'", "did you mean 'session'"),
@@ -571,8 +571,8 @@ def test_what_is_overdue_is_told_and_is_a_status(standing):
 
 
 def test_what_is_quarantined_waits_for_a_person(standing):
-    assert "prod/quarantined  quarantined  quarantined: the target has refused the new value 3 "
-    "times" in told(run(standing))
+    reason = "quarantined: the target has refused the new value 3 times"
+    assert f"prod/quarantined  quarantined  {reason}" in told(run(standing))
     assert told(run(standing, "quarantined")) == (
         f"ROTATION          OUTCOME   WHAT\nprod/quarantined  in-grace  {GRACE}\n"
     )
