@@ -133,17 +133,17 @@ def full_files(path: str) -> list[tuple[int, str]]:
 
 
 def open_shared(path: str) -> int:
-    """Open the newest file of the log while nobody adds a line to it.
+    """Open the newest file of the log while no process adds a line to it.
 
     Raises:
         OSError: it cannot be opened.
-        AuditError: somebody was adding lines all the time.
+        AuditError: other processes added lines all the time.
     """
     while True:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             _lock(descriptor, path, fcntl.LOCK_SH)
-            if _is_still(path, os.fstat(descriptor)):  # else somebody has begun another meanwhile
+            if _is_still(path, os.fstat(descriptor)):  # else another process has started a new file
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -167,7 +167,7 @@ def _open_locked(path: str) -> int:
             _lock(descriptor, path, fcntl.LOCK_EX)
             state = os.fstat(descriptor)
             _refuse_strange(state, path)
-            if _is_still(path, state):  # else somebody has begun another meanwhile
+            if _is_still(path, state):  # else another process has started a new file
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -197,7 +197,7 @@ def _open(path: str) -> int:
 
 
 def _make_folder(folder: str) -> None:
-    """Make a folder and those above it; nobody else may enter what is made."""
+    """Create a folder and its parents; only this user may enter the new ones."""
     parent = os.path.dirname(folder)
     if not os.path.isdir(parent):
         _make_folder(parent)

@@ -39,7 +39,7 @@ class Access:
         command: `exec`, `set`, ...
         reason: what the user gave; else that of `ENVKIT_REASON`.
         ask: called for a reason with the names of the protected profiles, where neither
-            is given; returns an empty text where there is nobody to ask.
+            is given; returns an empty text if it cannot ask.
         environ: the process environment; `os.environ` unless given.
     """
 
@@ -167,7 +167,7 @@ class Access:
 
 
 def outcome_of(error: BaseException) -> str:
-    """Return how an error is called in the log: by the code of what must be mended first."""
+    """Return how an error is called in the log: by the code of what must be fixed first."""
     if isinstance(error, ResolutionError):
         causes = (failure.error for failure in error.failures)
         first = (cause.code for cause in causes if cause.exit_status == error.exit_status)

@@ -141,7 +141,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class _File(NamedTuple):
-    """One file of a log, open, as long as it was when nobody added a line."""
+    """One open file of a log, with its length at a moment when no process added a line."""
 
     number: int | None  # None for the newest
     path: str
@@ -151,7 +151,7 @@ class _File(NamedTuple):
 
 @contextmanager
 def _snapshot(path: str) -> Iterator[list[_File]]:
-    """Open all files, the oldest first, at a moment when nobody adds a line.
+    """Open all files, the oldest first, at a moment when no process adds a line.
 
     They are read afterwards, while writers go on: a line is only ever added behind the size
     that a file has here, and a file that is renamed or removed stays what it is.
@@ -185,7 +185,7 @@ def _open_all(path: str, stack: ExitStack) -> list[_File]:
             if newest:
                 unlock(newest[0].stream.fileno())
             elif os.path.exists(path):
-                continue  # somebody has begun another meanwhile
+                continue  # another process has started a new file
             stack.push(opened.pop_all())
             return [*full, *newest]
 

@@ -87,7 +87,7 @@ def parse_point(text: str, now: datetime) -> Point:
         now: with a zone; a later time is no history.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is not one of these.
     """
     from datetime import datetime
 

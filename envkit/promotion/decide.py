@@ -62,7 +62,7 @@ class Decision(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What somebody said: the variables by their names, and whether secrets are copied."""
+    """What the user chose: the names of variables, and whether to copy secrets."""
 
     names: Collection[str] = ()
     secrets: bool = False
@@ -88,7 +88,7 @@ def plan_promotion(source: End, target: End, line_plan: LinePlan, choice: Choice
         source: the environment that has it; its selected variables are looked at.
         target: the environment that is to have it.
         line_plan: the lines that the target's profile is given, and why others are not.
-        choice: what somebody said.
+        choice: what the user chose.
     """
     planning = _Planning(source, target, line_plan, choice)
     for name in source.prepared.plan.selected:

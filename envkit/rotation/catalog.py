@@ -163,10 +163,10 @@ def pick(
     Args:
         rotations: of `collect`.
         names: what is picked.
-        also: other words that somebody could have meant.
+        also: other words that the user could have meant.
 
     Raises:
-        UsageError: there is none of that name, or several.
+        UsageError: the name matches no rotation, or several.
     """
     rotations = list(rotations)
     picked: dict[str, Rotation] = {}
@@ -277,7 +277,7 @@ class _Locator:
     def _file(source: GroupWrite, secret: Reference, location: str) -> str:
         """Return the real path of a `.env` file; `location` if the user has to allow it first.
 
-        The rotation is collected all the same: whoever opens it asks for trust.
+        The rotation is collected all the same: the caller that opens it asks for trust.
         """
         try:
             return source.group(secret)
@@ -299,7 +299,7 @@ class _Locator:
 
 
 def store_key(profile: Profile, source: str) -> object:
-    """Return what is equal for sources that are of one store, whoever asks it."""
+    """Return a key that is equal for sources of one store, whatever login they use."""
     spec = profile.sources[source]
     settings = {key: value for key, value in spec.settings.items() if key not in _ACCESS_SETTINGS}
     return spec.type, repr(sorted(settings.items()))

@@ -189,7 +189,7 @@ def _nothing_in_progress(record: Record | None, requested: Request) -> Decision:
 
 
 def _not_now(record: Record | None, seen: Observation) -> Decision | None:
-    """Return why nobody has to rotate now; None where it is due."""
+    """Return why no rotation starts now; None if one is due."""
     if record is not None and record.phase == Phase.QUARANTINED:
         return Decision(StepKind.NOTHING, f"quarantined: {record.error}")
     if seen.now < seen.due_at:
@@ -303,10 +303,10 @@ def _roll_back_or_abort(record: Record, seen: Observation, requested: Request) -
 
 
 def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Decision:
-    """Turn back; at once where nobody can be about to give readers another value.
+    """Revert; at once if no process can be about to publish another value.
 
-    That is so before anything was tested or announced, and where somebody else has written:
-    whoever saw the secret before that can no longer write it.
+    That is so before anything was tested or announced, and where another process has written:
+    a process that read the secret before that can no longer write it.
     """
     untouched = (
         record.phase in (Phase.CLAIMED, Phase.STAGED, Phase.SET)
@@ -326,7 +326,7 @@ def _backward(record: Record, seen: Observation) -> Decision:
 
 
 def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decision:
-    """Return the decision, unless somebody else is at work, or it failed a moment ago."""
+    """Return the decision, unless another process runs it or its retry backoff is in effect."""
     if decision.step in PASSIVE or (record.owner and record.owner == seen.me):
         return decision
     if seen.now < record.busy_until:

@@ -118,7 +118,7 @@ def _create(step: StepContext) -> Snapshot:
     if not record.attempt:
         step.job.before()
         if record.target_description:
-            # whoever changed the secret since the claim is noticed here, too
+            # a change of the secret after the claim is also noticed here
             step = step._replace(seen=step.job.store.rehearse(step.seen))
     created = rotator.create(old, record.facts)
     staged = record._replace(
@@ -172,7 +172,7 @@ def _finish(step: StepContext) -> Snapshot:
     step.rotator.finish(seen.old, seen.new, record.facts)
     if step.job.after is not None:
         step.job.after()
-    # from now on, since whoever was told by `after` reads the new value now
+    # from now on, since the applications that `after` notified now read the new value
     finished = record._replace(phase=Phase.GRACE, retire_at=step.run.clock() + grace)
     if grace:
         return step.release(finished, seen.pending)
@@ -242,7 +242,7 @@ def _begin_revert(step: StepContext) -> Snapshot:
 
 
 def _restore(step: StepContext) -> Snapshot:
-    # written even if it is there already: whoever was about to give readers another
+    # written even if it is there already: a process that was about to publish another
     # value has seen an older version of the secret, and can no longer do so
     try:
         seen = step.publish(step.seen.old)
@@ -282,7 +282,7 @@ def _undo(step: StepContext) -> Snapshot:
 
 
 def _refuse_to_end_both(step: StepContext) -> None:
-    """See that the value of somebody else logs in, where it is the only one that is left.
+    """Check that a value from outside envkit logs in, where it is the only one that is left.
 
     Raises:
         RotationError: it does not, and ours are kept.

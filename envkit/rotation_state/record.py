@@ -71,7 +71,7 @@ class Record(NamedTuple):
         id: of this rotation, or of the last one; a new one for each.
         phase: how far it has got.
         secret: which value it is about, as the store names it; empty in version 1.
-        plan: how it is rotated, so that nobody goes on in another way.
+        plan: how it is rotated, so that no run resumes it in another way.
         target: a digest of the target that it is rotated at; empty in version 1, and for
             a rotation whose readers are the target.
         target_description: hosts, ports and users of the target, for people.
@@ -147,7 +147,7 @@ class Record(NamedTuple):
 
     @property
     def reverting(self) -> bool:
-        """Whether the rotation is on its way back, which it goes to the end."""
+        """Whether the rotation is being reverted, which it always completes."""
         return self.phase in (Phase.REVERTING, Phase.REVERTED)
 
     @property

@@ -1,6 +1,6 @@
 """What is rotated: the rotation that changes a value, and its record beside the secret.
 
-`envkit.rotation.rotated` finds the rotation of a value; whoever is about to change the value
+`envkit.rotation.rotated` finds the rotation of a value; a caller that is about to change the value
 reads the record here, with the login that it has for the value itself.
 """
 

@@ -81,7 +81,7 @@ class RotatorHarness(Protocol):
         ...
 
     def silent(self) -> Mapping[str, object]:
-        """Return a table `target` where somebody listens and never answers."""
+        """Return a table `target` where a server listens and never answers."""
         ...
 
 

@@ -52,7 +52,7 @@ class RotatorProofs:
         assert harness.works(current)
         assert harness.credentials() == before
 
-    # --- somebody else is faster
+    # --- another process is faster
 
     @needs("target")
     def test_what_is_done_too_late_is_taken_back(self, harness: RotatorHarness) -> None:

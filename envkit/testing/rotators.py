@@ -1,4 +1,4 @@
-"""The rotator contract: one test suite that every rotator passes, whoever wrote it.
+"""The rotator contract: one test suite that every rotator passes, built-in or plug-in.
 
 Subclass `RotatorContract` and give it a `harness` fixture, which makes a target that has one
 credential and looks at it without the rotator:
@@ -206,7 +206,7 @@ class RotatorContract(RotatorProofs):
         assert not harness.works({**current, **lost.new})
         assert harness.credentials() == before, "a credential was left behind"
 
-    # --- the way back
+    # --- rollback
 
     @needs("target")
     @pytest.mark.parametrize("done", range(len(STEPS)), ids=("create", *STEPS[:-1]))
@@ -238,7 +238,7 @@ class RotatorContract(RotatorProofs):
         second = rotated(harness, first.new)
         built(harness).retire(first.old, second.new, first.facts)
         assert harness.works(second.new), "retiring a missing credential removed another one"
-        with suppress(ConflictError):  # by somebody who has slept through the second one
+        with suppress(ConflictError):  # by a process that slept through the second one
             built(harness, ours=False).retire(first.old, first.new, first.facts)
         assert harness.works(second.new), "retiring a missing credential removed another one"
 

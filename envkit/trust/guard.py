@@ -113,7 +113,7 @@ class Guard:
     # ---------------------------------------------------------------- where it is done
 
     def check(self, profile: Profile, destinations: Iterable[Destination]) -> None:
-        """Refuse what is not allowed. Asks nobody.
+        """Refuse what is not allowed, without a question.
 
         Raises:
             UntrustedError: something of it is not allowed.
@@ -123,7 +123,7 @@ class Guard:
             raise error
 
     def check_rotation(self, profile: Profile, name: str) -> None:
-        """Refuse to run a rotation that is not allowed. Asks nobody.
+        """Refuse to run a rotation that is not allowed, without a question.
 
         Raises:
             UntrustedError: something of it is not allowed.

@@ -168,7 +168,7 @@ def of_plug_in(
 ) -> list[Destination]:
     """Return what settings may do of which only a plug-in knows the meaning.
 
-    The plug-in is the user's own installation. Where it sends what, nobody else can tell: any
+    The plug-in is the user's own installation. Only the plug-in knows where it sends what: any
     text that could be an address or a file elsewhere is asked for.
     """
     texts = (text for text in _texts(settings) if OPEN not in text)

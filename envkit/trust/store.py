@@ -3,7 +3,7 @@
     {"version": 1, "folders": {"/home/me/shop/profiles": [
         {"kind": "send", "where": "https://vault.example.com:8200", "gets": ["$VAULT_TOKEN"]}]}}
 
-It belongs to the user, and nobody else may write it; it is never opened through a link. A
+It belongs to the user, and only that user may write it; it is never opened through a link. A
 folder is known by its real path.
 """
 

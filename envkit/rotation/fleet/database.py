@@ -89,7 +89,7 @@ def apply_schema(dsn: Secret) -> bool:
     """Make procrastinate's tables where there are none; return whether there were none.
 
     Raises:
-        UnavailableError: the database cannot be reached, or somebody keeps it locked.
+        UnavailableError: the database cannot be reached, or another session has it locked.
         DeniedError: we may not make tables in it.
         ProtocolError: there are tables of another version of procrastinate.
     """

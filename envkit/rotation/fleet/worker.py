@@ -169,7 +169,7 @@ class FleetWorker:
             return database_error(error.__cause__ or error, self._place)
         finally:
             self._worker = None
-        # it has ended although nobody has stopped it: one of its side tasks has failed
+        # it ended without a request to stop: one of its side tasks has failed
         return None if self._stopping else database_error(psycopg.OperationalError(), self._place)
 
     def _wake(self) -> None:
@@ -178,7 +178,7 @@ class FleetWorker:
             self._worker.stop()
 
     def _note_lost(self, _loop: object, context: dict[str, Any]) -> None:
-        """Tell what nobody waited for: most often a job that could not say that it is over."""
+        """Report an error that no caller awaited: mostly a job that could not save its result."""
         from procrastinate.exceptions import ConnectorException
 
         error = context.get("exception")

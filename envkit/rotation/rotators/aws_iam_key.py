@@ -3,12 +3,12 @@
     target = { user = "deploy" }          # the secret has `access_key_id` beside the value
 
 AWS makes the key, so that it cannot be written down before it works: a crash between the
-two leaves a key that nobody knows. `prepare` therefore notes which keys there are, and
+two leaves a key that no record names. `prepare` therefore notes which keys there are, and
 `create` deletes every one that it did not know before it makes another.
 
 A user has at most two keys. The one that was retired is inactive, so that it can be brought
 back if something still needs it, until the next rotation deletes it. A second key that is
-active belongs to somebody, and is never touched.
+active is in use, and the rotator never touches it.
 
 The key that readers have is never made inactive and never deleted, whatever the facts say:
 without usable facts nothing is deleted at all.
@@ -216,7 +216,7 @@ class AwsIamKeyRotator:
         """Do nothing: both keys work, and the readers have the new one."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Make exactly this key inactive; without fields, delete what nobody knows."""
+        """Deactivate exactly this key; without fields, delete the keys that no record names."""
         kept = self._id(keep)
         keys = self._keys()
         if not fields:

@@ -131,7 +131,7 @@ class KeyringRotator:
         """Do nothing: the old key goes with the last list that readers get."""
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
+        """Return true: there is no server to ask."""
         return True
 
     def _new_key(self) -> Secret:

@@ -103,7 +103,7 @@ class Endpoint:
             daemon_threads = True
 
             def handle_error(self, *_: object) -> None:
-                """Say nothing: whoever asked has gone."""
+                """Write nothing: the client has closed the connection."""
 
         host, port = listen_address(address)
         try:

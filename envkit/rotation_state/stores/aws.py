@@ -5,7 +5,7 @@
     ENVKIT_STAGED     the version that is about to get one of the two labels, for a moment
 
 A label is moved from one version to another by compare-and-set, and so are the records and
-the secret. Those who may read the secret may read its pending values, and nobody else. What
+the secret. Those who may read the secret may read its pending values; others may not. What
 the secret holds is remembered from the last read, so that a write reads nothing.
 
 AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit begins no rotation while

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from envkit.rotation_state.store import Fields, Pending
 
-# marks an object that has a key twice, or was too deep: which of both counts, nobody knows
+# marks an object that has a key twice, or was too deep: which of both counts is unknown
 _SPOILED = "\0spoiled"
 _DEEPEST = 16
 _GUARD = "guard"
@@ -176,7 +176,7 @@ def is_about(packed: object, field: str) -> bool:
     """Return whether a record of version 1 is about a field, which only its plan says.
 
     The plan is a text, `postgres (alternate) of password and username`: the value's field is
-    the first. One that is no such text may be about any.
+    the first. A plan of another form may be about any field.
     """
     record = packed.get("record") if isinstance(packed, dict) else None
     plan = record.get("plan") if isinstance(record, dict) else None

@@ -76,7 +76,7 @@ class MemoryShelf:
         return next((stored.version for stored in self.stored.values()), 0)
 
     def put(self, fields: Mapping[str, str] | None) -> None:
-        """Change the secret as somebody else would."""
+        """Change the secret as another process would."""
         with self.lock:
             self.fields = None if fields is None else dict(fields)
             self.version += 1
@@ -119,7 +119,7 @@ class MemoryRotationStore:
         return {name: Secret(text) for name, text in found.items() if name not in self.fields}
 
     def check(self) -> None:
-        """Do nothing: whoever has the shelf may write it."""
+        """Do nothing: every user of the shelf may write it."""
 
     def read(self) -> Snapshot:
         """Read the secret, then the record."""

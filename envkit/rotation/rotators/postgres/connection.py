@@ -63,7 +63,7 @@ _TRANSIENT = (
     *("08", "53", "57"),  # connections, resources, shutdowns and timeouts
     *("40", "55"),  # others were faster
     "25P03",  # we were silent in a transaction for too long: stopped, or waiting for the store
-    "XX000",  # "tuple concurrently updated": somebody else altered the role
+    "XX000",  # "tuple concurrently updated": another session altered the role
 )
 _KEEPALIVES = {
     "keepalives_idle": 10,
@@ -126,7 +126,7 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
         found.setdefault(name, value)
     asked = str(found.get("connect_timeout", ""))
     limit = int(asked) if asked.isdigit() and asked != "0" else CONNECT_SECONDS
-    found["connect_timeout"] = max(1, int(deadline.remaining_seconds(limit)))  # 0 is for ever
+    found["connect_timeout"] = max(1, int(deadline.remaining_seconds(limit)))  # 0 means no limit
     return found
 
 
@@ -183,7 +183,7 @@ def read_only() -> SourceError:
 
 @contextmanager
 def _cut_at(deadline: Deadline, connection: Connection[Any]) -> Iterator[None]:
-    """End what waits for a server that has fallen silent; libpq would wait for ever."""
+    """Cancel the wait for a server that no longer answers; libpq has no time limit of its own."""
     with socket.socket(fileno=os.dup(connection.fileno())) as endpoint:
 
         def cut() -> None:
