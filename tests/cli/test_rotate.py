@@ -296,7 +296,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
         "2> envkit: hint: run 'envkit rotate prod/api-key' to retry now\n"
         "[1]\n"
     ), "it is not tried every second"
-    assert "'false' ended" in told(run(shop, "prod/api-key")), "unless a person asks"
+    assert "'false' exited" in told(run(shop, "prod/api-key")), "unless a person asks"
     assert told(run(shop, "--abort", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\nprod/api-key  aborted  the new value is dropped\n"
     )
@@ -502,7 +502,7 @@ def test_one_that_fails_stops_no_other(shop):
     assert told(run(shop)) == (
         "ROTATION         OUTCOME   WHAT\n"
         "prod/a-hook      failed    'before' runs 'no-such-program', which is not on the PATH\n"
-        "prod/b-absent    refused   the secret is not there\n"
+        "prod/b-absent    refused   the secret is missing\n"
         "prod/c-typo      failed    profiles/prod.toml:12: unknown rotator 'randon'\n"
         "prod/d-key       failed    profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
         f"prod/session     rotated   {DONE}\n"

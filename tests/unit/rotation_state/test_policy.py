@@ -140,7 +140,7 @@ def test_repr_shows_no_setting(project):
         (MINIMAL.replace("dotenv:KEY", "dotenvs:KEY"), "unknown source 'dotenvs' (did you mean"),
         (MINIMAL.replace("dotenv:KEY", "KEY"), '(write secret = "dotenv:KEY"'),
         (MINIMAL.replace("dotenv:KEY", "{{ dotenv:KEY }}"), "not a reference (write secret"),
-        (MINIMAL.replace("dotenv:KEY", "dotenv:KEY | trim"), "no reference"),
+        (MINIMAL.replace("dotenv:KEY", "dotenv:KEY | trim"), "not a reference"),
         (MINIMAL.replace("dotenv:KEY", "vault:a?version=3#b"), "names a version"),
         (MINIMAL.replace('every = "30d"', 'schedule = "61 * * * *"'), "expression: bad minute"),
         (MINIMAL.replace('every = "30d"', 'schedule = "0 0 31 2 *"'), "not a cron expression"),
