@@ -111,7 +111,7 @@ def test_the_message_says_where_the_link_leads_and_what_to_do(clone, outside):
         "2> envkit: error: dev is not trusted with this: "
         "reads OUTSIDE/file, outside the project, as .env.dev\n"
         "2> envkit: hint: run 'envkit trust --env dev', "
-        "or set ENVKIT_TRUST where there is no terminal\n"
+        "or set ENVKIT_TRUST if there is no terminal\n"
         "[6]\n"
     )
 

@@ -166,7 +166,10 @@ def standing(project):
         },
         "overdue": {"last_rotated_at": -40 * DAY},
         "missed": {"last_rotated_at": -3 * DAY},
-        "quarantined": {"phase": "quarantined", "error": "the target has refused it 3 times"},
+        "quarantined": {
+            "phase": "quarantined",
+            "error": "the target has refused the new value 3 times",
+        },
     }.items():
         variable = name.upper().replace("-", "_")
         if "started_at" in fields:  # the new value is current in the grace period
@@ -194,15 +197,15 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
         ("absent", "nothing: it cannot be read"),
     }
     assert seen.endswith(
-        "prod/absent: the secret is not there\n"
-        "  store a first value by hand\n"
+        "prod/absent: the secret is missing\n"
+        "  store a first value\n"
         "prod/failing: create: hook-failed\n"
         "  run 'envkit rotate prod/failing'\n"
         "prod/missed: overdue\n"
         "  run 'envkit rotate prod/missed'\n"
         "prod/overdue: overdue\n"
         "  run 'envkit rotate prod/overdue'\n"
-        "prod/quarantined: the target has refused it 3 times\n"
+        "prod/quarantined: the target has refused the new value 3 times\n"
         "  find out why, and run 'envkit rotate prod/quarantined'\n"
         "[1]\n"
     )
@@ -256,10 +259,10 @@ def test_in_its_grace_it_is_rolled_back(shop):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--rollback", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  refused  no rotation is in progress that could be rolled back\n"
+        "prod/api-key  refused  there is no unfinished rotation to be rolled back\n"
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: "
-        "no rotation is in progress that could be rolled back\n"
-        "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
+        "there is no unfinished rotation to be rolled back\n"
+        "2> envkit: hint: run 'envkit rotate status' to see its state\n"
         "[1]\n"
     )
     assert "api-key" not in told(run(shop, "--env", "prod")), "it is not done again at once"
@@ -270,7 +273,7 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "no rotation is in progress that could be rolled back: the old value no longer works\n"
+        "there is no unfinished rotation to be rolled back: the old value no longer works\n"
         "2> envkit: hint: run 'envkit rotate prod/session'\n"
         "[1]\n"
     )
@@ -304,7 +307,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
 def test_what_readers_have_is_not_aborted(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
-        "2> envkit: error: prod/api-key: .env.prod#API_KEY: readers have the new value already\n"
+        "2> envkit: error: prod/api-key: .env.prod#API_KEY: the store already has the new value\n"
         "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
         "[1]\n"
     )
@@ -319,8 +322,8 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
     assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  in-grace  {GRACE}"]
     assert values(shop, "prod")["SESSION"] == "old-2"
     assert told(run(shop, "--resume", "session")).endswith(
-        "no rotation is in progress that could be resumed\n"
-        "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
+        "there is no unfinished rotation to be resumed\n"
+        "2> envkit: hint: run 'envkit rotate status' to see its state\n"
         "[1]\n"
     )
 
@@ -331,8 +334,8 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
 def test_a_protected_profile_takes_a_reason(shop):
     shop.profile("prod.toml", "protected = true\n" + API_KEY + SESSION)
     missing = (
-        "2> envkit: error: {}prod is protected, and no reason is given\n"
-        "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
+        "2> envkit: error: {}prod is protected: a reason is required\n"
+        "2> envkit: hint: add --reason TEXT, or set ENVKIT_REASON\n"
         "[{}]\n"
     )
     assert told(run(shop, "--env", "prod")) == missing.format("", 6)
@@ -429,14 +432,14 @@ def test_a_rotation_that_was_taken_out_in_its_grace_period_is_shown_and_can_be_f
     shop.profile("prod.toml", "protected = true\n" + SESSION)
     shown = told(run(shop, "status", "--env", "prod"))
     assert shown.endswith(
-        "prod/api-key: no profile names this rotation, and it is unfinished (grace)\n"
-        "  put its table back, or run 'envkit rotate --resume prod/api-key'\n"
+        "prod/api-key: this rotation is unfinished (grace), and no profile names it\n"
+        "  restore its table, or run 'envkit rotate --resume prod/api-key'\n"
         "[1]\n"
     )
     assert "prod/api-key" not in told(run(shop, "status", "--env", "staging"))
     assert "nothing: it waits for your decision" in told(run(shop, "--plan"))
     refused = told(run(shop, "--abort", "prod/api-key", "--reason", "tidy up"))
-    assert ".env.prod#API_KEY has the new value already" in refused
+    assert ".env.prod#API_KEY already has the new value" in refused
     assert told(run(shop, "--resume", "prod/api-key")).endswith("[6]\n"), "it takes a reason"
     assert told(run(shop, "--resume", "prod/api-key", "--reason", "tidy up")) == (
         "ROTATION      OUTCOME  WHAT\n"
@@ -499,7 +502,7 @@ def test_one_that_fails_stops_no_other(shop):
     assert told(run(shop)) == (
         "ROTATION         OUTCOME   WHAT\n"
         "prod/a-hook      failed    'before' runs 'no-such-program', which is not on the PATH\n"
-        "prod/b-absent    refused   the secret is not there\n"
+        "prod/b-absent    refused   the secret is missing\n"
         "prod/c-typo      failed    profiles/prod.toml:12: unknown rotator 'randon'\n"
         "prod/d-key       failed    profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
         f"prod/session     rotated   {DONE}\n"
@@ -508,8 +511,8 @@ def test_one_that_fails_stops_no_other(shop):
         "which is not on the PATH\n"
         "2> envkit: hint: install it on the host that rotates: "
         "'command -v no-such-program' must find it\n"
-        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there\n"
-        "2> envkit: hint: store a first value: rotating begins with what readers have\n"
+        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is missing\n"
+        "2> envkit: hint: store a first value: a rotation starts from the current value\n"
         "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon'\n"
         "2> envkit: hint: did you mean 'random'?\n"
         "2> envkit: error: prod/d-key: profiles/prod.toml:18: target: "
@@ -568,9 +571,8 @@ def test_what_is_overdue_is_told_and_is_a_status(standing):
 
 
 def test_what_is_quarantined_waits_for_a_person(standing):
-    assert "prod/quarantined  quarantined  quarantined: the target has refused it 3 times" in told(
-        run(standing)
-    )
+    reason = "quarantined: the target has refused the new value 3 times"
+    assert f"prod/quarantined  quarantined  {reason}" in told(run(standing))
     assert told(run(standing, "quarantined")) == (
         f"ROTATION          OUTCOME   WHAT\nprod/quarantined  in-grace  {GRACE}\n"
     )
@@ -581,13 +583,13 @@ def test_a_record_of_another_version_is_refused(shop):
     path = record_file(shop, "prod", "SESSION")
     path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
-    problem = f"the rotation record {path.name} has version 9; this envkit knows 1 and 2"
+    problem = f"the rotation record {path.name} has version 9; this version of envkit reads 1 and 2"
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
             f"prod/session  failed   {problem}\n"
             f"2> envkit: error: prod/session: {problem}\n"
-            "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
+            "2> envkit: hint: use the version of envkit that wrote it, or a newer one\n"
             "[1]\n"
         )
     assert (path.read_text(), values(shop, "prod")) == before
@@ -647,10 +649,10 @@ def test_a_source_that_keeps_no_rotations(shop):
     shop.profile("prod.toml", table("home", "env:HOME") + SESSION)
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/home     failed   the source 'env' keeps no rotations\n"
+        "prod/home     failed   the source 'env' cannot store rotation records\n"
         f"prod/session  rotated  {DONE}\n"
-        "2> envkit: error: prod/home: the source 'env' keeps no rotations\n"
-        "2> envkit: hint: rotate secrets of Vault, AWS Secrets Manager or a .env file\n"
+        "2> envkit: error: prod/home: the source 'env' cannot store rotation records\n"
+        "2> envkit: hint: rotate a secret in Vault, AWS Secrets Manager or a .env file\n"
         "[1]\n"
     )
 
@@ -689,10 +691,10 @@ def test_two_profiles_that_name_one_secret_differently(shop):
     for command in ((), ("status",), ("simulate",), ("serve",), ("--env", "prod", "api-key")):
         assert told(run(shop, *command)) == (
             "2> envkit: error: prod/api-key (profiles/prod.toml:4) and staging/other "
-            "(profiles/staging.toml:4) rotate the same secret, .env.prod#API_KEY, "
-            "and do not say the same of it\n"
-            "2> envkit: hint: write it once, in a profile that both extend, "
-            "or give both the same name and keys\n"
+            "(profiles/staging.toml:4) rotate the same secret, .env.prod#API_KEY, with different "
+            "settings\n"
+            "2> envkit: hint: declare it once, in a profile that both extend, or give both the "
+            "same name and keys\n"
             "[3]\n"
         ), command
     assert values(shop, "prod")["API_KEY"] == "old-1"

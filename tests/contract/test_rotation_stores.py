@@ -618,9 +618,9 @@ class TestOpening:
     def test_a_source_without_rotations(self, kind):
         source = self.source(kind)
         ref = Reference("other", "x", "y")
-        with pytest.raises(ProfileError, match="keeps no rotations"):
+        with pytest.raises(ProfileError, match="cannot store rotation records"):
             value_field(source, ref)
-        with pytest.raises(ProfileError, match="keeps no rotations"):
+        with pytest.raises(ProfileError, match="cannot store rotation records"):
             open_store(source, ref, ("y",), Deadline(1))
 
     def test_the_field_of_a_value(self, aws, tmp_path):

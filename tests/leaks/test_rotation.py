@@ -215,7 +215,7 @@ def test_what_goes_wrong_around_it(world, what):
         env = {"STATUS": "7"}
     printed = world.run("rotate", status=1, **env)
     if what == "a notice":
-        assert "envkit: warning: cannot tell the webhook at http://127.0.0.1:" in printed
+        assert "envkit: warning: cannot notify the webhook at http://127.0.0.1:" in printed
     world.run("rotate", "status", status=1)
 
 

@@ -71,7 +71,7 @@ class TestKeys:
         facts = built(harness).prepare(current)
         self.set_status(harness, foreign, "Active")
         error = refused(lambda: built(harness).create(current, facts))
-        assert "has got a second active access key meanwhile" in error.message
+        assert "got a second active access key during the rotation" in error.message
         assert harness.keys()[foreign] == "Active"
 
     def test_the_secret_s_key_is_not_the_user_s(self, harness):
@@ -254,7 +254,7 @@ class TestFields:
     def test_aws_makes_the_key(self, harness):
         harness.generate = {"length": 40}
         error = refused(lambda: built(harness))
-        assert error.hint == "take 'generate' out"
+        assert error.hint == "remove 'generate'"
 
 
 class TestOutages:

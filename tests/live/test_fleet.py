@@ -272,7 +272,7 @@ def test_whoever_may_make_no_tables_is_told_what_to_do(queue):
 
 
 def test_a_wrong_password_is_told_without_it(queue):
-    with pytest.raises(DeniedError, match="does not take the login") as told:
+    with pytest.raises(DeniedError, match="refuses the login") as told:
         apply_schema(Secret(queue.dsn.replace(PASSWORD, f"x{CANARY}")))
     assert CANARY not in f"{told.value} {told.value.hint}"
     assert told.value.__cause__ is None

@@ -66,7 +66,7 @@ class TestTheSecret:
     def test_a_password_alone_without_a_user(self, alternate):
         current = {"url": Secret(alternate.password)}
         error = refused(lambda: built(alternate).prepare(current), alternate.password)
-        assert error.message == "the secret has a password, but nothing says whose it is"
+        assert error.message == "the secret has a password but no user"
 
     def test_the_user_of_a_password_alone_is_said(self, single):
         target = {**single.target, "user": single.role("app")}
@@ -133,9 +133,9 @@ class TestWhatIsMissing:
         [
             (
                 "ALTER ROLE app_b RESET ROLE",
-                "what 'app_b' makes would belong to it, and not to 'app'",
+                "objects created by 'app_b' would be owned by 'app_b', not by 'app'",
             ),
-            ("REVOKE app FROM app_b", "'app_b' is no member of 'app'"),
+            ("REVOKE app FROM app_b", "'app_b' is not a member of 'app'"),
             ("ALTER ROLE app_b VALID UNTIL '2020-01-01'", "its VALID UNTIL has passed"),
         ],
     )
@@ -166,7 +166,7 @@ class TestWhatIsMissing:
     def test_a_role_is_not_there(self, alternate):
         target = {**alternate.target, "users": [alternate.role("app_a"), "nobody_of_that_name"]}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
-        assert error.message == "the role 'nobody_of_that_name' is not there"
+        assert error.message == "the role 'nobody_of_that_name' does not exist"
 
     def test_the_user_of_the_secret_is_another_one(self, alternate):
         url = with_login(alternate.current()["url"], Login("somebody", Secret(CANARY)))
@@ -355,7 +355,7 @@ class TestOutages:
     def test_settings_of_the_dsn_are_passed_on(self, alternate):
         target = {**alternate.target, "dsn": f"{alternate.dsn}?sslmode=require"}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
-        assert error.message.endswith("it does not speak TLS, which the DSN demands")
+        assert error.message.endswith("it does not support TLS, which the DSN requires")
 
     def test_a_dsn_of_keys_and_values(self, alternate):
         parts = psycopg.conninfo.conninfo_to_dict(alternate.dsn)

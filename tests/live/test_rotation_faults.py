@@ -524,7 +524,7 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
     for requested in ("", Request.ROTATE, Request.RESUME, Request.ROLLBACK):
         outcome = world.run(requested)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "was begun as 'postgres (alternate) of " in outcome.error.message
+        assert "started as 'postgres (alternate) of " in outcome.error.message
         assert "restore the profile" in outcome.error.hint
     assert (world.url, world.kept()) == (old, kept)
     assert world.readers_log_in()

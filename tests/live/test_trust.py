@@ -354,7 +354,7 @@ def test_an_address_that_is_not_encrypted_must_be_written_as_such(world):
 def test_the_users_own_address_is_used_unencrypted_with_a_warning(world, command, address):
     world.project.profile("prod.toml", of_own_server(*address))
     done = world.run(*READING[command], VAULT_ADDR=world.address)
-    assert "VAULT_ADDR is http: what 'vault' sends and reads is not encrypted" in done.stdout
+    assert "VAULT_ADDR is http: the traffic of 'vault' is not encrypted" in done.stdout
     assert world.listener.heard.wait(10)
 
 

@@ -48,7 +48,7 @@ _STANDS = {
     "staging/cache": {
         "last_rotated_at": NOW - 20 * DAY,
         "phase": "quarantined",
-        "error": "the target has refused it 3 times",
+        "error": "the target has refused the new value 3 times",
     },
 }
 

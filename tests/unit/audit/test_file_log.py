@@ -168,7 +168,7 @@ def test_a_folder_where_others_may_write_is_refused(log):
     log.parent.mkdir()
     log.parent.chmod(0o777)
     error = refused(log)
-    assert error.message.endswith("others may write in its folder")
+    assert error.message.endswith("other users can write to its folder")
     assert error.hint == f"run 'chmod go-w {log.parent}'"
     assert error.code == "audit-failed"
     assert not log.exists()
@@ -177,7 +177,7 @@ def test_a_folder_where_others_may_write_is_refused(log):
 def test_a_file_that_others_may_write_is_refused(log):
     record(ENTRY, environ(log))
     log.chmod(0o622)
-    assert refused(log).message.endswith("others may write it")
+    assert refused(log).message.endswith("other users can write to it")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):

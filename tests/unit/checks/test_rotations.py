@@ -77,11 +77,11 @@ def test_a_rotation_that_is_sound(project):
         ('evry = "1d"', "profiles/prod.toml:7: [rotation.key]: unknown key 'evry'"),
         (
             'grace = "soon"',
-            "profiles/prod.toml:7: [rotation.key] has a 'grace' that is no duration",
+            "profiles/prod.toml:7: [rotation.key]: 'grace' is not a duration",
         ),
-        ('cache_age = "x"', "profiles/prod.toml:7: [rotation.key] has a 'cache_age' that is no"),
+        ('cache_age = "x"', "profiles/prod.toml:7: [rotation.key]: 'cache_age' is not a"),
         ('target = { x = "1" }', "profiles/prod.toml:7: target: unknown key 'x'"),
-        ("generate = { length = 1 }", "profiles/prod.toml:7: 'generate' makes values"),
+        ("generate = { length = 1 }", "profiles/prod.toml:7: 'generate' creates values"),
         ('strategy = "single"', "profiles/prod.toml:7: the rotator 'random' has no strategy"),
     ],
 )
@@ -106,7 +106,7 @@ def test_one_table_hides_nothing_of_another(project):
         "profiles/prod.toml:15",
     ]
     assert "unknown rotator 'rndom'" in lines[0]
-    assert "the source 'env' keeps no rotations" in lines[1]
+    assert "the source 'env' cannot store rotation records" in lines[1]
 
 
 def test_what_a_base_says_is_told_once(project):
@@ -157,8 +157,8 @@ def test_two_names_for_one_secret_are_shown_both(project):
     profile(project, name="staging", table="api-key")
     told = (
         "profiles/staging.toml:4: prod/key (profiles/prod.toml:4) and staging/api-key "
-        "(profiles/staging.toml:4) rotate the same secret, .env#KEY, and do not say the same of "
-        "it [rotation-conflict, prod and staging]"
+        "(profiles/staging.toml:4) rotate the same secret, .env#KEY, with different settings "
+        "[rotation-conflict, prod and staging]"
     )
     assert offline() == [told]
     assert offline(environments=["prod"]) == [told], "whichever is checked"

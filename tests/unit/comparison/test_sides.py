@@ -212,7 +212,7 @@ class TestThePast:
     def test_a_store_that_keeps_no_versions_says_so(self, prod):
         side = read_one("prod@v1", Shelf({"vault:db#password": "x"}, name="vault"))
         assert values(side) == {"MODE": "live"}
-        assert errors(side)["DB"].message == "'vault' keeps no versions"
+        assert errors(side)["DB"].message == "'vault' does not store versions"
 
     def test_a_history_that_fails(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(DeniedError("may not list versions")))
@@ -269,7 +269,7 @@ class TestNamesAlone:
         assert list(names) == ["A", "B"]
 
     def test_a_point_in_history_needs_a_store(self, project):
-        with pytest.raises(UsageError, match="no store is asked"):
+        with pytest.raises(UsageError, match="does not read the stores"):
             read_names(["prod@v1", "prod"], environ={})
 
 

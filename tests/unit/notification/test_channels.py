@@ -17,7 +17,7 @@ def notice(kind, error=""):
         (EventKind.OVERDUE, "prod/db is overdue: no answer"),
         (
             EventKind.QUARANTINE,
-            "prod/db is quarantined: nothing happens until somebody looks: no answer",
+            "prod/db is quarantined: envkit no longer retries it: no answer",
         ),
     ],
 )

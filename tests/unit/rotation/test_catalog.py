@@ -131,7 +131,7 @@ def test_picking_by_name(project):
         "prod/api",
         "staging/db",
     ]
-    with pytest.raises(UsageError, match="could be prod/db and staging/db"):
+    with pytest.raises(UsageError, match="is ambiguous: prod/db and staging/db"):
         pick(rotations, ["db"])
     with pytest.raises(UsageError) as caught:
         pick(rotations, ["prod/ap"])

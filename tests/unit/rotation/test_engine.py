@@ -298,7 +298,7 @@ class TestFailures:
         try:
             outcome = scene.run(seconds=0.2)
             assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "set")
-            assert "was not over in time" in outcome.error.message
+            assert "did not finish in time" in outcome.error.message
             # it may still be at work: others wait for as long as it may take
             assert scene.record.owner == "host:1"
             assert scene.record.error == "set: store-unavailable"
@@ -311,7 +311,7 @@ class TestFailures:
         scene.now += GRACE
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.FAILED
-        assert "the old one is kept" in outcome.error.message
+        assert "the old one was not retired" in outcome.error.message
         assert f"{CANARY}-0" in scene.target.passwords
 
     def test_the_rotator_may_not_make_what_there_is(self, scene):
@@ -363,7 +363,7 @@ class TestAValueThatTheTargetRefuses:
         scene.now += 100 * EVERY
         outcome = scene.run()
         assert (outcome.status, outcome.changed) == (OutcomeStatus.QUARANTINED, False)
-        assert "refused it 3 times" in outcome.reason
+        assert "refused the new value 3 times" in outcome.reason
         assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
 
     def test_elsewhere_a_refusal_is_a_failure(self, scene):
@@ -487,7 +487,7 @@ class TestSomebodyElse:
         self.put(scene, "a typo")
         outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "does not log in; envkit kept both" in outcome.error.message
+        assert "does not log in; all three values" in outcome.error.message
         assert scene.target.passwords == both
         self.put(scene, f"{CANARY}-1")
         scene.now += GRACE
@@ -887,7 +887,7 @@ class TestIdentity:
         scene.target.fails.clear()
         scene.target.description = "fake:2"
         outcome = scene.run(Request.RESUME)
-        assert "was begun at fake:1, and the profile now names fake:2" in outcome.error.message
+        assert "started at fake:1, but the profile now names fake:2" in outcome.error.message
         assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
         assert scene.record.phase == "idle"
 

@@ -463,7 +463,7 @@ def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
     (one,) = read_statuses(
         [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
     )
-    assert (one.state, one.error) == ("unreadable", "the secret is not there")
+    assert (one.state, one.error) == ("unreadable", "the secret is missing")
 
 
 # -------- which target it is

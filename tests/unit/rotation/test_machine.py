@@ -212,7 +212,7 @@ class TestAtRest:
     def test_there_is_nothing_to_go_back_from(self, requested):
         decision = self.decide(requested=requested)
         assert decision.step == StepKind.REFUSE
-        assert decision.reason.startswith("no rotation is in progress")
+        assert decision.reason.startswith("there is no unfinished rotation")
 
     def test_a_secret_that_is_not_there(self):
         assert self.decide(published=OtherValue.MISSING).step == StepKind.REFUSE

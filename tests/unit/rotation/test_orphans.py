@@ -52,7 +52,7 @@ def test_what_is_unfinished_and_in_no_profile_is_found(left, phase):
     status = status_of_orphan(orphan)
     option = "--resume" if phase in AFTER else "--abort"
     assert (status.rotation, status.state, status.phase) == ("prod/key", "orphaned", phase)
-    assert status.hint == f"put its table back, or run 'envkit rotate {option} prod/key'"
+    assert status.hint == f"restore its table, or run 'envkit rotate {option} prod/key'"
     assert status.needs_attention
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_said_while_a_profile_cannot_be_read(left):
 @pytest.mark.parametrize(
     ("phase", "current", "requested", "told"),
     [
-        ("claimed", "old", Request.ABORT, "had not made a new value yet"),
+        ("claimed", "old", Request.ABORT, "had not created a new value yet"),
         ("set", "old", Request.ABORT, "may still work at db:5432, user app: remove it there"),
         ("tested", "old", Request.ABORT, "the current one is untouched"),
         # promoted, and not noted as such: a crash was in between

@@ -117,7 +117,7 @@ def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
         ({"name": "other"}, "the secret is rotated as prod/other, not as prod/k0"),
         (
             {"phase": "staged", "plan": "redis (alternate) of K0"},
-            "the rotation in progress was begun as 'redis (alternate) of K0', ",
+            "the rotation in progress started as 'redis (alternate) of K0', ",
         ),
     ],
 )

@@ -161,13 +161,13 @@ class TestWhatItMaySay:
     def test_an_answer_that_is_none(self, program, answer, what):
         program.does(f'if asked["step"] == "create": print({json.dumps(answer)!r})')
         error = refused(lambda: begun(program, program.current()))
-        assert error.message == f"'{program.target['command'][0]}' {what}, in the step 'create'"
+        assert error.message == f"'{program.target['command'][0]}' {what} in step 'create'"
         assert "docs/reference/rotators/command.md" in error.hint
 
     def test_values_for_several_fields_cannot_be_guessed(self, program):
         program.target["fields"] = ["id"]
         error = refused(lambda: begun(program, program.current()))
-        assert "made no values for several fields" in error.message
+        assert "returned no values for several fields" in error.message
 
     @pytest.mark.parametrize("output", [b"", b"done\n", b"[1]", b"{", b"\xff"])
     def test_other_output_has_no_meaning(self, program, output):
@@ -276,7 +276,7 @@ class TestHowItEnds:
             rotator = built(program, timeout_seconds=1)
             error = refused(lambda: patiently(lambda: rotator.prepare(program.current())))
             assert isinstance(error, TargetUnavailableError)
-            assert "did not end in time" in error.message
+            assert "timed out" in error.message
             os.set_blocking(reader, True)
             assert (
                 patiently(lambda: b"".join(iter(lambda: os.read(reader, 100), b""))) == b"started\n"
@@ -296,7 +296,7 @@ class TestItsOwnWords:
         new = {"token": Secret(f"new {CANARY}")}
         error = refused(lambda: built(program).test(new, {}))
         assert error.message.endswith(
-            "in the step 'test': no: ******** {'admin': {'token': '********'}, "
+            "in step 'test': no: ******** {'admin': {'token': '********'}, "
             "'list': ['********']}  [31m end"
         )
 

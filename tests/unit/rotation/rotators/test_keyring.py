@@ -180,10 +180,10 @@ class TestKeys:
         ("kind", "target", "generate", "message"),
         [
             ("rsa", {}, {}, "'target.kind' is unknown: 'rsa'"),
-            ("fernet", {}, {"length": 40}, "a Fernet key has one form"),
+            ("fernet", {}, {"length": 40}, "a Fernet key has a fixed form"),
             ("hs256", {}, {"length": 31}, "a key for HS256 needs 32 characters or more"),
             ("fernet", {"keep": -1}, {}, "'target.keep' must be a number of keys"),
-            ("fernet", {"cache_age": "soon"}, {}, "'target.cache_age' is no duration"),
+            ("fernet", {"cache_age": "soon"}, {}, "'target.cache_age' is not a duration"),
         ],
     )
     def test_what_is_refused(self, kind, target, generate, message):
