@@ -1,8 +1,8 @@
 """The retry policy for requests: transient failures only, full jitter, within the deadline.
 
-A server that asks envkit to slow down has not failed. envkit asks it until the deadline and waits as
-long as the server says. All requests to a server share one `Pace`: it sends none during a pause, and
-fewer at once afterwards.
+A server that asks envkit to slow down has not failed. envkit asks it until the deadline, and
+waits as long as the server says. All requests to a server share one `Pace`: envkit sends none
+during a pause, and fewer at once afterwards.
 
 Reference: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 Reference: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after

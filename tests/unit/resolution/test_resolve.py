@@ -437,7 +437,7 @@ def test_the_functions_stay_functions_after_their_first_use(project):
 def test_a_deadline_that_has_passed_asks_nobody_remote(prod):
     prod('A = "{{ shelf:a }}"')
     shelf = Shelf({"shelf:a": "a"}, remote=True)
-    error = failed(shelf=shelf, timeout_seconds=0)
+    error = failed(shelf=shelf, timeout_seconds=1e-9)
     assert Deadline(0).expired
     assert error.exit_status == 5
 
