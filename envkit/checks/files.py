@@ -93,7 +93,7 @@ def _tracked(path: str, project: str) -> Iterator[Problem]:
     if clear == []:
         return  # a file of ciphertext is made to be kept in git
     shown = display_path(path)
-    which = f", with the values of {listed(clear)} in clear text text" if clear else ""
+    which = f", with the values of {listed(clear)} in clear text" if clear else ""
     yield Problem(
         "file-tracked",
         f"git tracks {shown}{which}",
