@@ -1,10 +1,10 @@
-"""envkit: one profile per environment, secrets from the stores that hold them.
+"""envkit: one profile per environment, secrets from the stores that you already use.
 
     import envkit
 
     env = envkit.resolve("prod")       # Environment: a Mapping[str, Secret]
     envkit.load("prod")                # into os.environ, as load_dotenv does
-    envkit.diff("staging", "prod")     # EnvDiff: what differs, and no secret
+    envkit.diff("staging", "prod")     # EnvDiff: what differs, without secrets
 
 Names are imported on first use: `envkit exec` runs before every start of an app, and every
 module costs start-up time.

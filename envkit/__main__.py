@@ -1,6 +1,6 @@
 """The `envkit` command: dispatch before importing.
 
-`exec`, `get` and `export` stand in the way of an app's start, so they are run
+`exec`, `get` and `export` run before an app starts, so they are run
 without typer, which alone costs more than they do. In a locale that is not UTF-8,
 envkit first starts again in Python's UTF-8 mode.
 """

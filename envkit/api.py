@@ -1,4 +1,4 @@
-"""The calls for programs that load their own environment."""
+"""Functions for programs that load their own environment."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def load(
     override: bool = True,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> Environment:
-    """Resolve an environment into `os.environ`, where nothing is changed if anything fails.
+    """Resolve an environment into `os.environ`; if anything fails, change nothing.
 
     Args:
         environments: names or aliases of profiles; `ENVKIT_ENV` where none is given.
         profiles: the folder of profiles.
-        only: globs, or one; variables that match none of them are left out.
-        exclude: globs, or one; variables that match one of them are left out.
-        override: whether the profile wins over what `os.environ` has already.
+        only: globs, or one; only variables that match one of them are included.
+        exclude: globs, or one; variables that match one of them are excluded.
+        override: whether the profile replaces values that `os.environ` already has.
         timeout_seconds: for all stores together.
 
     Returns:
@@ -58,23 +58,23 @@ def diff(
     exclude: Sequence[str] = (),
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> EnvDiff:
-    """Compare two environments or more, each as far as its stores allow.
+    """Compare two or more environments, as far as each one's stores can be read.
 
     Args:
         environments: names or aliases of profiles; also `prod@v12`, `prod@2026-11-01`,
             `file:PATH`, `env:` and `pid:NUMBER`.
         profiles: the folder of profiles.
-        only: globs, or one; variables that match none of them are left out.
-        exclude: globs, or one; variables that match one of them are left out.
+        only: globs, or one; only variables that match one of them are included.
+        exclude: globs, or one; variables that match one of them are excluded.
         timeout_seconds: for all stores together.
 
     Returns:
-        what differs, without a way to any secret. A variable that could not be read is
-        `unreadable` in it, and no error.
+        what differs, without any secret. A variable that could not be read is
+        `unreadable` in it, not an error.
 
     Raises:
-        UsageError: a name means nothing, or there are fewer than two.
-        ProfileError: a profile is not there or not valid.
+        UsageError: a name is unknown, or there are fewer than two.
+        ProfileError: a profile is missing or not valid.
         EnvkitError: a file or a process cannot be read.
     """
     from envkit.comparison import compare

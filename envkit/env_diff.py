@@ -1,9 +1,9 @@
-"""What `envkit.diff` returns. Value-free by type, and nothing but data.
+"""What `envkit.diff` returns: data without secret values.
 
-A diff holds what may be shown and nothing else: literals as they are, and of a secret a
+A diff contains only what may be shown: literals as they are, and for a secret the
 class of its length and a fingerprint. Fingerprints are HMAC-SHA-256 with a key that is
-drawn for each diff: they say "same" and "different" inside one report, and cannot be
-looked up or compared with another one.
+random for each diff: they show "same" and "different" inside one report, and cannot be
+looked up or compared with those of another report.
 """
 
 from __future__ import annotations

@@ -19,11 +19,11 @@ class EnvkitError(Exception):
 
     Args:
         message: what went wrong and where, without any value, in one line.
-        hint: what to do about it, in the imperative; None where there is nothing to say.
+        hint: what to do about it, in the imperative; None if there is no hint.
     """
 
     code = "internal"
-    exit_status = 70  # EX_SOFTWARE; no error that envkit means to raise keeps it
+    exit_status = 70  # EX_SOFTWARE; every error that envkit raises on purpose overrides it
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class EnvkitError(Exception):
         return [self.message]
 
     def hints(self) -> list[str]:
-        """Return everything that there is to do about it."""
+        """Return every hint."""
         return [self.hint] if self.hint else []
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -68,14 +68,14 @@ class IncompleteError(UsageError):
 
 
 class ExtraMissingError(EnvkitError):
-    """A package that only some need is not installed; the hint names the pip extra."""
+    """An optional package is not installed; the hint names the pip extra."""
 
     code = "extra-missing"
     exit_status = 2
 
 
 class ProfileError(EnvkitError):
-    """A profile cannot be read as one."""
+    """A profile is not valid."""
 
     code = "profile-invalid"
     exit_status = 3
@@ -88,7 +88,7 @@ class ProfileNotFoundError(ProfileError):
 
 
 class PlaceholderError(ProfileError):
-    """`{{` without a well-formed end.
+    """A placeholder (`{{ ... }}`) is not well-formed.
 
     Args:
         column: 1-based, counted in the value.
@@ -102,28 +102,28 @@ class PlaceholderError(ProfileError):
 
 
 class InvalidReferenceError(EnvkitError):
-    """A reference that its store could not hold, or that does not name one value."""
+    """A reference is not valid for its store, or does not name exactly one value."""
 
     code = "reference-invalid"
     exit_status = 3
 
 
 class UnchangeableError(EnvkitError):
-    """A variable that is kept in no one place which envkit could write."""
+    """A variable has no single place that envkit can write."""
 
     code = "not-changeable"
     exit_status = 3
 
 
 class InvalidValueError(EnvkitError):
-    """A resolved value that is not of the type or form that the profile declares."""
+    """A resolved value does not match the type or rules that the profile declares."""
 
     code = "value-invalid"
     exit_status = 3
 
 
 class AbsentError(EnvkitError):
-    """The store answered, and it does not hold the value."""
+    """The store answered, and it does not have the value."""
 
     code = "value-absent"
     exit_status = 4
@@ -144,7 +144,7 @@ class WrongTypeError(EnvkitError):
 
 
 class NeedFailedError(EnvkitError):
-    """A variable that another one is made from has failed."""
+    """A variable that another one is built from has failed."""
 
     code = "need-failed"
 
@@ -154,7 +154,7 @@ class NeedFailedError(EnvkitError):
 
 
 class SourceError(EnvkitError):
-    """A store failed; the only kind of error that escapes a source.
+    """A store failed; a source raises no other kind of error.
 
     `retryable` says whether the same call may succeed a moment later.
     """
@@ -165,7 +165,7 @@ class SourceError(EnvkitError):
 
 
 class UnavailableError(SourceError):
-    """The store could not be reached, or said that it cannot serve now.
+    """The store could not be reached, or is temporarily unavailable.
 
     `slow_down` says whether it answered and asks for fewer requests, or for none until later;
     `retry_after_seconds` is how long, where it says so.
@@ -178,35 +178,35 @@ class UnavailableError(SourceError):
 
 
 class TargetUnavailableError(UnavailableError):
-    """The target of a rotation could not be reached, or said that it cannot serve now."""
+    """The target of a rotation could not be reached, or is temporarily unavailable."""
 
     code = "target-unavailable"
 
 
 class ProtocolError(SourceError):
-    """The store answered something that is not its protocol."""
+    """The store sent an answer that does not follow its protocol."""
 
     code = "store-protocol"
 
 
 class DeniedError(SourceError):
-    """The store knows who asks and says no."""
+    """The store denied access."""
 
     code = "access-denied"
     exit_status = 6
 
 
 class AuthError(SourceError):
-    """No credentials for the store, or ones that it does not take."""
+    """There are no credentials for the store, or it rejects them."""
 
     code = "not-logged-in"
     exit_status = 6
 
 
 class InvalidSettingError(SourceError):
-    """A setting of a store, or a variable in its place, that cannot mean what it should.
+    """A setting of a store, or the variable that replaces it, is not valid.
 
-    A malformed address or region: neither another try nor another login helps.
+    For example a malformed address or region: neither a retry nor another login helps.
     """
 
     code = "setting-invalid"
@@ -214,14 +214,14 @@ class InvalidSettingError(SourceError):
 
 
 class UntrustedError(SourceError):
-    """A profile asks for what its user must allow first, such as a file outside the project."""
+    """A profile needs something that its user must allow first, such as a file elsewhere."""
 
     code = "untrusted-profile"
     exit_status = 6
 
 
 class LinkRefusedError(SourceError):
-    """A link is in the place of a file whose name envkit made up; it was not opened."""
+    """A link has the name of a file that envkit creates itself; it was not opened."""
 
     code = "link-refused"
     exit_status = 6
@@ -235,45 +235,45 @@ class WriteRefusedError(SourceError):
 
 
 class DotenvError(ProfileError, SourceError):
-    """A `.env` file, or a line of it, that cannot be read: as a profile or as a store."""
+    """A `.env` file, or a line of it, cannot be read, as a profile or as a store."""
 
     code = "dotenv-invalid"
 
 
 class ConflictError(SourceError):
-    """A compare-and-set found another version than the expected one; nothing was written."""
+    """A compare-and-set found a version other than the expected one; nothing was written."""
 
     code = "conflict"
     exit_status = 7
 
 
 class NoVersionError(SourceError):
-    """The store keeps no versions, or no longer has the one that was asked for."""
+    """The store has no versions, or no longer has the requested one."""
 
     code = "no-such-version"
 
 
 class RotationError(EnvkitError):
-    """A step of a rotation failed, or the rotation may not go on by itself."""
+    """A step of a rotation failed, or the rotation needs a decision before it continues."""
 
     code = "rotation-failed"
     exit_status = 1
 
 
 class RejectedError(RotationError):
-    """The target refuses this new value for good; another one may be taken."""
+    """The target will never accept this new value; it may accept another one."""
 
     code = "rotation-rejected"
 
 
 class RotationInProgressError(ConflictError):
-    """A value cannot be changed, since a rotation of it is in progress."""
+    """A value cannot be changed because a rotation of it is in progress."""
 
     code = "rotation-in-progress"
 
 
 class RetiredError(EnvkitError):
-    """An earlier value would come back that a rotation has retired, or may have."""
+    """The change would restore a value that a rotation has retired, or may have retired."""
 
     code = "value-retired"
     exit_status = 6
@@ -287,14 +287,14 @@ class LockedError(EnvkitError):
 
 
 class ReasonMissingError(EnvkitError):
-    """A protected profile is used or changed only by somebody who says why."""
+    """A protected profile was used or changed without a reason."""
 
     code = "reason-missing"
     exit_status = 6
 
 
 class AuditError(EnvkitError):
-    """The audit log cannot be written, or not be read."""
+    """The audit log cannot be written or read."""
 
     code = "audit-failed"
     exit_status = 6
@@ -322,7 +322,7 @@ class CommandNotFoundError(EnvkitError):
 
 
 class VariableFailure:
-    """Why one variable has no value: its name, its place in the profile, the error."""
+    """Why one variable has no value: its name, its place in the profile, and the error."""
 
     __slots__ = ("error", "location", "name")
 
@@ -339,9 +339,9 @@ class VariableFailure:
 
 
 class ResolutionError(EnvkitError):
-    """All the variables that could not be resolved, at once.
+    """Some variables could not be resolved; the error lists all of them.
 
-    `message` is all of it in one line, and `summary` how it begins. The exit status is that
+    `message` is all of it in one line, and `summary` is its beginning. The exit status is that
     of the failure to fix first: an invalid reference, then a denial, then an outage, then an
     absence.
     """
@@ -391,7 +391,7 @@ class ResolutionError(EnvkitError):
 
 
 class PromotionError(ResolutionError):
-    """All the variables that cannot be promoted, at once; nothing was changed."""
+    """Some variables cannot be promoted; the error lists all of them. Nothing was changed."""
 
     code = "promotion-refused"
-    _SUMMARY = "cannot promote {count} to {environment}, and nothing was changed"
+    _SUMMARY = "cannot promote {count} to {environment}; nothing was changed"

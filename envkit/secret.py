@@ -1,8 +1,8 @@
 """The type of every value in envkit.
 
 A value is text that stands for bytes one to one (UTF-8 with `surrogateescape`,
-as in `os.environ`), so that what a store holds reaches the app unchanged. It is
-shown as asterisks wherever Python would show it by itself; `reveal()` is the
+as in `os.environ`), so that a store's value reaches the app unchanged. It is
+shown as asterisks wherever Python would print it; `reveal()` is the
 only way out, and is called only where a value leaves envkit.
 """
 
@@ -14,9 +14,9 @@ _MASK = "********"
 
 
 class Secret:
-    """A value that does not show itself.
+    """A value that is masked whenever it is printed.
 
-    Equality takes the same time wherever two values differ. A secret cannot be
+    Comparison takes the same time wherever two values differ. A secret cannot be
     hashed, pickled or changed.
 
     >>> password = Secret("hunter2")
@@ -31,7 +31,7 @@ class Secret:
 
     def __init__(self, value: str) -> None:
         if not isinstance(value, str):
-            raise TypeError(f"a Secret holds a str, not {type(value).__name__}")
+            raise TypeError(f"a Secret takes a str, not {type(value).__name__}")
         object.__setattr__(self, "_value", value)
 
     @classmethod
@@ -44,17 +44,17 @@ class Secret:
         return self._value
 
     def to_bytes(self) -> bytes:
-        """Return the value in clear, as the bytes that a program would receive.
+        """Return the value in clear text, as the bytes that a program would receive.
 
         Raises:
-            InvalidValueError: no bytes stand for it: it has half a surrogate pair, which
+            InvalidValueError: it cannot be encoded: it has an unpaired surrogate, which
                 JSON can spell.
         """
         try:
             return self._value.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError:  # which carries the whole value
             raise InvalidValueError(
-                "the value has half a surrogate pair", hint="fix the value in its store"
+                "the value contains an unpaired surrogate", hint="fix the value in its store"
             ) from None
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -95,7 +95,7 @@ class Secret:
 
 
 class Plain(Secret):
-    """A value that is not secret, such as a literal of a profile: it is not masked.
+    """A value that is not secret, such as a literal of a profile. It is not masked.
 
     It is shown as `Plain('production')` and never as the bare text. A program that formats a
     value and forgets `reveal()` fails at once, not on the day when a store has the value.

@@ -35,6 +35,18 @@ STRIPE_KEY = "{{ STRIPE_KEY }}"
 SESSION_SECRET = "{{ SESSION_SECRET }}"
 CORS_ORIGINS = "https://app.example.com,https://admin.example.com"
 """,
+    "profiles/dev.toml": """\
+extends = "base"
+[variables]
+NODE_ENV = "development"
+DB_HOST = "localhost"
+SMTP_TOKEN = "{{ SMTP_TOKEN }}"
+""",
+    "profiles/test.toml": """\
+extends = "dev"
+[variables]
+DB_HOST = "db.test.internal"
+""",
     "profiles/staging.toml": """\
 extends = "base"
 [variables]
@@ -51,6 +63,18 @@ DB_HOST = "db.internal"
 LOG_LEVEL = "info"
 SENTRY_DSN = "{{ SENTRY_DSN }}"
 SMTP_TOKEN = "{{ SMTP_TOKEN }}"
+""",
+    ".env.dev": """\
+DB_PASSWORD=local-battery-staple
+STRIPE_KEY=sk_test_51HxExample
+SESSION_SECRET=development-session-secret-0123456789ab
+SMTP_TOKEN=sm-development-5647382910
+""",
+    ".env.test": """\
+DB_PASSWORD=test-battery-staple
+STRIPE_KEY=sk_test_51HxSecond0
+SESSION_SECRET=test-session-secret-0123456789abcdef012
+SMTP_TOKEN=sm-test-9081726354
 """,
     ".env.staging": """\
 DB_PASSWORD=correct-horse-battery
@@ -91,11 +115,13 @@ def main() -> None:
             path.write_text(text, encoding="utf-8")
             path.chmod(0o600 if path.name.startswith(".env") else 0o644)
         command = ["diff", "staging", "prod"]
-        shown, _ = run_on_terminal(*command, cwd=root, columns=COLUMNS)
-        (root / "table.html").write_text(
-            f"{TERMINAL}envkit {escape(' '.join(command))}\n{as_html(shown)}</pre>",
-            encoding="utf-8",
-        )
+        matrix = ["diff", "dev", "test", "staging", "prod", "--format", "matrix"]
+        for name, line in (("table", command), ("matrix", matrix)):
+            shown, _ = run_on_terminal(*line, cwd=root, columns=COLUMNS)
+            (root / f"{name}.html").write_text(
+                f"{TERMINAL}envkit {escape(' '.join(line))}\n{as_html(shown)}</pre>",
+                encoding="utf-8",
+            )
         page = root / "page.html"
         subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "envkit", *command, "-f", "html", "-o", str(page)],
@@ -105,12 +131,13 @@ def main() -> None:
         (root / "chromium").mkdir()
         with Chromium(root / "chromium") as browser:
             take(browser, root / "table.html", "diff-table", width=800)
+            take(browser, root / "matrix.html", "diff-matrix", width=800)
             take(browser, page, "diff-html", width=1000)
             take(browser, page, "diff-html-dark", width=1000, dark=True)
 
 
 def as_html(ansi: str) -> str:
-    """Return what a terminal showed, as HTML with its colours."""
+    """Return the output of a terminal as HTML with its colours."""
     with open("/dev/null", "w", encoding="utf-8") as nowhere:
         console = Console(record=True, width=COLUMNS, file=nowhere, force_terminal=True)
         console.print(Text.from_ansi(ansi), end="")
@@ -118,7 +145,7 @@ def as_html(ansi: str) -> str:
 
 
 def take(browser: Chromium, page: Path, name: str, *, width: int, dark: bool = False) -> None:
-    """Show a page, as high as it is, and keep its picture."""
+    """Show a page in its full height, and save its picture."""
     browser.open(page, width=width, dark=dark)
     height = browser.value("Math.ceil(document.body.getBoundingClientRect().height)")
     browser.open(page, width=width, height=height, dark=dark)

@@ -20,7 +20,7 @@ from support.rotation_page import NOW, sample  # noqa: E402
 
 
 def main() -> None:
-    """Write the page of every state, and paint it light and dark."""
+    """Render the page with every state, and take its picture in light and dark."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         profiles = folder / "profiles"

@@ -1,4 +1,4 @@
-"""What every test stands on: a clean environment, a home of its own, projects to run in.
+"""Fixtures of every test: a clean environment, a separate home, projects to run in.
 
 Nothing that the developer has set up (a login, an AWS profile, a default environment) can
 make a test pass or fail, and no test sees what another one left in `os.environ` or HOME.
@@ -68,7 +68,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def trusted(_own_home: None) -> None:
-    """Let envkit trust every profile, as a job does that runs reviewed code only."""
+    """Let envkit trust every profile, as in a job that runs only reviewed code."""
     os.environ["ENVKIT_TRUST"] = "1"
 
 

@@ -1,4 +1,4 @@
-"""Small parts that several packages need: files, git, threads, deadlines, names.
+"""Small modules that several packages use: files, git, threads, deadlines, names.
 
-What belongs here knows nothing of profiles and stores, and is not for users.
+Nothing here knows about profiles or stores, and nothing here is public.
 """

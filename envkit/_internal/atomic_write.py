@@ -1,8 +1,8 @@
 """Files that hold secrets, replaced as a whole.
 
 What always holds: a reader sees the old content or the new, never a part; a new file is 0600
-from its first byte; whatever goes wrong, the old file is as it was. A link that another
-process puts into a path meanwhile is not followed. The standard library's `tempfile` is not
+from its first byte; if anything fails, the old file is unchanged. A link that another
+process creates in the path meanwhile is not followed. The standard library's `tempfile` is not
 used: its import costs more than a profile.
 """
 
@@ -29,17 +29,17 @@ _OLD = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 def write_atomic(
     path: str, data: bytes, *, mode: int | None = None, follow: bool = True
 ) -> os.stat_result:
-    """Make `data` the content of a file, in one step and for good.
+    """Replace the content of a file with `data`, atomically and durably.
 
     A symbolic link stays one: the file that it leads to is replaced. The new file has the
     owner, the access control list and the `user.*` attributes of the one that it replaces.
-    It is always younger, however fast they follow each other, so that its times and size
-    tell the two apart.
+    Its modification time is always later, even for writes in quick succession, so that time and
+    size tell the two apart.
 
     Args:
         path: the file; its folder must exist.
         data: the whole new content.
-        mode: permission bits; None keeps those of the file that is replaced, and is
+        mode: permission bits; None means those of the file that is replaced, or
             0600 for a new one.
         follow: False for a path that was checked and has no links: one is an error then.
 
@@ -47,7 +47,7 @@ def write_atomic(
         the state of the new file.
 
     Raises:
-        WriteRefusedError: it is a file that is not replaced; see `replaceable`.
+        WriteRefusedError: the file may not be replaced; see `replaceable`.
         OSError: nothing was changed. (A writer that is killed leaves a temporary file
             beside the target, no more readable than that; the next `locked` removes it.)
     """
@@ -67,7 +67,7 @@ def write_with_copy(
     rehearsal: bool = False,
     alone: bool = False,
 ) -> os.stat_result:
-    """Replace a file as `write_atomic` does, and write a copy of what it held.
+    """Replace a file as `write_atomic` does, and write a copy of its old content.
 
     Both are complete before either gets its name, so that a full disk changes neither.
     The copy has the file's time and owner.
@@ -84,9 +84,9 @@ def write_with_copy(
         the state of the new file.
 
     Raises:
-        WriteRefusedError: the file is not replaced; see `replaceable`.
+        WriteRefusedError: the file may not be replaced; see `replaceable`.
         LinkRefusedError: a link is in the place of the copy.
-        OSError: one of them cannot be written; the file is as it was.
+        OSError: one of them cannot be written; the file is unchanged.
     """
     with (
         _Place(path) as place,
@@ -111,12 +111,12 @@ def write_with_copy(
 def write_own(
     path: str, data: bytes, *, owner: os.stat_result | None = None, alone: bool = False
 ) -> os.stat_result:
-    """Make `data` the content of a file whose name envkit made up: 0600, and no link.
+    """Write `data` to a file that envkit names itself: mode 0600, never through a link.
 
     Args:
         path: the file; absolute, its folder without links. The folder must exist.
         data: the whole new content.
-        owner: of the file beside which it is, whom it belongs to also when root writes it.
+        owner: the uid that owns the new file, also if root writes it.
         alone: whether the caller has a lock under which the file is `written`.
 
     Returns:
@@ -132,7 +132,7 @@ def write_own(
 
 
 class _Place:
-    """The open folder of a file, in which all is done: it may not become another meanwhile."""
+    """The open folder of a file. All work goes through it, so that it cannot be exchanged."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -147,7 +147,7 @@ class _Place:
         os.close(self.folder)
 
     def state(self) -> os.stat_result | None:
-        """Return the state of what has the name now."""
+        """Return the state of the file that has the name now."""
         try:
             return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
         except FileNotFoundError:
@@ -173,7 +173,7 @@ class _Place:
 class _Successor:
     """A new file, complete and under a temporary name, which `put` changes to the real one.
 
-    It is removed where `put` is not called. As long as it is open it is locked, and no other
+    It is removed if `put` is not called. While it is open it is locked, and no other
     process takes it for a leftover.
 
     Args:
@@ -237,7 +237,7 @@ class _Successor:
                 os.close(descriptor)
 
     def put(self, *, sync: bool = True) -> os.stat_result:
-        """Give the file its name, and return its state; `sync` makes sure that it keeps it."""
+        """Give the file its name and return its state; `sync` makes the name durable."""
         assert self._temporary is not None  # noqa: S101 - it is called once
         folder = self._place.folder
         os.replace(self._temporary, self._place.name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -254,7 +254,7 @@ class _Successor:
             pass
 
     def _open(self, name: str) -> bool:
-        """Create the file under a name; False where that is taken."""
+        """Create the file under a name; return False if the name is taken."""
         try:
             self._descriptor = os.open(name, _NEW, 0o600, dir_fd=self._place.folder)
         except FileExistsError:
@@ -320,7 +320,7 @@ def _own(
     lasting: bool = True,
     alone: bool = False,
 ) -> _Successor:
-    """Return the file that gets a name which envkit made up."""
+    """Return the new file for a name that envkit chooses itself."""
     replaced = place.state()
     if replaced is not None:
         refuse_links(place.path, replaced)

@@ -6,7 +6,7 @@ from time import monotonic
 
 
 class Deadline:
-    """A moment on the monotonic clock after which nothing waits any longer."""
+    """A point on the monotonic clock after which nothing waits any longer."""
 
     __slots__ = ("_end", "timeout_seconds")
 
@@ -15,11 +15,11 @@ class Deadline:
         self._end = monotonic() + timeout_seconds
 
     def restart(self) -> None:
-        """Begin anew: what a person took to answer does not count."""
+        """Restart the clock, so that the time a person took to answer does not count."""
         self._end = monotonic() + self.timeout_seconds
 
     def leave_at_least(self, seconds: float) -> None:
-        """Put the moment off, for what must be undone even where it has passed."""
+        """Extend the deadline, for work that must be undone even after it has passed."""
         self._end = max(self._end, monotonic() + seconds)
 
     def remaining_seconds(self, at_most: float | None = None) -> float:

@@ -1,7 +1,7 @@
 """Read a named pipe as if it were a file: some tools hand out a `.env` file as one.
 
-What was written to a pipe can be read once. Whoever reads it again under the same deadline,
-which is that of a command, is given the same content.
+A pipe can be read once. A second read under the same deadline,
+which belongs to one command, returns the same content.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def read_fifo(descriptor: int, limit_bytes: int, deadline: Deadline) -> bytes:
     """Return what is written to a pipe until its writer closes it, at most `limit_bytes` + 1.
 
     Args:
-        descriptor: of the pipe, opened without blocking.
-        limit_bytes: no more is read, but for one byte that says that there is more.
+        descriptor: the pipe, opened without blocking.
+        limit_bytes: how much is read, plus one byte that shows that there is more.
         deadline: how long to wait for the writer.
 
     Raises:
-        TimeoutError: the writer has not come, or not closed the pipe, in time.
+        TimeoutError: no writer opened the pipe, or none closed it, in time.
         OSError: it cannot be read.
     """
     state = os.fstat(descriptor)
@@ -46,7 +46,7 @@ def _read(descriptor: int, left: int, deadline: Deadline) -> bytes:
     chunks: list[bytes] = []
     while left > 0:
         if not poller.poll(deadline.remaining_seconds() * 1000):
-            reason = "a pipe that nothing has written to" if not chunks else "a pipe left open"
+            reason = "nothing was written to the pipe" if not chunks else "the pipe was not closed"
             raise TimeoutError(errno.ETIMEDOUT, f"{reason} within {deadline.timeout_seconds:g} s")
         try:
             chunk = os.read(descriptor, min(left, 1 << 16))

@@ -1,8 +1,8 @@
-"""What a file has beside its content, given to the file that replaces it.
+"""Copy a file's mode, owner and attributes to the file that replaces it.
 
 That is its mode, its owner and group, its access control list and its `user.*` attributes.
-What always holds: at no moment may anybody read or write the new file who could not do so
-with the old one. Where that cannot be had together with the rest, access is lost, not won.
+What always holds: at no moment can a user read or write the new file who could not do so
+with the old one. If the rest cannot be preserved with that, access is lost, never gained.
 
 Reference: acl(5), and the binary form of a list in Linux' `posix_acl_xattr.h`.
 """
@@ -68,7 +68,7 @@ def apply(descriptor: int, attributes: Attributes, *, mode: int | None) -> None:
 
     Raises:
         OwnerLostError: it cannot have the same owner.
-        OSError: it cannot have one of the others.
+        OSError: it cannot have one of the other attributes.
     """
     state, acl, user = attributes
     for name, value in user:
@@ -95,7 +95,7 @@ def give_to(descriptor: int, owner: os.stat_result) -> None:
 
 
 def _give(descriptor: int, state: os.stat_result) -> bool:
-    """Set owner and group; return whether the group is the same, too."""
+    """Set owner and group; return whether the group is also the same."""
     now = os.fstat(descriptor)
     if now.st_uid != state.st_uid:
         try:

@@ -1,4 +1,4 @@
-"""One writer of a file at a time."""
+"""Lock a file, so that it has one writer at a time."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class locked:  # noqa: N801 - read as `with locked(path, ...):`
-    """Keeps other processes that use `locked` from changing a file meanwhile.
+    """While entered, no other process that uses `locked` can change the file.
 
     The lock is on a file beside it, since the file itself is replaced by every write.
     The kernel frees the lock of a process that dies, so one that is left behind is
-    merely taken over. Who has the lock also removes what killed writers left in the folder.
+    simply taken over. The owner of the lock also removes what killed writers left in the folder.
     The lock is open to those who may write in the folder, and so could remove it anyway:
-    else what a colleague's process has left would hold up all others.
+    otherwise a file that a colleague's process left would block all others.
 
     Args:
         path: the file, which need not exist; its folder must. A symbolic link and the file
@@ -41,7 +41,7 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
             `known_name`. Only what is left of these is removed, and the folder is not listed.
 
     Raises:
-        LockedError: on entering, when another process held it all the time.
+        LockedError: on entering, if another process has it for the whole time.
         LinkRefusedError: on entering, when a link is in the place of the lock.
         OSError: on entering, when the folder cannot be written.
     """
@@ -94,7 +94,7 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
             if descriptor is not None:
                 try:
                     flock(descriptor, LOCK_EX | LOCK_NB)
-                    # its last holder has removed it: then no other process sees this lock
+                    # its last owner has removed it: then no other process sees this lock
                     there = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
                     if os.path.samestat(os.fstat(descriptor), there):
                         return descriptor
@@ -109,7 +109,7 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
             time.sleep(_PAUSE_SECONDS)
 
     def _open(self) -> int | None:
-        """Open the lock; None where it is another user's, who keeps us out of it."""
+        """Open the lock; None if it belongs to another user and we may not open it."""
         path = self._target + LOCK
         try:
             descriptor = os.open(self._name, _OPEN, 0o600, dir_fd=self._folder)
@@ -163,5 +163,5 @@ class locked:  # noqa: N801 - read as `with locked(path, ...):`
         owner = self._owner()
         if owner is not None and owner != os.geteuid():
             lock, name = display_path(self._target + LOCK), user_name(owner)
-            hint = f"run it again in a moment; if {name} runs no envkit now, run 'rm -f {lock}'"
+            hint = f"run it again in a moment; if {name} is not running envkit, run 'rm -f {lock}'"
         return LockedError(f"another process is changing {self._path}", hint=hint)

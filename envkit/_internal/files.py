@@ -1,11 +1,11 @@
-"""Reading files without being led elsewhere, and with a limit.
+"""Read files with a size limit, and without following links to other places.
 
-Three kinds of files are told apart by who chose the name:
+There are three kinds of files, by who chose the name:
 
 - the user, on the command line: links are followed (`read_capped`, `read_with_stat`)
 - a repository, in a profile or by a file that it brings: links are followed inside the
   project, and beyond it only where the user trusts that (`read_in_project`, `real_path`)
-- envkit itself, for what it keeps beside other files: never through a link (`read_own`)
+- envkit itself, for the files that it stores beside others: never through a link (`read_own`)
 
 What always holds: only regular files are read, never a folder or device, a pipe only where
 the caller says how long to wait for its writer, and a link that another process puts in the
@@ -37,7 +37,7 @@ _LINK_ERRORS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
 class FileRefusedError(OSError):
-    """What the path names is not a file that envkit works with; `strerror` says why."""
+    """The path does not name a file that envkit can read; `strerror` says why."""
 
 
 def _always(_root: str, _target: str) -> bool:
@@ -49,7 +49,7 @@ _projects: dict[str, str] = {}  # see `narrow_project`
 
 
 def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, str], bool]:
-    """Set what decides whether a repository's file names may lead out of its project.
+    """Set the function that decides whether a repository's file names may leave its project.
 
     It is one decision for the whole process, since it depends on who started that: a
     program that uses envkit as a library is the repository's own code, and may read what
@@ -60,7 +60,7 @@ def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, st
             no; None for never.
 
     Returns:
-        what decided until now.
+        the previous value.
     """
     global _may_leave  # noqa: PLW0603 - see above
     before = _may_leave
@@ -69,7 +69,7 @@ def set_leaving(allowed: Callable[[str, str], bool] | None) -> Callable[[str, st
 
 
 def narrow_project(root: str, project: str) -> None:
-    """Say that of a folder only one in it is a project: nothing beside that is inside.
+    """Declare that only one subfolder of a folder is the project, and nothing beside it.
 
     A repository that is a folder of profiles itself must not make the folder around it, with
     all that lies there, its own.
@@ -101,10 +101,10 @@ def read_capped(path: str, limit_bytes: int, *, pipe_until: Deadline | None = No
     Args:
         path: the file.
         limit_bytes: a larger file is refused.
-        pipe_until: how long to wait for the writer of a named pipe; else pipes are refused.
+        pipe_until: how long to wait for the writer of a named pipe; None refuses pipes.
 
     Raises:
-        FileRefusedError: it is larger, or no regular file.
+        FileRefusedError: it is larger, or not a regular file.
         OSError: it cannot be read.
     """
     return _read(os.open(path, _READ), path, limit_bytes, pipe_until)[0]
@@ -184,7 +184,7 @@ def real_path(path: str, root: str) -> str:
     if not _may_leave(inside, target):
         raise UntrustedError(
             f"{display_path(path)} leads out of the project, to {target}: "
-            "envkit opens it only with your trust",
+            "envkit opens it only if you trust it",
             hint="run 'envkit trust' to allow it, or move the file into the project",
         )
     return target
@@ -206,7 +206,7 @@ def resolved(path: str) -> str:
 
 
 def version_of(state: os.stat_result) -> str:
-    """Return what tells a file from itself before and after a write: nothing of its content."""
+    """Return a version that changes with every write; it says nothing about the content."""
     return f"{state.st_mtime_ns:x}-{state.st_size:x}-{state.st_ino:x}"
 
 
@@ -225,11 +225,11 @@ def open_folder(folder: str) -> int:
 def link_refused(path: str, *, hard: bool = False) -> LinkRefusedError:
     """Return the error for a link where envkit keeps a file with a name that it made up."""
     shown = display_path(path)
-    kind = "has another name as well (a hard link)" if hard else "is a symbolic link"
+    kind = "has a second name (a hard link)" if hard else "is a symbolic link"
     return LinkRefusedError(
-        f"{shown} {kind}: envkit keeps its own file under that name, and never opens it "
+        f"{shown} {kind}: envkit stores its own file under that name, and never opens it "
         "through a link",
-        hint=f"look where it leads with 'ls -l {shown}', then run 'rm {shown}'",
+        hint=f"run 'ls -l {shown}' to see where it leads, then 'rm {shown}'",
     )
 
 

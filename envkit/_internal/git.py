@@ -1,6 +1,6 @@
-"""What git knows of the files around a profile; nothing is changed.
+"""Ask git about the files around a profile; change nothing.
 
-`find_repository` returns None where there is no repository or no git.
+`find_repository` returns None if there is no repository or git is not installed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LITERAL = "--literal-pathspecs"
 _OF_HOOKS = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_WORK_TREE")
 
 # a repository's settings may name programs; nothing that is asked here needs one. A folder of
-# the project may pass for a bare repository, with settings of its own
+# the project may look like a bare repository with its own settings
 _HARMLESS = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
 # nor does anything need a lock, or an object that some server would have to be asked for
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
@@ -87,7 +87,7 @@ def _names(listed: str | None) -> list[str]:
 
 
 def _run(folder: str, environ: Mapping[str, str], *arguments: str, stdin: str = "") -> str | None:
-    """Return what a git command prints; None where it fails or there is no git."""
+    """Return the output of a git command; None if it fails or git is not installed."""
     import subprocess
 
     clean = {name: value for name, value in environ.items() if name not in _OF_HOOKS}

@@ -1,7 +1,7 @@
 """How to add an extra to this envkit: from where it was installed, with what installed it.
 
-The package of this name in an index is somebody else's, so that a hint names a folder, a file
-or a repository that this envkit came from, and nothing else.
+The package of this name on PyPI is a different project, so a hint names only the folder, file
+or repository that this envkit was installed from.
 
 Reference: PEP 610, "Recording the Direct URL Origin of installed distributions"
 """
@@ -67,7 +67,7 @@ def _installer() -> list[str]:
 
 
 def _origin() -> dict[str, object] | None:
-    """Return what the installer has written down, None where it was an index."""
+    """Return the recorded origin of the installation; None for a package index."""
     import json
     from importlib.metadata import PackageNotFoundError, distribution
 

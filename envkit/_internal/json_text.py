@@ -42,7 +42,7 @@ class JsonNumber:
 
 
 def loads(text: str | bytes) -> object:
-    """Return what a JSON text holds.
+    """Return the value of a JSON text.
 
     Raises:
         ValueError: it is not JSON.

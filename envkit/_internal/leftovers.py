@@ -1,7 +1,7 @@
-"""Temporary files: which are a living writer's, and which one left that was killed.
+"""Temporary files: which ones have a live writer, and which ones a killed writer left.
 
-A writer has its temporary file locked for as long as it needs it, and the kernel unlocks
-what belonged to a process that has died. So a file that can be locked has no writer any more,
+A writer locks its temporary file for as long as it needs it, and the kernel unlocks
+the files of a process that has died. So a file that can be locked has no writer any more,
 in whatever container that ran, and the next writer in the folder removes it. Only files of
 the caller with names of this form are looked at, and no link is followed.
 """
@@ -31,7 +31,7 @@ def temporary_name(name: str) -> str:
 
 
 def known_name(name: str) -> str:
-    """Return the one such name that writers use who have the lock of what they write.
+    """Return the one temporary name that is used by writers with the lock of their file.
 
     What one of them has left is found without listing the folder.
     """
@@ -51,8 +51,8 @@ def claim(descriptor: int) -> bool:
     """Lock an open file or folder, so that others see that its process lives.
 
     Returns:
-        whether it is ours and still there. Where the file system has no locks it is, since
-        nobody else can lock it either.
+        whether it is ours and still exists. On a file system without locks this is True, since
+        no other process can lock it either.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

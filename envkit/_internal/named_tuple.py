@@ -25,7 +25,7 @@ else:
 
     try:
         from _collections import _tuplegetter
-    except ImportError:  # another interpreter than CPython, with prices of its own
+    except ImportError:  # an interpreter other than CPython, with other costs
         from typing import NamedTuple
     else:
 

@@ -1,4 +1,4 @@
-"""Which names an environment variable can have. Pure."""
+"""Decide which names an environment variable can have. Pure."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from typing import Generic, TypeVar  # which every client of a store imports, too
+from typing import Generic, TypeVar  # which every client of a store imports as well
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ HANDOVER_SECONDS = 0.0001
 
 
 class QuickHandover:
-    """While entered, threads that compute and wait in turns take over from each other at once.
+    """While entered, threads that alternately compute and wait hand over to each other at once.
 
     Without it, a thread whose file or answer is there waits until the one that computes has
     had its 5 ms: then eight threads are slower than one.
@@ -45,7 +45,7 @@ class QuickHandover:
 
 
 class Result(Generic[R]):
-    """How one call ended: with a value, with an error, or not in time.
+    """How one call ended: with a value, with an error, or too late.
 
     Attributes:
         error: what the call raised.
@@ -83,7 +83,7 @@ def map_parallel(
         function: called in at most `workers` threads at once.
         items: each is handed to one call.
         workers: 1 or more.
-        deadline: when it passes, every call that has not ended is given up as late.
+        deadline: when it passes, every call that has not ended is abandoned as late.
     """
     work = list(items)
     results: list[Result[R]] = [Result(late=True)] * len(work)
@@ -117,13 +117,13 @@ def map_parallel(
 def call_in_time(
     function: Callable[[], R], deadline: Deadline, *, spare_seconds: float = 0.0
 ) -> Result[R]:
-    """Call `function` in a thread, and give it up when the deadline passes.
+    """Call `function` in a thread, and abandon it when the deadline passes.
 
     Args:
         function: what is called.
         deadline: when it is given up.
-        spare_seconds: how long it is waited for once the deadline has passed. A process that
-            was stopped, and goes on long after, has time to undo what it did too late.
+        spare_seconds: how long to wait after the deadline has passed. A process that
+            was suspended, and resumes much later, has time to undo what it did too late.
     """
     results: list[Result[R]] = []
     ended = threading.Event()

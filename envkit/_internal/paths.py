@@ -1,4 +1,4 @@
-"""How paths are shown to people."""
+"""Show paths to people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def display_path(path: str) -> str:
-    """Return `path` as a person would write it: relative where it is below the working folder."""
+    """Return `path` as a person would write it: relative if it is below the working folder."""
     try:
         relative = os.path.relpath(path)
     except (OSError, ValueError):
@@ -19,7 +19,7 @@ def display_path(path: str) -> str:
 
 
 def state_folder(environ: Mapping[str, str]) -> str:
-    """Return the absolute path of the folder for what envkit keeps on this host."""
+    """Return the absolute path of the folder for envkit's state on this host."""
     state = environ.get("XDG_STATE_HOME", "")
     if not os.path.isabs(state):  # the standard says to ignore it
         state = os.path.join(os.path.expanduser("~"), ".local", "state")

@@ -1,8 +1,8 @@
-"""Run a program within a time limit, and kill all that it started.
+"""Run a program with a time limit, and kill every process that it started.
 
 What always holds: no shell is involved; a program has its own session, which is killed as a
-whole when its time is over; nothing that it prints is part of an error. A program that a
-profile names finds none of the user's credentials in its environment.
+whole when it times out; no error quotes what it prints. A program that a
+profile names does not receive the user's credentials in its environment.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR")
 
 
 class ProgramError(Exception):
-    """A program could not be started, did not end in time, or failed.
+    """A program could not be started, timed out, or failed.
 
     Attributes:
         message: for people, in envkit's own words; `hint` what to do about it.
-        late: whether it was killed because its time was over.
+        late: whether it was killed because it timed out.
     """
 
     def __init__(self, message: str, hint: str | None = None, *, late: bool = False) -> None:
@@ -65,12 +65,12 @@ def run_program(
         command: the program and its arguments.
         environ: all of its environment.
         timeout_seconds: until it is killed.
-        stdin: what it reads; nothing where it is None.
+        stdin: what it reads; None for nothing.
         capture: whether to return what it prints on stdout and drop its stderr; otherwise
             both go to stderr.
 
     Raises:
-        ProgramError: it cannot be started, or did not end in time.
+        ProgramError: it cannot be started, or timed out.
     """
     name = command[0]
     try:
@@ -83,30 +83,30 @@ def run_program(
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
-        reason = reason_of(error, "it is no command")
+        reason = reason_of(error, "it is not a command")
         raise ProgramError(f"cannot run '{name}': {reason}", f"run 'command -v {name}'") from None
     try:
         output, _ = process.communicate(stdin, timeout_seconds)
     except BaseException as error:
-        with contextlib.suppress(ProcessLookupError):  # it may be gone, and its children not
+        with contextlib.suppress(ProcessLookupError):  # it may have exited, and its children not
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
         raise ProgramError(
-            f"'{name}' did not end within {timeout_seconds:g} s",
-            "let it start what takes long, and end",
+            f"'{name}' timed out after {timeout_seconds:g} s",
+            "let it start long work in the background, and exit",
             late=True,
         ) from None
     return Finished(process.returncode, output or b"")
 
 
 def passed_on(environ: Mapping[str, str], names: Collection[str] = ()) -> dict[str, str]:
-    """Return what a program that a profile names is given of an environment.
+    """Return the part of an environment that envkit passes to a program that a profile names.
 
     Args:
         environ: the process environment.
-        names: of variables that it is given beside PASSED_ON and `LC_*`.
+        names: of variables that it receives in addition to PASSED_ON and `LC_*`.
     """
     return {
         name: text
@@ -122,23 +122,23 @@ def run_command(
     environment: Collection[str] = (),
     timeout_seconds: float,
 ) -> None:
-    """Run a command that a profile names, and see that it succeeds.
+    """Run a command that a profile names, and raise unless it succeeds.
 
     Args:
         command: the program and its arguments.
-        facts: what is added to the environment.
-        environment: the names of variables that it is given; see `passed_on`.
+        facts: variables that are added to its environment.
+        environment: the names of variables that it receives; see `passed_on`.
         timeout_seconds: until it is killed.
 
     Raises:
-        ProgramError: it cannot be started, failed, or did not end in time.
+        ProgramError: it cannot be started, failed, or timed out.
     """
     name = command[0]
     environ = {**passed_on(os.environ, environment), **facts}
     finished = run_program(command, environ=environ, timeout_seconds=timeout_seconds)
     if finished.status < 0:
-        raise ProgramError(f"'{name}' was ended by signal {-finished.status}")
+        raise ProgramError(f"'{name}' was killed by signal {-finished.status}")
     if finished.status:
         raise ProgramError(
-            f"'{name}' ended with status {finished.status}", f"run it by hand: {name}"
+            f"'{name}' exited with status {finished.status}", f"run it by hand: {name}"
         )

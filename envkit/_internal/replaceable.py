@@ -1,8 +1,8 @@
-"""Which files a write may replace: asked before anything is changed.
+"""Decide which files a write may replace, before anything is changed.
 
-A write makes a new file and gives it the name of the old one. That is not for a file that has
-a second name, that is mounted by itself, or that is marked as one that stays as it is: each is
-refused, with what to do about it.
+A write creates a new file and gives it the name of the old one. That does not work for a file
+that has a second name, that is mounted by itself, or that is marked as immutable: each is refused,
+with a hint.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ _FLAGS = ((0x10, "immutable", "i"), (0x20, "append-only", "a"))
 # what does not go away by itself, and what to do about it
 _REMEDIES = {
     errno.EROFS: "mount its file system writable, or change the file where it comes from",
-    errno.EBUSY: "end what uses it; if it is mounted as a single file, mount its folder instead",
+    errno.EBUSY: "stop the process that uses it; if it is mounted as a single file, mount "
+    "its folder instead",
     errno.ENOSPC: "free some space: 'df -h' shows which disk is full",
     errno.EDQUOT: "free some space: 'quota -s' shows how much you may use",
-    errno.ENAMETOOLONG: "give it a shorter name: envkit writes files beside it with longer ones",
-    errno.ENOTDIR: "a file has the name of the folder that it is to be in: rename one of them",
+    errno.ENAMETOOLONG: "give it a shorter name: envkit writes files with longer names beside it",
+    errno.ENOTDIR: "a file has the name of the folder that should contain it: rename one of them",
 }
 
 
 def check_replaceable(path: str) -> None:
-    """Refuse a file that a write could not replace. Changes nothing.
+    """Refuse a file that a write cannot replace. Changes nothing.
 
     Args:
         path: absolute and without links; a file that is not there yet can be written.
 
     Raises:
         WriteRefusedError: a person must change something first.
-        FileRefusedError: it is no regular file.
+        FileRefusedError: it is not a regular file.
         OSError: its folder cannot be written.
     """
     folder = os.path.dirname(path)
@@ -57,11 +58,11 @@ def check_replaceable(path: str) -> None:
 
 
 def check_own(path: str) -> None:
-    """Refuse a name that envkit made up where something is that is not replaced. Changes nothing.
+    """Refuse a name that envkit chose if it is taken by something else. Changes nothing.
 
     Raises:
         LinkRefusedError: a link has it.
-        FileRefusedError: it is no regular file.
+        FileRefusedError: it is not a regular file.
         WriteRefusedError: a person must remove it first.
     """
     try:
@@ -77,7 +78,9 @@ def check_own(path: str) -> None:
     users = (0, state.st_uid, folder.st_uid)
     if folder.st_mode & stat.S_ISVTX and os.geteuid() not in users:
         name = user_name(state.st_uid)
-        reason = f"it belongs to {name}, and in this folder (sticky bit) only its owner replaces it"
+        reason = (
+            f"it belongs to {name}, and in this folder (sticky bit) only its owner can replace it"
+        )
         raise _refused(path, reason, f"run 'sudo -u {name} rm {shown}'")
 
 
@@ -103,7 +106,7 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
         raise _refused(
             path,
             "it is mounted as a single file, which can only be overwritten in place",
-            "mount the folder that has it, not the file",
+            "mount its folder, not the file",
         )
     if state.st_nlink > 1:
         raise _refused(
@@ -121,7 +124,7 @@ def refuse_irreplaceable(path: str, state: os.stat_result) -> None:
 
 
 def owner_refused(path: str, uid: int) -> WriteRefusedError:
-    """Return the error for a file that would belong to another user after a write.
+    """Return the error for a file that would change its owner after a write.
 
     Args:
         path: the file.
@@ -129,7 +132,7 @@ def owner_refused(path: str, uid: int) -> WriteRefusedError:
     """
     return _refused(
         path,
-        "it belongs to another user, and would be yours afterwards",
+        "it belongs to another user, and a write would make it yours",
         f"run the command again as its owner: 'sudo -u {user_name(uid)} envkit ...'",
     )
 
@@ -145,7 +148,7 @@ def user_name(uid: int) -> str:
 
 
 def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRefusedError | None:
-    """Return the error for a failure that another try does not help; None for others.
+    """Return the error for a failure that a retry cannot fix; None for others.
 
     Args:
         error: of the system.
@@ -161,7 +164,7 @@ def lasting_failure(error: OSError, shown: str, verb: str = "write") -> WriteRef
 
 
 def is_mount_point(path: str) -> bool:
-    """Return whether something is mounted on a path, a single file too.
+    """Return whether something is mounted on a path, which may be a single file.
 
     (`os.path.ismount` finds no file of the same file system.)
 

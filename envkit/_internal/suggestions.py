@@ -1,4 +1,4 @@
-"""Hints for mistyped words. Imported only once something is wrong."""
+"""Hints for mistyped words. Imported only after an error."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return the hint for a mistyped `word`: the closest known one, else the list of all."""
+    """Return the hint for a mistyped `word`: the closest known one, or the list of all."""
     names = sorted(known)
     match = closest(word, names)
     if match is not None:

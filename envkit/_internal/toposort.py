@@ -1,4 +1,4 @@
-"""Order things so that each comes after those that it needs. Pure, without recursion.
+"""Sort names so that each follows those that it needs. Pure, without recursion.
 
 Profiles need those that they extend, variables those that their values name.
 """
@@ -22,8 +22,8 @@ def topological_order(
     Args:
         wanted: names, in the order in which they come as far as nothing needs another one.
         needs: the names that a name needs, in their order.
-        circle_error: makes the error for names that need each other, the first one
-            also standing at the end: `["a", "b", "a"]`.
+        circle_error: returns the error for names that form a cycle, the first one
+            repeated at the end: `["a", "b", "a"]`.
     """
     done: dict[str, None] = {}
     for start in wanted:

@@ -133,17 +133,17 @@ def full_files(path: str) -> list[tuple[int, str]]:
 
 
 def open_shared(path: str) -> int:
-    """Open the newest file of the log while nobody adds a line to it.
+    """Open the newest file of the log while no process adds a line to it.
 
     Raises:
         OSError: it cannot be opened.
-        AuditError: somebody was adding lines all the time.
+        AuditError: other processes added lines all the time.
     """
     while True:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             _lock(descriptor, path, fcntl.LOCK_SH)
-            if _is_still(path, os.fstat(descriptor)):  # else somebody has begun another meanwhile
+            if _is_still(path, os.fstat(descriptor)):  # else another process has started a new file
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -167,7 +167,7 @@ def _open_locked(path: str) -> int:
             _lock(descriptor, path, fcntl.LOCK_EX)
             state = os.fstat(descriptor)
             _refuse_strange(state, path)
-            if _is_still(path, state):  # else somebody has begun another meanwhile
+            if _is_still(path, state):  # else another process has started a new file
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -185,7 +185,9 @@ def _open(path: str) -> int:
         state = os.stat(folder)
     open_to_others = state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if open_to_others and not state.st_mode & stat.S_ISVTX:
-        raise _failed(path, "others may write in its folder", hint=f"run 'chmod go-w {folder}'")
+        raise _failed(
+            path, "other users can write to its folder", hint=f"run 'chmod go-w {folder}'"
+        )
     try:
         return os.open(path, flags, 0o600)
     except OSError as error:
@@ -195,7 +197,7 @@ def _open(path: str) -> int:
 
 
 def _make_folder(folder: str) -> None:
-    """Make a folder and those above it; nobody else may enter what is made."""
+    """Create a folder and its parents; only this user may enter the new ones."""
     parent = os.path.dirname(folder)
     if not os.path.isdir(parent):
         _make_folder(parent)
@@ -212,7 +214,7 @@ def _lock(descriptor: int, path: str, kind: int) -> None:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if deadline.expired:
-                raise _failed(path, "another process keeps it locked") from None
+                raise _failed(path, "another process has locked it") from None
             time.sleep(_LOCK_PAUSE_SECONDS)
         else:
             return
@@ -224,9 +226,9 @@ def _refuse_strange(state: os.stat_result, path: str) -> None:
     if state.st_uid != os.geteuid():
         raise _failed(path, "it belongs to another user")
     if state.st_nlink > 1:
-        raise _failed(path, "it has another name as well (a hard link)", hint=_LINK_HINT)
+        raise _failed(path, "it has a second name (a hard link)", hint=_LINK_HINT)
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _failed(path, "others may write it", hint=f"run 'chmod go-w {path}'")
+        raise _failed(path, "other users can write to it", hint=f"run 'chmod go-w {path}'")
 
 
 def _is_still(path: str, state: os.stat_result) -> bool:
@@ -324,5 +326,5 @@ def _unwritten(path: str, error: OSError) -> AuditError:
 def _failed(path: str, reason: str, *, hint: str | None = None) -> AuditError:
     return AuditError(
         f"cannot write the audit log {path}: {reason}",
-        hint=hint or "name another file with ENVKIT_AUDIT=/PATH/audit.jsonl, or mend this one",
+        hint=hint or "name another file with ENVKIT_AUDIT=/PATH/audit.jsonl, or fix this one",
     )

@@ -39,7 +39,7 @@ class Access:
         command: `exec`, `set`, ...
         reason: what the user gave; else that of `ENVKIT_REASON`.
         ask: called for a reason with the names of the protected profiles, where neither
-            is given; returns an empty text where there is nobody to ask.
+            is given; returns an empty text if it cannot ask.
         environ: the process environment; `os.environ` unless given.
     """
 
@@ -79,7 +79,7 @@ class Access:
         """Note what is about to be used or changed, and refuse it without a reason.
 
         Raises:
-            ReasonMissingError: a profile is protected, and no reason is given.
+            ReasonMissingError: a profile is protected: a reason is required.
             UsageError: `ENVKIT_AUDIT` names no log.
             AuditError: a profile is protected, and the log cannot be written.
         """
@@ -119,7 +119,7 @@ class Access:
             self.record(names, {name: [version] for name in names} if version else {})
         except AuditError as error:
             raise AuditError(
-                f"{names[0]} was changed, and that is not recorded: {error.message}",
+                f"{names[0]} was changed, but the audit log has no record of it: {error.message}",
                 hint=error.hint,
             ) from None
 
@@ -154,8 +154,8 @@ class Access:
         if self._reason is None:
             verb = "is" if len(self._protected) == 1 else "are"
             raise ReasonMissingError(
-                f"{' and '.join(self._protected)} {verb} protected, and no reason is given",
-                hint=f"say why with --reason TEXT, or set {REASON}",
+                f"{' and '.join(self._protected)} {verb} protected: a reason is required",
+                hint=f"add --reason TEXT, or set {REASON}",
             )
 
     def _record(
@@ -167,7 +167,7 @@ class Access:
 
 
 def outcome_of(error: BaseException) -> str:
-    """Return how an error is called in the log: by the code of what must be mended first."""
+    """Return how an error is called in the log: by the code of what must be fixed first."""
     if isinstance(error, ResolutionError):
         causes = (failure.error for failure in error.failures)
         first = (cause.code for cause in causes if cause.exit_status == error.exit_status)

@@ -27,7 +27,7 @@ def send(text: str, sockets: tuple[str, ...] = SOCKETS) -> None:
         sockets: where the system's log may listen; the first that is there counts.
 
     Raises:
-        AuditError: nobody takes it.
+        AuditError: the system log does not accept it.
     """
     when = time.strftime("%b %e %H:%M:%S")
     message = f"<{AUTHPRIV_INFO}>{when} envkit[{os.getpid()}]: {text}".encode()
@@ -35,10 +35,10 @@ def send(text: str, sockets: tuple[str, ...] = SOCKETS) -> None:
 
 
 def check(sockets: tuple[str, ...] = SOCKETS) -> None:
-    """See whether somebody would take a message.
+    """Check that the system log accepts messages.
 
     Raises:
-        AuditError: nobody would.
+        AuditError: it does not.
     """
     _reach(sockets, None)
 
@@ -56,6 +56,6 @@ def _reach(sockets: tuple[str, ...], message: bytes | None) -> None:
     except OSError as error:
         reason = reason_of(error, "no answer")
         raise AuditError(
-            f"cannot write to the system's log at {path}: {reason}",
-            hint="start the system's log, or set ENVKIT_AUDIT to the absolute path of a file",
+            f"cannot write to the system log at {path}: {reason}",
+            hint="start the system log, or set ENVKIT_AUDIT to the absolute path of a file",
         ) from None

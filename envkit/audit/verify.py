@@ -131,8 +131,8 @@ def parse_anchor(text: str) -> Anchor:
     is_hash = len(own) == len(BEGINNING) and not own.strip("0123456789abcdef")
     if not is_hash or (colon and not (number.isascii() and number.isdigit())):
         raise UsageError(
-            "an anchor is the number and the hash of a record, and this is none",
-            hint="keep what 'envkit audit anchor' prints",
+            "this is not an anchor: an anchor is the number and the hash of a record",
+            hint="use the output of 'envkit audit anchor'",
         )
     return Anchor(int(number) if colon else None, own)
 
@@ -141,7 +141,7 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class _File(NamedTuple):
-    """One file of a log, open, as long as it was when nobody added a line."""
+    """One open file of a log, with its length at a moment when no process added a line."""
 
     number: int | None  # None for the newest
     path: str
@@ -151,7 +151,7 @@ class _File(NamedTuple):
 
 @contextmanager
 def _snapshot(path: str) -> Iterator[list[_File]]:
-    """Open all files, the oldest first, at a moment when nobody adds a line.
+    """Open all files, the oldest first, at a moment when no process adds a line.
 
     They are read afterwards, while writers go on: a line is only ever added behind the size
     that a file has here, and a file that is renamed or removed stays what it is.
@@ -185,7 +185,7 @@ def _open_all(path: str, stack: ExitStack) -> list[_File]:
             if newest:
                 unlock(newest[0].stream.fileno())
             elif os.path.exists(path):
-                continue  # somebody has begun another meanwhile
+                continue  # another process has started a new file
             stack.push(opened.pop_all())
             return [*full, *newest]
 
@@ -271,8 +271,8 @@ class _Walk:
             self.problems.append(f"{line}: record {link.seq} appears after record {self.seq}")
         elif link.previous.encode() != self.hash:
             self.problems.append(
-                f"{line}: record {link.seq} does not continue record {self.seq}, "
-                "which was changed or put in the place of another"
+                f"{line}: record {link.seq} does not follow record {self.seq}, which was changed "
+                "or replaced"
             )
         self.look_at_anchor(line, link)
         self.count += 1
@@ -285,7 +285,7 @@ class _Walk:
         elif link.seq > 1:
             self.notes.append(f"records before {link.seq} were removed by rotation")
         elif link.previous != BEGINNING:
-            self.problems.append(f"{line}: record 1 continues another log")
+            self.problems.append(f"{line}: record 1 is the continuation of another log")
 
     def look_at_rest(self, line: Line) -> None:
         """Decide on the lines before this one that are no records."""
@@ -295,7 +295,7 @@ class _Walk:
         if f',"interrupted":"{vouched}","seq":'.encode() in line.content:
             self.notes.append(f"{self.rest[0]}: a write was interrupted here")
         else:
-            self.problems.append(f"{self.rest[0]}: this is no record")
+            self.problems.append(f"{self.rest[0]}: this is not a record")
         self.rest = []
 
     def look_at_anchor(self, line: Line, link: Link) -> None:
@@ -305,15 +305,13 @@ class _Walk:
             self.anchored = True
         elif link.seq == self.anchor.seq:
             self.anchored = True  # as much as it can be
-            self.problems.append(
-                f"{line}: record {link.seq} is not the one that the anchor was taken of"
-            )
+            self.problems.append(f"{line}: record {link.seq} is not the record of the anchor")
 
     def verdict(self) -> Verdict:
         if self.rest and not self.rest[-1].ended:
             self.notes.append(f"{self.rest[0]}: the last write was interrupted")
         elif self.rest:
-            self.problems.append(f"{self.rest[0]}: this is no record")
+            self.problems.append(f"{self.rest[0]}: this is not a record")
         if not self.anchored and self.anchor is not None:
             self.problems.append(self.without_anchor(self.anchor))
         return Verdict(
@@ -330,7 +328,7 @@ class _Walk:
         if anchor.seq < self.first:
             return f"the anchor's record {anchor.seq} was removed by rotation: take a newer anchor"
         return (
-            f"the log ends at record {self.seq}, and the anchor is of record {anchor.seq}: "
+            f"the log ends at record {self.seq}, before the anchor's record {anchor.seq}: "
             "the end was cut off"
         )
 

@@ -1,4 +1,4 @@
-"""Variables that the program needs and no profile defines, and the other way round."""
+"""Find variables that the program needs and no profile defines, and vice versa."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield where the program and the profiles do not go together."""
+    """Yield where the program and the profiles disagree."""
     if not inspection.code:
         return
     names = {name for profile in inspection.profiles for name in profile.variables}
@@ -74,29 +74,31 @@ def _unused(inspection: Inspection, code: Code) -> Iterator[Problem]:
             if name not in code.mentioned and name not in parts and not is_read_by_others(name):
                 yield Problem(
                     "unused-variable",
-                    f"{name} is defined here, and named nowhere in {folders}",
-                    hint="take it out, or name the other folders with code with --code",
+                    f"{name} is defined here, but not used in {folders}",
+                    hint="remove it, or name more folders of code with --code",
                     environments=(profile.name,),
                     variables=(name,),
                 ).at(declaration.location)
 
 
 def _unresolved(inspection: Inspection, code: Code) -> Iterator[Problem]:
-    """Yield what cannot be told."""
+    """Yield what cannot be checked."""
     dynamic: dict[str, list[int]] = {}
     for use in code.uses:
         if not use.read.name:
             dynamic.setdefault(use.file, []).append(use.read.line)
     for file, lines in dynamic.items():
         places = f" ({len(lines)} times in this file)" if len(lines) > 1 else ""
-        message = f"which variable is read here is decided when the program runs{places}"
+        message = f"the name of the variable that is read here is computed at run time{places}"
         yield Problem("dynamic-read", message, file, lines[0])
     for error, files in code.unparsed:
-        more = f"; {len(files)} files are left out" if len(files) > 1 else ""
+        more = f"; {len(files)} files were not read" if len(files) > 1 else ""
         yield Problem("unchecked-code", f"{error.message}{more}", files[0], hint=str(error.hint))
     for file in code.unreadable:
-        yield Problem("unread-code", "this is not the Python that envkit runs on", file)
+        yield Problem(
+            "unread-code", "this is not valid syntax for the Python that runs envkit", file
+        )
     if not code.files:
         folders = listed(map(display_path, inspection.code))
-        message = f"no code in a language that is understood in {folders}"
+        message = f"no code in a supported language in {folders}"
         yield Problem("unread-code", message, inspection.code[0])

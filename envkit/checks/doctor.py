@@ -1,10 +1,10 @@
-"""`envkit doctor`: examine profiles, stores and the audit log, and report what is wrong.
+"""`envkit doctor`: examine profiles, stores and the audit log, and report problems.
 
     for check in examine(("staging",)).checks:
         print(check.status, check.subject, check.message)
 
 What always holds: no value is part of any check; one failure stops no other check; nothing
-waits beyond the deadline; only the stores of the chosen environments are asked.
+waits beyond the deadline; only the stores of the selected environments are read.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _Loaded(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What `examine` found."""
+    """The result of `examine`."""
 
     envkit: str
     python: str
@@ -75,7 +75,7 @@ class Report(NamedTuple):
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there are no errors."""
         return all(check.status != CheckStatus.ERROR for check in self.checks)
 
 
@@ -89,17 +89,17 @@ def examine(
     """Check the folder of profiles, every profile, and the stores of some or all of them.
 
     Args:
-        environments: names or aliases of the profiles whose stores are asked; else
-            `ENVKIT_ENV`; else all that no other one extends.
-        profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
+        environments: names or aliases of the profiles whose stores are read; default:
+            `ENVKIT_ENV`, then every profile that no other one extends.
+        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
         timeout_seconds: for all stores together.
-        environ: the process environment; `os.environ` unless given.
+        environ: the process environment; default: `os.environ`.
 
     Returns:
-        the report; what is wrong is part of it, and raises nothing else.
+        the report; problems are part of it and do not raise.
 
     Raises:
-        UntrustedError: the user has not allowed what it takes to ask the stores.
+        UntrustedError: the user has not trusted what reading the stores needs.
     """
     environ = os.environ if environ is None else environ
     checks = [*_variables(environ), *_audit_log(environ)]
@@ -126,7 +126,7 @@ def examine(
 
 
 def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Tell which of our own variables are set, and which look like one and are none."""
+    """Report which of envkit's variables are set, and which only look like one."""
     for word, wanted in (("set", True), ("not set", False)):
         names = [name for name in VARIABLES if bool(environ.get(name)) is wanted]
         if names:
@@ -135,13 +135,13 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Check]:
         if name.startswith("ENVKIT_") and name not in VARIABLES:
             yield Check(
                 CheckStatus.WARNING,
-                f"{name} is set, and means nothing to envkit",
+                f"{name} is set, but envkit does not use it",
                 hint=did_you_mean(name, VARIABLES) or "",
             )
 
 
 def _audit_log(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Tell where accesses go unrecorded, which only a protected profile forbids."""
+    """Report whether accesses are not recorded, which only a protected profile forbids."""
     try:
         log.check(environ)
     except EnvkitError as error:
@@ -149,7 +149,7 @@ def _audit_log(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _load(name: str, folder: str, checks: list[Check]) -> _Loaded | None:
-    """Load and plan a profile, and note what was found; None where it is not valid."""
+    """Load and plan a profile, and record its checks; None if it is not valid."""
     try:
         profile = load(name, folder)
         planned = plan(profile, profile.variables)
@@ -206,13 +206,13 @@ def _ask_stores(
             yield Check(CheckStatus.WARNING, warning, **place, hint="use https")
         if answer.late:
             seconds = f"{deadline.timeout_seconds:g}"
-            hint = "check the store's address, or give it more time with --timeout"
+            hint = "check the store's address, or set a longer --timeout"
             yield Check(CheckStatus.ERROR, f"no answer within {seconds} s", **place, hint=hint)
         elif isinstance(answer.error, EnvkitError):
             yield from errors_of(answer.error, **place)
         elif answer.error is not None:  # what a bug says may show a value
             yield Check(
-                CheckStatus.ERROR, f"the source broke: {type(answer.error).__name__}", **place
+                CheckStatus.ERROR, f"the source crashed: {type(answer.error).__name__}", **place
             )
         else:
             yield from answer.value.checks
@@ -224,7 +224,7 @@ def _ask_stores(
 def _rotations(
     folder: str, chosen: Iterable[_Loaded], environ: Mapping[str, str], deadline: Deadline
 ) -> Iterator[Check]:
-    """Say which rotations cannot go on; the modules of rotations are imported only for that."""
+    """Report rotations that cannot continue; their modules are imported only for that."""
     from envkit.checks.doctor_rotations import examine_rotations
 
     names = {one.profile.name for one in chosen}

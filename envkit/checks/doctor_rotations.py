@@ -1,4 +1,4 @@
-"""What `envkit doctor` reports of rotations: what this host lacks, and what nobody finishes."""
+"""What `envkit doctor` reports about rotations: what this host lacks, and orphaned records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """Something that a person should know, as a check of `envkit.checks.doctor`."""
+    """One finding, as a check of `envkit.checks.doctor`."""
 
     status: str  # error, warning or note
     message: str
@@ -29,13 +29,13 @@ class Finding(NamedTuple):
 def examine_rotations(
     folder: str, profiles: Collection[str], *, environ: Mapping[str, str], deadline: Deadline
 ) -> Iterator[Finding]:
-    """Yield what is wrong with the rotations of some profiles.
+    """Yield the problems of the rotations of some profiles.
 
     Args:
         folder: absolute path of the folder of profiles.
         profiles: the names of those whose stores are asked.
         environ: the process environment.
-        deadline: when everything must be over.
+        deadline: nothing waits beyond it.
     """
     surveyed = survey(folder, environ=environ, deadline=deadline)
     rotations = [group[0] for group in surveyed.groups if group[0].profile.name in profiles]
@@ -56,4 +56,4 @@ def examine_rotations(
             message = f"{orphan.name} of {orphan.location}: {status.error}"
             yield Finding("error", message, orphan.profile.name, status.hint)
     for why in found.not_looked_at:
-        yield Finding("note", f"not looked for orphaned rotations: {why}")
+        yield Finding("note", f"did not look for orphaned records: {why}")

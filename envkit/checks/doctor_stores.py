@@ -1,4 +1,4 @@
-"""What `envkit doctor` finds out about one store, and what it did not look at.
+"""What `envkit doctor` finds out about one store, and what it did not check.
 
 What always holds: `ok` is said only of what was looked at. A store behind a network is asked
 who it is and what we may do there, and gives no value; `envkit check` reads them.
@@ -38,7 +38,7 @@ _CLIENTS = {"vault": "hvac", "aws-secrets-manager": "botocore", "dotenv": "pytho
 
 
 class CheckStatus(StrEnum):
-    """How something that was looked at is."""
+    """The result of one check."""
 
     OK = "ok"
     NOTE = "note"
@@ -47,7 +47,7 @@ class CheckStatus(StrEnum):
 
 
 class Check(NamedTuple):
-    """One thing that was looked at.
+    """One check.
 
     Attributes:
         status: how it is.
@@ -64,7 +64,7 @@ class Check(NamedTuple):
 
 
 class Examined(NamedTuple):
-    """What one store said.
+    """The result of examining one store.
 
     Attributes:
         checks: to show.
@@ -79,7 +79,7 @@ def examine_store(source: Source, planned: Plan, source_type: str) -> Examined:
     """Ask one source of an environment.
 
     Raises:
-        EnvkitError: it is not asked, since a reference cannot be one of its own.
+        EnvkitError: the source was not read, because a reference is not valid for it.
     """
     place = {"profile": planned.environment, "source": source.name}
     references = planned.references.get(source.name, ())
@@ -115,7 +115,7 @@ def examine_store(source: Source, planned: Plan, source_type: str) -> Examined:
 
 
 def _probe(source: Probe, name: str, planned: Plan, client: str) -> Iterator[Check]:
-    """Ask a store who it is and what may be read there; no value is read."""
+    """Ask a store for its identity and our rights; read no value."""
     place = {"profile": planned.environment, "source": name}
     references = planned.references.get(name, ())
     facts = [*filter(None, (client, *source.probe()))]
@@ -146,9 +146,9 @@ def absent_variables(planned: Plan, outcomes: Mapping[Reference, Outcome]) -> It
         if reasons:
             yield Check(
                 CheckStatus.ERROR,
-                f"{variable.name} is absent: {'; '.join(reasons)}",
+                f"{variable.name} is not set: {'; '.join(reasons)}",
                 planned.environment,
-                hint="set it in the store, give it a 'default', or say 'required = false'",
+                hint="set it in the store, give it a 'default', or set 'required = false'",
             )
 
 
@@ -187,7 +187,7 @@ def _not_read(planned: Plan, source: str) -> Check:
         f"values not read: {shown}{more}",
         planned.environment,
         source,
-        f"run 'envkit check --env {planned.environment}' to see whether they are there",
+        f"run 'envkit check --env {planned.environment}' to see whether they exist",
     )
 
 
@@ -212,10 +212,10 @@ def _hard_to_write(
 def _tally(
     found: int, references: Sequence[Reference], outcomes: Mapping[Reference, Outcome]
 ) -> str:
-    """Say how much of what is looked up in a source is there."""
+    """Report how many of a source's values exist."""
     if not references:
         return "no variable refers to it"
-    text = f"{found} of {len(references)} values are there"
+    text = f"{found} of {len(references)} values exist"
     reasons = {o.reason for o in outcomes.values() if isinstance(o, Absent) and o.reason}
     return f"{text}: {reasons.pop()}" if not found and len(reasons) == 1 else text
 

@@ -61,7 +61,7 @@ def of_profile(path: str) -> Iterator[Problem]:
 
 
 def of_store(path: str, root: str) -> Iterator[Problem]:
-    """Yield what is read differently elsewhere in a file with values.
+    """Yield what other readers understand differently in a file with values.
 
     Args:
         path: absolute; there or not.

@@ -1,4 +1,4 @@
-"""Check that the `.env` files in use are readable by their owner alone, and not in git.
+"""Check that only their owner can read the `.env` files in use, and that git does not track them.
 
 The same is checked for the files that envkit writes beside them: the previous version of the
 file, and the pending values of a rotation.
@@ -32,7 +32,7 @@ _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield what is wrong with the `.env` files in use."""
+    """Yield the problems of the `.env` files in use."""
     files = in_use(inspection)
     there = [path for path in files if os.path.isfile(path)]
     repository = find_repository(inspection.root, inspection.environ)
@@ -51,7 +51,7 @@ def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple
 
     Args:
         inspection: what is inspected.
-        beside: whether the files count, too, that envkit has left beside them.
+        beside: whether to include the files that envkit has left beside them.
     """
     found: dict[str, dict[str, None]] = {}
     for one in inspection.prepared:
@@ -85,7 +85,7 @@ def _exposed(path: str) -> list[Problem]:
         return []
     shown = display_path(path)
     message = f"{shown} can be {listed(rights)} by other users"
-    return [Problem("file-exposed", message, path, hint=f"run chmod 600 {shown}")]
+    return [Problem("file-exposed", message, path, hint=f"run 'chmod 600 {shown}'")]
 
 
 def _tracked(path: str, project: str) -> Iterator[Problem]:
@@ -93,13 +93,13 @@ def _tracked(path: str, project: str) -> Iterator[Problem]:
     if clear == []:
         return  # a file of ciphertext is made to be kept in git
     shown = display_path(path)
-    which = f", with the values of {listed(clear)} in clear" if clear else ""
+    which = f", with the values of {listed(clear)} in clear text" if clear else ""
     yield Problem(
         "file-tracked",
         f"git tracks {shown}{which}",
         path,
-        hint=f"run git rm --cached {shown}, add it to .gitignore, and change its secrets: "
-        "the history keeps them",
+        hint=f"run 'git rm --cached {shown}', add it to .gitignore, and change its secrets: "
+        "they remain in git history",
         variables=tuple(clear or ()),
     )
 

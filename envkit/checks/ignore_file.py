@@ -58,7 +58,7 @@ class Rule(NamedTuple):
         return some and fnmatchcase(entry.name, self.glob)
 
     def accepts_problem(self, problem: Problem, root: str) -> bool:
-        """Return whether the line means this problem: by its variables, else by its file.
+        """Return whether the line accepts this problem, by its variables or by its file.
 
         Args:
             problem: of `envkit check`.
@@ -121,7 +121,7 @@ def _rule(line: str, place: str) -> Rule:
     for status in statuses:
         if status not in _KNOWN:
             raise ProfileError(
-                f"{place}: '{status}' is nothing that can be ignored",
+                f"{place}: '{status}' cannot be ignored",
                 hint=did_you_mean(status, _KNOWN),
             )
     if not reason.strip():

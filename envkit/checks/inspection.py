@@ -1,6 +1,6 @@
-"""What the checks look at, loaded and read once: profiles, plans, values.
+"""The input of the checks, loaded and read once: profiles, plans, values.
 
-A profile that cannot be loaded or planned is a problem of its own, and stops no other
+A profile that cannot be loaded or planned is a problem by itself, and stops no other
 environment.
 """
 
@@ -46,11 +46,11 @@ _PLACE = re.compile(r"(?P<file>[^:]+)(?::(?P<line>\d+))?(?::\d+)?: (?P<rest>.*)"
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Tell nobody how far a check is."""
+    """Report no progress."""
 
 
 class Answer(NamedTuple):
-    """What the stores of one environment said.
+    """The answers of the stores of one environment.
 
     Attributes:
         outcomes: of its references, and for each pinned one of the same without a version.
@@ -62,20 +62,20 @@ class Answer(NamedTuple):
 
 
 class Inspection(NamedTuple):
-    """What is inspected.
+    """The input of the checks.
 
     Attributes:
         folder: the folder of profiles.
         environ: the process environment.
         profiles: the environments, as far as their profiles can be loaded.
         prepared: those of them whose placeholders are sound.
-        answers: what their stores said; empty where none was asked.
+        answers: the answers of their stores; empty if no store was read.
         rotations: of the environments, and of others that share a secret with them; None
             where they have none.
         code: absolute paths of the folders with the program's code.
-        deadline: for all stores together; None where none is asked.
+        deadline: for all stores together; None if no store is read.
         replaced: the names of sources that are not those of the profiles.
-        progress: told what is done, how much of it, and of how much.
+        progress: called with the activity, the amount done, and the total.
     """
 
     folder: str
@@ -114,7 +114,7 @@ def load_profiles(
     known = profile_names(folder) if everything else []
     if everything and not known:
         raise ProfileNotFoundError(
-            f"no profile in {display_path(folder)}", hint="run 'envkit init' to make one"
+            f"no profile in {display_path(folder)}", hint="run 'envkit init' to create one"
         )
     loaded: dict[str, Profile] = {}
     problems = []

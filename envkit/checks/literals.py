@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 _HARMLESS_TYPES = PLAIN_TYPES | {"path"}
 _REPLACE = (
-    "write a placeholder there, put the value into a store, and change it: "
-    "whoever has the repository has the old one"
+    "move the value to a store, write a placeholder, and change the secret: "
+    "the old value remains in git history"
 )
-_SAY = "; if everybody may see it, say secret = false"
-_ACCEPT = "; if everybody may see it, accept that in .envkit-ignore"
-_REMOVE = "take it out, and change it: whoever has the repository has the old one"
+_SAY = "; if it is not a secret, set secret = false"
+_ACCEPT = "; if it is not a secret, accept it in .envkit-ignore"
+_REMOVE = "remove it, and change the secret: the old value remains in git history"
 
 
 class _Text(NamedTuple):
@@ -74,7 +74,7 @@ def _in_texts(texts: Sequence[_Text], profiles: Sequence[Profile]) -> Iterator[P
             if suspicion is not None:
                 yield Problem(
                     "literal-secret" if suspicion.certain else "possible-secret",
-                    f"{called} holds {suspicion.what}",
+                    f"{called} contains {suspicion.what}",
                     hint=_REPLACE + _way_out(text),
                     variables=(text.name,) if text.variable else (),
                 ).at(text.location)
@@ -101,7 +101,7 @@ def _in_comments(path: str, texts: Sequence[_Text]) -> Iterator[Problem]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         for what, token in find_tokens(line):
             if token not in everything:
-                message = f"a comment holds {what}"
+                message = f"a comment contains {what}"
                 yield Problem("literal-secret", message, path, number, _REMOVE)
 
 

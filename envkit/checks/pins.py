@@ -33,7 +33,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
                     yield Problem(
                         "stale-pin",
                         f"{variable.name} reads {reference}, and the store has {version}",
-                        hint="pin the new version, or take the pin out",
+                        hint="pin the new version, or remove the pin",
                         environments=(profile.name,),
                         variables=(variable.name,),
                     ).at(variable.declaration.location)

@@ -20,7 +20,7 @@ _MAX_LISTED = 8
 
 
 class Severity(StrEnum):
-    """How grave a problem is, the gravest first."""
+    """How severe a problem is, the most severe first."""
 
     ERROR = "error"
     WARNING = "warning"  # fails a check with --strict
@@ -44,25 +44,25 @@ _ERROR, _WARNING, _NOTE = Severity
 
 KINDS = {
     # profiles
-    "profile-invalid": Kind(_ERROR, "A profile cannot be read as one"),
-    "profile-warning": Kind(_WARNING, "A profile says something that is probably not meant"),
-    "missing": Kind(_WARNING, "One environment has a variable that another one lacks"),
+    "profile-invalid": Kind(_ERROR, "A profile is not valid"),
+    "profile-warning": Kind(_WARNING, "A profile contains a probable mistake"),
+    "missing": Kind(_WARNING, "One environment lacks a variable that another one has"),
     # values
-    "reference-invalid": Kind(_ERROR, "A placeholder names what no store could hold"),
-    "value-absent": Kind(_ERROR, "No store has the value that a placeholder names"),
-    "value-invalid": Kind(_ERROR, "A value is not of the type or form that its profile demands"),
+    "reference-invalid": Kind(_ERROR, "A placeholder names something that no store can contain"),
+    "value-absent": Kind(_ERROR, "The value that a placeholder names is missing"),
+    "value-invalid": Kind(_ERROR, "A value does not match the type or rules in its profile"),
     "dotenv-invalid": Kind(_ERROR, "A .env file, or a line of it, cannot be read"),
-    "no-such-version": Kind(_ERROR, "The store does not have the version that is asked for"),
-    "access-denied": Kind(_ERROR, "A store knows who asks, and says no", exit_status=6),
-    "not-logged-in": Kind(_ERROR, "A store takes no credentials, or has been given none", 6),
+    "no-such-version": Kind(_ERROR, "The store does not have the requested version"),
+    "access-denied": Kind(_ERROR, "A store denies access", exit_status=6),
+    "not-logged-in": Kind(_ERROR, "A store rejects the credentials, or none are set", 6),
     "store-unavailable": Kind(_ERROR, "A store cannot be reached", 5),
-    "store-protocol": Kind(_ERROR, "A store answered something that is not its protocol", 5),
+    "store-protocol": Kind(_ERROR, "A store sent an answer that envkit does not understand", 5),
     "store-error": Kind(_ERROR, "A store failed", 5),
     "stale-pin": Kind(_WARNING, "A version is pinned, and the store has a newer one"),
     # secrets
     "reused": Kind(_ERROR, "Two environments have the same secret"),
     "literal-secret": Kind(_ERROR, "A secret is written into a profile"),
-    "possible-secret": Kind(_WARNING, "A text in a profile looks drawn at random"),
+    "possible-secret": Kind(_WARNING, "A text in a profile looks random"),
     # files
     "file-exposed": Kind(_ERROR, "Other users can read or write a .env file"),
     "file-tracked": Kind(_ERROR, "Git tracks a .env file"),
@@ -70,36 +70,38 @@ KINDS = {
     # lines of .env files
     "dotenv-odd-line": Kind(_WARNING, "A line of a .env file cannot be read"),
     "dotenv-escape": Kind(_WARNING, "Readers of a .env file disagree on a backslash before $"),
-    "dotenv-dollar": Kind(_WARNING, "Other readers of a .env file replace $NAME in it"),
+    "dotenv-dollar": Kind(_WARNING, "Other readers of a .env file expand $NAME in it"),
     "dotenv-backtick": Kind(_WARNING, "A shell would run a part of a .env file"),
     "dotenv-order": Kind(_WARNING, "A line of a .env file uses a variable that is set below it"),
     "profile-dollar": Kind(_WARNING, "A profile has ${NAME}, which has no meaning there"),
     # rotations
-    "rotation-invalid": Kind(_ERROR, "A rotation says what cannot be"),
-    "rotation-conflict": Kind(_ERROR, "Two rotations of one secret do not say the same"),
-    "rotation-overdue": Kind(_ERROR, "A secret should have been rotated long since"),
-    "rotation-quarantined": Kind(_ERROR, "A rotation is given up until somebody has looked"),
-    "rotation-stopped": Kind(_ERROR, "A rotation does not go on until somebody has decided"),
-    "rotation-unreadable": Kind(_ERROR, "What is known of a rotation cannot be read"),
-    "rotation-failing": Kind(_WARNING, "A rotation fails, and is tried again"),
-    "rotation-unused": Kind(_WARNING, "No variable has the secret that is rotated"),
+    "rotation-invalid": Kind(_ERROR, "The settings of a rotation are not valid"),
+    "rotation-conflict": Kind(_ERROR, "Two rotations of one secret have different settings"),
+    "rotation-overdue": Kind(_ERROR, "A rotation is overdue"),
+    "rotation-quarantined": Kind(
+        _ERROR, "A rotation is quarantined until you fix it and resume it"
+    ),
+    "rotation-stopped": Kind(_ERROR, "A rotation has stopped and needs your decision"),
+    "rotation-unreadable": Kind(_ERROR, "The state of a rotation cannot be read"),
+    "rotation-failing": Kind(_WARNING, "A rotation failed and will be retried"),
+    "rotation-unused": Kind(_WARNING, "No variable uses the secret that is rotated"),
     "rotation-unchecked": Kind(_WARNING, "A rotation needs a package that is not installed"),
     "rotation-without-after": Kind(_WARNING, "Nothing restarts the programs after a rotation"),
-    "rotation-tools": Kind(_NOTE, "This host lacks what a rotation runs"),
-    "rotation-orphaned": Kind(_ERROR, "A rotation is unfinished, and no profile names it"),
+    "rotation-tools": Kind(_NOTE, "This host lacks a program that a rotation runs"),
+    "rotation-orphaned": Kind(_ERROR, "A rotation is unfinished, and no profile declares it"),
     "unknown-passwords": Kind(_WARNING, "A user has passwords that envkit does not know"),
-    "short-grace": Kind(_WARNING, "Programs keep a credential for longer than it works"),
+    "short-grace": Kind(_WARNING, "Programs cache a credential for longer than it is valid"),
     # code
     "undefined-variable": Kind(_ERROR, "The code needs a variable that a profile does not define"),
     "undefined-optional": Kind(
         _WARNING, "The code looks for a variable that a profile does not define"
     ),
     "unused-variable": Kind(_WARNING, "A profile defines a variable that the code does not name"),
-    "dynamic-read": Kind(_NOTE, "The code reads a variable whose name is made when it runs"),
+    "dynamic-read": Kind(_NOTE, "The code reads a variable whose name is computed at run time"),
     "unchecked-code": Kind(
         _WARNING, "A language of the code needs a package that is not installed"
     ),
-    "unread-code": Kind(_NOTE, "A file of code cannot be read"),
+    "unread-code": Kind(_NOTE, "A source file cannot be read"),
 }
 
 
@@ -127,7 +129,7 @@ class Problem(NamedTuple):
 
     @property
     def severity(self) -> Severity:
-        """How grave it is."""
+        """How severe it is."""
         return KINDS[self.code].severity
 
     def at(self, location: Location) -> Problem:
@@ -143,7 +145,7 @@ def code_of(error: EnvkitError) -> str:
 
 
 def merge_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Return each problem once, for all its environments, the gravest first and then by place."""
+    """Return each problem once, for all its environments, by severity and then by place."""
     merged: dict[Problem, dict[str, None]] = {}
     for problem in problems:
         environments = merged.setdefault(problem._replace(environments=()), {})
@@ -158,11 +160,11 @@ def merge_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def exit_status(problems: Iterable[Problem], *, strict: bool = False) -> int:
-    """Return the exit status of a check: 6 or 5 where a store failed, else 1 or 0.
+    """Return the exit status of a check: 6 or 5 if a store failed, otherwise 1 or 0.
 
     Args:
         problems: all that were found.
-        strict: whether a warning is as bad as an error.
+        strict: whether warnings count as errors.
     """
     failing = (Severity.ERROR, Severity.WARNING) if strict else (Severity.ERROR,)
     statuses = {KINDS[p.code].exit_status for p in problems if p.severity in failing}

@@ -41,7 +41,7 @@ def find_missing(inspection: Inspection) -> Iterator[Problem]:
                 "missing",
                 f"{name} is in {listed(profile.name for profile in having)}, and not in "
                 f"{listed(profile.name for profile in lacking)}",
-                hint=f"add it to {files}, or accept that in .envkit-ignore: {name} missing # why",
+                hint=f"add it to {files}, or accept it in .envkit-ignore: {name} missing # why",
                 environments=tuple(profile.name for profile in lacking),
                 variables=(name,),
             ).at(having[0].variables[name].location)

@@ -20,7 +20,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
     distinct = dict.fromkeys(finding.places for findings in found.values() for finding in findings)
     for places in distinct:
         first = places[0]
-        hint = f"give {first.environment} a {first.part or 'value'} of its own"
+        hint = f"give {first.environment} its own {first.part or 'value'}"
         if not first.part:
             hint += f": envkit set {first.name} --env {first.environment}"
         problem = Problem(

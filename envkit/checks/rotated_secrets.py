@@ -1,4 +1,4 @@
-"""Find rotations of secrets that no profile refers to.
+"""Find rotations of secrets that no profile uses.
 
 Such a secret is unused, or is read without envkit. All profiles are looked at, whichever are
 checked. Where one of them cannot be planned, nothing is reported: it might refer to it.
@@ -45,8 +45,8 @@ def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
         if used.isdisjoint(_rotated(rotation)):
             yield Problem(
                 "rotation-unused",
-                f"{policy.table.title} rotates {rotation.location}, and no variable has it",
-                hint="write its placeholder into a variable, or take the rotation out",
+                f"{policy.table.title} rotates {rotation.location}, and no variable uses it",
+                hint="use its placeholder in a variable, or remove the rotation",
                 environments=tuple(name for name in rotation.shared if name in checked),
             ).at(policy.place)
 

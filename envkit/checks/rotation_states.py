@@ -73,13 +73,15 @@ def _of_status(status: RotationStatus) -> Iterator[Problem]:
     hint = f"{status.hint}; see 'envkit rotate status'"
     if status.state == RotationState.OVERDUE:
         since = datetime.fromtimestamp(status.overdue_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        yield Problem("rotation-overdue", f"{name} is overdue since {since}{why}", hint=hint)
+        yield Problem("rotation-overdue", f"{name} has been overdue since {since}{why}", hint=hint)
     elif status.state == RotationState.QUARANTINED:
-        yield Problem("rotation-quarantined", f"{name} is given up{why}", hint=hint)
+        yield Problem("rotation-quarantined", f"{name} is quarantined{why}", hint=hint)
     elif status.stopped:
-        yield Problem("rotation-stopped", f"{name} waits for somebody to decide{why}", hint=hint)
+        yield Problem(
+            "rotation-stopped", f"{name} has stopped and needs your decision{why}", hint=hint
+        )
     elif status.state == RotationState.FAILING:
-        yield Problem("rotation-failing", f"{name} has failed, and is tried again{why}", hint=hint)
+        yield Problem("rotation-failing", f"{name} failed and will be retried{why}", hint=hint)
     if status.extra_passwords:
         yield Problem(
             "unknown-passwords",
@@ -113,9 +115,8 @@ def _unreadable(unread: Iterable[_Unread], root: str) -> Iterator[Problem]:
     for (code, message), same in together.items():
         problem = placed(code, message, "", root=root, hint=same[0].error.hint)
         problem = problem if problem.file else problem.at(same[0].place)
-        verb = "stands" if len(same) == 1 else "stand"
         yield problem._replace(
-            message=f"cannot tell where {listed(one.name for one in same)} {verb}: "
+            message=f"cannot read the state of {listed(one.name for one in same)}: "
             f"{problem.message}",
             environments=tuple(dict.fromkeys(env for one in same for env in one.environments)),
         )

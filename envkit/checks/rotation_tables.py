@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
-    """Yield what is wrong with rotations as they are written."""
+    """Yield the problems of rotation tables."""
     for profile in inspection.profiles:
         for name in profile.rotations:
             try:
@@ -51,7 +51,7 @@ def find(inspection: Inspection, survey: Survey) -> Iterator[Problem]:
 
 
 def conflicts(group: Sequence[Rotation]) -> Iterator[Problem]:
-    """Yield what is at odds between rotations of one secret."""
+    """Yield contradictions between rotations of one secret."""
     first = group[0]
     for other in group[1:]:
         if not first.policy.same_as(other.policy):
@@ -65,7 +65,7 @@ def conflicts(group: Sequence[Rotation]) -> Iterator[Problem]:
 
 
 def _of_policy(policy: Policy) -> Iterator[Problem]:
-    """Yield whether programs may keep an old value for longer than it works.
+    """Yield a problem if programs may cache an old value for longer than it is valid.
 
     Raises:
         ProfileError: there is no such rotator, or it does not take these settings.
@@ -81,21 +81,21 @@ def _of_policy(policy: Policy) -> Iterator[Problem]:
     problem = Problem("short-grace", "", environments=(policy.profile,)).at(place_of("grace"))
     if not kind.overlap and declared:
         yield problem._replace(
-            message=f"{title}: programs keep the value for {_duration(declared)}, and with the "
-            f"rotator '{policy.rotator}' ({policy.strategy}) the old one ends at once",
+            message=f"{title}: programs cache the value for {_duration(declared)}, and with the "
+            f"rotator '{policy.rotator}' ({policy.strategy}) the old one stops working at once",
             hint="use a strategy with two users; or let 'after' restart the programs, and remove "
             "'cache_age'",
         )
     elif kind.overlap and policy.timing.grace_seconds < cached:
         yield problem._replace(
-            message=f"{title}: programs keep the value for {_duration(cached)}, and the old one "
+            message=f"{title}: programs cache the value for {_duration(cached)}, and the old one "
             f"works only {_duration(policy.timing.grace_seconds)} longer",
             hint=f'write grace = "{_duration(cached)}", or more',
         )
 
 
 def _without_after(policy: Policy) -> Iterator[Problem]:
-    """Yield whether programs that read the value at their start keep the old one."""
+    """Yield a problem if nothing restarts programs that read the value at their start."""
     if not policy.after and policy.cache_age_seconds is None:
         yield Problem(
             "rotation-without-after",
@@ -108,7 +108,7 @@ def _without_after(policy: Policy) -> Iterator[Problem]:
 
 
 def _missing_tools(policy: Policy) -> Iterator[Problem]:
-    """Yield what this host could not run; another one may rotate."""
+    """Yield the programs that this host lacks; another host may rotate."""
     for missing in missing_tools(policy):
         yield Problem(
             "rotation-tools",
@@ -119,7 +119,7 @@ def _missing_tools(policy: Policy) -> Iterator[Problem]:
 
 
 def _open(inspection: Inspection, profile: Profile, policy: Policy) -> None:
-    """Find out whether the store could keep the rotation, as far as that needs no login.
+    """Check whether the store can save the rotation record, as far as that needs no login.
 
     Raises:
         EnvkitError: it could not.

@@ -20,7 +20,7 @@ OF_STORES = (
 
 
 def refuse_untrusted(survey: Survey | None) -> None:
-    """See that the user allows what it takes to read the records of rotations.
+    """Check that the user trusts what reading the rotation records needs.
 
     Raises:
         UntrustedError: they do not.
@@ -37,7 +37,7 @@ def refuse_untrusted(survey: Survey | None) -> None:
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield what is wrong with rotations as they are written."""
+    """Yield the problems of rotation tables."""
     if inspection.rotations is not None:
         from envkit.checks import rotation_tables
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Family(NamedTuple):
-    """Checks that are made together.
+    """Checks that run together.
 
     Attributes:
         find: yields what it finds in an inspection.
@@ -75,12 +75,12 @@ FAMILIES = (
 
 
 class Report(NamedTuple):
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         environments: the names of the profiles that were checked.
-        offline: whether no store was asked.
-        problems: the gravest first.
+        offline: whether no store was read.
+        problems: the most severe first.
     """
 
     environments: tuple[str, ...]
@@ -88,10 +88,10 @@ class Report(NamedTuple):
     problems: tuple[Problem, ...]
 
     def exit_status(self, *, strict: bool = False) -> int:
-        """Return 0 where nothing is wrong, 1 for problems, 5 or 6 where a store failed.
+        """Return 0 for no problems, 1 for problems, 5 or 6 if a store failed.
 
         Args:
-            strict: whether a warning is as bad as an error.
+            strict: whether warnings count as errors.
         """
         return exit_status(self.problems, strict=strict)
 
@@ -112,23 +112,23 @@ def check(
     """Check environments.
 
     Args:
-        environments: names or aliases of profiles; else `ENVKIT_ENV`; else everything.
-        profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
+        environments: names or aliases of profiles; default: `ENVKIT_ENV`, then every profile.
+        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
         everything: all profiles but those that only others extend.
-        offline: ask no store.
+        offline: read no store.
         code: folders with the program's code, to compare what it reads with the profiles.
         skip: the codes of problems that are not looked for.
         timeout_seconds: for all stores together.
-        environ: the process environment; `os.environ` unless given.
+        environ: the process environment; default: `os.environ`.
         sources: used in place of the profiles' sources of these names.
-        progress: told what is being done, how much of it is, and of how much.
+        progress: called with the activity, the amount done, and the total.
 
     Returns:
-        the report; what is wrong is part of it.
+        the report; problems are part of it.
 
     Raises:
         ProfileNotFoundError: no such profile, or none at all.
-        UntrustedError: stores are asked, and the user has not allowed what that takes.
+        UntrustedError: the user has not trusted what reading the stores needs.
     """
     environ = os.environ if environ is None else environ
     default = environ.get("ENVKIT_ENV")
@@ -151,7 +151,7 @@ def check(
     )
     if not offline:
         rotations.refuse_untrusted(inspection.rotations)
-        inspection.progress("asking stores", 0, 0)
+        inspection.progress("reading from stores", 0, 0)
         inspection = inspection._replace(answers=ask_stores(prepared, deadline), deadline=deadline)
     problems += unsound
     for family in FAMILIES:
@@ -163,6 +163,6 @@ def check(
 
 
 def _without_echoes(problems: Sequence[Problem]) -> list[Problem]:
-    """Leave out that a variable is missing where the code that needs it says so, too."""
+    """Drop "missing" for a variable if a problem of the code already reports it."""
     undefined = {p.variables for p in problems if p.code == "undefined-variable"}
     return [p for p in problems if p.code != "missing" or p.variables not in undefined]

@@ -33,7 +33,7 @@ _OF_THE_STORE = (
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield why variables have no value, or not one that fits.
+    """Yield why variables have no value, or an invalid one.
 
     Where no store was asked, only the literals are looked at.
     """
@@ -64,7 +64,7 @@ def _problems(
     for failure in failures:
         error = failure.error
         if isinstance(error, NeedFailedError):
-            continue  # the variable that it needs is a problem of its own
+            continue  # the variable that it needs is reported separately
         code = code_of(error)
         if code in _OF_THE_STORE:
             together.setdefault((code, error.message), (error, []))[1].append(failure.name)

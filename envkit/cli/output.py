@@ -1,6 +1,6 @@
 """Print results: tables for people, JSON for programs.
 
-On a terminal a table has colors and fits the width. In a pipe it is plain text in aligned
+On a terminal a table has colors, fits the width and breaks no word. In a pipe it is plain text in aligned
 columns, one line per row, never wrapped. NO_COLOR disables colors.
 """
 
@@ -61,7 +61,9 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str | Cell]]) ->
         [row[index]._replace(text=printable(row[index].text)) for index in filled] for row in cells
     ]
     if on_terminal():
-        _print_rich(headers, cells)
+        from envkit.cli.formats.columns import lay_out
+
+        print_lines(lambda width: lay_out(headers, cells, width))
     else:
         _print_plain(headers, cells)
 
@@ -72,18 +74,6 @@ def _print_plain(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None
     for line in lines:
         padded = (f"{text:<{width}}" for text, width in zip(line, widths, strict=True))
         print("  ".join(padded).rstrip())
-
-
-def _print_rich(headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for index, header in enumerate(headers):
-        table.add_column(header, overflow="fold", no_wrap=index == 0)
-    for row in rows:
-        table.add_row(*(Text(cell.text, style=cell.style) for cell in row))
-    _console().print(table)
 
 
 def _console() -> Console:

@@ -1,4 +1,4 @@
-"""Find the environment variables that a program reads in its code, without running it.
+"""Find the environment variables that a program's code reads, without running it.
 
 `scan` walks the files; each language has a module.
 """

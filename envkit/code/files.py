@@ -74,7 +74,7 @@ _INTERPRETED = {b"python": "Python", b"node": "JavaScript", b"ruby": "Ruby"}
 
 
 def own_files(folder: str, environ: Mapping[str, str]) -> list[str]:
-    """Return the absolute paths of the files that may name a variable, sorted.
+    """Return the absolute paths of the source files, sorted.
 
     Args:
         folder: absolute path.

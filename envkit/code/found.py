@@ -1,4 +1,4 @@
-"""What a parser found in one file of code."""
+"""What a parser found in one source file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Read(NamedTuple):
     """One place where a program reads an environment variable.
 
     Attributes:
-        name: the variable's; empty where it is made when the program runs.
+        name: the variable's; empty if it is computed at run time.
         line: from 1.
-        needed: whether the program shows no way to do without: no default, no test.
+        needed: whether the program requires it: it has no default and no test.
     """
 
     name: str
@@ -24,11 +24,11 @@ class Read(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one file has: reads, and the names of the variables that it sets itself."""
+    """The reads of one file, and the names of the variables that it sets itself."""
 
     reads: Sequence[Read] = ()
     given: Collection[str] = ()
 
 
 class UnreadableError(Exception):
-    """A file is not in the language that its name promises."""
+    """A file is not in the language that its name suggests."""

@@ -1,6 +1,6 @@
 """Environment variables that Go reads: `os.Getenv`, `os.LookupEnv` and `env:"NAME"` tags.
 
-A name may be a constant of the file. `Getenv` gives an empty text for what is absent, so a
+A name may be a constant of the file. `Getenv` returns an empty text for a missing variable, so a
 read is `needed` unless its result, or the variable that holds it, is compared with an empty
 text. A tag says whether its name is `needed`. Names below a prefix are incomplete, and left out.
 
@@ -59,7 +59,7 @@ class _File:
                 self.compared.add(text(node.child_by_field_name("left")))
 
     def reads(self, node: Node) -> Iterator[Read]:
-        """Yield what one node reads, itself; note what it sets."""
+        """Yield what this node itself reads; record what it sets."""
         if node.type == "field_declaration":
             tag = text(node.child_by_field_name("tag"))
             found = None if self.prefixed else _TAG.search(tag)

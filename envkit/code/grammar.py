@@ -27,7 +27,7 @@ _GRAMMARS = {
 
 
 def syntax(language: str, source: bytes) -> Node:
-    """Return the root of the syntax tree of a file; a part with errors is a node, too.
+    """Return the root of the syntax tree of a file; a part with errors is also a node.
 
     Raises:
         ExtraMissingError: the parser is not installed.
@@ -44,7 +44,7 @@ def _parser(language: str) -> Parser:
         return Parser(Language(getattr(import_module(package), function)()))
     except ImportError:
         raise ExtraMissingError(
-            f"reading {language} takes a parser that is not installed",
+            f"cannot read {language}: its parser is not installed",
             hint=install_hint("check"),
         ) from None
 

@@ -2,7 +2,7 @@
 
 Known are `process.env`, `import.meta.env` and `Bun.env`, aliases of them and what is taken
 out of them by destructuring, and `Deno.env.get`. An absent variable is `undefined`
-whichever way it is read, so `needed` is every read that has no default and is no test.
+whichever way it is read, so `needed` is every read that has no default and is not a test.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class _File:
         return "".join(text(node).split()).replace("?.", ".") in self.environments
 
     def reads(self, node: Node) -> Iterator[Read]:
-        """Yield what one node reads, itself; note what it sets."""
+        """Yield what this node itself reads; record what it sets."""
         if node.type in ("member_expression", "subscript_expression"):
             of_what = node.child_by_field_name("object")
             if self.is_environment(of_what):

@@ -1,4 +1,4 @@
-"""Variables that no profile needs to define, and that no code needs to name. Pure."""
+"""Variables that a profile need not define, and that code need not name. Pure."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _READ_BY_OTHERS = re.compile(
 
 
 def is_given(name: str) -> bool:
-    """Return whether a variable is there without a profile: `PATH`, `GITHUB_SHA`."""
+    """Return whether a variable is set without a profile: `PATH`, `GITHUB_SHA`."""
     return _GIVEN.fullmatch(name) is not None
 
 
 def is_read_by_others(name: str) -> bool:
-    """Return whether a variable is read by something that a program stands on: `AWS_REGION`."""
+    """Return whether a variable is read by a library or framework: `AWS_REGION`."""
     return is_given(name) or _READ_BY_OTHERS.fullmatch(name) is not None

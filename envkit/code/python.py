@@ -50,7 +50,7 @@ _KNOWN = {
     "pydantic.BaseSettings": _Kind.SETTINGS,
 }
 _MODULES = {name.rpartition(".")[0] for name in _KNOWN}
-# methods of readers whose first argument is no variable
+# methods of readers whose first argument is not a variable
 _NO_READS = ("dump", "parser_for", "prefixed", "read_env", "read_envfile", "seal")
 _SUBSCRIPTED = (_Kind.MAPPING, _Kind.READER)  # an `envkit.Environment` is both
 _CATCHES = ("KeyError", "LookupError", "Exception", "BaseException")
@@ -132,7 +132,7 @@ class _Module:
 
     def assign(self, name: str, value: ast.expr) -> None:
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            # one that changes is no constant
+            # one that changes is not a constant
             self.constants[name] = value.value if name not in self.constants else ""
         elif isinstance(value, ast.Call) and self.kind(value.func) == _Kind.MAKER:
             self.names[name] = f"{name} of this module"
@@ -161,7 +161,7 @@ class _Module:
         return self.kinds.get(self.full_name(node))
 
     def reads(self, node: ast.AST) -> Iterator[Read]:
-        """Yield what one node reads, itself; note what it sets."""
+        """Yield what this node itself reads; record what it sets."""
         if isinstance(node, ast.Subscript) and self.kind(node.value) in _SUBSCRIPTED:
             if isinstance(node.ctx, ast.Load):
                 yield self.read(node.slice, needed=True)

@@ -44,14 +44,14 @@ class Use(NamedTuple):
 
 
 class Code(NamedTuple):
-    """What a program's files say.
+    """The result of a scan.
 
     Attributes:
         uses: the reads of the program itself, not those of its tests.
-        mentioned: which of the names that were asked for stand anywhere, as words, in
+        mentioned: which of the given names appear anywhere, as words, in
             capitals or not.
-        unreadable: files that are not in the language that their names promise.
-        files: how many were in a language that is understood.
+        unreadable: files that are not in the language that their names suggest.
+        files: how many were in a supported language.
         unparsed: files that take a parser that is not installed, by the error that says so.
     """
 
@@ -77,7 +77,7 @@ def scan(
         names: the variables whose mention is looked for.
         environ: the process environment.
         without: a folder that is left out, absolute.
-        progress: told how many files have been read, and of how many.
+        progress: called with the number of files read so far, and the total.
 
     """
     excluded = os.path.realpath(without) + os.sep if without else "\0"

@@ -30,8 +30,8 @@ class Naming(NamedTuple):
     """How a class names its variables.
 
     Attributes:
-        prefix: before the name of each field; None where it is made when the program runs.
-        nested: whether the fields of models inside it have variables of their own.
+        prefix: before the name of each field; None if it is computed at run time.
+        nested: whether the fields of nested models have their own variables.
     """
 
     prefix: str | None = ""

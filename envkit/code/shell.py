@@ -2,7 +2,7 @@
 
 Only names in capitals count: by custom, a script's own variables are lower case. A variable
 that it assigns, reads in or declares is its own. `needed` is a read without a default
-(`${X:-...}`) that is no test (`[ -z "$X" ]`, `${X:+...}`).
+(`${X:-...}`) that is not a test (`[ -z "$X" ]`, `${X:+...}`).
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class _Comparison:
         return Entry(name, status, cells, findings, tuple(also))
 
     def masked(self, name: str, found: Sequence[Variable | None]) -> bool:
-        """Return whether a variable is secret, because a profile says so or nobody says not."""
+        """Return whether a variable is secret, because a profile says so or none says otherwise."""
         if name in self.secret or not self.any_assumed:
             return name in self.secret
         if any(d.secret is False or d.type in PLAIN_TYPES for d in self.declared(name) if d):

@@ -48,7 +48,7 @@ def diff_keys(
 
     Raises:
         UsageError: none has a variable that `only` or `exclude` names.
-        ProfileError: variables need each other in a circle.
+        ProfileError: variables refer to each other in a cycle.
         ResolutionError: references name sources that a profile does not have.
     """
     known = [_variables(side) for _, side in sides]

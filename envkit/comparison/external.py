@@ -98,7 +98,7 @@ def other_process(label: str, pid: str) -> Side:
     except PermissionError:
         raise DeniedError(
             f"cannot read the environment of process {pid}: permission denied",
-            hint="run it as the user that the process runs as",
+            hint="run envkit as the user of that process",
         ) from None
     except (FileNotFoundError, ProcessLookupError):
         what = f"there is no process {pid}" if os.path.isdir("/proc/self") else "there is no /proc"

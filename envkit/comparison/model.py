@@ -112,7 +112,7 @@ class Finding(NamedTuple):
         subject: which part or rule; empty where the kind says it all.
         shown: per environment what may be shown; empty where nothing may.
         places: for `reused`.
-        dangerous: whether somebody should act on it.
+        dangerous: whether a person should act on it.
     """
 
     kind: FindingKind

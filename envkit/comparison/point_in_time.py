@@ -87,7 +87,7 @@ def parse_point(text: str, now: datetime) -> Point:
         now: with a zone; a later time is no history.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is not one of these.
     """
     from datetime import datetime
 
@@ -97,12 +97,14 @@ def parse_point(text: str, now: datetime) -> Point:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"'@{text}' is no point in a store's history",
+            f"'@{text}' is not a version or a date",
             hint="write @v12, @2026-11-01 or @2026-11-01T09:30Z",
         ) from None
     moment = moment if moment.tzinfo else moment.astimezone()  # by the rules of that day
     if moment > now:
-        raise UsageError(f"'@{text}' is in the future", hint="name a day that has begun")
+        raise UsageError(
+            f"'@{text}' is in the future", hint="write a date that is not in the future"
+        )
     return Point(when=moment.timestamp())
 
 
@@ -116,9 +118,11 @@ def pin(prepared: PreparedProfile, point: Point, deadline: Deadline) -> Past:
         source = prepared.sources[name]
         for reference in references:
             if reference.stage is not None:
-                known[reference] = NoVersionError(f"{reference} has a stage, which moves in time")
+                known[reference] = NoVersionError(
+                    f"{reference} names a stage, which moves from version to version"
+                )
             elif reference.version is None and not isinstance(source, VersionedSource):
-                known[reference] = NoVersionError(f"'{name}' keeps no versions")
+                known[reference] = NoVersionError(f"'{name}' does not store versions")
             elif reference.version is None:
                 loose.append((source, reference))
     for (_, reference), history in zip(loose, _histories(loose, deadline), strict=True):
@@ -168,7 +172,7 @@ def _history(
     except (SourceError, InvalidReferenceError) as error:
         return error
     except Exception as bug:  # noqa: BLE001 - what a bug says may show a value
-        return ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
+        return ProtocolError(f"the source '{source.name}' crashed: {type(bug).__name__}")
 
 
 def _choose(
@@ -179,11 +183,11 @@ def _choose(
     if not counting and _came_later(history, point):
         return Absent(f"no version {point} yet")
     if not counting:
-        return NoVersionError(f"{reference}: the store keeps no version {point}")
+        return NoVersionError(f"{reference}: the store has no version {point}")
     chosen = max(counting, key=lambda version: version.created or 0)
     if point.when is not None and (history[0].created or 0) < (chosen.created or 0):
         # an earlier one was made current again: before that time, or after it?
-        return NoVersionError(f"{reference}: the store does not say when it was rolled back")
+        return NoVersionError(f"{reference}: the store does not record when it was rolled back")
     if chosen.state in ("deleted", "destroyed"):
         return NoVersionError(f"{reference}: version {chosen.version} was {chosen.state}")
     return chosen.version

@@ -56,7 +56,7 @@ def parse_names(texts: Sequence[str]) -> list[SideName]:
     """
     if len(texts) < 2:
         raise UsageError(
-            "a comparison needs two environments or more", hint="write envkit diff staging prod"
+            "a comparison needs at least two environments", hint="run 'envkit diff staging prod'"
         )
     return [parse_name(text) for text in texts]
 
@@ -76,7 +76,7 @@ def parse_name(text: str) -> SideName:
     if ":" in name:
         raise UsageError(
             f"'{text}' names nothing to compare",
-            hint="write a profile's name, file:PATH, env: or pid:NUMBER",
+            hint="write an environment, file:PATH, env: or pid:NUMBER",
         )
     if not at:
         return SideName(text, SideKind.PROFILE, name)
@@ -91,4 +91,4 @@ def _check_target(text: str, kind: SideKind, target: str) -> None:
     if kind is SideKind.ENV and target:
         raise UsageError(f"'{text}' is not 'env:'", hint="choose variables with --only")
     if kind is SideKind.PID and not (target.isascii() and target.isdigit()):
-        raise UsageError(f"'{text}' names no process", hint="write pid: and its number")
+        raise UsageError(f"'{text}' names no process", hint="write pid:NUMBER")

@@ -24,7 +24,7 @@ class Side(NamedTuple):
         secret_names: which variables are secret, with or without a value.
         belongs_to: the environment that these values are meant for; two sides of the same
             one may share secrets. None where it is that of the other sides.
-        assumed: whether all values count as secret only because nobody says which are.
+        assumed: whether all values count as secret only because no profile says which are.
         left_out: how many variables it has beside those that are compared.
     """
 

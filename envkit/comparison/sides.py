@@ -168,7 +168,8 @@ def read_names(
     for name in parse_names(names):
         if name.point is not None:
             raise UsageError(
-                f"'{name.text}' is a point in a store's history, and no store is asked",
+                f"'{name.text}' is a point in a store's history, but this command does not read "
+                "the stores",
                 hint=f"write {name.target}",
             )
         if name.kind is SideKind.PROFILE:

@@ -1,4 +1,4 @@
-"""Recognise what a text looks like: a secret, a vendor's token, a URL with a password. Pure.
+"""Recognise texts that look like a secret, a vendor's token, or a URL with a password. Pure.
 
-What belongs here judges one value or one name, and knows nothing of profiles.
+The modules judge one value or one name, and know nothing about profiles.
 """

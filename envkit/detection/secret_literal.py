@@ -73,14 +73,14 @@ _MIN_PASSWORD, _MIN_MIXED, _MIN_SECRET, _MIN_RANDOM, _MIN_RUN = 4, 8, 16, 16, 12
 
 
 class Suspicion(NamedTuple):
-    """What a text looks like, for people; `certain` unless only chance speaks for it."""
+    """What a text looks like, for people; not `certain` if it only looks random."""
 
     what: str
     certain: bool
 
 
 def suspect(name: str, text: str) -> Suspicion | None:
-    """Return what a literal looks like, None where it is harmless.
+    """Return what a literal looks like; None if it is harmless.
 
     Args:
         name: the variable's, or the key's.
@@ -99,7 +99,7 @@ def suspect(name: str, text: str) -> Suspicion | None:
         return None
     number = _HEX.fullmatch(text) and not name.endswith("KEY")
     if _TOKEN.fullmatch(text) and not number and random_looking(text):
-        return Suspicion("a text that looks drawn at random", certain=False)
+        return Suspicion("a text that looks random", certain=False)
     return None
 
 
@@ -164,7 +164,7 @@ def _named(name: str, text: str) -> bool:
 
 
 def _made_up(text: str) -> bool:
-    """Return whether a text is what developers write: `postgres`, `dev-only`, `secret123`."""
+    """Return whether a text is a typical made-up value: `postgres`, `dev-only`, `secret123`."""
     lower = text.lower()
     if _DEVELOPERS_WORDS.fullmatch(lower.lstrip("0123456789-_.")):
         return True

@@ -15,7 +15,7 @@ _SECRET = re.compile(
     r"|(?:ACCESS|ACCOUNT|API|AUTH|COOKIE|ENCRYPTION|HMAC|MASTER|PRIVATE|SECRET|SERVICE|SESSION"
     r"|SIGNING|WEBHOOK)_KEY)"
 )
-# that which may follow, and changes nothing
+# endings that change nothing
 _SUFFIX = re.compile(r"_(?:BASE|DEV|LIVE|NEW|OLD|PREVIOUS|PROD|PRODUCTION|STAGING|TEST|\d+)$")
 _PUBLIC = re.compile(
     r"(?:.*_)?(?:ANON|ARN|BUCKET|CA|CERT|CERTIFICATE|CHECKSUM|COMMIT|DIGEST|DSN|FINGERPRINT|HASH"

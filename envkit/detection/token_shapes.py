@@ -63,10 +63,10 @@ SHAPES = {
     "a Tailscale key": r"tskey-[a-z]+-\w+-\w+",
     "a Netlify token": r"nfp_\w{30,}",
     "a Laravel key": r"base64:[A-Za-z0-9+/]{42,43}=",
-    "credentials of HTTP": r"(?:Basic|Bearer) (?=[\w.~+/-]*\d)[\w.~+/-]{20,}",
+    "HTTP credentials": r"(?:Basic|Bearer) (?=[\w.~+/-]*\d)[\w.~+/-]{20,}",
     "a JSON web token": r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{10,}",
 }
-# these are given to browsers, too, as a name says that has PUBLIC or the like in it
+# these are also given to browsers, if the name has PUBLIC or the like in it
 PUBLISHED = frozenset(("a Google API key", "a JSON web token"))
 _ANY = re.compile(
     "|".join(f"(?P<s{index}>{form})" for index, form in enumerate(SHAPES.values())), re.ASCII

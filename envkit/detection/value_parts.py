@@ -29,7 +29,7 @@ _CONNECTION = re.compile(
     r"server|host|data source|user(?: id|name)?|uid|password|pwd|endpoint|account(?:name|key)",
     re.IGNORECASE,
 )
-# what a name that somebody gave has at most; a token has more of one of them
+# the most that a name chosen by a person has; a token has more of one of them
 _MAX_CHARACTERS, _MAX_DIGITS, _MAX_NUMBERS, _MAX_HUMPS = 32, 3, 2, 4
 
 
@@ -69,7 +69,7 @@ class Part(NamedTuple):
 
 
 def differing_parts(values: Sequence[str]) -> list[Part]:
-    """Return in what values differ that all have the same kind of structure, else nothing."""
+    """Return the parts in which values of the same structure differ; empty for other values."""
     if not _may_have_parts(values[0]):
         return []
     for structure, split in _SPLITTERS.items():
@@ -82,7 +82,7 @@ def differing_parts(values: Sequence[str]) -> list[Part]:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, nothing where it has none or is none."""
+    """Return the host of a URL; empty if it has none or the value is not a URL."""
     return (_url(url) or {}).get("host", "")
 
 

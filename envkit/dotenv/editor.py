@@ -3,12 +3,12 @@ r"""Set or remove one value in the text of a `.env` file, and change no other by
 How a value is written:
 
     plain        for letters, digits and `_./:@%+,=-`
-    'single'     where it needs quotes; nothing in them is special
-    "double"     where it has what single quotes cannot hold for all readers
-    'it\'s $5'   where double quotes would make a shell act on `$` or a backtick
+    'single'     if it needs quotes; no character in them is special
+    "double"     if it has characters that some readers do not accept in single quotes
+    'it\'s $5'   if a shell would expand `$` or a backtick in double quotes
 
 envkit reads each of them back exactly. So does python-dotenv's parser (which envkit
-shares), except for a value with both a carriage return and `${`; and so does a
+shares), except for a value with both a carriage return and `${`. So does a
 shell, except for the last form and for a carriage return (`\r` is two characters to it).
 """
 
@@ -32,19 +32,19 @@ _BLANKS = re.compile(r"[^\S\r\n]*")
 def set_value(text: str, name: str, value: str, *, path: str) -> str:
     """Return a file's text with one variable set.
 
-    Where the file defines the variable, its value alone is replaced: `export`, the
-    blanks and the comment stay. Of several definitions the last one is changed, since
-    it counts. A new variable goes to the end.
+    If the file defines the variable, only its value is replaced: `export`, the
+    blanks and the comment stay. If it has several definitions, the last one is changed, since
+    it wins. A new variable is appended.
 
     Args:
         text: the file's content.
         name: a variable.
-        value: what `parse` shall read back.
+        value: what `parse` will return for it.
         path: how messages call the file.
 
     Raises:
         DotenvError: an odd line may set the variable, or leaves a quotation mark open.
-        InvalidValueError: no `.env` file can hold the value, or the name.
+        InvalidValueError: a `.env` file cannot contain the value, or the name.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     written = quote(value, name=name).replace("\n", newline)
@@ -70,13 +70,15 @@ def set_value(text: str, name: str, value: str, *, path: str) -> str:
         if sources and not sources[-1].endswith(("\n", "\r")):
             sources.append(newline)
         if not _NAME.fullmatch(name):
-            raise InvalidValueError(f"{path}: no .env file can hold a variable called {name!r}")
+            raise InvalidValueError(
+                f"{path}: a .env file cannot contain a variable called {name!r}"
+            )
         sources.append(f"{name}={written}{newline}")
     return _marked(text, "".join(sources))
 
 
 def remove_value(text: str, name: str, *, path: str) -> str:
-    """Return a file's text without a variable: all its definitions go, for each would count.
+    """Return a file's text without any definition of a variable.
 
     Raises:
         DotenvError: an odd line may set the variable, or leaves a quotation mark open.
@@ -101,7 +103,7 @@ def remove_value(text: str, name: str, *, path: str) -> str:
 
 
 def repeated_note(text: str, name: str, *, path: str, removed: bool) -> str | None:
-    """Return what a person should know of a change if several lines set the variable, else None.
+    """Return a note on a change if several lines set the variable; None otherwise.
 
     Args:
         text: the file's content before the change.
@@ -119,10 +121,10 @@ def repeated_note(text: str, name: str, *, path: str, removed: bool) -> str | No
 
 
 def quote(value: str, *, name: str) -> str:
-    """Return how a value is written in a `.env` file.
+    """Return a value in the syntax of a `.env` file.
 
     Raises:
-        InvalidValueError: no `.env` file can hold it; `name` says whose it is.
+        InvalidValueError: a `.env` file cannot contain it; `name` says whose it is.
     """
     _check(value, name)
     if _PLAIN.fullmatch(value):
@@ -145,19 +147,21 @@ def _marked(before: str, after: str) -> str:
 
 def _check(value: str, name: str) -> None:
     if "\0" in value:
-        raise InvalidValueError(f"{name} has a NUL character, which no variable can hold")
+        raise InvalidValueError(
+            f"{name} contains a NUL character, which no environment variable can contain"
+        )
     if value.startswith(ENCRYPTED):
         raise InvalidValueError(f"{name} begins with '{ENCRYPTED}', which marks ciphertext")
     try:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"{name} is not UTF-8 text, which a .env file needs", hint="encode it as base64"
+            f"{name} is not UTF-8 text, as a .env file requires", hint="encode it as base64"
         ) from None
 
 
 def _replaced(definition: Definition, written: str) -> str:
-    """Return the definition's own text with another value in the place of its own."""
+    """Return the definition's text with its value replaced."""
     name, _, rest = definition.source.partition("=")
     old = _BLANKS.sub("", rest, count=1)
     blanks = rest[: len(rest) - len(old)]
@@ -167,5 +171,5 @@ def _replaced(definition: Definition, written: str) -> str:
     if end == 0:
         blanks, tail = "", blanks + tail
     if tail.startswith("#"):
-        tail = " " + tail  # behind a value without quotes it would be a part of it
+        tail = " " + tail  # after an unquoted value it would be part of the value
     return f"{name}={blanks}{written}{tail}"

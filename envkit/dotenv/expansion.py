@@ -1,12 +1,12 @@
 r"""Expand `${NAME}` in the values of a `.env` file. Pure and linear.
 
-    ${NAME}             this file's NAME, else that of a file read before it, else the environment's
+    ${NAME}             NAME of this file, then of a file read before it, then of the environment
     ${NAME:-default}    the default where NAME is not set or empty
     ${NAME-default}     the default where NAME is not set
     \${NAME}            a literal; so is everything in single quotes
 
-A default may hold `${...}` again. In its own definition a name means the one before it in
-the file, else in a file read before, else the environment's: `PATH=${PATH}:/opt`. Everything
+A default may contain `${...}` again. In its own definition a name means the one before it in
+the file, then in a file read before, then in the environment: `PATH=${PATH}:/opt`. Everything
 else, such as `$NAME`, `${NAME:+x}` or `$(command)`, is text. An inserted value is never
 scanned again.
 """
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class Expander:
-    """The expanded values of one file, each worked out once.
+    """The expanded values of one file, each computed once.
 
     Args:
         definitions: all those of a name, in their order; the last one counts.
@@ -66,7 +66,7 @@ class Expander:
         self._characters = 0
 
     def value(self, name: str) -> str:
-        """Return the value that the app will get.
+        """Return the value that the app receives.
 
         Raises:
             DotenvError: a name is not set, names lead to one another in a cycle, or a
@@ -96,7 +96,9 @@ class Expander:
             cycle = " -> ".join((*names, definition.name))
             raise DotenvError(f"{definition.place}: {cycle} is a cycle")
         if len(self._open) == MAX_DEPTH:
-            raise DotenvError(f"{definition.place}: {definition.name} leads through too many names")
+            raise DotenvError(
+                f"{definition.place}: {definition.name} expands through too many variables"
+            )
         self._open.append(key)
 
     def _expanded(self, definition: Definition, index: int) -> str:
@@ -124,13 +126,13 @@ class Expander:
         if value is None:
             raise DotenvError(
                 f"{definition.place}: ${{{name}}} is not set (write ${{{name}:-}} to allow that)",
-                hint="put the value in single quotes if '${' is a part of it",
+                hint="put the value in single quotes if '${' is part of it",
             )
         return value
 
 
 def not_expanded(value: str) -> list[str]:
-    """Return the beginnings of what a shell would expand in a value, and envkit does not."""
+    """Return the start of each part of a value that a shell expands and envkit does not."""
     return [f"{use}...}}" for use in _OTHER_USE.findall(value)]
 
 
@@ -140,7 +142,7 @@ def _parse(definition: Definition) -> Parts:
 
 
 def _escaped(definition: Definition) -> set[int]:
-    r"""Return where in the value a `${` stands that a backslash makes literal.
+    r"""Return where in the value a backslash makes a `${` literal.
 
     In double quotes `\\` has become one backslash, so that the value alone does not
     tell `\${` from `\\${`. The file does: each `${` of the value is one there.
@@ -159,7 +161,7 @@ def _escaped(definition: Definition) -> set[int]:
 
 
 def _parts(definition: Definition, start: int, end: int, escaped: set[int], depth: int) -> Parts:
-    """Take a part of a value apart."""
+    """Split a part of a value."""
     if depth > MAX_NESTED:
         raise DotenvError(f"{definition.place}: {definition.name} has defaults nested too deeply")
     text = definition.value
@@ -182,7 +184,7 @@ def _parts(definition: Definition, start: int, end: int, escaped: set[int], dept
                 if close < 0:
                     raise DotenvError(
                         f"{definition.place}: ${{{name}{operator} has no '}}'",
-                        hint="put the value in single quotes if '${' is a part of it",
+                        hint="put the value in single quotes if '${' is part of it",
                     )
                 default = _parts(definition, use.end(), close, escaped, depth + 1)
             parts.append(Use(name, operator, default))
@@ -194,7 +196,7 @@ def _parts(definition: Definition, start: int, end: int, escaped: set[int], dept
 
 
 def _closing(text: str, start: int, end: int) -> int:
-    """Return where the brace is that ends a default, which may hold pairs of them; else -1."""
+    """Return the position of the brace that closes a default; -1 if there is none."""
     depth = 1
     for brace in _BRACE.finditer(text, start, end):
         depth += 1 if brace.group() == "{" else -1

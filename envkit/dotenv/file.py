@@ -2,8 +2,8 @@ r"""Parse the variables of a `.env` file. Pure: no file is opened here.
 
 - A value is what the file says: no command is run and `$NAME` has no meaning;
   `${NAME}` is replaced only where the caller asks for it (see `expansion`).
-- Of several definitions of a name the last one counts.
-- An odd line spoils at most the variables that it may have meant: each is an `Entry` whose
+- If a name has several definitions, the last one wins.
+- An odd line affects only the variables that it may have meant: each is an `Entry` whose
   `value` raises. Where it is unclear which they are, a name that the file does not set is an
   error, and not absent. A name that no shell takes can be asked for, and is not listed.
 - Ciphertext (`encrypted:...`) is never returned as a value, and the
@@ -38,7 +38,7 @@ class Entry(NamedTuple):
     Attributes:
         text: its value, where there is one.
         line: where its definition begins, from 1.
-        error: why there is no value; None where there is one.
+        error: why there is no value; None if there is one.
     """
 
     text: str
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
 
 
 class DotenvFile(NamedTuple):
-    """The variables of a file, and what its author should look at again."""
+    """The variables of a file, and warnings for its author."""
 
     entries: dict[str, Entry]
     warnings: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class DotenvFile(NamedTuple):
     unclear: DotenvError | None = None  # why a name that is not there may be there
 
     def get(self, name: str) -> Entry | None:
-        """Return a variable, whatever its name, None where the file does not set it.
+        """Return a variable, whatever its name; None if the file does not set it.
 
         Raises:
             DotenvError: nothing says whether the file sets it.
@@ -98,7 +98,7 @@ def parse(
         text: the file's content.
         path: how messages call the file.
         expand: whether `${NAME}` is replaced; if not, `$` has no meaning.
-        environ: where a `${NAME}` is looked up that no file sets.
+        environ: where a `${NAME}` that no file sets is looked up.
         earlier: files that are read before this one, where a `${NAME}` is looked up that this
             one does not set; the last of them wins.
 
@@ -106,7 +106,7 @@ def parse(
         the variables. One that is encrypted, cannot be read or cannot be expanded is an
         `Entry` whose `value` raises, so that the others can be used.
     """
-    # as whoever reads a text file does; a carriage return in a value is written "\r"
+    # as any text reader does; a carriage return in a value is written "\r"
     text = text.replace("\r\n", "\n")
     plain = None if expand and "${" in text else plain_entries(text)
     if plain is not None:
@@ -148,7 +148,7 @@ def _entry(name: str, last: Definition, expander: Expander | None) -> Entry:
 
 
 class _Outside:
-    """Where a `${NAME}` is looked up that a file does not set."""
+    """Looks up a `${NAME}` that a file does not set."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class _Outside:
         self._unclear = unclear
 
     def value(self, name: str) -> str | None:
-        """Return the value of an earlier file, else of the environment; None where there is none.
+        """Return the value of an earlier file, or of the environment; None if there is none.
 
         Raises:
             DotenvError: the file may set it, or the earlier one has no value for it.
@@ -188,7 +188,7 @@ def _warnings(definitions: Mapping[str, list[Definition]], *, expand: bool) -> I
 
 
 def plain_entries(text: str) -> dict[str, Entry] | None:
-    """Return the entries of a text that is easy to read, and in which nothing is wrong.
+    """Return the entries of a text that has only plain, valid lines.
 
     Each line of it is blank, a comment or a plain definition (see `plain_pieces`), and each
     name is defined once. Of any other text None is returned, quickly: it is for `parse`.

@@ -1,4 +1,4 @@
-r"""Find what other readers of a `.env` file take for something else. Pure.
+r"""Find lines of a `.env` file that other readers understand differently. Pure.
 
 A shell, Compose, python-dotenv and node's dotenv do not agree on `$NAME`, `\$`, backticks and
 the order of lines. envkit reads such a line in one way, and says here that others do not.
@@ -22,7 +22,7 @@ BACKTICK = "dotenv-backtick"
 ORDER = "dotenv-order"
 IN_PROFILE = "profile-dollar"
 
-_SINGLE = "put the value in single quotes, in which nothing is special"
+_SINGLE = "put the value in single quotes, where no character is special"
 _DOUBLE_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
 _SPECIAL = re.compile(
     r"(?P<backslash>\\\\)|(?P<escape>\\\$)|(?P<use>\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<or>:?-)?"
@@ -33,15 +33,18 @@ _SPECIAL = re.compile(
 
 _GROUPS = {
     "escape": (ESCAPE, "readers disagree on '\\$': some keep the backslash, some remove it"),
-    "plain": (DOLLAR, "$NAME is text here, and other readers replace it"),
-    "odd": (DOLLAR, "${NAME...} with an operator is text here, and other readers replace it"),
-    "sign": (DOLLAR, "a '$' with a digit or sign behind it is text here, and a shell replaces it"),
-    "command": (BACKTICK, "a backtick or $(...) is text here, and a shell runs what is in it"),
+    "plain": (DOLLAR, "$NAME is text for envkit, but other readers expand it"),
+    "odd": (DOLLAR, "${NAME...} with an operator is text for envkit, but other readers expand it"),
+    "sign": (DOLLAR, "'$' before a digit or sign is text for envkit, but a shell expands it"),
+    "command": (
+        BACKTICK,
+        "a backtick or $(...) is text for envkit, but a shell runs the command in it",
+    ),
 }
 
 
 class Finding(NamedTuple):
-    """One line that means something else elsewhere.
+    """One line that other readers understand differently.
 
     Attributes:
         code: what is meant, one of this module.
@@ -57,7 +60,7 @@ class Finding(NamedTuple):
 
 
 def in_store(text: str, *, path: str) -> Iterator[Finding]:
-    """Yield what is read differently elsewhere in a `.env` file with values.
+    """Yield what other readers understand differently in a `.env` file with values.
 
     Args:
         text: the file's content.
@@ -70,7 +73,9 @@ def in_store(text: str, *, path: str) -> Iterator[Finding]:
         if isinstance(piece, OddLine) and not (piece.declares and piece.names[0] in declared):
             message = piece.error.message.removeprefix(f"{path}:{piece.line}: ")
             unclear = piece.open or piece.unclear
-            rest = "and what comes after it is unclear" if unclear else "and envkit skips the line"
+            rest = (
+                "and the lines after it are ambiguous" if unclear else "and envkit skips the line"
+            )
             yield Finding(ODD_LINE, piece.line, "", f"{message}, {rest}", piece.error.hint or "")
     first: dict[str, int] = {}
     for definition in definitions:

@@ -25,12 +25,12 @@ ENCRYPTED = "encrypted:"
 _BYTE_ORDER_MARK = "\ufeff"
 # where a value without quotes begins what may need several lines; see `recovery`
 _OPENINGS = ("`", "-----BEGIN ")
-# how it ends if it seems to go on in the next line
+# the ending of a value that seems to continue on the next line
 _CONTINUED = ("\\", "{", "[", "(")
 
 
 class Definition(NamedTuple):
-    """One `NAME=value` as it stands in the file."""
+    """One `NAME=value`, as written in the file."""
 
     name: str
     value: str  # without quotes and escapes; nothing expanded
@@ -53,14 +53,14 @@ class Definition(NamedTuple):
             raise self.error
         if self.value.startswith(ENCRYPTED):
             raise DotenvError(
-                f"{self.place}: {self.name} is encrypted, and cannot be read yet",
-                hint="decrypt the file with 'dotenvx decrypt', or keep the value elsewhere",
+                f"{self.place}: {self.name} is encrypted, and envkit cannot decrypt it",
+                hint="run 'dotenvx decrypt', or store the value elsewhere",
             )
         return self.value
 
 
 class OddLine(NamedTuple):
-    """A part of a file, mostly one line, that sets no variable in a way that can be read."""
+    """A part of a file, usually one line, that cannot be read as a definition."""
 
     names: tuple[str, ...]  # that it may have been meant to set; the first is its own
     error: DotenvError  # what a variable of that name gives; quotes nothing of the line
@@ -68,7 +68,7 @@ class OddLine(NamedTuple):
     source: str  # its own text, and the blanks before it
     listed: bool = False  # whether the first name is surely that of a variable
     declares: bool = False  # `export NAME`, which sets nothing
-    unclear: bool = False  # whether it may set any other variable, too
+    unclear: bool = False  # whether it may also set any other variable
     open: bool = False  # whether what is written behind it would become a part of it
 
     def __repr__(self) -> str:
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
 
 
 def decode(data: bytes, *, path: str) -> str:
-    """Return the text of a file; a byte that is not UTF-8 spoils the variable that has it.
+    """Return the text of a file; a byte that is not UTF-8 invalidates only its variable.
 
     Raises:
         DotenvError: it is in another encoding as a whole.
@@ -104,7 +104,7 @@ def encode(text: str) -> bytes:
 
 
 def split(text: str, *, path: str) -> Iterator[Piece]:
-    """Split a file into its definitions and what stands between them.
+    """Split a file into its definitions and the text between them.
 
     Args:
         text: the file's content.
@@ -189,7 +189,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
                 yield odd
                 start += len(odd.source)
                 if odd.source != source:
-                    break  # it goes on for longer than the parser knows
+                    break  # it is longer than the parser assumes
             else:
                 start += len(source)
                 yield Definition(key, value, quote, line, f"{path}:{line}", source)
@@ -197,7 +197,7 @@ def _parsed(text: str, path: str) -> Iterator[Piece]:
 
 
 def _is_odd(key: str, value: str, source: str, quote: str) -> bool:
-    """Return whether something that the parser read cannot be used as it stands."""
+    """Return whether something that the parser read cannot be used as it is."""
     return (
         (not quote and value.startswith(_OPENINGS) and _begins_more(value))
         or "\0" in source
@@ -220,7 +220,7 @@ def _begins_more(value: str) -> bool:
 
 
 def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
-    """Yield pieces; where one goes on in the next without quotes, as an odd line."""
+    """Yield pieces; if one continues in the next without quotes, yield it as an odd line."""
     open_one: Definition | None = None
     for piece in pieces:
         if open_one is not None:
@@ -244,8 +244,8 @@ def _finished(definition: Definition, following: Piece) -> Definition | OddLine:
     if fine:
         return definition
     error = DotenvError(
-        f"{definition.place}: the value of {definition.name} seems to go on in the next line",
-        hint="put a value of several lines in quotes",
+        f"{definition.place}: the value of {definition.name} seems to continue on the next line",
+        hint="put a multi-line value in quotes",
     )
     return OddLine((definition.name,), error, definition.line, definition.source, listed=True)
 

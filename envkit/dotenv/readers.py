@@ -1,4 +1,4 @@
-"""Who else reads a `.env` value as envkit wrote it. Pure.
+"""Which other readers understand a `.env` value as envkit wrote it. Pure.
 
 envkit and python-dotenv read all that `editor.quote` writes. A shell, Docker Compose and Node's
 dotenv know fewer escapes, and expand `$NAME` in double quotes; no text means the same to all.

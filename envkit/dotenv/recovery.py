@@ -1,10 +1,10 @@
-r"""Decide what a line of a `.env` file that cannot be used may have meant. Pure.
+r"""Decide what an unusable line of a `.env` file may have meant. Pure.
 
-One odd line must not spoil a file, and must not be passed over as if it were not there:
+One odd line must not invalidate a file, and must not be silently ignored:
 
     FOO='x' y          FOO cannot be read; every other variable can
     FOO: x             the same
-    export FOO         nothing, if the file sets FOO; else FOO cannot be read
+    export FOO         nothing, if the file sets FOO; otherwise FOO cannot be read
     FOO='open          FOO cannot be read, and neither can what comes after it: nothing says
                        where the value ends
     FOO=-----BEGIN...  without quotes: FOO cannot be read, and its lines are not variables
@@ -54,7 +54,7 @@ def bare_name(key: str) -> str:
 
 
 def odd_line(text: str, start: int, source: str, key: str | None, line: int, path: str) -> Fields:
-    """Return what is known of a piece of a file that is no usable definition.
+    """Return the odd line for a piece of a file that is not a usable definition.
 
     Args:
         text: the file, without a byte order mark.
@@ -75,7 +75,7 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
     ):
         return _open(text[start:end], found, listed=listed, line=line, place=place)
     if "\0" in source:
-        error = DotenvError(f"{place}: a NUL character", hint="take it out")
+        error = DotenvError(f"{place}: a NUL character", hint="remove it")
         known = listed and "\0" not in source[: source.index("=")]
         return _fields(found if known else (), error, line, source, listed=known, unclear=not known)
     if any("\udc80" <= char <= "\udcff" for char in source):
@@ -94,8 +94,8 @@ def odd_line(text: str, start: int, source: str, key: str | None, line: int, pat
             declares=declares,
         )
     error = DotenvError(
-        f"{place}: what stands before '=' is not a variable name",
-        hint="use letters, digits and '_', and no digit first",
+        f"{place}: the text before '=' is not a variable name",
+        hint="use letters, digits and '_', not beginning with a digit",
     )
     return _fields((bare_name(key),), error, line, source)
 
@@ -158,7 +158,7 @@ def _open(source: str, found: tuple[str, ...], *, listed: bool, line: int, place
     assert first is not None  # noqa: S101 - it matches everywhere
     if source[_SET.match(source).end() :].startswith(_HEADER):  # type: ignore[union-attr]
         error = DotenvError(
-            f"{place}: a value of several lines without quotes",
+            f"{place}: a multi-line value without quotes",
             hint="put it in double quotes, from -----BEGIN to -----END",
         )
         return _fields(found, error, line, source, listed=listed)

@@ -1,4 +1,4 @@
-"""Decide what the odd lines of a `.env` file mean, given all that it sets. Pure."""
+"""Decide what the odd lines of a `.env` file mean, given its definitions. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def settle(
     odd: Sequence[OddLine], definitions: dict[str, list[Definition]], listed: set[str]
 ) -> tuple[tuple[DotenvError, ...], DotenvError | None]:
-    """Decide what odd lines mean, given all that the file sets.
+    """Decide what odd lines mean, given the definitions of the file.
 
     Args:
         odd: of a file.
@@ -53,6 +53,6 @@ def _following(line: OddLine) -> DotenvError:
     if not line.open:
         return line.error
     return DotenvError(
-        f"{line.error.message}, so nothing says what the lines after it mean",
+        f"{line.error.message}, so the lines after it are ambiguous",
         hint="close the quotation mark on that line",
     )

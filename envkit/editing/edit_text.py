@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _HEAD = """\
 # {profile}: change values, save and leave the editor.
-# A line that you take out changes nothing: 'envkit unset' takes a value out.
-# To change nothing at all, leave without saving.
+# Removing a line changes nothing. To remove a value, run 'envkit unset'.
+# To cancel, leave without saving.
 """
 
 
@@ -69,14 +69,14 @@ def _pieces(editable: Editable) -> Iterator[str]:
             yield f"\n# {variable.slot.where}\n{line}\n"
     refused = {**editable.refused, **_not_text(editable.variables)}
     if refused:
-        yield "\n# not to be changed here:\n"
+        yield "\n# cannot be changed here:\n"
         yield from (f"# {error.message}\n" for error in refused.values())
 
 
 def _line(variable: EditableVariable) -> str | None:
     """Return the line of a variable, None where no `.env` file can hold its value."""
     if variable.current.value is None:
-        return f"# absent: {variable.name}="
+        return f"# not set: {variable.name}="
     try:
         return f"{variable.name}={quote(variable.current.value.reveal(), name=variable.name)}"
     except InvalidValueError:
@@ -85,7 +85,7 @@ def _line(variable: EditableVariable) -> str | None:
 
 def _not_text(variables: Mapping[str, EditableVariable]) -> dict[str, InvalidValueError]:
     return {
-        name: InvalidValueError(f"{name} has a value that is no text")
+        name: InvalidValueError(f"the value of {name} is not text")
         for name, one in variables.items()
         if _line(one) is None
     }
@@ -93,10 +93,10 @@ def _not_text(variables: Mapping[str, EditableVariable]) -> dict[str, InvalidVal
 
 def _unknown(editable: Editable, name: str, place: str) -> UsageError:
     if name in editable.refused:
-        return UsageError(f"{place}: {name} cannot be changed here", hint="take the line out")
+        return UsageError(f"{place}: {name} cannot be changed here", hint="remove the line")
     known = editable.profile.variables
     if name in known:
-        return UsageError(f"{place}: {name} was not among the variables to be changed")
+        return UsageError(f"{place}: {name} is not one of the variables that you are editing")
     return UsageError(
         f"{place}: {editable.profile.name} has no variable '{name}'", hint=did_you_mean(name, known)
     )

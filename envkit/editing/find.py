@@ -103,7 +103,7 @@ class EditableVariable(NamedTuple):
             if wrong is not None:
                 raise InvalidValueError(
                     f"the new value of {self.name} {wrong}; nothing was changed",
-                    hint=f"look at {declaration.location}, which asks for it",
+                    hint=f"see its declaration in {declaration.location}",
                 )
 
 
@@ -263,8 +263,8 @@ def refuse_changed(variables: Iterable[EditableVariable]) -> None:
     if changed:
         places = ", ".join(f"{one.name} in {one.slot.where}" for one in changed)
         raise ConflictError(
-            f"changed since it was read: {places}; nothing was written",
-            hint="look at the change, then run the command again",
+            f"changed after envkit read it: {places}; nothing was written",
+            hint="check the change, then run the command again",
         )
 
 
@@ -319,7 +319,7 @@ def _parsed(text: str) -> Reference:
         reference = parse_reference(text)
         if isinstance(reference, Reference):
             return reference
-    raise UsageError(f"'{text}' is no reference", hint="write --ref vault:db#password")
+    raise UsageError(f"'{text}' is not a reference", hint="write --ref vault:db#password")
 
 
 def _unknown(name: str, profile: Profile) -> UsageError:
@@ -335,6 +335,6 @@ def _load_one(
     environments: Sequence[str], profiles: str | None, environ: Mapping[str, str]
 ) -> Profile:
     if len(environments) > 1:
-        raise UsageError("one environment is changed at a time", hint="use --env once")
+        raise UsageError("only one environment can be changed at a time", hint="use --env once")
     [name] = named(environments, environ)
     return load(name, profiles_folder(profiles, environ))

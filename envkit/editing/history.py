@@ -77,7 +77,7 @@ def versioned_slot(variable: EditableVariable) -> StoreSlot:
     if not isinstance(variable.slot, StoreSlot):
         path = display_path(variable.declarations[-1].location.path)
         raise UnchangeableError(
-            f"{variable.name} is written in {variable.slot.where}, and has no versions of its own",
+            f"{variable.name} is a literal in {variable.slot.where} and has no versions",
             hint=f"run 'git log -p {path}'",
         )
     _ = variable.slot.versioned

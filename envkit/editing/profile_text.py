@@ -66,7 +66,8 @@ def set_literal(text: str, name: str, value: str, *, path: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"{name} is not UTF-8 text, which a profile needs", hint="encode it as base64"
+            f"{name} is not UTF-8 text, and a profile can only store text",
+            hint="encode it as base64",
         ) from None
 
     def change(document: Any) -> None:
@@ -138,7 +139,10 @@ def change_toml(text: str, change: Callable[[Any], None], path: str) -> str:
             return mark + result
     except (TOMLKitError, tomllib.TOMLDecodeError):
         pass
-    raise ProfileError(f"{path}: its layout cannot be kept", hint="change it in an editor")
+    raise ProfileError(
+        f"{path}: envkit cannot change this file and preserve its layout",
+        hint="change it in an editor",
+    )
 
 
 def _as(old: object, value: str) -> object:

@@ -54,17 +54,17 @@ class Rotated(NamedTuple):
         record, rotation = self.record, self.value.full_name
         if record is None or not record.in_progress:
             return
-        hint = f"wait until it is over: run 'envkit rotate status {rotation}'"
+        hint = f"wait until it finishes: run 'envkit rotate status {rotation}'"
         if record.phase in _WITH_ABORT:
-            hint = f"wait until it is over, or run 'envkit rotate --abort {rotation}'"
+            hint = f"wait until it finishes, or run 'envkit rotate --abort {rotation}'"
         elif record.phase in _WITH_ROLLBACK:
             until = f" until {moment(record.retire_at)}" if record.retire_at else ""
             hint = (
-                f"for the value from before, run 'envkit rotate --rollback {rotation}'; for "
+                f"to restore the previous value, run 'envkit rotate --rollback {rotation}'; to set "
                 f"another one, wait{until}"
             )
         raise RotationInProgressError(
-            f"{self.name} is being rotated by {rotation} (phase {record.phase}, begun "
+            f"{self.name} is being rotated by {rotation} (phase {record.phase}, started "
             f"{moment(record.started_at)})",
             hint=hint,
         )
@@ -82,18 +82,18 @@ class Rotated(NamedTuple):
             RetiredError: it is retired, or that cannot be told.
         """
         rotation = self.value.full_name
-        force = f"run 'envkit rotate {rotation}' for a new value, or add --force if its target "
-        force += "has the earlier one"
+        force = f"run 'envkit rotate {rotation}' for a new value, or add --force if the target "
+        force += "accepts the earlier one"
         if self.record is None:
             why = "it has no record" if self.error is None else self.error.message
-            force = "add --force if its target has the earlier value"
+            force = "add --force if the target accepts the earlier value"
             if self.error is None:
                 force = f"run 'envkit rotate {rotation}' for a new value, or {force}"
             elif self.error.hint:
                 force = f"{self.error.hint}; or {force}"
             raise RetiredError(
-                f"{self.name} is rotated by {rotation}, and whether version {version} is retired "
-                f"is unknown: {why}",
+                f"{self.name} is rotated by {rotation}, and envkit cannot tell whether version "
+                f"{version} is retired: {why}",
                 hint=force,
             )
         self.refuse_in_progress()
@@ -111,13 +111,13 @@ class Rotated(NamedTuple):
         """What a person should know who changes the value."""
         text = f"{self.name} is rotated by {self.value.full_name}"
         if self.record is not None and self.record.in_progress:
-            then = "begin again from" if self.record.only_claimed else "stop at"
+            then = "start again from" if self.record.only_claimed else "stop at"
             return f"{text}, which is in progress and will {then} the new value"
         if self.error is not None:
             return f"{text}, which may be in progress: {self.error.message}"
         if self.value.policy.rotator not in _READERS_ARE_THE_TARGET:
-            return f"{text}: its target must have the new value too"
-        return f"{text}: the next rotation begins with what is there then"
+            return f"{text}: set the new value at its target as well"
+        return f"{text}: the next rotation starts from the new value"
 
 
 class Lifetimes:

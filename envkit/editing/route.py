@@ -54,9 +54,9 @@ def route(name: str, profile: Profile, plan: Plan, *, follow: bool) -> Route:
     if not declaration.template.placeholders:
         if declaration.location.path != profile.path:
             raise UnchangeableError(
-                f"{name} is written in {declaration.location}, which {profile.name} extends",
-                hint=f"write it into {display_path(profile.path)}, where it counts for "
-                f"{profile.name} alone",
+                f"{name} is set in {declaration.location}, which {profile.name} extends",
+                hint=f"set it in {display_path(profile.path)}, where it applies to {profile.name} "
+                "only",
             )
         return Route((declaration,), declaration.location)
     first = declaration.template.placeholders[0]
@@ -85,7 +85,8 @@ def refuse_unwritable(name: str, reference: Reference) -> None:
     """
     if reference.version is not None or reference.stage is not None:
         raise UnchangeableError(
-            f"{name} is pinned to one version: {reference}", hint="take out what follows '?'"
+            f"{name} is pinned to one version: {reference}",
+            hint="remove the '?' and everything after it",
         )
     if reference.field == WHOLE:
         raise UnchangeableError(
@@ -105,6 +106,6 @@ def _composed(variable: PlannedVariable, profile: Profile) -> UnchangeableError:
             commands.append(f"envkit set --ref '{references[0]}' --env {profile.name}")
     parts = ", or ".join(dict.fromkeys(commands))
     return UnchangeableError(
-        f"{variable.name} is made of several parts ({variable.declaration.place})",
+        f"{variable.name} is composed of several parts ({variable.declaration.place})",
         hint=f"change a part of it: {parts}" if parts else "change it there",
     )

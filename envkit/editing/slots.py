@@ -86,7 +86,7 @@ class StoreSlot:
             UnchangeableError: it cannot.
         """
         if not isinstance(self.source, VersionedSource):
-            raise UnchangeableError(f"{self.where} has no versions: its store keeps none")
+            raise UnchangeableError(f"{self.where} has no versions: its store does not record them")
         return self.source
 
 
@@ -122,8 +122,8 @@ class ProfileSlot:
         name, path = self.name, self._location.path
         if self._literal(text) != before.value:
             raise ConflictError(
-                f"{name} in {display_path(path)} was changed since it was read",
-                hint="look at the change, then run the command again",
+                f"{name} in {display_path(path)} was changed after envkit read it",
+                hint="check the change, then run the command again",
             )
         note = repeated(text, name, path=path, removed=value is None)
         if note is not None:

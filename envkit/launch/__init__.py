@@ -1,1 +1,1 @@
-"""The last step of a value: replace this process with the app (`exec`), or export it (`export`)."""
+"""The last step: replace this process with the app (`exec`), or print an export (`export`)."""

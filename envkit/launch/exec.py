@@ -1,7 +1,7 @@
 """Replace this process with the app.
 
-The app gets the process id, the terminal and every signal: no process of envkit stays
-between. What the kernel would refuse is refused first, with the name of the variable.
+The app gets the process id, the terminal and every signal: no envkit process stays
+in between. envkit first refuses what the kernel would refuse, and names the variable.
 
 Reference: execve(2), "Limits on size of arguments and environment"
 """
@@ -43,7 +43,7 @@ def parent_environment() -> dict[bytes, bytes]:
         try:
             with open("/proc/self/environ", "rb") as file:
                 given = file.read().split(b"\0")
-        except OSError:  # no Linux, or not allowed
+        except OSError:  # not Linux, or not allowed
             return parent
         del parent[b"LC_CTYPE"]
         for variable in given:
@@ -55,7 +55,7 @@ def parent_environment() -> dict[bytes, bytes]:
 def overlay(
     environment: Environment, parent: Mapping[bytes, bytes], *, pristine: bool = False
 ) -> dict[bytes, bytes]:
-    """Return what a program is started with: the parent's variables, under the environment's.
+    """Return the variables for a program: those of the environment win over the parent's.
 
     Args:
         environment: wins over the parent.
@@ -79,7 +79,7 @@ def overlay(
 
 
 def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> None:
-    """Refuse what the kernel would refuse.
+    """Refuse variables and arguments that the kernel would refuse.
 
     Raises:
         LimitError: names the variable, or the largest ones where the total is too large.
@@ -107,16 +107,16 @@ def check_limits(arguments: Sequence[bytes], environ: Mapping[bytes, bytes]) -> 
 
 
 def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> NoReturn:
-    """Become `command`, which is looked for in the PATH of its own environment.
+    """Replace this process with `command`, which is searched in the PATH of the new environment.
 
     Args:
         command: the program and its arguments.
-        environ: all that it will see.
+        environ: its complete environment.
 
     Raises:
         LimitError: before anything runs.
-        CommandNotFoundError: there is no such program.
-        NotExecutableError: there is one, and it cannot be run.
+        CommandNotFoundError: the program does not exist.
+        NotExecutableError: the program exists but cannot be run.
     """
     arguments = [os.fsencode(argument) for argument in command]
     check_limits(arguments, environ)
@@ -128,13 +128,13 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     except FileNotFoundError:
         if os.sep in command[0] and os.path.exists(command[0]):
             raise NotExecutableError(
-                f"cannot run {command[0]}: its interpreter is not there",
-                hint="look at its first line (#!)",
+                f"cannot run {command[0]}: its interpreter does not exist",
+                hint="correct its first line (#!)",
             ) from None
         raise _not_found(command[0]) from None
     except OSError as error:
         if isinstance(error, NotADirectoryError) and os.sep not in command[0]:
-            raise _not_found(command[0]) from None  # an entry of PATH is no folder
+            raise _not_found(command[0]) from None  # an entry of PATH is not a folder
         from envkit._internal.os_errors import reason_of
 
         reason = reason_of(error, "error")

@@ -1,4 +1,4 @@
-r"""Write an environment in a form that another program reads. Pure: nothing is opened.
+r"""Write an environment in a format that another program reads. Pure: nothing is opened.
 
 What always holds: each value comes back byte for byte from the format's own reader
 (see `FORMATS`). A value that a format cannot represent is an error, which names all such
@@ -17,7 +17,7 @@ and the rest to stdout:
 
     envkit export --env prod --format github >> "$GITHUB_ENV"
 
-The result may hold lone surrogates for bytes that are not UTF-8: write it with
+The result may contain lone surrogates for bytes that are not UTF-8: write it with
 `surrogateescape`.
 """
 
@@ -62,7 +62,7 @@ _CONTROL = frozenset(map(chr, (*range(32), 127)))
 
 
 def check_format(format_name: str) -> None:
-    """Refuse a format that there is not, before anything is fetched for it.
+    """Refuse an unknown format before anything is fetched for it.
 
     Raises:
         UsageError: with the nearest right spelling.
@@ -94,11 +94,11 @@ def render(format_name: str, values: Mapping[str, Secret], *, name: str = "app")
     Args:
         format_name: one of FORMATS.
         values: variables by name, written in this order.
-        name: of the Kubernetes Secret; the other formats have no use for it.
+        name: of the Kubernetes Secret; the other formats ignore it.
 
     Raises:
-        UsageError: there is no such format, or no Secret can have that name.
-        InvalidValueError: values that the format cannot carry.
+        UsageError: the format is unknown, or a Secret cannot have that name.
+        InvalidValueError: values that the format cannot represent.
     """
     check_format(format_name)
     texts = {variable: _text(value) for variable, value in values.items()}
@@ -120,7 +120,7 @@ def _text(value: Secret) -> str:
     return value.to_bytes().decode("utf-8", "surrogateescape")
 
 
-# ---------------------------------------------------------------- what a format cannot carry
+# ---------------------------------------------------------------- what a format cannot represent
 
 
 def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
@@ -140,7 +140,7 @@ def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
 
 
 def _hint(format_name: str, refused: Collection[str], texts: Mapping[str, str]) -> str | None:
-    """Return what to do about refused variables, None where nothing can be done."""
+    """Return the hint for refused variables; None if there is none."""
     if all(_problem(format_name, "V", texts[name]) is None for name in refused):  # by their names
         instead = "; programs get them from 'envkit exec'" if format_name == "shell" else ""
         return f"leave them out with --except{instead}"
@@ -227,14 +227,14 @@ def _dotenv(texts: Mapping[str, str]) -> str:
 
 
 def _shell(texts: Mapping[str, str]) -> str:
-    """Write a backslash outside of the quotes, too: within them, fish takes two for one."""
+    """Also write a backslash outside the quotes: within them, fish reads two as one."""
     escapes = {ord(char): f"'\\{char}'" for char in "'\\"}
     quoted = {name: text.translate(escapes) for name, text in texts.items()}
     return "".join(f"export {k}='{v}'\n" for k, v in quoted.items())
 
 
 def failing_shell_line(status: int) -> str:
-    """Return what takes the place of an export for a shell that failed: it ends a script.
+    """Return the line that replaces a failed export for a shell: it ends a script.
 
     At a prompt the shell must not close, so there the line only fails. fish parses no `case`,
     and other shells have no `status is-interactive`; they are told apart by what two

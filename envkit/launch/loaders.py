@@ -1,6 +1,6 @@
-"""The variables that make other programs load code, each with the reason. Pure.
+"""Variables that make other programs load code, each with the reason. Pure.
 
-A profile sets one of these only where its user trusts it.
+A profile may set one of these only if its user trusts it.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ LOADERS = {
     "GST_PLUGIN_*": "GStreamer loads plug-ins from it",
     "KRB5_CONFIG": "Kerberos loads plug-ins that the file names",
     "SASL_PATH": "SASL loads plug-ins from it",
-    "PATH": "programs are looked for in it",
+    "PATH": "shells look for programs in it",
     "HOME": "programs read their configuration, and shells their startup files, in it",
     "XDG_CONFIG_HOME": "programs read their configuration in it",
     "XDG_CONFIG_DIRS": "programs read their configuration in it",
     "XDG_DATA_HOME": "programs load scripts and plug-ins from it",
     "XDG_DATA_DIRS": "programs load scripts and plug-ins from it",
     "XDG_STATE_HOME": "envkit stores in it what you trust",
-    "ENVKIT_TRUST": "envkit trusts what it says",
-    "ENVKIT_PROFILES": "envkit takes profiles from it",
+    "ENVKIT_TRUST": "envkit takes your trust decisions from it",
+    "ENVKIT_PROFILES": "envkit reads profiles from it",
     "BASH_ENV": "bash runs the file before each script",
     "ENV": "sh runs the file when it starts",
-    "BASH_FUNC_*": "bash takes it for a function",
+    "BASH_FUNC_*": "bash imports it as a function",
     "PROMPT_COMMAND": "bash runs it before each prompt",
     "PS0": "bash runs the commands in it",
     "PS1": "shells run the commands in it",
@@ -82,10 +82,10 @@ LOADERS = {
     "PYTEST_PLUGINS": "pytest loads modules that it names",
     "IPYTHONDIR": "IPython runs startup files in it",
     "JUPYTER_CONFIG_DIR": "Jupyter runs configuration in it",
-    "PIP_*": "pip installs from where it says",
-    "UV_INDEX*": "uv installs from where it says",
-    "UV_DEFAULT_INDEX": "uv installs from where it says",
-    "UV_EXTRA_INDEX_URL": "uv installs from where it says",
+    "PIP_*": "pip installs from the index that it names",
+    "UV_INDEX*": "uv installs from the index that it names",
+    "UV_DEFAULT_INDEX": "uv installs from the index that it names",
+    "UV_EXTRA_INDEX_URL": "uv installs from the index that it names",
     "NODE_OPTIONS": "Node.js loads modules that it names",
     "NODE_PATH": "Node.js loads modules from it",
     "NODE_REPL_EXTERNAL_MODULE": "Node.js loads the module",
@@ -96,7 +96,7 @@ LOADERS = {
     "RUBYLIB": "Ruby loads files from it",
     "GEM_HOME": "Ruby loads gems from it",
     "GEM_PATH": "Ruby loads gems from it",
-    "BUNDLE_*": "Bundler runs files and installs from where it says",
+    "BUNDLE_*": "Bundler runs files and installs packages that it names",
     "IRBRC": "an interactive Ruby runs the file",
     "PERL5OPT": "Perl loads modules that it names",
     "PERL5LIB": "Perl loads modules from it",
@@ -166,9 +166,9 @@ LOADERS = {
     "GOFLAGS": "go takes options, which run programs, from it",
     "GOENV": "go takes options, which run programs, from the file",
     "GOROOT": "go runs its tools from it",
-    "GOPROXY": "go installs from where it says",
-    "CC": "compilers of programs run it",
-    "CXX": "compilers of programs run it",
+    "GOPROXY": "go installs from the proxy that it names",
+    "CC": "build tools run it as the compiler",
+    "CXX": "build tools run it as the compiler",
     "GCC_EXEC_PREFIX": "gcc runs its parts from it",
     "COMPILER_PATH": "gcc runs its parts from it",
     "RUSTC*": "cargo runs it",
@@ -177,7 +177,7 @@ LOADERS = {
     "KUBECONFIG": "kubectl runs programs that the file names",
     "KUBECTL_EXTERNAL_DIFF": "kubectl runs it to compare",
     "HELM_PLUGINS": "helm runs plug-ins from it",
-    "ANSIBLE_*": "Ansible loads plug-ins from where it says",
+    "ANSIBLE_*": "Ansible loads plug-ins from the folders that it names",
     "TF_CLI_*": "Terraform takes options, which name plug-ins, from it",
     "VAULT_CONFIG_PATH": "envkit and vault run the program that the file names",
     "BAO_CONFIG_PATH": "envkit and bao run the program that the file names",
@@ -217,7 +217,7 @@ def loading_variables(names: Iterable[str], *, lasting: bool = False) -> dict[st
 
     Args:
         names: of variables.
-        lasting: whether they stay for later commands; those that name servers count then.
+        lasting: whether they stay set for later commands; if so, those that name servers count.
     """
     found = {}
     for name in names:

@@ -1,4 +1,4 @@
-"""Names that the reader of an export keeps for itself. Pure.
+"""Names that the reader of an export reserves. Pure.
 
 A reader drops what it is given for such a name, puts its own value in its place, or stops
 reading. The tables of the shells were measured with bash 5.2, also with `--posix`, dash 0.5.12,
@@ -59,26 +59,26 @@ _GITHUB_ACTIONS = _names(
 def shell_problem(name: str, text: str) -> str | None:
     """Return why a shell would not read a variable, as the predicate of a sentence, or None."""
     if name == "IFS":
-        return "is how a shell splits words, and would change what the commands after it do"
+        return "is how a shell splits words, and would change how later commands run"
     tables = (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH))
     keepers = [shell for shell, names in tables if name in names]
     if name.startswith(_FISH_PREFIXES):
         keepers = ["fish"]
     if keepers:
         listed = " and ".join([", ".join(keepers[:-1]), keepers[-1]] if keepers[1:] else keepers)
-        keep = "keep for themselves" if keepers[1:] else "keeps for itself"
+        keep = "reserve" if keepers[1:] else "reserves"
         return f"is a variable that {listed} {keep}"
     if name == "PATH" and (not text or "\n" in text):
-        return "is empty or has a line break, of which fish makes another list of folders"
+        return "is empty or has a line break, which fish turns into a different list of folders"
     if name in _ZSH_NUMBERS and not _is_number(text):
-        return "is not a whole number above 0, which zsh makes of it"
+        return "is not a whole number above 0, and zsh would change it into one"
     return None
 
 
 def github_problem(name: str) -> str | None:
     """Return why GitHub's runner would not give a variable to later steps, or None."""
     if name.upper() == "NODE_OPTIONS":
-        return "is a variable that the runner does not take from a step"
+        return "is a variable that the runner does not accept from a step"
     of_context = name.startswith("GITHUB_") and name[len("GITHUB_") :] in _GITHUB_CONTEXT
     if of_context or name.startswith("RUNNER_") or name in _GITHUB_ACTIONS:
         return "is a variable that the runner sets itself"

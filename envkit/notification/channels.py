@@ -27,7 +27,7 @@ _SENTENCES = {
     EventKind.SUCCESS: "was rotated",
     EventKind.FAILURE: "could not be rotated",
     EventKind.OVERDUE: "is overdue",
-    EventKind.QUARANTINE: "is quarantined: nothing happens until somebody looks",
+    EventKind.QUARANTINE: "is quarantined: envkit no longer retries it",
 }
 
 

@@ -114,7 +114,7 @@ def _post(kind: str, address: str, document: Mapping[str, object], key: str | No
         reason = "no answer in time"
     except (OSError, ValueError):  # those of requests are OSErrors
         reason = "it cannot be reached"
-    raise NoticeError(f"cannot tell the {kind} at {where}: {reason}")
+    raise NoticeError(f"cannot notify the {kind} at {where}: {reason}")
 
 
 def _authorities() -> str | bool:
@@ -139,10 +139,10 @@ def _checked_address(kind: str, address: str) -> str:
     except ValueError:
         host, port = "", None
     if not host or any(char <= " " for char in address):
-        raise NoticeError(f"the address of the {kind} is not one", hint="write https://HOST/PATH")
+        raise NoticeError(f"the address of the {kind} is not a URL", hint="write https://HOST/PATH")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_local(host)):
         raise NoticeError(
-            f"the {kind} at {host} is not asked over https", hint="write https://HOST/PATH"
+            f"the address of the {kind} at {host} is not https", hint="write https://HOST/PATH"
         )
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 

@@ -1,4 +1,4 @@
-"""The declaration of one variable: its table in TOML, checked."""
+"""Check the declaration of one variable: its table in TOML."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ class Declaration:
 
     Attributes:
         template: its parsed value; `{{ NAME }}` of itself where the profile gives none.
-        default: used only when the value is absent; None where there is none.
-        required: whether an absent value is an error.
+        default: used only if the value is missing; None if there is none.
+        required: whether a missing value is an error.
         secret: what the profile says; None leaves it to where the value comes from.
         type: one of TYPES; `choices`, `pattern`, `minimum` and `maximum` narrow it.
-        is_plain: whether every text is a value of it: nothing narrows it.
-        location: where the value was written, else where the variable was first named.
+        is_plain: whether every text is valid for it.
+        location: where the value was written, or where the variable was first named.
         on_command_line: whether `set_value` gave the value.
 
     Raises:
-        ProfileError: the keys do not go together, or a placeholder is not one.
+        ProfileError: keys contradict each other, or a placeholder is not valid.
     """
 
     # what holds where the profile says nothing else; most say nothing of most variables
@@ -98,7 +98,7 @@ class Declaration:
         self.template = self._parse(raw.get("value"))
 
     def _take(self, raw: Mapping[str, Any], places: Mapping[str, Location]) -> None:
-        """Take over what is said of the variable besides its value."""
+        """Store the keys of the declaration other than its value."""
         self.default = raw.get("default")
         self.required = raw.get("required", True)
         self.secret = raw.get("secret")
@@ -118,7 +118,7 @@ class Declaration:
         if low is not None and high is not None and low > high:
             raise ProfileError(
                 f"{places['min']}: {self.name}: 'min' is greater than 'max'",
-                hint="exchange the two, or remove one",
+                hint="swap the two, or remove one",
             )
         self.is_plain = (
             self.type == "string"
@@ -172,7 +172,7 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
             raw[key] = [_text(item, f"{name}: '{key}'", place.at(key)) for item in raw[key]]
     if raw.get("choices") == []:
         raise ProfileError(
-            f"{place.at('choices')}: {name}: 'choices' has none", hint='write choices = ["..."]'
+            f"{place.at('choices')}: {name}: 'choices' is empty", hint='write choices = ["..."]'
         )
     _check_type(raw.get("type", "string"), name, place)
     if OPEN in raw.get("default", ""):
@@ -186,7 +186,7 @@ def read_table(name: str, value: Any, place: Location) -> dict[str, Any]:
 
 
 def is_plain_text(name: str, value: Any) -> bool:
-    """Return whether `read_table` would find nothing but a text, and nothing wrong."""
+    """Return whether `read_table` would return a text without an error."""
     return isinstance(value, str) and is_name(name) and "\0" not in value
 
 
@@ -206,10 +206,11 @@ def _text(value: Any, owner: str, place: Location) -> str:
     if isinstance(value, int):
         return str(value)
     if not isinstance(value, str):
-        raise ProfileError(f"{place}: {owner} must hold strings", hint="put them in quotes")
+        raise ProfileError(f"{place}: {owner} must contain strings", hint="put them in quotes")
     if "\0" in value:
         raise ProfileError(
-            f"{place}: {owner} contains a NUL, which no environment can hold", hint="take it out"
+            f"{place}: {owner} contains a NUL character, which no environment variable can contain",
+            hint="remove it",
         )
     return value
 

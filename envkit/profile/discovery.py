@@ -1,7 +1,7 @@
 """Find the `profiles/` folder and the files in it.
 
 The folder is looked for in the working directory and then in each one above it. A folder of
-that name without a profile in it (a Python package, dbt) is passed over. One that is found
+that name without a profile in it (a Python package, dbt) is skipped. One that is found
 above and belongs to another user is refused: the author of a profile decides which program
 gets which secret.
 """
@@ -30,7 +30,7 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
     """Return the absolute path of the folder of profiles.
 
     Args:
-        explicit: what `--profiles` says; else `ENVKIT_PROFILES`; else it is searched.
+        explicit: the value of `--profiles`; default: `ENVKIT_PROFILES`, then a search upwards.
         environ: the process environment.
 
     Raises:
@@ -62,7 +62,7 @@ def profiles_folder(explicit: str | None, environ: Mapping[str, str]) -> str:
                 return _bounded(empty)
             raise ProfileNotFoundError(
                 f"no {FOLDER}/ folder in {display_path(start)} or above it",
-                hint="run 'envkit init' to make one, or name one with --profiles",
+                hint="run 'envkit init' to create one, or name one with --profiles",
             )
         folder = parent
 
@@ -81,7 +81,7 @@ def _bounded(folder: str) -> str:
     """Return a folder of profiles, having seen how far the project around it goes.
 
     That is the folder which has it; but a clone that is a folder of profiles itself has
-    nothing around it, and nobody's project is the root of the file system. (A submodule has
+    nothing around it, and the root of the file system is never a project. (A submodule has
     a file `.git`, and belongs to what is around it.)
     """
     root = os.path.dirname(folder)
@@ -95,7 +95,7 @@ def _working_folder() -> str:
         return os.getcwd()
     except OSError:
         raise ProfileNotFoundError(
-            "the working folder is not there any more", hint="change to another one"
+            "the working folder no longer exists", hint="change to another folder"
         ) from None
 
 
@@ -131,10 +131,10 @@ def is_profile_name(name: str) -> bool:
 
 
 def profile_path(folder: str, name: str) -> str | None:
-    """Return the path of the file that holds profile `name`, None where there is none.
+    """Return the path of the file of profile `name`; None if there is none.
 
     Raises:
-        ProfileError: both forms are there, or something that is no file.
+        ProfileError: both forms exist, or the name is not a file.
     """
     if not is_profile_name(name):
         return None
@@ -143,11 +143,11 @@ def profile_path(folder: str, name: str) -> str | None:
     if len(paths) > 1:
         raise ProfileError(
             f"profile '{name}' is written twice: {' and '.join(map(display_path, paths))}",
-            hint="keep one of the two files",
+            hint="remove one of the two files",
         )
     if not paths:
         for path in filter(os.path.lexists, candidates):
-            reason = "is no file" if os.path.exists(path) else "is a link that leads nowhere"
+            reason = "is not a file" if os.path.exists(path) else "is a dangling link"
             raise ProfileError(f"{display_path(path)} {reason}")
     return paths[0] if paths else None
 
@@ -155,9 +155,9 @@ def profile_path(folder: str, name: str) -> str | None:
 def unknown_profile(
     folder: str, name: str, names: Sequence[str], aliases: Iterable[str] = ()
 ) -> ProfileNotFoundError:
-    """Return the error for a profile that is not there, with the known names in it."""
-    known = f"known: {', '.join(names)}" if names else "the folder has none"
-    stem = os.path.splitext(os.path.basename(name))[0]  # of `profiles/prod.toml`, too
+    """Return the error for an unknown profile; it lists the known names."""
+    known = f"known: {', '.join(names)}" if names else "the folder has no profiles"
+    stem = os.path.splitext(os.path.basename(name))[0]  # also of `profiles/prod.toml`
     longer_or_shorter = (n for n in names if stem and (n.startswith(stem) or stem.startswith(n)))
     from envkit._internal.suggestions import Meant, closest
 
@@ -167,7 +167,7 @@ def unknown_profile(
     if len(several) > 1 and {*names, *aliases}.issuperset(several):
         hint = f"name one profile at a time: {' and '.join(map(repr, several))}"
     if not names:
-        hint = "run 'envkit init' to make one, or name another folder with --profiles"
+        hint = "run 'envkit init' to create one, or name another folder with --profiles"
     return ProfileNotFoundError(
         f"no profile '{name}' in {display_path(folder)} ({known})", hint=hint
     )

@@ -1,10 +1,10 @@
-"""Load a profile: the variables of one environment, and where their values come from.
+"""Load a profile: the variables of one environment, and the sources of their values.
 
     profile = load("prod", folder)
     profile.variables["DATABASE_URL"].template
 
 Loading reads the profile's file and those that it extends, checks every key,
-and parses every value; it asks no store. Both forms mean the same: `.toml`, and
+and parses every value; it reads no store. Both forms mean the same: `.toml`, and
 `.env` for teams that have that. Any mistake is one error with file and
 line. `extends` merges key by key: a base can declare the type of a variable, and an
 environment its value. A profile that several extend is read once, before the first of
@@ -50,7 +50,7 @@ def load(name: str, folder: str) -> Profile:
         folder: absolute path of the folder of profiles.
 
     Raises:
-        ProfileNotFoundError: no such profile; the message lists the known ones.
+        ProfileNotFoundError: the profile does not exist; the message lists the known ones.
         ProfileError: a file of it is not a valid profile.
     """
     path = profile_path(folder, name)
@@ -73,7 +73,7 @@ def load(name: str, folder: str) -> Profile:
     def circle_error(circle: list[str]) -> ProfileError:
         place = files[circle[-2]][1].at("extends")
         return ProfileError(
-            f"{place}: 'extends' goes in a circle: {' -> '.join(circle)}",
+            f"{place}: 'extends' forms a cycle: {' -> '.join(circle)}",
             hint=f"remove '{circle[-1]}' from this 'extends'",
         )
 
@@ -106,7 +106,7 @@ def _by_alias(folder: str, alias: str) -> tuple[str, str]:
     if len(found) > 1:
         both = " and ".join(display_path(path) for _, path in found)
         raise ProfileError(
-            f"'{alias}' is an alias in {both}", hint="take it out of all but one of them"
+            f"'{alias}' is an alias in {both}", hint="remove it from all but one of them"
         )
     return found[0]
 
@@ -134,7 +134,7 @@ def _own_aliases(folder: str, document: Mapping[str, Any], top: Location) -> tup
         if other is not None:
             raise ProfileError(
                 f"{place}: alias '{alias}' is the name of another profile, {display_path(other)}",
-                hint="take it out, or rename that profile",
+                hint="remove it, or rename that profile",
             )
     return aliases
 
@@ -183,7 +183,7 @@ def parse_profile_text(
 
 
 def _refuse_variables_at_the_top(document: Mapping[str, Any], top: Location) -> None:
-    """Refuse what is written above [variables], or instead of it, and is a variable."""
+    """Refuse variables that are written above [variables] or without it."""
     for key, value in document.items():
         if key in _KEYS or not is_name(key):
             continue
@@ -201,7 +201,7 @@ def _refuse_misplaced(variables: Mapping[str, Any], place: Location) -> None:
     for key in _MISPLACED:
         if key in variables and not isinstance(variables[key], dict):
             raise ProfileError(
-                f"{place.at(key)}: '{key}' stands below [variables], where it would be a variable",
+                f"{place.at(key)}: '{key}' is below [variables], which makes it a variable",
                 hint=f"move it above the first [table]; a variable is {key} = {{ value = ... }}",
             )
 
@@ -218,7 +218,7 @@ _AS_DECLARED: Mapping[str, Location] = {}
 
 
 class _Building:
-    """A profile in the making; files are added one by one, the most basic first."""
+    """A profile under construction; files are added one by one, the most basic first."""
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -226,7 +226,7 @@ class _Building:
         self.variables: dict[str, _Said] = {}
 
     def add(self, document: Mapping[str, Any], top: Location) -> None:
-        """Take over what one file says; it wins over those before."""
+        """Merge one file; it wins over those before."""
         if "lookup" in document:
             self.lookup_place = top.at("lookup")
             self.profile.lookup = names(document["lookup"], self.lookup_place, "lookup")

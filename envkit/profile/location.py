@@ -1,4 +1,4 @@
-"""Where something is written: a file and a line, for messages. Pure.
+"""Find the file and line where something is written, for messages. Pure.
 
 TOML readers give no line numbers, so the lines of a file's keys are looked for
 in its text, all at once and only when needed (an error, `envkit show`).
@@ -30,7 +30,7 @@ class KeyLines:
         self._lines: dict[KeyPath, int] | None = None
 
     def line(self, keys: KeyPath) -> int:
-        """Return the 1-based line where a key is first named, else the closest table around it.
+        """Return the 1-based line where a key is first named, or of the closest table around it.
 
         Args:
             keys: the key's path, `("variables", "PORT", "type")`.

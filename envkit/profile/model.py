@@ -1,4 +1,4 @@
-"""A profile as it is loaded: its variables, its sources and its rotations.
+"""A loaded profile: its variables, its sources and its rotations.
 
 `loader` fills it; nothing here reads a file.
 """
@@ -35,7 +35,7 @@ class NamedTable:
     Attributes:
         title: how it is written, for people: `[rotation.db-password]`.
         settings: its keys, of all files, their placeholders as they were written.
-        location: where it was last spoken of.
+        location: where it was last set.
     """
 
     __slots__ = ("_places", "location", "name", "settings", "title")
@@ -52,7 +52,7 @@ class NamedTable:
         return self._places.get(key, self.location)
 
     def update(self, table: Mapping[str, Any], place: Location) -> None:
-        """Take over what one more table says.
+        """Merge one more table into it.
 
         Raises:
             ProfileError: a placeholder in it is not one.
@@ -75,7 +75,7 @@ class SourceSpec(NamedTable):
 
     Attributes:
         type: `vault`, `aws-secrets-manager`, or another that the registry knows; it is
-            none of the settings.
+            not one of the settings.
     """
 
     __slots__ = ("type",)
@@ -85,7 +85,7 @@ class SourceSpec(NamedTable):
         self.type = type_name
 
     def update(self, table: Mapping[str, Any], place: Location) -> None:
-        """Take over what one more table says."""
+        """Merge one more table into it."""
         super().update(table, place)
         self.settings.pop("type", None)
 
@@ -134,7 +134,7 @@ class Profile:
         self.warnings: list[str] = []
 
     def set_value(self, name: str, value: str) -> None:
-        """Give a variable a literal value from the command line; a new one, if need be."""
+        """Set a variable to a literal value from the command line; add it if it is new."""
         if name not in self.variables:
             self.variables[name] = Declaration(name, {"secret": False}, {}, Location(self.path))
         self.variables[name].set_value(value)

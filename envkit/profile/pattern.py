@@ -1,7 +1,7 @@
 """Match a value against the regular expression of a profile, in bounded time.
 
 Python's `re` backtracks, and cannot be interrupted: `^(a+)+$` takes years for forty letters.
-An expression that can take more than a moment is matched in a process of its own, which is
+An expression that can take more than a moment is matched in a separate process, which is
 killed after MATCH_SECONDS. The others, nearly all that profiles have, are matched here.
 """
 
@@ -29,7 +29,7 @@ print(int(re.search(pattern, value) is not None))
 
 
 class MatchTimeoutError(Exception):
-    """The match took longer than MATCH_SECONDS, or could not be made in a process."""
+    """The match took longer than MATCH_SECONDS, or its process failed."""
 
 
 def matches(pattern: str, value: str) -> bool:
@@ -40,7 +40,7 @@ def matches(pattern: str, value: str) -> bool:
         value: reaches no other program's arguments and no file.
 
     Raises:
-        MatchTimeoutError: it cannot be told in time.
+        MatchTimeoutError: the match timed out.
     """
     repeats = _repeats(pattern)
     if repeats == 0 or (repeats <= MOST_REPEATS and len(value) <= MOST_CHARACTERS):

@@ -9,7 +9,7 @@ r"""The grammar of values: text with `{{ ... }}` in it. Pure, closed, linear.
     filter      = "urlencode" / "base64encode" / "base64decode" / "trim" / "json:" pointer
 
 What always holds: nothing is evaluated or executed; `{{` without a well-formed
-end is an error with its column; what comes out of a store is text and is never
+end is an error with its column; a store's value is text and is never
 parsed; `str(template)` parses back to the same template. Errors show no part of
 the value except the name of an unknown filter, parameter or escape.
 
@@ -40,7 +40,7 @@ _FOR_A_LITERAL = 'for a literal, write {{ "{{" }}'
 
 
 class Name(NamedTuple):
-    """Another variable of the profile, else what the profile's lookup finds."""
+    """Another variable of the profile, or what the profile's lookup finds."""
 
     name: str
 
@@ -49,7 +49,7 @@ class Name(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """What a placeholder names in a store: `SOURCE:PATH?version=V#FIELD`."""
+    """A reference to a value in a store: `SOURCE:PATH?version=V#FIELD`."""
 
     source: str
     path: str
@@ -84,7 +84,7 @@ class Literal(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """One step that a value goes through; only `json` has an argument."""
+    """One filter of a value; only `json` has an argument."""
 
     name: str
     argument: str | None = None
@@ -112,7 +112,7 @@ class Placeholder(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A parsed value: texts and placeholders in turn, no two texts side by side."""
+    """A parsed value: texts and placeholders, never two texts side by side."""
 
     parts: tuple[str | Placeholder, ...]
 
@@ -178,7 +178,7 @@ def parse_reference(text: str) -> Reference | Name:
     """Parse what a placeholder names, written without braces: `vault:db#password`.
 
     Raises:
-        PlaceholderError: it is something else, or has a fallback or a filter.
+        PlaceholderError: it is not a reference, or has a fallback or a filter.
     """
     parts = parse(f"{OPEN} {text} {CLOSE}").parts
     match parts:
@@ -229,7 +229,7 @@ class _Scanner:
             self.skip_blank()
         if not self.take(CLOSE):
             if self.text.startswith("??", self.position):
-                raise self.error("'??' stands once, before the filters")
+                raise self.error("'??' may appear once, before the filters")
             raise self.unfinished()
         if isinstance(operand, Literal):
             fallback = None  # a text is never absent
@@ -249,7 +249,7 @@ class _Scanner:
         if self.take(":"):
             return self.reference(word, begin)
         if "-" in word:
-            raise self.error_at(begin, "a variable's name has no '-'")
+            raise self.error_at(begin, "a variable's name cannot contain '-'")
         return Name(word)
 
     def reference(self, source: str, begin: int) -> Reference:
@@ -311,7 +311,7 @@ class _Scanner:
         out = []
         while (char := self.peek()) != '"':
             if not char:
-                raise self.error_at(begin, "the quoted text has no end")
+                raise self.error_at(begin, "the quoted text is not closed")
             self.position += 1
             if char == "\\":
                 escape = self.peek()
@@ -346,7 +346,7 @@ class _Scanner:
         if not self.peek():
             return self.error_at(self.start, "'{{' has no '}}'", hint=_FOR_A_LITERAL)
         return self.error(
-            "'}}' is missing", hint='quote what has unusual characters: vault:"a b"#"c d"'
+            "'}}' is missing", hint='quote names with unusual characters: vault:"a b"#"c d"'
         )
 
     def error(self, message: str, *, hint: str | None = None) -> PlaceholderError:

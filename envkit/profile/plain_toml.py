@@ -1,4 +1,4 @@
-"""Read the TOML that most profiles are made of, without `tomllib`. Pure.
+"""Read the subset of TOML that most profiles use, without `tomllib`. Pure.
 
 `tomllib` imports `re` and more: 10 ms, half of all the rest of `envkit exec`. What this
 module reads, it reads as `tomllib` does, in the same order. It leaves everything else, and

@@ -1,6 +1,6 @@
 """Substitute the operands of a template, and apply the filters. Pure.
 
-What always holds: a substituted value is text and is never scanned again; no error shows any
+What always holds: a substituted value is text and is never scanned again; no error quotes any
 part of it.
 """
 
@@ -25,12 +25,12 @@ def substitute(
 
     Args:
         template: what `parse` returned.
-        value_of: the value of a placeholder's operand, None where it is absent. It is
+        value_of: the value of a placeholder's operand, None if it is missing. It is
             not called for a quoted text, and its answer is never scanned again.
         filtered: gets what each filter made.
 
     Raises:
-        AbsentError: an operand without a fallback is absent.
+        AbsentError: an operand without a fallback is missing.
         InvalidValueError: a filter cannot take the value.
     """
     out = []
@@ -43,7 +43,7 @@ def substitute(
         if value is None:
             value = part.fallback
         if value is None:
-            raise AbsentError(f"{operand} is absent")
+            raise AbsentError(f"{operand} is missing")
         for step in part.filters:
             value = apply_filter(step, value)
             if filtered is not None:
@@ -56,8 +56,8 @@ def apply_filter(step: Filter, value: str) -> str:
     """Return `value` after one filter.
 
     Raises:
-        AbsentError: the JSON pointer of `json:` leads nowhere.
-        InvalidValueError: the value is not what the filter takes.
+        AbsentError: the JSON has nothing at the pointer of `json:`.
+        InvalidValueError: the filter does not accept the value.
     """
     if step.name == "trim":
         return value.strip()
@@ -67,7 +67,7 @@ def apply_filter(step: Filter, value: str) -> str:
         raw = value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"the value has half a surrogate pair, which '{step.name}' cannot write as bytes",
+            f"the value contains an unpaired surrogate, which '{step.name}' cannot encode",
             hint=f"fix the value in its store, or remove '| {step.name}'",
         ) from None
     if step.name == "urlencode":

@@ -1,4 +1,4 @@
-"""The files that profiles are written in: read as text or TOML, their keys checked.
+"""Read the files of profiles as text or TOML, and check their keys.
 
 Every error names file and line, and shows nothing of the content but the names of keys.
 """
@@ -43,7 +43,7 @@ def read_text(path: str) -> str:
 
     project = os.path.dirname(os.path.dirname(path))
     try:
-        # not "utf-8-sig", which is a module of its own
+        # not "utf-8-sig", which is a separate module
         data, _ = read_in_project(path, project, MAX_BYTES)
         return data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -94,7 +94,8 @@ def parse_toml(text: str, path: str) -> tuple[dict[str, Any], Location]:
         raise ProfileError(f"{where}: not valid TOML: {_lower(reason)}", hint=hint) from None
     except (ValueError, RecursionError):  # what tomllib itself does not foresee
         raise ProfileError(
-            f"{display_path(path)}: not valid TOML: a number is too long, or lists too deep"
+            f"{display_path(path)}: not valid TOML: a number is too long, or lists are "
+            "nested too deeply"
         ) from None
 
 
@@ -159,5 +160,5 @@ def names(value: Any, place: Location, what: str) -> tuple[str, ...]:
 
 
 def _lower(reason: str) -> str:
-    """Return a reason that others wrote the way that envkit writes them."""
+    """Return another library's reason in envkit's style."""
     return reason[:1].lower() + reason[1:]

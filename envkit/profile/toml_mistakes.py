@@ -1,4 +1,4 @@
-"""What was probably meant by a line that is not TOML. Pure; shows names, and never a value."""
+"""Guess what a line that is not valid TOML was meant to be. Pure; shows names, never a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a value as one of the profile's types, and check that it has the declared form. Pure.
+"""Parse a value as one of the profile's types, and check it against its declaration. Pure.
 
 An answer and an error say what is wanted, never what the value is.
 """
@@ -20,7 +20,7 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w
 
 
 def mismatch(declaration: Declaration, value: str) -> str | None:
-    """Return what a value lacks to be what `declaration` says, None where it fits.
+    """Return why a value does not match its declaration; None if it does.
 
     `min` and `max` bound the number of an int, float or port, the seconds of a
     duration, and the length in characters of everything else.
@@ -45,7 +45,7 @@ def mismatch(declaration: Declaration, value: str) -> str | None:
 
 
 def parse(kind: str, value: str) -> Any:
-    """Return a value as what its type stands for.
+    """Return a value as a Python value of its type.
 
     Args:
         kind: one of TYPES.
@@ -53,7 +53,7 @@ def parse(kind: str, value: str) -> Any:
 
     Returns:
         an int, a float or a bool; what JSON stands for; the bytes of base64; the seconds of a
-        duration; else the text.
+        duration; the text for every other type.
 
     Raises:
         ValueError: the text is not of that type; the message says what is wanted.

@@ -62,7 +62,7 @@ class Decision(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What somebody said: the variables by their names, and whether secrets are copied."""
+    """What the user chose: the names of variables, and whether to copy secrets."""
 
     names: Collection[str] = ()
     secrets: bool = False
@@ -88,7 +88,7 @@ def plan_promotion(source: End, target: End, line_plan: LinePlan, choice: Choice
         source: the environment that has it; its selected variables are looked at.
         target: the environment that is to have it.
         line_plan: the lines that the target's profile is given, and why others are not.
-        choice: what somebody said.
+        choice: what the user chose.
     """
     planning = _Planning(source, target, line_plan, choice)
     for name in source.prepared.plan.selected:
@@ -192,7 +192,7 @@ class _Planning:
                 rotated = end.rotation_of(end.prepared.sources[reference.source], reference)
                 if rotated is None:
                     continue
-                reason = f"is rotated by {rotated.full_name}, and each environment has its own"
+                reason = f"is rotated by {rotated.full_name}: each environment has its own value"
                 if name in self.choice.names:
                     hint = f"run envkit set {name} --env {self.environments[1]}"
                     raise UnchangeableError(reason, hint=hint)
@@ -219,9 +219,9 @@ class _Planning:
             self.writes[reference.source, where] = Write(change, variable, reference, value)
         elif known.value != value:
             raise UnchangeableError(
-                f"is kept in {where}, as is {known.change.name}, which has another value in "
+                f"is stored in {where}, and so is {known.change.name}, which has another value in "
                 f"{self.environments[0]}",
-                hint="promote one of the two",
+                hint="promote only one of them",
             )
 
     def editable(self, name: str, references: Sequence[Reference]) -> EditableVariable:
@@ -236,13 +236,13 @@ class _Planning:
         self.leave(
             name,
             LeftKind.TO_NAME,
-            f"speaks of {source}: {text}",
+            f"mentions {source}: {text}",
             f"if that is right, run envkit promote {source} {target} {name}",
         )
 
     def leave_without_value(self, name: str, references: Sequence[Reference]) -> None:
         where = ", ".join(map(self.target.prepared.locate, references))
-        optional = "" if self.theirs[name].declaration.required else ", and may be"
+        optional = "" if self.theirs[name].declaration.required else ", which is allowed"
         try:
             self.editable(name, references)
         except UnchangeableError as error:
@@ -251,7 +251,7 @@ class _Planning:
             alone = sole_placeholder(self.theirs[name]) is not None
             what = name if alone else f"--ref '{references[0]}'"
             hint = f"run envkit set {what} --env {self.environments[1]}"
-        self.leave(name, LeftKind.NEEDS_VALUE, f"absent in {where}{optional}", hint)
+        self.leave(name, LeftKind.NEEDS_VALUE, f"missing in {where}{optional}", hint)
 
     def look_ahead(self) -> None:
         """Put the target together as it will be, and see what is wrong with it then."""
@@ -309,11 +309,11 @@ class _Planning:
             needs = " ".join(dict.fromkeys(theirs.variables.values()))
             if needs and theirs.declaration.template == self.ours[name].declaration.template:
                 hint = f"run envkit promote {' '.join(self.environments)} {needs}"
-                error = UnchangeableError("is made of other variables, which differ", hint=hint)
+                error = UnchangeableError("is composed of other variables, which differ", hint=hint)
             else:
                 error = UnchangeableError(
-                    f"is written in another way in {theirs.declaration.location}",
-                    hint="write the line there yourself",
+                    f"is declared differently in {theirs.declaration.location}",
+                    hint="edit the line yourself",
                 )
             self.refuse(name, error)
 
@@ -321,9 +321,9 @@ class _Planning:
         """Return how a line is told."""
         notes = []
         if line.left_out:
-            notes.append(f"without {', '.join(line.left_out)}: a .env file holds values alone")
+            notes.append(f"without {', '.join(line.left_out)}: a .env file has only values")
         if self.is_secret(line.name) and self.reads_the_same(line.name):
-            notes.append(f"reads what {self.environments[0]} reads")
+            notes.append(f"reads the same secret as {self.environments[0]}")
         return Change(
             line.name,
             ChangeAction.ADD if line.before is None else ChangeAction.CHANGE,

@@ -182,12 +182,12 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
     """
     declared = (source.variables[line.name], target.variables.get(line.name))
     template = declared[0].template
-    by_hand = f"write its line into {display_path(target.path)} yourself"
+    by_hand = f"add its line to {display_path(target.path)} yourself"
     secret = _secret_in(line.name, template, [d.secret for d in declared if d is not None])
     if secret is not None:
         raise UnchangeableError(
-            f"holds {secret}, written out in {declared[0].location}, "
-            "and no secret is copied into a profile",
+            f"contains {secret} as a literal in {declared[0].location}, and envkit does not copy "
+            "secrets into profiles",
             hint=f'write {line.name} = "{{{{ {line.name} }}}}" into {display_path(target.path)}, '
             f"then run envkit set {line.name} --env {target.name}",
         )
@@ -201,11 +201,11 @@ def _refuse_foreign(line: Line, source: Profile, target: Profile) -> None:
             )
         if operand.version is not None:
             raise UnchangeableError(
-                f"is pinned to a version that {source.name}'s store has: {operand}", hint=by_hand
+                f"is pinned to a version in the store of {source.name}: {operand}", hint=by_hand
             )
         if mentions(source, operand.path):
             raise UnchangeableError(
-                f"reads {operand}, by its name a place of {source.name}'s own", hint=by_hand
+                f"reads {operand}, whose path names {source.name}", hint=by_hand
             )
 
 
@@ -231,8 +231,8 @@ def _refuse_to_replace(
     same = source.variables[line.name].template == Template((Placeholder(Name(line.name)),))
     if user is not None and line.name not in target.variables and not same:
         raise UnchangeableError(
-            f"is looked up by {user} in {target.name}, which would have another value",
-            hint=f"write its line into {display_path(target.path)} yourself",
+            f"is read by {user} in {target.name}, whose value would change",
+            hint=f"add its line to {display_path(target.path)} yourself",
         )
 
 
@@ -263,7 +263,7 @@ def _drop_unmet_needs(
                 del lines[name]
                 errors[name] = UnchangeableError(
                     f"needs {' and '.join(lacking)}, which {target.name} does not have",
-                    hint=f"carry over {' and '.join(lacking)} first",
+                    hint=f"promote {' and '.join(lacking)} first",
                 )
                 found = True
     return errors

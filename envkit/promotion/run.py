@@ -345,6 +345,6 @@ def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) 
 
 def _changed_since_plan(places: str) -> ConflictError:
     return ConflictError(
-        f"changed since the plan was made: {places}",
-        hint="run the command again: it makes a new plan",
+        f"changed after envkit made the plan: {places}",
+        hint="run the command again to make a new plan",
     )

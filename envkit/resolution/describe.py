@@ -1,4 +1,4 @@
-"""Describe variables: their declarations together with their values."""
+"""Describe variables: their declarations and their values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Described(NamedTuple):
         declaration: what the profile says of it.
         profile: the name of that profile.
         secret: whether its value must be masked.
-        variable: its value and provenance; None where it is absent, and may be.
+        variable: its value and provenance; None if it is optional and not set.
     """
 
     declaration: Declaration
@@ -35,7 +35,7 @@ class Described(NamedTuple):
 
 
 class Description(NamedTuple):
-    """An environment and all its variables, the absent ones too, in the profile's order."""
+    """An environment and all its variables, also those not set, in the profile's order."""
 
     environment: str
     variables: tuple[Described, ...]

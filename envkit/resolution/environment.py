@@ -45,7 +45,7 @@ class Variable(NamedTuple):
         profile: the name of the profile that gave it.
         location: where it is written; None for one that came from `--set`.
         origins: the readings it was made from; empty for a literal.
-        note: `default` or `fallback` where the stores did not have it, `--set`, or empty.
+        note: `default` or `fallback` if the stores did not have it, `--set`, or empty.
         readings: the texts that the sources gave for it, and what filters made of them.
     """
 
@@ -62,16 +62,16 @@ class Variable(NamedTuple):
 class TypedReader:
     """Reads variables as Python values: `env.int("WORKERS")`, `env.bool("DEBUG", default=False)`.
 
-    There is a method for each type of the profile. A variable that the profile gives a type is
-    read as that type, as one that includes it (a `port` as an `int`, an `int` as a `float`) or
-    as `str`. One without a type, or with choices, is read as anything that its text is.
+        There is a method for each type of the profile. A variable that the profile gives a type is
+        read as that type, as one that includes it (a `port` as an `int`, an `int` as a `float`) or
+        as `str`. One without a type, or with choices, is read as anything that its text is.
 
-    Every method takes the name and a default, which is returned as it is if the variable is
-    absent, and raises
+        Every method takes the name and a default, which is returned unchanged if the variable is
+    not set, and raises
 
-    - `NoSuchVariableError`: the variable is absent, and there is no default;
-    - `WrongTypeError`: the profile declares another type, also if the variable is absent;
-    - `InvalidValueError`: the text is not of that type. The message does not show it.
+        - `NoSuchVariableError`: the variable is not set, and there is no default;
+        - `WrongTypeError`: the profile declares another type, even if the variable is not set;
+        - `InvalidValueError`: the text is not of that type. The message does not show it.
     """
 
     __slots__ = ()
@@ -174,7 +174,7 @@ class TypedReader:
     @overload
     def enum(self, name: builtins.str, kind: type[E], default: D) -> E | D: ...
     def enum(self, name: builtins.str, kind: type[E], default: D = REQUIRED) -> E | D:
-        """Return the member of an `Enum` whose value, else whose name, is the text."""
+        """Return the member of an `Enum` whose value (or else whose name) is the text."""
         from envkit.resolution.typed_values import member
 
         return self._read(name, "enum", default, member(kind))  # type: ignore[no-any-return]
@@ -202,7 +202,7 @@ class TypedReader:
 
         Args:
             name: the variable's.
-            default: returned as it is if the variable is absent.
+            default: returned unchanged if the variable is not set.
             subcast: makes a value of the text of each item, as `int` does.
         """
         from envkit.resolution.typed_values import items
@@ -214,8 +214,8 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
     """The resolved variables of one environment, in the order of the profile.
 
     A mapping from names to `Secret`s; `int(name)`, `bool(name)` and so on return Python values,
-    `variable(name)` tells where one came from. `bootstrap` are the names of variables that only
-    envkit itself needed.
+    `variable(name)` says where one came from. `bootstrap` has the names of variables that only
+    envkit itself needs.
     """
 
     __slots__ = ("_declared", "_plans", "_variables", "bootstrap", "name")
@@ -252,7 +252,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
     if not TYPE_CHECKING:  # Mapping has its types
 
         def get(self, name: str, default: Any = None) -> Any:
-            """Return the value of a variable, else `default`."""
+            """Return the value of a variable, or `default`."""
             found = self._variables.get(name)
             return default if found is None else found.value
 
@@ -260,7 +260,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         """Return the variable with its provenance.
 
         Raises:
-            NoSuchVariableError: there is none of that name; it is a KeyError too.
+            NoSuchVariableError: there is no such variable; it is also a KeyError.
         """
         found = self._variables.get(name)
         if found is None:
@@ -299,7 +299,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         return default
 
     def _declaration(self, name: str) -> Declaration | None:
-        """Return what the profile says of a variable, also if that is absent; None if nothing."""
+        """Return the declaration of a variable, even if it is not set; None if there is none."""
         if self._declared is None:
             self._declared = {
                 one.name: one.declaration
@@ -326,7 +326,7 @@ class Environment(TypedReader, Mapping[str, "Secret"]):
         declaration = self._declaration(name)
         if declaration is not None:
             return NoSuchVariableError(
-                f"{name} is absent in {self.name}, which {declaration.place} allows",
+                f"{name} is not set in {self.name}, which {declaration.place} allows",
                 hint="set it in its store, or pass a default",
             )
         known = {*self._variables, *(self._declared or ())}

@@ -1,4 +1,4 @@
-"""What each profile of a folder is, for `envkit list`. No store is asked.
+"""Describe each profile of a folder, for `envkit list`. No store is read.
 
 A profile that cannot be read does not hide another one.
 """
@@ -44,7 +44,7 @@ class ListedEnvironment(NamedTuple):
 
 
 def survey(folder: str) -> list[ListedEnvironment]:
-    """Return what each profile of a folder is, in the order of their names.
+    """Return a description of each profile of a folder, sorted by name.
 
     Raises:
         ProfileError: the folder cannot be read.

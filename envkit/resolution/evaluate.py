@@ -1,6 +1,6 @@
-"""Compute the variables of an environment from the outcomes of the stores. Pure.
+"""Compute the variables of an environment from the answers of the stores. Pure.
 
-Every variable has a value, or is absent and optional, or is a failure with its name; a
+Every variable has a value, or is optional and not set, or is a failure with its name; a
 fallback or default never hides a failure.
 """
 
@@ -39,7 +39,7 @@ def evaluate(
 
     Args:
         plan: says in which order.
-        outcomes: per reference of the plan, what its source said.
+        outcomes: per reference of the plan, the answer of its source.
         locate: where a reference points, for people.
 
     Returns:
@@ -66,7 +66,7 @@ class _Run:
         self.doubts: dict[str, InvalidReferenceError] = {}
 
     def add(self, variable: PlannedVariable) -> None:
-        """Put one variable together, or note why it has no value."""
+        """Compute one variable, or note why it has no value."""
         name = variable.declaration.name
         value: _Value | None = None
         try:
@@ -123,7 +123,7 @@ class _Run:
 
 
 class _Value:
-    """One variable on its way: where its parts came from, what was missing."""
+    """One variable while it is computed: where its parts came from, what was missing."""
 
     def __init__(self, run: _Run, variable: PlannedVariable) -> None:
         self.run = run
@@ -137,7 +137,7 @@ class _Value:
         self.doubt: InvalidReferenceError | None = None
 
     def resolve(self) -> Variable | None:
-        """Return the variable, None where it is absent and may be."""
+        """Return the variable; None if it is optional and not set."""
         declaration = self.variable.declaration
         text = self.text()
         if text is None:
@@ -149,7 +149,7 @@ class _Value:
                 raise AbsentError(
                     "; ".join(dict.fromkeys(self.missing)),
                     hint=self.meant()
-                    or "set it in the store, give it a 'default', or say 'required = false'",
+                    or "set it in the store, give it a 'default', or set 'required = false'",
                 )
             text, self.note, self.origins = declaration.default, "default", {}
             self.readings, self.filtered = [], []
@@ -163,7 +163,7 @@ class _Value:
             wrong = _mismatch(declaration, text)
         if wrong is not None:
             raise InvalidValueError(
-                wrong, hint=f"fix the value, or what {declaration.location} asks of it"
+                wrong, hint=f"fix the value, or change its declaration in {declaration.location}"
             )
         given = declaration.on_command_line
         return Variable._make(
@@ -197,8 +197,9 @@ class _Value:
         several = template.placeholders if len(template.placeholders) > 1 else ()
         if sum(len(values.get(one) or "") for one in several) > MAX_CHARACTERS:
             raise InvalidValueError(
-                f"is longer than {MAX_CHARACTERS:,} characters, put together from other values",
-                hint="no program accepts a variable of that length: read it from a file",
+                f"is longer than {MAX_CHARACTERS:,} characters, after its placeholders are "
+                "replaced",
+                hint="programs do not accept a variable of that length: read it from a file",
             )
         try:
             return substitute(template, values.__getitem__, self.filtered)
@@ -221,7 +222,7 @@ class _Value:
         return value
 
     def refuse_doubt(self) -> None:
-        """Raise where what is absent may be in another store: it is not to be replaced."""
+        """Raise if a missing value may be in another store: no default may replace it."""
         if self.doubt is not None:
             raise self.doubt
 
@@ -246,7 +247,7 @@ class _Value:
         return None
 
     def other(self, name: str) -> tuple[str | None, list[str]]:
-        """Return the value of another variable, else why it is absent."""
+        """Return the value of another variable, or why it is not set."""
         found = self.run.done.get(name)
         if found is not None:
             self.origins.update(dict.fromkeys(found.origins))
@@ -258,10 +259,10 @@ class _Value:
             raise NeedFailedError(name, cause)
         self.doubt = self.doubt or self.run.doubts.get(name)
         because = "" if cause is None or name in self.run.selected else f" ({cause.message})"
-        return None, [f"{name} is absent{because}"]
+        return None, [f"{name} is not set{because}"]
 
     def read(self, operand: Operand) -> tuple[str | None, list[str]]:
-        """Return what the first source has that holds it, else where it is absent."""
+        """Return the value from the first source that has it, or where it is missing."""
         reasons = []
         for reference in self.variable.references[operand]:
             outcome = self.run.outcomes[reference]
@@ -275,22 +276,22 @@ class _Value:
                 return outcome.value.reveal(), []
             place = self.run.locate(reference)
             said = "; ".join(filter(None, (outcome.reason, outcome.doubt)))
-            reasons.append(f"{place} is absent: {said}" if said else f"{place} is absent")
+            reasons.append(f"{place} is missing: {said}" if said else f"{place} is missing")
             if outcome.doubt:
-                self.doubt = _doubtful(reference, f"{place} is absent, but {outcome.doubt}")
-        return None, reasons or [f"{operand} is absent: 'lookup' names no source"]
+                self.doubt = _doubtful(reference, f"{place} is missing, but {outcome.doubt}")
+        return None, reasons or [f"{operand} is missing: 'lookup' names no source"]
 
 
 def _doubtful(reference: Reference, message: str) -> InvalidReferenceError:
     return InvalidReferenceError(
-        f"{message}: nothing else is used in its place",
+        f"{message}: envkit uses no other value in its place",
         hint=f"check which store [sources.{reference.source}] and the environment name; if it is "
         "new, create its first secret with 'envkit set'",
     )
 
 
 def _mismatch(declaration: Declaration, text: str) -> str | None:
-    """Return what a value lacks to be what its declaration says, None where it fits."""
+    """Return why a value does not match its declaration; None if it does."""
     from envkit.profile.value_types import mismatch
 
     return mismatch(declaration, text)

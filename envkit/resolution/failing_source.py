@@ -1,4 +1,4 @@
-"""A source that fails every read, in place of one that cannot be opened.
+"""A source that fails every read, which replaces one that cannot be opened.
 
 With it, a report covers the variables of all other sources.
 """
@@ -62,7 +62,7 @@ def open_or_fail(
         profile: a loaded profile.
         name: of its source.
         environ: the process environment.
-        deadline: when everything must be over.
+        deadline: nothing waits beyond it.
         locating: see `open_source`.
     """
     try:

@@ -1,4 +1,4 @@
-"""Ask each source of a plan once.
+"""Read each source of a plan once.
 
 Sources behind a network are asked in parallel, until the deadline. The outcomes are values,
 absences and envkit's own errors: of any other exception only the type is reported.
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def fetch(
     prepared: Sequence[PreparedProfile], deadline: Deadline
 ) -> list[dict[Reference, Outcome]]:
-    """Ask every source once; those behind a network in parallel.
+    """Read every source once, and those behind a network in parallel.
 
     What several profiles read from the same place of the same store is read once.
 
     Returns:
-        per profile and reference what its source said; an error where it failed.
+        per profile and reference the answer of its source; an error if it failed.
     """
     results: list[dict[Reference, Outcome]] = [{} for _ in prepared]
     remote: list[tuple[int, Source, list[Reference]]] = []
@@ -77,7 +77,7 @@ def _ask_all(
 
 
 def ask(source: Source, references: Sequence[Reference]) -> dict[Reference, Outcome]:
-    """Return what a source says of each reference; whatever it raises is made an outcome."""
+    """Return the outcome of each reference; an exception becomes an outcome."""
     try:
         found = source.fetch(references)
         get = found.get  # which a list of pairs does not have
@@ -107,11 +107,11 @@ def _checked(source: Source, outcome: object) -> Outcome:
 
 
 def _broke(source: Source, bug: object) -> ProtocolError:
-    return ProtocolError(f"the source '{source.name}' broke: {type(bug).__name__}")
+    return ProtocolError(f"the source '{source.name}' crashed: {type(bug).__name__}")
 
 
 def _too_late(name: str, deadline: Deadline) -> UnavailableError:
     return UnavailableError(
         f"no answer from '{name}' within {deadline.timeout_seconds:g} s",
-        hint="check the store's address, or give it more time with --timeout",
+        hint="check the store's address, or set a longer --timeout",
     )

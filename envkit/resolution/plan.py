@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 class PlannedVariable(NamedTuple):
-    """One variable and what its value waits for.
+    """One variable and what its value needs.
 
     Attributes:
         variables: operand -> the other variable that it means.
-        references: operand -> the references to look at, the first that is there counts.
+        references: operand -> the references to look at; the first that has a value wins.
         secret: whether its value must be masked.
     """
 
@@ -46,7 +46,7 @@ class PlannedVariable(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What `plan` found.
+    """The result of `plan`.
 
     Attributes:
         environment: the profile's name.
@@ -69,7 +69,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
         selected: names of its variables.
 
     Raises:
-        ProfileError: variables need each other in a circle, which the message shows.
+        ProfileError: variables refer to each other in a cycle, which the message shows.
         ResolutionError: references name sources that the profile does not have.
     """
     wanted = tuple(selected)
@@ -86,7 +86,7 @@ def plan(profile: Profile, selected: Iterable[str]) -> Plan:
     def circle_error(circle: list[str]) -> ProfileError:
         return ProfileError(
             f"{profile.variables[circle[-2]].place}: "
-            f"variables need each other in a circle: {' -> '.join(circle)}",
+            f"variables refer to each other in a cycle: {' -> '.join(circle)}",
             hint=f"give {circle[-2]} a value without {{{{ {circle[-1]} }}}}",
         )
 

@@ -1,4 +1,4 @@
-"""Prepare profiles: load and plan them, and open their sources. No store is asked."""
+"""Prepare profiles: load and plan them, and open their sources. No store is read."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class PreparedProfile(NamedTuple):
-    """A profile, what of it is wanted, and its opened sources; no store was asked yet."""
+    """A profile, its selected variables and its opened sources; no store has been read yet."""
 
     profile: Profile
     plan: Plan
@@ -76,7 +76,7 @@ def prepare(
     sources: Mapping[str, Source] | None = None,
     locating: bool = False,
 ) -> list[PreparedProfile]:
-    """Load and plan the profiles and open their sources; ask no store.
+    """Load and plan the profiles and open their sources; read no store.
 
     A variable that a later profile gives is not planned in an earlier one, unless another
     variable of that needs it. `overrides` are literal values in place of the profiles' own.
@@ -87,8 +87,8 @@ def prepare(
         UsageError: no environment is named, an override is not a variable, a name in
             `names`, `only` or `exclude` is in no profile, or the globs leave nothing. No
             source has been opened by then.
-        ProfileError: a profile is not there or not valid.
-        ResolutionError: references that no store could hold.
+        ProfileError: a profile is missing or not valid.
+        ResolutionError: references that are not valid for their stores.
     """
     folder = profiles_folder(profiles, environ)
     loaded = [load(name, folder) for name in named(environments, environ)]
@@ -144,7 +144,7 @@ def prepare_profile(
         profile: a loaded profile.
         selected: names of its variables.
         environ: the process environment.
-        deadline: when everything must be over.
+        deadline: nothing waits beyond it.
         sources: used in place of the profile's sources of these names.
         locating: see `open_source`.
         open_: opens a source. A report uses `failing_source.open_or_fail`, so that it says
@@ -152,9 +152,9 @@ def prepare_profile(
 
     Raises:
         UntrustedError: the profile needs trust that its user has not given.
-        ProfileError: variables need each other in a circle, or a source is not valid.
-        ResolutionError: references that no store could hold.
-        AbsentError: a source needs a setting that is not there.
+        ProfileError: variables refer to each other in a cycle, or a source is not valid.
+        ResolutionError: references that are not valid for their stores.
+        AbsentError: a setting of a source is not set.
         SourceError: a source cannot be opened.
     """
     planned = plan(profile, selected)
@@ -177,7 +177,7 @@ def require_trust(
     environ: Mapping[str, str],
     deadline: Deadline,
 ) -> None:
-    """See that the user allows what it takes to look references up, before anything is opened.
+    """Check that the user trusts what a lookup of references needs, before anything is opened.
 
     Args:
         profile: a loaded profile.
@@ -203,7 +203,7 @@ def require_trust(
 
 
 def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[str]:
-    """Return the environments that are named, else the one of `ENVKIT_ENV`.
+    """Return the environments that are named; default: `ENVKIT_ENV`.
 
     Raises:
         UsageError: there is none.
@@ -235,7 +235,7 @@ def _refuse_unfit(planned: Plan, sources: Mapping[str, Source]) -> None:
     """Check each reference of a plan with its source, once.
 
     Raises:
-        ResolutionError: with the references that their stores could not hold.
+        ResolutionError: with the references that are not valid for their stores.
     """
     unfit: dict[Reference, InvalidReferenceError] = {}
     for name, references in planned.references.items():

@@ -1,15 +1,15 @@
-"""Resolve an environment: prepare its profiles, ask each source once, compute the variables.
+"""Resolve an environment: prepare its profiles, read each source once, compute the variables.
 
     env = resolve("prod")
 
-A command that must do something before a store is asked calls the two parts:
+A command that must do something before a store is read calls the two parts:
 
     prepared = prepare(["prod"], ...)
     access.begin(prepared)
     env = resolve_prepared(prepared, deadline)
 
 What always holds: either every required variable has a value, or a `ResolutionError` names
-all that have none; absent is not the same as failed; nothing waits beyond the deadline.
+all that have none; missing is not the same as failed; nothing waits beyond the deadline.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ def resolve(
     environ: Mapping[str, str] | None = None,
     sources: Mapping[str, Source] | None = None,
 ) -> Environment:
-    """Resolve one environment, or several of which later ones win.
+    """Resolve one environment, or several; later ones win.
 
     Args:
         environments: names or aliases of profiles; `ENVKIT_ENV` where none is given.
-        profiles: the folder of profiles; else `ENVKIT_PROFILES`; else found by walking up.
-        only: globs, or one; variables that match none of them are left out.
-        exclude: globs, or one; variables that match one of them are left out.
-        overrides: literal values that win over the profiles' own, wherever those are used.
+        profiles: the folder of profiles; default: `ENVKIT_PROFILES`, then a search upwards.
+        only: globs, or one; only variables that match one of them are included.
+        exclude: globs, or one; variables that match one of them are excluded.
+        overrides: literal values that replace the profiles' own, wherever those are used.
         timeout_seconds: for all stores together.
-        environ: the process environment; `os.environ` unless given.
+        environ: the process environment; default: `os.environ`.
         sources: used in place of the profile's sources of these names.
 
     Returns:
@@ -62,7 +62,7 @@ def resolve(
     Raises:
         UsageError: no environment is named, or `only` or `exclude` has a name that no
             profile has.
-        ProfileError: a profile is not there or not valid.
+        ProfileError: a profile is missing or not valid.
         ResolutionError: variables that are required have no value; it names all of them.
     """
     _check_arguments(environments, overrides or {}, timeout_seconds)
@@ -119,11 +119,11 @@ def _check_arguments(
 
 
 def resolve_prepared(prepared: Sequence[PreparedProfile], deadline: Deadline) -> Environment:
-    """Ask the sources of prepared profiles, each once, and put the values together.
+    """Read the sources of prepared profiles, each once, and compute the variables.
 
     Args:
         prepared: what `prepare` returned.
-        deadline: when everything must be over.
+        deadline: nothing waits beyond it.
 
     Raises:
         ResolutionError: variables that are required have no value; it names all of them.

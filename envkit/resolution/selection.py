@@ -1,8 +1,8 @@
 """Select variables by names and globs: arguments, `--only` and `--except`. Pure.
 
 What always holds: an entry without `*`, `?` and `[` is a name, and must be there; nothing is
-returned that leaves no variable at all. What was mistyped would be left out in silence, or
-handed out.
+returned that leaves no variable at all. Otherwise a typo would silently leave a variable out, or
+pass it on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def choose(
     names: Sequence[str] = (),
     kept: Collection[str] = (),
 ) -> list[str]:
-    """Return the variables that are named, or match a glob of `only`, and none of `exclude`.
+    """Return the variables that are named or match a glob of `only`, and match none of `exclude`.
 
     Without `names` and `only`, it begins with all of them.
 
@@ -50,7 +50,7 @@ def choose(
         kept: what is used whatever the globs say; it need not be known.
 
     Raises:
-        UsageError: a name that is not there, several in one option, an empty text, or globs
+        UsageError: an unknown name, several names in one option, an empty text, or globs
             that leave nothing at all.
     """
     for name in names:
@@ -81,7 +81,7 @@ def select(names: Iterable[str], only: Sequence[str], exclude: Sequence[str]) ->
 
 
 def _refuse_mistyped(glob: str, known: Collection[str], where: str, option: str) -> None:
-    """Refuse a name that is not there, and a list of globs that was written as one."""
+    """Refuse an unknown name, and a list of globs that was written as one."""
     if not glob.strip():
         raise UsageError("an empty glob matches no variable", hint=f"write {option} 'DB_*'")
     if _is_glob(glob):
@@ -133,7 +133,7 @@ def _nothing_left(
     upper = [glob.upper() for glob in only]
     if upper != list(only) and select(known, upper, exclude):
         hint = f"did you mean {' '.join(f'--only {_quoted(glob)}' for glob in upper)}?"
-    return UsageError(f"no variable in {where} is left by {' '.join(given)}", hint=hint)
+    return UsageError(f"no variable in {where} remains after {' '.join(given)}", hint=hint)
 
 
 def _one_for_each(text: str, option: str) -> str:

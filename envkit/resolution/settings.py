@@ -2,7 +2,7 @@
 
     {"dsn": "postgresql://admin:{{ vault:db-admin#password }}@db:5432/app"}
 
-A placeholder means what it means in a value of the profile. The result has values, and must
+A placeholder means the same as in a value of the profile. The result contains values, and must
 not be shown.
 """
 
@@ -46,7 +46,7 @@ def substitute_settings(
         settings: as they are written; texts may stand in lists and tables.
         place: where they are written.
         environ: the process environment.
-        deadline: when everything must be over.
+        deadline: nothing waits beyond it.
 
     Raises:
         ResolutionError: a placeholder has no value; it names all of them.

@@ -41,7 +41,7 @@ def refuse_other_type(declaration: Declaration, asked: str) -> None:
         asked: the name of a method of `TypedReader`.
 
     Raises:
-        WrongTypeError: it does not; the message has both types.
+        WrongTypeError: it does not; the message names both types.
     """
     declared = declaration.type
     if declared in _UNTYPED or asked in ("str", declared) or declared in _INCLUDES.get(asked, ()):
@@ -121,7 +121,7 @@ class _MisfitError(Exception):
 
 
 def _converted(secret: Secret, convert: Callable[[str], object]) -> tuple[object, str]:
-    """Return the value and an empty text, else None and what is wrong."""
+    """Return the value and an empty text, or None and what is wrong."""
     try:
         return convert(secret.reveal()), ""
     except _MisfitError as error:

@@ -163,10 +163,10 @@ def pick(
     Args:
         rotations: of `collect`.
         names: what is picked.
-        also: other words that somebody could have meant.
+        also: other words that the user could have meant.
 
     Raises:
-        UsageError: there is none of that name, or several.
+        UsageError: the name matches no rotation, or several.
     """
     rotations = list(rotations)
     picked: dict[str, Rotation] = {}
@@ -177,7 +177,8 @@ def pick(
         if len(found) > 1:
             several = " and ".join(one.full_name for one in found)
             raise UsageError(
-                f"'{name}' could be {several}", hint=f"write envkit rotate {found[0].full_name}"
+                f"'{name}' is ambiguous: {several}",
+                hint=f"run 'envkit rotate {found[0].full_name}'",
             )
         picked[found[0].full_name] = found[0]
     return list(picked.values())
@@ -192,8 +193,8 @@ def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
     """Return what is wrong with two rotations of one secret that do not say the same."""
     return ProfileError(
         f"{one.full_name} ({one.policy.place}) and {other.full_name} ({other.policy.place}) "
-        f"rotate the same secret, {one.location}, and do not say the same of it",
-        hint="write it once, in a profile that both extend, or give both the same name and keys",
+        f"rotate the same secret, {one.location}, with different settings",
+        hint="declare it once, in a profile that both extend, or give both the same name and keys",
     )
 
 
@@ -205,7 +206,7 @@ def _meant(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str
         return Meant(name, match)
     if 0 < len(own) <= _MAX_LISTED:
         return f"rotations are {', '.join(sorted(own))}"
-    return "run 'envkit rotate status' to see what there is"
+    return "run 'envkit rotate status' to list all rotations"
 
 
 def _names(rotation: Rotation) -> set[str]:
@@ -276,7 +277,7 @@ class _Locator:
     def _file(source: GroupWrite, secret: Reference, location: str) -> str:
         """Return the real path of a `.env` file; `location` if the user has to allow it first.
 
-        The rotation is collected all the same: whoever opens it asks for trust.
+        The rotation is collected all the same: the caller that opens it asks for trust.
         """
         try:
             return source.group(secret)
@@ -298,7 +299,7 @@ class _Locator:
 
 
 def store_key(profile: Profile, source: str) -> object:
-    """Return what is equal for sources that are of one store, whoever asks it."""
+    """Return a key that is equal for sources of one store, whatever login they use."""
     spec = profile.sources[source]
     settings = {key: value for key, value in spec.settings.items() if key not in _ACCESS_SETTINGS}
     return spec.type, repr(sorted(settings.items()))

@@ -253,8 +253,9 @@ class _Run:
             raise RotationError(f"{step.decision.step} failed: {type(error).__name__}")
         if result.late:
             raise _TooLateError(
-                f"{step.decision.step} was not over in time",
-                hint="give the rotation a longer 'timeout', or find out what its target waits for",
+                f"{step.decision.step} did not finish in time",
+                hint="increase 'timeout' in the rotation, or find out what its target is waiting "
+                "for",
             )
         return result.value
 
@@ -283,10 +284,7 @@ class _Run:
             left = ""
             if step.run.without_target and step.seen.new:
                 at = record.target_description or "the target that the profile named before"
-                left = (
-                    f"at {at} the new value may still work, and the old one may no longer: "
-                    "look there"
-                )
+                left = f"at {at} the new value may still work and the old one may not: check there"
             elif record.promoted_at:
                 left = "the secret has a value from outside envkit; old and new no longer work"
             return self.outcome(OutcomeStatus.ABORTED, left)
@@ -390,8 +388,8 @@ def _refuses(store: RotationStore) -> bool:
 
 def _hint_at_rest(seen: Snapshot | None) -> str:
     if seen is not None and not seen.current:
-        return "store a first value: rotating begins with what readers have"
-    return "run 'envkit rotate status' to see where it stands"
+        return "store a first value: a rotation starts from the current value"
+    return "run 'envkit rotate status' to see its state"
 
 
 class _TooLateError(UnavailableError):

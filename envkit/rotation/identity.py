@@ -68,17 +68,17 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
     if not record.in_progress:
         return None
     if record.plan and record.plan != plan:
-        difference = f"was begun as '{record.plan}', and the profile now says '{plan}'"
+        difference = f"started as '{record.plan}', but the profile now says '{plan}'"
     elif record.target and record.target != target:
         at = record.target_description or "another target"
-        difference = f"was begun at {at}, and the profile now has another 'target'"
+        difference = f"started at {at}, but the profile now has another 'target'"
     else:
         return None
     return Mismatch(f"the rotation in progress {difference}", _way_out(record, name), changed=True)
 
 
 def _way_out(record: Record, name: str) -> str:
-    back = "restore the profile until the rotation is over"
+    back = "restore the profile until the rotation finishes"
     if record.promoted_at:
         return back
     if "(single)" in record.plan and record.attempt:
@@ -92,13 +92,13 @@ def _renamed(record: Record, name: str) -> Mismatch:
         way_back = "rollback" if record.promoted_at else "abort"
         return Mismatch(
             f"the secret is being rotated as {record.rotation}, not as {name}",
-            f"if it has another name now, run 'envkit rotate --resume {name}' or "
-            f"'envkit rotate --{way_back} {name}'; otherwise name one rotation for one secret",
+            f"if you renamed it, run 'envkit rotate --resume {name}' or "
+            f"'envkit rotate --{way_back} {name}'; otherwise declare one rotation per secret",
             renamed=True,
         )
     return Mismatch(
         f"the secret is rotated as {record.rotation}, not as {name}",
-        "name one rotation for one secret, in one profile or in one that both extend; "
-        f"if it has another name now, run 'envkit rotate {name}'",
+        "declare one rotation per secret, in one profile or in one that both extend; "
+        f"if you renamed it, run 'envkit rotate {name}'",
         renamed=True,
     )

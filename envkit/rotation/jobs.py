@@ -195,7 +195,7 @@ def _without_target(rotation: Rotation, *, environ: Mapping[str, str], deadline:
         return open_store(source, policy.secret, fields, deadline)
 
     def no_rotator(**_: object) -> Rotator:
-        raise AnotherTargetError("the profile does not say how it is rotated")
+        raise AnotherTargetError("the profile does not declare how to rotate it")
 
     return Job(
         policy.full_name,

@@ -156,7 +156,7 @@ def decide(seen: Observation) -> Decision:
     elif seen.requested in (Request.ROLLBACK, Request.ABORT):
         decision = _roll_back_or_abort(record, seen, seen.requested)
     elif seen.published == OtherValue.FOREIGN and record.only_claimed:
-        decision = Decision(StepKind.CLAIM, "the secret has been changed since the claim")
+        decision = Decision(StepKind.CLAIM, "the secret was changed after the claim")
     elif seen.published in _OTHER_VALUES and record.phase != Phase.RETIRING:
         decision = _refuse_other_value(seen)
     else:
@@ -171,12 +171,12 @@ def _at_rest(record: Record | None, seen: Observation) -> Decision:
     if not requested and (decision := _not_now(record, seen)) is not None:
         return decision
     if seen.published == OtherValue.MISSING:
-        return Decision(StepKind.REFUSE, "the secret is not there")
-    return Decision(StepKind.CLAIM, "asked for" if requested else "due")
+        return Decision(StepKind.REFUSE, "the secret is missing")
+    return Decision(StepKind.CLAIM, "requested" if requested else "due")
 
 
 def _nothing_in_progress(record: Record | None, requested: Request) -> Decision:
-    reason = f"no rotation is in progress that could be {_PARTICIPLES[requested]}"
+    reason = f"there is no unfinished rotation to be {_PARTICIPLES[requested]}"
     if (
         requested == Request.ROLLBACK
         and record is not None
@@ -189,7 +189,7 @@ def _nothing_in_progress(record: Record | None, requested: Request) -> Decision:
 
 
 def _not_now(record: Record | None, seen: Observation) -> Decision | None:
-    """Return why nobody has to rotate now; None where it is due."""
+    """Return why no rotation starts now; None if one is due."""
     if record is not None and record.phase == Phase.QUARANTINED:
         return Decision(StepKind.NOTHING, f"quarantined: {record.error}")
     if seen.now < seen.due_at:
@@ -216,7 +216,9 @@ def _staged(record: Record, seen: Observation) -> Decision:
     if record.rejections >= MAX_REJECTIONS:
         return _after_rejections(record, seen)
     if PendingValue.ANNOUNCED in seen.pending and seen.published == PendingValue.OLD:
-        return Decision(StepKind.ANNOUNCE, "readers must know the new value before it is used")
+        return Decision(
+            StepKind.ANNOUNCE, "the store must announce the new value before it is used"
+        )
     return Decision(StepKind.SET, "the new value is pending")
 
 
@@ -227,7 +229,9 @@ def _set(record: Record, seen: Observation) -> Decision:
         return _refuse_reverted_announcement()
     if seen.now < record.settle_until:
         return Decision(
-            StepKind.WAIT, "not all readers know the new value yet", record.settle_until
+            StepKind.WAIT,
+            "waiting until every application has read the new value",
+            record.settle_until,
         )
     return Decision(StepKind.TEST, "the target has the new value")
 
@@ -236,17 +240,17 @@ def _tested(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - on
     if PendingValue.ANNOUNCED in seen.pending and seen.published == PendingValue.OLD:
         return _refuse_reverted_announcement()
     if seen.published in NEW_VALUES:
-        return Decision(StepKind.NOTE_PROMOTED, "readers have the new value")
-    return Decision(StepKind.PROMOTE, "the new value has logged in")
+        return Decision(StepKind.NOTE_PROMOTED, "the store has the new value")
+    return Decision(StepKind.PROMOTE, "the login with the new value succeeded")
 
 
 def _promoted(record: Record, seen: Observation) -> Decision:
     if seen.published in OLD_VALUES:
         return Decision(
-            StepKind.REFUSE, "the old value was put back outside envkit", advice=Request.ROLLBACK
+            StepKind.REFUSE, "the old value was restored outside envkit", advice=Request.ROLLBACK
         )
     if record.phase == Phase.PROMOTED:
-        return Decision(StepKind.FINISH, "readers have the new value")
+        return Decision(StepKind.FINISH, "the store has the new value")
     if seen.now < record.retire_at and not _without_grace(record, seen):
         return Decision(StepKind.WAIT, "the grace period is not over", record.retire_at)
     return Decision(StepKind.BEGIN_RETIRE, "the grace period is over")
@@ -258,7 +262,7 @@ def _without_grace(record: Record, seen: Observation) -> bool:
 
 def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - one of _FORWARD
     if seen.published in OLD_VALUES:
-        return Decision(StepKind.PROMOTE, "readers have the old value, which is being retired")
+        return Decision(StepKind.PROMOTE, "the store has the old value, which is being retired")
     if seen.published == PendingValue.NEW and PendingValue.FINAL in seen.pending:
         return Decision(StepKind.PUBLISH_FINAL, "the grace period is over")
     return Decision(StepKind.RETIRE, "the grace period is over")
@@ -266,7 +270,7 @@ def _retiring(record: Record, seen: Observation) -> Decision:  # noqa: ARG001 - 
 
 def _after_rejections(record: Record, seen: Observation) -> Decision:
     again = record.phase != Phase.CLAIMED and record.attempt < MAX_ATTEMPTS
-    reason = f"the target has refused it {record.rejections} times"
+    reason = f"the target refused the new value {record.rejections} times"
     return _revert(record, seen, reason, Phase.CLAIMED if again else Phase.QUARANTINED)
 
 
@@ -293,16 +297,16 @@ def _roll_back_or_abort(record: Record, seen: Observation, requested: Request) -
         return _refuse_other_value(seen)
     if seen.published in NEW_VALUES and requested == Request.ABORT:
         return Decision(
-            StepKind.REFUSE, "readers have the new value already", advice=Request.ROLLBACK
+            StepKind.REFUSE, "the store already has the new value", advice=Request.ROLLBACK
         )
     return _revert(record, seen, f"to be {_PARTICIPLES[requested]}", Phase.IDLE)
 
 
 def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Decision:
-    """Turn back; at once where nobody can be about to give readers another value.
+    """Revert; at once if no process can be about to publish another value.
 
-    That is so before anything was tested or announced, and where somebody else has written:
-    whoever saw the secret before that can no longer write it.
+    That is so before anything was tested or announced, and where another process has written:
+    a process that read the secret before that can no longer write it.
     """
     untouched = (
         record.phase in (Phase.CLAIMED, Phase.STAGED, Phase.SET)
@@ -315,19 +319,19 @@ def _revert(record: Record, seen: Observation, reason: str, then: Phase) -> Deci
 
 def _backward(record: Record, seen: Observation) -> Decision:
     if record.phase == Phase.REVERTING and seen.published in _OTHER_VALUES:
-        return Decision(StepKind.NOTE_REVERTED, "readers have a value that is not of this rotation")
+        return Decision(StepKind.NOTE_REVERTED, "the store has a value from outside this rotation")
     if record.phase == Phase.REVERTING or seen.published in (PendingValue.ANNOUNCED, *NEW_VALUES):
-        return Decision(StepKind.RESTORE, "readers are to get the old value")
-    return Decision(StepKind.UNDO, "nobody can be given the new value any more")
+        return Decision(StepKind.RESTORE, "restoring the old value")
+    return Decision(StepKind.UNDO, "the new value is no longer available to applications")
 
 
 def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decision:
-    """Return the decision, unless somebody else is at work, or it failed a moment ago."""
+    """Return the decision, unless another process runs it or its retry backoff is in effect."""
     if decision.step in PASSIVE or (record.owner and record.owner == seen.me):
         return decision
     if seen.now < record.busy_until:
         if record.owner and seen.requested in (None, "", Request.ROTATE):
-            return Decision(StepKind.BUSY, f"{record.owner} is working on it", record.busy_until)
+            return Decision(StepKind.BUSY, f"{record.owner} is running it", record.busy_until)
         if not record.owner and not seen.requested:
             return Decision(
                 StepKind.PAUSE, f"retry backoff in effect: {record.error}", record.busy_until
@@ -340,7 +344,7 @@ def _unless_busy(record: Record, seen: Observation, decision: Decision) -> Decis
 
 
 def _refuse_other_value(seen: Observation) -> Decision:
-    reason = "the secret is gone"
+    reason = "the secret is missing"
     if seen.published == OtherValue.FOREIGN:
         reason = "the secret was changed outside envkit; all three values were kept"
     return Decision(StepKind.REFUSE, reason, advice=Request.ABORT)

@@ -200,8 +200,8 @@ def status_of_orphan(orphan: Orphan) -> RotationStatus:
         started_at=record.started_at,
         promoted_at=record.promoted_at,
         retire_at=record.retire_at,
-        error=f"no profile names this rotation, and it is unfinished ({record.phase})",
-        hint=f"put its table back, or run 'envkit rotate {option} {orphan.word}'",
+        error=f"this rotation is unfinished ({record.phase}), and no profile names it",
+        hint=f"restore its table, or run 'envkit rotate {option} {orphan.word}'",
         stopped=True,
     )
 
@@ -226,7 +226,7 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
             hint=f"let it finish there, or run 'envkit rotate --abort' there for {orphan.name}",
         )
     if promoted != (requested == Request.RESUME):
-        has = "has the new value already" if promoted else "does not have the new value yet"
+        has = "already has the new value" if promoted else "does not have the new value yet"
         wanted = "--resume" if promoted else "--abort"
         raise RotationError(
             f"{orphan.location} {has}", hint=f"run 'envkit rotate {wanted} {orphan.word}'"
@@ -247,12 +247,12 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
     where = f" at {record.target_description}" if record.target_description else ""
     if promoted:
         return (
-            f"the store has the new value; the old credential was not retired and may still "
+            "the store has the new value; the old credential was not retired and may still "
             f"work{where}: remove it there"
         )
     if record.phase == Phase.CLAIMED and not record.attempt:
-        return "the rotation had not made a new value yet; the current one is untouched"
+        return "the rotation had not created a new value yet; the current one is untouched"
     return (
-        f"the new value is dropped, and may still work{where}: remove it there; the current "
+        f"envkit dropped the new value, but it may still work{where}: remove it there; the current "
         "one is untouched"
     )

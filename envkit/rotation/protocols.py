@@ -113,7 +113,7 @@ class Rotator(Protocol):
         """Return whether a credential that was retired is refused now.
 
         The proof that `retire` did its work: it asks the target, and believes no record.
-        True where nobody can be asked, since the readers are the target.
+        True if there is no server to ask.
         """
         ...
 

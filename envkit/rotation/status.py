@@ -86,7 +86,7 @@ class RotationStatus(NamedTuple):
 
     @property
     def needs_attention(self) -> bool:
-        """Whether somebody has to look."""
+        """Whether a person has to act."""
         return self.state in ALARMS
 
 

@@ -89,7 +89,7 @@ def read_each(
         second.refused_before = reader.refused
         second.read(again)
         reader.found.update(second.found)
-    late = UnavailableError("no answer in time", hint="give it more time with --timeout")
+    late = UnavailableError("no answer in time", hint="set a longer --timeout")
     return [reader.found.get(one.full_name, late) for one in rotations]
 
 
@@ -164,7 +164,7 @@ class _Reader:
         except EnvkitError as error:
             return error
         except Exception as error:  # noqa: BLE001 - its text may hold a value
-            return ProtocolError(f"it cannot be read: {type(error).__name__}")
+            return ProtocolError(f"reading it failed: {type(error).__name__}")
 
     def _read_one(self, rotation: Rotation, shared: _SharedSource) -> RotationStatus:
         job = open_job(
@@ -177,7 +177,7 @@ class _Reader:
         if found.started_at:
             return self._unless_stopped(found, seen)
         if not seen.current or job.store.fields[0] not in seen.current:
-            raise AbsentError("the secret is not there", hint="store a first value by hand")
+            raise AbsentError("the secret is missing", hint="store a first value")
         if self._writable:
             if not shared.checks_at_once:
                 job.store.check()

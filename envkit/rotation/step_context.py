@@ -154,7 +154,7 @@ class StepContext(NamedTuple):
             confirm=self.confirm,
             settle=self.settle,
             id=record.id if record is not None and in_progress else "",
-            # where somebody has written the secret, ours are theirs to judge
+            # if the secret was changed outside envkit, a person must judge our values
             issued=() if record is None or foreign else record.issued,
             end_sessions=self.without_grace,
         )
@@ -190,7 +190,7 @@ class StepContext(NamedTuple):
 
         Args:
             fields: those that the change made work.
-            take_back: undoes the change; called where nobody needs these fields any more.
+            take_back: undoes the change; called when these fields are no longer needed.
         """
         for deadline in (self.run.deadline, self.run.store_deadline):
             deadline.leave_at_least(SETTLE_SECONDS)  # this process may have been stopped for long
@@ -224,7 +224,7 @@ class StepContext(NamedTuple):
 def _refuse_another_target(record: Record, description: str) -> None:
     if record.target_description and record.target_description != description:
         raise AnotherTargetError(
-            f"the rotation in progress was begun at {record.target_description}, and the "
-            f"profile now names {description or 'no target'}",
-            hint="restore the target until the rotation is over or aborted",
+            f"the rotation in progress started at {record.target_description}, but the profile now "
+            f"names {description or 'no target'}",
+            hint="restore the target until the rotation finishes or is aborted",
         )

@@ -105,7 +105,7 @@ def _look_again(step: StepContext) -> None:
         new = step.seen.new if before else step.keep
         if not step.rotator.probe(new, record.facts):
             raise RotationError(
-                "the new credential no longer logs in; the old one is kept",
+                "the new credential no longer logs in; the old one was not retired",
                 hint="make it work at the target again, or store one that works with "
                 "'envkit set --force'; then run "
                 f"'envkit rotate {step.job.name}'",
@@ -118,7 +118,7 @@ def _create(step: StepContext) -> Snapshot:
     if not record.attempt:
         step.job.before()
         if record.target_description:
-            # whoever changed the secret since the claim is noticed here, too
+            # a change of the secret after the claim is also noticed here
             step = step._replace(seen=step.job.store.rehearse(step.seen))
     created = rotator.create(old, record.facts)
     staged = record._replace(
@@ -172,7 +172,7 @@ def _finish(step: StepContext) -> Snapshot:
     step.rotator.finish(seen.old, seen.new, record.facts)
     if step.job.after is not None:
         step.job.after()
-    # from now on, since whoever was told by `after` reads the new value now
+    # from now on, since the applications that `after` notified now read the new value
     finished = record._replace(phase=Phase.GRACE, retire_at=step.run.clock() + grace)
     if grace:
         return step.release(finished, seen.pending)
@@ -182,7 +182,7 @@ def _finish(step: StepContext) -> Snapshot:
 def _begin_retire(step: StepContext) -> Snapshot:
     if not step.rotator.probe(step.keep, step.record.facts):
         raise RotationError(
-            "the new credential no longer logs in; the old one is kept",
+            "the new credential no longer logs in; the old one was not retired",
             hint=f"find out who changed it, or run 'envkit rotate --rollback {step.job.name}'",
         )
     return step.save(step.record._replace(phase=Phase.RETIRING), step.seen.pending)
@@ -192,7 +192,7 @@ def _publish_final(step: StepContext) -> Snapshot:
     final = step.seen.pending[PendingValue.FINAL]
     if not step.rotator.probe(final, step.record.facts):
         raise RotationError(
-            "the final value for readers does not log in",
+            "the final value does not log in",
             hint="find out who changed it, at the target or in the rotation record",
         )
     return step.publish(final)
@@ -242,7 +242,7 @@ def _begin_revert(step: StepContext) -> Snapshot:
 
 
 def _restore(step: StepContext) -> Snapshot:
-    # written even if it is there already: whoever was about to give readers another
+    # written even if it is there already: a process that was about to publish another
     # value has seen an older version of the secret, and can no longer do so
     try:
         seen = step.publish(step.seen.old)
@@ -282,7 +282,7 @@ def _undo(step: StepContext) -> Snapshot:
 
 
 def _refuse_to_end_both(step: StepContext) -> None:
-    """See that the value of somebody else logs in, where it is the only one that is left.
+    """Check that a value from outside envkit logs in, where it is the only one that is left.
 
     Raises:
         RotationError: it does not, and ours are kept.
@@ -292,9 +292,10 @@ def _refuse_to_end_both(step: StepContext) -> None:
         return
     if not step.rotator.probe(step.keep, record.facts):
         raise RotationError(
-            "the secret has a value from outside envkit that does not log in; envkit kept "
-            "both of its own",
-            hint="store one that logs in, with 'envkit set --force' or 'envkit rollback --force'",
+            "the secret was changed outside envkit to a value that does not log in; all three "
+            "values were kept",
+            hint="store a value that logs in, with 'envkit set --force' or 'envkit rollback "
+            "--force'",
         )
 
 
@@ -324,10 +325,10 @@ def _values(store: RotationStore, old: Fields, created: Created) -> Pending:
         if fields is not None and {**old, **fields} not in pending.values():
             pending[name] = {**old, **fields}
     if pending[PendingValue.NEW] == old:
-        raise RotationError("the rotator made the value that the secret already has")
+        raise RotationError("the rotator returned the value that the secret already has")
     strange = {field for fields in pending.values() for field in fields} - set(store.fields)
     if strange:
-        raise RotationError(f"the rotator made the unknown field '{min(strange)}'")
+        raise RotationError(f"the rotator returned the unknown field '{min(strange)}'")
     return pending
 
 

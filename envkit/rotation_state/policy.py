@@ -158,7 +158,7 @@ class _Reader:
         check_keys(self.settings, _KEYS, self.table.place_of, owner=self.table.title)
         for key, example in (("secret", "vault:db#password"), ("rotator", "random")):
             if key not in self.settings:
-                raise self.error(key, f"needs '{key}'", f'write {key} = "{example}"')
+                raise self.error(key, f"'{key}' is missing", f'write {key} = "{example}"')
         return Policy(
             self.profile.name,
             self.table.name,
@@ -178,7 +178,7 @@ class _Reader:
         )
 
     def error(self, key: str, what: str, hint: str | None = None) -> ProfileError:
-        return ProfileError(f"{self.table.place_of(key)}: {self.table.title} {what}", hint=hint)
+        return ProfileError(f"{self.table.place_of(key)}: {self.table.title}: {what}", hint=hint)
 
     def secret(self) -> Reference:
         text = self.settings["secret"]
@@ -187,23 +187,23 @@ class _Reader:
         except PlaceholderError:
             raise self.error(
                 "secret",
-                "has a 'secret' that is no reference",
+                "'secret' is not a reference",
                 'write secret = "vault:db#password", without braces and filters',
             ) from None
         if not isinstance(reference, Reference):
             raise self.error(
                 "secret",
-                "has a 'secret' without the source that keeps it",
+                "'secret' does not name its source",
                 f'write secret = "dotenv:{text}", or name another source',
             )
         if reference.version is not None or reference.stage is not None:
-            raise self.error("secret", "has a 'secret' with a version", "take the version out")
+            raise self.error("secret", "'secret' names a version", "remove the version")
         if reference.source not in self.profile.sources:
             from envkit._internal.suggestions import did_you_mean
 
             raise self.error(
                 "secret",
-                f"names the unknown source '{reference.source}'",
+                f"unknown source '{reference.source}'",
                 did_you_mean(reference.source, self.profile.sources),
             )
         return reference
@@ -215,7 +215,7 @@ class _Reader:
 
             raise self.error(
                 "strategy",
-                f"has the unknown strategy '{name}'",
+                f"unknown strategy '{name}'",
                 did_you_mean(name, Strategy),
             )
         return Strategy(name)
@@ -236,15 +236,15 @@ class _Reader:
         if timing.window_seconds is not None and timing.jitter_seconds >= timing.window_seconds:
             raise self.error(
                 "jitter",
-                "has a 'jitter' that is not shorter than its window",
-                "make 'window' longer or 'jitter' shorter",
+                "'jitter' is not shorter than 'window'",
+                "increase 'window' or decrease 'jitter'",
             )
         pause = shortest_pause(timing, _SOME_DAY)
         if pause <= timing.grace_seconds + timing.jitter_seconds:
             raise self.error(
                 "grace" if "grace" in self.settings else key,
-                "is due again before the grace of the rotation before is over",
-                "make 'grace' and 'jitter' shorter, or rotate less often",
+                "the next rotation is due before the grace period of the last one ends",
+                "decrease 'grace' and 'jitter', or rotate less often",
             )
         return timing
 
@@ -252,13 +252,13 @@ class _Reader:
         """Return whether `every` or `schedule` counts: what was said last, of two files."""
         found = [key for key in ("every", "schedule") if key in self.settings]
         if not found:
-            raise self.error("every", "says nothing of when", 'write every = "30d"')
+            raise self.error("every", "'every' or 'schedule' is missing", 'write every = "30d"')
         if len(found) == 1:
             return found[0]
         order = [self.profile.files.index(self.table.place_of(key).path) for key in found]
         if order[0] == order[1]:
             raise self.error(
-                "schedule", "has both 'every' and 'schedule'", "take one of the two out"
+                "schedule", "both 'every' and 'schedule' are set", "remove one of them"
             )
         return found[order.index(max(order))]
 
@@ -267,7 +267,7 @@ class _Reader:
         if len(expression.split()) != 5:
             raise self.error(
                 "schedule",
-                "has a 'schedule' that does not have five fields",
+                "'schedule' does not have five fields",
                 'write minute, hour, day, month and weekday: schedule = "0 3 * * SUN"',
             )
         return expression
@@ -279,7 +279,7 @@ class _Reader:
             reason = str(error)
             raise self.error(
                 "schedule",
-                f"has a 'schedule' that is no cron expression: {reason[:1].lower()}{reason[1:]}",
+                f"'schedule' is not a cron expression: {reason[:1].lower()}{reason[1:]}",
                 'write minute, hour, day, month and weekday: schedule = "0 3 * * SUN"',
             ) from None
 
@@ -297,10 +297,10 @@ class _Reader:
 
             raise self.error(
                 "timezone",
-                f"has the unknown timezone {name!r}",
+                f"unknown time zone {name!r}",
                 did_you_mean(name, known)
                 if known
-                else "install the time zones of the system: the package tzdata",
+                else "install the system's time zones: the package tzdata",
             ) from None
         return name
 
@@ -313,7 +313,7 @@ class _Reader:
             seconds = -1.0
         if seconds < 0 or (seconds == 0 and key not in ("grace", "jitter", "cache_age")):
             raise self.error(
-                key, f"has a '{key}' that is no duration", f'write {key} = "15m", or 2h, or 30d'
+                key, f"'{key}' is not a duration", f'write {key} = "15m", or 2h, or 30d'
             )
         return seconds
 
@@ -330,15 +330,15 @@ class _Reader:
         ):
             raise self.error(
                 key,
-                f"has a '{key}' whose command is not a list of words",
+                f"the command of '{key}' is not a list of words",
                 f"write {shape}" if shape else 'write command = ["program", "argument"]',
             )
         if any(OPEN in word for word in command):
             raise self.error(
                 key,
-                f"has a '{key}' whose command has a placeholder: others could read the value "
-                "in the list of processes",
-                "let the command fetch it: envkit get NAME --env ENV",
+                f"the command of '{key}' has a placeholder: other users could read the value in "
+                "the process list",
+                "fetch the value in the command: envkit get NAME --env ENV",
             )
         return tuple(command)
 
@@ -348,7 +348,7 @@ class _Reader:
             if not isinstance(name, str) or not is_name(name):
                 raise self.error(
                     "environment",
-                    f"has an 'environment' with {name!r}, which is not a variable name",
+                    f"'environment' has {name!r}, which is not a variable name",
                     'write environment = ["DEPLOY_TOKEN"]',
                 )
         return tuple(names)
@@ -360,22 +360,28 @@ class _Reader:
     def channel(self, settings: Any) -> Channel:
         usage = 'write notify = [{ webhook = "https://...", on = ["failure"] }]'
         if not isinstance(settings, dict):
-            raise self.error("notify", "has a 'notify' that is not a table", usage)
+            raise self.error("notify", "'notify' has an entry that is not a table", usage)
         place = self.table.place_of("notify")
         check_keys(settings, _CHANNEL_KEYS, lambda _: place, owner=f"{self.table.title}: notify")
         kinds = [kind for kind in ChannelKind if kind in settings]
         if len(kinds) != 1:
-            raise self.error("notify", "must name one of webhook, slack and command", usage)
+            raise self.error(
+                "notify", "'notify' must name one of webhook, slack and command", usage
+            )
         (kind,) = kinds
         if "key" in settings and kind != ChannelKind.WEBHOOK:
-            raise self.error("notify", f"has a 'key', which {kind} does not use", "take it out")
+            raise self.error(
+                "notify", f"'notify' has a 'key', which {kind} does not use", "remove it"
+            )
         events = settings.get("on", list(EventKind))
         for event in events:
             if event not in tuple(EventKind):
                 from envkit._internal.suggestions import did_you_mean
 
                 raise self.error(
-                    "notify", f"has an unknown event {event!r}", did_you_mean(str(event), EventKind)
+                    "notify",
+                    f"'notify' has an unknown event {event!r}",
+                    did_you_mean(str(event), EventKind),
                 )
         where = (
             self.command("notify", settings[kind])

@@ -71,7 +71,7 @@ class Record(NamedTuple):
         id: of this rotation, or of the last one; a new one for each.
         phase: how far it has got.
         secret: which value it is about, as the store names it; empty in version 1.
-        plan: how it is rotated, so that nobody goes on in another way.
+        plan: how it is rotated, so that no run resumes it in another way.
         target: a digest of the target that it is rotated at; empty in version 1, and for
             a rotation whose readers are the target.
         target_description: hosts, ports and users of the target, for people.
@@ -147,7 +147,7 @@ class Record(NamedTuple):
 
     @property
     def reverting(self) -> bool:
-        """Whether the rotation is on its way back, which it goes to the end."""
+        """Whether the rotation is being reverted, which it always completes."""
         return self.phase in (Phase.REVERTING, Phase.REVERTED)
 
     @property
@@ -188,12 +188,13 @@ def decode(data: object) -> Record:
         RotationError: it is none, or of another version.
     """
     if not isinstance(data, dict):
-        raise _broken("is not one")
+        raise _broken("is not valid")
     version = data.get("version")
     if version not in (1, VERSION) or isinstance(version, bool):
         raise RotationError(
-            f"the rotation record has version {version!r}; this envkit knows 1 and {VERSION}",
-            hint="use the envkit that wrote it, or a newer one",
+            f"the rotation record has version {version!r}; this version of envkit reads 1 and "
+            f"{VERSION}",
+            hint="use the version of envkit that wrote it, or a newer one",
         )
     values = {
         name: _usable(data, name)
@@ -228,7 +229,7 @@ def _usable(data: Mapping[str, object], name: str) -> Any:
         of = _is_time if name == "notified" else lambda item: isinstance(item, str)
         usable = all(isinstance(item, str) and of(value[item]) for item in value)
     if not usable:
-        raise _broken(f"has no usable '{key}'")
+        raise _broken(f"has no valid '{key}'")
     return value
 
 
@@ -253,7 +254,7 @@ def _then(record: Record) -> str:
     if not record.reverting:
         return record.then
     if record.then not in (Phase.IDLE, Phase.QUARANTINED, Phase.CLAIMED):
-        raise _broken("has no usable 'then'")
+        raise _broken("has no valid 'then'")
     return Phase(record.then)
 
 

@@ -1,6 +1,6 @@
 """What is rotated: the rotation that changes a value, and its record beside the secret.
 
-`envkit.rotation.rotated` finds the rotation of a value; whoever is about to change the value
+`envkit.rotation.rotated` finds the rotation of a value; a caller that is about to change the value
 reads the record here, with the login that it has for the value itself.
 """
 
@@ -60,14 +60,14 @@ def read_record(
         the record; None where there is none.
 
     Raises:
-        EnvkitError: it cannot be read, or is that of another secret.
+        EnvkitError: it cannot be read, or is for another secret.
     """
     own = reference_beside(source, ref, rotated.fields[0])
     store = open_store(source, own, rotated.fields, deadline)
     record = store.read().record
     if record is not None and record.secret not in ("", store.identity):
         raise RotationError(
-            f"the rotation record beside {store.location} is that of another secret",
+            f"the rotation record beside {store.location} is for another secret",
             hint="run 'envkit rotate status'",
         )
     return record

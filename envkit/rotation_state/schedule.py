@@ -40,7 +40,7 @@ class Timing(NamedTuple):
         every_seconds: since the last rotation; 0 where there is a schedule.
         schedule: a cron expression; empty where there is `every`.
         timezone: an IANA name, for the schedule.
-        window_seconds: how long after it is due a rotation may begin; None for ever.
+        window_seconds: how long after it is due a rotation may start; None means no limit.
         jitter_seconds: the beginnings are spread over this long; less than the window.
         grace_seconds: how long old and new both work.
     """
@@ -169,4 +169,4 @@ def cron_after(expression: str, timezone: str, moment: float) -> float:
                 return found.timestamp()
     except CronSimError as error:
         raise ValueError(str(error)) from None
-    raise ValueError("it names no time of the next 50 years")
+    raise ValueError("it matches no time in the next 50 years")

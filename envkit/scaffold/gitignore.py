@@ -1,4 +1,4 @@
-"""What a `.gitignore` says of a file beside it. Pure."""
+"""Decide whether a `.gitignore` ignores a file beside it. Pure."""
 
 from __future__ import annotations
 

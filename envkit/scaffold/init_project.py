@@ -63,7 +63,7 @@ _GITIGNORE_HEAD = "# values stay out of git"
 
 
 class Initialised(NamedTuple):
-    """What was done.
+    """What `envkit init` did.
 
     Attributes:
         written: the new files, relative to the project's folder.
@@ -87,7 +87,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
 
     Args:
         root: the project's folder.
-        names: of the environments; else dev, staging, prod, and each that has a `.env.NAME`.
+        names: of the environments; default: dev, staging, prod, and each that has a `.env.NAME`.
 
     Raises:
         UsageError: a name that no profile can have, or a folder that cannot be written.
@@ -98,7 +98,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         if not is_profile_name(name) or name == BASE:
             raise UsageError(
                 f"an environment cannot be called '{name}'",
-                hint=f"use letters, digits, '-' and '_', and another name than '{BASE}'",
+                hint=f"use letters, digits, '-' and '_', and a name other than '{BASE}'",
             )
     folder = os.path.join(root, FOLDER)
     gitignore = os.path.join(root, ".gitignore")
@@ -118,7 +118,7 @@ def initialise(root: str, names: Sequence[str] = ()) -> Initialised:
         ignored = _ignore(gitignore, ignored_before)
     except OSError as error:
         lasting = lasting_failure(error, folder, "make")
-        raise lasting or UsageError(f"cannot make {folder}: {reason_of(error)}") from None
+        raise lasting or UsageError(f"cannot create {folder}: {reason_of(error)}") from None
     return Initialised(
         tuple(f"{FOLDER}/{name}.toml" for name in new),
         tuple(name for name in new if name != BASE),
@@ -155,7 +155,7 @@ def _unreadable(file: str, error: OSError) -> SourceError:
 
 
 def _passed_over(root: str) -> list[str]:
-    """Return the files that look like `.env` files, and are taken for none."""
+    """Return the files that look like `.env` files but are not treated as such."""
     return [
         file
         for file in sorted(os.listdir(root))
@@ -183,7 +183,7 @@ def _gitignore(path: str, root: str) -> str:
     if os.path.islink(path):
         raise WriteRefusedError(
             f"{display_path(path)} is a symbolic link, which git does not read",
-            hint="put a file in its place",
+            hint="replace it with a file",
         )
     try:
         data, _ = read_in_project(path, root, LIMIT_BYTES)

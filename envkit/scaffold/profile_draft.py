@@ -2,7 +2,7 @@
 
 A variable of a `.env` file becomes the lookup of its own name, `NAME = "{{ NAME }}"`:
 profiles are committed, and values are not. Variables that all environments have go to
-`base`, which the others extend: those of `.env.example`, else those that all `.env`
+`base`, which the others extend: those of `.env.example`, or if there is none, those that all `.env`
 files have in common.
 """
 
@@ -23,7 +23,7 @@ PLAIN = (".env", ".env.local")
 LOCAL = ".local"  # behind the name of an environment's file: what wins over that on one machine
 # what a plain .env belongs to, so that production never runs on a laptop's values
 OWN_MACHINE = ("dev", "development", "local")
-# what else follows `.env.` and is no environment: keys, archives, copies
+# other endings after `.env.` that are not an environment: keys, archives, copies
 _OTHER = ("local", "keys", "vault", "me", "bak", "backup", "old", "orig", "save", "tmp")
 
 
@@ -94,7 +94,7 @@ def drafts(names: Sequence[str], found: Mapping[str, Sequence[str]]) -> dict[str
 
 
 def _samples(names: Sequence[str]) -> dict[str, Draft]:
-    """Return profiles that show how it is done: one environment runs at once."""
+    """Return sample profiles, of which one environment runs immediately."""
     base = _table(
         (
             f'APP_ENV = {{ type = "enum", choices = {_toml(names)} }}',
@@ -154,12 +154,12 @@ def _shared(lists: Iterable[Sequence[str]]) -> list[str]:
 
 
 _BASE = """\
-# What every environment has in common: which variables there are, and what they must look like:
+# The variables that every environment has in common, and what each must look like:
 #   PORT = { type = "port", description = "where the app listens" }
 
 """
 _ELSEWHERE = """\
-# To take them from Vault instead:
+# To read them from Vault instead:
 #
 #   lookup = ["vault"]
 #

@@ -1,8 +1,8 @@
-"""What a source is: the protocols, and what goes in and comes out.
+"""The types for authors of sources: the protocols, and their inputs and results.
 
 A source is our adapter for one store. Building one does no I/O. A source never
 logs, prints or raises a value, maps its client's exceptions to `SourceError`
-once, at its boundary, and says *absent* only when the store answered so.
+once, at its boundary, and reports *absent* only if the store answered so.
 
     class Shelf:
         settings = {"path": str}

@@ -5,20 +5,20 @@
     path = [".env.shared", ".env.staging"]   # a later one wins; else `.env.<environment>`
 
 Without `path` it is `.env.<environment>` beside the `profiles/` folder, else
-`.env.<alias>`, and never another file: not `.env`, not one of a folder above. A file
-that is not there is absent, not failed.
+`.env.<alias>`, and never another file: not `.env`, and not one in a folder above. A file
+that does not exist counts as absent, not failed.
 
     dotenv:NAME         a variable of the source's files, as is a bare name
     dotenv:FILE#NAME    a variable of another file, relative to the same folder
 
 The version of a value is that of its file: time, size and inode, nothing of the
 content. Writing changes one variable under a lock, and the file in one step; the file
-as it was is kept beside it (`.env.staging.envkit-previous`, 0600), and can be read:
+before is saved beside it (`.env.staging.envkit-previous`, 0600), and can be read:
 
     dotenv:?version=previous#NAME
 
 A file may be a link to another one inside the project. One that leads out of it is opened
-only where the user trusts that, and the kept copy is never a link.
+only if the user trusts that, and the saved copy is never a link.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from envkit.profile.placeholder import Reference
     from envkit.sources.model import Outcome, SourceContext
 
-PREVIOUS = "previous"  # the version of the kept copy
+PREVIOUS = "previous"  # the version of the saved copy
 PREVIOUS_SUFFIX = ".envkit-previous"
 
 
@@ -71,7 +71,7 @@ class DotenvSource:
     """Reads and writes the `.env` files of one environment.
 
     Attributes:
-        warnings: what the owner of the files should see to, without values; filled by `fetch`.
+        warnings: what the owner of the files should fix, without values; filled by `fetch`.
         write_warnings: the same, of what was written.
         root: the folder to which names of files are relative.
     """
@@ -92,7 +92,7 @@ class DotenvSource:
         self._candidates = [f".env.{name}" for name in (context.environment, *context.aliases)]
 
     def check(self, ref: Reference) -> None:
-        """Refuse versions that no file has, and what is not the name of a variable."""
+        """Refuse a version that files do not have, and a name that is not a variable's."""
         if ref.is_looked_up:
             return
         variable = _variable(ref)
@@ -129,12 +129,12 @@ class DotenvSource:
         return outcomes
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
-        """Set or remove one variable, in the file that has it, else in the source's last one.
+        """Set or remove one variable, in the file that has it or else in the source's last one.
 
         Raises:
             ConflictError: the file is not the one that `expected` stands for.
-            LockedError: another process was writing it until the deadline.
-            InvalidValueError: no `.env` file can hold the value.
+            LockedError: another process had the lock until the deadline.
+            InvalidValueError: a `.env` file cannot contain the value.
             SourceError: the file cannot be read or written.
         """
         return self.write_group({ref: value}, expected=expected)
@@ -189,11 +189,11 @@ class DotenvSource:
         return read.name, read.version, values
 
     def file_with(self, ref: Reference) -> str:
-        """Return the file that has a variable, else the one that would be given it."""
+        """Return the file that has a variable, or the one that a write would add it to."""
         return self._file_with(ref).name
 
     def place(self, ref: Reference) -> str:
-        """Return `FILE#NAME` of the file that has it, else would be given it."""
+        """Return `FILE#NAME` of the file that has it, or that a write would add it to."""
         return f"{self._file_with(ref).name}#{_variable(ref)}"
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
@@ -203,7 +203,7 @@ class DotenvSource:
         return refusals({ref: self.file_with(ref) for ref in refs}, self.places)
 
     def history(self, ref: Reference) -> Sequence[Version]:
-        """Return the file as it is now, and the copy that the last write has kept."""
+        """Return the current version, and the copy that the last write saved."""
         self.check(ref)
         current = self._file_with(ref)
         copy = self._load(current.name, previous=True)
@@ -226,7 +226,7 @@ class DotenvSource:
         return self.write(ref, outcome.value, expected=expected)
 
     def _file_with(self, ref: Reference) -> Read:
-        """Return the file that holds a variable, else the one that would be given it."""
+        """Return the file that has a variable, or the one that a write would add it to."""
         reads = self._read_all(ref, {} if self._known is None else self._known)
         variable = _variable(ref)
         having = (read for read in reversed(reads) if read.content.get(variable) is not None)
@@ -395,5 +395,5 @@ def _reading(reads: Sequence[Read], variable: str) -> Reading | None:
 
 
 def _nothing(name: str) -> Read:
-    """Return what is read where there is no file, or none of the version that is asked."""
+    """Return the outcome if the file, or the requested version of it, does not exist."""
     return Read(name, "", None, DotenvFile({}, ()))

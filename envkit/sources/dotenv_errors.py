@@ -1,4 +1,4 @@
-"""Why a `.env` file cannot be read or written: the system forbids it, or its path means nothing."""
+"""Why a `.env` file cannot be read or written: a system error, or a path that is not valid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NO_FILE = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.
 
 
 def failure(verb: str, name: str, error: OSError) -> SourceError:
-    """Return the error for a file that the system does not let us read or write."""
+    """Return the error for a failed read or write of a file."""
     reason = reason_of(error)
     if isinstance(error, FileRefusedError):
         return DotenvError(f"{name}: {reason}")
@@ -39,21 +39,21 @@ def failure(verb: str, name: str, error: OSError) -> SourceError:
             return lasting
     elif isinstance(error, FileNotFoundError):
         return DotenvError(
-            f"cannot read {name}: a link on its path leads nowhere",
-            hint=f"run 'ls -l {name}', then remove the link or make what it leads to",
+            f"cannot read {name}: its path contains a dangling link",
+            hint=f"run 'ls -l {name}', then remove the link or create its target",
         )
     elif error.errno in _NO_FILE:
         return DotenvError(
             message, hint=f"name a file, or rename what is in its place: run 'ls -ld {name}'"
         )
     missing = verb == "write" and isinstance(error, FileNotFoundError)
-    failure = UnavailableError(message, hint="make its folder with 'mkdir'" if missing else None)
+    failure = UnavailableError(message, hint="create its folder with 'mkdir'" if missing else None)
     failure.retryable = False
     return failure
 
 
 def check_reference(ref: Reference, variable: str, source: str) -> None:
-    """Refuse a reference that no `.env` file could hold.
+    """Refuse a reference that is not valid for a `.env` file.
 
     Args:
         ref: what is looked up.
@@ -66,7 +66,7 @@ def check_reference(ref: Reference, variable: str, source: str) -> None:
     """
     if ref.stage is not None or not _is_version(ref.version):
         raise InvalidReferenceError(
-            f"{ref} has a version, and of a .env file only the previous one is kept",
+            f"{ref} has a version, and envkit saves only the previous version of a .env file",
             hint="use '?version=previous'",
         )
     if "\0" in ref.path:
@@ -122,6 +122,6 @@ def refuse_shell_path(path: str, where: str, error: type[EnvkitError]) -> None:
     else:
         return
     raise error(
-        f"{where}: '{first}' has no meaning in a path",
-        hint=f"write {instead}; a file of that very name is ./{path}",
+        f"{where}: '{first}' is not expanded in a path",
+        hint=f"write {instead}; for a file with exactly that name, write ./{path}",
     )

@@ -1,4 +1,4 @@
-"""Read whole `.env` files as one secret, which is rarely asked for."""
+"""Read whole `.env` files as one secret, which is rarely used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write a `.env` file, and a copy of it as it was before."""
+"""Write a `.env` file, and save a copy of its previous version."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
 
     Raises:
         DotenvError: the file cannot be read as it is.
-        InvalidValueError: no `.env` file can hold the value.
+        InvalidValueError: a `.env` file cannot contain the value.
     """
     warnings = []
     for variable, value in values.items():
@@ -46,7 +46,7 @@ def change(text: str, values: Mapping[str, Secret | None], *, path: str) -> tupl
             continue
         text = set_value(text, variable, value.reveal(), path=path)
         if len(encode(text)) > LIMIT_BYTES:
-            raise InvalidValueError(f"{variable} makes {path} too large to be read again")
+            raise InvalidValueError(f"{variable} makes {path} too large for envkit to read")
     return encode(text), warnings
 
 
@@ -101,12 +101,12 @@ def rewrite(
     timeout_seconds: float,
     written: Collection[str] | None = None,
 ) -> str:
-    """Change a file under its lock, if it is the one that was seen, and keep a copy.
+    """Change a file under its lock, if it still has the expected version, and save a copy.
 
     Args:
         name: how messages call it.
         path: where it is; absolute, without links.
-        previous: where the copy is kept.
+        previous: where the copy is saved.
         edit: returns the new content, given the text so far.
         expected: its version; None where it must not exist.
         timeout_seconds: how long to wait for another writer.
@@ -118,9 +118,9 @@ def rewrite(
 
     Raises:
         ConflictError: it is another one; nothing was written.
-        LockedError: another process was writing it all the time.
+        LockedError: another process had the lock for the whole time.
         SourceError: it cannot be replaced.
-        OSError: it cannot be read or written; it is as it was.
+        OSError: it cannot be read or written; it is unchanged.
     """
     check(path, previous)
     with locked(path, timeout_seconds=timeout_seconds, follow=False, written=written):
@@ -140,14 +140,14 @@ def rewrite(
 def replace(
     path: str, data: bytes, previous: str, *, before: bytes, alone: bool = False
 ) -> os.stat_result:
-    """Replace a file, and keep a copy of one that is there.
+    """Replace a file, and save a copy of an existing one.
 
     The caller has the lock of the file, under which all of its copies are written.
 
     Args:
         path: the file, absolute and without links.
         data: the new content.
-        previous: where the copy is kept.
+        previous: where the copy is saved.
         before: the content so far.
         alone: as of `write_with_copy`.
 
@@ -156,7 +156,7 @@ def replace(
 
     Raises:
         SourceError: one of them cannot be replaced.
-        OSError: one of them cannot be written; the file is as it was.
+        OSError: one of them cannot be written; the file is unchanged.
     """
     if os.path.dirname(previous) != os.path.dirname(path):
         sweep_beside(previous, alone=alone)  # taking the lock has swept the other folder
@@ -164,11 +164,11 @@ def replace(
 
 
 def rehearse(path: str, previous: str, *, more_bytes: int, alone: bool = False) -> None:
-    """Do all that `replace` does, except to give the new files their names.
+    """Do everything that `replace` does, except rename the new files.
 
     Args:
         path: the file, absolute and without links.
-        previous: where the copy would be kept.
+        previous: where the copy would be saved.
         more_bytes: by how much the file may grow.
         alone: as of `write_with_copy`.
 
@@ -187,9 +187,9 @@ def rehearse(path: str, previous: str, *, more_bytes: int, alone: bool = False) 
 
 
 def _conflict(name: str, expected: str | None) -> ConflictError:
-    """Return the error for a file that is not the one with the expected version."""
+    """Return the error for a file that no longer has the expected version."""
     if expected is None:
-        return ConflictError(f"{name} exists already; nothing was written")
+        return ConflictError(f"{name} already exists; nothing was written")
     return ConflictError(
         f"{name} was changed since it was read; nothing was written",
         hint="look at the change, then run the command again",

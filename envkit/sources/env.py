@@ -1,4 +1,4 @@
-"""The process environment: what a platform such as Heroku, Vercel or Railway injects.
+"""The process environment, such as a platform (Heroku, Vercel, Railway) sets it.
 
 `env:NAME`, and a bare name that is looked up here, is the variable of that name.
 """
@@ -31,14 +31,14 @@ class EnvSource:
         self._environ = values_of(context.environ)
 
     def check(self, ref: Reference) -> None:
-        """Refuse what is not the name of one variable."""
+        """Refuse a reference that is not the name of one variable."""
         if ref.is_looked_up:
             return
         if ref.version is not None or ref.stage is not None:
-            raise InvalidReferenceError(f"{ref} has a version, and the environment keeps none")
+            raise InvalidReferenceError(f"{ref} has a version, and environment variables have none")
         if ref.path and ref.field is not None:
             raise InvalidReferenceError(
-                f"{ref} has a field, and an environment variable has none",
+                f"{ref} has a field, and environment variables have no fields",
                 hint=f"for a field of a JSON value, write {self.locate(ref)} | json:/{ref.field}",
             )
         name = _name(ref)

@@ -1,11 +1,11 @@
-"""Secrets that live in this process: for tests, ours and those of others.
+"""Secrets in the memory of this process, for our tests and those of plug-ins.
 
     [sources.vault]
     type = "memory"
     secrets = { db = { user = "app", password = "..." }, STRIPE_KEY = "..." }
 
 A table is the secret at that path; a text is a field of the secret at the empty
-path, which is where a bare name is looked up. All versions are kept, numbered
+path, which is where a bare name is looked up. All versions are stored, numbered
 from 1, and `reads` counts what a real store would have been asked.
 """
 
@@ -37,7 +37,7 @@ class _Kept(NamedTuple):
 
 
 class MemorySource:
-    """A store in memory; threads may share it.
+    """A store in memory, safe to share between threads.
 
     Attributes:
         reads: how many secrets have been read so far.
@@ -80,7 +80,7 @@ class MemorySource:
         """Refuse a stage: versions have numbers here, no labels."""
         if ref.stage is not None:
             raise InvalidReferenceError(
-                f"{ref} has a stage, and {self.name} knows none", hint="use '?version='"
+                f"{ref} has a stage, and {self.name} has no stages", hint="use '?version='"
             )
 
     def locate(self, ref: Reference) -> str:

@@ -27,17 +27,19 @@ class Reading(NamedTuple):
     """A value together with its version and where it came from."""
 
     value: Secret
-    version: str | None  # the store's own id; None where the store keeps no versions
+    version: str | None  # the store's own id; None if the store has no versions
     location: str  # for people: `vault:secret/myapp/db#password`, `.env.staging:3`
 
 
 class Absent(NamedTuple):
-    """The store answered, and it does not hold the value."""
+    """The store answered, and it does not have the value."""
 
     reason: str = ""  # for people, names only: `no field 'pasword' (fields: password, user)`
     version: str | None = None  # of the secret that lacks the field, for compare-and-set
-    doubt: str = ""  # why this may be the wrong store: no default, and no other source, is used
-    known: tuple[str, ...] = ()  # the names that are there instead, for "did you mean"
+    doubt: str = (
+        ""  # why this may be the wrong store; if set, no default and no other source is used
+    )
+    known: tuple[str, ...] = ()  # the names that exist, for "did you mean"
 
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def values_of(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class SourceContext:
-    """All that a source may know when it is built.
+    """Everything that a source knows when it is built.
 
     Attributes:
         name: the source's name in the profile, `vault` or `vault-eu`.
@@ -67,9 +69,9 @@ class SourceContext:
         environment: the profile's name; `aliases` its other names.
         root: absolute path of the folder that holds `profiles/`.
         environ: the process environment to read from.
-        deadline: when everything must be over.
+        deadline: nothing waits beyond it.
         already_read: what sources of this command have read, so that nothing is read twice;
-            None where each read asks the store.
+            None if each read asks the store.
     """
 
     __slots__ = (
@@ -106,11 +108,11 @@ class SourceContext:
 
 
 class Version(NamedTuple):
-    """One version of a secret that its store still knows of."""
+    """One version of a secret that its store still knows."""
 
     version: str  # what `?version=` takes
-    created: float | None  # seconds since the epoch, UTC; None where the store does not say
-    author: str | None  # who made it, where the store says
+    created: float | None  # seconds since the epoch, UTC; None if the store does not say
+    author: str | None  # who created it, if the store says
     state: str  # `current`, `previous`, `older`, `deleted` or `destroyed`
 
 

@@ -26,7 +26,7 @@ def load_plugin(group: str, name: str, kind: str, *, built_in: Iterable[str], pl
         place: where the profile names it.
 
     Raises:
-        ProfileError: no package or several packages bring it, or it cannot be imported.
+        ProfileError: no package or several packages provide it, or it cannot be imported.
     """
     from importlib.metadata import entry_points
 
@@ -42,7 +42,7 @@ def load_plugin(group: str, name: str, kind: str, *, built_in: Iterable[str], pl
     if len(found) > 1:
         packages = sorted(point.dist.name for point in found if point.dist is not None)
         raise ProfileError(
-            f"{place}: several packages bring the {kind} '{name}': {', '.join(packages)}",
+            f"{place}: several packages provide the {kind} '{name}': {', '.join(packages)}",
             hint="uninstall all but one of them",
         )
     (point,) = found

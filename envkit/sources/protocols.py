@@ -1,4 +1,4 @@
-"""The protocols that sources implement; imported from `envkit.sources.base`.
+"""The protocols that sources implement; import them from `envkit.sources.base`.
 
 They are apart from it because a protocol needs `typing`, whose import costs more than
 starting the interpreter, and nothing on the way to an app asks for one at run time.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Source(Protocol):
-    """Read side of one store. Construction does no I/O; only `SourceError` escapes.
+    """The read side of one store. Its constructor does no I/O; it raises only `SourceError`.
 
     Attributes:
         settings: the keys that `[sources.NAME]` takes, each with its Python type.
@@ -34,22 +34,22 @@ class Source(Protocol):
     name: str
 
     def check(self, ref: Reference) -> None:
-        """Do no I/O; raise `InvalidReferenceError` when the store could not hold this."""
+        """Raise `InvalidReferenceError` if `ref` is not valid for the store; do no I/O."""
         ...
 
     def locate(self, ref: Reference) -> str:
-        """Do no I/O; say for people where the reference points, without any value."""
+        """Return where the reference points, for people and without any value; do no I/O."""
         ...
 
     def fetch(self, refs: Collection[Reference]) -> Mapping[Reference, Outcome]:
         """Read all `refs`, each distinct path once.
 
         Returns:
-            per reference a `Reading`; `Absent`, or nothing at all, where the store does
-            not hold it; an error where that one alone failed.
+            per reference a `Reading`; `Absent`, or no item at all, if the store does
+            not have it; an error if only that one failed.
 
         Raises:
-            SourceError: when the store failed as a whole.
+            SourceError: the store failed as a whole.
         """
         ...
 
@@ -59,7 +59,7 @@ class WritableSource(Source, Protocol):
     """A source that can change its store."""
 
     def write(self, ref: Reference, value: Secret | None, *, expected: str | None) -> str:
-        """Set or remove one value by compare-and-set, leaving every other field as it is.
+        """Set or remove one value by compare-and-set; leave every other field unchanged.
 
         Args:
             ref: the one value to set; a pinned version cannot be written.
@@ -71,7 +71,7 @@ class WritableSource(Source, Protocol):
             the new version.
 
         Raises:
-            ConflictError: the store holds another version; nothing was written.
+            ConflictError: the store has another version; nothing was written.
             SourceError: the store failed.
         """
         ...
@@ -79,10 +79,10 @@ class WritableSource(Source, Protocol):
 
 @runtime_checkable
 class GroupWrite(Protocol):
-    """What a writable source may also offer: to write several values in one compare-and-set."""
+    """Optional for a writable source: write several values in one compare-and-set."""
 
     def group(self, ref: Reference) -> str:
-        """Return what is equal for the values that `write_group` can write together.
+        """Return a key that is equal for the values that `write_group` can write together.
 
         Raises:
             SourceError: the store failed.
@@ -110,7 +110,7 @@ class GroupWrite(Protocol):
 
 @runtime_checkable
 class VersionedSource(WritableSource, Protocol):
-    """A source whose store keeps earlier versions."""
+    """Optional: a source whose store has earlier versions."""
 
     def history(self, ref: Reference) -> Sequence[Version]:
         """Return the versions of the secret that `ref` names, the newest first.
@@ -135,7 +135,7 @@ class VersionedSource(WritableSource, Protocol):
             the version that is current now.
 
         Raises:
-            ConflictError: the store holds another version; nothing was written.
+            ConflictError: the store has another version; nothing was written.
             SourceError: the store failed, or no longer has that version.
         """
         ...
@@ -143,14 +143,14 @@ class VersionedSource(WritableSource, Protocol):
 
 @runtime_checkable
 class ReadCheck(Protocol):
-    """What a source may also offer: to say what could not be read, without reading it."""
+    """Optional: report what cannot be read, without reading it."""
 
     def check_read(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError | None]:
-        """Ask what we may read.
+        """Return which references may be read.
 
         Returns:
-            per reference why it could not be read, or None where it could be; nothing of
-            those of which the store does not say.
+            per reference the error that a read would raise, or None; without
+            those that the store does not report.
 
         Raises:
             SourceError: the store failed.
@@ -160,13 +160,13 @@ class ReadCheck(Protocol):
 
 @runtime_checkable
 class WriteCheck(Protocol):
-    """What a writable source may also offer: to foresee that a write would be refused."""
+    """Optional for a writable source: report that a write would be refused."""
 
     def check_write(self, refs: Collection[Reference]) -> Mapping[Reference, EnvkitError]:
-        """Write nothing, and say which of `refs` could not be written, as far as is known.
+        """Return which of `refs` cannot be written, as far as is known; write nothing.
 
         Returns:
-            per reference why; those that probably can be written are left out.
+            per reference the error; without those that can probably be written.
 
         Raises:
             SourceError: the store failed.
@@ -176,10 +176,10 @@ class WriteCheck(Protocol):
 
 @runtime_checkable
 class Placed(Protocol):
-    """What a writable source may also offer that looks in several places for one value."""
+    """Optional for a writable source that searches several places for one value."""
 
     def place(self, ref: Reference) -> str:
-        """Say for people which place has the value of `ref`, else would be given it.
+        """Return, for people, the place that has the value of `ref` or that a write would use.
 
         Raises:
             SourceError: the store failed.
@@ -189,10 +189,10 @@ class Placed(Protocol):
 
 @runtime_checkable
 class Probe(Protocol):
-    """What a source may also offer: to say who is there, for `envkit doctor`."""
+    """Optional: report the store and the login, for `envkit doctor`."""
 
     def probe(self) -> Sequence[str]:
-        """Ask the store whether it serves, and as whom it knows us; read no secret.
+        """Ask the store whether it is available and which identity we have; read no secret.
 
         Returns:
             facts for people, without any value: the store's version, the login, its rights.

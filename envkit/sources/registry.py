@@ -1,10 +1,10 @@
-"""The source types by name, and how a source is built from a profile's table.
+"""The source types by name, and building a source from a profile's table.
 
 A type's module is imported only when a profile uses that source. Plug-ins come from the
 entry-point group `envkit.sources`, which is read only for a type that is not built in.
 
-A source that a repository sets up goes where the repository says. The command line
-sets a guard, which refuses what its user has not allowed; a program that uses envkit as
+A source that a repository configures connects where the repository says. The command line
+sets a guard, which refuses what its user has not trusted; a program that uses envkit as
 a library is the repository's own code, and has none.
 """
 
@@ -69,7 +69,7 @@ _make_guard: Callable[[], Guard] | None = None
 
 
 def set_guard(make: Callable[[], Guard] | None) -> Callable[[], Guard] | None:
-    """Set what decides for this process whether a profile is trusted.
+    """Set the guard that decides for this process whether a profile is trusted.
 
     It is one decision for the whole process, since it depends on who started that.
 
@@ -78,7 +78,7 @@ def set_guard(make: Callable[[], Guard] | None) -> Callable[[], Guard] | None:
             for a program, which trusts itself.
 
     Returns:
-        what decided until now.
+        the previous value.
     """
     global _make_guard
     before, _make_guard = _make_guard, make
@@ -86,12 +86,12 @@ def set_guard(make: Callable[[], Guard] | None) -> Callable[[], Guard] | None:
 
 
 def current_guard() -> Guard | None:
-    """Return what decides whether a profile is trusted; None where nothing need be."""
+    """Return the guard; None if profiles need no trust."""
     return None if _make_guard is None else _make_guard()
 
 
 def may_need_trust(profile: Profile, references: Mapping[str, Iterable[Reference]]) -> bool:
-    """Return whether looking these up may need trust: quickly, and rather too often.
+    """Return quickly whether a lookup may need trust; may be True when it does not.
 
     Args:
         profile: a loaded profile.
@@ -117,7 +117,7 @@ def source_type(spec: SourceSpec) -> SourceType:
     """Return the class for the type of a source.
 
     Raises:
-        ProfileError: there is no such type, or the package that brings it is broken.
+        ProfileError: the type is unknown, or the package that provides it is broken.
     """
     target = BUILT_IN.get(spec.type)
     if target is not None:
@@ -132,7 +132,7 @@ def source_type(spec: SourceSpec) -> SourceType:
 def load_built_in(target: str) -> Any:
     """Return the object that `module:attribute` names, importing its module."""
     module, _, attribute = target.partition(":")
-    # `importlib` is a module of its own, which nothing else on the hot path needs
+    # `importlib` is a separate module, which nothing else on the hot path needs
     return getattr(__import__(module, fromlist=[attribute]), attribute)
 
 
@@ -151,14 +151,14 @@ def open_source(
         profile: a loaded profile.
         name: one of `profile.sources`.
         environ: the process environment.
-        deadline: when everything must be over.
+        deadline: nothing waits beyond it.
         locating: the source will only be asked to `check` and to `locate`. This needs no trust:
             without it, the settings stay as they are written.
         already_read: as in `SourceContext`.
 
     Raises:
         ProfileError: unknown type or setting, or a setting of the wrong type.
-        UntrustedError: it needs trust, and its user has not given it.
+        UntrustedError: it needs trust that its user has not given.
         EnvkitError: a placeholder in the settings has no value.
     """
     spec = profile.sources[name]
@@ -188,7 +188,7 @@ def open_source(
                 f"{spec.place_of(key)}: [sources.{name}]: '{key}': {error.message}",
                 hint='set it, or write a fallback: {{ env:NAME ?? "text" }}'
                 if key in _PLAIN_SETTINGS
-                else "set it where envkit runs; what may be a credential has no fallback",
+                else "set it where envkit runs; a possible credential cannot have a fallback",
             ) from None
     key = _ADDRESS.get(spec.type, "")
     if key in settings and not locating and str(settings[key]).lower().lstrip()[:5] == "http:":
@@ -222,7 +222,7 @@ def bootstrap_names(profile: Profile) -> frozenset[str]:
 
 
 def store_identity(profile: Profile, name: str) -> object:
-    """Return what is equal for sources that ask the same store with the same login.
+    """Return a key that is equal for sources that read the same store with the same login.
 
     Where in the store they look (`mount`, `prefix`) does not count.
     """
@@ -288,7 +288,7 @@ def _check_local(profile: Profile, spec: SourceSpec, key: str) -> None:
         if not isinstance(operand, Reference) or _rank(profile, operand.source) >= rank:
             raise ProfileError(
                 f"{spec.place_of(key)}: [sources.{spec.name}]: '{key}' cannot refer to {operand}, "
-                f"which is not read without it",
+                f"which cannot be read before it",
                 hint="refer to the process environment: {{ env:NAME }}",
             )
 

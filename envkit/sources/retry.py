@@ -1,8 +1,8 @@
 """The retry policy for requests: transient failures only, full jitter, within the deadline.
 
-A server that asks to slow down is another case than one that fails. It answers, so it is asked
-until the deadline; what it says about the time is followed; and all requests to it share one
-`Pace`, so that none is sent while it wants a pause, and fewer are sent at once after it.
+A server that asks envkit to slow down has not failed. envkit asks it until the deadline, and
+waits as long as the server says. All requests to a server share one `Pace`: envkit sends none
+during a pause, and fewer at once afterwards.
 
 Reference: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 Reference: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 BASE_DELAY_SECONDS = 0.2
 MAX_DELAY_SECONDS = 3.0
-SPREAD_SECONDS = 0.25  # those who were told the same time do not all come at once
+SPREAD_SECONDS = 0.25  # clients that were told the same time do not all return at once
 _SECONDS = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
 
 
 class Pace:
-    """How one server may be asked; shared by all who ask it.
+    """Limits the requests to one server; shared by all its clients.
 
     Each request to slow down halves how many requests may be sent at once, and each answer
     allows one more again.
@@ -59,11 +59,11 @@ class Pace:
 
     @property
     def at_once(self) -> int:
-        """How many requests may be sent at once now."""
+        """How many requests may be sent at once at the moment."""
         return self._allowed
 
     def begin(self, deadline: Deadline) -> bool:
-        """Wait for one's turn; False where it would come after the deadline."""
+        """Wait until the next request may begin; return False if that is after the deadline."""
         with self._state:
             while True:
                 pause = self._pause_seconds()
@@ -79,7 +79,7 @@ class Pace:
                 self._state.wait(pause or left)
 
     def end(self, failure: BaseException | None) -> None:
-        """Note how a request ended that had begun."""
+        """Record how a request ended."""
         with self._state:
             self._sent -= 1
             if isinstance(failure, UnavailableError) and failure.slow_down:
@@ -164,7 +164,7 @@ def retry(
 
 
 def retry_after(header: str | None, date: str | None = None) -> float | None:
-    """Return the seconds that a server asks to wait; None where it says nothing that makes sense.
+    """Return the seconds that a server asks to wait; None without a valid answer.
 
     Args:
         header: `Retry-After`: seconds, or a date.

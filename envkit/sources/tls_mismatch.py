@@ -1,4 +1,4 @@
-"""Whether a client and a server disagree about TLS: one speaks it, and the other does not.
+"""Detect that a client and a server disagree about TLS: only one of them uses it.
 
 Imported only once a request has failed. Nothing of an answer is returned.
 """

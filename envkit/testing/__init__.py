@@ -38,7 +38,7 @@ def __getattr__(name: str) -> object:
     import pytest
 
     modules = [f"envkit.testing.{module}" for module in _MODULES]
-    # of one that somebody has imported by itself, pytest would warn
+    # pytest would warn about one that was imported before
     pytest.register_assert_rewrite(*(name for name in modules if name not in sys.modules))
     module = "rotators" if name.startswith("Rotator") else "contract"
     return getattr(importlib.import_module(f"envkit.testing.{module}"), name)

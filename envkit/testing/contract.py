@@ -1,4 +1,4 @@
-"""The source contract: one test suite that every source passes, whoever wrote it.
+"""The source contract: one test suite that every source passes, built-in or plug-in.
 
 Subclass `SourceContract` and give it a `harness` fixture that can reach the store
 behind the source's back:

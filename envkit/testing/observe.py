@@ -41,7 +41,7 @@ def read(source: Source, ref: Reference) -> Reading:
 
 def expect_reading(outcome: Outcome) -> Reading:
     """Return the outcome, which must be a reading."""
-    assert isinstance(outcome, Reading), f"no value but {outcome!r}"
+    assert isinstance(outcome, Reading), f"expected a value, got {outcome!r}"
     return outcome
 
 
@@ -66,7 +66,7 @@ def failures(source: Source, refs: Collection[Reference]) -> list[SourceError]:
         except SourceError as error:
             return [error]
         errors = [outcome for outcome in outcomes.values() if isinstance(outcome, SourceError)]
-        assert len(errors) == len(refs), f"an outage was taken for an answer: {outcomes}"
+        assert len(errors) == len(refs), f"an outage was reported as an answer: {outcomes}"
         return errors
 
     return patiently(fetch)
@@ -86,7 +86,7 @@ def patiently(call: Callable[[], T]) -> T:
     thread = Thread(target=run, daemon=True)
     thread.start()
     thread.join(PATIENCE_SECONDS)
-    assert not thread.is_alive(), "the source is still waiting, long after its deadline"
+    assert not thread.is_alive(), "the source is still waiting long after its deadline"
     if errors:
         raise errors[0]
     return results[0]

@@ -81,7 +81,7 @@ class RotatorHarness(Protocol):
         ...
 
     def silent(self) -> Mapping[str, object]:
-        """Return a table `target` where somebody listens and never answers."""
+        """Return a table `target` where a server listens and never answers."""
         ...
 
 
@@ -218,4 +218,4 @@ def _confirmed() -> None:
 
 
 def _denied() -> None:
-    raise ConflictError("somebody else has carried the rotation on")
+    raise ConflictError("another process has advanced the rotation")

@@ -52,7 +52,7 @@ class RotatorProofs:
         assert harness.works(current)
         assert harness.credentials() == before
 
-    # --- somebody else is faster
+    # --- another process is faster
 
     @needs("target")
     def test_what_is_done_too_late_is_taken_back(self, harness: RotatorHarness) -> None:
@@ -66,9 +66,9 @@ class RotatorProofs:
             new, facts = {**current, **created.new}, {**facts, **created.facts}
             with pytest.raises(ConflictError):
                 built(harness, **overtaken()).set(current, new, facts)
-            assert not harness.works(new), "what was taken back still works"
+            assert not harness.works(new), "the revoked credential still works"
         if "overlap" not in self.lacks:
-            assert harness.works(current), "taking back took the current one with it"
+            assert harness.works(current), "the current credential was revoked as well"
         assert harness.credentials() == before, "a credential was left behind"
 
     @needs("target")
@@ -84,7 +84,7 @@ class RotatorProofs:
         assert not harness.works(late.new), "a retired credential works again"
         assert not harness.works(late.old), "a retired credential works again"
         if "overlap" not in self.lacks:
-            assert harness.works(current), "taking back took the current one with it"
+            assert harness.works(current), "the current credential was revoked as well"
             assert harness.credentials() == before, "a credential was left behind"
 
     # --- the current one is never touched
@@ -103,13 +103,13 @@ class RotatorProofs:
         ):
             with suppress(EnvkitError):
                 call()
-            assert harness.works(current), "the current credential is gone"
+            assert harness.works(current), "the current credential no longer works"
 
     @needs("target")
     def test_the_one_to_keep_is_never_retired(self, harness: RotatorHarness) -> None:
         turn = rotated(harness, harness.current())
         built(harness).retire(turn.new, turn.new, turn.facts)
-        assert harness.works(turn.new), "the current credential is gone"
+        assert harness.works(turn.new), "the current credential no longer works"
 
     # --- the proof
 

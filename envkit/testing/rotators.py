@@ -1,4 +1,4 @@
-"""The rotator contract: one test suite that every rotator passes, whoever wrote it.
+"""The rotator contract: one test suite that every rotator passes, built-in or plug-in.
 
 Subclass `RotatorContract` and give it a `harness` fixture, which makes a target that has one
 credential and looks at it without the rotator:
@@ -103,7 +103,7 @@ class RotatorContract(RotatorProofs):
     ) -> None:
         described = built(harness).describe_target()
         with Watch() as watch:
-            assert built(harness).describe_target() == described, "it changes by itself"
+            assert built(harness).describe_target() == described, "it changes between two calls"
         assert watch.seen == []
         assert bool(described) is ("target" not in self.lacks)
         assert described.isprintable()
@@ -190,7 +190,7 @@ class RotatorContract(RotatorProofs):
             step(built(harness), name, turn)
             once = self._state(harness, turn)
             step(built(harness), name, turn)
-            assert self._state(harness, turn) == once, f"'{name}' did more the second time"
+            assert self._state(harness, turn) == once, f"'{name}' had another effect when repeated"
         assert self._state(harness, turn) == (False, True, before)
 
     @needs("target")
@@ -206,7 +206,7 @@ class RotatorContract(RotatorProofs):
         assert not harness.works({**current, **lost.new})
         assert harness.credentials() == before, "a credential was left behind"
 
-    # --- the way back
+    # --- rollback
 
     @needs("target")
     @pytest.mark.parametrize("done", range(len(STEPS)), ids=("create", *STEPS[:-1]))
@@ -220,7 +220,7 @@ class RotatorContract(RotatorProofs):
         assert harness.works(turn.old), "the old credential does not work any more"
         assert not harness.works(turn.new), "the new credential still works"
         assert harness.credentials() == before, "a credential was left behind"
-        assert harness.works(rotated(harness, current).new), "it cannot be rotated again"
+        assert harness.works(rotated(harness, current).new), "the next rotation fails"
 
     @needs("target")
     def test_what_was_lost_is_taken_back(self, harness: RotatorHarness) -> None:
@@ -237,10 +237,10 @@ class RotatorContract(RotatorProofs):
         first = rotated(harness, harness.current())
         second = rotated(harness, first.new)
         built(harness).retire(first.old, second.new, first.facts)
-        assert harness.works(second.new), "a credential that was gone took another with it"
-        with suppress(ConflictError):  # by somebody who has slept through the second one
+        assert harness.works(second.new), "retiring a missing credential removed another one"
+        with suppress(ConflictError):  # by a process that slept through the second one
             built(harness, ours=False).retire(first.old, first.new, first.facts)
-        assert harness.works(second.new), "a credential that was gone took another with it"
+        assert harness.works(second.new), "retiring a missing credential removed another one"
 
     @needs("target")
     def test_nothing_is_changed_that_is_no_longer_ours(self, harness: RotatorHarness) -> None:
@@ -257,7 +257,7 @@ class RotatorContract(RotatorProofs):
         for name in ("set", "retire"):
             with suppress(ConflictError):
                 step(built(harness, ours=False), name, turn)
-        assert self._state(harness, turn) == before, "it did not ask whose the rotation is"
+        assert self._state(harness, turn) == before, "it did not check the rotation's owner"
 
     @staticmethod
     def _state(harness: RotatorHarness, turn: Turn) -> tuple[bool, bool, int]:

@@ -113,7 +113,7 @@ class Guard:
     # ---------------------------------------------------------------- where it is done
 
     def check(self, profile: Profile, destinations: Iterable[Destination]) -> None:
-        """Refuse what is not allowed. Asks nobody.
+        """Refuse what is not allowed, without a question.
 
         Raises:
             UntrustedError: something of it is not allowed.
@@ -123,7 +123,7 @@ class Guard:
             raise error
 
     def check_rotation(self, profile: Profile, name: str) -> None:
-        """Refuse to run a rotation that is not allowed. Asks nobody.
+        """Refuse to run a rotation that is not allowed, without a question.
 
         Raises:
             UntrustedError: something of it is not allowed.
@@ -196,9 +196,9 @@ class Guard:
         verb = "is" if len(names) == 1 else "are"
         asked = "; ".join(one.summary for one in merged(destination for _, destination in new))
         command = f"envkit trust{''.join(f' --env {name}' for name in names)}"
-        hint = f"run '{command}', or set {VARIABLE} where there is no terminal"
+        hint = f"run '{command}', or set {VARIABLE} if there is no terminal"
         if has_list(self._environ):
-            hint = f"add it to {VARIABLE}, which trusts what it names and nothing else"
+            hint = f"add it to {VARIABLE}, which trusts only the environments that it names"
         return UntrustedError(
             f"{' and '.join(names)} {verb} not trusted with this: {asked}", hint=hint
         )

@@ -132,8 +132,8 @@ def refuse_unencrypted(profile: Profile, name: str, address: str) -> None:
     server = http_server(address)
     if server is None or not server.is_loopback:
         raise UntrustedError(
-            f"{spec.place_of(key)}: {spec.title}: '{key}' is http, and an unencrypted connection "
-            "is not trusted with credentials",
+            f"{spec.place_of(key)}: {spec.title}: '{key}' is http: envkit does not send "
+            "credentials over an unencrypted connection",
             hint=f"write https, or allow_http = true in {spec.title} if you trust that network",
         )
 
@@ -150,7 +150,7 @@ def own_address_warning(profile: Profile, name: str, environ: Mapping[str, str])
     for variable in own:
         server = http_server(environ.get(variable, ""))
         if server is not None and server.scheme == "http" and not server.is_loopback:
-            return f"{variable} is http: what '{name}' sends and reads is not encrypted"
+            return f"{variable} is http: the traffic of '{name}' is not encrypted"
     return ""
 
 
@@ -168,7 +168,7 @@ def of_plug_in(
 ) -> list[Destination]:
     """Return what settings may do of which only a plug-in knows the meaning.
 
-    The plug-in is the user's own installation. Where it sends what, nobody else can tell: any
+    The plug-in is the user's own installation. Only the plug-in knows where it sends what: any
     text that could be an address or a file elsewhere is asked for.
     """
     texts = (text for text in _texts(settings) if OPEN not in text)

@@ -3,7 +3,7 @@
     {"version": 1, "folders": {"/home/me/shop/profiles": [
         {"kind": "send", "where": "https://vault.example.com:8200", "gets": ["$VAULT_TOKEN"]}]}}
 
-It belongs to the user, and nobody else may write it; it is never opened through a link. A
+It belongs to the user, and only that user may write it; it is never opened through a link. A
 folder is known by its real path.
 """
 
@@ -146,7 +146,7 @@ class TrustStore:
 
             raise _unusable(self.path, "read", reason_of(error, "it failed")) from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise _unusable(self.path, "read", "it is not what this envkit writes") from None
+            raise _unusable(self.path, "read", "this version of envkit cannot parse it") from None
 
 
 def _own_content(path: str) -> bytes:
@@ -156,7 +156,7 @@ def _own_content(path: str) -> bytes:
     if state.st_uid != os.geteuid():
         raise _unusable(path, "read", "it belongs to another user")
     if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise _unusable(path, "read", "others can write it")
+        raise _unusable(path, "read", "other users can write to it")
     return content
 
 
@@ -178,6 +178,6 @@ def _destination(said: dict[str, object]) -> Destination:
 
 def _unusable(path: str, verb: str, reason: str) -> UntrustedError:
     return UntrustedError(
-        f"cannot {verb} {path}, which says what you trust: {reason.lower()}",
-        hint=f"look at it with 'ls -l {path}'; if you remove it, envkit asks you again",
+        f"cannot {verb} {path}, which records what you trust: {reason.lower()}",
+        hint=f"check it with 'ls -l {path}'; if you remove it, envkit asks again",
     )

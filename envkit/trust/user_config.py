@@ -72,7 +72,7 @@ def _own_content(path: str) -> bytes:
         if state.st_uid != os.geteuid():
             raise OSError(EPERM, "it belongs to another user")
         if state.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise OSError(EPERM, f"others can write it: run 'chmod go-w {path}'")
+            raise OSError(EPERM, f"other users can write to it: run 'chmod go-w {path}'")
         return os.read(descriptor, MAX_BYTES)
     finally:
         os.close(descriptor)
@@ -92,7 +92,7 @@ def _checked(document: Mapping[str, Any], path: str) -> UserConfig:
         if isinstance(folder, str) and folder.startswith(("/", "~/")) and "\0" not in folder:
             folders.append(os.path.realpath(os.path.expanduser(folder)))
         else:
-            warnings.append(f"{path}: 'trusted' takes absolute paths, which {folder!r} is not")
+            warnings.append(f"{path}: 'trusted' takes absolute paths, not {folder!r}")
     return UserConfig(tuple(folders), tuple(warnings))
 
 

@@ -1,7 +1,7 @@
 """Settings as they are written: which placeholders they have, and what is fixed in them. Pure.
 
 The names in them are of the profile's own choice. A decision is kept by what was shown; if that
-were a name, an edit could give it another meaning, of which nobody is asked. So `credentials`
+were a name, an edit could give it another meaning, without a question. So `credentials`
 and `spelled` say what the names stand for.
 """
 

@@ -1,4 +1,4 @@
-"""Verify a long audit log: the time grows with the log, and the memory does not."""
+"""Verify a long audit log: its time grows with the log, its memory does not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECONDS, PEAK_MIB = 10.0, 100.0  # for 1 GiB
 def groups(folder: Path, rounds: int) -> Iterator[Group]:
     """Measure `audit verify` of a short log and of a long one, and project it to 1 GiB.
 
-    The start counts once: only what the long log takes more is multiplied.
+    The start counts once; only the additional time of the long log is multiplied.
     """
     commands = []
     for name, size_mib in (("1 MiB", 1), (f"{LONG_MIB} MiB", LONG_MIB)):
@@ -45,7 +45,7 @@ def groups(folder: Path, rounds: int) -> Iterator[Group]:
 
 
 def _fill(log: Path, size: int) -> None:
-    """Write a whole chain of records as short as those of `get`: the shorter, the slower."""
+    """Write a chain of records as short as those of `get`, the slowest kind per byte."""
     text = line(Entry("get", ["prod"], ["DB_PASSWORD"], {"DB_PASSWORD": ["17"]}))
     previous, seq, written = BEGINNING, 0, 0
     with log.open("w", encoding="ascii") as file:

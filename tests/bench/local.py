@@ -1,4 +1,4 @@
-"""Values from `.env` files: no server, so that what is left is our own start."""
+"""Values from `.env` files: without a server, only our own start-up time remains."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _many(project: Project, rounds: int) -> Group:
     for few, many in ((commands[0], commands[2]), (commands[3], commands[5])):
         grows = took[many.name].times(took[few.name])
         bars.append(Bar(f"{many.name} / {SMALL}", grows, 8))
-        # an absolute time is the fastest: what else the machine does only adds to it
+        # an absolute time is the fastest one: other load on the machine only adds to it
         fnox_ms = min(took[fnox[0].name].wall_ms) if fnox else FNOX_MANY_MS
         where = "here" if fnox else "measured on another machine of this kind"
         ms = min(took[many.name].wall_ms)

@@ -1,4 +1,4 @@
-"""Time whole processes, in turns.
+"""Time whole processes, alternating between commands.
 
 The commands of one group take turns (A B C, B C A, ...), so that what happens to
 the machine meanwhile happens to all of them, and each round compares like with like.
@@ -45,7 +45,7 @@ class Command(NamedTuple):
 
 
 class Timing(NamedTuple):
-    """What a command took in each round; `cpu_ms` is user and system."""
+    """The times of a command in each round; `cpu_ms` is user and system time."""
 
     wall_ms: list[float]
     cpu_ms: list[float]
@@ -59,7 +59,7 @@ class Timing(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """What must not be more than `limit`."""
+    """A figure that must not exceed `limit`."""
 
     what: str
     value: float
@@ -72,7 +72,7 @@ class Bar(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Commands that were measured together, the yardstick first, and what they had to reach."""
+    """Commands measured together, the reference first, and their limits."""
 
     title: str
     timings: Mapping[str, Timing]
@@ -80,7 +80,7 @@ class Group(NamedTuple):
 
 
 def measure(commands: Sequence[Command], rounds: int) -> dict[str, Timing]:
-    """Run every command once to warm the caches, and then `rounds` times in turns."""
+    """Run every command once to warm the caches, and then `rounds` times alternately."""
     timings = {command.name: Timing([], [], []) for command in commands}
     for command in commands:
         _run(command)

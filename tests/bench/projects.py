@@ -1,4 +1,4 @@
-"""What is measured: projects of many variables, and the command lines that read them."""
+"""The measured projects with many variables, and the command lines that read them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BARE = Command("python -I -S -c pass", (PYTHON, "-I", "-S", "-c", "pass"), {}, a
 
 
 class Project:
-    """A folder with profiles and `.env` files, and an environment with nothing else in it."""
+    """A folder with profiles and `.env` files, and an otherwise empty environment."""
 
     def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Where many rotations stand: the time grows with their number, and not with its square."""
+"""The time of `rotate status` grows linearly with the number of rotations."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
     make bench
     .venv/bin/python tests/bench/run.py --rounds 100 --only local
 
-Whole processes are timed, in turns, and medians are compared; a bar is a ratio within
+Whole processes are timed alternately, and medians are compared; a bar is a ratio within
 one run, so that it means the same on every machine. fnox and dotenvx are measured too
 where they are on the PATH. Writes bench.json. An editable install is refused, because
 it costs milliseconds at every start that no user pays.

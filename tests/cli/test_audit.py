@@ -1,4 +1,4 @@
-"""Protected profiles and their reasons; the audit log as commands write and read it."""
+"""Protected profiles require a reason; commands write and read the audit log."""
 
 import json
 
@@ -8,8 +8,8 @@ from support.sessions import replay, sessions
 from support.transcript import transcript
 
 REASON_MISSING = (
-    "2> envkit: error: prod is protected, and no reason is given [reason-missing]\n"
-    "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
+    "2> envkit: error: prod is protected: a reason is required [reason-missing]\n"
+    "2> envkit: hint: add --reason TEXT, or set ENVKIT_REASON\n"
     "[6]\n"
 )
 APP = ("--", "true")

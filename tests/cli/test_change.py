@@ -1,4 +1,4 @@
-"""`envkit set`, `unset`, `history` and `rollback`: where a value is kept, and nowhere else."""
+"""`envkit set`, `unset`, `history` and `rollback` change a value where it is stored, only there."""
 
 import re
 
@@ -100,7 +100,10 @@ def test_a_value_that_is_not_in_one_place_gets_a_hint_what_to_change(
     [
         (("set", "-e", "dev"), "one variable is changed at a time"),
         (("set", "A", "--ref", "env:A", "-e", "dev"), "one variable is changed at a time"),
-        (("set", "API_KEY", "-e", "dev", "-e", "base"), "one environment is changed at a time"),
+        (
+            ("set", "API_KEY", "-e", "dev", "-e", "base"),
+            "only one environment can be changed at a time",
+        ),
         (("set", "API_KEY"), "no environment is named"),
         (("set", "API_KE", "-e", "dev"), "no variable 'API_KE' in dev"),
         (("set", "API_*", "-e", "dev"), "no variable 'API_*' in dev"),
@@ -118,8 +121,8 @@ def test_a_protected_profile_asks_for_a_reason_before_its_store(dev):
     for command in (("set", "API_KEY"), ("unset", "X"), ("rollback", "API_KEY"), ("edit",)):
         done = dev.run(*command, "-e", "dev", input="x")
         assert told(done) == (
-            "2> envkit: error: dev is protected, and no reason is given [reason-missing]\n"
-            "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
+            "2> envkit: error: dev is protected: a reason is required [reason-missing]\n"
+            "2> envkit: hint: add --reason TEXT, or set ENVKIT_REASON\n"
             "[6]\n"
         )
     assert dev.records() == []

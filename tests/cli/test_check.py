@@ -1,4 +1,4 @@
-"""`envkit check` as a person and a pipeline meet it: what is shown, where, and how it exits."""
+"""Output, reports and exit statuses of `envkit check`, on a terminal and in a pipeline."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def test_json_is_what_its_schema_says(shop):
         "code": "value-invalid",
         "severity": "error",
         "message": "PORT: is not a port (1 to 65535)",
-        "hint": "fix the value, or what profiles/dev.toml:3 asks of it",
+        "hint": "fix the value, or change its declaration in profiles/dev.toml:3",
         "file": "profiles/dev.toml",
         "line": 3,
         "environments": ["dev"],
@@ -126,7 +126,7 @@ def test_sarif_has_what_code_scanning_asks_for(shop):
 
 
 def test_sarif_has_a_place_for_every_problem(project):
-    """One result without a place, and GitHub takes none of the file."""
+    """GitHub rejects the whole file if one result has no location."""
     git(project.root, "init", "-q")
     project.profile("dev.toml", "")
     project.profile("dev.env", "")
@@ -184,13 +184,13 @@ def test_a_terminal_gets_colours_and_lines_that_fit(shop):
 def test_what_takes_long_shows_how_far_it_is():
     shown = []
     with Bar() as bar:
-        bar.show("asking stores", 0, 0)
+        bar.show("reading from stores", 0, 0)
         bar._begin()  # as the timer does after a second, on a terminal
         [task] = bar._progress.tasks
         shown.append((task.description, task.completed, task.total))
         bar.show("reading code", 3, 12)
         shown.append((task.description, task.completed, task.total))
-    assert shown == [("asking stores", 0, None), ("reading code", 3, 12)]
+    assert shown == [("reading from stores", 0, None), ("reading code", 3, 12)]
     assert bar._progress.live.is_started is False
 
 
@@ -203,7 +203,7 @@ def test_what_is_over_at_once_shows_no_bar(capsys):
 
 
 def test_a_hook_of_git_sees_the_working_tree(shop):
-    """Git sets GIT_DIR and GIT_INDEX_FILE there, which mean the commit in the making."""
+    """In a hook, git sets GIT_DIR and GIT_INDEX_FILE to those of the commit in progress."""
     git(shop.root, "init", "-q")
     git(shop.root, "config", "user.email", "team@example.com")
     git(shop.root, "config", "user.name", "team")

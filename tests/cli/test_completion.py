@@ -1,4 +1,4 @@
-"""Completion, asked as the shells ask: bash itself runs the script that typer makes for it."""
+"""Shell completion. For bash, bash itself runs the script that typer generates."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def team(project):
 
 @pytest.fixture
 def bin_folder(tmp_path):
-    """A folder with an `envkit` that is this one."""
+    """A folder whose `envkit` is the one under test."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program(folder / "envkit", f'#!/bin/sh\nexec {sys.executable} -m envkit "$@"\n')
@@ -91,7 +91,7 @@ COMPLETIONS = [
     ("envkit get --env dev ", "DATABASE_URL NODE_ENV"),
     ("envkit get --env broken ", ""),
     ("envkit get D", "DATABASE_URL"),
-    # bash makes three words of `--env=d`, and offers what follows `=`
+    # bash splits `--env=d` into three words, and completes the part after `=`
     ("envkit get --env = dev D", "DATABASE_URL"),
     ("envkit exec --env = dev --only = N", "NODE_ENV"),
     # and one where the user took `=` out of COMP_WORDBREAKS
@@ -180,7 +180,7 @@ HOSTILE = (
 
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_what_a_description_says_is_not_run_by_the_shell(team, hostile):
-    """zsh runs what it is offered, and whoever opens a repository did not write its profiles."""
+    """zsh evaluates descriptions, and the profiles of a cloned repository are written by others."""
     team.profile(
         "dev.toml", f'[variables]\nA = {{ value = "x", description = {json.dumps(hostile)} }}\n'
     )
@@ -205,7 +205,7 @@ def test_what_a_description_says_is_not_run_by_the_shell(team, hostile):
 
 
 def test_the_file_of_zsh_begins_with_what_it_completes():
-    """The first line is all by which zsh knows what a file of `fpath` is for."""
+    """zsh recognises a completion file of `fpath` by its first line alone."""
     done = run_envkit(env={"_ENVKIT_COMPLETE": "source_zsh"})
     assert done.stdout.splitlines()[0] == "#compdef envkit"
 
@@ -218,7 +218,7 @@ def test_each_shell_has_a_script(shell):
 
 
 def test_it_installs_itself_for_the_shell_that_asks(bin_folder, tmp_path):
-    """As a person would, from bash; typer finds out which shell that is."""
+    """Run from bash, as a user would; typer detects the shell."""
     home = tmp_path / "home"
     home.mkdir()
     env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": str(home), "LANG": "C.UTF-8"}

@@ -1,4 +1,4 @@
-"""A command line that was refused is shown as it was meant, to be pasted."""
+"""A refused command line gets a corrected one as a hint, ready to paste."""
 
 import shlex
 
@@ -42,7 +42,7 @@ def hint(project, monkeypatch, capsys):
 
 
 CORRECTIONS = [
-    # an environment that stands where no environment is expected
+    # an environment where none is expected
     ("show prod", "show --env prod"),
     ("show production", "show --env production"),
     ("show broken", "show --env broken"),
@@ -199,7 +199,7 @@ def test_what_may_be_a_secret_is_left_out_of_the_hint(hint, typed):
         "exec --env prod no-such-program -- x",
         "get NOTHING_LIKE_IT --env prod",
         "diff prod staging xyzzy",
-        # what is wrong is something else than the words and their places
+        # the mistake is neither a word nor its place
         "rotate --all api-token",
         "rotate --compromised api-token",
         "export --set no-equals --env prod",

@@ -1,4 +1,4 @@
-"""The demo shows what it says, fails where it cannot, and leaves nothing behind."""
+"""The demo prints what it promises, fails if it cannot, and leaves no files behind."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""`envkit diff` as a person meets it: what is shown, where it goes, and how it exits."""
+"""Output, files and exit statuses of `envkit diff`."""
 
 import json
 import re
@@ -85,7 +85,7 @@ def test_the_status_is_1_for_the_differences_that_are_asked_for(team, options, s
 @pytest.mark.parametrize("keys", [(), ("--keys",)])
 @pytest.mark.parametrize("option", ["--only", "--except"])
 def test_a_name_that_no_side_has_or_that_is_empty_is_a_usage_error(team, option, keys):
-    """Nothing would be compared, and nothing found to differ."""
+    """Otherwise nothing would be compared, and no difference found."""
     done = team.run("diff", "staging", "prod", *keys, "--exit-code", option, "SENTRY_DNS")
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert "no variable 'SENTRY_DNS' in staging, prod" in done.stderr

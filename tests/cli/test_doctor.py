@@ -1,4 +1,4 @@
-"""`envkit doctor`: what is there, what is wrong, and no value."""
+"""`envkit doctor` reports sources and problems, and never a value."""
 
 import json
 import platform
@@ -92,5 +92,5 @@ def test_a_store_that_cannot_be_used_and_settings_without_a_value(team):
     errors = {check["source"]: check for check in checks(done) if check["status"] == "error"}
     assert "no-such.pem" in errors["vault"]["message"]
     assert errors["vault"]["hint"]
-    assert "env:EU_VAULT is absent" in errors["eu"]["message"]
+    assert "env:EU_VAULT is missing" in errors["eu"]["message"]
     assert "hunter2" not in done.stdout + done.stderr

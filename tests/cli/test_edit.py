@@ -1,4 +1,4 @@
-"""`envkit edit`: what the editor is given, what of it is written back, and what is left behind."""
+"""`envkit edit`: the text that the editor gets, the changes written back, the files removed."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`envkit exec`: what the app sees, and that it is as if envkit had never been there."""
+"""`envkit exec`: the environment, signals and files of the app are as if envkit had not run."""
 
 import os
 import signal
@@ -83,7 +83,7 @@ def test_what_only_envkit_needs_is_not_passed_on(dev):
         (["./missing"], "no program './missing' [command-not-found]", 127),
         (["./plain"], "cannot run ./plain: permission denied [not-executable]", 126),
         (["./folder"], "cannot run ./folder: permission denied [not-executable]", 126),
-        (["./script"], "cannot run ./script: its interpreter is not there [not-executable]", 126),
+        (["./script"], "cannot run ./script: its interpreter does not exist [not-executable]", 126),
         (["./garbage"], "cannot run ./garbage: exec format error [not-executable]", 126),
         ([], "no command is given [usage-incomplete]", 2),
         ([""], "the command is empty: your shell expanded a variable before envkit ran [usage]", 2),

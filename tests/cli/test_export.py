@@ -1,4 +1,4 @@
-"""`envkit export`: where it writes, and what it refuses. The formats have tests of their own."""
+"""`envkit export`: where it writes, and what it refuses. The formats have their own tests."""
 
 import pytest
 

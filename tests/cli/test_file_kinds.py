@@ -1,4 +1,4 @@
-"""Commands that write `.env` files and profiles: what of a file stays, and which are refused."""
+"""Commands that write `.env` files and profiles preserve file attributes and refuse some files."""
 
 import os
 import select
@@ -52,7 +52,7 @@ def disk(tmp_path, project):
 
 @pytest.fixture
 def runtime(project):
-    """The folder in which an edit makes its own, and beside it one of somebody else."""
+    """The folder in which an edit creates its own folder, beside one of another user."""
     folder, other = project.root.parent / "runtime", project.root.parent / "other"
     project.environ["XDG_RUNTIME_DIR"] = str(folder)
     for made in (folder, other):
@@ -165,9 +165,9 @@ def test_under_sudo_every_file_belongs_to_the_owner_of_the_env_file(dev, command
 def test_a_full_disk_is_not_worth_another_try(dev, disk):
     disk.fill()
     assert transcript(run(dev, *SET)) == (
-        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
-        "what is there then\n"
-        f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()} [write-refused]\n"
+        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation starts from the new "
+        "value [write-refused]\n"
+        f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()}\n"
         "2> envkit: hint: free some space: 'df -h' shows which disk is full\n"
         "[6]\n"
     )
@@ -186,7 +186,7 @@ echo '{{}}'
 def test_a_rotation_that_a_disk_has_no_room_for_leaves_its_target_alone(
     tmp_path, project, disk, trusted, pages
 ):
-    """Also where there is room for the record, and for one of the file and its copy."""
+    """Also if there is space for the record and for one of the file and its copy."""
     steps = tmp_path / "steps"
     rotator = program(tmp_path / "rotator", COUNTING.format(steps))
     settings = "verify_current = false, verify_retired = false"
@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_made_as_it_is_named_has_a_remedy(dev, path, hint,
 
 
 def test_leftovers_of_a_killed_set_beside_a_link_are_removed_by_the_next_set(dev):
-    """The copy is kept beside the link, and the lock is beside the file."""
+    """The copy is beside the link, and the lock is beside the file."""
     (dev.root / "config").mkdir()
     (dev.root / ".env.dev").rename(dev.root / "config" / "app.env")
     (dev.root / ".env.dev").symlink_to("config/app.env")

@@ -1,4 +1,4 @@
-"""`envkit get`: one value, byte for byte, for `$(...)` and for files."""
+"""`envkit get` prints one value, byte for byte."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the command line says of itself, and to those who mistype it."""
+"""The output of `--help` and the errors for a mistyped command line."""
 
 import re
 

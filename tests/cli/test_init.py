@@ -1,4 +1,4 @@
-"""`envkit init`: profiles from what a project has, without its values and over nothing."""
+"""`envkit init` writes profiles for a project; it copies no values and overwrites nothing."""
 
 import pytest
 

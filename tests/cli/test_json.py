@@ -1,4 +1,4 @@
-"""docs/reference/json.md says which keys programs may rely on, and those are the keys."""
+"""JSON output has exactly the keys that docs/reference/json.md lists."""
 
 import json
 import re

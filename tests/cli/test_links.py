@@ -1,6 +1,6 @@
-"""A repository that brings links: no command follows one out of the project.
+"""No command follows a link in a repository out of the project.
 
-Each link is what a clone may have in it. The commands run as processes of their own, with no
+A clone may contain each of these links. The commands run as separate processes, with no
 trust given, and the file outside holds a canary that must not come out of any.
 """
 
@@ -77,7 +77,7 @@ def place(path, kind, target):
 
 
 def tree(folder):
-    """Return every file below a folder: where it leads, or what it holds."""
+    """Return every file below a folder with the target of a link or the content of a file."""
     return {
         str(path.relative_to(folder)): os.readlink(path) if path.is_symlink() else path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -111,7 +111,7 @@ def test_the_message_says_where_the_link_leads_and_what_to_do(clone, outside):
         "2> envkit: error: dev is not trusted with this: "
         "reads OUTSIDE/file, outside the project, as .env.dev [untrusted-profile]\n"
         "2> envkit: hint: run 'envkit trust --env dev', "
-        "or set ENVKIT_TRUST where there is no terminal\n"
+        "or set ENVKIT_TRUST if there is no terminal\n"
         "[6]\n"
     )
 
@@ -138,7 +138,7 @@ def test_a_folder_of_profiles_that_leads_out_of_the_project_is_not_read(clone, o
 
 
 def test_links_inside_the_project_are_followed(clone):
-    """Also as Kubernetes mounts a ConfigMap, with a link to a folder that is a link."""
+    """This includes the links of a ConfigMap in Kubernetes: a link through a linked folder."""
     version = clone.root / "config" / "..2026"
     version.mkdir(parents=True)
     (version / "app.env").write_text("TOKEN=old\n")
@@ -164,7 +164,7 @@ def test_a_file_that_the_user_names_needs_no_trust(clone, outside):
         assert ("DIFFERENT (1)" in done.stdout) is ("DIFFERENT" in done.stdout) is different
 
 
-# ---------------------------------------------------------------- names that envkit made up
+# ---------------------------------------------------------------- files that envkit creates
 
 _CHANGING = [*WRITING[:2], *WRITING[3:]]
 _NAMES = {
@@ -198,10 +198,10 @@ def test_the_message_for_a_file_of_envkits_own(clone):
     assert transcript(done) == (
         "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
         "what is there then\n"
-        "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit keeps its own "
+        "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit stores its own "
         "file under that name, and never opens it through a link [link-refused]\n"
-        "2> envkit: hint: look where it leads with 'ls -l .env.dev.envkit-previous', "
-        "then run 'rm .env.dev.envkit-previous'\n"
+        "2> envkit: hint: run 'ls -l .env.dev.envkit-previous' to see where it "
+        "leads, then 'rm .env.dev.envkit-previous'\n"
         "[6]\n"
     )
     assert not os.path.lexists(clone.root.parent / ".bashrc")
@@ -259,7 +259,7 @@ def test_an_ignore_file_that_leads_out_of_the_project_is_not_read(clone, outside
 def test_an_output_in_the_working_folder_that_leads_out_of_it_is_refused(
     clone, outside, link, output
 ):
-    """Else a repository chooses which file gets values of its own choice."""
+    """Otherwise a repository could choose a file and write values into it."""
     clone.dotenv("dev", "TOKEN=old\n")
     (clone.root / link).symlink_to("../outside/file" if link == output else "../outside")
     before = tree(outside)

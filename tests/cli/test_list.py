@@ -1,4 +1,4 @@
-"""`envkit list`: the environments, and nothing that takes a store."""
+"""`envkit list` shows the environments and asks no store."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""On a terminal, `exec` warns of an argument that a shell should have expanded."""
+"""On a terminal, `exec` warns about an argument that a shell should have expanded."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Text is UTF-8 in every locale: the same bytes come in and go out as in a UTF-8 locale.
+"""Text is UTF-8 in every locale: input and output have the same bytes as in a UTF-8 locale.
 
-Here are the locales that every machine has. `tests/extra` makes others.
+These tests use the locales that every machine has; `tests/extra` generates others.
 """
 
 import json
@@ -13,7 +13,7 @@ import pytest
 from support.locales import MIXED, RAW, UTF8, run_session
 from support.process import environment, program, run_python
 
-# Python takes the locale C for UTF-8, unless it is told not to
+# Python treats the locale C as UTF-8 by default
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 SCRIPT = os.path.join(os.path.dirname(sys.executable), "envkit")
 MISSING = {**ASCII, "LC_ALL": "xx_XX.ISO-8859-1", "PYTHONIOENCODING": "ascii:strict"}
@@ -82,7 +82,7 @@ def test_a_typed_value_that_the_file_cannot_hold_is_refused(project, locale):
     project.dotenv("dev", "A=1\n")
     typed = [("A: ", "z\udce4\n"), ("Again: ", "z\udce4\n")]
     screen, status = project.on_terminal("set", "A", "--env", "dev", env=locale, answers=typed)
-    assert "A is not UTF-8 text, which a .env file needs" in screen
+    assert "A is not UTF-8 text, as a .env file requires" in screen
     assert status == 3
 
 

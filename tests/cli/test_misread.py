@@ -1,4 +1,4 @@
-"""A value that other readers of `.env` files read otherwise gets a warning, without the value."""
+"""A value that other readers of `.env` files read differently gets a warning without the value."""
 
 import pytest
 

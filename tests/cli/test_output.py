@@ -1,4 +1,4 @@
-"""`--output` destroys nothing that was written to a file that is open."""
+"""`--output` preserves what an open file already contains."""
 
 import shlex
 import sys

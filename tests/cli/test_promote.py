@@ -1,4 +1,4 @@
-"""`envkit promote`: what a person and a program see of it, and what is changed by it."""
+"""Output and changes of `envkit promote`, for people and programs."""
 
 import json
 import os
@@ -133,8 +133,8 @@ def test_a_protected_profile_asks_for_a_reason(shop, side):
     path.write_text("protected = true\n" + path.read_text())
     before = state(shop)
     assert told(shop.run(*PROMOTE, "--yes")) == (
-        f"2> envkit: error: {side} is protected, and no reason is given [reason-missing]\n"
-        "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
+        f"2> envkit: error: {side} is protected: a reason is required [reason-missing]\n"
+        "2> envkit: hint: add --reason TEXT, or set ENVKIT_REASON\n"
         "[6]\n"
     )
     assert state(shop) == before
@@ -162,7 +162,7 @@ def test_a_person_is_asked_for_the_reason(shop):
 
 
 def test_a_value_that_somebody_changes_while_a_person_thinks(shop):
-    """Everything waits for the answer, and by then the plan is an old one."""
+    """The plan is outdated when the answer arrives."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "envkit", "promote", "staging", "prod", "--secrets"],
@@ -188,4 +188,4 @@ def test_a_value_that_somebody_changes_while_a_person_thinks(shop):
     assert process.wait() == 7
     assert state(shop) == before
     assert b"note: nothing was written" in shown
-    assert b"changed since the plan was made: DB_PASSWORD in .env.prod#DB_PASSWORD" in shown
+    assert b"changed after envkit made the plan: DB_PASSWORD in .env.prod#DB_PASSWORD" in shown

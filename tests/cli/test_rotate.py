@@ -1,4 +1,4 @@
-"""`envkit rotate`: what a person and a program see of it, and what it does to the stores."""
+"""Output of `envkit rotate` for people and programs, and its effect on the stores."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def run(project, *arguments, env=None):
 
 
 def hidden(project, environ, *arguments):
-    """Run it as a process of its own, which imports everything anew."""
+    """Run it as a separate process, which imports everything anew."""
     return project.run("rotate", *arguments, env=environ)
 
 
@@ -55,7 +55,7 @@ def hour_of_day(offset):
     return (datetime.now(UTC).hour + offset) % 24
 
 
-# ---------------------------------------------------------------- what is due
+# ---------------------------------------------------------------- due rotations
 
 
 def test_what_is_due_is_rotated_in_every_profile(shop):
@@ -167,10 +167,13 @@ def standing(project):
         },
         "overdue": {"last_rotated_at": -40 * DAY},
         "missed": {"last_rotated_at": -3 * DAY},
-        "quarantined": {"phase": "quarantined", "error": "the target has refused it 3 times"},
+        "quarantined": {
+            "phase": "quarantined",
+            "error": "the target has refused the new value 3 times",
+        },
     }.items():
         variable = name.upper().replace("-", "_")
-        if "started_at" in fields:  # readers have the new value in the grace, else the old one
+        if "started_at" in fields:  # the new value is current in the grace period
             read, other = {variable: "x"}, {variable: "y"}
             old, new = (other, read) if fields["phase"] == "grace" else (read, other)
             fields["values"] = {"old": old, "new": new}
@@ -187,23 +190,23 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
         ("waiting", "nothing yet"),
         ("grace", "retire the old value once the grace period is over"),
         ("over", "retire the old value"),
-        ("failing", "try the failed step again"),
-        ("at-work", "go on with it"),
+        ("failing", "retry the failed step"),
+        ("at-work", "resume it"),
         ("overdue", "rotate it"),
-        ("missed", "rotate it as soon as its window is open"),
-        ("quarantined", "nothing, until it is named"),
-        ("absent", "nothing can be done"),
+        ("missed", "rotate it when its window opens"),
+        ("quarantined", "nothing, unless you name it"),
+        ("absent", "nothing: it cannot be read"),
     }
     assert seen.endswith(
-        "prod/absent: the secret is not there\n"
-        "  store a first value by hand\n"
+        "prod/absent: the secret is missing\n"
+        "  store a first value\n"
         "prod/failing: create: hook-failed\n"
         "  run 'envkit rotate prod/failing'\n"
         "prod/missed: overdue\n"
         "  run 'envkit rotate prod/missed'\n"
         "prod/overdue: overdue\n"
         "  run 'envkit rotate prod/overdue'\n"
-        "prod/quarantined: the target has refused it 3 times\n"
+        "prod/quarantined: the target has refused the new value 3 times\n"
         "  find out why, and run 'envkit rotate prod/quarantined'\n"
         "[1]\n"
     )
@@ -214,7 +217,7 @@ def test_a_plan_of_what_waits_for_a_person(standing):
     standing.dotenv("prod", "AT_WORK=of somebody else\n")
     seen = told(run(standing, "--plan", "at-work"))
     assert "failing" in seen
-    assert "  nothing, until a person has decided\n" in seen
+    assert "  nothing: it waits for your decision\n" in seen
     assert seen.endswith("  run 'envkit rotate --abort prod/at-work'\n[1]\n")
 
 
@@ -229,7 +232,7 @@ def test_a_plan_for_programs_is_where_everything_stands(standing):
         json.loads(run(standing, *arguments, "--format", "json").stdout)
         for arguments in (("--plan",), ("status",))
     )
-    moving = ("due_at", "closes_at")  # of what was never rotated, which is due at once
+    moving = ("due_at", "closes_at")  # of a rotation that was never done, which is due at once
     for document in (plan, status):
         for one in document["rotations"]:
             one.update(dict.fromkeys(moving))
@@ -257,10 +260,10 @@ def test_in_its_grace_it_is_rolled_back(shop):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--rollback", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  refused  no rotation is in progress that could be rolled back\n"
+        "prod/api-key  refused  there is no unfinished rotation to be rolled back\n"
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: "
-        "no rotation is in progress that could be rolled back [rotation-failed]\n"
-        "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
+        "there is no unfinished rotation to be rolled back [rotation-failed]\n"
+        "2> envkit: hint: run 'envkit rotate status' to see its state\n"
         "[1]\n"
     )
     assert "api-key" not in told(run(shop, "--env", "prod")), "it is not done again at once"
@@ -271,8 +274,7 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "no rotation is in progress that could be rolled back: the old value no longer works "
-        "[rotation-failed]\n"
+        "there is no unfinished rotation to be rolled back: the old value no longer works [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate prod/session'\n"
         "[1]\n"
     )
@@ -283,8 +285,8 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
     shop.profile("prod.toml", table("api-key", "API_KEY", 'before = [["false"]]'))
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/api-key  failed   'false' ended with status 1\n"
-        "2> envkit: error: prod/api-key: 'false' ended with status 1 [hook-failed]\n"
+        "prod/api-key  failed   'false' exited with status 1\n"
+        "2> envkit: error: prod/api-key: 'false' exited with status 1 [hook-failed]\n"
         "2> envkit: hint: run it by hand: false\n"
         "[1]\n"
     )
@@ -296,7 +298,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
         "2> envkit: hint: run 'envkit rotate prod/api-key' to retry now\n"
         "[1]\n"
     ), "it is not tried every second"
-    assert "'false' ended" in told(run(shop, "prod/api-key")), "unless a person asks"
+    assert "'false' exited" in told(run(shop, "prod/api-key")), "unless a person asks"
     assert told(run(shop, "--abort", "prod/api-key")) == (
         "ROTATION      OUTCOME  WHAT\nprod/api-key  aborted  the new value is dropped\n"
     )
@@ -307,8 +309,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
 def test_what_readers_have_is_not_aborted(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
-        "2> envkit: error: prod/api-key: .env.prod#API_KEY: readers have the new value already "
-        "[rotation-failed]\n"
+        "2> envkit: error: prod/api-key: .env.prod#API_KEY: the store already has the new value [rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
         "[1]\n"
     )
@@ -323,8 +324,8 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
     assert told(run(shop, "--resume")).splitlines()[1:] == [f"prod/api-key  in-grace  {GRACE}"]
     assert values(shop, "prod")["SESSION"] == "old-2"
     assert told(run(shop, "--resume", "session")).endswith(
-        "no rotation is in progress that could be resumed [rotation-failed]\n"
-        "2> envkit: hint: run 'envkit rotate status' to see where it stands\n"
+        "there is no unfinished rotation to be resumed [rotation-failed]\n"
+        "2> envkit: hint: run 'envkit rotate status' to see its state\n"
         "[1]\n"
     )
 
@@ -335,8 +336,8 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
 def test_a_protected_profile_takes_a_reason(shop):
     shop.profile("prod.toml", "protected = true\n" + API_KEY + SESSION)
     missing = (
-        "2> envkit: error: {}prod is protected, and no reason is given [reason-missing]\n"
-        "2> envkit: hint: say why with --reason TEXT, or set ENVKIT_REASON\n"
+        "2> envkit: error: {}prod is protected: a reason is required [reason-missing]\n"
+        "2> envkit: hint: add --reason TEXT, or set ENVKIT_REASON\n"
         "[{}]\n"
     )
     assert told(run(shop, "--env", "prod")) == missing.format("", 6)
@@ -437,14 +438,14 @@ def test_a_rotation_that_was_taken_out_in_its_grace_period_is_shown_and_can_be_f
     shop.profile("prod.toml", "protected = true\n" + SESSION)
     shown = told(run(shop, "status", "--env", "prod"))
     assert shown.endswith(
-        "prod/api-key: no profile names this rotation, and it is unfinished (grace)\n"
-        "  put its table back, or run 'envkit rotate --resume prod/api-key'\n"
+        "prod/api-key: this rotation is unfinished (grace), and no profile names it\n"
+        "  restore its table, or run 'envkit rotate --resume prod/api-key'\n"
         "[1]\n"
     )
     assert "prod/api-key" not in told(run(shop, "status", "--env", "staging"))
-    assert "nothing, until a person has decided" in told(run(shop, "--plan"))
+    assert "nothing: it waits for your decision" in told(run(shop, "--plan"))
     refused = told(run(shop, "--abort", "prod/api-key", "--reason", "tidy up"))
-    assert ".env.prod#API_KEY has the new value already" in refused
+    assert ".env.prod#API_KEY already has the new value" in refused
     assert told(run(shop, "--resume", "prod/api-key")).endswith("[6]\n"), "it takes a reason"
     assert told(run(shop, "--resume", "prod/api-key", "--reason", "tidy up")) == (
         "ROTATION      OUTCOME  WHAT\n"
@@ -507,7 +508,7 @@ def test_one_that_fails_stops_no_other(shop):
     assert told(run(shop)) == (
         "ROTATION         OUTCOME   WHAT\n"
         "prod/a-hook      failed    'before' runs 'no-such-program', which is not on the PATH\n"
-        "prod/b-absent    refused   the secret is not there\n"
+        "prod/b-absent    refused   the secret is missing\n"
         "prod/c-typo      failed    profiles/prod.toml:12: unknown rotator 'randon'\n"
         "prod/d-key       failed    profiles/prod.toml:18: target: unknown key 'prevoius_field'\n"
         f"prod/session     rotated   {DONE}\n"
@@ -516,11 +517,9 @@ def test_one_that_fails_stops_no_other(shop):
         "which is not on the PATH [hook-failed]\n"
         "2> envkit: hint: install it on the host that rotates: "
         "'command -v no-such-program' must find it\n"
-        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is not there "
-        "[rotation-failed]\n"
-        "2> envkit: hint: store a first value: rotating begins with what readers have\n"
-        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' "
-        "[profile-invalid]\n"
+        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is missing [rotation-failed]\n"
+        "2> envkit: hint: store a first value: a rotation starts from the current value\n"
+        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' [profile-invalid]\n"
         "2> envkit: hint: did you mean 'random'?\n"
         "2> envkit: error: prod/d-key: profiles/prod.toml:18: target: "
         "unknown key 'prevoius_field' [profile-invalid]\n"
@@ -543,13 +542,13 @@ def test_for_programs(shop):
         "rotation": "prod/api-key",
         "outcome": "failed",
         "overdue": False,
-        "reason": "'false' ended with status 1",
+        "reason": "'false' exited with status 1",
         "until": None,
         "step": "create",
         "phase": "claimed",
         "last_rotated_at": None,
         "changed": True,
-        "error": "'false' ended with status 1",
+        "error": "'false' exited with status 1",
         "code": "hook-failed",
         "hint": "run it by hand: false",
     }
@@ -579,9 +578,8 @@ def test_what_is_overdue_is_told_and_is_a_status(standing):
 
 
 def test_what_is_quarantined_waits_for_a_person(standing):
-    assert "prod/quarantined  quarantined  quarantined: the target has refused it 3 times" in told(
-        run(standing)
-    )
+    reason = "quarantined: the target has refused the new value 3 times"
+    assert f"prod/quarantined  quarantined  {reason}" in told(run(standing))
     assert told(run(standing, "quarantined")) == (
         f"ROTATION          OUTCOME   WHAT\nprod/quarantined  in-grace  {GRACE}\n"
     )
@@ -592,13 +590,13 @@ def test_a_record_of_another_version_is_refused(shop):
     path = record_file(shop, "prod", "SESSION")
     path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
     before = path.read_text(), values(shop, "prod")
-    problem = f"the rotation record {path.name} has version 9; this envkit knows 1 and 2"
+    problem = f"the rotation record {path.name} has version 9; this version of envkit reads 1 and 2"
     for option in ((), ("--abort",)):
         assert told(run(shop, *option, "session")) == (
             "ROTATION      OUTCOME  WHAT\n"
             f"prod/session  failed   {problem}\n"
             f"2> envkit: error: prod/session: {problem} [rotation-failed]\n"
-            "2> envkit: hint: use the envkit that wrote it, or a newer one\n"
+            "2> envkit: hint: use the version of envkit that wrote it, or a newer one\n"
             "[1]\n"
         )
     assert (path.read_text(), values(shop, "prod")) == before
@@ -660,10 +658,10 @@ def test_a_source_that_keeps_no_rotations(shop):
     shop.profile("prod.toml", table("home", "env:HOME") + SESSION)
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
-        "prod/home     failed   the source 'env' keeps no rotations\n"
+        "prod/home     failed   the source 'env' cannot store rotation records\n"
         f"prod/session  rotated  {DONE}\n"
-        "2> envkit: error: prod/home: the source 'env' keeps no rotations [profile-invalid]\n"
-        "2> envkit: hint: rotate secrets of Vault, AWS Secrets Manager or a .env file\n"
+        "2> envkit: error: prod/home: the source 'env' cannot store rotation records [profile-invalid]\n"
+        "2> envkit: hint: rotate a secret in Vault, AWS Secrets Manager or a .env file\n"
         "[1]\n"
     )
 
@@ -702,10 +700,10 @@ def test_two_profiles_that_name_one_secret_differently(shop):
     for command in ((), ("status",), ("simulate",), ("serve",), ("--env", "prod", "api-key")):
         assert told(run(shop, *command)) == (
             "2> envkit: error: prod/api-key (profiles/prod.toml:4) and staging/other "
-            "(profiles/staging.toml:4) rotate the same secret, .env.prod#API_KEY, "
-            "and do not say the same of it [profile-invalid]\n"
-            "2> envkit: hint: write it once, in a profile that both extend, "
-            "or give both the same name and keys\n"
+            "(profiles/staging.toml:4) rotate the same secret, .env.prod#API_KEY, with different "
+            "settings [profile-invalid]\n"
+            "2> envkit: hint: declare it once, in a profile that both extend, or give both the "
+            "same name and keys\n"
             "[3]\n"
         ), command
     assert values(shop, "prod")["API_KEY"] == "old-1"
@@ -763,7 +761,7 @@ def test_what_is_wrong_with_a_rotation_is_told_when_it_is_named(shop, capfd, nam
     shop.profile("prod.toml", API_KEY + table("db", "~/x#KEY"))
     status, said = spoken(capfd, name)
     assert status == 3
-    assert "'~' has no meaning" in said
+    assert "'~' is not expanded" in said
     shop.profile("prod.toml", API_KEY + table("db", "SESSION", "nonsense = 1"))
     status, said = spoken(capfd, "prod/db")
     assert (status, "unknown key 'nonsense'" in said) == (3, True)
@@ -780,8 +778,8 @@ def test_the_status_as_a_table(standing):
     assert "3 days ago" in said["waiting"]
     assert "TIME (in 26 days)" in said["waiting"]
     assert "old value works until TIME" in said["grace"]
-    assert "claimed, begun 2 hours ago" in said["failing"]
-    assert "staged, begun 2 hours ago" in said["at-work"]
+    assert "claimed, started 2 hours ago" in said["failing"]
+    assert "staged, started 2 hours ago" in said["at-work"]
     assert "since TIME" in said["overdue"]
     assert "never" in said["due"]
     assert ".env.prod#DUE" in said["due"]

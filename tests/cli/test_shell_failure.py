@@ -1,4 +1,4 @@
-"""A script that evaluates an export for its shell does not go on without it."""
+"""A shell script that evaluates a failed export ends."""
 
 import sys
 

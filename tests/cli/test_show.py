@@ -1,4 +1,4 @@
-"""`envkit show`: names, masked values and provenance; values only where they may be seen."""
+"""`envkit show` prints names, masked values and provenance; values only on request."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The exit statuses of envkit itself, each with what a person is told; 126 and 127 are exec's."""
+"""The exit statuses of envkit, each with its message; 126 and 127 belong to exec."""
 
 import signal
 import subprocess

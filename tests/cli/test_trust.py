@@ -1,4 +1,4 @@
-"""`envkit trust`: what a person sees of it, and what a program does."""
+"""Output and decisions of `envkit trust`, for people and programs."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_options_that_do_not_go_together(shop):
 
 @pytest.fixture
 def outside(tmp_path):
-    """A file of values that is no part of the project."""
+    """A file of values outside the project."""
     path = tmp_path / "outside" / "away.env"
     path.parent.mkdir()
     path.write_text("SECRET=canary-6610\n")

@@ -291,7 +291,7 @@ class RotationStoreContract:
             (Phase.SET, {PendingValue.OLD: old}),
             (Phase.CLAIMED, {}),
             (Phase.IDLE, {PendingValue.OLD: old}),
-            (Phase.REVERTED, {PendingValue.OLD: old}),  # and nothing says what comes next
+            (Phase.REVERTED, {PendingValue.OLD: old}),  # without the next value
         ):
             with pytest.raises(RotationError):
                 store.save(seen, record(phase), pending)

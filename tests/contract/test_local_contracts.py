@@ -110,7 +110,7 @@ class DotenvHarness:
     def denied(self):
         self.put("secret", {"password": "canary"})
         source, ref = self.source(), self.ref("secret", "password")
-        source.fetch([ref])  # what is imported lazily, somebody else may not be able to read
+        source.fetch([ref])  # lazily imported modules may be unreadable for another user
         (self._root / "secret").chmod(0)
         self._stack.enter_context(as_nobody())
         return source, ref

@@ -1,4 +1,4 @@
-"""The contract of rotation stores over each of them, and what is special about one."""
+"""Every rotation store fulfils the contract; special cases of each follow."""
 
 import json
 import multiprocessing
@@ -484,7 +484,7 @@ def save_without_room(opener):
     """Write to a disk that has no room for it."""
     function, arguments = opener
     store = function(*arguments)
-    sys.dont_write_bytecode = True  # it would be cut off, and stay so
+    sys.dont_write_bytecode = True  # it would stay truncated
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
     for write in (
         lambda: store.save(
@@ -593,7 +593,7 @@ class TestDotenv(RotationStoreContract):
         seen = store.read()
         for write, syncs in (
             (lambda seen: store.save(seen, record(), VALUES), 2),  # a file and its folder
-            (store.rehearse, 3),  # and the copy that is kept
+            (store.rehearse, 3),  # and the backup copy
             (lambda seen: store.publish(seen, new), 3),
             (lambda seen: store.save(seen, record(Phase.IDLE), {}), 2),
         ):
@@ -618,9 +618,9 @@ class TestOpening:
     def test_a_source_without_rotations(self, kind):
         source = self.source(kind)
         ref = Reference("other", "x", "y")
-        with pytest.raises(ProfileError, match="keeps no rotations"):
+        with pytest.raises(ProfileError, match="cannot store rotation records"):
             value_field(source, ref)
-        with pytest.raises(ProfileError, match="keeps no rotations"):
+        with pytest.raises(ProfileError, match="cannot store rotation records"):
             open_store(source, ref, ("y",), Deadline(1))
 
     def test_the_field_of_a_value(self, aws, tmp_path):

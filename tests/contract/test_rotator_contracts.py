@@ -1,4 +1,4 @@
-"""The rotator contract over every rotator, on the servers that it is for."""
+"""Every rotator fulfils the rotator contract on a real server."""
 
 import secrets
 from contextlib import ExitStack

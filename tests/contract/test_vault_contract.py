@@ -18,7 +18,7 @@ from support.fault_proxy import dead_address, silent_server
 
 
 class VaultHarness:
-    """Secrets below a prefix that no other test has."""
+    """Secrets below a prefix that no other test uses."""
 
     def __init__(self, server, mount, version, stack):
         self._server = server
@@ -54,7 +54,7 @@ class VaultHarness:
                 f"{below}/{self._prefix}/forbidden": ["deny"],
             }
         )
-        self.put("forbidden", {"password": "nobody reads this"})
+        self.put("forbidden", {"password": "not readable"})
         source = self.source(token=self._server.token(policy))
         return source, self.ref("forbidden", "password")
 
@@ -77,7 +77,7 @@ class TestKeyValueVersion2(SourceContract):
 
 
 class TestKeyValueVersion1(SourceContract):
-    """The same class of source: which version a mount has, only the server knows."""
+    """The same class of source: only the server knows the KV version of a mount."""
 
     lacks = frozenset({"versions", "write", "race", "history"})
 
@@ -105,5 +105,5 @@ class TestKeyValueVersion1(SourceContract):
 
     def test_a_history_is_refused(self, harness):
         harness.put("db", {"password": "before"})
-        with pytest.raises(NoVersionError, match="KV version 1 keeps no versions"):
+        with pytest.raises(NoVersionError, match="KV version 1 does not store versions"):
             harness.source().history(harness.ref("db", "password"))

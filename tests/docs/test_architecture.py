@@ -1,4 +1,4 @@
-"""docs/contributing/architecture.md says of packages, imports and functions what the code has."""
+"""docs/contributing/architecture.md matches the packages, imports and functions of the code."""
 
 import importlib
 import json

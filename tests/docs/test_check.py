@@ -1,4 +1,4 @@
-"""What the page about `envkit check` and the hook for pre-commit promise."""
+"""The page about `envkit check` and the pre-commit hook match the code."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""What the pages show has been run, and comes out as they show it; see `support.pages`."""
+"""The commands on the pages print what the pages show; see `support.pages`."""
 
 import os
 

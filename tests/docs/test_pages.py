@@ -1,4 +1,4 @@
-"""What is generated is current, and what the documentation names is there."""
+"""Generated pages are current, and everything that the documentation links exists."""
 
 import importlib.util
 import re

@@ -1,4 +1,4 @@
-"""The recipes of the guides for CI, Compose and cron, run under the rules of trust.
+"""The recipes for CI, Compose and cron work under the rules of trust.
 
 What they set is read from the pages and set here; only addresses and folders are replaced by
 those of the test. `tests/extra/test_recipes.py` runs what needs root: images, volumes, units.
@@ -223,7 +223,7 @@ def test_cron_rotates_with_trust_and_mails_only_news(project):
 
 
 def test_the_folders_of_the_scheduler_page_are_closed_to_others_whatever_the_umask(project):
-    """Profiles that a group may write would be untrusted."""
+    """Profiles that a group may write are untrusted."""
     [text] = [one.text for one in blocks(SCHEDULER) if "systemctl enable" in one.text]
     lines = [line for line in text.splitlines() if line.startswith("install ")]
     project.profile("prod.toml", HOOK).chmod(0o664)
@@ -238,7 +238,7 @@ def test_the_folders_of_the_scheduler_page_are_closed_to_others_whatever_the_uma
 
 
 def test_the_list_of_the_trust_guide_is_understood(project):
-    """Every form of an entry in the table trusts what it says, and leaves nothing to ask for."""
+    """Every form of an entry in the table trusts what it says, so envkit asks for nothing."""
     page = ROOT / "docs" / "concepts" / "trust.md"
     [text] = [one.text for one in blocks(page) if one.file == "profiles/prod.toml"]
     project.profile("prod.toml", text)

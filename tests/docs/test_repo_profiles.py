@@ -1,4 +1,4 @@
-"""The profiles of this repository: examples that people copy, so they must work."""
+"""The example profiles of this repository load and resolve."""
 
 import shutil
 from pathlib import Path

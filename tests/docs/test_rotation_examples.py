@@ -1,4 +1,4 @@
-"""What stands in `examples/` for schedulers: manifests, units and rules that fit envkit.
+"""Manifests, units and rules in `examples/` for schedulers match envkit.
 
 `tests/live/test_rotation_pages.py` runs what they start; `tests/extra/test_systemd.py` asks
 systemd itself.

@@ -1,4 +1,4 @@
-"""The source that `docs/contributing/writing-a-source.md` writes works, and passes the contract."""
+"""The source in `docs/contributing/writing-a-source.md` works and passes the contract."""
 
 import tomllib
 

@@ -1,4 +1,4 @@
-"""The page of `envkit diff --format html` in a real browser."""
+"""The HTML page of `envkit diff` in a real browser."""
 
 from datetime import UTC, datetime
 
@@ -10,6 +10,7 @@ from envkit.cli.formats.diff.report import Report
 from envkit.comparison.compare import diff
 from envkit.errors import DeniedError
 from support.sides import side
+from support.team import OWN_SECRETS, team_sides
 
 pytestmark = pytest.mark.extra
 
@@ -32,12 +33,13 @@ PROD = side(
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The same page for two environments, and for six."""
+    """The same page for two environments and for six, and the page of a real team."""
     folder = tmp_path_factory.mktemp("pages")
     rule = Rule("GONE", ("missing",), "only here", ".envkit-ignore:1")
     made = {}
     for name, sides in {
         "two": (STAGING, PROD),
+        "team": team_sides(),
         "six": (STAGING, PROD, *(side(label) for label in ("eu", "us", "asia", "test"))),
     }.items():
         found = diff(*sides)
@@ -46,6 +48,17 @@ def pages(tmp_path_factory):
         made[name] = folder / f"{name}.html"
         made[name].write_text(page.render(report, datetime.now(UTC)), encoding="utf-8")
     return made
+
+
+def click(browser, selector):
+    box = browser.value(
+        f"(e => {{ e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect();"
+        f"return [b.x + b.width / 2, b.y + b.height / 2]; }})(document.querySelector('{selector}'))"
+    )
+    for event in ("mousePressed", "mouseReleased"):
+        browser.command(
+            "Input.dispatchMouseEvent", type=event, x=box[0], y=box[1], button="left", clickCount=1
+        )
 
 
 def visible(browser):
@@ -76,21 +89,16 @@ def test_values_are_text(browser, pages):
 def test_a_status_is_filtered_without_any_script(browser, pages, status):
     browser.open(pages["two"])
     assert visible(browser) == list(STATUSES[:-1])
-    box = browser.value(
-        f"(b => [b.x + b.width / 2, b.y + b.height / 2])"
-        f"(document.querySelector('label.{status}').getBoundingClientRect())"
-    )
-    for event in ("mousePressed", "mouseReleased"):
-        browser.command(
-            "Input.dispatchMouseEvent", type=event, x=box[0], y=box[1], button="left", clickCount=1
-        )
+    click(browser, f"label.{status}")
     expected = set(STATUSES[:-1]) ^ {status}
     assert visible(browser) == [each for each in STATUSES if each in expected]
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_every_text_can_be_read_in_light_and_dark(browser, pages, dark):
-    browser.open(pages["two"], dark=dark)
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", ["two", "team"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_can_be_read_in_light_and_dark(browser, pages, name, dark, width):
+    browser.open(pages[name], dark=dark, width=width)
     background = browser.value("getComputedStyle(document.body).backgroundColor")
     assert (luminance(background) < 0.1) is dark
     texts = browser.value(COLOURS_OF_TEXTS)
@@ -99,8 +107,8 @@ def test_every_text_can_be_read_in_light_and_dark(browser, pages, dark):
         assert contrast(colour, behind) >= 4.5, (text, colour, behind)
 
 
-@pytest.mark.parametrize("width", [320, 600, 1100])
-@pytest.mark.parametrize("name", ["two", "six"])
+@pytest.mark.parametrize("width", [320, 390, 720, 1280])
+@pytest.mark.parametrize("name", ["two", "six", "team"])
 def test_the_page_is_never_wider_than_the_screen(browser, pages, name, width):
     browser.open(pages[name], width=width)
     assert browser.value("document.documentElement.scrollWidth") == width
@@ -115,6 +123,92 @@ def test_on_a_phone_each_value_says_its_environment(browser, pages):
     assert cells == ['"staging"', '"prod"']
 
 
+TEAM = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+
+
+@TEAM
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_secrets_that_should_differ_are_one_line_until_it_is_opened(
+    browser, pages, width, dark
+):
+    browser.open(pages["team"], width=width, dark=dark)
+    rows = "[...document.querySelectorAll('tbody.folded tr.variable')]"
+    shown = f"{rows}.filter(row => row.checkVisibility()).length"
+    line = browser.value("document.querySelector('tr.fold').innerText.trim()")
+    assert line == f"{OWN_SECRETS} secrets differ, as they should"
+    assert browser.value(f"{rows}.length") == OWN_SECRETS
+    assert browser.value(shown) == 0
+    click(browser, "tr.fold label")
+    assert browser.value(shown) == OWN_SECRETS
+    click(browser, "label.different")
+    assert browser.value(shown) == 0
+
+
+@TEAM
+def test_the_header_row_stays_in_view_and_on_a_phone_the_status(browser, pages, dark):
+    browser.open(pages["team"], width=1280, dark=dark)
+    browser.value("document.querySelector('tr.fold').scrollIntoView({block: 'end'})")
+    assert browser.value("scrollY") > 0
+    assert browser.value("document.querySelector('thead th').getBoundingClientRect().top") == 0
+    browser.open(pages["team"], width=390, dark=dark)
+    browser.value("document.querySelector('tr.fold').scrollIntoView({block: 'end'})")
+    group = "document.querySelector('tbody.different tr.group').getBoundingClientRect().top"
+    assert browser.value(group) == 0
+
+
+def test_the_header_row_of_a_wide_table_stays_in_view(browser, pages):
+    browser.open(pages["six"], width=800, height=400)
+    browser.value("document.querySelector('.sheet').scrollTo(0, 300)")
+    top = browser.value(
+        "document.querySelector('thead th').getBoundingClientRect().top"
+        " - document.querySelector('.sheet').getBoundingClientRect().top"
+    )
+    assert 0 <= top <= 1  # the border
+
+
+def test_a_secret_that_two_variables_share_counts_once(browser, pages):
+    browser.open(pages["team"])
+    assert browser.value("document.querySelector('label.reused b').innerText") == "1"
+    summary = browser.value("document.querySelector('.summary').innerText")
+    assert summary.startswith("1 reused in 2 variables, ")
+    notes = browser.value("document.querySelector('tbody.reused').innerText")
+    assert notes.count("give staging its own value") == 1
+
+
+def test_equal_environments_are_one_value_on_a_phone(browser, pages):
+    browser.open(pages["team"], width=390)
+    seen = browser.value(
+        "[...[...document.querySelectorAll('tr.variable')]"
+        ".find(row => row.innerText.startsWith('LOG_LEVEL')).cells]"
+        ".filter(cell => cell.tagName === 'TD' && cell.checkVisibility())"
+        ".map(cell => [getComputedStyle(cell, '::before').content, cell.innerText.trim()])"
+    )
+    assert seen == [
+        ['"dev, test"', "debug\n/profiles/dev.toml:2\n/profiles/test.toml:2"],
+        ['"staging, prod"', "info\n/profiles/staging.toml:2\n/profiles/prod.toml:2"],
+    ]
+
+
+@pytest.mark.parametrize("width", [390, 720, 1280])
+def test_urls_and_references_break_between_their_parts(browser, pages, width):
+    """A part is on one line, unless it is wider than that."""
+    browser.open(pages["team"], width=width)
+    broken = browser.value(
+        """
+        [...document.querySelectorAll('td .part')].filter(part => {
+          if (!part.checkVisibility() || part.querySelector('.part')) return false;
+          const range = document.createRange();
+          range.selectNodeContents(part);
+          const tops = new Set([...range.getClientRects()].map(rect => Math.round(rect.top)));
+          const room = part.closest('td').clientWidth - 32;
+          return tops.size > 1 && part.textContent.length * 7.9 < room;
+        }).map(part => part.textContent)
+        """
+    )
+    assert broken == []
+    assert browser.value("document.querySelectorAll('td .part').length") > 400
+
+
 @pytest.mark.parametrize("width", [390, 1100])
 def test_a_screen_reader_finds_a_table(browser, pages, width):
     browser.open(pages["two"], width=width)
@@ -122,7 +216,7 @@ def test_a_screen_reader_finds_a_table(browser, pages, width):
     found = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes]
     assert ("table", "Variables of staging, prod") in found
     assert ("rowheader", "STRIPE_KEY") in found
-    assert ("checkbox", "reused 2") in found
+    assert ("checkbox", "reused 1") in found
     assert ("group", "Show variables that are") in found
     assert ("image", "secret") in found
     assert ("heading", "staging · prod") in found

@@ -1,4 +1,4 @@
-"""Text is UTF-8 in every locale: here in locales that are made with localedef."""
+"""Text is UTF-8 in every locale, here in locales that localedef generates."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""A `.env` file that is mounted by itself, as Docker does it: refused before anything is changed.
+"""A `.env` file that is a mount point, as in Docker, is refused before anything is changed.
 
-It needs a mount namespace: root's, or one that the kernel gives to any user.
+It needs a mount namespace, as root or as a user namespace.
 """
 
 import pytest
@@ -17,7 +17,7 @@ COMMANDS = (*WRITING, PROMOTE, "rotate dev/token", "rotate --plan", "doctor --en
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("link", [False, True], ids=["mounted", "link to what is mounted"])
+@pytest.mark.parametrize("link", [False, True], ids=["mounted", "link to a mounted file"])
 def test_a_file_that_is_mounted_by_itself_is_refused(project, tmp_path, command, link):
     profile = '[variables]\nTOKEN = "{{ TOKEN }}"\nOTHER = { required = false }\n'
     project.profile("dev.toml", profile + ROTATION)
@@ -37,7 +37,7 @@ def test_a_file_that_is_mounted_by_itself_is_refused(project, tmp_path, command,
     assert "mount namespace" not in done.stderr, "no mount namespaces here: run it as root"
     said = done.stdout + done.stderr
     assert "it is mounted as a single file, which can only be overwritten in place" in said
-    assert "mount the folder that has it, not the file" in said
+    assert "mount its folder, not the file" in said
     wanted = {"rotate": 1, "doctor": 0}
     assert done.returncode == wanted.get(command.split()[0], 6), said
     assert source.read_text() == target.read_text() == "TOKEN=old\n"

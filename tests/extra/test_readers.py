@@ -1,6 +1,6 @@
-"""Hard values through every format and back, by the programs that read the format.
+"""Hard values survive every format, read back by the programs that read the format.
 
-A value that a format cannot carry is refused by name; every other comes back byte for byte.
+A value that a format cannot represent is refused; every other is read back byte for byte.
 JSON, YAML, Kubernetes and python-dotenv are read by the unit tests of `launch.export`.
 """
 

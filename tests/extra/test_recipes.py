@@ -1,4 +1,4 @@
-"""The recipes that need root: who owns the profiles decides whether they are trusted.
+"""The recipes that need root: the owner of the profiles decides whether they are trusted.
 
 Each is run in a mount namespace with a `/srv` whose folders belong to root, as those of an
 image or a server do, unlike the folders of a test.
@@ -64,7 +64,7 @@ def in_image(project, prepare, user, **env):
 
 @pytest.fixture
 def checkout(project):
-    """A project as git makes it where the umask is 002: the group may write everything."""
+    """A project as git creates it under umask 002: the group may write everything."""
     project.profile("prod.toml", PROFILE).chmod(0o664)
     project.profiles.chmod(0o775)
     project.root.chmod(0o775)
@@ -112,7 +112,7 @@ ln -s ..data/prod.toml prod.toml && chmod 777 . && cd ..
 
 @pytest.mark.parametrize("name", ["rotate-cronjob", "rotate-fleet", "rotate-serve"])
 def test_a_config_map_needs_the_line_of_the_manifests(checkout, name):
-    """The kubelet mounts one as a folder of mode 0777, with links to one version of its files."""
+    """The kubelet mounts a ConfigMap as a folder of mode 0777, with links to its files."""
     manifest = ROOT / "examples" / "kubernetes" / f"{name}.yaml"
     documents = yaml.safe_load_all(manifest.read_text(encoding="utf-8"))
     [spec] = [one["spec"] for one in documents if one["kind"] in ("Deployment", "CronJob")]
@@ -128,7 +128,7 @@ def test_the_deployment_of_the_guide_needs_no_line_with_the_image_of_the_guide()
     [text] = [one.text for one in blocks(PAGE) if "kind: Deployment" in one.text]
     [container] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
     assert container["securityContext"]["runAsNonRoot"] is True
-    # the kubelet can tell only from a number that a user is not root
+    # the kubelet recognises a non-root user only by its number
     assert of("USER")[0].isdecimal()
     assert "ENVKIT_TRUST" not in str(container["env"])
 

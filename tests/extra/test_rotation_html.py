@@ -1,9 +1,10 @@
-"""The page of `envkit rotate status --format html` in a real browser."""
+"""The HTML page of `envkit rotate status` in a real browser."""
 
 import pytest
 
 from envkit.cli.formats.rotation import page
 from support.rotation_page import NOW, sample
+from support.team import team_rotations
 
 pytestmark = pytest.mark.extra
 
@@ -14,6 +15,76 @@ def path(project, tmp_path):
     made = tmp_path / "status.html"
     made.write_text(page.render(found, rotations, NOW), encoding="utf-8")
     return made
+
+
+@pytest.fixture
+def team(project, tmp_path):
+    """The page of 40 rotations."""
+    found, rotations = team_rotations(project)
+    made = tmp_path / "team.html"
+    made.write_text(page.render(found, rotations, NOW), encoding="utf-8")
+    return made
+
+
+SCREENS = pytest.mark.parametrize("width", [390, 1280])
+SCHEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+
+
+@SCREENS
+@SCHEMES
+def test_the_months_stay_in_view_above_40_rotations(browser, team, width, dark):
+    browser.open(team, width=width, dark=dark)
+    assert browser.value("document.documentElement.scrollWidth") == width
+    assert browser.value("document.querySelectorAll('td.axis').length") == 40
+    browser.value("document.querySelector('section tbody tr:last-child').scrollIntoView(false)")
+    axis = "document.querySelector('th.axis')"
+    assert browser.value(f"{axis}.checkVisibility()")
+    assert browser.value(f"{axis}.getBoundingClientRect().top") == 0
+    assert browser.value(f"[...{axis}.querySelectorAll('.tick')].map(e => e.innerText)") == [
+        *("Nov", "Jan", "now")
+    ]
+    tick, line = (
+        browser.value(f"(b => b.x + b.width / 2)({element}.getBoundingClientRect())")
+        for element in (
+            f"{axis}.querySelector('.today')",
+            "document.querySelector('td .line')",
+        )
+    )
+    assert abs(tick - line) < 2, "the label is not above its line"
+
+
+@SCREENS
+def test_every_mark_is_in_a_legend(browser, team, width):
+    browser.open(team, width=width)
+    used = browser.value(
+        "[...new Set([...document.querySelectorAll('td .track i')].map(e => e.className))]"
+    )
+    explained = browser.value(
+        "[...document.querySelectorAll('.legend i')].filter(e => e.parentElement.innerText.trim()"
+        " && e.getBoundingClientRect().width && e.getBoundingClientRect().height)"
+        ".map(e => e.className)"
+    )
+    assert len(used) > 8
+    assert set(used) <= set(explained)
+    days = browser.value(
+        "[...document.querySelectorAll('.month td')].flatMap(e => [...e.classList])"
+    )
+    assert {f"day {name}" for name in days} <= set(explained)
+
+
+@SCREENS
+def test_a_failing_rotation_does_not_look_due(browser, team, width):
+    browser.open(team, width=width)
+    rows = browser.value(
+        "[...document.querySelectorAll('tr.failing:not(.notes)')].map(row => ["
+        "[...row.querySelectorAll('i')].map(e => e.className),"
+        "row.querySelector('.next').innerText.trim()])"
+    )
+    assert len(rows) == 5
+    for marks, following in rows:
+        assert "mark cross" in marks
+        assert "mark ring" not in marks
+        assert following == "retrying"
 
 
 @pytest.mark.parametrize("width", [420, 800, 1200, 2000])
@@ -32,11 +103,11 @@ def test_the_gravest_come_first_and_say_what_to_do(browser, path):
     browser.open(path)
     states = browser.value("[...document.querySelectorAll('td.state b')].map(e => e.innerText)")
     assert states == [
-        *("cannot be read", "quarantined", "overdue", "failing", "due", "in the grace period"),
+        *("unreadable", "quarantined", "overdue", "failing", "due", "in the grace period"),
         *("waiting", "waiting", "waiting"),
     ]
     notes = browser.value("[...document.querySelectorAll('tr.notes')].map(e => e.innerText)")
-    assert "<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'" in notes[0]
+    assert "<b>profiles/eu.toml:3</b>: [rotation.db]: 'secret' is missing" in notes[0]
     assert "run 'envkit rotate prod/reports-db'" in notes[2]
 
 
@@ -51,7 +122,7 @@ def test_every_track_is_told_in_words(browser, path):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_what_is_written_can_be_read(browser, path, dark):
-    """Contrast of text and ground, WCAG 2.2: 4.5 for text of this size."""
+    """WCAG 2.2 requires a contrast of 4.5 for text of this size."""
     browser.open(path, dark=dark)
     poor = browser.value(
         """

@@ -1,4 +1,4 @@
-"""What bash, dash, zsh and fish do with names, with a failed export, and with completions."""
+"""bash, dash, zsh and fish with exported names, a failed export, and completions."""
 
 import json
 import sys

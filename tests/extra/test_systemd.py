@@ -1,4 +1,4 @@
-"""The units in `examples/systemd`, as systemd itself reads them; nothing is started."""
+"""systemd accepts the units in `examples/systemd`; nothing is started."""
 
 import re
 import shutil

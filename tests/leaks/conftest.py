@@ -1,4 +1,4 @@
-"""Where a command could leave a secret: what is printed, and every file that it can write."""
+"""Every place where a command could leave a secret: output and writable files."""
 
 import base64
 import stat
@@ -14,7 +14,7 @@ FOLDERS = {
 
 
 class Places:
-    """A project whose commands find folders of their own in their environment.
+    """A project whose commands have separate HOME and temporary folders.
 
     Attributes:
         hidden: what no place may have unless a test says so.

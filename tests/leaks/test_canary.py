@@ -1,7 +1,7 @@
-"""A value that nobody may see, sent through every command, and looked for everywhere.
+"""A canary value, sent through every command, appears only where it was requested.
 
-Each case says where the value comes from, what is run, and where it may come out: nowhere,
-unless said. Looked at are stdout, stderr, the arguments of the processes, and every file
+Each case says where the value comes from, what is run, and where it may appear: nowhere,
+by default. The test searches stdout, stderr, the arguments of the processes, and every file
 that was made or changed: in the project, in HOME and in TMPDIR. Everything runs with
 ENVKIT_DEBUG and without, and with a umask that protects nothing.
 
@@ -143,7 +143,7 @@ CASES = {
     ),
     # what the app cannot be
     "no such program": Case("exec -e prod -- nosuch", status=127, told="nosuch"),
-    # a store that is away, and what is said to it
+    # an unreachable store, and the requests to it
     "a token, and no server": Case(
         "exec -e prod --timeout 0.2 -- true", status=5, told="P (profiles/prod.toml:3)", **AWAY
     ),
@@ -202,7 +202,7 @@ def test_a_terminal_shows_no_more(prod, arguments):
 
 
 def test_an_export_that_is_interrupted_leaves_nothing_that_others_can_read(prod, tmp_path):
-    """A file that cannot be written is one that was never begun."""
+    """A write that fails leaves no partial file."""
     places = prod(Case())
     export = ("export", "-e", "prod", "-o", "/dev/full")
     done = places.run(*export, env={"ENVKIT_DEBUG": "1"}, status=6)

@@ -1,4 +1,4 @@
-"""A value that is changed is in its store, and no part of it is left anywhere else.
+"""A changed value is in its store, and no part of it is left anywhere else.
 
 It is typed, piped, read from a file or put into an editor. Afterwards stdout, stderr, HOME,
 TMPDIR, XDG_RUNTIME_DIR, the audit log and the project are searched for the old value and

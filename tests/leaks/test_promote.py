@@ -1,4 +1,4 @@
-"""A secret that is promoted is in the two stores, and no part of it is left anywhere else."""
+"""A promoted secret is in its two stores, and no part of it is left anywhere else."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def shop(project, places):
         ("KEY --yes", 0),
         ("KEY OTHER URL --yes --format json", 0),
         ("--secrets --except TYPED --yes", 0),
-        ("KEY", 2),  # nobody to be asked
+        ("KEY", 2),  # no terminal to ask on
         ("--yes", 0),
         # what cannot be done
         ("WRITTEN --yes", 3),

@@ -1,4 +1,4 @@
-"""A rotated value is in its store, an admin's password in no other place, whatever happens.
+"""A rotated value is only in its store and the admin's password nowhere, whatever happens.
 
 The old value, the new one and the password that the target asks for are looked for in what
 is printed, in HOME, TMPDIR and the project, in the audit log, in the arguments and the
@@ -24,8 +24,8 @@ OLD, NEW = "canary-old-93be10", "canary-new-c4d7f2"
 ADMIN, TOKEN = "canary-admin-0aa8e5", "canary-token-6d21bb"
 STORES = re.compile(r"\.env\.prod(\.envkit-previous|\.\w+\.envkit-rotation)?")
 
-# a program that is started, as a rotator, a hook or to tell: it notes what others could see
-# of it and of envkit, and then says everything that it was told where it should not
+# a program started as a rotator, hook or notification command: it records what others could see
+# of it and of envkit, and then prints all of its input where it must not
 CHILD = """\
 import json, os, sys
 place = os.path.dirname(os.path.abspath(__file__))
@@ -162,7 +162,7 @@ def test_a_value_that_is_made_here(world):
     ("step", "status", "told"),
     [
         ("prepare", 75, "try again"),
-        ("set", 3, "ended with status 3"),
+        ("set", 3, "exited with status 3"),
         ("set", 65, "quarantined"),
         ("test", 1, "does not log in"),
     ],
@@ -172,7 +172,7 @@ def test_a_program_that_says_what_it_must_not(world, step, status, told):
     env = {"FAILS": step, "STATUS": str(status)}
     assert "api-key" in world.run("rotate", status=1, **env)
     assert world.value == OLD
-    assert world.server.received, "nobody was told"
+    assert world.server.received, "no notice was sent"
     for arguments in STATUS:
         world.run(*arguments, status=1, **env)
 
@@ -215,7 +215,7 @@ def test_what_goes_wrong_around_it(world, what):
         env = {"STATUS": "7"}
     printed = world.run("rotate", status=1, **env)
     if what == "a notice":
-        assert "envkit: warning: cannot tell the webhook at http://127.0.0.1:" in printed
+        assert "envkit: warning: cannot notify the webhook at http://127.0.0.1:" in printed
     world.run("rotate", "status", status=1)
 
 

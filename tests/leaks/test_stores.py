@@ -1,4 +1,4 @@
-"""A secret from a store goes to the app, to the stdout of `get`, to the file of `export -o`.
+"""A secret goes only to the app, the stdout of `get` and the file of `export -o`.
 
 Every command is run on a real store with `ENVKIT_DEBUG=1`, and then its output, its HOME,
 its folder for temporary files, the project and its command line are searched for any part
@@ -35,7 +35,7 @@ def prod(project, store, places):
 
 
 def found_in(places, *command, status=0):
-    """Run a command, and return where a secret is found after it, and what came on stderr."""
+    """Run a command; return where a secret is found afterwards, and its stderr."""
     done = places.project.run(*command)
     assert done.returncode == status, places.masked(done.stderr)
     streams = {"stdout": done.stdout, "stderr": done.stderr}
@@ -85,7 +85,7 @@ def test_what_envkit_logs_in_with_is_not_the_apps(project, vault_store):
 
 
 def test_no_command_line_holds_a_secret(prod, store):
-    """Neither envkit's own, while it has one secret and waits for another, nor the app's."""
+    """Checked for envkit while it has one secret and waits for another, and for the app."""
     more = f'A = "{{{{ {store.pinned} }}}}"\n'
     prod.project.profile("prod.toml", store.profile(more=more))
     read, answer = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""What several modules of the live tests share."""
+"""Fixtures that several modules of the live tests share."""
 
 from contextlib import ExitStack
 

@@ -1,7 +1,7 @@
-"""AWS Secrets Manager against moto over HTTP: values, names, versions, batches.
+"""The AWS source against moto over HTTP: values, names, versions, batches.
 
-What moto 5.2.5 does differently from AWS is mended in `support.moto_server`, or said at
-the test that meets it.
+`support.moto_server` patches what moto 5.2.5 does differently from AWS; other differences are
+noted at the test that meets them.
 """
 
 import json
@@ -245,7 +245,7 @@ def test_absent_costs_no_second_request(aws):
     "wanted", [("db", "p"), ("db",), ("arn",)], ids=["field", "whole", "arn-of-none"]
 )
 def test_absent_in_a_region_without_secrets_is_in_doubt(aws, wanted):
-    """A secret of eu-west-1 is not found in sa-east-1, and a default must not stand in for it."""
+    """A secret of eu-west-1 is not found in sa-east-1, and a default must not replace it."""
     aws.put("db", '{"p": "x"}')
     reference = ref(*wanted)
     if wanted == ("arn",):
@@ -253,7 +253,7 @@ def test_absent_in_a_region_without_secrets_is_in_doubt(aws, wanted):
     source = aws.source(region="sa-east-1")
     for _ in range(2):
         outcome = ask(source, reference)
-        assert outcome.doubt == "sa-east-1 has no secret at all in this account"
+        assert outcome.doubt == "sa-east-1 has no secrets in this account"
     assert "ListSecrets" in aws.operations
 
 

@@ -1,4 +1,4 @@
-"""AWS Secrets Manager when it fails, each failure as the error that it is."""
+"""Each failure of AWS Secrets Manager becomes its own error."""
 
 import pytest
 import trustme

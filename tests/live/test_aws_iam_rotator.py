@@ -1,4 +1,4 @@
-"""What an AWS endpoint shows of the rotator of access keys: whose keys there are, and when."""
+"""The rotator of IAM access keys against an AWS endpoint."""
 
 import json
 import os
@@ -33,13 +33,13 @@ def one(name, key=None):
 
 
 def lost(exchange):
-    """Do what is asked, and let nobody hear of it."""
+    """Serve the request and drop the answer."""
     exchange.ask_upstream()
     exchange.reset()
 
 
 def known_as(arn):
-    """Answer as STS does that takes a key for this one's."""
+    """Answer as STS does for a valid key of this identity."""
     result = f"<GetCallerIdentityResult><Arn>{arn}</Arn></GetCallerIdentityResult>"
     answer = f"<GetCallerIdentityResponse>{result}</GetCallerIdentityResponse>"
     return respond(200, answer, {"Content-Type": "text/xml"})
@@ -71,7 +71,7 @@ class TestKeys:
         facts = built(harness).prepare(current)
         self.set_status(harness, foreign, "Active")
         error = refused(lambda: built(harness).create(current, facts))
-        assert "has got a second active access key meanwhile" in error.message
+        assert "got a second active access key during the rotation" in error.message
         assert harness.keys()[foreign] == "Active"
 
     def test_the_secret_s_key_is_not_the_user_s(self, harness):
@@ -254,7 +254,7 @@ class TestFields:
     def test_aws_makes_the_key(self, harness):
         harness.generate = {"length": 40}
         error = refused(lambda: built(harness))
-        assert error.hint == "take 'generate' out"
+        assert error.hint == "remove 'generate'"
 
 
 class TestOutages:

@@ -1,4 +1,4 @@
-"""Who asks AWS Secrets Manager, and where: roles, profiles, MFA, SSO, endpoints, regions."""
+"""Logins of the AWS source: roles, profiles, MFA, SSO, endpoints, regions."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writing to AWS Secrets Manager: compare-and-set, and nothing but the one value."""
+"""Writes to AWS Secrets Manager compare and set, and change only the one value."""
 
 import logging
 

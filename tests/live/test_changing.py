@@ -103,7 +103,7 @@ def edit(project, store, script):
 def test_several_fields_of_one_secret_are_edited(project, store):
     script = """
 text = path.read_text().replace('p-old', 'p-new').replace('=app', '=other')
-path.write_text(text.replace('# absent: NEW_FIELD=', 'NEW_FIELD=n'))
+path.write_text(text.replace('# not set: NEW_FIELD=', 'NEW_FIELD=n'))
 """
     done = edit(project, store, script)
     assert store.told(done) == (
@@ -115,7 +115,7 @@ path.write_text(text.replace('# absent: NEW_FIELD=', 'NEW_FIELD=n'))
 
 
 def test_a_change_of_somebody_else_while_the_editor_is_open_is_kept(project, store):
-    """The editor runs `envkit set`, as a colleague would."""
+    """The editor runs `envkit set`, as another user would."""
     script = """
 subprocess.run([sys.executable, '-m', 'envkit', 'set', 'DB_PASSWORD', '-e', 'prod'],
                input=b'p-theirs', stdout=subprocess.DEVNULL, check=True)
@@ -123,9 +123,9 @@ path.write_text(path.read_text().replace('p-old', 'p-mine').replace('=app', '=mi
 """
     done = edit(project, store, script)
     assert store.told(done) == (
-        "2> envkit: error: changed since it was read: DB_PASSWORD in AT/db#password;"
-        " nothing was written [conflict]\n"
-        "2> envkit: hint: look at the change, then run the command again\n"
+        "2> envkit: error: changed after envkit read it: DB_PASSWORD in AT/db#password; nothing "
+        "was written [conflict]\n"
+        "2> envkit: hint: check the change, then run the command again\n"
         "[7]\n"
     )
     assert store.fields() == {**FIELDS, "password": "p-theirs"}

@@ -1,4 +1,4 @@
-"""`envkit check` before real stores: what they hold, what they lack, and when they fail."""
+"""`envkit check` with real stores: missing values, failures and stale pins."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`envkit diff` with real stores: what is asked how often, their past, and one that says no."""
+"""`envkit diff` with real stores: number of reads, earlier versions, denied access."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -124,6 +124,6 @@ def test_the_past_of_aws(project, aws):
         return done.returncode, entry["status"]
 
     assert status(now) == (0, "same")
-    # AWS drops old versions, and calls them by no number: nobody can say that there was none
+    # AWS drops old versions and does not number them, so their absence cannot be proved
     assert status("2020-01-01") == (5, "unreadable")
     assert status("v1") == (5, "unreadable")

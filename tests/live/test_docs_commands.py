@@ -1,4 +1,4 @@
-"""What pages show of Vault and AWS, run against real servers; see `support.pages`."""
+"""The commands of the pages about Vault and AWS, run on real servers; see `support.pages`."""
 
 import json
 from pathlib import Path

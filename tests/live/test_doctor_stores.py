@@ -1,4 +1,4 @@
-"""`envkit doctor` at real stores: who is there, as whom we are known, and what is wrong."""
+"""`envkit doctor` with real stores: servers, identities and problems."""
 
 import os
 
@@ -148,7 +148,7 @@ def test_vault_and_a_token_that_may_not_read(openbao, check, rules):
         ("cubbyhole/db", "is in the 'cubbyhole' engine"),
         ("identity/db", "is in the 'identity' engine"),
         ("sys/mounts", "is a part of Vault's own API"),
-        ("kv1/db?version=1", "KV version 1 keeps no versions"),
+        ("kv1/db?version=1", "KV version 1 does not store versions"),
     ],
 )
 def test_vault_and_a_path_that_holds_no_secrets(openbao, check, path, what):
@@ -173,7 +173,7 @@ def test_each_value_that_may_not_be_read_is_named(openbao, check, project):
 
 
 def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, project):
-    """Whether a value is there is not looked at, and said."""
+    """The check does not read values, and says so."""
     openbao.put("doctor/db", {"password": "x"})
     openbao.ask("DELETE", "secret/data/doctor/db")
     text = vault_profile(openbao) + 'B = "{{ aws:db#password }}"\n'
@@ -185,7 +185,7 @@ def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, proj
         if one.source and one.status == CheckStatus.NOTE
     }
     assert notes == {("vault", "values not read: A"), ("aws", "values not read: B")}
-    assert "values are there" not in repr(examine(["prod"], environ=environ))
+    assert "values exist" not in repr(examine(["prod"], environ=environ))
 
 
 def test_vault_is_sealed(sealable_openbao, check):

@@ -1,4 +1,4 @@
-"""When a store fails, the app is not started: the whole command, before real servers.
+"""When a store fails, the app is not started: whole commands with real servers.
 
 Whatever breaks, and wherever: no app, no output, no file; the right exit status within the
 deadline; every variable that has no value named at once; what to do about it; and nothing
@@ -26,8 +26,8 @@ from support.live_stores import CANARY, VALUES
 
 APP = ("--", "touch", "started")
 EXEC = ("exec", *APP)
-STARTING = 10  # seconds of a busy machine; with the usual timeout it would be more
-SHORT = ("exec", "--timeout", "2", *APP)  # what is transient is tried again until then
+STARTING = 10  # seconds on a busy machine; the default timeout would be longer
+SHORT = ("exec", "--timeout", "2", *APP)  # transient failures are retried until then
 
 
 def refused(project, store, *command, status, missing=VALUES, env=()):
@@ -95,7 +95,7 @@ def test_a_transient_fault_is_ridden_out(prod, store, name):
     assert VALUES.items() <= dict(line.split("=", 1) for line in done.stdout.splitlines()).items()
 
 
-# ---------------------------------------------------------------- nobody there, or somebody else
+# ---------------------------------------------------------------- no server, or a wrong one
 
 
 @pytest.mark.parametrize("place", [dead_address, silent_server])
@@ -117,7 +117,7 @@ def test_a_certificate_that_does_not_fit(project, store, certificate_authority, 
         env = {store.ca_variable: str(tmp_path / "ca.pem")}
         said = refused(project, store, *EXEC, status=5, env=env)
         assert store.ca_variable in said
-        assert proxy.requests == [], "something was sent to a server that nobody knows"
+        assert proxy.requests == [], "something was sent to an unknown server"
 
 
 # ---------------------------------------------------------------- not logged in, not allowed
@@ -131,7 +131,7 @@ def test_a_token_that_vault_no_longer_takes(project, vault_store, command, missi
     project.profile("prod.toml", vault_store.profile())
     vault_store.openbao.ask("POST", "auth/token/revoke", {"token": vault_store.token})
     said = refused(project, vault_store, *command, status=6, missing=missing)
-    assert "it has expired, was revoked, or is no token" in said
+    assert "it has expired, was revoked, or is not a token" in said
 
 
 def test_a_secret_that_the_token_may_not_read(project, vault_store):
@@ -172,7 +172,7 @@ def test_a_secret_that_the_caller_may_not_read(project, aws_store):
     ids=["fine", "absent", "denied", "invalid"],
 )
 def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, status, missing):
-    """What must be mended first decides the exit status; nothing starts, whatever else is fine."""
+    """The failure to fix first sets the exit status, and nothing is started."""
     vault_store.environ |= aws_store.environ
     vault_store.proxy.fault(not_json())
     aws_store.aws.deny("denied")
@@ -182,7 +182,7 @@ def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, sta
 
 
 def test_an_outage_is_not_an_absence(project, store):
-    """Each of these variables may be absent, and is not while nobody knows."""
+    """Each of these variables is optional, but a failed store does not prove it missing."""
     declared = """\
 [variables]
 A = "{{ S:other#key ?? \\"fallback\\" }}"

@@ -1,4 +1,4 @@
-"""Workers of a fleet on a real PostgreSQL, as processes that come and go."""
+"""Workers of a fleet, as processes on a real PostgreSQL queue."""
 
 import concurrent.futures
 import json
@@ -140,7 +140,7 @@ def test_what_a_killed_worker_has_left_is_gone_on_with_by_another(shop, queue, t
     hook = Hook(tmp_path)
     shop.profile("prod.toml", PROFILE + rotation("r0", before=[hook.command]))
     with worker(shop, queue) as one:
-        hook.wait_until_it_runs()  # in the middle: it is claimed, and nothing is made yet
+        hook.wait_until_it_runs()  # claimed, and nothing is created yet
         [job] = queue.jobs()
         assert job[0] == "doing"
         one.kill()
@@ -234,7 +234,7 @@ def test_stopped_in_the_middle_the_job_waits_for_another_worker(shop, queue, tmp
 
 def test_the_database_may_go_and_come_back(shop):
     shop.profile("prod.toml", PROFILE + rotation("r0"))
-    with running(synchronous_commit="on") as server:  # what is done is not lost with it
+    with running(synchronous_commit="on") as server:  # finished work is not lost with it
         queue = Queue(server.database())
         with worker(shop, queue) as one:
             one.wait_for(r"prod/r0: rotated")
@@ -272,7 +272,7 @@ def test_whoever_may_make_no_tables_is_told_what_to_do(queue):
 
 
 def test_a_wrong_password_is_told_without_it(queue):
-    with pytest.raises(DeniedError, match="does not take the login") as told:
+    with pytest.raises(DeniedError, match="refuses the login") as told:
         apply_schema(Secret(queue.dsn.replace(PASSWORD, f"x{CANARY}")))
     assert CANARY not in f"{told.value} {told.value.hint}"
     assert told.value.__cause__ is None

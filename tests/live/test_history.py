@@ -1,4 +1,4 @@
-"""Earlier versions of secrets in OpenBao and Secrets Manager: told, and brought back."""
+"""Earlier versions of secrets in OpenBao and Secrets Manager are listed and restored."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""A server's own pace is followed: quotas, Retry-After, and the limits of the environment."""
+"""Requests follow the server's quotas and Retry-After, and the limits in the environment."""
 
 import pytest
 

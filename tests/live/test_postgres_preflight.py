@@ -1,4 +1,4 @@
-"""What a PostgreSQL rotation proves on a real server before it begins."""
+"""What a PostgreSQL rotation verifies on a real server before it begins."""
 
 import psycopg
 import pytest
@@ -8,7 +8,7 @@ from envkit.rotation.rotators.login import login_of
 from envkit.secret import Secret
 from envkit.testing.rotator_harness import Turn, built, step
 from support.postgres_rotations import of, unchanged, user_of, whole
-from support.rotators import CANARY, GUIDE, SingleHarness, refused
+from support.rotators import CANARY, PAGES, SingleHarness, refused
 
 
 class TestForms:
@@ -82,7 +82,7 @@ class TestWhose:
             error = refused(lambda rotator=rotator: rotator.prepare(single.current()))
             assert "is the admin" in error.message
             assert "Its own admin" in error.hint
-        assert "## Its own admin" in (GUIDE / "postgres.md").read_text()
+        assert "## Its own admin" in (PAGES / "postgres.md").read_text()
 
     def test_the_admin_may_not_be_one_of_two_users(self, alternate):
         target = {
@@ -138,7 +138,7 @@ class TestCurrent:
         whole(either, current, {**either.target, "verify_current": False})
 
     def test_a_value_that_is_out_of_date_is_a_conflict_and_no_failure(self, either):
-        """Another process has claimed the rotation since, and set the next password."""
+        """Another process has claimed the rotation meanwhile and set the next password."""
 
         def confirm():
             raise ConflictError("another process")

@@ -1,4 +1,4 @@
-"""What a PostgreSQL rotation proves on a real server: while it changes a role, and after."""
+"""What a PostgreSQL rotation verifies on a real server during and after a change."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from support.rotators import AlternateHarness, refused, shown
 
 
 class TestOwnPassword:
-    """A user that may change nothing but its own password, and does."""
+    """A user that may change nothing but its own password rotates itself."""
 
     @pytest.fixture
     def app(self, single):
@@ -61,7 +61,7 @@ class TestFence:
             def confirm():
                 calls.append(1)
                 if len(calls) > 1:
-                    raise ConflictError("somebody else")
+                    raise ConflictError("another process")
 
             before = either.credentials()
             with pytest.raises(ConflictError):
@@ -113,7 +113,7 @@ class TestFence:
         assert seen
 
 
-# the time is short, so that the test is; what is stopped is a process in its transaction
+# a short timeout keeps the test short; the process is paused inside its transaction
 STOPPED = """
 import sys
 from envkit._internal.clock import Deadline
@@ -143,7 +143,7 @@ class TestDead:
         assert built(alternate).is_dead({}, turn.new, turn.facts) is True
 
     def test_a_user_that_the_target_no_longer_has_is_not_dead(self, alternate):
-        """Somebody has edited `users` in the grace period: nothing is retired, and it shows."""
+        """After `users` was edited in the grace period, nothing is retired, and is_dead says so."""
         turn = begun(alternate, alternate.current())
         for name in STEPS[:-1]:
             step(built(alternate), name, turn)
@@ -173,7 +173,7 @@ class TestDead:
 
 class TestKeep:
     def test_the_user_that_is_kept_is_never_changed(self, either):
-        """Whatever the old login says: another password of it, or another user's."""
+        """The old login may have another password, or another user."""
         current = either.current()
         kept = either.wrong(current)
         for gone, keep in ((current, kept), (kept, current), (current, current)):
@@ -199,7 +199,7 @@ class TestKeep:
         assert single.database.logs_in(single.role("app"), "by hand")
 
     def test_what_was_never_set_is_not_taken_back(self, single):
-        """The secret was from a backup, and does not work: going back does not make it work."""
+        """A secret from a backup does not work, and a rollback does not change that."""
         wrong = single.wrong(single.current())
         turn = Turn(
             wrong, {"url": with_login(wrong["url"], Login(user_of(single), Secret("n")))}, {}

@@ -1,4 +1,4 @@
-"""What only a real PostgreSQL shows of its rotators: roles, sessions, locks, logs, refusals."""
+"""The PostgreSQL rotators on a real server: roles, sessions, locks, logs, refusals."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ from support.rotators import CANARY, AlternateHarness, refused, shown
 
 
 def session(harness, fields):
-    """Log in as a reader of the secret does: with the value as it stands."""
+    """Log in as a reader of the secret does, with the current value."""
     return psycopg.connect(fields["url"].reveal(), autocommit=True)
 
 
@@ -66,7 +66,7 @@ class TestTheSecret:
     def test_a_password_alone_without_a_user(self, alternate):
         current = {"url": Secret(alternate.password)}
         error = refused(lambda: built(alternate).prepare(current), alternate.password)
-        assert error.message == "the secret has a password, but nothing says whose it is"
+        assert error.message == "the secret has a password but no user"
 
     def test_the_user_of_a_password_alone_is_said(self, single):
         target = {**single.target, "user": single.role("app")}
@@ -126,16 +126,16 @@ class TestSessions:
 
 
 class TestWhatIsMissing:
-    """Each is named before anything is made, with the statement that mends it."""
+    """Each missing right is named before any change, with the statement that fixes it."""
 
     @pytest.mark.parametrize(
         ("breaks", "message"),
         [
             (
                 "ALTER ROLE app_b RESET ROLE",
-                "what 'app_b' makes would belong to it, and not to 'app'",
+                "objects created by 'app_b' would be owned by 'app_b', not by 'app'",
             ),
-            ("REVOKE app FROM app_b", "'app_b' is no member of 'app'"),
+            ("REVOKE app FROM app_b", "'app_b' is not a member of 'app'"),
             ("ALTER ROLE app_b VALID UNTIL '2020-01-01'", "its VALID UNTIL has passed"),
         ],
     )
@@ -166,7 +166,7 @@ class TestWhatIsMissing:
     def test_a_role_is_not_there(self, alternate):
         target = {**alternate.target, "users": [alternate.role("app_a"), "nobody_of_that_name"]}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
-        assert error.message == "the role 'nobody_of_that_name' is not there"
+        assert error.message == "the role 'nobody_of_that_name' does not exist"
 
     def test_the_user_of_the_secret_is_another_one(self, alternate):
         url = with_login(alternate.current()["url"], Login("somebody", Secret(CANARY)))
@@ -225,7 +225,7 @@ class TestPasswords:
         return postgres.dsn("trusting", harness.role("envkit"), harness.hidden[0])
 
     def test_one_that_the_server_refuses_for_good(self, single, postgres):
-        """The module `passwordcheck` can see no more of a verifier than whether it is the name."""
+        """The module `passwordcheck` can only compare a verifier with the user name."""
         admin = single.role("envkit")
         single.database.run(f"ALTER ROLE {admin} SET session_preload_libraries = 'passwordcheck'")
         current = single.current()
@@ -253,7 +253,7 @@ class TestPasswords:
 
 class TestRetirement:
     def test_a_user_that_nobody_else_could_log_in_as_is_retired(self, alternate):
-        """An old pool holds all the connections that the role may have."""
+        """An old pool uses all the connections that the role may have."""
         alternate.run("ALTER ROLE app_a CONNECTION LIMIT 1")
         turn = begun(alternate, alternate.current())
         with session(alternate, turn.old):
@@ -297,7 +297,7 @@ class TestLocks:
         )
 
     def test_many_at_once_do_not_get_into_each_other_s_way(self, alternate):
-        """Without a lock, PostgreSQL answers 'tuple concurrently updated'."""
+        """Without a lock, PostgreSQL fails with 'tuple concurrently updated'."""
         turn = begun(alternate, alternate.current())
         errors = []
 
@@ -355,7 +355,7 @@ class TestOutages:
     def test_settings_of_the_dsn_are_passed_on(self, alternate):
         target = {**alternate.target, "dsn": f"{alternate.dsn}?sslmode=require"}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
-        assert error.message.endswith("it does not speak TLS, which the DSN demands")
+        assert error.message.endswith("it does not support TLS, which the DSN requires")
 
     def test_a_dsn_of_keys_and_values(self, alternate):
         parts = psycopg.conninfo.conninfo_to_dict(alternate.dsn)
@@ -397,7 +397,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 
 @contextlib.contextmanager
 def relay_that_stops(port, at):
-    """Yield the port of a relay to another one, which falls silent once it reads these bytes."""
+    """Yield the port of a relay that falls silent once it has read these bytes."""
     listener = socket.create_server((HOST, 0))
     ends = []
 

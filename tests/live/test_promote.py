@@ -121,7 +121,7 @@ def test_everything_with_its_secrets(project, store):
 
 
 def test_a_conflict_in_the_middle(project, store):
-    """Somebody writes the second value after the plan was seen to hold, before it is written."""
+    """Another client writes the second value between the check of the plan and the write."""
     come_first = after(lambda: store.put("prod/stripe", {"key": "theirs"}))
     store.proxy.fault(come_first, when=store.is_write_of("prod/stripe"), times=1)
     done = run(project, store, *THREE, "--yes")
@@ -160,7 +160,7 @@ def test_a_field_beside_it_that_somebody_changes_is_kept(project, store):
 
 @pytest.mark.parametrize(("killed_at", "served"), [("db", True), ("stripe", False), ("", True)])
 def test_killed_between_two_writes(project, store, killed_at, served):
-    """Whether the write that it was killed at was served or not: the next run finishes it."""
+    """The next run finishes the promotion whether or not the interrupted write was served."""
     process = None
 
     def kill(exchange):
@@ -174,7 +174,7 @@ def test_killed_between_two_writes(project, store, killed_at, served):
     command = ("promote", "staging", "prod", "--secrets", "--yes")
     process = started(project, *command, env=store.environ, stdout=subprocess.DEVNULL)
     assert process.wait() == -signal.SIGKILL
-    assert profile(project, store) == OLD  # nobody waits for a value that was not written
+    assert profile(project, store) == OLD  # no reader waits for a value that was not written
     store.proxy.heal()
     done = run(project, store, "--secrets", "--yes")
     assert done.returncode == 0, done.stderr
@@ -182,7 +182,7 @@ def test_killed_between_two_writes(project, store, killed_at, served):
 
 
 def test_a_store_that_fails_on_one_side(project, store):
-    """What could not be read is never taken for missing."""
+    """An unreadable value is not treated as missing."""
     if store.name == "vault":
         policy = store.openbao.policy({f"secret/data/{store.folder}/staging/*": ["read"]})
         store.environ["VAULT_TOKEN"] = store.openbao.token(policy)
@@ -199,7 +199,7 @@ def test_a_store_that_fails_on_one_side(project, store):
 
 
 def test_who_may_not_write_one_of_the_values_writes_none(project, vault_folder, openbao):
-    """The others could be written, and come first."""
+    """The other values are writable and come first."""
     vault = filled(vault_folder, project)
     base = f"secret/data/{vault.folder}"
     rights = {
@@ -210,8 +210,7 @@ def test_who_may_not_write_one_of_the_values_writes_none(project, vault_folder, 
     vault.environ["VAULT_TOKEN"] = openbao.token(openbao.policy(rights))
     done = run(project, vault, "DB_PASSWORD", "STRIPE_KEY", "--yes")
     assert vault.told(done).partition("2> ")[2] == (
-        "envkit: error: cannot promote 1 variable to prod, and nothing was changed "
-        "[access-denied]\n"
+        "envkit: error: cannot promote 1 variable to prod; nothing was changed [access-denied]\n"
         "2>   STRIPE_KEY (AT/prod/stripe#key): cannot write AT/prod/stripe: permission denied\n"
         f"2> envkit: hint: allow 'update' on '{base}/prod/stripe' in the token's policy\n"
         "[6]\n"

@@ -52,7 +52,7 @@ class TestTheSecret:
 
 
 class TestBefore:
-    """What the secret must be before anything is changed."""
+    """The secret is verified before anything is changed."""
 
     @pytest.mark.parametrize(
         ("secret", "target", "message"),
@@ -132,7 +132,7 @@ class TestUnknownPasswords:
         assert set(harness.hashes()) == kept
 
     def test_those_of_a_secret_that_is_no_login_any_more_stay(self, harness):
-        """Readers have something else: which password they need is not known."""
+        """The store has another value, so the password that readers need is unknown."""
         turn = begun(harness, harness.current())
         step(built(harness), "set", turn)
         rotator = built(harness, issued=(digest(turn.old), digest(turn.new)))
@@ -145,7 +145,7 @@ class TestFences:
     PAUSES = 10
 
     def test_a_process_that_slept_brings_no_retired_password_back(self, harness, tmp_path):
-        """It is stopped after `confirm`, anywhere until it settles; others rotate twice."""
+        """The process is paused at any point after `confirm`, while others rotate twice."""
         state = tmp_path / "state"
         current = harness.current()
         with Sleeper() as sleeper:
@@ -179,7 +179,7 @@ class TestFences:
         assert harness.works(turn.new)
 
     def test_what_may_have_been_added_is_settled_too(self, harness, monkeypatch):
-        """The answer is lost on the way."""
+        """The answer of the server is lost."""
         turn = begun(harness, harness.current())
         settled = []
         rotator = built(harness, settle=lambda fields, take_back: settled.append(take_back))
@@ -194,7 +194,7 @@ class TestFences:
 
 
 class TestOwnLogin:
-    """`target.url` is made of the secret that is rotated."""
+    """`target.url` contains the secret that is rotated."""
 
     @pytest.fixture
     def harness(self, harness):
@@ -203,7 +203,7 @@ class TestOwnLogin:
 
     @pytest.mark.parametrize("known", ["old", "new"])
     def test_the_admin_logs_in_in_every_phase(self, harness, known):
-        """The URL is read once in a run: before the promotion or after it."""
+        """A run reads the URL once, before or after the promotion."""
         turn = begun(harness, harness.current())
         own = {"old": turn.old, "new": turn.new}[known]["url"].reveal()
         target = {"url": own, "user": harness.user, "terminate": True}
@@ -259,7 +259,7 @@ class TestUsers:
         assert error.message.startswith("the secret's user is disabled")
 
     def test_a_password_that_is_gone_before_it_is_removed(self, harness):
-        """Between the look and the removal, somebody else was faster."""
+        """Another process removed the password between the check and the removal."""
         turn = begun(harness, harness.current())
         for name in STEPS[:-1]:
             step(built(harness), name, turn)

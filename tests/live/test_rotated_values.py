@@ -135,7 +135,7 @@ def test_a_value_is_not_changed_while_its_rotation_is_in_progress(store):
 def test_a_rotated_value_is_not_promoted(store, rotated_in):
     for name in ("staging", "prod"):
         store.profile("0s", name, rotated=name == rotated_in)
-    why = f"is rotated by {rotated_in}/key, and each environment has its own"
+    why = f"is rotated by {rotated_in}/key: each environment has its own value"
     shown = store.ok("promote", "staging", "prod", "--secrets", "--yes")
     assert f"KEY: {why}" in shown
     done = store.run("promote", "staging", "prod", "KEY", "--yes")
@@ -149,7 +149,7 @@ def test_without_a_record_no_earlier_value_comes_back(store):
     store.ok("set", "KEY", "--env", "prod", input="new")
     done = store.run("rollback", "KEY", "--env", "prod", "--yes")
     assert done.returncode == 6
-    assert "is retired is unknown: it has no record" in done.stderr
+    assert "is retired: it has no record" in done.stderr
     assert store.key() == "new"
 
 
@@ -158,7 +158,7 @@ def test_history_lists_the_versions_in_which_the_variable_changed(store):
     store.ok("rotate", "key")
     store.ok("set", "OTHER", "--env", "prod", input="y")
     found = store.history()
-    if store.folder is None:  # one copy is kept, in which KEY is the same
+    if store.folder is None:  # there is one backup copy, in which KEY is the same
         assert [one[1:] for one in found] == [("current", "rotated")]
     else:
         assert [one[1:] for one in found] == [("current", "rotated"), ("older", "retired")]

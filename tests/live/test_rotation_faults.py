@@ -373,7 +373,7 @@ print("{{}}")
 
 
 def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path):
-    """PostgreSQL's own module passwordcheck, that sees the password: a program sends it so."""
+    """The module passwordcheck sees the password, because a program sends it in clear."""
     target = SingleHarness(postgres, stack)
     admin, user = target.role("envkit"), target.role("app")
     for setting in ("session_preload_libraries", "passwordcheck.min_password_length"):
@@ -398,11 +398,11 @@ def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path)
         "the target has refused 3 new values; the current one is untouched",
     )
     steps = log.read_text().split()
-    refused = ["set", "set", "set", "retire", "test", "test"]  # of the one kept, and of this one
+    refused = ["set", "set", "set", "retire", "test", "test"]  # of the earlier one and of this one
     assert steps == ["prepare", "test", *refused * 3], "three times each of three values"
     assert world.record()["phase"] == "quarantined"
     world.assert_untouched(old)
-    for _ in range(2):  # until somebody asks, it is left alone, and told once
+    for _ in range(2):  # it is left alone until a person asks, and notified once
         world.now += 60
         assert world.run().status == OutcomeStatus.QUARANTINED
     assert log.read_text().split() == steps
@@ -439,7 +439,7 @@ def test_a_disk_that_is_full(step, failing, postgres, stack, tmp_path):
     assert (failed.status, failed.step) == (OutcomeStatus.FAILED, failing)
     assert "space left" in failed.error.message or "too large" in failed.error.message
     assert world.readers_log_in()
-    # a claim that cannot be saved is none; one that cannot be given back is held until its end
+    # a claim that cannot be saved does not count; one that is not released lasts until it expires
     assert world.run().status == (OutcomeStatus.FAILED if step == "claim" else OutcomeStatus.BUSY)
     assert world.readers_log_in()
     disk.free()
@@ -505,7 +505,7 @@ def test_a_clock_that_jumps_back_between_two_steps(world):
 
 
 def begun(world):
-    """Let a rotation stop with the target changed, and nothing given to readers."""
+    """Stop a rotation after its target has changed and before the promotion."""
 
     def fail():
         raise KeyboardInterrupt
@@ -524,7 +524,7 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
     for requested in ("", Request.ROTATE, Request.RESUME, Request.ROLLBACK):
         outcome = world.run(requested)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "was begun as 'postgres (alternate) of " in outcome.error.message
+        assert "started as 'postgres (alternate) of " in outcome.error.message
         assert "restore the profile" in outcome.error.hint
     assert (world.url, world.kept()) == (old, kept)
     assert world.readers_log_in()
@@ -574,7 +574,7 @@ def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
 
 
 def test_another_secret_in_the_middle_is_a_rotation_of_its_own(world):
-    """Which takes its own turn; the first is there for whoever names it again."""
+    """It runs separately; the first record remains for a profile that names its secret again."""
     old = begun(world)
     world.store.put({**world.store.stored(), "ELSEWHERE": old})
     world.write("postgres", secret="dotenv:ELSEWHERE")
@@ -607,7 +607,7 @@ def test_another_grace_before_readers_have_the_value_counts(world):
     world.assert_rotated_once(old)
 
 
-# -------- somebody else
+# -------- foreign writes
 
 
 def test_a_foreign_write_before_the_promotion(anywhere):
@@ -625,7 +625,7 @@ def test_a_foreign_write_before_the_promotion(anywhere):
         assert world.url == theirs
         kept = world.kept()
         assert kept["old"] == old
-        assert world.run().status == OutcomeStatus.REFUSED, "until somebody has looked"
+        assert world.run().status == OutcomeStatus.REFUSED, "until a person has looked"
         assert world.kept() == kept
         assert world.works(old)
         assert world.works(kept["new"])

@@ -195,7 +195,7 @@ def removals():
     for path, words in policy_of_the_page().items():
         for word in words:
             # whether making the record is `create` or `update` depends on the server, and on
-            # whether another one has begun to make it
+            # whether another process has started to create it
             if (path.split("/")[1], word) not in (("metadata", "update"), ("data", "create")):
                 yield pytest.param(path, word, id=f"{word}-{path.split('/')[1]}-{len(path)}")
 

@@ -1,4 +1,4 @@
-"""Every rotator under the real machine and runner, on its real target, its secret in memory."""
+"""Every rotator with the real machine and runner on its real target; the secret is in memory."""
 
 from contextlib import ExitStack
 
@@ -133,12 +133,12 @@ def test_what_was_never_promoted_is_aborted(world, step):
     assert world.rotate() == OutcomeStatus.ROTATED
 
 
-# what docs/guides/runbook.md says: how many credentials that nobody has are left at the target
+# docs/guides/runbook.md says how many unknown credentials remain at the target
 # after a backup and after a lost record; None where a person must look at the target first
 LEFT_OVER = {
     AlternateHarness: (0, 0),
     SingleHarness: (0, 0),
-    RedisHarness: (0, 1),  # the record has the hashes of those that envkit made
+    RedisHarness: (0, 1),  # the record has the hashes of those that envkit created
     CommandHarness: (0, 1),  # the example takes the latest one away
     IamHarness: (None, None),
 }
@@ -149,7 +149,7 @@ def test_a_secret_from_a_backup_is_mended_by_rotating(world):
     assert world.rotate() == OutcomeStatus.ROTATED
     world.shelf.fields |= {field: value.reveal() for field, value in old.items()}
     world.shelf.version += 1
-    assert not world.harness.works(world.current), "there is nothing to mend"
+    assert not world.harness.works(world.current), "there is nothing to fix"
     if "verify_current" in world.harness.kind.settings:
         world.target = {**world.target, "verify_current": False}
     check_mended(world, before, LEFT_OVER[type(world.harness)][0])

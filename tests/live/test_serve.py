@@ -1,4 +1,4 @@
-"""`envkit rotate serve` as a service runs it: a process that is told things by signals."""
+"""`envkit rotate serve` as a service runs it: a process controlled by signals."""
 
 import json
 import re
@@ -199,7 +199,7 @@ def test_what_could_do_nothing_does_not_begin(shop):
         ("env:NO_SUCH", "there is no variable NO_SUCH"),
         ("file:/no/such", "no such file"),
         (f"postgresql://u:{CANARY}@h/d", "--queue has a password"),
-        (CANARY, "--queue is no address of a PostgreSQL database"),
+        (CANARY, "--queue is not the address of a PostgreSQL database"),
     ],
 )
 def test_a_command_line_that_cannot_be_is_told(shop, queue, message):

@@ -1,4 +1,4 @@
-"""Slices of `make torture`, so that it is known to run: few kills, few pauses."""
+"""A short run of `make torture`, with few kills and pauses, so that it stays runnable."""
 
 import sys
 from pathlib import Path

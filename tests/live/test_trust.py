@@ -1,4 +1,4 @@
-"""A profile that nobody trusts sends nothing, reads nothing outside the project, runs nothing.
+"""An untrusted profile sends nothing, reads nothing outside the project and runs nothing.
 
 Every kind of destination has an observer: a server that no address of which is loopback, a
 file whose text must not come out, a program that leaves a marker. Every command that could
@@ -354,7 +354,7 @@ def test_an_address_that_is_not_encrypted_must_be_written_as_such(world):
 def test_the_users_own_address_is_used_unencrypted_with_a_warning(world, command, address):
     world.project.profile("prod.toml", of_own_server(*address))
     done = world.run(*READING[command], VAULT_ADDR=world.address)
-    assert "VAULT_ADDR is http: what 'vault' sends and reads is not encrypted" in done.stdout
+    assert "VAULT_ADDR is http: the traffic of 'vault' is not encrypted" in done.stdout
     assert world.listener.heard.wait(10)
 
 

@@ -80,7 +80,7 @@ def proxy(openbao):
 
 @pytest.fixture
 def through(openbao, proxy):
-    """As `everywhere`, the requests going through the proxy."""
+    """Like `everywhere`, with requests through the proxy."""
     return partial(vault, proxy.url, openbao.root_token)
 
 
@@ -173,7 +173,7 @@ def test_both_spellings_of_a_secret_are_one_read(openbao, folder, everywhere):
 
 
 def test_reads_are_parallel_and_bounded(openbao, folder, through, proxy):
-    """Each group of three is answered only when three are there: fewer would never end."""
+    """The server answers only when three requests are waiting; fewer would never end."""
     for number in range(9):
         openbao.put(f"{folder}/app{number}", {"a": str(number)})
     crowd = Crowd(threading.Barrier(3, timeout=TIMEOUT_SECONDS).wait)
@@ -250,7 +250,7 @@ def silent_about_mounts(openbao, proxy):
 
 @pytest.fixture(scope="module")
 def engines(openbao):
-    """Mounts of engines that hold no secrets of ours: type -> path."""
+    """Mounts of other engines: type -> path."""
     mounts = {type_: f"{type_}-{secrets.token_hex(4)}" for type_ in ("transit", "database", "pki")}
     for type_, path in mounts.items():
         openbao.ask("POST", f"sys/mounts/{path}", {"type": type_})
@@ -273,7 +273,7 @@ def test_a_path_that_no_key_value_engine_serves_is_a_failure(everywhere, engines
     assert error.hint
 
 
-# without their mounts, the paths of other engines; every token has a store of its own in cubbyhole
+# paths of other engines, without their mounts; every token has its own store in cubbyhole
 OF_OTHERS = [t for t in NO_SECRETS if not t.startswith(("sys", "auth", "cubbyhole"))]
 
 
@@ -333,7 +333,7 @@ def test_numbers_of_version_1_keep_their_text(openbao, everywhere):
 
 
 def test_numbers_of_version_2_keep_the_text_that_the_server_gives(behind_proxy, proxy):
-    """OpenBao 2 writes them anew; whatever a server answers is read, and written back."""
+    """OpenBao 2 reformats numbers; envkit reads and writes back what the server returns."""
     answer = f'{{"data":{{"data":{{{NUMBERS_JSON},"s":"x"}},"metadata":{{"version":1}}}}}}'
     proxy.fault(
         respond(200, answer),
@@ -596,13 +596,13 @@ def test_odd_answers_before_the_read_raise_nothing_else(behind_proxy, proxy, bod
 
 def test_a_login_page_at_the_address(openbao, behind_proxy, proxy):
     proxy.fault(not_json())
-    unlike = "did not answer as Vault does"
+    unlike = "did not answer like Vault"
     error = failing(behind_proxy, ProtocolError, unlike, openbao.root_token, text="db#password")
     assert "VAULT_ADDR" in error.hint
 
 
 def test_a_login_that_drips_ends_with_the_deadline(through, proxy):
-    """Every byte is in time, and the answer never ends."""
+    """Every byte arrives in time, but the answer never ends."""
     left = threading.Event()
 
     def drip(exchange):
@@ -640,7 +640,7 @@ def test_netrc_is_not_sent(openbao, behind_proxy, proxy):
 
 
 def test_the_processs_own_vault_settings_are_not_used(monkeypatch, source):
-    """`context.environ` is the environment; hvac alone would read the process's."""
+    """`context.environ` is the environment; hvac by itself would read that of the process."""
     monkeypatch.setenv("VAULT_NAMESPACE", "tpyo")
     monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:1")
     monkeypatch.setenv("VAULT_TOKEN", "another")
@@ -703,7 +703,7 @@ def test_a_server_that_does_not_show_its_mounts(openbao, folder, through, proxy,
 
 
 def test_mounts_that_are_not_shown_are_asked_for_side_by_side(folder, through, proxy):
-    """After the first, the looks for the other paths are answered only together."""
+    """After the first, the server answers the lookups of the other paths only together."""
     three = threading.Barrier(3, timeout=TIMEOUT_SECONDS)
     not_found = respond(404, '{"errors": []}')
 
@@ -743,7 +743,7 @@ def test_write_keeps_what_is_no_text(openbao, folder, source):
 
 def test_write_where_a_secret_was_deleted(openbao, folder, source):
     openbao.ask("DELETE", f"secret/data/{folder}/db")
-    unwritten(source, ConflictError, "exists already, in version 1", expected=None)
+    unwritten(source, ConflictError, "already exists, in version 1", expected=None)
     absent = fetch_one(source)
     assert write(source, "db#password", "new", absent.version) == "2"
     assert value_at(source, "db#*") == '{"password":"new"}'

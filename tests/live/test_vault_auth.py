@@ -1,4 +1,4 @@
-"""Logging in to OpenBao by every method, tokens that expire and tokens that are renewed."""
+"""Logins to OpenBao by every method; expiring and renewed tokens."""
 
 import http.server
 import json
@@ -119,7 +119,7 @@ def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
     token = openbao.token(policy, ttl="10s", explicit_max_ttl="1h")
     before = renewals(openbao)
     source = vault({"token": token}, timeout_seconds=600)
-    source.share_connection()  # as rotations do, which go on for longer than a read
+    source.share_connection()  # as in rotations, which take longer than a read
     assert value(source) == CANARY
     assert value(source) == CANARY
     assert renewals(openbao) - before == 1
@@ -233,7 +233,7 @@ def test_a_wrapped_secret_id_is_unwrapped_once(wrapped, vault):
 def test_a_wrapping_token_of_something_else_is_not_used(openbao, wrapped, vault):
     auth = wrapped(path="sys/wrapping/wrap", body={"secret_id": "theirs"})
     error = refusal(vault(auth), auth["secret_id"], "theirs")
-    assert "is a wrapping token, and not one of a secret_id" in error.message
+    assert "is a wrapping token, but not for a secret_id" in error.message
     openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})  # it still can be
 
 

@@ -1,4 +1,4 @@
-"""What the vault command takes from its environment, envkit takes too: on real servers."""
+"""envkit uses the environment variables of the vault command, on real servers."""
 
 import os
 import ssl
@@ -267,7 +267,7 @@ def test_the_file_of_the_token_may_be_elsewhere(openbao, tmp_path, variable):
     [
         (f"echo {CANARY} >&2; exit 3", r"the token helper '.*' failed \(3\)"),
         ("true", "no token for 'vault'"),
-        (f"echo {CANARY}; echo two", "is no token: it contains a newline"),
+        (f"echo {CANARY}; echo two", "is not a token: it contains a newline"),
         ("sleep 100", "the token helper of"),
     ],
 )
@@ -298,5 +298,5 @@ def test_the_folder_in_which_envkit_runs_chooses_no_helper(openbao, tmp_path, mo
 @pytest.mark.parametrize("variable", ["VAULT_TOKEN", "BAO_TOKEN"])
 def test_a_token_that_no_request_can_hold_is_told_as_that(openbao, variable, odd, told):
     error = failing(by(openbao.address, {variable: f"s.{CANARY}{odd}"}), AuthError)
-    assert error.message == f"{variable} is no token: it contains {told}"
+    assert error.message == f"{variable} is not a token: it contains {told}"
     assert error.hint == f"remove {told} from {variable}"

@@ -1,4 +1,4 @@
-"""An audit log in a file: where it is said to be, and what is in it."""
+"""An audit log in a file: its setting and its records."""
 
 from __future__ import annotations
 

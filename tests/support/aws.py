@@ -1,4 +1,4 @@
-"""An AWS endpoint over HTTP: moto in a subprocess, each test behind a fault proxy of its own.
+"""An AWS endpoint over HTTP: moto in a subprocess, with a separate fault proxy for each test.
 
     def test_something(aws):
         aws.put("db", '{"password": "x"}')
@@ -88,7 +88,7 @@ def aws(moto_url, aws_admin, monkeypatch, tmp_path):
 
 
 class Aws:
-    """The store behind the source, and what it was asked; `environ` leads envkit to it."""
+    """The store behind the source and its requests; `environ` points envkit to it."""
 
     def __init__(self, proxy, admin, environ):
         self.proxy = proxy

@@ -1,4 +1,4 @@
-"""What a check finds in a project, as lines that a test can hold."""
+"""The problems that a check finds in a project, as lines of text."""
 
 from __future__ import annotations
 

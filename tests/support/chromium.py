@@ -1,4 +1,4 @@
-"""A real headless Chromium, told what to do over a pipe (the DevTools protocol).
+"""A real headless Chromium, controlled over a pipe with the DevTools protocol.
 
     with Chromium(folder) as browser:
         browser.open(path, width=1100, dark=True)

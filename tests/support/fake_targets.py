@@ -1,4 +1,4 @@
-"""Targets that keep what real ones keep, in memory, and one rotator for all of them.
+"""In-memory targets that behave like real ones, and one rotator for all of them.
 
     target = Alternate()
     rotator = target.open(deadline=deadline, confirm=confirm, id="1")
@@ -26,7 +26,7 @@ def text(fields, field="password"):
 
 
 class Undisturbed:
-    """What a rotator runs in where no test stops it: see `support.rotation_world.Process`."""
+    """The process of a rotator that no test pauses; see `support.rotation_world.Process`."""
 
     def at(self, operation):
         pass
@@ -95,7 +95,7 @@ class Target:
 
 
 class Rotator:
-    """Goes through the motions of its target, one operation at a time."""
+    """Perform the steps of its target, one operation at a time."""
 
     def __init__(self, target, process, given):
         self.target = target
@@ -189,7 +189,7 @@ class Additive(Target):
 
 
 class WithoutLock(Additive):
-    """As in Redis, where a process may stop between its last look and its change."""
+    """As in Redis, where a process may be paused between its last check and its change."""
 
     locks = False
 
@@ -215,7 +215,7 @@ class WithoutLock(Additive):
         self.passwords -= {text(fields), *rotator.issued} - {text(keep)}
 
     def check_nothing_is_left(self, current, record):
-        """What a process added too late, and was killed, is known and goes the next time."""
+        """A credential that a killed process added too late is known and removed the next time."""
         assert current["password"] in self.passwords
         assert self.passwords <= {current["password"], *record["issued"]}
 
@@ -289,7 +289,7 @@ class Single(Target):
 
 
 class Unstaged(Target):
-    """The target makes the credential, which works before anybody can write it down (IAM)."""
+    """The target creates the credential, which works before anyone can save it (IAM)."""
 
     fields = ("password", "id")
     start = MappingProxyType({"password": "s0", "id": "k0"})

@@ -1,4 +1,4 @@
-"""A reverse proxy that breaks on request, and servers that are not there.
+"""A reverse proxy that fails on request, and addresses of unreachable servers.
 
 `FaultProxy` stands on a free loopback port before a real HTTP server. It keeps a
 log of the requests and, for the requests that a test chooses, answers with a fault
@@ -6,7 +6,7 @@ instead of passing them on:
 
     with FaultProxy(openbao.url) as proxy:
         proxy.fault(respond(503), times=2)                      # the next two
-        proxy.fault(silent(), when=lambda r: r.path == "/v1/kv/app")  # these, for ever
+        proxy.fault(silent(), when=lambda r: r.path == "/v1/kv/app")  # all of these
         ...
         assert proxy.count(lambda r: r.method == "GET") == 3
 
@@ -74,7 +74,7 @@ class Response:
 class _Rule:
     fault: Fault
     when: Predicate | None
-    left: int | None  # None: for ever
+    left: int | None  # None: without limit
 
 
 # ---------------------------------------------------------------- faults
@@ -110,7 +110,7 @@ def hold(until: threading.Event) -> Fault:
 
 
 def after(action: Callable[[], object]) -> Fault:
-    """Pass the request on after an action: what somebody else does first."""
+    """Pass the request on after an action, as if another client were faster."""
 
     def fault(exchange: Exchange) -> None:
         action()
@@ -130,7 +130,7 @@ def lost() -> Fault:
 
 
 class Crowd:
-    """A fault that passes requests on, and counts how many are there at once.
+    """A fault that passes requests on and counts the concurrent ones.
 
     Args:
         gate: what each must pass first.
@@ -204,7 +204,7 @@ class FaultProxy:
 
     @property
     def url(self) -> str:
-        """Where clients are to go."""
+        """The address for clients."""
         return f"{'http' if self._tls is None else 'https'}://{HOST}:{self.port}"
 
     def __enter__(self) -> FaultProxy:
@@ -241,8 +241,8 @@ class FaultProxy:
 
         Args:
             fault: one of the functions of this module, or one of the test's own.
-            when: which requests; every one unless said.
-            times: how many of them; for ever unless said.
+            when: which requests (default: every one).
+            times: how many of them (default: all).
         """
         with self._lock:
             self._rules.append(_Rule(fault, when, times))
@@ -361,7 +361,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
             fault(self)
 
     def ask_upstream(self) -> Response:
-        """Return the real server's response; 502 when it cannot be had."""
+        """Return the real server's response, or 502 if there is none."""
         received = self.received
         headers = {k: v for k, v in received.headers.items() if k not in _HOP_BY_HOP}
         upstream = http.client.HTTPConnection(*self.server.upstream, UPSTREAM_TIMEOUT_SECONDS)
@@ -418,7 +418,7 @@ class Exchange(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: requests are in `FaultProxy.requests`."""
+        """Print nothing; the requests are in `FaultProxy.requests`."""
 
 
 # ---------------------------------------------------------------- servers that are not there
@@ -448,14 +448,14 @@ def dead_address() -> Iterator[str]:
 
 @contextlib.contextmanager
 def silent_server() -> Iterator[str]:
-    """Yield a `HOST:PORT` where every connection is made and nothing is ever said."""
-    # the kernel completes connections by itself; nobody calls accept()
+    """Yield a `HOST:PORT` that accepts every connection and never sends anything."""
+    # the kernel completes connections by itself; accept() is never called
     with socket.create_server((HOST, 0), backlog=BACKLOG) as listener:
         yield f"{HOST}:{listener.getsockname()[1]}"
 
 
 def server_tls(ca: trustme.CA, *names: str) -> ssl.SSLContext:
-    """Return the server side of TLS with a certificate of `ca` for `names` (127.0.0.1 unless said).
+    """Return the server side of TLS with a certificate of `ca` for `names` (default: 127.0.0.1).
 
     A client that does not know `ca`, or that asks for a name not among `names`, must refuse it.
     """

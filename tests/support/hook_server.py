@@ -1,4 +1,4 @@
-"""A local HTTP server that takes webhooks and remembers them."""
+"""A local HTTP server that receives webhooks and records them."""
 
 from __future__ import annotations
 

@@ -1,25 +1,42 @@
-"""A page of HTML, taken apart."""
+"""A parsed HTML page."""
 
 from __future__ import annotations
 
 from html.parser import HTMLParser
 
+_PART = ("span", {"class": "part"})  # of a text that a line may break
+
 
 class Page(HTMLParser):
-    """The tags with their attributes, and the texts between them."""
+    """The tags with their attributes, and the texts between them; a text in parts is one."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
+        self._in_part = False
+        self._after_part = False
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag == "wbr":
+            self._in_part = self._after_part = True
+            return
+        self._in_part = (tag, dict(attrs)) == _PART
+        self._after_part = self._after_part and self._in_part
+
+    def handle_endtag(self, tag: str) -> None:
+        self._after_part = (self._in_part or self._after_part) and tag == "span"
+        self._in_part = False
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self._in_part and self._after_part:
+            self.texts[-1] += data
+        else:
+            self.texts.append(data)
+        self._after_part = False
 
     @property
     def names(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""JSON Web Tokens that are signed here, for the login of a CI job or a service account."""
+"""JSON Web Tokens signed here, for the login of a CI job or a service account."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ def new_key():
 
 
 def public_pem(key):
-    """Return the public half of a key, as a server is told it."""
+    """Return the public half of a key, as configured in a server."""
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
 

@@ -1,4 +1,4 @@
-"""Texts as teams write them into profiles: those that are secrets, and those that only look it.
+"""Texts that teams write into profiles: secrets, and values that only resemble them.
 
 None of the secrets opens anything. What has a vendor's prefix is put together here, so that
 no scanner takes this file for one that holds tokens.
@@ -6,7 +6,7 @@ no scanner takes this file for one that holds tokens.
 
 _ = "".join
 
-# name, value, what is recognised
+# name, value, recognised kind
 SECRETS = [
     ("DATABASE_URL", "postgresql://app:Zk3mQ8vT1xYp@db.internal:5432/app", "a URL with a password"),
     ("DATABASE_URL", "postgresql://app:hunter2@prod-db.acme-shop.io/app", "a URL with a password"),
@@ -65,8 +65,8 @@ SECRETS = [
     ("ADMIN_PASS", "hunter2", "a secret, by its name"),
     ("ROOT_PW", "Summer2026!", "a secret, by its name"),
     ("APP_KEY", _(["base64", ":Zk3mQ8vT1xYpQw7Er5Ty9Ui2Op4As6Df8Gh0Jk3Lz5X="]), "a Laravel key"),
-    ("UPSTREAM_AUTH", _(["Bea", "rer a8Kd92mXq0PzL4vBn7TyRw3EcUf6"]), "credentials of HTTP"),
-    ("UPSTREAM_AUTH", _(["Ba", "sic YWRtaW46czNjcmV0UGFzc3dvcmQ="]), "credentials of HTTP"),
+    ("UPSTREAM_AUTH", _(["Bea", "rer a8Kd92mXq0PzL4vBn7TyRw3EcUf6"]), "HTTP credentials"),
+    ("UPSTREAM_AUTH", _(["Ba", "sic YWRtaW46czNjcmV0UGFzc3dvcmQ="]), "HTTP credentials"),
     ("ENCRYPTION_KEY", "q83vEjRWeJCrze8SNFZ4kA1b2c3d4e5f6g7h8i9j0k=", "a secret, by its name"),
     ("TWILIO_AUTH_TOKEN", "a7b2c9d4e1f83650a7b2c9d4e1f83650", "a secret, by its name"),
     ("POSTMARK_TOKEN", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "a secret, by its name"),

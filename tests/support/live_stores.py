@@ -1,10 +1,10 @@
-"""A real store with two secrets in it, behind a fault proxy: Vault and AWS looked at alike.
+"""A real store with two secrets behind a fault proxy, with one interface for Vault and AWS.
 
     def test_something(store, project):
         project.profile("prod.toml", store.profile())
         project.run("exec", "--env", "prod", "--", "env", env=store.environ)
 
-Every test gets secrets of its own in the server that its test process shares.
+Every test gets its own secrets in the server that its test process shares.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FIELDS = {
     "db": {"user": "app", "password": f"p@ss/{CANARY}"},
     "cache": {"url": f"redis://:{CANARY}@cache:6379"},
 }
-# what `LiveStore.profile` makes of them; NODE_ENV is a literal beside them
+# the result of `LiveStore.profile`; NODE_ENV is an additional literal
 VALUES = {
     "DATABASE_URL": f"postgresql://app:p%40ss%2F{CANARY}@db/app",
     "DB_PASSWORD": f"p@ss/{CANARY}",
@@ -154,6 +154,6 @@ def aws_store(aws: Aws) -> AwsStore:
 
 @pytest.fixture(params=["vault", "aws"])
 def store(request: pytest.FixtureRequest) -> LiveStore:
-    """One store after the other."""
+    """Yield each store."""
     found: LiveStore = request.getfixturevalue(f"{request.param}_store")
     return found

@@ -1,4 +1,4 @@
-"""One session of commands, full of text that is not ASCII, for comparing what locales change.
+"""One session of commands with text that is not ASCII, to compare locales.
 
 The answer is the same in every locale: envkit's text is UTF-8.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UTF8 = {"LC_ALL": "C.UTF-8"}
-RAW = bytes(range(1, 256))  # all that a variable or an argument can hold
+RAW = bytes(range(1, 256))  # every byte that a variable or an argument can contain
 MIXED = "pä€漢🔑".encode() + b"\xe4\xff\x81\x5c"  # ends in bytes that are half a character
 
 PROFILE = """
@@ -49,7 +49,7 @@ NOTE = "größer"
 """
 _TEXT = ("--except", "RAW", "--except", "MIXED")
 _PRINT = 'printf "%s\\n" "$RAW" "$MIXED" "$TOKEN" "$URL" "$NOTE" "$SET" "$1" "$2"; pwd'
-# what is run, with what it reads from stdin
+# commands, with their stdin
 COMMANDS: tuple[tuple[tuple[str | bytes, ...], bytes], ...] = (
     (("exec", "--set", "SET=ü€漢", "--", "sh", "-c", _PRINT, "sh", RAW, MIXED), b""),
     (("exec", "--set", b"SET=" + MIXED, "--", "sh", "-c", 'printf %s "$SET"'), b""),
@@ -78,7 +78,7 @@ DIFF = ("diff", "dev", "other", "--format")
 
 
 class Answer(NamedTuple):
-    """What came of a command."""
+    """The outcome of a command."""
 
     command: str
     status: int
@@ -87,7 +87,7 @@ class Answer(NamedTuple):
 
 
 class Session(NamedTuple):
-    """What came of all commands, and the files that they left behind."""
+    """The outcomes of all commands, and the files that they left behind."""
 
     answers: list[Answer]
     files: dict[bytes, bytes]

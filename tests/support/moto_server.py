@@ -1,13 +1,13 @@
-"""moto's AWS endpoint as a process of its own, for `support.aws`; not imported by tests.
+"""moto's AWS endpoint as a separate process, for `support.aws`; not imported by tests.
 
 Prints its port and serves until its standard input ends, so that it never outlives the
-test run. moto 5.2.5 is mended where it is not AWS:
+test run. It patches moto 5.2.5 where it differs from AWS:
 
 - after UpdateSecretVersionStage has moved AWSCURRENT, a read without a version still gave
   the old value (`default_version_id` was left behind);
 - the same operation looked at the labels and changed them without a lock, so that of two
   at once both could succeed, and PutSecretValue and GetSecretValue beside it could fail;
-- every version was kept for ever, and looked through in each read;
+- every version was stored without limit, and searched in each read;
 - it put any other label on a second version, if it was not told to take it off the first;
 - ListSecretVersionIds broke for a secret that is not there, and gave every version the
   present time;
@@ -90,8 +90,8 @@ def mend_lists_of_versions():
     SecretsManagerBackend.list_secret_version_ids = list_secret_version_ids
 
 
-def mend_access_keys(application):
-    """Refuse the keys of IAM users as AWS does; whatever else signs a request is let in."""
+def fix_access_keys(application):
+    """Refuse keys of IAM users as AWS does; accept any other signature."""
     made = {}
     original = AccessKey.__init__
 
@@ -129,7 +129,7 @@ def end_with_parent():
 def main():
     mend_label_moves()
     mend_lists_of_versions()
-    application = mend_access_keys(DomainDispatcherApplication(create_backend_app))
+    application = fix_access_keys(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""A project in which one file is mounted by itself, as `docker run -v FILE:FILE` does it.
+"""A project in which one file is a mount point, as with `docker run -v FILE:FILE`.
 
 The mount is in a mount namespace of the command's, and gone when that ends.
 """

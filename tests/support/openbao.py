@@ -127,7 +127,7 @@ class OpenBao(Server):
         self.ask("PUT", "sys/unseal", {"key": self._keys[0]})
         _until(lambda: self.ask("GET", "sys/health"))
 
-    # -------- what is in it
+    # -------- contents
 
     def ask(
         self,
@@ -206,7 +206,7 @@ class OpenBao(Server):
         return self.ask("POST", "auth/token/create", body)["auth"]["client_token"]
 
     def enable_auth(self, method: str, mount: str | None = None) -> str:
-        """Mount an auth method at a path of its own and return that."""
+        """Mount an auth method at a new path and return the path."""
         mount = mount or f"{method}-{secrets.token_hex(4)}"
         self.ask("POST", f"sys/auth/{mount}", {"type": method})
         return mount
@@ -234,7 +234,7 @@ def _binary() -> str:
 
 
 def _until(call: Any) -> None:
-    """Call until it is served."""
+    """Call until the server answers."""
     for _ in range(1000):
         with contextlib.suppress(RefusedError):
             call()

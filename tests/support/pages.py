@@ -1,13 +1,13 @@
-"""Run what a page of the documentation shows, and compare what comes out.
+"""Run the commands on a page of the documentation, and compare their output.
 
-A page is a story that happens in a project of its own, from top to bottom:
+A page is one session in a new project, from top to bottom:
 
     ```toml profiles/dev.toml      a block with a file name is that file from here on
     ```dotenv .env.dev             (0600, as such a file should be)
     ```console                     commands behind `$ `, continued behind `> `, and their output
     ```toml                        without a file name: a profile, which must load, with its sources
 
-Each `console` block is a shell of its own. `...` in an output stands for whatever is there.
+Each `console` block is a new shell. `...` in an output matches any text.
 `yaml` must be YAML. Other blocks (`sh`, `text`) are not looked at: what cannot be run here.
 """
 
@@ -37,7 +37,7 @@ _FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTAL
 
 
 class Block(NamedTuple):
-    """One fenced block; `line` is where it begins in the page."""
+    """One fenced block; `line` is its first line in the page."""
 
     language: str
     file: str
@@ -72,7 +72,7 @@ def tell(
     environ: Mapping[str, str] | None = None,
     places: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Let a page's story happen, and return where it is not as the page has it.
+    """Run a page, and return where the output differs from the page.
 
     Args:
         page: its file.
@@ -117,7 +117,7 @@ def _rewrite(page: Path, shown: str, told: str) -> None:
 
 
 def follow(page: str | Path, root: Path, *more: Mapping[str, str]) -> None:
-    """Let the story of a page of the repository happen; `more` is as for `tell`."""
+    """Run a page of the repository; `more` is as for `tell`."""
     wrong = tell(ROOT / page, root, *more)
     assert not wrong, "\n".join(wrong)
 
@@ -164,7 +164,7 @@ def run(shown: list[Shown], root: Path, environ: Mapping[str, str]) -> list[str]
 
 
 def same(expected: str, actual: str) -> bool:
-    """Whether an output is as the page has it."""
+    """Whether an output matches the page."""
     pattern = re.escape(expected).replace(r"\.\.\.", ".*?")
     return re.fullmatch(pattern, actual, re.DOTALL) is not None
 

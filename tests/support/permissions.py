@@ -1,4 +1,4 @@
-"""Acting as somebody who may not read everything, also where the tests run as root."""
+"""Act as an unprivileged user, even if the tests run as root."""
 
 import os
 import shutil

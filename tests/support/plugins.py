@@ -1,4 +1,4 @@
-"""Packages that bring plug-ins: a folder on the path, with their metadata."""
+"""Packages with plug-ins: a folder on the path, with their metadata."""
 
 from __future__ import annotations
 

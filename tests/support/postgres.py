@@ -8,7 +8,7 @@
 One server serves a test process (a worker of pytest-xdist). Connections over TCP need a
 password (SCRAM), except to the database `trusting`; to `hashing`, one with a verifier of MD5
 does too. PostgreSQL refuses to run as root:
-there it runs as nobody, in a folder of nobody's. `fsync` is off.
+there it runs as the user nobody, in a folder of that user. `fsync` is off.
 """
 
 from __future__ import annotations
@@ -97,11 +97,11 @@ class Postgres(Server):
         return f"postgresql://{login}@{HOST}:{self.port}/{database}"
 
     def connect(self, *login: str) -> psycopg.Connection[Any]:
-        """Return a connection of its own; the arguments are those of `dsn`."""
+        """Return a new connection; the arguments are those of `dsn`."""
         return psycopg.connect(self.dsn(*login), autocommit=True, connect_timeout=30)
 
     def database(self) -> Database:
-        """Make an empty database that no other test has."""
+        """Create an empty database that no other test uses."""
         name = f"test_{secrets.token_hex(6)}"
         with self.connect() as connection:
             connection.execute(f'CREATE DATABASE "{name}"')

@@ -1,4 +1,4 @@
-"""Rotations of PostgreSQL passwords on a real server, step by step, for the tests of them."""
+"""Rotations of PostgreSQL passwords on a real server, step by step, for their tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def of(harness: PostgresHarness, target: Target = None, **context: object) -> Ro
 def whole(
     harness: PostgresHarness, current: Fields, target: Target = None, **context: object
 ) -> Turn:
-    """Carry a rotation through, each step with a rotator of its own; the old login must be dead."""
+    """Run a whole rotation, each step with a new rotator; the old login must be dead afterwards."""
     facts = dict(of(harness, target, **context).prepare(current))
     created = of(harness, target, **context).create(current, facts)
     turn = Turn(current, {**current, **created.new}, json.loads(json.dumps(facts)))

@@ -1,4 +1,4 @@
-"""Run the command line as a person would: a process of its own with a clean environment.
+"""Run the command line as a person would: a separate process with a clean environment.
 
 Nothing of the developer's own environment reaches it, so that a VAULT_ADDR or an AWS
 profile that happens to be set can neither fail a test nor make it pass.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def environment(home: str | os.PathLike[str]) -> dict[str, str]:
-    """Return the environment of a process of envkit, in which nobody is logged in.
+    """Return the environment of a process of envkit, without any login.
 
     Profiles are trusted where the test asks for the fixture `trusted`.
     """
@@ -38,13 +38,13 @@ def run_envkit(
     timeout: float = 60,
     umask: int = -1,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m envkit ARGS` with this interpreter, and return what came of it.
+    """Run `python -m envkit ARGS` with this interpreter, and return the completed process.
 
     Args:
         args: the command line, without `envkit`.
         env: what to add to PATH, LANG and a HOME that is new and empty.
-        cwd: the working directory; that empty HOME unless said.
-        input: what it reads from stdin; nothing unless said.
+        cwd: the working directory (default: that empty HOME).
+        input: what it reads from stdin (default: nothing).
         timeout: seconds until the process is killed.
         umask: of the process; ours where it is -1.
 
@@ -75,7 +75,7 @@ def run_here(
     env: Mapping[str, str] | None = None,
     input: str = "",  # noqa: A002 - as subprocess.run names it
 ) -> subprocess.CompletedProcess[str]:
-    """Run `envkit ARGS` in this process, for tests that run many and need none of their own.
+    """Run `envkit ARGS` in this process, for tests that run many and need no separate one.
 
     Args:
         args: the command line, without `envkit`.
@@ -123,7 +123,7 @@ def started(project, *args: str, **more: Any) -> subprocess.Popen[bytes]:
 def run_python(
     code: str, *args: str, options: Sequence[str] = (), check: bool = True, **more: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program in an interpreter of its own, and return what came of it.
+    """Run a program in a new interpreter, and return the completed process.
 
     Args:
         code: the program.
@@ -136,7 +136,7 @@ def run_python(
 
 
 def run_spawned(*calls: tuple[Any, ...]) -> list[int | None]:
-    """Run functions at the same time, each in a process of its own; return their exit statuses.
+    """Run functions concurrently, each in a new process; return their exit statuses.
 
     Args:
         calls: a function of a module and its arguments, each.

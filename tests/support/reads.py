@@ -1,4 +1,4 @@
-"""What a file of a program reads, as the tests of each language write it down."""
+"""The variables that a source file reads, as the tests of each language specify them."""
 
 from __future__ import annotations
 

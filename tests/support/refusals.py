@@ -1,4 +1,4 @@
-"""What a refusal says, for tests that compare all of it."""
+"""The complete text of a refusal, for tests that compare it."""
 
 from __future__ import annotations
 

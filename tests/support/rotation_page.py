@@ -48,20 +48,39 @@ _STANDS = {
     "staging/cache": {
         "last_rotated_at": NOW - 20 * DAY,
         "phase": "quarantined",
-        "error": "the target has refused it 3 times",
+        "error": "the target has refused the new value 3 times",
     },
 }
 
 
 def sample(project) -> tuple[list[RotationStatus], list[Rotation]]:
-    """Return where the rotations of two profiles stand, which this writes."""
+    """Return the status of the rotations of two profiles, which this writes, in every state."""
+    found, rotations = _read(project, _WRITTEN, _STANDS)
+    broken = RotationStatus("eu", error="<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'")
+    return [*found, broken], rotations
+
+
+def states_of(project, tables) -> tuple[list[RotationStatus], list[Rotation]]:
+    """Return the status of rotations, whose profiles this writes, in all states by turns.
+
+    Args:
+        project: where the profiles are written.
+        tables: by profile, for each rotation its name, its secret, its rotator and its times.
+    """
+    records = list(_STANDS.values())
+    names = [f"{profile}/{name}" for profile, written in tables.items() for name, *_ in written]
+    states = {name: records[n % len(records)] for n, name in enumerate(names) if n % 5 != 4}
+    return _read(project, tables, states)
+
+
+def _read(project, tables, records) -> tuple[list[RotationStatus], list[Rotation]]:
     rotations = []
-    for profile, tables in _WRITTEN.items():
+    for profile, written in tables.items():
         project.profile(
             f"{profile}.toml",
             "".join(
                 f'[rotation.{name}]\nsecret = "{secret}"\nrotator = "{rotator}"\n{when}\n'
-                for name, secret, rotator, when in tables
+                for name, secret, rotator, when in written
             ),
         )
         loaded = load(profile, str(project.profiles))
@@ -69,15 +88,5 @@ def sample(project) -> tuple[list[RotationStatus], list[Rotation]]:
             source, _, path = str(policy.secret).partition(":")
             place = f"{source}:secret/myapp/{path}"
             rotations.append(Rotation(policy, loaded, (profile,), place))
-    found = [
-        status_of(
-            one,
-            Record(one.full_name, id="1", **_STANDS[one.full_name])
-            if one.full_name in _STANDS
-            else None,
-            NOW,
-        )
-        for one in rotations
-    ]
-    broken = RotationStatus("eu", error="<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'")
-    return [*found, broken], rotations
+    records = {name: Record(name, id="1", **fields) for name, fields in records.items()}
+    return [status_of(one, records.get(one.full_name), NOW) for one in rotations], rotations

@@ -21,7 +21,7 @@ AFTER_PROMOTE = ("promoted", "grace", "retiring", "rolling-back", "rolled-back")
 PHASES = BEFORE_PROMOTE + AFTER_PROMOTE
 
 _OF_TARGETS = ("passwords", "users", "password", "keys", "made")
-# the phase to come from, what is asked for, and the operation before which its process dies
+# the starting phase, the request, and the operation before which the process dies
 _PATHS = {
     "claimed": ("", "", "create"),
     "staged": ("", "", "set"),

@@ -212,7 +212,7 @@ class AwsHarness:
 
 
 class DotenvHarness:
-    """A file in a folder of its own."""
+    """A file in a separate folder."""
 
     fields: ClassVar = VARIABLES
     other = "OTHER"

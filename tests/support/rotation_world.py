@@ -7,7 +7,7 @@
 
 Every operation of a process waits until the test lets it happen, so that the test, and not
 the scheduler of threads, decides how several of them are interleaved. After each of them
-`world.check_readers` looks whether whoever reads the secret now can log in with it.
+`world.check_readers` checks that a reader of the current secret can log in with it.
 
 The targets are those of `support.fake_targets`. A change of a target and the look before it
 whether the rotation is still ours are one step, as they are under a lock of the real target.
@@ -25,7 +25,7 @@ from envkit.rotation_state.stores.memory import MemoryRotationStore, MemoryShelf
 from envkit.secret import Secret
 
 EVERY_SECONDS, GRACE_SECONDS = 1000.0, 100.0
-LONG_SECONDS = 10_000.0  # more than a process may hold a rotation
+LONG_SECONDS = 10_000.0  # longer than a process may own a rotation
 MOST_RUNS = 40  # until a rotation is at rest, each with all the time it needs
 
 
@@ -34,7 +34,7 @@ class Killed(BaseException):
 
 
 class Process:
-    """One run of a rotation, which goes on only when it is told to."""
+    """One run of a rotation that advances only when the test says so."""
 
     def __init__(self, world, requested=""):
         self.world = world
@@ -51,7 +51,7 @@ class Process:
         self._arrived.acquire()
 
     def at(self, operation):
-        """Wait here until the test lets it go on."""
+        """Wait here until the test lets the process continue."""
         if self._free:
             return
         self.where = operation
@@ -80,7 +80,7 @@ class Process:
             self.world.check_readers()
 
     def go_on_until(self, operation):
-        """Let it go on until it is about to do this, or has ended."""
+        """Let the process continue until it is about to do this, or has ended."""
         while not self.ended and self.where != operation:
             self.go_on()
 
@@ -143,7 +143,7 @@ class World:
         return Process(self, requested).finish()
 
     def touch(self):
-        """Change another field of the secret, as somebody else would."""
+        """Change another field of the secret, as another client would."""
         self.touched += 1
         self.shelf.put({**self.shelf.fields, "touched": str(self.touched)})
 
@@ -172,7 +172,7 @@ class World:
             self.target.logs_in({name: Secret(value) for name, value in fields.items()})
             for fields in values
         ]
-        assert any(works), f"nobody can log in; record: {self.record}"
+        assert any(works), f"no reader can log in; record: {self.record}"
 
     def come_to_rest(self):
         """Run it, with time in between, until no rotation is in progress."""
@@ -217,7 +217,7 @@ def after_grace(kind):
 
 
 def overtake(world, first, second, done, overtaken_for):
-    """Stop one process after some operations, let another do some, then let both go on.
+    """Stop one process after some operations, let another do some, then let both continue.
 
     Returns:
         whether each of the two had ended before it was its turn to wait.

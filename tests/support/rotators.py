@@ -62,7 +62,7 @@ def refused(call: Callable[[], object], *hidden: str) -> EnvkitError:
 
 
 class Elsewhere:
-    """Addresses where nobody listens, or where somebody does and never answers."""
+    """Addresses of closed ports, and of servers that never answer."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
@@ -75,7 +75,7 @@ class Elsewhere:
 
 
 class PostgresHarness:
-    """The roles of docs/reference/rotators/postgres.md, in a database of their own.
+    """The roles of docs/reference/rotators/postgres.md, in a separate database.
 
     Args:
         server: on which they are made.
@@ -174,7 +174,7 @@ class SingleHarness(PostgresHarness):
 
 
 class RedisHarness:
-    """Two users of their own, as docs/reference/rotators/redis.md makes them."""
+    """Two new users, as in docs/reference/rotators/redis.md."""
 
     kind = RedisRotator
     field = "url"
@@ -201,7 +201,7 @@ class RedisHarness:
         return {"url": self.url}
 
     def ask(self, *command: str) -> object:
-        """Send a command as somebody who may do everything."""
+        """Send a command as a user with all rights."""
         with self.server.connect() as client:
             return client.execute_command(*command)
 
@@ -241,7 +241,7 @@ class RedisHarness:
 
 
 class IamHarness:
-    """An IAM user of its own, with one access key; the rotator's way to AWS is a proxy."""
+    """A new IAM user with one access key; the rotator reaches AWS through a proxy."""
 
     kind = AwsIamKeyRotator
     field = "secret_access_key"

@@ -1,4 +1,4 @@
-"""`envkit rotate serve`, or another program that goes on until it is stopped, in a test.
+"""`envkit rotate serve`, or another program that runs until it is stopped, in a test.
 
     with Serving(project, "rotate", "serve", "--listen", "127.0.0.1:0") as serving:
         serving.wait_for("rotated")
@@ -132,7 +132,7 @@ class Serving:
             self.process.kill()
         self.process.wait()
         self._reader.join(5)
-        if not self._reader.is_alive():  # else what it has started still has its output
+        if not self._reader.is_alive():  # otherwise its child processes still have its output open
             self.process.stdout.close()
 
     def _matches(self, pattern: str, times: int) -> re.Match[str] | None:

@@ -53,7 +53,7 @@ class Sleeper:
         assert os.WIFSTOPPED(status), "the process did not sleep"
 
     def wake(self) -> str:
-        """Let it go on, and return how it ended: `done`, or the name of an exception."""
+        """Let the process continue; return how it ended: `done`, or the name of an exception."""
         os.kill(self._process.pid, signal.SIGCONT)
         return self._process.stdout.readline().split()[0]
 
@@ -104,14 +104,14 @@ def _work(job: dict) -> str:
 
     def confirm() -> None:
         if state.read_text() != mine:
-            raise ConflictError("somebody else has gone on")
+            raise ConflictError("another process has advanced")
         pause.begin()
 
     def settle(_fields: object, take_back: object) -> None:
         pause.end()
         if state.read_text() != mine:
             take_back()
-            raise ConflictError("somebody else has gone on")
+            raise ConflictError("another process has advanced")
 
     old, new = ({"url": Secret(job[name])} for name in ("old", "new"))
     context = RotatorContext(

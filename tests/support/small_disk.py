@@ -59,7 +59,7 @@ class SmallDisk:
             but: leave this much nevertheless, where a file system was mounted.
         """
         if not self.mounted:
-            sys.dont_write_bytecode = True  # it would be cut off, and stay so
+            sys.dont_write_bytecode = True  # it would stay truncated
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._limits[1]))
             return
         with (self.folder / FILLER).open("wb", buffering=0) as filler:

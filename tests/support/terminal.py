@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-# makes its stdin the terminal of a session of its own, as a login does: Ctrl-C needs that
+# makes its stdin the terminal of a new session, as a login does: Ctrl-C needs that
 _IN_TERMINAL = (
     sys.executable,
     "-IS",
@@ -92,7 +92,7 @@ def run_on_terminal(
                 seen = shown.index(question, seen) + len(question)
                 typed = answer
                 os.write(ours, answer)
-    except OSError:  # Linux: nobody has the other end open any more
+    except OSError:  # Linux: the other end is closed
         pass
     finally:
         os.close(ours)

@@ -1,4 +1,4 @@
-"""Inputs and what they must become, kept apart from the code that tries them.
+"""Test vectors: inputs and expected results, stored apart from the test code.
 
     VECTORS = vectors("unit/profile/placeholder")
 

@@ -3,7 +3,7 @@
     python tests/torture/answers.py [--store vault] [--rotator redis] [--each 1]
 
 The server has the n-th message and does what it says; its answer never arrives, and the
-connection ends. The process that asked goes on, or fails; the next one resumes. Both are tried
+connection ends. The process that asked continues, or fails; the next one resumes. Both are tried
 before the grace period and after it, for n from 1 to the last message.
 
 At last the same with a machine that believes what it was not told: there something must be left

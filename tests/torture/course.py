@@ -117,7 +117,7 @@ class Course:
             works = world.target.works(fields, current)
             self.logins += works
             self.refused += not works
-            value = world.target.fields[0]  # the others may say what was before
+            value = world.target.fields[0]  # the others may still show the previous value
             if works != (fields[value] == current[value]):
                 self.say("a retired credential logs in" if works else "the current one is refused")
         left = [*world.shelf.left(), *world.target.left(current)]

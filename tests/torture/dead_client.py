@@ -1,13 +1,13 @@
-"""A client of PostgreSQL dies or is stopped inside its transaction: how soon can others go on?
+"""A client of PostgreSQL dies or is paused inside its transaction: how soon can others continue?
 
     python tests/torture/dead_client.py [--store vault] [--strategy alternate]
 
 The process is killed, or stopped, when the server has its ALTER ROLE and it has not committed;
 its connection stays open, as that of a host that has lost its network. A second process resumes
 the rotation, and must have done what the first one could not within MOST_SECONDS. A process that
-was stopped goes on afterwards.
+was paused continues afterwards.
 
-At last the same without the timeout of idle transactions: there nobody can go on, or the check
+At last the same without the timeout of idle transactions: then no other can continue, or the check
 is worth nothing.
 """
 
@@ -36,7 +36,7 @@ INSIDE = b"ALTER ROLE"
 
 
 def resume_beside(world: World, warms, *, dies: bool, after_grace: bool, prepare: str = ""):
-    """Let a second process go on; return its course and the seconds that it took."""
+    """Let a second process continue; return its course and the seconds that it took."""
     first, second = warms
     course = Course(world, second)
     course.where = f"{'killed' if dies else 'stopped'} {'after' if after_grace else 'before'} grace"

@@ -75,7 +75,7 @@ def _two_users(world: World) -> dict[str, object]:
 
 
 def stand(course: Course, phase: str) -> None:
-    """Bring the rotation to a phase, with nobody at work on it."""
+    """Advance the rotation to a phase without an owner."""
     world = course.world
     world.become_due()
     if phase in ("grace", "retiring"):
@@ -116,7 +116,7 @@ def refuse(course: Course, phase: str, what: str, edit: dict, *, prepare: str = 
     lost = phase in ("tested", "reverting") and not world.target.overlap
     if phase in ABORTABLE and not lost and not prepare:
         # where the old password works no longer, an abort that may not touch the target says
-        # that readers need the one that is dropped; all else works
+        # a dropped value that readers need; everything else works
         done = course.run("--abort")
         if done.outcome != "aborted":
             course.say(f"--abort: {done.outcome}: {done.rotation['error']}")

@@ -154,7 +154,7 @@ def under_fire(folder: Path, bao, server, number: int, chance: random.Random) ->
             time.sleep(0.2)
         took = time.time() - due_at
         assert away is not None, "PostgreSQL was never away"
-        for worker in workers:  # one that was started a moment ago cannot yet be asked to stop
+        for worker in workers:  # one that has just started cannot be stopped yet
             worker.wait_for(" rotations in ")
         statuses = [worker.stop() for worker in workers]
         assert statuses == [0] * WORKERS, [worker.text[-2000:] for worker in workers]
@@ -261,7 +261,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}, {os.cpu_count()} cores")
     begun = time.monotonic()
-    # what is committed is not lost with the server
+    # committed data is not lost with the server
     settings = {"synchronous_commit": "on", "log_statement": "all"}
     with (
         tempfile.TemporaryDirectory(prefix="envkit-torture-") as place,

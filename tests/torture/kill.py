@@ -5,7 +5,7 @@
 Three stores and five rotators, against real servers. The process dies of SIGKILL at every
 message to the store and the target, before the server has it, when it has it, and when it
 has answered; on the files of a `.env` store before every operation, and in the middle of
-each write. Then another process goes on, through the grace and to the end; each time the
+each write. Then another process resumes, through the grace and to the end; each time the
 rotation must have been done once, and nothing may be left behind. At last several are
 killed one after the other in the same rotation, where chance has it.
 
@@ -76,7 +76,7 @@ class Killer:
         self.readers = readers
         self.kills = 0
         self.rotations = 0
-        self.numbers: dict[str, int] = {}  # moment -> the last number that was come to
+        self.numbers: dict[str, int] = {}  # moment -> the last number that was reached
         self.wrong: list[str] = []
 
     def everywhere(self, moments: list[str], each: int) -> None:
@@ -89,7 +89,7 @@ class Killer:
                     number += each
 
     def at_random(self, chance: random.Random, times: int) -> None:
-        """Kill several processes of one rotation, each of which goes on after the one before."""
+        """Kill several processes of one rotation; each resumes after the previous one."""
         for _ in range(times):
             moments = chance.choices(list(self.numbers), k=chance.randint(2, 5))
             self.rotate(*((moment, chance.randint(1, self.numbers[moment])) for moment in moments))

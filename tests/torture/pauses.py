@@ -33,13 +33,13 @@ from torture.warm import IN_GRACE, KILLED, Run, Warm  # noqa: E402
 from torture.world import Servers, World  # noqa: E402
 
 PAUSED = ("redis", "command")
-DEATHS = 0.25  # of those that are stopped, killed instead of let go on
+DEATHS = 0.25  # the share of paused processes that are killed instead of resumed
 MOST_TRIES = 4  # for each pause
 BROKEN = "torture.wrong:stop_before_the_change_and_look_no_more"
 
 
 class Pauses:
-    """Stops one process after the other, each in a rotation of its own."""
+    """Pauses one process after another, each in a separate rotation."""
 
     def __init__(self, world: World, first: Warm, second: Warm, chance: random.Random) -> None:
         self.world = world
@@ -62,7 +62,7 @@ class Pauses:
         self.course.check()
 
     def one(self, number: int, *, prepare: str = "") -> None:
-        """Stop a process somewhere, let another one go on, and then let it go on itself."""
+        """Pause a process somewhere, let another one continue, and then resume the first."""
         world, course, chance = self.world, self.course, self.chance
         world.become_due()
         after_grace = chance.random() < 0.3
@@ -102,7 +102,7 @@ class Pauses:
         world.stopper.arm(0, "")
         course.finish()
         if ended.status == KILLED:
-            course.rotate()  # it takes with it what a dead process has made work too late
+            course.rotate()  # it also removes a credential that a dead process added too late
         else:
             course.note(ended)
         course.check()

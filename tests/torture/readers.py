@@ -28,7 +28,7 @@ from torture import shelves, targets
 READ_AT, LOGINS, FAILURES, COUNTERS = 0, 1, 2, 3
 READERS = 3
 PACE_SECONDS = 0.0044  # between two logins of all readers together, as far as they can
-LAG_SECONDS = 1.0  # that a reader makes up for
+LAG_SECONDS = 1.0  # that a reader compensates for
 _WAIT_SECONDS = 30.0
 
 
@@ -101,7 +101,7 @@ class Readers:
         self.wait_a_round()
 
     def wait_a_round(self) -> None:
-        """Wait until nobody uses anything that was read before this call."""
+        """Wait until no reader uses anything that was read before this call."""
         now, end = time.monotonic_ns(), time.monotonic() + _WAIT_SECONDS
         while any(self._count(index, READ_AT) <= now for index in range(self._number)):
             assert time.monotonic() < end, "a reader does not come to the end of its round"
@@ -201,7 +201,7 @@ class _Reader:
     def round(self) -> None:
         try:
             why = self.try_once()
-        except Exception as error:  # noqa: BLE001 - a reader that cannot go on is a failure
+        except Exception as error:  # noqa: BLE001 - a reader that cannot continue is a failure
             why = f"{type(error).__name__}: {error}"
         if why:
             self.counts[FAILURES] += 1
@@ -244,7 +244,7 @@ class _Reader:
         return self.cached
 
     def login_random(self, fields: dict[str, str]) -> bool:
-        """Check what was made with the value of the round before, as whoever reads now does."""
+        """Check what was signed with the value of the previous round, as a current reader does."""
         made_with, self.before = self.before, fields["TOKEN"]
         taken = self.source.current()
         return made_with is None or made_with in (taken["TOKEN"], taken["TOKEN_PREVIOUS"])

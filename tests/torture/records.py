@@ -54,7 +54,7 @@ def damaged(stored: dict, damages: tuple) -> list[tuple[str, dict]]:
     made = []
     for place in places:
         for damage in damages:
-            # a text in the place of a value is one that nobody can tell from a right one
+            # a text in place of a value cannot be distinguished from a valid one
             if len(place) > 2 and isinstance(damage, str) and damage:
                 continue
             one = copy.deepcopy(stored)
@@ -135,7 +135,7 @@ class Damages:
             current = world.current()
             try:
                 works = world.target.works(current, current)
-            except EnvkitError:  # it is no login at all
+            except EnvkitError:  # it is not a login
                 works = False
             course.logins += works
             if not works:

@@ -64,7 +64,7 @@ class VaultReader:
 
 
 class AwsReader:
-    """Reads with a request of its own, since botocore takes longer than the server."""
+    """Reads with its own request, because botocore takes longer than the server."""
 
     def __init__(self, port: int, name: str, field: str) -> None:
         self._port = port
@@ -132,7 +132,7 @@ class VaultShelf:
         self._server = server
         self._field = field
         self._path = f"torture-{secrets.token_hex(4)}/db"
-        self._looked_at = self._given = 0  # the newest version that was, and what it comes to
+        self._looked_at = self._given = 0  # the newest version at that time, and its value
         self._last_values: object = None
         self.port = urlsplit(server.address).port
         self.secret = f"vault:{self._path}#{field}"
@@ -155,7 +155,7 @@ class VaultShelf:
         return self._ask("GET", beside)["data"]
 
     def put_record(self, stored: object) -> None:
-        """Store something else in its place, as nobody but a person would."""
+        """Replace it with another value, as only a person would."""
         self._server.put(f"envkit-rotation/{self._path}.{self._field}", stored)
 
     def left(self) -> list[str]:
@@ -218,7 +218,7 @@ class AwsShelf:
         return self._document()["records"][self._field]
 
     def put_record(self, stored: object) -> None:
-        """Store something else in its place, as nobody but a person would."""
+        """Replace it with another value, as only a person would."""
         document = self._document()
         saved = document["records"].get(self._field, {}).get("saved")
         if isinstance(stored, dict):
@@ -241,7 +241,7 @@ class AwsShelf:
         return [f"versions with the labels {wrong}"] if wrong else []
 
     def writes(self) -> int | None:
-        return None  # versions that were never current are not told from others
+        return None  # versions that were never current are not distinguished from others
 
 
 class DotenvShelf:
@@ -281,7 +281,7 @@ class DotenvShelf:
         return json.loads(self._beside.read_text())
 
     def put_record(self, stored: object) -> None:
-        """Store something else in its place, as nobody but a person would."""
+        """Replace it with another value, as only a person would."""
         self._beside.write_text(json.dumps(stored))
 
     @property

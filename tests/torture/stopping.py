@@ -10,7 +10,7 @@
 Messages to all servers are counted together, in the order of their arrival. A request of
 HTTP is one message, and so is what a client of another protocol sends at once.
 
-What always holds: whoever is killed at a message is no more before anything else happens;
+Invariant: a process that is killed at a message has ended before anything else happens;
 once `settle` has returned, no server is at work on what a dead process has sent.
 """
 
@@ -71,7 +71,7 @@ class Stopper:
         return listener.getsockname()[1]
 
     def arm(self, number: int, moment: str, *, containing: bytes = b"") -> None:
-        """Begin to count anew; stop at this message, for ever unstopped where it is 0.
+        """Begin to count anew; stop at this message, or at none if it is 0.
 
         Args:
             number: of the message.

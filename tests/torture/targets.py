@@ -43,7 +43,7 @@ URL, KEY, KEY_ID, TOKEN, PREVIOUS = (
 
 
 def login_postgres(fields: Mapping[str, str]) -> bool:
-    """Whether the URL logs in, to a connection of its own."""
+    """Whether the URL logs in, on a new connection."""
     from psycopg import pq
 
     url = f"{fields[URL]}&sslmode=disable&gssencmode=disable"

@@ -7,7 +7,7 @@
 
 What is forked is a process like any other: it runs the command line, and dies at once of
 SIGKILL with all its threads, sockets and locks. Only its imports were done beforehand. It
-may live in the future, so that nobody has to wait for a grace or a lease to pass.
+may live in the future, so that no test waits for a grace period or a lease to end.
 
 Make it before any thread is started: what is forked has only the one that forks.
 """
@@ -114,7 +114,7 @@ class Run:
         raise AssertionError("a process does not stop")
 
     def go_on(self) -> None:
-        """Let it go on after `pause`."""
+        """Let the process continue after `pause`."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGCONT)
 
@@ -213,7 +213,7 @@ def _become(job: list, output: str) -> None:
         status = run_app(arguments)
         sys.stdout.flush()
         sys.stderr.flush()
-    except BaseException as error:  # noqa: BLE001 - it must not go on as its parent
+    except BaseException as error:  # noqa: BLE001 - it must not continue as its parent
         os.write(2, f"{type(error).__name__}: {error}".encode())
     finally:
         os._exit(status)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SHELVES = {"vault": VaultShelf, "aws": AwsShelf, "dotenv": DotenvShelf}
 EVERY_SECONDS = 30 * 86400.0
-LEASE_SECONDS = 3600.0  # more than anybody may hold a rotation
+LEASE_SECONDS = 3600.0  # longer than any process may own a rotation
 PROFILE = """\
 {sources}
 [variables]
@@ -104,7 +104,7 @@ class World:
         self.shelf = SHELVES[store](where.get(store, lambda: root)(), field)
         self.shelf.put(self.target.first())
         self.ahead_seconds = 0.0
-        self.prepare = ""  # called in each process, to make it wrong
+        self.prepare = ""  # called in each process to break it
         self._report = root / "killed"
         doors: dict[int, int] = {}
         for one in (self.shelf, self.target):
@@ -209,7 +209,7 @@ class World:
 
     pass_grace = pass_lease
 
-    # ---------------------------------------------------------------- what is there
+    # ---------------------------------------------------------------- existing state
 
     def current(self) -> dict[str, str]:
         found = self._reader().current()

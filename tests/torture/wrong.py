@@ -33,7 +33,7 @@ def stop_before_the_change_and_look_no_more() -> None:
 
     def stop():
         os.kill(os.getpid(), signal.SIGSTOP)
-        time.sleep(0.1)  # another thread may be the one that is told, and this one goes on
+        time.sleep(0.1)  # another thread may get the signal while this one continues
 
     def stop_and_add(node, user, digest):
         stop()

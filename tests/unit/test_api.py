@@ -79,9 +79,9 @@ def test_an_error_can_be_caught_as_one_kind(project):
 VAULT = '[sources.vault]\naddress = "http://127.0.0.1:1"\n'
 MEMORY = '[sources.m]\ntype = "memory"\nsecrets = { db = { a = "CANARY", b = "CANARY" } }\n'
 FAULTS = {
-    "absent": ('X = "{{ env:PW }}"', "profiles/prod.toml:1", "env:PW is absent"),
-    "absent in all": ('X = "{{ PW }}"', "prod.toml:1", "no file .env.prod; env:PW is absent"),
-    "needs an absent one": ('Y = "{{ env:Y }}"\nX = "{{ Y }}"', "prod.toml:2", "Y is absent"),
+    "absent": ('X = "{{ env:PW }}"', "profiles/prod.toml:1", "env:PW is missing"),
+    "absent in all": ('X = "{{ PW }}"', "prod.toml:1", "no file .env.prod; env:PW is missing"),
+    "needs an absent one": ('Y = "{{ env:Y }}"\nX = "{{ Y }}"', "prod.toml:2", "Y is not set"),
     "type": ('X = { value = "CANARY", type = "port" }', "prod.toml:1", "is not a port"),
     "choices": ('X = { value = "CANARY", choices = ["a"] }', "prod.toml:1", "choices: a"),
     "pattern": ('X = { value = "CANARY", pattern = "^sk_" }', "prod.toml:1", "pattern ^sk_"),
@@ -92,7 +92,7 @@ FAULTS = {
     "source": ('X = "{{ vualt:db#x }}"', "prod.toml:1", "unknown source 'vualt'"),
     "unknown filter": ('X = "{{ Y | urlencod }}"', "prod.toml:1", "unknown filter 'urlencod'"),
     "no end": ('X = "{{ Y "', "prod.toml:1", "has no '}}'"),
-    "circle": ('X = "{{ Y }}"\nY = "{{ X }}"', "prod.toml:2", "circle: X -> Y -> X"),
+    "circle": ('X = "{{ Y }}"\nY = "{{ X }}"', "prod.toml:2", "cycle: X -> Y -> X"),
     "key": ('X = { vaule = "CANARY" }', "prod.toml:1", "unknown key 'vaule'"),
     "unknown type": ('X = { value = "CANARY", type = "integer" }', "toml:1", "unknown type"),
     "range": ('X = { value = "CANARY", min = 2, max = 1 }', "toml:1", "'min' is greater"),
@@ -104,7 +104,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_an_error_says_all_of_it_by_itself_and_shows_no_value(project, fault):
-    """As a traceback of an app, or of a framework that shows the local variables of each frame."""
+    """As in a traceback of a framework that shows the local variables of each frame."""
     text, *facts = FAULTS[fault]
     head = "" if text.startswith("[") else "variables."
     lines = text.split("\n")

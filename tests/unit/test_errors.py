@@ -158,27 +158,27 @@ def test_of_several_failures_the_first_to_mend_decides(
 
 def test_a_resolution_error_names_everything_and_gives_the_first_hint() -> None:
     failures = [
-        VariableFailure("A", "prod.toml:1", AbsentError("env:A is absent")),
+        VariableFailure("A", "prod.toml:1", AbsentError("env:A is missing")),
         VariableFailure("B", "prod.toml:2", DeniedError("vault:b: denied", hint="log in")),
         VariableFailure("C", "prod.toml:3", DeniedError("vault:c: denied", hint="other")),
     ]
     error = ResolutionError("prod", failures)
     assert error.summary == "cannot resolve 3 variables of prod"
     assert error.message == (
-        "cannot resolve 3 variables of prod: A (prod.toml:1): env:A is absent; "
+        "cannot resolve 3 variables of prod: A (prod.toml:1): env:A is missing; "
         "B (prod.toml:2): vault:b: denied; C (prod.toml:3): vault:c: denied"
     )
     assert error.hint == "log in"
     assert str(error) == (
         "cannot resolve 3 variables of prod\n"
-        "  A (prod.toml:1): env:A is absent\n"
+        "  A (prod.toml:1): env:A is missing\n"
         "  B (prod.toml:2): vault:b: denied\n"
         "  C (prod.toml:3): vault:c: denied\n"
         "hint: log in\n"
         "hint: other"
     )
     assert [str(failure) for failure in error.failures] == [
-        "A (prod.toml:1): env:A is absent",
+        "A (prod.toml:1): env:A is missing",
         "B (prod.toml:2): vault:b: denied",
         "C (prod.toml:3): vault:c: denied",
     ]
@@ -198,7 +198,7 @@ def test_variables_that_failed_for_one_reason_are_listed_below_it():
 
 
 class ImproperlyConfiguredError(Exception):
-    """Stands for what a framework raises from another error."""
+    """An error that a framework raises from another one."""
 
 
 def chained(error: EnvkitError) -> BaseException:
@@ -241,7 +241,7 @@ def test_an_error_is_complete_wherever_it_is_shown(kind: type[EnvkitError], show
 
 @pytest.mark.parametrize("kind", EVERYWHERE)
 def test_the_message_alone_is_complete_and_one_line(kind: type[EnvkitError]) -> None:
-    """Error trackers take an attribute `message` in place of `str()`."""
+    """Error trackers use the attribute `message` instead of `str()`."""
     error = an_error(kind)
     assert "\n" not in error.message
     for failure in getattr(error, "failures", ()):

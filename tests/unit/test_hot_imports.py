@@ -2,7 +2,7 @@
 
 Each test runs the command in a new interpreter without `site`, whose `os.execvpe` says
 which modules were loaded in place of becoming the app. Vault and AWS are at an address
-where nobody listens: by then, all that they need has been imported.
+with a closed port: by then, all that they need has been imported.
 """
 
 import json
@@ -190,7 +190,7 @@ def test_vault(project):
         "envkit.sources.vault.auth",
         "envkit.sources.vault.client",
         "envkit.sources.vault.kv",
-        # the address is one where nobody listens
+        # the address of a closed port
         "envkit.sources.vault.failures",
         "envkit.sources.tls_mismatch",
     }

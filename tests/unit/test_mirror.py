@@ -14,7 +14,7 @@ TESTS = Path(__file__).resolve().parents[1]
 UNIT = TESTS / "unit"
 PACKAGE = TESTS.parent / "envkit"
 
-# a module, or a package for those of its modules that have no file of their own -> its tests
+# a module, or a package for those of its modules without their own test file -> its tests
 ELSEWHERE = {
     # what a person sees: transcripts
     "__main__": "cli",

@@ -1,4 +1,4 @@
-"""A secret shows itself to nobody who does not ask, and keeps every byte."""
+"""A secret shows its value only on request, and preserves every byte."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ def test_half_a_surrogate_pair_has_no_bytes_and_its_error_no_value() -> None:
 
 @pytest.mark.parametrize("value", [None, b"bytes", 5432, Secret("nested")])
 def test_it_holds_text_only(value) -> None:
-    with pytest.raises(TypeError, match="a Secret holds a str"):
+    with pytest.raises(TypeError, match="a Secret takes a str"):
         Secret(value)
 
 
 def test_a_plain_value_shows_itself_and_never_as_the_bare_text() -> None:
-    """What is formatted by mistake fails in every environment, not only where it is a secret."""
+    """A mistaken formatting fails in every environment, not only with a secret."""
     plain = Plain("production")
     for shown in (repr(plain), str(plain), f"{plain}", "%s" % plain, str([plain])[1:-1]):  # noqa: UP031
         assert shown == "Plain('production')"

@@ -47,6 +47,7 @@ class Format(StrEnum):
     """The output formats of `envkit diff`."""
 
     TABLE = "table"
+    MATRIX = "matrix"
     JSON = "json"
     MARKDOWN = "markdown"
     HTML = "html"
@@ -101,7 +102,10 @@ def diff(  # noqa: PLR0917 - typer names them
             "--format",
             "-f",
             metavar="FORMAT",
-            help="table, json, markdown, html or github (annotations). [default: table]",
+            help=(
+                "table, matrix (for four environments or more), json, markdown, html or github "
+                "(annotations). [default: table]"
+            ),
             show_default=False,
         ),
     ] = Format.TABLE,
@@ -177,6 +181,11 @@ def _show(report: Report, format_: Format, output: str | None, *, private: bool)
 
         print_lines(lambda width: table(report, width))
         return
+    if format_ is Format.MATRIX and output is None and on_terminal():
+        from envkit.cli.formats.diff.matrix import matrix
+
+        print_lines(lambda width: matrix(report, width))
+        return
     write_result(_rendered(report, format_), output, mode=0o600 if private else None)
 
 
@@ -200,8 +209,10 @@ def _rendered(report: Report, format_: Format) -> bytes:
 
         text = annotations.render(report, os.environ)
     else:
-        from envkit.cli.formats.diff.table import plain
-
+        if format_ is Format.MATRIX:
+            from envkit.cli.formats.diff.matrix import plain
+        else:
+            from envkit.cli.formats.diff.table import plain
         return plain(report).encode(sys.stdout.encoding or "utf-8", "backslashreplace")
     return text.encode("utf-8")
 

@@ -83,7 +83,7 @@ def _row(described: Described, *, reveal: bool) -> list[str | Cell]:
     declaration = described.declaration
     value = _value(described, reveal=reveal)
     if described.variable is None:
-        shown = Cell("(not set)", "yellow")
+        shown = Cell("not set", "yellow")
     else:
         shown = Cell(_MASK, "dim") if value is None else Cell(value)
     return [

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ELLIPSIS = "…"
+# a line may break after a separator, and before a field or a query; not within `https://`
+_PARTS = re.compile(r"(?s)[#?]?(?:[^/,&@#?]*://)?[^/,&@#?]*(?:[/,&@]+|(?=[#?])|$)")
 
 
 class Span(NamedTuple):
@@ -20,7 +23,7 @@ class Span(NamedTuple):
 
 
 def columns(text: str) -> int:
-    """Return how many columns a printable text takes."""
+    """Return how many columns a printable text fills."""
     if text.isascii():
         return len(text)
     return sum(map(_columns, text))
@@ -33,7 +36,7 @@ def _columns(char: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """Return a text that takes at most `width` columns, marked where something is left out."""
+    """Return a text that fills at most `width` columns, with an ellipsis where it was cut."""
     if columns(text) <= width:
         return text
     shown, used = [], len(ELLIPSIS)
@@ -79,6 +82,9 @@ def wrapped(spans: Sequence[Span], width: int, indent: int = 0) -> list[list[Spa
                 _append(lines[-1], Span(head, style))
                 used += columns(head)
                 rest = rest[len(head) :]
+                if rest:
+                    lines.append([Span(" " * indent)])
+                    used = indent
     return lines
 
 
@@ -102,8 +108,19 @@ def _words(spans: Sequence[Span]) -> Iterator[list[Span]]:
 
 
 def _head(text: str, width: int) -> str:
-    """Return the longest beginning that fits; one character at least."""
+    """Return the longest beginning that fits, one character at least.
+
+    A URL or a reference is broken at one of its parts, if there is one in the second half.
+    """
     end = 1
     while end < len(text) and columns(text[: end + 1]) <= width:
         end += 1
-    return text[:end]
+    if end == len(text):
+        return text
+    ends = [at for at in accumulate(map(len, parts_of(text))) if end // 2 < at <= end]
+    return text[: ends[-1] if ends else end]
+
+
+def parts_of(text: str) -> list[str]:
+    """Return a URL, a path, a reference or a list in parts between which a line may break."""
+    return [part for part in _PARTS.findall(text) if part]

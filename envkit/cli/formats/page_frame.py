@@ -66,5 +66,5 @@ def _environment() -> Environment:
 
 
 def _printable(value: object) -> str:
-    """Return what is written for a value; what a macro wrote is HTML already."""
+    """Return the text of a value; the output of a macro is already HTML."""
     return value if isinstance(value, Markup) else printable(str(value))

@@ -130,7 +130,7 @@ def run_editor(path: str, text: str) -> str:
     finally:
         signal.signal(signal.SIGINT, before)
     if done.returncode != 0:
-        raise EditorError(f"the editor ended with status {done.returncode}; nothing was changed")
+        raise EditorError(f"the editor exited with status {done.returncode}; nothing was changed")
     try:
         return read_capped(path, LIMIT_BYTES).decode()
     except (OSError, UnicodeDecodeError):

@@ -58,20 +58,22 @@ def queue_dsn(option: str | None, environ: Mapping[str, str]) -> Secret | None:
     kind, _, rest = option.partition(":")
     if kind == "env":
         if not environ.get(rest):
-            raise UsageError(f"--queue {option}: there is no variable {rest}", hint=f"set {rest}")
+            raise UsageError(
+                f"--queue {option}: the variable {rest} is not set", hint=f"set {rest}"
+            )
         return _checked(environ[rest], rest)
     if kind == "file":
         try:
             with open(rest, encoding="utf-8") as file:
                 return _checked(file.read().strip(), rest)
         except (OSError, ValueError) as error:
-            reason = reason_of(error, "it is no text")
+            reason = reason_of(error, "it is not text")
             raise UsageError(f"--queue {option}: {reason}") from None
     dsn = _checked(option, "--queue")
     if "password" in _parts(dsn, "--queue"):
         raise UsageError(
-            "--queue has a password, which others can read in the list of processes",
-            hint=f"put it into {VARIABLE}, or write --queue file:PATH",
+            "--queue has a password, which other users can read in the process list",
+            hint=f"set {VARIABLE}, or write --queue file:PATH",
         )
     return dsn
 
@@ -87,7 +89,7 @@ def apply_schema(dsn: Secret) -> bool:
     """Make procrastinate's tables where there are none; return whether there were none.
 
     Raises:
-        UnavailableError: the database cannot be reached, or somebody keeps it locked.
+        UnavailableError: the database cannot be reached, or another session has it locked.
         DeniedError: we may not make tables in it.
         ProtocolError: there are tables of another version of procrastinate.
     """
@@ -108,8 +110,8 @@ def apply_schema(dsn: Secret) -> bool:
             return True
     except psycopg.errors.InsufficientPrivilege:
         raise DeniedError(
-            f"the queue at {place} has no tables yet, and we may not make them",
-            hint="run once as the owner of the database: envkit rotate serve --migrate --queue ...",
+            f"the queue at {place} has no tables yet, and this user may not create them",
+            hint="run once as the database owner: envkit rotate serve --migrate --queue ...",
         ) from None
     except psycopg.Error as error:
         raise database_error(error, place) from None
@@ -122,13 +124,11 @@ def database_error(error: BaseException, place: str) -> EnvkitError:
     state = getattr(error, "sqlstate", None)
     text = str(error)
     if "password authentication failed" in text or "no password supplied" in text:
-        return DeniedError(
-            f"the queue at {place} does not take the login", hint=f"look at {VARIABLE}"
-        )
+        return DeniedError(f"the queue at {place} refuses the login", hint=f"check {VARIABLE}")
     if isinstance(error, psycopg.OperationalError) or state is None:
         return UnavailableError(
             f"the queue at {place} cannot be reached",
-            hint="look whether PostgreSQL runs there: pg_isready --host HOST --port PORT",
+            hint="check that PostgreSQL is running: pg_isready --host HOST --port PORT",
         )
     return ProtocolError(f"the queue at {place} answered with the error {state}")
 
@@ -146,7 +146,7 @@ def _complete(connection: Connection, place: str) -> bool:
     missing = wanted - {name for (name,) in found}
     if missing and found:
         raise ProtocolError(
-            f"the queue at {place} has tables of another version of procrastinate: "
+            f"the queue at {place} has the tables of another version of procrastinate: "
             f"{min(missing)} is missing",
             hint="apply its migrations; 'procrastinate schema --migrations-path' shows them",
         )
@@ -175,7 +175,7 @@ def _parts(dsn: Secret, where: str) -> dict[str, str]:
         found = {}
     if not found:
         raise UsageError(
-            f"{where} is no address of a PostgreSQL database",
+            f"{where} is not the address of a PostgreSQL database",
             hint="write postgresql://USER@HOST:5432/DATABASE",
         )
     return {name: str(value) for name, value in found.items() if value is not None}

@@ -249,7 +249,7 @@ async def in_thread(function: Callable[[], T]) -> T:
         try:
             loop.call_soon_threadsafe(settle, method, result)
         except RuntimeError:
-            return  # the loop has ended, and nobody waits any more
+            return  # the loop has ended, and no caller waits any more
 
     threading.Thread(target=work, daemon=True).start()
     return await future

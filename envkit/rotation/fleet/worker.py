@@ -169,7 +169,7 @@ class FleetWorker:
             return database_error(error.__cause__ or error, self._place)
         finally:
             self._worker = None
-        # it has ended although nobody has stopped it: one of its side tasks has failed
+        # it ended without a request to stop: one of its side tasks has failed
         return None if self._stopping else database_error(psycopg.OperationalError(), self._place)
 
     def _wake(self) -> None:
@@ -178,14 +178,14 @@ class FleetWorker:
             self._worker.stop()
 
     def _note_lost(self, _loop: object, context: dict[str, Any]) -> None:
-        """Tell what nobody waited for: most often a job that could not say that it is over."""
+        """Report an error that no caller awaited: mostly a job that could not save its result."""
         from procrastinate.exceptions import ConnectorException
 
         error = context.get("exception")
         if error is None or isinstance(error, ConnectorException):
             return  # the session tells that the database is away, and `revive` finds the job
         for listener in self._listeners:
-            listener.error_occurred(RotationError(f"a job ended badly: {type(error).__name__}"))
+            listener.error_occurred(RotationError(f"a job failed: {type(error).__name__}"))
 
     async def _tick(self) -> None:
         while True:

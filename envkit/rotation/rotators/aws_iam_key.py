@@ -3,12 +3,12 @@
     target = { user = "deploy" }          # the secret has `access_key_id` beside the value
 
 AWS makes the key, so that it cannot be written down before it works: a crash between the
-two leaves a key that nobody knows. `prepare` therefore notes which keys there are, and
+two leaves a key that no record names. `prepare` therefore notes which keys there are, and
 `create` deletes every one that it did not know before it makes another.
 
 A user has at most two keys. The one that was retired is inactive, so that it can be brought
 back if something still needs it, until the next rotation deletes it. A second key that is
-active belongs to somebody, and is never touched.
+active is in use, and the rotator never touches it.
 
 The key that readers have is never made inactive and never deleted, whatever the facts say:
 without usable facts nothing is deleted at all.
@@ -64,7 +64,7 @@ class AwsIamKeyRotator:
 
     def __init__(self, context: RotatorContext) -> None:
         if context.generate:
-            raise ProfileError("AWS makes the access key", hint="take 'generate' out")
+            raise ProfileError("AWS creates the access key", hint="remove 'generate'")
         self._context = context
         self._secret_field, self._id_field = self.fields(context.fields[0], context.target)
         self._user = str(context.target["user"])
@@ -86,7 +86,7 @@ class AwsIamKeyRotator:
             if field.endswith(secret):
                 return field, field.removesuffix(secret) + identifier
         raise ProfileError(
-            "nothing says in which field the id of the access key is",
+            "'target.id_field' is missing: the field with the id of the access key",
             hint='write target = { id_field = "access_key_id", ... }',
         )
 
@@ -104,15 +104,15 @@ class AwsIamKeyRotator:
         mine = self._id(current)
         if keys.get(mine) != ACTIVE:
             raise RotationError(
-                f"the secret holds no active access key of the IAM user '{self._user}'",
+                f"the secret has no active access key of the IAM user '{self._user}'",
                 hint=f"see 'aws iam list-access-keys --user-name {self._user}'",
             )
         for key, status in keys.items():
             if key != mine and status == ACTIVE:
                 raise RotationError(
-                    f"the IAM user '{self._user}' has a second active access key, {key}: "
-                    "it may have two, and the rotation needs one of them",
-                    hint="when nobody uses it any more, run: aws iam update-access-key "
+                    f"the IAM user '{self._user}' has a second active access key, {key}: AWS "
+                    "allows two, and the rotation needs to create one",
+                    hint="when it is no longer in use, run: aws iam update-access-key "
                     f"--user-name {self._user} --access-key-id {key} --status Inactive",
                 )
         if self._context.target.get("verify_current", True):
@@ -130,8 +130,8 @@ class AwsIamKeyRotator:
             raise RotationError(
                 "AWS refuses the secret's access key: the secret key does not belong to this id, "
                 "or the key is only seconds old",
-                hint="store the pair that works; or write verify_current = false in 'target', if "
-                "the rotation should make one that does",
+                hint="store the pair that works; or write verify_current = false in 'target' to "
+                "create a new one",
             )
         mine, _ = self._service().identity()
         account, _, name = arn.partition(":user/")
@@ -141,7 +141,7 @@ class AwsIamKeyRotator:
             or name.rpartition("/")[2] != self._user
         ):
             raise RotationError(
-                f"the secret's access key logs in as {arn}, and not as the IAM user "
+                f"the secret's access key logs in as {arn}, not as the IAM user "
                 f"'{self._user}' of the account {mine.split(':')[4]}",
                 hint="correct 'target.user', or the secret",
             )
@@ -163,11 +163,11 @@ class AwsIamKeyRotator:
         self._delete(useless)
         if len(keys) - len(useless) >= MAX_KEYS:
             raise RotationError(
-                f"the IAM user '{self._user}' has got a second active access key meanwhile",
+                f"the IAM user '{self._user}' got a second active access key during the rotation",
                 hint=f"see 'aws iam list-access-keys --user-name {self._user}'",
             )
         self._context.confirm()
-        made = self._call("create_access_key", "cannot make an access key")["AccessKey"]
+        made = self._call("create_access_key", "cannot create an access key")["AccessKey"]
         new = {
             self._secret_field: Secret(made["SecretAccessKey"]),
             self._id_field: Secret(made["AccessKeyId"]),
@@ -205,7 +205,9 @@ class AwsIamKeyRotator:
         if not all(key):
             return None
         try:
-            found = self._service().ask("sts", "get_caller_identity", "cannot try the key", key=key)
+            found = self._service().ask(
+                "sts", "get_caller_identity", "cannot test the key", key=key
+            )
         except AuthError:
             return None
         return str(found["Arn"])
@@ -214,7 +216,7 @@ class AwsIamKeyRotator:
         """Do nothing: both keys work, and the readers have the new one."""
 
     def retire(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> None:
-        """Make exactly this key inactive; without fields, delete what nobody knows."""
+        """Deactivate exactly this key; without fields, delete the keys that no record names."""
         kept = self._id(keep)
         keys = self._keys()
         if not fields:
@@ -228,7 +230,7 @@ class AwsIamKeyRotator:
         self._context.confirm()
         self._call(
             "update_access_key",
-            "cannot make an access key inactive",
+            "cannot deactivate an access key",
             AccessKeyId=key,
             Status=INACTIVE,
         )

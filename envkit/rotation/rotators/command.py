@@ -88,9 +88,9 @@ class CommandRotator:
             raise ProfileError("'target.command' is empty", hint='write command = ["./rotate"]')
         if any(OPEN in word for word in self._command):
             raise ProfileError(
-                "'target.command' has a placeholder: others could read its value in the list "
-                "of processes",
-                hint="put it into 'target.settings', which the program reads from its input",
+                "'target.command' has a placeholder: other users could read its value in the "
+                "process list",
+                hint="use 'target.settings', which the program reads from stdin",
             )
         self._settings = target.get("settings", {})
         self._verify_current = bool(target.get("verify_current", True))
@@ -111,7 +111,7 @@ class CommandRotator:
         facts = self._facts(self._run("prepare", {}))
         if self._verify_current and not self.probe(current, facts):
             raise RotationError(
-                f"'{self._command[0]}' says in the step 'test' that the secret's current value "
+                f"'{self._command[0]}' reports in step 'test' that the secret's current value "
                 "does not work",
                 hint="store the value that works; or write verify_current = false in 'target', if "
                 "the program cannot tell",
@@ -125,7 +125,7 @@ class CommandRotator:
         found = answer.get("values")
         if found is None:
             if len(self._context.fields) > 1:
-                raise self._no_answer("create", "made no values for several fields")
+                raise self._no_answer("create", "returned no values for several fields")
             new = {self._context.fields[0]: generated(self._context.generate)}
         elif (
             not isinstance(found, dict)
@@ -133,7 +133,7 @@ class CommandRotator:
             or not all(isinstance(value, str) and value for value in found.values())
         ):
             names = ", ".join(self._context.fields)
-            raise self._no_answer("create", f"did not give 'values' as texts for {names}")
+            raise self._no_answer("create", f"did not return 'values' as strings for {names}")
         else:
             new = {field: Secret(value) for field, value in found.items()}
         made = {**self._facts(answer, new), _DIGEST: _digest(new)}
@@ -201,8 +201,8 @@ class CommandRotator:
             return True
         if not self.probe(keep, facts):
             raise RotationError(
-                f"'{self._command[0]}' says in the step 'test' that the credential to be kept does "
-                "not work either: so it does not show that the old one is gone",
+                f"'{self._command[0]}' reports in step 'test' that the current credential does not "
+                "work either, so the test does not prove that the old one is gone",
                 hint="run the step 'test' by hand; or write verify_retired = false in 'target', if "
                 "the program cannot tell",
             )
@@ -243,8 +243,8 @@ class CommandRotator:
         except ProgramError as error:
             if error.late:
                 raise TargetUnavailableError(
-                    f"'{self._command[0]}' did not end in time",
-                    hint="make 'timeout' of the rotation longer",
+                    f"'{self._command[0]}' timed out",
+                    hint="increase 'timeout' in the rotation",
                 ) from None
             raise RotationError(error.message, hint=error.hint) from None
         return Answer(finished.status, _parsed(finished.output))
@@ -254,7 +254,7 @@ class CommandRotator:
         name, status = self._command[0], answer.status
         if status == 0:
             return
-        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
         message = f"'{name}' {how} in the step '{step}'"
         if words := self._masked(answer.printed.get("error"), values):
             message += f": {words}"
@@ -276,16 +276,20 @@ class CommandRotator:
     def _facts(self, answer: Mapping[str, object], new: Fields | None = None) -> dict[str, str]:
         found = answer.get("facts", {})
         if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):
-            raise self._no_answer("prepare" if new is None else "create", "gave no texts as facts")
+            raise self._no_answer(
+                "prepare" if new is None else "create", "did not return 'facts' as strings"
+            )
         if new is not None:
             value = new[self._context.fields[0]].reveal()
             if any(value in fact for fact in found.values()):
-                raise self._no_answer("create", "gave the value among its facts, which are shown")
+                raise self._no_answer(
+                    "create", "returned the value in 'facts', which envkit displays"
+                )
         return found
 
     def _no_answer(self, step: str, what: str) -> RotationError:
         return RotationError(
-            f"'{self._command[0]}' {what}, in the step '{step}'",
+            f"'{self._command[0]}' {what} in step '{step}'",
             hint="see docs/reference/rotators/command.md for what it may print",
         )
 

@@ -68,8 +68,8 @@ def form(settings: Mapping[str, object], length: int = DEFAULT_LENGTH) -> tuple[
     bits = asked * log2(max(1, len(alphabet.replace("-", ""))))
     if bits < LEAST_BITS:
         raise ProfileError(
-            f"'generate' makes values that can be guessed: they have {bits:.0f} bits",
-            hint="give it a longer 'length', or more characters",
+            f"'generate' creates values that can be guessed: they have only {bits:.0f} bits",
+            hint="increase 'length', or allow more characters",
         )
     return asked, alphabet
 
@@ -86,12 +86,12 @@ def _alphabet(settings: Mapping[str, object]) -> str:
         return ALPHABETS[name]
     if name is not None:
         raise ProfileError(
-            "'generate' has both 'alphabet' and 'characters'", hint="take one of the two out"
+            "both 'alphabet' and 'characters' are set in 'generate'", hint="remove one of them"
         )
     found = "".join(dict.fromkeys(str(characters)))
     if not found.isprintable() or " " in found:
         raise ProfileError(
-            "'generate.characters' has a blank or what cannot be printed",
-            hint="list letters, digits and signs",
+            "'generate.characters' has a space or an unprintable character",
+            hint="list letters, digits and symbols",
         )
     return found

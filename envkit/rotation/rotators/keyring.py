@@ -61,13 +61,13 @@ class KeyringRotator:
                 f"'target.kind' is unknown: {self._kind!r}", hint=f"write {FERNET} or {HS256}"
             )
         if self._kind == FERNET and context.generate:
-            raise ProfileError("a Fernet key has one form", hint="take 'generate' out")
+            raise ProfileError("a Fernet key has a fixed form", hint="remove 'generate'")
         if self._kind == HS256:
             length, _ = generate.form(context.generate, HS256_LENGTH)
             if length < HS256_LEAST_BYTES:
                 raise ProfileError(
                     f"a key for HS256 needs {HS256_LEAST_BYTES} characters or more",
-                    hint="make 'generate.length' longer",
+                    hint="increase 'generate.length'",
                 )
         keep = context.target.get("keep", 0)
         if not isinstance(keep, int) or keep < 0:
@@ -131,7 +131,7 @@ class KeyringRotator:
         """Do nothing: the old key goes with the last list that readers get."""
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
+        """Return true: there is no server to ask."""
         return True
 
     def _new_key(self) -> Secret:
@@ -163,7 +163,7 @@ class KeyringRotator:
         if any("," in text for text in texts):
             raise RotationError(
                 "a key with a comma does not fit a list that is separated by commas",
-                hint="take the comma out of 'generate.characters', or store the list as JSON",
+                hint="remove the comma from 'generate.characters', or store the list as JSON",
             )
         return {self._field: Secret(",".join(texts))}
 
@@ -183,7 +183,7 @@ def _check_fernet(keys: Sequence[Secret]) -> None:
             MultiFernet(found).decrypt(one.encrypt(b"envkit"))
     except (ValueError, InvalidToken):  # which quotes the key
         raise RotationError(
-            "the secret holds a key that is no Fernet key",
+            "the secret has a key that is not a Fernet key",
             hint="write kind = \"hs256\" in 'target' if they are to sign JWTs",
         ) from None
 
@@ -214,5 +214,5 @@ def _seconds(setting: object) -> float:
         return duration_seconds(str(setting))
     except ValueError:
         raise ProfileError(
-            "'target.cache_age' is no duration", hint='write cache_age = "15m"'
+            "'target.cache_age' is not a duration", hint='write cache_age = "15m"'
         ) from None

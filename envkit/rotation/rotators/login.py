@@ -110,12 +110,12 @@ class StoredLogin:
             named.append(self._one(fields, self._user_field).reveal())
         if not named and self._user is None:
             raise RotationError(
-                "the secret has a password, but nothing says whose it is",
-                hint='name the field of the user: target = { user_field = "username" }',
+                "the secret has a password but no user",
+                hint='name the field with the user: target = { user_field = "username" }',
             )
         user = next((user for user in named if user), self._user or "")
         if found is None and user and value.reveal().startswith(tuple(f"{user}{c}" for c in ":/ ")):
-            raise not_understood("starts with its user, and is not a password alone")
+            raise not_understood("starts with its user and is not just a password")
         if found is None or not found.users:  # they must agree, but do not say whose it is
             beside = [name for name in USER_FIELDS if name in fields and name != self._field]
             named += [fields[name].reveal() for name in beside]
@@ -152,7 +152,7 @@ class StoredLogin:
         changed = StoredLogin(self._field, user_field=self._user_field, user=self._user)
         if changed._differs({**fields, **written}, login):
             raise RotationError(
-                "the secret cannot hold this login in the form that it has",
+                "the secret's form cannot represent this login",
                 hint="restrict 'generate.alphabet', or store the secret in another form",
             )
         return written

@@ -69,7 +69,7 @@ def require_opaque(value: Secret) -> None:
     form = form_of(value.reveal())
     if form:
         raise RotationError(
-            f"the secret is {form}, and would be replaced as a whole", hint=_LOGIN_HINT
+            f"the secret is {form}: the rotation would replace all of it", hint=_LOGIN_HINT
         )
 
 

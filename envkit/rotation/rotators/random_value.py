@@ -88,7 +88,7 @@ class RandomRotator:
         self._value(new)
 
     def probe(self, fields: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return whether there is a value: nobody can be asked about it."""
+        """Return whether there is a value: there is no server to ask."""
         return self._field in fields
 
     def finish(self, old: Fields, new: Fields, facts: Mapping[str, str]) -> None:
@@ -98,7 +98,7 @@ class RandomRotator:
         """Do nothing: the old value goes with the last fields that readers get."""
 
     def is_dead(self, fields: Fields, keep: Fields, facts: Mapping[str, str]) -> bool:  # noqa: ARG002
-        """Return true: nobody can be asked."""
+        """Return true: there is no server to ask."""
         return True
 
     def _value(self, fields: Fields) -> Secret:

@@ -74,7 +74,7 @@ class RedisRotator:
             if target.get(key, ANY) != ANY:
                 raise ProfileError(
                     f"'target.{key}' has one possible value, \"{ANY}\"",
-                    hint=f'write {key} = "{ANY}", or take it out',
+                    hint=f'write {key} = "{ANY}", or remove it',
                 )
         self._context = context
         self._field = context.fields[0]
@@ -123,7 +123,7 @@ class RedisRotator:
                         "the server of target.url has no ACL file: after its next restart it "
                         "would not know the new password",
                         hint="set 'aclfile' in its configuration; or write save = false in "
-                        "'target', if something else keeps its users",
+                        "'target', if another tool manages its users",
                     )
                 if not self._any_replicas:
                     peers |= check_peers(node, user)
@@ -131,7 +131,7 @@ class RedisRotator:
                     raise RotationError(
                         "the secret's login is refused by a server of target.url",
                         hint="store the password that works; or write verify_current = false in "
-                        "'target', if the rotation should make one that does",
+                        "'target' to create a new one",
                     )
                 node.rehearse(user, saving=self._save, ending=self._terminate)
         check_listed(peers, self._urls)
@@ -224,8 +224,8 @@ class RedisRotator:
         """
         if self._user and fields and self._login(fields)[0] != self._user:
             raise RotationError(
-                f"the rotation record has a login of another user than '{self._user}', and none "
-                "of its passwords is removed",
+                f"the rotation record has the login of a user other than '{self._user}': envkit "
+                "removed no password",
                 hint="find out who changed the record; check that the secret's login works, and "
                 "remove the record",
             )

@@ -36,7 +36,7 @@ def check_server(login: Login, value: Secret, urls: Sequence[str]) -> None:
     if servers:
         where = ", ".join(sorted(str(server) for server in servers if server not in listed))
     raise RotationError(
-        f"the secret is a login at {where}, and 'target.url' names {_names(listed)}",
+        f"the secret is a login at {where}, but 'target.url' names {_names(listed)}",
         hint="correct 'target.url' or the secret; or write server = \"any\" in 'target', if both "
         "are the same server",
     )
@@ -56,7 +56,8 @@ def check_admin(node: Node, user: str, *, own_login: bool) -> None:
     if node.admin == user and not own_login:
         raise RotationError(
             "the secret is the login of the admin of target.url",
-            hint="rotate another user; or make 'target.url' of this secret, and name the user in "
+            hint="rotate another user; or build 'target.url' from this secret, and name the user "
+            "in "
             "'target.user'",
         )
 
@@ -70,7 +71,7 @@ def usable_user(node: Node, name: str) -> User:
     user = node.user(name)
     if user is None:
         raise RotationError(
-            "the server of target.url has no such user as the secret's",
+            "the server of target.url does not know the secret's user",
             hint="run ACL SETUSER ... on it, or correct 'target.user'",
         )
     if user.takes_any_password:
@@ -94,10 +95,10 @@ def check_peers(node: Node, user: str) -> frozenset[Address]:
     """
     if node.replicates_as(user):
         raise RotationError(
-            "a server of target.url replicates as the secret's user (masteruser): without the "
-            "old password it would no longer be let in",
+            "a server of target.url replicates as the secret's user (masteruser): it could not log "
+            "in without the old password",
             hint="give replication its own user; or write replicas = \"any\" in 'target', if "
-            "something else changes masterauth",
+            "another tool changes masterauth",
         )
     return node.peers()
 
@@ -114,9 +115,9 @@ def check_listed(peers: Collection[Address], urls: Sequence[str]) -> None:
     if unlisted:
         raise RotationError(
             f"'target.url' does not list {', '.join(unlisted)}, which replicates or is of the same "
-            "cluster: ACLs are not replicated, so it would not know the new password",
-            hint="make 'target.url' a list of every server; or write replicas = \"any\" in "
-            "'target', if something else gives them their users",
+            "cluster: ACLs are not replicated, so that server would not know the new password",
+            hint="list every server in 'target.url'; or write replicas = \"any\" in "
+            "'target', if another tool manages their users",
         )
 
 

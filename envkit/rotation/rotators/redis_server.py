@@ -109,7 +109,7 @@ class Node:
         try:
             self._ask("ACL SETUSER", user, f"!{digest}")
         except SourceError:
-            # a password that is not there is refused: somebody else was faster
+            # the server refuses a password that is not there: another process was faster
             found = self.user(user)
             if found is not None and digest in found.hashes:
                 raise
@@ -167,7 +167,7 @@ class Node:
 
     def logs_in(self, user: str, password: Secret) -> bool:
         """Return whether a login works now."""
-        client = self._open()  # one of its own, which is somebody else afterwards
+        client = self._open()  # a separate connection, which has another user afterwards
         try:
             self._do(client, "AUTH", user, password.to_bytes())
         except AuthError:
@@ -271,7 +271,7 @@ def _meaning(error: Exception, command: str = "") -> EnvkitError:
         )
     if isinstance(error, redis.AuthenticationError | redis.AuthenticationWrongNumberOfArgsError):
         return AuthError(
-            "the server of target.url does not take the login in it",
+            "the server of target.url refuses the login",
             hint="check the user and the password in it",
         )
     if isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError):

@@ -36,7 +36,7 @@ def listen_address(text: str) -> tuple[str, int]:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise UsageError(f"--listen {text!r} has no port", hint="write --listen 127.0.0.1:9464")
     if ":" in bare and bare == host:
-        raise UsageError(f"--listen {text!r} is no address", hint="write --listen [::1]:9464")
+        raise UsageError(f"--listen {text!r} is not an address", hint="write --listen [::1]:9464")
     return bare or "127.0.0.1", int(port)
 
 
@@ -103,7 +103,7 @@ class Endpoint:
             daemon_threads = True
 
             def handle_error(self, *_: object) -> None:
-                """Say nothing: whoever asked has gone."""
+                """Write nothing: the client has closed the connection."""
 
         host, port = listen_address(address)
         try:
@@ -111,7 +111,7 @@ class Endpoint:
             Server.address_family = family
             self._server = Server((str(where[0]), int(where[1])), Handler)
         except OSError as error:
-            reason = reason_of(error, "it is no address of this machine")
+            reason = reason_of(error, "it is not an address of this machine")
             raise UsageError(
                 f"cannot listen on {address}: {reason}", hint="name another port with --listen"
             ) from None

@@ -66,40 +66,43 @@ class _StatusNow(NamedTuple):
 
 _OF_EACH: dict[str, tuple[str, Callable[[_StatusNow], float | None]]] = {
     "last_success_timestamp_seconds": (
-        "When readers got the new value of the last rotation that succeeded; 0 for never.",
+        "Time of the last successful rotation; 0 if there was none.",
         lambda one: one.at.last_rotated_at,
     ),
     "age_seconds": (
-        "How long ago that was; absent for never.",
+        "Seconds since the last successful rotation; absent if there was none.",
         lambda one: max(0.0, one.now - last) if (last := one.at.last_rotated_at) else None,
     ),
-    "due_timestamp_seconds": ("When the next one may begin.", lambda one: one.at.due_at),
+    "due_timestamp_seconds": (
+        "Time when the next rotation becomes due.",
+        lambda one: one.at.due_at,
+    ),
     "due": (
-        "Whether it may begin, and has not.",
+        "1 if the rotation is due and has not started.",
         lambda one: float(one.at.due_at <= one.now and not one.in_progress),
     ),
     "overdue": (
-        "Whether it should have been rotated long since.",
+        "1 if the rotation is overdue.",
         lambda one: float(one.at.state == RotationState.OVERDUE),
     ),
     "in_progress": (
-        "Whether a rotation is in progress, including its grace period.",
+        "1 if a rotation is in progress, including its grace period.",
         lambda one: float(one.in_progress),
     ),
     "needs_a_person": (
-        "Whether it was refused or quarantined, and does not go on by itself.",
+        "1 if the rotation was refused or quarantined and needs a person to act.",
         lambda one: float(one.seen.status in (OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED)),
     ),
     "failures_in_a_row": (
-        "How often its next step has failed.",
+        "Number of consecutive failures of the next step.",
         lambda one: float(max(one.at.tries, one.seen.failures)),
     ),
     "failing": (
-        "Whether its last step failed, or it could not begin.",
+        "1 if the last step failed or the rotation could not start.",
         lambda one: float(one.at.state == RotationState.FAILING or bool(one.seen.failures)),
     ),
     "unknown_passwords": (
-        "How many passwords its user had at the target that envkit does not know.",
+        "Number of passwords that the user had at the target and that envkit does not know.",
         lambda one: float(one.at.extra_passwords),
     ),
 }
@@ -136,15 +139,15 @@ class SchedulerMetrics:
         self._registry = prometheus.CollectorRegistry()
         self._registry.register(self)
         self._runs = prometheus.Counter(
-            f"{_NAME}_runs", "Looks at rotations, by what became of them.", ["status"],
+            f"{_NAME}_runs", "Rotation runs, by status.", ["status"],
             registry=self._registry,
         )  # fmt: skip
         self._failures = prometheus.Counter(
-            f"{_NAME}_failures", "Runs after which somebody may have to look, by the step.",
+            f"{_NAME}_failures", "Failed rotation runs, by step.",
             ["step"], registry=self._registry,
         )  # fmt: skip
         self._seconds = prometheus.Histogram(
-            f"{_NAME}_run_duration_seconds", "How long a run took in which something was to do.",
+            f"{_NAME}_run_duration_seconds", "Duration of rotation runs that executed a step.",
             buckets=BUCKETS, registry=self._registry,
         )  # fmt: skip
         for status in OutcomeStatus:
@@ -216,10 +219,18 @@ class SchedulerMetrics:
         yield self._gauge("envkit_build_info", "Always 1.", "version", {__version__: 1.0})
         for name, text, value in (
             ("envkit_rotations", "Rotations in the profiles.", len(known)),
-            ("envkit_rotations_running", "Rotations that are looked at now.", running),
-            ("envkit_rotations_orphaned", "Unfinished ones in no profile.", self._orphaned),
-            ("envkit_profile_errors", "Profiles and rotations that are wrong.", unreadable),
-            ("envkit_scheduler_tick_timestamp_seconds", "When it was last alive.", ticked_at),
+            ("envkit_rotations_running", "Rotations that are running now.", running),
+            (
+                "envkit_rotations_orphaned",
+                "Unfinished rotations that no profile names.",
+                self._orphaned,
+            ),
+            ("envkit_profile_errors", "Profiles and rotations that are invalid.", unreadable),
+            (
+                "envkit_scheduler_tick_timestamp_seconds",
+                "Time of the scheduler's last tick.",
+                ticked_at,
+            ),
         ):
             yield self._gauge(name, text, "", {"": float(value)})
         for name, (text, measure) in _OF_EACH.items():

@@ -5,7 +5,7 @@
     ENVKIT_STAGED     the version that is about to get one of the two labels, for a moment
 
 A label is moved from one version to another by compare-and-set, and so are the records and
-the secret. Those who may read the secret may read its pending values, and nobody else. What
+the secret. Those who may read the secret may read its pending values; others may not. What
 the secret holds is remembered from the last read, so that a write reads nothing.
 
 AWSPENDING is not used: it belongs to rotations by AWS Lambda. envkit begins no rotation while
@@ -150,7 +150,7 @@ class AwsRotationStore:
             raise RotationError(
                 f"{place} is rotated by AWS",
                 hint=f"run 'aws secretsmanager cancel-rotate-secret --secret-id {secret_id}', or "
-                "take the rotation out of the profile",
+                "remove the rotation from the profile",
             )
         if owner := secret.get("OwningService"):
             raise RotationError(
@@ -160,7 +160,7 @@ class AwsRotationStore:
             if PENDING in labels and CURRENT not in labels:
                 raise RotationError(
                     f"another rotation of {place} is in progress: version {version} has {PENDING}",
-                    hint="let it come to its end, or take the label off: run 'aws secretsmanager "
+                    hint="let it finish, or remove the label: run 'aws secretsmanager "
                     f"update-secret-version-stage --secret-id {secret_id} --version-stage "
                     f"{PENDING} --remove-from-version-id {version}'",
                 )
@@ -279,13 +279,13 @@ class AwsRotationStore:
         if self.fields != (WHOLE,):
             if secret.fields is None:
                 raise RotationError(
-                    f"{self.location}: the secret is no JSON object",
+                    f"{self.location}: the secret is not a JSON object",
                     hint="store a JSON object in it, or leave '#FIELD' out",
                 )
             return texts(secret.fields, self.fields)
         if secret.fields is not None and secret.binary is None:
             raise RotationError(
-                f"{self.location} names no field, and the secret is a JSON object",
+                f"{self.location} names no field, but the secret is a JSON object",
                 hint="add '#FIELD' to the secret of the rotation",
             )
         if secret.binary is not None:
@@ -299,7 +299,7 @@ class AwsRotationStore:
             return {"SecretBinary": raw} if secret.text is None else {"SecretString": _text(raw)}
         text = secret.document
         if text is None or secret.fields is None:
-            raise ConflictError(f"{self.location} is no JSON object any more")
+            raise ConflictError(f"{self.location} is no longer a JSON object")
         for name in self.fields:
             if name in fields:
                 text = set_field(text, name, _text(fields[name].to_bytes()))
@@ -319,7 +319,7 @@ def _get(manager: SecretsManager, secret_id: str, place: str, label: str) -> Sec
         raise
     version, text, binary = map(answer.get, ("VersionId", "SecretString", "SecretBinary"))
     if not isinstance(version, str):
-        raise ProtocolError(f"{doing}: the answer is not one of Secrets Manager")
+        raise ProtocolError(f"{doing}: the answer is not from Secrets Manager")
     return secret_version(version, text, binary)
 
 
@@ -327,4 +327,4 @@ def _text(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise InvalidValueError("the new value is no text, as this secret is") from None
+        raise InvalidValueError("the new value is not text, but this secret is") from None

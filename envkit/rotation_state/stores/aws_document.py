@@ -114,7 +114,9 @@ def with_part(
     """
     records = {**document.records, field: {**packed, _SAVED: version}}
     content: dict[str, object] = {
-        **guard("the records are per field, and an earlier version of envkit must not write them"),
+        **guard(
+            "each field has its own record; an earlier version of envkit must not overwrite them"
+        ),
         _RECORDS: records,
     }
     earlier = document.earlier

@@ -121,7 +121,9 @@ class DotenvRotationStore:
             ):
                 if _load(beside)[1] != seen.record_version:
                     shown = os.path.basename(beside)
-                    raise ConflictError(f"the rotation record {shown} has been changed meanwhile")
+                    raise ConflictError(
+                        f"the rotation record {shown} was changed by another process"
+                    )
                 if record.phase in _RECORDS_TO_COME:
                     records = _RECORDS_TO_COME[record.phase]
                     more_bytes = records * (len(data) + _BLOCK_BYTES)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from envkit.rotation_state.store import Fields, Pending
 
-# marks an object that has a key twice, or was too deep: which of both counts, nobody knows
+# marks an object that has a key twice, or was too deep: which of both counts is unknown
 _SPOILED = "\0spoiled"
 _DEEPEST = 16
 _GUARD = "guard"
@@ -127,7 +127,7 @@ def unpack(packed: object, field: str, place: RecordPlace) -> tuple[Record, Pend
     record = record_of(packed, place)
     values = packed.get("values", {}) if isinstance(packed, dict) else {}
     if not isinstance(values, dict) or not values.keys() <= set(PendingValue):
-        raise _broken(place, "has no usable values")
+        raise _broken(place, "has no valid values")
     pending = {name: _fields(fields, place) for name, fields in values.items()}
     _check_values(record, pending, field, place)
     return record, pending
@@ -141,7 +141,7 @@ def record_of(packed: object, place: RecordPlace) -> Record:
     """
     found = packed if isinstance(packed, dict) else {}
     if _is_spoiled(found):
-        raise _broken(place, "has a key twice, or is nested too deeply")
+        raise _broken(place, "has a duplicate key or is nested too deeply")
     try:
         return decode(found.get("record"))
     except RotationError as error:
@@ -176,7 +176,7 @@ def is_about(packed: object, field: str) -> bool:
     """Return whether a record of version 1 is about a field, which only its plan says.
 
     The plan is a text, `postgres (alternate) of password and username`: the value's field is
-    the first. One that is no such text may be about any.
+    the first. A plan of another form may be about any field.
     """
     record = packed.get("record") if isinstance(packed, dict) else None
     plan = record.get("plan") if isinstance(record, dict) else None
@@ -223,7 +223,7 @@ def _is_spoiled(found: object, depth: int = 0) -> bool:
 
 def _fields(fields: object, place: RecordPlace) -> Fields:
     if not isinstance(fields, dict) or not all(isinstance(text, str) for text in fields.values()):
-        raise _broken(place, "has no usable values")
+        raise _broken(place, "has no valid values")
     texts_of: Mapping[str, str] = fields
     return {field: Secret(text) for field, text in texts_of.items()}
 
@@ -234,18 +234,18 @@ def _check_values(
     phase = record.phase
     if phase in AT_REST:
         if pending:
-            raise _broken(place, f"has values that it cannot need: it is {phase}")
+            raise _broken(place, f"has values that phase {phase} does not use")
         return
     needed = {field, *pending.get(PendingValue.OLD, {})}
     for name in sorted(_NEEDED[phase] | pending.keys()):
         for one in sorted(needed - pending.get(name, {}).keys()):
             what = f"'{name}' of '{one}'" if one else f"'{name}'"
-            raise _broken(place, f"is {phase}, and has no usable values: {what} is missing")
+            raise _broken(place, f"is in phase {phase} and lacks a value: {what} is missing")
         # only a first value may be empty, and only where no target could refuse it
         if (name != PendingValue.OLD or record.target_description) and not pending[name][
             field
         ].reveal():
-            raise _broken(place, f"is {phase}, and has no usable values: '{name}' is empty")
+            raise _broken(place, f"is in phase {phase} and lacks a value: '{name}' is empty")
 
 
 def _broken(place: RecordPlace, how: str) -> RotationError:
@@ -254,7 +254,7 @@ def _broken(place: RecordPlace, how: str) -> RotationError:
 
 def how_to_repair(place: RecordPlace) -> str:
     """Return the hint for a record that cannot be used."""
-    besides = f" (this removes {place.besides}, too)" if place.besides else ""
+    besides = f" (this also removes {place.besides})" if place.besides else ""
     return (
         f"check that the credential in {place.secret} works, then remove the record: run "
         f"'{place.remove}'{besides}"

@@ -76,7 +76,7 @@ class MemoryShelf:
         return next((stored.version for stored in self.stored.values()), 0)
 
     def put(self, fields: Mapping[str, str] | None) -> None:
-        """Change the secret as somebody else would."""
+        """Change the secret as another process would."""
         with self.lock:
             self.fields = None if fields is None else dict(fields)
             self.version += 1
@@ -119,7 +119,7 @@ class MemoryRotationStore:
         return {name: Secret(text) for name, text in found.items() if name not in self.fields}
 
     def check(self) -> None:
-        """Do nothing: whoever has the shelf may write it."""
+        """Do nothing: every user of the shelf may write it."""
 
     def read(self) -> Snapshot:
         """Read the secret, then the record."""
@@ -159,7 +159,9 @@ class MemoryRotationStore:
         with shelf.lock:
             count = shelf.stored[field].version if field in shelf.stored else 0
             if str(count) != (seen.record_version or "0"):
-                raise ConflictError(f"the rotation record of {self.location} has changed")
+                raise ConflictError(
+                    f"the rotation record of {self.location} was changed by another process"
+                )
             shelf.stored[field] = _Stored(text, count + 1)
         self._at("save done")
         return seen._replace(record=record, record_version=str(count + 1), pending=pending)
@@ -183,5 +185,5 @@ class MemoryRotationStore:
     def _refuse_another(self, seen: Snapshot) -> Mapping[str, str]:
         """Return the secret, if it is the one that was seen."""
         if str(self._shelf.version) != seen.version or self._shelf.fields is None:
-            raise ConflictError(f"{self.location} has changed")
+            raise ConflictError(f"{self.location} was changed by another process")
         return self._shelf.fields

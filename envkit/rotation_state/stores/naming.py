@@ -18,7 +18,7 @@ LABEL = "ENVKIT_ROTATION"  # of the version of an AWS secret that has its record
 
 def escaped(field: str) -> str:
     """Return a field as part of a name: letters, digits, `_`, `-` and `~`, the others `%XX`."""
-    # a value that is no Unicode text has surrogates, which UTF-8 alone does not take
+    # a value that is not Unicode text has surrogates, which UTF-8 alone does not take
     return quote(field, safe="", errors="surrogateescape").replace(".", "%2E")
 
 

@@ -39,7 +39,7 @@ def value_field(source: Source, ref: Reference) -> str:
     kind = kind_of(source)
     if ref.field == WHOLE or (ref.field is None and kind == VAULT):
         raise ProfileError(
-            f"a rotation changes one field, and {ref} names none",
+            f"a rotation changes one field, but {ref} names none",
             hint=f"write {ref._replace(field='FIELD')}",
         )
     if ref.field is None:
@@ -79,7 +79,7 @@ def open_store(
     kind = kind_of(source)
     if len(fields) > 1 and not fields[0]:
         raise ProfileError(
-            f"a rotation changes {fields[1]!r} too, and {ref} names no field",
+            f"a rotation also changes {fields[1]!r}, but {ref} names no field",
             hint=f"store a JSON object, and write {ref._replace(field='FIELD')}",
         )
     built: Any = source  # which it is, its name has said
@@ -104,6 +104,6 @@ def kind_of(source: Source) -> str:
         if kind in names:
             return kind
     raise ProfileError(
-        f"the source '{source.name}' keeps no rotations",
-        hint="rotate secrets of Vault, AWS Secrets Manager or a .env file",
+        f"the source '{source.name}' cannot store rotation records",
+        hint="rotate a secret in Vault, AWS Secrets Manager or a .env file",
     )

@@ -176,7 +176,7 @@ class VaultRotationStore:
         if not is_about(packed, self.fields[0]):
             rotation = record_of(packed, place).rotation
             raise RotationError(
-                f"the place of the rotation record of {self.location} is taken: an earlier version "
+                f"the path of the rotation record of {self.location} is in use: an earlier version "
                 f"of envkit stored the record of {rotation} there",
                 hint=f"run 'envkit rotate' for {rotation} first: it takes over that record",
             )
@@ -191,7 +191,7 @@ class VaultRotationStore:
         if found is None or found.version != seen.version:
             found = vault_kv.read(client, secret)
         if isinstance(found, Absent) or found.version != seen.version:
-            raise ConflictError(f"{self.location} has been changed meanwhile")
+            raise ConflictError(f"{self.location} was changed by another process")
         return found
 
     def _write(self, client: VaultClient, secret: Target, changed: SecretVersion) -> str:
@@ -219,7 +219,7 @@ class VaultRotationStore:
             return _Earlier(place, found, None, rotation=record.rotation)
         if record.in_progress:
             raise RotationError(
-                f"an earlier version of envkit has begun to rotate {self.location}",
+                f"an earlier version of envkit started to rotate {self.location}",
                 hint="let that version finish: run 'envkit rotate --resume "
                 f"{record.rotation.partition('/')[2]}' with it",
             )
@@ -232,8 +232,8 @@ class VaultRotationStore:
             return
         if earlier.rotation:
             raise RotationError(
-                f"where an earlier version of envkit looks for the record of {self.location}, it "
-                f"has that of {earlier.rotation}",
+                "the path where an earlier version of envkit looks for the record of "
+                f"{self.location} has the record of {earlier.rotation}",
                 hint=f"run 'envkit rotate' for {earlier.rotation} first: it takes over that record",
             )
         if isinstance(earlier.found, SecretVersion) and earlier.record is None:

@@ -1,5 +1,5 @@
 """AWS Secrets Manager as a source, through botocore.
 
 `source` implements the protocols; the other modules are its parts. The rotator of IAM keys
-uses `client` and `errors`, too.
+also uses `client` and `errors`.
 """

@@ -1,4 +1,4 @@
-"""The connection to AWS: made at the first call, quiet, retried by envkit's own policy.
+"""The connection to AWS: opened at the first call, silent, with envkit's own retries.
 
 botocore is used directly: it is what boto3 is made of, and boto3's resource layer
 costs start-up time that nothing here needs. botocore itself reads `AWS_*` from
@@ -53,10 +53,10 @@ class SecretsManager:
         name: the source's name, for messages.
         settings: of `[sources.NAME]`.
         environ: where AWS_REGION is; botocore reads the others from `os.environ` by itself.
-        connections: how many calls may run at once.
-        deadline: when everything must be over.
-        table: where the settings are written, for hints; `[sources.NAME]` unless said.
-        reads_once: whether the answer to a read is kept, and no read is sent twice.
+        connections: how many calls may run concurrently.
+        deadline: nothing waits beyond it.
+        table: where the settings are written, for hints; default: `[sources.NAME]`.
+        reads_once: whether the answer to a read is cached, so that no read is sent twice.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class SecretsManager:
         return answer
 
     def identity(self) -> tuple[str, str]:
-        """Return the ARN of whom AWS takes us for, and the region; asks STS, for no secret.
+        """Return the ARN of the AWS credentials, and the region; calls STS, reads no secret.
 
         Raises:
             SourceError: as `call`.
@@ -163,14 +163,14 @@ class SecretsManager:
 
         def attempt() -> dict[str, Any]:
             if self._deadline.expired:
-                raise UnavailableError(f"{doing}: no answer in time", hint=MORE_TIME)
+                raise UnavailableError(f"{doing}: timed out", hint=MORE_TIME)
             answer: dict[str, Any] = self._guarded(
                 lambda: getattr(client, operation)(**parameters), doing, action
             )
             return answer
 
         def busy() -> SourceError:
-            return UnavailableError(f"{doing}: AWS asks to slow down", hint=MORE_TIME)
+            return UnavailableError(f"{doing}: AWS asks envkit to slow down", hint=MORE_TIME)
 
         return retry(attempt, self._deadline, pace=self._pace, busy=busy)
 

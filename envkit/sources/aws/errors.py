@@ -1,6 +1,6 @@
 """Map the errors of AWS and botocore to envkit's errors.
 
-A message holds the AWS error code and never the response's own message, which may
+A message contains the AWS error code and never the response's own message, which may
 quote a parameter and with it a value. For the same reason nothing is chained.
 
 Reference: https://docs.aws.amazon.com/secretsmanager/latest/apireference/CommonErrors.html
@@ -29,23 +29,23 @@ NOT_FOUND = "ResourceNotFoundException"  # also of a secret without a value
 EXISTS = "ResourceExistsException"
 DELETED = "InvalidRequestException"  # of a read: scheduled for deletion, and nothing else
 
-MORE_TIME = "run the command again in a moment, or give it more time with --timeout"
+MORE_TIME = "run the command again in a moment, or set a longer --timeout"
 WHERE = "check AWS_REGION and AWS_ENDPOINT_URL, and any proxy on the way"
 # which are sent with what the settings say, or ~/.aws/config
 _LOGINS = ("AssumeRole", "AssumeRoleWithWebIdentity", "GetSessionToken")
-_ROLE = "check role_arn and what goes with it, in the source's settings or in ~/.aws/config"
+_ROLE = "check role_arn and the related keys, in the source's settings or in ~/.aws/config"
 _HTTPS = "the endpoint speaks https, and its address is http"
 _WRITE_HTTPS = "write https:// in AWS_ENDPOINT_URL or endpoint_url"
 _HTTP = "the endpoint does not speak https: it answers without TLS"
 _CORRECT_PORT = (
-    "correct the port of AWS_ENDPOINT_URL or endpoint_url, or write http:// there if nobody can "
-    "listen on the way"
+    "correct the port of AWS_ENDPOINT_URL or endpoint_url, or write http:// there if you "
+    "trust the network"
 )
 _LOG_IN = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'"
 
 
 class RefusedError(SourceError):
-    """AWS answered that it cannot do this one request as it stands.
+    """AWS rejected this one request.
 
     Args:
         aws_code: why, in AWS's words: `ResourceNotFoundException`.
@@ -66,15 +66,15 @@ class _Meaning(NamedTuple):
     hint: str | None = None  # `{action}` is the operation, as IAM knows it
 
 
-_BUSY = _Meaning(UnavailableError, "AWS asks to slow down", MORE_TIME)
-_FAILING = _Meaning(UnavailableError, "AWS cannot serve now", MORE_TIME)
-_FOREIGN = _Meaning(ProtocolError, "the answer is not one of AWS", WHERE)
+_BUSY = _Meaning(UnavailableError, "AWS asks envkit to slow down", MORE_TIME)
+_FAILING = _Meaning(UnavailableError, "AWS is temporarily unavailable", MORE_TIME)
+_FOREIGN = _Meaning(ProtocolError, "the answer is not from AWS", WHERE)
 _UNSUPPORTED = _Meaning(ProtocolError, "the service has no {action}", WHERE)
 _DENIED = _Meaning(DeniedError, "access denied", "allow {action} in the caller's IAM policy")
 _KEY_DENIED = _Meaning(
     DeniedError,
     "its KMS key cannot be used",
-    "allow kms:Decrypt (to write, kms:GenerateDataKey too) on the secret's KMS key",
+    "allow kms:Decrypt (and kms:GenerateDataKey to write) on the secret's KMS key",
 )
 _EXPIRED = _Meaning(
     AuthError,
@@ -155,14 +155,14 @@ def _from_answer(error: ClientError, doing: str, action: str) -> SourceError:
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = str(details.get("Code") or status)
     if code == "ValidationError" and error.operation_name in _LOGINS:
-        return InvalidSettingError(f"{doing}: AWS takes its settings for malformed", hint=_ROLE)
+        return InvalidSettingError(f"{doing}: AWS rejects its settings as malformed", hint=_ROLE)
     meaning = _BY_CODE.get(code)
     if meaning is _DENIED and "KMS" in str(details.get("Message")):
         meaning = _KEY_DENIED  # nothing but the message tells the two apart
     elif meaning is None:
         meaning = _by_status(code, status)
     if meaning is None:
-        return RefusedError(f"{doing}: AWS refuses it ({code})", aws_code=code)
+        return RefusedError(f"{doing}: AWS refused the request ({code})", aws_code=code)
     reason = meaning.reason.format(action=action)
     hint = meaning.hint and meaning.hint.format(action=action)
     mapped = meaning.kind(f"{doing}: {reason} ({code})", hint=hint)
@@ -180,11 +180,11 @@ def _by_status(code: str, status: int) -> _Meaning | None:
         return _UNSUPPORTED
     if status >= 500:
         return _FAILING
-    return _FOREIGN if code.isdigit() else None  # botocore's stand-in where there is no code
+    return _FOREIGN if code.isdigit() else None  # botocore's placeholder for a missing code
 
 
 def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, which another try cannot help."""
+    """Return `error`, marked as one that a retry cannot fix."""
     error.retryable = False
     return error
 
@@ -210,7 +210,7 @@ def _from_client(error: BotoCoreError, doing: str, action: str, profile: str | N
             "set AWS_CA_BUNDLE to the file of the CA that issued it",
         ),
         (aws.ConnectTimeoutError, aws.ReadTimeoutError): _Meaning(
-            UnavailableError, "no answer in time", MORE_TIME
+            UnavailableError, "timed out", MORE_TIME
         ),
         (aws.ConnectionError, aws.HTTPClientError, aws.IncompleteReadError): _Meaning(
             UnavailableError, "the endpoint cannot be reached", WHERE
@@ -242,7 +242,7 @@ def _from_client(error: BotoCoreError, doing: str, action: str, profile: str | N
             aws.NoCredentialsError,
             aws.PartialCredentialsError,
         ): _Meaning(AuthError, "no AWS credentials", _LOG_IN),
-        (aws.BotoCoreError,): _Meaning(SourceError, "botocore cannot do it"),
+        (aws.BotoCoreError,): _Meaning(SourceError, "botocore failed"),
     }
     kind, reason, hint = next(
         meaning for kinds, meaning in meanings.items() if isinstance(error, kinds)

@@ -31,7 +31,7 @@ def versions(manager: SecretsManager, secret_id: str, where: str) -> list[Versio
         where: the secret, for messages.
 
     Returns:
-        none where there is no secret.
+        empty if the secret does not exist.
 
     Raises:
         SourceError: AWS failed.

@@ -1,6 +1,4 @@
-"""What a reference names in Secrets Manager, which reads are one request, and what no setting
-can mean. Pure.
-"""
+"""Map references to secrets in Secrets Manager, batch the reads, and check settings. Pure."""
 
 from __future__ import annotations
 
@@ -124,7 +122,7 @@ def check_key(ref: Reference, key: Key) -> None:
         )
     if key.version is not None and len(key.version) not in _VERSION_LENGTHS:
         raise InvalidReferenceError(
-            f"{ref} pins a version that AWS cannot have",
+            f"{ref} pins a version id that AWS does not use",
             hint="use ?stage=AWSPREVIOUS, or an id that "
             "'aws secretsmanager list-secret-version-ids' shows",
         )

@@ -30,7 +30,7 @@ class SecretVersion(NamedTuple):
 
     @property
     def document(self) -> str | None:
-        """The text in which fields may be; None for bytes that are no text."""
+        """The text that may contain fields; None for bytes that are not text."""
         if self.text is not None or self.binary is None:
             return self.text
         try:
@@ -114,8 +114,9 @@ def change(
     if value is None:
         if field is None:
             raise InvalidReferenceError(
-                f"{where} is a whole secret, and envkit deletes none",
-                hint="run 'aws secretsmanager delete-secret', which can be undone for a while",
+                f"{where} is a whole secret, and envkit does not delete whole secrets",
+                hint="run 'aws secretsmanager delete-secret', which can be undone within "
+                "its recovery window",
             )
         return secret.content(remove_field(text, field))
     if field is not None:
@@ -123,7 +124,7 @@ def change(
     raw = value.to_bytes()
     if not raw:
         raise InvalidReferenceError(
-            f"{where} cannot be empty", hint="name a field, which can be: '#FIELD'"
+            f"{where} cannot be empty", hint="add '#FIELD': a field can be empty"
         )
     if secret.binary is not None:
         return {"SecretBinary": raw}
@@ -172,7 +173,7 @@ def set_field(text: str, field: str, value: str) -> str:
 
     Args:
         text: a JSON object, as `read_object` takes it.
-        field: is added behind the last one where there is none of that name.
+        field: is appended if no field has that name.
         value: becomes a JSON string.
     """
     import json

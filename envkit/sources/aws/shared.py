@@ -65,7 +65,7 @@ def forget(settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
 
 
 def _key(settings: Mapping[str, Any], environ: Mapping[str, str]) -> bytes:
-    """Return what is another for each login, and shows no credential."""
+    """Return a key that differs for each login and contains no credential."""
     of_aws = sorted((k, v) for k, v in os.environ.items() if k.startswith(_ENVIRONMENT))
     told = (os.getpid(), sorted(settings.items()), environ.get("AWS_REGION"), of_aws)
     return sha256(repr(told).encode(errors="surrogateescape")).digest()

@@ -5,8 +5,8 @@
     {{ aws:arn:aws:secretsmanager:eu-west-1:111122223333:secret:redis-Ab12Cd#url }}
     {{ aws:redis?stage=AWSPREVIOUS#url }}   or ?version=ID
 
-Without a field, a string that is no JSON object and a binary secret come out byte for
-byte; an object of one field means that one. `#*` is the whole string as it is stored.
+Without a field, a string that is not a JSON object and a binary secret are returned byte for
+byte; an object of one field means that field. `#*` is the whole string as it is stored.
 
 What always holds: botocore is imported at the first read, not before; a secret is read
 once, however many of its fields are asked; 20 secrets cost one request, and the
@@ -155,12 +155,12 @@ class AwsSecretsManagerSource:
             if ref.version is not None or ref.stage is not None:
                 raise InvalidReferenceError(
                     f"{ref} is pinned, and an old version cannot be changed",
-                    hint="drop what follows '?'",
+                    hint="remove '?' and what follows it",
                 )
             if ref.field == WHOLE:
                 raise InvalidReferenceError(
                     f"{ref} is a whole secret, and one value is written at a time",
-                    hint="name a field, or drop '#*' where the secret is no JSON object",
+                    hint="name a field, or remove '#*' if the secret is not a JSON object",
                 )
         return self._in_time(lambda: self._write(values, expected))
 
@@ -180,7 +180,7 @@ class AwsSecretsManagerSource:
         return self._in_time(lambda: self._restore(ref, version, expected))
 
     def probe(self) -> Sequence[str]:
-        """Say as whom AWS knows us; see `Probe`."""
+        """Return the identity of the AWS credentials; see `Probe`."""
         arn, region = self._in_time(self._manager.identity)
         return [f"region {region}", f"logged in as {arn}"]
 
@@ -213,7 +213,7 @@ class AwsSecretsManagerSource:
         }
         if len(lacking) < len(keys) or not self._in_time(self._holds_nothing):
             return answers
-        doubt = f"{region} has no secret at all in this account"
+        doubt = f"{region} has no secrets in this account"
         return answers | {key: one._replace(doubt=doubt) for key, one in lacking.items()}
 
     def _holds_nothing(self) -> bool:
@@ -297,7 +297,7 @@ class AwsSecretsManagerSource:
         has_value = isinstance(binary, bytes) if text is None else isinstance(text, str)
         if not isinstance(version, str) or not has_value:
             raise ProtocolError(
-                f"cannot read {where(self.name, key)}: the answer is not one of Secrets Manager",
+                f"cannot read {where(self.name, key)}: the answer is not from Secrets Manager",
                 hint=WHERE,
             )
         return secret_version(version, text, binary)
@@ -321,7 +321,7 @@ class AwsSecretsManagerSource:
         if expected is None:
             if key.is_arn:
                 raise InvalidReferenceError(
-                    f"{place} is an ARN, which AWS gives to a secret that it creates",
+                    f"{place} is an ARN, and AWS assigns one when it creates a secret",
                     hint=f"create the secret by its name: {self.name}:/NAME",
                 )
             content = change_all(values, None, place)
@@ -361,5 +361,5 @@ class AwsSecretsManagerSource:
     def _value(self, result: Result[R]) -> R:
         if result.late:
             seconds = f"{self._deadline.timeout_seconds:g}"
-            raise UnavailableError(f"{self.name} gave no answer in {seconds} s", hint=MORE_TIME)
+            raise UnavailableError(f"{self.name} did not answer within {seconds} s", hint=MORE_TIME)
         return result.value

@@ -50,7 +50,7 @@ def create(manager: SecretsManager, name: str, content: dict[str, str | bytes], 
     else:
         return version
     if _current_version(manager, name, where) is not None:
-        raise ConflictError(f"{doing}: it exists already")
+        raise ConflictError(f"{doing}: it already exists")
     return replace(manager, name, content, where, expected=None)
 
 
@@ -96,7 +96,7 @@ def replace(
         if label not in put.get("VersionStages", ()):  # a secret's first version is current
             make_current(manager, secret_id, where, version=version, expected=expected, label=label)
     finally:
-        with contextlib.suppress(SourceError):  # a label that stays harms nobody
+        with contextlib.suppress(SourceError):  # a leftover label does no harm
             manager.call(
                 "update_secret_version_stage",
                 doing,
@@ -176,7 +176,7 @@ def _current_version(
         raise
     version = answer.get("VersionId")
     if not isinstance(version, str):
-        raise ProtocolError(f"{doing}: the answer is not one of Secrets Manager")
+        raise ProtocolError(f"{doing}: the answer is not from Secrets Manager")
     return version
 
 

@@ -24,7 +24,7 @@ _MAX_LABEL = 63  # characters between the dots of a name; RFC 1035
 
 
 class Address(NamedTuple):
-    """What it takes to reach a server."""
+    """How to reach a server."""
 
     url: str
     origin: str  # `https://vault.example.com:8200`, fit to be shown
@@ -50,7 +50,7 @@ class Address(NamedTuple):
 
 
 class Peer(NamedTuple):
-    """Whom a client talks to, for messages."""
+    """The server of a client, for messages."""
 
     server: str  # `vault at https://vault.example.com:8200`
     section: str  # `[sources.vault]`
@@ -59,12 +59,12 @@ class Peer(NamedTuple):
 
 
 def find_address(context: SourceContext) -> Address:
-    """Return the server that a source's settings name, else the environment.
+    """Return the server that a source's settings name, or the environment.
 
     Raises:
-        AuthError: no address, or a wish not to verify certificates.
-        InvalidSettingError: an address that is no URL, or another text that cannot be meant.
-        UnavailableError: a file of certificates is not there.
+        AuthError: there is no address, or certificate verification is turned off.
+        InvalidSettingError: the address is not a URL, or another setting is not valid.
+        UnavailableError: a certificate file does not exist.
     """
     if environ_of(context, "SKIP_VERIFY").lower() not in ("", "0", "f", "false"):
         raise AuthError(
@@ -99,7 +99,7 @@ def find_address(context: SourceContext) -> Address:
 
 
 def origin_of(url: str) -> str | None:
-    """Return `scheme://host:port` of a URL that is fit to be shown and asked, else None."""
+    """Return `scheme://host:port` of a URL that is safe to show and use; None for others."""
     from urllib.parse import urlsplit
 
     try:
@@ -119,7 +119,7 @@ def origin_of(url: str) -> str | None:
 
 
 def environ_of(context: SourceContext, name: str) -> str:
-    """Return `VAULT_<name>` of the environment, else `BAO_<name>`, else an empty text."""
+    """Return `VAULT_<name>` of the environment, or `BAO_<name>`, or an empty text."""
     return context.environ.get(_variable(context, name)) or ""
 
 

@@ -2,7 +2,7 @@
 
     auth = { method = "approle", role_id = "...", secret_id = "{{ env:VAULT_SECRET_ID }}" }
 
-Without `auth`, the token is that of VAULT_TOKEN (or BAO_TOKEN), else of the token helper or
+Without `auth`, the token is that of VAULT_TOKEN (or BAO_TOKEN), then of the token helper or
 `~/.vault-token`, as the Vault command has it. A credential is never part of a
 message; one login gives one token, which is stored in memory only.
 """
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 KUBERNETES_TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 MARGIN_SECONDS = 1.0  # leases are whole seconds, and an answer has been on its way
 
-REASON_LENGTH = 200  # of a server's reason; what is longer is no sentence
+REASON_LENGTH = 200  # of a server's reason; a longer one is not a sentence
 _WINDOW = 6  # characters of a credential that a reason may not quote
-# what is no credential, and may be part of a reason
+# not credentials, so they may be part of a reason
 _PUBLIC = frozenset(("role", "mount", "username", "jwt_file"))
 _WRAPPING_TOKEN = re.compile(r"(hv[sbr]|[sbr])\.[A-Za-z0-9_-]{20,}(\.[A-Za-z0-9]+)?", re.ASCII)
 _CONFIGS = (".vault", ".bao")
@@ -65,12 +65,12 @@ class Auth(NamedTuple):
 class Lease(NamedTuple):
     """How long a token lives."""
 
-    expiry: Deadline | None  # None: for ever; else a moment before the server's
+    expiry: Deadline | None  # None: never expires; otherwise a moment before the server's
     renewable: bool
 
     @property
     def expired(self) -> bool:
-        """Whether the token's time is over."""
+        """Whether the token has expired."""
         return self.expiry is not None and self.expiry.expired
 
 
@@ -97,7 +97,7 @@ def parse_auth(source: str, table: Mapping[str, object]) -> Auth:
                 hint=did_you_mean(key, (*needed, *optional)),
             )
         if not isinstance(value, str) or not value:
-            raise ProfileError(f"'{key}' of {place} must be a text that is not empty")
+            raise ProfileError(f"'{key}' of {place} must be a string that is not empty")
         values[key] = value
     missing = [key for key in needed if key not in values]
     if method in ("jwt", "oidc") and ("jwt" in values) == ("jwt_file" in values):
@@ -114,7 +114,7 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
         how long the token of a login lives; None for a token that was there already.
 
     Raises:
-        AuthError: there are no credentials, or the server does not take them.
+        AuthError: there are no credentials, or the server rejects them.
         SourceError: the server failed.
     """
     if auth.method == "token":
@@ -143,13 +143,13 @@ def log_in(client: VaultClient, auth: Auth, context: SourceContext) -> Lease | N
     if not isinstance(token, str) or not token:
         raise client.unexpected("no token")
     if odd_character(token):
-        raise client.unexpected("a token that is none")
+        raise client.unexpected("a token that is not valid")
     client.set_token(token)
     return _granted_lease(granted)
 
 
 def login_key(auth: Auth, context: SourceContext) -> bytes:
-    """Return what is another for each login, and shows no credential. Sends no request.
+    """Return a key that differs for each login and contains no credential. Sends no request.
 
     Raises:
         AuthError: there are no credentials.
@@ -185,7 +185,7 @@ def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
     """Return the lease of a token that should live until a deadline, renewed where it can be.
 
     Raises:
-        SourceError: the server failed; a token that may not be renewed is no failure.
+        SourceError: the server failed; a token that may not be renewed is not a failure.
     """
     needed = until.remaining_seconds()
     lasts = lease.expiry is None or lease.expiry.remaining_seconds() > needed
@@ -197,9 +197,10 @@ def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
 
 
 def rejected(client: VaultClient) -> AuthError:
-    """Return the error for a token that the server does not take."""
+    """Return the error for a token that the server rejects."""
     return AuthError(
-        f"{client.server} does not accept the token: it has expired, was revoked, or is no token",
+        f"{client.server} does not accept the token: it has expired, was revoked, or is "
+        "not a token",
         hint="run 'vault login', or set VAULT_TOKEN to a valid token",
     )
 
@@ -279,13 +280,15 @@ def _login_refused(
             break
     else:
         if wrapped:
-            hint += "; secret_id looks like a wrapping token: one that was used, or is over, opens "
+            hint += (
+                "; secret_id looks like a wrapping token: one that was used or has expired unwraps "
+            )
             hint += "nothing"
     return AuthError(message, hint=hint)
 
 
 def _reason(answer: Answer, credentials: Iterable[str]) -> str:
-    """Return what the server says of a refusal; empty if that may quote a credential."""
+    """Return the server's reason for a refusal; empty if it may quote a credential."""
     errors = answer.body.get("errors")
     first = errors[0] if isinstance(errors, list) and errors else None
     if not isinstance(first, str):
@@ -325,7 +328,7 @@ def _checked(token: str, place: str) -> str:
     odd = odd_character(token)
     if not odd:
         return token
-    raise AuthError(f"{place} is no token: it contains {odd}", hint=f"remove {odd} from {place}")
+    raise AuthError(f"{place} is not a token: it contains {odd}", hint=f"remove {odd} from {place}")
 
 
 def _object(client: VaultClient, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -38,7 +38,7 @@ def verifying_adapter(pool_size: int, address: Address) -> HTTPAdapter:
         address: of the server, with its authorities, client certificate and name.
 
     Raises:
-        InvalidSettingError: there is no certificate where one should be.
+        InvalidSettingError: a certificate is missing.
     """
     options: dict[str, Any] = {"ssl_context": _context(address)}
     if address.server_name:
@@ -72,7 +72,7 @@ def _context(address: Address) -> ssl.SSLContext:
     if address.ca_pem:
         if not _load(context, address.ca_pem.encode(errors="replace")):
             raise InvalidSettingError(
-                "VAULT_CACERT_BYTES holds no certificate",
+                "VAULT_CACERT_BYTES contains no certificate",
                 hint="set it to the text of a PEM file: it begins with "
                 "'-----BEGIN CERTIFICATE-----'",
             )
@@ -80,7 +80,7 @@ def _context(address: Address) -> ssl.SSLContext:
         # the files are loaded, whatever their names are: OpenSSL looks for hashed ones only
         if not sum([_load(context, content) for content in _contents(address.ca_cert)]):
             raise InvalidSettingError(
-                f"no file in '{address.ca_cert}' holds a certificate",
+                f"no file in '{address.ca_cert}' contains a certificate",
                 hint="put PEM files into that folder: they begin with "
                 "'-----BEGIN CERTIFICATE-----'",
             )

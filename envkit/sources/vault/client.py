@@ -1,11 +1,11 @@
-"""One Vault or OpenBao server over HTTP: hvac on one session, its failures as our errors.
+"""One Vault or OpenBao server over HTTP: hvac on one session, failures mapped to our errors.
 
 What always holds: certificates are verified; the token goes to the configured
 origin and nowhere else, so no redirect is followed; nothing waits beyond the
 deadline; no message shows a body, a header or a token.
 
 What a 400, 403 or 404 means depends on the request, so the caller handles them. This
-module knows nothing of secrets engines and logins.
+module knows nothing about secrets engines and logins.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _ignore() -> None:
 
 
 class Answer(NamedTuple):
-    """What the server said.
+    """An answer of the server.
 
     Attributes:
         status: 2xx, 400, 401, 403 or 404.
@@ -53,12 +53,12 @@ class Answer(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether the request was served."""
+        """Whether the request succeeded."""
         return self.status < 300
 
     @property
     def denied(self) -> bool:
-        """Whether the token may not do this, or is none."""
+        """Whether the token may not do this, or is not a token."""
         return self.status in (401, 403)
 
     def __repr__(self) -> str:
@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 
 class Connections(NamedTuple):
-    """To one server, and how it may be asked; several clients may use them."""
+    """The connections to one server and their limits; several clients may share them."""
 
     adapter: HTTPAdapter
     pace: Pace
@@ -87,9 +87,9 @@ class VaultClient:
         namespace: of every request; empty for the root.
 
     Raises:
-        AuthError: no address, or a wish not to verify certificates.
-        InvalidSettingError: a setting, or a variable in its place, that cannot be meant.
-        UnavailableError: a file of certificates is not there.
+        AuthError: there is no address, or certificate verification is turned off.
+        InvalidSettingError: a setting, or the variable that replaces it, is not valid.
+        UnavailableError: a certificate file does not exist.
     """
 
     def __init__(
@@ -196,13 +196,13 @@ class VaultClient:
             raise self.unexpected(f"status {status}")
         body = _json_object(response.content)
         if body is None and (status == 404 or (status < 300 and status != 204)):
-            raise self.unexpected(f"no JSON object, status {status}")
+            raise self.unexpected(f"not a JSON object, status {status}")
         return Answer(status, body or {})
 
     def unexpected(self, what: str) -> ProtocolError:
-        """Return the error for an answer that Vault would not give; `what` shows none of it."""
+        """Return the error for an answer that is not Vault's; `what` quotes none of it."""
         return ProtocolError(
-            f"{self.server} did not answer as Vault does: {what}",
+            f"{self.server} did not answer like Vault: {what}",
             hint=f"check VAULT_ADDR or {self.section} address (https or http, host, port), and "
             "any proxy on the way",
         )
@@ -222,7 +222,7 @@ class VaultClient:
         )
 
     def _not_serving(self) -> UnavailableError:
-        """Ask a server that says 503 whether it is sealed, which it tells anybody."""
+        """Ask a server that answers 503 whether it is sealed; this needs no login."""
         import requests
 
         try:
@@ -234,7 +234,7 @@ class VaultClient:
             return UnavailableError(
                 f"{self.server} is sealed", hint="unseal the server: run 'vault operator unseal'"
             )
-        return self._failed("does not serve now (503)")
+        return self._failed("is unavailable (503)")
 
     def _slowed(self, response: requests.Response, error: UnavailableError) -> UnavailableError:
         """Return the error with what the answer says of the next try."""
@@ -246,8 +246,8 @@ class VaultClient:
             return error
         if wait is not None and wait >= self._deadline.remaining_seconds():
             error = UnavailableError(
-                f"{error.message}, and wants no request for {wait:.0f} s",
-                hint="run the command again after that, or give it more time with --timeout",
+                f"{error.message}, and asks envkit to wait {wait:.0f} s",
+                hint="run the command again after that, or set a longer --timeout",
             )
         error.slow_down, error.retry_after_seconds = True, wait
         return error
@@ -256,29 +256,30 @@ class VaultClient:
         if self._per_second is None:
             return self._busy()
         return UnavailableError(
-            f"{self.server} was not asked: VAULT_RATE_LIMIT leaves no time for it",
-            hint="unset VAULT_RATE_LIMIT, or give it more time with --timeout",
+            f"{self.server} was not called: VAULT_RATE_LIMIT leaves no time for a request",
+            hint="unset VAULT_RATE_LIMIT, or set a longer --timeout",
         )
 
     def _busy(self) -> UnavailableError:
         return UnavailableError(
-            f"{self.server} asks to slow down (429)",
-            hint="run the command again in a moment, or give it more time with --timeout",
+            f"{self.server} asks envkit to slow down (429)",
+            hint="run the command again in a moment, or set a longer --timeout",
         )
 
     def _failed(self, how: str) -> UnavailableError:
         return UnavailableError(
-            f"{self.server} {how}", hint="run 'vault status', and the command again in a moment"
+            f"{self.server} {how}", hint="run 'vault status', then run the command again"
         )
 
     def _redirected(self, location: str) -> SourceError:
-        """Following would hand the token to whoever the answer names."""
+        """Return the error for a redirect: following it would send the token to another server."""
         origin = origin_of(location)
         if origin is None or origin == self._origin:
             # a standby behind the same load balancer; another try may reach the active node
             return self._failed("answers with a redirect, as a standby does")
         return ProtocolError(
-            f"{self.server} redirects to {origin}, and a token is not sent elsewhere",
+            f"{self.server} redirects to {origin}, and envkit does not send a token to "
+            "another server",
             hint=f"if that server is yours, set VAULT_ADDR or {self.section} address to {origin}",
         )
 
@@ -287,7 +288,7 @@ def too_late(server: str, deadline: Deadline) -> UnavailableError:
     """Return the error for a deadline that has passed."""
     return UnavailableError(
         f"no answer from {server} within {deadline.timeout_seconds:g} s",
-        hint="check the address, or give it more time with --timeout",
+        hint="check the address, or set a longer --timeout",
     )
 
 
@@ -295,7 +296,7 @@ def connect(pool_size: int, address: Address) -> Connections:
     """Return what keeps up to `pool_size` connections to one server. Sends nothing yet.
 
     Raises:
-        InvalidSettingError: there is no certificate where one should be.
+        InvalidSettingError: a certificate is missing.
         OSError: a certificate cannot be read.
     """
     if address.needs_context:
@@ -348,7 +349,7 @@ def _session(
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     session.verify = address.ca_cert or bundle or True
     session.cert = address.client_cert
-    # without an auth of its own, requests would send what ~/.netrc has for the host
+    # without its own auth, requests would send what ~/.netrc has for the host
     session.auth = lambda request: request
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)

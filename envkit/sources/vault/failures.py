@@ -1,4 +1,4 @@
-"""What a request that got no answer, or one of the wrong protocol, says about a server.
+"""Explain a request that got no answer, or an answer of the wrong protocol.
 
 Imported only once a request has failed. No message shows a body, a header or a token.
 """
@@ -41,7 +41,7 @@ def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | No
     place = f"VAULT_ADDR or {peer.section} address"
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return ProtocolError(
-            f"{peer.server} did not answer as Vault does: a body that cannot be decoded",
+            f"{peer.server} did not answer like Vault: a body that cannot be decoded",
             hint=f"check {place}, and any proxy on the way",
         )
     if (failure := _wrong_protocol(error, causes, peer)) is not None:
@@ -53,7 +53,7 @@ def unanswered(error: requests.RequestException, peer: Peer) -> SourceError | No
         reason = f"the proxy of {peer.proxy} failed"
         hint = f"check {peer.proxy}, and that the proxy runs"
     elif caused_by(requests.Timeout, TimeoutError):
-        reason = "no answer in time"
+        reason = "timed out"
     elif caused_by(socket.gaierror):
         reason = "its name does not resolve"
     elif caused_by(ConnectionRefusedError):
@@ -86,12 +86,12 @@ def _wrong_protocol(
         message = f"{peer.server} does not speak https: it answers without TLS"
         hint = (
             f"correct the port, or write http:// in VAULT_ADDR or {peer.section} address if "
-            "nobody can listen on the way"
+            "you trust the network"
         )
     elif isinstance(error, requests.exceptions.SSLError) and not any(
         isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) for cause in causes
     ):
-        message = f"no TLS connection to {peer.server}"
+        message = f"cannot open a TLS connection to {peer.server}"
         hint = "check that the address is https, and the client certificate if it asks"
     else:
         return None
@@ -108,6 +108,6 @@ def _speaks_https(peer: Peer) -> UnavailableError:
 
 
 def _final(error: UnavailableError) -> UnavailableError:
-    """Return `error`, which another try cannot help."""
+    """Return `error`, marked as one that a retry cannot fix."""
     error.retryable = False
     return error

@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 def versions(client: VaultClient, wanted: Target) -> list[Version]:
-    """Return the versions of a secret, the newest first; none where there is no secret.
+    """Return the versions of a secret, the newest first; empty if the secret does not exist.
 
     Raises:
         DeniedError: the token may not read the metadata.
-        NoVersionError: the engine keeps none.
+        NoVersionError: the engine does not store versions.
         SourceError: the server failed.
     """
     mount, path = wanted.engine.mount, wanted.path
     if wanted.engine.version == 1:
         raise NoVersionError(
-            f"{wanted.locate()}: KV version 1 keeps no versions",
+            f"{wanted.locate()}: KV version 1 does not store versions",
             hint=f"run 'vault kv enable-versioning {mount}'",
         )
     answer = client.call(

@@ -25,7 +25,7 @@ _KEY_VALUE = ("kv", "generic")  # `generic` is what very old servers call versio
 
 
 class Engine(NamedTuple):
-    """A secrets engine: where it is mounted, and what it is.
+    """A secrets engine: its mount and its type.
 
     Attributes:
         mount: without slashes around it.
@@ -60,7 +60,7 @@ class Target(NamedTuple):
 
 
 class SecretVersion(NamedTuple):
-    """What a secret holds."""
+    """The fields of a secret."""
 
     fields: Mapping[str, object]
     version: str | None
@@ -133,12 +133,12 @@ def check_path(path: str, source_name: str, place: str) -> None:
     segments = path.split("/")
     if any(segment in ("", ".", "..") for segment in segments) or not path.isprintable():
         raise InvalidReferenceError(
-            f"{source_name}:{path!r} is not a path that Vault has",
+            f"{source_name}:{path!r} is not a valid path in Vault",
             hint="write names with one '/' between them",
         )
     if segments[0] in ("auth", "sys"):  # no engine can be mounted there
         raise InvalidReferenceError(
-            f"{place} is a part of Vault's own API, and no secret",
+            f"{place} is part of Vault's own API, not a secret",
             hint="name a secret of a key-value engine",
         )
     if len(segments) < 2:
@@ -149,10 +149,10 @@ def check_path(path: str, source_name: str, place: str) -> None:
 
 
 def target(engine: Engine, path: str, version: str | None, source: str) -> Target:
-    """Return what an absolute path means in an engine.
+    """Return the secret that an absolute path names in an engine.
 
     Raises:
-        InvalidReferenceError: this engine cannot hold it.
+        InvalidReferenceError: the path is not valid in this engine.
     """
     if engine.type not in _KEY_VALUE:
         raise InvalidReferenceError(
@@ -188,7 +188,7 @@ def read(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
 
 
 def _read_either(client: VaultClient, wanted: Target) -> SecretVersion | Absent:
-    """Read from a mount of unknown version: as version 2, else as version 1."""
+    """Read from a mount of unknown version: first as version 2, then as version 1."""
     second = wanted._replace(path=wanted.path.removeprefix(_DATA))
     as_v2 = _get(client, second, 2)
     data = as_v2.body.get("data")
@@ -241,11 +241,11 @@ def _understood(
 
 
 def absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
-    """Return why there is no secret, where a key-value engine says so by a 404.
+    """Return why a secret does not exist, if a key-value engine answered 404.
 
     Raises:
         InvalidReferenceError: there is no such engine.
-        ProtocolError: the answer is none of Vault's.
+        ProtocolError: the answer is not Vault's.
     """
     if _says_no_path(answer):
         raise no_engine(wanted)
@@ -261,7 +261,7 @@ def absent(client: VaultClient, wanted: Target, answer: Answer) -> Absent:
 
 
 def _says_absent(answer: Answer) -> bool:
-    """Whether a key-value engine says that there is no such secret or version."""
+    """Whether a key-value engine says that the secret or version does not exist."""
     return answer.status == 404 and (
         answer.body.get("errors") == [] or _metadata(answer) is not None
     )
@@ -289,10 +289,10 @@ def no_engine(wanted: Target) -> InvalidReferenceError:
 
 
 def version_of(client: VaultClient, metadata: object) -> int:
-    """Return the version that the metadata of an answer tells.
+    """Return the version from the metadata of an answer.
 
     Raises:
-        ProtocolError: they tell none.
+        ProtocolError: the metadata has no version.
     """
     version = metadata.get("version") if isinstance(metadata, dict) else None
     if isinstance(version, int):
@@ -320,5 +320,5 @@ def _in_a_policy(wanted: Target) -> str:
 
 def _no_versions(wanted: Target) -> InvalidReferenceError:
     return InvalidReferenceError(
-        f"{wanted.locate()}: KV version 1 keeps no versions", hint="leave '?version=' out"
+        f"{wanted.locate()}: KV version 1 does not store versions", hint="remove '?version='"
     )

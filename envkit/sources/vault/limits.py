@@ -1,4 +1,4 @@
-"""What else Vault's command takes from its environment: a proxy, and how fast it asks.
+"""Other settings that the Vault command reads from its environment: a proxy and rate limits.
 
 Imported only where one of these variables is set. What always holds: a proxy's password is
 part of no message.
@@ -48,7 +48,7 @@ def limits(given: Mapping[str, Given]) -> Limits:
         given: by the variable's name without its prefix, of each that is not empty.
 
     Raises:
-        InvalidSettingError: a variable that says nothing of the kind.
+        InvalidSettingError: a variable is not valid.
     """
     none = Given("", "")
     per_second, burst = _rate(given.get("RATE_LIMIT", none))
@@ -89,7 +89,7 @@ def _timeout(given: Given) -> float | None:
             hint = f"set {given.variable} to seconds, or to a duration such as '90s'"
             raise _wrong(given, "is not a duration", hint)
         seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return seconds or None  # as for Vault's command, 0 is no limit
+    return seconds or None  # as for Vault's command, 0 means no limit
 
 
 def _attempts(given: Given) -> int | None:

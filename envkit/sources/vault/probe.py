@@ -1,4 +1,4 @@
-"""What a Vault or OpenBao server says of itself and of our token: for `envkit doctor`, mostly.
+"""Report a Vault or OpenBao server and our token, mostly for `envkit doctor`.
 
 Reference: https://openbao.org/api-docs/auth/token/#lookup-a-token-self
 """
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from envkit.sources.vault.kv import Target
 
 
-# what envkit does not take, each with what to do instead
+# variables that envkit does not support, each with what to do instead
 _UNUSED = {
     "AGENT_ADDR": "set VAULT_ADDR to the agent's address",
     "SRV_LOOKUP": "set VAULT_ADDR to a host and port",
-    "WRAP_TTL": "wrapped answers are not read",
+    "WRAP_TTL": "unset it, since envkit does not unwrap answers",
     "MFA": "log in with 'vault login' first",
 }
 
@@ -54,7 +54,7 @@ def server(client: VaultClient) -> str:
 
 
 def login(client: VaultClient) -> str:
-    """Return whom the server takes us for, the policies, and the time that is left.
+    """Return the identity of the token, its policies, and the time that is left.
 
     Raises:
         AuthError: it does not accept the token.
@@ -74,7 +74,7 @@ def refuse_expired(client: VaultClient, denied: Target) -> None:
     """Raise if a token no longer sees a mount that it saw before.
 
     Raises:
-        AuthError: it does not, so it is no token any more.
+        AuthError: it does not, so the token is no longer valid.
         SourceError: the server failed.
     """
     engine = denied.engine
@@ -91,7 +91,7 @@ def _login(token: Mapping[str, Any]) -> str:
         text += f", {uses} uses left"
     seconds = token.get("ttl")
     if not isinstance(seconds, int) or token.get("expire_time") is None:
-        return f"{text}, for ever"
+        return f"{text}, never expires"
     return f"{text}, for {_duration(seconds)}"
 
 

@@ -1,4 +1,4 @@
-"""What a token may do, asked without reading or writing a secret.
+"""Find out what a token may do, without reading or writing a secret.
 
 Reference: https://openbao.org/api-docs/system/capabilities-self/
 """
@@ -57,7 +57,7 @@ def find_unreadable(
 
 
 def capabilities(client: VaultClient, paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return what the token may do with each path; nothing of those that the server leaves out.
+    """Return the token's capabilities per path, without those that the server omits.
 
     Raises:
         SourceError: the server failed.

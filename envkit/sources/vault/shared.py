@@ -36,7 +36,7 @@ class SharedLogin:
     Attributes:
         lock: of this login; not of the requests that are made with it.
         connections: to the server, and how fast it may be asked.
-        token: empty where there was no login yet, or it is not to be believed any more.
+        token: empty before the first login, and once the token must be checked again.
         lease: how long the token lives; None where the server does not say.
         engines: that the server has named.
     """
@@ -54,14 +54,14 @@ class SharedLogin:
 
     @property
     def usable(self) -> bool:
-        """Whether the token need not be asked about."""
+        """Whether the token can be used without a look-up."""
         expired = self.lease is not None and self.lease.expired
         return bool(self.token) and not expired and not self._fresh.expired
 
     def remember(
         self, token: str, lease: Lease | None, engines: list[Engine], *, new: bool
     ) -> None:
-        """Store what a source has found out.
+        """Store what a source has learned.
 
         Args:
             token: its own.
@@ -77,7 +77,7 @@ class SharedLogin:
         self.token, self.lease, self.engines = token, lease, list(engines)
 
     def forget(self) -> None:
-        """Ask again before the next use: the server has denied something."""
+        """Discard everything, because the server has denied something."""
         self.token = ""
         self.engines = []
 

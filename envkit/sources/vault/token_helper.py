@@ -72,6 +72,7 @@ def helped_token(context: SourceContext, config: str, address: str) -> str | Non
 def _refuse_relative(path: str, what: str) -> None:
     if not os.path.isabs(path):
         raise InvalidSettingError(
-            f"{what} is not an absolute path, and envkit runs no program of the folder it is in",
+            f"{what} is not an absolute path, and envkit does not run programs from the "
+            "working folder",
             hint=f"write an absolute path in {what}",
         )

@@ -58,7 +58,7 @@ def _unwrap(client: VaultClient, token: str, mount: str) -> str | None:
     made_for = rf"(.*/)?auth/{re.escape(mount)}/role/[^/]+/(custom-)?secret-id"
     if not re.fullmatch(made_for, path):
         raise AuthError(
-            f"the secret_id of {client.section} is a wrapping token, and not one of a secret_id "
+            f"the secret_id of {client.section} is a wrapping token, but not for a secret_id "
             f"of auth/{mount}",
             hint=f"run 'vault write -wrap-ttl=60s -f auth/{mount}/role/ROLE/secret-id'",
         )
@@ -76,6 +76,6 @@ def _unwrap(client: VaultClient, token: str, mount: str) -> str | None:
         raise AuthError(
             f"the wrapped secret_id of {client.section} cannot be unwrapped: its token was used "
             "a moment ago",
-            hint="find out who used it, and make a new one with 'vault write -wrap-ttl=60s'",
+            hint="find out who used it, and create a new one with 'vault write -wrap-ttl=60s'",
         )
     return secret_id

@@ -48,7 +48,7 @@ def write_fields(
     Raises:
         ConflictError: it has another version; nothing was written.
         InvalidReferenceError: no version 2 engine, or not one field.
-        InvalidValueError: the value is no text.
+        InvalidValueError: the value is not text.
         SourceError: the server failed.
     """
     place = wanted.locate(next(iter(values)) if len(values) == 1 else None)
@@ -141,7 +141,7 @@ def field_texts(
     for ref, value in values.items():
         if ref.version is not None or ref.field == WHOLE:
             raise InvalidReferenceError(
-                f"cannot write {locate(ref)}: only one field of the current version",
+                f"cannot write {locate(ref)}: envkit writes one field of the current version",
                 hint=f"write {ref.source}:PATH#FIELD",
             )
         texts[ref.field] = None if value is None else value.reveal()
@@ -185,7 +185,7 @@ def find_refused(
 
 
 def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
-    """Raise for an engine without compare-and-set, and for a value that is no text.
+    """Raise for an engine without compare-and-set, and for a value that is not text.
 
     Raises:
         DeniedError: the server does not say which engine it is.
@@ -206,16 +206,16 @@ def refuse_unwritable(wanted: Target, place: str, value: str | None) -> None:
         (value or "").encode()
     except UnicodeEncodeError:
         raise InvalidValueError(
-            f"cannot write {place}: the value is not UTF-8, and Vault holds text",
+            f"cannot write {place}: the value is not UTF-8, and Vault stores text",
             hint="store it as base64, and read it with '| base64decode'",
         ) from None
 
 
 def _conflict(place: str, expected: str | None, found: str | None) -> ConflictError:
     if expected is None:
-        message = f"{place} exists already, in version {found}"
+        message = f"{place} already exists, in version {found}"
     elif found is None:
-        message = f"{place} has no version {expected} any more: the secret is gone"
+        message = f"{place} has no version {expected} any more: the secret was deleted"
     else:
         message = f"{place} is in version {found}, not {expected}"
     return ConflictError(message, hint="run the command again: it reads the new version first")

@@ -1,4 +1,4 @@
-"""A clone with a folder beside it, which a link could lead to, and files to be replaced."""
+"""Fixtures: a clone with a folder beside it that a link could point to, and files to replace."""
 
 import pytest
 

@@ -141,7 +141,7 @@ def lock(path):
 )
 @pytest.mark.parametrize("swapped", ["file", "folder"])
 def test_a_link_that_took_the_place_of_a_checked_path_is_not_followed(clone, use, swapped):
-    """Another process swaps file or folder for a link after `real_path` was asked."""
+    """Another process replaces a file or folder with a link after `real_path` returned."""
     outside = clone.parent / "outside"
     if swapped == "folder":
         (clone / "folder").symlink_to(outside)
@@ -232,7 +232,7 @@ def test_root_without_the_right_to_give_files_away_is_told_who_may(file):
 
 
 def test_an_owner_that_a_user_namespace_does_not_have_is_refused(file, monkeypatch):
-    """There the kernel calls the owner's number invalid, and does not say that it is forbidden."""
+    """The kernel then reports an invalid owner instead of a missing permission."""
     if os.geteuid() == 0:
         os.chown(file, 1001, -1)
     monkeypatch.setattr(os, "fchown", raising(OSError(22, "Invalid argument")))

@@ -1,4 +1,4 @@
-"""Deadlines end waiting, and time only runs down."""
+"""Deadlines end waiting, and their remaining time never grows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A named pipe is read once for each deadline, and within size and time."""
+"""A named pipe is read once for each deadline, within limits of size and time."""
 
 import os
 from threading import Thread
@@ -46,7 +46,7 @@ def test_under_another_deadline_it_is_read_again(pipe, writing):
 
 
 def test_a_pipe_without_a_writer_ends_at_the_deadline(pipe):
-    with pytest.raises(TimeoutError, match="a pipe that nothing has written to"):
+    with pytest.raises(TimeoutError, match="nothing was written to the pipe"):
         read_capped(str(pipe), 100, pipe_until=Deadline(0))
 
 
@@ -54,7 +54,7 @@ def test_a_pipe_that_is_left_open_ends_at_the_deadline(pipe):
     descriptor = os.open(pipe, os.O_RDWR)
     try:
         os.write(descriptor, b"A=canary\n")
-        with pytest.raises(TimeoutError, match="a pipe left open") as caught:
+        with pytest.raises(TimeoutError, match="the pipe was not closed") as caught:
             read_capped(str(pipe), 100, pipe_until=Deadline(0.01))
         assert "canary" not in str(caught.value)
     finally:

@@ -1,4 +1,4 @@
-"""What a write gives the new file of the old one's owner, lists and attributes."""
+"""A write preserves the owner, access control list and attributes of the old file."""
 
 import os
 import stat
@@ -58,7 +58,7 @@ class TestLists:
     @pytest.mark.parametrize(
         ("before", "after"),
         [({"group": 4}, {}), ({"group": 7, "other": 6}, {"other": 4})],
-        ids=["the others stay", "its members win nothing as others"],
+        ids=["rights of others stay", "group members gain no rights of others"],
     )
     def test_a_group_that_cannot_be_kept_loses_its_entry(self, nobodys_file, before, after):
         require(nobodys_file.parent)

@@ -1,4 +1,4 @@
-"""Locks: one writer at a time, and none behind a link."""
+"""File locks: one writer at a time, and no lock through a link."""
 
 import fcntl
 import os
@@ -104,7 +104,7 @@ class TestTwoUsers:
         lock.touch(0o600)
         with as_nobody(), pytest.raises(LockedError) as raised:
             take(str(nobodys_folder / "file"))
-        assert f"if root runs no envkit now, run 'rm -f {lock}'" in raised.value.hint
+        assert f"if root is not running envkit, run 'rm -f {lock}'" in raised.value.hint
         with as_nobody():
             lock.unlink()  # as the hint says
             take(str(nobodys_folder / "file"))

@@ -1,4 +1,4 @@
-"""What git knows of files: asked of git itself, and nothing where there is no repository."""
+"""What git reports about files, and the answers without a repository."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A hint names an install of this envkit, and never a package of that name in an index."""
+"""A hint installs an extra from where this envkit came from, never from a package index."""
 
 import json
 import sys

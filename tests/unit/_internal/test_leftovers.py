@@ -1,4 +1,4 @@
-"""What killed writers left is removed, and what living ones work on is not."""
+"""Leftovers of killed writers are removed; files of running writers are not."""
 
 import fcntl
 import os
@@ -59,7 +59,7 @@ def test_the_file_of_a_living_writer_stays(tmp_path):
 
 
 def test_a_writer_whose_new_file_is_swept_at_once_takes_another(tmp_path, monkeypatch):
-    """The moment between making the file and locking it."""
+    """The sweep happens between creating the file and locking it."""
     swept = []
 
     def flock(descriptor, kind):

@@ -1,4 +1,4 @@
-"""Our `NamedTuple` does what `typing.NamedTuple` does, for all that envkit uses of it."""
+"""Our `NamedTuple` behaves like `typing.NamedTuple` in everything that envkit uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One wording for what the operating system refused."""
+"""Errors of the operating system have one wording."""
 
 import os
 

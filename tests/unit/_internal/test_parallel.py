@@ -1,4 +1,4 @@
-"""No call outlives its deadline, no thread its use, and clients are imported one by one."""
+"""No call outlives its deadline, no thread its use; clients are imported one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths as people read them."""
+"""Paths as they are shown to people."""
 
 from envkit._internal.paths import display_path, has_loose_link
 

@@ -1,4 +1,4 @@
-"""Real programs: how they end, what they are given, and that none outlives its time."""
+"""Real programs: exit status, input, environment and timeouts."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def python(code, *, timeout_seconds=AN_HOUR, **options):
 
 
 def is_alive(pid):
-    """Whether a process runs; one that nobody has waited for yet does not."""
+    """Whether a process runs; a zombie does not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
@@ -87,7 +87,7 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path, mode, reason):
 
 def test_an_argument_that_no_program_can_have_is_an_error():
     found = refusal(lambda: run_program([PYTHON, "a\0b"], environ={}, timeout_seconds=AN_HOUR))
-    assert found[0] == f"cannot run '{PYTHON}': it is no command"
+    assert found[0] == f"cannot run '{PYTHON}': it is not a command"
 
 
 def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):
@@ -96,8 +96,8 @@ def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):
     message, hint, late = refusal(
         lambda: run_program(command, environ={"PATH": os.environ["PATH"]}, timeout_seconds=1)
     )
-    assert message == "'sh' did not end within 1 s"
-    assert (hint, late) == ("let it start what takes long, and end", True)
+    assert message == "'sh' timed out after 1 s"
+    assert (hint, late) == ("let it start long work in the background, and exit", True)
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     end = time.monotonic() + 30
     while any(map(is_alive, pids)):
@@ -111,7 +111,7 @@ def test_an_interrupt_ends_the_program_too(tmp_path):
         f"import os, signal, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\n"
         "os.kill(os.getppid(), signal.SIGINT)\ntime.sleep(1000)\n"
     )
-    # in a process of its own: the one that runs the tests has other threads to interrupt
+    # in a separate process, because the test process has other threads
     caller = (
         "import signal, sys\nfrom envkit._internal.program import run_program\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -142,8 +142,8 @@ def test_a_command_gets_facts_and_what_is_named_of_the_environment(tmp_path, mon
 @pytest.mark.parametrize(
     ("code", "message", "hint"),
     [
-        ("raise SystemExit(3)", "ended with status 3", f"run it by hand: {PYTHON}"),
-        ("import os; os.kill(os.getpid(), 15)", "was ended by signal 15", None),
+        ("raise SystemExit(3)", "exited with status 3", f"run it by hand: {PYTHON}"),
+        ("import os; os.kill(os.getpid(), 15)", "was killed by signal 15", None),
     ],
 )
 def test_a_command_that_fails_is_an_error(code, message, hint):

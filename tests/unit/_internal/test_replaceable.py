@@ -1,4 +1,4 @@
-"""Which files a write refuses to replace, and what it says."""
+"""Which files a write refuses to replace, and its messages."""
 
 import errno
 import os
@@ -39,7 +39,7 @@ def mounted(file, monkeypatch):
 
 
 def assert_refused(path, match, hint):
-    """Both the check and the write refuse a file, in the same words, and change nothing."""
+    """Assert that check and write refuse a file with the same message and change nothing."""
     before = path.read_bytes(), os.stat(path), sorted(os.listdir(path.parent))
     for attempt in (check_replaceable, lambda path: write_atomic(path, b"new")):
         with pytest.raises(WriteRefusedError, match=match) as raised:
@@ -101,7 +101,7 @@ def test_the_mounts_of_this_machine_are_found(file):
 
 
 def test_a_file_that_is_mounted_by_itself_is_refused(mounted):
-    assert_refused(mounted, "mounted as a single file", "mount the folder")
+    assert_refused(mounted, "mounted as a single file", "mount its folder")
 
 
 def test_a_new_file_can_be_written_where_its_folder_can(file, nobodys_folder):
@@ -152,7 +152,7 @@ def test_a_file_that_only_its_owner_may_remove_is_refused(nobodys_folder):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up another user's file")
 @pytest.mark.parametrize("mode", [0o660, 0o666])
 def test_a_file_of_a_colleague_names_who_can_write_it(nobodys_file, mode):
-    """Also in a folder and with a mode that let the group write: a new file has a new owner."""
+    """This applies even if the group may write, because a new file has a new owner."""
     nobodys_file.parent.chmod(0o2770)
     os.chown(nobodys_file, 12345, NOBODY)
     nobodys_file.chmod(mode)

@@ -1,4 +1,4 @@
-"""What is needed comes first, in the order in which it is needed, and circles are shown."""
+"""Topological order: what is needed comes first, and circles are reported."""
 
 from itertools import pairwise
 

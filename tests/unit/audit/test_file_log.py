@@ -1,4 +1,4 @@
-"""The file of the audit log: many writers at a time, full files, and what it refuses."""
+"""The file of the audit log: concurrent writers, full files and refusals."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ for _ in range(count):
 
 
 def write_at_once(log, *, writers, lines, max_bytes):
-    """Let processes write side by side, none before all of them are there."""
+    """Let processes write concurrently, once all of them have started."""
     script = f"import sys; sys.path[:] = {sys.path!r}\n{WRITER}"
     arguments = [sys.executable, "-I", "-c", script, str(log), str(lines), str(max_bytes)]
     processes = [subprocess.Popen(arguments, stdin=subprocess.PIPE) for _ in range(writers)]
@@ -130,7 +130,7 @@ def refused(log):
     ("link", "reason"),
     [
         (os.symlink, "it is a symbolic link"),
-        (os.link, "it has another name as well (a hard link)"),
+        (os.link, "it has a second name (a hard link)"),
     ],
 )
 def test_a_link_is_not_written(log, tmp_path, link, reason):
@@ -168,7 +168,7 @@ def test_a_folder_where_others_may_write_is_refused(log):
     log.parent.mkdir()
     log.parent.chmod(0o777)
     error = refused(log)
-    assert error.message.endswith("others may write in its folder")
+    assert error.message.endswith("other users can write to its folder")
     assert error.hint == f"run 'chmod go-w {log.parent}'"
     assert error.code == "audit-failed"
     assert not log.exists()
@@ -177,7 +177,7 @@ def test_a_folder_where_others_may_write_is_refused(log):
 def test_a_file_that_others_may_write_is_refused(log):
     record(ENTRY, environ(log))
     log.chmod(0o622)
-    assert refused(log).message.endswith("others may write it")
+    assert refused(log).message.endswith("other users can write to it")
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):
@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 
 def test_a_line_that_does_not_fit_leaves_nothing_behind(log):
-    """A disk that is full, as `RLIMIT_FSIZE` makes one."""
+    """`RLIMIT_FSIZE` simulates a full disk."""
     record(ENTRY, environ(log))
     before = log.read_bytes()
     script = f"""

@@ -1,4 +1,4 @@
-"""What a line of the audit log holds, and where it goes."""
+"""The content of an audit record, and where the log is."""
 
 import os
 import subprocess
@@ -81,7 +81,7 @@ def test_a_word_that_is_no_log_is_refused_and_makes_no_file(wanted, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as raised:
         record(ENTRY, {"ENVKIT_AUDIT": wanted})
-    assert raised.value.message == f"ENVKIT_AUDIT is '{wanted}', which is no log"
+    assert raised.value.message == f"ENVKIT_AUDIT is '{wanted}', which is not an audit log"
     assert list(tmp_path.iterdir()) == []
 
 

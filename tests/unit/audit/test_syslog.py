@@ -1,4 +1,4 @@
-"""Lines that go to the log of the system."""
+"""Audit records that go to syslog."""
 
 import json
 import os
@@ -25,5 +25,5 @@ def test_to_syslog_goes_a_line_without_a_chain(tmp_path):
 
 
 def test_a_system_without_a_log_is_told(tmp_path):
-    with pytest.raises(AuditError, match="cannot write to the system's log"):
+    with pytest.raises(AuditError, match="cannot write to the system log"):
         send("{}", (str(tmp_path / "none"),))

@@ -1,4 +1,4 @@
-"""Whatever happens to a log, `verify` says what: and of a log that is whole, nothing."""
+"""`verify` reports every change of a log, and nothing for an intact one."""
 
 import threading
 
@@ -50,7 +50,7 @@ def test_a_log_that_is_not_there_has_no_records(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-PUT = "which was changed or put in the place of another"
+PUT = "which was changed or replaced"
 
 
 def forge(lines):
@@ -71,7 +71,7 @@ def forge(lines):
         ),
         (
             forge,
-            [f"4: record 4 does not continue record 3, {PUT}"],
+            [f"4: record 4 does not follow record 3, {PUT}"],
         ),
         (
             lambda lines: [lines[0], lines[2], lines[1], *lines[3:]],
@@ -97,16 +97,16 @@ def test_a_line_of_another_log(log, tmp_path):
     foreign = other.read_bytes().splitlines(keepends=True)
     edit(log, lambda lines: [*lines[:2], foreign[2], *lines[3:]])
     found = problems(log)
-    assert found[0].startswith("3: record 3 does not continue record 2")
-    assert found[1].startswith("4: record 4 does not continue record 3")
+    assert found[0].startswith("3: record 3 does not follow record 2")
+    assert found[1].startswith("4: record 4 does not follow record 3")
 
 
 @pytest.mark.parametrize("text", [b"# a note\n", b"\n", b'{"seq":3}\n', b"\0\0\0\n"])
 def test_a_line_that_is_no_record(log, text):
     edit(log, lambda lines: [*lines[:2], text, *lines[2:]])
-    assert problems(log) == ["3: this is no record"]
+    assert problems(log) == ["3: this is not a record"]
     edit(log, lambda lines: [*lines[:2], *lines[3:], text])
-    assert problems(log) == ["6: this is no record"]
+    assert problems(log) == ["6: this is not a record"]
 
 
 @given(position=st.integers(min_value=0), mask=st.integers(min_value=1, max_value=255))
@@ -159,7 +159,7 @@ def test_what_was_vouched_for_cannot_be_changed_afterwards(log):
     edit(log, lambda lines: [*lines[:4], lines[4][:50]])
     append(log, "F")
     edit(log, lambda lines: [*lines[:4], b"x" + lines[4], lines[5]])
-    assert problems(log) == ["5: this is no record"]
+    assert problems(log) == ["5: this is not a record"]
 
 
 def test_a_file_that_has_no_record_at_all(tmp_path):
@@ -181,7 +181,7 @@ def test_an_anchor_shows_a_tail_that_was_cut_off(log):
     edit(log, lambda lines: lines[:3])
     assert problems(log) == []
     assert problems(log, anchor) == [
-        "the log ends at record 3, and the anchor is of record 5: the end was cut off"
+        "the log ends at record 3, before the anchor's record 5: the end was cut off"
     ]
     assert problems(log, anchor._replace(seq=None)) == [
         "no record has the anchor's hash: the end of the log was cut off or rewritten"
@@ -200,7 +200,7 @@ def test_an_anchor_shows_a_log_that_was_written_anew(log):
     for name in "abcdef":
         append(log, name)
     assert problems(log) == []
-    assert problems(log, anchor) == ["5: record 5 is not the one that the anchor was taken of"]
+    assert problems(log, anchor) == ["5: record 5 is not the record of the anchor"]
 
 
 def test_an_anchor_by_its_hash_alone(log):

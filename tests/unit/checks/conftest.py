@@ -1,4 +1,4 @@
-"""What several checks need: a store that the profiles of a test read."""
+"""Fixtures of several checks: a store that the profiles of a test read."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from support.checking import found
 
 @pytest.fixture
 def store(project):
-    """A store that two environments read, `a` and `b` each being a secret of its own."""
+    """A store that two environments read, with separate secrets `a` and `b`."""
     source = MemorySource(SourceContext("store", deadline=Deadline(5)))
     declared = '[sources.store]\ntype = "memory"\n[variables]\n'
 

@@ -1,4 +1,4 @@
-"""The program and its profiles: what one has and the other lacks."""
+"""Differences between the variables of a program and of its profiles."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_what_nothing_names_is_unused(app, project):
         '[variables]\nHOST = "db"\nDATABASE_URL = "x://{{ HOST }}"\nOLD = "y"\nAWS_REGION = "z"\n',
     )
     assert found(*CODES, code=["src"], environments=["dev"]) == [
-        "profiles/dev.toml:4: OLD is defined here, and named nowhere in src [unused-variable, dev]"
+        "profiles/dev.toml:4: OLD is defined here, but not used in src [unused-variable, dev]"
     ]
 
 
@@ -61,7 +61,9 @@ def test_what_the_system_gives_is_nobodys_to_define(app):
 def test_a_name_that_is_made_is_a_note_which_fails_nothing(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']\nos.environ[x]\nos.environ[y]")
     arguments = {"code": ["src"], "environments": ["dev"]}
-    told = "which variable is read here is decided when the program runs (2 times in this file)"
+    told = (
+        "the name of the variable that is read here is computed at run time (2 times in this file)"
+    )
     assert found(**arguments) == [f"src/app.py:3: {told} [dynamic-read]"]
     assert check(environ={}, **arguments).exit_status(strict=True) == 0
 
@@ -70,14 +72,14 @@ def test_what_cannot_be_read_is_a_note(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']")
     app("print 'environ'", "old.py")
     assert found(code=["src"], environments=["dev"]) == [
-        "src/old.py: this is not the Python that envkit runs on [unread-code]"
+        "src/old.py: this is not valid syntax for the Python that runs envkit [unread-code]"
     ]
 
 
 def test_a_folder_without_code_makes_nothing_unused(app, project):
     (project.root / "docs").mkdir()
     assert found(code=["docs"], environments=["dev"]) == [
-        "docs: no code in a language that is understood in docs [unread-code]"
+        "docs: no code in a supported language in docs [unread-code]"
     ]
 
 
@@ -85,5 +87,5 @@ def test_profiles_beside_the_code_are_no_code(project):
     project.profile("dev.toml", '[variables]\nOLD = "x"\n')
     (project.root / "app.py").write_text("import os\n")
     assert found(*CODES, code=["."]) == [
-        "profiles/dev.toml:2: OLD is defined here, and named nowhere in . [unused-variable, dev]"
+        "profiles/dev.toml:2: OLD is defined here, but not used in . [unused-variable, dev]"
     ]

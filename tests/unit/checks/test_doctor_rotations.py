@@ -1,4 +1,4 @@
-"""What doctor reports of rotations."""
+"""What doctor reports about rotations."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Lines of `.env` files in use, and of profiles in that form, that others read differently."""
+"""Warnings about lines of `.env` files and profiles that other readers read differently."""
 
 import os
 

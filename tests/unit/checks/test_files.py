@@ -1,4 +1,4 @@
-""".env files in use: for whom they are readable, and what git does with them."""
+"""Checks of `.env` files in use: permissions, and whether git ignores or tracks them."""
 
 import os
 
@@ -44,7 +44,7 @@ def test_a_file_that_others_can_use(prod, mode, rights):
         f".env.prod: .env.prod can be {rights} by other users [file-exposed, prod]"
     ]
     [problem] = check(environ={}).problems
-    assert problem.hint == "run chmod 600 .env.prod"
+    assert problem.hint == "run 'chmod 600 .env.prod'"
 
 
 def test_a_file_that_no_profile_uses_is_nobodys_business(prod):
@@ -60,12 +60,15 @@ def test_a_file_that_git_ignores_is_fine(repository):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (f"DB_PASSWORD={CANARY}\n", ", with the values of DB_PASSWORD in clear"),
-        (f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n', ", with the values of OTHER in clear"),
+        (f"DB_PASSWORD={CANARY}\n", ", with the values of DB_PASSWORD in clear text"),
+        (
+            f'DB_PASSWORD="encrypted:BIAx"\nOTHER={CANARY}\n',
+            ", with the values of OTHER in clear text",
+        ),
         (f"{CANARY} is no definition\n", ""),
         ('DOTENV_PUBLIC_KEY_PROD="02ab"\nDB_PASSWORD="encrypted:BIAx"\n', None),
     ],
-    ids=["clear text", "ciphertext beside clear text", "what cannot be read", "ciphertext"],
+    ids=["clear text", "ciphertext beside clear text", "unreadable", "ciphertext"],
 )
 def test_a_file_that_git_tracks_may_have_ciphertext_alone(repository, text, told):
     repository.dotenv("prod", text)
@@ -86,7 +89,7 @@ def test_files_that_git_does_not_ignore_are_one_problem(repository):
 
 
 def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
-    """A team that ignores its files by name would commit the value before the last one."""
+    """A team that ignores its files by name would commit the previous value."""
     (repository.root / ".gitignore").write_text(".env.prod\n")
     kept = repository.dotenv("prod.envkit-previous", f"DB_PASSWORD={CANARY}\n")
     pending = repository.dotenv("prod.DB_PASSWORD.envkit-rotation", "{}")

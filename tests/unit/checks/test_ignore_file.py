@@ -92,8 +92,8 @@ def test_a_line_that_accepts_nothing_is_idle(rules):
     [
         ("MODE\n", ".envkit-ignore:1: MODE is ignored without a reason"),
         ("MODE #  \n", ".envkit-ignore:1: MODE is ignored without a reason"),
-        ("\nMODE diferent # x\n", ".envkit-ignore:2: 'diferent' is nothing that can be ignored"),
-        ("MODE same # x\n", ".envkit-ignore:1: 'same' is nothing that can be ignored"),
+        ("\nMODE diferent # x\n", ".envkit-ignore:2: 'diferent' cannot be ignored"),
+        ("MODE same # x\n", ".envkit-ignore:1: 'same' cannot be ignored"),
         (b"\xff\n", ".envkit-ignore: not UTF-8"),
     ],
 )

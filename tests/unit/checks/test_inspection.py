@@ -1,4 +1,4 @@
-"""What a check looks at: as much of every profile as can be loaded, planned and read."""
+"""A check inspects as much of every profile as can be loaded, planned and read."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Secrets in the files of profiles: where they are found, and what ends the matter."""
+"""Literal secrets in profiles: where they are found, and how they are accepted."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from support.checking import found
 PASSWORD = "Zk3mQ8vT1xYp"
 TOKEN = "gh" + "p_16C7e42F292c6912E7710c838347Ae178B4a"
 CODES = ("literal-secret", "possible-secret")
-BY_NAME = "holds a secret, by its name [literal-secret, prod]"
+BY_NAME = "contains a secret, by its name [literal-secret, prod]"
 
 
 def literals(project, toml):
@@ -26,7 +26,7 @@ def literals(project, toml):
         ),
         (
             '[variables]\nMIXPANEL = "a8Kd93jLs02mQpXz7Rt5"\n',
-            ["2: MIXPANEL holds a text that looks drawn at random [possible-secret, prod]"],
+            ["2: MIXPANEL contains a text that looks random [possible-secret, prod]"],
         ),
         (
             (
@@ -42,11 +42,14 @@ def literals(project, toml):
                 'secret_id = "3f2504e0-4f89-11d3-9a0c-0305e82c3301" }\n'
                 f'[sources.eu]\ntype = "vault"\nauth = {{ method = "token", token = "{TOKEN}" }}\n'
             ),
-            [f"2: 'secret_id' {BY_NAME}", "5: 'token' holds a GitHub token [literal-secret, prod]"],
+            [
+                f"2: 'secret_id' {BY_NAME}",
+                "5: 'token' contains a GitHub token [literal-secret, prod]",
+            ],
         ),
         (
             f'[variables]\nA = "x"  # was {TOKEN}\n',
-            ["2: a comment holds a GitHub token [literal-secret, prod]"],
+            ["2: a comment contains a GitHub token [literal-secret, prod]"],
         ),
         (
             (
@@ -89,7 +92,7 @@ def test_a_value_that_another_profile_replaces_is_still_in_the_repository(projec
     project.profile("base.toml", f'[variables]\nDB_PASSWORD = "{PASSWORD}"\n')
     project.profile("prod.toml", 'extends = "base"\n[variables]\nDB_PASSWORD = "{{ env:P }}"\n')
     project.profile("dev.toml", 'extends = "base"\n')
-    told = "DB_PASSWORD holds a secret, by its name [literal-secret, dev and prod]"
+    told = "DB_PASSWORD contains a secret, by its name [literal-secret, dev and prod]"
     assert found(*CODES, offline=True) == [f"profiles/base.toml:2: {told}"]
 
 
@@ -106,11 +109,11 @@ def test_the_hint_says_what_to_do_and_for_a_setting_not_what_cannot_be_done(proj
     setting, variable = check(offline=True, environ={}).problems
     assert "secret = false" in variable.hint
     assert "secret = false" not in setting.hint
-    assert "change it" in setting.hint
-    assert "change it" in variable.hint
+    assert "change the secret" in setting.hint
+    assert "change the secret" in variable.hint
 
 
 def test_in_the_env_form_the_way_out_is_the_ignore_file(project):
     project.profile("prod.env", f"A_TOKEN={PASSWORD}\n")
     [problem] = check(offline=True, environ={}).problems
-    assert problem.hint.endswith("accept that in .envkit-ignore")
+    assert problem.hint.endswith("accept it in .envkit-ignore")

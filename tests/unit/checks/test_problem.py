@@ -1,4 +1,4 @@
-"""Problems: their order, how they are listed, and the exit status that follows from them."""
+"""Problems: their order, their listing and the resulting exit status."""
 
 import pytest
 

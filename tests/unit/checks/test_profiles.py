@@ -1,4 +1,4 @@
-"""What profiles say, and what one of them lacks."""
+"""Checks of profiles: warnings and missing variables."""
 
 from envkit.checks.run import check
 from support.checking import found
@@ -14,7 +14,7 @@ def test_a_variable_that_some_environments_lack(project):
     [problem] = check(environ={}).problems
     assert problem.hint == (
         "add it to profiles/prod.toml and profiles/test.toml, "
-        "or accept that in .envkit-ignore: NEW missing # why"
+        "or accept it in .envkit-ignore: NEW missing # why"
     )
 
 

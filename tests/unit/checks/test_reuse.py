@@ -12,7 +12,7 @@ def test_a_secret_that_two_environments_have(store):
         "profiles/dev.toml:4: KEY is the same secret in dev and prod [reused, dev and prod]"
     ]
     [problem] = check(environ={}, sources={"store": store.source}).problems
-    assert problem.hint == "give dev a value of its own: envkit set KEY --env dev"
+    assert problem.hint == "give dev its own value: envkit set KEY --env dev"
 
 
 def test_a_secret_under_another_name_and_inside_a_url(store):

@@ -1,4 +1,4 @@
-"""What a check says of rotations: their tables, without a store, and where they stand."""
+"""Checks of rotations: their tables, without a store, and their status."""
 
 import sys
 import time
@@ -47,7 +47,7 @@ def offline(*codes, **arguments):
 @pytest.mark.parametrize(
     ("lines", "wanted"),
     [([], 1), (['after = [["true"]]'], 0), (['cache_age = "5m"'], 0)],
-    ids=["nothing restarts them", "after", "they read it again"],
+    ids=["no restart", "after hook", "value is read again"],
 )
 def test_programs_that_nothing_restarts_are_warned_of(project, lines, wanted):
     profile(project, *lines)
@@ -77,11 +77,11 @@ def test_a_rotation_that_is_sound(project):
         ('evry = "1d"', "profiles/prod.toml:7: [rotation.key]: unknown key 'evry'"),
         (
             'grace = "soon"',
-            "profiles/prod.toml:7: [rotation.key] has a 'grace' that is no duration",
+            "profiles/prod.toml:7: [rotation.key]: 'grace' is not a duration",
         ),
-        ('cache_age = "x"', "profiles/prod.toml:7: [rotation.key] has a 'cache_age' that is no"),
+        ('cache_age = "x"', "profiles/prod.toml:7: [rotation.key]: 'cache_age' is not a"),
         ('target = { x = "1" }', "profiles/prod.toml:7: target: unknown key 'x'"),
-        ("generate = { length = 1 }", "profiles/prod.toml:7: 'generate' makes values"),
+        ("generate = { length = 1 }", "profiles/prod.toml:7: 'generate' creates values"),
         ('strategy = "single"', "profiles/prod.toml:7: the rotator 'random' has no strategy"),
     ],
 )
@@ -106,7 +106,7 @@ def test_one_table_hides_nothing_of_another(project):
         "profiles/prod.toml:15",
     ]
     assert "unknown rotator 'rndom'" in lines[0]
-    assert "the source 'env' keeps no rotations" in lines[1]
+    assert "the source 'env' cannot store rotation records" in lines[1]
 
 
 def test_what_a_base_says_is_told_once(project):
@@ -157,8 +157,8 @@ def test_two_names_for_one_secret_are_shown_both(project):
     profile(project, name="staging", table="api-key")
     told = (
         "profiles/staging.toml:4: prod/key (profiles/prod.toml:4) and staging/api-key "
-        "(profiles/staging.toml:4) rotate the same secret, .env#KEY, and do not say the same of "
-        "it [rotation-conflict, prod and staging]"
+        "(profiles/staging.toml:4) rotate the same secret, .env#KEY, with different settings "
+        "[rotation-conflict, prod and staging]"
     )
     assert offline() == [told]
     assert offline(environments=["prod"]) == [told], "whichever is checked"
@@ -179,16 +179,16 @@ def test_two_that_say_the_same_are_one(project):
     [
         (
             ('grace = "5m"', 'cache_age = "6m"'),
-            "7: [rotation.key]: programs keep the value for 6m, and the old one works only 5m",
+            "7: [rotation.key]: programs cache the value for 6m, and the old one works only 5m",
         ),
         (
             ('cache_age = "90m"',),
-            "3: [rotation.key]: programs keep the value for 90m, and the old one works only 15m",
+            "3: [rotation.key]: programs cache the value for 90m, and the old one works only 15m",
         ),
         (('grace = "5m"', 'cache_age = "5m"'), ""),
         (('grace = "1s"',), ""),
     ],
-    ids=["shorter", "the usual one", "as long", "nobody knows"],
+    ids=["shorter", "default", "as long", "cache age not set"],
 )
 def test_a_grace_that_is_shorter_than_what_programs_keep(project, lines, told):
     profile(project, *lines)
@@ -200,7 +200,7 @@ def test_a_keyring_says_how_long_its_list_is_kept(project):
     text = (project.profiles / "prod.toml").read_text()
     project.profile("prod.toml", text.replace("random", "keyring"))
     [shown] = offline()
-    assert "programs keep the value for 15m, and the old one works only 10m longer" in shown
+    assert "programs cache the value for 15m, and the old one works only 10m longer" in shown
 
 
 def test_no_grace_helps_where_the_old_value_ends_at_once(project):
@@ -210,8 +210,8 @@ def test_no_grace_helps_where_the_old_value_ends_at_once(project):
     project.profile("prod.toml", text.replace("random", "postgres"))
     assert offline() == [
         (
-            "profiles/prod.toml:9: [rotation.key]: programs keep the value for 5m, and with the "
-            "rotator 'postgres' (single) the old one ends at once [short-grace, prod]"
+            "profiles/prod.toml:9: [rotation.key]: programs cache the value for 5m, and with the "
+            "rotator 'postgres' (single) the old one stops working at once [short-grace, prod]"
         )
     ]
 
@@ -227,12 +227,12 @@ def test_no_grace_helps_where_the_old_value_ends_at_once(project):
         ("{{ dotenv:.env#KEY }}", True),
         ("{{ dotenv:.env#KEY_PREVIOUS }}", True),
     ],
-    ids=["another key", "another file", "the same", "the one before"],
+    ids=["another key", "another file", "same value", "previous value"],
 )
 def test_a_rotation_of_what_no_variable_has(project, value, used):
     profile(project, top=f'[variables]\nKEY = "{value}"\n')
     unused = (
-        "profiles/prod.toml:4: [rotation.key] rotates .env#KEY, and no variable has it "
+        "profiles/prod.toml:4: [rotation.key] rotates .env#KEY, and no variable uses it "
         "[rotation-unused, prod]"
     )
     assert offline() == ([] if used else [unused])
@@ -263,7 +263,7 @@ def test_nothing_is_said_where_a_profile_cannot_be_planned(project):
     assert offline("rotation-unused") == []
 
 
-# -------- where they stand
+# -------- their status
 
 
 @pytest.fixture
@@ -293,7 +293,7 @@ def test_what_is_overdue(rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     [shown] = found()
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY + HOUR))
-    assert shown.startswith(f"profiles/prod.toml:4: prod/key is overdue since {since} ")
+    assert shown.startswith(f"profiles/prod.toml:4: prod/key has been overdue since {since} ")
     assert shown.endswith("[rotation-overdue, prod]")
     assert found(offline=True) == []
 
@@ -302,7 +302,7 @@ def test_what_has_failed_and_what_is_overdue_because_of_that(rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     rotated('before = [["false"]]', ago=HOUR)
     [shown] = found()
-    assert "prod/key is overdue since " in shown
+    assert "prod/key has been overdue since " in shown
     assert "UTC: create: hook-failed [rotation-overdue, prod]" in shown
 
 
@@ -310,7 +310,7 @@ def test_what_has_failed_once(rotated):
     rotated('before = [["false"]]', ago=10.0)
     assert found() == [
         (
-            "profiles/prod.toml:4: prod/key has failed, and is tried again: create: hook-failed "
+            "profiles/prod.toml:4: prod/key failed and will be retried: create: hook-failed "
             "[rotation-failing, prod]"
         )
     ]
@@ -321,8 +321,8 @@ def test_what_waits_for_somebody_to_decide(project, rotated):
     (project.root / ".env").write_text("KEY=canary-8d1f-theirs\n")
     [shown] = found()
     assert shown == (
-        "profiles/prod.toml:4: prod/key waits for somebody to decide: the secret was changed "
-        "outside envkit; all three values were kept [rotation-stopped, prod]"
+        "profiles/prod.toml:4: prod/key has stopped and needs your decision: the secret was "
+        "changed outside envkit; all three values were kept [rotation-stopped, prod]"
     )
 
 
@@ -349,7 +349,7 @@ def test_what_is_given_up(project, rotated):
     one = one_rotation(project.profiles, environ)
     assert run_rotation(one, environ=environ).status == "quarantined"
     [shown] = found()
-    assert shown.startswith("profiles/prod.toml:4: prod/key is given up: the target has refused")
+    assert shown.startswith("profiles/prod.toml:4: prod/key is quarantined: the target has refused")
     assert shown.endswith("[rotation-quarantined, prod]")
     assert "canary" not in shown
 
@@ -359,7 +359,7 @@ def test_a_record_that_nobody_can_read(project, rotated):
     (record,) = project.root.glob(".env.*.envkit-rotation")
     record.write_text('{"version": 99}')
     [shown] = found()
-    assert shown.startswith("profiles/prod.toml:4: cannot tell where prod/key stands: ")
+    assert shown.startswith("profiles/prod.toml:4: cannot read the state of prod/key: ")
     assert shown.endswith("[rotation-unreadable, prod]")
 
 
@@ -368,7 +368,7 @@ def test_a_secret_that_is_not_there(project, rotated):
     (project.root / ".env").write_text("OTHER=x\n")
     assert found("value-absent") == [
         (
-            "profiles/prod.toml:2: cannot tell where prod/key stands: the secret is not there "
+            "profiles/prod.toml:2: cannot read the state of prod/key: the secret is not there "
             "[value-absent, prod]"
         )
     ]
@@ -382,8 +382,8 @@ def test_a_store_to_which_nobody_can_log_in(project):
     project.profile("prod.toml", VAULT + tables)
     assert found() == [
         (
-            "profiles/prod.toml:4: cannot tell where prod/a and prod/b stand: [sources.vault]: "
-            "'auth': env:NOT_HERE is absent [not-logged-in, prod]"
+            "profiles/prod.toml:4: cannot read the state of prod/a and prod/b: [sources.vault]: "
+            "'auth': env:NOT_HERE is missing [not-logged-in, prod]"
         )
     ]
 

@@ -1,4 +1,4 @@
-"""A whole check: which environments, which families of checks, and what comes of them."""
+"""A whole check: selection of environments and checks, and its problems."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_a_profile_that_is_none_hides_nothing_of_another(project):
     project.profile("loop.toml", '[variables]\nA = "{{ B }}"\nB = "{{ A }}"\n')
     project.profile("text.toml", "= no toml\n")
     project.profile("prod.toml", '[variables]\nPORT = { value = "x", type = "port" }\n')
-    circle = "variables need each other in a circle: A -> B -> A [profile-invalid, loop]"
+    circle = "variables refer to each other in a cycle: A -> B -> A [profile-invalid, loop]"
     lines = [line for line in found() if "missing" not in line]
     assert lines == [
         "profiles/dev.toml:2: PORT: unknown key 'typ' [profile-invalid]",
@@ -108,7 +108,7 @@ def test_what_is_skipped_is_not_looked_for(project):
     project.profile("dev.toml", '[variables]\nA = "1"\nDB_PASSWORD = "Tr0ub4dor&3xY"\n')
     project.profile("prod.toml", "[variables]\n")
     assert found(skip=["missing"], sources={"shelf": source}) == [
-        "profiles/dev.toml:3: DB_PASSWORD holds a secret, by its name [literal-secret, dev]"
+        "profiles/dev.toml:3: DB_PASSWORD contains a secret, by its name [literal-secret, dev]"
     ]
     assert found(skip=["missing", "literal-secret", "possible-secret"]) == []
 

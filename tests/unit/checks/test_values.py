@@ -1,4 +1,4 @@
-"""Whether variables have their values: absent, unfit and unreadable are three things."""
+"""Values are checked: missing, invalid and unreadable ones are different problems."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def test_what_is_there_and_fits_is_no_problem(project):
 
 def test_a_value_that_no_store_has(project):
     assert with_shelf(project, 'A = "x"\nB = "{{ shelf:b#v }}"\n') == [
-        "profiles/prod.toml:5: B: shelf shelf:b#v is absent [value-absent, prod]"
+        "profiles/prod.toml:5: B: shelf shelf:b#v is missing [value-absent, prod]"
     ]
 
 
@@ -77,7 +77,7 @@ def test_a_version_that_is_gone_is_an_answer_and_no_failure(project):
 def test_a_source_that_breaks_shows_nothing_of_what_it_had(project):
     shelf = Shelf(breaks=RuntimeError("canary-1234"))
     project.profile("prod.toml", A)
-    told = "cannot read A: the source 'shelf' broke: RuntimeError [store-protocol, prod]"
+    told = "cannot read A: the source 'shelf' crashed: RuntimeError [store-protocol, prod]"
     assert found(sources={"shelf": shelf}) == [f"profiles/prod.toml:4: {told}"]
 
 
@@ -96,7 +96,7 @@ def test_references_that_fit_no_store_are_all_found_and_hide_nothing(project):
         f'{SHELF}[variables]\nA = "{{{{ shelf:a?stage=X#v }}}}"\nB = "{{{{ nosuch:x#y }}}}"\n'
         'C = "{{ A }}"\nP = { value = "x", type = "port" }\n',
     )
-    stage = "A: shelf:a?stage=X#v has a stage, and shelf knows none [reference-invalid, prod]"
+    stage = "A: shelf:a?stage=X#v has a stage, and shelf has no stages [reference-invalid, prod]"
     assert found(offline=True) == [
         f"profiles/prod.toml:4: {stage}",
         "profiles/prod.toml:5: B: unknown source 'nosuch' in nosuch:x#y [reference-invalid, prod]",

@@ -1,4 +1,4 @@
-"""How the words of a line are split before anything is completed."""
+"""How a command line is split into words before completion."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from envkit.cli.shell_completion import complete_words
         ("exec --set=A=b", ("exec --set", "A=b", "--set=")),
         ("get -ed", ("get -e", "d", "-e")),
         ("export -fs", ("export -f", "s", "-f")),
-        # what is whole already
+        # already complete
         ("get --env d", ("get --env", "d", "")),
         ("get -e", ("get", "-e", "")),
         ("get --en", ("get", "--en", "")),

@@ -1,4 +1,4 @@
-"""The parsers of languages, which an extra brings."""
+"""The optional parsers of languages."""
 
 import os
 
@@ -42,7 +42,7 @@ def test_a_language_whose_parser_is_missing_stops_no_other(tmp_path, name, text,
     code = scan([str(tmp_path)], names={"A"}, environ=os.environ, without="")
     assert [use.read.name for use in code.uses] == ["B"]
     [(error, files)] = code.unparsed
-    assert error.message == f"reading {language} takes a parser that is not installed"
+    assert error.message == f"cannot read {language}: its parser is not installed"
     assert error.hint == install_hint("check")
     assert files == (str(tmp_path / name),)
     assert code.files == 2
@@ -56,9 +56,9 @@ def test_a_check_warns_once_for_each_language_that_it_could_not_read(project):
     (project.root / "app.py").write_text("import os\nos.environ['B']\nos.environ['C']\n")
     report = check(["prod"], profiles=str(project.profiles), code=[str(project.root)], offline=True)
     found = [(problem.code, problem.message) for problem in report.problems]
-    told = "takes a parser that is not installed"
+    told = "its parser is not installed"
     assert sorted(found) == [
-        ("unchecked-code", f"reading Go {told}"),
-        ("unchecked-code", f"reading JavaScript {told}; 2 files are left out"),
+        ("unchecked-code", f"cannot read Go: {told}"),
+        ("unchecked-code", f"cannot read JavaScript: {told}; 2 files were not read"),
         ("undefined-variable", "C is needed here, and prod does not define it"),
     ]

@@ -1,4 +1,4 @@
-"""Variables that every program is given, and those that libraries read."""
+"""Variables that every program has, and those that libraries read."""
 
 import pytest
 

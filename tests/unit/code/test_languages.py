@@ -9,7 +9,7 @@ from support.vectors import vectors
 
 PYDANTIC = "from pydantic_settings import BaseSettings\nclass S(BaseSettings):\n    {}\n"
 
-# where the pieces of code are, what is a file around one of them, and who reads it
+# folder of the code samples, the file around each of them, and its reader
 TABLES = [
     ("go", "go", 'package a\nimport "os"\nconst KEY = "A"\nfunc f() {{\n{}\n}}\n', go.find),
     ("go", "go_tags", "package a\ntype C struct {{\n  Field string `{}`\n}}\n", go.find),

@@ -1,4 +1,4 @@
-"""The files of a program: which are looked at, and what all of them together read."""
+"""Which files of a program are scanned, and which variables they read together."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a comparison says of two environments or more, and that it has no secret in it."""
+"""The comparison of two or more environments, and that it contains no secret."""
 
 import pytest
 from hypothesis import given
@@ -58,7 +58,7 @@ class TestStatus:
         ("error", "said", "state", "code"),
         [
             (DeniedError("permission denied"), "unreadable", CellState.UNREADABLE, "access-denied"),
-            (AbsentError("vault:dev#x is absent"), "missing", CellState.ABSENT, ""),
+            (AbsentError("vault:dev#x is missing"), "missing", CellState.ABSENT, ""),
         ],
     )
     def test_what_a_store_failed_to_say_is_never_missing(self, error, said, state, code):

@@ -117,4 +117,4 @@ def test_a_process_that_is_not_there_is_an_error():
 def test_a_process_of_another_user_is_an_error_that_says_whose_rights_it_needs():
     with as_nobody(), pytest.raises(DeniedError) as caught:
         other_process("pid:1", "1")
-    assert caught.value.hint == "run it as the user that the process runs as"
+    assert caught.value.hint == "run envkit as the user of that process"

@@ -1,4 +1,4 @@
-"""Versions and moments after the `@` of a side."""
+"""Versions and times after the `@` of a side."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Which secrets two environments share: under any name, whole or as a part, and never shown."""
+"""Secrets that environments share are found under any name, whole or in part, and not shown."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the sides of a comparison are called on the command line."""
+"""How the command line names the sides of a comparison."""
 
 import pytest
 
@@ -36,5 +36,5 @@ class TestNames:
 
     @pytest.mark.parametrize("names", [[], ["prod"]])
     def test_a_comparison_needs_two(self, names):
-        with pytest.raises(UsageError, match="needs two"):
+        with pytest.raises(UsageError, match="at least two"):
             prepare_sides(names)

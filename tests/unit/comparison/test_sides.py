@@ -1,4 +1,4 @@
-"""What is compared: profiles now and then, files and processes, and what cannot be read."""
+"""The sides of a comparison: profiles at any time, files, processes, unreadable values."""
 
 import os
 from datetime import UTC, datetime
@@ -148,7 +148,7 @@ class TestThePast:
         found = errors(read_one(f"prod@{point}", store))
         assert list(found) == ["LATE"]
         assert isinstance(found["LATE"], AbsentError)
-        assert "vault:late#key is absent" in found["LATE"].message
+        assert "vault:late#key is missing" in found["LATE"].message
 
     def test_a_field_that_was_added_later_is_absent(self, prod, store):
         store.put("db", {"password": "password-4", "user": "app"}, created=day(4))
@@ -212,7 +212,7 @@ class TestThePast:
     def test_a_store_that_keeps_no_versions_says_so(self, prod):
         side = read_one("prod@v1", Shelf({"vault:db#password": "x"}, name="vault"))
         assert values(side) == {"MODE": "live"}
-        assert errors(side)["DB"].message == "'vault' keeps no versions"
+        assert errors(side)["DB"].message == "'vault' does not store versions"
 
     def test_a_history_that_fails(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(DeniedError("may not list versions")))
@@ -226,7 +226,7 @@ class TestThePast:
         monkeypatch.setattr(store, "history", lambda ref: {}["secret-canary"])
         error = errors(read_one("prod@2020-01-02", store))["DB"]
         assert isinstance(error, ProtocolError)
-        assert error.message == "the source 'vault' broke: KeyError"
+        assert error.message == "the source 'vault' crashed: KeyError"
 
     def test_an_interrupt_is_one(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(KeyboardInterrupt()))
@@ -269,7 +269,7 @@ class TestNamesAlone:
         assert list(names) == ["A", "B"]
 
     def test_a_point_in_history_needs_a_store(self, project):
-        with pytest.raises(UsageError, match="no store is asked"):
+        with pytest.raises(UsageError, match="does not read the stores"):
             read_names(["prod@v1", "prod"], environ={})
 
 

@@ -1,4 +1,4 @@
-"""What looks like a secret, and what does not, as teams write it."""
+"""Values that look like a secret, and values that do not."""
 
 import string
 from random import Random
@@ -17,7 +17,7 @@ WHATS = {
     "a URL with a password",
     "a text with a secret in it",
     "a secret, by its name",
-    "a text that looks drawn at random",
+    "a text that looks random",
 }
 _ID = "{0[0]}={0[1]:.40}".format
 

@@ -1,4 +1,4 @@
-"""What the name of a variable says of its value."""
+"""What the name of a variable reveals about its value."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""In what two values differ: URLs by part, JSON by path, connection strings, lists."""
+"""The differing parts of two values: URLs, JSON, connection strings, lists."""
 
 import json
 

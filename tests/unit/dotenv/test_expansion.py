@@ -18,7 +18,7 @@ class TestExpansion:
     @pytest.mark.parametrize(
         ("text", "wanted"),
         [
-            ("A=${B}\nB=1", "1"),  # the value that will be injected, wherever it stands
+            ("A=${B}\nB=1", "1"),  # the injected value, wherever it is in the file
             ("B=1\nA=${B}\nB=2", "2"),
             ("A=1\nA=${A}2\nA=${A}3", "123"),  # its own name means the definition before
             ("A=${OUTER}:/opt", "outer:/opt"),
@@ -35,7 +35,7 @@ class TestExpansion:
             (r"A=\\${OUTER}", r"\\outer"),
             (r'A="${NOPE:-\${OUTER}}"', "${OUTER}"),
             ('A="${OUTER}" # ${NOPE}', "outer"),
-            ("B='${OUTER}'\nA=${B}", "${OUTER}"),  # what was put in is not scanned again
+            ("B='${OUTER}'\nA=${B}", "${OUTER}"),  # the inserted value is not scanned again
             ("A=${", "${"),
             ("A=${OUTER", "${OUTER"),
             ("A=$OUTER ${} ${1} ${-x} $${OUTER}", "$OUTER ${} ${1} ${-x} $outer"),
@@ -76,7 +76,7 @@ class TestExpansion:
     def test_chains_and_nesting_end(self):
         limit = dotenv_expand.MAX_DEPTH
         chain = "".join(f"A{n}=${{A{n + 1}}}\n" for n in range(limit * 2)) + f"A{limit * 2}=x\n"
-        with pytest.raises(DotenvError, match="too many names"):
+        with pytest.raises(DotenvError, match="too many variables"):
             values(chain)
         backwards = "A0=x\n" + "".join(f"A{n}=${{A{n - 1}}}\n" for n in range(1, 2000))
         assert values(backwards)["A1999"] == "x"

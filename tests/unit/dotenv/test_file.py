@@ -1,4 +1,4 @@
-"""What a `.env` file means, held against the shared cases and the parser's own limits."""
+"""The meaning of a `.env` file, according to the shared cases, and the limits of the parser."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_lines_are_those_that_an_editor_shows(text, lines):
         ("A=1\nB=x\0y\n", ".env:2: a NUL character"),
         ("\n\n  A\n", ".env:3: the line has no '='"),
         ("A=1\n\nB='open\n", ".env:3: cannot parse"),
-        ('A=1\n"B"=x\n', ".env:2: what stands before '=' is not a variable name"),
+        ('A=1\n"B"=x\n', ".env:2: the text before '=' is not a variable name"),
     ],
 )
 def test_errors_have_the_line(text, message):
@@ -85,7 +85,7 @@ def test_a_line_of_a_key_is_not_shown():
     for text in (f"A=-----BEGIN KEY-----\n{line}\n", f"A=-----BEGIN KEY-----\n{line}==\n"):
         with pytest.raises(DotenvError) as caught:
             values(text)
-        assert caught.value.message == ".env:1: a value of several lines without quotes"
+        assert caught.value.message == ".env:1: a multi-line value without quotes"
         assert line[:8] not in str(caught.value)
         file = parse(text, path=".env", expand=False)
         assert list(file.entries) == ["A"]

@@ -1,4 +1,4 @@
-"""What other readers take for something else is told, each with its line and a hint."""
+"""Lines that other readers read differently are reported with a hint."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who reads a written value otherwise. Real readers prove it in `tests/extra/test_readers.py`."""
+"""Which readers read a value differently. `tests/extra/test_readers.py` proves it with them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An odd line of a `.env` file spoils at most the variables that it may have meant."""
+"""An odd line of a `.env` file fails at most the variables that it may define."""
 
 import pytest
 from hypothesis import given

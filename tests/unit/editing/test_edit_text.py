@@ -1,4 +1,4 @@
-"""The text that an editor is given, and what was changed in it."""
+"""The text that an editor gets, and the changes made in it."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from envkit.errors import DotenvError, InvalidValueError, UsageError
 
 HEAD = """\
 # prod: change values, save and leave the editor.
-# A line that you take out changes nothing: 'envkit unset' takes a value out.
-# To change nothing at all, leave without saving.
+# Removing a line changes nothing. To remove a value, run 'envkit unset'.
+# To cancel, leave without saving.
 """
 PROFILE = """\
 [variables]
@@ -37,8 +37,8 @@ def test_the_text_has_each_value_below_its_place_and_comments_for_the_rest(edita
     assert render(editable) == (
         f"{HEAD}\n# profiles/prod.toml:2\nPORT=8080\n"
         "\n# .env.prod#KEY\nKEY='two\nlines'\n"
-        "\n# .env.prod#NEW\n# absent: NEW=\n"
-        "\n# not to be changed here:\n# SAME has the value of KEY\n"
+        "\n# .env.prod#NEW\n# not set: NEW=\n"
+        "\n# cannot be changed here:\n# SAME has the value of KEY\n"
     )
 
 
@@ -46,7 +46,7 @@ def test_a_value_that_no_dotenv_file_can_hold_is_a_comment(project):
     memory = '[sources.memory]\ntype = "memory"\nsecrets = { b = "encrypted:x" }\n'
     project.profile("prod.toml", f'{memory}[variables]\nB = "{{{{ memory:#b }}}}"\n')
     editable = find(prepare_edit(("prod",), environ={}))
-    refused = "\n# not to be changed here:\n# B has a value that is no text\n"
+    refused = "\n# cannot be changed here:\n# the value of B is not text\n"
     assert render(editable) == HEAD + refused
 
 
@@ -75,7 +75,11 @@ def test_only_values_that_are_others_are_changes(editable, text, expected):
         ("PORT=1\nno definition\n", DotenvError, "prod.env:2: cannot parse"),
         ("\nPROT=1\n", UsageError, "prod.env:2: prod has no variable 'PROT'"),
         ("SAME=1\n", UsageError, "prod.env:1: SAME cannot be changed here"),
-        ("OTHER=1\n", UsageError, "prod.env:1: OTHER was not among the variables to be changed"),
+        (
+            "OTHER=1\n",
+            UsageError,
+            "prod.env:1: OTHER is not one of the variables that you are editing",
+        ),
         (
             "PORT=canary\n",
             InvalidValueError,

@@ -71,10 +71,10 @@ def test_what_cannot_be_changed_is_refused_with_its_reason_and_hinders_no_other(
     reasons = {name: error.message for name, error in found().refused.items()}
     assert reasons == {
         "SAME": "SAME has the value of KEY",
-        "URL": "URL is made of several parts (profiles/prod.toml:11)",
+        "URL": "URL is composed of several parts (profiles/prod.toml:11)",
         "PINNED": "PINNED is pinned to one version: memory:db?version=1#password",
     }
-    with pytest.raises(UnchangeableError, match="made of several parts"):
+    with pytest.raises(UnchangeableError, match="composed of several parts"):
         found("URL").one("URL")
 
 
@@ -103,7 +103,7 @@ def test_a_name_that_the_profile_does_not_have_is_refused(prod, name, hint):
 
 def test_one_environment_is_changed_at_a_time(prod):
     two = usage(lambda: prepare_edit(("prod", "dev"), environ={}))
-    assert two[0] == "one environment is changed at a time"
+    assert two[0] == "only one environment can be changed at a time"
     assert usage(lambda: prepare_edit((), environ={}))[0] == "no environment is named"
     assert prepare_edit((), environ={"ENVKIT_ENV": "production"}).prepared.profile.name == "prod"
 
@@ -148,7 +148,7 @@ def test_a_value_that_the_profile_does_not_allow_is_refused(prod):
         message, hint = refusal(lambda v=value: port.check(v), InvalidValueError)
         assert message.startswith(f"the new value of PORT {reason}")
         assert message.endswith("; nothing was changed")
-        assert hint == "look at profiles/prod.toml:7, which asks for it"
+        assert hint == "see its declaration in profiles/prod.toml:7"
 
 
 def test_what_was_changed_since_it_was_read_is_refused_with_its_place(prod):
@@ -156,7 +156,7 @@ def test_what_was_changed_since_it_was_read_is_refused_with_its_place(prod):
     refuse_changed(variables)
     prod.dotenv("prod", "KEY=theirs\n")
     message, _ = refusal(lambda: refuse_changed(variables), ConflictError)
-    assert message == "changed since it was read: KEY in .env.prod#KEY; nothing was written"
+    assert message == "changed after envkit read it: KEY in .env.prod#KEY; nothing was written"
 
 
 def test_a_reference_is_found_under_its_own_text(prod):
@@ -170,10 +170,10 @@ def test_a_reference_is_found_under_its_own_text(prod):
 @pytest.mark.parametrize(
     ("text", "kind", "message"),
     [
-        ("PORT", UsageError, "'PORT' is no reference"),
-        ("memory:db#a | trim", UsageError, "'memory:db#a | trim' is no reference"),
-        ('memory:db#a ?? "x"', UsageError, "'memory:db#a ?? \"x\"' is no reference"),
-        ("x }} {{ y", UsageError, "'x }} {{ y' is no reference"),
+        ("PORT", UsageError, "'PORT' is not a reference"),
+        ("memory:db#a | trim", UsageError, "'memory:db#a | trim' is not a reference"),
+        ('memory:db#a ?? "x"', UsageError, "'memory:db#a ?? \"x\"' is not a reference"),
+        ("x }} {{ y", UsageError, "'x }} {{ y' is not a reference"),
         ("mmory:db#a", UsageError, "prod has no source 'mmory'"),
         (
             "memory:db?version=1#a",

@@ -1,4 +1,4 @@
-"""The versions in which a value changed, and the one that a rollback goes back to."""
+"""The versions in which a value changed, and the one that a rollback restores."""
 
 import pytest
 
@@ -48,7 +48,7 @@ DENIED = DeniedError("no")
         ([None, None, "a"], ["2 current absent", "1 older"]),
         (["a", None, "a"], ["3 current", "2 previous absent", "1 older"]),
         ([None, None], []),
-        # what is gone, or cannot be read, may have changed it
+        # a deleted or unreadable version may have changed it
         (["a", "deleted", "a"], ["3 current", "2 deleted", "1 older"]),
         (["b", "destroyed", "destroyed"], ["3 current", "2 destroyed", "1 destroyed"]),
         (["a", DENIED, "a"], ["3 current", "2 previous", "1 older"]),

@@ -1,4 +1,4 @@
-"""Literals set, added or removed in a profile: read back exactly, and nothing else changes."""
+"""Literals set, added or removed in a profile read back exactly; nothing else changes."""
 
 import tomllib
 
@@ -37,7 +37,7 @@ type = "vault"
 """
 ENV = "# head\nexport A='1' # one\nB={{B}}\n\nC=3\n"
 NAMES = ("NODE_ENV", "PORT", "DEBUG", "TABLE", "QUOTED", "ESCAPED", "LONG")
-# what no TOML and no profile can hold is NUL, and half a surrogate pair
+# neither TOML nor a profile can contain NUL or half a surrogate pair
 VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12)
 
 

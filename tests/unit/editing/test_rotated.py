@@ -33,11 +33,11 @@ def test_a_change_is_refused_while_a_rotation_is_in_progress(value, phase):
     with pytest.raises(RotationInProgressError) as caught:
         found.refuse_in_progress()
     assert caught.value.message == (
-        f"PASSWORD is being rotated by prod/db (phase {phase}, begun 1970-01-01T00:00:01Z)"
+        f"PASSWORD is being rotated by prod/db (phase {phase}, started 1970-01-01T00:00:01Z)"
     )
     with pytest.raises(RotationInProgressError):
         found.refuse_retired("1", Secret("a"), versions(("a", 1)))
-    then = "begin again from" if phase == Phase.CLAIMED else "stop at"
+    then = "start again from" if phase == Phase.CLAIMED else "stop at"
     assert found.warning == (
         f"PASSWORD is rotated by prod/db, which is in progress and will {then} the new value"
     )
@@ -47,7 +47,10 @@ def test_a_change_is_refused_while_a_rotation_is_in_progress(value, phase):
     ("phases", "hint"),
     [
         ("claimed staged set tested", "envkit rotate --abort prod/db"),
-        ("promoted grace", "envkit rotate --rollback prod/db'; for another one, wait until 1970"),
+        (
+            "promoted grace",
+            "envkit rotate --rollback prod/db'; to set another one, wait until 1970",
+        ),
         ("retiring reverting reverted", "envkit rotate status prod/db"),
     ],
 )
@@ -64,11 +67,11 @@ def test_a_change_at_rest_is_warned_of(value, phase):
     found.refuse_in_progress()
     assert (
         found.warning
-        == "PASSWORD is rotated by prod/db: the next rotation begins with what is there then"
+        == "PASSWORD is rotated by prod/db: the next rotation starts from the new value"
     )
     targeted = value._replace(policy=value.policy._replace(rotator="postgres"))
     assert found._replace(value=targeted).warning == (
-        "PASSWORD is rotated by prod/db: its target must have the new value too"
+        "PASSWORD is rotated by prod/db: set the new value at its target as well"
     )
     unreadable = found._replace(record=None, error=DeniedError("no way"))
     unreadable.refuse_in_progress()
@@ -97,7 +100,7 @@ REVERTED = {"started_at": 100.0, "promoted_at": 110.0, "given_up_at": 120.0}
 @pytest.mark.parametrize(
     ("record", "made", "expected"),
     [
-        # a first value that no rotation made, and one of a rotation before
+        # a first value from no rotation, and one from an earlier rotation
         (DONE, [("a", 1), ("b", 109)], "a retired, b rotated"),
         (DONE, [("a", 1), ("b", 50), ("c", 109)], "a retired, b retired, c rotated"),
         # what a person has written since
@@ -117,7 +120,7 @@ REVERTED = {"started_at": 100.0, "promoted_at": 110.0, "given_up_at": 120.0}
         ),
         # the keys of a keyring, without the old one, published when it is retired
         (RETIRED, [("a", 1), ("ab", 109), ("b", 199)], "a retired, ab retired, b rotated"),
-        # rolled back: readers have the old value again, and the new one is gone
+        # rolled back: the store has the old value again, and the new one is gone
         (REVERTED, [("a", 1), ("b", 109), ("a", 121)], "a kept, b retired"),
         (
             {**REVERTED, "last_rotated_at": 50.0},
@@ -164,7 +167,7 @@ def test_without_a_record_no_value_comes_back(value, error):
     with pytest.raises(RetiredError) as caught:
         found.refuse_retired("1", Secret("a"), versions(("a", 1)))
     why = "it has no record" if error is None else "no way"
-    assert caught.value.message.endswith(f"whether version 1 is retired is unknown: {why}")
+    assert caught.value.message.endswith(f"cannot tell whether version 1 is retired: {why}")
     assert "--force" in caught.value.hint
 
 

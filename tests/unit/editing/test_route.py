@@ -41,8 +41,8 @@ def test_a_literal_is_in_the_profile_itself(routed, value):
 
 def test_a_literal_of_a_base_cannot_be_changed_for_one_environment(routed):
     assert refused(lambda: routed("", base='A = "x"')) == (
-        "A is written in profiles/base.toml:2, which prod extends",
-        "write it into profiles/prod.toml, where it counts for prod alone",
+        "A is set in profiles/base.toml:2, which prod extends",
+        "set it in profiles/prod.toml, where it applies to prod only",
     )
 
 
@@ -89,15 +89,19 @@ B, DB = "envkit set B --env prod", "envkit set --ref 'vault:db#a' --env prod"
     ],
 )
 def test_a_value_of_several_parts_is_nowhere_and_its_parts_are_named(routed, variables, hint):
-    message = "A is made of several parts (profiles/prod.toml:3)"
+    message = "A is composed of several parts (profiles/prod.toml:3)"
     assert refused(lambda: routed(variables)) == (message, hint)
 
 
 @pytest.mark.parametrize(
     ("text", "what", "hint"),
     [
-        ("vault:db?version=3#a", "pinned to one version", "take out what follows '?'"),
-        ("aws:db?stage=AWSPREVIOUS#a", "pinned to one version", "take out what follows '?'"),
+        ("vault:db?version=3#a", "pinned to one version", "remove the '?' and everything after it"),
+        (
+            "aws:db?stage=AWSPREVIOUS#a",
+            "pinned to one version",
+            "remove the '?' and everything after it",
+        ),
         ("vault:db#*", "a whole secret", "change one field: --ref 'vault:db#FIELD'"),
     ],
 )

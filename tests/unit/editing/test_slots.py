@@ -1,4 +1,4 @@
-"""A value's slot: where it is, what is in it, and how a profile's text is changed."""
+"""A slot reads, writes and removes a value at its place."""
 
 import pytest
 

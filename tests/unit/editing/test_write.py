@@ -26,7 +26,7 @@ def write(slot, value, before=BEFORE, seconds=15):
 
 
 class Busy(MemorySource):
-    """A store in which somebody else changes a secret just before each write."""
+    """A store in which another client changes a secret just before each write."""
 
     def __init__(self, *changes):
         super().__init__(SourceContext("memory", deadline=Deadline(15)))
@@ -61,7 +61,7 @@ def test_a_change_of_another_field_is_no_conflict():
 @pytest.mark.parametrize(
     "theirs",
     [{"password": "theirs", "user": "a"}, {"user": "a"}],
-    ids=["the value is another", "the value is removed"],
+    ids=["changed", "removed"],
 )
 @pytest.mark.parametrize("value", [Secret("new"), None])
 def test_a_change_that_comes_first_is_a_conflict_and_stays(theirs, value):

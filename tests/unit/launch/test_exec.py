@@ -1,4 +1,4 @@
-"""What a program is started with: the profile over its parent, byte for byte."""
+"""The environment of a started program: the profile overrides its parent, byte for byte."""
 
 import pytest
 

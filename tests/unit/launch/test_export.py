@@ -1,4 +1,4 @@
-"""Every export format gives back, through its real reader, the very bytes that went in.
+"""Every export format, read back by its real reader, preserves every byte.
 
 bash, sh, python-dotenv, envkit's own `.env` reader, `json` and PyYAML read for themselves.
 Docker, systemd and the GitHub runner are not Python packages: for them stand readers
@@ -120,7 +120,7 @@ def read_systemd(text: str) -> Bytes:
     """systemd, src/basic/env-file.c (v239 and later) and what env-util.c then throws away."""
     assert "\0" not in text
     result: dict[str, str] = {}
-    state, key, value, keep = "pre_key", "", "", 0  # keep: length without trailing blanks
+    state, key, value, keep = "pre_key", "", "", 0  # the length without trailing blanks
 
     def push() -> None:
         nonlocal key, value, keep, state

@@ -1,4 +1,4 @@
-"""Each secret is masked in a log, in every form in which it may appear there, and no more."""
+"""Each secret is masked in every form in which it may appear in a log."""
 
 from __future__ import annotations
 

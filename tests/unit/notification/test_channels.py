@@ -1,4 +1,4 @@
-"""What a notice says in one line."""
+"""The one-line text of a notice."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def notice(kind, error=""):
         (EventKind.OVERDUE, "prod/db is overdue: no answer"),
         (
             EventKind.QUARANTINE,
-            "prod/db is quarantined: nothing happens until somebody looks: no answer",
+            "prod/db is quarantined: envkit no longer retries it: no answer",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Webhooks, chats and commands: what they get, and what is said where they do not take it."""
+"""What webhooks, chats and commands receive, and the errors if they fail."""
 
 import hashlib
 import hmac
@@ -164,5 +164,5 @@ def test_a_webhook_is_trusted_by_the_certificate_authorities_of_this_machine(
 
 
 def test_a_command_that_fails_is_told():
-    with pytest.raises(NoticeError, match="ended with status 3"):
+    with pytest.raises(NoticeError, match="exited with status 3"):
         deliver(FAILED, Channel("command", ("sh", "-c", "exit 3"), None, tuple(EventKind)))

@@ -1,4 +1,4 @@
-"""The placeholders of channels get their values when there is something to send."""
+"""Placeholders of channels are substituted when there is a notice to send."""
 
 import pytest
 

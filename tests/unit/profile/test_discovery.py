@@ -1,4 +1,4 @@
-"""Which folder of profiles is used, and which file of it: never another than the one asked for."""
+"""Which folder and file of profiles is used: never another than the requested one."""
 
 import os
 
@@ -85,7 +85,7 @@ def test_a_folder_that_is_named_must_be_there(project):
 
 
 def test_a_folder_without_a_name_is_not_another_one(project):
-    """`--profiles "$FOLDER"`, and the variable has no value."""
+    """`--profiles "$FOLDER"` with a variable that is not set."""
     project.profile("prod.env", "A=1\n")
     assert transcript(project.run("get", "A", "--env", "prod", "--profiles", "")) == (
         "2> envkit: error: no folder '' [profile-not-found]\n"
@@ -106,7 +106,7 @@ def test_a_working_folder_that_was_removed(tmp_path, monkeypatch):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    with pytest.raises(ProfileNotFoundError, match="not there any more"):
+    with pytest.raises(ProfileNotFoundError, match="no longer exists"):
         discover.profiles_folder(None, {})
 
 
@@ -145,10 +145,10 @@ def test_what_cannot_be_a_name_has_no_file(project, name):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("folder", "is no file"),
-        ("pipe", "is no file"),
-        ("dangling", "is a link that leads nowhere"),
-        ("circle", "is a link that leads nowhere"),
+        ("folder", "is not a file"),
+        ("pipe", "is not a file"),
+        ("dangling", "is a dangling link"),
+        ("circle", "is a dangling link"),
     ],
 )
 def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
@@ -156,7 +156,7 @@ def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
     if kind == "folder":
         path.mkdir()
     elif kind == "pipe":
-        os.mkfifo(path)  # reading it would wait for ever
+        os.mkfifo(path)  # reading it would never return
     else:
         path.symlink_to("prod.env" if kind == "circle" else "nowhere.env")
     done = project.run("get", "A", "--env", "prod")
@@ -203,4 +203,4 @@ def test_an_unknown_profile_lists_the_known(project, name, hint):
 
 def test_an_empty_folder_says_so(project):
     error = discover.unknown_profile(str(project.profiles), "dev", [])
-    assert error.message == "no profile 'dev' in profiles (the folder has none)"
+    assert error.message == "no profile 'dev' in profiles (the folder has no profiles)"

@@ -217,7 +217,7 @@ class TestExtends:
             project.profile(f"{name}.toml", f"\nextends = {extends}\n")
         place = f"profiles/{circle.split()[-3]}.toml:2"
         assert refused(project) == (
-            f"{place}: 'extends' goes in a circle: {circle}",
+            f"{place}: 'extends' forms a cycle: {circle}",
             f"remove '{circle.split()[-1]}' from this 'extends'",
         )
 
@@ -260,11 +260,11 @@ class TestNames:
         project.profile("b.toml", 'aliases = ["x"]')
         assert refused(project, "x") == (
             "'x' is an alias in profiles/a.toml and profiles/b.toml",
-            "take it out of all but one of them",
+            "remove it from all but one of them",
         )
 
     def test_an_alias_that_is_the_name_of_another_profile_is_an_error(self, project):
-        # else the source `dotenv` would read .env.prod for staging
+        # otherwise the source `dotenv` would read .env.prod for staging
         project.profile("prod.env", "")
         project.profile("staging.toml", '\naliases = ["prod"]\n')
         place = "profiles/staging.toml:2"

@@ -1,4 +1,4 @@
-"""A pattern is matched as `re` does, and never for longer than is promised."""
+"""A pattern matches as in `re`, and never takes longer than its limit."""
 
 import re
 from contextlib import suppress

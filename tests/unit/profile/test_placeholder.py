@@ -1,4 +1,4 @@
-"""The grammar: what is printed parses back, no input crashes it, nothing is run or rescanned."""
+"""The grammar: printed templates parse back, no input crashes, nothing is run or rescanned."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def _watch(event: str, _: object) -> None:
 
 @pytest.fixture(scope="module")
 def _audit() -> None:
-    sys.addaudithook(_watch)  # for ever, which is why it watches only while asked to
+    sys.addaudithook(_watch)  # cannot be removed, so it watches only on request
 
 
 @pytest.mark.usefixtures("_audit")

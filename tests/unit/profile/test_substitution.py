@@ -1,4 +1,4 @@
-"""Values and filters in a template: any bytes come through, and no value is shown."""
+"""Values and filters in a template preserve any bytes, and errors show no value."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_fallback_is_for_what_is_absent_only() -> None:
 
 
 def test_what_is_absent_is_named() -> None:
-    with pytest.raises(AbsentError, match=r"^vault:db#password is absent$"):
+    with pytest.raises(AbsentError, match=r"^vault:db#password is missing$"):
         substitute(parse("x{{ vault:db#password | trim }}"), lambda _: None)
 
 

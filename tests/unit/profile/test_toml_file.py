@@ -1,4 +1,4 @@
-"""Files of profiles: what is read, which keys are refused, and that no content is shown."""
+"""Files of profiles: what is read, which keys are refused; no content is shown."""
 
 import pytest
 
@@ -57,8 +57,16 @@ def test_toml_comes_with_the_lines_of_its_keys(write):
         ("X = [\n'canary-1',\n", ":2", "invalid value"),
         ("X = 'canary-1\x01'", ":1:14", "found invalid character '\\x01'"),
         ("[a]\n[a]\nX = 'canary-1'", ":2:3", "cannot declare ('a',) twice"),
-        ("X = 9" + "9" * 5000 + " # canary-1", "", "a number is too long, or lists too deep"),
-        ("X = " + "[" * 20_000 + "'canary-1'", "", "a number is too long, or lists too deep"),
+        (
+            "X = 9" + "9" * 5000 + " # canary-1",
+            "",
+            "a number is too long, or lists are nested too deeply",
+        ),
+        (
+            "X = " + "[" * 20_000 + "'canary-1'",
+            "",
+            "a number is too long, or lists are nested too deeply",
+        ),
     ],
 )
 def test_a_file_that_is_no_toml_is_refused_with_its_place_alone(write, content, place, reason):

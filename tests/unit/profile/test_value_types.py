@@ -1,4 +1,4 @@
-"""Types and forms: what fits, what does not, and that no message shows the value."""
+"""Types of values: which texts fit, which do not; no message shows the value."""
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,7 @@ def declared(**raw):
     return Declaration("X", raw, dict.fromkeys(raw, place), place)
 
 
-# and what is too long to be written down
+# and values too long to write here
 LONG_FITS = {"int": ["9" * 100], "float": ["9" * 100]}
 LONG_MISFITS = {"int": ["9" * 5000], "port": ["9" * 5000], "json": ["[" * 100_000]}
 

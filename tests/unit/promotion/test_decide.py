@@ -1,4 +1,4 @@
-"""What is carried from one environment to the next: what is missing, and what was asked for."""
+"""What a promotion copies: missing variables and requested ones."""
 
 import tempfile
 from pathlib import Path
@@ -71,7 +71,7 @@ def stored(project):
     return (project.root / ".env.prod").read_text()
 
 
-# ---------------------------------------------------------------- what is missing
+# ---------------------------------------------------------------- missing variables
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_a_secret_that_is_missing_has_its_line_added_and_no_value(write):
         "name": "KEY",
         "kind": "needs-value",
         "secret": True,
-        "reason": "absent in .env.prod#KEY, env:KEY",
+        "reason": "missing in .env.prod#KEY, env:KEY",
         "hint": "run envkit set KEY --env prod",
     }
     done(plan)
@@ -151,7 +151,7 @@ def test_what_the_target_can_do_without_is_not_missing(write):
     write(line, line, values="A=1\nB=2\nC=3")
     assert changes(promotion()) == []
     assert left(promotion()) == {("A", "differs"), ("B", "differs"), ("C", "needs-value")}
-    assert "absent in .env.prod#C, env:C, and may be" in {
+    assert "missing in .env.prod#C, env:C, which is allowed" in {
         one.reason for one in promotion().plan.left
     }
 
@@ -216,7 +216,7 @@ def test_profiles_of_the_two_forms(project, file, text, line):
     path = project.profile(target, "# mine\n")
     plan = promotion()
     [change] = plan.plan.changes
-    assert change.note == ("without type: a .env file holds values alone" if "type" in text else "")
+    assert change.note == ("without type: a .env file has only values" if "type" in text else "")
     done(plan)
     assert path.read_text().startswith("# mine\n")
     assert line in path.read_text().splitlines()
@@ -254,7 +254,7 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
     assert changes(promotion("NODE_ENV")) == [("NODE_ENV", "add", "Staging")]
 
 
-# ---------------------------------------------------------------- what is not carried over
+# ---------------------------------------------------------------- not promoted
 
 
 @pytest.mark.parametrize(("staging", "prod", "message"), NO.values(), ids=NO)
@@ -304,14 +304,14 @@ def test_a_variable_does_not_get_in_the_way_of_what_the_target_looks_up(write):
     plan = promotion()
     assert changes(plan) == [("PORT", "add", "{{ PORT }}")]
     assert {one.name: one.reason for one in plan.plan.left if one.kind == "by-hand"} == {
-        "HOST": "is looked up by URL in prod, which would have another value"
+        "HOST": "is read by URL in prod, whose value would change"
     }
 
 
 def test_a_place_that_both_read_is_told(write):
     write('SHARED = "{{ dotenv:.env.shared#X }}"').dotenv("shared", "X=1\n")
     [change] = promotion().plan.changes
-    assert change.note == "reads what staging reads"
+    assert change.note == "reads the same secret as staging"
     assert left(promotion()) == set()
 
 
@@ -327,8 +327,8 @@ def test_what_was_named_and_would_still_differ_is_refused(write, lines, message)
 def test_what_was_named_and_the_source_does_not_have(write, prod):
     write("A = {}\nB = { required = false }", prod)
     assert refusals(promotion("A", "B")) == {
-        "A": ".env.staging#A is absent: not in .env.staging; "
-        "env:A is absent: not in the environment"
+        "A": ".env.staging#A is missing: not in .env.staging; "
+        "env:A is missing: not in the environment"
     }
     assert refusals(promotion()) == {}
 
@@ -354,7 +354,7 @@ def test_two_variables_and_one_place(write):
     a = 'A = "{{ dotenv:A }}"\nB = '
     project = write(f'{a}"{{{{ dotenv:B }}}}"', f'{a}"{{{{ dotenv:A }}}}"', values="A=1\nB=2")
     assert refusals(promotion("A", "B")) == {
-        "B": "is kept in .env.prod#A, as is A, which has another value in staging"
+        "B": "is stored in .env.prod#A, and so is A, which has another value in staging"
     }
     project.dotenv("staging", "A=1\nB=1\n")
     done(promotion("A", "B"))
@@ -383,7 +383,7 @@ def test_what_cannot_be_read_is_refused_and_not_missing(write):
     assert caught.value.exit_status == 3
 
 
-# ---------------------------------------------------------------- what is asked for
+# ---------------------------------------------------------------- requested variables
 
 
 @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ def test_a_value_that_changed_since_the_plan_stops_it_before_the_first_write(wri
     project = write("A = {}\nB = {}", "A = {}\nB = {}", values="A=1\nB=1", prod_values="B=2\n")
     plan = promotion("A", "B")
     project.dotenv("prod", "B=3\n")
-    with pytest.raises(ConflictError, match=r"since the plan was made: B in \.env\.prod#B"):
+    with pytest.raises(ConflictError, match=r"after envkit made the plan: B in \.env\.prod#B"):
         done(plan)
     assert stored(project) == "B=3\n"
 
@@ -622,6 +622,6 @@ def test_what_is_named_is_the_same_afterwards(staging, prod, secrets):
         done(plan)
         assert changes(folder.plan(*names, secrets=secrets)) == []
         after = folder.values("prod")
-        # where the source has no value and the line is new, the target may have one of its own
+        # if the source has no value and the line is new, the target may have its own value
         told = [n for n in wanted if n in prod[0] or staging[0][n][0] == "literal"]
         assert {name: after.get(name) for name in told} == {name: wanted[name] for name in told}

@@ -1,4 +1,4 @@
-"""Which literals speak of an environment."""
+"""Which literals mention an environment."""
 
 import pytest
 

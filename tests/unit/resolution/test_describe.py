@@ -1,4 +1,4 @@
-"""What a profile says of its variables, beside what they turned out to be."""
+"""A description has the profile's declaration of each variable and its resolved source."""
 
 import pytest
 

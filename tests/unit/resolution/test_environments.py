@@ -1,4 +1,4 @@
-"""What each profile of a folder is, without asking a store."""
+"""The profiles of a folder, described without asking a store."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Putting values together: absent is not failed, and nothing of a value is ever said."""
+"""Evaluation of variables: missing differs from failed, and no message shows a value."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CANARY = "canary-7d20"
 
 
 def evaluated(project, variables, outcomes=(), selected=None):
-    """Return values and failures of a profile, its stores holding `outcomes` by reference."""
+    """Return the values and failures of a profile whose stores return `outcomes`, by reference."""
     project.profile("prod.toml", f"[variables]\n{variables}\n")
     profile = load("prod", str(project.profiles))
     found = plan(profile, list(profile.variables) if selected is None else selected)
@@ -88,7 +88,7 @@ def test_the_first_source_of_the_lookup_that_has_it_counts(project):
 
 
 class TestAbsent:
-    """Fallback, default and `required` are for what a store does not hold."""
+    """Fallback, default and `required` apply to values that a store does not have."""
 
     @pytest.mark.parametrize(("variables", "expected", "note"), VECTORS["what_stands_in"])
     def test_what_stands_in(self, project, variables, expected, note):
@@ -141,33 +141,33 @@ class TestAbsent:
             {"vault:c#d": Absent("no field 'd' (fields: e)")},
         )
         assert failures(found) == {
-            "X": "<vault:a> is absent; <vault:c#d> is absent: no field 'd' (fields: e)",
-            "Y": "<dotenv:#Y> is absent; <env:#Y> is absent",
+            "X": "<vault:a> is missing; <vault:c#d> is missing: no field 'd' (fields: e)",
+            "Y": "<dotenv:#Y> is missing; <env:#Y> is missing",
         }
         assert {failure.error.exit_status for failure in found[1]} == {4}
         assert {failure.error.hint for failure in found[1]} == {
-            "set it in the store, give it a 'default', or say 'required = false'"
+            "set it in the store, give it a 'default', or set 'required = false'"
         }
 
     def test_a_profile_without_a_lookup_says_so(self, project):
         project.profile("prod.toml", "lookup = []\n[variables]\nX = {}\n")
         profile = load("prod", str(project.profiles))
         found = evaluate(plan(profile, ["X"]), {}, str)
-        assert failures(found) == {"X": "X is absent: 'lookup' names no source"}
+        assert failures(found) == {"X": "X is missing: 'lookup' names no source"}
 
 
 class TestNeeds:
-    """A variable that others are made from."""
+    """Variables that other variables need."""
 
     CHAIN = 'X = "{{ Y }}"\nY = "{{ vault:y }}"'
 
     @pytest.mark.parametrize(
         ("variables", "selected", "given", "failed"),
         [
-            (CHAIN, None, {}, {"Y": "<vault:y> is absent", "X": "Y is absent"}),
-            (CHAIN, ["X"], {}, {"X": "Y is absent (<vault:y> is absent)"}),
+            (CHAIN, None, {}, {"Y": "<vault:y> is missing", "X": "Y is not set"}),
+            (CHAIN, ["X"], {}, {"X": "Y is not set (<vault:y> is missing)"}),
             ("X = '{{ Y ?? \"f\" }}'\nY = '{{ vault:y }}'", ["X"], {"X": "f"}, {}),
-            ('X = "{{ Y }}"\nY = { required = false }', None, {}, {"X": "Y is absent"}),
+            ('X = "{{ Y }}"\nY = { required = false }', None, {}, {"X": "Y is not set"}),
             ('X = "{{ Y }}!"\nY = { default = "d" }', None, {"X": "d!", "Y": "d"}, {}),
         ],
         ids=["wanted too", "only needed", "only needed and covered", "not required", "a default"],
@@ -200,13 +200,17 @@ class TestNeeds:
     ("variable", "value", "message"),
     [
         ('"{{ vault:x }}"', f"{CANARY}\0", "contains a NUL"),
-        ('"{{ vault:x }}"', f"{CANARY}\ud800", "the value has half a surrogate pair"),
+        ('"{{ vault:x }}"', f"{CANARY}\ud800", "the value contains an unpaired surrogate"),
         ('{ value = "{{ vault:x }}", type = "port" }', CANARY, "is not a port"),
         ('{ value = "{{ vault:x }}", pattern = "^s" }', CANARY, "does not match the pattern ^s"),
         ('{ value = "{{ vault:x }}", choices = ["a", "b"] }', CANARY, "is not one of the choices"),
         ('"{{ vault:x | base64decode }}"', f"{CANARY}!", "the value is not base64"),
         ('"{{ vault:x | json:/a }}"', f"{CANARY}", "the value is not JSON"),
-        ('"{{ vault:x | urlencode }}"', f"{CANARY}\ud800", "the value has half a surrogate pair"),
+        (
+            '"{{ vault:x | urlencode }}"',
+            f"{CANARY}\ud800",
+            "the value contains an unpaired surrogate",
+        ),
         ('{ default = "x", type = "int" }', None, "is not a whole number"),
     ],
 )
@@ -247,7 +251,7 @@ def test_values_that_double_each_other_end_with_an_error_and_not_with_the_memory
     assert set(failures(found)) == {f"V{n}" for n in range(21, 40)}
 
 
-DOUBT = Absent("no such secret", None, "us-east-1 has no secret at all in this account")
+DOUBT = Absent("no such secret", None, "us-east-1 has no secrets in this account")
 
 
 @pytest.mark.parametrize(
@@ -267,8 +271,8 @@ def test_what_may_be_in_another_store_is_not_replaced(project, variables):
     found = evaluated(project, variables, {"aws:a": DOUBT, "vault:b": "b"}, ["A"])
     assert values(found) == {}
     assert failures(found)["A"] == (
-        "<aws:a> is absent, but us-east-1 has no secret at all in this account: "
-        "nothing else is used in its place"
+        "<aws:a> is missing, but us-east-1 has no secrets in this account: "
+        "envkit uses no other value in its place"
     )
     assert found[1][0].error.exit_status == 3
 
@@ -288,7 +292,7 @@ def test_what_may_be_in_another_store_is_not_looked_up_in_the_next_one(project):
 def test_a_required_variable_that_may_be_in_another_store_is_absent(project):
     found = evaluated(project, 'A = "{{ aws:a }}"', {"aws:a": DOUBT})
     assert failures(found) == {
-        "A": "<aws:a> is absent: no such secret; us-east-1 has no secret at all in this account"
+        "A": "<aws:a> is missing: no such secret; us-east-1 has no secrets in this account"
     }
     assert found[1][0].error.exit_status == 4
 

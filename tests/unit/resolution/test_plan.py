@@ -122,7 +122,7 @@ def test_what_is_only_needed_is_planned_but_not_selected(planned):
 def test_a_circle_is_shown(planned, variables, line, circle):
     with pytest.raises(ProfileError) as raised:
         planned(variables)
-    wanted = f"profiles/prod.toml:{line}: variables need each other in a circle: {circle}"
+    wanted = f"profiles/prod.toml:{line}: variables refer to each other in a cycle: {circle}"
     assert raised.value.message == wanted
     *_, last, first = circle.split(" -> ")
     assert raised.value.hint == f"give {last} a value without {{{{ {first} }}}}"

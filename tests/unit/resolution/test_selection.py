@@ -149,7 +149,7 @@ def test_sets_are_globs():
 def test_globs_that_leave_nothing_are_refused(options, given, hint):
     with pytest.raises(UsageError) as caught:
         choose(KNOWN, "prod", **options)
-    assert caught.value.message == f"no variable in prod is left by {given}"
+    assert caught.value.message == f"no variable in prod remains after {given}"
     assert caught.value.hint.startswith(hint)
 
 

@@ -1,4 +1,4 @@
-"""`env.int("WORKERS")` and its like: by the profile's types, and no value in any error."""
+"""`env.int("WORKERS")` and similar methods follow the declared type; errors show no value."""
 
 import traceback
 from datetime import timedelta
@@ -215,7 +215,7 @@ class TestAbsence:
         error = refused(env.int, "WORKERS")
         assert isinstance(error, NoSuchVariableError)
         assert str(error) == (
-            "WORKERS is absent in prod, which profiles/prod.toml:2 allows\n"
+            "WORKERS is not set in prod, which profiles/prod.toml:2 allows\n"
             "hint: set it in its store, or pass a default"
         )
 

@@ -1,4 +1,4 @@
-"""Which rotations there are: of all profiles, each secret once, and what is at odds."""
+"""The catalog has the rotations of all profiles, each secret once, and reports conflicts."""
 
 import pytest
 
@@ -49,7 +49,9 @@ def test_a_secret_that_several_share_is_rotated_once(project):
     (one,) = found(project).rotations
     assert (one.full_name, one.shared) == ("prod/db", ("prod", "staging"))
     for environment in ("staging", "live"):
-        assert names(found(project, environment)) == ["prod/db"], "whoever asks for it"
+        assert names(found(project, environment)) == ["prod/db"], (
+            "whichever environment is asked for"
+        )
     assert pick([one], ["staging/db"]) == [one]
 
 
@@ -129,7 +131,7 @@ def test_picking_by_name(project):
         "prod/api",
         "staging/db",
     ]
-    with pytest.raises(UsageError, match="could be prod/db and staging/db"):
+    with pytest.raises(UsageError, match="is ambiguous: prod/db and staging/db"):
         pick(rotations, ["db"])
     with pytest.raises(UsageError) as caught:
         pick(rotations, ["prod/ap"])

@@ -1,4 +1,4 @@
-"""A stored record of which a field is missing or is not what it must be, in each phase.
+"""A stored record with a missing or invalid field, in each phase.
 
 Whatever is asked for then, nothing crashes, the current credential works, and the right record
 finishes its rotation afterwards.
@@ -39,7 +39,7 @@ DAMAGES = {
 
 
 def is_plausible(place, damage):
-    """Whether a damage makes a value that nobody can tell from a right one."""
+    """Whether a damage yields a value that cannot be distinguished from a valid one."""
     if len(place) < len(("values", "new", "field")):
         return False
     if place[-1] != "password" and (damage == "" or damage is REMOVED):
@@ -91,7 +91,7 @@ def watch_readers(world):
             now = world.envelope.get("values")
             known += [*whole.values(), *(now.values() if isinstance(now, dict) else ())]
         works = [world.target.logs_in(as_secrets(one)) for one in known if isinstance(one, dict)]
-        assert any(works), f"nobody can log in; record: {world.record}"
+        assert any(works), f"no reader can log in; record: {world.record}"
 
     world.check_readers = check
 

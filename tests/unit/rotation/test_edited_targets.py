@@ -66,13 +66,13 @@ def test_an_abort_before_promote_works_whatever_the_profile_says_by_now(kind, ph
     before, current = of_target(world), world.current
     edit(world, what)
     lost = not world.target.overlap and phase in ("set", "tested", "reverting")
-    if lost:  # the old password works no longer, and nobody may set it again at another target
+    if lost:  # the old password no longer works, and must not be set again at another target
         world.check_readers = lambda: None
     outcome = world.run(Request.ABORT)
     assert outcome.status == OutcomeStatus.ABORTED
     assert (
         not lost
-        or "at fake:1 the new value may still work, and the old one may no longer" in outcome.reason
+        or "at fake:1 the new value may still work and the old one may not" in outcome.reason
     )
     assert (world.in_progress, world.current) == (False, current)
     assert of_target(world) == before, "another target was changed"

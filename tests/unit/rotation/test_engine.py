@@ -1,4 +1,4 @@
-"""One run of a rotation: what comes of it, and what a failure leaves behind."""
+"""One run of a rotation: its outcome, and what a failure leaves behind."""
 
 import threading
 
@@ -257,7 +257,7 @@ class TestFailures:
         monkeypatch.setattr(MemoryRotationStore, "check", denied)
         assert scene.run().error.message == "it is rotated by AWS"
         assert scene.target.calls == []
-        assert scene.shelf.envelope is None, "what belongs to somebody else is not written to"
+        assert scene.shelf.envelope is None, "a record of another owner is not written"
 
     def test_a_hook_that_fails_before_keeps_anything_from_being_made(self, scene):
         def before():
@@ -298,7 +298,7 @@ class TestFailures:
         try:
             outcome = scene.run(seconds=0.2)
             assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "set")
-            assert "was not over in time" in outcome.error.message
+            assert "did not finish in time" in outcome.error.message
             # it may still be at work: others wait for as long as it may take
             assert scene.record.owner == "host:1"
             assert scene.record.error == "set: store-unavailable"
@@ -311,7 +311,7 @@ class TestFailures:
         scene.now += GRACE
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.FAILED
-        assert "the old one is kept" in outcome.error.message
+        assert "the old one was not retired" in outcome.error.message
         assert f"{CANARY}-0" in scene.target.passwords
 
     def test_the_rotator_may_not_make_what_there_is(self, scene):
@@ -363,7 +363,7 @@ class TestAValueThatTheTargetRefuses:
         scene.now += 100 * EVERY
         outcome = scene.run()
         assert (outcome.status, outcome.changed) == (OutcomeStatus.QUARANTINED, False)
-        assert "refused it 3 times" in outcome.reason
+        assert "refused the new value 3 times" in outcome.reason
         assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
 
     def test_elsewhere_a_refusal_is_a_failure(self, scene):
@@ -380,7 +380,7 @@ class TestGoingBack:
         outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.ABORTED
         assert scene.target.passwords == {f"{CANARY}-0"}
-        assert scene.shelf.version == 2  # the rehearsal's: nobody else could have written it
+        assert scene.shelf.version == 2  # from the rehearsal: no other process wrote
         assert scene.snapshot.pending == {}
 
     def test_in_the_grace(self, scene):
@@ -487,7 +487,7 @@ class TestSomebodyElse:
         self.put(scene, "a typo")
         outcome = scene.run(Request.ABORT)
         assert outcome.status == OutcomeStatus.FAILED
-        assert "does not log in; envkit kept both" in outcome.error.message
+        assert "does not log in; all three values" in outcome.error.message
         assert scene.target.passwords == both
         self.put(scene, f"{CANARY}-1")
         scene.now += GRACE
@@ -615,7 +615,7 @@ class TestSomebodyElse:
         assert renamed().status in (OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE)
 
     def test_what_is_refused_is_held_by_nobody(self, scene):
-        """Else nobody would tell of it until our time is over."""
+        """Otherwise the refusal would not be reported until our ownership expires."""
 
         def change():
             scene.shelf.put({**scene.shelf.fields, "password": "theirs"})
@@ -663,7 +663,7 @@ class TestSeveralAtOnce:
         assert scene.run(Request.RESUME).status == OutcomeStatus.IN_GRACE
 
     def test_whoever_asked_is_content_with_what_another_one_has_done(self, scene):
-        """Eight people ask at once, and it is rotated once."""
+        """Eight concurrent requests cause one rotation."""
         scene.rotate()
 
         class Overtaken(MemoryRotationStore):
@@ -722,7 +722,7 @@ def test_a_clock_that_jumps_back_retires_nothing_early(scene):
 
 
 class TestWhatIsProved:
-    """Before, during and after: nothing is believed that was not looked at."""
+    """A rotation verifies its assumptions before, during and after a change."""
 
     def test_the_store_takes_a_write_before_the_target_is_touched(self, scene, monkeypatch):
         def refused(_self, _seen):
@@ -887,7 +887,7 @@ class TestIdentity:
         scene.target.fails.clear()
         scene.target.description = "fake:2"
         outcome = scene.run(Request.RESUME)
-        assert "was begun at fake:1, and the profile now names fake:2" in outcome.error.message
+        assert "started at fake:1, but the profile now names fake:2" in outcome.error.message
         assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
         assert scene.record.phase == "idle"
 

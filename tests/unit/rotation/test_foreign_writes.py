@@ -1,7 +1,7 @@
 """A person changes the credential and the secret at any moment of a rotation.
 
 Their value is never overwritten and never stops working; the rotation begins again from it, or
-refuses with advice that works. At every moment the process that rotates goes on afterwards, or
+refuses with advice that works. At every moment the process that rotates continues afterwards, or
 has died.
 """
 
@@ -86,7 +86,7 @@ def follow_the_advice(world):
         if "second key" in world_error(outcome):
             keep_only_the_current_key(world)
         world.now = max(world.now, outcome.until) + 1
-    raise AssertionError(f"it refuses for ever: {outcome.error.message} {outcome.error.hint}")
+    raise AssertionError(f"it always refuses: {outcome.error.message} {outcome.error.hint}")
 
 
 def interfere(kind, operations, *, dies):
@@ -114,7 +114,7 @@ def interfere(kind, operations, *, dies):
     return ended
 
 
-@pytest.mark.parametrize("dies", [False, True], ids=["goes on", "dies"])
+@pytest.mark.parametrize("dies", [False, True], ids=["continues", "dies"])
 @pytest.mark.parametrize("kind", TARGETS)
 def test_a_value_of_a_person_survives_at_every_moment_of_a_rotation(kind, dies):
     operations = 0
@@ -124,11 +124,11 @@ def test_a_value_of_a_person_survives_at_every_moment_of_a_rotation(kind, dies):
 
 
 def test_a_machine_that_refuses_a_changed_claim_is_noticed(monkeypatch):
-    """The check is worth nothing if it cannot fail."""
+    """A check that cannot fail is worthless."""
     monkeypatch.setattr(Record, "only_claimed", property(lambda _record: False))
     refusal = Decision(StepKind.REFUSE, "the secret was changed")
     monkeypatch.setattr(machine, "_refuse_other_value", lambda _seen: refusal)
-    with pytest.raises(AssertionError, match="refuses for ever"):
+    with pytest.raises(AssertionError, match="always refuses"):
         interfere(Additive, 12, dies=False)
 
 

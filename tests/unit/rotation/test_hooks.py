@@ -1,4 +1,4 @@
-"""Commands around a rotation: what they get, and how they end."""
+"""Hooks around a rotation: their input, and how they end."""
 
 import pytest
 
@@ -25,8 +25,8 @@ def test_what_it_prints_goes_to_stderr(capfd):
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("sh", "-c", "exit 7"), "'sh' ended with status 7"),
-        (("sh", "-c", "kill -TERM $$"), "'sh' was ended by signal 15"),
+        (("sh", "-c", "exit 7"), "'sh' exited with status 7"),
+        (("sh", "-c", "kill -TERM $$"), "'sh' was killed by signal 15"),
         (("/no/such/program",), "cannot run '/no/such/program': no such file"),
         (("/",), "cannot run '/': permission denied"),
     ],

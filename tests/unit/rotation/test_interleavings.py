@@ -1,4 +1,4 @@
-"""Whatever is killed, however many run at once: readers log in, and nothing is left behind.
+"""After any kill and with any concurrency, readers log in and nothing is left behind.
 
 Processes are stopped before and after each operation on the store and the target, killed
 there or overtaken by others, while time passes, people ask for things and the target fails.
@@ -50,7 +50,7 @@ EVENTS = st.one_of(
 
 
 def play(world, events):
-    """Let things happen; a process that has ended is followed by one that takes over."""
+    """Run the events; when a process has ended, another takes over."""
     processes = [world.process() for _ in range(3)]
     for what, which, how in events:
         process = processes[which]
@@ -90,7 +90,7 @@ def test_readers_log_in_and_nothing_is_left(kind, events):
 
 
 def test_a_claim_begins_again_from_the_value_that_is_there_by_now():
-    """One has read the secret, and reads the record only after another one's whole rotation."""
+    """A process reads the secret, and the record only after another process has rotated."""
     world = World(Additive)
     events = [
         *(("until", 0, "publish"), ("until", 1, "read secret"), ("until", 0, "publish")),
@@ -101,7 +101,7 @@ def test_a_claim_begins_again_from_the_value_that_is_there_by_now():
 
 
 def test_a_password_that_was_added_too_late_is_taken_back():
-    """A process is stopped before its change; others finish, and rotate once more."""
+    """A process is paused before its change; others finish and rotate again."""
     world = World(WithoutLock)
     slow = world.process()
     slow.go_on_until("add")
@@ -194,18 +194,18 @@ def test_one_rotation_from_the_first_step_to_the_last(kind):
 )
 @settings(max_examples=200)
 def test_one_is_overtaken_by_another(kind, prelude, first, second, done, overtaken_for):
-    """A process stands still somewhere while another one works, then both go on."""
+    """A process is paused at some operation while another works, then both continue."""
     overtake(prelude(kind), first, second, done, overtaken_for)
 
 
 @pytest.mark.parametrize("kind", TARGETS)
 def test_one_is_overtaken_anywhere_by_an_abort(kind):
-    """The same, at every operation of the one and up to every operation of the other."""
+    """The first is paused at every operation, the other stops after every operation."""
     assert overtake_everywhere(kind, fresh, "", Request.ABORT) > 150
 
 
 class TestTheCheckCanFail:
-    """The same harness, with a machine that is wrong."""
+    """The same harness with a faulty machine."""
 
     def broken(self, kind, **options):
         world = World(kind, **options)
@@ -215,7 +215,7 @@ class TestTheCheckCanFail:
     def test_when_a_value_is_promoted_before_it_is_set(self, monkeypatch):
         promote = machine.Decision(StepKind.PROMOTE, "too early")
         monkeypatch.setitem(machine._FORWARD, "staged", lambda record, seen: promote)
-        with pytest.raises(AssertionError, match="nobody can log in"):
+        with pytest.raises(AssertionError, match="no reader can log in"):
             self.broken(Additive)
 
     def test_when_the_old_value_is_retired_before_the_new_one_is_promoted(self, monkeypatch):
@@ -224,7 +224,7 @@ class TestTheCheckCanFail:
             return step.seen
 
         monkeypatch.setitem(steps._ACTS, StepKind.PROMOTE, retire_at_once)
-        with pytest.raises(AssertionError, match="nobody can log in"):
+        with pytest.raises(AssertionError, match="no reader can log in"):
             self.broken(Alternate)
 
     def test_when_going_back_does_not_fence_a_promotion(self, monkeypatch):
@@ -234,5 +234,5 @@ class TestTheCheckCanFail:
         slow.go_on_until("publish")
         back = world.process(Request.ABORT)
         back.go_on_until("retire done")
-        with pytest.raises(AssertionError, match="nobody can log in"):
+        with pytest.raises(AssertionError, match="no reader can log in"):
             slow.finish()

@@ -1,4 +1,4 @@
-"""Rotations run with all that belongs to them: hooks, notices, the audit log, each other."""
+"""Rotations run with their hooks, notices, audit records and concurrency."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ OLD = "canary-8d1f-old-value"
 
 
 class World(Rotating):
-    """One `.env.prod` with a key that is rotated; time goes when it is told to."""
+    """One `.env.prod` with a rotated key, and a clock that the test controls."""
 
     def __init__(self, project, tmp_path):
         self.project = project
@@ -110,7 +110,7 @@ class TestTheTarget:
 
     NO_ADMIN = (
         "cannot resolve 1 variable of prod: [rotation.api-key] target settings admin "
-        "(profiles/prod.toml:5): .env.prod#ADMIN is absent: not in .env.prod"
+        "(profiles/prod.toml:5): .env.prod#ADMIN is missing: not in .env.prod"
     )
 
     def lose_admin(self, file):
@@ -175,7 +175,7 @@ def test_a_before_that_fails_stops_it(world, tmp_path):
     world.write(f'before = [["test", "-e", "{flag}"], ["rm", "{flag}"]]')
     outcome = world.run()
     assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, "create")
-    assert "'test' ended with status 1" in outcome.error.message
+    assert "'test' exited with status 1" in outcome.error.message
     assert world.file()["API_KEY"] == OLD
     flag.touch()
     world.now += 3600
@@ -184,7 +184,7 @@ def test_a_before_that_fails_stops_it(world, tmp_path):
 
 
 def test_an_after_that_fails_is_told_and_the_new_value_stays(world, tmp_path):
-    """The old one is kept until readers were told: they may still use it."""
+    """The old value stays until readers are notified, because they may still use it."""
     flag = tmp_path / "flag"
     world.write(f'after = [["test", "-e", "{flag}"]]', grace="0s")
     outcome = world.run()
@@ -463,7 +463,7 @@ def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
     (one,) = read_statuses(
         [world.rotation()], environ=world.environ, now=world.now, deadline=Deadline(5)
     )
-    assert (one.state, one.error) == ("unreadable", "the secret is not there")
+    assert (one.state, one.error) == ("unreadable", "the secret is missing")
 
 
 # -------- which target it is
@@ -491,7 +491,7 @@ def test_a_target_is_known_by_what_is_written_and_not_by_its_options(world, befo
 
 @pytest.mark.parametrize("rotator", ['"no-such"', '"postgres"', '"command"'])
 def test_an_abort_needs_nothing_of_how_the_profile_says_it_is_rotated(world, rotator):
-    """It was claimed as `random`; by now the profile says what cannot be opened."""
+    """It was claimed as `random`; the profile now names a rotator that cannot be opened."""
     world.write('before = [["false"]]')
     assert world.run().step == "create"
     text = world.project.profiles / "prod.toml"

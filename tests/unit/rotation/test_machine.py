@@ -1,4 +1,4 @@
-"""What is decided, for everything that can be seen: each phase, value, wish and time."""
+"""The decision for every combination of phase, value, request and time."""
 
 from itertools import product
 
@@ -40,7 +40,7 @@ def everything():
         (*tuple(PendingValue), OtherValue.FOREIGN, OtherValue.MISSING),
         ("", *tuple(Request)),
         (False, True),
-        ("me", "other", "other, long ago", "nobody", "nobody, a moment ago"),
+        ("me", "other", "other, long ago", "no owner", "no owner, a moment ago"),
         (False, True),
         (0, machine.MAX_REJECTIONS),
         (NOW - 1, NOW + 1),
@@ -54,7 +54,7 @@ def everything():
                 attempt=1,
                 rejections=rejections,
                 then="idle",
-                owner="" if owner == "nobody" else owner,
+                owner="" if owner == "no owner" else owner,
                 busy_until=NOW + 60 if when == "a moment ago" or held == "other" else NOW - 60,
                 settle_until=times,
                 retire_at=times,
@@ -212,7 +212,7 @@ class TestAtRest:
     def test_there_is_nothing_to_go_back_from(self, requested):
         decision = self.decide(requested=requested)
         assert decision.step == StepKind.REFUSE
-        assert decision.reason.startswith("no rotation is in progress")
+        assert decision.reason.startswith("there is no unfinished rotation")
 
     def test_a_secret_that_is_not_there(self):
         assert self.decide(published=OtherValue.MISSING).step == StepKind.REFUSE

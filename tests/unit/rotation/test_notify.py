@@ -1,4 +1,4 @@
-"""Who is told of what, by which host, and not more than once a day."""
+"""Which host sends which notice, at most once a day."""
 
 import json
 import stat
@@ -85,7 +85,7 @@ def test_what_goes_on_is_told_once_a_day_by_one_host(world):
     world.now += 1
     assert world.tell_with_store("failed", host="two") == ["failure"]
     assert world.tell_with_store("failed") == []
-    assert not world.file().exists(), "no host keeps anything of its own"
+    assert not world.file().exists(), "no host stores its own state"
 
 
 def test_a_success_is_told_each_time(world):

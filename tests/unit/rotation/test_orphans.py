@@ -1,4 +1,4 @@
-"""Unfinished rotations that no profile names: which are found, and how they end."""
+"""Orphaned records: unfinished rotations that no profile names are found and finished."""
 
 import json
 import os
@@ -52,7 +52,7 @@ def test_what_is_unfinished_and_in_no_profile_is_found(left, phase):
     status = status_of_orphan(orphan)
     option = "--resume" if phase in AFTER else "--abort"
     assert (status.rotation, status.state, status.phase) == ("prod/key", "orphaned", phase)
-    assert status.hint == f"put its table back, or run 'envkit rotate {option} prod/key'"
+    assert status.hint == f"restore its table, or run 'envkit rotate {option} prod/key'"
     assert status.needs_attention
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_said_while_a_profile_cannot_be_read(left):
 @pytest.mark.parametrize(
     ("phase", "current", "requested", "told"),
     [
-        ("claimed", "old", Request.ABORT, "had not made a new value yet"),
+        ("claimed", "old", Request.ABORT, "had not created a new value yet"),
         ("set", "old", Request.ABORT, "may still work at db:5432, user app: remove it there"),
         ("tested", "old", Request.ABORT, "the current one is untouched"),
         # promoted, and not noted as such: a crash was in between
@@ -165,7 +165,7 @@ def test_one_in_a_mount_of_vault_is_found_and_finished(in_vault, openbao):
         ("db#key", {"web#key"}),
         ("/secret/shop/db#key", {"shop/db.old#key", "shop/web#key", "shop/api/web#key"}),
     ],
-    ids=["in a folder", "in one below it", "at the top of the mount", "by its whole path"],
+    ids=["in a folder", "in a subfolder", "at the top of the mount", "by its whole path"],
 )
 def test_those_of_other_projects_in_the_mount_are_none(project, openbao, written, found):
     top = f"mount-{secrets.token_hex(4)}"

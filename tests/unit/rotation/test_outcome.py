@@ -1,4 +1,4 @@
-"""What became of a run, and how an exception becomes that."""
+"""The outcome of a run, and how an exception becomes one."""
 
 import pytest
 

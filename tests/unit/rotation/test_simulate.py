@@ -1,4 +1,4 @@
-"""What a simulation says, against what a calendar and a pencil say."""
+"""A simulation agrees with dates computed by hand."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Where a rotation stands, from its record and the time."""
+"""The status of a rotation follows from its record and the time."""
 
 from math import inf
 
@@ -49,7 +49,7 @@ LONG_SINCE = {"last_rotated_at": NOW - 40 * DAY}
         (under_way("claimed"), "in-progress"),
         (under_way("tested"), "in-progress"),
         (under_way("claimed", tries=1, error="create: hook-failed"), "failing"),
-        (under_way("claimed", tries=0, error="the target has refused it"), "in-progress"),
+        (under_way("claimed", tries=0, error="the target refused the new value"), "in-progress"),
         (under_way("set", **LONG_SINCE), "overdue"),
         (under_way("set", tries=9, error="test: x", **LONG_SINCE), "overdue"),
         (under_way("promoted", promoted_at=NOW - 5, **LONG_SINCE), "grace"),

@@ -1,4 +1,4 @@
-"""Where many rotations stand: each file and secret is read once, and each row is its own."""
+"""The statuses of many rotations: each file and secret is read once; failures stay in their row."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ def _watch(event, arguments):
 def opens():
     """The files that are opened during a test."""
     if not hasattr(sys, "_envkit_opens"):
-        sys.addaudithook(_watch)  # for ever, which is why it watches only while asked to
+        sys.addaudithook(_watch)  # cannot be removed, so it watches only on request
         sys._envkit_opens = True
     opened.clear()
     watching.append(True)
@@ -117,7 +117,7 @@ def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
         ({"name": "other"}, "the secret is rotated as prod/other, not as prod/k0"),
         (
             {"phase": "staged", "plan": "redis (alternate) of K0"},
-            "the rotation in progress was begun as 'redis (alternate) of K0', ",
+            "the rotation in progress started as 'redis (alternate) of K0', ",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""What a rotation needs on its host, and what is said of what is not there."""
+"""The programs and drivers that a rotation needs on its host, and the reports if one is missing."""
 
 from textwrap import dedent
 

@@ -68,7 +68,7 @@ def test_what_need_not_be_said(project):
     assert (policy.strategy, policy.timeout_seconds) == ("alternate", 300.0)
     assert policy.timing.window_seconds is None, "from when it is due until it is done"
     assert (policy.timing.grace_seconds, policy.timing.jitter_seconds) == (900.0, 0.0)
-    assert policy.cache_age_seconds is None, "nobody knows"
+    assert policy.cache_age_seconds is None, "the cache age is unknown"
     scheduled = MINIMAL.replace('every = "30d"', 'schedule = "0 3 * * SUN"')
     assert read(project, f"[rotation.key]\n{scheduled}")["key"].timing.window_seconds == 3600.0
 
@@ -108,23 +108,26 @@ def test_repr_shows_no_setting(project):
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("", "prod.toml:1: [rotation.db] needs 'secret'"),
-        ('secret = "dotenv:K"\nevery = "1d"', "needs 'rotator'"),
-        ('secret = "dotenv:K"\nrotator = "random"', "says nothing of when (write every"),
+        ("", "prod.toml:1: [rotation.db]: 'secret' is missing"),
+        ('secret = "dotenv:K"\nevery = "1d"', "'rotator' is missing"),
+        (
+            'secret = "dotenv:K"\nrotator = "random"',
+            "'every' or 'schedule' is missing (write every",
+        ),
         (
             f'{MINIMAL}schedul = "x"',
             "prod.toml:5: [rotation.db]: unknown key 'schedul' (did you mean 'schedule'?)",
         ),
-        (f'{MINIMAL}schedule = "0 3 * * *"', "prod.toml:5: [rotation.db] has both"),
+        (f'{MINIMAL}schedule = "0 3 * * *"', "prod.toml:5: [rotation.db]: both"),
         (f"{MINIMAL}grace = 15", "prod.toml:5: [rotation.db]: 'grace' must be a string"),
-        (f'{MINIMAL}grace = "15 minutes"', "prod.toml:5: [rotation.db] has a 'grace' that is no"),
-        (f'{MINIMAL}timeout = "0s"', "'timeout' that is no duration"),
-        (f'{MINIMAL}grace = "30d"', "before the grace of the rotation before is over"),
+        (f'{MINIMAL}grace = "15 minutes"', "prod.toml:5: [rotation.db]: 'grace' is not a"),
+        (f'{MINIMAL}timeout = "0s"', "'timeout' is not a duration"),
+        (f'{MINIMAL}grace = "30d"', "before the grace period of the last one ends"),
         (f'{MINIMAL}strategy = "alternating"', "'alternating' (did you mean 'alternate'?)"),
-        (f'{MINIMAL}window = "5m"\njitter = "10m"', "'jitter' that is not shorter"),
+        (f'{MINIMAL}window = "5m"\njitter = "10m"', "'jitter' is not shorter"),
         (f'{MINIMAL}timezone = "Europe/Berlim"', "(did you mean 'Europe/Berlin'?)"),
         (f'{MINIMAL}before = ["systemctl", "reload"]', "write before = [["),
-        (f'{MINIMAL}after = [["echo", "{{{{ dotenv:K }}}}"]]', "in the list of processes"),
+        (f'{MINIMAL}after = [["echo", "{{{{ dotenv:K }}}}"]]', "in the process list"),
         (
             f'{MINIMAL}target = {{ dsn = "{{{{ vault:" }}',
             "prod.toml:5: [rotation.db]: 'target': the reference names",
@@ -136,13 +139,16 @@ def test_repr_shows_no_setting(project):
         (f'{MINIMAL}notify = ["x"]', "not a table"),
         (MINIMAL.replace("dotenv:KEY", "dotenvs:KEY"), "unknown source 'dotenvs' (did you mean"),
         (MINIMAL.replace("dotenv:KEY", "KEY"), '(write secret = "dotenv:KEY"'),
-        (MINIMAL.replace("dotenv:KEY", "{{ dotenv:KEY }}"), "no reference (write secret"),
-        (MINIMAL.replace("dotenv:KEY", "dotenv:KEY | trim"), "no reference"),
-        (MINIMAL.replace("dotenv:KEY", "vault:a?version=3#b"), "with a version"),
+        (MINIMAL.replace("dotenv:KEY", "{{ dotenv:KEY }}"), "not a reference (write secret"),
+        (MINIMAL.replace("dotenv:KEY", "dotenv:KEY | trim"), "not a reference"),
+        (MINIMAL.replace("dotenv:KEY", "vault:a?version=3#b"), "names a version"),
         (MINIMAL.replace('every = "30d"', 'schedule = "61 * * * *"'), "expression: bad minute"),
-        (MINIMAL.replace('every = "30d"', 'schedule = "0 0 31 2 *"'), "no cron expression"),
+        (MINIMAL.replace('every = "30d"', 'schedule = "0 0 31 2 *"'), "not a cron expression"),
         (MINIMAL.replace('every = "30d"', 'schedule = "@daily"'), "five fields"),
-        (MINIMAL.replace('every = "30d"', 'schedule = "*/5 * * * *"'), "grace of the rotation"),
+        (
+            MINIMAL.replace('every = "30d"', 'schedule = "*/5 * * * *"'),
+            "grace period of the last one",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(project, body, told):
@@ -164,6 +170,6 @@ def test_what_is_no_table_is_told_when_the_profile_is_loaded(project, profile, t
 
 
 def test_a_wrong_rotation_keeps_no_app_from_starting(project):
-    """Only what rotates looks into the tables."""
+    """Only rotation commands parse the tables."""
     project.profile("prod.toml", "[rotation.db]\nnonsense = 1\n[variables]\nA = 1\n")
     assert project.run("get", "A", "--env", "prod").stdout == "1"

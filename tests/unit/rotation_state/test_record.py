@@ -35,7 +35,7 @@ def test_another_version_is_refused(version):
 
 @pytest.mark.parametrize("data", [None, [], "text", 1])
 def test_what_is_no_record_is_refused(data):
-    with pytest.raises(RotationError, match="is not one"):
+    with pytest.raises(RotationError, match="is not valid"):
         decode(data)
 
 

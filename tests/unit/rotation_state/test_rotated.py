@@ -34,7 +34,7 @@ def test_the_record_is_found_from_each_field(project, read, text):
 
 def test_a_record_of_another_secret_is_refused(project, read):
     stands(project, "prod", "key", "KEY", secret="another")
-    with pytest.raises(RotationError, match="that of another secret"):
+    with pytest.raises(RotationError, match="for another secret"):
         read()
 
 

@@ -25,7 +25,7 @@ DAY = 24 * HOUR
 
 
 def at(text, zone=BERLIN, fold=0):
-    """The seconds of a time on the wall."""
+    """Return the Unix time of a local time."""
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp()
 
 
@@ -67,7 +67,7 @@ def test_a_window_that_is_over_is_waited_out():
 
 
 def test_a_record_from_the_future_is_not_due():
-    """The clock of a host that rotated was ahead of ours."""
+    """The clock of the host that rotated was ahead of ours."""
     timing = Timing(every_seconds=DAY, window_seconds=HOUR)
     assert due(timing, "prod/db", last=1e9 + 5 * DAY, now=1e9).at == 1e9 + 6 * DAY
 
@@ -170,7 +170,7 @@ def test_ten_hosts_agree_on_the_jitter_and_ten_rotations_do_not():
     assert jitter(timing, "prod/a", 1e9 + DAY) != jitter(timing, "prod/a", 1e9)
 
 
-# -------- what always holds
+# -------- properties
 
 # not Lord Howe: where clocks change by half an hour, cronsim skips a time of `*/6` that day
 _ZONES = st.sampled_from(["UTC", BERLIN, "America/New_York", "Asia/Kolkata", "Asia/Tokyo"])

@@ -88,7 +88,7 @@ def test_a_dotenv_file_that_may_not_be_read_is_named_and_nothing_is_written():
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "profiles").write_text("")
-    with pytest.raises(UsageError, match=r"^cannot make .*profiles: file exists$"):
+    with pytest.raises(UsageError, match=r"^cannot create .*profiles: file exists$"):
         initialise(str(tmp_path))
 
 
@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     [
         ("node_modules\n", "\n# values stay out of git\n" + "\n".join(GITIGNORE) + "\n"),
         ("node_modules", "\n\n# values stay out of git\n" + "\n".join(GITIGNORE) + "\n"),
-        # the exception must stand behind what it excepts
+        # an exception must follow the rule that it excepts from
         (
             "!.env.example\n.env\n",
             "\n# values stay out of git\n" + "\n".join(GITIGNORE[1:]) + "\n",

@@ -181,7 +181,7 @@ class TestPathsOfAShell:
     )
     @pytest.mark.parametrize("listed", [False, True])
     def test_they_are_a_mistake_in_the_profile(self, tmp_path, path, instead, listed):
-        with pytest.raises(ProfileError, match="has no meaning in a path") as caught:
+        with pytest.raises(ProfileError, match="is not expanded in a path") as caught:
             source(tmp_path, settings={"path": [".env", path] if listed else path})
         assert caught.value.hint.startswith(f"write {instead}; ")
 
@@ -200,11 +200,11 @@ class TestPathsOfAShell:
         ],
     )
     def test_neither_is_a_text_that_is_not_one_path(self, tmp_path, path, instead):
-        with pytest.raises(ProfileError, match="has no meaning in a path") as caught:
+        with pytest.raises(ProfileError, match="is not expanded in a path") as caught:
             source(tmp_path, settings={"path": path})
         assert caught.value.hint.startswith(f"write {instead}")
         asked = source(tmp_path)
-        with pytest.raises(InvalidReferenceError, match="has no meaning in a path"):
+        with pytest.raises(InvalidReferenceError, match="is not expanded in a path"):
             asked.check(Reference("dotenv", path, "A", None, None))
 
     @pytest.mark.parametrize("path", ["./a,b.env", "./*.env", "a b.env", "5%.env", "C:/x.env"])
@@ -306,7 +306,7 @@ class TestRead:
         outcomes = source(tmp_path).fetch([bad, BARE])
         assert isinstance(outcomes[bad], DotenvError)
         assert outcomes[bad].message == (
-            "bad.env:1: cannot parse, so nothing says what the lines after it mean"
+            "bad.env:1: cannot parse, so the lines after it are ambiguous"
         )
         assert outcomes[bad].exit_status == 3
         assert outcomes[BARE].value.reveal() == "1"

@@ -54,6 +54,6 @@ def test_refused(ref):
 def test_a_field_is_explained():
     ref = Reference("env", "DB", "password")
     assert refusal(lambda: source({}).check(ref), InvalidReferenceError) == (
-        "env:DB#password has a field, and an environment variable has none",
+        "env:DB#password has a field, and environment variables have no fields",
         "for a field of a JSON value, write env:DB | json:/password",
     )

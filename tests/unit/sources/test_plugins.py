@@ -39,7 +39,7 @@ def test_two_packages_with_one_name_are_named(install):
     install("the-cellar", GROUP, "cellar = the_cellar:Thing", "Thing = 1\n")
     install("a-cellar", GROUP, "cellar = a_cellar:Thing", "Thing = 2\n")
     assert refused("cellar") == (
-        f"{PLACE}: several packages bring the source type 'cellar': a-cellar, the-cellar",
+        f"{PLACE}: several packages provide the source type 'cellar': a-cellar, the-cellar",
         "uninstall all but one of them",
     )
 

@@ -64,7 +64,7 @@ def test_a_source_knows_its_profile(project):
             "write secrets = { ... }",
         ),
         ("dotenv", "path = 1", f"4: {OWN}: 'path' must be a string or a list", "put it in quotes"),
-        # what only the source itself can tell
+        # that only the source itself can check
         (
             "vault",
             'auth = { method = "aprole" }',
@@ -87,7 +87,7 @@ def test_a_mistake_is_shown_in_the_file_that_makes_it(project):
 
 
 class TestPlaceholders:
-    """Settings may take secrets from what is read without a network or a login."""
+    """Settings may take secrets only from sources without a network or a login."""
 
     MEMORY = '[sources.own]\ntype = "memory"\nsecrets = {{ a = {{ b = "x{}y" }} }}\n'
 
@@ -111,8 +111,8 @@ class TestPlaceholders:
     def test_absent(self, project):
         found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
         assert found == (
-            "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is absent",
-            "set it where envkit runs; what may be a credential has no fallback",
+            "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is missing",
+            "set it where envkit runs; a possible credential cannot have a fallback",
         )
 
     @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ class TestPlaceholders:
             (MEMORY.format("{{ vault:db#x }}"), "vault:db#x", "own"),
             (MEMORY.format("{{ nowhere:x }}"), "nowhere:x", "own"),
             (MEMORY.format("{{ own:a#b }}"), "own:a#b", "own"),
-            # a name is no promise: this `env` asks a store
+            # a name proves nothing: this `env` asks a store
             ('[sources.env]\ntype = "vault"\n' + MEMORY.format("{{ env:X }}"), "env:X", "own"),
             # no circles among those that may be referred to
             ('[sources.dotenv]\npath = "{{ dotenv:X }}"\n', "dotenv:X", "dotenv"),
@@ -155,7 +155,7 @@ class TestPlaceholders:
     )
     def test_nothing_else(self, project, text, operand, name):
         message, hint = refused(project, text, name)
-        assert f"cannot refer to {operand}, which is not read without it" in message
+        assert f"cannot refer to {operand}, which cannot be read before it" in message
         assert hint == "refer to the process environment: {{ env:NAME }}"
 
     def test_only_of_the_source_that_is_asked(self, project):
@@ -177,7 +177,7 @@ class TestPlaceholders:
 
 
 class TestStoreIdentity:
-    """Several profiles may share one login, but only if it is the same."""
+    """Profiles share a login only if their settings are equal."""
 
     @pytest.mark.parametrize(
         ("one", "other", "same"),
@@ -188,7 +188,7 @@ class TestStoreIdentity:
             ('address = "https://a"\nprefix = "x"', 'address = "https://a"\nprefix = "y"', True),
             ('auth = { token = "{{ env:A }}" }', 'auth = { token = "{{ env:A }}" }', True),
             ('auth = { token = "{{ env:A }}" }', 'auth = { token = "{{ env:B }}" }', False),
-            # each profile has a .env file of its own
+            # each profile has its own .env file
             ('auth = { token = "{{ dotenv:A }}" }', 'auth = { token = "{{ dotenv:A }}" }', False),
         ],
     )
@@ -202,7 +202,7 @@ class TestStoreIdentity:
 
 
 class TestEntryPoints:
-    """Types of other packages: found by their entry points, and only where they are asked for."""
+    """Types of other packages are found by their entry points, on demand."""
 
     @pytest.fixture
     def package(self, install):

@@ -76,12 +76,12 @@ def test_no_pause_goes_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(retry_module, "BASE_DELAY_SECONDS", 1e12)
     monkeypatch.setattr(retry_module, "MAX_DELAY_SECONDS", 1e12)
     call = Script(*outages(1))
-    with pytest.raises(UnavailableError):  # else this would pause for some thousand years
+    with pytest.raises(UnavailableError):  # otherwise this would pause for some thousand years
         retry(call, Deadline(AN_HOUR))
     assert call.calls == 1
 
 
-# ------------------------------------------------------------------ a server that asks to slow down
+# ---------------------------------------------------------------- slowing down
 
 
 def busy(retry_after_seconds: float | None = None) -> UnavailableError:

@@ -297,9 +297,6 @@ class Logs(Sound):
         logging.getLogger("door").debug("added %s", self.text(new))
 
 
-_DESCRIBED = "the_target_is_described"
-
-
 class Full(RotatorContract):
     """Everything, so that any of its tests can be called from here."""
 
@@ -343,9 +340,9 @@ class Full(RotatorContract):
         (BelievesTheRecord, "the_current_one_survives_a_damaged_record", [{}]),
         (SaysThatItIsDead, "what_works_is_not_dead", []),
         (SaysThatItLives, "what_is_retired_is_shown_to_be_dead", []),
-        (ShowsTheTarget, f"{_DESCRIBED}_without_io_and_without_a_password", []),
-        (DescribesNothing, f"{_DESCRIBED}_without_io_and_without_a_password", []),
-        (LooksToDescribe, f"{_DESCRIBED}_without_io_and_without_a_password", []),
+        (ShowsTheTarget, "the_target_is_described_without_io_and_without_a_password", []),
+        (DescribesNothing, "the_target_is_described_without_io_and_without_a_password", []),
+        (LooksToDescribe, "the_target_is_described_without_io_and_without_a_password", []),
         (DescribesAllAlike, "another_target_is_described_otherwise", []),
     ],
 )

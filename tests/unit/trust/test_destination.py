@@ -14,7 +14,7 @@ def test_a_destination_is_a_sentence():
         Destination(SEND, VAULT).sentence,
         Destination(READ, "/etc/ca.pem", (), "for ca_cert of [sources.vault]").sentence,
         Destination(RUN, "./rotate.sh", ("the pending value of db-password",)).sentence,
-        Destination(LOAD, "PATH", ("/bin",), "programs are looked for in it").sentence,
+        Destination(LOAD, "PATH", ("/bin",), "shells look for programs in it").sentence,
     ]
     assert sentences == [
         f"$VAULT_TOKEN to {VAULT}",
@@ -22,7 +22,7 @@ def test_a_destination_is_a_sentence():
         f"requests to {VAULT}",
         "reads /etc/ca.pem, outside the project, for ca_cert of [sources.vault]",
         "runs ./rotate.sh with the pending value of db-password",
-        "sets PATH to /bin (programs are looked for in it)",
+        "sets PATH to /bin (shells look for programs in it)",
     ]
 
 

@@ -65,7 +65,7 @@ def test_what_is_not_allowed_is_refused_as_a_whole(world):
         "your AWS credentials to https://aws.example.com"
     )
     assert error.hint == (
-        "run 'envkit trust --env prod --env dev', or set ENVKIT_TRUST where there is no terminal"
+        "run 'envkit trust --env prod --env dev', or set ENVKIT_TRUST if there is no terminal"
     )
 
 
@@ -121,7 +121,7 @@ def test_where_the_environment_has_a_list_nothing_else_counts(world):
     guard.require([(world.prod, AWS)])
     with pytest.raises(UntrustedError) as caught:
         guard.require([(world.prod, VAULT)])
-    hint = "add it to ENVKIT_TRUST, which trusts what it names and nothing else"
+    hint = "add it to ENVKIT_TRUST, which trusts only the environments that it names"
     assert caught.value.hint == hint
     assert len(person.asked) == 1
 
@@ -138,7 +138,7 @@ def test_folders_of_the_users_configuration_are_trusted(world, tmp_path):
     guard = world.guard()
     with pytest.raises(UntrustedError):
         guard.require([(world.prod, VAULT)])
-    assert "others can write it" in guard.warned[0]
+    assert "other users can write to it" in guard.warned[0]
 
 
 def test_what_another_process_has_allowed_or_taken_back_counts_at_once(world):

@@ -80,7 +80,7 @@ def test_a_target_needs_trust(sentences, rotator, target, sent, where):
             False,
         ),
         ("postgresql:///app", False),
-        # each of these may be another host, by what stands in the file
+        # each of these may be another host, depending on the file
         ("postgresql://admin:{{ dotenv:P }}@127.0.0.1/app", True),
         ("postgresql://admin:x@127.0.0.1/{{ dotenv:D }}", True),
         ("postgresql://admin:x@127.0.0.1/app?sslmode={{ dotenv:M | urlencode }}", True),
@@ -126,7 +126,7 @@ def test_a_table_that_is_not_valid_is_left_to_its_reader(sentences):
     assert sentences("before = [1]", "notify = 3", 'target = "x"', secret="???", top="") == []
 
 
-# ---------------------------------------------------------------- what a name stands for
+# ---------------------------------------------------------------- meaning of a name
 
 ADMIN = "{{ vault:pg#admin | urlencode }}"
 

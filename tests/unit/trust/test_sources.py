@@ -218,7 +218,7 @@ def test_an_address_that_is_not_encrypted_is_shown_as_such(sentences):
 def test_the_users_own_address_may_be_unencrypted_with_a_warning(project):
     project.profile("prod.toml", "")
     profile = load("prod", str(project.profiles))
-    warning = "VAULT_ADDR is http: what 'vault' sends and reads is not encrypted"
+    warning = "VAULT_ADDR is http: the traffic of 'vault' is not encrypted"
     assert own_address_warning(profile, "vault", {"VAULT_ADDR": "http://vault:8200"}) == warning
     assert own_address_warning(profile, "vault", {"VAULT_ADDR": "https://vault:8200"}) == ""
     assert own_address_warning(profile, "vault", {"VAULT_ADDR": "http://127.0.0.1"}) == ""

@@ -58,7 +58,7 @@ def test_a_link_is_neither_read_nor_written(store, tmp_path):
 def test_a_file_that_others_can_write_is_not_believed(store):
     store.add(FOLDER, [VAULT])
     os.chmod(store.path, 0o666)
-    with pytest.raises(UntrustedError, match="others can write it"):
+    with pytest.raises(UntrustedError, match="other users can write to it"):
         store.allowed(FOLDER)
 
 
@@ -82,7 +82,7 @@ def test_what_this_envkit_did_not_write_is_not_believed(store, text):
     os.makedirs(os.path.dirname(store.path))
     with open(store.path, "w") as file:
         file.write(text)
-    with pytest.raises(UntrustedError, match="not what this envkit writes"):
+    with pytest.raises(UntrustedError, match="this version of envkit cannot parse it"):
         store.allowed(FOLDER)
     with pytest.raises(UntrustedError):
         store.add(FOLDER, [VAULT])

@@ -1,4 +1,4 @@
-"""The user's configuration: believed only where nobody else can have written it."""
+"""The user's configuration is used only if no other user can have written it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_file_that_others_can_write_is_ignored(configure, mode):
     path = write('trusted = ["/srv"]\n', mode)
     assert read_config(environ).trusted == ()
     assert read_config(environ).warnings == (
-        f"{path} is ignored: others can write it: run 'chmod go-w {path}'",
+        f"{path} is ignored: other users can write to it: run 'chmod go-w {path}'",
     )
 
 
@@ -63,8 +63,8 @@ def test_a_file_of_another_user_is_ignored(configure):
         ("trusted = [", "is ignored: it is not valid TOML"),
         ("\xff", "is ignored: it is not valid TOML"),
         ("trustd = []", "unknown key 'trustd': did you mean 'trusted'?"),
-        ('trusted = ["apps"]', "'trusted' takes absolute paths, which 'apps' is not"),
-        ("trusted = true", "'trusted' takes absolute paths, which True is not"),
+        ('trusted = ["apps"]', "'trusted' takes absolute paths, not 'apps'"),
+        ("trusted = true", "'trusted' takes absolute paths, not True"),
     ],
 )
 def test_what_is_wrong_in_it_is_a_warning(configure, text, warning):

@@ -1,6 +1,6 @@
 """A comparison as annotations of GitHub Actions, the most severe first.
 
-GitHub shows ten of a kind for each step; all of them stay in the log.
+GitHub shows ten of each kind for a step; the log has all of them.
 
 Reference: https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.cli.formats.diff.wording import notes, summary
+from envkit.cli.formats.diff.wording import folded_text, notes, summary
 from envkit.cli.formats.github import annotation, below_root
 from envkit.cli.output import printable
 from envkit.comparison.model import CellState, DiffStatus
@@ -37,17 +37,20 @@ _THERE = (CellState.VALUE, CellState.PLACEHOLDER)
 
 
 def render(report: Report, environ: Mapping[str, str]) -> str:
-    """Return a workflow command for each difference, and a line that sums up.
+    """Return a workflow command for each difference, and a summary line.
+
+    Secrets that differ, as they should, are a line of the log and no annotation.
 
     Args:
-        report: what is to be shown.
+        report: the comparison.
         environ: `GITHUB_WORKSPACE` is where GitHub's paths begin.
     """
-    lines = [
-        _command(entry, report, environ)
-        for entry in report.diff.entries
-        if entry.status != DiffStatus.SAME
-    ]
+    lines = []
+    for section in report.sections:
+        if section.status != DiffStatus.SAME:
+            lines += [_command(entry, report, environ) for entry in section.entries]
+        if section.folded:
+            lines.append(folded_text(section))
     return "\n".join([*lines, printable(summary(report))]) + "\n"
 
 
@@ -64,7 +67,7 @@ def _command(entry: Entry, report: Report, environ: Mapping[str, str]) -> str:
 
 
 def _place(entry: Entry) -> str:
-    """Return the line to look at: where the value is not, else the first that there is."""
+    """Return the line to look at: the first where the value is not set, else the first of all."""
     cells = sorted(
         entry.cells, key=lambda cell: cell.state not in (CellState.ABSENT, CellState.UNREADABLE)
     )
@@ -73,16 +76,16 @@ def _place(entry: Entry) -> str:
 
 def _sentences(entry: Entry, report: Report) -> list[str]:
     sentences = []
-    for note in notes(entry, report.environments):
+    for note in notes(entry, report):
         text, advice = "".join(note.text), "".join(note.advice)
         sentences.append(printable(f"{text}: {advice}" if advice else text))
     return sentences
 
 
 def _where(entry: Entry, report: Report) -> str:
-    """Say which environments have the variable, where no note says more."""
+    """Return which environments set the variable."""
     pairs = list(zip(report.environments, entry.cells, strict=True))
     there = [label for label, cell in pairs if cell.state in _THERE]
     rest = [label for label, cell in pairs if cell.state not in _THERE]
-    text = f"in {', '.join(there)}" + (f", not in {', '.join(rest)}" if rest else "")
+    text = f"set in {', '.join(there)}" + (f", not set in {', '.join(rest)}" if rest else "")
     return printable(text)

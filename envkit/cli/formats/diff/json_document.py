@@ -16,7 +16,7 @@ SCHEMA = "envkit.diff/1"
 
 
 def render(report: Report) -> str:
-    """Return the JSON text, in ASCII, so that every locale can carry it."""
+    """Return the JSON text, in ASCII, so that every locale can encode it."""
     document = {
         "schema": SCHEMA,
         "compared": "profiles" if report.profiles_only else "values",

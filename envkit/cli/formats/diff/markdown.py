@@ -5,18 +5,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from envkit.cli.formats.diff.wording import Code, cell_text, legend, notes, summary
+from envkit.cli.formats.diff.wording import (
+    Code,
+    cell_text,
+    folded_text,
+    legend,
+    notes,
+    summary,
+)
 from envkit.cli.output import printable
-from envkit.comparison.model import DiffStatus
+from envkit.comparison.model import CellState, DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from envkit.cli.formats.diff.report import Report
     from envkit.cli.formats.diff.wording import Note
-    from envkit.comparison.model import Entry
+    from envkit.comparison.model import Cell, Entry
 
-# all else stands in code spans, where nothing is a mark, a link or a mention
+# everything else is in code spans, where nothing is markup, a link or a mention
 _PLAIN = re.compile(r"(?!.*www\.)[A-Za-z0-9 ,.:;()'-]*", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z0-9_.,:;/@#=?&%+*{}\[\]()<>$!^~\"' -]+")
 
@@ -25,12 +32,16 @@ def render(report: Report) -> str:
     """Return the Markdown text."""
     labels = " · ".join(map(_code, report.environments))
     lines = [f"### envkit diff: {labels}", "", f"**{_text(summary(report))}**"]
-    for status, title, entries in report.sections:
-        table = list(_table(entries, report.environments))
-        if status == DiffStatus.SAME:
-            lines += _folded(f"{len(entries)} {title}", table)
-        else:
-            lines += ["", f"#### {status.capitalize()}: {title}", "", *table]
+    for section in report.sections:
+        table = list(_table(section.entries, report))
+        if section.status == DiffStatus.SAME:
+            lines += _folded(f"{section.number} {section.title}", table)
+            continue
+        lines += ["", f"#### {section.status.capitalize()}: {section.title}"]
+        if section.entries:
+            lines += ["", *table]
+        if section.folded:
+            lines += _folded(folded_text(section), list(_table(section.folded, report)))
     if report.ignored:
         ignored = [
             f"- {_code(entry.name)} is {entry.status}: {_text(rule.reason)}"
@@ -43,18 +54,25 @@ def render(report: Report) -> str:
 
 
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
-    # the blank lines make GitHub read what is inside as Markdown
+    # with the blank lines, GitHub renders the content as Markdown
     return ["", f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
 
 
-def _table(entries: Sequence[Entry], environments: Sequence[str]) -> Iterator[str]:
-    remarks = ["<br>".join(_note(note) for note in notes(entry, environments)) for entry in entries]
+def _table(entries: Sequence[Entry], report: Report) -> Iterator[str]:
+    remarks = ["<br>".join(_note(note) for note in notes(entry, report)) for entry in entries]
     with_remarks = any(remarks)
-    yield _row(["variable", *map(_code, environments), *(["remarks"] if with_remarks else [])])
-    yield _row(["---"] * (1 + len(environments) + with_remarks))
+    yield _row(
+        ["variable", *map(_code, report.environments), *(["remarks"] if with_remarks else [])]
+    )
+    yield _row(["---"] * (1 + len(report.environments) + with_remarks))
     for entry, remark in zip(entries, remarks, strict=True):
-        cells = [_code(text) if (text := cell_text(cell)) else "-" for cell in entry.cells]
+        cells = [_cell(cell) for cell in entry.cells]
         yield _row([_code(entry.name), *cells, *([remark] if with_remarks else [])])
+
+
+def _cell(cell: Cell) -> str:
+    text = cell_text(cell)
+    return _code(text) if cell.state in (CellState.VALUE, CellState.PLACEHOLDER) else text
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -74,12 +92,12 @@ def _pieces(pieces: Sequence[str]) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text as it is where it means nothing to Markdown or GitHub, else as code."""
+    """Return a plain text as it is, and one with a meaning in Markdown or on GitHub as code."""
     return text if _PLAIN.fullmatch(text) else _code(text)
 
 
 def _code(text: str) -> str:
-    """Return a code span; in HTML where the text has what would end one, or its cell."""
+    """Return a code span; in HTML if the text could end the span or the cell."""
     shown = printable(text)
     if shown == shown.strip() and _CODE.fullmatch(shown):
         return f"`{shown}`"

@@ -1,14 +1,25 @@
 """A comparison as one HTML page: no script, no external resource, light and dark.
 
-All variables are in the page, also those that are the same; the status filters are plain
-CSS. This module computes what the page shows, and `page.html.j2` lays it out.
+The page has all variables, also those that are the same; the status filters are plain CSS.
+Secrets that differ, as they should, are folded into one line. This module computes what the
+page shows, and `page.html.j2` lays it out.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from envkit.cli.formats.diff.wording import Code, legend, notes, quoted, summary
+from envkit.cli.formats.diff.wording import (
+    MASK,
+    NOT_SET,
+    Code,
+    folded_text,
+    legend,
+    notes,
+    quoted,
+    summary,
+)
+from envkit.cli.formats.layout import parts_of
 from envkit.cli.formats.page_frame import Head, render_page
 from envkit.comparison.model import CellState, DiffStatus
 
@@ -18,6 +29,9 @@ if TYPE_CHECKING:
 
     from envkit.cli.formats.diff.report import Report
     from envkit.comparison.model import Cell, Entry
+
+_MASK = "•" * 8  # as in the template
+_MAX_ENVIRONMENTS = 4  # that fit beside each other on a small laptop
 
 
 class Piece(NamedTuple):
@@ -36,43 +50,60 @@ class Note(NamedTuple):
 
 
 class ShownCell(NamedTuple):
-    """A variable in one environment.
+    """A variable in one environment. Texts are in parts between which a line may break.
+
+    On a phone, environments with the same value are one cell, that of the first of them.
 
     Attributes:
-        environment: its label.
+        environments: those that have this value; empty where an earlier cell shows them.
         kind: how `text` is shown: as a value, as the length of a secret, or as the words for
-            what is not there.
-        text: what is shown.
+            a missing value.
+        text: the value, the length or the words.
         fingerprint: of a secret; empty if there is none to show.
-        place: where the value comes from.
+        place: where the value comes from; empty where an earlier cell with this value shows it.
+        more_places: where the value comes from in the other environments that have it.
     """
 
-    environment: str
+    environments: str
     kind: Literal["text", "secret", "none"]
-    text: str
+    text: list[str]
     fingerprint: str
-    place: str
+    place: list[str]
+    more_places: list[list[str]]
 
 
 class Row(NamedTuple):
     """A variable in every environment."""
 
-    name: str
+    name: list[str]
     cells: list[ShownCell]
     notes: list[Note]
 
 
 class Section(NamedTuple):
-    """The variables of one status, and whether its filter is on at first."""
+    """The variables of one status.
+
+    Attributes:
+        status: of all of them.
+        title: what it means.
+        number: how many there are.
+        rows: the variables that are shown in full.
+        folded: the secrets that differ, as they should.
+        folded_text: the line that replaces them.
+        shown: whether the filter is on at first.
+    """
 
     status: str
     title: str
+    number: int
     rows: list[Row]
+    folded: list[Row]
+    folded_text: str
     shown: bool
 
 
 class Ignored(NamedTuple):
-    """A difference that the ignore file accepts, and why."""
+    """A difference that the ignore file accepts, and the reason."""
 
     name: str
     status: str
@@ -80,9 +111,18 @@ class Ignored(NamedTuple):
 
 
 class View(NamedTuple):
-    """What the page shows."""
+    """What the page shows.
+
+    Attributes:
+        environments: their labels.
+        wide: whether they are too many for most screens, so that the table scrolls by itself.
+        sections: the variables by status.
+        ignored: the accepted differences.
+        legend: how to read the values.
+    """
 
     environments: tuple[str, ...]
+    wide: bool
     sections: list[Section]
     ignored: list[Ignored]
     legend: list[Piece]
@@ -92,7 +132,7 @@ def render(report: Report, now: datetime) -> str:
     """Return the page.
 
     Args:
-        report: what is to be shown.
+        report: the comparison.
         now: when the stores were read, with a zone.
     """
     full = report._replace(show_same=True)
@@ -103,36 +143,68 @@ def render(report: Report, now: datetime) -> str:
 def _view(report: Report) -> View:
     return View(
         report.environments,
+        len(report.environments) > _MAX_ENVIRONMENTS,
         [
             Section(
-                status, title, [_row(entry, report) for entry in entries], status != DiffStatus.SAME
+                section.status,
+                section.title,
+                section.number,
+                [_row(entry, report) for entry in section.entries],
+                [_row(entry, report) for entry in section.folded],
+                folded_text(section),
+                section.status != DiffStatus.SAME,
             )
-            for status, title, entries in report.sections
+            for section in report.sections
         ],
         [Ignored(entry.name, entry.status, rule.reason) for entry, rule in report.ignored],
-        _pieces(legend(report)),
+        _pieces([Code(_MASK) if piece == MASK else piece for piece in legend(report)]),
     )
 
 
 def _row(entry: Entry, report: Report) -> Row:
     shown_notes = [
         Note(_pieces(note.text), _pieces(note.advice), note.dangerous)
-        for note in notes(entry, report.environments)
+        for note in notes(entry, report)
     ]
-    return Row(entry.name, list(map(_cell, report.environments, entry.cells)), shown_notes)
+    # between the words of a name a line may break
+    name = [f"{word}_" for word in entry.name.split("_")]
+    name[-1] = name[-1].removesuffix("_")
+    return Row(name, _cells(entry, report.environments), shown_notes)
 
 
-def _cell(label: str, cell: Cell) -> ShownCell:
-    place = ", ".join(cell.origins) or cell.location
+def _cells(entry: Entry, labels: Sequence[str]) -> list[ShownCell]:
+    shown = [_shown(cell) for cell in entry.cells]
+    places = [", ".join(cell.origins) or cell.location for cell in entry.cells]
+    cells = []
+    for index, value in enumerate(shown):
+        same = [other for other, one in enumerate(shown) if one == value]
+        first = same[0] == index
+        seen = {places[other] for other in same if other < index}
+        more = dict.fromkeys(places[other] for other in same if places[other] != places[index])
+        kind, text, fingerprint = value
+        cells.append(
+            ShownCell(
+                ", ".join(labels[other] for other in same) if first else "",
+                kind,
+                parts_of(text),
+                fingerprint,
+                [] if places[index] in seen else parts_of(places[index]),
+                [parts_of(place) for place in more if place] if first else [],
+            )
+        )
+    return cells
+
+
+def _shown(cell: Cell) -> tuple[Literal["text", "secret", "none"], str, str]:
+    """Return the kind, the text and the fingerprint of a cell."""
     if cell.state == CellState.PLACEHOLDER or (
         cell.state == CellState.VALUE and cell.shown is not None
     ):
-        return ShownCell(label, "text", quoted(cell.shown or ""), "", place)
+        return "text", quoted(cell.shown or ""), ""
     if cell.state == CellState.VALUE:
         length = cell.length if cell.length == "empty" else f"{cell.length} characters"
-        return ShownCell(label, "secret", length, cell.fingerprint, place)
-    words = {CellState.ABSENT: "absent", CellState.UNREADABLE: "unreadable"}
-    return ShownCell(label, "none", words.get(cell.state, "not there"), "", place)
+        return "secret", length, cell.fingerprint
+    return "none", "unreadable" if cell.state == CellState.UNREADABLE else NOT_SET, ""
 
 
 def _pieces(sentence: Sequence[str]) -> list[Piece]:

@@ -1,31 +1,41 @@
 """A comparison as a table for a terminal, or as plain text of 80 columns.
 
-Every environment is a column. Where they do not fit the width, each variable is a block:
-one line for each distinct value, with the environments that have it.
+Every environment is a column. Where the columns do not fit, each variable is a block: one
+line for each distinct value, with the environments that have it. A variable with a reference
+that is wider than its column is a block too, so that the reference can be read.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from envkit.cli.formats.diff.wording import Code, cell_text, fitting_text, legend, notes, summary
-from envkit.cli.formats.layout import Span, columns, padded, wrapped
+from envkit.cli.formats.diff.wording import (
+    Code,
+    cell_text,
+    fitting_text,
+    folded_text,
+    legend,
+    notes,
+    summary,
+)
+from envkit.cli.formats.layout import Span, columns, cut, padded, wrapped
 from envkit.cli.output import printable
 from envkit.comparison.model import CellState, DiffStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from envkit.cli.formats.diff.report import Report
+    from envkit.cli.formats.diff.report import Report, Section
     from envkit.cli.formats.diff.wording import Note
     from envkit.comparison.model import Cell, Entry
 
 WIDTH = 80
 _GAP = 2
 _INDENT = 2
-_MIN_NAME, _MAX_NAME = 12, 24  # a longer name has a line of its own
+_MIN_NAME, _MAX_NAME = 12, 24  # a longer name is on its own line
+_MAX_LINES = 3  # of a literal in a block
 _MIN_CELL = 17  # the mask, a space and a fingerprint
-_STYLES = {
+STYLES = {
     DiffStatus.REUSED: "bold red",
     DiffStatus.UNREADABLE: "bold magenta",
     DiffStatus.MISSING: "bold yellow",
@@ -43,27 +53,55 @@ def plain(report: Report, width: int = WIDTH) -> str:
 def table(report: Report, width: int) -> Iterator[list[Span]]:
     """Yield the lines of the table, each as texts with their styles."""
     sections = report.sections
-    grid = _Grid(report.environments, [e for _, _, entries in sections for e in entries], width)
-    if sections:
+    rows = {section.status: list(_rows(section, report)) for section in sections}
+    grid = _Grid(report.environments, [entry for shown in rows.values() for entry in shown], width)
+    with_header = any(rows.values())
+    if with_header:
         yield from grid.header()
-    for status, title, entries in sections:
-        heading = [Span(f"{status.upper()} ({len(entries)})", _STYLES[status])]
-        yield []
-        yield from wrapped([*heading, Span(f"  {title}", "dim")], width)
-        for entry in entries:
+    for section in sections:
+        if with_header or section is not sections[0]:
+            yield []
+        yield from heading(section, width)
+        for entry in rows[section.status]:
             yield from grid.row(entry)
-            for note in notes(entry, report.environments):
+            for note in notes(entry, report):
                 yield from _note(note, width)
+        if section.folded and not report.show_same:
+            yield from folded_line(section, width)
+    yield from closing(report, width, legend(report))
+
+
+def heading(section: Section, width: int) -> list[list[Span]]:
+    """Return the lines above the variables of one status."""
+    start = Span(f"{section.status.upper()} ({section.number})", STYLES[section.status])
+    return wrapped([start, Span(f"  {section.title}", "dim")], width)
+
+
+def folded_line(section: Section, width: int) -> list[list[Span]]:
+    """Return the line that replaces the secrets that differ, as they should."""
+    them = "it" if len(section.folded) == 1 else "them"
+    text = f"{folded_text(section)} (--all shows {them})"
+    return wrapped([Span(" " * _INDENT), Span(text, "dim")], width, _INDENT)
+
+
+def closing(report: Report, width: int, pieces: Sequence[str]) -> Iterator[list[Span]]:
+    """Yield the lines below the variables: ignored differences, the summary and the legend."""
     yield from _ignored(report, width)
-    if sections:
+    if report.sections:
         yield []
     yield from wrapped([Span(printable(summary(report)))], width)
-    if legend(report):
-        yield from wrapped([Span(piece, "dim") for piece in legend(report)], width)
+    if pieces:
+        yield from wrapped([Span(piece, "dim") for piece in pieces], width)
+
+
+def _rows(section: Section, report: Report) -> Iterator[Entry]:
+    yield from section.entries
+    if report.show_same:
+        yield from section.folded
 
 
 class _Grid:
-    """Where the columns are; with too many environments, there is but one."""
+    """The columns: one for each environment, or a single one if there are too many."""
 
     def __init__(self, environments: Sequence[str], entries: Sequence[Entry], width: int) -> None:
         self.labels = [printable(label) for label in environments]
@@ -83,10 +121,11 @@ class _Grid:
 
     def row(self, entry: Entry) -> Iterator[list[Span]]:
         name = printable(entry.name)
-        if not self.side_by_side or columns(name) > self.name_width:
+        side_by_side = self.side_by_side and not any(map(self.is_cut_reference, entry.cells))
+        if not side_by_side or columns(name) > self.name_width:
             yield from wrapped([Span(" " * _INDENT), Span(name, "bold")], self.width, _INDENT)
             name = ""
-        if self.side_by_side:
+        if side_by_side:
             cells = [
                 self.cell(fitting_text(cell, self.cell_width), _style(cell)) for cell in entry.cells
             ]
@@ -94,19 +133,31 @@ class _Grid:
         else:
             yield from self.block(entry.cells)
 
+    def is_cut_reference(self, cell: Cell) -> bool:
+        return cell.state == CellState.PLACEHOLDER and columns(cell_text(cell)) > self.cell_width
+
     def cell(self, text: str, style: str) -> Span:
-        return Span(" " * _GAP + padded(text or "-", self.cell_width), style)
+        return Span(" " * _GAP + padded(text, self.cell_width), style)
 
     def block(self, cells: Sequence[Cell]) -> Iterator[list[Span]]:
         groups: dict[str, list[int]] = {}
         for index, cell in enumerate(cells):
-            groups.setdefault(cell_text(cell) or "-", []).append(index)
-        longest = min(max(map(columns, groups)), self.width // 2)
+            groups.setdefault(cell_text(cell), []).append(index)
+        half = self.width // 2
+        longest = max((columns(text) for text in groups if columns(text) <= half), default=half)
+        start = Span(" " * 2 * _INDENT)
         for text, indexes in groups.items():
-            labels = ", ".join(self.labels[index] for index in indexes)
-            value = Span(padded(text, longest), _style(cells[indexes[0]]))
-            start = [Span(" " * 2 * _INDENT), value, Span(" " * _GAP)]
-            yield from wrapped([*start, Span(labels)], self.width, 2 * _INDENT + longest + _GAP)
+            cell = cells[indexes[0]]
+            labels = Span(", ".join(self.labels[index] for index in indexes))
+            if columns(text) > longest:
+                is_reference = cell.state == CellState.PLACEHOLDER
+                whole = text if is_reference else cut(text, _MAX_LINES * self.width)
+                yield from wrapped([start, Span(whole, _style(cell))], self.width, 2 * _INDENT)
+                yield from wrapped([Span(" " * 3 * _INDENT), labels], self.width, 3 * _INDENT)
+                continue
+            value = Span(padded(text, longest), _style(cell))
+            indent = 2 * _INDENT + longest + _GAP
+            yield from wrapped([start, value, Span(" " * _GAP), labels], self.width, indent)
 
 
 def _style(cell: Cell) -> str:

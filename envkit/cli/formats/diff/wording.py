@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from envkit.cli.formats.diff.report import is_profile
 from envkit.cli.output import printable
 from envkit.comparison.model import CellState, DiffStatus, FindingKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from envkit.cli.formats.diff.report import Report
+    from envkit.cli.formats.diff.report import Report, Section
     from envkit.comparison.model import Cell, Entry, Finding, Place
 
 MASK = "********"
+NOT_SET = "not set"  # the one spelling for a variable without a value
 MAX_LISTED = 8
 MAX_SIDE_BY_SIDE = 3
 MAX_VALUE_CHARACTERS = 40
 _LOOKS_LIKE = {
     "int": "a whole number",
     "float": "a number",
-    "bool": "a truth value",
+    "bool": "a boolean",
     "url": "a URL",
     "json": "JSON",
     "text": "text",
-    "empty": "nothing",
+    "empty": "an empty text",
 }
 
 
@@ -35,7 +37,7 @@ class Code(str):
 
 
 class Note(NamedTuple):
-    """A sentence, and what to do about it; in pieces, of which some are `Code`."""
+    """A sentence and its advice, each in pieces; names, values and commands are `Code`."""
 
     text: tuple[str, ...]
     advice: tuple[str, ...] = ()
@@ -43,10 +45,14 @@ class Note(NamedTuple):
 
 
 def summary(report: Report) -> str:
-    """Return in one line how many variables there are of each status."""
+    """Return in one line how many variables have each status; a shared secret counts once."""
     counts = report.diff.counts
     same = counts.pop(DiffStatus.SAME)
     parts = [f"{count} {status}" for status, count in counts.items() if count]
+    variables, secrets = counts[DiffStatus.REUSED], report.reused_secrets
+    if variables != secrets:
+        plural = "" if variables == 1 else "s"
+        parts[0] = f"{secrets} reused in {variables} variable{plural}"
     if parts or report.ignored:
         parts += [f"{same} the same"] if same else []
     else:
@@ -60,20 +66,31 @@ def summary(report: Report) -> str:
     return ", ".join(parts)
 
 
+def folded_text(section: Section) -> str:
+    """Return the line that replaces the secrets that differ, as they should."""
+    count = len(section.folded)
+    return (
+        "1 secret differs, as it should"
+        if count == 1
+        else f"{count} secrets differ, as they should"
+    )
+
+
 def legend(report: Report) -> tuple[str, ...]:
-    """Return in pieces what a reader must know of the table; nothing where it is plain."""
+    """Return in pieces how to read the table; nothing where it has no masks or placeholders."""
     if report.profiles_only:
-        return (
-            "Profiles were compared and no store was asked: two placeholders count as the same.",
-        )
+        return ("Only the profiles were compared: two placeholders count as the same value.",)
     if report.has_fingerprints:
-        meaning = " is a secret, with the class of its length and a fingerprint: "
-        return (Code(MASK), meaning, "the same for the same value, in this report only.")
+        meaning = (
+            " is a secret, with the range of its length and a fingerprint. Equal values have "
+            "equal fingerprints, in this report only."
+        )
+        return (Code(MASK), meaning)
     return ()
 
 
 def fitting_text(cell: Cell, width: int) -> str:
-    """Return the text of a cell; where that is wider, a secret's without its length."""
+    """Return the text of a cell; of a secret, without its length if that is too wide."""
     text = cell_text(cell)
     if cell.state == CellState.VALUE and cell.shown is None and len(text) > width:
         return f"{MASK} {cell.fingerprint}".rstrip()
@@ -81,14 +98,14 @@ def fitting_text(cell: Cell, width: int) -> str:
 
 
 def cell_text(cell: Cell) -> str:
-    """Return what stands for a variable in one environment; empty where it does not have it."""
+    """Return the text for a variable in one environment; never a secret."""
     if cell.state == CellState.VALUE:
         if cell.shown is not None:
             return quoted(cell.shown)
         return " ".join(word for word in (MASK, cell.length, cell.fingerprint) if word)
     if cell.state == CellState.PLACEHOLDER:
         return printable(cell.shown or "")
-    return cell.state if cell.state in (CellState.ABSENT, CellState.UNREADABLE) else ""
+    return "unreadable" if cell.state == CellState.UNREADABLE else NOT_SET
 
 
 def quoted(text: str) -> str:
@@ -97,20 +114,21 @@ def quoted(text: str) -> str:
     return shown if text and text == text.strip() else f'"{shown}"'
 
 
-def notes(entry: Entry, environments: Sequence[str]) -> list[Note]:
-    """Return what is to be said of a variable, the dangerous things first."""
-    writer = _NoteWriter(entry, environments)
+def notes(entry: Entry, report: Report) -> list[Note]:
+    """Return the notes on a variable, the dangerous ones first."""
+    writer = _NoteWriter(entry, report)
     found = [writer.of(finding) for finding in entry.findings if finding.kind in writer.sentences]
     found += [*writer.parts(), *writer.items(), *writer.reasons()]
     return sorted(found, key=lambda note: not note.dangerous)
 
 
 class _NoteWriter:
-    """What is said of one variable."""
+    """Write the notes on one variable."""
 
-    def __init__(self, entry: Entry, environments: Sequence[str]) -> None:
+    def __init__(self, entry: Entry, report: Report) -> None:
         self.entry = entry
-        self.environments = environments
+        self.environments = report.environments
+        self.report = report
         self.sentences: dict[FindingKind, Callable[[Finding], Note]] = {
             FindingKind.REUSED: self.reused,
             FindingKind.WHITE_SPACE: self.white_space,
@@ -124,13 +142,14 @@ class _NoteWriter:
         return self.sentences[finding.kind](finding)
 
     def reused(self, finding: Finding) -> Note:
+        first = self.report.first_with.get(finding.places, self.entry.name)
+        if first != self.entry.name:
+            return Note(("the same secret as ", Code(first)), dangerous=True)
         shared_by: dict[tuple[str, str], list[str]] = {}
         for label, name, part in finding.places:
             labels = shared_by.setdefault((name, part), [])
             if label not in labels:
                 labels.append(Code(label))
-        own = [place for place in finding.places if place.name == self.entry.name]
-        change = next((place for place in own if _is_profile(place.environment)), own[0])
         if len(shared_by) == 1:
             [(_, part)] = shared_by
             pieces = ["the same ", part or "secret", " in ", *_listed(*shared_by.values())]
@@ -140,12 +159,19 @@ class _NoteWriter:
                 whole = f" ({part})" if part else ""
                 pieces += [": " if len(pieces) == 1 else ", ", Code(name), whole, " in "]
                 pieces += _listed(labels)
-        return Note(tuple(pieces), _own(change), dangerous=True)
+        return Note(tuple(pieces), _own(self.to_change(finding)), dangerous=True)
+
+    def to_change(self, finding: Finding) -> Place:
+        """Return the place to change: one that a command can set, if there is one."""
+        own = [place for place in finding.places if place.name == self.entry.name]
+        places = [place for place in (*own, *finding.places) if is_profile(place.environment)]
+        whole = [place for place in places if not place.part]
+        return next(iter((*whole, *places, *own)))
 
     def white_space(self, finding: Finding) -> Note:  # noqa: ARG002
-        advice: tuple[str, ...] = ("store it again without",)
+        advice: tuple[str, ...] = ("store it again without the white space",)
         for label, cell in zip(self.environments, self.entry.cells, strict=True):
-            if cell.state == CellState.VALUE and _is_profile(label):
+            if cell.state == CellState.VALUE and is_profile(label):
                 command = f"envkit get {self.entry.name} --env {label} | od -c"
                 advice = ("look with ", Code(command))
                 break
@@ -156,7 +182,9 @@ class _NoteWriter:
         return Note(("looks like ", *self.by_environment(answers)))
 
     def origin(self, finding: Finding) -> Note:
-        return Note(("the same value, from ", *self.by_environment(finding.shown, code=True)))
+        # in full: a reference that is cut short cannot be looked up
+        answers = self.by_environment(finding.shown, code=True, short=False)
+        return Note(("the same value, from ", *answers))
 
     def literal(self, finding: Finding) -> Note:
         forms = {"store": "read from a store", "placeholder": "a placeholder"}
@@ -167,9 +195,9 @@ class _NoteWriter:
         advice: tuple[str, ...] = ()
         if finding.dangerous:
             advice = (
-                "put it into a store, write ",
+                "store a new value, and replace this one with ",
                 Code(f"{{{{ {self.entry.name} }}}}"),
-                " there, and change the secret: whoever has the repository has the old one",
+                ": the old value remains in git history",
             )
         return Note(tuple(self.by_environment(answers)), advice, finding.dangerous)
 
@@ -180,7 +208,7 @@ class _NoteWriter:
         return Note((rule, " is ", *self.by_environment(finding.shown, code=True)))
 
     def parts(self) -> list[Note]:
-        """Return one note for all the parts in which the values differ."""
+        """Return one note that lists the parts in which the values differ."""
         pieces = []
         for part in self.entry.findings:
             if part.kind is FindingKind.PART:
@@ -203,25 +231,27 @@ class _NoteWriter:
         ]
 
     def reasons(self) -> list[Note]:
-        """Return why there are no values."""
+        """Return the reasons for missing values."""
         grouped = self.grouped([cell.reason for cell in self.entry.cells])
         return [
             Note((*_listed([Code(label) for label in labels]), ": ", reason))
             for reason, labels in grouped.items()
         ]
 
-    def by_environment(self, answers: Sequence[str], *, code: bool = False) -> list[str]:
+    def by_environment(
+        self, answers: Sequence[str], *, code: bool = False, short: bool = True
+    ) -> list[str]:
         """Return `debug in dev and test, info in prod` in pieces."""
         pieces: list[str] = []
         for answer, labels in self.grouped(answers).items():
-            shown = _short(answer)
+            shown = _short(answer) if short else printable(answer)
             pieces += [", "] if pieces else []
             pieces += [Code(shown) if code else shown, " in "]
             pieces += _listed([Code(label) for label in labels])
         return pieces
 
     def grouped(self, answers: Sequence[str]) -> dict[str, list[str]]:
-        """Return each answer with the environments that give it; no answer is none."""
+        """Return each answer with the environments that give it, without empty answers."""
         grouped: dict[str, list[str]] = {}
         for answer, label in zip(answers, self.environments, strict=True):
             if answer:
@@ -230,16 +260,16 @@ class _NoteWriter:
 
 
 def _own(place: Place) -> tuple[str, ...]:
-    """Return the advice to give this place a secret of its own."""
+    """Return the advice to give this place its own secret."""
     environment, name, part = place
-    give = f"give {environment} a {part or 'value'} of its own"
-    if part or not _is_profile(environment):
+    give = f"give {environment} its own {part or 'value'}"
+    if part or not is_profile(environment):
         return (give,)
     return (f"{give}: ", Code(f"envkit set {name} --env {environment}"))
 
 
 def _listed(items: Sequence[str]) -> list[str]:
-    """Return `a, b and c` in pieces; of many only the first, and how many there are more."""
+    """Return `a, b and c` in pieces; of a long list the first items and `12 more`."""
     shown = list(items)
     more = len(shown) - MAX_LISTED
     if more > 0:
@@ -253,11 +283,7 @@ def _listed(items: Sequence[str]) -> list[str]:
 
 
 def _short(text: str) -> str:
-    shown = printable(text) or "-"
+    shown = printable(text) or NOT_SET
     if len(shown) <= MAX_VALUE_CHARACTERS:
         return shown
     return shown[: MAX_VALUE_CHARACTERS - 1] + "…"
-
-
-def _is_profile(label: str) -> bool:
-    return ":" not in label and "@" not in label

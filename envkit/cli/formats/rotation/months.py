@@ -1,4 +1,4 @@
-"""The calendar of the rotations page: what was rotated and what is due, by day."""
+"""The calendar of the rotations page: by day, the rotations that were done or are due."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.formats.rotation.timeline import MOST_MARKS
-from envkit.rotation.status import ALARMS
+from envkit.rotation.status import ALARMS, RotationState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from envkit.rotation.status import RotationStatus
 
-MONTHS = 4  # the last one, this one, and two that come
+MONTHS = 4  # the last one, this one, and the next two
+# the classes of a day, and what they mean
+LEGEND = {"done": "rotated", "coming": "due", "late": "overdue or failing", "today": "today"}
 
 
 class Day(NamedTuple):
-    """A day: its number, how many events it has, its classes, and the same in words."""
+    """A day: its number, how many rotations it has, its classes, and the same in words."""
 
     number: int
     events: int
@@ -34,7 +36,7 @@ class Month(NamedTuple):
 
 
 class Months(NamedTuple):
-    """The calendar, and the rotations that are due too often for it."""
+    """The calendar, and the rotations that are due too often to be in it."""
 
     months: list[Month]
     often: list[str]
@@ -46,7 +48,7 @@ def months(
     """Return the calendar.
 
     Args:
-        found: where each rotation stands.
+        found: the status of each rotation.
         due: when each will begin, seconds since the epoch.
         now: seconds since the epoch.
     """
@@ -60,6 +62,7 @@ def months(
         if last := one.promoted_at or one.last_rotated_at:
             done.setdefault(_day(last), []).append(one.rotation)
     late = {one.rotation for one in found if one.state in ALARMS}
+    failing = [one.rotation for one in found if one.state == RotationState.FAILING]
     today = _day(now)
 
     def shown(day: date) -> Day:
@@ -72,7 +75,12 @@ def months(
         if begins:
             classes.append("late" if day == today and late.intersection(begins) else "coming")
             words.append(f"due: {', '.join(begins)}")
-        return Day(day.day, len(rotated) + len(begins), " ".join(classes), "; ".join(words))
+        failed = failing if day == today else []
+        if failed:
+            classes = [one for one in classes if one not in ("coming", "late")] + ["late"]
+            words.append(f"failing: {', '.join(failed)}")
+        events = len({*rotated, *begins, *failed})
+        return Day(day.day, events, " ".join(classes), "; ".join(words))
 
     made = []
     first = (today.replace(day=1) - timedelta(days=1)).replace(day=1)

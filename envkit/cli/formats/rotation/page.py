@@ -1,8 +1,7 @@
 """The status of rotations as one HTML page: a timeline, a calendar, what needs attention.
 
-No script, no external resource, light and dark; the text says what the pictures show. No
-value is in it. `page.html.j2` lays out what `timeline` and `months`
-compute.
+No script, no external resource, light and dark; texts say the same as the marks. The page has
+no value. `page.html.j2` lays out what `timeline` and `months` compute.
 """
 
 from __future__ import annotations
@@ -11,8 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from envkit.cli.formats.page_frame import Head, render_page
+from envkit.cli.formats.rotation.months import LEGEND as CALENDAR_LEGEND
 from envkit.cli.formats.rotation.months import Months, months
 from envkit.cli.formats.rotation.timeline import (
+    LEGEND,
     WORDS,
     Row,
     Tick,
@@ -31,19 +32,21 @@ if TYPE_CHECKING:
 
 
 class View(NamedTuple):
-    """What the page shows."""
+    """What the page shows; a legend has the words for the classes of each mark."""
 
     ticks: list[Tick]
     rows: list[Row]
+    legend: dict[str, str]
     calendar: Months
+    calendar_legend: dict[str, str]
 
 
 def render(found: Sequence[RotationStatus], rotations: Sequence[Rotation], now: float) -> str:
     """Return the page.
 
     Args:
-        found: where each rotation stands.
-        rotations: the same, as the profiles have them.
+        found: the status of each rotation.
+        rotations: the same rotations, as the profiles declare them.
         now: when the stores were read, seconds since the epoch.
     """
     span = span_around(now)
@@ -57,5 +60,7 @@ def render(found: Sequence[RotationStatus], rotations: Sequence[Rotation], now: 
     counted = [f"{count} {WORDS[state]}" for state, count in counts.items() if count]
     title = f"{len(found)} rotation{'' if len(found) == 1 else 's'}"
     head = Head("envkit rotate status", title, ", ".join(counted), datetime.fromtimestamp(now, UTC))
-    view = View(ticks(span), rows(found, due, span), months(found, due, now))
+    view = View(
+        ticks(span), rows(found, due, span), LEGEND, months(found, due, now), CALENDAR_LEGEND
+    )
     return render_page("rotation/page.html.j2", head, view)

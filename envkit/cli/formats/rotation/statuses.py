@@ -27,10 +27,10 @@ _STYLES = {
     RotationState.WAITING: "green",
 }
 _HEADERS = ("ROTATION", "STATE", "LAST ROTATED", "NEXT", "SECRET", "WHAT")
-# what is done with them, whoever asks
+# the same plan, whether or not the rotation is named
 _PLANS = {
-    RotationState.UNREADABLE: "nothing can be done",
-    RotationState.FAILING: "try the failed step again",
+    RotationState.UNREADABLE: "nothing: it cannot be read",
+    RotationState.FAILING: "retry the failed step",
     RotationState.ORPHANED: "nothing: no profile names it",
 }
 
@@ -38,11 +38,12 @@ _PLANS = {
 def show(
     found: Sequence[RotationStatus], describe: Callable[[RotationStatus, float], str] | None = None
 ) -> None:
-    """Print a table; errors and hints stand below it.
+    """Print a table, and below it the errors and their hints.
 
     Args:
-        found: where each stands.
-        describe: what is to be said of each last, from it and the time; `what` unless given.
+        found: the status of each rotation.
+        describe: returns the text of the last column, from a status and the time; default:
+            `what`.
     """
     now = time.time()
     print_table(_HEADERS, _rows(found, now, describe or what))
@@ -78,31 +79,33 @@ def json_text(found: Sequence[RotationStatus]) -> str:
 
 
 def what(one: RotationStatus, now: float) -> str:
-    """Return in a few words what a rotation is waiting for."""
+    """Return the details of a state in a few words."""
     if one.state == RotationState.GRACE_PERIOD:
         return f"old value works until {moment(one.retire_at)}" if one.retire_at else "promoted"
     if one.started_at and one.state in (RotationState.IN_PROGRESS, RotationState.FAILING):
-        return f"{one.phase}, begun {since(one.started_at, now)}"
+        return f"{one.phase}, started {since(one.started_at, now)}"
     if one.state == RotationState.FAILING and one.tries:
-        return f"could not begin, {one.tries} time{'' if one.tries == 1 else 's'} in a row"
+        return f"failed to start, {one.tries} time{'' if one.tries == 1 else 's'} in a row"
     if one.state == RotationState.ORPHANED:
-        return f"{one.phase}, begun {since(one.started_at, now)}"
+        return f"{one.phase}, started {since(one.started_at, now)}"
     if one.state == RotationState.OVERDUE:
         return f"since {moment(one.overdue_at)}"
     return unknown_passwords(one.extra_passwords) if one.extra_passwords else ""
 
 
 def next_time(one: RotationStatus, now: float) -> str:
-    """Return when the next rotation may begin."""
+    """Return when the next rotation may begin; of a failing one, that it is retried."""
     if one.state == RotationState.DUE:
         return "now"
+    if one.state == RotationState.FAILING:
+        return "" if one.stopped else "retrying"
     if not one.due_at or one.state in (RotationState.UNREADABLE, RotationState.QUARANTINED):
         return ""
     return f"{moment(one.due_at)} ({since(one.due_at, now)})"
 
 
 def last_time(one: RotationStatus, now: float) -> str:
-    """Return when it was last rotated."""
+    """Return when a rotation last gave the store a new value."""
     last = one.promoted_at or one.last_rotated_at
     if not last:
         return "" if one.state == RotationState.UNREADABLE else "never"
@@ -113,25 +116,23 @@ def planned(one: RotationStatus, now: float, *, asked: bool) -> str:
     """Return what `envkit rotate` would do with a rotation.
 
     Args:
-        one: where it stands.
-        now: the time.
-        asked: whether it is named, or `--all` is, so that it need not be due.
+        one: the status of the rotation.
+        now: seconds since the epoch.
+        asked: whether the rotation is named, or `--all` is given: it need not be due.
     """
     if one.stopped or one.state in _PLANS:
-        return "nothing, until a person has decided" if one.stopped else _PLANS[one.state]
+        return "nothing: it waits for your decision" if one.stopped else _PLANS[one.state]
     if one.state == RotationState.QUARANTINED and not asked:
-        return "nothing, until it is named"
+        return "nothing, unless you name it"
     if one.state == RotationState.GRACE_PERIOD:
         when = "" if one.retire_at <= now else " once the grace period is over"
         return f"retire the old value{when}"
     if one.started_at:
-        return "go on with it"
+        return "resume it"
     if asked or one.due_at <= now:
         return "rotate it"
     return (
-        "rotate it as soon as its window is open"
-        if one.state == RotationState.OVERDUE
-        else "nothing yet"
+        "rotate it when its window opens" if one.state == RotationState.OVERDUE else "nothing yet"
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from math import isinf
 from typing import TYPE_CHECKING, NamedTuple
 
+from envkit.cli.formats.layout import parts_of
 from envkit.cli.formats.rotation.moments import moment, since
 from envkit.cli.formats.rotation.statuses import last_time, next_time, what
 from envkit.rotation.status import ALARMS, RotationState
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
 DAY = 86_400.0
 BEFORE_DAYS, AFTER_DAYS = 45, 60
-MOST_MARKS = 40  # of one rotation on the timeline: what is due more often is a band
+MOST_MARKS = 40  # of one rotation on the timeline; one that is due more often has a band
 WORDS = {
-    RotationState.UNREADABLE: "cannot be read",
+    RotationState.UNREADABLE: "unreadable",
     RotationState.QUARANTINED: "quarantined",
     RotationState.OVERDUE: "overdue",
     RotationState.FAILING: "failing",
@@ -31,22 +32,36 @@ WORDS = {
     RotationState.GRACE_PERIOD: "in the grace period",
     RotationState.WAITING: "waiting",
 }
+# every mark of the timeline, and what it means
+LEGEND = {
+    "mark dot": "rotated",
+    "mark dot busy": "in progress, started here",
+    "mark cross": "failing",
+    "mark ring": "due",
+    "mark ring later": "due after that",
+    "bar often": "due more often than can be shown",
+    "bar life": "age of the value",
+    "bar late": "overdue",
+    "bar rest": "until it is due",
+    "grid": "start of a month",
+    "line": "now",
+}
 
 
 class Span(NamedTuple):
-    """What the timeline shows, in seconds since the epoch."""
+    """The time that the timeline shows, in seconds since the epoch."""
 
     start: float
     now: float
     end: float
 
     def left(self, at: float) -> float:
-        """Return where a moment is, in percent of the width."""
+        """Return the position of a moment, in percent of the width."""
         return max(0.0, min(100.0, (at - self.start) / (self.end - self.start) * 100))
 
 
 class Mark(NamedTuple):
-    """Something on the timeline: its classes, and its place in CSS."""
+    """A mark on the timeline: its classes, which `LEGEND` explains, and its position in CSS."""
 
     classes: str
     style: str
@@ -67,10 +82,10 @@ class Row(NamedTuple):
         name: with its environment.
         state: of the rotation.
         word: the state in words.
-        detail: more of it.
+        detail: of the state.
         place: where its secret is, in parts between which a line may break.
-        label: in words what the marks show.
-        marks: what is on its line.
+        label: the marks in words.
+        marks: of its line.
         next: when it will be rotated next; empty if that is not known.
         next_at: the same as a time.
         error: why it needs attention.
@@ -91,17 +106,21 @@ class Row(NamedTuple):
 
 
 def span_around(now: float) -> Span:
-    """Return what the timeline shows at a moment."""
+    """Return the time that the timeline shows at a moment."""
     return Span(now - BEFORE_DAYS * DAY, now, now + AFTER_DAYS * DAY)
 
 
 def dues(one: RotationStatus, rotation: Rotation, span: Span) -> list[float]:
-    """Return when a rotation will begin, as far as the page goes."""
+    """Return when a rotation will begin, to the end of the page.
+
+    A failing rotation is retried and not due: only its later times count.
+    """
     if not one.due_at or one.state == RotationState.QUARANTINED:
         return []
     timing, name = rotation.policy.timing, rotation.full_name
     first = max(one.due_at, span.now)
-    found = [first] if first < span.end else []
+    retried = one.state == RotationState.FAILING and one.due_at <= span.now
+    found = [first] if first < span.end and not retried else []
     for at in due_times(timing, last=first, until=span.end):
         found.append(at + jitter(timing, name, at))
         if len(found) > BEFORE_DAYS * 24:
@@ -110,7 +129,7 @@ def dues(one: RotationStatus, rotation: Rotation, span: Span) -> list[float]:
 
 
 def ticks(span: Span) -> list[Tick]:
-    """Return the beginnings of the months, and today."""
+    """Return the labels above the timeline: the months, and now."""
     months = [
         Tick("tick", _at(span, at), f"{datetime.fromtimestamp(at, UTC):%b}") for at in _months(span)
     ]
@@ -120,12 +139,12 @@ def ticks(span: Span) -> list[Tick]:
 def rows(
     found: Sequence[RotationStatus], due: Mapping[str, Sequence[float]], span: Span
 ) -> list[Row]:
-    """Return a row for each rotation, what is gravest first.
+    """Return a row for each rotation, the gravest state first.
 
     Args:
-        found: where each rotation stands.
+        found: the status of each rotation.
         due: when each will begin.
-        span: what the timeline shows.
+        span: the time that the timeline shows.
     """
     gravest_first = list(RotationState)
     ordered = sorted(found, key=lambda one: (gravest_first.index(one.state), one.rotation))
@@ -136,7 +155,9 @@ def _row(one: RotationStatus, due: Sequence[float], span: Span) -> Row:
     last, following = last_time(one, span.now), next_time(one, span.now)
     history = f"rotated {last}" if last not in ("", "never") else last and "never rotated"
     coming, coming_at = "", ""
-    if one.due_at and following:
+    if one.state == RotationState.FAILING:
+        coming = following
+    elif one.due_at and following:
         coming = since(one.due_at, span.now) if one.due_at > span.now else "now"
         coming_at = moment(one.due_at).removesuffix(" UTC") if one.due_at > span.now else ""
     needs_attention = one.state in ALARMS
@@ -145,7 +166,7 @@ def _row(one: RotationStatus, due: Sequence[float], span: Span) -> Row:
         state=one.state,
         word=WORDS[one.state],
         detail=" · ".join(words for words in (history, what(one, span.now)) if words),
-        place=one.location.replace("/", "/\0").replace("#", "\0#").split("\0"),
+        place=parts_of(one.location),
         label=f"{history}; next: {following or 'not known'}",
         marks=list(_marks(one, due, span)),
         next=coming,
@@ -167,11 +188,14 @@ def _marks(one: RotationStatus, due: Sequence[float], span: Span) -> Iterator[Ma
     if len(due) > MOST_MARKS:
         yield from _bar("often", due[0], span.end, span)
     else:
+        later = one.state == RotationState.FAILING  # it is not due, whatever its schedule says
         for number, at in enumerate(due):
-            yield Mark("mark ring" if number == 0 else "mark ring later", _at(span, at))
+            yield Mark("mark ring later" if number or later else "mark ring", _at(span, at))
     if last >= span.start:
         yield Mark("mark dot", _at(span, last))
-    if one.started_at:
+    if one.state == RotationState.FAILING:
+        yield Mark("mark cross", _at(span, max(one.started_at or span.now, span.start)))
+    elif one.started_at:
         yield Mark("mark dot busy", _at(span, max(one.started_at, last, span.start)))
     yield Mark("line", _at(span, span.now))
 
@@ -189,7 +213,7 @@ def _at(span: Span, at: float) -> str:
 def _months(span: Span) -> Iterator[float]:
     day = datetime.fromtimestamp(span.start, UTC).date().replace(day=1)
     while (at := _seconds(day)) < span.end:
-        if at >= span.start and abs(at - span.now) > 8 * DAY:
+        if at >= span.start and abs(at - span.now) > 10 * DAY:
             yield at
         day = (day + timedelta(days=32)).replace(day=1)
 

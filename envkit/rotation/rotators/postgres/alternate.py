@@ -74,7 +74,8 @@ class AlternateRotator:
         self._owner = str(target["owner"])
         if self._owner in self._users:
             raise ProfileError(
-                "'target.owner' must be a third role, which owns what both users make",
+                "'target.owner' must be a third role, which owns the objects that both users "
+                "create",
                 hint=f"see '{PAGE}'",
             )
         self._context = context
@@ -197,12 +198,12 @@ class AlternateRotator:
             )
         if not role.is_member:
             raise RotationError(
-                f"'{user}' is no member of '{self._owner}'",
+                f"'{user}' is not a member of '{self._owner}'",
                 hint=f'run: GRANT "{self._owner}" TO "{user}"',
             )
         if role.becomes != self._owner:
             raise RotationError(
-                f"what '{user}' makes would belong to it, and not to '{self._owner}'",
+                f"objects created by '{user}' would be owned by '{user}', not by '{self._owner}'",
                 hint=f'run: ALTER ROLE "{user}" SET ROLE "{self._owner}"',
             )
         return role
@@ -210,7 +211,7 @@ class AlternateRotator:
 
 def _missing(role: str) -> RotationError:
     return RotationError(
-        f"the role '{role}' is not there", hint=f"run: CREATE ROLE ...; see '{PAGE}'"
+        f"the role '{role}' does not exist", hint=f"run: CREATE ROLE ...; see '{PAGE}'"
     )
 
 

@@ -197,7 +197,7 @@ class Change:
         return TargetUnavailableError(
             f"the PostgreSQL server did not finish: session {pid}{known} has the lock on this "
             f"user{begun}",
-            hint="wait until that rotation is over; a dead client loses the lock after "
+            hint="wait until that rotation finishes; a dead client loses the lock after "
             f"{SILENCE_SECONDS} s; or run: SELECT pg_terminate_backend({pid})",
         )
 

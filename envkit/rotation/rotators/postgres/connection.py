@@ -53,7 +53,7 @@ _REASONS = {
     "is not permitted to log in": "the user is NOLOGIN",
     "starting up": "it is starting up",
     "shutting down": "it is shutting down",
-    "does not support SSL": "it does not speak TLS, which the DSN demands",
+    "does not support SSL": "it does not support TLS, which the DSN requires",
     "certificate": "its certificate is not accepted",
     "timeout expired": "no answer in time",
     "Connection refused": "the connection is refused",
@@ -63,7 +63,7 @@ _TRANSIENT = (
     *("08", "53", "57"),  # connections, resources, shutdowns and timeouts
     *("40", "55"),  # others were faster
     "25P03",  # we were silent in a transaction for too long: stopped, or waiting for the store
-    "XX000",  # "tuple concurrently updated": somebody else altered the role
+    "XX000",  # "tuple concurrently updated": another session altered the role
 )
 _KEEPALIVES = {
     "keepalives_idle": 10,
@@ -90,7 +90,7 @@ class LoginRefusedError(Exception):
     @property
     def reason(self) -> str:
         """Why, if that is known, for people."""
-        return _reason(self.reported) or "its log says why"
+        return _reason(self.reported) or "see its log"
 
 
 def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
         found: dict[str, Any] = conninfo_to_dict(dsn, **more)
     except psycopg.Error:
         raise RotationError(
-            "'target.dsn' is not one that libpq takes",
+            "'target.dsn' is not a valid libpq connection string",
             hint="write {{ ... | urlencode }} for the password in a URL",
         ) from None
     found.setdefault("application_name", f"envkit {socket.gethostname()[:40]} {os.getpid()}")
@@ -126,7 +126,7 @@ def parameters(dsn: str, deadline: Deadline, **more: str) -> dict[str, Any]:
         found.setdefault(name, value)
     asked = str(found.get("connect_timeout", ""))
     limit = int(asked) if asked.isdigit() and asked != "0" else CONNECT_SECONDS
-    found["connect_timeout"] = max(1, int(deadline.remaining_seconds(limit)))  # 0 is for ever
+    found["connect_timeout"] = max(1, int(deadline.remaining_seconds(limit)))  # 0 means no limit
     return found
 
 
@@ -165,7 +165,7 @@ def admin_refused(refusal: LoginRefusedError) -> SourceError:
     reason = _reason(refusal.reported)
     if reason is None:
         return AuthError(
-            "the PostgreSQL server does not take the login of target.dsn",
+            "the PostgreSQL server refuses the login of target.dsn",
             hint="check the user and the password in it",
         )
     return TargetUnavailableError(
@@ -183,7 +183,7 @@ def read_only() -> SourceError:
 
 @contextmanager
 def _cut_at(deadline: Deadline, connection: Connection[Any]) -> Iterator[None]:
-    """End what waits for a server that has fallen silent; libpq would wait for ever."""
+    """Cancel the wait for a server that no longer answers; libpq has no time limit of its own."""
     with socket.socket(fileno=os.dup(connection.fileno())) as endpoint:
 
         def cut() -> None:

@@ -48,7 +48,7 @@ class Preflight:
         if target.get("server", ANY) != ANY:
             raise ProfileError(
                 "'target.server' can only be 'any'",
-                hint="take it out, or write server = 'any' if the secret reaches the server of "
+                hint="remove it, or write server = 'any' if the secret reaches the server of "
                 "'target.dsn' by another name",
             )
         self._server = server
@@ -162,7 +162,7 @@ def check_limit(role: Role, who: str, name: str = "...") -> None:
     """
     if role.connection_limit == 0:
         raise RotationError(
-            f"{who} may have no session: its CONNECTION LIMIT is 0",
+            f"{who} may not open a session: its CONNECTION LIMIT is 0",
             hint=f"run: ALTER ROLE {name} CONNECTION LIMIT -1",
         )
 
@@ -180,7 +180,7 @@ def check_time(role: Role, who: str, name: str = "...") -> None:
     """
     if role.expired:
         raise RotationError(
-            f"no password of {who} would work: its VALID UNTIL has passed",
+            f"{who} cannot log in: its VALID UNTIL has passed",
             hint=f"run: ALTER ROLE {name} VALID UNTIL 'infinity'",
         )
 

@@ -200,7 +200,7 @@ class Server:
             (role,) = connection.execute("SELECT current_user").fetchone() or ("",)
             if becomes is not None and role != becomes:
                 raise RotationError(
-                    f"a user of the rotation does not become '{becomes}' when it logs in",
+                    f"a user of the rotation does not switch to role '{becomes}' at login",
                     hint=f'run: ALTER ROLE ... SET ROLE "{becomes}", for all of target.users',
                 )
 

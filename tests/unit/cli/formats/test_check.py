@@ -1,4 +1,4 @@
-"""No format of a check shows a value, whatever stands in the profiles."""
+"""No format of a check shows a value, whatever the profiles contain."""
 
 import hypothesis.strategies as st
 from hypothesis import given
@@ -40,7 +40,7 @@ LINES = (
 )
 
 
-# at most one of these, because it alone is told
+# at most one of these, because it hides the others
 BROKEN = ("", 'X = "{}{{{{ x"', "X = '''\n{}", 'X = "{}', "X = {{ value = 1, typ = '{}' }}")
 
 

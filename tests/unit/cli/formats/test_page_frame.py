@@ -74,7 +74,7 @@ def test_the_diff_page_shows_names_values_places_and_reasons_unchanged():
     assert f" is missing: why {HOSTILE}" in shown.texts
     assert any(f"denied {HOSTILE}" in text for text in shown.texts)
     assert f"vault:a{HOSTILE}/S{HOSTILE}" in "".join(shown.texts)
-    assert f"a{HOSTILE}" in shown.values("data-environment")
+    assert f"a{HOSTILE}" in shown.values("data-environments")
 
 
 def test_the_rotations_page_shows_names_locations_and_errors_unchanged():

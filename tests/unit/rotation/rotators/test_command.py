@@ -1,4 +1,4 @@
-"""A program of the user's own: what it is told, what it may say, and that no value gets out."""
+"""The command rotator: input and output of the program, and that no value leaks."""
 
 import json
 import os
@@ -161,13 +161,13 @@ class TestWhatItMaySay:
     def test_an_answer_that_is_none(self, program, answer, what):
         program.does(f'if asked["step"] == "create": print({json.dumps(answer)!r})')
         error = refused(lambda: begun(program, program.current()))
-        assert error.message == f"'{program.target['command'][0]}' {what}, in the step 'create'"
+        assert error.message == f"'{program.target['command'][0]}' {what} in step 'create'"
         assert "docs/reference/rotators/command.md" in error.hint
 
     def test_values_for_several_fields_cannot_be_guessed(self, program):
         program.target["fields"] = ["id"]
         error = refused(lambda: begun(program, program.current()))
-        assert "made no values for several fields" in error.message
+        assert "returned no values for several fields" in error.message
 
     @pytest.mark.parametrize("output", [b"", b"done\n", b"[1]", b"{", b"\xff"])
     def test_other_output_has_no_meaning(self, program, output):
@@ -185,12 +185,12 @@ class TestHowItEnds:
         error = refused(lambda: built(program).prepare(program.current()))
         assert type(error) is kind
         name = program.target["command"][0]
-        assert error.message == f"'{name}' ended with status {status} in the step 'prepare'"
+        assert error.message == f"'{name}' exited with status {status} in the step 'prepare'"
 
     def test_a_signal(self, program):
         program.does("os.kill(os.getpid(), 9)")
         error = refused(lambda: built(program).prepare(program.current()))
-        assert "was ended by signal 9" in error.message
+        assert "was killed by signal 9" in error.message
 
     def test_a_test_that_says_no_is_an_answer(self, program):
         program.does('sys.exit(1 if asked["values"]["token"] == "wrong" else 0)')
@@ -211,9 +211,9 @@ class TestHowItEnds:
             ('sys.exit(1 if asked["credential"] == "old" else 0)', True),
             ("", False),
             ('asked["facts"]["which it never gave"]', "does not work either"),
-            ("sys.exit(75)", "ended with status 75"),
+            ("sys.exit(75)", "exited with status 75"),
         ],
-        ids=["it tells", "yes to all", "a crash", "not now"],
+        ids=["recognises it", "accepts everything", "crash", "temporary failure"],
     )
     def test_what_is_retired_is_dead_where_the_program_can_tell(self, program, body, dead):
         turn = begun(program, program.current())
@@ -266,7 +266,7 @@ class TestHowItEnds:
     def test_it_and_what_it_has_started_are_killed(self, program, tmp_path):
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
-        # the child holds the program's output open, and the pipe, until it is killed
+        # the child has the program's output and the pipe open until it is killed
         program.does(f"""
             import subprocess
             subprocess.Popen(["sh", "-c", "exec 9>{pipe}; echo started >&9; exec sleep 1000"])
@@ -276,7 +276,7 @@ class TestHowItEnds:
             rotator = built(program, timeout_seconds=1)
             error = refused(lambda: patiently(lambda: rotator.prepare(program.current())))
             assert isinstance(error, TargetUnavailableError)
-            assert "did not end in time" in error.message
+            assert "timed out" in error.message
             os.set_blocking(reader, True)
             assert (
                 patiently(lambda: b"".join(iter(lambda: os.read(reader, 100), b""))) == b"started\n"
@@ -296,7 +296,7 @@ class TestItsOwnWords:
         new = {"token": Secret(f"new {CANARY}")}
         error = refused(lambda: built(program).test(new, {}))
         assert error.message.endswith(
-            "in the step 'test': no: ******** {'admin': {'token': '********'}, "
+            "in step 'test': no: ******** {'admin': {'token': '********'}, "
             "'list': ['********']}  [31m end"
         )
 

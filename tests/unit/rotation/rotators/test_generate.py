@@ -1,4 +1,4 @@
-"""How values are made: random, of the form that was asked, and never guessable."""
+"""Generated values are random and have the requested form."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""That whoever verifies knows the key that anybody signs with, at every moment."""
+"""At every moment of a keyring rotation, every reader can verify every signer's tokens."""
 
 import hmac
 import json
@@ -25,7 +25,7 @@ def harness_of(kind, keys, **target):
 
 
 def values_of(harness, current=None):
-    """What readers get, one after the other."""
+    """Return the values that readers get, in order."""
     current = harness.current() if current is None else current
     created = built(harness).create(current, built(harness).prepare(current))
     values = [current, created.announced, created.new, created.final]
@@ -74,7 +74,7 @@ KINDS = [
 @pytest.mark.parametrize(("kind", "reader", "keys"), KINDS)
 class TestReaders:
     def test_one_step_apart_they_understand_each_other(self, kind, reader, keys):
-        """Two programs, of which one has read the list a moment before the other."""
+        """One program has read the list a moment before the other."""
         values = values_of(harness_of(kind, keys()))
         assert len(values) == 4
         for before, after in pairwise(values[:3]):
@@ -180,10 +180,10 @@ class TestKeys:
         ("kind", "target", "generate", "message"),
         [
             ("rsa", {}, {}, "'target.kind' is unknown: 'rsa'"),
-            ("fernet", {}, {"length": 40}, "a Fernet key has one form"),
+            ("fernet", {}, {"length": 40}, "a Fernet key has a fixed form"),
             ("hs256", {}, {"length": 31}, "a key for HS256 needs 32 characters or more"),
             ("fernet", {"keep": -1}, {}, "'target.keep' must be a number of keys"),
-            ("fernet", {"cache_age": "soon"}, {}, "'target.cache_age' is no duration"),
+            ("fernet", {"cache_age": "soon"}, {}, "'target.cache_age' is not a duration"),
         ],
     )
     def test_what_is_refused(self, kind, target, generate, message):

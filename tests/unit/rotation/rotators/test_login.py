@@ -1,4 +1,4 @@
-"""Where a login is among the fields of a secret, and whose it may be."""
+"""Which fields of a secret contain the login, and which users are accepted."""
 
 import pytest
 
@@ -73,12 +73,12 @@ def test_two_users_in_one_secret_are_refused():
 
 
 def test_a_password_that_is_nobodys_is_refused():
-    with pytest.raises(RotationError, match="nothing says whose it is"):
+    with pytest.raises(RotationError, match="the secret has a password but no user"):
         StoredLogin("value").read(fields(value="p"))
 
 
 def test_a_user_beside_the_password_is_no_answer_to_whose_it_is():
-    """A rotation sees that field while it begins, and not later."""
+    """A rotation reads that field only when it begins."""
     with pytest.raises(RotationError, match="nothing says whose it is"):
         StoredLogin("value").read(fields(value="p", username="app"))
 
@@ -102,5 +102,5 @@ def test_a_generated_password_can_be_stored_in_the_form_of_the_old_one(value):
 
 def test_a_password_that_no_form_can_hold_is_given_up():
     stored = StoredLogin("value", user="app")
-    with pytest.raises(RotationError, match="cannot hold this login"):
+    with pytest.raises(RotationError, match="cannot represent this login"):
         stored.renewed(fields(value="cache:1,password=p"), {"length": 300, "characters": ",ab"})

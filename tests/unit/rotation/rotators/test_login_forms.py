@@ -1,4 +1,4 @@
-"""Each form of a login: what is read, that what is written is read again, what is refused."""
+"""Each form of a login: reading, writing and reading back, refusals."""
 
 import json
 
@@ -69,7 +69,7 @@ def test_what_is_written_is_read_again_and_the_rest_stays(text, user, password):
 def test_a_form_that_cannot_quote_refuses_what_it_cannot_hold(user, password):
     assume(user)
     if any("," in one or one != one.strip() for one in (user, password)):
-        with pytest.raises(RotationError, match="cannot hold this login"):
+        with pytest.raises(RotationError, match="cannot represent this login"):
             round_trip(STACKEXCHANGE, user, password)
     else:
         round_trip(STACKEXCHANGE, user, password)

@@ -1,4 +1,4 @@
-"""What is more than a secret, and must not be replaced by a random value."""
+"""Values with a structure must not be replaced by a random value."""
 
 import pytest
 
@@ -41,7 +41,7 @@ from envkit.secret import Secret
 def test_a_value_with_a_form_is_refused_without_being_shown(value, form):
     with pytest.raises(RotationError) as caught:
         require_opaque(Secret(value))
-    assert caught.value.message == f"the secret is {form}, and would be replaced as a whole"
+    assert caught.value.message == f"the secret is {form}: the rotation would replace all of it"
     assert "'postgres', 'redis' or 'command'" in caught.value.hint
     assert "hunter" not in f"{caught.value.message} {caught.value.hint}"
 

@@ -1,4 +1,4 @@
-"""A value that has no server, and the one before it."""
+"""The random rotator: a value without a server, and its previous value."""
 
 import pytest
 
@@ -52,7 +52,7 @@ def test_the_previous_one_cannot_be_the_value_itself():
 
 
 def test_a_value_that_is_more_than_a_secret_is_refused():
-    with pytest.raises(RotationError, match="the secret is a URL, and would be replaced"):
+    with pytest.raises(RotationError, match="the secret is a URL: the rotation would replace"):
         built(RandomHarness()).prepare({"TOKEN": Secret("redis://app:x@cache")})
 
 

@@ -1,4 +1,4 @@
-"""The scheduler of one machine, with rotations that do what a test tells them."""
+"""The scheduler loop, with rotations that each test scripts."""
 
 import os
 import threading

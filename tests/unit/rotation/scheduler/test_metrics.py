@@ -1,4 +1,4 @@
-"""What Prometheus is told, and how it is answered over HTTP."""
+"""The Prometheus metrics and their HTTP endpoint."""
 
 import os
 import socket
@@ -75,7 +75,7 @@ def test_before_anything_has_happened(board):
     assert found["envkit_profile_errors"] == found["envkit_rotations_orphaned"] == 0
     board.orphaned(2)
     assert samples(board)["envkit_rotations_orphaned"] == 2
-    # nothing is claimed of what nobody has looked at
+    # there are no metrics of a rotation before its first run
     assert not [name for name in found if name.endswith(NAME)]
     # a counter that is not there cannot be watched
     assert all(

@@ -1,4 +1,4 @@
-"""The scheduler's metrics say how many rotations no profile names; looked for once an hour."""
+"""The scheduler counts orphaned records once an hour for its metrics."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""When each rotation is looked at next."""
+"""When each rotation is checked next."""
 
 import pytest
 

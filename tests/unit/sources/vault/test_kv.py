@@ -66,7 +66,7 @@ def test_a_version_and_a_field_are_part_of_a_location():
         (PKI, "pki/ca", None, "vault:pki/ca is in the 'pki' engine at 'pki'"),
         (SECOND, "secret/", None, "vault:secret/ is a mount and names no secret"),
         (SECOND, "secret/data/", None, "vault:secret/data/ is a mount and names no secret"),
-        (FIRST, "kv1/db", "3", "vault:kv1/db?version=3: KV version 1 keeps no versions"),
+        (FIRST, "kv1/db", "3", "vault:kv1/db?version=3: KV version 1 does not store versions"),
     ],
 )
 def test_a_path_that_the_engine_cannot_hold_is_refused(engine, path, version, message):

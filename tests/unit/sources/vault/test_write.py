@@ -39,7 +39,7 @@ def test_text_can_be_written_to_version_2(value):
             2,
             "canary\udcff",
             InvalidValueError,
-            "the value is not UTF-8, and Vault holds text",
+            "the value is not UTF-8, and Vault stores text",
             "store it as base64, and read it with '| base64decode'",
         ),
     ],

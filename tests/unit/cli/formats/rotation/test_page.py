@@ -1,4 +1,4 @@
-"""What the page of rotations shows: the marks of the timeline, and the days of the calendar."""
+"""The page of rotations: marks of the timeline and days of the calendar."""
 
 from datetime import UTC, datetime
 
@@ -6,9 +6,10 @@ import pytest
 
 from envkit.cli.formats.rotation import page
 from envkit.cli.formats.rotation.months import months
-from envkit.cli.formats.rotation.timeline import dues, rows, span_around, ticks
+from envkit.cli.formats.rotation.timeline import LEGEND, dues, rows, span_around, ticks
 from envkit.rotation.status import RotationStatus
 from support.rotation_page import DAY, NOW, sample
+from support.team import team_rotations
 
 SPAN = span_around(NOW)
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
@@ -70,6 +71,39 @@ def test_a_rotation_that_is_due_very_often_has_a_band_in_place_of_rings():
 def test_a_rotation_in_progress_has_a_mark_where_it_began():
     one = standing(state="in-progress", phase="set", started_at=NOW - 60)
     assert marks(one) == ["mark dot busy", "line"]
+
+
+def test_a_failing_rotation_has_a_cross_and_is_not_due(found):
+    standings, due = found
+    [row] = [row for row in rows(standings, due, SPAN) if row.state == "failing"]
+    classes = [mark.classes for mark in row.marks]
+    assert "mark cross" in classes
+    assert not {"mark ring", "mark dot busy"}.intersection(classes)
+    assert (row.next, row.next_at) == ("retrying", "")
+
+
+def test_a_rotation_that_fails_to_start_is_not_due_now(found, project):
+    [one] = [one for one in found[0] if one.rotation == "prod/stripe-webhook"]
+    assert found[1][one.rotation][0] == NOW
+    failing = one._replace(state="failing", tries=3)
+    _, rotations = sample(project)
+    [rotation] = [each for each in rotations if each.full_name == one.rotation]
+    assert dues(failing, rotation, SPAN) == []  # the next time is beyond the page
+    days = months([failing], {one.rotation: []}, NOW).months[1]
+    [today] = [day for week in days.weeks for day in week if day and "today" in day.classes]
+    assert (today.classes, today.words) == ("today late", "failing: prod/stripe-webhook")
+
+
+def test_a_rotation_that_waits_for_a_person_is_not_retried():
+    [row] = rows([standing(state="failing", stopped=True, due_at=NOW)], {}, SPAN)
+    assert row.next == ""
+
+
+def test_the_legend_explains_every_mark(found, project):
+    standings, due = found
+    many, _ = team_rotations(project)
+    shown = [*rows(standings, due, SPAN), *rows(many, {}, SPAN)]
+    assert {mark.classes for row in shown for mark in row.marks} == set(LEGEND)
 
 
 def test_what_lies_before_the_timeline_is_at_its_edge():

@@ -1,4 +1,4 @@
-"""What is said of a server, from the DSN of its admin: never a part of a password."""
+"""The description of a server from a DSN never contains a part of a password."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from envkit.rotation.rotators.postgres.dsn import described
         ("host=db port=5433 dbname=app user=a password='b c'", "db:5433/app"),
         ("host=h1,h2 port=1 dbname=app", "h1:1,h2:1/app"),
         ("dbname=app", "PostgreSQL/app"),
-        # what libpq would take for something else
+        # texts that libpq would read differently
         ("postgresql://a:canary/b@db/app", "PostgreSQL"),
         ("postgresql://a:1/canary@db/app", "PostgreSQL"),
         ("postgresql://a:canary?b@db/app", "PostgreSQL"),
