@@ -1,7 +1,7 @@
 """Print results: tables for people, JSON for programs.
 
-On a terminal a table has colors, fits the width and breaks no word. In a pipe it is plain text in aligned
-columns, one line per row, never wrapped. NO_COLOR disables colors.
+On a terminal a table has colors, fits the width and breaks no word. In a pipe it is plain text
+in aligned columns, one line per row, never wrapped. NO_COLOR disables colors.
 """
 
 from __future__ import annotations

@@ -166,8 +166,8 @@ def test_a_full_disk_is_not_worth_another_try(dev, disk):
     disk.fill()
     assert transcript(run(dev, *SET)) == (
         "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation starts from the new "
-        "value [write-refused]\n"
-        f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()}\n"
+        "value\n"
+        f"2> envkit: error: cannot write .env.dev: {os.strerror(ENOSPC).lower()} [write-refused]\n"
         "2> envkit: hint: free some space: 'df -h' shows which disk is full\n"
         "[6]\n"
     )

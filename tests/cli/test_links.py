@@ -196,8 +196,8 @@ def test_the_message_for_a_file_of_envkits_own(clone):
     (clone.root / ".env.dev.envkit-previous").symlink_to("../.bashrc")
     done = run(clone, "set", "TOKEN", "--env", "dev")
     assert transcript(done) == (
-        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation begins with "
-        "what is there then\n"
+        "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation starts from "
+        "the new value\n"
         "2> envkit: error: .env.dev.envkit-previous is a symbolic link: envkit stores its own "
         "file under that name, and never opens it through a link [link-refused]\n"
         "2> envkit: hint: run 'ls -l .env.dev.envkit-previous' to see where it "

@@ -274,7 +274,8 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
         "2> envkit: error: prod/session: .env.prod#SESSION: "
-        "there is no unfinished rotation to be rolled back: the old value no longer works [rotation-failed]\n"
+        "there is no unfinished rotation to be rolled back: the old value no longer works "
+        "[rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate prod/session'\n"
         "[1]\n"
     )
@@ -309,7 +310,8 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
 def test_what_readers_have_is_not_aborted(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
-        "2> envkit: error: prod/api-key: .env.prod#API_KEY: the store already has the new value [rotation-failed]\n"
+        "2> envkit: error: prod/api-key: .env.prod#API_KEY: the store already has the new value "
+        "[rotation-failed]\n"
         "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
         "[1]\n"
     )
@@ -517,9 +519,11 @@ def test_one_that_fails_stops_no_other(shop):
         "which is not on the PATH [hook-failed]\n"
         "2> envkit: hint: install it on the host that rotates: "
         "'command -v no-such-program' must find it\n"
-        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is missing [rotation-failed]\n"
+        "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is missing "
+        "[rotation-failed]\n"
         "2> envkit: hint: store a first value: a rotation starts from the current value\n"
-        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' [profile-invalid]\n"
+        "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' "
+        "[profile-invalid]\n"
         "2> envkit: hint: did you mean 'random'?\n"
         "2> envkit: error: prod/d-key: profiles/prod.toml:18: target: "
         "unknown key 'prevoius_field' [profile-invalid]\n"
@@ -660,7 +664,8 @@ def test_a_source_that_keeps_no_rotations(shop):
         "ROTATION      OUTCOME  WHAT\n"
         "prod/home     failed   the source 'env' cannot store rotation records\n"
         f"prod/session  rotated  {DONE}\n"
-        "2> envkit: error: prod/home: the source 'env' cannot store rotation records [profile-invalid]\n"
+        "2> envkit: error: prod/home: the source 'env' cannot store rotation records "
+        "[profile-invalid]\n"
         "2> envkit: hint: rotate a secret in Vault, AWS Secrets Manager or a .env file\n"
         "[1]\n"
     )
