@@ -83,9 +83,9 @@ def test_an_environment_that_has_nothing_yet(project, store):
     assert done_lines(store, done) == ADDED
     name = store.name
     assert (
-        "  DATABASE_URL: absent in AT/prod/db#user\n"
+        "  DATABASE_URL: missing in AT/prod/db#user\n"
         f"    run envkit set --ref '{name}:db#user' --env prod\n"
-        "  STRIPE_KEY: absent in AT/prod/stripe#key\n"
+        "  STRIPE_KEY: missing in AT/prod/stripe#key\n"
         "    run envkit set STRIPE_KEY --env prod\n"
     ) in store.told(done)
     assert profile(project, store) == f"[variables]\n{store.lines}\n# the end\n"
