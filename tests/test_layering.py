@@ -111,11 +111,11 @@ def foreign_imports(module: str) -> dict[str, str]:
     return {target: part for target, part in found.items() if part != part_of(module)}
 
 
-def test_the_table_has_every_package_and_no_other() -> None:
+def test_the_layering_table_has_every_package_and_no_other() -> None:
     assert {part_of(m) for m in FILES if m != "envkit"} == {*ALLOWED, *FACADES}
 
 
-def test_a_package_may_import_only_what_stands_above_it() -> None:
+def test_a_package_imports_only_packages_above_it_in_the_table() -> None:
     above: set[str] = set()
     for package, allowed in ALLOWED.items():
         assert set(allowed.split()) <= above, package
@@ -135,7 +135,7 @@ def test_a_package_imports_only_what_its_row_allows(package: str) -> None:
     assert offending == []
 
 
-def test_every_row_allows_only_what_is_imported() -> None:
+def test_every_row_allows_only_packages_that_are_imported() -> None:
     for package, allowed in ALLOWED.items():
         used = {
             part
@@ -146,7 +146,7 @@ def test_every_row_allows_only_what_is_imported() -> None:
         assert set(allowed.split()) == used, package
 
 
-def test_facades_are_for_programs_and_plug_ins() -> None:
+def test_only_programs_and_plug_ins_import_the_facades() -> None:
     facades = {f"envkit.{name}" for name in FACADES} | FACADE_MODULES
     offending = [
         f"{module} imports {target}"
@@ -170,7 +170,7 @@ def test_no_module_imports_itself_in_a_circle() -> None:
         visit(module, ())
 
 
-def test_a_package_says_what_belongs_in_it() -> None:
+def test_every_package_says_what_belongs_in_it() -> None:
     for module, file in FILES.items():
         if file.name == "__init__.py":
             words = (ast.get_docstring(tree(module)) or "").split()
@@ -187,7 +187,7 @@ def test_modules_and_folders_stay_small() -> None:
 
 
 @pytest.mark.parametrize("module", LIBRARY)
-def test_only_the_command_line_talks_to_people(module: str) -> None:
+def test_only_the_command_line_prints_or_prompts(module: str) -> None:
     for node in ast.walk(tree(module)):
         where = f"{module}:{getattr(node, 'lineno', 0)}"
         for name in imported_by(node):

@@ -74,7 +74,7 @@ class SourceContract(WritingContract, RestoringContract):
 
     # --- what a source is
 
-    def test_is_a_source(self, harness: Harness) -> None:
+    def test_a_source_implements_the_protocol(self, harness: Harness) -> None:
         source = harness.source()
         assert isinstance(source, Source)
         assert isinstance(source.name, str)
@@ -94,7 +94,7 @@ class SourceContract(WritingContract, RestoringContract):
             source.locate(ref)
         assert watch.seen == []
 
-    def test_locate_says_where_without_the_value(self, harness: Harness) -> None:
+    def test_locate_names_the_place_and_not_the_value(self, harness: Harness) -> None:
         harness.put("db", {"password": CANARY})
         location = harness.source().locate(harness.ref("db", "password"))
         assert location
@@ -103,26 +103,26 @@ class SourceContract(WritingContract, RestoringContract):
     # --- present and absent
 
     @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-    def test_a_value_comes_out_as_it_is(self, harness: Harness, value: str) -> None:
+    def test_a_value_is_returned_unchanged(self, harness: Harness, value: str) -> None:
         harness.put("db", {"password": value})
         reading = read(harness.source(), harness.ref("db", "password"))
         assert reading.value.reveal() == value
         assert reading.location
         assert CANARY not in reading.location
 
-    def test_no_secret_is_absent(self, harness: Harness) -> None:
+    def test_a_missing_secret_is_absent(self, harness: Harness) -> None:
         outcome = ask(harness.source(), harness.ref("nothing", "password"))
         assert isinstance(outcome, Absent)
         assert outcome.version is None, "a secret that does not exist has no version"
 
     @needs("fields")
-    def test_no_field_of_that_name_is_absent(self, harness: Harness) -> None:
+    def test_a_missing_field_is_absent(self, harness: Harness) -> None:
         harness.put("db", {"password": CANARY})
         outcome = ask(harness.source(), harness.ref("db", "pasword"))
         assert isinstance(outcome, Absent)
         assert CANARY not in outcome.reason
 
-    def test_present_and_absent_in_one_fetch(self, harness: Harness) -> None:
+    def test_one_fetch_returns_present_and_absent_values(self, harness: Harness) -> None:
         harness.put("db", {"password": f"{CANARY} db"})
         harness.put("cache", {"password": f"{CANARY} cache"})
         refs = [harness.ref(path, "password") for path in ("db", "nothing", "cache")]
@@ -140,18 +140,18 @@ class SourceContract(WritingContract, RestoringContract):
         harness.put("db", {"password": f"{CANARY} two"})
         assert read(source, ref).value.reveal() == f"{CANARY} two"
 
-    def test_nothing_to_fetch(self, harness: Harness) -> None:
+    def test_a_fetch_of_nothing_returns_nothing(self, harness: Harness) -> None:
         assert dict(harness.source().fetch([])) == {}
 
     # --- fields
 
     @needs("implicit-field")
-    def test_no_field_means_the_only_one(self, harness: Harness) -> None:
+    def test_a_reference_without_a_field_means_the_only_one(self, harness: Harness) -> None:
         harness.put("db", {"password": CANARY})
         assert read(harness.source(), harness.ref("db")).value.reveal() == CANARY
 
     @needs("fields", "implicit-field")
-    def test_no_field_of_several_lists_their_names(self, harness: Harness) -> None:
+    def test_a_reference_without_a_field_lists_several_by_name(self, harness: Harness) -> None:
         harness.put("db", {"password": f"{CANARY} 1", "user": f"{CANARY} 2"})
         outcome = ask(harness.source(), harness.ref("db"))
         assert isinstance(outcome, InvalidReferenceError)
@@ -160,7 +160,7 @@ class SourceContract(WritingContract, RestoringContract):
         assert_clean(outcome)
 
     @needs("fields")
-    def test_a_star_means_all_fields_as_json(self, harness: Harness) -> None:
+    def test_a_star_returns_all_fields_as_json(self, harness: Harness) -> None:
         fields = {"password": f"{CANARY} ü", "user": "app"}
         harness.put("db", fields)
         reading = read(harness.source(), harness.ref("db", WHOLE))
@@ -169,7 +169,7 @@ class SourceContract(WritingContract, RestoringContract):
     # --- how often the store is asked
 
     @needs("fields", "reads")
-    def test_many_fields_of_one_path_are_one_read(self, harness: Harness) -> None:
+    def test_many_fields_of_one_path_take_one_read(self, harness: Harness) -> None:
         fields = {f"field{number}": f"{CANARY} {number}" for number in range(40)}
         harness.put("db", fields)
         source, before = harness.source(), harness.reads()
@@ -179,7 +179,7 @@ class SourceContract(WritingContract, RestoringContract):
         assert harness.reads() - before == 1
 
     @needs("reads")
-    def test_the_same_reference_twice_is_one_read(self, harness: Harness) -> None:
+    def test_a_repeated_reference_takes_one_read(self, harness: Harness) -> None:
         harness.put("db", {"password": CANARY})
         source, before = harness.source(), harness.reads()
         outcomes = source.fetch([harness.ref("db", "password"), harness.ref("db", "password")])
@@ -189,7 +189,7 @@ class SourceContract(WritingContract, RestoringContract):
     # --- versions
 
     @needs("versions")
-    def test_a_pinned_version_stays(self, harness: Harness) -> None:
+    def test_a_pinned_version_stays_readable(self, harness: Harness) -> None:
         source = harness.source()
         harness.put("db", {"password": f"{CANARY} old"})
         old = read(source, harness.ref("db", "password")).version
@@ -204,14 +204,14 @@ class SourceContract(WritingContract, RestoringContract):
         assert versions[1] != old
 
     @needs("no-versions")
-    def test_a_version_is_refused_where_there_are_none(self, harness: Harness) -> None:
+    def test_a_store_without_versions_refuses_a_pinned_version(self, harness: Harness) -> None:
         with pytest.raises(InvalidReferenceError):
             harness.source().check(harness.ref("db", "password", "1"))
 
     # --- failures
 
     @needs("denied")
-    def test_denied_is_an_error_of_that_reference_alone(self, harness: Harness) -> None:
+    def test_a_denied_reference_fails_alone(self, harness: Harness) -> None:
         source, forbidden = harness.denied()
         harness.put("open", {"password": CANARY})
         allowed = harness.ref("open", "password")
@@ -223,7 +223,7 @@ class SourceContract(WritingContract, RestoringContract):
         assert text_of(outcomes[allowed]) == CANARY
 
     @needs("unavailable")
-    def test_nothing_listens(self, harness: Harness) -> None:
+    def test_a_closed_port_is_an_outage(self, harness: Harness) -> None:
         source = harness.unavailable(_DEADLINE_SECONDS)
         for error in failures(source, [harness.ref("db", "password")]):
             assert isinstance(error, UnavailableError)
@@ -232,7 +232,7 @@ class SourceContract(WritingContract, RestoringContract):
             assert_clean(error)
 
     @needs("silent")
-    def test_a_store_that_never_answers_ends_with_the_deadline(self, harness: Harness) -> None:
+    def test_a_store_that_never_answers_times_out_at_the_deadline(self, harness: Harness) -> None:
         source = harness.silent(_DEADLINE_SECONDS)
         for error in failures(source, [harness.ref("db", "password")]):
             assert isinstance(error, UnavailableError)

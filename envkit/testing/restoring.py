@@ -26,7 +26,7 @@ class RestoringContract:
     """Every test here needs `history`; `SourceContract` has them all."""
 
     @needs("history")
-    def test_history_tells_the_newest_first(self, harness: Harness) -> None:
+    def test_history_lists_the_newest_version_first(self, harness: Harness) -> None:
         source, ref = versioned(harness), harness.ref("db", "password")
         first = source.write(ref, Secret(f"{CANARY} one"), expected=None)
         second = source.write(ref, Secret(f"{CANARY} two"), expected=first)
@@ -40,11 +40,11 @@ class RestoringContract:
             assert CANARY not in repr(version)
 
     @needs("history")
-    def test_a_secret_that_is_not_there_has_no_history(self, harness: Harness) -> None:
+    def test_a_missing_secret_has_no_history(self, harness: Harness) -> None:
         assert list(versioned(harness).history(harness.ref("nothing", "password"))) == []
 
     @needs("history")
-    def test_an_earlier_value_is_brought_back(self, harness: Harness) -> None:
+    def test_restore_brings_back_an_earlier_value(self, harness: Harness) -> None:
         source, ref = versioned(harness), harness.ref("db", "password")
         version = source.write(ref, Secret(f"{CANARY} one"), expected=None)
         version = source.write(ref, Secret(f"{CANARY} two"), expected=version)
@@ -56,7 +56,7 @@ class RestoringContract:
         assert source.history(ref)[0].state == "current"
 
     @needs("history")
-    def test_what_was_removed_is_brought_back(self, harness: Harness) -> None:
+    def test_restore_brings_back_a_removed_value(self, harness: Harness) -> None:
         harness.put("db", {"password": CANARY, "user": "app"})
         source, ref = versioned(harness), harness.ref("db", "password")
         version = source.write(ref, None, expected=read(source, ref).version)
@@ -65,7 +65,7 @@ class RestoringContract:
         assert read(source, harness.ref("db", "user")).value.reveal() == "app"
 
     @needs("history", "fields")
-    def test_other_fields_stay_as_they_are_now(self, harness: Harness) -> None:
+    def test_restore_preserves_the_current_other_fields(self, harness: Harness) -> None:
         harness.put("db", {"password": f"{CANARY} one", "user": "before"})
         source = versioned(harness)
         password, user = harness.ref("db", "password"), harness.ref("db", "user")
@@ -89,7 +89,7 @@ class RestoringContract:
         assert read(source, ref).value.reveal() == f"{CANARY} two"
 
     @needs("history")
-    def test_a_version_that_is_not_there_is_not_restored(self, harness: Harness) -> None:
+    def test_a_missing_version_is_not_restored(self, harness: Harness) -> None:
         source, ref = versioned(harness), harness.ref("db", "password")
         version = source.write(ref, Secret(CANARY), expected=None)
         with pytest.raises((SourceError, InvalidReferenceError)) as caught:

@@ -55,7 +55,7 @@ class RotatorProofs:
     # --- another process is faster
 
     @needs("target")
-    def test_what_is_done_too_late_is_taken_back(self, harness: RotatorHarness) -> None:
+    def test_a_late_change_is_rolled_back(self, harness: RotatorHarness) -> None:
         """It asks after the change as well, by `settle` or before it commits."""
         current, before = harness.current(), harness.credentials()
         facts = dict(built(harness).prepare(current))
@@ -72,7 +72,7 @@ class RotatorProofs:
         assert harness.credentials() == before, "a credential was left behind"
 
     @needs("target")
-    def test_a_late_set_brings_nothing_back(self, harness: RotatorHarness) -> None:
+    def test_a_late_set_restores_no_retired_credential(self, harness: RotatorHarness) -> None:
         """The process slept after it had confirmed, and others rotated twice meanwhile."""
         late = begun(harness, harness.current())
         for name in STEPS:
@@ -91,7 +91,7 @@ class RotatorProofs:
 
     @needs("target")
     @pytest.mark.parametrize("facts", [{}, {"known": ""}], ids=["no-facts", "damaged-facts"])
-    def test_the_current_one_survives_a_damaged_record(
+    def test_the_current_credential_survives_a_damaged_record(
         self, harness: RotatorHarness, facts: Mapping[str, str]
     ) -> None:
         current = harness.current()
@@ -106,20 +106,20 @@ class RotatorProofs:
             assert harness.works(current), "the current credential no longer works"
 
     @needs("target")
-    def test_the_one_to_keep_is_never_retired(self, harness: RotatorHarness) -> None:
+    def test_the_remaining_credential_is_never_retired(self, harness: RotatorHarness) -> None:
         turn = rotated(harness, harness.current())
         built(harness).retire(turn.new, turn.new, turn.facts)
         assert harness.works(turn.new), "the current credential no longer works"
 
     # --- the proof
 
-    def test_what_is_retired_is_shown_to_be_dead(self, harness: RotatorHarness) -> None:
+    def test_a_retired_credential_is_proved_dead(self, harness: RotatorHarness) -> None:
         turn = rotated(harness, harness.current())
         for _ in range(2):
             assert built(harness).is_dead(turn.old, turn.new, turn.facts) is True
 
     @needs("overlap")
-    def test_what_works_is_not_dead(self, harness: RotatorHarness) -> None:
+    def test_a_working_credential_is_not_dead(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         for name in STEPS[:-1]:
             step(built(harness), name, turn)

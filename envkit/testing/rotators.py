@@ -84,7 +84,7 @@ class RotatorContract(RotatorProofs):
 
     # --- what a rotator is
 
-    def test_is_a_rotator(self, harness: RotatorHarness) -> None:
+    def test_a_rotator_implements_the_protocol(self, harness: RotatorHarness) -> None:
         rotator = built(harness)
         assert all(callable(getattr(rotator, method, None)) for method in _METHODS)
         assert harness.kind.required <= set(harness.kind.settings)
@@ -98,7 +98,7 @@ class RotatorContract(RotatorProofs):
             built(harness)
         assert watch.seen == []
 
-    def test_the_target_is_described_without_io_and_without_a_password(
+    def test_describe_target_does_no_io_and_shows_no_password(
         self, harness: RotatorHarness
     ) -> None:
         described = built(harness).describe_target()
@@ -110,7 +110,7 @@ class RotatorContract(RotatorProofs):
         assert_hidden(described, texts_of(harness, harness.current()))
 
     @needs("unavailable")
-    def test_another_target_is_described_otherwise(self, harness: RotatorHarness) -> None:
+    def test_describe_target_distinguishes_targets(self, harness: RotatorHarness) -> None:
         other = built(harness, harness.unavailable()).describe_target()
         assert other != built(harness).describe_target()
 
@@ -123,7 +123,7 @@ class RotatorContract(RotatorProofs):
         if key:
             assert caught.value.hint == f"did you mean '{key}'?"
 
-    def test_a_key_that_must_be_there_is_named(self, harness: RotatorHarness) -> None:
+    def test_a_missing_key_of_the_target_is_named(self, harness: RotatorHarness) -> None:
         for key in harness.kind.required:
             with pytest.raises(ProfileError) as caught:
                 built(harness, {k: v for k, v in harness.target.items() if k != key})
@@ -131,7 +131,7 @@ class RotatorContract(RotatorProofs):
 
     # --- a rotation
 
-    def test_a_rotation(self, harness: RotatorHarness) -> None:
+    def test_a_rotation_replaces_the_credential(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         assert turn.new[harness.field] != turn.old[harness.field]
         assert built(harness).probe(turn.old, turn.facts)
@@ -140,7 +140,7 @@ class RotatorContract(RotatorProofs):
             assert built(harness).probe(turn.new, turn.facts)
 
     @needs("target")
-    def test_the_new_one_works_and_the_old_one_no_longer(self, harness: RotatorHarness) -> None:
+    def test_after_a_rotation_only_the_new_credential_works(self, harness: RotatorHarness) -> None:
         before = harness.credentials()
         turn = rotated(harness, harness.current())
         assert harness.works(turn.new)
@@ -148,34 +148,34 @@ class RotatorContract(RotatorProofs):
         assert harness.credentials() == before, "a credential was left behind"
 
     @needs("overlap")
-    def test_the_old_one_works_until_it_is_retired(self, harness: RotatorHarness) -> None:
+    def test_the_old_credential_works_until_it_is_retired(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         for name in STEPS:
             assert harness.works(turn.old), f"the old credential was gone before '{name}'"
             step(built(harness), name, turn)
 
     @needs("target")
-    def test_one_rotation_after_another(self, harness: RotatorHarness) -> None:
+    def test_consecutive_rotations_succeed(self, harness: RotatorHarness) -> None:
         current, before = harness.current(), harness.credentials()
         for _ in range(3):
             current = rotated(harness, current).new
             assert harness.works(current)
             assert harness.credentials() == before, "a credential was left behind"
 
-    def test_what_is_made_is_new_each_time(self, harness: RotatorHarness) -> None:
+    def test_every_created_value_is_new(self, harness: RotatorHarness) -> None:
         current = harness.current()
         facts = built(harness).prepare(current)
         made = [built(harness).create(current, facts).new[harness.field] for _ in range(3)]
         assert len({value.reveal() for value in made}) == 3
 
-    def test_facts_are_texts_and_hold_no_value(self, harness: RotatorHarness) -> None:
+    def test_facts_are_texts_without_a_value(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         assert all(isinstance(fact, str) for pair in turn.facts.items() for fact in pair)
         assert_hidden(repr(turn.facts), texts_of(harness, turn.old, turn.new))
 
     # --- crashes
 
-    def test_every_step_twice(self, harness: RotatorHarness) -> None:
+    def test_every_step_can_be_repeated(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         for name in STEPS:
             for _ in range(2):
@@ -183,7 +183,7 @@ class RotatorContract(RotatorProofs):
         assert built(harness).probe(turn.new, turn.facts)
 
     @needs("target")
-    def test_every_step_twice_leaves_what_once_leaves(self, harness: RotatorHarness) -> None:
+    def test_a_repeated_step_leaves_the_same_credentials(self, harness: RotatorHarness) -> None:
         before = harness.credentials()
         turn = begun(harness, harness.current())
         for name in STEPS:
@@ -194,7 +194,7 @@ class RotatorContract(RotatorProofs):
         assert self._state(harness, turn) == (False, True, before)
 
     @needs("target")
-    def test_a_value_that_was_lost_leaves_nothing(self, harness: RotatorHarness) -> None:
+    def test_a_lost_value_leaves_no_credential(self, harness: RotatorHarness) -> None:
         current, before = harness.current(), harness.credentials()
         facts = dict(built(harness).prepare(current))
         lost = built(harness).create(current, facts)
@@ -210,7 +210,7 @@ class RotatorContract(RotatorProofs):
 
     @needs("target")
     @pytest.mark.parametrize("done", range(len(STEPS)), ids=("create", *STEPS[:-1]))
-    def test_a_rotation_is_taken_back(self, harness: RotatorHarness, done: int) -> None:
+    def test_a_rotation_can_be_rolled_back(self, harness: RotatorHarness, done: int) -> None:
         current, before = harness.current(), harness.credentials()
         turn = begun(harness, current)
         for name in STEPS[:done]:
@@ -223,7 +223,7 @@ class RotatorContract(RotatorProofs):
         assert harness.works(rotated(harness, current).new), "the next rotation fails"
 
     @needs("target")
-    def test_what_was_lost_is_taken_back(self, harness: RotatorHarness) -> None:
+    def test_a_lost_change_can_be_rolled_back(self, harness: RotatorHarness) -> None:
         current, before = harness.current(), harness.credentials()
         facts = dict(built(harness).prepare(current))
         lost = built(harness).create(current, facts)
@@ -233,7 +233,7 @@ class RotatorContract(RotatorProofs):
         assert harness.credentials() == before, "a credential was left behind"
 
     @needs("target")
-    def test_a_late_retirement_takes_nothing_else(self, harness: RotatorHarness) -> None:
+    def test_a_late_retirement_removes_nothing_else(self, harness: RotatorHarness) -> None:
         first = rotated(harness, harness.current())
         second = rotated(harness, first.new)
         built(harness).retire(first.old, second.new, first.facts)
@@ -243,7 +243,7 @@ class RotatorContract(RotatorProofs):
         assert harness.works(second.new), "retiring a missing credential removed another one"
 
     @needs("target")
-    def test_nothing_is_changed_that_is_no_longer_ours(self, harness: RotatorHarness) -> None:
+    def test_a_rotation_of_another_process_is_not_changed(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         self._retire_late(harness, turn)
         for name in STEPS[:-1]:
@@ -266,13 +266,13 @@ class RotatorContract(RotatorProofs):
 
     # --- what is asked of it
 
-    def test_probe_tells_what_works(self, harness: RotatorHarness) -> None:
+    def test_probe_accepts_a_working_credential(self, harness: RotatorHarness) -> None:
         current = harness.current()
         facts = built(harness).prepare(current)
         assert built(harness).probe(current, facts) is True
 
     @needs("target")
-    def test_probe_tells_what_does_not_work(self, harness: RotatorHarness) -> None:
+    def test_probe_rejects_a_wrong_credential(self, harness: RotatorHarness) -> None:
         current = harness.current()
         turn = begun(harness, current)
         assert built(harness).probe(harness.wrong(current), turn.facts) is False
@@ -281,7 +281,7 @@ class RotatorContract(RotatorProofs):
         assert built(harness).probe(turn.old, turn.facts) is False
 
     @needs("target")
-    def test_a_credential_that_does_not_work_fails_the_test(self, harness: RotatorHarness) -> None:
+    def test_a_wrong_credential_fails_the_test_step(self, harness: RotatorHarness) -> None:
         turn = begun(harness, harness.current())
         wrong = harness.wrong(turn.new)
         rotator = built(harness, timeout_seconds=_DEADLINE_SECONDS)
@@ -293,11 +293,11 @@ class RotatorContract(RotatorProofs):
 
     @needs("unavailable")
     @pytest.mark.parametrize("method", ["prepare", "probe", "set", "retire", "is_dead"])
-    def test_nothing_listens(self, harness: RotatorHarness, method: str) -> None:
+    def test_a_closed_port_is_an_outage(self, harness: RotatorHarness, method: str) -> None:
         self._assert_unavailable(harness, harness.unavailable(), method)
 
     @needs("silent")
-    def test_a_target_that_never_answers_ends_with_the_deadline(
+    def test_a_target_that_never_answers_times_out_at_the_deadline(
         self, harness: RotatorHarness
     ) -> None:
         self._assert_unavailable(harness, harness.silent(), "prepare")

@@ -26,7 +26,7 @@ class WritingContract:
     """Every test here needs `write`; `SourceContract` has them all."""
 
     @needs("write")
-    def test_create(self, harness: Harness) -> None:
+    def test_create_stores_a_value(self, harness: Harness) -> None:
         source, ref = writable(harness), harness.ref("db", "password")
         version = source.write(ref, Secret(CANARY), expected=None)
         reading = read(source, ref)
@@ -34,7 +34,7 @@ class WritingContract:
         assert reading.version == version
 
     @needs("write")
-    def test_create_what_is_there_already_is_a_conflict(self, harness: Harness) -> None:
+    def test_create_over_an_existing_value_is_a_conflict(self, harness: Harness) -> None:
         harness.put("db", {"password": "before"})
         source, ref = writable(harness), harness.ref("db", "password")
         before = read(source, ref)
@@ -43,7 +43,7 @@ class WritingContract:
 
     @needs("write")
     @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
-    def test_update(self, harness: Harness, value: str) -> None:
+    def test_update_replaces_a_value(self, harness: Harness, value: str) -> None:
         harness.put("db", {"password": "before"})
         source, ref = writable(harness), harness.ref("db", "password")
         before = read(source, ref)
@@ -54,7 +54,7 @@ class WritingContract:
         assert after.version == version
 
     @needs("write")
-    def test_one_write_after_another(self, harness: Harness) -> None:
+    def test_consecutive_writes_succeed(self, harness: Harness) -> None:
         source, ref = writable(harness), harness.ref("db", "password")
         version = None
         seen = set()
@@ -75,7 +75,7 @@ class WritingContract:
         assert read(source, ref) == second
 
     @needs("write", "fields")
-    def test_other_fields_are_kept(self, harness: Harness) -> None:
+    def test_a_write_preserves_other_fields(self, harness: Harness) -> None:
         harness.put("db", {"user": "app", "password": "before", "host": "ü\n"})
         source = writable(harness)
         refs = {field: harness.ref("db", field) for field in ("user", "password", "host")}
@@ -101,7 +101,9 @@ class WritingContract:
         assert read(source, harness.ref("db", "user")).value.reveal() == "app"
 
     @needs("write", "fields")
-    def test_several_values_of_one_secret_are_one_version(self, harness: Harness) -> None:
+    def test_several_values_of_one_secret_are_written_as_one_version(
+        self, harness: Harness
+    ) -> None:
         harness.put("db", {"user": "app", "password": "before", "old": "x", "host": "kept"})
         source, names = writable(harness), ("user", "password", "old", "new", "host")
         if not isinstance(source, GroupWrite):
@@ -128,7 +130,7 @@ class WritingContract:
         assert source.fetch(list(refs.values())) == after
 
     @needs("write", "fields")
-    def test_a_value_is_removed_and_other_fields_are_kept(self, harness: Harness) -> None:
+    def test_a_removal_preserves_other_fields(self, harness: Harness) -> None:
         harness.put("db", {"user": "app", "password": CANARY})
         source, ref = writable(harness), harness.ref("db", "password")
         before = read(source, ref)
@@ -182,7 +184,7 @@ class WritingContract:
         assert read(source, ref) == before
 
     @needs("write", "race")
-    def test_of_two_writers_at_once_one_wins(self, harness: Harness) -> None:
+    def test_one_of_two_concurrent_writers_wins(self, harness: Harness) -> None:
         harness.put("db", {"password": "before"})
         ref = harness.ref("db", "password")
         expected = read(harness.source(), ref).version

@@ -33,12 +33,12 @@ def team(project):
 
 
 @pytest.mark.parametrize("session", sessions("cli/audit"))
-def test_audit(team, session):
+def test_audit_transcripts_match(team, session):
     assert replay(team, session) == session
 
 
 @pytest.mark.parametrize("command", USES)
-def test_a_protected_profile_is_not_used_without_a_reason(team, command):
+def test_a_protected_profile_is_refused_without_a_reason(team, command):
     (team.root / ".env.prod").unlink()  # a store that is asked would say so
     for blank in ("", " \t"):
         done = team.run(*USES[command], env={"ENVKIT_REASON": blank})
@@ -47,7 +47,7 @@ def test_a_protected_profile_is_not_used_without_a_reason(team, command):
 
 
 @pytest.mark.parametrize("command", USES)
-def test_a_protected_profile_is_used_with_a_reason_and_recorded(team, command):
+def test_a_protected_profile_is_used_with_a_reason_and_the_reason_is_recorded(team, command):
     head, *rest = USES[command]
     assert team.run(head, "--reason", "INC-7: look", *rest).returncode == 0
     assert team.run(*USES[command], env={"ENVKIT_REASON": "nightly"}).returncode == 0
@@ -84,7 +84,7 @@ def test_a_command_that_shows_no_secret_needs_no_reason_and_is_not_recorded(team
     ],
     ids=["given", "empty", "Ctrl-C"],
 )
-def test_the_reason_is_asked_for_on_a_terminal(team, answer, status, shown, reasons):
+def test_audited_command_asks_for_the_reason_on_a_terminal(team, answer, status, shown, reasons):
     answers = [("Reason:", answer)]
     env = {"NO_COLOR": "1"}
     got = team.on_terminal("get", "PASSWORD", "-e", "prod", answers=answers, env=env)
@@ -104,7 +104,7 @@ def used(team):
     return team
 
 
-def test_the_table_has_a_line_for_each_record(used):
+def test_audit_table_has_one_line_for_each_record(used):
     places = {one["time"]: "TIME" for one in used.records()}
     places[f"  {used.records()[0]['user']:<4}  "] = "  USER  "
     assert transcript(used.run("audit", "show"), places) == (
@@ -115,7 +115,7 @@ def test_the_table_has_a_line_for_each_record(used):
     )
 
 
-def test_records_are_selected_and_printed_as_they_were_written(used):
+def test_audit_selects_records_and_prints_them_as_they_were_written(used):
     def selected(*arguments):
         done = used.run("audit", "show", "--format", "json", *arguments)
         document = json.loads(done.stdout)

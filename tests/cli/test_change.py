@@ -42,7 +42,7 @@ def stored(project):
 
 
 @pytest.mark.parametrize("session", sessions("cli/change"))
-def test_change(dev, session):
+def test_change_transcripts_match(dev, session):
     assert replay(dev, session) == session
 
 
@@ -64,7 +64,7 @@ def set_and_get(dev, *options, piped):
         ("sk_é{{ x }}$HOME", "sk_é{{ x }}$HOME"),
     ],
 )
-def test_set_removes_only_the_last_newline_of_piped_text(dev, piped, kept):
+def test_set_strips_only_the_last_newline_of_piped_text(dev, piped, kept):
     assert set_and_get(dev, piped=piped) == kept
 
 
@@ -76,7 +76,7 @@ def test_set_stores_every_byte_of_a_file(dev, content):
 
 
 @pytest.mark.parametrize("piped", ["", "\n"])
-def test_set_takes_nothing_for_a_value_only_from_a_file(dev, piped):
+def test_set_accepts_an_empty_value_only_from_a_file(dev, piped):
     assert told(dev.run("set", "API_KEY", "-e", "dev", input=piped)) == (
         "2> envkit: error: the new value is empty; nothing was changed [usage]\n"
         "2> envkit: hint: to store an empty value, add --from-file /dev/null\n"
@@ -87,7 +87,7 @@ def test_set_takes_nothing_for_a_value_only_from_a_file(dev, piped):
 
 @pytest.mark.parametrize("command", ["set", "unset"])
 @pytest.mark.parametrize(("name", "message", "hint"), VECTORS["a_value_that_is_not_in_one_place"])
-def test_a_value_that_is_not_in_one_place_gets_a_hint_what_to_change(
+def test_set_of_a_composed_value_gets_a_hint_that_names_its_parts(
     dev, command, name, message, hint
 ):
     expected = f"2> envkit: error: {message} [not-changeable]\n2> envkit: hint: {hint}\n[3]\n"
@@ -110,13 +110,13 @@ def test_a_value_that_is_not_in_one_place_gets_a_hint_what_to_change(
         (("set", "API_KEY", "-e", "dev", "--from-file", "none"), "cannot read none: no such"),
     ],
 )
-def test_usage(dev, arguments, message):
+def test_change_commands_refuse_bad_usage_and_change_nothing(dev, arguments, message):
     done = dev.run(*arguments, input="x")
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert stored(dev) == DOTENV
 
 
-def test_a_protected_profile_asks_for_a_reason_before_its_store(dev):
+def test_change_of_a_protected_profile_asks_for_a_reason_before_it_opens_the_store(dev):
     dev.profile("dev.toml", 'protected = true\n[variables]\nAPI_KEY = {}\nX = "1"\n')
     for command in (("set", "API_KEY"), ("unset", "X"), ("rollback", "API_KEY"), ("edit",)):
         done = dev.run(*command, "-e", "dev", input="x")
@@ -133,7 +133,7 @@ def test_a_protected_profile_asks_for_a_reason_before_its_store(dev):
 # ---------------------------------------------------------------- on a terminal
 
 
-def test_what_is_typed_is_not_shown_and_asked_for_twice(dev):
+def test_set_asks_twice_for_a_typed_value_and_does_not_echo_it(dev):
     shown, status = dev.on_terminal(
         *("set", "API_KEY", "-e", "dev"),
         answers=[("New value of API_KEY:", "sk_typed\n"), ("Again:", "sk_typed\n")],
@@ -155,7 +155,7 @@ def test_what_is_typed_is_not_shown_and_asked_for_twice(dev):
         ([("API_KEY:", "sk_one\n"), ("Again:", "\x03")], 130, ""),
     ],
 )
-def test_what_is_not_typed_twice_changes_nothing(dev, answers, status, message):
+def test_set_changes_nothing_when_the_two_typed_values_differ(dev, answers, status, message):
     shown, ended = dev.on_terminal("set", "API_KEY", "-e", "dev", answers=answers)
     assert (ended, message in shown) == (status, True), shown
     assert "sk_one" not in shown
@@ -164,7 +164,7 @@ def test_what_is_not_typed_twice_changes_nothing(dev, answers, status, message):
     assert dev.records()[0]["outcome"] == ("interrupted" if status == 130 else "usage")
 
 
-def test_what_a_terminal_would_cut_off_is_refused(dev):
+def test_set_refuses_a_typed_value_that_the_terminal_would_truncate(dev):
     long = "sk_" + "x" * MAX_LINE_BYTES
     shown, status = dev.on_terminal(
         "set", "API_KEY", "-e", "dev", answers=[("API_KEY:", f"{long}\n")]
@@ -177,7 +177,7 @@ def test_what_a_terminal_would_cut_off_is_refused(dev):
     ("answer", "status", "value"),
     [("y\n", 0, "sk_old"), ("n\n", 0, "sk_new"), ("\n", 0, "sk_new"), ("\x03", 130, "sk_new")],
 )
-def test_rollback_asks_on_a_terminal(dev, answer, status, value):
+def test_rollback_asks_for_confirmation_on_a_terminal(dev, answer, status, value):
     assert dev.run("set", "API_KEY", "-e", "dev", input="sk_new").returncode == 0
     rollback = ("rollback", "API_KEY", "-e", "dev")
     shown, ended = dev.on_terminal(*rollback, answers=[("[y/N]", answer)])

@@ -46,11 +46,11 @@ def shop(project):
 
 
 @pytest.mark.parametrize("session", sessions("cli/check"))
-def test_check(shop, session):
+def test_check_transcripts_match(shop, session):
     assert replay(shop, session) == session
 
 
-def test_a_store_that_is_away_is_no_answer(project):
+def test_check_reports_an_unreachable_store_as_a_failure(project):
     project.profile(
         "prod.toml",
         '[sources.vault]\naddress = "http://127.0.0.1:9"\nmount = "secret"\n'
@@ -68,7 +68,7 @@ def accept_reuse(shop):
     (shop.root / ".envkit-ignore").write_text("STRIPE_KEY reused # one sandbox account\n")
 
 
-def test_json_is_what_its_schema_says(shop):
+def test_check_json_matches_its_schema(shop):
     accept_reuse(shop)
     done = shop.run("check", "--code", "src", "--format", "json")
     document = json.loads(done.stdout)
@@ -92,12 +92,12 @@ def test_json_is_what_its_schema_says(shop):
     assert ignored["location"] == ".envkit-ignore:1"
 
 
-def test_the_schema_knows_every_code():
+def test_check_json_schema_lists_every_code():
     problem = SCHEMA["$defs"]["problem"]["properties"]
     assert problem["code"]["enum"] == list(KINDS)
 
 
-def test_sarif_has_what_code_scanning_asks_for(shop):
+def test_check_sarif_has_the_fields_that_code_scanning_requires(shop):
     accept_reuse(shop)
     done = shop.run("check", "--code", "src", "-f", "sarif", "-o", "check.sarif")
     assert transcript(done) == (
@@ -125,7 +125,7 @@ def test_sarif_has_what_code_scanning_asks_for(shop):
     assert suppressed[0]["suppressions"][0]["justification"] == "one sandbox account"
 
 
-def test_sarif_has_a_place_for_every_problem(project):
+def test_check_sarif_has_a_location_for_every_problem(project):
     """GitHub rejects the whole file if one result has no location."""
     git(project.root, "init", "-q")
     project.profile("dev.toml", "")
@@ -150,7 +150,7 @@ def test_sarif_has_a_place_for_every_problem(project):
         assert rule["help"]["text"] != rule["fullDescription"]["text"]
 
 
-def test_a_fingerprint_stays_when_lines_move(shop):
+def test_check_fingerprint_stays_the_same_when_lines_move(shop):
     def fingerprints():
         log = json.loads(shop.run("check", "--offline", "-f", "sarif").stdout)
         return {
@@ -164,14 +164,14 @@ def test_a_fingerprint_stays_when_lines_move(shop):
 
 
 @pytest.mark.parametrize("format_", ["text", "json", "github", "sarif"])
-def test_a_pipe_gets_the_report_and_nothing_else(shop, format_):
+def test_check_writes_only_the_report_to_a_pipe(shop, format_):
     done = shop.run("check", "--code", "src", "--format", format_)
     assert done.stderr == ""
     assert done.stdout.isascii()
     assert CANARY not in done.stdout
 
 
-def test_a_terminal_gets_colours_and_lines_that_fit(shop):
+def test_check_on_a_terminal_has_colours_and_lines_that_fit(shop):
     shown, status = shop.on_terminal("check", "--code", "src", columns=80)
     assert status == 1
     assert "\x1b[1;31merror:" in shown
@@ -181,7 +181,7 @@ def test_a_terminal_gets_colours_and_lines_that_fit(shop):
     assert max(map(len, plain.splitlines())) <= 80
 
 
-def test_what_takes_long_shows_how_far_it_is():
+def test_check_shows_progress_when_it_takes_long():
     shown = []
     with Bar() as bar:
         bar.show("reading from stores", 0, 0)
@@ -194,7 +194,7 @@ def test_what_takes_long_shows_how_far_it_is():
     assert bar._progress.live.is_started is False
 
 
-def test_what_is_over_at_once_shows_no_bar(capsys):
+def test_check_shows_no_progress_bar_when_it_is_quick(capsys):
     with Bar() as bar:
         bar.show("reading code", 0, 12)
     bar._begin()
@@ -202,7 +202,7 @@ def test_what_is_over_at_once_shows_no_bar(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_hook_of_git_sees_the_working_tree(shop):
+def test_check_in_a_git_hook_sees_the_working_tree(shop):
     """In a hook, git sets GIT_DIR and GIT_INDEX_FILE to those of the commit in progress."""
     git(shop.root, "init", "-q")
     git(shop.root, "config", "user.email", "team@example.com")

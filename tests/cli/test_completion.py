@@ -104,11 +104,11 @@ COMPLETIONS = [
 
 
 @pytest.mark.parametrize(("typed", "offered"), COMPLETIONS)
-def test_bash_is_offered_what_fits(complete, typed, offered):
+def test_bash_completes_commands_options_and_names(complete, typed, offered):
     assert complete(*typed.split(" ")) == offered.split()
 
 
-def test_variables_are_those_of_the_default_environment(complete):
+def test_completion_offers_the_variables_of_the_default_environment(complete):
     offered = complete("envkit", "get", "", env={"ENVKIT_ENV": "staging"})
     assert offered == ["NODE_ENV", "ONLY_STAGING"]
 
@@ -139,19 +139,19 @@ every = "30d"
         ("--r", "--rollback --resume --reason"),
     ],
 )
-def test_bash_is_offered_what_fits_behind_rotate(team, complete, typed, offered):
+def test_bash_completes_the_names_of_rotations(team, complete, typed, offered):
     team.profile("prod.toml", ROTATIONS)
     assert complete("envkit", "rotate", *typed.split(" ")) == offered.split()
 
 
-def test_without_profiles_nothing_is_offered_and_nothing_fails(tmp_path):
+def test_completion_without_profiles_offers_nothing_and_does_not_fail(tmp_path):
     for words in ("envkit get ", "envkit exec --env ", "envkit nope ", "envkit nope --y "):
         env = {"_ENVKIT_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
         done = run_envkit(cwd=tmp_path, env=env)
         assert (done.stdout, done.stderr, done.returncode) == ("_files\n", "", 0)
 
 
-def test_zsh_and_fish_get_descriptions_too(team):
+def test_zsh_and_fish_completions_have_descriptions(team):
     asked = {"_TYPER_COMPLETE_ARGS": "envkit get --env dev "}
     done = team.run(env={**asked, "_ENVKIT_COMPLETE": "complete_zsh"})
     assert '"DATABASE_URL":"PostgreSQL"' in done.stdout
@@ -179,7 +179,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_what_a_description_says_is_not_run_by_the_shell(team, hostile):
+def test_zsh_does_not_execute_a_completion_description(team, hostile):
     """zsh evaluates descriptions, and the profiles of a cloned repository are written by others."""
     team.profile(
         "dev.toml", f'[variables]\nA = {{ value = "x", description = {json.dumps(hostile)} }}\n'
@@ -204,20 +204,20 @@ def test_what_a_description_says_is_not_run_by_the_shell(team, hostile):
     assert done.stdout.startswith("A")
 
 
-def test_the_file_of_zsh_begins_with_what_it_completes():
+def test_zsh_completion_file_begins_with_its_compdef_line():
     """zsh recognises a completion file of `fpath` by its first line alone."""
     done = run_envkit(env={"_ENVKIT_COMPLETE": "source_zsh"})
     assert done.stdout.splitlines()[0] == "#compdef envkit"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_shell_has_a_script(shell):
+def test_completion_prints_a_script_for_each_shell(shell):
     done = run_envkit(env={"_ENVKIT_COMPLETE": f"source_{shell}"})
     assert done.returncode == 0
     assert f"_ENVKIT_COMPLETE=complete_{shell}" in done.stdout
 
 
-def test_it_installs_itself_for_the_shell_that_asks(bin_folder, tmp_path):
+def test_completion_installs_itself_for_the_shell_that_asks(bin_folder, tmp_path):
     """Run from bash, as a user would; typer detects the shell."""
     home = tmp_path / "home"
     home.mkdir()

@@ -145,13 +145,13 @@ CORRECTIONS = [
 
 
 @pytest.mark.parametrize(("typed", "meant"), CORRECTIONS, ids=[typed for typed, _ in CORRECTIONS])
-def test_the_hint_is_the_command_that_was_meant(hint, typed, meant):
+def test_correction_hint_is_the_command_that_was_meant(hint, typed, meant):
     before, run, command = hint(typed).rpartition("run: ")
     assert (run, command) == ("run: ", f"envkit {meant}")
     assert not before or before.startswith("did you mean '")
 
 
-def test_each_correction_is_a_command_that_envkit_does_not_correct_again(hint, monkeypatch):
+def test_correction_is_a_command_that_needs_no_further_correction(hint, monkeypatch):
     monkeypatch.setenv("PATH", "")
     for _, meant in CORRECTIONS:
         if not meant.startswith("exec") or "COMMAND" in meant or "NAME" in meant or "help" in meant:
@@ -175,7 +175,7 @@ def test_each_correction_is_a_command_that_envkit_does_not_correct_again(hint, m
         "exec prod -- sh -c 'curl -u app:ghp_x7Kq2LmP9vRt4YwZ8nBc3DfGh6JsA1eUo5Xi'",
     ],
 )
-def test_what_may_be_a_secret_is_left_out_of_the_hint(hint, typed):
+def test_correction_hint_leaves_out_what_may_be_a_secret(hint, typed):
     told = hint(typed)
     assert "run: envkit " in told
     assert "hunter2" not in told
@@ -208,11 +208,11 @@ def test_what_may_be_a_secret_is_left_out_of_the_hint(hint, typed):
         "get -e prod --timeout 0 API_TOKEN",
     ],
 )
-def test_nothing_is_made_up_where_it_is_not_clear_what_was_meant(hint, typed):
+def test_correction_hint_is_absent_when_the_intention_is_unclear(hint, typed):
     assert "run: " not in hint(typed)
 
 
-def test_the_only_environment_is_the_one_that_was_meant(hint, project):
+def test_correction_uses_the_only_environment_there_is(hint, project):
     for name in ("staging", "broken"):
         (project.profiles / f"{name}.toml").unlink()
     assert hint("exec -- app") == "run: envkit exec --env prod -- app"

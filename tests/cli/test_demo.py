@@ -24,7 +24,7 @@ def demo(repository):
     return run_program("sh", "scripts/demo.sh", cwd=repository, env=env)
 
 
-def test_it_runs_twice_and_leaves_nothing(repository):
+def test_demo_runs_twice_and_leaves_no_files(repository):
     before = sorted(repository.rglob("*"))
     for _ in range(2):
         done = demo(repository)
@@ -35,7 +35,7 @@ def test_it_runs_twice_and_leaves_nothing(repository):
         assert sorted(repository.rglob("*")) == before
 
 
-def test_secrets_that_are_there_are_neither_shown_nor_changed(repository):
+def test_demo_neither_shows_nor_changes_existing_secrets(repository):
     secrets = "STAGING_DB_URL=postgres://u:canary@db/x\nSTAGING_REDIS_URL=redis://canary\n"
     file = repository / ".env.staging"
     file.write_text(secrets)
@@ -45,7 +45,7 @@ def test_secrets_that_are_there_are_neither_shown_nor_changed(repository):
     assert file.read_text() == secrets
 
 
-def test_it_fails_where_the_app_sees_something_else(repository):
+def test_demo_fails_when_the_app_sees_another_value(repository):
     profile = repository / "profiles" / "dev.toml"
     profile.write_text(profile.read_text().replace("myapp_dev", "another"))
     done = demo(repository)

@@ -49,19 +49,19 @@ def team(project):
 
 
 @pytest.mark.parametrize("session", sessions("cli/diff"))
-def test_diff(team, session):
+def test_diff_transcripts_match(team, session):
     assert replay(team, session) == session
 
 
 @pytest.mark.parametrize("form", ["table", "json", "markdown", "html", "github"])
-def test_no_format_shows_a_secret(team, form):
+def test_diff_shows_a_secret_in_no_format(team, form):
     done = team.run("diff", "staging", "prod", "--all", "--format", form, "--exit-code")
     assert done.returncode == 1
     assert SECRET not in done.stdout + done.stderr
     assert "MODE" in done.stdout
 
 
-def test_the_status_is_0_unless_another_is_asked_for(team):
+def test_diff_exits_with_0_without_an_option_for_another_status(team):
     assert team.run("diff", "staging", "prod").returncode == 0
     assert team.run("diff", "prod", "prod", "--exit-code").returncode == 0
 
@@ -78,13 +78,13 @@ def test_the_status_is_0_unless_another_is_asked_for(team):
         (["--fail-on", "reused", "--fail-on", "different", "--only", "MODE"], 1),
     ],
 )
-def test_the_status_is_1_for_the_differences_that_are_asked_for(team, options, status):
+def test_diff_exits_with_1_for_the_requested_differences(team, options, status):
     assert team.run("diff", "staging", "prod", *options).returncode == status
 
 
 @pytest.mark.parametrize("keys", [(), ("--keys",)])
 @pytest.mark.parametrize("option", ["--only", "--except"])
-def test_a_name_that_no_side_has_or_that_is_empty_is_a_usage_error(team, option, keys):
+def test_diff_refuses_a_name_that_is_empty_or_that_no_side_has(team, option, keys):
     """Otherwise nothing would be compared, and no difference found."""
     done = team.run("diff", "staging", "prod", *keys, "--exit-code", option, "SENTRY_DNS")
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
@@ -121,26 +121,26 @@ def test_every_command_refuses_names_that_match_nothing(team, command, option):
         assert f"no variable '{given}' in " in done.stderr
 
 
-def test_secrets_are_revealed_on_a_terminal(team):
+def test_diff_reveals_secrets_on_a_terminal(team):
     text, status = team.on_terminal("diff", "staging", "prod", "--reveal")
     assert status == 0
     assert f"{SECRET}-shared" in text
 
 
-def test_a_terminal_gets_colours_and_its_width_is_used(team):
+def test_diff_on_a_terminal_has_colours_and_uses_its_width(team):
     text, _ = team.on_terminal("diff", "staging", "prod", columns=100)
     assert "\x1b[1;31mREUSED (1)" in text
     lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
     assert 80 < max(map(len, lines)) <= 100
 
 
-def test_no_color_shows_on_a_terminal_what_a_pipe_gets(team):
+def test_diff_with_no_color_prints_the_same_to_a_terminal_as_to_a_pipe(team):
     text, _ = team.on_terminal("diff", "prod", "prod", env={"NO_COLOR": "1"}, columns=80)
     assert text == team.run("diff", "prod", "prod").stdout
     assert text == "prod and prod are the same: 6 variables (--all shows them)\n"
 
 
-def test_json_counts_the_variables_of_each_kind(team):
+def test_diff_json_counts_the_variables_of_each_kind(team):
     found = json.loads(team.run("diff", "staging", "prod", "-f", "json").stdout)
     assert found["counts"] == {
         "reused": 1, "unreadable": 0, "missing": 1, "different": 3, "same": 1,

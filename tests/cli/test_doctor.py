@@ -32,7 +32,7 @@ def team(project):
 
 
 @pytest.mark.parametrize("session", sessions("cli/doctor"))
-def test_doctor(team, session):
+def test_doctor_transcripts_match(team, session):
     assert replay(team, session, VERSIONS) == session
 
 
@@ -40,7 +40,7 @@ def checks(done):
     return json.loads(done.stdout)["checks"]
 
 
-def test_json_is_for_programs(team):
+def test_doctor_json_has_the_checks_and_their_status(team):
     done = team.run("doctor", "--env", "development", "--format", "json")
     document = json.loads(done.stdout)
     assert {key: document[key] for key in ("envkit", "healthy")} == {
@@ -56,7 +56,7 @@ def test_json_is_for_programs(team):
     }
 
 
-def test_only_the_chosen_environments_have_their_stores_asked(team):
+def test_doctor_asks_only_the_stores_of_the_chosen_environments(team):
     def asked(*arguments, **options):
         found = checks(team.run("doctor", "-fjson", *arguments, **options))
         return [(check["profile"], check["source"]) for check in found if check["source"]]
@@ -67,7 +67,7 @@ def test_only_the_chosen_environments_have_their_stores_asked(team):
     assert asked() == [("staging", "dotenv")]
 
 
-def test_a_store_that_cannot_be_used_and_settings_without_a_value(team):
+def test_doctor_reports_an_unusable_store_and_settings_without_a_value(team):
     team.profile(
         "prod.toml",
         """\

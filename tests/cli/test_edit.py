@@ -41,7 +41,7 @@ def stored(dev):
 
 
 @pytest.mark.parametrize("session", sessions("cli/edit"))
-def test_edit(dev, session):
+def test_edit_transcripts_match(dev, session):
     assert replay(dev, session) == session
 
 
@@ -67,7 +67,7 @@ def editor(dev):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing_behind(dev, editor, number):
+def test_edit_leaves_no_files_after_a_signal(dev, editor, number):
     editor("sys.stdout.write('ready\\n'); sys.stdout.flush(); sys.stdin.read()")
     process = subprocess.Popen(
         [sys.executable, "-m", "envkit", "edit", "-e", "dev"],
@@ -85,7 +85,7 @@ def test_a_signal_leaves_nothing_behind(dev, editor, number):
     assert stored(dev) == (DOTENV, DEV)
 
 
-def test_on_a_terminal_a_text_that_is_not_valid_can_be_edited_again(dev, editor):
+def test_edit_on_a_terminal_lets_the_user_correct_an_invalid_text(dev, editor):
     editor(
         "again = '8080x' in text\n"
         "text = text.replace(*('8080x', '9090') if again else ('8080', '8080x'))"
@@ -98,13 +98,13 @@ def test_on_a_terminal_a_text_that_is_not_valid_can_be_edited_again(dev, editor)
 
 
 @pytest.mark.parametrize(("answer", "ended"), [("n\n", 1), ("\x03", 130)])
-def test_on_a_terminal_a_text_that_is_not_valid_can_be_given_up(dev, editor, answer, ended):
+def test_edit_on_a_terminal_lets_the_user_abandon_an_invalid_text(dev, editor, answer, ended):
     editor("text = 'API_KEY=new\\nPORT=x'")
     _, status = dev.on_terminal("edit", "-e", "dev", answers=[("Edit again? [Y/n]", answer)])
     assert (status, stored(dev)) == (ended, (DOTENV, DEV))
 
 
-def test_ctrl_c_in_the_editor_is_the_editors(dev, editor):
+def test_edit_leaves_ctrl_c_to_the_editor(dev, editor):
     editor(
         "try:\n"
         "    print('ready', flush=True); time.sleep(60)\n"

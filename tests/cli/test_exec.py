@@ -33,12 +33,12 @@ def environment_of(done):
 
 
 @pytest.mark.parametrize("session", sessions("cli/exec"))
-def test_exec(dev, session):
+def test_exec_transcripts_match(dev, session):
     assert replay(dev, session) == session
 
 
 @pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LC_CTYPE": "C"}])
-def test_the_locale_that_python_sets_for_itself_is_not_passed_on(dev, given):
+def test_exec_does_not_pass_on_the_locale_that_python_sets_for_itself(dev, given):
     env = {"PATH": os.environ["PATH"], **given}
     command = [sys.executable, "-m", "envkit", "exec", "--env", "dev", "--", "env"]
     done = subprocess.run(
@@ -50,7 +50,7 @@ def test_the_locale_that_python_sets_for_itself_is_not_passed_on(dev, given):
     assert passed == env, "the app sees a variable that neither the caller nor the profile set"
 
 
-def test_what_only_envkit_needs_is_not_passed_on(dev):
+def test_exec_does_not_pass_on_the_variables_that_only_envkit_needs(dev):
     dev.profile(
         "prod.toml",
         """\
@@ -89,7 +89,7 @@ def test_what_only_envkit_needs_is_not_passed_on(dev):
         ([""], "the command is empty: your shell expanded a variable before envkit ran [usage]", 2),
     ],
 )
-def test_programs_that_cannot_be_run(dev, command, told, status):
+def test_exec_reports_programs_that_cannot_be_run(dev, command, told, status):
     (dev.root / "plain").write_text("")
     (dev.root / "folder").mkdir()
     program(dev.root / "script", "#!/no/such/interpreter\n")
@@ -101,11 +101,11 @@ def test_programs_that_cannot_be_run(dev, command, told, status):
 
 
 @pytest.mark.parametrize("status", [0, 1, 3, 42, 255])
-def test_the_exit_status_is_the_apps(dev, status):
+def test_exec_ends_with_the_exit_status_of_the_app(dev, status):
     assert dev.run("exec", "-e", "dev", "--", "sh", "-c", f"exit {status}").returncode == status
 
 
-def test_a_value_up_to_the_kernels_limit_is_passed_and_one_byte_more_is_named(dev):
+def test_exec_passes_a_value_up_to_the_kernel_limit_and_names_a_longer_one(dev):
     largest = "x" * (MAX_VARIABLE_BYTES - len("BIG="))
     dev.profile("big.toml", f'variables = {{ BIG = "{largest}" }}\n')
     length = ("--", sys.executable, "-c", "import os; print(len(os.environ['BIG']))")
@@ -119,7 +119,7 @@ def test_a_value_up_to_the_kernels_limit_is_passed_and_one_byte_more_is_named(de
     )
 
 
-def test_a_total_over_the_kernels_limit_names_the_largest(dev):
+def test_exec_names_the_largest_variables_when_the_total_exceeds_the_kernel_limit(dev):
     total = os.sysconf("SC_ARG_MAX")
     count = total // 120_000 + 1
     lines = [f'V{number} = "{"x" * 120_000}"\n' for number in range(count)]
@@ -144,14 +144,14 @@ def start(project, *command, **options):
     )
 
 
-def test_the_app_keeps_the_process_id(dev):
+def test_exec_gives_its_process_id_to_the_app(dev):
     with start(dev, "sh", "-c", "echo $$") as process:
         out, _ = process.communicate()
     assert int(out) == process.pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_signals_reach_the_app(dev, number):
+def test_exec_lets_signals_reach_the_app(dev, number):
     with start(dev, "sh", "-c", "echo ready; read line", stdin=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(number)
@@ -159,7 +159,7 @@ def test_signals_reach_the_app(dev, number):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_process_1_of_a_container_ends_while_it_still_waits(number):
+def test_exec_as_process_1_of_a_container_ends_on_a_signal_while_it_waits(number):
     # any process may ask for it; only for process 1 the kernel would do nothing otherwise
     script = (
         "import sys; from envkit.launch.exec import end_on_signals; end_on_signals();"
@@ -172,7 +172,7 @@ def test_process_1_of_a_container_ends_while_it_still_waits(number):
         assert process.wait() == 128 + number
 
 
-def test_the_app_may_handle_a_signal_itself(dev):
+def test_exec_lets_the_app_handle_a_signal(dev):
     script = "trap 'echo bye; exit 7' TERM; echo ready; while read -r line; do :; done"
     with start(dev, "sh", "-c", script, stdin=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"ready\n"
@@ -182,14 +182,14 @@ def test_the_app_may_handle_a_signal_itself(dev):
         assert process.wait() == 7
 
 
-def test_the_app_has_the_signals_that_python_changes_for_itself(dev):
+def test_exec_restores_the_signals_that_python_changes_for_itself(dev):
     done = dev.run("exec", "-e", "dev", "--", "grep", "SigIgn", "/proc/self/status")
     ignored = int(done.stdout.split()[1], 16)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         assert not ignored & (1 << (number - 1)), f"{number.name} is ignored"
 
 
-def test_open_files_are_the_apps(dev):
+def test_exec_passes_open_files_on_to_the_app(dev):
     read_end, write_end = os.pipe()
     write = f"import os; os.write({write_end}, b'hello')"
     with start(dev, sys.executable, "-c", write, pass_fds=[write_end]) as process:

@@ -81,7 +81,7 @@ def read_only(path):
 
 @pytest.mark.parametrize("spoil", [hard_link, read_only])
 @pytest.mark.parametrize("command", [SET, UNSET, EDIT, PROMOTE, ROTATE], ids=" ".join)
-def test_a_file_that_is_not_replaced_is_refused_before_anything_is_changed(dev, command, spoil):
+def test_commands_refuse_an_irreplaceable_file_before_they_change_anything(dev, command, spoil):
     path = dev.root / ".env.dev"
     spoil(path)
     before, listed = path.read_bytes(), names(dev)
@@ -95,13 +95,13 @@ def test_a_file_that_is_not_replaced_is_refused_before_anything_is_changed(dev, 
 
 
 @pytest.mark.parametrize("command", [("rotate", "--plan"), ("doctor", "--env", "dev")])
-def test_a_plan_and_doctor_foresee_it(dev, command):
+def test_plan_and_doctor_report_an_irreplaceable_file_in_advance(dev, command):
     (dev.root / ".env.dev").chmod(0o444)
     assert "cannot replace .env.dev: it is read-only" in run(dev, *command).stdout
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_rotation_leaves_its_target_alone_where_the_store_cannot_be_written(dev):
+def test_a_rotation_does_not_touch_its_target_when_the_store_is_not_writable(dev):
     marker = dev.root / "asked"
     rotator = program(dev.root / "rotator", f"#!/bin/sh\ntouch {marker}\nexit 1\n")
     command = table("token", "TOKEN", f'target = {{ command = ["{rotator}"] }}', rotator="command")
@@ -116,7 +116,7 @@ def test_a_rotation_leaves_its_target_alone_where_the_store_cannot_be_written(de
     assert not record_file(dev, "dev", "TOKEN").exists()
 
 
-def test_an_edit_of_several_files_changes_none_where_one_is_refused(dev):
+def test_an_edit_of_several_files_changes_none_when_one_is_refused(dev):
     dev.profile("dev.toml", PROFILE.replace("info", "old"))
     (dev.profiles / "dev.toml").chmod(0o444)
     done = run(dev, *EDIT)
@@ -125,7 +125,7 @@ def test_an_edit_of_several_files_changes_none_where_one_is_refused(dev):
     assert (dev.root / ".env.dev").read_text() == "TOKEN=old\n"
 
 
-def test_a_profile_that_is_read_only_is_not_replaced(dev):
+def test_commands_do_not_replace_a_read_only_profile(dev):
     (dev.profiles / "dev.toml").chmod(0o444)
     done = run(dev, "set", "LEVEL", "--env", "dev")
     assert transcript(done) == (
@@ -137,7 +137,7 @@ def test_a_profile_that_is_read_only_is_not_replaced(dev):
 
 @needs_lists
 @pytest.mark.parametrize("command", [SET, UNSET, EDIT, PROMOTE, ROTATE], ids=" ".join)
-def test_the_list_and_attributes_of_a_file_survive_every_command(dev, command):
+def test_every_command_preserves_the_acl_and_attributes_of_a_file(dev, command):
     require(dev.root)
     path = dev.root / ".env.dev"
     os.setxattr(path, ACCESS, LIST)
@@ -154,7 +154,7 @@ def test_the_list_and_attributes_of_a_file_survive_every_command(dev, command):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 @pytest.mark.parametrize("command", [SET, ROTATE], ids=" ".join)
-def test_under_sudo_every_file_belongs_to_the_owner_of_the_env_file(dev, command):
+def test_commands_under_sudo_leave_every_file_to_the_owner_of_the_env_file(dev, command):
     os.chown(dev.root / ".env.dev", NOBODY, NOBODY)
     assert run(dev, *command).returncode == 0
     found = list(dev.root.glob(".env.dev*"))
@@ -162,7 +162,7 @@ def test_under_sudo_every_file_belongs_to_the_owner_of_the_env_file(dev, command
     assert {path.stat().st_uid for path in found} == {NOBODY}
 
 
-def test_a_full_disk_is_not_worth_another_try(dev, disk):
+def test_a_write_to_a_full_disk_is_not_retried(dev, disk):
     disk.fill()
     assert transcript(run(dev, *SET)) == (
         "2> envkit: warning: TOKEN is rotated by dev/token: the next rotation starts from the new "
@@ -183,7 +183,7 @@ echo '{{}}'
 
 
 @pytest.mark.parametrize("pages", range(8))
-def test_a_rotation_that_a_disk_has_no_room_for_leaves_its_target_alone(
+def test_a_rotation_does_not_touch_its_target_when_the_disk_is_full(
     tmp_path, project, disk, trusted, pages
 ):
     """Also if there is space for the record and for one of the file and its copy."""
@@ -209,7 +209,7 @@ def test_a_rotation_that_a_disk_has_no_room_for_leaves_its_target_alone(
 
 
 @pytest.mark.parametrize("command", [("set", "LEVEL", "--env", "dev"), ("init",)], ids=" ".join)
-def test_a_profile_on_a_full_disk_has_a_remedy_too(project, disk, command):
+def test_a_write_of_a_profile_to_a_full_disk_gets_a_hint(project, disk, command):
     if command[0] == "set":
         project.profile("dev.toml", PROFILE)
     else:
@@ -229,7 +229,7 @@ def test_a_profile_on_a_full_disk_has_a_remedy_too(project, disk, command):
         ("file/x", "rename", 3),
     ],
 )
-def test_a_file_that_cannot_be_made_as_it_is_named_has_a_remedy(dev, path, hint, status):
+def test_a_file_name_that_cannot_be_created_gets_a_hint(dev, path, hint, status):
     (dev.root / "file").touch()
     dev.profile("dev.toml", f'[sources.dotenv]\npath = "{path}"\n' + PROFILE)
     done = run(dev, *SET)
@@ -240,7 +240,7 @@ def test_a_file_that_cannot_be_made_as_it_is_named_has_a_remedy(dev, path, hint,
 # ---------------------------------------------------------------- what killed commands left
 
 
-def test_leftovers_of_a_killed_set_beside_a_link_are_removed_by_the_next_set(dev):
+def test_a_set_removes_the_leftovers_that_a_killed_set_left_beside_a_link(dev):
     """The copy is beside the link, and the lock is beside the file."""
     (dev.root / "config").mkdir()
     (dev.root / ".env.dev").rename(dev.root / "config" / "app.env")
@@ -264,7 +264,9 @@ LEFT_BY_EDITORS = {
 
 
 @pytest.mark.parametrize("what", LEFT_BY_EDITORS)
-def test_whatever_an_editor_leaves_is_wiped_and_nothing_else(dev, runtime, tmp_path, what):
+def test_edit_wipes_every_file_that_the_editor_leaves_and_nothing_else(
+    dev, runtime, tmp_path, what
+):
     head = f'#!/bin/sh\nOTHER={tmp_path / "other"}\nFOLDER=$(dirname "$1")\n'
     editor = program(tmp_path / "editor", head + LEFT_BY_EDITORS[what])
     done = run(dev, *EDIT, EDITOR=str(editor))
@@ -272,7 +274,7 @@ def test_whatever_an_editor_leaves_is_wiped_and_nothing_else(dev, runtime, tmp_p
     assert list(runtime.iterdir()) == []
 
 
-def test_an_edit_that_finds_no_room_for_the_text_says_so(dev, tmp_path):
+def test_edit_reports_that_there_is_no_space_for_the_text(dev, tmp_path):
     with SmallDisk(tmp_path / "disk") as disk:
         if not disk.mounted:
             pytest.skip("no file system can be mounted here, which only root may do")
@@ -308,7 +310,7 @@ def running_edit(project):
         os.close(opened)
 
 
-def test_the_folder_of_a_killed_edit_is_wiped_by_the_next_one(dev, runtime):
+def test_edit_wipes_the_folder_of_a_killed_edit(dev, runtime):
     running, path = running_edit(dev)
     try:
         assert "old" in path.read_text()
@@ -324,7 +326,7 @@ def test_the_folder_of_a_killed_edit_is_wiped_by_the_next_one(dev, runtime):
 
 
 @pytest.mark.parametrize("kind", ["link", "file", "open to others", "another name"])
-def test_only_private_folders_of_edits_are_wiped(dev, runtime, tmp_path, kind):
+def test_edit_wipes_only_private_folders_of_edits(dev, runtime, tmp_path, kind):
     name = runtime / ("envkit-editor" if kind == "another name" else "envkit-edit-abcdefgh")
     if kind == "link":
         name.symlink_to(tmp_path / "other")
@@ -336,7 +338,7 @@ def test_only_private_folders_of_edits_are_wiped(dev, runtime, tmp_path, kind):
     assert os.listdir(runtime) == [name.name]
 
 
-def test_leftovers_of_a_killed_export_are_removed_by_the_next_write_there(dev):
+def test_a_write_removes_the_leftovers_of_a_killed_export(dev):
     left = dev.root / f"app.env.{'0' * 12}.envkit-tmp"
     left.write_text("TOKEN=old\n")
     assert run(dev, "export", "--env", "dev", "-o", "app.env").returncode == 0

@@ -22,15 +22,15 @@ def dev(project):
 
 
 @pytest.mark.parametrize("session", sessions("cli/get"))
-def test_get(dev, session):
+def test_get_transcripts_match(dev, session):
     assert replay(dev, session) == session
 
 
-def test_bytes_that_are_not_text_are_printed_unchanged(dev):
+def test_get_prints_bytes_that_are_not_text_unchanged(dev):
     dev.profile("dev.toml", 'variables = { RAW = "{{ env:RAW }}" }\n')
     done = dev.run("get", "RAW", "--env", "dev", env={"RAW": "\udcff\udcfe\n"})
     assert done.stdout == "\udcff\udcfe\n"
 
 
-def test_a_newline_is_added_on_a_terminal(dev):
+def test_get_adds_a_newline_on_a_terminal(dev):
     assert dev.on_terminal("get", "PASSWORD", "--env", "dev") == ("p  {{x}} $HOME\n", 0)

@@ -24,12 +24,12 @@ ALL = (
 )
 
 
-def test_the_version():
+def test_version_option_prints_the_version():
     assert transcript(run_envkit("--version")) == f"envkit {__version__}\n"
 
 
 @pytest.mark.parametrize("arguments", [(), ("-h",), ("--help",)])
-def test_the_help_lists_every_command(arguments):
+def test_help_lists_every_command(arguments):
     done = run_envkit(*arguments)
     assert (done.returncode, done.stderr) == (0, "")
     listed = re.findall(r"^  (\w+)  +\S", done.stdout.partition("Commands:")[2], re.MULTILINE)
@@ -38,7 +38,7 @@ def test_the_help_lists_every_command(arguments):
 
 
 @pytest.mark.parametrize("command", ALL)
-def test_every_command_has_an_example_that_it_understands(command):
+def test_help_of_every_command_has_an_example_that_envkit_accepts(command):
     done = run_envkit(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert run_envkit(command, "-h").stdout == done.stdout
@@ -50,7 +50,7 @@ def test_every_command_has_an_example_that_it_understands(command):
         assert tried.returncode != 2, tried.stderr
 
 
-def test_the_help_of_exec():
+def test_help_of_exec_lists_its_options():
     seen = transcript(run_envkit("exec", "-h"))
     expected = """\
 Usage: envkit exec [OPTIONS] -- COMMAND [ARGS]...
@@ -108,7 +108,7 @@ def test_the_help_of_a_command_ends_with_its_exit_statuses_and_an_existing_page(
     assert (ROOT / notes.page).is_file()
 
 
-def test_the_hot_commands_have_one_table_of_options():
+def test_hot_commands_share_one_table_of_options():
     assert tuple(COMMANDS) == HOT
     group = typer.main.get_command(app)
     for name, spec in COMMANDS.items():
@@ -125,7 +125,7 @@ def test_the_hot_commands_have_one_table_of_options():
 
 
 @pytest.mark.parametrize("command", ["show", "doctor"])
-def test_other_commands_share_the_declarations(command):
+def test_other_commands_share_the_option_declarations(command):
     shared = {option.flags: option for spec in COMMANDS.values() for option in spec.options}
     group = typer.main.get_command(app)
     parameters = {tuple(each.opts): each for each in group.get_command(None, command).params}
@@ -134,7 +134,7 @@ def test_other_commands_share_the_declarations(command):
         assert parameters[flags].metavar == shared[flags].metavar
 
 
-def test_a_hot_command_that_comes_through_typer_is_the_same(project, capfdbinary):
+def test_a_hot_command_behaves_the_same_through_typer(project, capfdbinary):
     project.profile("dev.env", "A=1\n")
     assert run_app(["get", "A", "--env", "dev"]) == 0
     assert capfdbinary.readouterr().out == b"1"
@@ -143,6 +143,6 @@ def test_a_hot_command_that_comes_through_typer_is_the_same(project, capfdbinary
 
 
 @pytest.mark.parametrize(("command", "error", "hint"), VECTORS["bad_usage_is_told_in_one_form"])
-def test_bad_usage_is_told_in_one_form(command, error, hint):
+def test_bad_usage_has_the_same_form_in_every_command(command, error, hint):
     told = f"2> envkit: error: {error} [usage]\n" + (f"2> envkit: hint: {hint}\n" if hint else "")
     assert transcript(run_envkit(*command.split())) == told + "[2]\n"

@@ -6,6 +6,6 @@ from support.sessions import replay, sessions
 
 
 @pytest.mark.parametrize("session", sessions("cli/init"))
-def test_init(project, session):
+def test_init_transcripts_match(project, session):
     project.profiles.rmdir()
     assert replay(project, session) == session

@@ -29,7 +29,7 @@ def assert_documented(done, command, **counts):
         assert document[name], f"there is nothing in {name}"
 
 
-def test_show(project):
+def test_show_json_has_the_documented_keys(project):
     project.profile("dev.toml", 'variables = { A = "{{ A }}", B = "2" }\n')
     project.dotenv("dev", "A=1\n")
     document = json.loads(project.run("show", "--env", "dev", "--format", "json").stdout)
@@ -39,12 +39,12 @@ def test_show(project):
     assert [list(one) for one in document["variables"][0]["origins"]] == [origins]
 
 
-def test_doctor(project):
+def test_doctor_json_has_the_documented_keys(project):
     project.profile("dev.env", "A=1\n")
     assert_documented(project.run("doctor", "--format", "json"), "doctor", checks=ANY)
 
 
-def test_promote(project):
+def test_promote_json_has_the_documented_keys(project):
     project.profile("staging.toml", '[variables]\nA = "1"\nB = {}\nC = "staging"\n')
     project.profile("prod.env", "B={{ B }}\n")
     project.dotenv("staging", "B=1\n")
@@ -61,17 +61,17 @@ def rotating(project):
     return project
 
 
-def test_rotate(rotating):
+def test_rotate_json_has_the_documented_keys(rotating):
     done = rotating.run("rotate", "--format", "json")
     assert_documented(done, "rotate", rotations=1, broken=1)
 
 
-def test_rotate_status(rotating):
+def test_rotate_status_json_has_the_documented_keys(rotating):
     done = rotating.run("rotate", "status", "--format", "json")
     assert_documented(done, "rotate status", rotations=2)
 
 
-def test_rotate_simulate(project):
+def test_rotate_simulate_json_has_the_documented_keys(project):
     window = 'window = "1s"\ntimeout = "1h"'
     tables = (table(f"k{number}", f"vault:secret/a#k{number}", window) for number in range(9))
     project.profile("prod.toml", "".join(tables))

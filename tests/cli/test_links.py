@@ -87,7 +87,7 @@ def tree(folder):
 
 @pytest.mark.parametrize("command", READING + WRITING, ids=" ".join)
 @pytest.mark.parametrize("link", ["file", "folder"])
-def test_an_env_file_that_leads_out_of_the_project_is_neither_read_nor_written(
+def test_an_env_file_that_links_out_of_the_project_is_neither_read_nor_written(
     clone, outside, command, link
 ):
     if link == "file":
@@ -104,7 +104,7 @@ def test_an_env_file_that_leads_out_of_the_project_is_neither_read_nor_written(
     assert (tree(clone.root), tree(outside)) == before
 
 
-def test_the_message_says_where_the_link_leads_and_what_to_do(clone, outside):
+def test_the_error_for_a_link_names_its_target_and_the_fix(clone, outside):
     (clone.root / ".env.dev").symlink_to("../outside/file")
     done = run(clone, "get", "TOKEN", "--env", "dev")
     assert transcript(done, {outside: "OUTSIDE"}) == (
@@ -118,7 +118,7 @@ def test_the_message_says_where_the_link_leads_and_what_to_do(clone, outside):
 
 @pytest.mark.parametrize("command", READING[:6] + WRITING[:1], ids=" ".join)
 @pytest.mark.parametrize("form", ["toml", "env"])
-def test_a_profile_that_leads_out_of_the_project_is_not_read(clone, outside, command, form):
+def test_a_profile_that_links_out_of_the_project_is_not_read(clone, outside, command, form):
     text = f'[variables]\nTOKEN = "{CANARY}"\n' if form == "toml" else f"TOKEN={CANARY}\n"
     (outside / "profile").write_text(text)
     (clone.profiles / "dev.toml").unlink()
@@ -129,7 +129,7 @@ def test_a_profile_that_leads_out_of_the_project_is_not_read(clone, outside, com
     assert (outside / "profile").read_text() == text
 
 
-def test_a_folder_of_profiles_that_leads_out_of_the_project_is_not_read(clone, outside):
+def test_a_profile_folder_that_links_out_of_the_project_is_not_read(clone, outside):
     clone.profiles.rename(outside / "profiles")
     clone.profiles.symlink_to("../outside/profiles")
     done = run(clone, "get", "PLAIN", "--env", "dev")
@@ -155,7 +155,7 @@ def test_links_inside_the_project_are_followed(clone):
     assert (version / "app.env.TOKEN.envkit-rotation").exists()
 
 
-def test_a_file_that_the_user_names_needs_no_trust(clone, outside):
+def test_a_file_named_on_the_command_line_needs_no_trust(clone, outside):
     (outside / "rules").write_text("* # all of it\n")
     rules = ("--ignore-file", str(outside / "rules"))
     for options, different in (((), True), (rules, False)):
@@ -177,7 +177,7 @@ OWN = [(name, command) for name, commands in _NAMES.items() for command in comma
 
 @pytest.mark.parametrize(("name", "command"), OWN, ids=str)
 @pytest.mark.parametrize("kind", ["symbolic", "dangling", "hard"])
-def test_a_link_in_the_place_of_a_file_of_envkits_own_is_refused(
+def test_a_link_in_place_of_a_file_that_envkit_creates_is_refused(
     clone, outside, name, command, kind
 ):
     clone.dotenv("dev", "TOKEN=old\n")
@@ -191,7 +191,7 @@ def test_a_link_in_the_place_of_a_file_of_envkits_own_is_refused(
     assert (tree(clone.root), tree(outside)) == before
 
 
-def test_the_message_for_a_file_of_envkits_own(clone):
+def test_the_error_for_a_link_in_place_of_a_file_that_envkit_creates_says_to_remove_it(clone):
     clone.dotenv("dev", "TOKEN=old\n")
     (clone.root / ".env.dev.envkit-previous").symlink_to("../.bashrc")
     done = run(clone, "set", "TOKEN", "--env", "dev")
@@ -208,7 +208,7 @@ def test_the_message_for_a_file_of_envkits_own(clone):
 
 
 @pytest.mark.parametrize("kind", ["symbolic", "hard"])
-def test_a_link_in_the_place_of_the_audit_log_is_refused(clone, outside, kind):
+def test_a_link_in_place_of_the_audit_log_is_refused(clone, outside, kind):
     clone.profile("dev.toml", "protected = true\n" + PROFILE)
     clone.dotenv("dev", "TOKEN=old\n")
     log = clone.root.parent / "audit.jsonl"
@@ -234,7 +234,7 @@ def test_a_link_in_the_place_of_the_audit_log_is_refused(clone, outside, kind):
         ("profiles", "../outside/new"),
     ],
 )
-def test_init_writes_and_reads_nothing_through_a_link(tmp_path, outside, name, target):
+def test_init_neither_reads_nor_writes_through_a_link(tmp_path, outside, name, target):
     root = tmp_path / "clone"
     root.mkdir()
     (root / name).symlink_to(target)
@@ -247,7 +247,7 @@ def test_init_writes_and_reads_nothing_through_a_link(tmp_path, outside, name, t
 
 
 @pytest.mark.parametrize("command", [("check", "--env", "prod"), ("diff", "dev", "prod")])
-def test_an_ignore_file_that_leads_out_of_the_project_is_not_read(clone, outside, command):
+def test_an_ignore_file_that_links_out_of_the_project_is_not_read(clone, outside, command):
     clone.dotenv("dev", "TOKEN=old\n")
     (clone.root / ".envkit-ignore").symlink_to("../outside/file")
     done = run(clone, *command)
@@ -256,9 +256,7 @@ def test_an_ignore_file_that_leads_out_of_the_project_is_not_read(clone, outside
 
 
 @pytest.mark.parametrize(("link", "output"), [("app.env", "app.env"), ("out", "out/file")])
-def test_an_output_in_the_working_folder_that_leads_out_of_it_is_refused(
-    clone, outside, link, output
-):
+def test_an_output_that_links_out_of_the_working_folder_is_refused(clone, outside, link, output):
     """Otherwise a repository could choose a file and write values into it."""
     clone.dotenv("dev", "TOKEN=old\n")
     (clone.root / link).symlink_to("../outside/file" if link == output else "../outside")
@@ -272,7 +270,7 @@ def test_an_output_in_the_working_folder_that_leads_out_of_it_is_refused(
     assert "TOKEN=old" in (outside / "file").read_text()
 
 
-def test_an_output_may_be_a_link_inside_the_working_folder(clone):
+def test_an_output_may_be_a_link_within_the_working_folder(clone):
     clone.dotenv("dev", "TOKEN=old\n")
     (clone.root / "config").mkdir()
     (clone.root / "app.env").symlink_to("config/app.env")

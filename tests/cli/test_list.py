@@ -29,11 +29,11 @@ A = "{{ A }}"
 
 
 @pytest.mark.parametrize("session", sessions("cli/list"))
-def test_list(team, session):
+def test_list_transcripts_match(team, session):
     assert replay(team, session) == session
 
 
-def test_a_broken_profile_is_shown_as_broken_in_json_too(team):
+def test_list_json_marks_a_broken_profile_as_broken(team):
     team.profile("bad.toml", "[variables\n")
     team.profile("unknown.toml", '[variables]\nA = "{{ nothing:x#y }}"\n')
     done = team.run("list", "--format", "json")
@@ -54,7 +54,7 @@ def test_a_broken_profile_is_shown_as_broken_in_json_too(team):
     }
 
 
-def test_a_table_on_a_terminal_has_headers_and_names(team):
+def test_list_on_a_terminal_has_headers_and_names(team):
     shown, status = team.on_terminal("list", env={"NO_COLOR": "1"})
     assert status == 0
     assert shown.split()[:2] == ["ENVIRONMENT", "ALIASES"]

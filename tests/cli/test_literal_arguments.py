@@ -28,7 +28,7 @@ NAMES = {"DB_URL": 1, "TOKEN": 1, "_X1": 1}
         (["python", "-m", "app", "-S", "$TOKEN"], "TOKEN"),
     ],
 )
-def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, name):
+def test_exec_warns_once_of_a_variable_that_was_not_expanded(capsys, command, name):
     warn(command, NAMES)
     program, shell = command[0].rpartition("/")[2], "envkit exec ... -- sh -c"
     assert capsys.readouterr().err.splitlines() == [
@@ -67,13 +67,13 @@ def test_a_variable_that_arrives_as_it_is_written_is_told_once(capsys, command, 
         ["tcsh", "-c", "app $TOKEN"],
     ],
 )
-def test_what_is_expanded_later_or_is_no_variable_of_the_profile_is_not_told(capsys, command):
+def test_exec_does_not_warn_of_an_argument_without_a_literal_variable(capsys, command):
     warn(command, NAMES)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("argument", ["$TOKEN", "${TOKEN}"])
-def test_exec_warns_on_a_terminal_and_starts_the_app(project, argument):
+def test_exec_warns_on_a_terminal_and_then_starts_the_app(project, argument):
     project.profile("dev.env", "TOKEN=made-up\n")
     command = ("exec", "--env", "dev", "--", "echo", argument)
     shown, status = project.on_terminal(*command, env={"NO_COLOR": "1"})

@@ -24,7 +24,7 @@ def expected(tmp_path_factory):
     return run_session(tmp_path_factory.mktemp("utf-8"), UTF8)
 
 
-def test_values_and_arguments_reach_the_app_byte_for_byte(expected):
+def test_values_and_arguments_reach_the_app_byte_for_byte_in_every_locale(expected):
     answer = expected.answers[0]
     token = "p€漢".encode()
     url = "https://ü:p%E2%82%AC%E6%BC%A2@ß".encode()
@@ -36,11 +36,11 @@ def test_values_and_arguments_reach_the_app_byte_for_byte(expected):
     assert expected.files["wërte €.env".encode()] == "TOKEN='nëu'\nKEY=NEW\n".encode()
 
 
-def test_no_command_ends_with_an_internal_error(expected):
+def test_no_command_ends_with_an_internal_error_in_any_locale(expected):
     assert [answer for answer in expected.answers if answer.status not in (0, 2, 3, 127)] == []
 
 
-def test_a_locale_changes_no_answer_and_no_file(expected, tmp_path):
+def test_the_locale_changes_neither_output_nor_files(expected, tmp_path):
     found = run_session(tmp_path, MISSING)
     for answer, as_expected in zip(found.answers, expected.answers, strict=True):
         assert answer == as_expected
@@ -57,14 +57,14 @@ def test_a_locale_changes_no_answer_and_no_file(expected, tmp_path):
         ({**ASCII, "PYTHONIOENCODING": "utf-8"}, "größe € 漢"),
     ],
 )
-def test_a_terminal_is_shown_what_it_can_show_and_the_rest_escaped(project, locale, shown):
+def test_a_terminal_shows_the_characters_of_its_locale_and_escapes_the_rest(project, locale, shown):
     project.profile("dev.toml", '[variables]\nNOTE = "größe € 漢"\n')
     screen, status = project.on_terminal("show", "--env", "dev", env=locale)
     assert (shown in screen, status) == (True, 0)
 
 
 @pytest.mark.parametrize("locale", [UTF8, ASCII, MISSING])
-def test_what_is_typed_is_taken_byte_for_byte(project, locale):
+def test_typed_values_are_read_byte_for_byte_in_every_locale(project, locale):
     project.profile("dev.toml", 'protected = true\n[variables]\nA = "{{ A }}"\n')
     project.dotenv("dev", "A=1\n")
     typed = [("Reason:", "für \udce4\n"), ("A: ", "zü€漢\n"), ("Again: ", "zü€漢\n")]
@@ -77,7 +77,7 @@ def test_what_is_typed_is_taken_byte_for_byte(project, locale):
 
 
 @pytest.mark.parametrize("locale", [UTF8, ASCII])
-def test_a_typed_value_that_the_file_cannot_hold_is_refused(project, locale):
+def test_a_typed_value_that_the_file_cannot_store_is_refused(project, locale):
     project.profile("dev.toml", '[variables]\nA = "{{ A }}"\n')
     project.dotenv("dev", "A=1\n")
     typed = [("A: ", "z\udce4\n"), ("Again: ", "z\udce4\n")]
@@ -87,7 +87,7 @@ def test_a_typed_value_that_the_file_cannot_hold_is_refused(project, locale):
 
 
 @pytest.mark.parametrize("given", [{}, {"LC_CTYPE": "C.UTF-8"}, {"LC_CTYPE": "C"}])
-def test_an_editor_gets_the_lc_ctype_that_envkit_was_given(project, given):
+def test_the_editor_gets_the_lc_ctype_that_envkit_was_given(project, given):
     project.profile("dev.toml", '[variables]\nA = "{{ A }}"\n')
     project.dotenv("dev", "A=1\n")
     program(project.root / "edit", "#!/bin/sh\nenv | grep ^LC_ > seen || true\n")
@@ -119,7 +119,7 @@ def test_the_library_reads_the_environment_as_bytes(project):
     assert json.loads(done.stdout) == [[MIXED.hex()] * 2, [("ü".encode() + MIXED).hex()], ["True"]]
 
 
-def test_an_interpreter_that_cannot_be_started_again_is_an_error():
+def test_a_failed_restart_of_the_interpreter_is_an_error():
     done = subprocess.run(
         ["./not/python", "-m", "envkit", "exec", "--", "true"],
         executable=sys.executable,
@@ -139,7 +139,7 @@ def test_an_interpreter_that_cannot_be_started_again_is_an_error():
 
 
 @pytest.mark.parametrize("arguments", [[], ["--version"]])
-def test_a_program_that_calls_envkit_is_not_started_again(arguments):
+def test_a_program_that_calls_envkit_is_not_restarted(arguments):
     code = f"""
 import sys
 from envkit.__main__ import main
@@ -152,7 +152,7 @@ main()
 
 
 @pytest.mark.parametrize("start", [["-m", "envkit"], ["-menvkit"], ["-Pm", "envkit"], [SCRIPT]])
-def test_arguments_are_understood_however_envkit_was_started(project, start):
+def test_arguments_are_parsed_however_envkit_was_started(project, start):
     done = subprocess.run(
         [sys.executable, *start, "get", "A", "--env", "dëv€"],
         env={**environment(project.root), **ASCII},

@@ -12,7 +12,7 @@ def dev(project):
     return project
 
 
-def test_set_warns_of_a_line_that_a_shell_reads_otherwise(dev):
+def test_set_warns_of_a_line_that_a_shell_reads_differently(dev):
     done = dev.run("set", "TOKEN", "--env", "dev", input=HARD)
     assert done.returncode == 0
     assert done.stderr == (
@@ -24,7 +24,7 @@ def test_set_warns_of_a_line_that_a_shell_reads_otherwise(dev):
 
 
 @pytest.mark.parametrize("value", ["plain", "a b", "$HOME", "it's", "two\nlines"])
-def test_set_does_not_warn_of_a_line_that_a_shell_reads(dev, value):
+def test_set_does_not_warn_of_a_line_that_a_shell_reads_alike(dev, value):
     done = dev.run("set", "TOKEN", "--env", "dev", input=value)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -37,14 +37,14 @@ def test_edit_warns_of_a_line_that_a_shell_reads_otherwise(dev):
     assert done.stderr.startswith("envkit: warning: TOKEN has quotes or escapes")
 
 
-def test_set_warns_of_a_literal_in_a_profile_that_is_a_dotenv_file_only(project):
+def test_set_warns_of_a_literal_only_in_a_profile_that_is_a_dotenv_file(project):
     for file in ("a.env", "b.toml"):
         project.profile(file, "X=1\n" if file == "a.env" else '[variables]\nX = "1"\n')
     assert "warning: X has quotes" in project.run("set", "X", "--env", "a", input=HARD).stderr
     assert project.run("set", "X", "--env", "b", input=HARD).stderr == ""
 
 
-def test_export_for_dotenv_names_what_compose_and_node_read_otherwise(project):
+def test_export_for_dotenv_names_what_compose_and_node_read_differently(project):
     project.profile("dev.toml", "[variables]\nPLAIN = '1'\n")
     values = ("--set", f"A={HARD}", "--set", "B=it's \\ $X c4nary")
     done = project.run("export", "--env", "dev", *values)

@@ -37,7 +37,7 @@ SAME_FILE = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/f
         ("EXPORT -o {}", "A=1\n"),
     ],
 )
-def test_an_open_file_is_written_to_where_it_is(in_bash, name, script, expected):
+def test_output_to_an_open_file_continues_at_its_position(in_bash, name, script, expected):
     assert in_bash(script.format(name)) == (expected, "")
 
 
@@ -55,7 +55,7 @@ def test_an_open_file_is_written_to_where_it_is(in_bash, name, script, expected)
         ("echo x > real; ln -s real link; EXPORT -o link; cat real; readlink link", "A=1\nreal\n"),
     ],
 )
-def test_a_pipe_a_device_and_a_link_stay_what_they_are(in_bash, script, expected):
+def test_output_to_a_pipe_device_or_link_does_not_replace_it(in_bash, script, expected):
     assert in_bash(script) == (expected, "")
 
 
@@ -80,7 +80,7 @@ def test_a_pipe_a_device_and_a_link_stay_what_they_are(in_bash, script, expected
         ("ln -s /dev/null out; EXPORT -o out", "out is a link that leads out of this folder"),
     ],
 )
-def test_what_cannot_be_written_is_an_error(in_bash, script, message):
+def test_output_that_cannot_be_written_is_an_error(in_bash, script, message):
     stdout, stderr = in_bash(script)
     assert stdout == ""
     assert stderr.startswith(f"envkit: error: {message}")
@@ -98,7 +98,7 @@ def test_what_cannot_be_written_is_an_error(in_bash, script, message):
         ("GITHUB -o - > env; GITHUB -o /dev/stdout >> env; grep -c A env", "2\n"),
     ],
 )
-def test_the_environment_file_of_a_github_job_is_appended_to(in_bash, script, expected):
+def test_output_is_appended_to_the_environment_file_of_a_github_job(in_bash, script, expected):
     script = script.replace("GITHUB", "EXPORT --format github") + " | sed 's/envkit-.*/D/'"
     assert in_bash(script) == (expected, "")
 
@@ -111,7 +111,9 @@ def test_the_environment_file_of_a_github_job_is_appended_to(in_bash, script, ex
         ("ln -s /tmp/envkit-elsewhere env; GITHUB -o env", "env is a link that leads out"),
     ],
 )
-def test_an_environment_file_that_cannot_be_appended_to_is_an_error(in_bash, script, message):
+def test_output_to_an_environment_file_that_cannot_be_appended_to_is_an_error(
+    in_bash, script, message
+):
     stdout, stderr = in_bash(script.replace("GITHUB", "EXPORT --format github"))
     assert stdout == ""
     assert stderr.startswith(f"envkit: error: {message}")

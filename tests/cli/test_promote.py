@@ -51,11 +51,11 @@ def state(project):
 
 
 @pytest.mark.parametrize("session", sessions("cli/promote"))
-def test_promote(shop, session):
+def test_promote_transcripts_match(shop, session):
     assert replay(shop, session) == session
 
 
-def test_a_plan_for_programs(shop):
+def test_promote_plan_as_json_lists_the_planned_changes(shop):
     done = shop.run(*PROMOTE, "--plan", "STRIPE_KEY", "REGION", "--format", "json")
     assert done.returncode == 1
     document = json.loads(done.stdout)
@@ -75,7 +75,7 @@ def test_a_plan_for_programs(shop):
     }
 
 
-def test_what_was_done_for_programs(shop):
+def test_promote_as_json_lists_the_changes_made(shop):
     document = json.loads(
         shop.run(*PROMOTE, "LOG_LEVEL", "DB_PASSWORD", "--yes", "-f", "json").stdout
     )
@@ -89,7 +89,7 @@ def test_what_was_done_for_programs(shop):
 
 
 @pytest.mark.parametrize("answer", ["y\n", "YES\n"])
-def test_a_person_agrees(shop, answer):
+def test_promote_makes_the_changes_when_the_user_confirms(shop, answer):
     shown, status = shop.on_terminal(*PROMOTE, "--secrets", answers=[("[y/N]", answer)])
     assert status == 0
     assert "Make 6 changes to prod, and copy 2 secrets? [y/N]" in shown
@@ -109,7 +109,7 @@ def test_a_person_agrees(shop, answer):
         ("\x03", 130, "interrupted"),
     ],
 )
-def test_a_person_does_not_agree(shop, answer, status, outcome):
+def test_promote_changes_nothing_when_the_user_declines(shop, answer, status, outcome):
     before = state(shop)
     shown, ended = shop.on_terminal(*PROMOTE, "LOG_LEVEL", answers=[("[y/N]", answer)])
     assert "Make 1 change to prod? [y/N]" in shown
@@ -119,7 +119,7 @@ def test_a_person_does_not_agree(shop, answer, status, outcome):
     assert ("nothing was changed" in shown) == (status == 0)
 
 
-def test_nothing_to_do_asks_nothing(shop):
+def test_promote_does_not_ask_when_there_is_nothing_to_do(shop):
     shown, status = shop.on_terminal(*PROMOTE, "--only", "NODE_ENV")
     assert (status, "[y/N]" in shown) == (0, False)
 
@@ -128,7 +128,7 @@ def test_nothing_to_do_asks_nothing(shop):
 
 
 @pytest.mark.parametrize("side", ["staging", "prod"])
-def test_a_protected_profile_asks_for_a_reason(shop, side):
+def test_promote_to_a_protected_profile_requires_a_reason(shop, side):
     path = shop.profiles / f"{side}.toml"
     path.write_text("protected = true\n" + path.read_text())
     before = state(shop)
@@ -146,7 +146,7 @@ def test_a_protected_profile_asks_for_a_reason(shop, side):
     assert [record["reason"] for record in shop.records()] == ["REL-7"]
 
 
-def test_a_person_is_asked_for_the_reason(shop):
+def test_promote_asks_for_the_reason_on_a_terminal(shop):
     shop.profile("prod.toml", "protected = true\n" + PROD)
     answers = [("prod is protected. Reason:", "REL-7\n"), ("[y/N]", "y\n")]
     _, status = shop.on_terminal(*PROMOTE, "LOG_LEVEL", answers=answers)
@@ -161,7 +161,7 @@ def test_a_person_is_asked_for_the_reason(shop):
 # ---------------------------------------------------------------- in the middle of it
 
 
-def test_a_value_that_somebody_changes_while_a_person_thinks(shop):
+def test_promote_detects_a_value_that_changes_while_the_user_is_asked(shop):
     """The plan is outdated when the answer arrives."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

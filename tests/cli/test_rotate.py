@@ -58,7 +58,7 @@ def hour_of_day(offset):
 # ---------------------------------------------------------------- due rotations
 
 
-def test_what_is_due_is_rotated_in_every_profile(shop):
+def test_rotate_rotates_what_is_due_in_every_profile(shop):
     assert told(run(shop)) == (
         "ROTATION         OUTCOME   WHAT\n"
         f"prod/api-key     in-grace  {GRACE}\n"
@@ -77,7 +77,7 @@ def test_what_is_due_is_rotated_in_every_profile(shop):
     assert values(shop, "prod") == after
 
 
-def test_what_is_named_is_rotated_now(shop):
+def test_rotate_rotates_a_named_rotation_at_once(shop):
     assert told(run(shop, "prod/session")) == (
         f"ROTATION      OUTCOME  WHAT\nprod/session  rotated  {DONE}\n"
     )
@@ -90,7 +90,7 @@ def test_what_is_named_is_rotated_now(shop):
     )
 
 
-def test_one_environment(shop):
+def test_rotate_with_env_rotates_only_that_environment(shop):
     assert "prod" not in told(run(shop, "--env", "staging"))
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
     assert told(run(shop, "--env", "staging", "--env", "prod")).count("\n") == 3
@@ -102,7 +102,7 @@ def test_one_environment(shop):
     )
 
 
-def test_everything(shop):
+def test_rotate_with_all_rotates_everything(shop):
     run(shop)
     before = values(shop, "prod")
     assert told(run(shop, "--all")) == (
@@ -115,7 +115,7 @@ def test_everything(shop):
     assert values(shop, "prod")["API_KEY"] == before["API_KEY"], "one at a time"
 
 
-def test_it_may_be_run_by_many_at_once(shop):
+def test_rotate_can_run_in_several_processes_at_once(shop):
     command = [sys.executable, "-m", "envkit", "rotate"]
     many = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -181,7 +181,7 @@ def standing(project):
     return project
 
 
-def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
+def test_rotate_plan_lists_the_steps_and_does_nothing(standing):
     before = {path: path.read_bytes() for path in standing.root.rglob(".env*")}
     seen = told(run(standing, "--plan"))
     rows = [line.split("  ") for line in seen.splitlines()[1:11]]
@@ -213,7 +213,7 @@ def test_a_plan_says_what_would_be_done_and_does_nothing(standing):
     assert {path: path.read_bytes() for path in standing.root.rglob(".env*")} == before
 
 
-def test_a_plan_of_what_waits_for_a_person(standing):
+def test_rotate_plan_shows_a_rotation_that_waits_for_a_decision(standing):
     standing.dotenv("prod", "AT_WORK=of somebody else\n")
     seen = told(run(standing, "--plan", "at-work"))
     assert "failing" in seen
@@ -221,13 +221,13 @@ def test_a_plan_of_what_waits_for_a_person(standing):
     assert seen.endswith("  run 'envkit rotate --abort prod/at-work'\n[1]\n")
 
 
-def test_a_plan_of_what_is_named(standing):
+def test_rotate_plan_shows_only_the_named_rotation(standing):
     done = run(standing, "--plan", "waiting", "quarantined", "missed")
     rows = told(done).splitlines()[1:4]
     assert [row.split("  ")[-1].strip() for row in rows] == ["rotate it"] * 3
 
 
-def test_a_plan_for_programs_is_where_everything_stands(standing):
+def test_rotate_plan_as_json_has_the_status_of_every_rotation(standing):
     plan, status = (
         json.loads(run(standing, *arguments, "--format", "json").stdout)
         for arguments in (("--plan",), ("status",))
@@ -251,7 +251,7 @@ def test_a_plan_for_programs_is_where_everything_stands(standing):
 # ---------------------------------------------------------------- back, and on
 
 
-def test_in_its_grace_it_is_rolled_back(shop):
+def test_rollback_in_the_grace_period_restores_the_old_value(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--rollback", "prod/api-key")) == (
         "ROTATION      OUTCOME      WHAT\n"
@@ -269,7 +269,7 @@ def test_in_its_grace_it_is_rolled_back(shop):
     assert "api-key" not in told(run(shop, "--env", "prod")), "it is not done again at once"
 
 
-def test_once_the_old_value_is_retired_there_is_only_forward(shop):
+def test_rollback_is_refused_once_the_old_value_is_retired(shop):
     run(shop, "session")
     after = values(shop, "prod")
     assert told(run(shop, "--rollback", "session")).endswith(
@@ -282,7 +282,7 @@ def test_once_the_old_value_is_retired_there_is_only_forward(shop):
     assert values(shop, "prod") == after
 
 
-def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
+def test_abort_drops_a_new_value_that_the_store_does_not_have(shop):
     shop.profile("prod.toml", table("api-key", "API_KEY", 'before = [["false"]]'))
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
@@ -307,7 +307,7 @@ def test_a_new_value_that_readers_do_not_have_is_dropped(shop):
     assert values(shop, "prod")["API_KEY"] == "old-1"
 
 
-def test_what_readers_have_is_not_aborted(shop):
+def test_abort_is_refused_once_the_store_has_the_new_value(shop):
     run(shop, "prod/api-key")
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: the store already has the new value "
@@ -317,7 +317,7 @@ def test_what_readers_have_is_not_aborted(shop):
     )
 
 
-def test_only_what_is_under_way_is_gone_on_with(shop):
+def test_resume_continues_only_unfinished_rotations(shop):
     assert told(run(shop, "--resume")) == "", "nothing is begun"
     broken = table("api-key", "API_KEY", 'before = [["false"]]')
     shop.profile("prod.toml", broken + SESSION)
@@ -335,7 +335,7 @@ def test_only_what_is_under_way_is_gone_on_with(shop):
 # ---------------------------------------------------------------- protected profiles
 
 
-def test_a_protected_profile_takes_a_reason(shop):
+def test_rotate_requires_a_reason_for_a_protected_profile(shop):
     shop.profile("prod.toml", "protected = true\n" + API_KEY + SESSION)
     missing = (
         "2> envkit: error: {}prod is protected: a reason is required [reason-missing]\n"
@@ -354,7 +354,7 @@ def test_a_protected_profile_takes_a_reason(shop):
     assert [one["reason"] for one in shop.records()] == [None, "INC-7", "by cron"]
 
 
-def test_somebody_who_is_there_is_asked_once(shop):
+def test_rotate_asks_once_on_a_terminal(shop):
     for name in ("prod", "staging"):
         shop.profile(f"{name}.toml", "protected = true\n" + table("session", "SESSION", *NO_GRACE))
     shop.dotenv("staging", "SESSION=old-4\n")
@@ -379,7 +379,7 @@ def test_somebody_who_is_there_is_asked_once(shop):
     assert "nothing is due; next is " in shown
 
 
-def test_a_person_who_says_no_rotates_nothing(shop):
+def test_rotate_does_nothing_when_the_user_declines(shop):
     shop.profile("prod.toml", "protected = true\n" + SESSION)
     before = values(shop, "prod"), values(shop, "staging")
     shown, status = run_on_terminal(
@@ -394,7 +394,7 @@ def test_a_person_who_says_no_rotates_nothing(shop):
     assert (values(shop, "prod"), values(shop, "staging")) == before
 
 
-def test_yes_asks_nothing(shop):
+def test_rotate_with_yes_does_not_ask(shop):
     shop.profile("prod.toml", "protected = true\n" + SESSION)
     shown, status = run_on_terminal(
         *("rotate", "--yes", "--reason", "weekly"),
@@ -423,7 +423,7 @@ def test_yes_asks_nothing(shop):
         (("session", "--rollback"), "cannot combine --rollback and --compromised", ""),
     ],
 )
-def test_what_is_compromised_takes_one_name_a_reason_and_a_yes(shop, arguments, told, hint):
+def test_compromised_requires_one_name_a_reason_and_a_confirmation(shop, arguments, told, hint):
     before = values(shop, "prod")
     done = run(shop, "--compromised", *arguments)
     assert done.returncode == 2
@@ -435,7 +435,7 @@ def test_what_is_compromised_takes_one_name_a_reason_and_a_yes(shop, arguments, 
 # ---------------------------------------------------------------- what no profile names
 
 
-def test_a_rotation_that_was_taken_out_in_its_grace_period_is_shown_and_can_be_finished(shop):
+def test_a_rotation_removed_from_its_profile_in_the_grace_period_can_be_finished(shop):
     run(shop, "prod/api-key")
     shop.profile("prod.toml", "protected = true\n" + SESSION)
     shown = told(run(shop, "status", "--env", "prod"))
@@ -458,7 +458,7 @@ def test_a_rotation_that_was_taken_out_in_its_grace_period_is_shown_and_can_be_f
     assert "api-key" not in told(run(shop, "status", "--env", "prod"))
 
 
-def test_orphans_are_shown_where_no_profile_has_a_rotation_any_more(shop):
+def test_orphaned_records_are_shown_when_no_profile_has_a_rotation(shop):
     run(shop, "prod/api-key")
     for name in ("prod", "staging"):
         shop.profile(f"{name}.toml", '[variables]\nA = "1"\n')
@@ -468,7 +468,7 @@ def test_orphans_are_shown_where_no_profile_has_a_rotation_any_more(shop):
     assert "no rotation in any profile" in told(run(shop, "status"))
 
 
-def test_a_name_that_a_profile_has_is_never_that_of_an_orphan(shop):
+def test_a_name_in_a_profile_never_selects_an_orphaned_record(shop):
     run(shop, "prod/api-key", "prod/session")
     left = (shop.root / ".env.prod.API_KEY.envkit-rotation").read_bytes()
     shop.profile("prod.toml", table("api-key", "SESSION"))
@@ -480,7 +480,7 @@ def test_a_name_that_a_profile_has_is_never_that_of_an_orphan(shop):
     assert "orphaned" not in told(run(shop, "status"))
 
 
-def test_a_name_that_several_orphans_have_is_refused(shop):
+def test_a_name_that_several_orphaned_records_share_is_refused(shop):
     run(shop, "prod/api-key")
     shop.profile("prod.toml", table("api-key", "SESSION"))
     run(shop, "prod/api-key")
@@ -497,7 +497,7 @@ def test_a_name_that_several_orphans_have_is_refused(shop):
 # ---------------------------------------------------------------- what goes wrong
 
 
-def test_one_that_fails_stops_no_other(shop):
+def test_rotate_continues_after_a_failed_rotation(shop):
     shop.profile(
         "prod.toml",
         table("a-hook", "API_KEY", 'before = [["no-such-program"]]')
@@ -534,7 +534,7 @@ def test_one_that_fails_stops_no_other(shop):
     )
 
 
-def test_for_programs(shop):
+def test_rotate_json_lists_outcomes_and_broken_rotations(shop):
     shop.profile("worse.toml", table("x", "X", "nonsense = 1"))
     shop.profile("prod.toml", table("api-key", "API_KEY", 'before = [["false"]]') + SESSION)
     done = run(shop, "--format", "json")
@@ -570,7 +570,7 @@ def _seconds(moment):
     return datetime.fromisoformat(moment).timestamp()
 
 
-def test_what_is_overdue_is_told_and_is_a_status(standing):
+def test_rotate_reports_an_overdue_rotation_and_exits_with_1(standing):
     assert told(run(standing, "--env", "prod", "--format", "json")).endswith("[1]\n")
     seen = told(run(standing))
     assert "prod/missed       overdue" in seen
@@ -581,7 +581,7 @@ def test_what_is_overdue_is_told_and_is_a_status(standing):
     assert told(run(standing, "missed")).endswith(f"in-grace  {GRACE}\n")
 
 
-def test_what_is_quarantined_waits_for_a_person(standing):
+def test_a_quarantined_rotation_runs_only_by_name(standing):
     reason = "quarantined: the target has refused the new value 3 times"
     assert f"prod/quarantined  quarantined  {reason}" in told(run(standing))
     assert told(run(standing, "quarantined")) == (
@@ -589,7 +589,7 @@ def test_what_is_quarantined_waits_for_a_person(standing):
     )
 
 
-def test_a_record_of_another_version_is_refused(shop):
+def test_rotate_refuses_a_record_of_another_version(shop):
     run(shop, "session")
     path = record_file(shop, "prod", "SESSION")
     path.write_text(path.read_text().replace('"version": 2', '"version": 9'))
@@ -620,7 +620,7 @@ def without(tmp_path):
     return hide
 
 
-def test_a_driver_that_is_not_installed(shop, without):
+def test_rotate_names_the_extra_of_a_missing_driver(shop, without):
     target = (
         'target = { dsn = "postgresql://admin@127.0.0.1:1/x", users = ["a", "b"], owner = "o", '
         'user_field = "USER" }'
@@ -648,7 +648,7 @@ def test_a_driver_that_is_not_installed(shop, without):
         assert saved["record"]["error"] == "claim: extra-missing"
 
 
-def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):
+def test_a_schedule_without_its_package_does_not_stop_other_profiles(shop, without):
     shop.profile("prod.toml", table("session", "SESSION", when='schedule = "0 3 * * *"'))
     assert told(hidden(shop, without("cronsim"))) == (
         f"ROTATION         OUTCOME   WHAT\nstaging/api-key  in-grace  {GRACE}\n"
@@ -658,7 +658,7 @@ def test_a_schedule_without_its_package_stops_no_other_profile(shop, without):
     )
 
 
-def test_a_source_that_keeps_no_rotations(shop):
+def test_rotate_refuses_a_source_that_stores_no_rotations(shop):
     shop.profile("prod.toml", table("home", "env:HOME") + SESSION)
     assert told(run(shop, "--env", "prod")) == (
         "ROTATION      OUTCOME  WHAT\n"
@@ -671,7 +671,7 @@ def test_a_source_that_keeps_no_rotations(shop):
     )
 
 
-def test_what_nobody_may_write_is_told_before_the_first_step(monkeypatch, capfd):
+def test_an_unwritable_store_is_reported_before_the_first_step(monkeypatch, capfd):
     with folder_of_nobody() as root:
         (root / "profiles").mkdir()
         ran = root / "profiles" / "ran"
@@ -698,7 +698,7 @@ def test_what_nobody_may_write_is_told_before_the_first_step(monkeypatch, capfd)
         assert (root / ".env.prod").read_text() == "KEY=old\n"
 
 
-def test_two_profiles_that_name_one_secret_differently(shop):
+def test_two_profiles_that_describe_one_secret_differently_are_reported(shop):
     for profile, name in (("prod", "api-key"), ("staging", "other")):
         source = '[sources.dotenv]\npath = ".env.prod"\n'
         shop.profile(f"{profile}.toml", source + table(name, "API_KEY"))
@@ -717,7 +717,7 @@ def test_two_profiles_that_name_one_secret_differently(shop):
 # ---------------------------------------------------------------- names and usage
 
 
-def test_a_rotation_that_is_called_like_a_command(shop):
+def test_a_rotation_named_like_a_subcommand_can_be_rotated(shop):
     shop.profile("prod.toml", table("status", "SESSION", *NO_GRACE))
     for arguments in (("prod/status",), ("--env", "prod", "status"), ("--", "status")):
         before = values(shop, "prod")["SESSION"]
@@ -735,7 +735,7 @@ def spoken(capfd, *arguments):
 
 
 @pytest.mark.parametrize(("command", "error", "hint"), VECTORS["usage"])
-def test_usage(shop, capfd, command, error, hint):
+def test_rotate_refuses_bad_usage_and_changes_nothing(shop, capfd, command, error, hint):
     assert spoken(capfd, *command.split()) == (
         2,
         f"error: {error} [usage]\n" + (f"hint: {hint}\n" if hint else ""),
@@ -743,14 +743,14 @@ def test_usage(shop, capfd, command, error, hint):
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
 
 
-def test_a_report_that_cannot_be_written_ends_with_the_status_of_what_refused_it(shop, capfd):
+def test_an_unwritable_report_ends_with_the_status_of_the_write_error(shop, capfd):
     status, error = spoken(capfd, "status", "-o", "/dev/null/x")
     assert status == 6
     assert error.startswith("error: cannot write /dev/null/x: not a directory")
     assert values(shop, "prod") == {"API_KEY": "old-1", "SESSION": "old-2"}
 
 
-def test_profiles_without_rotations(project, capfd):
+def test_rotate_reports_that_no_profile_has_a_rotation(project, capfd):
     project.profile("dev.env", "A=1\n")
     hint = "hint: add a table [rotation.NAME] to a profile\n"
     assert spoken(capfd) == (2, f"error: no rotation in any profile [usage]\n{hint}")
@@ -762,7 +762,7 @@ def test_profiles_without_rotations(project, capfd):
 
 
 @pytest.mark.parametrize("name", ["prod/db", "db"])
-def test_what_is_wrong_with_a_rotation_is_told_when_it_is_named(shop, capfd, name):
+def test_rotate_by_name_reports_a_broken_rotation(shop, capfd, name):
     shop.profile("prod.toml", API_KEY + table("db", "~/x#KEY"))
     status, said = spoken(capfd, name)
     assert status == 3
@@ -775,7 +775,7 @@ def test_what_is_wrong_with_a_rotation_is_told_when_it_is_named(shop, capfd, nam
 # ---------------------------------------------------------------- status and simulate
 
 
-def test_the_status_as_a_table(standing):
+def test_rotate_status_prints_a_table(standing):
     seen = told(run(standing, "status"))
     first, *rows = seen.splitlines()[:11]
     assert first.split() == ["ROTATION", "STATE", "LAST", "ROTATED", "NEXT", "SECRET", "WHAT"]
@@ -791,7 +791,7 @@ def test_the_status_as_a_table(standing):
     assert seen.endswith("[1]\n")
 
 
-def test_the_status_in_a_file(standing):
+def test_rotate_status_writes_to_a_file(standing):
     made = {}
     for format_ in ("table", "json", "html"):
         path = standing.root / f"status.{format_}"
@@ -810,7 +810,7 @@ def test_the_status_in_a_file(standing):
     assert run(standing, "status", "-f", "html", "-o", "-").stdout.startswith("<!doctype html>")
 
 
-def test_a_status_where_all_is_well(shop):
+def test_rotate_status_exits_with_0_when_all_is_well(shop):
     run(shop)
     assert told(run(shop, "status", "--env", "prod")) == (
         "ROTATION      STATE    LAST ROTATED  NEXT                               "
@@ -821,7 +821,7 @@ def test_a_status_where_all_is_well(shop):
     )
 
 
-def test_a_simulation(shop):
+def test_simulate_prints_the_rotations_of_a_year(shop):
     shop.profile("worse.toml", table("x", "X", "nonsense = 1"))
     seen = re.sub(r"\d\d:00 #", "HOUR #", told(run(shop, "simulate", "--days", "365")))
     assert seen == (
@@ -844,7 +844,7 @@ def test_a_simulation(shop):
     assert not list(shop.root.glob("*envkit-rotation"))
 
 
-def test_a_simulation_of_little(shop):
+def test_simulate_prints_a_single_rotation_or_none(shop):
     later = datetime.now(UTC) + timedelta(days=10)
     when = f'schedule = "0 3 {later.day} {later.month} *"'
     shop.profile("prod.toml", table("session", "SESSION", when=when))
@@ -853,7 +853,7 @@ def test_a_simulation_of_little(shop):
     assert told(run(shop, *day, "--env", "staging")).startswith("1 rotation in 1 day, from TIME\n")
 
 
-def test_a_simulation_for_programs(shop):
+def test_simulate_json_has_the_times_of_every_rotation(shop):
     document = json.loads(run(shop, "simulate", "--days", "90", "--format", "json").stdout)
     assert document["schema"] == "envkit.simulation/1"
     start = _seconds(document["from"])

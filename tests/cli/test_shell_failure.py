@@ -47,25 +47,25 @@ def failing(project, tmp_path):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize("shell", ["bash --norc", "sh"])
-def test_a_script_ends_where_the_export_fails(failing, shell, script):
+def test_a_script_that_evaluates_an_export_ends_when_the_export_fails(failing, shell, script):
     done = failing(*shell.split(), "-c", script)
     assert WENT_ON not in done.stdout
     assert done.returncode in (2, 3, 4)
     assert "envkit: export failed, and no variable was set" in done.stderr
 
 
-def test_a_shell_with_a_prompt_does_not_end(failing):
+def test_an_interactive_shell_stays_open_when_an_export_fails(failing):
     done = failing("bash", "--norc", "-i", input=f"{EVALUATED}\necho status $?\n")
     assert done.stdout.splitlines()[-1:] == ["status 1"], done
 
 
 @pytest.mark.parametrize("format_name", ["dotenv", "json", "docker", "github", "systemd", "k8s"])
-def test_other_formats_write_nothing_when_they_fail(failing, format_name):
+def test_other_export_formats_write_nothing_when_they_fail(failing, format_name):
     done = failing("envkit", "export", "--env", "dev", "--format", format_name)
     assert (done.returncode, done.stdout) == (4, "")
 
 
-def test_a_file_that_the_export_names_is_not_touched(failing):
+def test_a_failed_export_does_not_touch_its_output_file(failing):
     done = failing("sh", "-c", f"echo old > file; {EXPORT} -o file 2>&1 >out; cat out file")
     assert done.stdout.splitlines()[-1] == "old"
     assert "echo 'envkit" not in done.stdout

@@ -39,11 +39,11 @@ ENV = {"DB_HOST": "db.internal"}
 
 
 @pytest.mark.parametrize("session", sessions("cli/show"))
-def test_show(staging, session):
+def test_show_transcripts_match(staging, session):
     assert replay(staging, session) == session
 
 
-def test_json_has_everything_but_the_values_of_secrets(staging):
+def test_show_json_has_everything_but_the_values_of_secrets(staging):
     done = staging.run("show", "--env", "staging", "--format", "json", env=ENV)
     document = json.loads(done.stdout)
     assert document["environment"] == "staging"
@@ -74,7 +74,7 @@ def test_json_has_everything_but_the_values_of_secrets(staging):
     assert "hunter2" not in done.stdout
 
 
-def test_reveal_shows_secrets_as_json_with_yes_and_on_a_terminal(staging):
+def test_show_reveals_secrets_as_json_with_yes_or_on_a_terminal(staging):
     run = ("show", "--env", "staging", "--only", "DATABASE_URL", "--reveal")
     [variable] = json.loads(staging.run(*run, "-y", "-fjson", env=ENV).stdout)["variables"]
     assert variable["value"] == "postgresql://app:hunter2@db.internal/app"
@@ -83,7 +83,7 @@ def test_reveal_shows_secrets_as_json_with_yes_and_on_a_terminal(staging):
     assert "app:hunter2@" in shown
 
 
-def test_a_terminal_gets_masked_secrets_and_no_control_sequence_of_a_value(staging):
+def test_show_on_a_terminal_masks_secrets_and_escapes_control_sequences(staging):
     shown, status = staging.on_terminal("show", "--env", "staging", env=ENV)
     assert status == 0
     assert "hunter2" not in shown
@@ -91,13 +91,13 @@ def test_a_terminal_gets_masked_secrets_and_no_control_sequence_of_a_value(stagi
     assert "\x1b[1mDATABASE_URL" in shown, "names stand out"
 
 
-def test_no_color_removes_all_styles(staging):
+def test_show_with_no_color_prints_no_styles(staging):
     shown, _ = staging.on_terminal("show", "--env", "staging", env={**ENV, "NO_COLOR": "1"})
     assert "\x1b" not in shown
     assert "DATABASE_URL  ********" in shown
 
 
-def test_a_narrow_terminal_keeps_names_whole_and_loses_nothing(staging):
+def test_show_on_a_narrow_terminal_keeps_names_whole_and_loses_nothing(staging):
     plain = {**ENV, "NO_COLOR": "1"}
     shown, _ = staging.on_terminal("show", "--env", "staging", env=plain, columns=60)
     assert "DATABASE_URL" in shown
@@ -113,7 +113,7 @@ def test_a_narrow_terminal_keeps_names_whole_and_loses_nothing(staging):
         (("check", "-e", "staging", "-e", "local"), "PORT is"),
     ],
 )
-def test_a_terminal_without_room_is_told_everything_too(staging, command, told, columns):
+def test_show_on_a_very_narrow_terminal_loses_nothing(staging, command, told, columns):
     staging.profile("local.env", "NODE_ENV=local\n")
     env = {**ENV, "NO_COLOR": "1"}
     shown, _ = staging.on_terminal(*command, env=env, columns=columns)

@@ -21,12 +21,12 @@ A = "{{{{ A }}}}"
 
 
 @pytest.mark.parametrize("session", sessions("cli/statuses"))
-def test_status(project, session):
+def test_exit_status_transcripts_match(project, session):
     project.profile("store.toml", STORE.format(port=1))
     assert replay(project, session) == session
 
 
-def test_5_a_store_that_does_not_answer_in_time(project):
+def test_a_store_that_does_not_answer_in_time_exits_with_5(project):
     project.profile("dev.toml", STORE.format(port=free_port()))
     app = ("--only", "PASSWORD", "--timeout", "0.1", "echo", "started")
     done = project.run("exec", "--env", "dev", *app, env={"VAULT_TOKEN": "hunter2"})
@@ -45,7 +45,7 @@ def many(project):
 
 
 @pytest.mark.parametrize("command", ["export", "show"])
-def test_a_reader_that_has_gone_ends_it_in_silence(many, command):
+def test_a_closed_pipe_ends_envkit_without_a_message(many, command):
     with subprocess.Popen(
         [sys.executable, "-m", "envkit", command, "--env", "dev"],
         cwd=many.root,
@@ -77,14 +77,14 @@ def redirected(project, redirection, *arguments):
     [("export",), ("get", "NAME_1"), ("show",), ("check", "--offline"), ("exec", "--dry-run", "x")],
     ids=lambda arguments: arguments[0],
 )
-def test_output_that_nobody_can_take_is_an_error(many, redirection, reason, arguments):
+def test_output_to_a_full_device_is_an_error(many, redirection, reason, arguments):
     command, *rest = arguments
     done = redirected(many, redirection, command, "--env", "dev", *rest)
     assert done.stderr == f"envkit: error: cannot write to stdout: {reason} [usage]\n"
     assert done.returncode == 2
 
 
-def test_streams_that_the_caller_has_closed(project):
+def test_closed_standard_streams_do_not_break_a_command(project):
     project.profile("dev.toml", '[variables]\nA = "1"\n')
     app = ("exec", "--env", "dev", "--", "sh", "-c", "echo ran >&2; echo unheard 2>/dev/null")
     done = redirected(project, ">&-", *app)
@@ -99,7 +99,7 @@ def test_streams_that_the_caller_has_closed(project):
     assert asked.returncode == 2
 
 
-def test_errors_have_colour_on_a_terminal_and_none_without(project):
+def test_errors_have_colours_on_a_terminal_and_none_in_a_pipe(project):
     mistyped = ("exec", "--evn", "x", "true")
     shown, status = project.on_terminal(*mistyped)
     assert status == 2
@@ -111,7 +111,7 @@ def test_errors_have_colour_on_a_terminal_and_none_without(project):
     assert "\x1b" not in shown
 
 
-def test_a_traceback_is_for_debugging_and_shows_no_value(project):
+def test_a_traceback_appears_only_for_debugging_and_shows_no_value(project):
     project.profile("dev.toml", 'variables = { A = "{{ A }}" }\n')
     done = project.run("exec", "--env", "dev", "true", env={"ENVKIT_DEBUG": "1"})
     assert "resolve.py" in done.stderr

@@ -28,7 +28,7 @@ def on_terminal(shop, answer, *arguments):
     return shop.on_terminal("trust", *arguments, answers=[(QUESTION, answer)])
 
 
-def test_a_person_sees_what_is_new_and_allows_it(shop):
+def test_trust_shows_what_is_new_and_records_a_yes(shop):
     shown, status = on_terminal(shop, "y\n")
     assert status == 0
     assert shown == (
@@ -41,25 +41,25 @@ def test_a_person_sees_what_is_new_and_allows_it(shop):
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "yeah\n"])
-def test_anything_but_yes_allows_nothing(shop, answer):
+def test_trust_records_nothing_for_an_answer_other_than_yes(shop, answer):
     shown, status = on_terminal(shop, answer)
     assert status == 6
     assert shown.endswith("nothing was allowed\n")
     assert run_here("trust", "--list").stdout.startswith("STATUS       PROFILES")
 
 
-def test_without_a_terminal_nobody_is_asked(shop):
+def test_trust_without_a_terminal_exits_with_6_and_a_hint(shop):
     done = run_here("trust")
     assert done.returncode == 6
     assert "set ENVKIT_TRUST" in done.stderr
 
 
-def test_a_profile_that_needs_nothing(shop):
+def test_trust_of_a_profile_that_needs_none_says_so(shop):
     done = run_here("trust", "--env", "dev")
     assert (done.returncode, done.stdout) == (0, "nothing to trust: no profile needs it\n")
 
 
-def test_the_list_for_programs(shop):
+def test_trust_list_as_json_has_every_destination(shop):
     done = run_here("trust", "--list", "--format", "json")
     assert done.returncode == 0
     token = {"kind": "send", "where": ADDRESS, "gets": ["$VAULT_TOKEN"], "why": ""}
@@ -80,14 +80,14 @@ def test_trust_in_one_profile_can_be_revoked(shop):
     assert run_here("trust", "--revoke").stdout == "nothing was trusted\n"
 
 
-def test_a_profile_that_cannot_be_read_hides_no_other(shop):
+def test_trust_continues_after_a_profile_that_cannot_be_read(shop):
     shop.profile("broken.toml", "x = [")
     done = run_here("trust", "--list")
     assert "vault.example.com" in done.stdout
     assert "envkit: warning: profiles/broken.toml:" in done.stderr
 
 
-def test_options_that_do_not_go_together(shop):
+def test_trust_refuses_options_that_exclude_each_other(shop):
     assert run_here("trust", "--list", "--revoke").returncode == 2
     assert run_here("trust", "--format", "json").returncode == 2
 
@@ -101,7 +101,7 @@ def outside(tmp_path):
     return path
 
 
-def test_a_profile_that_is_a_link_is_asked_for_before_it_is_read(shop, outside):
+def test_trust_asks_about_a_linked_profile_before_it_reads_it(shop, outside):
     (shop.profiles / "linked.env").symlink_to(outside)
     assert run_here("show", "--env", "linked").returncode == 6
     shown, _ = on_terminal(shop, "y\n", "--env", "linked")
@@ -116,7 +116,7 @@ def test_text_of_a_profile_cannot_control_the_terminal(shop):
 
 
 @pytest.mark.parametrize("folder", ["profiles", "conf", "linked"])
-def test_profiles_elsewhere_can_be_allowed_in_a_folder_of_any_name(shop, outside, folder):
+def test_trust_covers_profiles_elsewhere_in_a_folder_of_any_name(shop, outside, folder):
     if folder == "linked":
         (shop.root / folder).symlink_to(outside.parent)
     else:
@@ -128,7 +128,7 @@ def test_profiles_elsewhere_can_be_allowed_in_a_folder_of_any_name(shop, outside
     assert run_here(*get).stdout == "canary-6610"
 
 
-def test_a_clone_that_is_a_folder_of_profiles_does_not_own_what_lies_beside_it(tmp_path):
+def test_a_clone_that_is_a_profile_folder_does_not_own_the_files_beside_it(tmp_path):
     other = tmp_path / "src" / "other"
     other.mkdir(parents=True)
     (other / ".env").write_text("S=canary-of-another-project\n")
@@ -142,7 +142,7 @@ def test_a_clone_that_is_a_folder_of_profiles_does_not_own_what_lies_beside_it(t
         assert "trust" in done.stderr
 
 
-def test_a_submodule_of_profiles_belongs_to_the_project_around_it(project):
+def test_a_submodule_of_profiles_belongs_to_the_surrounding_project(project):
     project.profile("prod.toml", '[variables]\nS = "{{ dotenv:conf/.env#S }}"\n')
     (project.profiles / ".git").write_text("gitdir: ../.git/modules/profiles\n")
     (project.root / "conf").mkdir()
@@ -150,14 +150,14 @@ def test_a_submodule_of_profiles_belongs_to_the_project_around_it(project):
     assert project.run("get", "S", "--env", "prod").stdout == "ours"
 
 
-def test_trust_says_that_a_list_in_the_environment_excludes_decisions(project):
+def test_trust_explains_that_a_list_in_the_environment_replaces_decisions(project):
     project.profile("prod.toml", OUTSIDE)
     done = project.run("trust", env={"ENVKIT_TRUST": "https://vault.example.com"})
     assert done.returncode == 6
     assert "ENVKIT_TRUST lists what is trusted" in done.stderr
 
 
-def test_an_unencrypted_address_hides_no_other_profile_from_the_list(project):
+def test_trust_list_continues_after_an_unencrypted_address(project):
     project.profile("bad.toml", PROFILE.replace("https:", "http:"))
     project.profile("good.toml", OUTSIDE)
     done = project.run("trust", "--list")

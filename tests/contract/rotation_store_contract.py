@@ -132,22 +132,22 @@ class RotationStoreContract:
 
     # ---------------------------------------------------------------- reading
 
-    def test_at_first_there_is_the_secret_and_no_record(self, harness, old):
+    def test_a_new_secret_has_a_value_and_no_record(self, harness, old):
         store = harness.store()
         store.check()
         seen = store.read()
         assert seen.current == old
         assert (seen.record, seen.record_version, seen.pending) == (None, None, {})
 
-    def test_a_secret_that_is_not_there(self, harness):
+    def test_a_missing_secret_reads_as_none(self, harness):
         seen = harness.store().read()
         assert (seen.current, seen.record) == (None, None)
 
-    def test_a_field_that_is_not_there(self, harness):
+    def test_a_missing_field_is_left_out_of_the_reading(self, harness):
         harness.put({harness.fields[0]: "x", harness.other: "y"})
         assert texts(harness.store().read().current) == {harness.fields[0]: "x"}
 
-    def test_nothing_shows_a_value(self, harness, old, new):
+    def test_repr_and_location_of_a_store_show_no_value(self, harness, old, new):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old, PendingValue.NEW: new})
         assert CANARY not in repr(store.read())
@@ -155,7 +155,7 @@ class RotationStoreContract:
 
     # ---------------------------------------------------------------- the record
 
-    def test_what_was_saved_comes_back(self, harness, old, new):
+    def test_a_saved_record_reads_back_unchanged(self, harness, old, new):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
         assert (store.read().record, store.read().pending) == (record(), {PendingValue.OLD: old})
@@ -169,13 +169,13 @@ class RotationStoreContract:
         )
 
     @pytest.mark.parametrize("name", [name for name in VALUES if name != "60-kilobytes"])
-    def test_values_come_back_as_they_are(self, harness, old, name):
+    def test_pending_values_read_back_unchanged(self, harness, old, name):
         store = harness.store()
         pending = {PendingValue.OLD: {harness.fields[0]: Secret(VALUES[name])}}
         store.save(store.read(), record(), pending)
         assert store.read().pending == pending
 
-    def test_who_saw_something_older_is_too_late(self, harness, old, new):
+    def test_a_save_after_an_outdated_read_is_a_conflict(self, harness, old, new):
         store = harness.store()
         first = store.read()
         store.save(first, record(owner="one"), {PendingValue.OLD: old})
@@ -187,7 +187,7 @@ class RotationStoreContract:
         assert store.read().record == record(Phase.SET, owner="one")
         assert store.read().pending == both
 
-    def test_of_many_at_once_one_claims(self, harness, old):
+    def test_one_of_many_threads_claims_a_rotation(self, harness, old):
         stores = [harness.store() for _ in range(RACERS)]
         seen = [store.read() for store in stores]
         late = at_once(
@@ -201,7 +201,7 @@ class RotationStoreContract:
         assert sorted(late) == [False] + [True] * (RACERS - 1), late
         assert harness.store().read().record.owner == str(late.index(False))
 
-    def test_of_many_at_once_one_goes_on(self, harness, old, new):
+    def test_one_of_many_threads_advances_a_rotation(self, harness, old, new):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
         seen = store.read()
@@ -220,7 +220,7 @@ class RotationStoreContract:
         assert sorted(late) == [False] + [True] * (RACERS - 1), late
         assert harness.store().read().record.owner == str(late.index(False))
 
-    def test_of_many_processes_one_claims(self, harness, old):
+    def test_one_of_many_processes_claims_a_rotation(self, harness, old):
         if not self.processes:
             assert not hasattr(harness, "opener")
             return
@@ -240,7 +240,7 @@ class RotationStoreContract:
             harness.store().read()
 
     @pytest.mark.parametrize("envelope", [{}, {"record": {}}, {"password": CANARY}])
-    def test_what_is_no_record_is_refused(self, harness, old, envelope):
+    def test_an_envelope_without_a_valid_record_is_refused(self, harness, old, envelope):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
         harness.put_envelope(envelope)
@@ -248,7 +248,7 @@ class RotationStoreContract:
             harness.store().read()
         assert CANARY not in str(raised.value)
 
-    def test_values_that_cannot_be_read_are_refused(self, harness, old):
+    def test_unreadable_pending_values_are_refused(self, harness, old):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
         whole = harness.envelope()
@@ -258,7 +258,7 @@ class RotationStoreContract:
                 harness.store().read()
             assert CANARY not in shown(raised.value)
 
-    def test_a_record_that_lacks_one_of_its_fields_is_refused(self, harness, old):
+    def test_a_record_without_one_of_its_fields_is_refused(self, harness, old):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old})
         whole = harness.envelope()
@@ -272,7 +272,7 @@ class RotationStoreContract:
         assert store.read().record == record()
 
     @pytest.mark.parametrize("how", SPOILED)
-    def test_a_text_that_is_no_record_is_refused(self, harness, old, how):
+    def test_a_text_that_is_not_a_record_is_refused(self, harness, old, how):
         if not self.texts:  # the server reads it itself
             return
         store = harness.store()
@@ -284,7 +284,7 @@ class RotationStoreContract:
         assert "remove the record: run '" in raised.value.hint
         assert CANARY not in shown(raised.value)
 
-    def test_a_record_that_could_not_be_read_again_is_not_saved(self, harness, old):
+    def test_a_record_that_could_not_be_read_back_is_not_saved(self, harness, old):
         store = harness.store()
         seen = store.read()
         for phase, pending in (
@@ -299,7 +299,7 @@ class RotationStoreContract:
 
     # ---------------------------------------------------------------- what a write returns
 
-    def test_a_write_returns_what_a_fresh_read_does(self, harness, old, new):
+    def test_a_write_returns_what_a_fresh_read_returns(self, harness, old, new):
         store = harness.store()
         both = {PendingValue.OLD: old, PendingValue.NEW: new}
         seen = store.read()
@@ -318,7 +318,7 @@ class RotationStoreContract:
             assert store.record_version() == seen.record_version
             assert CANARY not in repr(seen)
 
-    def test_what_is_beside_the_rotated_fields_is_there_for_a_look(self, harness, old):
+    def test_a_store_gives_access_to_the_fields_beside_the_rotated_ones(self, harness, old):
         store = harness.store()
         store.read()
         expected = {harness.other: "stays"} if harness.has_fields_beside else {}
@@ -335,7 +335,7 @@ class RotationStoreContract:
         store.publish(seen, new)
         assert harness.stored() == {**texts(new), harness.other: "stays"}
 
-    def test_a_rehearsal_of_what_somebody_else_wrote_is_too_late(self, harness, old):
+    def test_a_rehearsal_after_a_foreign_write_is_a_conflict(self, harness, old):
         store = harness.store()
         seen = store.read()
         theirs = {**texts(old), harness.other: "theirs"}
@@ -345,7 +345,7 @@ class RotationStoreContract:
         harness.remove()
         assert conflicts(lambda: store.rehearse(store.read()))
 
-    def test_a_store_that_has_read_nothing_publishes_too(self, harness, old, new):
+    def test_a_store_publishes_without_a_previous_read_of_its_own(self, harness, old, new):
         seen = harness.store().read()
         assert harness.store().publish(seen, new) == harness.store().read()
         assert harness.stored() == {**texts(new), harness.other: "stays"}
@@ -357,7 +357,7 @@ class RotationStoreContract:
         seen = store.read()
         return store.save(seen, record(owner=store.fields[0]), {PendingValue.OLD: seen.current})
 
-    def test_two_fields_of_one_secret_have_two_records(self, harness, old):
+    def test_two_fields_of_one_secret_have_separate_records(self, harness, old):
         one, other = (harness.store((field,)) for field in (harness.fields[0], harness.other))
         assert one.identity != other.identity
         first = self.claimed(one)
@@ -370,7 +370,7 @@ class RotationStoreContract:
         assert one.read().record.owner == "done"
         assert CANARY not in harness.left()
 
-    def test_who_saves_another_field_is_in_nobodys_way(self, harness, old):
+    def test_saves_for_different_fields_of_one_secret_do_not_conflict(self, harness, old):
         stores = [harness.store((field,)) for field in (harness.fields[0], harness.other)]
 
         def save_often(store):
@@ -381,7 +381,7 @@ class RotationStoreContract:
 
         assert at_once([lambda store=store: save_often(store) for store in stores]) == [True, True]
 
-    def test_a_broken_record_breaks_its_own_rotation_alone(self, harness, old):
+    def test_a_broken_record_breaks_only_its_own_rotation(self, harness, old):
         self.claimed(harness.store((harness.fields[0],)))
         seen = self.claimed(harness.store((harness.other,)))
         deep = json.loads('{"a":' * 200 + "1" + "}" * 200)
@@ -395,7 +395,7 @@ class RotationStoreContract:
         other = harness.store((harness.other,))
         assert other.save(other.read(), seen.record, seen.pending) == other.read()
 
-    def test_at_rest_no_value_is_left(self, harness, old, new):
+    def test_an_idle_record_contains_no_value(self, harness, old, new):
         store = harness.store()
         for phase in (Phase.CLAIMED, Phase.SET, Phase.TESTED):
             store.save(store.read(), record(phase), {PendingValue.OLD: old, PendingValue.NEW: new})
@@ -407,7 +407,7 @@ class RotationStoreContract:
 
     # ---------------------------------------------------------------- the secret
 
-    def test_readers_get_what_is_published_and_nothing_else_changes(self, harness, old, new):
+    def test_publish_changes_the_rotated_fields_and_nothing_else(self, harness, old, new):
         store = harness.store()
         store.save(store.read(), record(), {PendingValue.OLD: old, PendingValue.NEW: new})
         store.publish(store.read(), new)
@@ -419,18 +419,18 @@ class RotationStoreContract:
             {PendingValue.OLD: old, PendingValue.NEW: new},
         )
 
-    def test_a_field_that_is_not_published_is_removed(self, harness, old):
+    def test_publish_removes_a_field_without_a_value(self, harness, old):
         store = harness.store()
         store.publish(store.read(), {harness.fields[0]: Secret("x")})
         assert harness.stored() == {harness.fields[0]: "x", harness.other: "stays"}
 
-    def test_a_field_that_was_not_there_is_added(self, harness, new):
+    def test_publish_adds_a_field_that_was_missing(self, harness, new):
         harness.put({harness.fields[0]: "x", harness.other: "stays"})
         store = harness.store()
         store.publish(store.read(), new)
         assert harness.stored() == {**texts(new), harness.other: "stays"}
 
-    def test_what_somebody_else_wrote_is_not_overwritten(self, harness, old, new):
+    def test_publish_does_not_overwrite_a_foreign_write(self, harness, old, new):
         store = harness.store()
         seen = store.read()
         theirs = {**texts(old), harness.other: "theirs"}
@@ -438,14 +438,16 @@ class RotationStoreContract:
         assert conflicts(lambda: store.publish(seen, new))
         assert harness.stored() == theirs
 
-    def test_to_publish_the_same_keeps_others_from_publishing(self, harness, old, new):
+    def test_publish_of_the_same_value_makes_an_outdated_publish_a_conflict(
+        self, harness, old, new
+    ):
         store = harness.store()
         slow = store.read()
         store.publish(store.read(), old)
         assert conflicts(lambda: store.publish(slow, new))
         assert store.read().current == old
 
-    def test_of_many_at_once_one_publishes(self, harness, old):
+    def test_one_of_many_threads_publishes(self, harness, old):
         seen = harness.store().read()
         name = harness.fields[0]
         late = at_once(
@@ -459,7 +461,7 @@ class RotationStoreContract:
         assert sorted(late) == [False] + [True] * (RACERS - 1), late
         assert harness.stored()[name] == f"from-{late.index(False)}"
 
-    def test_a_secret_that_is_gone_is_not_made_again(self, harness, old, new):
+    def test_publish_does_not_recreate_a_deleted_secret(self, harness, old, new):
         store = harness.store()
         seen = store.read()
         harness.remove()
@@ -487,7 +489,7 @@ class RotationStoreContract:
         job = self.job(harness, now)
         return advance(job, deadline=Deadline(60), clock=lambda: now, me=me)
 
-    def test_a_whole_rotation_leaves_the_new_value_and_no_other(self, harness, old):
+    def test_a_whole_rotation_leaves_only_the_new_value(self, harness, old):
         outcome = self.rotate(harness, 100.0)
         assert outcome.status == OutcomeStatus.ROTATED, outcome
         stored = harness.stored()
@@ -498,7 +500,7 @@ class RotationStoreContract:
         assert self.rotate(harness, 100.5).status == OutcomeStatus.NOT_DUE
         assert self.rotate(harness, 102.0).status == OutcomeStatus.ROTATED
 
-    def test_in_a_race_it_is_rotated_once_a_round(self, harness, old):
+    def test_racing_runs_rotate_a_secret_once_a_round(self, harness, old):
         for number in range(2):
             now = 100.0 * (number + 1)
             outcomes = at_once(

@@ -103,7 +103,7 @@ class TestVault(RotationStoreContract):
         server.put(path, {field: "x", "other": "y"})
         return vault_store(server.address, server.root_token, path, (field,))
 
-    def test_no_two_values_share_a_record(self, openbao):
+    def test_vault_values_have_separate_records_whatever_their_names(self, openbao):
         root = f"rotation-{secrets.token_hex(4)}"
         values = [
             ("db", "x.y"),
@@ -122,7 +122,7 @@ class TestVault(RotationStoreContract):
         assert [store.read().record.owner for store in stores] == [*map(str, range(len(stores)))]
         assert len({store.identity for store in stores}) == len(stores)
 
-    def test_it_is_one_value_however_it_is_written(self, harness, old):
+    def test_vault_spellings_of_one_secret_share_an_identity(self, harness, old):
         spellings = (harness.path, f"/secret/{harness.path}", f"/secret/data/{harness.path}")
         stores = [vault_store(harness.address, harness.token, path) for path in spellings]
         expected = {f"secret/{harness.path}#password"}
@@ -131,7 +131,7 @@ class TestVault(RotationStoreContract):
         assert all(store.read() == harness.store().read() for store in stores)
         assert {store.identity for store in stores} == expected
 
-    def test_an_old_envkit_is_kept_from_rotating_a_field_with_a_dot(self, harness):
+    def test_an_old_envkit_does_not_rotate_a_vault_field_with_a_dot(self, harness):
         store = self.at(harness.path, "x.y", harness.server)
         self.claimed(store)
         old_place = f"secret/data/envkit-rotation/{harness.path}.x.y"
@@ -142,7 +142,7 @@ class TestVault(RotationStoreContract):
         seen = self.claimed(other)
         assert other.read() == seen
 
-    def test_a_record_of_version_1_of_a_field_with_a_dot_is_taken_over(self, harness):
+    def test_a_version_1_record_of_a_vault_field_with_a_dot_is_taken_over(self, harness):
         store = self.at(harness.path, "x.y", harness.server)
         old_place = f"envkit-rotation/{harness.path}.x.y"
         harness.server.put(old_place, version_1(Phase.IDLE, ["x.y"], last_rotated_at=5.0))
@@ -155,7 +155,7 @@ class TestVault(RotationStoreContract):
         place = f"secret/metadata/envkit-rotation/{harness.path}.x%2Ey"
         assert harness.server.ask("GET", place)["data"]["max_versions"] == 1
 
-    def test_a_record_of_version_1_that_is_not_ours_is_not_taken_over(self, harness):
+    def test_a_version_1_record_with_another_owner_is_not_taken_over(self, harness):
         store = self.at(harness.path, "x.y", harness.server)
         old_place = f"envkit-rotation/{harness.path}.x.y"
         harness.server.put(old_place, version_1(Phase.CLAIMED, ["x.y"]))
@@ -166,7 +166,7 @@ class TestVault(RotationStoreContract):
         with pytest.raises(RotationError, match="prod/db"):
             self.claimed(store)
 
-    def test_a_write_asks_for_nothing_that_was_read(self, harness, old, new):
+    def test_a_vault_write_repeats_no_read(self, harness, old, new):
         with FaultProxy(harness.server.address) as proxy:
             harness.address = proxy.url
             store = harness.store()
@@ -187,7 +187,7 @@ class TestVault(RotationStoreContract):
             assert counts == [2, 1, 1, 1, 1], "the first one keeps one version of the record"
             assert proxy.count() - before == 1
 
-    def test_rotations_of_one_process_log_in_once(self, harness, old):
+    def test_vault_rotations_of_one_process_log_in_once(self, harness, old):
         def preparations():
             return proxy.count(lambda r: "lookup-self" in r.path or "/ui/mounts/" in r.path)
 
@@ -206,7 +206,9 @@ class TestVault(RotationStoreContract):
             harness.store().read()
             assert preparations() == 6, "another token is another login"
 
-    def test_proxies_are_those_of_the_time_when_it_was_opened(self, harness, old, monkeypatch):
+    def test_a_vault_store_uses_the_proxy_settings_from_when_it_was_opened(
+        self, harness, old, monkeypatch
+    ):
         store = harness.store()
         store.read()
         with dead_address() as nowhere:
@@ -216,7 +218,7 @@ class TestVault(RotationStoreContract):
             with pytest.raises(UnavailableError, match="HTTP_PROXY"):
                 other.read()
 
-    def test_a_token_that_was_revoked_is_told_as_one(self, harness, old):
+    def test_a_revoked_vault_token_is_reported_as_such(self, harness, old):
         harness.allow()
         harness.store().read()
         harness.server.ask("POST", "auth/token/revoke", {"token": harness.token})
@@ -225,25 +227,29 @@ class TestVault(RotationStoreContract):
         with pytest.raises(AuthError, match="does not accept the token"):
             harness.store().read()
 
-    def test_the_grants_of_the_docs_are_enough(self, harness, old):
+    def test_the_documented_vault_policy_is_enough_to_rotate(self, harness, old):
         harness.allow()
         assert self.rotate(harness, 100.0).status == "rotated"
 
-    def test_a_secret_that_may_not_be_written_is_told_before_anything_is_made(self, harness, old):
+    def test_an_unwritable_vault_secret_is_reported_before_the_target_is_touched(
+        self, harness, old
+    ):
         harness.allow(secret=("read",))
         outcome = self.rotate(harness, 100.0)
         assert isinstance(outcome.error, DeniedError)
         assert "update" in outcome.error.hint
         assert harness.store().read().record is None
 
-    def test_a_record_that_may_not_be_written_too(self, harness, old):
+    def test_an_unwritable_vault_record_is_reported_before_the_target_is_touched(
+        self, harness, old
+    ):
         harness.allow(beside=("read",))
         outcome = self.rotate(harness, 100.0)
         assert isinstance(outcome.error, DeniedError)
         assert (outcome.step, outcome.changed) == ("claim", False)
         assert "envkit-rotation" in outcome.error.message
 
-    def test_the_record_keeps_one_version(self, harness, old):
+    def test_a_vault_record_has_one_version(self, harness, old):
         store = harness.store()
         for _ in range(3):
             store.save(store.read(), record(), VALUES)
@@ -251,7 +257,7 @@ class TestVault(RotationStoreContract):
         assert metadata["max_versions"] == 1
         assert list(metadata["versions"]) == ["3"]
 
-    def test_a_record_that_was_deleted_is_claimed_again(self, harness, old):
+    def test_a_deleted_vault_record_can_be_claimed_again(self, harness, old):
         store = harness.store()
         store.save(store.read(), record(), VALUES)
         harness.server.ask("DELETE", f"secret/data/{harness.beside}")
@@ -259,7 +265,7 @@ class TestVault(RotationStoreContract):
         store.save(store.read(), record(Phase.SET), VALUES)
         assert store.read().record == record(Phase.SET)
 
-    def test_a_lost_answer_is_no_conflict(self, harness, old, new):
+    def test_a_lost_answer_to_a_vault_write_is_not_a_conflict(self, harness, old, new):
         with FaultProxy(harness.server.address) as proxy:
             harness.address = proxy.url
             store = harness.store()
@@ -269,7 +275,7 @@ class TestVault(RotationStoreContract):
             store.publish(store.read(), new)
             assert (store.read().record, store.read().current) == (record(), new)
 
-    def test_version_1_is_refused(self, openbao):
+    def test_a_rotation_in_kv_version_1_is_refused(self, openbao):
         path = f"rotation-{secrets.token_hex(4)}"
         openbao.put(path, {"password": "x"}, mount="kv1", version=1)
         store = vault_store(openbao.address, openbao.root_token, f"/kv1/{path}")
@@ -277,7 +283,7 @@ class TestVault(RotationStoreContract):
             store.read()
         assert raised.value.hint == "run 'vault kv enable-versioning kv1'"
 
-    def test_a_value_that_is_no_text_is_refused(self, harness, old):
+    def test_a_value_that_is_not_text_is_refused_by_vault(self, harness, old):
         store = harness.store()
         strange = {**old, "password": Secret(f"\udcff{CANARY}")}
         for write in (
@@ -296,12 +302,12 @@ class TestAws(RotationStoreContract):
     def harness(self, aws):
         return AwsHarness(aws)
 
-    def test_in_the_end_there_are_three_labels(self, harness, old):
+    def test_an_aws_rotation_ends_with_three_labels(self, harness, old):
         self.rotate(harness, 100.0)
         labels = set().union(*harness.aws.labels("db").values())
         assert labels == {"AWSCURRENT", "AWSPREVIOUS", "ENVKIT_ROTATION"}
 
-    def test_who_looks_at_the_history_does_not_see_the_records(self, harness, old):
+    def test_aws_history_does_not_list_rotation_records(self, harness, old):
         self.rotate(harness, 100.0)
         history = harness.aws.source().history(Reference("aws", "db", "password"))
         # the oldest is from before the rehearsal, which wrote the same value once more
@@ -317,14 +323,14 @@ class TestAws(RotationStoreContract):
         assert "cancel-rotate-secret" in outcome.error.hint
         assert harness.left() == "[]"
 
-    def test_a_secret_of_another_service_is_refused(self, harness, old):
+    def test_a_secret_that_another_aws_service_owns_is_refused(self, harness, old):
         described = {"ARN": "arn", "Name": harness.name, "OwningService": "rds"}
         harness.aws.proxy.fault(
             answering(described), when=lambda request: operation(request) == "DescribeSecret"
         )
         assert "belongs to rds" in self.rotate(harness, 100.0).error.message
 
-    def test_a_rotation_of_somebody_else_is_refused_and_told(self, harness, old):
+    def test_an_awspending_version_of_another_rotator_is_refused_and_named(self, harness, old):
         version = harness.aws.admin.put_secret_value(
             SecretId=harness.name, SecretString="{}", VersionStages=["AWSPENDING"]
         )["VersionId"]
@@ -332,14 +338,14 @@ class TestAws(RotationStoreContract):
         assert f"version {version} has AWSPENDING" in outcome.error.message
         assert "ENVKIT_ROTATION" not in harness.left()
 
-    def test_one_that_came_to_its_end_is_none(self, harness, old):
+    def test_a_finished_rotation_of_another_rotator_is_accepted(self, harness, old):
         [version] = harness.aws.labels("db")
         harness.aws.admin.update_secret_version_stage(
             SecretId=harness.name, VersionStage="AWSPENDING", MoveToVersionId=version
         )
         assert self.rotate(harness, 100.0).status == "rotated"
 
-    def test_a_lost_answer_is_no_conflict(self, harness, old, new):
+    def test_a_lost_answer_to_an_aws_write_is_not_a_conflict(self, harness, old, new):
         store = harness.store()
         for name in ("PutSecretValue", "UpdateSecretVersionStage"):
             for write in (
@@ -352,14 +358,14 @@ class TestAws(RotationStoreContract):
                 write()
         assert (store.read().record, store.read().current) == (record(), new)
 
-    def test_the_secret_keeps_its_looks(self, harness):
+    def test_publish_preserves_the_formatting_of_an_aws_secret(self, harness):
         harness.aws.put("db", '{\n  "port": 5432.0,\n  "password": "x"\n}')
         store = aws_store(harness.name, ("password",))
         store.publish(store.read(), {"password": Secret("y")})
         assert harness.aws.stored("db") == '{\n  "port": 5432.0,\n  "password": "y"\n}'
 
     @pytest.mark.parametrize("value", ["one value", b"\xff\x00"])
-    def test_a_secret_without_fields(self, harness, value):
+    def test_an_aws_secret_without_fields_can_be_rotated(self, harness, value):
         harness.aws.put("db", value)
         store = aws_store(harness.name, ("",))
         old = store.read().current
@@ -374,24 +380,24 @@ class TestAws(RotationStoreContract):
         store.publish(store.read(), store.read().pending[PendingValue.OLD])
         assert store.read().current == old
 
-    def test_a_secret_is_not_taken_for_one_without_fields(self, harness, old):
+    def test_an_aws_secret_with_fields_is_refused_without_a_field_name(self, harness, old):
         with pytest.raises(RotationError, match="names no field"):
             aws_store(harness.name, ("",)).read()
 
-    def test_nor_for_one_with_fields(self, harness):
+    def test_an_aws_secret_without_fields_is_refused_with_a_field_name(self, harness):
         harness.aws.put("db", f"one value {CANARY}")
         with pytest.raises(RotationError, match="no JSON object") as raised:
             harness.store().read()
         assert CANARY not in shown(raised.value)
 
-    def test_it_is_one_value_however_it_is_written(self, harness, old):
+    def test_aws_spellings_of_one_secret_share_an_identity(self, harness, old):
         arn = harness.aws.arn("db")
         stores = [aws_store(name) for name in (harness.name, arn, arn[:-7])]
         assert {store.identity for store in stores} == {f"{harness.name}#password"}
         assert aws_store(harness.name, ("other",)).identity == f"{harness.name}#other"
         assert aws_store(harness.name, ("",)).identity == harness.name
 
-    def test_a_record_of_version_1_is_of_one_field(self, harness, old):
+    def test_a_version_1_record_in_aws_belongs_to_one_field(self, harness, old):
         one, other = (harness.store((field,)) for field in (harness.fields[0], harness.other))
         for phase in (Phase.CLAIMED, Phase.IDLE):
             harness.put_text(json.dumps(version_1(phase, harness.fields)))
@@ -405,7 +411,7 @@ class TestAws(RotationStoreContract):
             assert other.read() == ours
             assert "earlier" not in harness.whole()
 
-    def test_a_broken_record_of_version_1_breaks_no_other_rotation(self, harness, old):
+    def test_a_broken_version_1_record_in_aws_does_not_break_other_rotations(self, harness, old):
         broken = version_1(Phase.IDLE, harness.fields)
         del broken["record"]["tries"]
         harness.put_text(json.dumps(broken))
@@ -416,7 +422,7 @@ class TestAws(RotationStoreContract):
         with pytest.raises(RotationError, match="'tries'"):
             harness.store().read()
 
-    def test_no_record_is_saved_for_a_secret_without_a_value(self, harness):
+    def test_no_record_is_saved_in_an_aws_secret_without_a_value(self, harness):
         harness.aws.admin.create_secret(Name=harness.name)
         store = harness.store()
         seen = store.read()
@@ -424,7 +430,7 @@ class TestAws(RotationStoreContract):
             store.save(seen, record(), VALUES)
         assert harness.store().read() == seen
 
-    def test_a_write_asks_for_nothing_that_was_read_and_makes_one_version(self, harness, old, new):
+    def test_an_aws_write_repeats_no_read_and_creates_one_version(self, harness, old, new):
         store = harness.store()
         seen = store.read()
         for write in (
@@ -445,7 +451,7 @@ class TestAws(RotationStoreContract):
         assert harness.aws.operations[before:] == ["GetSecretValue"]
 
     @pytest.mark.parametrize("value", ['{"password": "x", "port": 5432.0}', "text", b"\xff\x00"])
-    def test_a_rehearsal_writes_the_secret_as_it_is(self, harness, value):
+    def test_a_rehearsal_writes_the_aws_secret_unchanged(self, harness, value):
         harness.aws.put("db", value)
         store = aws_store(harness.name, ("password",) if str(value)[0] == "{" else ("",))
         seen = store.rehearse(store.read())
@@ -453,7 +459,7 @@ class TestAws(RotationStoreContract):
         found = harness.aws.admin.get_secret_value(SecretId=harness.name)
         assert found.get("SecretString", found.get("SecretBinary")) == value
 
-    def test_rotations_of_one_process_share_a_client(self, harness, old):
+    def test_aws_rotations_of_one_process_share_a_client(self, harness, old):
         one, other = harness.store(), harness.store()
         assert one.read() == other.read()
         client = one._source._manager._connected()
@@ -463,7 +469,7 @@ class TestAws(RotationStoreContract):
             harness.store().read()
         assert harness.store()._source._manager._connected() is not client
 
-    def test_what_may_not_be_written_is_told_before_anything_is_made(self, harness, old):
+    def test_an_unwritable_aws_secret_is_reported_before_the_target_is_touched(self, harness, old):
         harness.aws.fail("PutSecretValue", "AccessDeniedException")
         outcome = self.rotate(harness, 100.0)
         assert isinstance(outcome.error, DeniedError)
@@ -511,12 +517,12 @@ class TestDotenv(RotationStoreContract):
         process.join()
         return process.exitcode
 
-    def test_nobody_else_can_read_the_record(self, harness, old):
+    def test_only_the_owner_can_read_the_record_file(self, harness, old):
         store = harness.store()
         store.save(store.read(), record(), VALUES)
         assert harness.beside.stat().st_mode & 0o777 == 0o600
 
-    def test_a_writer_that_is_killed_leaves_nothing_for_long(self, harness, old):
+    def test_a_killed_writer_leaves_only_files_that_the_next_write_removes(self, harness, old):
         store = harness.store()
         store.save(store.read(), record(), VALUES)
         assert self.elsewhere(save_and_die, harness) == 9
@@ -529,14 +535,14 @@ class TestDotenv(RotationStoreContract):
             ".env.prod.PASSWORD.envkit-rotation",
         ]
 
-    def test_a_disk_without_room_changes_nothing(self, harness, old):
+    def test_a_write_to_a_full_disk_leaves_secret_and_record_unchanged(self, harness, old):
         store = harness.store()
         store.save(store.read(), record(), VALUES)
         before = harness.left(), harness.stored()
         assert self.elsewhere(save_without_room, harness) == 0
         assert (harness.left(), harness.stored()) == before
 
-    def test_a_folder_that_may_not_be_written_is_told_before_anything_is_made(self):
+    def test_an_unwritable_folder_is_reported_before_the_target_is_touched(self):
         with folder_of_nobody() as root:
             harness = DotenvHarness(root)
             harness.put({"PASSWORD": CANARY})
@@ -550,7 +556,7 @@ class TestDotenv(RotationStoreContract):
                         write()
             root.chmod(0o700)
 
-    def test_the_file_keeps_its_looks(self, harness):
+    def test_publish_preserves_comments_and_mode_of_an_env_file(self, harness):
         harness.path.write_text("# ours\nexport PASSWORD='x'  # the database's\n\nOTHER=1\n")
         harness.path.chmod(0o600)
         store = dotenv_store(str(harness.root), harness.file, ("PASSWORD",))
@@ -559,7 +565,7 @@ class TestDotenv(RotationStoreContract):
             "# ours\nexport PASSWORD=y  # the database's\n\nOTHER=1\n"
         )
 
-    def test_of_several_files_the_one_that_has_it(self, harness):
+    def test_of_several_env_files_the_one_with_the_variable_is_rotated(self, harness):
         (harness.root / ".env.shared").write_text("PASSWORD=x\n")
         (harness.root / ".env.shared").chmod(0o600)
         harness.put({"OTHER": "1"})
@@ -569,18 +575,18 @@ class TestDotenv(RotationStoreContract):
         assert (harness.root / ".env.shared").read_text() == "PASSWORD=y\n"
         assert (harness.root / ".env.shared.PASSWORD.envkit-rotation").exists()
 
-    def test_two_names_of_one_file_share_a_record(self, harness, old):
+    def test_two_names_of_one_env_file_share_a_record(self, harness, old):
         (harness.root / ".env.link").symlink_to(harness.path)
         one, other = harness.store(), dotenv_store(str(harness.root), ".env.link")
         one.save(one.read(), record(), VALUES)
         assert other.read().record == record()
 
-    def test_it_is_one_value_however_it_is_written(self, harness, old):
+    def test_dotenv_spellings_of_one_variable_share_an_identity(self, harness, old):
         (harness.root / ".env.link").symlink_to(harness.path)
         stores = [harness.store(), dotenv_store(str(harness.root), [".env.none", ".env.link"])]
         assert {store.identity for store in stores} == {".env.prod#PASSWORD"}
 
-    def test_a_write_syncs_each_durable_fact_once_and_lists_no_folder(
+    def test_a_dotenv_write_syncs_each_durable_fact_once_and_lists_no_folder(
         self, harness, old, new, monkeypatch
     ):
         calls = []
@@ -601,7 +607,7 @@ class TestDotenv(RotationStoreContract):
             seen = write(seen)
             assert calls == ["fsync"] * syncs
 
-    def test_a_rehearsal_sees_that_a_new_file_could_not_get_the_name(self, harness, old):
+    def test_a_rehearsal_detects_that_the_env_file_cannot_be_replaced(self, harness, old):
         store = harness.store()
         seen = store.read()
         harness.path.with_name(".env.prod.other-name").hardlink_to(harness.path)
@@ -610,12 +616,12 @@ class TestDotenv(RotationStoreContract):
         assert harness.store().read() == seen
 
 
-class TestOpening:
+class TestOpenStore:
     def source(self, kind):
         return kind(SourceContext("other", deadline=Deadline(1)))
 
     @pytest.mark.parametrize("kind", [EnvSource, MemorySource])
-    def test_a_source_without_rotations(self, kind):
+    def test_a_source_that_stores_no_rotations_is_refused(self, kind):
         source = self.source(kind)
         ref = Reference("other", "x", "y")
         with pytest.raises(ProfileError, match="cannot store rotation records"):
@@ -623,7 +629,7 @@ class TestOpening:
         with pytest.raises(ProfileError, match="cannot store rotation records"):
             open_store(source, ref, ("y",), Deadline(1))
 
-    def test_the_field_of_a_value(self, aws, tmp_path):
+    def test_value_field_is_the_field_that_a_reference_names(self, aws, tmp_path):
         dotenv = DotenvHarness(tmp_path).store()._source
         vault = vault_store("http://127.0.0.1:1", "t", "x")._source
         assert value_field(dotenv, Reference("dotenv", "NAME")) == "NAME"
@@ -636,10 +642,10 @@ class TestOpening:
         with pytest.raises(ProfileError, match="names none"):
             value_field(aws.source(), Reference("aws", "db", "*"))
 
-    def test_two_fields_of_a_secret_without_any(self, aws):
+    def test_two_fields_in_a_secret_without_fields_are_refused(self, aws):
         with pytest.raises(ProfileError, match="names no field"):
             open_store(aws.source(), Reference("aws", "db"), ("", "username"), Deadline(1))
 
-    def test_what_the_store_could_not_hold(self, aws):
+    def test_a_reference_that_the_store_cannot_have_is_refused(self, aws):
         with pytest.raises(InvalidReferenceError):
             open_store(aws.source(), Reference("aws", "a b", "x"), ("x",), Deadline(1))

@@ -86,24 +86,24 @@ class TestKeyValueVersion1(SourceContract):
         with contextlib.ExitStack() as stack:
             yield VaultHarness(openbao, "kv1", 1, stack)
 
-    def test_is_a_source(self, harness):
+    def test_a_source_implements_the_protocol(self, harness):
         assert isinstance(harness.source(), Source)
 
-    def test_a_version_is_refused_where_there_are_none(self, harness):
+    def test_a_store_without_versions_refuses_a_pinned_version(self, harness):
         harness.put("db", {"password": "one"})
         pinned = harness.ref("db", "password", "1")
         outcome = harness.source().fetch([pinned])[pinned]
         assert isinstance(outcome, InvalidReferenceError)
         assert "KV version 1" in outcome.message
 
-    def test_a_write_is_refused(self, harness):
+    def test_kv_version_1_refuses_a_write(self, harness):
         harness.put("db", {"password": "before"})
         source, ref = harness.source(), harness.ref("db", "password")
         with pytest.raises(InvalidReferenceError, match="compare-and-set"):
             source.write(ref, Secret("after"), expected=None)
         assert read(source, ref).value.reveal() == "before"
 
-    def test_a_history_is_refused(self, harness):
+    def test_kv_version_1_refuses_a_history(self, harness):
         harness.put("db", {"password": "before"})
         with pytest.raises(NoVersionError, match="KV version 1 does not store versions"):
             harness.source().history(harness.ref("db", "password"))

@@ -73,26 +73,26 @@ def calls(project, names, *command):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_function_of_the_page_exists(function):
+def test_every_function_that_the_architecture_page_names_exists(function):
     module, _, name = function.partition(":")
     reduce(getattr, name.split("."), importlib.import_module(f"envkit.{module}"))
 
 
-def test_the_table_of_packages_is_the_one_of_the_layering_test():
+def test_the_package_table_matches_the_layering_test():
     rows = re.findall(r"^\| `(\w+)` \| .+ \| ?(.*)\|$", section("The packages"), re.MULTILINE)
     shown = {package: re.findall(r"`(\w+)`", allowed) for package, allowed in rows}
     assert shown == {package: allowed.split() for package, allowed in ALLOWED.items()}
     assert list(shown) == list(ALLOWED)
 
 
-def test_the_table_of_facades_is_the_one_of_the_layering_test():
+def test_the_facade_table_matches_the_layering_test():
     row = r"^\| `envkit\.([\w.]+)` \| `(\w+)` \|"
     rows = re.findall(row, section("The packages"), re.MULTILINE)
     modules = {name.removeprefix("envkit."): name.split(".")[1] for name in FACADE_MODULES}
     assert dict(rows) == {**FACADES, **modules}
 
 
-def test_every_package_is_above_its_imports_in_the_picture():
+def test_the_picture_shows_every_package_above_its_imports():
     picture = re.findall(r"^│ (.+) │$", section("The packages"), re.MULTILINE)
     line_of = {word: number for number, line in enumerate(picture) for word in line[19:].split()}
     assert set(line_of) == set(ALLOWED)
@@ -101,14 +101,14 @@ def test_every_package_is_above_its_imports_in_the_picture():
             assert line_of[package] < line_of[other], f"{package} is not above {other}"
 
 
-def test_exec_calls_the_functions_of_its_journey_in_order(project):
+def test_exec_calls_the_functions_of_its_documented_journey_in_order(project):
     project.profile("prod.toml", '[variables]\nURL = "pg://app:{{ DB_PASSWORD | urlencode }}@db"\n')
     project.dotenv("prod", "DB_PASSWORD='p@ss'\n")
     names = journey("From a placeholder to execvpe")
     assert calls(project, names, "exec", "--env", "prod", "--", "app") == ["execvpe", names]
 
 
-def test_rotate_calls_the_functions_of_its_journey_in_order(project):
+def test_rotate_calls_the_functions_of_its_documented_journey_in_order(project):
     variables = '[variables]\nKEY = "{{ KEY }}"\n'
     project.profile("prod.toml", variables + table("key", "KEY", 'grace = "0s"'))
     project.dotenv("prod", "KEY=first\n")

@@ -23,7 +23,7 @@ STEPS = [
 [HOOK] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
 
 
-def test_every_code_is_documented_with_its_gravity_and_its_exit_status():
+def test_every_check_code_is_documented_with_its_severity_and_exit_status():
     rows = re.findall(r"^\| `([a-z-]+)` \| (\w+)(?:, (\d))? \|", CODES.read_text(), re.MULTILINE)
     assert [(code, gravity, int(status or 1)) for code, gravity, status in rows] == [
         (code, kind.severity, kind.exit_status) for code, kind in KINDS.items()
@@ -40,18 +40,18 @@ def repository(project):
 @pytest.mark.parametrize(
     "command", [HOOK["entry"], *(step["run"] for step in STEPS if "envkit check" in str(step))]
 )
-def test_what_a_workflow_or_the_hook_runs_is_understood(repository, command):
+def test_every_command_of_the_workflow_and_the_hook_runs(repository, command):
     done = repository.run(*shlex.split(command)[1:])
     assert done.returncode == 0, done.stderr
 
 
-def test_what_a_workflow_uploads_was_written():
+def test_the_workflow_uploads_the_file_that_it_wrote():
     [upload] = [step for step in STEPS if "upload-sarif" in step.get("uses", "")]
     written = [step["run"].partition(" -o ")[2] for step in STEPS if " -o " in step.get("run", "")]
     assert [upload["with"]["sarif_file"]] == written
 
 
-def test_the_hook_is_given_no_files_and_is_named_in_the_page():
+def test_the_hook_gets_no_file_names_and_the_page_names_it():
     assert HOOK["pass_filenames"] is False
     assert f"id: {HOOK['id']}" in PAGE.read_text()
 
@@ -64,12 +64,12 @@ def test_the_hook_is_given_no_files_and_is_named_in_the_page():
         ("src/app.py docs/profiles.md", False),
     ],
 )
-def test_the_hook_runs_when_what_it_looks_at_has_changed(paths, runs):
+def test_the_hook_runs_when_the_files_that_it_checks_change(paths, runs):
     for path in paths.split():
         assert (re.search(HOOK["files"], path) is not None) is runs, path
 
 
-def test_the_extra_that_is_named_is_there():
+def test_the_documented_extra_exists():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "check" in project["optional-dependencies"]
     assert "pip install './envkit[check]'" in PAGE.read_text()

@@ -7,21 +7,21 @@ from support.pages import ROOT
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def test_every_path_of_the_page_exists():
+def test_every_path_that_contributing_names_exists():
     paths = set(re.findall(r"`((?:envkit|tests|docs)/[\w./]+)`", TEXT))
     named = {path for path in paths if "NAME" not in path}
     assert len(named) > 20
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
 
 
-def test_the_table_of_make_targets_is_the_one_of_the_makefile():
+def test_the_table_of_make_targets_matches_the_makefile():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)
     shown = re.findall(r"^\| `make ([a-z-]+)` \|", TEXT, re.MULTILINE)
     assert sorted(["help", *shown]) == sorted(targets)
 
 
-def test_the_tables_to_which_something_is_added_are_where_the_page_says():
+def test_the_tables_to_extend_are_where_contributing_says():
     added = re.findall(r"`([A-Z_]{4,})`[^`]*(?:in|\n)\s+`(envkit/[\w/]+\.py)`", TEXT)
     assert {name for name, _ in added} == {
         "BUILT_IN",

@@ -84,7 +84,7 @@ def assert_untrusted(done, what="$VAULT_TOKEN"):
 # ---------------------------------------------------------------- CI
 
 
-def test_a_github_job_has_what_it_installs_and_what_the_profile_of_its_page_reads():
+def test_a_github_job_has_the_inputs_that_its_steps_and_profile_need():
     [profile_of_page] = [
         one.text for one in blocks(GUIDE / "ci-and-containers.md") if one.file == "profiles/ci.toml"
     ]
@@ -104,7 +104,7 @@ def test_a_github_job_has_what_it_installs_and_what_the_profile_of_its_page_read
 
 
 @pytest.mark.parametrize(("environ", "command"), [*github_jobs()])
-def test_a_github_job_reads_its_secrets_and_a_changed_address_gets_no_token(
+def test_a_github_job_reads_its_secrets_and_sends_no_token_to_a_changed_address(
     shop, openbao, environ, command
 ):
     assert environ["VAULT_TOKEN"] == TOKEN_SECRET
@@ -117,7 +117,7 @@ def test_a_github_job_reads_its_secrets_and_a_changed_address_gets_no_token(
     assert_untrusted(run_job(shop, command, environ))
 
 
-def test_a_github_job_needs_no_list_for_an_address_that_it_sets_itself(shop, openbao):
+def test_a_github_job_needs_no_trust_list_for_an_address_that_it_sets_itself(shop, openbao):
     environ, command = next(github_jobs()).values
     environ = {**environ, "VAULT_TOKEN": openbao.root_token, "VAULT_ADDR": shop.address}
     del environ["ENVKIT_TRUST"]
@@ -128,7 +128,7 @@ def test_a_github_job_needs_no_list_for_an_address_that_it_sets_itself(shop, ope
     assert_untrusted(run_job(shop, command, environ))
 
 
-def test_a_gitlab_job_logs_in_with_its_token_and_a_changed_address_gets_none(shop, openbao):
+def test_a_gitlab_job_logs_in_with_its_token_and_sends_none_to_a_changed_address(shop, openbao):
     page = (GUIDE / "ci-and-containers.md").read_text()
     [auth] = re.findall(r"^auth = .*VAULT_JWT.*$", page, re.MULTILINE)
     [job] = [one["test"] for one in documents("ci-and-containers.md") if "test" in one]
@@ -169,14 +169,14 @@ def compose(project):
     return services["app"]["environment"]
 
 
-def test_compose_trusts_the_unencrypted_server_beside_it(project, compose):
+def test_compose_trusts_the_unencrypted_server_of_its_own_network(project, compose):
     done = project.run("trust", "--list", "--format", "json", env=compose)
     [found] = json.loads(done.stdout)["destinations"]
     expected = {"where": "http://vault:8200", "unencrypted": True, "trusted": True}
     assert expected.items() <= found.items()
 
 
-def test_without_its_entry_compose_sends_no_token(project, compose):
+def test_compose_without_its_trust_entry_sends_no_token(project, compose):
     environ = {name: value for name, value in compose.items() if name != "ENVKIT_TRUST"}
     done = project.run("exec", "--", "true", env=environ)
     assert done.returncode == 6
@@ -206,7 +206,7 @@ def run_cron(shop, more=""):
     return run_program("/bin/sh", "-c", command, cwd=environ["HOME"], env=environ)
 
 
-def test_cron_rotates_with_trust_and_mails_only_news(project):
+def test_cron_rotates_trusted_profiles_and_mails_only_news(project):
     programs = with_program(project, "systemctl", 'echo "$*" >> "$(dirname "$0")/ran"')
     project.profile("prod.toml", HOOK)
     project.dotenv("prod", "TOKEN=made-up\n")
@@ -222,7 +222,7 @@ def test_cron_rotates_with_trust_and_mails_only_news(project):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_folders_of_the_scheduler_page_are_closed_to_others_whatever_the_umask(project):
+def test_the_folders_of_the_scheduler_page_are_private_under_every_umask(project):
     """Profiles that a group may write are untrusted."""
     [text] = [one.text for one in blocks(SCHEDULER) if "systemctl enable" in one.text]
     lines = [line for line in text.splitlines() if line.startswith("install ")]
@@ -237,7 +237,7 @@ def test_the_folders_of_the_scheduler_page_are_closed_to_others_whatever_the_uma
     assert installed.stat().st_mode & 0o777 == 0o755
 
 
-def test_the_list_of_the_trust_guide_is_understood(project):
+def test_envkit_accepts_the_list_of_the_trust_guide(project):
     """Every form of an entry in the table trusts what it says, so envkit asks for nothing."""
     page = ROOT / "docs" / "concepts" / "trust.md"
     [text] = [one.text for one in blocks(page) if one.file == "profiles/prod.toml"]

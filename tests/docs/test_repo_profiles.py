@@ -15,13 +15,13 @@ NAMES = profile_names(FOLDER)
 VARIABLES = ["DATABASE_URL", "NODE_ENV", "REDIS_URL"]
 
 
-def test_they_are_there():
+def test_repo_has_an_example_profile_for_each_environment():
     assert NAMES == ["base", "dev", "prod", "staging"]
     assert Path(FOLDER, "staging.env").is_file()  # one in the form that teams have
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_loads_and_can_be_planned(name):
+def test_each_repo_profile_loads_and_can_be_planned(name):
     profile = load(name, FOLDER)
     assert sorted(profile.variables) == VARIABLES
     assert plan(profile, profile.variables).selected == tuple(profile.variables)
@@ -29,7 +29,7 @@ def test_each_loads_and_can_be_planned(name):
 
 
 @pytest.mark.parametrize(("alias", "name"), [("development", "dev"), ("production", "prod")])
-def test_aliases(alias, name):
+def test_repo_profiles_have_aliases(alias, name):
     assert load(alias, FOLDER).name == name
 
 
@@ -41,7 +41,7 @@ def test_aliases(alias, name):
         ("prod", "PROD", "production"),
     ],
 )
-def test_each_resolves_with_what_a_platform_injects(tmp_path, name, prefix, node_env):
+def test_each_repo_profile_resolves_with_injected_variables(tmp_path, name, prefix, node_env):
     # away from the .env files of a developer
     copied = shutil.copytree(FOLDER, tmp_path / "profiles")
     database, redis = "postgresql://localhost:5432/myapp_dev", "redis://localhost:6379"

@@ -42,11 +42,11 @@ def block(name):
     return found
 
 
-def test_every_key_of_a_rotation_is_in_the_table():
+def test_the_reference_lists_every_key_of_a_rotation():
     assert sorted(table("## `[rotation.NAME]`")) == sorted(policy._KEYS)
 
 
-def test_every_state_and_event_is_in_its_table():
+def test_the_reference_lists_every_state_and_event():
     assert sorted(table("## States")) == sorted(RotationState)
     assert table("| `on` |", NOTIFICATIONS) == list(EventKind)
 
@@ -68,7 +68,7 @@ def test_the_reference_lists_every_option_that_rotate_does_not_share_with_all_co
     assert listed == options - {"--timeout", "--profiles", "--help"}
 
 
-def test_defaults_are_those_of_the_code():
+def test_documented_defaults_match_the_code():
     rows = PAGE.read_text(encoding="utf-8")
     said = dict(re.findall(r'^\| `(\w+)` \|.*\| `"(\w+)"` \|$', rows, re.MULTILINE))
     for key in ("grace", "timeout", "jitter"):
@@ -101,11 +101,11 @@ def headers(told):
     return {name.title(): text for name, text in told.headers.items()}
 
 
-def test_the_body_of_a_webhook_is_as_it_is_shown(told):
+def test_a_webhook_body_matches_the_documented_one(told):
     assert json.loads(told.body) == json.loads(block("json"))
 
 
-def test_the_example_takes_what_is_signed_and_nothing_else(told, headers, is_from_envkit):
+def test_the_webhook_example_accepts_only_signed_requests(told, headers, is_from_envkit):
     assert is_from_envkit(headers, told.body, KEY)
     assert not is_from_envkit(headers, told.body + b" ", KEY), "the body was changed"
     assert not is_from_envkit(headers, told.body, "another"), "it is another one's key"
@@ -114,13 +114,13 @@ def test_the_example_takes_what_is_signed_and_nothing_else(told, headers, is_fro
     assert not is_from_envkit(later, told.body, KEY), "the time was changed"
 
 
-def test_the_example_refuses_what_is_old(told, headers, is_from_envkit, monkeypatch):
+def test_the_webhook_example_refuses_an_old_request(told, headers, is_from_envkit, monkeypatch):
     at = int(headers["Envkit-Timestamp"])
     monkeypatch.setattr("time.time", lambda: at + 301)
     assert not is_from_envkit(headers, told.body, KEY)
 
 
-def test_what_is_overdue_is_shown_as_in_the_runbook(project):
+def test_an_overdue_rotation_is_shown_as_in_the_runbook(project):
     runbook = GUIDE / "runbook.md"
     [shown] = [one.text for one in blocks(runbook) if one.file == "overdue"]
     [profile] = [one.text for one in blocks(runbook) if one.file == "profiles/prod.toml"]

@@ -71,7 +71,7 @@ def by_name(paths):
     return pytest.mark.parametrize(paths, globals()[paths.upper() + "S"], ids=lambda one: one.name)
 
 
-def test_there_is_one_of_each():
+def test_examples_have_one_manifest_and_unit_of_each_kind():
     manifests = ["rotate-cronjob", "rotate-fleet", "rotate-serve"]
     assert [path.stem for path in MANIFESTS] == manifests
     assert [path.stem for path in SERVICES] == ["envkit-rotate-due", "envkit-rotate"]
@@ -82,14 +82,14 @@ def test_there_is_one_of_each():
 
 
 @by_name("manifest")
-def test_every_object_has_its_kind_and_name(manifest):
+def test_every_kubernetes_object_has_its_kind_and_name(manifest):
     for one in documents(manifest):
         assert one["apiVersion"] in ("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1")
         assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", one["metadata"]["name"])
 
 
 @by_name("manifest")
-def test_envkit_understands_what_a_pod_starts(manifest):
+def test_envkit_accepts_the_command_that_a_pod_starts(manifest):
     _, started = pod(manifest)
     assert started["command"] == ["envkit"], "the image may have another entry point"
     params = parsed(started["args"])
@@ -98,7 +98,7 @@ def test_envkit_understands_what_a_pod_starts(manifest):
 
 
 @by_name("manifest")
-def test_a_pod_may_do_no_more_than_it_must(manifest):
+def test_a_pod_has_no_more_rights_than_it_needs(manifest):
     spec, started = pod(manifest)
     of_pod, own = spec["securityContext"], started["securityContext"]
     assert of_pod["runAsNonRoot"] is True
@@ -113,7 +113,7 @@ def test_a_pod_may_do_no_more_than_it_must(manifest):
 
 
 @by_name("manifest")
-def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
+def test_every_mount_of_a_pod_is_a_volume_and_its_state_is_writable(manifest):
     spec, started = pod(manifest)
     mounts = {mount["name"]: mount for mount in started["volumeMounts"]}
     assert sorted(mounts) == sorted(volume["name"] for volume in spec["volumes"])
@@ -124,14 +124,14 @@ def test_every_mount_is_a_volume_and_the_state_can_be_written(manifest):
 
 
 @by_name("manifest")
-def test_no_secret_is_written_down(manifest):
+def test_manifests_contain_no_secret(manifest):
     for one in pod(manifest)[1]["env"]:
         named = one["name"] in ("VAULT_ADDR", "ENVKIT_REASON", "ENVKIT_TRUST", "XDG_STATE_HOME")
         assert named or set(one["valueFrom"]) == {"secretKeyRef"}, one["name"]
 
 
 @pytest.mark.parametrize("name", ["rotate-serve", "rotate-fleet"])
-def test_probes_and_scraping_reach_the_port_where_it_listens(name):
+def test_probes_and_scraping_use_the_port_that_envkit_listens_on(name):
     manifest = EXAMPLES / "kubernetes" / f"{name}.yaml"
     found, template = workload(manifest)
     _, started = pod(manifest)
@@ -151,14 +151,14 @@ def test_probes_and_scraping_reach_the_port_where_it_listens(name):
     assert grace >= FINISH_SECONDS + MARGIN_SECONDS, "a step would be cut off"
 
 
-def test_only_the_fleet_has_several_and_a_queue():
+def test_only_the_fleet_has_replicas_and_a_queue():
     queue = {path.stem: "ENVKIT_QUEUE" in path.read_text() for path in MANIFESTS}
     assert queue == {"rotate-cronjob": False, "rotate-fleet": True, "rotate-serve": False}
     found, _ = workload(EXAMPLES / "kubernetes" / "rotate-fleet.yaml")
     assert found["spec"]["replicas"] > 1
 
 
-def test_the_cron_job_looks_every_minute_and_never_stops_for_good():
+def test_the_cron_job_runs_every_minute_and_never_gives_up():
     found, template = workload(EXAMPLES / "kubernetes" / "rotate-cronjob.yaml")
     spec = found["spec"]
     assert spec["schedule"] == "* * * * *"
@@ -172,7 +172,7 @@ def test_the_cron_job_looks_every_minute_and_never_stops_for_good():
 
 
 @by_name("service")
-def test_envkit_understands_what_a_unit_starts(service):
+def test_envkit_accepts_the_command_that_a_unit_starts(service):
     program, *args = shlex.split(unit(service)["Service"]["ExecStart"])
     assert program == "/opt/envkit/bin/envkit"
     params = parsed(args)
@@ -182,12 +182,12 @@ def test_envkit_understands_what_a_unit_starts(service):
 
 
 @by_name("service")
-def test_a_step_is_not_cut_off(service):
+def test_a_unit_does_not_cut_off_a_step(service):
     [seconds] = re.findall(r"^TimeoutStopSec=(\d+)$", service.read_text(), re.MULTILINE)
     assert int(seconds) >= FINISH_SECONDS + MARGIN_SECONDS
 
 
-def test_the_timer_starts_the_service_of_its_name():
+def test_the_timer_starts_the_service_with_its_name():
     [timer] = (EXAMPLES / "systemd").glob("*.timer")
     assert timer.with_suffix(".service") in SERVICES
     assert unit(timer)["Timer"]["OnCalendar"] == "minutely"
@@ -206,18 +206,18 @@ def metrics():
     }
 
 
-def test_the_guide_has_every_metric_and_no_other():
+def test_the_guide_lists_exactly_the_exported_metrics():
     assert sorted(re.findall(r"^\| `(envkit_\w+)", PAGE, re.MULTILINE)) == sorted(metrics())
 
 
-def test_the_rules_ask_for_metrics_that_there_are():
+def test_the_alert_rules_use_only_exported_metrics():
     for name, rule in rules().items():
         asked = set(re.findall(r"envkit_\w+", rule["expr"]))
         assert asked, f"{name} asks for nothing of envkit"
         assert asked <= metrics(), f"{name} asks for what is not told"
 
 
-def test_the_rules_of_the_guide_are_those_of_the_example():
+def test_the_alert_rules_of_the_guide_match_the_example():
     [shown] = re.findall(r"```yaml\n(- alert.*?)```", PAGE, re.DOTALL)
     for rule in yaml.safe_load(shown):
         assert rule.items() <= rules()[rule["alert"]].items(), rule["alert"]

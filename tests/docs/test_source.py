@@ -7,7 +7,7 @@ from support.pages import ROOT, blocks, follow
 PAGE = ROOT / "docs" / "contributing" / "writing-a-source.md"
 
 
-def test_the_page_tells_what_happens(tmp_path):
+def test_the_source_of_the_page_works_and_passes_the_contract(tmp_path):
     project = tmp_path / "shop"
     project.mkdir()
     install(project, next(one.text for one in blocks(PAGE) if one.file == "pyproject.toml"))

@@ -70,7 +70,7 @@ def visible(browser):
     ]
 
 
-def test_it_asks_for_nothing_and_complains_of_nothing(browser, pages):
+def test_diff_page_requests_nothing_and_logs_no_errors(browser, pages):
     browser.requests.clear()
     browser.open(pages["two"])
     assert browser.requests == [pages["two"].as_uri()]
@@ -79,14 +79,14 @@ def test_it_asks_for_nothing_and_complains_of_nothing(browser, pages):
     assert SECRET not in browser.value("document.documentElement.outerHTML")
 
 
-def test_values_are_text(browser, pages):
+def test_diff_page_shows_values_as_text(browser, pages):
     browser.open(pages["two"])
     cell = "[...document.querySelectorAll('tr')].find(r => r.innerText.startsWith('HTML')).cells[1]"
     assert browser.value(f"{cell}.querySelector('code').innerText") == "<b>&amp;</b>"
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_status_is_filtered_without_any_script(browser, pages, status):
+def test_diff_page_filters_by_status_without_a_script(browser, pages, status):
     browser.open(pages["two"])
     assert visible(browser) == list(STATUSES[:-1])
     click(browser, f"label.{status}")
@@ -97,7 +97,7 @@ def test_a_status_is_filtered_without_any_script(browser, pages, status):
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("name", ["two", "team"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_text_can_be_read_in_light_and_dark(browser, pages, name, dark, width):
+def test_diff_page_is_readable_in_light_and_dark(browser, pages, name, dark, width):
     browser.open(pages[name], dark=dark, width=width)
     background = browser.value("getComputedStyle(document.body).backgroundColor")
     assert (luminance(background) < 0.1) is dark
@@ -109,12 +109,12 @@ def test_every_text_can_be_read_in_light_and_dark(browser, pages, name, dark, wi
 
 @pytest.mark.parametrize("width", [320, 390, 720, 1280])
 @pytest.mark.parametrize("name", ["two", "six", "team"])
-def test_the_page_is_never_wider_than_the_screen(browser, pages, name, width):
+def test_diff_page_is_never_wider_than_the_screen(browser, pages, name, width):
     browser.open(pages[name], width=width)
     assert browser.value("document.documentElement.scrollWidth") == width
 
 
-def test_on_a_phone_each_value_says_its_environment(browser, pages):
+def test_diff_page_on_a_phone_labels_each_value_with_its_environment(browser, pages):
     browser.open(pages["two"], width=390)
     cells = browser.value(
         "[...document.querySelectorAll('tr.variable td')].slice(0, 2)"
@@ -210,7 +210,7 @@ def test_urls_and_references_break_between_their_parts(browser, pages, width):
 
 
 @pytest.mark.parametrize("width", [390, 1100])
-def test_a_screen_reader_finds_a_table(browser, pages, width):
+def test_diff_page_exposes_a_table_to_screen_readers(browser, pages, width):
     browser.open(pages["two"], width=width)
     nodes = browser.command("Accessibility.getFullAXTree")["nodes"]
     found = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes]
@@ -223,7 +223,7 @@ def test_a_screen_reader_finds_a_table(browser, pages, width):
     assert sum(role == "row" for role, _ in found) > 8
 
 
-def test_it_prints_without_its_filters(browser, pages):
+def test_diff_page_prints_without_its_filters(browser, pages):
     browser.open(pages["two"])
     browser.command("Emulation.setEmulatedMedia", media="print")
     assert browser.value("document.querySelector('fieldset').checkVisibility()") is False

@@ -25,7 +25,7 @@ def expected(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("language", "charset"), LOCALES)
-def test_a_locale_changes_no_answer_and_no_file(expected, tmp_path, language, charset):
+def test_a_generated_locale_changes_neither_output_nor_files(expected, tmp_path, language, charset):
     found = run_session(tmp_path, make_locale(tmp_path, language, charset))
     for answer, as_expected in zip(found.answers, expected.answers, strict=True):
         assert answer == as_expected
@@ -39,7 +39,7 @@ def test_a_locale_changes_no_answer_and_no_file(expected, tmp_path, language, ch
         ("ISO-8859-15", r"größe € \u6f22"),
     ],
 )
-def test_a_terminal_is_shown_what_it_can_show_and_the_rest_escaped(
+def test_a_terminal_in_a_generated_locale_escapes_what_it_cannot_show(
     project, tmp_path, charset, shown
 ):
     project.profile("dev.toml", '[variables]\nNOTE = "größe € 漢"\n')

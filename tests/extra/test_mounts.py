@@ -18,7 +18,7 @@ COMMANDS = (*WRITING, PROMOTE, "rotate dev/token", "rotate --plan", "doctor --en
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("link", [False, True], ids=["mounted", "link to a mounted file"])
-def test_a_file_that_is_mounted_by_itself_is_refused(project, tmp_path, command, link):
+def test_an_env_file_that_is_a_mount_point_is_refused(project, tmp_path, command, link):
     profile = '[variables]\nTOKEN = "{{ TOKEN }}"\nOTHER = { required = false }\n'
     project.profile("dev.toml", profile + ROTATION)
     project.profile("prod.toml", profile)

@@ -63,7 +63,7 @@ def variables(output: bytes) -> dict[str, bytes]:
     return {name.decode(): value for name, _, value in pairs if name.startswith(b"V")}
 
 
-def test_there_are_at_least_200_values():
+def test_hard_values_has_at_least_200_values():
     assert len(hard_values()) >= 200
 
 
@@ -81,7 +81,7 @@ def misread(seen: dict[str, str], carried: dict[str, bytes]) -> set[str]:
 
 @pytest.mark.parametrize("how", [". ./values; env -0", 'eval "$(cat values)"; env -0'])
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_shell_reads_what_is_written_for_it(shell, how, tmp_path):
+def test_a_shell_reads_the_shell_format(shell, how, tmp_path):
     carried = written("shell", tmp_path / "values")
     assert variables(run(*SHELLS[shell], how, cwd=tmp_path)) == carried
 
@@ -92,7 +92,7 @@ def short_folder():
         yield folder
 
 
-def test_podman_reads_what_is_written_for_docker(tmp_path, short_folder):
+def test_podman_reads_the_docker_format(tmp_path, short_folder):
     carried = written("docker", tmp_path / "values")
     (tmp_path / "root").mkdir()
     podman = ["podman", f"--root={short_folder}/s", f"--runroot={short_folder}/r"]
@@ -104,7 +104,7 @@ def test_podman_reads_what_is_written_for_docker(tmp_path, short_folder):
     assert variables("\0".join(seen["Config"]["Env"]).encode()) == carried
 
 
-def test_node_reads_what_is_written_for_dotenv(tmp_path):
+def test_node_reads_the_dotenv_format(tmp_path):
     carried = written("dotenv", tmp_path / "values")
     program = (
         "const dotenv = require(process.argv[1]);"
@@ -117,13 +117,13 @@ def test_node_reads_what_is_written_for_dotenv(tmp_path):
     assert misread(seen, carried) == expected_of(NODE, carried)
 
 
-def test_compose_reads_what_is_written_for_dotenv(tmp_path):
+def test_compose_reads_the_dotenv_format(tmp_path):
     carried = written("dotenv", tmp_path / "values")
     seen = read_env_file((tmp_path / "values").read_bytes().decode())
     assert misread(seen, carried) == expected_of(COMPOSE, carried)
 
 
-def test_a_shell_reads_what_is_written_for_dotenv_one_value_at_a_time(tmp_path):
+def test_a_shell_reads_the_dotenv_format_one_value_at_a_time(tmp_path):
     carried = written("dotenv", tmp_path / "values")
     wrong = set()
     for name, value in carried.items():
@@ -135,7 +135,7 @@ def test_a_shell_reads_what_is_written_for_dotenv_one_value_at_a_time(tmp_path):
     assert wrong <= expected_of(SHELL, carried)
 
 
-def test_systemd_reads_what_is_written_for_it(tmp_path):
+def test_systemd_reads_the_systemd_format(tmp_path):
     carried = written("systemd", tmp_path / "values")
     libraries = sorted(Path("/usr/lib").glob("**/systemd/libsystemd-shared-*.so"))
     assert libraries, f"no systemd: {MISSING}"

@@ -80,7 +80,7 @@ def assert_untrusted(done):
     assert UNTRUSTED in done.stderr
 
 
-def test_the_profiles_of_the_image_are_trusted(checkout):
+def test_the_profiles_in_the_image_of_the_guide_are_trusted(checkout):
     names = [name for name, _ in instructions()]
     last_copy = len(names) - 1 - names[::-1].index("COPY")
     assert last_copy < names.index("USER"), "what is copied must belong to root"
@@ -88,17 +88,17 @@ def test_the_profiles_of_the_image_are_trusted(checkout):
     assert_trusted(done)
 
 
-def test_the_line_with_chmod_is_needed_where_a_group_may_write(checkout):
+def test_the_image_needs_its_chmod_line_when_a_group_may_write(checkout):
     assert_untrusted(in_image(checkout, "chmod -R g+w /srv/app", of("USER")[0]))
 
 
-def test_an_image_that_runs_as_root_needs_its_line(checkout):
+def test_an_image_that_runs_as_root_needs_its_chown_line(checkout):
     assert_untrusted(in_image(checkout, of("RUN")[-1], "0"))
     assert "`ENV ENVKIT_TRUST=1`" in PAGE.read_text()
     assert_trusted(in_image(checkout, of("RUN")[-1], "0", ENVKIT_TRUST="1"))
 
 
-def test_a_volume_of_another_user_needs_a_list(checkout):
+def test_a_volume_of_another_user_needs_a_trust_list(checkout):
     prepare = "chown -R 1000:1000 /srv/app/profiles && chmod -R go-w /srv/app"
     assert_untrusted(in_image(checkout, prepare, of("USER")[0]))
     assert_trusted(in_image(checkout, prepare, of("USER")[0], ENVKIT_TRUST="load:NODE_OPTIONS"))
@@ -111,7 +111,7 @@ ln -s ..data/prod.toml prod.toml && chmod 777 . && cd ..
 
 
 @pytest.mark.parametrize("name", ["rotate-cronjob", "rotate-fleet", "rotate-serve"])
-def test_a_config_map_needs_the_line_of_the_manifests(checkout, name):
+def test_a_config_map_needs_the_trust_line_of_the_manifests(checkout, name):
     """The kubelet mounts a ConfigMap as a folder of mode 0777, with links to its files."""
     manifest = ROOT / "examples" / "kubernetes" / f"{name}.yaml"
     documents = yaml.safe_load_all(manifest.read_text(encoding="utf-8"))
@@ -124,7 +124,7 @@ def test_a_config_map_needs_the_line_of_the_manifests(checkout, name):
     assert_trusted(in_image(checkout, CONFIG_MAP, user, ENVKIT_TRUST=trust))
 
 
-def test_the_deployment_of_the_guide_needs_no_line_with_the_image_of_the_guide():
+def test_the_deployment_of_the_guide_needs_no_trust_line_with_the_image_of_the_guide():
     [text] = [one.text for one in blocks(PAGE) if "kind: Deployment" in one.text]
     [container] = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
     assert container["securityContext"]["runAsNonRoot"] is True
@@ -144,14 +144,14 @@ def unit():
     return text, reader["Service"]
 
 
-def test_the_unit_of_the_guide_runs_as_a_user_whose_profiles_can_belong_to_root(checkout):
+def test_the_unit_of_the_guide_runs_as_a_user_who_can_use_profiles_of_root(checkout):
     _, service = unit()
     assert service["User"] not in ("", "root")
     assert shlex.split(service["ExecStart"])[1:3] == ["exec", "--"]
     assert_trusted(in_image(checkout, "chmod -R go-w /srv/app", "1000"))
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit_of_the_guide(tmp_path):
+def test_systemd_accepts_the_unit_of_the_guide(tmp_path):
     text, service = unit()
     program = shlex.split(service["ExecStart"])[0]
     path = tmp_path / "shop.service"

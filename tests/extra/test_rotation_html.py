@@ -89,7 +89,7 @@ def test_a_failing_rotation_does_not_look_due(browser, team, width):
 
 @pytest.mark.parametrize("width", [420, 800, 1200, 2000])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_it_fits_the_screen_and_asks_for_nothing(browser, path, width, dark):
+def test_rotation_page_fits_the_screen_and_requests_nothing(browser, path, width, dark):
     browser.requests.clear()
     browser.messages.clear()
     browser.open(path, width=width, dark=dark)
@@ -99,7 +99,7 @@ def test_it_fits_the_screen_and_asks_for_nothing(browser, path, width, dark):
     assert browser.value("document.scripts.length") == 0
 
 
-def test_the_gravest_come_first_and_say_what_to_do(browser, path):
+def test_rotation_page_lists_the_most_severe_first_and_says_what_to_do(browser, path):
     browser.open(path)
     states = browser.value("[...document.querySelectorAll('td.state b')].map(e => e.innerText)")
     assert states == [
@@ -111,7 +111,7 @@ def test_the_gravest_come_first_and_say_what_to_do(browser, path):
     assert "run 'envkit rotate prod/reports-db'" in notes[2]
 
 
-def test_every_track_is_told_in_words(browser, path):
+def test_rotation_page_describes_every_track_in_words(browser, path):
     browser.open(path)
     labels = browser.value(
         "[...document.querySelectorAll('td .track')].map(e => e.getAttribute('aria-label'))"
@@ -121,7 +121,7 @@ def test_every_track_is_told_in_words(browser, path):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_what_is_written_can_be_read(browser, path, dark):
+def test_rotation_page_has_enough_contrast(browser, path, dark):
     """WCAG 2.2 requires a contrast of 4.5 for text of this size."""
     browser.open(path, dark=dark)
     poor = browser.value(
@@ -149,7 +149,7 @@ def test_what_is_written_can_be_read(browser, path, dark):
     assert poor == []
 
 
-def test_the_calendar_has_what_was_rotated_and_what_is_due(browser, path):
+def test_rotation_page_calendar_has_past_and_due_rotations(browser, path):
     browser.open(path)
     titles = browser.value("[...document.querySelectorAll('.month td[title]')].map(e => e.title)")
     assert "rotated: prod/db-password" in titles

@@ -56,7 +56,7 @@ def survives(shell, name, value, tmp_path):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_what_is_not_refused_survives(shell, tmp_path):
+def test_a_shell_preserves_every_name_that_envkit_exports(shell, tmp_path):
     lost = [
         (name, value)
         for name in known_names()
@@ -67,7 +67,7 @@ def test_what_is_not_refused_survives(shell, tmp_path):
     assert [one for one in lost if not one[0].startswith(("LC_", "LANG"))] == []
 
 
-def test_what_is_refused_would_be_lost(tmp_path):
+def test_a_shell_would_lose_every_name_that_envkit_refuses(tmp_path):
     refused = [name for name in known_names() if shell_problem(name, "some text") is not None]
     assert len(refused) > 80
     kept = [
@@ -101,20 +101,20 @@ EXPORT = "envkit export --env dev --format shell"
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_script_ends_where_an_export_fails(shell, in_project):
+def test_a_script_ends_when_an_export_fails(shell, in_project):
     done = in_project(*SHELLS[shell], "-c", f'eval "$({EXPORT})"; echo went on')
     assert (done.returncode, done.stdout) == (4, "")
     assert "envkit: export failed, and no variable was set" in done.stderr
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_script_goes_on_where_an_export_succeeds(shell, in_project):
+def test_a_script_continues_when_an_export_succeeds(shell, in_project):
     script = f'eval "$({EXPORT} --set TOKEN=t)"; echo "went on with $TOKEN"'
     assert in_project(*SHELLS[shell], "-c", script).stdout == "went on with t\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "bash --posix", "dash", "zsh"])
-def test_a_shell_with_a_prompt_stays_open(shell, in_project):
+def test_an_interactive_shell_stays_open_after_a_failed_export(shell, in_project):
     script = (
         f"eval {json.dumps(failing_shell_line(4)[:-1]).replace('$', chr(92) + '$')}\necho stayed\n"
     )
@@ -145,7 +145,7 @@ COMPLETED = [
 
 
 @pytest.mark.parametrize(("typed", "completed"), COMPLETED)
-def test_zsh_completes_from_a_file_of_fpath(typed, completed, in_project, tmp_path):
+def test_zsh_loads_the_completion_from_fpath(typed, completed, in_project, tmp_path):
     (tmp_path / "fpath").mkdir()
     script = in_project("env", "_ENVKIT_COMPLETE=source_zsh", "envkit").stdout
     (tmp_path / "fpath" / "_envkit").write_text(script)
@@ -154,7 +154,7 @@ def test_zsh_completes_from_a_file_of_fpath(typed, completed, in_project, tmp_pa
 
 
 @pytest.mark.parametrize(("typed", "completed"), COMPLETED)
-def test_fish_completes(typed, completed, in_project):
+def test_fish_completes_commands_and_names(typed, completed, in_project):
     script = f"envkit | source; complete -C '{typed}'"
     done = in_project("fish", "--no-config", "-c", f"_ENVKIT_COMPLETE=source_fish {script}")
     offered = [line.partition("\t")[0] for line in done.stdout.splitlines()]

@@ -28,13 +28,13 @@ def units(tmp_path):
     return tmp_path
 
 
-def test_systemd_finds_nothing_wrong(units):
+def test_systemd_accepts_the_example_units(units):
     names = (f"./{unit.name}" for unit in UNITS)
     done = run_program("systemd-analyze", "verify", *names, cwd=units)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_systemd_would_find_what_is_wrong(units):
+def test_systemd_reports_a_broken_unit(units):
     unit = units / "envkit-rotate.service"
     unit.write_text(unit.read_text().replace("KillMode=mixed", "KillMode=gently"))
     done = run_program("systemd-analyze", "verify", f"./{unit.name}", cwd=units)
@@ -42,7 +42,7 @@ def test_systemd_would_find_what_is_wrong(units):
 
 
 @pytest.mark.parametrize("name", [unit.name for unit in UNITS if unit.suffix == ".service"])
-def test_a_service_is_in_a_sandbox(units, name):
+def test_a_service_runs_in_a_sandbox(units, name):
     options = ("--offline=true", f"--threshold={EXPOSURE}", "--no-pager")
     done = run_program("systemd-analyze", "security", *options, f"./{name}", cwd=units)
     assert done.returncode == 0, re.findall(r".*Overall.*", done.stdout)

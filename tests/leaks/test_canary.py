@@ -167,7 +167,7 @@ def prod(project, places):
 
 @pytest.mark.parametrize("debug", ["", "1"], ids=["", "debug"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_the_canary_comes_out_where_it_was_asked_for_and_nowhere_else(prod, case, debug):
+def test_the_canary_appears_only_where_it_was_requested(prod, case, debug):
     places = prod(case)
     before = places.contents().items()
     env = {"ENVKIT_DEBUG": debug, **case.env}
@@ -180,7 +180,7 @@ def test_the_canary_comes_out_where_it_was_asked_for_and_nowhere_else(prod, case
     assert places.traces(before) <= {*case.shows}
 
 
-def test_the_canary_is_in_no_arguments_of_a_process(prod):
+def test_the_canary_appears_in_no_process_arguments(prod):
     places = prod(Case())
     command = ("exec", "--env", "prod", "--", "sh", "-c", "echo ready; read -r line")
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -194,14 +194,14 @@ def test_the_canary_is_in_no_arguments_of_a_process(prod):
 
 
 @pytest.mark.parametrize("arguments", ["show -e prod", "doctor", Case().arguments])
-def test_a_terminal_shows_no_more(prod, arguments):
+def test_the_canary_appears_on_no_terminal_without_reveal(prod, arguments):
     places = prod(Case())
     shown, status = places.project.on_terminal(*arguments.split())
     assert status == 0
     places.assert_quiet(shown)
 
 
-def test_an_export_that_is_interrupted_leaves_nothing_that_others_can_read(prod, tmp_path):
+def test_an_interrupted_export_leaves_nothing_that_others_can_read(prod, tmp_path):
     """A write that fails leaves no partial file."""
     places = prod(Case())
     export = ("export", "-e", "prod", "-o", "/dev/full")

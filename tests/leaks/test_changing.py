@@ -52,24 +52,24 @@ def prod(project, places):
         (f"set SECRET={NEW}", "", 2),
     ],
 )
-def test_a_value_that_is_piped(prod, arguments, piped, status):
+def test_set_leaks_no_piped_value(prod, arguments, piped, status):
     prod.run(*arguments.split(), input=piped, status=status)
     assert prod.traces() <= STORES
 
 
-def test_a_value_in_the_place_of_a_command_is_written_nowhere(prod):
+def test_set_writes_a_value_in_the_place_of_a_command_nowhere(prod):
     assert prod.project.run(f"SECRET={NEW}").returncode == 2
     assert prod.traces() <= STORES
 
 
-def test_a_value_from_a_file(prod, tmp_path):
+def test_set_leaks_no_value_from_a_file(prod, tmp_path):
     (tmp_path / "value").write_text(NEW)
     prod.run(*SET, "--from-file", str(tmp_path / "value"))
     assert prod.traces() == STORES
 
 
 @pytest.mark.parametrize(("second", "status"), [(NEW, 0), (OLD, 2), ("\x03", 130)])
-def test_a_value_that_is_typed(prod, second, status):
+def test_set_leaks_no_typed_value(prod, second, status):
     answers = [("New value of SECRET:", f"{NEW}\n"), ("Again:", f"{second}\n")]
     shown, ended = prod.project.on_terminal(*SET, answers=answers)
     assert ended == status
@@ -78,7 +78,7 @@ def test_a_value_that_is_typed(prod, second, status):
 
 
 @pytest.mark.parametrize("arguments", ["history SECRET", "rollback SECRET --yes"])
-def test_what_is_told_of_versions(prod, arguments):
+def test_history_and_rollback_leak_no_value(prod, arguments):
     prod.run(*SET, input=NEW)
     prod.run(*arguments.split())
     assert prod.traces() == STORES
@@ -100,7 +100,7 @@ sys.exit({status})
     ("new", "status", "ended"),
     [(NEW, 0, 0), (NEW, 1, 1), (f"not-{NEW}", 0, 3), (f"'{NEW}", 0, 3), (f"{NEW}\n{NEW}", 0, 3)],
 )
-def test_values_in_an_editor(prod, tmp_path, new, status, ended):
+def test_edit_leaks_no_value(prod, tmp_path, new, status, ended):
     script = tmp_path / "editor.py"
     script.write_text(EDITOR.format(old=OLD, new=new, status=status))
     prod.run("edit", env={"VISUAL": f"{sys.executable} {script}"}, status=ended)
@@ -109,7 +109,7 @@ def test_values_in_an_editor(prod, tmp_path, new, status, ended):
         assert list(prod.folders[name].iterdir()) == []
 
 
-def test_a_value_is_in_no_arguments_while_it_is_asked_for(prod):
+def test_set_has_no_value_in_its_arguments_while_it_asks_for_it(prod):
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with started(prod.project, *SET, **pipes) as process:
         process.stdin.write(NEW.encode())

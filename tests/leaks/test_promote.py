@@ -49,7 +49,7 @@ def shop(project, places):
         ("--secrets --yes --format json", 3),
     ],
 )
-def test_what_is_promoted(shop, arguments, status):
+def test_promote_leaks_no_value(shop, arguments, status):
     shop.run(*PROMOTE, *arguments.split(), status=status)
     assert shop.traces() <= STORES
     if status == 0:
@@ -58,7 +58,7 @@ def test_what_is_promoted(shop, arguments, status):
 
 
 @pytest.mark.parametrize(("answer", "status"), [("y\n", 0), ("n\n", 0), ("\x03", 130)])
-def test_what_a_person_sees(shop, answer, status):
+def test_promote_shows_no_value_to_the_user_who_is_asked(shop, answer, status):
     shown, ended = shop.project.on_terminal(*PROMOTE, "KEY", answers=[("[y/N]", answer)])
     assert ended == status, shown
     shop.assert_quiet(shown)
@@ -66,7 +66,7 @@ def test_what_a_person_sees(shop, answer, status):
     assert (SOURCE in (shop.project.root / ".env.prod").read_text()) == (answer == "y\n")
 
 
-def test_a_file_that_cannot_be_read(shop):
+def test_promote_of_a_file_that_cannot_be_read_leaks_no_value(shop):
     (shop.project.root / ".env.prod").write_text(f"X='{TARGET}\nY=1\n")
     shop.run(*PROMOTE, "KEY", "--yes", status=3)
     assert shop.traces() <= STORES

@@ -124,7 +124,7 @@ LOOKS = (("rotate", "--plan"), ("rotate", "--plan", "--format", "json"), *STATUS
 
 
 @pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
-def test_a_rotation_that_succeeds(world, debug):
+def test_a_successful_rotation_leaks_no_value(world, debug):
     world.command()
     world.run("rotate", debug=debug)
     assert world.value == NEW, "it was never there to be found"
@@ -136,7 +136,7 @@ def test_a_rotation_that_succeeds(world, debug):
     assert world.value == OLD
 
 
-def test_whoever_is_told_of_it(world):
+def test_notices_and_hooks_of_a_rotation_leak_no_value(world):
     world.command()
     profile = world.project.profiles / "prod.toml"
     profile.write_text(profile.read_text().replace('grace = "1h"', 'grace = "0s"'))
@@ -148,7 +148,7 @@ def test_whoever_is_told_of_it(world):
     assert not any(secret in record for secret in world.places.hidden), "at rest it has no value"
 
 
-def test_a_value_that_is_made_here(world):
+def test_a_generated_value_does_not_leak(world):
     world.write(rotator="random")
     world.run("rotate")
     made = world.value
@@ -167,7 +167,7 @@ def test_a_value_that_is_made_here(world):
         ("test", 1, "does not log in"),
     ],
 )
-def test_a_program_that_says_what_it_must_not(world, step, status, told):
+def test_a_rotator_program_that_prints_its_values_leaks_none(world, step, status, told):
     world.command()
     env = {"FAILS": step, "STATUS": str(status)}
     assert "api-key" in world.run("rotate", status=1, **env)
@@ -188,7 +188,7 @@ def test_a_program_that_says_what_it_must_not(world, step, status, told):
     ],
     ids=["PostgreSQL is down", "no DSN", "Redis is down", "no URL", "no AWS"],
 )
-def test_a_target_that_cannot_be_asked(world, rotator, target):
+def test_an_unreachable_target_leaks_no_password(world, rotator, target):
     if rotator == "postgres":
         target = {**target, "users": ["app_a", "app_b"], "owner": "app"}
     world.write(f"target = {_inline(target)}", rotator=rotator)
@@ -199,7 +199,7 @@ def test_a_target_that_cannot_be_asked(world, rotator, target):
 
 
 @pytest.mark.parametrize("what", ["the file", "the record", "a notice", "a hook"])
-def test_what_goes_wrong_around_it(world, what):
+def test_a_failure_around_a_rotation_leaks_no_value(world, what):
     world.command()
     env = {}
     if what == "the file":
@@ -219,7 +219,7 @@ def test_what_goes_wrong_around_it(world, what):
     world.run("rotate", "status", status=1)
 
 
-def test_a_real_target(world, postgres):
+def test_a_rotation_of_postgres_leaks_no_value(world, postgres):
     with ExitStack() as stack:
         harness = AlternateHarness(postgres, stack)
         target = {**harness.target, "dsn": "{{ dotenv:DSN }}"}
@@ -236,7 +236,7 @@ def test_a_real_target(world, postgres):
         world.run("rotate", "--rollback", "api-key")
 
 
-def test_a_simulation_asks_for_nothing(world):
+def test_simulate_and_plan_contact_nothing(world):
     world.command()
     dotenv = world.project.dotenv("prod", f"X='{OLD}\nKEY=1\n")
     for format_ in ("text", "json"):

@@ -56,12 +56,12 @@ def found_in(places, *command, status=0):
         ("doctor", set()),
     ],
 )
-def test_a_secret_is_where_it_is_wanted_and_nowhere_else(prod, command, may_be_in):
+def test_a_secret_appears_only_where_it_was_requested(prod, command, may_be_in):
     places, _ = found_in(prod, *command.split())
     assert places == may_be_in
 
 
-def test_values_that_do_not_fit_are_not_quoted(prod, store):
+def test_errors_do_not_quote_values_of_the_wrong_type(prod, store):
     more = MORE.replace("S:", f"{store.name}:")
     prod.project.profile("prod.toml", store.profile(more=more))
     places, said = found_in(prod, "exec", "--", "touch", "started", status=3)
@@ -69,14 +69,14 @@ def test_values_that_do_not_fit_are_not_quoted(prod, store):
     assert places == set()
 
 
-def test_the_file_of_an_export_is_its_owners_alone(prod):
+def test_the_file_of_an_export_is_readable_only_by_its_owner(prod):
     exported = prod.project.root / "out.json"
     found_in(prod, "export", "-f", "json", "-o", "out.json")
     assert VALUES.items() <= json.loads(exported.read_text()).items()
     assert exported.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_envkit_logs_in_with_is_not_the_apps(project, vault_store):
+def test_exec_does_not_pass_the_credentials_of_envkit_to_the_app(project, vault_store):
     project.profile("prod.toml", vault_store.profile())
     done = project.run("exec", "--env", "prod", "--", "env", env=vault_store.environ)
     assert done.returncode == 0, done.stderr
@@ -84,7 +84,7 @@ def test_what_envkit_logs_in_with_is_not_the_apps(project, vault_store):
     assert vault_store.token not in done.stdout
 
 
-def test_no_command_line_holds_a_secret(prod, store):
+def test_no_process_arguments_contain_a_secret(prod, store):
     """Checked for envkit while it has one secret and waits for another, and for the app."""
     more = f'A = "{{{{ {store.pinned} }}}}"\n'
     prod.project.profile("prod.toml", store.profile(more=more))

@@ -20,26 +20,26 @@ from support.process import run_python
 
 
 @pytest.mark.parametrize("text", ["plain\n", " [1, 2] ", '"quoted"', "{not json", "{}x", "é\u2028"])
-def test_a_string_that_is_no_object_is_the_value(aws, text):
+def test_a_string_that_is_not_an_object_is_the_value(aws, text):
     aws.put("db", text)
     assert value(aws.source(), ref("db")) == text
 
 
-def test_star_is_the_string_as_it_is_stored(aws):
+def test_star_is_the_string_exactly_as_stored(aws):
     text = '{ "b": 1.50,\n "a": "\\u00e9" }'
     aws.put("db", text)
     aws.put("note", "plain")
     read(aws.source(), {ref("db", WHOLE): text, ref("note", WHOLE): "plain"})
 
 
-def test_a_reading_has_version_and_location(aws):
+def test_a_reading_has_its_version_and_location(aws):
     version = aws.put("redis", '{"url": "redis://x"}')
     reading = ask(aws.source(), ref("redis", "url"))
     assert reading.version == version
     assert reading.location == f"aws:{aws.prefix}redis#url"
 
 
-def test_a_binary_secret_is_its_bytes(aws):
+def test_a_binary_secret_is_read_as_its_bytes(aws):
     raw = bytes(range(1, 256))
     aws.put("key", raw)
     assert ask(aws.source(), ref("key")).value.to_bytes() == raw
@@ -47,14 +47,14 @@ def test_a_binary_secret_is_its_bytes(aws):
     assert error.hint == "drop '#url'"
 
 
-def test_a_field_of_a_string_that_is_no_object(aws):
+def test_a_field_of_a_string_that_is_not_an_object_is_an_error(aws):
     aws.put("db", CANARY)
     error = failure(aws.source(), ref("db", "url"), InvalidReferenceError)
     assert error.message.endswith("is not a JSON object")
     assert error.hint == "drop '#url'"
 
 
-def test_a_lone_surrogate_is_not_a_value(aws):
+def test_a_lone_surrogate_is_refused_as_a_value(aws):
     aws.put("db", '{"a": "\\ud800"}')
     failure(aws.source(), ref("db", "a"), InvalidReferenceError)
 
@@ -62,7 +62,7 @@ def test_a_lone_surrogate_is_not_a_value(aws):
 # ---------------------------------------------------------------- names
 
 
-def test_what_ignores_the_prefix(aws):
+def test_a_leading_slash_and_an_arn_ignore_the_prefix(aws):
     aws.put("db", CANARY)
     arn = aws.arn("db")
     partial = arn[: -len("-AbCdEf")]
@@ -72,14 +72,14 @@ def test_what_ignores_the_prefix(aws):
     assert ask(source, ref(arn)).location == f"aws:{arn}"
 
 
-def test_a_name_that_begins_with_a_slash(aws):
+def test_a_name_may_begin_with_a_slash(aws):
     aws.admin.create_secret(Name=f"/{aws.prefix}db", SecretString=CANARY)
     reading = ask(aws.source(), ref(f"//{aws.prefix}db"))
     assert reading.value.reveal() == CANARY
     assert reading.location == f"aws://{aws.prefix}db"
 
 
-def test_a_bare_name_is_a_key_of_the_secret_called_prefix(aws):
+def test_a_bare_name_is_a_key_of_the_secret_named_by_the_prefix(aws):
     aws.admin.create_secret(
         Name=aws.prefix.removesuffix("/"), SecretString=json.dumps({"PORT": 8080})
     )
@@ -87,7 +87,7 @@ def test_a_bare_name_is_a_key_of_the_secret_called_prefix(aws):
     assert isinstance(ask(aws.source(), ref("", "HOST")), Absent)
 
 
-def test_one_secret_by_name_arn_and_partial_arn_and_another_case(aws):
+def test_a_secret_is_read_by_name_arn_and_partial_arn_but_not_in_another_case(aws):
     aws.put("db", "lower")
     aws.put("DB", "upper")
     arn = aws.arn("db")
@@ -97,7 +97,7 @@ def test_one_secret_by_name_arn_and_partial_arn_and_another_case(aws):
     assert aws.operations.count("GetSecretValue") == 2
 
 
-def test_arns_in_a_batch(aws):
+def test_arns_are_read_in_a_batch(aws):
     wanted = {}
     for text in aws.put_many(3).values():
         arn = aws.arn(f"s{text}")
@@ -106,7 +106,7 @@ def test_arns_in_a_batch(aws):
     assert aws.operations == ["BatchGetSecretValue"]
 
 
-def test_an_arn_of_another_region_is_not_taken_for_absent(aws):
+def test_a_missing_secret_of_an_arn_in_another_region_is_not_certain(aws):
     elsewhere = ref(f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:db-AbCdEf")
     error = failure(aws.source(), elsewhere, InvalidReferenceError)
     assert error.message.endswith("is not in eu-west-1, the region of aws")
@@ -115,7 +115,7 @@ def test_an_arn_of_another_region_is_not_taken_for_absent(aws):
 # ---------------------------------------------------------------- versions
 
 
-def test_pinned_versions_beside_the_current_one(aws):
+def test_pinned_versions_are_read_beside_the_current_one(aws):
     first = aws.put("db", '{"p": "one"}')
     aws.put("db", '{"p": "two"}')
     third = aws.put("db", '{"p": "three"}')
@@ -131,7 +131,7 @@ def test_pinned_versions_beside_the_current_one(aws):
     assert location == f"aws:{aws.prefix}db?stage=AWSPREVIOUS#p"
 
 
-def test_a_version_or_stage_that_is_not_there_is_absent(aws):
+def test_a_version_or_stage_that_does_not_exist_is_missing(aws):
     aws.put("db", "x")
     for pinned in (ref("db", version="0" * 36), ref("db", stage="AWSPENDING")):
         outcome = ask(aws.source(), pinned)
@@ -142,7 +142,7 @@ def test_a_version_or_stage_that_is_not_there_is_absent(aws):
 # ---------------------------------------------------------------- batches
 
 
-def test_fifty_secrets_are_three_requests(aws):
+def test_fifty_secrets_take_three_requests(aws):
     wanted = {}
     for number in range(50):
         aws.put(f"s{number}", json.dumps({"a": f"a{number}", "b": f"b{number}"}))
@@ -152,7 +152,7 @@ def test_fifty_secrets_are_three_requests(aws):
     assert max(len(parameters(r)["SecretIdList"]) for r in aws.proxy.requests) == 20
 
 
-def test_batches_go_out_together(aws):
+def test_batches_are_requested_in_parallel(aws):
     refs = [ref(f"s{number}") for number in range(60)]
     batch = "BatchGetSecretValue"
     barrier = threading.Barrier(3, timeout=30)
@@ -161,7 +161,7 @@ def test_batches_go_out_together(aws):
     assert all(isinstance(outcome, Absent) for outcome in outcomes.values()), outcomes
 
 
-def test_no_more_at_once_than_concurrency_says(aws):
+def test_concurrency_limits_the_parallel_requests(aws):
     crowd = Crowd()
     aws.proxy.fault(crowd)
     pins = [ref("db", version=f"{number:036}") for number in range(12)]
@@ -170,7 +170,7 @@ def test_no_more_at_once_than_concurrency_says(aws):
     assert crowd.most <= 2
 
 
-def test_pages_of_a_batch_are_put_together(aws):
+def test_pages_of_a_batch_are_joined(aws):
     wanted = aws.put_many(8)
 
     def three_at_a_time(exchange):
@@ -187,14 +187,14 @@ def test_pages_of_a_batch_are_put_together(aws):
     assert aws.operations == ["BatchGetSecretValue"] * 3
 
 
-def test_what_a_batch_may_not_read_is_read_alone(aws):
+def test_a_secret_that_a_batch_may_not_read_is_read_alone(aws):
     wanted = aws.put_many(2)
     aws.refuse_in_batch("s1")
     read(aws.source(), wanted)
     assert aws.operations == ["BatchGetSecretValue", "GetSecretValue"]
 
 
-def test_what_is_denied_alone_too_is_reported_alone(aws):
+def test_a_secret_denied_alone_too_is_reported_alone(aws):
     aws.put_many(2)
     aws.deny("s1", message=f"User {CANARY} is not authorized")
     outcomes = aws.source().fetch([ref("s0"), ref("s1"), ref("s2")])
@@ -215,7 +215,7 @@ def test_what_is_denied_alone_too_is_reported_alone(aws):
         (501, "NotImplemented"),
     ],
 )
-def test_a_batch_that_is_refused_as_a_whole(aws, status, code):
+def test_secrets_of_a_denied_batch_are_read_one_by_one(aws, status, code):
     wanted = aws.put_many(25)
     aws.fail("BatchGetSecretValue", code, status=status)
     read(aws.source(), wanted)
@@ -223,7 +223,7 @@ def test_a_batch_that_is_refused_as_a_whole(aws, status, code):
     assert aws.operations.count("GetSecretValue") == 25
 
 
-def test_a_batch_that_fails_is_the_failure_of_its_secrets(aws):
+def test_a_failed_batch_is_the_failure_of_all_its_secrets(aws):
     aws.fail("BatchGetSecretValue", "InternalServiceError", status=500)
     outcomes = aws.source(timeout_seconds=5).fetch([ref("one"), ref("two")])
     for outcome in outcomes.values():
@@ -234,7 +234,7 @@ def test_a_batch_that_fails_is_the_failure_of_its_secrets(aws):
 # ---------------------------------------------------------------- absent
 
 
-def test_absent_costs_no_second_request(aws):
+def test_a_missing_secret_takes_no_second_request(aws):
     aws.put("one", "1")
     outcomes = aws.source().fetch([ref("one"), ref("two")])
     assert outcomes[ref("two")] == Absent("no such secret")
@@ -244,7 +244,7 @@ def test_absent_costs_no_second_request(aws):
 @pytest.mark.parametrize(
     "wanted", [("db", "p"), ("db",), ("arn",)], ids=["field", "whole", "arn-of-none"]
 )
-def test_absent_in_a_region_without_secrets_is_in_doubt(aws, wanted):
+def test_a_missing_secret_in_a_region_without_secrets_is_in_doubt(aws, wanted):
     """A secret of eu-west-1 is not found in sa-east-1, and a default must not replace it."""
     aws.put("db", '{"p": "x"}')
     reference = ref(*wanted)
@@ -257,14 +257,14 @@ def test_absent_in_a_region_without_secrets_is_in_doubt(aws, wanted):
     assert "ListSecrets" in aws.operations
 
 
-def test_absent_is_certain_where_there_are_secrets_or_they_may_not_be_listed(aws):
+def test_a_missing_secret_is_certain_when_the_region_has_secrets_or_denies_the_list(aws):
     aws.put("one", "1")
     assert ask(aws.source(), ref("two")) == Absent("no such secret")
     aws.fail("ListSecrets", "AccessDeniedException")
     assert ask(aws.source(region="sa-east-1"), ref("two")) == Absent("no such secret")
 
 
-def test_a_list_that_fails_is_a_failure(aws):
+def test_a_failed_list_of_secrets_is_a_failure(aws):
     aws.fail("ListSecrets", "InternalServiceError")
     failure(aws.source(region="sa-east-1", timeout_seconds=1), ref("two"), UnavailableError)
 
@@ -278,7 +278,7 @@ def test_the_first_secret_of_a_region_can_be_created(aws):
     assert ask(source, ref("other")) == Absent("no such secret")
 
 
-def test_a_secret_without_a_value_is_absent(aws):
+def test_a_secret_without_a_value_is_missing(aws):
     # in a batch moto fails as a whole here, where AWS lists an error
     aws.admin.create_secret(Name=f"{aws.prefix}shell")
     aws.put("one", "1")
@@ -287,7 +287,7 @@ def test_a_secret_without_a_value_is_absent(aws):
     assert isinstance(outcomes[ref("shell")], Absent)
 
 
-def test_a_secret_scheduled_for_deletion_is_absent(aws):
+def test_a_secret_scheduled_for_deletion_is_missing(aws):
     for name in ("one", "gone"):
         aws.put(name, name)
     aws.admin.delete_secret(SecretId=f"{aws.prefix}gone", RecoveryWindowInDays=7)
@@ -299,7 +299,7 @@ def test_a_secret_scheduled_for_deletion_is_absent(aws):
 # ---------------------------------------------------------------- start-up
 
 
-def test_nothing_of_aws_is_imported_before_the_first_read():
+def test_the_aws_source_imports_no_client_before_the_first_read():
     code = """
 import sys
 from envkit._internal.clock import Deadline

@@ -28,7 +28,7 @@ def test_a_transient_failure_is_retried(aws, code):
 @pytest.mark.parametrize(
     "code", ["ThrottlingException", "Throttling", "TooManyRequestsException", "SlowDown"]
 )
-def test_a_service_that_asks_to_slow_down_is_asked_until_it_serves(aws, monkeypatch, code):
+def test_a_throttled_request_is_repeated_until_aws_serves_it(aws, monkeypatch, code):
     monkeypatch.setattr(retry_module, "BASE_DELAY_SECONDS", 0.0)
     aws.put("db", CANARY)
     aws.fail("GetSecretValue", code, times=7)  # more than an outage is given
@@ -56,7 +56,7 @@ def failing(aws, kind):
 
 
 @pytest.mark.parametrize("code", ANSWERS)
-def test_what_an_answer_of_aws_means(aws, code):
+def test_each_aws_error_code_maps_to_its_error(aws, code):
     aws.fail("GetSecretValue", code, message=f"the value '{CANARY}' is bad")
     kind, hint = ANSWERS[code]
     error = failing(aws, kind)
@@ -65,7 +65,7 @@ def test_what_an_answer_of_aws_means(aws, code):
     assert hint in (error.hint or "")
 
 
-def test_a_key_that_denies_is_told_from_a_secret_that_denies(aws):
+def test_a_denied_kms_key_is_distinguished_from_a_denied_secret(aws):
     aws.fail("GetSecretValue", "AccessDeniedException", message="Access to KMS is not allowed")
     error = failure(aws.source(), ref("db"), DeniedError)
     assert "kms:Decrypt" in error.hint
@@ -87,18 +87,18 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("fault", "kind"), FAULTS.values(), ids=FAULTS)
-def test_what_a_broken_answer_means(aws, fault, kind):
+def test_each_broken_answer_maps_to_its_error(aws, fault, kind):
     aws.put("db", CANARY)
     aws.proxy.fault(fault)
     failing(aws, kind)
 
 
-def test_a_name_that_does_not_resolve(aws):
+def test_an_unresolvable_host_name_is_unavailable(aws):
     source = aws.source(timeout_seconds=0.5, endpoint_url="http://envkit-test.invalid")
     failure(source, ref("db"), UnavailableError)
 
 
-def test_an_endpoint_that_speaks_no_https_is_told_as_that(aws, moto_url):
+def test_an_endpoint_without_https_is_reported_as_such(aws, moto_url):
     source = aws.source(endpoint_url=moto_url.replace("http:", "https:"))
     error = failure(source, ref("db"), UnavailableError)
     assert "does not speak https" in error.message
@@ -113,14 +113,14 @@ def test_an_endpoint_that_speaks_no_https_is_told_as_that(aws, moto_url):
         "You're speaking plain HTTP to an SSL-enabled server port.",
     ],
 )
-def test_an_endpoint_that_speaks_https_only_is_told_as_that(aws, body):
+def test_an_endpoint_with_https_only_is_reported_as_such(aws, body):
     aws.proxy.fault(respond(400, body))
     error = failure(aws.source(), ref("db"), UnavailableError)
     assert "the endpoint speaks https, and its address is http" in error.message
     assert not error.retryable
 
 
-def test_tls_is_verified(aws, moto_url, monkeypatch, tmp_path):
+def test_an_untrusted_certificate_is_refused(aws, moto_url, monkeypatch, tmp_path):
     ca = trustme.CA()
     aws.put("db", CANARY)
     with FaultProxy(moto_url, tls=server_tls(ca)) as proxy:

@@ -46,7 +46,7 @@ def known_as(arn):
 
 
 class TestKeys:
-    def test_the_retired_one_is_inactive_until_the_next_rotation_deletes_it(self, harness):
+    def test_a_retired_key_is_inactive_until_the_next_rotation_deletes_it(self, harness):
         first = rotated(harness, harness.current())
         old, new = (fields["access_key_id"].reveal() for fields in (first.old, first.new))
         assert harness.keys() == {old: "Inactive", new: "Active"}
@@ -56,7 +56,7 @@ class TestKeys:
             second.new["access_key_id"].reveal(): "Active",
         }
 
-    def test_somebody_else_s_active_key_is_named_and_never_touched(self, harness):
+    def test_a_foreign_active_key_is_named_and_never_touched(self, harness):
         foreign = harness.iam.create_access_key(UserName=harness.user)["AccessKey"]["AccessKeyId"]
         error = refused(lambda: built(harness).prepare(harness.current()))
         assert isinstance(error, RotationError)
@@ -64,7 +64,7 @@ class TestKeys:
         assert f"--access-key-id {foreign} --status Inactive" in error.hint
         assert set(harness.keys().values()) == {"Active"}
 
-    def test_one_that_somebody_activates_in_between_is_not_deleted(self, harness):
+    def test_a_key_that_is_activated_meanwhile_is_not_deleted(self, harness):
         current = harness.current()
         foreign = harness.iam.create_access_key(UserName=harness.user)["AccessKey"]["AccessKeyId"]
         self.set_status(harness, foreign, "Inactive")
@@ -74,22 +74,22 @@ class TestKeys:
         assert "got a second active access key during the rotation" in error.message
         assert harness.keys()[foreign] == "Active"
 
-    def test_the_secret_s_key_is_not_the_user_s(self, harness):
+    def test_a_key_of_another_user_in_the_secret_is_refused(self, harness):
         wrong = harness.wrong(harness.current())
         error = refused(lambda: built(harness).prepare(wrong))
         assert "holds no active access key" in error.message
 
-    def test_the_secret_s_key_is_inactive(self, harness):
+    def test_an_inactive_key_in_the_secret_is_refused(self, harness):
         self.set_status(harness, harness.current()["access_key_id"].reveal(), "Inactive")
         error = refused(lambda: built(harness).prepare(harness.current()))
         assert "holds no active access key" in error.message
 
-    def test_there_is_no_such_user(self, harness):
+    def test_a_missing_iam_user_is_named(self, harness):
         harness.user = "nobody-of-that-name"
         error = refused(lambda: built(harness).prepare(harness.current()))
         assert error.message == "there is no IAM user 'nobody-of-that-name'"
 
-    def test_one_whose_making_nobody_heard_of_is_deleted(self, harness):
+    def test_a_key_whose_creation_was_not_confirmed_is_deleted(self, harness):
         current = harness.current()
         facts = built(harness).prepare(current)
         harness.proxy.fault(lost, when=one("CreateAccessKey"), times=1)
@@ -105,7 +105,7 @@ class TestKeys:
         harness.iam.update_access_key(UserName=harness.user, AccessKeyId=key, Status=status)
 
 
-class TestTheCurrentKey:
+class TestCurrentKey:
     @pytest.mark.parametrize(
         ("arn", "named"),
         [
@@ -114,19 +114,21 @@ class TestTheCurrentKey:
             ("arn:aws:sts::123456789012:assumed-role/{user}/x", "assumed-role"),
         ],
     )
-    def test_one_of_another_user_or_account_is_refused(self, harness, arn, named):
+    def test_a_current_key_of_another_user_or_account_is_refused(self, harness, arn, named):
         fault = known_as(arn.format(user=harness.user))
         harness.proxy.fault(fault, when=one("GetCallerIdentity"), times=1)
         error = refused(lambda: built(harness).prepare(harness.current()))
         assert named in error.message
         assert f"not as the IAM user '{harness.user}' of the account 123456789012" in error.message
 
-    def test_a_user_may_have_a_path(self, aws):
+    def test_an_iam_user_may_have_a_path(self, aws):
         harness = IamHarness(aws)
         harness.iam.update_user(UserName=harness.user, NewPath="/ops/ci/")
         built(harness).prepare(harness.current())
 
-    def test_one_that_does_not_log_in_is_refused_unless_the_profile_says_so(self, harness):
+    def test_a_current_key_that_does_not_log_in_is_refused_without_verify_current_false(
+        self, harness
+    ):
         body = UNKNOWN_KEY.replace("InvalidClientTokenId", "SignatureDoesNotMatch")
         harness.proxy.fault(respond(403, body), when=one("GetCallerIdentity"))
         error = refused(lambda: built(harness).prepare(harness.current()))
@@ -135,7 +137,7 @@ class TestTheCurrentKey:
         assert set(built(harness, target).prepare(harness.current())) == {"known"}
 
     @pytest.mark.parametrize("known", ["", "none", "AKIAAAAAAAAAAAAAAAAA", "not an id"])
-    def test_without_usable_facts_nothing_is_deleted(self, harness, known):
+    def test_nothing_is_deleted_without_usable_facts(self, harness, known):
         current, facts = harness.current(), {"known": known}
         lost = harness.iam.create_access_key(UserName=harness.user)["AccessKey"]["AccessKeyId"]
         error = refused(lambda: built(harness).create(current, facts))
@@ -146,41 +148,41 @@ class TestTheCurrentKey:
             lost: "Active",
         }
 
-    def test_a_record_without_values_makes_nothing_inactive(self, harness):
+    def test_a_record_without_values_deactivates_no_key(self, harness):
         facts = built(harness).prepare(harness.current())
         refused(lambda: built(harness).retire(harness.current(), {}, facts))
         refused(lambda: built(harness).retire({}, {}, facts))
         assert list(harness.keys().values()) == ["Active"]
 
-    def test_the_target_is_the_user_and_the_way_to_it(self, harness):
+    def test_describe_target_names_the_user_and_the_role(self, harness):
         how = {"role_arn": "arn:aws:iam::1:role/x", "region": "eu-west-1", "external_id": "hidden"}
         assert built(harness, {**harness.target, **how}).describe_target() == (
             f"IAM user {harness.user}, role_arn arn:aws:iam::1:role/x, region eu-west-1"
         )
 
 
-class TestTheRetiredKey:
-    def test_sts_is_asked_until_it_refuses_the_key(self, harness):
+class TestRetiredKey:
+    def test_is_dead_asks_sts_until_it_refuses_the_key(self, harness):
         turn = rotated(harness, harness.current())
         before = harness.proxy.count(one("GetCallerIdentity"))
         harness.proxy.fault(known_as("x"), when=one("GetCallerIdentity"), times=2)
         assert built(harness).is_dead(turn.old, turn.new, turn.facts) is True
         assert harness.proxy.count(one("GetCallerIdentity")) == before + 3
 
-    def test_one_that_sts_goes_on_to_take_is_not_dead(self, harness):
+    def test_a_key_that_sts_still_accepts_is_not_dead(self, harness):
         turn = rotated(harness, harness.current())
         harness.proxy.fault(known_as("x"), when=one("GetCallerIdentity"))
         assert built(harness, timeout_seconds=1).is_dead(turn.old, turn.new, turn.facts) is False
 
-    def test_one_that_somebody_activates_again_is_not_dead(self, harness):
+    def test_a_reactivated_key_is_not_dead(self, harness):
         turn = rotated(harness, harness.current())
         old = turn.old["access_key_id"].reveal()
         TestKeys.set_status(harness, old, "Active")
         assert built(harness).is_dead(turn.old, turn.new, turn.facts) is False
 
 
-class TestSpreading:
-    def test_sts_is_asked_until_it_knows_the_key(self, harness):
+class TestPropagation:
+    def test_test_step_asks_sts_until_it_knows_the_key(self, harness):
         turn = begun(harness, harness.current())
         fault = respond(403, UNKNOWN_KEY, {"Content-Type": "text/xml"})
         before = harness.proxy.count(one("GetCallerIdentity"))
@@ -188,7 +190,7 @@ class TestSpreading:
         step(built(harness), "test", turn)
         assert harness.proxy.count(one("GetCallerIdentity")) == before + 2 + 3
 
-    def test_one_server_that_does_not_know_it_begins_the_count_anew(self, harness):
+    def test_test_step_restarts_its_count_when_one_server_does_not_know_the_key(self, harness):
         turn = begun(harness, harness.current())
         before = harness.proxy.count(one("GetCallerIdentity"))
         asked = []
@@ -203,7 +205,7 @@ class TestSpreading:
         step(built(harness), "test", turn)
         assert harness.proxy.count(one("GetCallerIdentity")) == before + 3 + 3
 
-    def test_a_key_that_never_becomes_known_may_later(self, harness):
+    def test_a_key_that_sts_does_not_know_in_time_is_a_retryable_failure(self, harness):
         turn = begun(harness, harness.current())
         fault = respond(403, UNKNOWN_KEY, {"Content-Type": "text/xml"})
         harness.proxy.fault(fault, when=one("GetCallerIdentity"))
@@ -211,7 +213,7 @@ class TestSpreading:
         assert isinstance(error, UnavailableError)
         assert error.message == "AWS does not know the new access key yet"
 
-    def test_a_secret_that_does_not_fit_its_id(self, harness):
+    def test_a_secret_key_that_does_not_match_its_id_fails_the_probe(self, harness):
         body = UNKNOWN_KEY.replace("InvalidClientTokenId", "SignatureDoesNotMatch")
         harness.proxy.fault(respond(403, body), when=one("GetCallerIdentity"))
         assert built(harness).probe(harness.current(), {}) is False
@@ -227,15 +229,15 @@ class TestFields:
             ("secret", {"id_field": "id"}, ("secret", "id")),
         ],
     )
-    def test_where_the_id_is(self, field, target, fields):
+    def test_fields_finds_the_field_of_the_key_id(self, field, target, fields):
         assert IamHarness.kind.fields(field, target) == fields
 
-    def test_nothing_says_where_it_is(self):
+    def test_fields_requires_a_way_to_find_the_key_id(self):
         with pytest.raises(ProfileError) as caught:
             IamHarness.kind.fields("secret", {})
         assert 'id_field = "access_key_id"' in caught.value.hint
 
-    def test_they_are_named_as_the_profile_says(self, harness):
+    def test_a_new_key_uses_the_field_names_of_the_profile(self, harness):
         harness.field = "AWS_SECRET_ACCESS_KEY"
         first = harness.current()
         current = {
@@ -246,19 +248,19 @@ class TestFields:
         assert set(new) == set(current)
         assert new["AWS_ACCESS_KEY_ID"].reveal() in set(harness.keys())
 
-    def test_one_is_not_there(self, harness):
+    def test_a_missing_field_of_the_secret_is_named(self, harness):
         secret = {"secret_access_key": Secret("x")}
         error = refused(lambda: built(harness).prepare(secret))
         assert error.message == "the secret has no field 'access_key_id'"
 
-    def test_aws_makes_the_key(self, harness):
+    def test_generate_is_refused_because_aws_creates_the_key(self, harness):
         harness.generate = {"length": 40}
         error = refused(lambda: built(harness))
         assert error.hint == "remove 'generate'"
 
 
 class TestOutages:
-    def test_nothing_listens(self, harness, monkeypatch):
+    def test_a_closed_port_is_unavailable(self, harness, monkeypatch):
         with dead_address() as address:
             monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{address}")
             for call in (
@@ -267,12 +269,12 @@ class TestOutages:
             ):
                 assert isinstance(refused(call), UnavailableError)
 
-    def test_nobody_answers(self, harness):
+    def test_a_silent_endpoint_is_unavailable(self, harness):
         harness.proxy.fault(silent())
         rotator = built(harness, timeout_seconds=1)
         assert isinstance(refused(lambda: rotator.prepare(harness.current())), UnavailableError)
 
-    def test_an_answer_that_is_lost_is_asked_for_again(self, harness):
+    def test_a_request_whose_answer_was_lost_is_repeated(self, harness):
         turn = begun(harness, harness.current())
         harness.proxy.fault(reset(), when=one("UpdateAccessKey"), times=1)
         step(built(harness), "retire", turn)
@@ -286,16 +288,16 @@ class TestOutages:
         assert error.hint == "allow iam:ListAccessKeys in the caller's IAM policy"
 
 
-class TestThePolicyOfThePage:
+class TestDocumentedPolicy:
     """moto looks at the actions of a policy, and not at the users that it names."""
 
-    def test_it_is_enough(self, server, monkeypatch):
+    def test_the_documented_policy_is_enough(self, server, monkeypatch):
         harness, admin = server
         for name, text in admin.items():
             monkeypatch.setenv(name, text)
         rotated(harness, rotated(harness, harness.current()).new)  # which deletes a key
 
-    def test_without_it_nothing_can_be_done(self, server, monkeypatch):
+    def test_a_user_without_the_documented_policy_is_denied(self, server, monkeypatch):
         harness, admin = server
         nobody = harness.current()
         monkeypatch.setenv("AWS_ENDPOINT_URL", admin["AWS_ENDPOINT_URL"])

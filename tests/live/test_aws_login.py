@@ -26,7 +26,7 @@ ROLE = "arn:aws:iam::222222222222:role/reader"  # of another account
 SERIAL = f"arn:aws:iam::{ACCOUNT}:mfa/me"
 
 
-def test_a_role_is_assumed(aws, moto_url):
+def test_the_aws_source_assumes_a_role(aws, moto_url):
     sts = admin_client(moto_url, service="sts")
     theirs = sts.assume_role(RoleArn=ROLE, RoleSessionName="admin")["Credentials"]
     admin = admin_client(
@@ -45,7 +45,7 @@ def test_a_role_is_assumed(aws, moto_url):
     assert access_key(aws.requests_for("GetSecretValue")[-1]) not in ("test", "")
 
 
-def test_a_role_that_may_not_be_assumed(aws):
+def test_a_role_that_may_not_be_assumed_is_an_auth_error(aws):
     aws.proxy.fault(xml_error("AccessDenied"))
     error = failure(aws.source(role_arn=ROLE), ref("db"), DeniedError)
     assert error.message == f"cannot assume {ROLE}: access denied (AccessDenied)"
@@ -56,7 +56,7 @@ def test_a_role_that_may_not_be_assumed(aws):
 @pytest.mark.parametrize(
     ("role", "login"), [(None, "GetSessionToken"), ("role/reader", "AssumeRole")]
 )
-def test_a_login_with_mfa(aws, role, login):
+def test_the_aws_source_logs_in_with_mfa(aws, role, login):
     aws.put("db", CANARY)
     settings = {"mfa_serial": SERIAL, "mfa_token": "012345"}
     if role:
@@ -67,7 +67,7 @@ def test_a_login_with_mfa(aws, role, login):
     assert (asked["SerialNumber"], asked["TokenCode"]) == (SERIAL, "012345")
 
 
-def test_mfa_without_a_code_asks_nobody(aws):
+def test_mfa_without_a_code_sends_no_request(aws):
     error = failure(aws.source(mfa_serial=SERIAL), ref("db"), AuthError)
     assert error.hint == 'set [sources.aws] mfa_token = "{{ env:AWS_MFA_TOKEN }}"'
     assert aws.operations == []
@@ -77,7 +77,7 @@ def configure(text):
     Path(os.environ["AWS_CONFIG_FILE"]).write_text(text)
 
 
-def test_a_profile(aws, monkeypatch):
+def test_the_aws_source_uses_a_profile(aws, monkeypatch):
     monkeypatch.delenv("AWS_REGION")
     configure(
         "[profile corp]\nregion = eu-west-1\naws_access_key_id = corp-key\n"
@@ -100,11 +100,11 @@ def test_a_role_of_a_profile_with_mfa_does_not_prompt(aws):
     assert parameters(aws.requests_for("AssumeRole")[0])["TokenCode"] == "012345"
 
 
-def test_an_unknown_profile(aws):
+def test_an_unknown_aws_profile_is_named(aws):
     assert "'prdo'" in failure(aws.source(profile="prdo"), ref("db"), AuthError).message
 
 
-def test_an_sso_profile_without_a_session(aws):
+def test_an_sso_profile_without_a_session_gets_a_hint_to_log_in(aws):
     configure(
         "[profile corp]\nsso_session = corp\nsso_account_id = 123456789012\n"
         "sso_role_name = reader\n[sso-session corp]\nsso_region = eu-west-1\n"
@@ -114,12 +114,12 @@ def test_an_sso_profile_without_a_session(aws):
     assert error.hint == "run 'aws sso login --profile corp'"
 
 
-def test_a_configuration_that_cannot_be_read(aws):
+def test_an_unreadable_aws_configuration_is_an_error(aws):
     configure(f"[profile corp\n{CANARY}")
     failure(aws.source(profile="corp"), ref("db"), AuthError)
 
 
-def test_endpoint_url_comes_before_the_environment(aws, monkeypatch):
+def test_the_endpoint_url_setting_overrides_the_environment(aws, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     aws.put("db", CANARY)
     assert value(aws.source(endpoint_url=aws.proxy.url), ref("db")) == CANARY
@@ -146,7 +146,7 @@ MALFORMED = {
 @pytest.mark.parametrize(
     ("key", "text"), [(key, text) for key, texts in MALFORMED.items() for text in texts]
 )
-def test_a_setting_that_cannot_mean_anything_is_refused_before_any_request(aws, key, text):
+def test_a_meaningless_setting_is_refused_before_any_request(aws, key, text):
     error = failure(aws.source(**{key: text}), ref("db"), InvalidSettingError)
     assert error.exit_status == 3
     assert f"{key} of [sources.aws] " in error.message
@@ -163,9 +163,7 @@ def test_a_setting_that_cannot_mean_anything_is_refused_before_any_request(aws, 
         *(("AWS_ENDPOINT_URL_SECRETS_MANAGER", text) for text in ("x", "ftp://h", "https://h\n")),
     ],
 )
-def test_a_variable_that_cannot_mean_anything_is_refused_before_any_request(
-    aws, monkeypatch, name, text
-):
+def test_a_meaningless_variable_is_refused_before_any_request(aws, monkeypatch, name, text):
     monkeypatch.setenv(name, text)
     error = failure(aws.source(), ref("db"), InvalidSettingError)
     assert error.exit_status == 3
@@ -184,7 +182,9 @@ def test_a_variable_that_cannot_mean_anything_is_refused_before_any_request(
 @pytest.mark.parametrize(
     "name", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
 )
-def test_a_credential_that_no_request_can_hold_is_told_as_that(aws, monkeypatch, name, odd, told):
+def test_a_credential_that_no_request_can_contain_is_reported_as_such(
+    aws, monkeypatch, name, odd, told
+):
     monkeypatch.setenv(name, f"{CANARY}{odd}")
     error = failure(aws.source(), ref("db"), AuthError)
     assert error.message.startswith(f"cannot use aws: {name} contains {told}")
@@ -192,7 +192,9 @@ def test_a_credential_that_no_request_can_hold_is_told_as_that(aws, monkeypatch,
     assert not aws.proxy.requests
 
 
-def test_a_credential_of_a_file_that_no_request_can_hold_is_told_with_the_file(aws, monkeypatch):
+def test_a_credential_in_a_file_that_no_request_can_contain_is_reported_with_the_file(
+    aws, monkeypatch
+):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     text = "[default]\naws_access_key_id = A KEY\naws_secret_access_key = secret\n"
@@ -202,14 +204,14 @@ def test_a_credential_of_a_file_that_no_request_can_hold_is_told_with_the_file(a
     assert error.message == f"cannot use aws: {told}"
 
 
-def test_no_region(aws, monkeypatch):
+def test_a_missing_region_gets_a_hint_to_set_it(aws, monkeypatch):
     monkeypatch.delenv("AWS_REGION")
     error = failure(aws.source(), ref("db"), AuthError)
     assert error.hint == "set AWS_REGION or [sources.aws] region"
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "AWS_DEFAULT_REGION"])
-def test_the_region_of_the_environment(aws, monkeypatch, name):
+def test_the_aws_source_uses_the_region_of_the_environment(aws, monkeypatch, name):
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.setenv(name, "ap-south-1")
     ask(aws.source(), ref("db"))
@@ -225,14 +227,14 @@ def _no_keys(aws, monkeypatch):
 
 
 @pytest.mark.usefixtures("_no_keys")
-def test_no_credentials(aws):
+def test_missing_credentials_get_a_hint_to_set_a_profile(aws):
     error = failure(aws.source(), ref("db"), AuthError)
     assert error.hint.startswith("set AWS_PROFILE")
     assert aws.operations == []
 
 
 @pytest.mark.usefixtures("_no_keys")
-def test_a_metadata_service_that_never_answers_leaves_time(aws, monkeypatch):
+def test_a_silent_metadata_service_leaves_time_for_the_request(aws, monkeypatch):
     monkeypatch.delenv("AWS_EC2_METADATA_DISABLED")
     with silent_server() as address:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", f"http://{address}")

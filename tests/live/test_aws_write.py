@@ -33,7 +33,7 @@ def is_promotion(request):
     return "MoveToVersionId" in parameters(request)
 
 
-def test_a_write_changes_one_value_and_no_other_character(aws):
+def test_an_aws_write_changes_one_value_and_no_other_character(aws):
     aws.put("db", '{ "port": 5432.0,\n  "password": "old", "é": "\\u00e9" }\n')
     version = write(aws.source(), ref("db", "password"), 'n"ew')
     assert aws.stored("db") == '{ "port": 5432.0,\n  "password": "n\\"ew", "é": "\\u00e9" }\n'
@@ -42,7 +42,7 @@ def test_a_write_changes_one_value_and_no_other_character(aws):
     assert list(labels.values()) == [{"AWSPREVIOUS"}], "our own label was left behind"
 
 
-def test_a_write_without_a_field(aws):
+def test_an_aws_write_without_a_field_replaces_the_secret(aws):
     source = aws.source()
     for name, held, written, then in [
         ("text", "old", "new", "new"),
@@ -53,7 +53,7 @@ def test_a_write_without_a_field(aws):
         assert aws.stored(name) == then
 
 
-def test_a_write_keeps_a_binary_secret_binary(aws):
+def test_an_aws_write_keeps_a_binary_secret_binary(aws):
     aws.put("key", b"\xff old")
     write(aws.source(), ref("key"), "new")
     reading = ask(aws.source(), ref("key"))
@@ -61,7 +61,7 @@ def test_a_write_keeps_a_binary_secret_binary(aws):
     assert "SecretString" not in aws.admin.get_secret_value(SecretId=f"{aws.prefix}key")
 
 
-def test_what_is_created(aws):
+def test_an_aws_write_creates_an_object_a_text_or_bytes(aws):
     source = aws.source()
     versions = [
         source.write(ref("object", "password"), Secret("é"), expected=None),
@@ -74,7 +74,7 @@ def test_what_is_created(aws):
     assert [ask(source, ref(name)).version for name in ("object", "text", "key")] == versions
 
 
-def test_a_secret_without_a_value_is_given_its_first(aws):
+def test_an_aws_write_gives_a_secret_without_a_value_its_first(aws):
     # as Terraform leaves one
     aws.admin.create_secret(Name=f"{aws.prefix}shell")
     version = create(aws, ref("shell", "a"), "1")
@@ -83,7 +83,7 @@ def test_a_secret_without_a_value_is_given_its_first(aws):
     conflict(create, aws, ref("shell", "a"), "2")
 
 
-def test_a_change_between_reading_and_promoting_is_a_conflict(aws):
+def test_a_change_between_read_and_promotion_is_a_conflict(aws):
     aws.put("db", OLD)
     change_it_first = after(lambda: aws.put("db", '{"p": "theirs"}'))
     aws.proxy.fault(change_it_first, when=lambda r: operation(r) == "PutSecretValue")
@@ -93,7 +93,7 @@ def test_a_change_between_reading_and_promoting_is_a_conflict(aws):
     assert STAGED not in set().union(*aws.labels("db").values())
 
 
-def test_a_promotion_whose_answer_is_lost_is_not_a_conflict(aws):
+def test_a_promotion_whose_answer_was_lost_is_not_a_conflict(aws):
     aws.put("db", OLD)
     aws.proxy.fault(
         lost(),
@@ -105,13 +105,13 @@ def test_a_promotion_whose_answer_is_lost_is_not_a_conflict(aws):
     assert aws.labels("db")[version] == {"AWSCURRENT"}
 
 
-def test_a_creation_whose_answer_is_lost_is_not_a_conflict(aws):
+def test_a_creation_whose_answer_was_lost_is_not_a_conflict(aws):
     aws.proxy.fault(lost(), when=lambda r: operation(r) == "CreateSecret", times=1)
     version = create(aws, P, "new")
     assert aws.labels("db") == {version: {"AWSCURRENT"}}
 
 
-def test_a_refused_promotion_of_which_nothing_is_known_after(aws):
+def test_a_refused_promotion_whose_result_cannot_be_read_is_an_error(aws):
     aws.put("db", OLD)
     aws.proxy.fault(respond(400, '{"__type": "InvalidParameterException"}'), when=is_promotion)
     aws.proxy.fault(not_json(), when=lambda r: parameters(r).get("VersionStage") == "AWSCURRENT")
@@ -120,7 +120,7 @@ def test_a_refused_promotion_of_which_nothing_is_known_after(aws):
     assert aws.stored("db") == OLD
 
 
-def test_a_promotion_that_is_denied_changes_nothing(aws):
+def test_a_denied_promotion_changes_nothing(aws):
     before = aws.put("db", OLD)
     aws.proxy.fault(respond(400, '{"__type": "AccessDeniedException"}'), when=is_promotion)
     with pytest.raises(DeniedError) as caught:
@@ -132,7 +132,7 @@ def test_a_promotion_that_is_denied_changes_nothing(aws):
     assert list(labels.values()) == [set()]
 
 
-def test_a_stale_version_is_a_conflict_before_anything_is_put(aws):
+def test_a_stale_version_is_a_conflict_before_any_write(aws):
     version = aws.put("db", OLD)
     aws.put("db", '{"p": "theirs"}')
     conflict(create, aws, P, "ours", expected=version)
@@ -142,7 +142,7 @@ def test_a_stale_version_is_a_conflict_before_anything_is_put(aws):
     assert aws.operations == ["GetSecretValue"] * 2
 
 
-def test_creating_what_is_scheduled_for_deletion(aws):
+def test_creation_of_a_secret_scheduled_for_deletion_is_refused(aws):
     aws.put("db", "x")
     schedule_deletion(aws)
     assert "restore-secret" in conflict(create, aws, ref("db"), "y").hint
@@ -159,27 +159,27 @@ def test_creating_what_is_scheduled_for_deletion(aws):
     ],
     ids=["field-of-text", "no-field-of-two", "field-of-binary", "field-not-utf-8", "empty"],
 )
-def test_what_a_secret_cannot_hold(aws, held, field, written):
+def test_a_value_that_the_secret_cannot_contain_is_refused(aws, held, field, written):
     version = aws.put("db", held)
     with pytest.raises(InvalidReferenceError):
         create(aws, ref("db", field), written, expected=version)
     assert aws.labels("db") == {version: {"AWSCURRENT"}}
 
 
-def test_a_secret_is_not_created_by_an_arn(aws):
+def test_a_secret_cannot_be_created_by_arn(aws):
     arn = ref(f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-AbCdEf")
     with pytest.raises(InvalidReferenceError):
         create(aws, arn, "x")
     assert aws.operations == []
 
 
-def test_a_write_by_arn(aws):
+def test_a_secret_can_be_written_by_arn(aws):
     aws.put("db", OLD)
     write(aws.source(), ref(aws.arn("db"), "p"), "new")
     assert aws.stored("db") == '{"p": "new"}'
 
 
-def test_no_logger_shows_a_value_or_a_credential(aws, monkeypatch, caplog):
+def test_no_logger_records_a_value_or_a_credential(aws, monkeypatch, caplog):
     monkeypatch.setenv("AWS_SESSION_TOKEN", f"{CANARY}-token")
     aws.put("db", OLD)
     caplog.set_level(logging.DEBUG)

@@ -40,14 +40,14 @@ def run(project, store, *arguments, **options):
     return project.run(*arguments, "--env", "prod", env=environ, **options)
 
 
-def test_one_field_is_set_and_the_others_stay(project, store):
+def test_set_changes_one_field_and_preserves_the_others(project, store):
     done = run(project, store, "set", "DB_PASSWORD", input="p-new\n")
     assert store.told(done) == "set DB_PASSWORD in AT/db#password (version V)\n"
     assert store.fields() == {**FIELDS, "password": "p-new"}
     assert run(project, store, "get", "DB_PASSWORD").stdout == "p-new"
 
 
-def test_a_field_and_a_secret_that_are_new(project, store):
+def test_set_creates_a_field_and_a_secret(project, store):
     for name, path in (("NEW_FIELD", "db#new"), ("NEW_SECRET", "fresh#password")):
         done = run(project, store, "set", name, input="x")
         assert store.told(done) == f"set {name} in AT/{path} (version V)\n"
@@ -55,12 +55,12 @@ def test_a_field_and_a_secret_that_are_new(project, store):
     assert store.fields("fresh") == {"password": "x"}
 
 
-def test_a_bare_name_is_set_in_the_secret_at_the_prefix(project, store):
+def test_set_of_a_bare_name_writes_to_the_secret_at_the_prefix(project, store):
     assert run(project, store, "set", "BARE", input="x").returncode == 0
     assert store.fields("") == {"BARE": "x"}
 
 
-def test_one_field_is_taken_out(project, store):
+def test_unset_removes_one_field(project, store):
     done = run(project, store, "unset", "DB_PASSWORD")
     assert store.told(done) == "removed DB_PASSWORD from AT/db#password (version V)\n"
     assert store.fields() == {"user": "app", "number": 1.5}
@@ -68,7 +68,7 @@ def test_one_field_is_taken_out(project, store):
     assert store.fields() == FIELDS
 
 
-def test_history_and_rollback(project, store):
+def test_history_lists_versions_and_rollback_restores_one(project, store):
     for value in ("p-two", "p-three"):
         run(project, store, "set", "DB_PASSWORD", input=value)
     run(project, store, "set", "DB_USER", input="other")
@@ -100,7 +100,7 @@ def edit(project, store, script):
     return run(project, store, "edit", env={"EDITOR": f"{sys.executable} {editor}"})
 
 
-def test_several_fields_of_one_secret_are_edited(project, store):
+def test_edit_changes_several_fields_of_one_secret(project, store):
     script = """
 text = path.read_text().replace('p-old', 'p-new').replace('=app', '=other')
 path.write_text(text.replace('# not set: NEW_FIELD=', 'NEW_FIELD=n'))
@@ -114,7 +114,7 @@ path.write_text(text.replace('# not set: NEW_FIELD=', 'NEW_FIELD=n'))
     assert store.fields() == {**FIELDS, "password": "p-new", "user": "other", "new": "n"}
 
 
-def test_a_change_of_somebody_else_while_the_editor_is_open_is_kept(project, store):
+def test_edit_preserves_a_change_made_while_the_editor_is_open(project, store):
     """The editor runs `envkit set`, as another user would."""
     script = """
 subprocess.run([sys.executable, '-m', 'envkit', 'set', 'DB_PASSWORD', '-e', 'prod'],
@@ -131,7 +131,7 @@ path.write_text(path.read_text().replace('p-old', 'p-mine').replace('=app', '=mi
     assert store.fields() == {**FIELDS, "password": "p-theirs"}
 
 
-def test_who_may_only_read_changes_nothing(project, store):
+def test_set_without_write_permission_changes_nothing(project, store):
     store.deny_writes()
     done = run(project, store, "set", "DB_PASSWORD", input="p-new")
     assert done.returncode == 6, done.stderr
@@ -179,14 +179,14 @@ def test_concurrent_sets_of_different_fields_of_one_secret_all_succeed(project, 
     assert store.fields("many") == {name: f"value {at}" for at, name in enumerate(names)}
 
 
-def test_of_concurrent_sets_of_one_field_one_succeeds_and_the_others_conflict(project, store):
+def test_one_of_several_concurrent_sets_of_a_field_succeeds_and_the_others_conflict(project, store):
     many(project, store, 1)
     errors = set_at_once(project, store, ["FIELD_0"] * 4)
     [winner] = [number for number, error in enumerate(errors) if error is None]
     assert store.fields("many") == {"FIELD_0": f"value {winner}"}
 
 
-def test_an_edit_of_twelve_fields_is_one_version_and_twelve_audit_records(project, store):
+def test_edit_of_twelve_fields_creates_one_version_and_twelve_audit_records(project, store):
     names = many(project, store, 12)
     done = edit(project, store, "path.write_text(path.read_text().replace('=old', '=new'))")
     assert done.returncode == 0, done.stderr

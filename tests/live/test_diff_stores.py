@@ -43,7 +43,7 @@ def statuses(found):
     return {name: entry["status"] for name, entry in found.items()}
 
 
-def test_each_secret_is_read_once_whoever_needs_it(team, openbao):
+def test_diff_reads_each_secret_once_for_all_environments(team, openbao):
     text = (team.profiles / "staging.toml").read_text()
     team.profile("staging.toml", text.replace("STAGING_TOKEN", "PROD_TOKEN"))
     before = openbao.reads()
@@ -56,7 +56,7 @@ def test_each_secret_is_read_once_whoever_needs_it(team, openbao):
     assert origin == f"vault:secret/{team.folder}/staging#password"
 
 
-def test_a_store_that_denies_one_side_is_no_difference(team, openbao):
+def test_diff_does_not_report_a_denied_side_as_a_difference(team, openbao):
     policy = openbao.policy({f"secret/data/{team.folder}/prod": ["read"]})
     status, found = diff(team, openbao, "staging", "prod", PROD_TOKEN=openbao.token(policy))
     assert status == 6
@@ -66,13 +66,13 @@ def test_a_store_that_denies_one_side_is_no_difference(team, openbao):
     assert found["SHARED"]["values"][1]["code"] == "access-denied"
 
 
-def test_a_token_that_is_not_one_costs_only_its_side(team, openbao):
+def test_diff_with_an_invalid_token_fails_only_on_its_side(team, openbao):
     status, found = diff(team, openbao, "staging", "prod", PROD_TOKEN="canary-no-token")
     assert (status, {*statuses(found).values()}) == (6, {"unreadable"})
     assert {entry["values"][0]["state"] for entry in found.values()} == {"value"}
 
 
-def test_versions_and_times_of_a_store(team, openbao):
+def test_diff_compares_versions_and_times_of_a_store(team, openbao):
     between = datetime.now(UTC).isoformat()
     openbao.put(f"{team.folder}/prod", {"password": "canary-of-later", "user": "app"})
     status, found = diff(team, openbao, "prod", "prod@v1", f"prod@{between}")
@@ -82,7 +82,7 @@ def test_versions_and_times_of_a_store(team, openbao):
     assert statuses(found) == {"PASSWORD": "different", "SHARED": "same", "USER": "same"}
 
 
-def test_a_version_that_is_gone_is_no_absence(team, openbao):
+def test_diff_does_not_report_a_destroyed_version_as_missing(team, openbao):
     openbao.put(f"{team.folder}/prod", {"password": "canary-of-later", "user": "app"})
     openbao.ask("PUT", f"secret/destroy/{team.folder}/prod", {"versions": [1]})
     status, found = diff(team, openbao, "prod", "prod@v1", "--only", "PASSWORD")
@@ -91,7 +91,7 @@ def test_a_version_that_is_gone_is_no_absence(team, openbao):
     assert found["PASSWORD"]["values"][1]["code"] == "no-such-version"
 
 
-def test_a_version_can_be_read_by_a_token_that_may_not_list_them(team, openbao):
+def test_diff_reads_a_version_with_a_token_that_may_not_list_versions(team, openbao):
     token = openbao.token(openbao.policy({f"secret/data/{team.folder}/*": ["read"]}))
     before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     for point, expected in (("v1", (0, {"same"})), (before, (6, {"unreadable"}))):
@@ -99,7 +99,7 @@ def test_a_version_can_be_read_by_a_token_that_may_not_list_them(team, openbao):
         assert (status, {*statuses(found).values()}) == expected
 
 
-def test_kv_version_1_has_no_past(team, openbao):
+def test_diff_refuses_the_past_of_kv_version_1(team, openbao):
     text = (team.profiles / "prod.toml").read_text().replace('mount = "secret"', 'mount = "kv1"')
     team.profile("prod.toml", text)
     for name in ("prod", "shared"):
@@ -111,7 +111,7 @@ def test_kv_version_1_has_no_past(team, openbao):
         assert {entry["values"][1]["code"] for entry in found.values()} == {"no-such-version"}
 
 
-def test_the_past_of_aws(project, aws):
+def test_diff_reads_past_versions_in_aws(project, aws):
     aws.put("db", "canary-of-now")
     text = f'[sources.aws]\nprefix = "{aws.prefix}"\n[variables]\nKEY = "{{{{ aws:db }}}}"\n'
     project.profile("prod.toml", text)

@@ -7,12 +7,12 @@ from support.openbao import _binary
 from support.pages import follow, pages_run_by
 
 
-def test_these_are_the_pages():
+def test_the_pages_tested_here_are_an_afternoon_aws_and_vault():
     pages = pages_run_by("tests/live/test_docs_commands.py")
     assert [page.name for page in pages] == ["an-afternoon.md", "aws.md", "vault.md"]
 
 
-def test_vault(openbao, tmp_path):
+def test_vault_page_prints_what_it_shows(openbao, tmp_path):
     environ = {
         "VAULT_ADDR": openbao.address,
         "BAO_TOKEN": openbao.root_token,  # of `bao`; the page gives envkit a VAULT_TOKEN
@@ -22,7 +22,7 @@ def test_vault(openbao, tmp_path):
     follow("docs/guides/vault.md", tmp_path / "shop", environ, places)
 
 
-def test_an_afternoon(openbao, tmp_path):
+def test_an_afternoon_page_prints_what_it_shows(openbao, tmp_path):
     for environment in ("staging", "prod"):
         openbao.put(f"orders/{environment}/db", {"password": f"made-up-{environment}"})
     rights = {
@@ -34,7 +34,7 @@ def test_an_afternoon(openbao, tmp_path):
     follow("docs/getting-started/an-afternoon.md", tmp_path / "shop", environ)
 
 
-def test_aws(aws, tmp_path):
+def test_aws_page_prints_what_it_shows(aws, tmp_path):
     aws.prefix = "shop/"
     aws.put("prod/db", json.dumps({"username": "app", "password": "p@ss word"}))
     aws.put("prod", json.dumps({"STRIPE_KEY": "sk_live_made_up"}))

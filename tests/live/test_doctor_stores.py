@@ -37,7 +37,7 @@ def aws_profile(settings=""):
     return f'[sources.aws]\n{settings}\n[variables]\nA = "{{{{ aws:db#password }}}}"\n'
 
 
-def test_aws_says_who_we_are_and_reads_no_secret(aws, check):
+def test_doctor_names_the_aws_identity_and_reads_no_secret(aws, check):
     found = check(aws_profile())["aws"]
     assert found.status == CheckStatus.OK
     assert found.message.startswith("botocore ")
@@ -46,7 +46,7 @@ def test_aws_says_who_we_are_and_reads_no_secret(aws, check):
     assert aws.operations == ["GetCallerIdentity", "DescribeSecret"]
 
 
-def test_aws_says_which_role_was_assumed(aws, check):
+def test_doctor_names_the_assumed_aws_role(aws, check):
     settings = 'role_arn = "arn:aws:iam::222222222222:role/reader"'
     found = check(aws_profile(settings))["aws"]
     assert "logged in as arn:aws:sts::222222222222:assumed-role/reader/envkit" in found.message
@@ -54,7 +54,7 @@ def test_aws_says_which_role_was_assumed(aws, check):
     assert aws.operations == ["AssumeRole", "GetCallerIdentity", *looks]
 
 
-def test_aws_does_not_take_the_credentials(aws, check):
+def test_doctor_reports_that_aws_refuses_the_credentials(aws, check):
     aws.proxy.fault(xml_error("InvalidClientTokenId"))
     found = check(aws_profile())["aws"]
     assert_wrong(found, "cannot use aws: ")
@@ -73,7 +73,7 @@ def assert_wrong(found, what):
     assert what in found.message
 
 
-def test_vault_says_who_it_is_and_who_we_are_and_no_secret_is_read(openbao, check):
+def test_doctor_names_the_vault_server_and_identity_and_reads_no_secret(openbao, check):
     policy = openbao.policy({"secret/data/doctor/*": ["read"]})
     token = openbao.token(policy, ttl="330m", display_name="ci")
     before = openbao.reads()
@@ -87,7 +87,7 @@ def test_vault_says_who_it_is_and_who_we_are_and_no_secret_is_read(openbao, chec
     assert openbao.reads() == before
 
 
-def test_vault_logs_in_by_the_method_of_the_profile(openbao, check):
+def test_doctor_logs_in_to_vault_by_the_method_of_the_profile(openbao, check):
     mount = openbao.enable_auth("userpass")
     policy = openbao.policy({"secret/data/doctor/*": ["read"]})
     user = {"password": CANARY, "policies": policy}
@@ -102,18 +102,18 @@ def test_vault_logs_in_by_the_method_of_the_profile(openbao, check):
     assert_wrong(found, "does not accept the userpass login")
 
 
-def test_vault_and_a_token_that_never_expires(openbao, check):
+def test_doctor_reports_a_vault_token_that_never_expires(openbao, check):
     root = openbao.root_token
     found = check(vault_profile(openbao), VAULT_TOKEN=root)["vault"]
     assert found.message.endswith("policies root, for ever; may read 1 of 1 values")
 
 
-def test_vault_does_not_take_the_token(openbao, check):
+def test_doctor_reports_that_vault_refuses_the_token(openbao, check):
     found = check(vault_profile(openbao), VAULT_TOKEN=CANARY)["vault"]
     assert_wrong(found, "does not accept the token")
 
 
-def test_vault_and_a_token_that_may_not_ask_about_itself(openbao, check):
+def test_doctor_reports_a_vault_token_that_may_not_look_itself_up(openbao, check):
     policy = openbao.policy({"secret/data/doctor/*": ["read"]})
     token = openbao.token(policy, no_default_policy=True)
     found = check(vault_profile(openbao), VAULT_TOKEN=token)["vault"]
@@ -133,7 +133,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
-def test_vault_and_a_token_that_may_not_read(openbao, check, rules):
+def test_doctor_reports_a_vault_token_that_may_not_read(openbao, check, rules):
     token = openbao.token(openbao.policy({"sys/none": ["read"], **rules}))
     before = openbao.reads()
     found = check(vault_profile(openbao), VAULT_TOKEN=token)["vault"]
@@ -151,13 +151,13 @@ def test_vault_and_a_token_that_may_not_read(openbao, check, rules):
         ("kv1/db?version=1", "KV version 1 does not store versions"),
     ],
 )
-def test_vault_and_a_path_that_holds_no_secrets(openbao, check, path, what):
+def test_doctor_reports_a_vault_path_without_a_secrets_engine(openbao, check, path, what):
     text = vault_profile(openbao).replace("secret/doctor/db", path)
     found = check(text, VAULT_TOKEN=openbao.root_token)["vault"]
     assert_wrong(found, what)
 
 
-def test_each_value_that_may_not_be_read_is_named(openbao, check, project):
+def test_doctor_names_each_value_that_may_not_be_read(openbao, check, project):
     names = ("B", "C", "D", "E", "F", "G")
     more = "".join(f'{name} = "{{{{ vault:secret/doctor/{name}#x }}}}"\n' for name in names)
     policy = openbao.policy({"secret/data/doctor/*": ["read"], "secret/data/doctor/D": ["deny"]})
@@ -172,7 +172,7 @@ def test_each_value_that_may_not_be_read_is_named(openbao, check, project):
     }
 
 
-def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, project):
+def test_doctor_does_not_report_deleted_and_missing_secrets_as_ok(openbao, aws, check, project):
     """The check does not read values, and says so."""
     openbao.put("doctor/db", {"password": "x"})
     openbao.ask("DELETE", "secret/data/doctor/db")
@@ -188,7 +188,7 @@ def test_deleted_and_missing_secrets_are_not_called_ok(openbao, aws, check, proj
     assert "values exist" not in repr(examine(["prod"], environ=environ))
 
 
-def test_vault_is_sealed(sealable_openbao, check):
+def test_doctor_reports_a_sealed_vault(sealable_openbao, check):
     text = vault_profile(sealable_openbao, f'ca_cert = "{sealable_openbao.ca_file}"')
     sealable_openbao.seal()
     try:
@@ -198,7 +198,7 @@ def test_vault_is_sealed(sealable_openbao, check):
     assert_wrong(found, "sealed")
 
 
-def test_one_store_that_is_wrong_hides_no_other(openbao, aws, check):
+def test_doctor_continues_after_a_broken_store(openbao, aws, check):
     text = vault_profile(openbao) + 'B = "{{ aws:db#password }}"\n'
     found = check(text, VAULT_TOKEN=CANARY)
     found = {name: one.status for name, one in found.items()}
@@ -207,7 +207,9 @@ def test_one_store_that_is_wrong_hides_no_other(openbao, aws, check):
 
 @pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
 @pytest.mark.parametrize("name", ["AGENT_ADDR", "SRV_LOOKUP", "WRAP_TTL", "MFA"])
-def test_a_variable_of_the_vault_command_that_is_not_used_is_named(project, openbao, prefix, name):
+def test_doctor_names_a_variable_of_the_vault_command_that_envkit_ignores(
+    project, openbao, prefix, name
+):
     project.profile("prod.toml", '[variables]\nA = "{{ vault:secret/db#a }}"\n')
     server = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
     nobody = {**server, "VAULT_ADDR": "http://127.0.0.1:1", "VAULT_MAX_RETRIES": "0"}

@@ -72,7 +72,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_every_read_breaks(prod, store, fault):
+def test_a_command_refuses_to_start_the_app_whatever_read_fails(prod, store, fault):
     store.proxy.fault(fault, when=store.is_read)
     refused(prod, store, *SHORT, status=5)
     assert store.proxy.count(store.is_read)
@@ -81,14 +81,14 @@ def test_every_read_breaks(prod, store, fault):
 @pytest.mark.parametrize(
     "command", ["get CACHE_URL", "export --format json", "export --output prod.env", "show"]
 )
-def test_nothing_is_printed_or_written(prod, store, command):
+def test_a_command_prints_and_writes_nothing_when_a_read_fails(prod, store, command):
     store.proxy.fault(not_json(), when=store.is_read)
     missing = ["CACHE_URL"] if command.startswith("get") else VALUES
     refused(prod, store, *command.split(), status=5, missing=missing)
 
 
 @pytest.mark.parametrize("name", ["429", "503", "reset", "reset-in-body"])
-def test_a_transient_fault_is_ridden_out(prod, store, name):
+def test_a_command_survives_a_transient_fault(prod, store, name):
     store.proxy.fault(FAULTS[name], when=store.is_read, times=1)
     done = prod.run("exec", "--env", "prod", "--", "env", env=store.environ)
     assert done.returncode == 0, done.stderr
@@ -99,14 +99,16 @@ def test_a_transient_fault_is_ridden_out(prod, store, name):
 
 
 @pytest.mark.parametrize("place", [dead_address, silent_server])
-def test_a_server_that_refuses_or_never_answers(project, store, place):
+def test_a_server_that_refuses_or_never_answers_stops_the_command(project, store, place):
     with place() as address:
         project.profile("prod.toml", store.profile(f"http://{address}"))
         refused(project, store, *SHORT, status=5)
 
 
 @pytest.mark.parametrize("wrong", ["authority", "host"])
-def test_a_certificate_that_does_not_fit(project, store, certificate_authority, tmp_path, wrong):
+def test_an_invalid_certificate_stops_the_command(
+    project, store, certificate_authority, tmp_path, wrong
+):
     import trustme
 
     known = certificate_authority if wrong == "host" else trustme.CA()
@@ -127,14 +129,14 @@ COMMANDS = {"exec": (EXEC, VALUES), "get": (("get", "DB_PASSWORD"), ["DB_PASSWOR
 
 
 @pytest.mark.parametrize(("command", "missing"), COMMANDS.values(), ids=COMMANDS)
-def test_a_token_that_vault_no_longer_takes(project, vault_store, command, missing):
+def test_an_expired_vault_token_stops_the_command(project, vault_store, command, missing):
     project.profile("prod.toml", vault_store.profile())
     vault_store.openbao.ask("POST", "auth/token/revoke", {"token": vault_store.token})
     said = refused(project, vault_store, *command, status=6, missing=missing)
     assert "it has expired, was revoked, or is not a token" in said
 
 
-def test_a_secret_that_the_token_may_not_read(project, vault_store):
+def test_a_vault_secret_that_the_token_may_not_read_stops_the_command(project, vault_store):
     only_db = vault_store.openbao.policy({f"secret/data/{vault_store.folder}/db": ["read"]})
     vault_store.log_in_with(only_db)
     project.profile("prod.toml", vault_store.profile())
@@ -143,7 +145,7 @@ def test_a_secret_that_the_token_may_not_read(project, vault_store):
 
 
 @pytest.mark.parametrize(("command", "missing"), COMMANDS.values(), ids=COMMANDS)
-def test_aws_credentials_that_have_expired(project, aws_store, command, missing):
+def test_expired_aws_credentials_stop_the_command(project, aws_store, command, missing):
     project.profile("prod.toml", aws_store.profile())
     for operation in ("BatchGetSecretValue", "GetSecretValue"):
         aws_store.aws.fail(operation, "ExpiredTokenException", message=CANARY)
@@ -151,7 +153,7 @@ def test_aws_credentials_that_have_expired(project, aws_store, command, missing)
     assert "run 'aws sso login'" in said
 
 
-def test_a_secret_that_the_caller_may_not_read(project, aws_store):
+def test_an_aws_secret_that_the_caller_may_not_read_stops_the_command(project, aws_store):
     project.profile("prod.toml", aws_store.profile())
     aws_store.aws.deny("cache", message=CANARY)
     said = refused(project, aws_store, *EXEC, status=6, missing=["CACHE_URL"])
@@ -171,7 +173,9 @@ def test_a_secret_that_the_caller_may_not_read(project, aws_store):
     ],
     ids=["fine", "absent", "denied", "invalid"],
 )
-def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, status, missing):
+def test_one_store_that_is_down_stops_the_command(
+    project, vault_store, aws_store, value, status, missing
+):
     """The failure to fix first sets the exit status, and nothing is started."""
     vault_store.environ |= aws_store.environ
     vault_store.proxy.fault(not_json())
@@ -181,7 +185,7 @@ def test_beside_a_store_that_is_down(project, vault_store, aws_store, value, sta
     refused(project, vault_store, *EXEC, status=status, missing=missing)
 
 
-def test_an_outage_is_not_an_absence(project, store):
+def test_an_outage_does_not_trigger_a_fallback(project, store):
     """Each of these variables is optional, but a failed store does not prove it missing."""
     declared = """\
 [variables]

@@ -99,7 +99,7 @@ def published(folder, texts):
     ]
 
 
-def test_two_workers_rotate_each_once_and_no_value_is_in_the_database(shop, queue, postgres):
+def test_two_workers_rotate_each_secret_once_and_the_database_has_no_value(shop, queue, postgres):
     made = shop.run("rotate", "serve", "--migrate", env=queue.environ)
     assert (made.returncode, "created the tables" in made.stdout) == (0, True), made.stderr
     assert PASSWORD not in made.stdout
@@ -136,7 +136,7 @@ def grants(role):
     return block.replace("envkit_worker", role)
 
 
-def test_what_a_killed_worker_has_left_is_gone_on_with_by_another(shop, queue, tmp_path):
+def test_a_worker_resumes_the_rotation_of_a_killed_worker(shop, queue, tmp_path):
     hook = Hook(tmp_path)
     shop.profile("prod.toml", PROFILE + rotation("r0", before=[hook.command]))
     with worker(shop, queue) as one:
@@ -155,7 +155,7 @@ def test_what_a_killed_worker_has_left_is_gone_on_with_by_another(shop, queue, t
     assert rotated(one, other) == ["prod/r0"]
 
 
-def test_a_stalled_job_is_done_with_when_a_newer_one_waits(shop, queue):
+def test_a_stalled_job_is_finished_when_a_newer_one_waits(shop, queue):
     apply_schema(Secret(queue.dsn))
     far = "now() + interval '1 day'"
     queue.database.run(
@@ -177,7 +177,7 @@ def test_a_stalled_job_is_done_with_when_a_newer_one_waits(shop, queue):
     assert "prod/r0" not in one.text
 
 
-def test_a_job_that_could_not_say_that_it_is_over_is_done_again(shop, queue):
+def test_a_job_that_could_not_report_its_end_runs_again(shop, queue):
     shop.profile("prod.toml", PROFILE + rotation("r0", timeout="1s"))
     with worker(shop, queue) as one:
         one.wait_for(r"prod/r0: rotated")
@@ -192,7 +192,7 @@ def test_a_job_that_could_not_say_that_it_is_over_is_done_again(shop, queue):
         assert one.stop() == 0
 
 
-def test_what_fails_is_tried_again_later_as_the_same_job(shop, queue):
+def test_a_failed_job_is_retried_as_the_same_job(shop, queue):
     shop.profile("prod.toml", PROFILE + rotation("gone"))
     with worker(shop, queue) as one:
         one.wait_for(r"prod/gone: refused|prod/gone: failed")
@@ -201,7 +201,7 @@ def test_what_fails_is_tried_again_later_as_the_same_job(shop, queue):
     assert 10 < job[4] < 1000
 
 
-def test_changed_profiles_are_found(shop, queue):
+def test_a_worker_notices_changed_profiles(shop, queue):
     shop.profile("prod.toml", PROFILE + rotation("r0"))
     with worker(shop, queue) as one:
         one.wait_for(r"prod/r0: rotated")
@@ -216,7 +216,7 @@ def test_changed_profiles_are_found(shop, queue):
         assert one.stop() == 0
 
 
-def test_stopped_in_the_middle_the_job_waits_for_another_worker(shop, queue, tmp_path):
+def test_a_job_stopped_in_the_middle_waits_for_another_worker(shop, queue, tmp_path):
     hook = Hook(tmp_path)
     shop.profile("prod.toml", PROFILE + rotation("r0", before=[hook.command]))
     with worker(shop, queue) as one:
@@ -232,7 +232,7 @@ def test_stopped_in_the_middle_the_job_waits_for_another_worker(shop, queue, tmp
         assert other.stop() == 0
 
 
-def test_the_database_may_go_and_come_back(shop):
+def test_workers_survive_a_restart_of_the_database(shop):
     shop.profile("prod.toml", PROFILE + rotation("r0"))
     with running(synchronous_commit="on") as server:  # finished work is not lost with it
         queue = Queue(server.database())
@@ -251,39 +251,39 @@ def test_the_database_may_go_and_come_back(shop):
 # ---------------------------------------------------------------- the database itself
 
 
-def test_many_workers_that_begin_at_once_make_the_tables_once(queue):
+def test_many_workers_that_start_at_once_create_the_tables_once(queue):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         made = list(pool.map(apply_schema, [Secret(queue.dsn)] * 8))
     assert sorted(made) == [False] * 7 + [True]
 
 
-def test_tables_of_another_version_are_refused_and_left(queue):
+def test_tables_of_another_version_are_refused_and_left_unchanged(queue):
     queue.database.run("CREATE TABLE procrastinate_jobs ()")
     with pytest.raises(ProtocolError, match="another version of procrastinate"):
         apply_schema(Secret(queue.dsn))
     assert queue.database.run("SELECT count(*) FROM procrastinate_jobs") == [(0,)]
 
 
-def test_whoever_may_make_no_tables_is_told_what_to_do(queue):
+def test_a_worker_without_the_right_to_create_tables_gets_a_hint(queue):
     queue.database.run(f"REVOKE CREATE ON SCHEMA public FROM {queue.owner}")
     with pytest.raises(DeniedError, match="we may not make them") as told:
         apply_schema(Secret(queue.dsn))
     assert "--migrate" in told.value.hint
 
 
-def test_a_wrong_password_is_told_without_it(queue):
+def test_a_wrong_database_password_is_reported_without_the_password(queue):
     with pytest.raises(DeniedError, match="refuses the login") as told:
         apply_schema(Secret(queue.dsn.replace(PASSWORD, f"x{CANARY}")))
     assert CANARY not in f"{told.value} {told.value.hint}"
     assert told.value.__cause__ is None
 
 
-def test_a_server_that_is_not_there_is_told():
+def test_an_unreachable_database_is_reported():
     with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:\d+/jobs cannot be reached"):
         apply_schema(Secret(f"postgresql://u:{CANARY}@{HOST}:{free_port()}/jobs"))
 
 
-def test_the_address_comes_from_a_variable_or_a_file(tmp_path):
+def test_the_database_address_comes_from_a_variable_or_a_file(tmp_path):
     dsn = f"postgresql://u:{CANARY}@h:5433/d"
     file = tmp_path / "dsn"
     file.write_text(f"{dsn}\n")

@@ -45,7 +45,7 @@ def states(source, reference):
     return [(version.version, version.state) for version in source.history(reference)]
 
 
-def test_vault_tells_what_was_deleted_and_destroyed(bao):
+def test_vault_history_marks_deleted_and_destroyed_versions(bao):
     for number in range(5):
         bao.put(password=f"{CANARY} {number}")
     bao.metadata("delete", 2)
@@ -59,14 +59,14 @@ def test_vault_tells_what_was_deleted_and_destroyed(bao):
     assert bao.fields() == {"password": f"{CANARY} 4"}
 
 
-def test_vault_tells_when(bao):
+def test_vault_history_has_the_creation_time_of_a_version(bao):
     before = time.time()
     bao.put(password=CANARY)
     [version] = bao.source().history(bao.ref)
     assert before - 2 <= version.created <= time.time() + 2
 
 
-def test_vault_a_secret_that_was_deleted_comes_back_with_its_value(bao):
+def test_vault_rollback_restores_a_deleted_secret(bao):
     bao.put(password="one", user="app")
     bao.put(password="two", user="app")
     bao.metadata("delete", 2)
@@ -76,7 +76,7 @@ def test_vault_a_secret_that_was_deleted_comes_back_with_its_value(bao):
     assert bao.fields() == {"password": "one"}
 
 
-def test_vault_a_token_that_may_not_read_the_metadata_is_told_what_it_lacks(bao):
+def test_vault_history_names_the_right_that_a_token_lacks(bao):
     bao.put(password=CANARY)
     policy = bao.server.policy({f"secret/data/{bao.path}": ["read"]})
     with pytest.raises(DeniedError) as caught:
@@ -90,7 +90,7 @@ def test_vault_a_token_that_may_not_read_the_metadata_is_told_what_it_lacks(bao)
 # ---------------------------------------------------------------- AWS
 
 
-def test_aws_moves_the_label_back_where_nothing_else_differs(aws):
+def test_aws_rollback_moves_the_label_when_no_other_field_differs(aws):
     first = aws.put("db", json.dumps({"password": "one", "user": "app"}))
     second = aws.put("db", json.dumps({"password": "two", "user": "app"}))
     source = aws.source()
@@ -100,7 +100,7 @@ def test_aws_moves_the_label_back_where_nothing_else_differs(aws):
     assert states(source, key("db")) == [(first, "current"), (second, "previous")]
 
 
-def test_aws_writes_a_new_version_where_another_field_has_changed(aws):
+def test_aws_rollback_writes_a_new_version_when_another_field_changed(aws):
     first = aws.put("db", '{"password": "one", "user": "a"}')
     second = aws.put("db", '{"password": "two", "user": "b"}')
     source = aws.source()
@@ -110,14 +110,14 @@ def test_aws_writes_a_new_version_where_another_field_has_changed(aws):
 
 
 @pytest.mark.parametrize(("old", "new"), [("one", "two"), (b"\xff", b"\xfe"), ("one", '{"a": 1}')])
-def test_aws_a_whole_secret_comes_back_by_its_label(aws, old, new):
+def test_aws_rollback_of_a_whole_secret_moves_the_label(aws, old, new):
     first, second = aws.put("key", old), aws.put("key", new)
     assert aws.source().restore(key("key"), first, expected=second) == first
     raw = old if isinstance(old, bytes) else old.encode()
     assert ask(aws.source(), key("key")).value.to_bytes() == raw
 
 
-def test_aws_a_version_that_was_never_current_is_no_history(aws):
+def test_aws_history_leaves_out_a_version_that_was_never_current(aws):
     version = aws.put("db", '{"password": "one"}')
     aws.admin.put_secret_value(
         SecretId=aws.prefix + "db", SecretString=CANARY, VersionStages=["AWSPENDING"]
@@ -125,13 +125,13 @@ def test_aws_a_version_that_was_never_current_is_no_history(aws):
     assert states(aws.source(), key("db")) == [(version, "current")]
 
 
-def test_aws_older_versions_come_after_the_previous_one(aws):
+def test_aws_history_lists_older_versions_after_the_previous_one(aws):
     versions = [aws.put("db", f'{{"password": "{number}"}}') for number in range(4)]
     told = ("current", "previous", "older", "older")
     assert states(aws.source(), key("db")) == list(zip(versions[::-1], told, strict=True))
 
 
-def test_aws_denied_is_told_by_its_action(aws):
+def test_aws_history_names_the_denied_action(aws):
     aws.put("db", CANARY)
     aws.fail("ListSecretVersionIds", "AccessDeniedException", message=CANARY)
     with pytest.raises(DeniedError) as caught:
@@ -140,7 +140,7 @@ def test_aws_denied_is_told_by_its_action(aws):
     assert CANARY not in str(caught.value)
 
 
-def test_aws_a_whole_secret_is_not_deleted(aws):
+def test_aws_unset_refuses_to_delete_a_whole_secret(aws):
     version = aws.put("key", "one")
     with pytest.raises(InvalidReferenceError, match="envkit deletes none"):
         aws.source().write(key("key"), None, expected=version)

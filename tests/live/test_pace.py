@@ -24,7 +24,7 @@ def quota(tmp_path_factory):
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["with Retry-After", "without it"])
-def test_more_secrets_than_a_quota_allows_at_once_are_all_read(quota, told):
+def test_all_secrets_are_read_despite_a_rate_limit_quota(quota, told):
     quota.ask("POST", "sys/quotas/config", {"enable_rate_limit_response_headers": told})
     refs = [ref(f"secret/pace/s{number}#a") for number in range(SECRETS)]
     outcomes = vault(quota.address, quota.root_token, timeout_seconds=60).fetch(refs)
@@ -40,7 +40,7 @@ def proxy(openbao):
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 @pytest.mark.parametrize("wait", ["0", "Thu, 01 Jan 1970 00:00:00 GMT"])
-def test_a_server_that_says_when_to_come_again_is_asked_until_it_serves(
+def test_a_server_that_sends_retry_after_is_asked_until_it_serves(
     openbao, proxy, monkeypatch, status, wait
 ):
     monkeypatch.setattr("envkit.sources.retry.BASE_DELAY_SECONDS", 0.0)
@@ -50,7 +50,7 @@ def test_a_server_that_says_when_to_come_again_is_asked_until_it_serves(
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("wait", ["3600", "999999999999", "Sun, 29 Nov 2999 00:00:00 GMT"])
-def test_a_pause_that_is_longer_than_the_time_is_told_at_once(openbao, proxy, status, wait):
+def test_a_retry_after_beyond_the_deadline_fails_at_once(openbao, proxy, status, wait):
     proxy.fault(respond(status, "{}", {"Retry-After": wait}))
     source = vault(proxy.url, openbao.root_token, timeout_seconds=600)
     error = failing(source, UnavailableError, "and wants no request for [0-9]+ s\n", text=TEXT)
@@ -60,7 +60,7 @@ def test_a_pause_that_is_longer_than_the_time_is_told_at_once(openbao, proxy, st
 
 
 @pytest.mark.parametrize("wait", ["-1", "soon", "1e9", "", "nan", "0x10"])
-def test_a_retry_after_that_makes_no_sense_is_none(openbao, proxy, monkeypatch, wait):
+def test_a_meaningless_retry_after_is_ignored(openbao, proxy, monkeypatch, wait):
     monkeypatch.setattr("envkit.sources.retry.BASE_DELAY_SECONDS", 0.0)
     proxy.fault(respond(429, "{}", {"Retry-After": wait}), times=7)
     assert value_at(vault(proxy.url, openbao.root_token), TEXT) == CANARY
@@ -68,9 +68,7 @@ def test_a_retry_after_that_makes_no_sense_is_none(openbao, proxy, monkeypatch, 
 
 @pytest.mark.parametrize("prefix", ["VAULT", "BAO"])
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_the_number_of_retries_is_that_of_the_environment(
-    openbao, proxy, monkeypatch, retries, prefix
-):
+def test_the_environment_sets_the_number_of_retries(openbao, proxy, monkeypatch, retries, prefix):
     monkeypatch.setattr("envkit.sources.retry.BASE_DELAY_SECONDS", 0.0)
     proxy.fault(respond(500))
     environ = {f"{prefix}_MAX_RETRIES": str(retries)}
@@ -78,7 +76,7 @@ def test_the_number_of_retries_is_that_of_the_environment(
     assert proxy.count() == retries + 1
 
 
-def test_a_rate_that_leaves_no_time_is_told_as_that(openbao, proxy):
+def test_a_rate_that_leaves_no_time_is_reported_as_such(openbao, proxy):
     source = vault(proxy.url, openbao.root_token, environ={"VAULT_RATE_LIMIT": "0.001:1"})
     error = refused(source, UnavailableError, text=TEXT)
     assert "VAULT_RATE_LIMIT leaves no time" in error.message

@@ -25,13 +25,13 @@ class TestOwnPassword:
         dsn = single.current()["url"].reveal()
         return single, {"dsn": dsn, "user": single.role("app")}
 
-    def test_it_is_rotated(self, app):
+    def test_a_user_that_may_only_change_its_own_password_is_rotated(self, app):
         single, target = app
         turn = whole(single, single.current(), target, own_login=True)
         assert single.works(turn.new)
 
     @pytest.mark.parametrize("done", range(len(STEPS)))
-    def test_it_is_taken_back_from_every_phase(self, app, done):
+    def test_an_own_password_rotation_is_rolled_back_from_every_phase(self, app, done):
         single, target = app
         turn = begun(single, single.current())
         for name in STEPS[:done]:
@@ -41,7 +41,7 @@ class TestOwnPassword:
         assert single.works(turn.old)
         assert of(single, target, own_login=True).is_dead(turn.new, turn.old, {})
 
-    def test_the_dsn_may_have_the_new_password_by_now(self, app):
+    def test_an_own_password_rotation_resumes_with_the_new_password_in_the_dsn(self, app):
         single, target = app
         turn = begun(single, single.current())
         step(of(single, target, own_login=True), "set", turn)
@@ -52,7 +52,7 @@ class TestOwnPassword:
 
 
 class TestFence:
-    def test_a_change_is_rolled_back_where_somebody_else_has_gone_on_meanwhile(self, either):
+    def test_a_change_is_rolled_back_when_another_process_advanced_the_rotation(self, either):
         turn = begun(either, either.current())
 
         def conflict_after(name, turn):
@@ -76,7 +76,7 @@ class TestFence:
         conflict_after("retire", backwards)
         assert either.works(turn.new)
 
-    def test_a_stopped_process_loses_its_transaction_and_the_lock(self, alternate, tmp_path):
+    def test_a_stopped_process_loses_its_transaction_and_its_lock(self, alternate, tmp_path):
         turn = begun(alternate, alternate.current())
         child = subprocess.Popen(
             [sys.executable, "-c", STOPPED, alternate.dsn, alternate.role("app_b")],
@@ -96,7 +96,7 @@ class TestFence:
         assert alternate.works(turn.new)
         assert SILENCE_SECONDS < 30
 
-    def test_the_sessions_name_their_host_and_process(self, alternate):
+    def test_sessions_name_their_host_and_process(self, alternate):
         seen = []
 
         def confirm():
@@ -132,8 +132,8 @@ except EnvkitError as error:
 """
 
 
-class TestDead:
-    def test_nothing_is_dead_before_it_is_retired(self, alternate):
+class TestProofOfRetirement:
+    def test_no_credential_is_dead_before_it_is_retired(self, alternate):
         turn = begun(alternate, alternate.current())
         for name in STEPS[:-1]:
             step(built(alternate), name, turn)
@@ -142,7 +142,7 @@ class TestDead:
         assert built(alternate).is_dead(turn.old, turn.new, turn.facts) is True
         assert built(alternate).is_dead({}, turn.new, turn.facts) is True
 
-    def test_a_user_that_the_target_no_longer_has_is_not_dead(self, alternate):
+    def test_a_user_removed_from_the_target_is_not_dead(self, alternate):
         """After `users` was edited in the grace period, nothing is retired, and is_dead says so."""
         turn = begun(alternate, alternate.current())
         for name in STEPS[:-1]:
@@ -152,7 +152,7 @@ class TestDead:
         of(alternate, edited).retire(turn.old, turn.new, turn.facts)
         assert of(alternate, edited).is_dead(turn.old, turn.new, turn.facts) is False
 
-    def test_a_role_that_is_full_is_not_dead_and_one_that_is_off_is(self, single):
+    def test_a_role_at_its_limit_is_not_dead_and_a_disabled_one_is(self, single):
         current = single.current()
         single.run("ALTER ROLE app CONNECTION LIMIT 1")
         with psycopg.connect(current["url"].reveal()):
@@ -166,13 +166,13 @@ class TestDead:
         step(built(single), "set", turn)
         assert built(single).is_dead(turn.old, turn.new, {}) is True
 
-    def test_a_server_that_cannot_be_asked_is_no_proof(self, either):
+    def test_an_unreachable_server_does_not_prove_a_credential_dead(self, either):
         with pytest.raises(UnavailableError):
             of(either, either.unavailable()).is_dead(either.current(), either.current(), {})
 
 
-class TestKeep:
-    def test_the_user_that_is_kept_is_never_changed(self, either):
+class TestRemainingLogin:
+    def test_retire_never_changes_the_user_of_the_remaining_login(self, either):
         """The old login may have another password, or another user."""
         current = either.current()
         kept = either.wrong(current)
@@ -182,7 +182,7 @@ class TestKeep:
                 step(built(either), "retire", Turn(gone, keep, {}))
                 assert either.database.run(ROLES) == either_before
 
-    def test_a_single_user_is_left_alone_where_the_secret_names_another_by_now(self, single):
+    def test_retire_leaves_a_single_user_alone_when_the_secret_names_another(self, single):
         turn = begun(single, single.current())
         step(built(single), "set", turn)
         admin = {"url": Secret(single.database.dsn("postgres", "not the password"))}
@@ -191,14 +191,14 @@ class TestKeep:
         built(single).retire(turn.new, admin, {})
         assert single.database.run(ROLES) == before
 
-    def test_a_third_password_of_a_single_user_is_left_alone(self, single):
+    def test_retire_leaves_a_third_password_of_a_single_user_alone(self, single):
         turn = begun(single, single.current())
         step(built(single), "set", turn)
         single.run("ALTER ROLE app PASSWORD 'by hand'")
         built(single).retire(turn.new, turn.old, {})
         assert single.database.logs_in(single.role("app"), "by hand")
 
-    def test_what_was_never_set_is_not_taken_back(self, single):
+    def test_rollback_does_not_set_a_password_that_was_never_set(self, single):
         """A secret from a backup does not work, and a rollback does not change that."""
         wrong = single.wrong(single.current())
         turn = Turn(
@@ -213,7 +213,7 @@ ROLES = "SELECT rolname, rolcanlogin, rolpassword FROM pg_authid ORDER BY rolnam
 
 class TestSessions:
     @pytest.mark.parametrize("asked", ["target", "context"])
-    def test_those_of_the_old_login_are_ended_where_that_is_asked(self, either, asked):
+    def test_retire_ends_the_sessions_of_the_old_login_when_requested(self, either, asked):
         either.run(shown("postgres.md", "terminate.sql"))
         target = {**either.target, "terminate": True} if asked == "target" else either.target
         context = {"end_sessions": True} if asked == "context" else {}
@@ -226,7 +226,7 @@ class TestSessions:
                 old.execute("SELECT 1")
         assert either.works(turn.new)
 
-    def test_the_admin_must_be_able_to_end_them(self, either):
+    def test_the_admin_needs_the_right_to_end_sessions(self, either):
         rotator = of(either, end_sessions=True)
         error = refused(lambda: rotator.prepare(either.current()))
         assert "GRANT pg_signal_backend" in error.hint

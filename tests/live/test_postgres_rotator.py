@@ -31,21 +31,21 @@ def session(harness, fields):
     return psycopg.connect(fields["url"].reveal(), autocommit=True)
 
 
-class TestTheSecret:
+class TestSecret:
     def test_nothing_but_the_login_changes_in_a_url(self, alternate):
         old = alternate.current()["url"].reveal()
         new = rotated(alternate, alternate.current()).new["url"].reveal()
         user, password = alternate.role("app_b"), login_of(new).password.reveal()
         assert new == re.sub(r"//[^@]*@", f"//{user}:{password}@", old)
 
-    def test_the_users_take_turns(self, alternate):
+    def test_the_two_users_alternate(self, alternate):
         users, current = [], alternate.current()
         for _ in range(3):
             current = rotated(alternate, current).new
             users.append(login_of(current["url"]).user)
         assert users == [alternate.role(name) for name in ("app_b", "app_a", "app_b")]
 
-    def test_a_password_alone_with_its_user_beside_it(self, alternate):
+    def test_a_password_with_its_user_in_another_field_is_rotated(self, alternate):
         alternate.field = "password"
         alternate.__class__ = type(
             "Harness",
@@ -63,12 +63,12 @@ class TestTheSecret:
         password = turn.new["password"].reveal()
         assert alternate.database.logs_in(alternate.role("app_b"), password)
 
-    def test_a_password_alone_without_a_user(self, alternate):
+    def test_a_password_without_a_user_is_refused(self, alternate):
         current = {"url": Secret(alternate.password)}
         error = refused(lambda: built(alternate).prepare(current), alternate.password)
         assert error.message == "the secret has a password but no user"
 
-    def test_the_user_of_a_password_alone_is_said(self, single):
+    def test_target_user_names_the_user_of_a_password(self, single):
         target = {**single.target, "user": single.role("app")}
         current = {"url": Secret(single.password)}
         new = built(single, target).create(current, built(single, target).prepare(current)).new
@@ -82,7 +82,7 @@ class TestOwnership:
         with ExitStack() as stack:
             yield AlternateHarness(postgres, stack)
 
-    def test_what_a_user_makes_belongs_to_the_owner_and_the_next_one_may_change_it(self, alternate):
+    def test_objects_of_either_user_are_owned_by_the_owner_role(self, alternate):
         first = alternate.current()
         with session(alternate, first) as connection:
             connection.execute("CREATE TABLE orders (id int)")
@@ -97,13 +97,13 @@ class TestOwnership:
 
 
 class TestSessions:
-    def test_they_stay_open_unless_it_is_said(self, alternate):
+    def test_sessions_stay_open_by_default(self, alternate):
         first = alternate.current()
         with session(alternate, first) as connection:
             rotated(alternate, first)
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
-    def test_those_of_the_old_user_are_ended_and_no_others(self, alternate):
+    def test_terminate_ends_the_sessions_of_the_old_user_and_no_others(self, alternate):
         alternate.run(shown("postgres.md", "terminate.sql"))
         target = {**alternate.target, "terminate": True}
         first = alternate.current()
@@ -118,14 +118,14 @@ class TestSessions:
                 old.execute("SELECT 1")
             assert new.execute("SELECT 1").fetchone() == (1,)
 
-    def test_the_admin_must_be_able_to_end_them(self, alternate):
+    def test_the_admin_needs_the_right_to_end_sessions(self, alternate):
         target = {**alternate.target, "terminate": True}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
         assert "may not end the sessions" in error.message
         assert "GRANT pg_signal_backend" in error.hint
 
 
-class TestWhatIsMissing:
+class TestMissingRights:
     """Each missing right is named before any change, with the statement that fixes it."""
 
     @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ class TestWhatIsMissing:
             ("ALTER ROLE app_b VALID UNTIL '2020-01-01'", "its VALID UNTIL has passed"),
         ],
     )
-    def test_a_hint_mends_it(self, alternate, breaks, message):
+    def test_a_refusal_has_a_hint_whose_statement_fixes_it(self, alternate, breaks, message):
         names = ("app_a", "app_b", "app")
         for name in names:
             breaks = re.sub(rf"\b{name}\b", alternate.role(name), breaks)
@@ -150,37 +150,37 @@ class TestWhatIsMissing:
         alternate.database.run(error.hint.removeprefix("run: "))
         assert built(alternate).prepare(alternate.current()) == {}
 
-    def test_the_admin_may_not_change_a_user(self, alternate):
+    def test_an_admin_that_may_not_change_a_user_gets_a_hint(self, alternate):
         alternate.run("REVOKE app_b FROM envkit")
         error = refused(lambda: built(alternate).prepare(alternate.current()))
         assert "may not change the password of" in error.message
         assert "WITH ADMIN OPTION" in error.hint
 
-    def test_what_the_admin_may_not_do_is_a_denial(self, alternate):
+    def test_a_statement_that_the_admin_may_not_run_is_a_denied_error(self, alternate):
         turn = begun(alternate, alternate.current())
         alternate.run("REVOKE app_b FROM envkit")
         error = refused(lambda: step(built(alternate), "set", turn))
         assert isinstance(error, DeniedError)
         assert "docs/reference/rotators/postgres.md" in error.hint
 
-    def test_a_role_is_not_there(self, alternate):
+    def test_a_missing_role_is_named(self, alternate):
         target = {**alternate.target, "users": [alternate.role("app_a"), "nobody_of_that_name"]}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
         assert error.message == "the role 'nobody_of_that_name' does not exist"
 
-    def test_the_user_of_the_secret_is_another_one(self, alternate):
+    def test_a_user_of_the_secret_outside_target_users_is_refused(self, alternate):
         url = with_login(alternate.current()["url"], Login("somebody", Secret(CANARY)))
         error = refused(lambda: built(alternate).prepare({"url": url}), CANARY)
         assert "is not one of target.users" in error.message
 
-    def test_a_user_that_does_not_become_the_owner_fails_the_test(self, alternate):
+    def test_a_user_that_does_not_become_the_owner_fails_the_test_step(self, alternate):
         turn = begun(alternate, alternate.current())
         step(built(alternate), "set", turn)
         alternate.run("ALTER ROLE app_b RESET ROLE")
         error = refused(lambda: step(built(alternate), "test", turn))
         assert f"does not become '{alternate.role('app')}'" in error.message
 
-    def test_single(self, single):
+    def test_single_user_rotation_names_the_right_that_the_admin_lacks(self, single):
         single.run("REVOKE app FROM envkit")
         error = refused(lambda: built(single).prepare(single.current()))
         assert "may not change the password" in error.message
@@ -188,7 +188,7 @@ class TestWhatIsMissing:
         error = refused(lambda: built(single).prepare(single.current()))
         assert "VALID UNTIL has passed" in error.message
 
-    def test_valid_until_is_left_as_it_is(self, alternate):
+    def test_rotation_leaves_valid_until_unchanged(self, alternate):
         alternate.run("ALTER ROLE app_b VALID UNTIL '2999-01-01'")
         rotated(alternate, alternate.current())
         (until,) = alternate.database.run(
@@ -199,7 +199,7 @@ class TestWhatIsMissing:
 
 
 class TestPasswords:
-    def test_none_is_in_the_server_s_log(self, alternate, postgres):
+    def test_the_server_log_contains_no_password(self, alternate, postgres):
         first = rotated(alternate, alternate.current())
         second = rotated(alternate, first.new)
         log = postgres.log.read_text()
@@ -208,7 +208,7 @@ class TestPasswords:
         for fields in (first.new, second.new):
             assert login_of(fields["url"]).password.reveal() not in log
 
-    def test_a_server_that_asks_for_none_is_refused(self, alternate, postgres):
+    def test_a_server_that_asks_for_no_password_is_refused(self, alternate, postgres):
         target = {**alternate.target, "dsn": self.trusting(alternate, postgres)}
         turn = begun(alternate, alternate.current())
         step(built(alternate), "set", turn)
@@ -224,7 +224,7 @@ class TestPasswords:
     def trusting(harness, postgres):
         return postgres.dsn("trusting", harness.role("envkit"), harness.hidden[0])
 
-    def test_one_that_the_server_refuses_for_good(self, single, postgres):
+    def test_a_password_that_the_server_always_refuses_is_reported(self, single, postgres):
         """The module `passwordcheck` can only compare a verifier with the user name."""
         admin = single.role("envkit")
         single.database.run(f"ALTER ROLE {admin} SET session_preload_libraries = 'passwordcheck'")
@@ -235,13 +235,13 @@ class TestPasswords:
         assert isinstance(error, RejectedError)
         assert single.works(current)
 
-    def test_an_empty_one_never_logs_in(self, alternate, monkeypatch):
+    def test_an_empty_password_never_logs_in(self, alternate, monkeypatch):
         monkeypatch.setenv("PGPASSWORD", alternate.password)
         login = Login(alternate.role("app_a"), Secret(""))
         fields = {"url": with_login(alternate.current()["url"], login)}
         assert built(alternate).probe(fields, {}) is False
 
-    def test_any_text_can_be_one(self, single):
+    def test_any_text_can_be_a_password(self, single):
         for password in ("p@ss/w:rd?#", "'; DROP ROLE x; --", "pässwörd 密码", "%41", " x "):
             login = Login(single.role("app"), Secret(password))
             new = {"url": with_login(single.current()["url"], login)}
@@ -252,7 +252,7 @@ class TestPasswords:
 
 
 class TestRetirement:
-    def test_a_user_that_nobody_else_could_log_in_as_is_retired(self, alternate):
+    def test_a_user_whose_connection_limit_is_used_up_is_retired(self, alternate):
         """An old pool uses all the connections that the role may have."""
         alternate.run("ALTER ROLE app_a CONNECTION LIMIT 1")
         turn = begun(alternate, alternate.current())
@@ -262,7 +262,7 @@ class TestRetirement:
                 step(built(alternate), name, turn)
         assert not alternate.works(turn.old)
 
-    def test_a_user_with_another_password_by_now_is_left_alone(self, alternate):
+    def test_a_user_whose_password_was_changed_meanwhile_is_left_alone(self, alternate):
         turn = begun(alternate, alternate.current())
         for name in STEPS[:-1]:
             step(built(alternate), name, turn)
@@ -281,7 +281,7 @@ class TestRetirement:
 
 
 class TestLocks:
-    def test_whose_the_rotation_is_is_asked_inside_of_the_lock(self, alternate):
+    def test_ownership_of_the_rotation_is_confirmed_inside_the_lock(self, alternate):
         turn = begun(alternate, alternate.current())
         held = []
 
@@ -296,7 +296,7 @@ class TestLocks:
             "before and after a user is let in, before and after one is locked out"
         )
 
-    def test_many_at_once_do_not_get_into_each_other_s_way(self, alternate):
+    def test_concurrent_changes_of_one_role_do_not_fail(self, alternate):
         """Without a lock, PostgreSQL fails with 'tuple concurrently updated'."""
         turn = begun(alternate, alternate.current())
         errors = []
@@ -316,7 +316,7 @@ class TestLocks:
         assert errors == []
         assert alternate.works(turn.new)
 
-    def test_a_lock_that_is_held_too_long_is_an_outage(self, alternate):
+    def test_a_lock_that_is_not_released_in_time_is_an_outage(self, alternate):
         turn = begun(alternate, alternate.current())
         holding, done = threading.Event(), threading.Event()
 
@@ -342,13 +342,13 @@ class TestLocks:
 
 
 class TestOutages:
-    def test_the_admin_s_password_is_wrong(self, alternate):
+    def test_a_wrong_admin_password_is_an_auth_error(self, alternate):
         target = {**alternate.target, "dsn": alternate.database.dsn("envkit_x", CANARY)}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()), CANARY)
         assert isinstance(error, AuthError)
 
     @pytest.mark.parametrize("dsn", ["postgresql://a:pa/{}@db/app", "nonsense {}", "://"])
-    def test_a_dsn_that_is_none_is_not_shown(self, alternate, dsn):
+    def test_an_invalid_dsn_is_not_shown(self, alternate, dsn):
         target = {**alternate.target, "dsn": dsn.format(CANARY)}
         refused(lambda: built(alternate, target).prepare(alternate.current()), CANARY)
 
@@ -357,31 +357,31 @@ class TestOutages:
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
         assert error.message.endswith("it does not support TLS, which the DSN requires")
 
-    def test_a_dsn_of_keys_and_values(self, alternate):
+    def test_a_dsn_of_keys_and_values_is_accepted(self, alternate):
         parts = psycopg.conninfo.conninfo_to_dict(alternate.dsn)
         dsn = psycopg.conninfo.make_conninfo(**parts, application_name="rotation")
         target = {**alternate.target, "dsn": dsn}
         assert built(alternate, target).prepare(alternate.current()) == {}
 
-    def test_there_is_no_such_database(self, alternate, postgres):
+    def test_a_missing_database_is_named(self, alternate, postgres):
         dsn = postgres.dsn("nowhere", alternate.role("envkit"), alternate.hidden[0])
         target = {**alternate.target, "dsn": dsn}
         error = refused(lambda: built(alternate, target).prepare(alternate.current()))
         assert error.message.endswith("there is no such database or user")
 
-    def test_a_server_that_only_reads(self, alternate):
+    def test_a_read_only_server_is_an_error_with_a_hint(self, alternate):
         turn = begun(alternate, alternate.current())
         alternate.run("ALTER ROLE envkit SET default_transaction_read_only = on")
         error = refused(lambda: step(built(alternate), "set", turn))
         assert type(error) is SourceError
         assert "target_session_attrs=read-write" in error.hint
 
-    def test_no_time_is_left(self, alternate):
+    def test_an_expired_deadline_is_unavailable(self, alternate):
         rotator = built(alternate, timeout_seconds=0)
         error = refused(lambda: rotator.prepare(alternate.current()))
         assert isinstance(error, UnavailableError)
 
-    def test_a_server_that_falls_silent_after_the_login(self, alternate, postgres):
+    def test_a_server_that_falls_silent_after_the_login_is_unavailable(self, alternate, postgres):
         with relay_that_stops(postgres.port, b"pg_advisory_xact_lock") as port:
             dsn = alternate.dsn.replace(f":{postgres.port}/", f":{port}/")
             rotator = built(alternate, {**alternate.target, "dsn": dsn}, timeout_seconds=2)

@@ -77,7 +77,7 @@ def assert_all_is_there(project, store, **more):
     assert run(project, store, "--secrets", "--plan").returncode == 0
 
 
-def test_an_environment_that_has_nothing_yet(project, store):
+def test_promote_fills_an_environment_that_has_nothing_yet(project, store):
     store.put("prod/db", {"password": "its own"})
     done = run(project, store, "--yes")
     assert done_lines(store, done) == ADDED
@@ -101,7 +101,7 @@ def test_an_environment_that_has_nothing_yet(project, store):
     assert got.stdout == "postgres://prod's own:its%20own@db/app"
 
 
-def test_everything_with_its_secrets(project, store):
+def test_promote_with_secrets_copies_everything(project, store):
     store.put("prod/db", {"password": "its own", "other": "x"})
     done = run(project, store, "--secrets", "--yes")
     assert done_lines(store, done) == [
@@ -120,7 +120,7 @@ def test_everything_with_its_secrets(project, store):
     )
 
 
-def test_a_conflict_in_the_middle(project, store):
+def test_promote_stops_at_a_conflict_in_the_middle(project, store):
     """Another client writes the second value between the check of the plan and the write."""
     come_first = after(lambda: store.put("prod/stripe", {"key": "theirs"}))
     store.proxy.fault(come_first, when=store.is_write_of("prod/stripe"), times=1)
@@ -148,7 +148,7 @@ def test_a_conflict_in_the_middle(project, store):
     assert run(project, store, *THREE, "--plan").returncode == 0
 
 
-def test_a_field_beside_it_that_somebody_changes_is_kept(project, store):
+def test_promote_preserves_a_foreign_change_of_another_field(project, store):
     own = {"password": "its own", "user": "app"}
     store.put("prod/db", own)
     come_first = after(lambda: store.put("prod/db", {**own, "theirs": "x"}))
@@ -159,7 +159,7 @@ def test_a_field_beside_it_that_somebody_changes_is_kept(project, store):
 
 
 @pytest.mark.parametrize(("killed_at", "served"), [("db", True), ("stripe", False), ("", True)])
-def test_killed_between_two_writes(project, store, killed_at, served):
+def test_promote_finishes_what_a_killed_run_left(project, store, killed_at, served):
     """The next run finishes the promotion whether or not the interrupted write was served."""
     process = None
 
@@ -181,7 +181,7 @@ def test_killed_between_two_writes(project, store, killed_at, served):
     assert_all_is_there(project, store)
 
 
-def test_a_store_that_fails_on_one_side(project, store):
+def test_promote_stops_when_a_store_fails_on_one_side(project, store):
     """An unreadable value is not treated as missing."""
     if store.name == "vault":
         policy = store.openbao.policy({f"secret/data/{store.folder}/staging/*": ["read"]})
@@ -198,7 +198,9 @@ def test_a_store_that_fails_on_one_side(project, store):
 # ---------------------------------------------------------------- what may not be written
 
 
-def test_who_may_not_write_one_of_the_values_writes_none(project, vault_folder, openbao):
+def test_promote_writes_nothing_without_the_right_to_write_every_value(
+    project, vault_folder, openbao
+):
     """The other values are writable and come first."""
     vault = filled(vault_folder, project)
     base = f"secret/data/{vault.folder}"
@@ -220,14 +222,16 @@ def test_who_may_not_write_one_of_the_values_writes_none(project, vault_folder, 
     assert profile(project, vault) == OLD
 
 
-def test_an_engine_that_cannot_compare_and_set(project, one_variable):
+def test_promote_refuses_an_engine_without_compare_and_set(project, one_variable):
     table = one_variable.table("prod").replace('mount = "secret"', 'mount = "kv1"')
     project.profile("prod.toml", table + '[variables]\nA = "{{ vault:a#b }}"\n')
     done = run(project, one_variable, "A", "--yes")
     assert (done.returncode, "KV version 1 has no compare-and-set" in done.stderr) == (3, True)
 
 
-def test_a_token_that_may_not_ask_for_its_rights_may_still_write(project, one_variable, openbao):
+def test_promote_writes_with_a_token_that_may_not_ask_for_its_rights(
+    project, one_variable, openbao
+):
     vault = one_variable
     policy = openbao.policy({f"secret/data/{vault.folder}/*": ["create", "read", "update"]})
     vault.environ["VAULT_TOKEN"] = openbao.token(policy, no_default_policy=True)
@@ -235,7 +239,7 @@ def test_a_token_that_may_not_ask_for_its_rights_may_still_write(project, one_va
     assert vault.fields("prod/a") == {"b": "x"}
 
 
-def test_the_values_of_one_secret_are_one_version_and_a_record_each(project, store):
+def test_promote_writes_the_values_of_one_secret_as_one_version_with_a_record_each(project, store):
     store.put("prod/db", {"password": "its own", "user": "its own"})
     before = store.versions("prod/db")
     done = run(project, store, "--yes", "--secrets")

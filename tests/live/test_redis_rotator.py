@@ -27,14 +27,14 @@ def digest(fields):
     return sha256(login_of(fields["url"]).password.to_bytes()).hexdigest()
 
 
-class TestTheSecret:
+class TestSecret:
     def test_nothing_but_the_password_changes_in_a_url(self, harness):
         old = harness.current()["url"].reveal()
         new = rotated(harness, harness.current()).new
         password = login_of(new["url"]).password.reveal()
         assert new["url"].reveal() == old.replace(f":{harness.password}@", f":{password}@")
 
-    def test_a_password_alone(self, harness):
+    def test_a_password_without_a_url_is_rotated(self, harness):
         target = {**harness.target, "user": harness.user}
         current = {"url": Secret(harness.password)}
         assert built(harness, target).probe(current, {}) is True
@@ -51,7 +51,7 @@ class TestTheSecret:
         assert harness.server.logs_in(harness.user, password)
 
 
-class TestBefore:
+class TestPreflight:
     """The secret is verified before anything is changed."""
 
     @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ class TestBefore:
             ("redis://{user}:{canary}@{server}", {"verify_current": False}, None),
         ],
     )
-    def test_the_secret_is_a_login_that_works_of_this_user_at_this_server(
+    def test_a_secret_that_is_not_a_working_login_of_this_user_and_server_is_refused(
         self, harness, secret, target, message
     ):
         names = {
@@ -98,25 +98,25 @@ class TestBefore:
         assert harness.hashes() == [sha256(harness.password.encode()).hexdigest()]
 
     @pytest.mark.parametrize("key", ["server", "replicas"])
-    def test_a_server_is_this_one_or_any(self, harness, key):
+    def test_target_server_and_target_replicas_accept_only_any(self, harness, key):
         error = refused(lambda: built(harness, {**harness.target, key: "some"}))
         assert error.message.endswith(f"'target.{key}' has one possible value, \"any\"")
 
-    def test_the_target_is_its_servers_and_the_user(self, harness):
+    def test_describe_target_names_the_servers_and_the_user(self, harness):
         urls = ["redis://admin:x@Cache", "rediss://admin:x@cache-2:7000", "{{ vault:a#b }}"]
         described = built(harness, {"url": urls, "user": "app"}).describe_target()
         assert described == "cache:6379, cache-2:7000, a server, user app"
 
 
 class TestUnknownPasswords:
-    def test_other_passwords_of_the_user_stay_and_are_counted(self, harness):
+    def test_other_passwords_of_the_user_are_preserved_and_counted(self, harness):
         harness.ask("ACL", "SETUSER", harness.user, ">somebody-else-s", ">another")
         facts = built(harness).prepare(harness.current())
         assert facts == {"extra_passwords": "2"}
         rotated(harness, harness.current())
         assert harness.server.logs_in(harness.user, "somebody-else-s")
 
-    def test_those_that_envkit_made_go_with_the_old_one(self, harness):
+    def test_passwords_that_envkit_created_are_removed_with_the_old_one(self, harness):
         lost = sha256(b"lost").hexdigest()
         harness.ask("ACL", "SETUSER", harness.user, f"#{lost}", ">somebody-else-s")
         turn = begun(harness, harness.current())
@@ -131,7 +131,7 @@ class TestUnknownPasswords:
         kept = {digest(turn.new), sha256(b"somebody-else-s").hexdigest()}
         assert set(harness.hashes()) == kept
 
-    def test_those_of_a_secret_that_is_no_login_any_more_stay(self, harness):
+    def test_passwords_are_preserved_when_the_secret_is_no_longer_a_login(self, harness):
         """The store has another value, so the password that readers need is unknown."""
         turn = begun(harness, harness.current())
         step(built(harness), "set", turn)
@@ -144,7 +144,7 @@ class TestUnknownPasswords:
 class TestFences:
     PAUSES = 10
 
-    def test_a_process_that_slept_brings_no_retired_password_back(self, harness, tmp_path):
+    def test_a_paused_process_does_not_restore_a_retired_password(self, harness, tmp_path):
         """The process is paused at any point after `confirm`, while others rotate twice."""
         state = tmp_path / "state"
         current = harness.current()
@@ -172,13 +172,13 @@ class TestFences:
                 assert harness.hashes() == [digest(current)], f"at line {line} of {lines}"
                 assert digest(late.new) not in harness.saved(), f"at line {line} of {lines}"
 
-    def test_what_another_process_added_is_not_taken_back(self, harness):
+    def test_a_password_that_another_process_added_is_not_removed(self, harness):
         turn = begun(harness, harness.current())
         step(built(harness), "set", turn)
         built(harness, **overtaken()).set(turn.old, turn.new, turn.facts)
         assert harness.works(turn.new)
 
-    def test_what_may_have_been_added_is_settled_too(self, harness, monkeypatch):
+    def test_a_password_that_may_have_been_added_is_settled(self, harness, monkeypatch):
         """The answer of the server is lost."""
         turn = begun(harness, harness.current())
         settled = []
@@ -202,7 +202,7 @@ class TestOwnLogin:
         return harness
 
     @pytest.mark.parametrize("known", ["old", "new"])
-    def test_the_admin_logs_in_in_every_phase(self, harness, known):
+    def test_an_admin_that_rotates_itself_can_log_in_in_every_phase(self, harness, known):
         """A run reads the URL once, before or after the promotion."""
         turn = begun(harness, harness.current())
         own = {"old": turn.old, "new": turn.new}[known]["url"].reveal()
@@ -220,19 +220,19 @@ class TestOwnLogin:
         step(rotator(), "retire", turn)
         assert harness.hashes() == [digest(turn.new)]
 
-    def test_no_other_password_is_tried_for_another_admin(self, harness):
+    def test_the_rotated_password_is_not_tried_for_another_admin(self, harness):
         url = with_login(harness.url, Login(harness.admin, Secret(CANARY))).reveal()
         rotator = built(harness, {"url": url, "user": harness.user}, own_login=True)
         assert isinstance(refused(lambda: rotator.prepare(harness.current())), AuthError)
 
-    def test_the_user_must_be_named(self, harness):
+    def test_rotation_of_the_admin_login_needs_target_user(self, harness):
         own = {"url": harness.current()["url"].reveal()}
         error = refused(lambda: built(harness, own, own_login=True).prepare(harness.current()))
         assert error.message == "the secret is the login of the admin of target.url"
 
 
 class TestUsers:
-    def test_one_that_is_not_there_is_not_made(self, harness):
+    def test_a_missing_user_is_not_created(self, harness):
         turn = begun(harness, harness.current())
         harness.ask("ACL", "DELUSER", harness.user)
         for call in (
@@ -243,7 +243,7 @@ class TestUsers:
         step(built(harness), "retire", turn)
         assert harness.ask("ACL GETUSER", harness.user) is None
 
-    def test_one_that_takes_any_password_is_refused(self, harness):
+    def test_a_user_that_accepts_any_password_is_refused(self, harness):
         turn = begun(harness, harness.current())
         step(built(harness), "set", turn)
         harness.ask("ACL", "SETUSER", harness.user, "nopass")
@@ -253,12 +253,12 @@ class TestUsers:
         ):
             assert "(nopass)" in refused(call).message
 
-    def test_one_that_is_off_is_refused(self, harness):
+    def test_a_disabled_user_is_refused(self, harness):
         harness.ask("ACL", "SETUSER", harness.user, "off")
         error = refused(lambda: built(harness).prepare(harness.current()))
         assert error.message.startswith("the secret's user is disabled")
 
-    def test_a_password_that_is_gone_before_it_is_removed(self, harness):
+    def test_a_password_that_is_gone_before_its_removal_is_not_an_error(self, harness):
         """Another process removed the password between the check and the removal."""
         turn = begun(harness, harness.current())
         for name in STEPS[:-1]:
@@ -274,13 +274,13 @@ class TestUsers:
 
 
 class TestConnections:
-    def test_they_stay_open_unless_it_is_said(self, harness):
+    def test_connections_stay_open_by_default(self, harness):
         first = harness.current()
         with self.connected(harness) as client:
             rotated(harness, first)
             assert is_open(client.connection)
 
-    def test_they_are_closed_where_it_is_said(self, harness):
+    def test_terminate_closes_the_connections_of_the_user(self, harness):
         target = {**harness.target, "terminate": True}
         turn = begun(harness, harness.current())
         for name in STEPS[:-1]:
@@ -306,8 +306,8 @@ def is_open(connection):
         return False
 
 
-class TestWhatOutlivesARestart:
-    def test_the_file_has_what_the_server_has(self, harness):
+class TestPersistence:
+    def test_the_acl_file_has_the_passwords_of_the_server(self, harness):
         turn = begun(harness, harness.current())
         step(built(harness), "set", turn)
         assert digest(turn.new) in harness.saved()
@@ -316,7 +316,7 @@ class TestWhatOutlivesARestart:
         assert digest(turn.new) in harness.saved()
         assert digest(turn.old) not in harness.saved()
 
-    def test_a_crash_before_the_users_are_saved_is_made_good(self, harness):
+    def test_a_crash_before_the_acl_file_is_saved_is_repaired(self, harness):
         turn = begun(harness, harness.current())
         harness.ask("ACL", "SETUSER", harness.user, f"#{digest(turn.new)}")
         assert digest(turn.new) not in harness.saved()
@@ -326,7 +326,7 @@ class TestWhatOutlivesARestart:
         step(built(harness), "retire", turn)
         assert digest(turn.old) not in harness.saved()
 
-    def test_a_server_that_is_restarted_knows_the_new_password(self, tmp_path):
+    def test_a_restarted_server_knows_the_new_password(self, tmp_path):
         with Valkey(tmp_path) as server, ExitStack() as stack:
             harness = RedisHarness(server, stack)
             turn = rotated(harness, harness.current())
@@ -335,7 +335,7 @@ class TestWhatOutlivesARestart:
             assert harness.works(turn.new)
             assert not harness.works(turn.old)
 
-    def test_a_server_without_a_file_is_refused(self, tmp_path):
+    def test_a_server_without_an_acl_file_is_refused(self, tmp_path):
         with Valkey(tmp_path, with_acl_file=False) as server:
             admin = server.url()
             harness = BareHarness(server, {"url": admin, "user": "default"})
@@ -400,7 +400,7 @@ def replica(harness, folder, *login):
 
 
 class TestNodes:
-    def test_every_node_is_told(self, harness, tmp_path):
+    def test_every_node_gets_the_new_password(self, harness, tmp_path):
         with Valkey(tmp_path) as second:
             with second.connect() as client:
                 for user, password in (
@@ -420,7 +420,7 @@ class TestNodes:
             assert second.logs_in(harness.user, password)
             assert not second.logs_in(harness.user, harness.password)
 
-    def test_a_replica_that_is_not_listed_is_named(self, harness, tmp_path):
+    def test_an_unlisted_replica_is_named(self, harness, tmp_path):
         with replica(harness, tmp_path) as second:
             admin = second.url()
             error = refused(lambda: built(harness).prepare(harness.current()))
@@ -435,7 +435,7 @@ class TestNodes:
             )
             assert f"does not list 127.0.0.1:{harness.server.port}," in error.message
 
-    def test_a_server_of_the_same_cluster_that_is_not_listed_is_named(self, harness, tmp_path):
+    def test_an_unlisted_node_of_the_cluster_is_named(self, harness, tmp_path):
         class Clustered(Valkey):
             def command(self):
                 return [*super().command(), "--cluster-enabled", "yes"]
@@ -457,7 +457,7 @@ class TestNodes:
             built(harness, {**alone, "replicas": "any"}).prepare(current)
             built(harness, {**alone, "url": [first.url(), second.url()]}).prepare(current)
 
-    def test_a_user_whom_replication_logs_in_as_is_refused(self, harness, tmp_path):
+    def test_the_user_of_the_replication_is_refused(self, harness, tmp_path):
         with replica(harness, tmp_path, harness.user, harness.password) as second:
             both = {"url": [harness.url, second.url()]}
             error = refused(lambda: built(harness, both).prepare(harness.current()))
@@ -465,19 +465,19 @@ class TestNodes:
             built(harness, {**both, "replicas": "any"}).prepare(harness.current())
 
     @pytest.mark.parametrize("url", [[], [1], ["redis://x", ""]])
-    def test_no_url_at_all(self, harness, url):
+    def test_a_target_without_a_url_is_refused(self, harness, url):
         error = refused(lambda: built(harness, {"url": url}))
         assert error.message == "test.toml: target: 'target.url' must be a URL, or a list of them"
 
 
-class TestTheAdmin:
-    def test_its_password_is_not_removed_though_a_record_says_so(self, harness):
+class TestAdmin:
+    def test_the_password_of_the_admin_is_not_removed_even_if_a_record_says_so(self, harness):
         admin = {"url": Secret(harness.url)}
         error = refused(lambda: built(harness).retire(admin, harness.current(), {}))
         assert error.message == "the secret is the login of the admin of target.url"
         assert harness.server.logs_in(harness.admin, harness.hidden[0])
 
-    def test_nor_that_of_another_user_than_the_profile_names(self, harness):
+    def test_the_password_of_another_user_than_the_profile_names_is_not_removed(self, harness):
         target = {**harness.target, "user": harness.user}
         other = {"url": Secret(harness.server.url())}  # of `default`
         for call in ("retire", "is_dead"):
@@ -488,12 +488,12 @@ class TestTheAdmin:
 
 
 class TestOutages:
-    def test_the_admin_s_password_is_wrong(self, harness):
+    def test_a_wrong_admin_password_is_an_auth_error(self, harness):
         target = {"url": harness.server.url(harness.admin, CANARY)}
         error = refused(lambda: built(harness, target).prepare(harness.current()))
         assert isinstance(error, AuthError)
 
-    def test_what_the_admin_may_not_do_is_a_denial(self, harness):
+    def test_a_command_that_the_admin_may_not_run_is_a_denied_error(self, harness):
         turn = begun(harness, harness.current())
         harness.ask("ACL", "SETUSER", harness.admin, "-acl|setuser")
         error = refused(lambda: step(built(harness), "set", turn))
@@ -502,9 +502,7 @@ class TestOutages:
         assert "docs/reference/rotators/redis.md" in error.hint
 
     @pytest.mark.parametrize("missing", ["acl|setuser", "acl|save", "client|kill"])
-    def test_a_right_that_the_admin_lacks_is_noticed_before_anything_is_made(
-        self, harness, missing
-    ):
+    def test_a_right_that_the_admin_lacks_is_named_before_any_change(self, harness, missing):
         harness.ask("ACL", "SETUSER", harness.admin, f"-{missing}")
         target = {**harness.target, "terminate": True}
         error = refused(lambda: built(harness, target).prepare(harness.current()))
@@ -513,12 +511,12 @@ class TestOutages:
         assert harness.works(harness.current())
 
     @pytest.mark.parametrize("url", ["redis://a:pa/{}@x", "redis://h:{}", "{}", "http://{}"])
-    def test_a_url_that_is_none_is_not_shown(self, harness, url):
+    def test_an_invalid_url_is_not_shown(self, harness, url):
         target = {"url": url.format(CANARY)}
         error = refused(lambda: built(harness, target).prepare(harness.current()))
         assert isinstance(error, RotationError)
         assert error.message == "'target.url' is not the URL of a server"
 
-    def test_a_url_without_a_login_in_the_secret(self, harness):
+    def test_a_secret_url_without_a_login_is_refused(self, harness):
         error = refused(lambda: built(harness).prepare({"url": Secret(f"redis://{CANARY}:1")}))
         assert error.message == "the secret is a URL without a user and a password in it"

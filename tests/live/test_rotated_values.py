@@ -72,7 +72,7 @@ def store(request, project):
     return Store(project, folder, folder.environ)
 
 
-def test_a_rollback_does_not_bring_a_retired_value_back(store):
+def test_rollback_does_not_restore_a_retired_value(store):
     store.profile("0s")
     store.ok("rotate", "key")
     new = store.key()
@@ -90,7 +90,7 @@ def test_a_rollback_does_not_bring_a_retired_value_back(store):
     assert store.key() == new, "what the rotation has made is not retired"
 
 
-def test_a_person_who_has_changed_the_target_may_force_it(store):
+def test_rollback_with_force_restores_a_retired_value(store):
     store.profile("0s")
     store.ok("rotate", "key")
     done = store.run("rollback", "KEY", "--env", "prod", "--yes", "--force")
@@ -98,7 +98,7 @@ def test_a_person_who_has_changed_the_target_may_force_it(store):
     assert "envkit: warning: KEY is rotated by prod/key" in done.stderr
 
 
-def test_a_rotated_value_that_is_set_at_rest_is_warned_of(store):
+def test_set_of_an_idle_rotated_value_is_warned_of(store):
     store.profile("0s")
     store.ok("rotate", "key")
     for command in (("set", "KEY"), ("unset", "KEY")):
@@ -108,7 +108,7 @@ def test_a_rotated_value_that_is_set_at_rest_is_warned_of(store):
     assert store.run("set", "OTHER", "--env", "prod", input="x").stderr == ""
 
 
-def test_a_value_is_not_changed_while_its_rotation_is_in_progress(store):
+def test_set_of_a_value_whose_rotation_is_in_progress_is_refused(store):
     store.profile("15m")
     store.ok("rotate", "key")
     new = store.key()
@@ -132,7 +132,7 @@ def test_a_value_is_not_changed_while_its_rotation_is_in_progress(store):
 
 
 @pytest.mark.parametrize("rotated_in", ["staging", "prod"])
-def test_a_rotated_value_is_not_promoted(store, rotated_in):
+def test_promote_of_a_rotated_value_is_refused(store, rotated_in):
     for name in ("staging", "prod"):
         store.profile("0s", name, rotated=name == rotated_in)
     why = f"is rotated by {rotated_in}/key: each environment has its own value"
@@ -144,7 +144,7 @@ def test_a_rotated_value_is_not_promoted(store, rotated_in):
     assert store.key() == "prod-old"
 
 
-def test_without_a_record_no_earlier_value_comes_back(store):
+def test_rollback_without_a_record_is_refused(store):
     store.profile("0s")
     store.ok("set", "KEY", "--env", "prod", input="new")
     done = store.run("rollback", "KEY", "--env", "prod", "--yes")

@@ -84,7 +84,7 @@ def store(request, project, tmp_path):
 
 
 @pytest.mark.parametrize("rotator", ["keyring", "command", "random"])
-def test_a_rotation_makes_at_most_the_calls_of_the_price_list(store, rotator):
+def test_a_rotation_makes_at_most_the_documented_number_of_calls(store, rotator):
     make, price = store
     world = make(rotator)
     asked = sum(world.rotate())
@@ -104,7 +104,7 @@ def test_a_random_rotation_in_vault_takes_at_most_16_requests_in_two_runs(store)
     assert sum(asked) <= 16, asked
 
 
-def test_plan_of_many_rotations_in_vault_asks_two_requests_for_each(project, openbao):
+def test_plan_sends_two_requests_for_each_rotation_in_vault(project, openbao):
     count = 12
     folder = f"plan-{secrets.token_hex(6)}"
     for number in range(count):

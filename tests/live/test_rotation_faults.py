@@ -231,7 +231,7 @@ def in_store(kind, request, stack, postgres, folder):
 # -------- the store
 
 
-def test_a_store_that_takes_no_write_is_found_before_the_target_is_touched(served):
+def test_a_read_only_store_is_detected_before_the_target_is_touched(served):
     old, proxy = served.url, served.store.proxy
     failed = served.run_under(respond(503), at="create")
     assert (failed.status, failed.step, failed.error.code) == (
@@ -248,7 +248,7 @@ def test_a_store_that_takes_no_write_is_found_before_the_target_is_touched(serve
     served.assert_rotated_once(old)
 
 
-def test_a_store_that_serves_no_promotion(served):
+def test_a_rotation_survives_a_store_that_fails_at_the_promotion(served):
     old, proxy = served.url, served.store.proxy
     failed = served.run_under(respond(503), at="promote")
     assert (failed.status, failed.step, failed.error.code) == (
@@ -281,7 +281,7 @@ def test_a_store_that_serves_no_promotion(served):
     indirect=["served"],
     ids=["vault once", "aws once", "vault always", "vault rehearsal", "aws rehearsal"],
 )
-def test_a_store_that_writes_and_says_that_it_did_not(served, step, times):
+def test_a_rotation_survives_a_write_that_succeeds_but_reports_a_failure(served, step, times):
     old, proxy = served.url, served.store.proxy
 
     def unheard(exchange):
@@ -307,7 +307,7 @@ def test_a_store_that_writes_and_says_that_it_did_not(served, step, times):
 
 
 @pytest.mark.parametrize("rotator", ["postgres", "valkey"])
-def test_a_target_that_is_down_in_set(rotator, stack, tmp_path):
+def test_a_rotation_survives_a_target_that_is_down_in_set(rotator, stack, tmp_path):
     if rotator == "postgres":
         server = stack.enter_context(running_postgres(synchronous_commit="on"))
         target = AlternateHarness(server, stack)
@@ -372,7 +372,9 @@ print("{{}}")
 """
 
 
-def test_a_server_whose_policy_refuses_every_password(postgres, stack, tmp_path):
+def test_a_rotation_survives_a_server_whose_policy_refuses_every_password(
+    postgres, stack, tmp_path
+):
     """The module passwordcheck sees the password, because a program sends it in clear."""
     target = SingleHarness(postgres, stack)
     admin, user = target.role("envkit"), target.role("app")
@@ -430,7 +432,7 @@ FULL = {
 
 
 @pytest.mark.parametrize(("step", "failing"), FULL.items(), ids=FULL)
-def test_a_disk_that_is_full(step, failing, postgres, stack, tmp_path):
+def test_a_rotation_survives_a_full_disk(step, failing, postgres, stack, tmp_path):
     disk = stack.enter_context(SmallDisk(tmp_path / "disk"))
     target = AlternateHarness(postgres, stack)
     world = World(disk.folder, InDotenv(disk.folder), target, "postgres")
@@ -452,7 +454,7 @@ def test_a_disk_that_is_full(step, failing, postgres, stack, tmp_path):
     assert stat.S_IMODE(world.store.path.stat().st_mode) == 0o600
 
 
-def test_a_disk_that_is_full_when_the_old_one_is_retired(postgres, stack, tmp_path):
+def test_a_rotation_survives_a_full_disk_when_it_retires_the_old_value(postgres, stack, tmp_path):
     disk = stack.enter_context(SmallDisk(tmp_path / "disk"))
     world = World(disk.folder, InDotenv(disk.folder), AlternateHarness(postgres, stack), "postgres")
     old = world.url
@@ -469,7 +471,7 @@ def test_a_disk_that_is_full_when_the_old_one_is_retired(postgres, stack, tmp_pa
 # -------- the clock
 
 
-def test_a_clock_that_jumps_back(anywhere):
+def test_a_rotation_survives_a_clock_that_jumps_back(anywhere):
     world = anywhere
     old, start = world.url, world.now
     world.run()
@@ -489,7 +491,7 @@ def test_a_clock_that_jumps_back(anywhere):
     world.assert_rotated_once(old)
 
 
-def test_a_clock_that_jumps_back_between_two_steps(world):
+def test_a_rotation_survives_a_clock_that_jumps_back_between_two_steps(world):
     def jump():
         world.now -= 10 * DAY
 
@@ -517,7 +519,7 @@ def begun(world):
     return world.url
 
 
-def test_another_rotator_in_the_middle_is_refused_and_told(world):
+def test_an_unfinished_rotation_refuses_another_rotator(world):
     old = begun(world)
     kept = world.kept()
     world.write("postgres", strategy="single", target={"dsn": world.target.dsn})
@@ -533,7 +535,7 @@ def test_another_rotator_in_the_middle_is_refused_and_told(world):
     world.assert_rotated_once(old)
 
 
-def test_another_rotator_in_the_middle_is_aborted_when_a_person_says_so(world):
+def test_an_unfinished_rotation_with_another_rotator_can_be_aborted(world):
     old = begun(world)
     new = world.kept()["new"]
     world.write("postgres", strategy="single", target={"dsn": world.target.dsn})
@@ -546,7 +548,7 @@ def test_another_rotator_in_the_middle_is_aborted_when_a_person_says_so(world):
     assert world.works(new), "nothing is done at a target that the profile does not name"
 
 
-def test_another_name_in_the_middle_is_refused_and_told(world):
+def test_an_unfinished_rotation_refuses_another_name(world):
     old = begun(world)
     world.write("postgres", name="other")
     for requested in ("", Request.ROTATE):
@@ -559,7 +561,7 @@ def test_another_name_in_the_middle_is_refused_and_told(world):
     world.assert_rotated_once(old)
 
 
-def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
+def test_a_finished_rotation_accepts_another_name_on_request(world):
     world.run()
     world.finish()
     old = world.url
@@ -573,7 +575,7 @@ def test_another_name_when_all_is_over_is_taken_once_a_person_says_so(world):
     world.assert_rotated_once(old)
 
 
-def test_another_secret_in_the_middle_is_a_rotation_of_its_own(world):
+def test_a_changed_secret_of_an_unfinished_rotation_is_a_separate_rotation(world):
     """It runs separately; the first record remains for a profile that names its secret again."""
     old = begun(world)
     world.store.put({**world.store.stored(), "ELSEWHERE": old})
@@ -586,7 +588,7 @@ def test_another_secret_in_the_middle_is_a_rotation_of_its_own(world):
 
 
 @pytest.mark.parametrize("grace", ["1s", "10d"])
-def test_another_grace_in_the_middle_does_not_count_for_what_was_promised(world, grace):
+def test_a_changed_grace_period_does_not_apply_to_a_value_in_its_grace_period(world, grace):
     old = world.url
     promised = world.run().until
     assert promised == world.now + GRACE
@@ -599,7 +601,7 @@ def test_another_grace_in_the_middle_does_not_count_for_what_was_promised(world,
     world.assert_rotated_once(old)
 
 
-def test_another_grace_before_readers_have_the_value_counts(world):
+def test_a_changed_grace_period_applies_before_the_promotion(world):
     old = begun(world)
     world.write("postgres", grace="10s")
     assert world.run().until == world.now + 10
@@ -610,7 +612,7 @@ def test_another_grace_before_readers_have_the_value_counts(world):
 # -------- foreign writes
 
 
-def test_a_foreign_write_before_the_promotion(anywhere):
+def test_a_foreign_write_before_the_promotion_is_preserved(anywhere):
     world, old, hooks = anywhere, anywhere.url, HookServer()
     theirs = f"{old}&options=-c%20work_mem%3D1MB"
     with hooks:

@@ -44,11 +44,11 @@ def shop(project):
     return project
 
 
-def test_these_are_the_pages():
+def test_the_only_page_tested_here_is_the_scheduler():
     assert [page.name for page in PAGES] == ["scheduler.md"]
 
 
-def test_the_scheduler_prints_what_the_page_shows(shop):
+def test_the_scheduler_prints_what_its_page_shows(shop):
     with Serving(shop, "rotate", "serve", "--listen", "127.0.0.1:0") as serving:
         serving.wait_for(r"prod/hook-token: in-grace")
         assert serving.stop() == 0
@@ -114,7 +114,7 @@ def serve(name, project, **more):
     return started, Serving(project, *args, env={**environ_of(name, project), **more})
 
 
-def test_the_deployment_rotates_and_answers_its_probes(mounted):
+def test_the_example_deployment_rotates_and_answers_its_probes(mounted):
     started, serving = serve("rotate-serve", mounted)
     with serving:
         serving.wait_for(r"prod/token: rotated")
@@ -126,7 +126,7 @@ def test_the_deployment_rotates_and_answers_its_probes(mounted):
     assert "scheduled rotation" in log.read_text()
 
 
-def test_a_worker_of_the_fleet_rotates_with_the_rights_of_the_page(mounted, postgres):
+def test_a_fleet_worker_rotates_with_the_rights_of_the_page(mounted, postgres):
     database = postgres.database()
     owner, role = database.role("queue_owner"), database.role("queue_worker")
     page = (GUIDE / "scheduler.md").read_text(encoding="utf-8")
@@ -153,7 +153,7 @@ def test_a_worker_of_the_fleet_rotates_with_the_rights_of_the_page(mounted, post
     assert mounted.current() != "made-up"
 
 
-def test_the_cron_job_rotates_and_ends(mounted):
+def test_the_example_cron_job_rotates_and_ends(mounted):
     [started] = pod("rotate-cronjob")["containers"]
     args = on_this_machine(started["args"], mounted.mounted)
     environ = environ_of("rotate-cronjob", mounted)
@@ -165,7 +165,7 @@ def test_the_cron_job_rotates_and_ends(mounted):
 
 
 @pytest.mark.parametrize("name", ["envkit-rotate", "envkit-rotate-due"])
-def test_what_a_unit_starts_rotates(mounted, name):
+def test_the_command_of_each_example_unit_rotates(mounted, name):
     text = (EXAMPLES / "systemd" / f"{name}.service").read_text(encoding="utf-8")
     [command] = re.findall(r"^ExecStart=\S+ (.*)$", text, re.MULTILINE)
     args = on_this_machine(shlex.split(command), mounted.mounted)
@@ -201,7 +201,7 @@ def removals():
 
 
 @pytest.mark.parametrize(("path", "word"), list(removals()))
-def test_the_policy_for_vault_is_enough_and_nothing_less_is(openbao, project, path, word):
+def test_the_documented_vault_policy_is_enough_and_minimal(openbao, project, path, word):
     rights = policy_of_the_page()
     assert len(rights) == 3
     if word is not None:
@@ -223,7 +223,7 @@ def test_the_policy_for_vault_is_enough_and_nothing_less_is(openbao, project, pa
     assert data["other"] == "left-alone"
 
 
-def test_every_metric_of_the_page_comes_out(shop):
+def test_every_documented_metric_is_exported(shop):
     page = (GUIDE / "scheduler.md").read_text(encoding="utf-8")
     told = dict(re.findall(r"^\| `(envkit_\w+)(?:\{(\w+)\})?`", page, re.MULTILINE))
     shop.profile("wrong.toml", "[rotation.x]\n")

@@ -28,7 +28,7 @@ PAGES = pages_run_by("tests/live/test_rotator_pages.py")
 WRITING = ROOT / "docs" / "contributing" / "writing-a-rotator.md"
 
 
-def test_these_are_the_pages():
+def test_every_rotator_has_a_page():
     names = ["aws-iam-key", "command", "keyring", "postgres", "random", "redis"]
     assert sorted(page.stem for page in PAGES) == [*names, "writing-a-rotator"]
 
@@ -59,7 +59,7 @@ def profiles():
 
 @pytest.mark.parametrize("block", list(profiles()))
 @pytest.mark.usefixtures("example")
-def test_a_profile_loads_and_its_rotator_can_be_built(block, project):
+def test_the_profile_of_each_rotator_page_loads_and_its_rotator_can_be_built(block, project):
     text = block.text if "[sources" in block.text else f"[sources.vault]\n{block.text}"
     project.profile("prod.toml", text)
     profile = load("prod", str(project.profiles))
@@ -76,7 +76,7 @@ def test_a_profile_loads_and_its_rotator_can_be_built(block, project):
     assert isinstance(open_rotator(policy.rotator, context, policy.table.place_of), kind)
 
 
-def test_the_example_passes_the_contract(example):
+def test_the_example_rotator_passes_the_contract(example):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_tokenfile.py"],
         cwd=example,
@@ -90,7 +90,7 @@ def test_the_example_passes_the_contract(example):
     assert "skipped" not in done.stdout
 
 
-def test_the_fernet_example(monkeypatch):
+def test_the_fernet_example_works(monkeypatch):
     from cryptography.fernet import Fernet
 
     code = shown("keyring.md", "python")
@@ -101,6 +101,6 @@ def test_the_fernet_example(monkeypatch):
     assert Fernet(keys[0]).decrypt(namespace["token"]) == b"user 42"
 
 
-def test_the_iam_policy_is_json():
+def test_the_documented_iam_policy_is_json():
     policy = json.loads(shown("aws-iam-key.md", "policy.json"))
     assert policy["Version"] == "2012-10-17"

@@ -98,7 +98,7 @@ def world(request, tmp_path):
             yield World(kind(request.getfixturevalue("postgres"), stack))
 
 
-def test_a_rotation_and_another_one(world):
+def test_every_rotator_rotates_twice_in_a_row(world):
     before = world.harness.credentials()
     for _ in range(2):
         old = world.current
@@ -109,7 +109,7 @@ def test_a_rotation_and_another_one(world):
     assert world.shelf.fields["another"] == "field"
 
 
-def test_in_the_grace_it_is_rolled_back(world):
+def test_every_rotator_rolls_back_in_the_grace_period(world):
     old, before = world.current, world.harness.credentials()
     assert world.run(Request.ROTATE) == OutcomeStatus.IN_GRACE
     new = world.current
@@ -123,7 +123,7 @@ def test_in_the_grace_it_is_rolled_back(world):
 
 
 @pytest.mark.parametrize("step", ["create", "set", "test"])
-def test_what_was_never_promoted_is_aborted(world, step):
+def test_every_rotator_aborts_before_the_promotion(world, step):
     old, before = world.current, world.harness.credentials()
     assert world.run(Request.ROTATE, stop_before=step) == OutcomeStatus.STOPPED
     assert world.run(Request.ABORT) == OutcomeStatus.ABORTED
@@ -144,7 +144,7 @@ LEFT_OVER = {
 }
 
 
-def test_a_secret_from_a_backup_is_mended_by_rotating(world):
+def test_every_rotator_repairs_a_secret_from_a_backup(world):
     old, before = world.current, world.harness.credentials()
     assert world.rotate() == OutcomeStatus.ROTATED
     world.shelf.fields |= {field: value.reveal() for field, value in old.items()}
@@ -155,7 +155,7 @@ def test_a_secret_from_a_backup_is_mended_by_rotating(world):
     check_mended(world, before, LEFT_OVER[type(world.harness)][0])
 
 
-def test_a_record_that_was_lost_in_the_grace_is_mended_by_rotating(world):
+def test_every_rotator_repairs_a_rotation_whose_record_was_lost_in_the_grace_period(world):
     before = world.harness.credentials()
     assert world.run(Request.ROTATE) == OutcomeStatus.IN_GRACE
     world.shelf.stored.clear()
@@ -172,7 +172,7 @@ def check_mended(world, before, left_over):
     assert world.harness.credentials() == before + left_over
 
 
-def test_keys_are_known_before_they_are_used():
+def test_a_keyring_announces_a_key_before_it_is_used():
     first = Fernet.generate_key().decode()
     world = World(KeyringHarness("fernet", [first]))
     lists = []
@@ -194,7 +194,7 @@ def test_keys_are_known_before_they_are_used():
     assert lists == [[first], [first, new], [new, first], [new]]
 
 
-def test_the_previous_value_is_there_for_as_long_as_the_grace():
+def test_the_previous_value_stays_available_for_the_grace_period():
     world = World(RandomHarness())
     assert world.run(Request.ROTATE) == OutcomeStatus.IN_GRACE
     new = world.shelf.fields["TOKEN"]

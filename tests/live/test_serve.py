@@ -49,7 +49,7 @@ def record(project, key="API_TOKEN"):
     return json.loads(path.read_text())["record"]
 
 
-def test_it_rotates_when_it_is_due_and_goes_on_until_it_is_stopped(shop):
+def test_serve_rotates_when_due_until_it_is_stopped(shop):
     with serving(shop) as running:
         running.wait_for(r"prod/token: rotated", times=2)
     assert running.lines[0].endswith("Z 1 rotation in prod\n")
@@ -60,13 +60,13 @@ def test_it_rotates_when_it_is_due_and_goes_on_until_it_is_stopped(shop):
     assert values(shop, "prod")["API_TOKEN"] not in running.text
 
 
-def test_ctrl_c_ends_it_as_well(shop):
+def test_serve_stops_on_ctrl_c(shop):
     with serving(shop) as running:
         running.wait_for(r"prod/token: in-grace")
         assert running.stop(signal.SIGINT) == 0
 
 
-def test_probes_and_metrics(shop):
+def test_serve_answers_probes_and_exports_metrics(shop):
     write(shop, rotation())
     with serving(shop, "--listen", "127.0.0.1:0") as running:
         running.wait_for(r"prod/token: rotated")
@@ -91,7 +91,7 @@ def test_probes_and_metrics(shop):
     assert values(shop, "prod")["API_TOKEN"] not in text
 
 
-def test_sighup_and_a_changed_file_are_noticed(shop):
+def test_serve_notices_sighup_and_a_changed_file(shop):
     write(shop, rotation())
     with serving(shop) as running:
         running.wait_for(r"prod/token: rotated")
@@ -102,7 +102,7 @@ def test_sighup_and_a_changed_file_are_noticed(shop):
         running.wait_for(r"prod/db: rotated")
 
 
-def test_a_profile_that_breaks_is_told_and_hurts_no_other(shop):
+def test_serve_reports_a_broken_profile_and_continues_with_the_others(shop):
     with serving(shop) as running:
         running.wait_for(r"prod/token: rotated")
         shop.profile("staging.toml", "[variables\n")
@@ -117,7 +117,7 @@ def hook(tmp_path):
     return Hook(tmp_path)
 
 
-def test_one_that_takes_long_holds_up_no_other(shop, hook):
+def test_serve_continues_with_other_rotations_during_a_long_one(shop, hook):
     shop.dotenv("prod", "API_TOKEN=old\nDB=old\n")
     write(shop, rotation("a", before=[hook.command]), rotation("b", "DB"))
     with serving(shop, "--concurrency", "2") as running:
@@ -128,7 +128,7 @@ def test_one_that_takes_long_holds_up_no_other(shop, hook):
         running.wait_for(r"prod/a: rotated")
 
 
-def test_stopped_in_the_middle_it_leaves_what_another_one_goes_on_with(shop, hook):
+def test_serve_stopped_in_the_middle_leaves_a_rotation_that_another_process_resumes(shop, hook):
     write(shop, rotation(before=[hook.command]))
     with serving(shop) as running:
         hook.wait_until_it_runs()
@@ -145,7 +145,7 @@ def test_stopped_in_the_middle_it_leaves_what_another_one_goes_on_with(shop, hoo
     assert values(shop, "prod")["API_TOKEN"] != CANARY
 
 
-def test_two_of_them_rotate_once(openbao, project):
+def test_two_serve_processes_rotate_each_secret_once(openbao, project):
     names = [f"s{number}" for number in range(12)]
     openbao.put("twice/db", dict.fromkeys(names, CANARY))
     rotations = "".join(rotation(name, name) for name in names)
@@ -170,7 +170,7 @@ def test_two_of_them_rotate_once(openbao, project):
 # ---------------------------------------------------------------- what it refuses
 
 
-def test_a_protected_profile_needs_a_reason_at_once(shop):
+def test_serve_requires_a_reason_for_a_protected_profile_at_start(shop):
     write(shop, rotation(every="2s", grace="1s"), top="protected = true\n")
     done = shop.run("rotate", "serve")
     assert done.returncode == 6
@@ -181,7 +181,7 @@ def test_a_protected_profile_needs_a_reason_at_once(shop):
     assert {one["reason"] for one in json.loads(shown.stdout)["records"]} == {"rotation policy 7"}
 
 
-def test_what_could_do_nothing_does_not_begin(shop):
+def test_serve_does_not_start_with_nothing_to_do(shop):
     def assert_refused(message, status, *args):
         done = shop.run("rotate", "serve", *args)
         assert (done.returncode, message in done.stderr) == (status, True), done.stderr
@@ -202,7 +202,7 @@ def test_what_could_do_nothing_does_not_begin(shop):
         (CANARY, "--queue is not the address of a PostgreSQL database"),
     ],
 )
-def test_a_command_line_that_cannot_be_is_told(shop, queue, message):
+def test_serve_refuses_bad_usage(shop, queue, message):
     done = shop.run("rotate", "serve", "--queue", queue)
     assert done.returncode == 2
     assert message in done.stderr

@@ -9,7 +9,7 @@ TORTURE = Path(__file__).parents[1] / "torture"
 KILL = TORTURE / "kill.py"
 
 
-def test_processes_that_are_paused_here_and_there_bring_no_retired_password_back():
+def test_paused_processes_do_not_restore_a_retired_password():
     options = ("--store", "vault", "--rotator", "redis", "--pauses", "5", "--seed", "7")
     ran = run_program(sys.executable, TORTURE / "pauses.py", *options, timeout=110)
     assert ran.returncode == 0, ran.stdout + ran.stderr
@@ -17,7 +17,7 @@ def test_processes_that_are_paused_here_and_there_bring_no_retired_password_back
     assert "0 left behind, 0 wrong" in ran.stdout
 
 
-def test_a_rotation_is_killed_here_and_there():
+def test_a_rotation_survives_kills_at_random_moments():
     options = ("--store", "dotenv", "--rotator", "random", "--each", "9")
     ran = run_program(sys.executable, KILL, *options, timeout=110)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -234,7 +234,7 @@ CI = pytest.mark.parametrize("ci", [{}, {"CI": "true"}], ids=["no terminal", "CI
 @CI
 @pytest.mark.parametrize("command", READING)
 @pytest.mark.parametrize("kind", SOURCES)
-def test_a_source_that_nobody_trusts_is_not_opened(world, kind, command, ci):
+def test_an_untrusted_source_is_not_opened(world, kind, command, ci):
     world.write(SOURCES[kind])
     assert_refused(world.run(*READING[command], **ci), world)
 
@@ -251,7 +251,7 @@ def test_commands_that_send_nothing_need_no_trust(world, kind, command):
 
 
 @pytest.mark.parametrize("kind", SOURCES)
-def test_a_source_that_is_trusted_goes_where_its_profile_says(world, kind):
+def test_a_trusted_source_goes_where_its_profile_says(world, kind):
     world.write(SOURCES[kind])
     command = ("exec", "--env", "prod", "--timeout", "20", "--", "printenv", "X")
     done = world.project.run(*command, env={"ENVKIT_TRUST": "1"})
@@ -286,7 +286,7 @@ def in_turn(kinds, commands):
 
 
 @pytest.mark.parametrize(("kind", "command"), in_turn(SOURCES, READING))
-def test_a_person_who_says_no_to_a_source_is_believed(world, kind, command):
+def test_a_source_is_not_opened_after_a_no(world, kind, command):
     world.write(SOURCES[kind])
     shown, status = world.say("n", *READING[command])
     assert status == 6, shown
@@ -297,7 +297,7 @@ def test_a_person_who_says_no_to_a_source_is_believed(world, kind, command):
 GET = ("get", "X", "--env", "prod")
 
 
-def test_a_person_who_says_yes_is_asked_once(world):
+def test_trust_asks_once_after_a_yes(world):
     world.write(vault())
     shown, status = world.say("y", "trust")
     assert status == 0, shown
@@ -312,7 +312,7 @@ def test_a_person_who_says_yes_is_asked_once(world):
     assert world.run(*GET).returncode == 6
 
 
-def test_another_command_on_a_terminal_asks_and_then_goes_on(world):
+def test_a_command_on_a_terminal_asks_for_trust_and_then_runs(world):
     world.write(SOURCES["a .env file elsewhere, by path"])
     shown, status = world.say("y", "exec", "--env", "prod", "--", "printenv", "X")
     assert status == 0
@@ -320,7 +320,7 @@ def test_another_command_on_a_terminal_asks_and_then_goes_on(world):
     assert world.run(*GET).returncode == 0
 
 
-def test_only_what_is_new_is_asked_for(world):
+def test_trust_asks_only_about_what_is_new(world):
     world.write(vault())
     world.say("y", "trust")
     world.write(vault() + 'Y = "1"\n')
@@ -331,7 +331,7 @@ def test_only_what_is_new_is_asked_for(world):
     assert "VAULT_TOKEN" not in done.stderr
 
 
-def test_the_list_of_the_environment_trusts_what_it_names_and_nothing_else(world):
+def test_a_trust_list_in_the_environment_trusts_exactly_what_it_names(world):
     world.write(vault())
     elsewhere = world.run(*GET, ENVKIT_TRUST="https://vault.example.com:8200,run:./rotate.sh")
     assert elsewhere.returncode == 6
@@ -341,7 +341,7 @@ def test_the_list_of_the_environment_trusts_what_it_names_and_nothing_else(world
     assert world.listener.heard.wait(10)
 
 
-def test_an_address_that_is_not_encrypted_must_be_written_as_such(world):
+def test_an_unencrypted_address_must_be_written_with_http(world):
     world.write(vault().replace("allow_http = true\n", ""))
     done = world.run(*GET, ENVKIT_TRUST="1")
     assert done.returncode == 6
@@ -351,7 +351,7 @@ def test_an_address_that_is_not_encrypted_must_be_written_as_such(world):
 
 @pytest.mark.parametrize("command", ["doctor", "check"])
 @pytest.mark.parametrize("address", [(), ('address = "{{ env:VAULT_ADDR }}"',)])
-def test_the_users_own_address_is_used_unencrypted_with_a_warning(world, command, address):
+def test_the_unencrypted_address_of_the_user_is_used_with_a_warning(world, command, address):
     world.project.profile("prod.toml", of_own_server(*address))
     done = world.run(*READING[command], VAULT_ADDR=world.address)
     assert "VAULT_ADDR is http: the traffic of 'vault' is not encrypted" in done.stdout
@@ -398,7 +398,7 @@ LOOKING = {
 @CI
 @pytest.mark.parametrize("command", ROTATING)
 @pytest.mark.parametrize("kind", ROTATIONS)
-def test_a_rotation_that_nobody_trusts_is_not_run(world, kind, command, ci):
+def test_an_untrusted_rotation_is_not_run(world, kind, command, ci):
     world.write(ROTATIONS[kind], "prod")
     before = world.dotenv.read_text()
     assert_refused(world.run(*ROTATING[command], **ci), world)
@@ -406,7 +406,7 @@ def test_a_rotation_that_nobody_trusts_is_not_run(world, kind, command, ci):
 
 
 @pytest.mark.parametrize(("kind", "command"), in_turn(ROTATIONS, ROTATING))
-def test_a_person_who_says_no_to_a_rotation_is_believed(world, kind, command):
+def test_a_rotation_is_not_run_after_a_no(world, kind, command):
     world.write(ROTATIONS[kind], "prod")
     before = world.dotenv.read_text()
     shown, _ = world.say("n", *ROTATING[command])
@@ -418,7 +418,7 @@ def test_a_person_who_says_no_to_a_rotation_is_believed(world, kind, command):
 
 @pytest.mark.parametrize("command", LOOKING)
 @pytest.mark.parametrize("kind", ROTATIONS)
-def test_looking_at_a_rotation_runs_nothing(world, kind, command):
+def test_status_and_plan_run_no_program_of_a_rotation(world, kind, command):
     world.write(ROTATIONS[kind], "prod")
     done = world.run(*LOOKING[command])
     assert "not trusted" not in done.stderr
@@ -427,7 +427,7 @@ def test_looking_at_a_rotation_runs_nothing(world, kind, command):
 
 
 @pytest.mark.parametrize("kind", ROTATIONS)
-def test_a_rotation_that_is_trusted_runs(world, kind):
+def test_a_trusted_rotation_runs(world, kind):
     world.write(ROTATIONS[kind], "prod")
     world.run("rotate", "own", ENVKIT_TRUST="1")
     assert world.marker.exists() or world.listener.heard.wait(10)
@@ -435,12 +435,12 @@ def test_a_rotation_that_is_trusted_runs(world, kind):
 
 @pytest.mark.parametrize("command", ["rotate status", "rotate --plan"])
 @pytest.mark.parametrize(("kind", "source"), [("a token", "vault"), ("keys of AWS", "aws")])
-def test_the_store_of_a_rotation_needs_trust_to_be_looked_at(world, kind, source, command):
+def test_status_of_a_rotation_needs_trust_in_its_store(world, kind, source, command):
     world.write(SOURCES[kind] + table("own", f"{source}:a#x", 'grace = "0s"'), "prod")
     assert_refused(world.run(*LOOKING[command]), world)
 
 
-def test_of_several_profiles_those_that_are_trusted_are_rotated(world):
+def test_rotate_runs_the_trusted_profiles_and_reports_the_others(world):
     world.write(rotation("before = [PROGRAM]"), "prod")
     world.project.profile("staging.toml", rotation())
     staging = world.project.dotenv("staging", "OWN=old\n")
@@ -453,7 +453,7 @@ def test_of_several_profiles_those_that_are_trusted_are_rotated(world):
     assert world.dotenv.read_text().startswith("OWN=own\n")
 
 
-def test_programs_of_a_profile_find_no_credentials_in_their_environment(world, tmp_path):
+def test_programs_of_a_profile_get_no_credentials_in_their_environment(world, tmp_path):
     seen = tmp_path / "seen"
     code = f"import os; open({str(seen)!r}, 'a').write(repr(sorted(os.environ)))"
     program = json.dumps([sys.executable, "-c", code])
@@ -504,7 +504,9 @@ def test_a_variable_that_loads_code_needs_no_trust(world, variables, options, na
 
 @pytest.mark.parametrize("command", SHELLS, ids=lambda command: command[-1])
 @pytest.mark.parametrize("name", ["VAULT_ADDR", "BAO_ADDR", "AWS_ENDPOINT_URL"])
-def test_a_server_that_later_commands_take_for_ones_own_needs_trust(world, name, command):
+def test_a_variable_that_redirects_later_commands_to_another_server_needs_trust(
+    world, name, command
+):
     world.project.profile("prod.toml", f'[variables]\n{name} = "https://evil.example"\n')
     done = world.run(*command)
     assert_refused(done, world)
@@ -515,6 +517,6 @@ def test_a_server_that_later_commands_take_for_ones_own_needs_trust(world, name,
 
 @pytest.mark.parametrize("command", SHELLS, ids=lambda command: command[-1])
 @pytest.mark.parametrize("value", ["http://127.0.0.1:8200", "{{ env:VAULT_ADDR }}"])
-def test_a_server_that_is_ones_own_needs_no_trust(world, value, command):
+def test_a_variable_with_the_server_of_the_user_needs_no_trust(world, value, command):
     world.project.profile("prod.toml", f'[variables]\nVAULT_ADDR = "{value}"\n')
     assert world.run(*command, VAULT_ADDR="https://vault.example.com").returncode == 0

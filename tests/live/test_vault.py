@@ -111,7 +111,9 @@ def is_read(request):
         ({}, "secret/F/db?version=1#password", "vault:secret/F/db?version=1#password"),
     ],
 )
-def test_mount_prefix_and_path(everywhere, folder, settings, reference, location):
+def test_a_location_is_made_of_mount_prefix_and_path(
+    everywhere, folder, settings, reference, location
+):
     def here(text):
         return text.replace("F", folder)
 
@@ -122,7 +124,7 @@ def test_mount_prefix_and_path(everywhere, folder, settings, reference, location
     assert (reading.location, reading.version) == (here(location), "1")
 
 
-def test_nested_mounts_are_read_and_are_no_secrets(openbao, everywhere):
+def test_nested_mounts_are_read_and_are_not_secrets(openbao, everywhere):
     team = f"team-{secrets.token_hex(4)}"
     openbao.mount(f"{team}/kv", version=2)
     openbao.mount(f"{team}/old", version=1)
@@ -135,14 +137,14 @@ def test_nested_mounts_are_read_and_are_no_secrets(openbao, everywhere):
     assert "is a mount" in beside.message
 
 
-def test_unusual_names(openbao, folder, everywhere):
+def test_unusual_names_of_paths_and_fields_are_read(openbao, folder, everywhere):
     path = f"{folder}/a b%2F?#+é&=~".replace("?", "%3F")
     openbao.ask("POST", f"secret/data/{path}", {"data": {"the key": CANARY}})
     quoted = json.dumps(f"secret/{path}", ensure_ascii=False)
     assert value_at(everywhere(), f'{quoted}#"the key"') == CANARY
 
 
-def test_only_key_value_engines_are_read(everywhere):
+def test_an_engine_other_than_key_value_is_refused(everywhere):
     outcome = refused(everywhere(), InvalidReferenceError, text="cubbyhole/x#a")
     assert "'cubbyhole' engine" in outcome.message
 
@@ -150,7 +152,7 @@ def test_only_key_value_engines_are_read(everywhere):
 # ------------------------------------------------------------------ how often it asks
 
 
-def test_one_login_one_look_at_the_mount_one_read_per_secret(openbao, folder, source):
+def test_a_fetch_logs_in_once_and_reads_each_secret_once(openbao, folder, source):
     for number in range(20):
         openbao.put(f"{folder}/app{number}", {"a": f"a{number}", "b": f"b{number}"})
     names = [(number, field) for number in range(20) for field in "ab"]
@@ -165,7 +167,7 @@ def test_one_login_one_look_at_the_mount_one_read_per_secret(openbao, folder, so
     assert len(asked) == 1 + 20 + 1
 
 
-def test_both_spellings_of_a_secret_are_one_read(openbao, folder, everywhere):
+def test_two_spellings_of_a_secret_are_one_read(openbao, folder, everywhere):
     before = openbao.reads()
     texts = f"secret/{folder}/db#user", f"/secret/data/{folder}/db#password"
     assert values_at(everywhere(), *texts) == ["app", CANARY]
@@ -187,7 +189,7 @@ def test_reads_are_parallel_and_bounded(openbao, folder, through, proxy):
 # ------------------------------------------------------------------ versions and absence
 
 
-def test_why_a_secret_is_absent(openbao, folder, source):
+def test_a_missing_secret_has_a_reason(openbao, folder, source):
     for value in ("1", "2", "3"):
         openbao.put(f"{folder}/old", {"a": value})
     openbao.ask("PUT", f"secret/destroy/{folder}/old", {"versions": [1]})
@@ -222,7 +224,7 @@ NOT_VAULTS = [
 
 
 @pytest.mark.parametrize("body", NOT_VAULTS)
-def test_a_404_that_is_not_vaults_is_not_an_absence(behind_proxy, proxy, body):
+def test_a_404_of_another_server_does_not_mean_missing(behind_proxy, proxy, body):
     proxy.fault(respond(404, body), when=is_read)
     refused(behind_proxy, ProtocolError)
 
@@ -231,7 +233,9 @@ def test_a_404_that_is_not_vaults_is_not_an_absence(behind_proxy, proxy, body):
 @pytest.mark.parametrize(
     "body", ["<html>404 Not Found</html>", "{}", '{"errors": []}', '{"errors":["no"]}', "[]", "ok"]
 )
-def test_a_server_that_answers_everything_alike_is_no_vault(through, proxy, status, body):
+def test_a_server_that_gives_every_request_the_same_answer_is_not_vault(
+    through, proxy, status, body
+):
     proxy.fault(respond(status, body))
     failing(through(), SourceError)
 
@@ -266,7 +270,7 @@ NO_SECRETS = [
 
 
 @pytest.mark.parametrize("text", NO_SECRETS)
-def test_a_path_that_no_key_value_engine_serves_is_a_failure(everywhere, engines, text):
+def test_a_path_outside_every_key_value_engine_is_a_failure(everywhere, engines, text):
     text = text.format(**engines)
     error = refused(everywhere(), InvalidReferenceError, text=text)
     assert text.partition("#")[0] in error.message
@@ -278,7 +282,7 @@ OF_OTHERS = [t for t in NO_SECRETS if not t.startswith(("sys", "auth", "cubbyhol
 
 
 @pytest.mark.parametrize("text", OF_OTHERS)
-def test_it_is_a_failure_where_the_server_does_not_tell_of_its_mounts(
+def test_a_path_outside_every_engine_is_a_failure_when_the_server_hides_its_mounts(
     silent_about_mounts, engines, text
 ):
     text = text.format(**engines)
@@ -298,7 +302,7 @@ def test_it_is_a_failure_where_the_server_does_not_tell_of_its_mounts(
         (2, "elsewhere/*", DeniedError),
     ],
 )
-def test_a_policy_for_the_other_version_is_not_an_absence(
+def test_a_policy_for_the_other_kv_version_does_not_mean_missing(
     openbao, silent_about_mounts, version, allowed, kind
 ):
     mount = f"kv-{secrets.token_hex(4)}"
@@ -307,7 +311,7 @@ def test_a_policy_for_the_other_version_is_not_an_absence(
     assert isinstance(fetch_one(source, f"{mount}/none#a"), kind)
 
 
-def test_a_write_or_the_history_of_what_is_not_mounted_is_refused(everywhere):
+def test_write_and_history_outside_every_mount_are_refused(everywhere):
     with pytest.raises((InvalidReferenceError, DeniedError)):
         everywhere().write(ref("nowhere/db#a"), Secret("x"), expected=None)
     with pytest.raises(InvalidReferenceError, match="no key-value engine is mounted at 'nowhere'"):
@@ -323,7 +327,7 @@ NUMBERS = {
 NUMBERS_JSON = ",".join(f'"{name}":{text}' for name, text in NUMBERS.items())
 
 
-def test_numbers_of_version_1_keep_their_text(openbao, everywhere):
+def test_numbers_in_kv_version_1_keep_their_text(openbao, everywhere):
     path = f"kv1/n-{secrets.token_hex(4)}"
     openbao.ask("POST", path, f"{{{NUMBERS_JSON}}}")
     texts = [f"{path}#{name}" for name in NUMBERS]
@@ -332,7 +336,7 @@ def test_numbers_of_version_1_keep_their_text(openbao, everywhere):
     assert whole == f"{{{NUMBERS_JSON}}}"
 
 
-def test_numbers_of_version_2_keep_the_text_that_the_server_gives(behind_proxy, proxy):
+def test_numbers_in_kv_version_2_keep_the_text_that_the_server_sends(behind_proxy, proxy):
     """OpenBao 2 reformats numbers; envkit reads and writes back what the server returns."""
     answer = f'{{"data":{{"data":{{{NUMBERS_JSON},"s":"x"}},"metadata":{{"version":1}}}}}}'
     proxy.fault(
@@ -358,7 +362,7 @@ def namespace(openbao):
     return name
 
 
-def test_namespace_of_the_settings_or_the_environment(everywhere, namespace):
+def test_the_namespace_comes_from_the_settings_or_the_environment(everywhere, namespace):
     for settings in (
         {"namespace": namespace, "environ": {"VAULT_NAMESPACE": "another"}},
         {"namespace": f"{namespace}/"},
@@ -370,7 +374,7 @@ def test_namespace_of_the_settings_or_the_environment(everywhere, namespace):
     assert value_at(everywhere(), f"{namespace}/kv/db#password") == f"of {namespace}"
 
 
-def test_unknown_namespace_is_not_an_absence(everywhere):
+def test_an_unknown_namespace_does_not_mean_missing(everywhere):
     error = failing(everywhere(namespace="tpyo"), AuthError, "in namespace 'tpyo'")
     assert "VAULT_NAMESPACE" in error.hint
 
@@ -378,7 +382,7 @@ def test_unknown_namespace_is_not_an_absence(everywhere):
 # ------------------------------------------------------------------ the address
 
 
-def test_a_name_that_does_not_resolve(monkeypatch):
+def test_an_unresolvable_host_name_is_unavailable(monkeypatch):
     def unknown(*_):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -404,7 +408,7 @@ def ca_file(certificate_authority, tmp_path):
     return str(tmp_path / "ca.pem")
 
 
-def test_certificate_authority_by_setting_file_or_folder(
+def test_the_certificate_authority_comes_from_a_setting_a_file_or_a_folder(
     openbao, folder, tls_proxy, ca_file, tmp_path
 ):
     done = run_program("openssl", "x509", "-hash", "-noout", "-in", ca_file, check=True)
@@ -437,13 +441,15 @@ def test_a_certificate_for_another_name_is_refused(openbao, certificate_authorit
         assert_untrusted(vault(proxy.url, ca_cert=ca_file), proxy)
 
 
-def test_a_ca_cert_that_is_no_certificate(tls_proxy, tmp_path):
+def test_a_ca_cert_without_a_certificate_is_an_error(tls_proxy, tmp_path):
     broken = tmp_path / "broken.pem"
     broken.write_text("not a certificate")
     assert not failing(vault(tls_proxy.url, ca_cert=str(broken)), SourceError).retryable
 
 
-def test_a_client_certificate(openbao, folder, certificate_authority, ca_file, tmp_path):
+def test_a_client_certificate_is_presented(
+    openbao, folder, certificate_authority, ca_file, tmp_path
+):
     tls = server_tls(certificate_authority)
     tls.verify_mode = ssl.CERT_REQUIRED
     certificate_authority.configure_trust(tls)
@@ -461,12 +467,12 @@ def test_a_client_certificate(openbao, folder, certificate_authority, ca_file, t
         assert proxy.count() == seen
 
 
-def test_https_where_http_is_spoken(openbao):
+def test_https_to_an_http_server_is_reported_as_such(openbao):
     source = vault(openbao.address.replace("http:", "https:"))
     assert not failing(source, UnavailableError, "does not speak https").retryable
 
 
-def test_a_tls_server_that_hangs_up_may_come_back():
+def test_a_tls_server_that_hangs_up_is_a_retryable_failure():
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def hang_up():
@@ -487,7 +493,7 @@ def test_a_tls_server_that_hangs_up_may_come_back():
         thread.join()
 
 
-def test_http_where_https_is_spoken(sealable_openbao):
+def test_http_to_an_https_server_is_reported_as_such(sealable_openbao):
     source = vault(sealable_openbao.address.replace("https:", "http:"))
     error = failing(source, UnavailableError, "speaks https, and the address is http\n")
     assert "https://" in error.hint
@@ -497,7 +503,7 @@ def test_http_where_https_is_spoken(sealable_openbao):
 # ------------------------------------------------------------------ sealed
 
 
-def test_a_sealed_server_says_so(sealable_openbao):
+def test_a_sealed_server_is_reported_as_such(sealable_openbao):
     server = sealable_openbao
     server.put("app", {"password": CANARY})
     build = partial(vault, server.address, server.root_token, ca_cert=str(server.ca_file))
@@ -543,7 +549,7 @@ LASTING = {
 
 
 @pytest.mark.parametrize("fault", TRANSIENT.values(), ids=TRANSIENT)
-def test_a_transient_fault_is_overcome(behind_proxy, proxy, fault):
+def test_a_transient_fault_is_retried(behind_proxy, proxy, fault):
     proxy.fault(fault, when=is_read, times=1)
     assert value_at(behind_proxy) == CANARY
 
@@ -552,7 +558,9 @@ OUTAGES = {name: TRANSIENT[name] for name in ("500", "503", "reset in mid-body")
 
 
 @pytest.mark.parametrize("fault", [*OUTAGES.values(), silent()], ids=[*OUTAGES, "silent"])
-def test_a_lasting_outage_of_one_path_is_its_own(openbao, folder, through, proxy, fault):
+def test_a_lasting_outage_of_one_path_does_not_affect_the_others(
+    openbao, folder, through, proxy, fault
+):
     openbao.put(f"{folder}/other", {"a": "fine"})
     proxy.fault(fault, when=lambda request: request.path.endswith("/db"))
     source = through(mount="secret", prefix=folder, timeout_seconds=BRIEF_SECONDS)
@@ -566,7 +574,7 @@ def test_a_lasting_outage_of_one_path_is_its_own(openbao, folder, through, proxy
 
 
 @pytest.mark.parametrize("fault", LASTING.values(), ids=LASTING)
-def test_an_answer_that_is_not_vaults_is_asked_for_once(openbao, behind_proxy, proxy, fault):
+def test_an_answer_of_another_server_is_not_retried(openbao, behind_proxy, proxy, fault):
     proxy.fault(fault, when=is_read)
     refused(behind_proxy, ProtocolError, openbao.root_token)
     assert proxy.count(is_read) == 1
@@ -582,7 +590,7 @@ ODD = (
 
 
 @pytest.mark.parametrize("body", ODD)
-def test_odd_answers_before_the_read_raise_nothing_else(behind_proxy, proxy, body):
+def test_odd_answers_before_the_read_raise_only_envkit_errors(behind_proxy, proxy, body):
     for path in ("/v1/auth/token/lookup-self", "/v1/sys/internal/ui/mounts/"):
         proxy.heal()
         proxy.fault(respond(200, body), when=lambda request, path=path: path in request.path)
@@ -594,14 +602,14 @@ def test_odd_answers_before_the_read_raise_nothing_else(behind_proxy, proxy, bod
             assert outcome.value.reveal() == CANARY
 
 
-def test_a_login_page_at_the_address(openbao, behind_proxy, proxy):
+def test_a_login_page_at_the_address_is_an_error(openbao, behind_proxy, proxy):
     proxy.fault(not_json())
     unlike = "did not answer like Vault"
     error = failing(behind_proxy, ProtocolError, unlike, openbao.root_token, text="db#password")
     assert "VAULT_ADDR" in error.hint
 
 
-def test_a_login_that_drips_ends_with_the_deadline(through, proxy):
+def test_a_slowly_dripping_login_ends_at_the_deadline(through, proxy):
     """Every byte arrives in time, but the answer never ends."""
     left = threading.Event()
 
@@ -620,7 +628,7 @@ def test_a_login_that_drips_ends_with_the_deadline(through, proxy):
         left.set()
 
 
-def test_a_token_follows_no_redirect(openbao, behind_proxy, proxy):
+def test_a_token_is_not_sent_after_a_redirect(openbao, behind_proxy, proxy):
     with FaultProxy(openbao.address) as elsewhere:
         there = elsewhere.url + f"/v1/secret?{CANARY}"
         proxy.fault(respond(307, "", {"Location": there}), when=is_read)
@@ -629,7 +637,7 @@ def test_a_token_follows_no_redirect(openbao, behind_proxy, proxy):
         assert outcome.hint.endswith(f"address to {elsewhere.url}")
 
 
-def test_netrc_is_not_sent(openbao, behind_proxy, proxy):
+def test_credentials_in_netrc_are_not_sent(openbao, behind_proxy, proxy):
     path = os.path.join(os.environ["HOME"], ".netrc")
     with open(path, "w") as file:
         file.write("machine 127.0.0.1 login me password mine\n")
@@ -639,7 +647,7 @@ def test_netrc_is_not_sent(openbao, behind_proxy, proxy):
     assert {request.headers["x-vault-token"] for request in proxy.requests} == {openbao.root_token}
 
 
-def test_the_processs_own_vault_settings_are_not_used(monkeypatch, source):
+def test_vault_variables_of_the_process_itself_are_ignored(monkeypatch, source):
     """`context.environ` is the environment; hvac by itself would read that of the process."""
     monkeypatch.setenv("VAULT_NAMESPACE", "tpyo")
     monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:1")
@@ -662,7 +670,7 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch, proxy):
 # ------------------------------------------------------------------ who may what
 
 
-def test_denied_names_the_path_and_the_policy(openbao, folder):
+def test_a_denied_read_names_the_path_and_the_policy(openbao, folder):
     token = openbao.token(openbao.policy({f"secret/data/{folder}/other": ["read"]}))
     source = vault(openbao.address, token)
     outcome = refused(source, DeniedError, token, text=f"secret/{folder}/db#password")
@@ -670,7 +678,7 @@ def test_denied_names_the_path_and_the_policy(openbao, folder):
     assert f"allow 'read' on 'secret/data/{folder}/db'" in outcome.hint
 
 
-def test_denied_to_a_token_that_may_not_look_itself_up(openbao, folder):
+def test_a_token_that_may_not_look_itself_up_gets_a_denied_error(openbao, folder):
     policy = openbao.policy({f"secret/data/{folder}/other": ["read"]})
     source = vault(openbao.address, openbao.token(policy, no_default_policy=True))
     for text in (f"secret/{folder}/db#password", "kv1/app#password"):
@@ -683,7 +691,9 @@ def is_look(request):
 
 @pytest.mark.parametrize("status", [403, 404])
 @pytest.mark.parametrize("mount", ["secret", None])
-def test_a_server_that_does_not_show_its_mounts(openbao, folder, through, proxy, status, mount):
+def test_a_secret_is_read_from_a_server_that_hides_its_mounts(
+    openbao, folder, through, proxy, status, mount
+):
     proxy.fault(respond(status, '{"errors": []}'), when=is_look)
     openbao.put(f"{folder}/db", {"password": "one"}, mount="kv1", version=1)
     openbao.put(f"data/{folder}/db", {"password": "of data"}, mount="kv1", version=1)
@@ -702,7 +712,7 @@ def test_a_server_that_does_not_show_its_mounts(openbao, folder, through, proxy,
     unwritten(source, DeniedError, "does not say which version", text=path)
 
 
-def test_mounts_that_are_not_shown_are_asked_for_side_by_side(folder, through, proxy):
+def test_hidden_mounts_are_looked_up_in_parallel(folder, through, proxy):
     """After the first, the server answers the lookups of the other paths only together."""
     three = threading.Barrier(3, timeout=TIMEOUT_SECONDS)
     not_found = respond(404, '{"errors": []}')
@@ -719,7 +729,7 @@ def test_mounts_that_are_not_shown_are_asked_for_side_by_side(folder, through, p
     assert proxy.count(is_look) == 4
 
 
-def test_denied_where_the_mounts_are_not_shown(openbao, folder, proxy):
+def test_a_denied_read_with_hidden_mounts_names_the_path(openbao, folder, proxy):
     proxy.fault(respond(403, '{"errors": []}'), when=is_look)
     policy = openbao.policy({f"secret/data/{folder}/*": ["read"], f"kv1/{folder}/*": ["read"]})
     openbao.put(f"{folder}/db", {"password": "one"}, mount="kv1", version=1)
@@ -733,7 +743,7 @@ def test_denied_where_the_mounts_are_not_shown(openbao, folder, proxy):
 # ------------------------------------------------------------------ writing
 
 
-def test_write_keeps_what_is_no_text(openbao, folder, source):
+def test_a_write_preserves_values_that_are_not_text(openbao, folder, source):
     fields = {"password": "before", "port": 8080, "on": True, "tags": ["a", {"b": None}], "n": 1.5}
     openbao.put(f"{folder}/app", fields)
     assert write(source, "app#password", "after") == "2"
@@ -741,7 +751,7 @@ def test_write_keeps_what_is_no_text(openbao, folder, source):
     assert stored == {**fields, "password": "after"}
 
 
-def test_write_where_a_secret_was_deleted(openbao, folder, source):
+def test_a_write_to_a_deleted_secret_creates_a_version(openbao, folder, source):
     openbao.ask("DELETE", f"secret/data/{folder}/db")
     unwritten(source, ConflictError, "already exists, in version 1", expected=None)
     absent = fetch_one(source)
@@ -749,12 +759,12 @@ def test_write_where_a_secret_was_deleted(openbao, folder, source):
     assert value_at(source, "db#*") == '{"password":"new"}'
 
 
-def test_write_to_a_secret_that_is_gone(openbao, folder, source):
+def test_a_write_with_the_version_of_a_removed_secret_is_a_conflict(openbao, folder, source):
     openbao.ask("DELETE", f"secret/metadata/{folder}/db")
     assert unwritten(source, ConflictError, "is gone").exit_status == 7
 
 
-def test_write_without_a_field(openbao, folder, source):
+def test_a_write_without_a_field_needs_a_secret_with_one_field(openbao, folder, source):
     openbao.put(f"{folder}/single", {"only": "before"})
     assert write(source, "single", "after") == "2"
     assert value_at(source, "single#only") == "after"
@@ -762,13 +772,13 @@ def test_write_without_a_field(openbao, folder, source):
     unwritten(source, InvalidReferenceError, "names no field", text="new", expected=None)
 
 
-def test_write_what_is_no_text(source):
+def test_a_write_of_a_value_that_is_not_text_is_refused(source):
     binary = Secret.from_bytes(CANARY.encode() + b"\xff")
     unwritten(source, InvalidValueError, "not UTF-8", value=binary)
     assert fetch_one(source).version == "1"
 
 
-def test_write_denied(openbao, folder):
+def test_a_denied_write_names_the_rule_that_it_needs(openbao, folder):
     token = openbao.token(openbao.policy({f"secret/data/{folder}/*": ["read"]}))
     source = vault(openbao.address, token, mount="secret", prefix=folder)
     error = unwritten(source, DeniedError, None, token)
@@ -779,7 +789,7 @@ def is_write(request):
     return request.method == "POST"
 
 
-def test_a_write_whose_answer_was_lost_is_made_once(openbao, folder, behind_proxy, proxy):
+def test_a_write_whose_answer_was_lost_happens_once(openbao, folder, behind_proxy, proxy):
     proxy.fault(lost(), when=is_write, times=1)
     assert write(behind_proxy, "db#password", "new") == "2"
     stored = openbao.ask("GET", f"secret/data/{folder}/db")["data"]
@@ -794,6 +804,6 @@ def test_a_write_between_read_and_write_is_a_conflict(openbao, folder, behind_pr
     assert value_at(behind_proxy, "db#*") == '{"password":"theirs"}'
 
 
-def test_a_write_that_the_server_refuses(behind_proxy, proxy):
+def test_a_write_that_the_server_refuses_is_an_error(behind_proxy, proxy):
     proxy.fault(respond(400, CANARY), when=is_write)
     unwritten(behind_proxy, ProtocolError, "for a write of")

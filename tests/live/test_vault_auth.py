@@ -52,7 +52,9 @@ def refusal(source, *credentials):
 # ------------------------------------------------------------------ a token that is there
 
 
-def test_where_the_token_comes_from(openbao, policy, vault, tmp_path):
+def test_the_token_comes_from_the_settings_the_environment_or_a_file(
+    openbao, policy, vault, tmp_path
+):
     good = openbao.token(policy)
     home = tmp_path / "home"
     home.mkdir()
@@ -68,18 +70,18 @@ def test_where_the_token_comes_from(openbao, policy, vault, tmp_path):
     assert "does not accept the token" in refusal(vault(None, at_home)).message
 
 
-def test_a_token_file_that_cannot_be_read(vault, tmp_path):
+def test_an_unreadable_token_file_is_an_error(vault, tmp_path):
     (tmp_path / ".vault-token").mkdir()
     error = refusal(vault(None, {"HOME": str(tmp_path)}))
     assert f"cannot read the token from '{tmp_path}/.vault-token': is a directory" in error.message
 
 
 @pytest.mark.parametrize("token", ["two\nlines", "two words", "tökén", "s.\x00"])
-def test_what_can_be_no_token_is_not_shown(vault, token):
+def test_an_impossible_token_is_refused_and_not_shown(vault, token):
     refusal(vault(None, {"VAULT_TOKEN": token}), token, "lines", "kén")
 
 
-def test_an_unknown_token(vault):
+def test_an_unknown_token_is_refused_with_a_hint(vault):
     error = refusal(vault({"token": "s.unknown"}), "s.unknown")
     assert "does not accept the token" in error.message
     assert "vault login" in error.hint
@@ -95,7 +97,7 @@ def until_gone(openbao, token):
     raise TimeoutError("the token does not expire")
 
 
-def test_a_token_that_expires_while_the_source_lives_and_for_a_new_one(openbao, policy, vault):
+def test_an_expired_token_is_refused_in_an_open_source_and_in_a_new_one(openbao, policy, vault):
     token = openbao.token(policy, ttl="2s", renewable=False)
     source = vault({"token": token})
     assert value(source) == CANARY
@@ -115,7 +117,7 @@ def seconds_left(openbao, token):
     return openbao.ask("GET", "auth/token/lookup-self", token=token)["data"]["ttl"]
 
 
-def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
+def test_a_token_that_would_expire_soon_is_renewed(openbao, policy, vault):
     token = openbao.token(policy, ttl="10s", explicit_max_ttl="1h")
     before = renewals(openbao)
     source = vault({"token": token}, timeout_seconds=600)
@@ -126,7 +128,7 @@ def test_a_token_that_would_not_last_is_renewed(openbao, policy, vault):
     assert seconds_left(openbao, token) > 590
 
 
-def test_a_token_that_lasts_is_left_alone(openbao, policy, vault):
+def test_a_token_that_lasts_long_enough_is_not_renewed(openbao, policy, vault):
     before = renewals(openbao)
     short = openbao.token(policy, ttl="10s", renewable=False)
     for token in (openbao.token(policy, ttl="1h"), openbao.root_token, short):
@@ -136,7 +138,7 @@ def test_a_token_that_lasts_is_left_alone(openbao, policy, vault):
     assert renewals(openbao) == before
 
 
-def test_a_token_that_may_not_renew_itself_serves_while_it_lives(openbao, policy, vault):
+def test_a_token_that_may_not_renew_itself_works_until_it_expires(openbao, policy, vault):
     lookup = openbao.policy({"auth/token/lookup-self": ["read"]})
     token = openbao.token(policy, lookup, ttl="10s", no_default_policy=True)
     before = renewals(openbao)
@@ -146,12 +148,12 @@ def test_a_token_that_may_not_renew_itself_serves_while_it_lives(openbao, policy
     assert renewals(openbao) - before == 1
 
 
-def test_a_read_spends_no_use_of_a_token_on_asking_about_the_token(openbao, policy, vault):
+def test_a_read_uses_up_only_one_use_of_a_token(openbao, policy, vault):
     token = openbao.token(policy, num_uses=2)  # one look at the mount, one read
     assert value(vault({"token": token})) == CANARY
 
 
-def test_a_token_that_may_not_look_itself_up_serves(openbao, policy, vault):
+def test_a_token_that_may_not_look_itself_up_works(openbao, policy, vault):
     assert value(vault({"token": openbao.token(policy, no_default_policy=True)})) == CANARY
 
 
@@ -190,12 +192,12 @@ def test_approle_logs_in_once(openbao, approle, vault):
     assert logins(openbao, auth) == 1
 
 
-def test_approle_without_a_secret_id(approle, vault):
+def test_approle_logs_in_without_a_secret_id(approle, vault):
     auth = approle(bind_secret_id=False, secret_id_bound_cidrs=["127.0.0.1/32"])
     assert value(vault(auth)) == CANARY
 
 
-def test_approle_refused(approle, vault):
+def test_a_refused_approle_login_is_an_auth_error(approle, vault):
     auth = {**approle(), "secret_id": "wrong-one"}
     error = refusal(vault(auth), "wrong-one", auth["role_id"])
     assert error.message.endswith("login (400): invalid role or secret ID")
@@ -230,28 +232,28 @@ def test_a_wrapped_secret_id_is_unwrapped_once(wrapped, vault):
     assert value(vault(auth)) == CANARY, "the process has not forgotten it"
 
 
-def test_a_wrapping_token_of_something_else_is_not_used(openbao, wrapped, vault):
+def test_a_wrapping_token_of_another_path_is_refused(openbao, wrapped, vault):
     auth = wrapped(path="sys/wrapping/wrap", body={"secret_id": "theirs"})
     error = refusal(vault(auth), auth["secret_id"], "theirs")
     assert "is a wrapping token, but not for a secret_id" in error.message
     openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})  # it still can be
 
 
-def test_a_wrapping_token_that_was_used_is_told_as_that(openbao, wrapped, vault):
+def test_a_used_wrapping_token_is_reported_as_such(openbao, wrapped, vault):
     auth = wrapped()
     openbao.ask("POST", "sys/wrapping/unwrap", {"token": auth["secret_id"]})
     error = refusal(vault(auth), auth["secret_id"])
     assert "looks like a wrapping token" in error.hint
 
 
-def test_the_token_of_a_login_is_renewed_when_it_would_not_last(openbao, approle, vault):
+def test_the_token_of_a_login_is_renewed_before_it_expires(openbao, approle, vault):
     auth = approle(token_ttl="10s", token_max_ttl="1h")
     before = renewals(openbao)
     assert value(vault(auth, timeout_seconds=600)) == CANARY
     assert renewals(openbao) - before == 1
 
 
-def test_another_login_when_the_first_ones_token_is_over(openbao, approle, vault):
+def test_a_source_logs_in_again_when_its_token_expired(openbao, approle, vault):
     auth = approle(token_ttl="1s", token_max_ttl="1s")
     source = vault(auth)
     assert value(source) == CANARY
@@ -259,7 +261,7 @@ def test_another_login_when_the_first_ones_token_is_over(openbao, approle, vault
     assert logins(openbao, auth) == 2
 
 
-def test_an_unknown_mount_or_namespace(openbao, approle, vault):
+def test_an_unknown_auth_mount_or_namespace_is_an_auth_error(openbao, approle, vault):
     auth = approle()
     error = refusal(vault({**auth, "mount": "tpyo"}), auth["secret_id"])
     assert "does not accept the approle login" in error.message
@@ -272,7 +274,7 @@ def test_an_unknown_mount_or_namespace(openbao, approle, vault):
 # ------------------------------------------------------------------ user and password
 
 
-def test_userpass(openbao, policy, vault):
+def test_userpass_logs_in(openbao, policy, vault):
     mount = openbao.enable_auth("userpass")
     body = {"password": "hunter2-hunter2", "token_policies": [policy]}
     openbao.ask("POST", f"auth/{mount}/users/app.user", body)
@@ -314,7 +316,7 @@ def jwt_mount(openbao, policy, key):
     return mount
 
 
-def test_jwt_given_or_in_a_file(vault, key, jwt_mount, tmp_path):
+def test_jwt_logs_in_with_a_token_from_the_settings_or_a_file(vault, key, jwt_mount, tmp_path):
     jwt = signed(key, sub="repo:app")
     auth = {"method": "jwt", "mount": jwt_mount, "role": "ci"}
     assert value(vault({**auth, "jwt": jwt})) == CANARY
@@ -324,7 +326,7 @@ def test_jwt_given_or_in_a_file(vault, key, jwt_mount, tmp_path):
     assert value(vault({"method": "oidc", "mount": jwt_mount, "jwt": jwt})) == CANARY
 
 
-def test_jwt_refused(vault, key, jwt_mount):
+def test_a_refused_jwt_login_is_an_auth_error(vault, key, jwt_mount):
     auth = {"method": "jwt", "mount": jwt_mount, "role": "ci"}
     for jwt in (
         signed(key, sub="repo:another"),
@@ -335,7 +337,7 @@ def test_jwt_refused(vault, key, jwt_mount):
         refusal(vault({**auth, "jwt": jwt}), jwt)
 
 
-def test_a_jwt_file_that_is_not_there(vault, tmp_path):
+def test_a_missing_jwt_file_is_an_error(vault, tmp_path):
     error = refusal(vault({"method": "jwt", "jwt_file": "none.jwt"}))
     assert f"'{tmp_path}/none.jwt': no such file" in error.message
 
@@ -400,7 +402,9 @@ def kubernetes(openbao, policy, cluster, certificate_authority):
     return {"method": "kubernetes", "mount": mount, "role": "shop"}, jwt
 
 
-def test_kubernetes(vault, kubernetes, key, tmp_path, monkeypatch):
+def test_kubernetes_logs_in_with_the_service_account_token(
+    vault, kubernetes, key, tmp_path, monkeypatch
+):
     auth, jwt = kubernetes
     (tmp_path / "token").write_text(jwt)
     assert value(vault({**auth, "jwt_file": "token"})) == CANARY
@@ -411,7 +415,7 @@ def test_kubernetes(vault, kubernetes, key, tmp_path, monkeypatch):
     refusal(vault(auth), foreign)
 
 
-def test_kubernetes_outside_a_cluster(vault):
+def test_kubernetes_outside_a_cluster_names_the_missing_token_file(vault):
     error = refusal(vault({"method": "kubernetes", "role": "shop"}))
     assert "/var/run/secrets/kubernetes.io/serviceaccount/token" in error.message
 
@@ -429,7 +433,7 @@ def test_kubernetes_outside_a_cluster(vault):
         ("{}", ProtocolError, "no 'auth'"),
     ],
 )
-def test_odd_answers_to_a_login(openbao, vault, body, error, message):
+def test_odd_answers_to_a_login_raise_only_envkit_errors(openbao, vault, body, error, message):
     with FaultProxy(openbao.address) as proxy:
         proxy.fault(respond(200, body))
         source = vault({"method": "approle", "role_id": "role-1"}, address=proxy.url)
@@ -449,7 +453,7 @@ def test_odd_answers_to_a_login(openbao, vault, body, error, message):
     ],
 )
 @pytest.mark.parametrize("method", ["approle", "userpass", "jwt"])
-def test_a_refused_login_says_why_and_quotes_no_credential(openbao, vault, method, body, said):
+def test_a_refused_login_says_why_and_shows_no_credential(openbao, vault, method, body, said):
     credentials = {
         "approle": {"role_id": "role-1", "secret_id": CANARY},
         "userpass": {"username": "me", "password": CANARY},
@@ -465,7 +469,7 @@ def test_a_refused_login_says_why_and_quotes_no_credential(openbao, vault, metho
     ("odd", "told"), [("\n", "a newline"), (" ", "a space"), ("\0", "a NUL"), ("é", "a character")]
 )
 @pytest.mark.parametrize("key", ["role_id", "secret_id"])
-def test_a_refused_login_names_what_is_odd_in_a_credential(openbao, vault, key, odd, told):
+def test_a_refused_login_names_odd_characters_in_a_credential(openbao, vault, key, odd, told):
     auth = {"method": "approle", "role_id": f"role-{CANARY}", "secret_id": f"secret-{CANARY}"}
     auth[key] += f"{odd}x"
     error = refusal(vault(auth))

@@ -108,7 +108,7 @@ def test_a_folder_of_other_authorities_is_not_enough(openbao, tls_proxy, tmp_pat
 
 @pytest.mark.parametrize("variable", ["VAULT_CAPATH", "VAULT_CACERT_BYTES"])
 @pytest.mark.parametrize("content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAA=="])
-def test_what_holds_no_certificate_is_told_as_that(tls_proxy, tmp_path, variable, content):
+def test_a_file_without_a_certificate_is_reported_as_such(tls_proxy, tmp_path, variable, content):
     folder = tmp_path / "ca"
     folder.mkdir()
     (folder / "ca.pem").write_text(content)
@@ -118,7 +118,7 @@ def test_what_holds_no_certificate_is_told_as_that(tls_proxy, tmp_path, variable
     assert not tls_proxy.requests
 
 
-def test_the_text_of_a_certificate_comes_before_a_folder_and_after_a_file(
+def test_certificate_text_overrides_a_folder_and_is_overridden_by_a_file(
     openbao, certificate_authority, tls_proxy, tmp_path
 ):
     other = tmp_path / "other.pem"
@@ -132,9 +132,7 @@ def test_the_text_of_a_certificate_comes_before_a_folder_and_after_a_file(
     failing(vault(tls_proxy.url, environ=environ), UnavailableError, "is not trusted")
 
 
-def test_the_name_that_a_certificate_must_have_may_be_another_than_the_hosts(
-    openbao, certificate_authority, tmp_path
-):
+def test_the_tls_server_name_may_differ_from_the_host(openbao, certificate_authority, tmp_path):
     ca = tmp_path / "ca.pem"
     ca.write_bytes(pem_of(certificate_authority))
     tls = server_tls(certificate_authority, "vault.example.com")
@@ -149,7 +147,7 @@ def test_the_name_that_a_certificate_must_have_may_be_another_than_the_hosts(
         assert proxy.count() == seen
 
 
-def test_a_client_certificate_is_shown_with_a_folder_of_authorities_too(
+def test_a_client_certificate_is_presented_with_a_folder_of_authorities(
     openbao, certificate_authority, tmp_path
 ):
     tls = server_tls(certificate_authority)
@@ -178,7 +176,7 @@ def test_a_client_certificate_is_shown_with_a_folder_of_authorities_too(
         {"BAO_PROXY_ADDR": "P"},
     ],
 )
-def test_the_proxy_of_the_environment_is_asked(openbao, environ):
+def test_requests_go_through_the_proxy_of_the_environment(openbao, environ):
     with FaultProxy(openbao.address) as proxy:
         environ = {name: proxy.url if text == "P" else text for name, text in environ.items()}
         source = vault("http://vault.invalid:8200", openbao.root_token, environ=environ)
@@ -213,7 +211,7 @@ def test_a_folder_of_too_many_files_is_refused_and_not_read(tls_proxy, tmp_path,
     assert not tls_proxy.requests
 
 
-def test_a_request_is_given_up_after_the_time_of_the_environment(openbao):
+def test_a_request_times_out_after_the_time_in_the_environment(openbao):
     with FaultProxy(openbao.address) as proxy:
         proxy.fault(silent(), times=1)
         environ = {"VAULT_CLIENT_TIMEOUT": "200ms"}
@@ -237,7 +235,7 @@ def by(address, environ, root="."):
 
 
 @pytest.mark.parametrize("name", [".vault", ".bao"])
-def test_the_token_helper_of_the_user_is_asked_before_the_file(openbao, tmp_path, name):
+def test_the_token_helper_of_the_user_is_asked_before_the_token_file(openbao, tmp_path, name):
     told = f'test "$1 $VAULT_ADDR" = "get {openbao.address}" && echo {openbao.root_token}'
     environ = helper(tmp_path, told, name)
     (tmp_path / ".vault-token").write_text("stale")
@@ -249,14 +247,14 @@ def test_the_token_helper_of_the_user_is_asked_before_the_file(openbao, tmp_path
 
 
 @pytest.mark.parametrize("variable", ["VAULT_CONFIG_PATH", "BAO_CONFIG_PATH"])
-def test_the_file_that_names_the_helper_may_be_elsewhere(openbao, tmp_path, variable):
+def test_the_file_that_names_the_token_helper_may_be_elsewhere(openbao, tmp_path, variable):
     environ = helper(tmp_path, f"printf {openbao.root_token}", "config.hcl")
     environ[variable] = str(tmp_path / "config.hcl")
     assert value_at(by(openbao.address, environ), TEXT) == CANARY
 
 
 @pytest.mark.parametrize("variable", ["VAULT_TOKEN_PATH", "BAO_TOKEN_PATH"])
-def test_the_file_of_the_token_may_be_elsewhere(openbao, tmp_path, variable):
+def test_the_token_file_may_be_elsewhere(openbao, tmp_path, variable):
     (tmp_path / "mine").write_text(f"{openbao.root_token}\n")
     environ = {"HOME": "/nowhere", variable: str(tmp_path / "mine")}
     assert value_at(by(openbao.address, environ), TEXT) == CANARY
@@ -271,12 +269,12 @@ def test_the_file_of_the_token_may_be_elsewhere(openbao, tmp_path, variable):
         ("sleep 100", "the token helper of"),
     ],
 )
-def test_a_helper_that_gives_no_token_is_told_as_that(openbao, tmp_path, body, message):
+def test_a_token_helper_that_prints_no_token_is_reported_as_such(openbao, tmp_path, body, message):
     source = vault(openbao.address, auth=None, environ=helper(tmp_path, body), timeout_seconds=1)
     assert failing(source, SourceError, f"{message}|no answer", text=TEXT).exit_status in (5, 6)
 
 
-def test_the_folder_in_which_envkit_runs_chooses_no_helper(openbao, tmp_path, monkeypatch):
+def test_the_working_folder_cannot_choose_the_token_helper(openbao, tmp_path, monkeypatch):
     environ = helper(tmp_path, f"echo {openbao.root_token}; touch {tmp_path}/ran")
     monkeypatch.chdir(tmp_path)
     for config in ("helper", "./helper", "../x/helper"):
@@ -296,7 +294,7 @@ def test_the_folder_in_which_envkit_runs_chooses_no_helper(openbao, tmp_path, mo
     ],
 )
 @pytest.mark.parametrize("variable", ["VAULT_TOKEN", "BAO_TOKEN"])
-def test_a_token_that_no_request_can_hold_is_told_as_that(openbao, variable, odd, told):
+def test_a_token_that_no_request_can_contain_is_reported_as_such(openbao, variable, odd, told):
     error = failing(by(openbao.address, {variable: f"s.{CANARY}{odd}"}), AuthError)
     assert error.message == f"{variable} is not a token: it contains {told}"
     assert error.hint == f"remove {told} from {variable}"

@@ -12,7 +12,7 @@ from support.process import run_python
 PW = "canary-5c0f"
 
 
-def test_load_puts_the_environment_into_the_process(project):
+def test_load_sets_the_variables_of_the_process(project):
     project.profile("prod.env", "X={{X}}\nY=y\n")
     (project.root / ".env.prod").write_bytes(b"X='a b\n\xc3\xa9'\n")
     os.environ["Y"] = "before"
@@ -21,7 +21,7 @@ def test_load_puts_the_environment_into_the_process(project):
     assert os.environ["Y"] == "y"
 
 
-def test_load_may_leave_what_is_there(project):
+def test_load_can_preserve_existing_variables(project):
     project.profile("prod.env", "X=x\nY=y\n")
     os.environ["Y"] = ""
     envkit.load("prod", override=False)
@@ -52,14 +52,14 @@ def test_load_passes_bytes_unchanged(project):
     assert os.environb[b"X"] == b"\xff\xfe"
 
 
-def test_load_takes_what_resolve_takes(project):
+def test_load_accepts_the_arguments_of_resolve(project):
     project.profile("prod.toml", '[variables]\nA = "a"\nAB = "ab"\nC = "{{ NOWHERE }}"\n')
     found = envkit.load("prod", profiles=str(project.profiles), only=["A*"], exclude=["AB"])
     assert list(found) == ["A"]
     assert "AB" not in os.environ
 
 
-def test_one_glob_needs_no_list(project):
+def test_a_single_glob_needs_no_list(project):
     project.profile("a.env", "A=1\nDB_URL=2\n")
     project.profile("b.env", "A=2\nDB_URL=2\n")
     assert list(envkit.resolve("a", only="DB_*")) == ["DB_URL"]
@@ -69,7 +69,7 @@ def test_one_glob_needs_no_list(project):
     assert [entry.name for entry in found.entries] == ["A"]
 
 
-def test_an_error_can_be_caught_as_one_kind(project):
+def test_all_errors_share_one_base_class(project):
     project.profile("prod.env", "X={{X}}\n")
     with pytest.raises(envkit.EnvkitError) as raised:
         envkit.resolve("prod")
@@ -103,7 +103,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_error_says_all_of_it_by_itself_and_shows_no_value(project, fault):
+def test_str_of_an_error_is_complete_and_shows_no_value(project, fault):
     """As in a traceback of a framework that shows the local variables of each frame."""
     text, *facts = FAULTS[fault]
     head = "" if text.startswith("[") else "variables."
@@ -144,7 +144,7 @@ def test_a_traceback_does_not_show_the_process_environment(project, monkeypatch)
         (["prod"], {"overrides": {"A": b"x"}}, "overrides give a str for A, not a bytes"),
     ],
 )
-def test_what_is_no_text_is_refused_by_name(project, environments, options, said):
+def test_an_argument_that_is_not_text_is_refused_by_name(project, environments, options, said):
     project.profile("prod.toml", '[variables]\nA = "a"\n')
     with pytest.raises(TypeError, match=f"^{said}$"):
         envkit.resolve(*environments, **options)
@@ -157,7 +157,7 @@ def test_resolve_refuses_a_timeout_that_is_no_number_of_seconds(project, timeout
         envkit.resolve("prod", timeout_seconds=timeout)
 
 
-def test_only_what_is_secret_is_masked(project):
+def test_only_secret_values_are_masked(project):
     project.profile("prod.toml", '[variables]\nMODE = "production"\nX = "{{ dotenv:X }}"\n')
     project.dotenv("prod", f"X={PW}\n")
     found = envkit.resolve("prod")
@@ -172,7 +172,7 @@ def test_importing_envkit_imports_nothing_else():
     assert done.stdout.split() == ["envkit"]
 
 
-def test_what_envkit_offers():
+def test_every_public_name_can_be_imported():
     for name in envkit.__all__:
         assert name in dir(envkit)
         assert getattr(envkit, name) is not None

@@ -93,19 +93,19 @@ def an_error(kind: type[EnvkitError]) -> EnvkitError:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_error_has_a_code_of_its_own(kind: type[EnvkitError]) -> None:
+def test_every_error_has_its_own_code(kind: type[EnvkitError]) -> None:
     assert "code" in vars(kind), f"{kind.__name__} has its parent's code"
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code)
     assert [other for other in KINDS if other.code == kind.code] == [kind]
 
 
-def test_the_exit_statuses_are_the_promised_ones() -> None:
+def test_errors_have_the_documented_exit_statuses() -> None:
     statuses = {kind.code: kind.exit_status for kind in KINDS}
     assert {code: statuses.get(code) for code in PROMISED} == PROMISED
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_exit_status_has_a_meaning(kind: type[EnvkitError]) -> None:
+def test_every_exit_status_is_one_of_the_documented(kind: type[EnvkitError]) -> None:
     assert an_error(kind).exit_status in {*range(1, 8), 70, 126, 127}
 
 
@@ -124,7 +124,7 @@ def test_an_error_survives_pickling_and_copying(kind: type[EnvkitError], again) 
     assert vars(copied).keys() == vars(error).keys()
 
 
-def test_what_an_error_carries_survives_too() -> None:
+def test_the_attributes_of_an_error_survive_pickling() -> None:
     placed = pickle.loads(pickle.dumps(an_error(PlaceholderError)))
     assert placed.column == 3
     [failure] = pickle.loads(pickle.dumps(an_error(ResolutionError))).failures
@@ -132,7 +132,7 @@ def test_what_an_error_carries_survives_too() -> None:
     assert failure.error.code == "access-denied"
 
 
-def test_only_an_outage_is_tried_again() -> None:
+def test_only_outages_are_retryable() -> None:
     retryable = {kind.code for kind in KINDS if getattr(kind, "retryable", False)}
     assert retryable == {"store-unavailable", "target-unavailable"}
 
@@ -148,7 +148,7 @@ def test_only_an_outage_is_tried_again() -> None:
         ([AbsentError("a"), NeedFailedError("B", UnavailableError("b"))], 5),
     ],
 )
-def test_of_several_failures_the_first_to_mend_decides(
+def test_the_most_basic_of_several_failures_sets_the_exit_status(
     failed: list[EnvkitError], status: int
 ) -> None:
     failures = [VariableFailure(f"V{i}", f"p.toml:{i}", e) for i, e in enumerate(failed)]
@@ -156,7 +156,7 @@ def test_of_several_failures_the_first_to_mend_decides(
         assert ResolutionError("prod", order).exit_status == status
 
 
-def test_a_resolution_error_names_everything_and_gives_the_first_hint() -> None:
+def test_a_resolution_error_names_every_failure_and_gives_the_first_hint() -> None:
     failures = [
         VariableFailure("A", "prod.toml:1", AbsentError("env:A is missing")),
         VariableFailure("B", "prod.toml:2", DeniedError("vault:b: denied", hint="log in")),

@@ -144,7 +144,7 @@ COSTLY = {
 SPARED = {*COSTLY, "collections", "contextlib", "enum", "functools", "re", "signal", "types"}
 
 
-def test_a_profile_and_secrets_in_env_files(project):
+def test_exec_with_env_files_imports_only_the_core(project):
     project.profile("prod.env", "URL={{URL}}\nOTHER='{{ env:X ?? \"x\" }}'\n")
     project.dotenv("prod", "URL=pg://db\n")
     status, own, others = imported(project)
@@ -159,7 +159,7 @@ def test_a_profile_and_secrets_in_env_files(project):
     assert others & SPARED == set()
 
 
-def test_a_plain_toml_profile_needs_neither_tomllib_nor_a_store(project):
+def test_exec_with_a_plain_toml_profile_imports_neither_tomllib_nor_a_store(project):
     project.profile("prod.toml", '[variables]\nX = "x"\nY = { value = "1", type = "int" }\n')
     status, own, others = imported(project)
     assert status == "reached"
@@ -167,7 +167,7 @@ def test_a_plain_toml_profile_needs_neither_tomllib_nor_a_store(project):
     assert others & SPARED == set()
 
 
-def test_another_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
+def test_exec_with_other_toml_imports_tomllib_and_nothing_of_a_store(project):
     project.profile("prod.toml", '[variables]\nX = """\nx"""\n')
     status, own, others = imported(project)
     assert status == "reached"
@@ -176,7 +176,7 @@ def test_another_toml_profile_needs_tomllib_and_nothing_of_a_store(project):
     assert others & COSTLY <= {"tomllib", "typing"}  # the former may import the latter
 
 
-def test_vault(project):
+def test_exec_with_vault_imports_only_its_source(project):
     project.profile("prod.toml", VAULT)
     status, own, others = imported(project)
     assert status == 5
@@ -197,7 +197,7 @@ def test_vault(project):
     assert others & {*CLIENTS, *NEVER} == {"hvac", "requests"}
 
 
-def test_aws(project):
+def test_exec_with_aws_imports_only_its_source(project):
     project.profile("prod.toml", AWS)
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     status, own, others = imported(project, **keys)
@@ -218,14 +218,14 @@ def test_aws(project):
     assert others & {*CLIENTS, *NEVER} == {"botocore"}
 
 
-def test_a_source_that_the_plan_does_not_ask_is_not_imported(project):
+def test_exec_does_not_import_a_source_that_the_plan_does_not_ask(project):
     project.profile("prod.toml", VAULT.replace("{{ vault:secret/db#x }}", "x"))
     status, own, _ = imported(project)
     assert status == "reached"
     assert own == CORE | LAUNCH | {PLAIN_TOML}
 
 
-def test_a_server_of_the_users_own_environment_needs_nothing_of_trust(project):
+def test_exec_with_a_server_of_the_user_imports_nothing_of_trust(project):
     project.profile(
         "prod.toml", '[sources.vault]\nmount = "kv"\n[variables]\nX = "{{ vault:a#x }}"\n'
     )

@@ -115,7 +115,7 @@ def test_every_module_has_a_test_file_or_is_listed_with_its_tests():
     assert lacking == []
 
 
-def test_every_test_file_has_the_name_of_what_it_tests():
+def test_every_test_file_is_named_after_what_it_tests():
     files = {str(file.relative_to(UNIT)) for file in UNIT.rglob("test_*.py")}
     strays = [
         file
@@ -130,13 +130,13 @@ def test_every_test_file_has_the_name_of_what_it_tests():
 
 
 @pytest.mark.parametrize(("name", "tests"), ELSEWHERE.items())
-def test_an_entry_of_the_list_is_needed_and_its_tests_are_there(name, tests):
+def test_every_listed_module_needs_its_entry_and_has_its_tests(name, tests):
     assert (TESTS / tests).exists()
     without = [module for module in MODULES if listed(module) == name]
     assert [module for module in without if not has_a_test_file(module)], "every one has its file"
 
 
-def test_what_is_only_names_is_there_and_has_no_tests():
+def test_every_module_of_names_only_exists_and_has_no_tests():
     assert ONLY_NAMES <= MODULES
     assert [module for module in sorted(ONLY_NAMES) if has_a_test_file(module)] == []
     assert ONLY_NAMES.isdisjoint(ELSEWHERE)

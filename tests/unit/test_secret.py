@@ -32,18 +32,18 @@ CANARY = "c4nary"
         lambda s: repr(vars(type(s))),
     ],
 )
-def test_no_way_of_showing_it_shows_the_value(show) -> None:
+def test_no_way_of_showing_a_secret_shows_its_value(show) -> None:
     shown = show(Secret(CANARY))
     assert CANARY not in shown
     assert "****" in shown or "Secret" in shown
 
 
-def test_a_mask_does_not_tell_the_length() -> None:
+def test_the_mask_does_not_reveal_the_length() -> None:
     assert repr(Secret("")) == repr(Secret("x" * 100))
     assert str(Secret("")) == str(Secret("x" * 100))
 
 
-def test_a_log_line_and_a_traceback_do_not_show_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_log_line_and_a_traceback_do_not_show_a_secret(caplog: pytest.LogCaptureFixture) -> None:
     secret = Secret(CANARY)
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("app").debug("got %s and %r", secret, secret)
@@ -60,19 +60,19 @@ def test_a_log_line_and_a_traceback_do_not_show_it(caplog: pytest.LogCaptureFixt
 @pytest.mark.parametrize(
     "take", [pickle.dumps, json.dumps, hash, len, list, lambda s: s + "x", lambda s: s[0], vars]
 )
-def test_it_cannot_be_taken_apart_by_accident(take) -> None:
+def test_a_secret_cannot_be_taken_apart_by_accident(take) -> None:
     with pytest.raises(TypeError) as caught:
         take(Secret(CANARY))
     assert CANARY not in str(caught.value)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_no_pickle_protocol_takes_it(protocol: int) -> None:
+def test_no_pickle_protocol_accepts_a_secret(protocol: int) -> None:
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps({"deep": [Secret(CANARY)]}, protocol)
 
 
-def test_it_cannot_be_changed() -> None:
+def test_a_secret_cannot_be_changed() -> None:
     secret = Secret(CANARY)
     for change in (
         lambda: setattr(secret, "_value", "other"),
@@ -84,36 +84,36 @@ def test_it_cannot_be_changed() -> None:
     assert secret.reveal() == CANARY
 
 
-def test_a_copy_is_the_secret_itself() -> None:
+def test_a_copy_of_a_secret_is_the_secret_itself() -> None:
     secret = Secret(CANARY)
     assert copy.copy(secret) is secret
     assert copy.deepcopy({"k": [secret]})["k"][0] is secret
 
 
 @given(st.text(), st.text())
-def test_equality_is_that_of_the_values(one: str, other: str) -> None:
+def test_secrets_are_equal_when_their_values_are(one: str, other: str) -> None:
     assert Secret(one) == Secret(one)
     assert (Secret(one) == Secret(other)) is (one == other)
     assert (Secret(one) != Secret(other)) is (one != other)
 
 
-def test_it_equals_nothing_but_a_secret() -> None:
+def test_a_secret_equals_only_a_secret() -> None:
     assert Secret(CANARY) != CANARY
     assert Secret("") is not None
 
 
 @given(st.binary())
-def test_bytes_come_back_unchanged(raw: bytes) -> None:
+def test_bytes_of_a_secret_are_returned_unchanged(raw: bytes) -> None:
     assert Secret.from_bytes(raw).to_bytes() == raw
 
 
 @given(st.text())
-def test_text_comes_back_unchanged(text: str) -> None:
+def test_text_of_a_secret_is_returned_unchanged(text: str) -> None:
     assert Secret(text).reveal() == text
     assert Secret(text).to_bytes() == text.encode()
 
 
-def test_half_a_surrogate_pair_has_no_bytes_and_its_error_no_value() -> None:
+def test_half_a_surrogate_pair_has_no_bytes_and_its_error_shows_no_value() -> None:
     secret = Secret(f"{CANARY}\ud800")
     with pytest.raises(InvalidValueError) as caught:
         secret.to_bytes()
@@ -124,12 +124,12 @@ def test_half_a_surrogate_pair_has_no_bytes_and_its_error_no_value() -> None:
 
 
 @pytest.mark.parametrize("value", [None, b"bytes", 5432, Secret("nested")])
-def test_it_holds_text_only(value) -> None:
+def test_a_secret_accepts_only_text(value) -> None:
     with pytest.raises(TypeError, match="a Secret takes a str"):
         Secret(value)
 
 
-def test_a_plain_value_shows_itself_and_never_as_the_bare_text() -> None:
+def test_a_plain_value_shows_itself_and_never_as_bare_text() -> None:
     """A mistaken formatting fails in every environment, not only with a secret."""
     plain = Plain("production")
     for shown in (repr(plain), str(plain), f"{plain}", "%s" % plain, str([plain])[1:-1]):  # noqa: UP031
@@ -138,7 +138,7 @@ def test_a_plain_value_shows_itself_and_never_as_the_bare_text() -> None:
 
 
 @pytest.mark.parametrize("use", [pickle.dumps, hash, len, lambda s: setattr(s, "_value", "x")])
-def test_a_plain_value_is_used_as_a_secret_is(use) -> None:
+def test_a_plain_value_is_used_like_a_secret(use) -> None:
     plain = Plain("production")
     assert plain == Secret("production") == plain
     assert plain.reveal() == "production"

@@ -30,7 +30,7 @@ class TestWrite:
         assert sorted(os.listdir(tmp_path)) == ["new", "public"]
 
     @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o604])
-    def test_the_mode_of_the_old_file_is_kept(self, file, mode):
+    def test_a_write_preserves_the_mode_of_the_old_file(self, file, mode):
         file.chmod(mode)
         write_atomic(str(file), b"new")
         assert file.read_bytes() == b"new"
@@ -38,7 +38,7 @@ class TestWrite:
         write_atomic(str(file), b"newer", mode=0o600)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
-    def test_a_symbolic_link_stays_and_its_target_is_replaced(self, tmp_path):
+    def test_a_write_through_a_symbolic_link_replaces_the_target(self, tmp_path):
         (tmp_path / "folder").mkdir()
         target = tmp_path / "folder" / "file"
         target.write_bytes(b"old")
@@ -51,7 +51,7 @@ class TestWrite:
         assert os.listdir(tmp_path / "folder") == ["file"]
 
     @pytest.mark.parametrize("kind", ["folder", "pipe"])
-    def test_what_is_no_file_is_not_replaced(self, tmp_path, kind):
+    def test_a_folder_or_pipe_is_not_replaced(self, tmp_path, kind):
         path = tmp_path / "thing"
         path.mkdir() if kind == "folder" else os.mkfifo(path)
         with pytest.raises(FileRefusedError, match="not a regular file"):
@@ -59,7 +59,7 @@ class TestWrite:
         assert not path.is_file()
         assert os.listdir(tmp_path) == ["thing"]
 
-    def test_each_write_is_younger_than_the_one_before_as_its_state_says(self, tmp_path):
+    def test_each_write_has_a_later_time_than_the_one_before(self, tmp_path):
         path = str(tmp_path / "file")
         states = [write_atomic(path, b"same size") for _ in range(50)]
         times = [state.st_mtime_ns for state in states]
@@ -70,7 +70,7 @@ class TestWrite:
         os.utime(path, ns=(future, future))
         assert write_atomic(path, b"same size").st_mtime_ns > future
 
-    def test_a_full_disk_leaves_the_old_file_alone(self, file):
+    def test_a_full_disk_leaves_the_old_file_unchanged(self, file):
         ran = run_python(
             "import resource, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
@@ -86,7 +86,7 @@ class TestWrite:
         assert file.read_bytes() == b"old"
         assert os.listdir(file.parent) == ["file"]
 
-    def test_a_writer_that_is_killed_leaves_the_old_file_alone(self, file):
+    def test_a_killed_writer_leaves_the_old_file_unchanged(self, file):
         ran = run_python(
             "import os, signal, sys\n"
             "from envkit._internal.atomic_write import write_atomic\n"
@@ -106,7 +106,7 @@ class TestWrite:
 
 
 @pytest.mark.parametrize("target", ["../outside/file", "../outside/new", "nowhere/x", "own"])
-def test_a_symbolic_link_is_not_written(clone, target):
+def test_write_own_does_not_follow_a_symbolic_link(clone, target):
     (clone / "own").symlink_to(target)
     with pytest.raises(LinkRefusedError):
         write_own(str(clone / "own"), b"secret")
@@ -116,7 +116,7 @@ def test_a_symbolic_link_is_not_written(clone, target):
     assert (clone.parent / "outside" / "file").read_text() == "theirs"
 
 
-def test_a_hard_link_is_not_written(clone):
+def test_write_own_does_not_change_a_hard_link(clone):
     os.link(clone.parent / "outside" / "file", clone / "own")
     with pytest.raises(LinkRefusedError):
         write_own(str(clone / "own"), b"secret")
@@ -140,7 +140,7 @@ def lock(path):
     ids=["write_atomic", "write_own", "write_with_copy", "read_real", "locked"],
 )
 @pytest.mark.parametrize("swapped", ["file", "folder"])
-def test_a_link_that_took_the_place_of_a_checked_path_is_not_followed(clone, use, swapped):
+def test_a_link_that_replaces_a_checked_path_is_not_followed(clone, use, swapped):
     """Another process replaces a file or folder with a link after `real_path` returned."""
     outside = clone.parent / "outside"
     if swapped == "folder":
@@ -172,7 +172,7 @@ class TestCopies:
         write_with_copy(str(tmp_path / "file"), b"new", str(tmp_path / "copy"), b"")
         assert os.listdir(tmp_path) == ["file"]
 
-    def test_a_rehearsal_changes_nothing(self, file):
+    def test_a_rehearsed_write_changes_nothing(self, file):
         state = file.stat()
         write_with_copy(str(file), b"new", f"{file}.copy", b"old", rehearsal=True)
         assert file.read_bytes() == b"old"
@@ -196,7 +196,7 @@ class TestCopies:
             assert (file.read_bytes(), copy.read_bytes()) == (b"old", b"older")
             assert not list(disk.folder.glob("*.envkit-tmp"))
 
-    def test_where_the_copy_is_refused_the_file_is_as_it_was(self, file):
+    def test_a_refused_copy_leaves_the_file_unchanged(self, file):
         file.with_name("copy").symlink_to("file")
         with pytest.raises(LinkRefusedError):
             write_with_copy(str(file), b"new", str(file.with_name("copy")), b"old")
@@ -205,7 +205,7 @@ class TestCopies:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has this right to lose")
-def test_root_without_the_right_to_give_files_away_is_told_who_may(file):
+def test_root_without_the_right_to_change_owners_gets_a_hint(file):
     """A container with `cap_drop: ALL` has such a root."""
     os.chown(file, 1001, 1001)
     file.chmod(0o666)

@@ -39,7 +39,7 @@ def test_a_pipe_is_read_until_its_writer_closes_it(pipe, writing, data):
     assert again == data
 
 
-def test_under_another_deadline_it_is_read_again(pipe, writing):
+def test_a_pipe_is_read_again_under_another_deadline(pipe, writing):
     for data in (b"A=1\n", b"A=2\n"):
         writing(data)
         assert read_capped(str(pipe), 100, pipe_until=Deadline(30)) == data
@@ -50,7 +50,7 @@ def test_a_pipe_without_a_writer_ends_at_the_deadline(pipe):
         read_capped(str(pipe), 100, pipe_until=Deadline(0))
 
 
-def test_a_pipe_that_is_left_open_ends_at_the_deadline(pipe):
+def test_a_pipe_that_stays_open_ends_at_the_deadline(pipe):
     descriptor = os.open(pipe, os.O_RDWR)
     try:
         os.write(descriptor, b"A=canary\n")
@@ -61,7 +61,7 @@ def test_a_pipe_that_is_left_open_ends_at_the_deadline(pipe):
         os.close(descriptor)
 
 
-def test_a_pipe_that_gives_too_much_is_refused(pipe):
+def test_a_pipe_with_too_much_data_is_refused(pipe):
     descriptor = os.open(pipe, os.O_RDWR)
     try:
         os.write(descriptor, b"A" * 200)
@@ -71,6 +71,6 @@ def test_a_pipe_that_gives_too_much_is_refused(pipe):
         os.close(descriptor)
 
 
-def test_a_pipe_is_refused_where_nothing_says_how_long_to_wait(pipe):
+def test_a_pipe_is_refused_without_a_deadline(pipe):
     with pytest.raises(FileRefusedError, match="not a regular file"):
         read_capped(str(pipe), 100)

@@ -19,8 +19,8 @@ def mode_of(path):
 
 
 @needs_lists
-class TestLists:
-    def test_a_list_is_kept_and_the_group_gets_no_rights_from_its_mask(self, file):
+class TestAccessControlLists:
+    def test_a_write_preserves_the_acl_and_gives_the_group_no_rights_of_its_mask(self, file):
         """With `group::---` and `mask::r--` the mode says 0640, and the group may not read."""
         require(file.parent)
         os.setxattr(file, ACCESS, LIST)
@@ -31,7 +31,7 @@ class TestLists:
             assert acl_of(file) == LIST
             assert mode_of(file) == 0o640, "the group bits of the mode are the mask"
 
-    def test_a_mode_that_is_asked_for_replaces_the_list(self, file):
+    def test_an_explicit_mode_replaces_the_acl(self, file):
         require(file.parent)
         os.setxattr(file, ACCESS, LIST)
         write_atomic(str(file), b"new", mode=0o600)
@@ -39,14 +39,14 @@ class TestLists:
         assert mode_of(file) == 0o600
 
     @pytest.mark.parametrize("write", [write_atomic, write_own])
-    def test_the_list_of_the_folder_opens_no_new_file(self, tmp_path, write):
+    def test_the_default_acl_of_a_folder_does_not_open_a_new_file(self, tmp_path, write):
         require(tmp_path)
         os.setxattr(tmp_path, DEFAULT, acl(user=7, named={1001: 6}, group=5, mask=7))
         write(str(tmp_path / "new"), b"x")
         assert acl_of(tmp_path / "new") is None
         assert mode_of(tmp_path / "new") == 0o600
 
-    def test_the_list_of_the_folder_opens_no_file_that_is_replaced(self, file):
+    def test_the_default_acl_of_a_folder_does_not_open_a_replaced_file(self, file):
         require(file.parent)
         file.chmod(0o640)
         os.setxattr(file.parent, DEFAULT, acl(user=7, named={1001: 6}, group=5, mask=7))
@@ -60,7 +60,7 @@ class TestLists:
         [({"group": 4}, {}), ({"group": 7, "other": 6}, {"other": 4})],
         ids=["rights of others stay", "group members gain no rights of others"],
     )
-    def test_a_group_that_cannot_be_kept_loses_its_entry(self, nobodys_file, before, after):
+    def test_a_group_that_cannot_be_preserved_loses_its_entry(self, nobodys_file, before, after):
         require(nobodys_file.parent)
         os.setxattr(nobodys_file, ACCESS, acl(user=6, named={1001: 4}, mask=4, **before))
         os.chown(nobodys_file, NOBODY, 0)
@@ -75,7 +75,7 @@ class TestLists:
     ("mode", "expected"),
     [(0o604, 0o600), (0o646, 0o604), (0o664, 0o604), (0o622, 0o602), (0o640, 0o600)],
 )
-def test_a_lost_group_opens_the_file_for_nobody_else(nobodys_file, mode, expected):
+def test_a_lost_group_opens_the_file_to_no_other_user(nobodys_file, mode, expected):
     os.chown(nobodys_file, NOBODY, 0)
     nobodys_file.chmod(mode)
     with as_nobody():
@@ -86,7 +86,7 @@ def test_a_lost_group_opens_the_file_for_nobody_else(nobodys_file, mode, expecte
 
 @needs_lists
 class TestUserAttributes:
-    def test_they_are_kept(self, file):
+    def test_a_write_preserves_user_attributes(self, file):
         require(file.parent)
         wanted = {"user.empty": b"", "user.backup": b"no", "user.bytes": bytes(range(256))}
         for name, value in wanted.items():
@@ -95,7 +95,7 @@ class TestUserAttributes:
         kept = {name: os.getxattr(file, name) for name in os.listxattr(file)}
         assert kept == wanted
 
-    def test_where_one_cannot_be_kept_nothing_is_written(self, file, monkeypatch):
+    def test_nothing_is_written_when_an_attribute_cannot_be_preserved(self, file, monkeypatch):
         require(file.parent)
         os.setxattr(file, "user.backup", b"no")
         monkeypatch.setattr(os, "setxattr", raising(OSError(28, "No space left on device")))
@@ -107,7 +107,7 @@ class TestUserAttributes:
 
 class TestOwner:
     @as_root
-    def test_root_keeps_it_and_the_list(self, file):
+    def test_a_write_by_root_preserves_owner_and_mode(self, file):
         os.chown(file, 65534, 65533)
         file.chmod(0o640)
         write_atomic(str(file), b"new")
@@ -115,7 +115,7 @@ class TestOwner:
         assert mode_of(file) == 0o640
 
     @as_root
-    def test_what_root_keeps_beside_a_file_belongs_to_its_owner(self, file):
+    def test_a_file_that_root_writes_beside_another_has_its_owner(self, file):
         os.chown(file, 1001, 1002)
         write_own(str(file) + ".own", b"x", owner=file.stat())
         kept = os.stat(str(file) + ".own")

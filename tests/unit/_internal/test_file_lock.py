@@ -15,7 +15,7 @@ from support.process import run_spawned
 
 
 class TestLock:
-    def test_a_second_one_is_refused_and_the_first_leaves_nothing_behind(self, tmp_path):
+    def test_a_second_lock_is_refused_and_the_first_leaves_no_file(self, tmp_path):
         path = str(tmp_path / "file")
         with locked(path, timeout_seconds=0):
             with pytest.raises(LockedError, match="another process is changing") as caught:
@@ -24,19 +24,19 @@ class TestLock:
         assert os.listdir(tmp_path) == []
         take(path)
 
-    def test_it_is_freed_by_an_error(self, tmp_path):
+    def test_a_lock_is_released_after_an_error(self, tmp_path):
         path = str(tmp_path / "file")
         with pytest.raises(KeyError), locked(path, timeout_seconds=0):
             raise KeyError
         take(path)
 
-    def test_a_link_and_its_target_have_one_lock(self, tmp_path):
+    def test_a_link_and_its_target_share_one_lock(self, tmp_path):
         (tmp_path / "file").touch()
         (tmp_path / "link").symlink_to("file")
         with locked(str(tmp_path / "link"), timeout_seconds=0), pytest.raises(LockedError):
             take(str(tmp_path / "file"))
 
-    def test_processes_that_count_together_lose_nothing(self, tmp_path):
+    def test_processes_that_increment_a_locked_counter_lose_nothing(self, tmp_path):
         path = tmp_path / "count"
         path.write_bytes(b"0")
         assert run_spawned(*[(count_up, path, 50)] * 3) == [0, 0, 0]
@@ -56,7 +56,7 @@ def count_up(path: Path, times: int):
 
 
 @pytest.mark.parametrize("kind", ["dangling", "file", "hard"])
-def test_a_lock_is_not_taken_on_a_link(clone, kind):
+def test_a_link_in_place_of_a_lock_file_is_refused(clone, kind):
     lock, outside = clone / "file.envkit-lock", clone.parent / "outside"
     if kind == "hard":
         os.link(outside / "file", lock)
@@ -74,7 +74,7 @@ def test_a_lock_is_not_taken_on_a_link(clone, kind):
 class TestTwoUsers:
     pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
 
-    def test_the_lock_of_a_killed_colleague_is_taken_over(self, nobodys_folder):
+    def test_a_lock_of_another_user_who_was_killed_is_taken_over(self, nobodys_folder):
         os.chown(nobodys_folder, 1001, NOBODY)
         nobodys_folder.chmod(0o770)
         lock = nobodys_folder / "file.envkit-lock"
@@ -88,7 +88,7 @@ class TestTwoUsers:
             take(str(nobodys_folder / "file"))
         assert os.listdir(nobodys_folder) == []
 
-    def test_a_colleague_at_work_is_waited_for(self, nobodys_folder):
+    def test_a_lock_in_use_by_another_user_is_waited_for(self, nobodys_folder):
         nobodys_folder.chmod(0o770)
         lock = nobodys_folder / "file.envkit-lock"
         with lock.open("w") as living:
@@ -110,7 +110,7 @@ class TestTwoUsers:
             take(str(nobodys_folder / "file"))
 
     @pytest.mark.parametrize("mode", [0o755, 0o700, 0o1777])
-    def test_a_lock_is_private_where_others_may_not_remove_it(self, tmp_path, mode):
+    def test_a_lock_file_is_private_in_a_folder_where_others_cannot_remove_it(self, tmp_path, mode):
         tmp_path.chmod(mode)
         with locked(str(tmp_path / "file"), timeout_seconds=0):
             (lock,) = tmp_path.iterdir()

@@ -34,7 +34,7 @@ def read(root, name):
 
 
 class TestRead:
-    def test_content_state_and_limit_also_through_a_symbolic_link(self, tmp_path):
+    def test_a_read_returns_content_and_state_within_a_limit_also_through_a_link(self, tmp_path):
         path, link = tmp_path / "file", tmp_path / "link"
         path.write_bytes(b"content")
         link.symlink_to("file")
@@ -45,13 +45,13 @@ class TestRead:
             with pytest.raises(FileRefusedError, match="larger than 6 bytes"):
                 read_capped(name, 6)
 
-    def test_what_is_no_file_is_refused_and_never_waited_for(self, tmp_path):
+    def test_a_folder_pipe_or_device_is_refused_without_waiting(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
         for path in (tmp_path, tmp_path / "pipe", "/dev/zero"):
             with pytest.raises(FileRefusedError, match="not a regular file"):
                 read_capped(str(path), 100)
 
-    def test_nothing_there(self, tmp_path):
+    def test_a_missing_file_raises_file_not_found(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             read_capped(str(tmp_path / "nothing"), 100)
 
@@ -71,7 +71,7 @@ class TestReadInProject:
         (clone / "name").symlink_to(clone / "folder")
         assert read(clone, "name/file") == "ours"
 
-    def test_a_project_that_is_reached_by_a_link_is_the_same_project(self, clone, never):
+    def test_a_project_behind_a_link_is_the_same_project(self, clone, never):
         (clone / "file").write_text("ours")
         (clone / "name").symlink_to(clone / "file")
         (clone.parent / "shortcut").symlink_to(clone)
@@ -107,7 +107,7 @@ class TestReadInProject:
         with pytest.raises(UntrustedError):
             read_in_project(path, str(clone), LIMIT)
 
-    def test_the_decision_is_asked_for_with_the_real_paths(self, clone):
+    def test_the_trust_decision_gets_the_real_paths(self, clone):
         asked = []
         before = set_leaving(lambda root, target: not asked.append((root, target)))
         try:
@@ -117,16 +117,16 @@ class TestReadInProject:
             set_leaving(before)
         assert asked == [(str(clone), str(clone.parent / "outside/file"))]
 
-    def test_a_program_that_uses_the_library_may_read_what_it_likes(self, clone):
+    def test_a_program_that_uses_the_library_may_read_outside_the_project(self, clone):
         (clone / "name").symlink_to("../outside/file")
         assert read(clone, "name") == "theirs"
 
-    def test_a_circle_of_links_is_an_error_and_not_an_absence(self, clone, never):
+    def test_a_circle_of_links_is_an_error_and_not_a_missing_file(self, clone, never):
         (clone / "name").symlink_to("name")
         with pytest.raises(OSError, match="symbolic links"):
             read(clone, "name")
 
-    def test_a_file_is_not_read_through_a_link_that_comes_and_goes(self, clone, never):
+    def test_a_file_is_never_read_through_a_link_that_comes_and_goes(self, clone, never):
         """Another process keeps replacing the file with a link and back."""
         (clone / "ours").write_text("ours")
         (clone / "link").symlink_to("../outside/file")
@@ -158,7 +158,7 @@ class TestReadInProject:
         assert "refused" in seen, "no read met the link"
 
 
-def test_a_symbolic_link_is_not_read(clone):
+def test_read_own_does_not_follow_a_symbolic_link(clone):
     (clone / "file").write_text("ours")
     (clone / "own").symlink_to("file")
     with pytest.raises(LinkRefusedError, match="own is a symbolic link") as raised:
@@ -166,20 +166,20 @@ def test_a_symbolic_link_is_not_read(clone):
     assert (raised.value.code, raised.value.exit_status) == ("link-refused", 6)
 
 
-def test_a_hard_link_is_not_read(clone):
+def test_read_own_does_not_read_a_hard_link(clone):
     os.link(clone.parent / "outside" / "file", clone / "own")
     with pytest.raises(LinkRefusedError, match="a hard link"):
         read_own(str(clone / "own"), LIMIT)
 
 
 class TestFolders:
-    def test_no_link_is_followed_on_the_way_to_a_folder(self, clone):
+    def test_open_folder_follows_no_link(self, clone):
         (clone / "folder").symlink_to("../outside")
         with pytest.raises(NotADirectoryError):
             open_folder(str(clone / "folder"))
         os.close(open_folder(os.path.realpath(clone / "folder")))
 
-    def test_descriptors_are_closed_whatever_happens(self, clone, never):
+    def test_descriptors_are_closed_after_success_and_failure(self, clone, never):
         (clone / "deep" / "er").mkdir(parents=True)
         (clone / "deep" / "er" / "file").write_text("ours")
         (clone / "name").symlink_to("../outside/file")
@@ -194,14 +194,14 @@ class TestFolders:
         assert os.listdir("/proc/self/fd") == before
 
 
-def test_a_link_that_is_replaced_while_it_is_read_is_refused(clone, never, monkeypatch):
+def test_a_link_that_is_replaced_during_the_read_is_refused(clone, never, monkeypatch):
     (clone / "name").symlink_to("new")
     monkeypatch.setattr(os, "readlink", raising(OSError(22, "Invalid argument")))
     with pytest.raises(UntrustedError, match="another process is replacing links"):
         real_path(str(clone / "name"), str(clone))
 
 
-def test_where_a_path_leads_inside_the_project(clone, never):
+def test_real_path_resolves_links_inside_the_project(clone, never):
     (clone / "name").symlink_to("new")
     assert real_path(str(clone / "name"), str(clone)) == str(clone / "new")
     assert real_path(str(clone), str(clone)) == str(clone)

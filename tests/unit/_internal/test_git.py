@@ -34,7 +34,7 @@ def test_a_repository_is_found_from_a_folder_below_its_root(root, repository):
     assert repository.root == os.path.realpath(root)
 
 
-def test_where_there_is_no_repository_or_no_git_there_is_none(tmp_path, root):
+def test_no_repository_is_found_without_a_repository_or_without_git(tmp_path, root):
     outside = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
     (tmp_path / ".git").rename(tmp_path / "git")
     assert find_repository(str(tmp_path), outside) is None
@@ -43,44 +43,44 @@ def test_where_there_is_no_repository_or_no_git_there_is_none(tmp_path, root):
     assert find_repository(str(tmp_path / "gone"), os.environ) is None
 
 
-def test_tracked_and_ignored_files_are_those_that_were_asked_for(root, repository):
+def test_git_reports_tracked_and_ignored_ones_of_the_requested_files(root, repository):
     asked = paths(root, "tracked", "ignored", "new", "later", "[a]*")
     assert repository.tracked(asked) == set(paths(root, "tracked"))
     assert repository.ignored(asked) == set(paths(root, "ignored", "later"))
     assert repository.tracked([]) == repository.ignored([]) == set()
 
 
-def test_a_path_is_no_pattern(root, repository):
+def test_a_path_is_not_used_as_a_pattern(root, repository):
     git(root, "--literal-pathspecs", "add", "[a]*")
     (root / "a").write_text("x")
     assert repository.tracked(paths(root, "[a]*", "a")) == set(paths(root, "[a]*"))
 
 
-def test_a_path_outside_of_the_repository_is_unknown_to_it(root, repository):
+def test_a_path_outside_the_repository_is_neither_tracked_nor_ignored(root, repository):
     assert repository.contains(str(root / "any"))
     assert not repository.contains(str(root.parent / "any"))
     assert repository.tracked([str(root.parent / "any")]) == set()
 
 
-def test_paths_through_a_link_are_handed_back_as_they_were_given(root, repository):
+def test_paths_through_a_link_are_returned_as_given(root, repository):
     (root / "link").symlink_to(root, target_is_directory=True)
     path = str(root / "link" / "tracked")
     assert repository.tracked([path]) == {path}
 
 
-def test_the_files_of_a_folder_are_without_those_that_are_ignored(root, repository):
+def test_the_files_of_a_folder_do_not_include_ignored_ones(root, repository):
     assert sorted(map(os.path.basename, repository.files(str(root)))) == [
         *(".gitignore", "[a]*", "new", "tracked")
     ]
 
 
-def test_the_variables_of_a_hook_do_not_count(root):
+def test_the_variables_of_a_git_hook_are_ignored(root):
     hook = {**os.environ, "GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index"}
     asked = paths(root, "tracked")
     assert find_repository(str(root), hook).tracked(asked) == set(asked)
 
 
-def test_a_program_that_the_settings_of_a_repository_name_is_not_run(root, repository):
+def test_a_program_in_the_settings_of_a_repository_is_not_run(root, repository):
     made = root / "made"
     git(root, "config", "core.fsmonitor", f"touch {made}")
     repository.files(str(root))
@@ -88,7 +88,7 @@ def test_a_program_that_the_settings_of_a_repository_name_is_not_run(root, repos
     assert not made.exists()
 
 
-def test_a_repository_that_lacks_objects_is_given_none_by_a_program(root):
+def test_a_repository_that_lacks_objects_does_not_fetch_them(root):
     made, program = root / "made", root / "program"
     program.write_text(f"#!/bin/sh\ntouch {made}\n")
     program.chmod(0o755)
@@ -116,7 +116,7 @@ def test_a_repository_that_lacks_objects_is_given_none_by_a_program(root):
     assert not made.exists()
 
 
-def test_a_folder_that_passes_for_a_repository_is_none(root):
+def test_a_folder_that_resembles_a_repository_is_not_one(root):
     made = root / "made"
     folder = root / "app"
     git(root, "init", "-q", "--bare", str(folder))

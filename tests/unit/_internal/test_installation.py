@@ -48,7 +48,9 @@ def checkout(tmp_path):
         ("", " ".join(PIP)),
     ],
 )
-def test_a_checkout_is_installed_again_with_what_installed_it(installed, checkout, marker, command):
+def test_a_checkout_is_reinstalled_with_the_tool_that_installed_it(
+    installed, checkout, marker, command
+):
     origin = json.dumps({"url": checkout.as_uri(), "dir_info": {}})
     assert installed(origin, marker=marker) == f"run: {command} '{checkout}[check]'"
 
@@ -74,7 +76,7 @@ def test_a_checkout_is_installed_again_with_what_installed_it(installed, checkou
         ),
     ],
 )
-def test_a_repository_or_an_archive_is_named_as_it_was_installed(installed, origin, arguments):
+def test_a_repository_or_archive_is_named_as_it_was_installed(installed, origin, arguments):
     hint = installed(json.dumps(origin), extra="fleet")
     assert hint == f"run: {' '.join(PIP)} {arguments}"
 
@@ -100,7 +102,7 @@ def test_an_editable_checkout_stays_editable(installed, checkout):
         '{"url": "https://git.example/envkit?private_token=hunter2", "vcs_info": {"vcs": "git"}}',
     ],
 )
-def test_where_the_origin_is_not_known_or_secret_the_hint_leads_to_the_docs(installed, origin):
+def test_an_unknown_or_secret_origin_gets_a_hint_to_the_docs(installed, origin):
     hint = installed(origin)
     assert hint == (
         "install envkit from its checkout with the extra 'check': see README.md, Install"

@@ -42,12 +42,12 @@ def test_any_document_reads_as_what_was_written(value, ascii_only):
     "text",
     ["NaN", "Infinity", "-Infinity", "[NaN]", '{"a":NaN}', "01", "1.", ".5", "+1", "0x1", ""],
 )
-def test_what_is_no_json_is_refused(text):
+def test_invalid_json_is_refused(text):
     with pytest.raises(ValueError, match=r"JSON|Expecting|Extra"):
         loads(text)
 
 
-def test_numbers_that_python_spells_alike_are_its_own():
+def test_numbers_that_python_spells_alike_are_python_numbers():
     assert loads("[1, 1.5, -2, 1e+16]") == [1, 1.5, -2, 1e16]
     assert loads("1.10") == JsonNumber("1.10") != loads("1.100")
     assert len({loads("1.10"), loads("1.10"), loads("-0")}) == 2
@@ -58,6 +58,6 @@ def test_a_value_ends_where_the_next_begins():
     assert value_end("9" * 5000, 0) == (JsonNumber("9" * 5000), 5000)
 
 
-def test_a_number_does_not_show_itself():
+def test_the_repr_of_a_number_does_not_show_it():
     assert "110" not in repr(loads("[1.100]"))
     assert json.loads(dumps({"a": loads("1.10")})) == {"a": 1.1}

@@ -40,16 +40,14 @@ def die_with_lock(path):
     ids=["a file", "a file of envkit's own", "a lock"],
 )
 @pytest.mark.parametrize("name", [".env.dev", ".env.prod", "out.env"])
-def test_what_a_killed_writer_left_of_any_file_is_removed_by_the_next_one(
-    tmp_path, die, more, name
-):
+def test_a_sweep_removes_the_leftovers_of_a_killed_writer_of_any_file(tmp_path, die, more, name):
     assert run_spawned((die, str(tmp_path / name), *more)) == [-signal.SIGKILL]
     assert len(os.listdir(tmp_path)) == 1
     sweep(tmp_path)
     assert os.listdir(tmp_path) == []
 
 
-def test_the_file_of_a_living_writer_stays(tmp_path):
+def test_a_sweep_leaves_the_file_of_a_running_writer(tmp_path):
     with (tmp_path / DEAD).open("w") as living:
         assert claim(living.fileno())
         sweep(tmp_path)
@@ -58,7 +56,7 @@ def test_the_file_of_a_living_writer_stays(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_writer_whose_new_file_is_swept_at_once_takes_another(tmp_path, monkeypatch):
+def test_a_writer_whose_new_file_is_swept_at_once_creates_another(tmp_path, monkeypatch):
     """The sweep happens between creating the file and locking it."""
     swept = []
 
@@ -86,13 +84,13 @@ def test_a_writer_whose_new_file_is_swept_at_once_takes_another(tmp_path, monkey
         ".env",
     ],
 )
-def test_other_names_are_left_alone(tmp_path, name):
+def test_a_sweep_leaves_other_names_alone(tmp_path, name):
     (tmp_path / name).touch()
     sweep(tmp_path)
     assert os.listdir(tmp_path) == [name]
 
 
-def test_links_folders_and_pipes_are_left_alone(tmp_path):
+def test_a_sweep_leaves_links_folders_and_pipes_alone(tmp_path):
     (tmp_path / "target").touch()
     (tmp_path / f"a.{'0' * 12}.envkit-tmp").symlink_to("target")
     (tmp_path / f"b.{'0' * 12}.envkit-tmp").mkdir()
@@ -102,19 +100,21 @@ def test_links_folders_and_pipes_are_left_alone(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_files_of_other_users_are_left_alone(tmp_path):
+def test_a_sweep_leaves_files_of_other_users_alone(tmp_path):
     (tmp_path / DEAD).touch()
     os.chown(tmp_path / DEAD, NOBODY, NOBODY)
     sweep(tmp_path)
     assert os.listdir(tmp_path) == [DEAD]
 
 
-def test_a_temporary_name_is_one_that_is_swept():
+def test_a_sweep_recognises_every_temporary_name():
     assert is_leftover_name(temporary_name(".env"))
     assert not is_leftover_name(temporary_name(""))
 
 
-def test_who_names_what_it_writes_finds_its_leftovers_without_listing(tmp_path, monkeypatch):
+def test_a_writer_with_known_names_finds_its_leftovers_without_listing_the_folder(
+    tmp_path, monkeypatch
+):
     def list_nothing(*_):
         raise AssertionError("the folder was listed")
 
@@ -133,7 +133,7 @@ def test_who_names_what_it_writes_finds_its_leftovers_without_listing(tmp_path, 
 
 
 @pytest.mark.parametrize("taken", ["file", "link", "folder"])
-def test_a_known_name_that_is_taken_is_left_alone(tmp_path, taken):
+def test_a_known_name_that_is_in_use_is_left_alone(tmp_path, taken):
     path, known = tmp_path / ".env.prod", tmp_path / known_name(".env.prod")
     victim = tmp_path / "victim"
     victim.write_text("theirs")

@@ -36,7 +36,7 @@ class Theirs(typing.NamedTuple):
         (("a", "b"), {"version": 5}),
     ],
 )
-def test_the_same_arguments_make_the_same_tuple(values, named):
+def test_our_named_tuple_accepts_the_same_arguments_as_typings(values, named):
     ours, theirs = Ours(*values, **named), Theirs(*values, **named)
 
     assert tuple(ours) == tuple(theirs)
@@ -58,14 +58,14 @@ def test_the_same_arguments_make_the_same_tuple(values, named):
         (("a", "b", 3, 4), {}),
     ],
 )
-def test_the_same_arguments_are_refused(values, named):
+def test_our_named_tuple_refuses_the_same_arguments_as_typings(values, named):
     with pytest.raises(TypeError):
         Theirs(*values, **named)
     with pytest.raises(TypeError):
         Ours(*values, **named)
 
 
-def test_a_field_cannot_be_set_and_no_other_attribute_either():
+def test_neither_fields_nor_other_attributes_can_be_set():
     with pytest.raises(AttributeError):
         Ours("a").path = "b"
     with pytest.raises(AttributeError):

@@ -23,7 +23,7 @@ from envkit._internal.names import is_name, odd_character
         ("A\n", False),
     ],
 )
-def test_names(text: str, is_one: bool) -> None:
+def test_is_name_accepts_only_names_of_variables(text: str, is_one: bool) -> None:
     assert is_name(text) is is_one
 
 

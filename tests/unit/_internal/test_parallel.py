@@ -15,7 +15,7 @@ from support.process import run_python
 AN_HOUR = 3600.0
 
 
-def test_results_keep_the_order_of_the_items_however_they_end() -> None:
+def test_results_have_the_order_of_the_items_however_they_end() -> None:
     ended = [threading.Event() for _ in range(6)]
     ended[5].set()
 
@@ -28,11 +28,11 @@ def test_results_keep_the_order_of_the_items_however_they_end() -> None:
     assert [result.value for result in results] == [f"result {index}" for index in range(6)]
 
 
-def test_nothing_to_do() -> None:
+def test_map_parallel_of_nothing_returns_nothing() -> None:
     assert map_parallel(str, [], workers=4, deadline=Deadline(AN_HOUR)) == []
 
 
-def test_exceptions_are_handed_back_in_their_places() -> None:
+def test_exceptions_are_returned_in_their_places() -> None:
     raised = [ValueError("one"), None, KeyboardInterrupt(), SystemExit(3), UnavailableError("two")]
 
     def call(error: BaseException | None) -> str:
@@ -47,7 +47,7 @@ def test_exceptions_are_handed_back_in_their_places() -> None:
         _ = results[0].value
 
 
-def test_as_many_calls_at_once_as_there_are_workers_and_no_more() -> None:
+def test_as_many_calls_run_at_once_as_there_are_workers_and_no_more() -> None:
     together = threading.Barrier(3)  # would break if there were not three at once
     lock = threading.Lock()
     running, most = 0, 0
@@ -67,14 +67,14 @@ def test_as_many_calls_at_once_as_there_are_workers_and_no_more() -> None:
     assert most == 3
 
 
-def test_nothing_is_begun_after_the_deadline() -> None:
+def test_no_call_starts_after_the_deadline() -> None:
     called: list[int] = []
     results = map_parallel(called.append, range(5), workers=2, deadline=Deadline(0))
     assert [result.late for result in results] == [True] * 5
     assert called == []
 
 
-def test_what_is_stuck_is_given_up_and_its_late_result_is_not_handed_in() -> None:
+def test_a_stuck_call_is_given_up_and_its_late_result_is_discarded() -> None:
     release = threading.Event()
     threads: list[threading.Thread] = []
 
@@ -135,7 +135,7 @@ except envkit.EnvkitError:
 """
 
 
-def test_clients_are_imported_one_after_the_other(project):
+def test_clients_are_imported_one_after_another(project):
     """While botocore is imported it restores the warning filters, and with them what requests has
     added meanwhile: a profile with Vault and AWS sometimes printed a warning about PySocks.
     """
@@ -154,7 +154,7 @@ def test_clients_are_imported_one_after_the_other(project):
     assert json.loads(done.stdout) == {"requests": True, "botocore.httpsession": True}
 
 
-def test_a_call_that_comes_too_late_is_waited_for_as_long_as_it_is_spared():
+def test_a_late_call_is_waited_for_within_its_allowance():
     going_on = threading.Event()
     late = call_in_time(going_on.wait, Deadline(0.01), spare_seconds=0.01)
     assert late.late

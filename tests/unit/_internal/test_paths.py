@@ -3,7 +3,7 @@
 from envkit._internal.paths import display_path, has_loose_link
 
 
-def test_paths_are_shown_from_the_working_folder(project, monkeypatch):
+def test_paths_are_shown_relative_to_the_working_folder(project, monkeypatch):
     inside, above = str(project.root / "..x" / "a"), str(project.root.parent / "b")
     assert display_path(inside) == "..x/a"
     assert display_path(above) == above
@@ -14,7 +14,7 @@ def test_paths_are_shown_from_the_working_folder(project, monkeypatch):
     assert display_path(inside) == inside
 
 
-def test_a_link_to_nothing_is_found_anywhere_below_the_root(tmp_path):
+def test_a_dangling_link_is_found_anywhere_below_the_root(tmp_path):
     (tmp_path / "loose").symlink_to("nowhere")
     (tmp_path / "folder").mkdir()
     (tmp_path / "good").symlink_to("folder")

@@ -39,23 +39,23 @@ def is_alive(pid):
 @pytest.mark.parametrize(
     ("code", "status"), [("", 0), ("raise SystemExit(3)", 3), ("import os; os.kill(0, 9)", -9)]
 )
-def test_the_status_of_a_program_is_handed_back(code, status):
+def test_run_program_returns_the_exit_status(code, status):
     assert python(code).status == status
 
 
-def test_a_program_reads_what_it_is_given_and_what_it_prints_is_captured():
+def test_run_program_passes_input_and_captures_output():
     echo = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[::-1])"
     assert python(echo, stdin=b"\x00\xff\n", capture=True).output == b"\n\xff\x00"
     assert python(echo, capture=True).output == b"", "without input, stdin is empty"
 
 
-def test_a_program_has_the_environment_that_it_is_given_and_no_other(monkeypatch):
+def test_run_program_passes_exactly_the_given_environment(monkeypatch):
     monkeypatch.setenv("FOREIGN", "x")
     code = "import os; print(sorted(n for n in os.environ if n != 'LC_CTYPE'))"
     assert python(code, environ={"OWN": "1"}, capture=True).output == b"['OWN']\n"
 
 
-def test_stderr_is_dropped_where_stdout_is_captured(capfd):
+def test_stderr_is_dropped_when_stdout_is_captured(capfd):
     code = "import sys; print('out'); print('err', file=sys.stderr)"
     assert python(code, capture=True).output == b"out\n"
     assert capfd.readouterr() == ("", "")
@@ -63,7 +63,7 @@ def test_stderr_is_dropped_where_stdout_is_captured(capfd):
     assert sorted(capfd.readouterr().err.split()) == ["err", "out"], "both go to stderr"
 
 
-def test_no_shell_looks_at_the_arguments():
+def test_arguments_are_not_interpreted_by_a_shell():
     shown = run_program(
         [PYTHON, "-c", "import sys; print(sys.argv[1:])", "$HOME; id", "*"],
         environ={},
@@ -85,7 +85,7 @@ def test_a_program_that_cannot_be_started_is_an_error(tmp_path, mode, reason):
     assert found == (f"cannot run '{path}': {reason}", f"run 'command -v {path}'", False)
 
 
-def test_an_argument_that_no_program_can_have_is_an_error():
+def test_an_impossible_argument_is_an_error():
     found = refusal(lambda: run_program([PYTHON, "a\0b"], environ={}, timeout_seconds=AN_HOUR))
     assert found[0] == f"cannot run '{PYTHON}': it is not a command"
 
@@ -105,7 +105,7 @@ def test_a_program_that_does_not_end_is_killed_with_its_children(tmp_path):
     assert len(pids) == 2
 
 
-def test_an_interrupt_ends_the_program_too(tmp_path):
+def test_an_interrupt_also_ends_the_program(tmp_path):
     started = tmp_path / "pid"
     code = (
         f"import os, signal, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\n"
@@ -124,7 +124,7 @@ def test_an_interrupt_ends_the_program_too(tmp_path):
     assert not is_alive(int(started.read_text()))
 
 
-def test_a_command_gets_facts_and_what_is_named_of_the_environment(tmp_path, monkeypatch):
+def test_a_command_gets_facts_and_the_named_variables(tmp_path, monkeypatch):
     monkeypatch.setenv("NAMED", "here")
     monkeypatch.setenv("VAULT_TOKEN", "not here")
     monkeypatch.setenv("LC_ALL", "C.UTF-8")

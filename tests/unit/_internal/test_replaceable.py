@@ -59,7 +59,7 @@ def test_a_file_with_hard_links_is_refused(file):
 
 
 @pytest.mark.parametrize("mode", [0o444, 0o400, 0o440, 0o000])
-def test_a_file_without_permission_to_write_is_refused_even_for_root(file, mode):
+def test_a_read_only_file_is_refused_even_for_root(file, mode):
     file.chmod(mode)
     with pytest.raises(WriteRefusedError, match="it is read-only") as raised:
         write_atomic(str(file), b"new")
@@ -71,7 +71,7 @@ def test_a_file_without_permission_to_write_is_refused_even_for_root(file, mode)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mark a file")
 @pytest.mark.parametrize(("flag", "kind"), [("i", "immutable"), ("a", "append-only")])
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_what_chattr_has_marked_is_refused(file, flag, kind, what):
+def test_an_immutable_or_append_only_file_is_refused(file, flag, kind, what):
     marked = file if what == "file" else file.parent
     assert shutil.which("chattr"), "install e2fsprogs"
     done = subprocess.run(["chattr", f"+{flag}", marked], capture_output=True, check=False)
@@ -90,28 +90,28 @@ def test_what_chattr_has_marked_is_refused(file, flag, kind, what):
     check_replaceable(str(file))
 
 
-def test_the_points_of_a_table_of_mounts():
+def test_mount_points_are_parsed_from_a_table_of_mounts():
     points = mount_points(MOUNTS)
     assert points == {b"/", b"/proc", b"/app/.env", b"/srv/with blank\\and\ttab", b"/b\\040"}
 
 
-def test_the_mounts_of_this_machine_are_found(file):
+def test_the_mount_points_of_this_machine_are_found(file):
     assert is_mount_point("/proc")
     assert not is_mount_point(str(file))
 
 
-def test_a_file_that_is_mounted_by_itself_is_refused(mounted):
+def test_a_file_that_is_a_mount_point_is_refused(mounted):
     assert_refused(mounted, "mounted as a single file", "mount its folder")
 
 
-def test_a_new_file_can_be_written_where_its_folder_can(file, nobodys_folder):
+def test_a_new_file_is_writable_when_its_folder_is(file, nobodys_folder):
     check_replaceable(str(file.parent / "new"))
     nobodys_folder.chmod(0o555)
     with as_nobody(), pytest.raises(PermissionError):
         check_replaceable(str(nobodys_folder / "new"))
 
 
-def test_what_is_no_regular_file_is_refused(tmp_path):
+def test_a_folder_or_pipe_is_refused(tmp_path):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     for name in ("folder", "pipe"):
@@ -120,7 +120,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path):
                 check(str(tmp_path / name))
 
 
-def test_a_name_that_envkit_made_up_may_be_free_or_a_plain_file(file):
+def test_a_file_that_envkit_creates_may_be_missing_or_a_plain_file(file):
     check_own(str(file))
     check_own(str(file) + ".nothing")
     (file.parent / "link").symlink_to("nowhere")
@@ -128,7 +128,7 @@ def test_a_name_that_envkit_made_up_may_be_free_or_a_plain_file(file):
         check_own(str(file.parent / "link"))
 
 
-def test_a_name_that_envkit_made_up_is_refused_where_it_is_mounted(mounted):
+def test_a_file_that_envkit_creates_is_refused_as_a_mount_point(mounted):
     with pytest.raises(WriteRefusedError, match="mounted as a single file") as raised:
         check_own(str(mounted))
     assert "umount" in raised.value.hint
@@ -151,7 +151,7 @@ def test_a_file_that_only_its_owner_may_remove_is_refused(nobodys_folder):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can set up another user's file")
 @pytest.mark.parametrize("mode", [0o660, 0o666])
-def test_a_file_of_a_colleague_names_who_can_write_it(nobodys_file, mode):
+def test_a_refused_file_of_another_user_names_who_can_write_it(nobodys_file, mode):
     """This applies even if the group may write, because a new file has a new owner."""
     nobodys_file.parent.chmod(0o2770)
     os.chown(nobodys_file, 12345, NOBODY)
@@ -167,7 +167,7 @@ def test_a_file_of_a_colleague_names_who_can_write_it(nobodys_file, mode):
         *(errno.ENOTDIR, errno.ENAMETOOLONG),
     ],
 )
-def test_what_another_try_does_not_help_has_a_remedy(number):
+def test_a_lasting_failure_has_a_hint_and_is_not_retryable(number):
     refused = lasting_failure(OSError(number, os.strerror(number)), ".env.dev")
     assert refused.exit_status == 6
     assert not refused.retryable
@@ -175,5 +175,5 @@ def test_what_another_try_does_not_help_has_a_remedy(number):
     assert refused.hint
 
 
-def test_what_may_pass_has_none():
+def test_a_failure_that_may_pass_has_no_special_hint():
     assert lasting_failure(OSError(errno.EIO, "x"), ".env.dev") is None

@@ -16,11 +16,13 @@ from envkit._internal.suggestions import closest, did_you_mean
         ),
     ],
 )
-def test_did_you_mean(word: str, known: list[str], hint: str | None) -> None:
+def test_did_you_mean_names_the_closest_known_word(
+    word: str, known: list[str], hint: str | None
+) -> None:
     assert did_you_mean(word, iter(known)) == hint
 
 
-def test_closest() -> None:
+def test_closest_returns_the_closest_known_word_or_none() -> None:
     assert closest("urlencod", ("urlencode", "trim")) == "urlencode"
     assert closest("x", ("urlencode", "trim")) is None
     assert closest("PROD", ("dev", "prod")) == "prod"

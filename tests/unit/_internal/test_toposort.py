@@ -29,7 +29,7 @@ def ordered(wanted, needs):
         ("", {}, ""),
     ],
 )
-def test_order(wanted, needs, expected):
+def test_topological_order_puts_what_is_needed_first(wanted, needs, expected):
     assert ordered(wanted, needs) == expected
 
 
@@ -46,7 +46,7 @@ def test_a_circle_is_shown_from_where_it_begins(wanted, needs, circle):
         ordered(wanted, needs)
 
 
-def test_depth_is_no_limit():
+def test_the_depth_of_a_chain_is_not_limited():
     names = [str(number) for number in range(100_000)]
     following = dict(pairwise(names))
 

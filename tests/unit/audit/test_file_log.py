@@ -19,7 +19,7 @@ def log(tmp_path):
     return tmp_path / "state" / "audit.jsonl"
 
 
-def test_nobody_else_may_read_it(log):
+def test_only_the_owner_can_read_the_audit_log(log):
     deep = log.parent / "made" / "too" / "audit.jsonl"
     before = os.umask(0)
     try:
@@ -60,7 +60,7 @@ def test_a_hundred_writers_at_once_make_one_chain(log):
     assert len({one["pid"] for one in read(log)}) == 100
 
 
-def test_writers_that_fill_files_meanwhile_make_one_chain(log):
+def test_writers_that_also_fill_files_make_one_chain(log):
     write_at_once(log, writers=6, lines=10, max_bytes=3000)
     verdict = verify(str(log))
     assert (verdict.records, verdict.first, verdict.problems) == (60, 1, ())
@@ -73,7 +73,7 @@ def fill(log, count, *, max_bytes=1000):
         audit_file.append(str(log), text, max_bytes=max_bytes)
 
 
-def test_a_full_file_gets_a_number_and_the_chain_goes_on(log):
+def test_a_full_file_gets_a_number_and_the_chain_continues(log):
     fill(log, 7)
     names = sorted(path.name for path in log.parent.iterdir())
     assert names == ["audit.1.jsonl", "audit.2.jsonl", "audit.jsonl"]
@@ -84,7 +84,7 @@ def test_a_full_file_gets_a_number_and_the_chain_goes_on(log):
     assert verify(str(log)).problems == ()
 
 
-def test_a_chain_goes_on_where_the_last_line_has_filled_its_file(log):
+def test_the_chain_continues_after_the_last_line_fills_its_file(log):
     fill(log, 1, max_bytes=1)
     assert [path.name for path in log.parent.iterdir()] == ["audit.1.jsonl"]
     assert verify(str(log)).records == 1
@@ -92,7 +92,7 @@ def test_a_chain_goes_on_where_the_last_line_has_filled_its_file(log):
     assert [one["seq"] for one in records(str(log))] == [1, 2]
 
 
-def test_of_too_many_full_files_the_oldest_is_removed(log):
+def test_the_oldest_of_too_many_full_files_is_removed(log):
     fill(log, audit_file.MAX_FULL_FILES + 3, max_bytes=1)
     numbers = [number for number, _ in audit_file.full_files(str(log))]
     assert numbers == list(range(4, audit_file.MAX_FULL_FILES + 4))
@@ -101,7 +101,7 @@ def test_of_too_many_full_files_the_oldest_is_removed(log):
     assert verdict.notes == ("records before 4 were removed by rotation",)
 
 
-def test_files_of_others_in_the_folder_are_not_of_the_log(log):
+def test_other_files_in_the_folder_are_not_part_of_the_log(log):
     log.parent.mkdir(mode=0o700)
     for name in ("audit.x.jsonl", "audit.1.jsonl.bak", "other.1.jsonl", "audit.²", "audit..jsonl"):
         log.with_name(name).write_text("x")
@@ -109,7 +109,7 @@ def test_files_of_others_in_the_folder_are_not_of_the_log(log):
     assert [n for n, _ in audit_file.full_files(str(log))] == [1, 2]
 
 
-def test_a_log_without_an_extension_has_numbers_too(tmp_path):
+def test_a_log_without_an_extension_is_numbered_too(tmp_path):
     log = tmp_path / "log"
     fill(log, 3, max_bytes=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.1", "log.2", "log.3"]
@@ -133,7 +133,7 @@ def refused(log):
         (os.link, "it has a second name (a hard link)"),
     ],
 )
-def test_a_link_is_not_written(log, tmp_path, link, reason):
+def test_a_link_in_place_of_the_log_is_refused(log, tmp_path, link, reason):
     target = tmp_path / "target"
     target.write_text("")
     log.parent.mkdir(mode=0o700)
@@ -142,7 +142,7 @@ def test_a_link_is_not_written(log, tmp_path, link, reason):
     assert target.read_text() == ""
 
 
-def test_a_link_in_the_place_of_a_full_file_is_not_followed_and_named(log):
+def test_a_link_in_place_of_a_full_file_is_named_and_not_followed(log):
     record(ENTRY, environ(log))
     full = log.with_name("audit.1.jsonl")
     log.rename(full.with_name("elsewhere"))
@@ -151,20 +151,20 @@ def test_a_link_in_the_place_of_a_full_file_is_not_followed_and_named(log):
         record(ENTRY, environ(log))
 
 
-def test_a_pipe_in_the_place_of_a_full_file_is_not_waited_for(log):
+def test_a_pipe_in_place_of_a_full_file_is_not_waited_for(log):
     log.parent.mkdir(mode=0o700)
     os.mkfifo(log.with_name("audit.1.jsonl"))
     record(ENTRY, environ(log))
     assert log.stat().st_size
 
 
-def test_a_pipe_is_refused_and_nobody_waits_for_its_reader(log):
+def test_a_pipe_in_place_of_the_log_is_refused_without_waiting_for_a_reader(log):
     log.parent.mkdir(mode=0o700)
     os.mkfifo(log, 0o600)
     assert refused(log).message.endswith("it is not a regular file")
 
 
-def test_a_folder_where_others_may_write_is_refused(log):
+def test_a_log_in_a_folder_that_others_may_write_is_refused(log):
     log.parent.mkdir()
     log.parent.chmod(0o777)
     error = refused(log)
@@ -174,18 +174,18 @@ def test_a_folder_where_others_may_write_is_refused(log):
     assert not log.exists()
 
 
-def test_a_file_that_others_may_write_is_refused(log):
+def test_a_log_that_others_may_write_is_refused(log):
     record(ENTRY, environ(log))
     log.chmod(0o622)
     assert refused(log).message.endswith("other users can write to it")
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_log_folder_that_cannot_be_created_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     assert refused(tmp_path / "file" / "audit.jsonl").message.endswith("not a directory")
 
 
-def test_a_line_that_does_not_fit_leaves_nothing_behind(log):
+def test_a_line_that_does_not_fit_on_the_disk_leaves_nothing_behind(log):
     """`RLIMIT_FSIZE` simulates a full disk."""
     record(ENTRY, environ(log))
     before = log.read_bytes()

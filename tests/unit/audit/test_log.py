@@ -41,7 +41,7 @@ def test_a_line_says_who_did_what_with_which_and_why(log):
     }
 
 
-def test_what_controls_a_terminal_or_ends_a_line_is_escaped(log):
+def test_control_characters_and_line_ends_in_a_record_are_escaped(log):
     reason = 'a\n{"seq":9}\r\x1b[31m "quoted" \\ \u2028 é \udcff'
     record(ENTRY._replace(reason=reason), environ(log))
     text = log.read_text()
@@ -52,7 +52,7 @@ def test_what_controls_a_terminal_or_ends_a_line_is_escaped(log):
     assert verify(str(log)).problems == ()
 
 
-def test_a_reason_that_looks_like_the_end_of_a_line_is_none(log):
+def test_a_reason_that_looks_like_the_end_of_a_line_does_not_end_it(log):
     end = f',"seq":41,"previous":"{"a" * 64}","hash":"{"b" * 64}"}}'
     record(ENTRY._replace(reason=end), environ(log))
     record(ENTRY._replace(reason=end), environ(log))
@@ -72,12 +72,12 @@ def test_a_reason_that_looks_like_the_end_of_a_line_is_none(log):
         ({"ENVKIT_AUDIT": "/var/log/e.jsonl", "XDG_STATE_HOME": "/s"}, "/var/log/e.jsonl"),
     ],
 )
-def test_where_the_log_is(variables, expected):
+def test_destination_follows_the_environment(variables, expected):
     assert destination(variables) == os.path.expanduser(expected)
 
 
 @pytest.mark.parametrize("wanted", ["0", "OFF", "false", "audit.jsonl", "./audit.jsonl"])
-def test_a_word_that_is_no_log_is_refused_and_makes_no_file(wanted, tmp_path, monkeypatch):
+def test_an_unknown_log_setting_is_refused_and_creates_no_file(wanted, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as raised:
         record(ENTRY, {"ENVKIT_AUDIT": wanted})
@@ -85,7 +85,7 @@ def test_a_word_that_is_no_log_is_refused_and_makes_no_file(wanted, tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
-def test_switched_off_it_writes_nothing(tmp_path):
+def test_a_log_that_is_off_writes_nothing(tmp_path):
     record(ENTRY, {"ENVKIT_AUDIT": "off", "XDG_STATE_HOME": str(tmp_path)})
     assert list(tmp_path.iterdir()) == []
 

@@ -12,7 +12,7 @@ from envkit.errors import AuditError
 from support.audit_log import ENTRY
 
 
-def test_to_syslog_goes_a_line_without_a_chain(tmp_path):
+def test_a_syslog_line_has_no_chain(tmp_path):
     path = str(tmp_path / "log")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
         daemon.bind(path)
@@ -24,6 +24,6 @@ def test_to_syslog_goes_a_line_without_a_chain(tmp_path):
     assert "hash" not in json.loads(text)
 
 
-def test_a_system_without_a_log_is_told(tmp_path):
+def test_a_system_without_syslog_is_an_error(tmp_path):
     with pytest.raises(AuditError, match="cannot write to the system log"):
         send("{}", (str(tmp_path / "none"),))

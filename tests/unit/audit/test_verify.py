@@ -36,13 +36,13 @@ def problems(log, anchor=None):
     return [text.replace(f"{log}:", "") for text in verify(str(log), anchor).problems]
 
 
-def test_a_log_that_is_whole(log):
+def test_an_intact_log_verifies_without_problems(log):
     verdict = verify(str(log))
     assert (verdict.records, verdict.first, verdict.last.seq) == (5, 1, 5)
     assert (verdict.problems, verdict.notes) == ((), ())
 
 
-def test_a_log_that_is_not_there_has_no_records(tmp_path):
+def test_a_missing_log_verifies_with_no_records(tmp_path):
     for path in (tmp_path / "audit.jsonl", tmp_path / "none" / "audit.jsonl"):
         verdict = verify(str(path))
         assert (verdict.records, verdict.problems) == (0, ())
@@ -85,12 +85,12 @@ def forge(lines):
     ],
     ids=["removed", "the first removed", "changed", "forged", "reordered", "repeated"],
 )
-def test_what_was_done_to_its_lines_is_told(log, change, told):
+def test_each_change_of_the_lines_is_reported_where_it_is(log, change, told):
     edit(log, change)
     assert problems(log) == told
 
 
-def test_a_line_of_another_log(log, tmp_path):
+def test_a_line_of_another_log_is_reported(log, tmp_path):
     other = tmp_path / "other" / "audit.jsonl"
     for name in "VWXYZ":
         append(other, name)
@@ -102,7 +102,7 @@ def test_a_line_of_another_log(log, tmp_path):
 
 
 @pytest.mark.parametrize("text", [b"# a note\n", b"\n", b'{"seq":3}\n', b"\0\0\0\n"])
-def test_a_line_that_is_no_record(log, text):
+def test_a_line_that_is_not_a_record_is_reported(log, text):
     edit(log, lambda lines: [*lines[:2], text, *lines[2:]])
     assert problems(log) == ["3: this is not a record"]
     edit(log, lambda lines: [*lines[:2], *lines[3:], text])
@@ -110,7 +110,7 @@ def test_a_line_that_is_no_record(log, text):
 
 
 @given(position=st.integers(min_value=0), mask=st.integers(min_value=1, max_value=255))
-def test_any_byte_that_is_not_as_it_was_is_found(tmp_path_factory, position, mask):
+def test_any_changed_byte_is_found(tmp_path_factory, position, mask):
     path = tmp_path_factory.mktemp("log") / "audit.jsonl"
     for name in "ABC":
         append(path, name)
@@ -126,7 +126,7 @@ def test_any_byte_that_is_not_as_it_was_is_found(tmp_path_factory, position, mas
 
 
 @pytest.mark.parametrize("left", [1, 20, 200])
-def test_a_last_line_that_was_not_finished_is_told_and_vouched_for(log, left):
+def test_an_unfinished_last_line_is_reported_and_vouched_for_by_the_next(log, left):
     edit(log, lambda lines: [*lines[:4], lines[4][:left]])
     verdict = verify(str(log))
     assert (verdict.records, verdict.problems) == (4, ())
@@ -139,7 +139,7 @@ def test_a_last_line_that_was_not_finished_is_told_and_vouched_for(log, left):
     assert [one["names"] for one in records(str(log))] == [["A"], ["B"], ["C"], ["D"], ["F"]]
 
 
-def test_only_the_newline_of_the_last_line_is_missing(log):
+def test_a_missing_last_newline_is_repaired_by_the_next_line(log):
     edit(log, lambda lines: [*lines[:4], lines[4][:-1]])
     assert verify(str(log)).records == 5
     append(log, "F")
@@ -147,7 +147,7 @@ def test_only_the_newline_of_the_last_line_is_missing(log):
     assert (verdict.records, verdict.problems, verdict.notes) == (6, (), ())
 
 
-def test_what_a_power_cut_leaves_is_vouched_for(log):
+def test_the_remains_of_a_power_cut_are_vouched_for_by_the_next_line(log):
     log.write_bytes(log.read_bytes() + b"\0" * 700 + b"\n\n{")
     append(log, "F")
     verdict = verify(str(log))
@@ -155,14 +155,14 @@ def test_what_a_power_cut_leaves_is_vouched_for(log):
     assert verdict.notes == (f"{log}:6: a write was interrupted here",)
 
 
-def test_what_was_vouched_for_cannot_be_changed_afterwards(log):
+def test_vouched_for_remains_cannot_be_changed_afterwards(log):
     edit(log, lambda lines: [*lines[:4], lines[4][:50]])
     append(log, "F")
     edit(log, lambda lines: [*lines[:4], b"x" + lines[4], lines[5]])
     assert problems(log) == ["5: this is not a record"]
 
 
-def test_a_file_that_has_no_record_at_all(tmp_path):
+def test_a_file_without_any_record_is_reported(tmp_path):
     log = tmp_path / "audit.jsonl"
     log.write_bytes(b"{")
     log.chmod(0o600)
@@ -174,7 +174,7 @@ def test_a_file_that_has_no_record_at_all(tmp_path):
 # ---------------------------------------------------------------- anchors
 
 
-def test_an_anchor_shows_a_tail_that_was_cut_off(log):
+def test_an_anchor_reveals_a_truncated_log(log):
     anchor = verify(str(log)).last
     append(log, "F")
     assert problems(log, anchor) == []
@@ -188,13 +188,13 @@ def test_an_anchor_shows_a_tail_that_was_cut_off(log):
     ]
 
 
-def test_an_anchor_shows_a_log_that_was_removed(log):
+def test_an_anchor_reveals_a_removed_log(log):
     anchor = verify(str(log)).last
     log.unlink()
     assert len(problems(log, anchor)) == 1
 
 
-def test_an_anchor_shows_a_log_that_was_written_anew(log):
+def test_an_anchor_reveals_a_rewritten_log(log):
     anchor = verify(str(log)).last
     log.unlink()
     for name in "abcdef":
@@ -203,15 +203,15 @@ def test_an_anchor_shows_a_log_that_was_written_anew(log):
     assert problems(log, anchor) == ["5: record 5 is not the record of the anchor"]
 
 
-def test_an_anchor_by_its_hash_alone(log):
+def test_an_anchor_works_by_its_hash_alone(log):
     assert problems(log, Anchor(None, verify(str(log)).last.hash)) == []
 
 
-def test_an_anchor_of_an_empty_log_holds_for_every_log(log, tmp_path):
+def test_an_anchor_of_an_empty_log_matches_every_log(log, tmp_path):
     assert problems(log, verify(str(tmp_path / "none.jsonl")).last) == []
 
 
-def test_an_anchor_older_than_what_is_left_cannot_be_looked_at(tmp_path):
+def test_an_anchor_older_than_the_remaining_files_cannot_be_verified(tmp_path):
     log = tmp_path / "audit.jsonl"
     append(log)
     anchor = verify(str(log)).last
@@ -225,12 +225,12 @@ def test_an_anchor_older_than_what_is_left_cannot_be_looked_at(tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "12", "12:", "x:" + "a" * 64, "a" * 63, "A" * 64, "²:" + "a" * 64]
 )
-def test_what_is_no_anchor(text):
+def test_an_invalid_anchor_is_refused(text):
     with pytest.raises(UsageError, match="an anchor is"):
         parse_anchor(text)
 
 
-def test_an_anchor_reads_as_it_is_written(log):
+def test_an_anchor_parses_as_it_is_printed(log):
     anchor = verify(str(log)).last
     assert parse_anchor(str(anchor)) == anchor
     assert parse_anchor(anchor.hash) == Anchor(None, anchor.hash)
@@ -250,13 +250,13 @@ def filled(tmp_path):
 
 
 @pytest.mark.parametrize(("number", "told"), [(1, "records 1 to 2"), (2, "records 3 to 4")])
-def test_a_removed_file(filled, number, told):
+def test_a_removed_file_is_reported_with_its_records(filled, number, told):
     filled.with_name(f"audit.{number}.jsonl").unlink()
     [problem] = verify(str(filled)).problems
     assert problem.endswith(f":1: {told} are missing")
 
 
-def test_files_that_changed_places(filled):
+def test_swapped_files_are_reported(filled):
     one, two = (filled.with_name(f"audit.{number}.jsonl") for number in (1, 2))
     kept = one.read_bytes()
     one.write_bytes(two.read_bytes())
@@ -264,7 +264,7 @@ def test_files_that_changed_places(filled):
     assert verify(str(filled)).problems
 
 
-def test_a_log_that_cannot_be_read_is_told(tmp_path):
+def test_an_unreadable_log_is_an_error(tmp_path):
     (tmp_path / "audit.jsonl").symlink_to(tmp_path)
     with pytest.raises(AuditError, match="cannot read the audit log"):
         verify(str(tmp_path / "audit.jsonl"))
@@ -278,13 +278,13 @@ def test_a_full_file_is_not_read_through_a_link(filled):
         verify(str(filled))
 
 
-def test_what_is_chained_and_no_record_of_ours_is_not_shown(log):
+def test_a_chained_line_that_is_not_a_record_is_not_shown(log):
     audit_file.append(str(log), '{"time":"2026-11-25T00:00:00Z"')
     assert verify(str(log)).records == 6
     assert len(list(records(str(log)))) == 5
 
 
-def test_a_log_is_whole_at_every_moment_while_lines_are_added_and_files_are_full(tmp_path):
+def test_a_log_verifies_at_every_moment_while_lines_are_added(tmp_path):
     log = tmp_path / "audit.jsonl"
     ended = threading.Event()
 
@@ -304,14 +304,14 @@ def test_a_log_is_whole_at_every_moment_while_lines_are_added_and_files_are_full
     assert verify(str(log)).last.seq == 400
 
 
-def test_what_is_read_quickly_is_judged_as_what_is_read_slowly(log, monkeypatch):
+def test_the_fast_verification_agrees_with_the_slow_one(log, monkeypatch):
     whole = verify(str(log))
     monkeypatch.setattr("envkit.audit.verify._Walk.continues", lambda *_: False)
     assert verify(str(log)) == whole
 
 
 @given(st.integers(0, 4), st.integers(0, 10_000), st.integers(1, 255))
-def test_one_changed_byte_is_seen_whichever_it_is(tmp_path_factory, number, at, flip):
+def test_a_single_changed_byte_is_found_wherever_it_is(tmp_path_factory, number, at, flip):
     path = tmp_path_factory.mktemp("log") / "audit.jsonl"
     for name in "ABCDE":
         append(path, name)

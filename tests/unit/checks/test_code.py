@@ -22,13 +22,13 @@ def app(project):
 CODES = ("undefined-variable", "undefined-optional", "unused-variable", "dynamic-read")
 
 
-def test_what_is_needed_must_be_in_every_environment(app):
+def test_a_variable_that_the_code_needs_must_be_in_every_environment(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']")
     told = "NEW_KEY is needed here, and prod does not define it [undefined-variable, prod]"
     assert found(code=["src"]) == [f"src/app.py:2: {told}"], "not that prod lacks it as well"
 
 
-def test_what_the_code_can_do_without_must_be_in_one(app):
+def test_a_variable_that_the_code_may_do_without_must_be_in_one_environment(app):
     app("os.environ['DATABASE_URL'], os.getenv('NEW_KEY'), os.getenv('NOWHERE')")
     told = "NOWHERE is looked for here, and dev and prod do not define it"
     assert found(*CODES, code=["src"]) == [
@@ -36,13 +36,13 @@ def test_what_the_code_can_do_without_must_be_in_one(app):
     ]
 
 
-def test_the_place_is_where_it_is_needed(app):
+def test_an_undefined_variable_is_reported_where_it_is_needed(app):
     app("os.environ['DATABASE_URL'], os.getenv('NEW_KEY')\nos.environ['NEW_KEY']")
     [line] = found(*CODES, code=["src"])
     assert line.startswith("src/app.py:3: ")
 
 
-def test_what_nothing_names_is_unused(app, project):
+def test_a_variable_that_nothing_names_is_unused(app, project):
     app("os.environ['DATABASE_URL']")
     project.profile(
         "dev.toml",
@@ -53,12 +53,12 @@ def test_what_nothing_names_is_unused(app, project):
     ]
 
 
-def test_what_the_system_gives_is_nobodys_to_define(app):
+def test_a_variable_of_the_system_needs_no_definition(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY'], os.environ['PATH'], os.environ['CI']")
     assert found(*CODES, code=["src"], environments=["dev"]) == []
 
 
-def test_a_name_that_is_made_is_a_note_which_fails_nothing(app):
+def test_a_computed_name_is_a_note_that_fails_nothing(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']\nos.environ[x]\nos.environ[y]")
     arguments = {"code": ["src"], "environments": ["dev"]}
     told = (
@@ -68,7 +68,7 @@ def test_a_name_that_is_made_is_a_note_which_fails_nothing(app):
     assert check(environ={}, **arguments).exit_status(strict=True) == 0
 
 
-def test_what_cannot_be_read_is_a_note(app):
+def test_a_file_that_cannot_be_parsed_is_a_note(app):
     app("os.environ['DATABASE_URL'], os.environ['NEW_KEY']")
     app("print 'environ'", "old.py")
     assert found(code=["src"], environments=["dev"]) == [
@@ -76,14 +76,14 @@ def test_what_cannot_be_read_is_a_note(app):
     ]
 
 
-def test_a_folder_without_code_makes_nothing_unused(app, project):
+def test_a_folder_without_code_makes_no_variable_unused(app, project):
     (project.root / "docs").mkdir()
     assert found(code=["docs"], environments=["dev"]) == [
         "docs: no code in a supported language in docs [unread-code]"
     ]
 
 
-def test_profiles_beside_the_code_are_no_code(project):
+def test_profiles_beside_the_code_are_not_code(project):
     project.profile("dev.toml", '[variables]\nOLD = "x"\n')
     (project.root / "app.py").write_text("import os\n")
     assert found(*CODES, code=["."]) == [

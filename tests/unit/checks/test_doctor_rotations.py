@@ -20,11 +20,11 @@ def examined(project):
     return examine
 
 
-def test_nothing_is_said_of_rotations_that_are_sound(examined):
+def test_doctor_says_nothing_about_healthy_rotations(examined):
     assert examined() == []
 
 
-def test_a_rotation_that_fails_and_one_that_no_profile_names_are_errors(examined, project):
+def test_doctor_reports_failing_rotations_and_orphaned_records_as_errors(examined, project):
     stands(project, "prod", "key", "KEY", error="claim: unavailable", tries=2)
     stands(
         *(project, "prod", "gone", "GONE"),
@@ -39,6 +39,6 @@ def test_a_rotation_that_fails_and_one_that_no_profile_names_are_errors(examined
     assert examined("staging") == [], "only of the profiles that are looked at"
 
 
-def test_a_program_that_is_not_here_is_a_warning(examined, project):
+def test_doctor_reports_a_missing_program_as_a_warning(examined, project):
     project.profile("prod.toml", table("key", "KEY", 'after = [["no-such-program"]]'))
     assert examined() == [("warning", "prod/key")]

@@ -27,7 +27,7 @@ def repository(prod):
     return prod
 
 
-def test_a_file_for_its_owner_alone_outside_of_git_is_fine(prod):
+def test_a_private_file_outside_git_is_no_problem(prod):
     assert found(*CODES) == []
 
 
@@ -38,7 +38,7 @@ def test_a_file_for_its_owner_alone_outside_of_git_is_fine(prod):
         *((0o602, "written"), (0o666, "read and written")),
     ],
 )
-def test_a_file_that_others_can_use(prod, mode, rights):
+def test_a_file_that_others_can_use_is_a_problem(prod, mode, rights):
     (prod.root / ".env.prod").chmod(mode)
     assert found(*CODES) == [
         f".env.prod: .env.prod can be {rights} by other users [file-exposed, prod]"
@@ -47,13 +47,13 @@ def test_a_file_that_others_can_use(prod, mode, rights):
     assert problem.hint == "run 'chmod 600 .env.prod'"
 
 
-def test_a_file_that_no_profile_uses_is_nobodys_business(prod):
+def test_a_file_that_no_profile_uses_is_not_checked(prod):
     (prod.root / ".env").write_text("A=1\n")
     (prod.root / ".env").chmod(0o644)
     assert found(*CODES) == []
 
 
-def test_a_file_that_git_ignores_is_fine(repository):
+def test_a_file_that_git_ignores_is_no_problem(repository):
     assert found(*CODES) == []
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_git_ignores_is_fine(repository):
     ],
     ids=["clear text", "ciphertext beside clear text", "unreadable", "ciphertext"],
 )
-def test_a_file_that_git_tracks_may_have_ciphertext_alone(repository, text, told):
+def test_a_file_that_git_tracks_may_contain_only_ciphertext(repository, text, told):
     repository.dotenv("prod", text)
     git(repository.root, "add", "-f", ".env.prod")
     problem = f".env.prod: git tracks .env.prod{told} [file-tracked, prod]"
@@ -88,7 +88,7 @@ def test_files_that_git_does_not_ignore_are_one_problem(repository):
     ]
 
 
-def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
+def test_files_that_envkit_writes_beside_an_env_file_are_checked_too(repository):
     """A team that ignores its files by name would commit the previous value."""
     (repository.root / ".gitignore").write_text(".env.prod\n")
     kept = repository.dotenv("prod.envkit-previous", f"DB_PASSWORD={CANARY}\n")
@@ -103,23 +103,23 @@ def test_what_envkit_keeps_beside_a_file_is_looked_at_like_it(repository):
     ]
 
 
-def test_the_files_of_a_rotation_have_the_name_that_is_looked_for():
+def test_the_check_knows_the_names_of_rotation_record_files():
     assert ROTATION_SUFFIX == FILE_SUFFIX
 
 
-def test_a_gitignore_that_is_not_there_is_still_the_place(repository):
+def test_a_missing_gitignore_is_still_the_place_of_the_problem(repository):
     (repository.root / ".gitignore").unlink()
     assert found(*CODES) == [".gitignore: git does not ignore .env.prod [file-not-ignored]"]
 
 
-def test_a_file_of_another_name_is_named_in_the_hint(repository):
+def test_a_file_with_another_name_is_named_in_the_hint(repository):
     own = '[sources.dotenv]\npath = "secrets.env"\n'
     repository.profile("prod.toml", f'{own}[variables]\nA = "{{{{ dotenv:A }}}}"\n')
     [problem] = [p for p in check(offline=True, environ=os.environ).problems if p.code == CODES[2]]
     assert problem.hint == "add secrets.env to .gitignore"
 
 
-def test_a_folder_below_the_top_of_a_repository(repository):
+def test_a_project_below_the_top_of_a_repository_is_checked(repository):
     from support.process import run_envkit
 
     inner = repository.root / "services" / "api"
@@ -131,6 +131,6 @@ def test_a_folder_below_the_top_of_a_repository(repository):
     assert "git tracks .env.dev" in done.stdout
 
 
-def test_no_git_at_all_hides_nothing_else(prod):
+def test_missing_git_hides_no_other_problem(prod):
     (prod.root / ".env.prod").chmod(0o644)
     assert len(found(*CODES, environ={"PATH": "/nowhere"})) == 1

@@ -36,7 +36,7 @@ def left(rules):
     return [entry.name for entry in accept(FOUND, rules).diff.entries]
 
 
-def test_lines(rules):
+def test_a_rule_has_a_pattern_statuses_a_reason_and_a_line(rules):
     loaded = rules("\ufeff# comment\n\n  A_* missing,reused # because  \nB#reason # two\n")
     assert [tuple(rule) for rule in loaded] == [
         ("A_*", ("missing", "reused"), "because", ".envkit-ignore:3"),
@@ -44,7 +44,7 @@ def test_lines(rules):
     ]
 
 
-def test_what_is_accepted_is_taken_out_and_kept_with_its_reason(rules):
+def test_an_accepted_difference_is_removed_and_listed_with_its_reason(rules):
     accepted = accept(FOUND, rules("MODE # quieter\nD* missing # only here\n"))
     assert [entry.name for entry in accepted.diff.entries] == ["REUSED", "LOST", "SAME"]
     ignored = [f"{entry.name} {rule.reason}" for entry, rule in accepted.ignored]
@@ -57,7 +57,7 @@ def test_reused_and_unreadable_are_accepted_by_name_only(rules):
     assert left(rules("* reused unreadable # known\n")) == ["DEBUG", "DSN_A", "MODE", "SAME"]
 
 
-def test_of_a_variable_that_is_reused_and_missing_one_may_be_accepted(rules):
+def test_one_of_two_statuses_of_a_variable_may_be_accepted(rules):
     sides = [side(label, {"KEY": "a-long-secret"}) for label in ("dev", "staging")]
     found = diff(*sides, side("prod"))
     accepted = accept(found, rules("KEY reused # one account\n"))
@@ -73,7 +73,7 @@ def test_of_a_variable_that_is_reused_and_missing_one_may_be_accepted(rules):
     assert len(accepted.ignored) == 1
 
 
-def test_what_is_left_stands_where_its_status_belongs(rules):
+def test_a_partly_accepted_entry_is_sorted_by_its_remaining_status(rules):
     sides = [side(label, {"KEY": "a-long-secret", "A": label}) for label in ("dev", "staging")]
     found = diff(*sides, side("prod", {"A": "prod"}, failing={"B": unavailable()}))
     assert [entry.name for entry in found.entries] == ["KEY", "B", "A"]
@@ -81,7 +81,7 @@ def test_what_is_left_stands_where_its_status_belongs(rules):
     assert [entry.name for entry in left] == ["B", "KEY", "A"]
 
 
-def test_a_line_that_accepts_nothing_is_idle(rules):
+def test_a_rule_that_accepts_nothing_is_idle(rules):
     accepted = accept(FOUND, rules("GONE # was there\nSAME # is the same now\nMODE reused # no\n"))
     assert [rule.glob for rule in accepted.idle] == ["GONE", "SAME", "MODE"]
     assert accepted.diff == FOUND
@@ -97,14 +97,14 @@ def test_a_line_that_accepts_nothing_is_idle(rules):
         (b"\xff\n", ".envkit-ignore: not UTF-8"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_line(rules, text, message):
+def test_an_invalid_rule_is_reported_with_its_line(rules, text, message):
     with pytest.raises(ProfileError) as raised:
         rules(text)
     assert raised.value.message == message
     assert raised.value.hint
 
 
-def test_no_such_file(project):
+def test_a_missing_ignore_file_is_an_error(project):
     with pytest.raises(ProfileError, match="cannot read none: no such file"):
         load_rules("none")
 
@@ -113,7 +113,7 @@ def problem(code, **more):
     return Problem(code, "message", **more)
 
 
-def test_accepted_problems_are_those_whose_code_and_variables_a_line_names(project):
+def test_accepted_problems_are_those_whose_code_and_variables_a_rule_names(project):
     path = project.root / ".envkit-ignore"
     path.write_text(
         "SENTRY_*              # only where it is deployed\n"

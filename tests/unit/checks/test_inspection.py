@@ -48,7 +48,7 @@ def names(profiles):
 
 
 class TestLoading:
-    def test_everything_is_all_profiles_but_those_that_others_extend(self, project, write):
+    def test_a_check_of_everything_leaves_out_profiles_that_others_extend(self, project, write):
         write("A = 1", "base")
         write("", "dev", 'extends = "base"\n')
         write("", "prod", 'extends = "dev"\naliases = ["live"]\n')
@@ -65,7 +65,7 @@ class TestLoading:
         assert problem.message == "A: unknown key 'typ'"
         assert problem.hint == "did you mean 'type'?"
 
-    def test_a_name_that_is_not_there_is_an_error_of_who_asks(self, project, write):
+    def test_an_unknown_profile_name_is_an_error_of_the_caller(self, project, write):
         with pytest.raises(ProfileNotFoundError, match="no profile in profiles"):
             loaded(project)
         write("A = 1")
@@ -74,7 +74,7 @@ class TestLoading:
 
 
 class TestPreparing:
-    def test_invalid_references_and_what_is_made_from_them_are_left_out(self, project, write):
+    def test_invalid_references_and_variables_that_use_them_are_left_out(self, project, write):
         write(
             'BAD = "{{ shelf:bad }}"\nMADE = "{{ BAD }}/x"\nDEEP = "{{ MADE }}"\n'
             'OTHER = "{{ nosuch:x }}"\nGOOD = "{{ shelf:a }}"'
@@ -86,7 +86,7 @@ class TestPreparing:
             ("reference-invalid", 4, "BAD: shelf:bad does not fit on a shelf", ("BAD",)),
         ]
 
-    def test_a_circle_leaves_its_environment_out_and_no_other(self, project, write):
+    def test_a_circle_excludes_only_its_own_environment(self, project, write):
         write('A = "{{ B }}"\nB = "{{ A }}"')
         write("A = 1", "dev")
         found, [problem] = prepared(project)
@@ -94,7 +94,7 @@ class TestPreparing:
         assert (problem.code, problem.line) == ("profile-invalid", 5)
         assert problem.environments == ("prod",)
 
-    def test_no_store_is_asked(self, project, write):
+    def test_preparation_asks_no_store(self, project, write):
         shelf = Shelf({"shelf:a": "x"})
         write('A = "{{ shelf:a }}"')
         prepared(project, shelf)
@@ -129,7 +129,7 @@ class TestAsking:
         assert answer.outcomes[newest(pinned)].value.reveal() == "new"
 
 
-def test_a_profile_without_rotations_has_none_to_be_found(project, write):
+def test_a_profile_without_rotations_has_none(project, write):
     write("A = 1")
     profiles, _ = loaded(project)
     folder = str(project.profiles)

@@ -79,16 +79,16 @@ def literals(project, toml):
         "a number and one of a few words are none",
     ],
 )
-def test_a_secret_is_found_where_it_is_written(project, toml, lines):
+def test_a_literal_secret_is_found_where_it_is_written(project, toml, lines):
     assert literals(project, toml) == [f"profiles/prod.toml:{line}" for line in lines]
 
 
-def test_a_value_in_the_env_form(project):
+def test_a_literal_secret_in_the_env_form_is_found(project):
     project.profile("prod.env", f"# the database\nDB_PASSWORD='{PASSWORD}'\nPORT=80\n")
     assert found(*CODES, offline=True) == [f"profiles/prod.env:2: DB_PASSWORD {BY_NAME}"]
 
 
-def test_a_value_that_another_profile_replaces_is_still_in_the_repository(project):
+def test_a_literal_secret_that_another_profile_replaces_is_still_found(project):
     project.profile("base.toml", f'[variables]\nDB_PASSWORD = "{PASSWORD}"\n')
     project.profile("prod.toml", 'extends = "base"\n[variables]\nDB_PASSWORD = "{{ env:P }}"\n')
     project.profile("dev.toml", 'extends = "base"\n')
@@ -96,12 +96,12 @@ def test_a_value_that_another_profile_replaces_is_still_in_the_repository(projec
     assert found(*CODES, offline=True) == [f"profiles/base.toml:2: {told}"]
 
 
-def test_secret_false_may_be_said_in_another_file(project):
+def test_secret_false_may_be_set_in_another_file(project):
     project.profile("base.toml", "[variables]\nDB_PASSWORD = { secret = false }\n")
     assert literals(project, f'extends = "base"\n[variables]\nDB_PASSWORD = "{PASSWORD}"\n') == []
 
 
-def test_the_hint_says_what_to_do_and_for_a_setting_not_what_cannot_be_done(project):
+def test_the_hint_for_a_literal_depends_on_where_it_is(project):
     project.profile(
         "prod.toml",
         f'[sources.vault]\nauth = {{ token = "{TOKEN}" }}\n[variables]\nA_TOKEN = "{PASSWORD}"\n',
@@ -113,7 +113,7 @@ def test_the_hint_says_what_to_do_and_for_a_setting_not_what_cannot_be_done(proj
     assert "change the secret" in variable.hint
 
 
-def test_in_the_env_form_the_way_out_is_the_ignore_file(project):
+def test_the_hint_for_a_literal_in_the_env_form_names_the_ignore_file(project):
     project.profile("prod.env", f"A_TOKEN={PASSWORD}\n")
     [problem] = check(offline=True, environ={}).problems
     assert problem.hint.endswith("accept it in .envkit-ignore")

@@ -1,7 +1,7 @@
 """Versions that are no longer the newest."""
 
 
-def test_a_pin_that_is_not_the_newest(store):
+def test_a_pin_that_is_not_the_newest_is_stale(store):
     for password in ("one-password", "two-password", "three-password"):
         store.put("db", {"password": password})
     store.profile(
@@ -21,7 +21,7 @@ def test_a_pin_whose_secret_is_gone_is_not_stale(store):
     assert store.lines() == []
 
 
-def test_offline_knows_no_versions(store):
+def test_an_offline_check_finds_no_stale_pins(store):
     store.profile("prod", 'OLD = "{{ store:db?version=1#password }}"\n')
     assert store.lines(offline=True) == []
     assert store.source.reads == 0

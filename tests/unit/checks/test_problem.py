@@ -26,7 +26,7 @@ def test_the_exit_status_follows_from_the_codes(codes, status, strict):
     assert exit_status(problems, strict=True) == strict
 
 
-def test_problems_come_by_gravity_and_place_and_each_one_once():
+def test_problems_are_sorted_by_severity_and_place_without_duplicates():
     problems = [
         problem("missing", file="/a", line=1),
         problem("value-absent", file="/b", line=2, environments=("dev",)),

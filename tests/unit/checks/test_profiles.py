@@ -4,7 +4,7 @@ from envkit.checks.run import check
 from support.checking import found
 
 
-def test_a_variable_that_some_environments_lack(project):
+def test_a_variable_that_some_environments_lack_is_missing(project):
     project.profile("dev.toml", '[variables]\nA = "1"\nNEW = "2"\n')
     project.profile("staging.env", "A=1\nNEW=2\n")
     project.profile("prod.toml", '[variables]\nA = "1"\n')
@@ -18,19 +18,19 @@ def test_a_variable_that_some_environments_lack(project):
     )
 
 
-def test_one_environment_lacks_nothing(project):
+def test_a_single_environment_lacks_nothing(project):
     project.profile("dev.toml", '[variables]\nNEW = "2"\n')
     project.profile("prod.toml", "[variables]\n")
     assert found("missing", environments=["dev"]) == []
 
 
-def test_what_is_inherited_is_not_missing(project):
+def test_an_inherited_variable_is_not_missing(project):
     project.profile("base.toml", '[variables]\nA = "1"\n')
     project.profile("dev.toml", 'extends = "base"\n[variables]\nA = "2"\n')
     project.profile("prod.toml", 'extends = "base"\n')
     assert found("missing") == []
 
 
-def test_a_warning_of_a_profile_stands_at_its_file(project):
+def test_a_warning_of_a_profile_is_reported_at_its_file(project):
     project.profile("prod.env", "A=1\nA=2\n")
     assert found() == ["profiles/prod.env: A is set twice [profile-warning, prod]"]

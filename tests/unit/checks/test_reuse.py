@@ -3,7 +3,7 @@
 from envkit.checks.run import check
 
 
-def test_a_secret_that_two_environments_have(store):
+def test_a_secret_in_two_environments_is_reused(store):
     store.put("a", {"key": "a-long-secret"})
     store.put("b", {"key": "a-long-secret"})
     store.profile("dev", 'KEY = "{{ store:a#key }}"\n')
@@ -15,7 +15,7 @@ def test_a_secret_that_two_environments_have(store):
     assert problem.hint == "give dev its own value: envkit set KEY --env dev"
 
 
-def test_a_secret_under_another_name_and_inside_a_url(store):
+def test_a_secret_under_another_name_or_inside_a_url_is_reused(store):
     store.put("a", {"key": "a-long-secret"})
     store.profile("dev", 'KEY = "{{ store:a#key }}"\n')
     store.profile("prod", 'URL = "redis://:{{ store:a#key }}@cache/0"\n')
@@ -23,7 +23,7 @@ def test_a_secret_under_another_name_and_inside_a_url(store):
     assert store.lines("reused") == [f"profiles/dev.toml:4: {told}"]
 
 
-def test_one_environment_shares_with_nobody(store):
+def test_a_single_environment_reuses_nothing(store):
     store.put("a", {"key": "a-long-secret"})
     store.profile("dev", 'KEY = "{{ store:a#key }}"\nSAME = "{{ store:a#key }}"\n')
     assert store.lines("reused") == []

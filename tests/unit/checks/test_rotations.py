@@ -49,7 +49,7 @@ def offline(*codes, **arguments):
     [([], 1), (['after = [["true"]]'], 0), (['cache_age = "5m"'], 0)],
     ids=["no restart", "after hook", "value is read again"],
 )
-def test_programs_that_nothing_restarts_are_warned_of(project, lines, wanted):
+def test_a_rotation_that_restarts_no_program_is_a_warning(project, lines, wanted):
     profile(project, *lines)
     found_lines = offline("rotation-without-after")
     assert len(found_lines) == wanted
@@ -65,7 +65,7 @@ def test_a_program_that_this_host_lacks_is_a_note(project):
     assert "'after' runs 'no-such-program', which is not on the PATH" in line
 
 
-def test_a_rotation_that_is_sound(project):
+def test_a_valid_rotation_has_no_problem(project):
     table = TABLE.replace('every = "30d"', 'schedule = "0 3 * * SUN"')
     project.profile("prod.toml", f"{VARIABLES}[rotation.key]\n{table}")
     assert offline() == []
@@ -85,14 +85,14 @@ def test_a_rotation_that_is_sound(project):
         ('strategy = "single"', "profiles/prod.toml:7: the rotator 'random' has no strategy"),
     ],
 )
-def test_what_cannot_be_has_its_line(project, line, told):
+def test_an_invalid_setting_is_reported_with_its_line(project, line, told):
     profile(project, line)
     [shown] = offline()
     assert shown.startswith(told)
     assert shown.endswith("[rotation-invalid, prod]")
 
 
-def test_one_table_hides_nothing_of_another(project):
+def test_an_invalid_table_hides_no_problem_of_another(project):
     project.profile(
         "prod.toml",
         f'{VARIABLES}[rotation.a]\nsecret = "dotenv:.env#A"\nrotator = "rndom"\nevery = "1d"\n'
@@ -109,7 +109,7 @@ def test_one_table_hides_nothing_of_another(project):
     assert "the source 'env' cannot store rotation records" in lines[1]
 
 
-def test_what_a_base_says_is_told_once(project):
+def test_a_problem_of_a_base_profile_is_reported_once(project):
     profile(project, "x = 1", name="base")
     for name in ("prod", "staging"):
         project.profile(f"{name}.toml", 'extends = "base"\n')
@@ -118,7 +118,7 @@ def test_what_a_base_says_is_told_once(project):
     ]
 
 
-def test_a_secret_that_its_store_could_not_hold(project):
+def test_a_secret_name_that_the_store_cannot_have_is_a_problem(project):
     profile(project)
     text = (project.profiles / "prod.toml").read_text()
     project.profile("prod.toml", text.replace('"dotenv:.env#KEY"', '"dotenv:x/y"'))
@@ -127,7 +127,7 @@ def test_a_secret_that_its_store_could_not_hold(project):
     assert shown.endswith("[reference-invalid, prod]")
 
 
-def test_settings_are_looked_at_where_nobody_can_log_in(project):
+def test_settings_are_checked_without_a_login(project):
     table = '[rotation.db]\nsecret = "vault:db#password"\nrotator = "postgres"\nevery = "1d"\n'
     project.profile("prod.toml", VAULT + table)
     [shown] = offline()
@@ -136,7 +136,7 @@ def test_settings_are_looked_at_where_nobody_can_log_in(project):
     )
 
 
-def test_a_package_that_is_not_installed_is_told(project, monkeypatch):
+def test_a_missing_package_is_reported(project, monkeypatch):
     monkeypatch.setitem(sys.modules, "cronsim", None)
     text = TABLE.replace('every = "30d"', 'schedule = "0 3 * * *"')
     project.profile("prod.toml", f"{VARIABLES}[rotation.key]\n{text}[rotation.b]\nx = 1\n")
@@ -152,7 +152,7 @@ def test_a_package_that_is_not_installed_is_told(project, monkeypatch):
 # -------- one secret, two rotations
 
 
-def test_two_names_for_one_secret_are_shown_both(project):
+def test_two_names_for_one_secret_are_both_shown(project):
     profile(project)
     profile(project, name="staging", table="api-key")
     told = (
@@ -165,7 +165,7 @@ def test_two_names_for_one_secret_are_shown_both(project):
     assert found("rotation-conflict") == [told]
 
 
-def test_two_that_say_the_same_are_one(project):
+def test_two_equal_rotations_of_one_secret_are_one(project):
     profile(project)
     profile(project, name="staging")
     assert offline() == []
@@ -190,12 +190,12 @@ def test_two_that_say_the_same_are_one(project):
     ],
     ids=["shorter", "default", "as long", "cache age not set"],
 )
-def test_a_grace_that_is_shorter_than_what_programs_keep(project, lines, told):
+def test_a_grace_period_shorter_than_the_cache_age_is_a_problem(project, lines, told):
     profile(project, *lines)
     assert offline() == ([f"profiles/prod.toml:{told} longer [short-grace, prod]"] if told else [])
 
 
-def test_a_keyring_says_how_long_its_list_is_kept(project):
+def test_a_keyring_reports_how_long_its_list_must_be_cached(project):
     profile(project, 'grace = "10m"')
     text = (project.profiles / "prod.toml").read_text()
     project.profile("prod.toml", text.replace("random", "keyring"))
@@ -203,7 +203,7 @@ def test_a_keyring_says_how_long_its_list_is_kept(project):
     assert "programs cache the value for 15m, and the old one works only 10m longer" in shown
 
 
-def test_no_grace_helps_where_the_old_value_ends_at_once(project):
+def test_a_rotator_without_overlap_gets_no_advice_about_the_grace_period(project):
     dsn = 'target = { dsn = "postgresql://x@127.0.0.1:1/db", user = "app" }'
     profile(project, 'strategy = "single"', 'cache_age = "5m"', 'grace = "1h"', dsn)
     text = (project.profiles / "prod.toml").read_text()
@@ -229,7 +229,7 @@ def test_no_grace_helps_where_the_old_value_ends_at_once(project):
     ],
     ids=["another key", "another file", "same value", "previous value"],
 )
-def test_a_rotation_of_what_no_variable_has(project, value, used):
+def test_a_rotation_of_a_secret_that_no_variable_has_is_reported(project, value, used):
     profile(project, top=f'[variables]\nKEY = "{value}"\n')
     unused = (
         "profiles/prod.toml:4: [rotation.key] rotates .env#KEY, and no variable uses it "
@@ -238,7 +238,7 @@ def test_a_rotation_of_what_no_variable_has(project, value, used):
     assert offline() == ([] if used else [unused])
 
 
-def test_any_profile_may_have_it(project):
+def test_a_variable_of_any_profile_uses_a_rotation(project):
     profile(project, name="ops", top="")
     assert len(offline("rotation-unused")) == 1
     project.profile("prod.toml", VARIABLES)
@@ -246,7 +246,7 @@ def test_any_profile_may_have_it(project):
     assert offline("rotation-unused", environments=["ops"]) == []
 
 
-def test_an_admin_is_used_by_the_rotation_that_it_is_for(project):
+def test_an_admin_credential_is_used_by_the_rotation_that_it_serves(project):
     profile(project, top="")
     table = TABLE.replace("#KEY", "#DB").replace("random", "redis")
     url = 'target = { url = "redis://:{{ dotenv:.env#KEY }}@127.0.0.1:1", user = "app" }\n'
@@ -257,7 +257,7 @@ def test_an_admin_is_used_by_the_rotation_that_it_is_for(project):
     ]
 
 
-def test_nothing_is_said_where_a_profile_cannot_be_planned(project):
+def test_a_profile_that_cannot_be_planned_makes_no_rotation_unused(project):
     profile(project, top="")
     project.profile("staging.toml", '[variables]\nA = "{{ valt:a#b }}"\n')
     assert offline("rotation-unused") == []
@@ -282,14 +282,14 @@ def rotated(project, tmp_path):
     return run
 
 
-def test_what_is_done_in_time_is_no_problem(project, rotated):
+def test_a_rotation_that_was_done_in_time_is_no_problem(project, rotated):
     profile(project)
     assert found() == [], "nor is what was never rotated"
     rotated('grace = "0s"', ago=29 * DAY)
     assert found() == []
 
 
-def test_what_is_overdue(rotated):
+def test_an_overdue_rotation_is_reported(rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     [shown] = found()
     since = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 2 * DAY + HOUR))
@@ -298,7 +298,7 @@ def test_what_is_overdue(rotated):
     assert found(offline=True) == []
 
 
-def test_what_has_failed_and_what_is_overdue_because_of_that(rotated):
+def test_an_overdue_rotation_is_reported_with_its_last_failure(rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     rotated('before = [["false"]]', ago=HOUR)
     [shown] = found()
@@ -306,7 +306,7 @@ def test_what_has_failed_and_what_is_overdue_because_of_that(rotated):
     assert "UTC: create: hook-failed [rotation-overdue, prod]" in shown
 
 
-def test_what_has_failed_once(rotated):
+def test_a_failed_rotation_is_reported(rotated):
     rotated('before = [["false"]]', ago=10.0)
     assert found() == [
         (
@@ -316,7 +316,7 @@ def test_what_has_failed_once(rotated):
     ]
 
 
-def test_what_waits_for_somebody_to_decide(project, rotated):
+def test_a_rotation_that_waits_for_a_decision_is_reported(project, rotated):
     rotated('after = [["false"]]', ago=HOUR)
     (project.root / ".env").write_text("KEY=canary-8d1f-theirs\n")
     [shown] = found()
@@ -326,7 +326,7 @@ def test_what_waits_for_somebody_to_decide(project, rotated):
     )
 
 
-def test_what_is_given_up(project, rotated):
+def test_a_quarantined_rotation_is_reported(project, rotated):
     program = project.root / "rotator"
     program.write_text(
         dedent("""\
@@ -354,7 +354,7 @@ def test_what_is_given_up(project, rotated):
     assert "canary" not in shown
 
 
-def test_a_record_that_nobody_can_read(project, rotated):
+def test_an_unreadable_record_is_reported(project, rotated):
     rotated(ago=DAY)
     (record,) = project.root.glob(".env.*.envkit-rotation")
     record.write_text('{"version": 99}')
@@ -363,7 +363,7 @@ def test_a_record_that_nobody_can_read(project, rotated):
     assert shown.endswith("[rotation-unreadable, prod]")
 
 
-def test_a_secret_that_is_not_there(project, rotated):
+def test_a_missing_rotated_secret_is_reported(project, rotated):
     profile(project, top="")
     (project.root / ".env").write_text("OTHER=x\n")
     assert found("value-absent") == [
@@ -374,7 +374,7 @@ def test_a_secret_that_is_not_there(project, rotated):
     ]
 
 
-def test_a_store_to_which_nobody_can_log_in(project):
+def test_a_store_that_refuses_the_login_is_reported(project):
     tables = "".join(
         f'[rotation.{name}]\nsecret = "vault:db#{name}"\nrotator = "random"\nevery = "1d"\n'
         for name in ("a", "b")
@@ -388,12 +388,12 @@ def test_a_store_to_which_nobody_can_log_in(project):
     ]
 
 
-def test_who_may_not_read_the_records_can_leave_them_out(rotated):
+def test_checks_of_rotation_records_can_be_skipped(rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     assert found(skip=OF_STORES) == []
 
 
-def test_a_source_that_a_program_replaces_is_not_asked(project, rotated):
+def test_a_source_that_a_program_replaces_is_not_asked_for_records(project, rotated):
     rotated('grace = "0s"', ago=32 * DAY)
     other = MemorySource(SourceContext("dotenv", deadline=Deadline(5)))
     other.put(".env", {"KEY": "canary-8d1f-other"})

@@ -28,24 +28,24 @@ def profiles(project):
         ({"environments": ["prod"], "everything": True}, {}, ("prod", "dev", "prod-eu")),
     ],
 )
-def test_which_environments_are_checked(profiles, arguments, environ, checked):
+def test_a_check_covers_the_selected_environments(profiles, arguments, environ, checked):
     report = check(environ=environ, **arguments)
     assert report.environments == checked
     assert report.problems == ()
     assert report.exit_status(strict=True) == 0
 
 
-def test_an_environment_that_is_not_there_is_an_error_of_who_asks(profiles):
+def test_an_unknown_environment_is_an_error_of_the_caller(profiles):
     with pytest.raises(ProfileNotFoundError, match="no profile 'prd'"):
         check(["prd"], environ={})
 
 
-def test_a_folder_without_profiles_has_nothing_to_check(project):
+def test_a_folder_without_profiles_is_an_error(project):
     with pytest.raises(ProfileNotFoundError, match="no profile in profiles"):
         check(environ={})
 
 
-def test_a_profile_that_is_none_hides_nothing_of_another(project):
+def test_an_invalid_profile_hides_no_problem_of_another(project):
     project.profile("dev.toml", "[variables]\nPORT = { value = 1, typ = 2 }\n")
     project.profile("loop.toml", '[variables]\nA = "{{ B }}"\nB = "{{ A }}"\n')
     project.profile("text.toml", "= no toml\n")
@@ -97,13 +97,13 @@ TWO = {"dev.toml": 'extends = "base"\n', "prod.toml": 'extends = "base"\n'}
         "what is inherited, for all environments",
     ],
 )
-def test_what_is_wrong_in_one_place_is_one_problem(project, files, line):
+def test_several_mistakes_in_one_place_are_one_problem(project, files, line):
     for name, text in files.items():
         project.profile(name, text)
     assert found() == [f"profiles/{line}"]
 
 
-def test_what_is_skipped_is_not_looked_for(project):
+def test_a_skipped_family_is_not_checked(project):
     source = Shelf()
     project.profile("dev.toml", '[variables]\nA = "1"\nDB_PASSWORD = "Tr0ub4dor&3xY"\n')
     project.profile("prod.toml", "[variables]\n")
@@ -113,7 +113,7 @@ def test_what_is_skipped_is_not_looked_for(project):
     assert found(skip=["missing", "literal-secret", "possible-secret"]) == []
 
 
-def test_every_code_of_a_family_is_a_code():
+def test_every_code_of_a_family_is_defined_once():
     codes = [code for family in FAMILIES for code in family.codes]
     assert set(codes) <= set(KINDS)
     assert len(codes) == len(set(codes))

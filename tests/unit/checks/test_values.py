@@ -16,18 +16,18 @@ def with_shelf(project, variables, contents=(), **arguments):
     return found(sources={"shelf": Shelf(contents)}, **arguments)
 
 
-def test_what_is_there_and_fits_is_no_problem(project):
+def test_a_valid_value_is_no_problem(project):
     variables = 'P = { value = "{{ shelf:p#v }}", type = "port" }\n'
     assert with_shelf(project, variables, {"shelf:p#v": "8080"}) == []
 
 
-def test_a_value_that_no_store_has(project):
+def test_a_value_that_no_store_has_is_absent(project):
     assert with_shelf(project, 'A = "x"\nB = "{{ shelf:b#v }}"\n') == [
         "profiles/prod.toml:5: B: shelf shelf:b#v is missing [value-absent, prod]"
     ]
 
 
-def test_a_value_that_does_not_fit_and_one_that_needs_it(project):
+def test_an_invalid_value_and_a_variable_that_needs_it_are_reported(project):
     variables = (
         'P = { value = "{{ shelf:p#v }}", type = "port" }\nURL = "http://x:{{ P }}"\n'
         'Q = { value = "http", type = "port" }\n'
@@ -46,7 +46,7 @@ def test_a_value_that_does_not_fit_and_one_that_needs_it(project):
         (AuthError("no token"), "not-logged-in", 6),
     ],
 )
-def test_a_store_that_cannot_be_read_is_one_problem(project, error, code, status):
+def test_an_unreadable_store_is_one_problem(project, error, code, status):
     variables = 'A = "{{ shelf:a#v }}"\nB = "{{ shelf:b#v }}"\nC = "{{ shelf:c#v }}"\n'
     contents = {"shelf:a#v": error, "shelf:b#v": error, "shelf:c#v": "x"}
     assert with_shelf(project, variables, contents) == [
@@ -58,7 +58,7 @@ def test_a_store_that_cannot_be_read_is_one_problem(project, error, code, status
     assert problem.variables == ("A", "B")
 
 
-def test_a_failed_store_weighs_more_than_what_is_wrong_besides(project):
+def test_the_exit_status_of_a_failed_store_has_priority(project):
     contents = {"shelf:a#v": UnavailableError("no answer")}
     project.profile("prod.toml", f'{A}P = {{ value = "x", type = "port" }}\n')
     report = check(sources={"shelf": Shelf(contents)}, environ={})
@@ -66,7 +66,7 @@ def test_a_failed_store_weighs_more_than_what_is_wrong_besides(project):
     assert report.exit_status() == 5
 
 
-def test_a_version_that_is_gone_is_an_answer_and_no_failure(project):
+def test_a_destroyed_version_is_absent_and_not_a_failure(project):
     contents = {"shelf:a?version=1#v": NoVersionError("version 1 was destroyed")}
     project.profile("prod.toml", A.replace("a#v", "a?version=1#v"))
     report = check(sources={"shelf": Shelf(contents)}, environ={})
@@ -74,14 +74,14 @@ def test_a_version_that_is_gone_is_an_answer_and_no_failure(project):
     assert report.exit_status() == 1
 
 
-def test_a_source_that_breaks_shows_nothing_of_what_it_had(project):
+def test_a_source_that_raises_shows_none_of_its_data(project):
     shelf = Shelf(breaks=RuntimeError("canary-1234"))
     project.profile("prod.toml", A)
     told = "cannot read A: the source 'shelf' crashed: RuntimeError [store-protocol, prod]"
     assert found(sources={"shelf": shelf}) == [f"profiles/prod.toml:4: {told}"]
 
 
-def test_offline_asks_nobody_and_looks_at_what_is_written_out(project):
+def test_an_offline_check_asks_no_store_and_validates_literals(project):
     shelf = Shelf()
     url = 'HOST = "db"\nURL = { value = "postgres //{{ HOST }}", type = "url" }\n'
     project.profile("prod.toml", f'{A}B = "{{{{ A }}}}"\n{url}')
@@ -90,7 +90,7 @@ def test_offline_asks_nobody_and_looks_at_what_is_written_out(project):
     assert shelf.asked == []
 
 
-def test_references_that_fit_no_store_are_all_found_and_hide_nothing(project):
+def test_all_invalid_references_are_found_and_hide_nothing(project):
     project.profile(
         "prod.toml",
         f'{SHELF}[variables]\nA = "{{{{ shelf:a?stage=X#v }}}}"\nB = "{{{{ nosuch:x#y }}}}"\n'
@@ -104,7 +104,7 @@ def test_references_that_fit_no_store_are_all_found_and_hide_nothing(project):
     ]
 
 
-def test_a_line_of_an_env_file_is_where_the_problem_is(project):
+def test_a_problem_in_an_env_file_is_reported_at_its_line(project):
     project.profile("prod.toml", '[variables]\nA = "{{ A }}"\nB = "{{ B }}"\n')
     project.dotenv("prod", "X='canary-77\nA=1\nB=2\n")
     [line, *_] = found()
@@ -113,7 +113,7 @@ def test_a_line_of_an_env_file_is_where_the_problem_is(project):
     assert "canary-77" not in line
 
 
-def test_a_source_that_cannot_be_opened_fails_for_its_variables_alone(project):
+def test_a_source_that_cannot_be_opened_fails_only_its_variables(project):
     project.profile(
         "prod.toml",
         '[sources.vault]\naddress = "http://127.0.0.1:1"\nmount = "secret"\n'

@@ -28,7 +28,7 @@ from envkit.cli.shell_completion import complete_words
         ("exec --dry-run", ("exec", "--dry-run", "")),
     ],
 )
-def test_an_option_is_apart_from_its_value(typed, split):
+def test_completion_separates_an_option_from_its_value(typed, split):
     *args, incomplete = typed.split(" ")
     words, rest, prefix = complete_words(args, incomplete)
     assert (" ".join(words), rest, prefix) == split

@@ -36,7 +36,7 @@ def without_parsers(monkeypatch):
         ("run", "#!/bin/sh\necho $A", "shell"),
     ],
 )
-def test_a_language_whose_parser_is_missing_stops_no_other(tmp_path, name, text, language):
+def test_a_missing_parser_stops_no_other_language(tmp_path, name, text, language):
     (tmp_path / name).write_text(text)
     (tmp_path / "app.py").write_text("import os\nos.environ['B']\n")
     code = scan([str(tmp_path)], names={"A"}, environ=os.environ, without="")
@@ -49,7 +49,7 @@ def test_a_language_whose_parser_is_missing_stops_no_other(tmp_path, name, text,
 
 
 @pytest.mark.usefixtures("without_parsers")
-def test_a_check_warns_once_for_each_language_that_it_could_not_read(project):
+def test_a_check_warns_once_for_each_language_without_a_parser(project):
     project.profile("prod.toml", "[variables]\nB = 'x'\n")
     for name in ("a.js", "b.js", "c.go"):
         (project.root / name).write_text("process.env.A")

@@ -27,7 +27,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("find", "file", "read"), CASES)
-def test_what_a_file_reads(find, file, read):
+def test_each_language_finds_the_variables_that_a_file_reads(find, file, read):
     assert uses(find(file.encode())) == read
 
 
@@ -46,11 +46,11 @@ def test_what_a_file_reads(find, file, read):
     ],
     ids=["python", "javascript", "ruby"],
 )
-def test_what_a_file_sets_itself_is_not_read(find, file):
+def test_a_variable_that_a_file_sets_itself_is_not_read(find, file):
     assert find(file) == ([], {"A", "B", "C"})
 
 
-def test_what_a_script_of_the_shell_sets_itself():
+def test_a_shell_script_sets_its_variables_in_every_form():
     source = (
         b"A=1; export B=2; local C=$X D; for E in 1 2; do :; done; read -r F G; declare -a H; "
         b"I+=x; J[0]=1; getopts ab K; printf -v L %s x; export M"
@@ -58,35 +58,35 @@ def test_what_a_script_of_the_shell_sets_itself():
     assert set(shell.find(source).given) == set("ABCDEFGHIJKL")
 
 
-def test_go_by_another_name_and_what_it_sets():
+def test_go_is_understood_with_an_import_alias_and_setenv():
     file = b'package a\nimport sys "os"\nfunc f() { sys.Getenv("A"); sys.Setenv("B", "1") }\n'
     found = go.find(file)
     assert (uses(found), found.given) == ({"A": NEEDED}, {"B"})
 
 
-def test_go_names_below_a_prefix_are_not_complete():
+def test_go_names_with_a_prefix_are_reported_as_incomplete():
     fields = 'Host string `env:"HOST,required"`\nDB Inner `envPrefix:"DB_"`'
     assert uses(go.find(f"package a\ntype C struct {{\n{fields}\n}}\n".encode())) == {}
 
 
 @pytest.mark.parametrize("language", ["JavaScript", "TSX"])
-def test_elements_of_a_page(language):
+def test_javascript_elements_are_parsed_and_their_text_is_ignored(language):
     source = b"const App = () => <p title='process.env.NO'>process.env.NO {process.env.A}</p>"
     assert uses(javascript.find(source, language)) == {"A": NEEDED}
 
 
 @pytest.mark.parametrize("source", [b"print 'environ'", b"environ = (", b"environ\0", b"\xff env"])
-def test_what_is_no_python_is_said_to_be_none(source):
+def test_a_file_that_is_not_python_is_unreadable(source):
     with pytest.raises(UnreadableError):
         python.find(source)
 
 
-def test_the_line_is_that_of_the_read():
+def test_a_use_is_reported_at_the_line_of_the_read():
     source = b"import os\n\nX = [\n    os.environ['A'],\n]\n"
     assert [read.line for read in python.find(source).reads] == [4]
 
 
-def test_settings_of_pydantic_that_derive_from_others():
+def test_pydantic_settings_classes_are_found_through_inheritance():
     source = (
         b"import pydantic_settings as ps\n"
         b"class Base(ps.BaseSettings):\n    model_config = {'env_prefix': 'APP_'}\n    a: str\n"

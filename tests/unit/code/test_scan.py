@@ -47,14 +47,14 @@ OTHERS = [
 ]
 
 
-def test_what_others_wrote_and_tests_do_not_count(program):
+def test_vendored_files_and_tests_are_not_scanned(program):
     for path in (*OURS, *OTHERS):
         program(path)
     found = names(read(program))
     assert found == ["APP_PY", "ENVIRONMENT_X_PY", "LATEST_CONTEST_PY", "PKG_SUB_MOD_PY"]
 
 
-def test_git_says_what_is_ignored(program):
+def test_files_that_git_ignores_are_not_scanned(program):
     git(program.root, "init", "-q")
     program("app.py")
     program("new.py")
@@ -67,14 +67,14 @@ def test_git_says_what_is_ignored(program):
     assert names(read(program)) == ["APP_PY", "NEW_PY"]
 
 
-def test_only_the_folders_that_are_named(program):
+def test_only_the_named_folders_are_scanned(program):
     git(program.root, "init", "-q")
     for path in ("src/a.py", "lib/b.py", "other/c.py"):
         program(path)
     assert names(read(program, "src", "lib", "src")) == ["LIB_B_PY", "SRC_A_PY"]
 
 
-def test_the_language_is_that_of_the_name_or_of_the_first_line(program):
+def test_the_language_follows_from_the_file_name_or_the_first_line(program):
     program("a.tsx", "process.env.A_TSX")
     program("Gemfile", "ENV.fetch('GEMFILE')")
     program("bin/run", "#!/usr/bin/env -S bash -e\necho $RUN\n")
@@ -84,7 +84,7 @@ def test_the_language_is_that_of_the_name_or_of_the_first_line(program):
     assert sorted(names(read(program))) == ["A_GO", "A_TSX", "GEMFILE", "RUN", "TOOL"]
 
 
-def test_what_a_language_sets_anywhere_is_not_given_to_it(program):
+def test_a_variable_that_a_language_sets_anywhere_is_not_needed_from_outside(program):
     program("lib.sh", "WORKDIR=/tmp\n")
     program("run.sh", "echo $WORKDIR $TARGET\n")
     program("a.py", "import os\nos.environ['WORKDIR']\n")
@@ -92,7 +92,7 @@ def test_what_a_language_sets_anywhere_is_not_given_to_it(program):
     assert sorted(names(read(program))) == ["TARGET", "WORKDIR"]
 
 
-def test_a_mention_counts_in_code_and_settings_and_not_where_variables_are_listed(program):
+def test_a_mention_counts_in_code_and_settings_but_not_in_lists_of_variables(program):
     program("settings.py", "class Settings(BaseSettings):\n    database_url: str\n")
     program("compose.yaml", "environment: [REDIS_URL]\n")
     program("README.md", "LISTED\n")
@@ -104,7 +104,7 @@ def test_a_mention_counts_in_code_and_settings_and_not_where_variables_are_liste
     assert code.mentioned == {"DATABASE_URL", "REDIS_URL"}
 
 
-def test_a_file_that_cannot_be_read_stops_no_other(program):
+def test_an_unreadable_file_does_not_stop_the_scan(program):
     program("old.py", "print 'environ'\n")
     program("app.py")
     code = read(program)

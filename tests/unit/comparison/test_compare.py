@@ -29,14 +29,14 @@ def secrets(one, two):
 
 
 class TestStatus:
-    def test_literals(self):
+    def test_status_of_literals_is_same_different_or_missing(self):
         one = side("dev", literals={"SAME": "x", "OTHER": "x", "HERE": "x"})
         two = side("prod", literals={"SAME": "x", "OTHER": "y", "THERE": "x"})
         found = {entry.name: entry.status for entry in diff(one, two).entries}
         other = {"OTHER": "different", "HERE": "missing", "THERE": "missing"}
         assert found == {"SAME": "same", **other}
 
-    def test_the_gravest_come_first_and_then_by_name(self):
+    def test_entries_are_sorted_by_severity_and_then_by_name(self):
         literals = {"B": "1", "A": "1", "S": "1", "M": "1"}
         one = side("dev", {"R": SECRET}, literals, failing={"U": unavailable()})
         two = side("prod", {"R": SECRET, "U": "x"}, {"B": "2", "A": "2", "S": "1"})
@@ -61,7 +61,7 @@ class TestStatus:
             (AbsentError("vault:dev#x is missing"), "missing", CellState.ABSENT, ""),
         ],
     )
-    def test_what_a_store_failed_to_say_is_never_missing(self, error, said, state, code):
+    def test_a_value_that_a_store_failed_to_return_is_not_missing(self, error, said, state, code):
         found = entry("X", side("dev", failing={"X": error}), side("prod", {"X": SECRET}))
         cell = found.cells[0]
         assert (found.status, cell.state, cell.reason) == (said, state, error.message)
@@ -71,7 +71,7 @@ class TestStatus:
         lacking = [side(label, failing={"X": AbsentError("absent")}) for label in ("dev", "prod")]
         assert status("X", *lacking) == "missing"
 
-    def test_what_two_share_a_third_may_lack_and_a_fourth_fail_to_say(self):
+    def test_a_variable_may_be_reused_missing_and_unreadable_at_once(self):
         shared = [side(label, {"X": SECRET}) for label in ("dev", "staging")]
         failed = side("prod", failing={"X": DeniedError("permission denied at vault:prod")})
         other = side("eu", {"X": "another-secret"})
@@ -83,14 +83,14 @@ class TestStatus:
         assert entry("X", failed, side("dev")).statuses == ("unreadable",)
         assert entry("X", *shared).statuses == ("reused",)
 
-    def test_a_status_that_is_not_the_gravest_is_found_and_not_counted_twice(self):
+    def test_a_secondary_status_is_found_but_not_counted_twice(self):
         shared = [side(label, {"X": SECRET}) for label in ("dev", "staging")]
         found = diff(*shared, side("prod"))
         assert [e.name for e in found.with_any("missing")] == ["X"]
         assert found.with_status("missing") == ()
         assert found.counts["missing"] == 0
 
-    def test_an_empty_value_is_there(self):
+    def test_an_empty_value_is_not_missing(self):
         states = [cell.state for cell in literals("", None).cells]
         assert states == [CellState.VALUE, CellState.UNDECLARED]
 
@@ -105,33 +105,33 @@ class TestMasking:
         assert [(cell.shown, cell.secret) for cell in found.cells] == [(None, True), (None, True)]
         assert [cell.length for cell in found.cells] == ["1-7", "16-31"]
 
-    def test_also_where_the_secret_could_not_be_read(self):
+    def test_a_literal_is_masked_when_the_other_side_has_an_unreadable_secret(self):
         unread = side("prod", failing={"X": unavailable()})._replace(secret_names=frozenset("X"))
         assert entry("X", side("dev", literals={"X": "clear"}), unread).cells[0].shown is None
 
-    def test_revealed_on_demand(self):
+    def test_reveal_shows_secrets(self):
         [found] = diff(side("a", {"X": SECRET}), side("b", {"X": "other"}), reveal=True).entries
         assert [cell.shown for cell in found.cells] == [SECRET, "other"]
         assert all(cell.secret for cell in found.cells)
 
-    def test_fingerprints_say_same_and_different_in_one_diff_and_nothing_in_the_next(self):
+    def test_fingerprints_are_comparable_within_one_diff_only(self):
         sides = [side(label, {"X": SECRET}) for label in "ab"] + [side("c", {"X": "other-secret"})]
         one, two, three = (cell.fingerprint for cell in entry("X", *sides).cells)
         assert one == two != three
         assert len(one) == 8
         assert entry("X", *sides).cells[0].fingerprint != one
 
-    def test_length_classes(self):
+    def test_a_masked_value_shows_only_its_length_class(self):
         lengths = {n: secrets("x" * n, "other").cells[0].length for n in (0, 1, 7, 8, 31, 63, 64)}
         classes = ["empty", "1-7", "1-7", "8-15", "16-31", "32-63", "64+"]
         assert list(lengths.values()) == classes
 
-    def test_the_values_of_a_file_are_masked(self):
+    def test_values_of_a_file_are_masked(self):
         file = side("file:.env", {"X": "clear-or-not"}, assumed=True)
         assert entry("X", file, side("file:b", assumed=True)).cells[0].shown is None
         assert entry("X", side("dev", literals={"X": "y"}), file).cells[0].shown is None
 
-    def test_but_not_where_they_are_plain(self, project):
+    def test_values_of_a_file_are_shown_when_a_profile_calls_them_plain(self, project):
         project.profile(
             "dev.toml",
             '[variables]\nN = { value = "1", type = "int" }\nS = { value = "x", secret = false }\n',
@@ -144,18 +144,18 @@ class TestMasking:
 
 
 class TestFindings:
-    def test_the_parts_of_a_secret_are_named_and_not_shown(self):
+    def test_differing_parts_of_a_secret_are_named_and_not_shown(self):
         found = secrets("postgresql://app:one@db.dev/app", "postgresql://app:two@db.prod/app")
         told = [(f.kind, f.subject, f.shown) for f in found.findings]
         assert told == [("part", "password", ()), ("part", "host", ())]
 
-    def test_the_parts_of_a_literal_are_shown(self):
+    def test_differing_parts_of_a_literal_are_shown(self):
         assert finding("part", literals("http://a:1", "http://a")).shown == ("1", "")
 
-    def test_a_side_without_the_value_has_no_part(self):
+    def test_a_side_without_the_value_has_an_empty_part(self):
         assert finding("part", literals("http://a", None, "http://b")).shown == ("a", "", "b")
 
-    def test_the_items_of_a_list(self):
+    def test_differing_items_of_a_list_are_shown_for_a_literal_only(self):
         shown = [(f.subject, f.shown) for f in literals("x,y", "x,z").findings]
         assert shown == [("y", ("y", "")), ("z", ("", "z"))]
         hidden = [(f.kind, f.subject) for f in secrets("x,y", "x,z").findings]
@@ -165,19 +165,19 @@ class TestFindings:
         one, two = '{"8f3a2c1d": 1, "9e8d7c6b": 1}', '{"8f3a2c1d": 2, "9e8d7c6b": 2, "role": "x"}'
         assert [f.subject for f in secrets(one, two).findings] == ["other parts", "/role"]
 
-    def test_white_space_around(self):
+    def test_surrounding_white_space_is_a_dangerous_finding(self):
         [found] = secrets("token\n", "token").findings
         assert (found.kind, found.dangerous) == ("white-space", True)
 
-    def test_a_literal_that_changed_its_type(self):
+    def test_a_literal_that_changes_its_type_is_a_finding(self):
         assert finding("type", literals("8080", "http")).shown == ("int", "text")
         assert kinds(literals("8080", "")) == []
 
-    def test_the_same_value_from_another_place(self):
+    def test_an_equal_value_from_another_place_is_a_finding(self):
         found = finding("origin", secrets("short", "short"))
         assert found.shown == ("vault:a/X", "vault:b/X")
 
-    def test_a_pinned_version_is_no_other_place(self):
+    def test_a_pinned_version_is_not_another_place(self):
         one = side("prod", {"X": "short"})
         variable = one.environment.variable("X")
         [origin] = variable.origins
@@ -185,7 +185,7 @@ class TestFindings:
         two = one._replace(label="prod@v1", environment=type(one.environment)("prod", [pinned]))
         assert kinds(entry("X", one, two)) == []
 
-    def test_a_secret_written_into_a_profile(self):
+    def test_a_secret_written_into_a_profile_is_a_dangerous_finding(self):
         dev = side("dev", literals={"K": "4f9a8b7c6d5e4f3a2b1c"})
         found = finding("literal", entry("K", dev, side("prod", {"K": SECRET})))
         assert (found.shown, found.dangerous) == (("literal", "store"), True)
@@ -200,11 +200,11 @@ class TestFindings:
             ("a sentence with 1 digit", False),
         ],
     )
-    def test_what_a_developer_writes_is_no_danger(self, literal, dangerous):
+    def test_a_development_default_in_a_profile_is_not_dangerous(self, literal, dangerous):
         found = entry("K", side("dev", literals={"K": literal}), side("prod", {"K": SECRET}))
         assert finding("literal", found).dangerous is dangerous
 
-    def test_rules_that_differ(self, project):
+    def test_differing_rules_are_findings(self, project):
         project.profile("dev.toml", '[variables]\nP = { value = "1", required = false }\n')
         project.profile(
             "prod.toml",
@@ -258,13 +258,13 @@ def sides(draw, label):
 
 
 @given(sides("a"))
-def test_nothing_differs_from_itself(one):
+def test_a_side_does_not_differ_from_itself(one):
     statuses = {entry.status for entry in diff(one, one).entries}
     assert statuses <= {"same", "unreadable"}
 
 
 @given(sides("a"), sides("b"))
-def test_a_comparison_is_mirrored_by_the_comparison_the_other_way_round(one, two):
+def test_a_diff_of_swapped_sides_is_mirrored(one, two):
     def plain(found, step=1):
         return sorted(
             finding._replace(shown=finding.shown[::step], places=tuple(sorted(finding.places)))

@@ -38,11 +38,11 @@ def the_one(found):
         ("X = '{{ \"{{\" }}'", "X = '{{ \"{{\" }}'", "same"),
     ],
 )
-def test_status(compare, one, two, status):
+def test_status_of_two_profiles_follows_from_their_text(compare, one, two, status):
     assert the_one(compare(one, two)).status == status
 
 
-def test_literals_and_placeholders_are_shown_and_where_they_are_written(compare, project):
+def test_literals_and_placeholders_are_shown_with_their_place(compare, project):
     entry = the_one(
         compare('X = "a"', """X = 'https://{{ vault:db#user }}:{{ P ?? "fallback" }}@h'""")
     )
@@ -60,23 +60,23 @@ def test_a_literal_that_a_profile_calls_secret_is_not_shown(compare):
     assert "other" not in repr(entry)
 
 
-def test_rules(compare):
+def test_differing_rules_of_profiles_are_findings(compare):
     entry = the_one(compare('X = { value = "1", type = "int" }', 'X = "1"'))
     assert entry.status == "different"
     assert [(f.subject, f.shown) for f in entry.findings] == [("type", ("int", "string"))]
 
 
-def test_names_of_a_file(compare):
+def test_a_profile_is_compared_with_the_names_of_a_file(compare):
     found = compare('X = "a"\nY = "b"', ["X", "Z"])
     statuses = {entry.name: entry.status for entry in found.entries}
     assert statuses == {"X": "same", "Y": "missing", "Z": "missing"}
 
 
-def test_globs(compare):
+def test_globs_select_the_compared_variables(compare):
     found = compare('AA = "a"\nAB = "b"\nB = "b"', "", only=["A*"], exclude=["AB"])
     assert the_one(found).name == "AA"
 
 
-def test_an_unknown_source_is_an_error(compare):
+def test_an_unknown_source_in_a_profile_is_an_error(compare):
     with pytest.raises(ResolutionError):
         compare('X = "{{ valut:x#y }}"', 'X = "a"')

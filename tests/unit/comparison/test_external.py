@@ -29,13 +29,13 @@ def test_every_variable_of_a_file_counts_as_a_secret_and_has_its_line(project):
     assert locations == [".env.prod:2", ".env.prod:4"]
 
 
-def test_a_file_is_expanded_with_what_it_sets_and_with_the_environment(project):
+def test_a_file_is_expanded_with_its_own_and_the_environment_variables(project):
     project.dotenv("prod", "A=${B}-${C}\nB=own\n")
     expanded = values(read_file(".env.prod", {"B": "theirs", "C": "theirs"}))
     assert expanded == {"A": "own-theirs", "B": "own"}
 
 
-def test_a_variable_that_cannot_be_read_fails_alone(project):
+def test_a_variable_of_a_file_that_cannot_be_read_fails_alone(project):
     project.dotenv("prod", "A=encrypted:canary\nB=1\nC=${NOWHERE}\n")
     side = read_file(".env.prod")
     assert values(side) == {"B": "1"}
@@ -63,13 +63,13 @@ def test_a_file_belongs_to_the_environment_of_its_name_or_to_itself(project, nam
     assert side.belongs_to == (belongs_to or str(path))
 
 
-def test_a_tilde_is_the_home_folder(project, monkeypatch):
+def test_a_tilde_in_a_path_is_the_home_folder(project, monkeypatch):
     monkeypatch.setenv("HOME", str(project.root))
     project.dotenv("prod", "A=1\n")
     assert values(read_file("~/.env.prod")) == {"A": "1"}
 
 
-def test_a_file_that_cannot_be_used_is_an_error_with_its_name(project):
+def test_an_unusable_file_is_an_error_with_its_name(project):
     with pytest.raises(UsageError, match=r"^cannot read \.env\.none: no such file"):
         read_file(".env.none")
     with pytest.raises(UsageError, match=r"^cannot read profiles: "):
@@ -84,14 +84,14 @@ def test_a_file_that_cannot_be_used_is_an_error_with_its_name(project):
             read_file(folder / ".env")
 
 
-def test_this_process_is_what_it_was_given_and_belongs_to_no_environment():
+def test_this_process_has_the_given_environment_and_belongs_to_no_profile():
     side = this_process("env:", {"A": "1", "B": "\udcff"})
     assert values(side) == {"A": "1", "B": "\udcff"}
     assert side.environment.secret_names() == {"A", "B"}
     assert side.belongs_to is None
 
 
-def test_another_process_is_what_it_was_started_with():
+def test_another_process_has_the_environment_it_was_started_with():
     process = subprocess.Popen(
         [sys.executable, "-c", "import os; os.environ['LATER'] = 'x'; print(flush=True); input()"],
         env={b"A": b"x=y", b"B": b"\xff"},
@@ -106,7 +106,7 @@ def test_another_process_is_what_it_was_started_with():
     assert side.assumed
 
 
-def test_a_process_that_is_not_there_is_an_error():
+def test_a_missing_process_is_an_error():
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     with pytest.raises(UsageError, match=f"^pid:{ended.pid}: there is no process {ended.pid}$"):
@@ -114,7 +114,7 @@ def test_a_process_that_is_not_there_is_an_error():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a process that others may not read")
-def test_a_process_of_another_user_is_an_error_that_says_whose_rights_it_needs():
+def test_a_process_of_another_user_is_an_error_that_names_the_needed_rights():
     with as_nobody(), pytest.raises(DeniedError) as caught:
         other_process("pid:1", "1")
     assert caught.value.hint == "run envkit as the user of that process"

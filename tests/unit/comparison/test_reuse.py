@@ -52,7 +52,7 @@ SECRET = "a-secret-of-some-length"
         "a whole URL says nothing more by its password",
     ],
 )
-def test_a_secret_of_two_environments_is_reused(dev, prod, parts):
+def test_a_secret_in_two_environments_is_reused(dev, prod, parts):
     sides = side("dev", dev), side("prod", prod)
     for name in {**dev, **prod}:
         assert status(name, *sides) == "reused"
@@ -61,12 +61,12 @@ def test_a_secret_of_two_environments_is_reused(dev, prod, parts):
         assert reused.dangerous
 
 
-def test_two_of_three_environments_are_enough():
+def test_a_secret_in_two_of_three_environments_is_reused():
     reused = [side(label, {"KEY": SECRET}) for label in ("staging", "prod")]
     assert status("KEY", side("dev", {"KEY": "another-secret"}), *reused) == "reused"
 
 
-def test_a_secret_in_clear_in_the_profile_of_another_environment_is_reused():
+def test_a_secret_written_into_another_profile_is_reused():
     found = entry("KEY", side("dev", literals={"KEY": SECRET}), side("prod", {"KEY": SECRET}))
     assert found.status == "reused"
 
@@ -83,13 +83,13 @@ def test_a_value_of_a_plain_type_is_not_reused(project):
     assert status("N", *sides) == "same"
 
 
-def test_two_points_of_one_environment_may_share_a_secret():
+def test_two_points_in_time_of_one_environment_may_share_a_secret():
     now, then = (side(label, {"KEY": SECRET}, belongs_to="prod") for label in ("prod", "prod@v1"))
     assert status("KEY", now, then) == "same"
     assert status("KEY", now, then, side("dev", {"KEY": SECRET})) == "reused"
 
 
-def test_a_process_may_share_the_secrets_of_what_it_is_compared_with():
+def test_a_process_may_share_the_secrets_of_the_compared_environment():
     process = side("pid:1", {"KEY": SECRET}, belongs_to=None, assumed=True)
     assert status("KEY", process, side("prod", {"KEY": SECRET})) == "same"
 
@@ -106,13 +106,13 @@ def test_many_variables_with_one_value_are_found_in_linear_time():
     assert len({id(entry.findings[0]) for entry in found.entries}) == 1
 
 
-def test_the_shortest_value_that_counts():
+def test_a_value_counts_from_the_minimum_length():
     short, enough = "x" * (MIN_CHARACTERS - 1), "x" * MIN_CHARACTERS
     assert find_reused([side("dev", {"A": short}), side("prod", {"A": short})]) == {}
     assert find_reused([side("dev", {"A": enough}), side("prod", {"A": enough})]) != {}
 
 
-def test_a_part_is_not_named_where_its_name_may_be_a_secret_itself():
+def test_a_part_whose_name_may_be_a_secret_is_not_named():
     [dev, prod] = [
         side(label, {"USERS": f'{{"{label}-Zk3mQ8vT1xYpW7uR": {{"password": "{SECRET}"}}}}'})
         for label in ("dev", "prod")

@@ -19,7 +19,7 @@ class TestNames:
             ("pid:12", "pid", "12"),
         ],
     )
-    def test_what_they_mean(self, text, kind, target):
+    def test_a_side_is_a_profile_a_file_or_a_process(self, text, kind, target):
         assert parse_name(text) == (text, kind, target, None)
 
     @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ class TestNames:
             *("prod@", "prod@v", "prod@vx", "prod@12", "prod@2026-13-01"),
         ],
     )
-    def test_what_means_nothing(self, text):
+    def test_a_meaningless_side_is_refused_with_a_hint(self, text):
         with pytest.raises(UsageError) as raised:
             parse_name(text)
         assert raised.value.hint
 
     @pytest.mark.parametrize("names", [[], ["prod"]])
-    def test_a_comparison_needs_two(self, names):
+    def test_a_comparison_needs_two_sides(self, names):
         with pytest.raises(UsageError, match="at least two"):
             prepare_sides(names)

@@ -69,18 +69,18 @@ def read_one(name, store, **options):
 
 
 class TestProfiles:
-    def test_a_profile_is_read_as_it_is_resolved(self, prod, store):
+    def test_a_profile_side_has_its_resolved_values(self, prod, store):
         side = read_one("prod", store)
         assert values(side) == {"DB": "password-3", "LATE": "key-of-day-3", "MODE": "live"}
         assert side.label == side.belongs_to == "prod"
         assert set(side.declared) == {"DB", "LATE", "MODE"}
         assert side.secret_names == {"DB", "LATE"}
 
-    def test_globs_choose(self, prod, store):
+    def test_globs_select_the_variables_of_a_side(self, prod, store):
         side = read_one("prod", store, only=["*D*", "LATE"], exclude=["MODE"])
         assert list(side.declared) == list(side.environment) == ["DB", "LATE"]
 
-    def test_what_is_only_needed_is_not_compared(self, prod, store):
+    def test_a_variable_that_is_only_needed_by_another_is_not_compared(self, prod, store):
         prod('BASE = "{{ vault:gone#x }}"\nURL = "http://{{ BASE }}"')
         side = read_one("prod", store, only=["URL"])
         assert list(errors(side)) == ["URL"]
@@ -90,19 +90,19 @@ class TestProfiles:
         with pytest.raises(ProfileNotFoundError, match="known: prod"):
             read_one("staging", store)
 
-    def test_a_store_that_fails_costs_only_its_variables(self, prod):
+    def test_a_failing_store_fails_only_its_variables(self, prod):
         failing = Shelf(breaks=UnavailableError("no answer"), name="vault", remote=True)
         side = read_one("prod", failing)
         assert values(side) == {"MODE": "live"}
         assert {type(error) for error in errors(side).values()} == {UnavailableError}
 
-    def test_so_does_one_that_does_not_answer(self, prod):
+    def test_a_store_that_does_not_answer_fails_only_its_variables(self, prod):
         silent = SilentShelf(name="vault")
         side = read_one("prod", silent, timeout_seconds=0.05)
         silent.released.set()
         assert values(side) == {"MODE": "live"}
 
-    def test_so_does_one_that_cannot_be_opened(self, project):
+    def test_a_store_that_cannot_be_opened_fails_only_its_variables(self, project):
         project.profile(
             "prod.toml",
             '[sources.vault]\ntype = "vault"\naddress = "http://127.0.0.1:9"\n'
@@ -114,7 +114,7 @@ class TestProfiles:
         assert isinstance(errors(side)["KEY"], AuthError)
         assert "NO_SUCH_TOKEN" in errors(side)["KEY"].message
 
-    def test_what_is_wrong_with_a_profile_is_an_error(self, prod, project, store):
+    def test_an_invalid_profile_is_an_error(self, prod, project, store):
         prod('X = "{{ vault:db?stage=AWSCURRENT#password }}"')
         with pytest.raises(ResolutionError):
             read_one("prod", store)
@@ -123,8 +123,8 @@ class TestProfiles:
             read_one("prod", store)
 
 
-class TestThePast:
-    def test_a_version_of_every_secret(self, prod, store):
+class TestPointInTime:
+    def test_a_version_applies_to_every_secret(self, prod, store):
         side = read_one("prod@v1", store)
         assert values(side) == {"DB": "password-1", "LATE": "key-of-day-3", "MODE": "live"}
         assert side.label == "prod@v1"
@@ -139,27 +139,27 @@ class TestThePast:
             ("2021-01-01", 3),
         ],
     )
-    def test_what_was_current_then(self, prod, store, point, password):
+    def test_a_time_selects_the_version_that_was_current_then(self, prod, store, point, password):
         side = read_one(f"prod@{point}", store)
         assert values(side)["DB"] == f"password-{password}"
 
     @pytest.mark.parametrize("point", ["v2", "2020-01-02"])
-    def test_what_was_made_later_is_absent(self, prod, store, point):
+    def test_a_secret_created_later_is_missing(self, prod, store, point):
         found = errors(read_one(f"prod@{point}", store))
         assert list(found) == ["LATE"]
         assert isinstance(found["LATE"], AbsentError)
         assert "vault:late#key is missing" in found["LATE"].message
 
-    def test_a_field_that_was_added_later_is_absent(self, prod, store):
+    def test_a_field_added_later_is_missing(self, prod, store):
         store.put("db", {"password": "password-4", "user": "app"}, created=day(4))
         prod('USER = "{{ vault:db#user }}"')
         assert isinstance(errors(read_one("prod@v3", store))["USER"], AbsentError)
 
-    def test_what_the_profile_pins_stays_pinned(self, prod, store):
+    def test_a_version_pinned_in_the_profile_stays_pinned(self, prod, store):
         prod('DB = "{{ vault:db?version=2#password }}"')
         assert values(read_one("prod@v1", store)) == {"DB": "password-2"}
 
-    def test_each_secret_is_asked_for_its_history_once(self, prod, store, monkeypatch):
+    def test_the_history_of_each_secret_is_requested_once(self, prod, store, monkeypatch):
         asked = []
         history = store.history
         monkeypatch.setattr(store, "remote", True, raising=False)
@@ -168,7 +168,7 @@ class TestThePast:
         read_one("prod@v1", store)
         assert sorted(asked) == ["db", "db", "late", "late"]  # once for each of the two sides
 
-    def test_what_has_been_dropped_deleted_or_destroyed_is_no_absence(self, prod):
+    def test_a_dropped_deleted_or_destroyed_version_is_not_missing(self, prod):
         class Dropping(MemorySource):
             versions = (
                 Version("7", day(7), None, "current"),
@@ -183,7 +183,7 @@ class TestThePast:
         for point in ("v6", "v5", "2020-01-05", "2020-01-06T12:00Z"):
             assert isinstance(errors(read_one(f"prod@{point}", store))["DB"], NoVersionError)
 
-    def test_a_rollback_whose_time_nobody_knows_is_in_doubt(self, prod):
+    def test_a_rollback_at_an_unknown_time_is_in_doubt(self, prod):
         class RolledBack(MemorySource):
             def history(self, ref):
                 current = Version("1", day(1), None, "current")
@@ -196,7 +196,7 @@ class TestThePast:
         assert values(read_one("prod@2020-01-02", store)) == {"DB": "first"}
         assert "rolled back" in errors(read_one("prod@2020-01-04", store))["DB"].message
 
-    def test_the_copy_of_a_file_that_a_write_has_kept(self, project):
+    def test_the_backup_copy_of_a_file_is_its_previous_version(self, project):
         project.profile("dev.toml", '[variables]\nKEY = "{{ KEY }}"\nNEW = "{{ NEW }}"\n')
         for name, text, written in (
             (".env.dev", "KEY=now\nNEW=1\n", day(3)),
@@ -209,12 +209,12 @@ class TestThePast:
         assert values(now) == {"KEY": "now", "NEW": "1"}
         assert {type(error) for error in errors(before).values()} == {NoVersionError}
 
-    def test_a_store_that_keeps_no_versions_says_so(self, prod):
+    def test_a_store_without_versions_is_an_error(self, prod):
         side = read_one("prod@v1", Shelf({"vault:db#password": "x"}, name="vault"))
         assert values(side) == {"MODE": "live"}
         assert errors(side)["DB"].message == "'vault' does not store versions"
 
-    def test_a_history_that_fails(self, prod, store, monkeypatch):
+    def test_a_failing_history_is_the_error_of_its_variables(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(DeniedError("may not list versions")))
         assert isinstance(errors(read_one("prod@2020-01-02", store))["DB"], DeniedError)
         # a version that is named can be read all the same; only its absence is in doubt
@@ -222,38 +222,38 @@ class TestThePast:
         assert values(side)["DB"] == "password-2"
         assert isinstance(errors(side)["LATE"], DeniedError)
 
-    def test_a_history_that_breaks_shows_nothing_of_it(self, prod, store, monkeypatch):
+    def test_a_history_that_raises_shows_none_of_its_data(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", lambda ref: {}["secret-canary"])
         error = errors(read_one("prod@2020-01-02", store))["DB"]
         assert isinstance(error, ProtocolError)
         assert error.message == "the source 'vault' crashed: KeyError"
 
-    def test_an_interrupt_is_one(self, prod, store, monkeypatch):
+    def test_an_interrupt_in_a_history_is_not_swallowed(self, prod, store, monkeypatch):
         monkeypatch.setattr(store, "history", raising(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             read_one("prod@v1", store)
 
 
 class TestFiles:
-    def test_it_belongs_to_the_environment_whose_alias_is_its_name(self, project):
+    def test_a_file_belongs_to_the_environment_with_its_name_as_alias(self, project):
         project.profile("prod.toml", 'aliases = ["live"]\n[variables]\n')
         (project.root / ".env.live").write_text("A=1\n")
         assert read(["file:.env.live", "prod"], environ={})[0].belongs_to == "prod"
 
 
 class TestProcesses:
-    def test_of_this_one_only_what_others_know(self, prod, store):
+    def test_this_process_is_compared_only_in_variables_of_the_profiles(self, prod, store):
         environ = {"MODE": "test", "PATH": "/bin", "HOME": "/root"}
         _, side = read(["prod", "env:"], sources={"vault": store}, environ=environ)
         assert values(side) == {"MODE": "test"}
         assert side.left_out == 2
         assert side.belongs_to is None
 
-    def test_everything_where_nothing_but_processes_is_compared(self, project):
+    def test_processes_alone_are_compared_in_all_variables(self, project):
         environ = {"PATH": "/bin"}
         assert values(read(["env:", "env:"], environ=environ)[0]) == environ
 
-    def test_a_running_one(self, project):
+    def test_a_running_process_can_be_compared_by_its_id(self, project):
         name = f"pid:{os.getpid()}"
         [side, _] = read([name, name], environ={})
         assert (side.label, side.assumed) == (name, True)
@@ -261,19 +261,19 @@ class TestProcesses:
 
 
 class TestNamesAlone:
-    def test_no_source_is_opened(self, project):
+    def test_comparing_names_opens_no_source(self, project):
         project.profile("prod.toml", '[variables]\nX = "{{ vault:secret/x#y }}"\n')
         project.dotenv("local", "A=1\nB=encrypted:x\n")
         (_, profile), (_, names) = read_names(["prod", "file:.env.local"], environ={})
         assert list(profile.variables) == ["X"]
         assert list(names) == ["A", "B"]
 
-    def test_a_point_in_history_needs_a_store(self, project):
+    def test_comparing_names_refuses_a_point_in_history(self, project):
         with pytest.raises(UsageError, match="does not read the stores"):
             read_names(["prod@v1", "prod"], environ={})
 
 
-def test_the_library_compares_by_name(project):
+def test_the_library_compares_environments_by_name(project):
     project.profile("dev.toml", '[variables]\nMODE = "a"\nKEY = "{{ KEY }}"\n')
     project.profile("prod.toml", '[variables]\nMODE = "b"\n')
     project.dotenv("dev", "KEY=secret-canary\n")

@@ -29,14 +29,14 @@ def test_a_secret_is_recognised_for_what_it_is(case):
 
 
 @pytest.mark.parametrize("case", RANDOM, ids=_ID)
-def test_what_only_chance_speaks_for_is_not_certain(case):
+def test_a_value_that_only_looks_random_is_not_certain(case):
     found = suspect(*case)
     assert found is not None
     assert not found.certain
 
 
 @pytest.mark.parametrize("case", HARMLESS, ids=_ID)
-def test_what_is_public_or_made_up_is_left_alone(case):
+def test_a_public_or_made_up_value_is_not_suspected(case):
     assert suspect(*case) is None
 
 
@@ -52,9 +52,7 @@ def test_what_is_public_or_made_up_is_left_alone(case):
     ],
 )
 @pytest.mark.parametrize("name", ["API_TOKEN", "DATABASE_URL"])
-def test_a_password_beside_a_placeholder_is_written_out_and_what_a_store_gives_is_not(
-    name, text, found
-):
+def test_a_password_beside_a_placeholder_is_suspected_and_a_placeholder_is_not(name, text, found):
     assert suspect(name, text) == found
 
 
@@ -63,7 +61,7 @@ def test_words_are_never_taken_for_random(text):
     assert not random_looking(text)
 
 
-def test_a_random_draw_is_taken_for_one():
+def test_a_random_draw_is_taken_for_random():
     # but for the few that happen to have no digit, and could be words
     draw = Random(7)
     letters = string.ascii_letters + string.digits
@@ -74,7 +72,7 @@ def test_a_random_draw_is_taken_for_one():
 
 
 @given(st.text(max_size=200), st.text(max_size=200))
-def test_anything_can_be_looked_at_and_nothing_of_it_is_told(name, text):
+def test_any_text_can_be_examined_and_none_of_it_is_shown(name, text):
     found = suspect(name, text)
     assert found is None or found.what in WHATS
 
@@ -88,12 +86,12 @@ def test_anything_can_be_looked_at_and_nothing_of_it_is_told(name, text):
     ],
 )
 @pytest.mark.parametrize("name", ["DB_PASSWORD", "MAIL_PASSWORD", "API_TOKEN", "JWT_SECRET"])
-def test_a_value_that_says_that_there_is_none_is_no_secret(name, text):
+def test_a_value_that_means_none_is_not_a_secret(name, text):
     assert suspect(name, text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["nullpointer7", "none-of-y0urs", "undefined9behaviour", "empty7Set!"]
 )
-def test_a_password_that_begins_with_such_a_word_is_one(text):
+def test_a_password_that_begins_with_a_word_for_none_is_a_secret(text):
     assert suspect("DB_PASSWORD", text) is not None

@@ -22,7 +22,7 @@ from envkit.detection.secret_names import (
         ("", ""),
     ],
 )
-def test_one_name_in_any_spelling_is_normal_in_one(name, words):
+def test_every_spelling_of_a_name_has_one_normal_form(name, words):
     assert normal(name) == words
 
 
@@ -38,12 +38,12 @@ def test_one_name_in_any_spelling_is_normal_in_one(name, words):
         ("PASSWORD_LENGTH", set()),
     ],
 )
-def test_a_name_says_what_the_value_is(name, says):
+def test_a_name_reveals_whether_its_value_is_a_secret(name, says):
     every = (is_password_name, is_secret_name, is_public_name, is_browser_name)
     assert {one for one in every if one(normal(name))} == says
 
 
-def test_what_is_built_into_a_page_is_no_secret():
+def test_a_browser_variable_is_not_a_secret():
     assert is_secret_name(normal("API_TOKEN"))
     assert not is_secret_name(normal("VITE_API_TOKEN"))
     assert is_browser_name(normal("VITE_API_TOKEN"))

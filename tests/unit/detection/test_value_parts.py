@@ -34,13 +34,13 @@ def test_urls_differ_by_part():
 
 
 @pytest.mark.parametrize(("value", "parts"), VECTORS["the_parts_of_a_url"])
-def test_the_parts_of_a_url(value, parts):
+def test_a_url_has_named_parts(value, parts):
     other = "x://?q=1" if "query" in parts else "x://"
     differs = differing_parts([value, other])
     assert {part.name: part.texts[0] for part in differs if part.texts[0]} == parts
 
 
-def test_a_part_that_one_url_lacks():
+def test_a_part_that_one_url_lacks_is_none_there():
     assert differing("redis://h", "redis://h:6379") == {"port": (None, "6379")}
 
 
@@ -50,12 +50,12 @@ def test_json_differs_by_pointer():
     assert differing(one, two) == {"/a/b": ("1", '"1"'), "/list/2": (None, "{}")}
 
 
-def test_json_too_large_to_be_compared_by_path_is_a_text():
+def test_json_too_large_to_compare_by_path_is_compared_as_text():
     large = json.dumps({f"key{number}": number for number in range(MAX_PARTS + 1)})
     assert differing_parts([large, "{}"]) == []
 
 
-def test_json_too_deep_is_a_text():
+def test_json_too_deep_is_compared_as_text():
     deep = "[" * 100_000 + "]" * 100_000
     assert differing_parts([deep, "[]"]) == []
     assert kind_of(deep) == "text"
@@ -66,7 +66,7 @@ def test_connection_strings_differ_by_setting():
     assert found == {"Server": ("a", "b"), "Password": ("x", "y")}
 
 
-def test_a_password_with_semicolons_is_no_connection_string():
+def test_a_password_with_semicolons_is_not_a_connection_string():
     assert differing_parts(["aB=3;xY=9", "aB=4;xY=9"]) == []
 
 
@@ -95,16 +95,16 @@ def test_values_of_different_structure_have_no_parts():
         ("plain", {}),
     ],
 )
-def test_credentials_inside_a_value(value, credentials):
+def test_credentials_inside_a_value_are_found(value, credentials):
     assert credentials_of(value) == credentials
 
 
 @pytest.mark.parametrize(("value", "kind"), VECTORS["what_a_value_looks_like"])
-def test_what_a_value_looks_like(value, kind):
+def test_kind_of_names_the_structure_of_a_value(value, kind):
     assert kind_of(value) == kind
 
 
-def test_names_that_somebody_gave_and_those_that_may_be_secrets():
+def test_names_given_by_people_are_distinguished_from_possible_secrets():
     given = ["/tls/ca", "/servers/12/host", "query sslmode", "oauth2", "User Id", ""]
     others = ["/users/8f3a2c1d", "query eyJhbGciOiJIUzI1NiJ9", "a" * 40, "/a\nb", "/ключ"]
     assert [name for name in given + others if is_given_name(name)] == given
@@ -114,7 +114,7 @@ TEXTS = st.one_of(st.text(), st.from_regex(r"[a-z]+://[ -~]*"), st.from_regex(r"
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=3))
-def test_no_text_breaks_it_and_equal_texts_have_no_differing_part(values):
+def test_any_texts_can_be_compared_and_equal_texts_have_no_differing_part(values):
     differing_parts(values)
     kind_of(values[0])
     credentials_of(values[0])

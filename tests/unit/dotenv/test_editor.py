@@ -45,7 +45,7 @@ def read(text):
 @example("", "C", "\n")
 @example("# not a comment", "E", "\n")
 @example("a\r\nb\\", "A", "\r\n")
-def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
+def test_set_value_reads_back_and_preserves_the_others(value, name, newline):
     text = FILE.replace("\n", newline)
     before = read(text)
     after = set_value(text, name, value, path=".env")
@@ -54,7 +54,7 @@ def test_the_value_is_read_back_and_the_others_are_kept(value, name, newline):
 
 
 @given(st.lists(st.tuples(st.sampled_from("ABCXYZ"), VALUES), max_size=12))
-def test_one_value_after_another(changes):
+def test_values_set_one_after_another_all_read_back(changes):
     text, wanted = FILE, read(FILE)
     for name, value in changes:
         text = set_value(text, name, value, path=".env")
@@ -63,14 +63,14 @@ def test_one_value_after_another(changes):
 
 
 @given(VALUES)
-def test_setting_it_twice_is_setting_it_once(value):
+def test_setting_a_value_twice_equals_setting_it_once(value):
     once = set_value(FILE, "A", value, path=".env")
     assert set_value(once, "A", value, path=".env") == once
 
 
 @given(VALUES)
 @example("\r${X}")
-def test_pythons_parser_reads_the_same(value):
+def test_the_python_parser_reads_a_set_value_alike(value):
     (binding,) = parse_stream(io.StringIO(f"A={quote(value, name='A')}\n"))
     if "\r" in value and "${" in value:  # said in the docstring
         assert binding.value == value.replace("${", "\\${")
@@ -85,7 +85,7 @@ def shell_reads(value):
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(VALUES.filter(shell_reads), min_size=1, max_size=30))
-def test_a_shell_reads_the_same(tmp_path_factory, values):
+def test_a_shell_reads_a_set_value_alike(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("shell") / ".env"
     path.write_text(
         "".join(f"V{i}={quote(value, name='V')}\n" for i, value in enumerate(values)),
@@ -103,7 +103,7 @@ def test_a_shell_reads_the_same(tmp_path_factory, values):
 
 
 @pytest.mark.parametrize(("text", "name", "value", "wanted"), VECTORS["only_the_value_changes"])
-def test_only_the_value_changes(text, name, value, wanted):
+def test_set_value_changes_only_the_value(text, name, value, wanted):
     assert set_value(text, name, value, path=".env") == wanted
 
 
@@ -117,7 +117,7 @@ def test_only_the_value_changes(text, name, value, wanted):
         ("B=1\nB=2\nA=1\n#A=2\n", True, None),
     ],
 )
-def test_a_second_definition_is_told(text, removed, note):
+def test_a_second_definition_is_reported(text, removed, note):
     assert repeated_note(text, "A", path=".env", removed=removed) == note
 
 
@@ -135,18 +135,18 @@ def test_a_second_definition_is_told(text, removed, note):
         ("~", "'~'"),
     ],
 )
-def test_the_form_of_a_value(value, written):
+def test_a_value_is_quoted_only_as_needed(value, written):
     assert quote(value, name="A") == written
 
 
 @pytest.mark.parametrize("value", ["canary\0", "encrypted:canary", "canary\udcff"])
-def test_what_no_file_can_hold(value):
+def test_a_value_that_no_file_can_contain_is_refused(value):
     with pytest.raises(InvalidValueError, match="TOKEN") as caught:
         set_value("", "TOKEN", value, path=".env")
     assert "canary" not in str(caught.value)
 
 
-def test_a_file_that_cannot_be_read_is_not_written():
+def test_an_unparsable_file_is_not_written():
     with pytest.raises(DotenvError, match=r"\.env:1: the line has no '='"):
         set_value("A\n", "A", "1", path=".env")
 
@@ -162,21 +162,21 @@ def test_a_file_that_cannot_be_read_is_not_written():
         ("G", ""),
     ],
 )
-def test_a_variable_is_removed_and_not_a_byte_beside_it(name, gone):
+def test_remove_value_removes_the_variable_and_no_other_byte(name, gone):
     assert remove_value(FILE, name, path=".env") == FILE.replace(gone, "")
 
 
-def test_every_definition_of_a_variable_is_removed():
+def test_remove_value_removes_every_definition():
     text = "\ufeffA=1\r\n\r\n  A='x\r\ny'\r\nB=2\r\nA=3"
     assert remove_value(text, "A", path=".env") == "\ufeff\r\nB=2\r\n"
 
 
 @given(VALUES)
-def test_what_was_added_is_removed_again(value):
+def test_remove_value_undoes_an_addition(value):
     text = set_value(FILE, "NEW", value, path=".env")
     assert remove_value(text, "NEW", path=".env") == FILE
 
 
-def test_nothing_is_removed_from_a_file_that_cannot_be_read():
+def test_remove_value_refuses_an_unparsable_file():
     with pytest.raises(DotenvError, match=r"\.env:2: cannot parse"):
         remove_value("A=1\nB='open\n", "A", path=".env")

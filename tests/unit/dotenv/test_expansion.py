@@ -41,7 +41,7 @@ class TestExpansion:
             ("A=$OUTER ${} ${1} ${-x} $${OUTER}", "$OUTER ${} ${1} ${-x} $outer"),
         ],
     )
-    def test_meaning(self, text, wanted):
+    def test_an_expansion_has_the_documented_meaning(self, text, wanted):
         assert values(text, environ={"OUTER": "outer"})["A"] == wanted
 
     @pytest.mark.parametrize(
@@ -53,18 +53,18 @@ class TestExpansion:
             ("A=${A}\n", ".env:1: ${A} is not set (write ${A:-} to allow that)"),
         ],
     )
-    def test_errors(self, text, message):
+    def test_an_invalid_expansion_is_an_error_with_its_line(self, text, message):
         file = parse(text, path=".env", expand=True)
         with pytest.raises(DotenvError) as caught:
             _ = file.entries["A"].value
         assert caught.value.message == message
 
-    def test_one_bad_variable_leaves_the_others(self):
+    def test_an_invalid_expansion_fails_only_its_variable(self):
         file = parse("A=${NOPE}\nB=${C}\nC=1\n", path=".env", expand=True)
         assert file.entries["A"].error
         assert file.entries["B"].value == "1"
 
-    def test_doubling_ends(self):
+    def test_an_expansion_that_doubles_stops_at_a_limit(self):
         text = "A0=0123456789\n" + "".join(
             f"A{n}=${{A{n - 1}}}${{A{n - 1}}}\n" for n in range(1, 60)
         )
@@ -73,7 +73,7 @@ class TestExpansion:
         with pytest.raises(DotenvError, match="too much text"):
             _ = file.entries["A59"].value
 
-    def test_chains_and_nesting_end(self):
+    def test_long_chains_and_deep_nesting_stop_at_a_limit(self):
         limit = dotenv_expand.MAX_DEPTH
         chain = "".join(f"A{n}=${{A{n + 1}}}\n" for n in range(limit * 2)) + f"A{limit * 2}=x\n"
         with pytest.raises(DotenvError, match="too many variables"):
@@ -83,7 +83,7 @@ class TestExpansion:
         with pytest.raises(DotenvError, match="nested too deeply"):
             values("A=" + "${B:-" * 50 + "}" * 50)
 
-    def test_the_deepest_that_is_allowed_does_not_overflow(self):
+    def test_the_deepest_allowed_expansion_does_not_overflow(self):
         depth, nested = dotenv_expand.MAX_DEPTH - 1, dotenv_expand.MAX_NESTED
         text = "".join(
             f"A{n}=" + "${NO:-" * nested + f"${{A{n + 1}}}" + "}" * nested + "\n"
@@ -99,7 +99,7 @@ class TestExpansion:
             max_size=30,
         )
     )
-    def test_any_text_ends_in_values_or_an_error(self, tokens):
+    def test_any_text_expands_to_values_or_an_error(self, tokens):
         try:
             file = parse("".join(tokens), path=".env", expand=True, environ={"B": "b"})
         except DotenvError:

@@ -23,7 +23,7 @@ def values(text, *, expand=True, environ=None):
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
-def test_shared_cases(case):
+def test_each_shared_case_parses_as_specified(case):
     if "error" in case:
         with pytest.raises(DotenvError) as caught:
             values(case["input"], environ=case["process_env"])
@@ -40,7 +40,7 @@ def test_shared_cases(case):
         assert list(file.warnings) == warnings
 
 
-def test_there_are_80_cases():
+def test_the_number_of_shared_cases_is_80():
     assert len(CASES) == 80
 
 
@@ -52,7 +52,7 @@ def test_there_are_80_cases():
         ("A=1\nA=2\n", {"A": 2}),
     ],
 )
-def test_lines_are_those_that_an_editor_shows(text, lines):
+def test_lines_are_numbered_as_in_an_editor(text, lines):
     file = parse(text, path=".env", expand=False)
     assert {name: entry.line for name, entry in file.entries.items()} == lines
 
@@ -66,7 +66,7 @@ def test_lines_are_those_that_an_editor_shows(text, lines):
         ('A=1\n"B"=x\n', ".env:2: the text before '=' is not a variable name"),
     ],
 )
-def test_errors_have_the_line(text, message):
+def test_a_parse_error_has_its_line(text, message):
     with pytest.raises(DotenvError) as caught:
         values(text)
     assert caught.value.message == message
@@ -75,12 +75,12 @@ def test_errors_have_the_line(text, message):
     assert not caught.value.retryable
 
 
-def test_one_error_for_a_profile_and_for_a_store():
+def test_dotenv_error_is_a_profile_error_and_a_source_error():
     assert issubclass(DotenvError, ProfileError)
     assert issubclass(DotenvError, SourceError)
 
 
-def test_a_line_of_a_key_is_not_shown():
+def test_a_parse_error_does_not_show_a_line_with_a_key():
     line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8+Kj"
     for text in (f"A=-----BEGIN KEY-----\n{line}\n", f"A=-----BEGIN KEY-----\n{line}==\n"):
         with pytest.raises(DotenvError) as caught:
@@ -92,7 +92,7 @@ def test_a_line_of_a_key_is_not_shown():
         assert not any(line in name for name in file.entries)
 
 
-def test_an_encrypted_value_is_an_error_of_that_variable_alone():
+def test_an_encrypted_value_is_an_error_of_its_variable_alone():
     text = "DOTENV_PUBLIC_KEY_PROD=03a8\nA=encrypted:BDqD\nB='encrypted:x'\nC=clear\nD=${A}\n"
     for expand in (True, False):
         file = parse(text, path=".env.prod", expand=expand)
@@ -107,12 +107,12 @@ def test_an_encrypted_value_is_an_error_of_that_variable_alone():
         _ = parse(text, path=".env.prod", expand=True).entries["D"].value
 
 
-def test_a_profile_gives_the_dollar_no_meaning():
+def test_a_dollar_in_a_profile_has_no_meaning():
     text = 'A=${NOPE}\nB=$X \\${Y}\nC="\\${Z:-1}"\n'
     assert values(text, expand=False) == {"A": "${NOPE}", "B": "$X \\${Y}", "C": "\\${Z:-1}"}
 
 
-def test_no_value_in_a_repr():
+def test_the_repr_of_a_parsed_file_shows_no_value():
     file = parse("A=canary\n", path=".env", expand=False)
     assert "canary" not in repr(file)
     assert "canary" not in repr(list(split("A=canary\n", path=".env")))

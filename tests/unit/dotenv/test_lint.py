@@ -40,7 +40,7 @@ def codes(text):
         ("export", "dotenv-odd-line"),
     ],
 )
-def test_a_line_that_others_read_differently_is_told(line, code):
+def test_a_line_that_readers_read_differently_is_reported(line, code):
     name = "" if code == "dotenv-odd-line" else "A"
     assert codes(f"# first\n{line}\nZ=1\n") == [(code, 2, name)]
 
@@ -63,7 +63,7 @@ def test_a_line_that_others_read_differently_is_told(line, code):
         "A=${NOWHERE:-x}",
     ],
 )
-def test_a_line_that_all_read_alike_is_not_told(line):
+def test_a_line_that_all_readers_read_alike_is_not_reported(line):
     assert codes(f"Y=1\n{line}\nZ=1\n") == []
 
 
@@ -74,7 +74,7 @@ def test_a_value_that_a_later_line_changes_is_told_though_an_earlier_one_sets_it
     assert one.message.startswith("A uses ${Z}, which line 3 sets again: ")
 
 
-def test_only_the_definition_that_counts_is_asked_for_its_order():
+def test_only_the_last_definition_is_checked_for_its_order():
     assert codes("A=${Z}\nZ=1\nA=2\n") == []
     assert codes("A=${A}\nA=${A}:x\n") == []
 
@@ -90,14 +90,14 @@ def test_only_the_definition_that_counts_is_asked_for_its_order():
         ('"postgres://$APP_NAME:x@db"', "{{ APP_NAME }}"),
     ],
 )
-def test_a_dollar_in_a_profile_is_told_with_the_placeholder_that_is_meant(value, hint):
+def test_a_dollar_in_a_profile_is_reported_with_the_intended_placeholder(value, hint):
     [one] = in_profile(f"APP_NAME=shop\nA={value}\n", path="profiles/dev.env")
     assert (one.code, one.line, one.name) == ("profile-dollar", 2, "A")
     assert one.hint.startswith(f"write {hint}")
 
 
 @pytest.mark.parametrize("value", ["'${APP_NAME}'", "a$5", "{{ APP_NAME }}", "$", "^x$"])
-def test_a_dollar_in_a_profile_that_is_meant_as_text_is_not_told(value):
+def test_a_dollar_in_a_profile_that_is_plain_text_is_not_reported(value):
     assert list(in_profile(f"A={value}\n", path="profiles/dev.env")) == []
 
 

@@ -26,7 +26,7 @@ def test_a_file_in_utf_16_is_refused_as_a_whole(codec):
 
 
 @given(st.binary())
-def test_what_was_decoded_is_encoded_to_the_same_bytes(data):
+def test_decoded_bytes_are_encoded_unchanged(data):
     if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         assert encode(decode(data, path=".env")) == data
 
@@ -38,7 +38,7 @@ def test_what_was_decoded_is_encoded_to_the_same_bytes(data):
         )
     ).map("".join)
 )
-def test_the_pieces_of_a_file_are_the_file(text):
+def test_the_pieces_of_a_file_make_up_the_file(text):
     pieces = list(split(text, path=".env"))
     sources = [p if isinstance(p, str) else p.source for p in pieces]
     assert "".join(sources) == text.removeprefix("\ufeff")
@@ -63,14 +63,14 @@ def lines(draw):
 
 
 @given(st.lists(lines(), max_size=3).map("".join), st.sampled_from(["", "\n", "A=1", " ", "#"]))
-def test_plain_lines_mean_what_the_parser_says(text, end):
+def test_plain_lines_are_read_as_the_parser_reads_them(text, end):
     plain = dotenv_syntax.plain_pieces(text + end, path=".env")
     if plain is not None:
         assert plain == list(dotenv_syntax._joined(dotenv_syntax._parsed(text + end, ".env")))
 
 
 @given(st.lists(lines(), max_size=3).map("".join), st.sampled_from(["", "\n", "A=1", " ", "#"]))
-def test_plain_entries_are_those_of_the_parser(text, end):
+def test_plain_entries_match_the_entries_of_the_parser(text, end):
     plain = plain_entries(text + end)
     if plain is not None:
         pieces = dotenv_syntax._parsed(text + end, ".env")
@@ -101,14 +101,14 @@ def test_an_ordinary_file_is_read_as_plain_entries(text, names):
         *("A\n", "=x\n", "1A=x\n", "A='x\ny'\n", 'A="a\\nb"\n', "A=x\0\n", "A=x\ry\n", "é=x\n"),
     ],
 )
-def test_what_is_unusual_or_wrong_is_left_to_the_parser(text):
+def test_an_unusual_or_invalid_file_is_left_to_the_parser(text):
     assert plain_entries(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["A=1", "A=\n", "\n# x\n\nexport A= 'b c' \n  B=\"#\"\n\n", "A=a b\n"]
 )
-def test_an_ordinary_file_is_read_as_plain(text):
+def test_an_ordinary_file_is_read_without_the_parser(text):
     assert dotenv_syntax.plain_pieces(text, path=".env") is not None
 
 
@@ -124,7 +124,7 @@ print([name for name in ("dotenv", "logging", "tempfile", "importlib.util") if n
     assert ran.stdout.strip() == "[]"
 
 
-def test_the_parser_is_found_when_installed_in_an_unusual_way(monkeypatch):
+def test_the_parser_is_found_in_an_unusual_installation(monkeypatch):
     from importlib.machinery import PathFinder
 
     find_spec = PathFinder.find_spec

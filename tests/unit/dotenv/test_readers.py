@@ -22,7 +22,7 @@ from envkit.dotenv.readers import COMPOSE, NODE, SHELL, misreaders
         "${X}",
     ],
 )
-def test_everybody_reads_what_needs_no_escape(value):
+def test_every_reader_reads_a_value_that_needs_no_escape(value):
     assert misreaders(value) == ()
 
 

@@ -75,7 +75,7 @@ ODD_LINES = {
 
 
 @pytest.mark.parametrize(("line", "spoilt"), ODD_LINES.values(), ids=ODD_LINES)
-def test_an_odd_line_spoils_only_its_own_variable(line, spoilt):
+def test_an_odd_line_fails_only_its_own_variable(line, spoilt):
     text = f"BEFORE=1\n{line}\nAFTER=2\n"
     assert (outcome(text, "BEFORE"), outcome(text, "AFTER")) == ("1", "2")
     assert outcome(text, "ABSENT") is None
@@ -111,7 +111,7 @@ def test_another_variable_can_be_set_and_removed_beside_an_odd_line(line, spoilt
         ("a/b", "a/b = x"),
     ],
 )
-def test_a_name_that_no_shell_takes_can_be_read_and_changed_and_is_not_listed(name, line):
+def test_a_name_that_no_shell_accepts_can_be_read_and_changed_but_is_not_listed(name, line):
     text = f"{line}\nA=1\n"
     assert outcome(text, name) == "x"
     assert list(parse(text, path=".env", expand=True).entries) == ["A"]
@@ -136,7 +136,7 @@ UNCLEAR = {
 
 
 @pytest.mark.parametrize("lines", UNCLEAR.values(), ids=UNCLEAR)
-def test_where_nothing_says_what_was_swallowed_nothing_is_absent_and_nothing_written(lines):
+def test_nothing_is_missing_and_nothing_is_written_when_a_line_may_have_swallowed_others(lines):
     text = f"BEFORE=1\nAGAIN=1\n{lines}\nAGAIN=2\nAFTER=3\n"
     assert outcome(text, "BEFORE") == "1"
     names = ["ABSENT", "SWALLOWED"]
@@ -161,22 +161,22 @@ def test_an_open_quote_at_the_end_swallows_nothing():
 
 
 @pytest.mark.parametrize("text", ["A=1\nexport A\n", "export A\nA=1\n", "export A\nexport A=1\n"])
-def test_export_of_a_variable_that_the_file_sets_is_no_problem(text):
+def test_export_of_a_variable_that_the_file_sets_is_accepted(text):
     file = parse(text, path=".env", expand=False)
     assert (file.get("A").value, file.problems) == ("1", ())
 
 
-def test_a_later_line_that_can_be_read_counts_and_an_earlier_one_does_not():
+def test_a_readable_later_line_counts_and_an_earlier_one_does_not():
     assert outcome("A: 1\nA=2\n", "A") == "2"
     assert isinstance(outcome("A=2\nA: 1\n", "A"), DotenvError)
 
 
-def test_a_value_that_uses_a_spoilt_one_is_spoilt():
+def test_a_value_that_uses_a_failed_one_fails():
     assert isinstance(outcome("A='x' y\nB=${A:-z}\n", "B"), DotenvError)
     assert isinstance(outcome("B=${C:-z}\nA='open\nC=1\n", "B"), DotenvError)
 
 
-def test_names_of_odd_lines_are_never_listed():
+def test_names_on_odd_lines_are_never_listed():
     text = f"A=1\n{CANARY.replace('-', '')}\n{CANARY}=\nX: {CANARY}\n"
     file = parse(text, path=".env", expand=False)
     assert list(file.entries) == ["A"]
@@ -187,7 +187,7 @@ LINES = [line for line, _ in ODD_LINES.values() if len(line) < 1000]
 
 
 @given(st.lists(st.sampled_from([*LINES, *UNCLEAR.values(), "", "# x", "ZED=2"]), max_size=5))
-def test_a_variable_is_never_absent_because_of_odd_lines(lines):
+def test_odd_lines_never_make_a_variable_missing(lines):
     text = "\n".join(["ZED=1", *lines, "LAST=1"]) + "\n"
     for name in ("ZED", "LAST"):
         assert outcome(text, name) is not None

@@ -32,7 +32,7 @@ def changed(editable, text):
     return {name: value.reveal() for name, value in changes(editable, text).items()}
 
 
-def test_the_text_has_each_value_below_its_place_and_comments_for_the_rest(editable):
+def test_the_edit_text_has_each_value_below_its_place_and_comments_for_the_rest(editable):
     assert file_name(editable) == "prod.env"
     assert render(editable) == (
         f"{HEAD}\n# profiles/prod.toml:2\nPORT=8080\n"
@@ -42,7 +42,7 @@ def test_the_text_has_each_value_below_its_place_and_comments_for_the_rest(edita
     )
 
 
-def test_a_value_that_no_dotenv_file_can_hold_is_a_comment(project):
+def test_a_value_that_no_dotenv_file_can_contain_is_a_comment(project):
     memory = '[sources.memory]\ntype = "memory"\nsecrets = { b = "encrypted:x" }\n'
     project.profile("prod.toml", f'{memory}[variables]\nB = "{{{{ memory:#b }}}}"\n')
     editable = find(prepare_edit(("prod",), environ={}))
@@ -50,7 +50,7 @@ def test_a_value_that_no_dotenv_file_can_hold_is_a_comment(project):
     assert render(editable) == HEAD + refused
 
 
-def test_the_text_as_it_was_changes_nothing_and_neither_does_an_empty_one(editable):
+def test_an_unchanged_or_empty_edit_text_changes_nothing(editable):
     assert changed(editable, render(editable)) == {}
     assert changed(editable, "") == {}
 
@@ -65,7 +65,7 @@ def test_the_text_as_it_was_changes_nothing_and_neither_does_an_empty_one(editab
         ("NEW=${KEY}\n", {"NEW": "${KEY}"}),
     ],
 )
-def test_only_values_that_are_others_are_changes(editable, text, expected):
+def test_only_values_that_differ_are_changes(editable, text, expected):
     assert changed(editable, text) == expected
 
 
@@ -87,7 +87,7 @@ def test_only_values_that_are_others_are_changes(editable, text, expected):
         ),
     ],
 )
-def test_a_text_that_cannot_be_followed_is_refused(editable, text, kind, message):
+def test_an_ambiguous_edit_text_is_refused(editable, text, kind, message):
     with pytest.raises(kind) as caught:
         changes(editable, text)
     assert caught.value.message == message

@@ -55,7 +55,7 @@ def places(editable):
     return {name: one.slot.where for name, one in editable.variables.items()}
 
 
-def test_each_variable_is_where_its_value_is_and_has_it(prod):
+def test_each_editable_variable_has_its_place_and_value(prod):
     editable = found()
     assert places(editable) == {
         "PORT": "profiles/prod.toml:7",
@@ -67,7 +67,7 @@ def test_each_variable_is_where_its_value_is_and_has_it(prod):
     assert editable.profile.name == "prod"
 
 
-def test_what_cannot_be_changed_is_refused_with_its_reason_and_hinders_no_other(prod):
+def test_a_variable_that_cannot_be_changed_is_refused_with_its_reason_and_blocks_no_other(prod):
     reasons = {name: error.message for name, error in found().refused.items()}
     assert reasons == {
         "SAME": "SAME has the value of KEY",
@@ -83,7 +83,7 @@ def test_a_named_variable_is_followed_to_the_one_that_it_equals(prod):
     assert (one.slot.where, one.names) == (".env.prod#KEY", ["SAME", "KEY"])
 
 
-def test_globs_choose_and_a_typo_among_them_is_refused(prod):
+def test_globs_select_variables_and_a_typo_is_refused(prod):
     assert set(found(only=["P*"]).variables) == {"PORT", "PASSWORD"}
     assert set(found(exclude=["P*", "SAME", "URL"]).variables) == {"KEY"}
     typo = ("no variable 'PROT' in prod", "did you mean 'PORT'?")
@@ -97,18 +97,18 @@ def test_globs_choose_and_a_typo_among_them_is_refused(prod):
         ("ZZZ", 'write ZZZ = "{{ ZZZ }}" into profiles/prod.toml first'),
     ],
 )
-def test_a_name_that_the_profile_does_not_have_is_refused(prod, name, hint):
+def test_a_name_that_the_profile_lacks_is_refused(prod, name, hint):
     assert usage(lambda: prepared(name)) == (f"no variable '{name}' in prod", hint)
 
 
-def test_one_environment_is_changed_at_a_time(prod):
+def test_an_edit_of_several_environments_is_refused(prod):
     two = usage(lambda: prepare_edit(("prod", "dev"), environ={}))
     assert two[0] == "only one environment can be changed at a time"
     assert usage(lambda: prepare_edit((), environ={}))[0] == "no environment is named"
     assert prepare_edit((), environ={"ENVKIT_ENV": "production"}).prepared.profile.name == "prod"
 
 
-def test_preparing_an_edit_reads_no_value(prod):
+def test_prepare_edit_reads_no_value(prod):
     (prod.root / ".env.prod").unlink()
     edit = prepared()
     assert set(edit.routes) == {"PORT", "PASSWORD", "KEY"}
@@ -116,7 +116,7 @@ def test_preparing_an_edit_reads_no_value(prod):
     assert find(edit).one("KEY").current.value.reveal() == "written later"
 
 
-def test_of_a_lookup_the_source_that_has_the_value_counts_else_the_first_writable_one(project):
+def test_a_looked_up_variable_is_edited_where_its_value_is_or_in_the_first_writable_source(project):
     lookup = 'lookup = ["dotenv", "memory", "env"]\n[sources.memory]\ntype = "memory"\n'
     project.profile(
         "prod.toml", f'{lookup}secrets = {{ B = "b" }}\n[variables]\nA = {{}}\nB = {{}}\n'
@@ -126,7 +126,7 @@ def test_of_a_lookup_the_source_that_has_the_value_counts_else_the_first_writabl
     assert editable.one("A").current == (None, None)
 
 
-def test_a_value_that_a_source_which_cannot_be_written_has_hides_those_behind_it(project):
+def test_a_value_in_a_read_only_source_hides_those_behind_it(project):
     project.profile("prod.toml", 'lookup = ["env", "dotenv"]\n[variables]\nA = {}\n')
     assert found(environ={"A": "given"}).refused["A"].message == (
         "A comes from env:A, which envkit cannot change"
@@ -134,7 +134,7 @@ def test_a_value_that_a_source_which_cannot_be_written_has_hides_those_behind_it
     assert places(found()) == {"A": ".env.prod#A"}
 
 
-def test_a_store_that_fails_costs_its_own_variables_alone(prod):
+def test_a_failing_store_blocks_only_its_own_variables(prod):
     prod.dotenv("prod", "X='open\nKEY=1\n")
     editable = found()
     assert set(editable.variables) == {"PORT", "PASSWORD"}
@@ -151,7 +151,7 @@ def test_a_value_that_the_profile_does_not_allow_is_refused(prod):
         assert hint == "see its declaration in profiles/prod.toml:7"
 
 
-def test_what_was_changed_since_it_was_read_is_refused_with_its_place(prod):
+def test_a_value_changed_since_it_was_read_is_refused_with_its_place(prod):
     variables = list(found().variables.values())
     refuse_changed(variables)
     prod.dotenv("prod", "KEY=theirs\n")

@@ -54,7 +54,7 @@ DENIED = DeniedError("no")
         (["a", DENIED, "a"], ["3 current", "2 previous", "1 older"]),
     ],
 )
-def test_only_versions_in_which_the_value_changed_are_listed(values, expected):
+def test_history_lists_only_versions_in_which_the_value_changed(values, expected):
     found = changes(recorded(*values))
     assert [
         f"{one.version.version} {one.version.state}{' absent' * one.absent}" for one in found
@@ -70,19 +70,19 @@ def variable():
     return EditableVariable("A", (), slot, slot.read())
 
 
-def test_versions_come_with_their_values(variable):
+def test_history_versions_have_their_values(variable):
     found = versions(variable)
     assert [one.value.reveal() for one in found] == ["b", "b", "b", "a"]
     assert variable.slot.source.reads == 5, "the present one, and each version once"
 
 
-def test_a_rollback_goes_to_the_newest_version_with_another_value(variable):
+def test_rollback_selects_the_newest_version_with_another_value(variable):
     found = versions(variable)
     assert earlier(variable, found, None) == (found[3].version, Secret("a"))
     assert earlier(variable, found, "2") == (found[2].version, Secret("b"))
 
 
-def test_a_version_that_is_not_known_is_refused(variable):
+def test_an_unknown_version_is_refused(variable):
     with pytest.raises(NoVersionError, match="has no version 9"):
         earlier(variable, versions(variable), "9")
     with pytest.raises(NoVersionError, match=r"no earlier version of .* has another value"):

@@ -47,7 +47,7 @@ def lines(before, after):
 
 
 @given(st.sampled_from(NAMES), VALUES)
-def test_what_is_set_in_toml_is_read_back_and_nothing_else_changes(name, value):
+def test_set_literal_in_toml_reads_back_and_changes_nothing_else(name, value):
     text = set_literal(TOML, name, value, path="prod.toml")
     assert literal(text, name, path="prod.toml") == value
     before, after = (tomllib.loads(each)["variables"] for each in (TOML, text))
@@ -57,7 +57,7 @@ def test_what_is_set_in_toml_is_read_back_and_nothing_else_changes(name, value):
 
 
 @given(st.sampled_from(("A", "C")), VALUES.filter(lambda v: not v.startswith("encrypted:")))
-def test_what_is_set_in_an_env_profile_is_read_back(name, value):
+def test_set_literal_in_an_env_profile_reads_back(name, value):
     text = set_literal(ENV, name, value, path="prod.env")
     assert literal(text, name, path="prod.env") == value
     other = "C" if name == "A" else "A"
@@ -78,13 +78,13 @@ def test_what_is_set_in_an_env_profile_is_read_back(name, value):
         ("NODE_ENV", "{{ X }}", 'NODE_ENV = "{{ \\"{{\\" }} X }}"   # why'),
     ],
 )
-def test_the_form_of_what_is_written(name, value, line):
+def test_set_literal_writes_the_expected_form(name, value, line):
     changed = lines(TOML, set_literal(TOML, name, value, path="prod.toml"))
     assert len(changed) == 2
     assert line in changed
 
 
-def test_what_is_a_literal():
+def test_literal_returns_only_values_without_placeholders():
     found = {name: literal(TOML, name, path="p.toml") for name in (*NAMES, "PARTS", "NONE", "X")}
     assert found == {
         "NODE_ENV": "production",
@@ -110,12 +110,12 @@ def test_what_is_a_literal():
         ("prod.env", "A", "export A='1' # one\n"),
     ],
 )
-def test_a_variable_is_removed(path, name, gone):
+def test_remove_variable_removes_its_line(path, name, gone):
     text = TOML if path == "prod.toml" else ENV
     assert remove_variable(text, name, path=path) == text.replace(gone, "")
 
 
-def test_a_variable_that_is_a_table_is_removed():
+def test_remove_variable_removes_a_table():
     after = tomllib.loads(remove_variable(TOML, "LONG", path="prod.toml"))
     before = tomllib.loads(TOML)
     del before["variables"]["LONG"]
@@ -132,12 +132,12 @@ def test_a_variable_that_is_a_table_is_removed():
         ("[variables]\nA='''1\n'''  # m", '[variables]\nA="z"  # m'),
     ],
 )
-def test_other_layouts(text, after):
+def test_set_literal_understands_other_toml_layouts(text, after):
     assert set_literal(text, "A", "z", path="prod.toml") == after
 
 
 @pytest.mark.parametrize("path", ["prod.toml", "prod.env"])
-def test_what_no_profile_can_hold(path):
+def test_a_value_that_no_profile_can_contain_is_refused(path):
     text = '[variables]\nA = "1"\n' if path.endswith("toml") else "A=1\n"
     with pytest.raises(InvalidValueError, match="A is not UTF-8") as caught:
         set_literal(text, "A", "canary\udcff", path=path)
@@ -186,7 +186,7 @@ def loaded(text):
 
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
 @given(name=NEW_NAMES.filter(lambda name: name not in ("A", "B")), keys=TABLES)
-def test_what_is_added_to_toml_is_read_back_and_nothing_else_changes(text, name, keys):
+def test_put_variables_in_toml_reads_back_and_changes_nothing_else(text, name, keys):
     changed = put_variables(text, {name: keys}, path="prod.toml")
     after = loaded(changed)
     added = after["variables"].pop(name)
@@ -200,7 +200,7 @@ def test_what_is_added_to_toml_is_read_back_and_nothing_else_changes(text, name,
     assert changed.count("\r\n") in (0, changed.count("\n"))
 
 
-def test_a_new_line_stands_behind_the_others_and_before_what_follows():
+def test_put_variables_adds_a_line_after_the_others_and_before_the_next_table():
     lines = {"B": {"value": 2}, "C": {"value": "{{ C }}", "required": False}}
     text = put_variables(FILES["a table in the middle"], lines, path="prod.toml")
     assert text == (
@@ -229,14 +229,14 @@ def test_a_new_line_stands_behind_the_others_and_before_what_follows():
         ),
     ],
 )
-def test_a_line_that_is_there_says_more(before, keys, after):
+def test_put_variables_extends_an_existing_line(before, keys, after):
     text = before + "\n" if "[" in before else f"[variables]\n{before}\n"
     changed = put_variables(text, {"A": keys}, path="prod.toml")
     assert changed == text.replace(before, after)
 
 
 @given(name=NEW_NAMES, value=VALUES.filter(lambda text: not text.startswith("encrypted:")))
-def test_what_is_added_to_an_env_profile_is_read_back(name, value):
+def test_put_variables_in_an_env_profile_reads_back(name, value):
     text = "# head\nexport a='1' # one\n"
     changed = put_variables(text, {name: {"value": value, "type": "string"}}, path="prod.env")
     assert changed.startswith(text)
@@ -245,18 +245,18 @@ def test_what_is_added_to_an_env_profile_is_read_back(name, value):
 
 
 @pytest.mark.parametrize(("value", "text"), [(True, "true"), (8080, "8080"), ("x", "x")])
-def test_the_text_of_a_value(value, text):
+def test_value_text_is_the_text_of_a_toml_value(value, text):
     assert value_text(value) == text
     changed = put_variables("", {"A": {"value": value}}, path="prod.env")
     assert changed == f"A={text}\n"
 
 
-def test_a_table_that_is_written_in_two_places():
+def test_a_table_written_in_two_places_is_refused():
     text = "[variables.A]\nmin = 2\n[sources.vault]\nmount = 'x'\n[variables]\nB = '1'\n"
     changed = put_variables(text, {"A": {"value": "2"}}, path="prod.toml")
     assert loaded(changed)["variables"] == {"A": {"min": 2, "value": "2"}, "B": "1"}
 
 
-def test_what_an_env_profile_cannot_hold_is_refused():
+def test_a_value_that_an_env_profile_cannot_contain_is_refused():
     with pytest.raises(InvalidValueError):
         put_variables("", {"A": {"value": "encrypted:x"}}, path="prod.env")

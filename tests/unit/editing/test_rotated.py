@@ -62,7 +62,7 @@ def test_the_hint_is_the_command_that_works_in_the_phase(value, phases, hint):
 
 
 @pytest.mark.parametrize("phase", AT_REST)
-def test_a_change_at_rest_is_warned_of(value, phase):
+def test_a_change_of_an_idle_rotated_value_is_warned_of(value, phase):
     found = rotated(value, phase=phase)
     found.refuse_in_progress()
     assert (
@@ -147,7 +147,7 @@ def test_a_version_without_a_time_counts_as_the_oldest():
     assert Lifetimes(Record("prod/db", **DONE), [one]).is_retired(Secret("a"))
 
 
-def test_a_retired_value_is_refused_with_when_and_what_to_do(value):
+def test_a_retired_value_is_refused_with_its_time_and_a_hint(value):
     known = versions(("a", 1), ("b", 109))
     with pytest.raises(RetiredError) as caught:
         rotated(value, **RETIRED).refuse_retired("1", Secret("a"), known)
@@ -162,7 +162,7 @@ def test_a_retired_value_is_refused_with_when_and_what_to_do(value):
 
 
 @pytest.mark.parametrize("error", [None, DeniedError("no way")])
-def test_without_a_record_no_value_comes_back(value, error):
+def test_an_earlier_value_is_refused_without_a_record(value, error):
     found = Rotated("PASSWORD", value, None, error)
     with pytest.raises(RetiredError) as caught:
         found.refuse_retired("1", Secret("a"), versions(("a", 1)))
@@ -171,7 +171,7 @@ def test_without_a_record_no_value_comes_back(value, error):
     assert "--force" in caught.value.hint
 
 
-def test_absent_values_are_not_compared():
+def test_missing_values_are_not_compared():
     nothing = Recorded(Version("1", 1.0, None, "older"), Absent())
     known = [*versions(("a", 300)), nothing]
     assert not Lifetimes(Record("prod/db", **DONE), known).is_retired(Secret("a"))

@@ -32,14 +32,14 @@ def texts(found):
 
 
 @pytest.mark.parametrize("value", ['"x"', "8080", '""', "'{{ \"{{\" }} x'"])
-def test_a_literal_is_in_the_profile_itself(routed, value):
+def test_a_literal_is_stored_in_its_profile(routed, value):
     found = routed(f"A = {value}")
     assert str(found.literal) == "profiles/prod.toml:3"
     assert found.references == ()
     assert [one.name for one in found.declarations] == ["A"]
 
 
-def test_a_literal_of_a_base_cannot_be_changed_for_one_environment(routed):
+def test_a_literal_of_a_base_profile_cannot_be_changed_for_one_environment(routed):
     assert refused(lambda: routed("", base='A = "x"')) == (
         "A is set in profiles/base.toml:2, which prod extends",
         "set it in profiles/prod.toml, where it applies to prod only",
@@ -55,7 +55,7 @@ def test_a_literal_of_a_base_cannot_be_changed_for_one_environment(routed):
         ('A = "{{ OTHER }}"', ["dotenv:#OTHER", "env:#OTHER"]),
     ],
 )
-def test_a_single_placeholder_is_where_it_points(routed, variables, references):
+def test_a_single_placeholder_routes_to_its_reference(routed, variables, references):
     found = routed(variables)
     assert (found.literal, texts(found)) == (None, references)
 
@@ -64,14 +64,14 @@ def test_a_reference_may_be_inherited(routed):
     assert texts(routed("", base='A = "{{ vault:db#a }}"')) == ["vault:db#a"]
 
 
-def test_a_variable_that_equals_another_one_is_where_that_is(routed):
+def test_a_variable_that_equals_another_routes_to_its_place(routed):
     found = routed('A = "{{ B }}"\nB = "{{ C }}"\nC = "{{ vault:db#c }}"')
     assert texts(found) == ["vault:db#c"]
     assert [one.name for one in found.declarations] == ["A", "B", "C"]
     assert str(routed('A = "{{ B }}"\nB = "x"').literal) == "profiles/prod.toml:4"
 
 
-def test_it_is_not_followed_where_it_must_not_be(routed):
+def test_an_equal_variable_is_not_followed_with_follow_false(routed):
     found = refused(lambda: routed('A = "{{ B }}"\nB = "x"', follow=False))
     assert found == ("A has the value of B", "change B")
 
@@ -88,7 +88,7 @@ B, DB = "envkit set B --env prod", "envkit set --ref 'vault:db#a' --env prod"
         ("A = '{{ \"x\" | trim }}'", "change it there"),
     ],
 )
-def test_a_value_of_several_parts_is_nowhere_and_its_parts_are_named(routed, variables, hint):
+def test_a_composed_value_is_refused_and_its_parts_are_named(routed, variables, hint):
     message = "A is composed of several parts (profiles/prod.toml:3)"
     assert refused(lambda: routed(variables)) == (message, hint)
 
@@ -105,7 +105,7 @@ def test_a_value_of_several_parts_is_nowhere_and_its_parts_are_named(routed, var
         ("vault:db#*", "a whole secret", "change one field: --ref 'vault:db#FIELD'"),
     ],
 )
-def test_a_reference_that_no_source_writes_is_refused(routed, text, what, hint):
+def test_a_reference_that_no_source_can_write_is_refused(routed, text, what, hint):
     refusals = [
         refused(lambda: refuse_unwritable("A", reference(text))),
         refused(lambda: routed(f'A = "{{{{ {text} }}}}"')),

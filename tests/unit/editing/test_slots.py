@@ -27,7 +27,7 @@ def write(slot, value, before):
     return write_one(slot, value, before, Deadline(15))
 
 
-def test_a_value_is_read_with_its_version():
+def test_a_slot_reads_a_value_with_its_version():
     slot = StoreSlot(memory(), REF)
     assert slot.where == "memory:db#password"
     assert slot.read() == CurrentValue(Secret("old"), "1")
@@ -35,7 +35,7 @@ def test_a_value_is_read_with_its_version():
     assert StoreSlot(memory(), REF._replace(path="none")).read() == CurrentValue(None, None)
 
 
-def test_a_store_without_versions_says_so():
+def test_a_slot_in_a_store_without_versions_is_an_error():
     with pytest.raises(UnchangeableError, match="shelf memory:db#password has no versions"):
         _ = StoreSlot(Shelf(), REF).versioned
 
@@ -52,7 +52,7 @@ def profile(project):
     return project.profile("dev.toml", '[variables]\nA = "1" # one\nB = "2"\n')
 
 
-def test_a_line_is_read_written_and_removed(profile):
+def test_a_profile_slot_reads_writes_and_removes_a_line(profile):
     slot = line_of(profile)
     assert slot.where == "profiles/dev.toml:2"
     assert slot.read() == CurrentValue(Secret("1"), None)
@@ -73,7 +73,7 @@ def test_a_line_that_was_changed_meanwhile_is_a_conflict(profile, text):
     assert profile.read_text() == text
 
 
-def test_a_change_beside_the_line_is_none(profile):
+def test_a_change_beside_the_line_is_not_a_conflict(profile):
     slot = line_of(profile)
     before = slot.read()
     profile.write_text('[variables]\nB = "3"\nA = "1"\n')
@@ -81,14 +81,14 @@ def test_a_change_beside_the_line_is_none(profile):
     assert profile.read_text() == '[variables]\nB = "3"\nA = "x"\n'
 
 
-def test_a_profile_that_is_gone(profile):
+def test_a_deleted_profile_is_an_error(profile):
     slot = line_of(profile)
     profile.unlink()
     with pytest.raises(ProfileError, match="any more"):
         slot.read()
 
 
-def test_a_profile_that_may_not_be_written_stays():
+def test_an_unwritable_profile_is_left_unchanged():
     with folder_of_nobody() as root:
         path = root / "dev.env"
         path.write_text("A=1\n")

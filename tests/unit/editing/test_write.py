@@ -51,7 +51,7 @@ def beside(user):
     return {"password": "old", "user": user}
 
 
-def test_a_change_of_another_field_is_no_conflict():
+def test_a_change_of_another_field_is_not_a_conflict():
     store = Busy(beside("b"), beside("c"))
     slot = StoreSlot(store, REF)
     assert write(slot, Secret("new")) == "4"
@@ -64,7 +64,7 @@ def test_a_change_of_another_field_is_no_conflict():
     ids=["changed", "removed"],
 )
 @pytest.mark.parametrize("value", [Secret("new"), None])
-def test_a_change_that_comes_first_is_a_conflict_and_stays(theirs, value):
+def test_an_earlier_foreign_change_is_a_conflict_and_is_preserved(theirs, value):
     store = Busy(theirs)
     with pytest.raises(ConflictError):
         write(StoreSlot(store, REF), value)
@@ -72,20 +72,20 @@ def test_a_change_that_comes_first_is_a_conflict_and_stays(theirs, value):
 
 
 @pytest.mark.parametrize("changes", [1, 12])
-def test_a_write_is_tried_again_however_often_another_field_changes(changes):
+def test_a_write_is_retried_however_often_another_field_changes(changes):
     store = Busy(*(beside(str(number)) for number in range(changes)))
     write(StoreSlot(store, REF), Secret("new"))
     assert store.now() == {"password": "new", "user": str(changes - 1)}
 
 
-def test_a_write_is_given_up_when_the_deadline_has_passed():
+def test_a_write_is_given_up_after_the_deadline():
     store = Busy(beside("b"))
     with pytest.raises(ConflictError):
         write(StoreSlot(store, REF), Secret("new"), seconds=0)
     assert store.now() == beside("b")
 
 
-def test_a_conflict_that_is_none_is_not_tried_again():
+def test_a_false_conflict_is_not_retried():
     class Stubborn(Busy):
         tries = 0
 
@@ -118,21 +118,21 @@ def test_the_values_of_one_secret_are_written_in_one_version():
     assert store.now() == {"password": "new", "user": "b"}
 
 
-def test_a_conflict_on_one_value_of_a_secret_keeps_all_of_them():
+def test_a_conflict_on_one_value_of_a_secret_stops_all_of_them():
     store = Busy(beside("theirs"))
     with pytest.raises(ConflictError):
         both(store).run(Deadline(15))
     assert store.now() == beside("theirs")
 
 
-def test_values_of_different_secrets_are_written_one_secret_after_the_other():
+def test_values_of_different_secrets_are_written_one_after_another():
     store = Busy()
     slots = [StoreSlot(store, ref) for ref in (REF, REF._replace(path="other"), USER)]
     writes = [Write(slot, slot.read(), Secret("x")) for slot in slots]
     assert [group.indexes for group in grouped(writes)] == [(0, 2), (1,)]
 
 
-def test_one_place_gets_one_value():
+def test_two_different_values_for_one_place_are_refused():
     store = Busy()
     writes = [Write(StoreSlot(store, REF), BEFORE, Secret(value)) for value in ("x", "x", "y")]
     [group] = grouped(writes[:2])
@@ -141,7 +141,7 @@ def test_one_place_gets_one_value():
         grouped(writes)
 
 
-def test_variables_of_one_file_that_many_set_at_once_are_all_set(project):
+def test_concurrent_sets_of_variables_of_one_file_all_succeed(project):
     names = [f"KEY_{number}" for number in range(20)]
     project.dotenv("dev", "".join(f"{name}=old\n" for name in names))
     barrier = Barrier(len(names))
@@ -160,7 +160,7 @@ def test_variables_of_one_file_that_many_set_at_once_are_all_set(project):
     assert (project.root / ".env.dev").read_text().split() == [f"{n}=new-{n}" for n in names]
 
 
-def test_a_source_without_groups_gets_one_value_after_the_other():
+def test_a_source_without_groups_gets_one_value_after_another():
     class Plain:
         name, settings, remote = "plain", {}, False
 
@@ -198,7 +198,7 @@ def test_literals_of_one_profile_are_written_in_one_step(project):
     assert path.read_text() == '[variables]\nA = "x" # one\nB = "x"\n'
 
 
-def test_an_earlier_value_comes_back_beside_changes_of_others():
+def test_a_rollback_preserves_changes_of_other_fields():
     store = Busy()
     slot = StoreSlot(store, REF)
     write(slot, Secret("new"))

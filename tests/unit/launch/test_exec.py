@@ -42,7 +42,7 @@ PARENT = {
         ),
     ],
 )
-def test_what_is_passed_on(values, pristine, expected):
+def test_exec_passes_on_parent_variables_unless_pristine(values, pristine, expected):
     ours = environment(values, bootstrap=["VAULT_SECRET_ID"])
     passed = overlay(ours, PARENT, pristine=pristine)
     assert {name.decode() for name in passed} == {"PATH", "HOME", "LC_ALL", "LANG"} | expected

@@ -279,7 +279,7 @@ def refused_by(format_name: str, values: Mapping[str, bytes]) -> set[str]:
 @given(values=ENVIRONMENTS)
 @example(values=NASTY)
 @example(values=hard_values())
-def test_anything_comes_back_byte_for_byte(format_name: str, values: Bytes) -> None:
+def test_every_format_preserves_every_byte(format_name: str, values: Bytes) -> None:
     lost = {name for name, value in values.items() if REFUSED[format_name](value)}
     if lost:
         assert refused_by(format_name, values) == lost
@@ -288,7 +288,7 @@ def test_anything_comes_back_byte_for_byte(format_name: str, values: Bytes) -> N
 
 
 @given(values=ENVIRONMENTS)
-def test_envkit_reads_its_own_dotenv(values: Bytes) -> None:
+def test_envkit_reads_the_dotenv_format_that_it_writes(values: Bytes) -> None:
     carried = {name: value for name, value in values.items() if not REFUSED["dotenv"](value)}
     text = render("dotenv", secrets(carried))
     read = dotenv_file.parse(text, path=".env", expand=True)
@@ -296,7 +296,7 @@ def test_envkit_reads_its_own_dotenv(values: Bytes) -> None:
 
 
 @given(values=ENVIRONMENTS)
-def test_a_shell_reads_dotenv_where_no_escape_of_dotenvs_own_is_needed(values: Bytes) -> None:
+def test_a_shell_reads_the_dotenv_format_when_no_dotenv_escape_is_needed(values: Bytes) -> None:
     def alike(value: bytes) -> bool:
         escaped = b"'" in value or b"\\\\" in value or value.endswith(b"\\")
         return b"\r" not in value and not (escaped and (b"$" in value or b"`" in value))
@@ -307,17 +307,17 @@ def test_a_shell_reads_dotenv_where_no_escape_of_dotenvs_own_is_needed(values: B
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_an_empty_environment(format_name: str) -> None:
+def test_an_empty_environment_is_exported_in_every_format(format_name: str) -> None:
     assert READERS[format_name](render(format_name, {})) == {}
 
 
 @pytest.mark.parametrize("format_name", ["yaml", "k8s", "json", "docker", "systemd", "github"])
-def test_names_that_mean_something_to_a_reader(format_name: str) -> None:
+def test_names_with_a_meaning_to_a_reader_are_exported(format_name: str) -> None:
     values = dict.fromkeys(("NO", "ON", "Y", "NULL", "TRUE", "export", "_", "E1", "UID"), b"1")
     assert READERS[format_name](render(format_name, secrets(values))) == values
 
 
-def test_the_longest_key_of_a_kubernetes_secret() -> None:
+def test_a_kubernetes_secret_accepts_keys_up_to_its_limit() -> None:
     longest = {"V" * 253: b"1"}
     assert read_k8s(render("k8s", secrets(longest))) == longest
     with pytest.raises(InvalidValueError, match="V is longer than the 253 characters"):
@@ -325,19 +325,19 @@ def test_the_longest_key_of_a_kubernetes_secret() -> None:
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_variables_keep_their_order(format_name: str) -> None:
+def test_variables_are_exported_in_their_order(format_name: str) -> None:
     values = dict.fromkeys(("V_B", "V_C", "V_A"), b"1")
     text = render(format_name, secrets(values))
     assert sorted(values, key=text.index) == list(values)
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
-def test_a_name_that_would_break_out_is_refused(format_name: str) -> None:
+def test_a_name_that_would_break_out_of_the_format_is_refused(format_name: str) -> None:
     with pytest.raises(InvalidValueError, match="is not the name of a variable"):
         render(format_name, {"A=1\nB": Secret("x")})
 
 
-def test_dockers_limit_for_a_line() -> None:
+def test_docker_format_refuses_a_line_over_its_limit() -> None:
     longest = {"V": b"x" * 65_533}
     assert read_docker(render("docker", secrets(longest))) == longest
     with pytest.raises(InvalidValueError, match="V is longer than docker's limit of 65,535"):
@@ -345,7 +345,7 @@ def test_dockers_limit_for_a_line() -> None:
 
 
 @given(values=ENVIRONMENTS)
-def test_the_hint_names_a_format_that_can_carry_what_was_refused(values: Bytes) -> None:
+def test_the_hint_names_a_format_that_can_represent_the_refused_value(values: Bytes) -> None:
     for format_name in FORMATS:
         lost = {name: value for name, value in values.items() if REFUSED[format_name](value)}
         if not lost:
@@ -371,7 +371,7 @@ def test_a_refusal_shows_no_value(format_name: str) -> None:
         assert canary.decode() not in f"{error!r} {error.hint} {error.__cause__}"
 
 
-def test_the_message_of_a_refusal() -> None:
+def test_a_refusal_names_every_variable_and_its_reason() -> None:
     values = {"A": b"fine", "TLS_KEY": b"a\nb", "BLOB": b"\xff", "CERT": b"x\r"}
     with pytest.raises(InvalidValueError) as caught:
         render("docker", secrets(values))
@@ -382,7 +382,7 @@ def test_the_message_of_a_refusal() -> None:
     assert caught.value.hint == "use --format shell, or leave them out with --except"
 
 
-def test_an_unknown_format() -> None:
+def test_an_unknown_format_is_refused_with_a_suggestion() -> None:
     with pytest.raises(UsageError, match="no export format 'jsn'") as caught:
         render("jsn", {})
     assert caught.value.hint == "did you mean 'json'?"
@@ -391,7 +391,7 @@ def test_an_unknown_format() -> None:
 # ---------------------------------------------------------------- GitHub Actions
 
 
-def test_the_delimiter_is_not_to_be_guessed() -> None:
+def test_github_delimiter_cannot_be_guessed() -> None:
     values = secrets({"A": b"1"})
     assert len({render("github", values) for _ in range(20)}) == 20
 
@@ -400,7 +400,7 @@ def test_the_delimiter_is_not_to_be_guessed() -> None:
 
 
 @pytest.mark.parametrize("name", ["app", "my-app.prod", "0", "1e3", "true", "a" * 253])
-def test_the_name_of_a_secret(name: str) -> None:
+def test_kubernetes_secret_has_the_given_name(name: str) -> None:
     manifest = yaml.safe_load(render("k8s", secrets({"A": b"1"}), name=name))
     assert manifest["metadata"]["name"] == name
 
@@ -408,7 +408,7 @@ def test_the_name_of_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", "App", "my_app", "-a", "a-", "a..b", ".a", "a\n", "é", "a b", "a" * 254]
 )
-def test_a_name_that_no_secret_can_have(name: str) -> None:
+def test_an_invalid_name_of_a_kubernetes_secret_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="no Kubernetes Secret can be called") as caught:
         render("k8s", {}, name=name)
     assert "--name" in str(caught.value.hint)

@@ -43,7 +43,7 @@ TOO_SHORT = """
 @pytest.mark.parametrize(
     "text", [*TOO_SHORT.split(), " ", "\n", '"false",', "{\n}\n", "a\nb\nc", "  1  "]
 )
-def test_what_has_too_little_in_it_is_not_masked_and_its_variable_is_named(text):
+def test_a_value_that_is_too_short_is_not_masked_and_its_variable_is_named(text):
     assert github_masks({"V": [Secret(text)]}) == ("", ["V"])
 
 
@@ -51,7 +51,7 @@ def test_an_empty_value_is_neither_masked_nor_named():
     assert github_masks({"V": [Secret("")]}) == ("", [])
 
 
-def test_a_variable_is_named_once_and_also_where_only_a_part_of_it_is_too_short():
+def test_a_variable_with_a_short_part_is_named_once():
     secrets = {"URL": [Secret("https://db:8080/x"), Secret("db"), Secret("8080")]}
     masks = github_masks(secrets)
     assert (runner_masks(masks.commands), masks.unmasked) == ({"https://db:8080/x"}, ["URL"])
@@ -88,11 +88,11 @@ URLS = {
 
 
 @pytest.mark.parametrize("text", URLS)
-def test_the_credentials_within_a_value_are_masked_as_written_and_as_used(text):
+def test_credentials_within_a_value_are_masked_encoded_and_decoded(text):
     assert masks_of(text) == URLS[text] | {text.strip()}
 
 
-def test_a_key_within_json_is_masked_by_line_as_a_program_prints_it():
+def test_a_key_within_json_is_masked_by_line_as_programs_print_it():
     pem = "-----BEGIN KEY-----\nMIIBVgIBADANBg\n-----END KEY-----\n"
     masks = masks_of(json.dumps({"type": "service_account", "private_key": pem}))
     assert "MIIBVgIBADANBg" in masks
@@ -100,11 +100,11 @@ def test_a_key_within_json_is_masked_by_line_as_a_program_prints_it():
     assert "service_account" not in masks
 
 
-def test_a_line_is_masked_without_the_blanks_around_it():
+def test_a_line_is_masked_without_its_surrounding_blanks():
     assert masks_of('{\n  "client_email": "a@b.example"\n}') == {'"client_email": "a@b.example"'}
 
 
-def test_a_percent_sign_is_escaped_and_a_mask_is_written_once():
+def test_a_percent_sign_is_escaped_and_each_mask_is_written_once():
     masks = github_masks({"A": [Secret("100%0A\r\nline 2\n\n")], "B": [Secret("line 2")]})
     assert masks.commands == "::add-mask::100%250A\n::add-mask::line 2\n"
 
@@ -136,7 +136,7 @@ DEBUG = "{{ env:DEBUG }}"
 """
 
 
-def test_each_reading_is_masked_raw_and_filtered(project: Project) -> None:
+def test_each_reading_is_masked_before_and_after_its_filters(project: Project) -> None:
     project.profile("ci.toml", PROFILE)
     env = {
         "TOKEN": "tok-12345",

@@ -26,7 +26,7 @@ def test_variables_that_make_programs_load_code_are_known(name):
         *("TZ", "LANG", "PORT", "DJANGO_SETTINGS_MODULE", "RUST_LOG", "GOMAXPROCS", "HOSTNAME"),
     ],
 )
-def test_variables_that_apps_are_given_every_day_load_no_code(name):
+def test_variables_that_apps_commonly_use_load_no_code(name):
     assert loading_variables([name], lasting=True) == {}
 
 
@@ -37,6 +37,6 @@ def test_variables_that_apps_are_given_every_day_load_no_code(name):
         *("VAULT_CACERT", "VAULT_CACERT_BYTES", "BAO_CAPATH", "VAULT_TLS_SERVER_NAME"),
     ],
 )
-def test_a_server_of_the_user_counts_only_where_the_variable_stays(name):
+def test_a_server_of_the_user_counts_only_while_the_variable_is_passed_on(name):
     assert loading_variables([name]) == {}
     assert list(loading_variables([name], lasting=True)) == [name]

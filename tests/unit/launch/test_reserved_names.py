@@ -42,7 +42,7 @@ KEPT_BY_SHELLS = {
 
 
 @pytest.mark.parametrize("name", KEPT_BY_SHELLS)
-def test_a_name_that_a_shell_keeps_is_refused_and_says_which_shell(name):
+def test_a_name_that_a_shell_reserves_is_refused_and_names_the_shell(name):
     told = shell_problem(name, "1000")
     assert told.startswith(f"is a variable that {KEPT_BY_SHELLS[name]}")
 
@@ -58,12 +58,12 @@ def test_the_word_separators_are_refused():
         "Path USER_ID RANDOM_SEED STATUS VERSION COMMANDS GITHUB_SHA NODE_OPTIONS REPLY OLDPWD"
     ),
 )
-def test_a_name_that_shells_give_to_programs_is_carried(name):
+def test_a_name_that_shells_pass_to_programs_is_exported(name):
     assert shell_problem(name, "any text") is None
 
 
 @pytest.mark.parametrize("path", ["", "/usr/bin\n/bin"])
-def test_a_path_of_which_fish_makes_another_is_refused(path):
+def test_a_path_that_fish_would_change_is_refused(path):
     assert "fish" in shell_problem("PATH", path)
 
 
@@ -77,7 +77,7 @@ def test_a_path_of_which_fish_makes_another_is_refused(path):
         *((text, False) for text in ("", "0", "007", "2+3", "-1", "2147483648", "1 ", "x", "1\n2")),
     ],
 )
-def test_a_number_of_zsh_is_carried_where_it_is_one(name, text, carried):
+def test_a_number_variable_of_zsh_is_exported_when_it_is_a_number(name, text, carried):
     assert (shell_problem(name, text) is None) is carried
 
 
@@ -89,7 +89,7 @@ def test_a_number_of_zsh_is_carried_where_it_is_one(name, text, carried):
         "RUNNER_DEBUG ACTIONS_RUNTIME_TOKEN NODE_OPTIONS node_options"
     ),
 )
-def test_a_name_that_the_runner_keeps_is_refused(name):
+def test_a_name_that_the_github_runner_reserves_is_refused(name):
     assert github_problem(name).startswith("is a variable that the runner ")
 
 
@@ -100,7 +100,7 @@ def test_a_name_that_the_runner_keeps_is_refused(name):
         "ACTIONS_STEP_TIMEOUT PATH UID"
     ),
 )
-def test_a_name_that_the_runner_gives_to_later_steps_is_carried(name):
+def test_a_name_that_the_github_runner_passes_to_later_steps_is_exported(name):
     assert github_problem(name) is None
 
 
@@ -111,7 +111,7 @@ def test_a_name_that_the_runner_gives_to_later_steps_is_carried(name):
         ("github", "RUNNER_OS", "leave them out with --except"),
     ],
 )
-def test_a_refusal_by_name_advises_no_other_format(format_name, name, hint):
+def test_a_refusal_by_name_suggests_no_other_format(format_name, name, hint):
     with pytest.raises(InvalidValueError) as caught:
         render(format_name, {name: Secret("x"), "OTHER": Secret("y")})
     assert "cannot carry 1 variable: " in caught.value.message

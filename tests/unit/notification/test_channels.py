@@ -26,6 +26,6 @@ def test_a_notice_says_what_happened_and_why(kind, sentence):
     assert notice(kind, error).sentence == sentence
 
 
-def test_the_repr_of_a_channel_shows_neither_its_address_nor_its_key():
+def test_the_repr_of_a_channel_shows_neither_address_nor_key():
     channel = Channel("webhook", "https://example.com/canary-1c", "canary-1c", tuple(EventKind))
     assert repr(channel) == "Channel(webhook)"

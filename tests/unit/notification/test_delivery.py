@@ -38,7 +38,7 @@ def server():
         yield started
 
 
-def test_a_webhook_gets_what_happened_as_json(server):
+def test_a_webhook_gets_the_event_as_json(server):
     deliver(FAILED, webhook(f"{server.address}/hooks?team=a"))
     (got,) = server.received
     assert got.path == "/hooks?team=a"
@@ -56,7 +56,7 @@ def test_a_webhook_gets_what_happened_as_json(server):
     assert "envkit-signature" not in got.headers, "there is no key to sign with"
 
 
-def test_whoever_has_the_key_can_tell_that_it_is_ours(server):
+def test_a_webhook_is_signed_with_its_key(server):
     deliver(FAILED, webhook(server.address, "k3y"))
     (got,) = server.received
     timestamp = got.headers["envkit-timestamp"]
@@ -66,7 +66,7 @@ def test_whoever_has_the_key_can_tell_that_it_is_ours(server):
     assert b"k3y" not in got.body
 
 
-def test_a_signature_is_of_time_and_body_and_key():
+def test_a_signature_depends_on_time_body_and_key():
     assert len({signature("a", 1, b"x"), signature("b", 1, b"x"), signature("a", 2, b"x")}) == 3
 
 
@@ -86,7 +86,7 @@ def test_a_command_gets_names_in_its_environment(tmp_path):
 @pytest.mark.parametrize(
     ("status", "told"), [(500, "it answered 500"), (404, "it answered 404"), (302, "answered 302")]
 )
-def test_what_does_not_take_it_is_told(server, status, told):
+def test_a_webhook_that_answers_with_an_error_is_reported(server, status, told):
     server.status = status
     with pytest.raises(NoticeError) as caught:
         deliver(FAILED, webhook(f"{server.address}/t0ken"))
@@ -95,7 +95,7 @@ def test_what_does_not_take_it_is_told(server, status, told):
     assert len(server.received) == 1, "a redirect is not followed"
 
 
-def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
+def test_a_webhook_that_does_not_answer_times_out(monkeypatch):
     monkeypatch.setattr(delivery, "TIMEOUT_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -116,13 +116,13 @@ def test_a_server_that_does_not_answer_is_given_up(monkeypatch):
         "https://example.com/a b",
     ],
 )
-def test_only_https_or_this_machine_is_asked(where):
+def test_a_webhook_must_be_https_or_on_this_machine(where):
     with pytest.raises(NoticeError) as caught:
         deliver(FAILED, webhook(where))
     assert caught.value.hint == "write https://HOST/PATH"
 
 
-def test_what_must_not_leave_this_machine_takes_no_proxy(server, monkeypatch):
+def test_a_webhook_on_this_machine_bypasses_the_proxy(server, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     deliver(FAILED, webhook(server.address))
     assert len(server.received) == 1
@@ -148,7 +148,7 @@ def test_a_webhook_over_https_goes_through_the_proxy_of_the_environment(monkeypa
             assert connection.recv(100).startswith(b"CONNECT hooks.invalid:443 ")
 
 
-def test_a_webhook_is_trusted_by_the_certificate_authorities_of_this_machine(
+def test_a_webhook_is_verified_with_the_certificate_authorities_of_this_machine(
     server, tmp_path, monkeypatch
 ):
     ca = trustme.CA()
@@ -163,6 +163,6 @@ def test_a_webhook_is_trusted_by_the_certificate_authorities_of_this_machine(
     assert len(server.received) == 1
 
 
-def test_a_command_that_fails_is_told():
+def test_a_failing_command_is_reported():
     with pytest.raises(NoticeError, match="exited with status 3"):
         deliver(FAILED, Channel("command", ("sh", "-c", "exit 3"), None, tuple(EventKind)))

@@ -19,7 +19,7 @@ def profile(project):
     return load("prod", str(project.profiles))
 
 
-def test_an_address_and_a_key_get_their_values(profile):
+def test_placeholders_in_an_address_and_a_key_are_substituted(profile):
     channels = (
         Channel("webhook", "https://x/{{ HOOK }}", "{{ dotenv:KEY }}", KINDS),
         Channel("slack", "https://y/{{ HOOK }}", None, (EventKind.FAILURE,)),
@@ -30,7 +30,7 @@ def test_an_address_and_a_key_get_their_values(profile):
     )
 
 
-def test_a_command_stays_as_it_is(profile):
+def test_placeholders_in_a_command_are_not_substituted(profile):
     channel = Channel("command", ("mail", "team"), None, KINDS)
     assert substitute_placeholders([channel], profile, "notify", PLACE, environ={}) == (channel,)
 

@@ -17,13 +17,13 @@ def test_a_notice_is_the_first_once_a_day(tmp_path):
     assert first_today(folder, "a", NOW + DAY_SECONDS)
 
 
-def test_a_notice_that_is_older_than_a_day_is_removed_from_the_file(tmp_path):
+def test_a_notice_older_than_a_day_is_removed_from_the_file(tmp_path):
     first_today(str(tmp_path), "a", NOW)
     first_today(str(tmp_path), "b", NOW + DAY_SECONDS)
     assert json.loads((tmp_path / FILE).read_text()) == {"b": NOW + DAY_SECONDS}
 
 
-def test_a_folder_that_cannot_be_written_makes_no_notice_the_first(tmp_path):
+def test_no_notice_is_the_first_when_the_folder_is_not_writable(tmp_path):
     (tmp_path / "state").write_text("no folder")
     assert not first_today(str(tmp_path / "state"), "a", NOW)
 

@@ -32,7 +32,7 @@ def test_a_variable_without_a_table_is_required_and_looked_up_by_its_name():
     assert made.place == f"{WHERE}:3"
 
 
-def test_every_key_of_a_table_is_kept():
+def test_every_key_of_a_table_is_read():
     raw = read_table(
         "A",
         {
@@ -60,7 +60,7 @@ def test_every_key_of_a_table_is_kept():
 @pytest.mark.parametrize(
     ("value", "text"), [("x", "x"), (8080, "8080"), (True, "true"), (False, "false"), ("", "")]
 )
-def test_a_value_alone_is_its_text(value, text):
+def test_a_value_without_a_table_is_read_as_text(value, text):
     assert read_table("A", value, PLACE) == {"value": text}
     assert read_table("A", {"default": value}, PLACE) == {"default": text}
 
@@ -71,14 +71,14 @@ def test_choices_make_an_enum_unless_a_type_is_given():
 
 
 @pytest.mark.parametrize("kind", TYPES)
-def test_each_type_is_taken(kind):
+def test_each_type_is_accepted(kind):
     assert read_table("A", {"type": kind, "choices": ["a"]}, PLACE)["type"] == kind
 
 
 @pytest.mark.parametrize(
     ("table", "message", "hint"), VECTORS["a_table_that_means_nothing_is_refused_at_its_line"]
 )
-def test_a_table_that_means_nothing_is_refused_at_its_line(table, message, hint):
+def test_a_meaningless_table_is_refused_at_its_line(table, message, hint):
     assert refusal(lambda: read_table("A", table, PLACE)) == (f"{WHERE}{message}", hint)
 
 
@@ -91,12 +91,12 @@ def test_a_table_that_means_nothing_is_refused_at_its_line(table, message, hint)
         ("--", "use letters, digits and '_', not beginning with a digit"),
     ],
 )
-def test_a_name_that_no_variable_can_have_is_refused_with_the_closest_one(name, hint):
+def test_an_invalid_variable_name_is_refused_with_the_closest_valid_one(name, hint):
     found = refusal(lambda: read_table(name, "x", PLACE))
     assert found == (f"{WHERE}:3: {name!r} is not a variable name", hint)
 
 
-def test_keys_that_do_not_go_together_are_refused():
+def test_keys_that_exclude_each_other_are_refused():
     found = refusal(lambda: declared({"type": "enum"}))
     assert found == (f"{WHERE}:5: A: type 'enum' needs 'choices'", 'write choices = ["..."]')
     message, _ = refusal(lambda: declared({"min": 2, "max": 1}))
@@ -104,7 +104,7 @@ def test_keys_that_do_not_go_together_are_refused():
     assert declared({"min": 2, "max": 2}).minimum == 2
 
 
-def test_a_value_that_is_no_template_is_refused_with_its_place_and_column():
+def test_an_invalid_template_is_refused_with_its_place_and_column():
     with pytest.raises(PlaceholderError) as caught:
         declared({"value": "x{{ B"})
     assert caught.value.message == f"{WHERE}:4: A: '{{{{' has no '}}}}' (column 2 of the value)"
@@ -122,9 +122,7 @@ def test_a_value_that_is_no_template_is_refused_with_its_place_and_column():
     ],
 )
 @pytest.mark.parametrize("value", ["", "x", "{{ not a placeholder"])
-def test_a_value_of_the_command_line_is_a_literal_and_as_secret_as_what_it_replaces(
-    raw, secret, value
-):
+def test_a_command_line_value_is_a_literal_and_as_secret_as_what_it_replaces(raw, secret, value):
     made = declared(raw)
     made.set_value(value)
     assert made.template.parts == ((value,) if value else ())

@@ -9,7 +9,7 @@ from envkit.profile import discovery as discover
 from support.transcript import transcript
 
 
-def test_the_folder_is_looked_for_upwards(project, monkeypatch):
+def test_the_profile_folder_is_searched_upwards(project, monkeypatch):
     below = project.root / "src" / "app"
     below.mkdir(parents=True)
     for folder in (project.root, below):
@@ -17,7 +17,7 @@ def test_the_folder_is_looked_for_upwards(project, monkeypatch):
         assert discover.profiles_folder(None, {}) == str(project.profiles)
 
 
-def test_the_closest_folder_wins(project, monkeypatch):
+def test_the_closest_profile_folder_is_used(project, monkeypatch):
     inner = project.root / "service" / "profiles"
     inner.mkdir(parents=True)
     (inner / "dev.toml").write_text("")
@@ -42,7 +42,7 @@ def test_the_closest_folder_wins(project, monkeypatch):
     ],
     ids=lambda files: ",".join(files) or "empty",
 )
-def test_a_folder_of_that_name_without_a_profile_is_passed_over(project, monkeypatch, files):
+def test_a_folder_without_profiles_is_skipped(project, monkeypatch, files):
     project.profile("dev.toml", "")
     inner = project.root / "backend" / "profiles"
     (inner.parent / "shop").mkdir(parents=True)
@@ -54,7 +54,7 @@ def test_a_folder_of_that_name_without_a_profile_is_passed_over(project, monkeyp
         assert discover.profiles_folder(None, {}) == str(project.profiles)
 
 
-def test_where_no_folder_has_a_profile_the_closest_one_is_named(project, monkeypatch):
+def test_the_closest_folder_is_named_when_none_has_a_profile(project, monkeypatch):
     inner = project.root / "backend" / "profiles"
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner.parent)
@@ -72,19 +72,19 @@ def test_where_no_folder_has_a_profile_the_closest_one_is_named(project, monkeyp
         (None, {"ENVKIT_PROFILES": ""}, "profiles"),
     ],
 )
-def test_a_folder_that_is_named_is_used(project, explicit, environ, expected):
+def test_a_named_folder_is_used(project, explicit, environ, expected):
     for name in ("a", "b"):
         (project.root / name).mkdir()
     assert discover.profiles_folder(explicit, environ) == str(project.root / expected)
 
 
-def test_a_folder_that_is_named_must_be_there(project):
+def test_a_named_folder_must_exist(project):
     with pytest.raises(ProfileNotFoundError, match=r"no folder nowhere") as raised:
         discover.profiles_folder("nowhere", {})
     assert raised.value.hint == "name an existing folder with --profiles"
 
 
-def test_a_folder_without_a_name_is_not_another_one(project):
+def test_an_empty_folder_name_is_an_error(project):
     """`--profiles "$FOLDER"` with a variable that is not set."""
     project.profile("prod.env", "A=1\n")
     assert transcript(project.run("get", "A", "--env", "prod", "--profiles", "")) == (
@@ -94,14 +94,14 @@ def test_a_folder_without_a_name_is_not_another_one(project):
     )
 
 
-def test_no_folder_at_all(tmp_path, monkeypatch):
+def test_a_project_without_a_profile_folder_is_an_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(discover, "FOLDER", "profiles-5c1b")  # whatever lies above tmp_path
     with pytest.raises(ProfileNotFoundError, match=r"no profiles-5c1b/ folder in \. or above it"):
         discover.profiles_folder(None, {})
 
 
-def test_a_working_folder_that_was_removed(tmp_path, monkeypatch):
+def test_a_removed_working_folder_is_an_error(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -110,7 +110,7 @@ def test_a_working_folder_that_was_removed(tmp_path, monkeypatch):
         discover.profiles_folder(None, {})
 
 
-def test_the_folder_of_a_stranger_is_refused_unless_it_is_named(project, monkeypatch):
+def test_the_folder_of_another_user_is_refused_unless_it_is_named(project, monkeypatch):
     if os.getuid() == 0:
         os.chown(project.profiles, 12345, -1)
     else:
@@ -124,20 +124,20 @@ def test_the_folder_of_a_stranger_is_refused_unless_it_is_named(project, monkeyp
     assert discover.profiles_folder(str(project.profiles), {}) == str(project.profiles)
 
 
-def test_names_of_both_forms(project):
+def test_profile_names_include_both_forms(project):
     names = ("prod.toml", "dev.env", "eu.west-1.toml", ".env.local", ".hidden.toml", "README.md")
     for name in names:
         project.profile(name, "")
     assert discover.profile_names(str(project.profiles)) == ["dev", "eu.west-1", "prod"]
 
 
-def test_a_folder_that_cannot_be_read(project):
+def test_an_unreadable_profile_folder_is_an_error(project):
     with pytest.raises(ProfileError, match=r"^cannot read gone: no such file or directory$"):
         discover.profile_names(str(project.root / "gone"))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../prod", "a/b", "prod\n", "prod\0", "-x", "é"])
-def test_what_cannot_be_a_name_has_no_file(project, name):
+def test_an_invalid_profile_name_has_no_file(project, name):
     project.profile("prod.toml", "")
     assert discover.profile_path(str(project.profiles), name) is None
 
@@ -151,7 +151,7 @@ def test_what_cannot_be_a_name_has_no_file(project, name):
         ("circle", "is a dangling link"),
     ],
 )
-def test_what_has_a_profiles_name_and_is_no_file(project, kind, reason):
+def test_a_profile_that_is_not_a_regular_file_is_an_error(project, kind, reason):
     path = project.profiles / "prod.env"
     if kind == "folder":
         path.mkdir()
@@ -171,7 +171,7 @@ def test_a_link_to_a_file_is_a_profile(project):
     assert project.run("get", "A", "--env", "live").stdout == "1"
 
 
-def test_a_profile_that_is_written_twice(project):
+def test_a_profile_in_both_forms_is_an_error(project):
     project.profile("prod.toml", "")
     project.profile("prod.env", "")
     with pytest.raises(ProfileError) as raised:
@@ -193,7 +193,7 @@ def test_a_profile_that_is_written_twice(project):
         ("zzz", None),
     ],
 )
-def test_an_unknown_profile_lists_the_known(project, name, hint):
+def test_an_unknown_profile_lists_the_known_ones(project, name, hint):
     error = discover.unknown_profile(
         str(project.profiles), name, ["dev", "prod", "staging"], ["prelive"]
     )
@@ -201,6 +201,6 @@ def test_an_unknown_profile_lists_the_known(project, name, hint):
     assert error.hint == hint
 
 
-def test_an_empty_folder_says_so(project):
+def test_an_empty_profile_folder_is_reported(project):
     error = discover.unknown_profile(str(project.profiles), "dev", [])
     assert error.message == "no profile 'dev' in profiles (the folder has no profiles)"

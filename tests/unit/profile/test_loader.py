@@ -50,7 +50,7 @@ def test_both_forms_mean_the_same(project):
     assert str(other.variables["PRICE"].location) == "profiles/b.env:3"
 
 
-def test_all_that_a_toml_profile_says(project):
+def test_a_toml_profile_is_loaded_with_all_its_keys(project):
     project.profile(
         "prod.toml",
         """
@@ -125,13 +125,13 @@ class TestExtends:
             ),
         ],
     )
-    def test_later_wins(self, project, files, expected):
+    def test_later_bases_override_earlier_ones(self, project, files, expected):
         for name, (extends, value) in files.items():
             variable = f'X = "{value}"' if value else ""
             project.profile(f"{name}.toml", f"extends = {extends}\n[variables]\n{variable}\n")
         assert values(loaded(project)) == {"X": expected}
 
-    def test_every_file_is_read_once_the_most_basic_first(self, project):
+    def test_every_file_is_read_once_and_the_most_basic_first(self, project):
         project.profile("base.toml", "")
         project.profile("left.toml", 'extends = "base"')
         project.profile("right.toml", 'extends = "base"')
@@ -167,7 +167,7 @@ class TestExtends:
         assert profile.variables["X"].type == "path"
         assert str(profile.variables["X"].location) == "profiles/base.env:1"
 
-    def test_what_is_inherited_besides_variables(self, project):
+    def test_sources_lookup_and_protection_are_inherited(self, project):
         project.profile(
             "base.toml",
             """
@@ -212,7 +212,7 @@ class TestExtends:
             ({"prod": '"a"', "a": '["x", "b"]', "b": '"a"', "x": "[]"}, "a -> b -> a"),
         ],
     )
-    def test_a_circle_is_shown_where_it_closes(self, project, files, circle):
+    def test_a_circle_of_extends_is_reported_where_it_closes(self, project, files, circle):
         for name, extends in files.items():
             project.profile(f"{name}.toml", f"\nextends = {extends}\n")
         place = f"profiles/{circle.split()[-3]}.toml:2"
@@ -221,7 +221,7 @@ class TestExtends:
             f"remove '{circle.split()[-1]}' from this 'extends'",
         )
 
-    def test_an_unknown_base_is_named_with_its_line(self, project):
+    def test_an_unknown_base_is_reported_with_its_line(self, project):
         project.profile("base.toml", "")
         project.profile("prod.toml", '# why\nextends = ["base", "bsae"]\n')
         message, hint = refused(project)
@@ -230,12 +230,12 @@ class TestExtends:
         )
         assert hint == "did you mean 'base'?"
 
-    def test_an_alias_is_no_base(self, project):
+    def test_an_alias_cannot_be_a_base(self, project):
         project.profile("base.toml", 'aliases = ["basis"]')
         project.profile("prod.toml", 'extends = "basis"')
         assert refused(project)[0].startswith("profiles/prod.toml:1: no profile 'basis'")
 
-    def test_length_and_number_of_ways_are_no_limit(self, project):
+    def test_length_and_number_of_inheritance_paths_are_not_limited(self, project):
         project.profile("p0.toml", '[variables]\nX = "0"\n')
         for number in range(1, 1500):
             before = f'"p{number - 1}"'
@@ -250,7 +250,7 @@ class TestNames:
         project.profile("prod.toml", f"aliases = {aliases}")
         assert loaded(project, "live").name == "prod"
 
-    def test_a_name_goes_before_an_alias(self, project):
+    def test_a_name_has_priority_over_an_alias(self, project):
         project.profile("prod.toml", "")
         project.profile("staging.toml", 'aliases = ["prod"]')
         assert loaded(project).name == "prod"
@@ -273,12 +273,12 @@ class TestNames:
         )
 
     @pytest.mark.parametrize("alias", ["", "../prod", "a/b", ".hidden", "a b"])
-    def test_an_alias_that_is_no_name_is_an_error(self, project, alias):
+    def test_an_invalid_alias_is_an_error(self, project, alias):
         project.profile("prod.toml", f'aliases = ["{alias}"]')
         assert refused(project)[0] == f"profiles/prod.toml:1: {alias!r} cannot be an alias"
 
     @pytest.mark.parametrize("name", ["prd", "", "../profiles/prod", "prod.toml", "PROD"])
-    def test_an_unknown_name_never_means_another_profile(self, project, name):
+    def test_an_unknown_name_never_selects_another_profile(self, project, name):
         project.profile("prod.toml", 'aliases = ["production"]')
         project.profile("dev.env", "")
         with pytest.raises(ProfileNotFoundError) as raised:
@@ -301,7 +301,7 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("text", "told", "advice"), MISTAKES, ids=[told[:60] for _, told, _ in MISTAKES]
 )
-def test_a_mistake_is_shown_with_line_and_right_spelling(project, text, told, advice):
+def test_a_mistake_is_reported_with_its_line_and_the_right_spelling(project, text, told, advice):
     project.profile("prod.toml", text)
     message, hint = refused(project)
     assert message.startswith(f"profiles/prod.toml:{told}"), message
@@ -309,13 +309,13 @@ def test_a_mistake_is_shown_with_line_and_right_spelling(project, text, told, ad
     assert bool(hint) == bool(advice)
 
 
-def test_a_variable_may_be_called_like_a_key_of_the_profile(project):
+def test_a_variable_may_have_the_name_of_a_profile_key(project):
     project.profile("a.toml", '[variables]\nprotected = { value = "x" }\n')
     project.profile("b.env", "protected=x\n")
     assert values(loaded(project, "a")) == values(loaded(project, "b")) == {"protected": "x"}
 
 
-def test_a_mistake_in_a_base_is_shown_there(project):
+def test_a_mistake_in_a_base_is_reported_there(project):
     project.profile("base.toml", '[variables]\nX = { type = "enum" }\nY = "y"\n')
     project.profile("prod.toml", 'extends = "base"\n\n\n[variables]\nX = "a"\n')
     assert refused(project)[0] == "profiles/base.toml:2: X: type 'enum' needs 'choices'"
@@ -330,7 +330,7 @@ def test_a_mistake_in_a_base_is_shown_there(project):
         ("prod.env", "A=1\nX={{ vault:db#password\n", "profiles/prod.env:2"),
     ],
 )
-def test_a_placeholder_without_end_is_shown_with_its_column(project, file, text, place):
+def test_an_unclosed_placeholder_is_reported_with_its_column(project, file, text, place):
     project.profile(file, text)
     with pytest.raises(PlaceholderError) as raised:
         loaded(project)
@@ -340,7 +340,7 @@ def test_a_placeholder_without_end_is_shown_with_its_column(project, file, text,
 
 
 @pytest.mark.parametrize("name", ["prod.toml", "prod.env"])
-def test_what_is_not_utf_8_is_shown_by_its_line(project, name):
+def test_invalid_utf_8_is_reported_with_its_line(project, name):
     (project.profiles / name).write_bytes(b"A='x'\nB='\xff'\n")
     assert refused(project) == (f"profiles/{name}:2: not UTF-8", "save the file as UTF-8")
 
@@ -355,14 +355,14 @@ def test_what_is_not_utf_8_is_shown_by_its_line(project, name):
         ("A=1\nB=a\0b\n", "profiles/prod.env:2"),
     ],
 )
-def test_a_mistake_in_the_env_form_is_shown_with_its_line(project, text, place):
+def test_a_mistake_in_the_env_form_is_reported_with_its_line(project, text, place):
     project.profile("prod.env", text)
     message, _ = refused(project)
     assert message.startswith(f"{place}: ")
     assert "BF1xYz" not in message
 
 
-def test_what_is_probably_not_meant_is_a_warning(project):
+def test_a_variable_that_is_set_twice_is_a_warning(project):
     project.profile("base.env", "A=1\nA=2\n")
     project.profile("prod.toml", 'extends = "base"\n')
     profile = loaded(project)
@@ -377,7 +377,7 @@ def test_a_file_that_is_too_large_is_refused(project, name):
     assert refused(project)[0] == f"cannot read profiles/{name}: larger than 16777216 bytes"
 
 
-def test_ten_thousand_variables(project):
+def test_a_profile_with_ten_thousand_variables_loads(project):
     lines = [f'V{n} = {{ value = "{{{{ V{n + 1} }}}}", type = "path" }}' for n in range(10_000)]
     project.profile("prod.toml", "[variables]\n" + "\n".join(lines) + "\n")
     profile = loaded(project)
@@ -387,7 +387,7 @@ def test_ten_thousand_variables(project):
     assert places == [f"profiles/prod.toml:{line}" for line in range(2, 10_002)]
 
 
-def test_a_value_from_the_command_line_replaces_what_the_profile_says(project):
+def test_a_command_line_value_replaces_that_of_the_profile(project):
     project.profile("prod.toml", '[variables]\nA = "{{ vault:a }}"\nB = "b"\n')
     profile = loaded(project)
     for name in ("A", "B", "NEW"):
@@ -412,7 +412,7 @@ def test_a_value_from_the_command_line_replaces_what_the_profile_says(project):
         ('A = "{{ bad"', 'A = "y"', "y", "prod.toml:3"),
     ],
 )
-def test_a_value_alone_merges_as_a_table_does(project, base, prod, value, line):
+def test_a_value_without_a_table_merges_as_a_table_does(project, base, prod, value, line):
     project.profile("base.toml", f"[variables]\n{base}\n")
     project.profile("prod.toml", f'extends = "base"\n[variables]\n{prod}\n')
     declared = loaded(project).variables["A"]

@@ -50,7 +50,7 @@ STATEMENTS = st.lists(
 
 
 @given(STATEMENTS)
-def test_lines_of_any_order_of_statements(statements):
+def test_lines_are_found_for_any_order_of_statements(statements):
     text, wanted, table = "", {}, ()
     for number, (kind, value) in enumerate(statements):
         line = text.count("\n") + 1
@@ -69,7 +69,7 @@ def test_lines_of_any_order_of_statements(statements):
     assert {keys: lines.line(keys) for keys in wanted} == wanted
 
 
-def test_a_location_goes_down_from_its_file(project):
+def test_a_nested_location_shares_the_file_of_its_parent(project):
     path = str(project.profiles / "prod.toml")
     top = Location(path, lines=KeyLines("\n[variables]\nPORT = 1\n"))
     assert str(top.at("variables", "PORT")) == "profiles/prod.toml:3"
@@ -77,7 +77,7 @@ def test_a_location_goes_down_from_its_file(project):
     assert str(Location(path, 7).at("value")) == "profiles/prod.toml:7"
 
 
-def test_who_asks_while_the_lines_are_counted_gets_the_right_one(monkeypatch):
+def test_concurrent_requests_for_lines_get_the_right_ones(monkeypatch):
     lines = KeyLines("a = 1\nb = 2\n")
     keys, asked = location._keys, []
 

@@ -120,7 +120,7 @@ def assert_parsed_or_refused(text: str) -> None:
         ('{{ vault:"a b"?version=3 }}', Reference("vault", "a b", None, "3")),
     ],
 )  # fmt: skip
-def test_an_operand_with_and_without_braces(text: str, operand: Name | Reference) -> None:
+def test_an_operand_parses_with_and_without_braces(text: str, operand: Name | Reference) -> None:
     assert same(parse(text), Template((Placeholder(operand),)))
     assert parse_reference(text.strip("{} \t")) == operand
 
@@ -129,12 +129,12 @@ def test_an_operand_with_and_without_braces(text: str, operand: Name | Reference
     "text",
     ["", '"text"', "a:b | trim", 'a:b ?? "c"', "{{ a:b }}", "a:b }} {{ c:d", "a b", '"x" | trim'],
 )
-def test_what_is_more_or_less_than_a_reference_is_refused(text: str) -> None:
+def test_text_that_is_not_exactly_a_reference_is_refused(text: str) -> None:
     with pytest.raises(PlaceholderError):
         parse_reference(text)
 
 
-def test_a_whole_value() -> None:
+def test_a_value_with_text_filters_and_fallback_parses() -> None:
     text = 'postgresql://{{ USER ?? "app" }}:{{ vault:db#password | trim | urlencode }}@db/{{"{{"}}'
     user, filters = Placeholder(Name("USER"), "app"), (Filter("trim"), Filter("urlencode"))
     password = Placeholder(Reference("vault", "db", "password"), None, filters)
@@ -157,12 +157,12 @@ def test_text_without_placeholders_is_itself(text: str) -> None:
         ('{{ "é\nb" }}', "é\nb"),
     ],
 )  # fmt: skip
-def test_a_quoted_text(text: str, value: str) -> None:
+def test_quoted_text_parses_to_its_content(text: str, value: str) -> None:
     assert parse(text).parts == (value,)
 
 
 @given(templates())
-def test_what_is_printed_parses_back(template: Template) -> None:
+def test_a_printed_template_parses_back(template: Template) -> None:
     assert same(parse(str(template)), template)
 
 
@@ -170,12 +170,12 @@ def test_what_is_printed_parses_back(template: Template) -> None:
 @example("{{{{")
 @example('{{{ "{{" }}}')
 @example('{{ "{" }}{{ A }}')
-def test_any_text_parses_to_what_prints_back_or_is_an_error_with_a_column(text: str) -> None:
+def test_any_text_parses_and_prints_back_or_is_an_error_with_a_column(text: str) -> None:
     assert_parsed_or_refused(text)
 
 
 @given(st.text(), st.text())
-def test_any_text_at_all_is_parsed_or_refused(before: str, inside: str) -> None:
+def test_any_unicode_text_is_parsed_or_refused(before: str, inside: str) -> None:
     text = f"{before}{{{{{inside}"
     outcome = parsed_or_refused(text)
     if isinstance(outcome, PlaceholderError):
@@ -193,7 +193,7 @@ def test_a_long_value_is_parsed_or_refused(begin: str, unit: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "column", "message"), VECTORS["an_error_says_where"])
-def test_an_error_says_where(text: str, column: int, message: str) -> None:
+def test_a_parse_error_has_its_column(text: str, column: int, message: str) -> None:
     with pytest.raises(PlaceholderError) as caught:
         parse(text)
     assert caught.value.message == f"{message} (column {column} of the value)"
@@ -211,14 +211,14 @@ def test_an_error_says_where(text: str, column: int, message: str) -> None:
         ("{{ aws:a?stge=x }}", "did you mean 'stage'?"),
     ],
 )
-def test_an_error_says_what_to_do(text: str, hint: str) -> None:
+def test_a_parse_error_has_a_hint(text: str, hint: str) -> None:
     with pytest.raises(PlaceholderError) as caught:
         parse(text)
     assert caught.value.hint == hint
 
 
 @given(SOUP, SOUP)
-def test_an_error_shows_nothing_of_the_value(before: str, after: str) -> None:
+def test_a_parse_error_shows_nothing_of_the_value(before: str, after: str) -> None:
     canary = "c4naryc4nary"
     for text in (f"{canary}{before}{{{{{after}", f"{before}{{{{{canary}{after}"):
         error = parsed_or_refused(text)
@@ -249,7 +249,7 @@ def _audit() -> None:
 @pytest.mark.usefixtures("_audit")
 @given(SOUP, st.text(max_size=10) | st.sampled_from(["$(id)", "`id`", "__import__('os')", "{0}"]))
 @example("{{ A | json:/a }}$(id)", "{}")
-def test_nothing_is_run_opened_or_imported(text: str, value: str) -> None:
+def test_parsing_and_substitution_run_open_and_import_nothing(text: str, value: str) -> None:
     global _watched  # noqa: PLW0603
     events: list[str] = []
     _watched = threading.get_ident(), events
@@ -263,7 +263,7 @@ def test_nothing_is_run_opened_or_imported(text: str, value: str) -> None:
 
 
 @given(templates(), TEXTS)
-def test_a_value_is_never_scanned_again(template: Template, value: str) -> None:
+def test_a_substituted_value_is_never_scanned_again(template: Template, value: str) -> None:
     parts = [p for p in template.parts if isinstance(p, str) or not isinstance(p.operand, Literal)]
     unfiltered = Template(tuple(p if isinstance(p, str) else p._replace(filters=()) for p in parts))
     for tempting in (value, "{{ vault:db#password }}", '{{ "', "${HOME}"):

@@ -20,13 +20,13 @@ from support.vectors import vectors
 VECTORS = vectors("unit/profile/substitution")
 
 
-def test_a_value_is_asked_for_by_its_placeholder() -> None:
+def test_a_placeholder_asks_for_its_value() -> None:
     values = {Name("A"): "1", Reference("vault", "db", "p"): "2"}
     template = parse("{{ A }}-{{ vault:db#p }}-{{ A }}")
     assert substitute(template, lambda p: values[p.operand]) == "1-2-1"
 
 
-def test_a_fallback_is_for_what_is_absent_only() -> None:
+def test_a_fallback_applies_only_to_a_missing_value() -> None:
     template = parse('[{{ A ?? "fallback" | base64encode }}]')
     assert substitute(template, lambda _: None) == "[ZmFsbGJhY2s=]"
     assert substitute(template, lambda _: "") == "[]"
@@ -34,12 +34,12 @@ def test_a_fallback_is_for_what_is_absent_only() -> None:
         substitute(template, raising(UnavailableError("down")))
 
 
-def test_what_is_absent_is_named() -> None:
+def test_a_missing_value_is_named() -> None:
     with pytest.raises(AbsentError, match=r"^vault:db#password is missing$"):
         substitute(parse("x{{ vault:db#password | trim }}"), lambda _: None)
 
 
-def test_a_quoted_text_asks_for_no_value() -> None:
+def test_quoted_text_asks_for_no_value() -> None:
     never = raising(AssertionError("a quoted text has no other value"))
     assert substitute(parse('{{ "a b" | urlencode }}'), never) == "a%20b"
 
@@ -51,7 +51,7 @@ def test_filters_are_applied_in_order() -> None:
 
 
 @given(st.binary())
-def test_urlencode_and_base64_carry_any_bytes(raw: bytes) -> None:
+def test_urlencode_and_base64_accept_any_bytes(raw: bytes) -> None:
     value = raw.decode("utf-8", "surrogateescape")
     encoded = apply_filter(Filter("urlencode"), value)
     assert encoded.isascii()
@@ -62,7 +62,7 @@ def test_urlencode_and_base64_carry_any_bytes(raw: bytes) -> None:
     assert apply_filter(Filter("base64decode"), coded) == value
 
 
-def test_trim_takes_white_space_from_both_ends() -> None:
+def test_trim_removes_white_space_from_both_ends() -> None:
     assert apply_filter(Filter("trim"), "\t\r\n a b \n") == "a b"
 
 
@@ -84,7 +84,7 @@ DOCUMENT = json.dumps(
 
 
 @pytest.mark.parametrize(("pointer", "value"), VECTORS["a_json_pointer"])
-def test_a_json_pointer(pointer: str, value: str) -> None:
+def test_a_json_pointer_selects_a_value(pointer: str, value: str) -> None:
     assert apply_filter(Filter("json", pointer), DOCUMENT) == value
 
 
@@ -94,7 +94,7 @@ def test_a_json_pointer(pointer: str, value: str) -> None:
      "/list/" + "9" * 5000],
     ids=lambda pointer: pointer[:10],
 )  # fmt: skip
-def test_a_json_pointer_that_leads_nowhere(pointer: str) -> None:
+def test_a_json_pointer_that_selects_nothing_is_an_error(pointer: str) -> None:
     with pytest.raises(AbsentError, match=r"in the JSON$"):
         apply_filter(Filter("json", pointer), DOCUMENT)
 
@@ -113,7 +113,7 @@ def test_a_json_pointer_that_leads_nowhere(pointer: str) -> None:
     ],
     ids=lambda value: str(value)[:16],
 )
-def test_a_value_that_a_filter_cannot_take(step: Filter, value: str) -> None:
+def test_a_value_that_a_filter_cannot_process_is_an_error(step: Filter, value: str) -> None:
     with pytest.raises(InvalidValueError) as caught:
         apply_filter(step, value)
     assert step.name in caught.value.message
@@ -128,6 +128,6 @@ def test_a_number_in_json_keeps_its_text(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_a_number_that_json_does_not_have_is_refused(number: str) -> None:
+def test_a_number_that_json_does_not_allow_is_refused(number: str) -> None:
     with pytest.raises(InvalidValueError, match="not JSON"):
         apply_filter(Filter("json", "/a"), f'{{"a": {number}}}')

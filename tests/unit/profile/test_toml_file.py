@@ -35,11 +35,11 @@ def refusal(call):
     return caught.value.message, caught.value.hint
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text(write):
+def test_a_byte_order_mark_is_not_part_of_the_text(write):
     assert read_text(write("\ufeffA = '\u00e9'\r\n")) == "A = '\u00e9'\r\n"
 
 
-def test_toml_comes_with_the_lines_of_its_keys(write):
+def test_toml_is_read_with_the_lines_of_its_keys(write):
     content, top = read_toml(write("\n[variables]\n\nA = 'x'\n"))
     assert content == {"variables": {"A": "x"}}
     assert str(top.at("variables", "A")) == "profiles/prod.toml:4"
@@ -69,14 +69,14 @@ def test_toml_comes_with_the_lines_of_its_keys(write):
         ),
     ],
 )
-def test_a_file_that_is_no_toml_is_refused_with_its_place_alone(write, content, place, reason):
+def test_invalid_toml_is_refused_with_nothing_but_its_place(write, content, place, reason):
     message = f"profiles/prod.toml{place}: not valid TOML: {reason}"
     shown, hint = refusal(lambda: read_toml(write(content)))
     assert shown == message
     assert "canary" not in (hint or "")
 
 
-def test_a_file_that_is_gone_is_refused(project):
+def test_a_deleted_file_is_refused(project):
     message, _ = refusal(lambda: read_text(str(project.profiles / "gone.toml")))
     assert message == "cannot read profiles/gone.toml: no such file or directory"
 
@@ -93,7 +93,7 @@ def test_a_file_that_is_gone_is_refused(project):
         {"text": False},
     ],
 )
-def test_known_keys_of_the_right_type_are_taken(table):
+def test_known_keys_of_the_right_type_are_accepted(table):
     check_keys(table, KNOWN, PLACE.at)
 
 
@@ -119,9 +119,7 @@ def test_known_keys_of_the_right_type_are_taken(table):
     ],
 )
 @pytest.mark.parametrize(("owner", "prefix"), [("", ""), ("[sources.x]", "[sources.x]: ")])
-def test_another_key_or_type_is_refused_with_the_right_spelling(
-    table, message, hint, owner, prefix
-):
+def test_an_unknown_key_or_wrong_type_is_refused_with_a_hint(table, message, hint, owner, prefix):
     found = refusal(lambda: check_keys(table, KNOWN, PLACE.at, owner))
     assert found == (f"/nowhere/prod.toml:7: {prefix}{message}", hint)
 
@@ -129,12 +127,12 @@ def test_another_key_or_type_is_refused_with_the_right_spelling(
 @pytest.mark.parametrize(
     ("value", "found"), [("a", ("a",)), (["a", "b"], ("a", "b")), ([], ()), ("", ("",))]
 )
-def test_a_name_or_a_list_of_names_is_a_tuple(value, found):
+def test_a_name_or_a_list_of_names_becomes_a_tuple(value, found):
     assert names(value, PLACE, "extends") == found
 
 
 @pytest.mark.parametrize("value", [1, ["a", 1], {"a": "b"}, None])
-def test_what_is_no_list_of_names_is_refused(value):
+def test_anything_but_a_list_of_names_is_refused(value):
     assert refusal(lambda: names(value, PLACE, "extends")) == (
         "/nowhere/prod.toml:7: 'extends' must be a list of names",
         'write extends = ["..."]',

@@ -44,7 +44,7 @@ def hint_of(text):
         ("A = 'hunter2'\nA = 'hunter3'", "'A' is written twice: keep one of the two"),
     ],
 )
-def test_the_hint_shows_how_the_line_is_written_without_its_value(line, hint):
+def test_the_hint_shows_the_corrected_line_without_its_value(line, hint):
     assert hint_of(f"[variables]\n{line}\n") == hint
 
 
@@ -61,7 +61,7 @@ def test_the_hint_shows_how_the_line_is_written_without_its_value(line, hint):
         "hunter2",
     ],
 )
-def test_a_line_that_may_be_part_of_a_value_gets_no_hint_that_quotes_it(text):
+def test_a_line_that_may_be_part_of_a_value_is_not_quoted_in_a_hint(text):
     hint = hint_of(text) or ""
     assert "aHVud" not in hint
     assert "hunter2" not in hint
@@ -80,7 +80,7 @@ def test_a_line_that_may_be_part_of_a_value_gets_no_hint_that_quotes_it(text):
         ("[PORT]\nvalue = 'x'", "without a line [variables]"),
     ],
 )
-def test_a_variable_outside_of_its_table_is_told_where_it_belongs(project, text, where):
+def test_a_variable_outside_its_table_gets_a_hint_where_it_belongs(project, text, where):
     project.profile("prod.toml", text)
     with pytest.raises(ProfileError) as caught:
         load("prod", str(project.profiles))
@@ -101,7 +101,7 @@ def test_a_variable_outside_of_its_table_is_told_where_it_belongs(project, text,
         ("[rotations.x]\nsecret = 'x'", "did you mean 'rotation'?"),
     ],
 )
-def test_a_misspelt_key_of_the_profile_is_not_taken_for_a_variable(project, text, hint):
+def test_a_misspelt_profile_key_is_not_taken_for_a_variable(project, text, hint):
     project.profile("prod.toml", text)
     with pytest.raises(ProfileError) as caught:
         load("prod", str(project.profiles))

@@ -30,19 +30,19 @@ def short(value):
     return repr(value)[:20] if isinstance(value, str) else None
 
 
-def test_every_type_is_tested():
+def test_every_type_has_test_vectors():
     assert set(VECTORS["fits"]) == set(TYPES)
     assert set(VECTORS["misfits"]) == set(TYPES) - {"string"}
 
 
 @pytest.mark.parametrize(("kind", "value"), cases(VECTORS["fits"], LONG_FITS), ids=short)
-def test_what_fits(kind, value):
+def test_a_value_that_fits_its_type_is_accepted(kind, value):
     choices = {"choices": ["a", "b"]} if kind == "enum" else {}
     assert mismatch(declared(type=kind, **choices), value) is None
 
 
 @pytest.mark.parametrize(("kind", "value"), cases(VECTORS["misfits"], LONG_MISFITS), ids=short)
-def test_what_does_not(kind, value):
+def test_a_value_that_does_not_fit_its_type_is_refused(kind, value):
     choices = {"choices": ["a", "b"]} if kind == "enum" else {}
     said = mismatch(declared(type=kind, **choices), value)
     assert said is not None
@@ -56,7 +56,7 @@ def test_what_does_not(kind, value):
         ({"type": "int", "max": 5}, "9" * 400, "is above the maximum of 5"),
     ],
 )
-def test_bounds_choices_and_patterns(raw, value, said):
+def test_bounds_choices_and_patterns_are_checked(raw, value, said):
     assert mismatch(declared(**raw), value) == said
 
 
@@ -64,12 +64,12 @@ def test_bounds_choices_and_patterns(raw, value, said):
     ("text", "seconds"),
     [("90", 90), ("250ms", 0.25), ("1.5h", 5400), ("1h30m", 5400), ("2w3d", 1_468_800)],
 )
-def test_durations(text, seconds):
+def test_a_duration_is_parsed_to_seconds(text, seconds):
     assert duration_seconds(text) == seconds
 
 
 @given(st.sampled_from([kind for kind in TYPES if kind != "enum"]), st.text(max_size=30))
-def test_any_text_gives_an_answer_that_does_not_show_it(kind, value):
+def test_any_text_gets_an_answer_that_does_not_show_it(kind, value):
     shown = value + "canary-2f"
     said = mismatch(declared(type=kind, pattern="^canary$", min=10**6), shown)
     assert said is not None
@@ -94,13 +94,13 @@ def test_any_text_gives_an_answer_that_does_not_show_it(kind, value):
         ("path", "/a", "/a"),
     ],
 )
-def test_what_a_text_stands_for(kind, text, value):
+def test_a_text_is_parsed_to_a_value_of_its_type(kind, text, value):
     found = parse(kind, text)
     assert (found, type(found)) == (value, type(value))
 
 
 @pytest.mark.parametrize(("kind", "value"), cases(VECTORS["misfits"], LONG_MISFITS), ids=short)
-def test_what_stands_for_nothing_is_refused_without_a_cause_that_quotes_it(kind, value):
+def test_an_invalid_text_is_refused_without_a_cause_that_quotes_it(kind, value):
     if kind == "enum":
         return
     with pytest.raises(ValueError, match=r"^is not an? |^is not (JSON|base64)") as caught:

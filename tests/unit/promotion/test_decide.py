@@ -88,7 +88,7 @@ def stored(project):
         'FALLBACK = "{{ HOST ?? \\"localhost\\" }}"',
     ],
 )
-def test_a_line_that_is_missing_is_added_as_it_is(write, line):
+def test_a_missing_line_is_added_unchanged(write, line):
     memory = '[sources.vault]\ntype = "memory"\n'
     project = write(line, "# nothing yet", head=memory, prod_head=memory)
     plan = promotion()
@@ -99,13 +99,13 @@ def test_a_line_that_is_missing_is_added_as_it_is(write, line):
     assert changes(promotion()) == []
 
 
-def test_what_asks_something_of_a_value_comes_along_without_one(write):
+def test_a_line_with_rules_but_no_value_is_added_with_a_placeholder(write):
     project = write('KEY = { pattern = "^sk_" }')
     done(promotion())
     assert 'KEY = { value = "{{ KEY }}", pattern = "^sk_" }' in profile(project)
 
 
-def test_a_secret_that_is_missing_has_its_line_added_and_no_value(write):
+def test_a_missing_secret_gets_its_line_and_no_value(write):
     project = write('KEY = "{{ KEY }}"', values=f"KEY={CANARY}")
     plan = promotion()
     assert changes(plan) == [("KEY", "add", "{{ KEY }}")]
@@ -123,7 +123,7 @@ def test_a_secret_that_is_missing_has_its_line_added_and_no_value(write):
 
 
 @pytest.mark.parametrize(("names", "secrets"), [(["KEY"], False), ([], True)])
-def test_a_secret_is_copied_where_somebody_says_so(write, names, secrets):
+def test_a_secret_is_copied_only_on_request(write, names, secrets):
     project = write('KEY = "{{ KEY }}"', values=f"KEY={CANARY}")
     plan = promotion(*names, secrets=secrets)
     assert changes(plan) == [("KEY", "set", None), ("KEY", "add", "{{ KEY }}")]
@@ -133,7 +133,7 @@ def test_a_secret_is_copied_where_somebody_says_so(write, names, secrets):
     assert changes(promotion(*names, secrets=True)) == []
 
 
-def test_a_value_that_is_no_secret_is_copied_where_it_is_missing(write):
+def test_a_missing_value_that_is_not_a_secret_is_copied(write):
     line = 'LIMIT = { value = "{{ LIMIT }}", secret = false }'
     project = write(line, line, values="LIMIT=5")
     plan = promotion()
@@ -146,7 +146,7 @@ def test_a_value_that_is_no_secret_is_copied_where_it_is_missing(write):
     assert changes(promotion("LIMIT")) == [("LIMIT", "set", "staging-5")]
 
 
-def test_what_the_target_can_do_without_is_not_missing(write):
+def test_an_optional_value_of_the_target_is_not_missing(write):
     line = 'A = "{{ A ?? \\"x\\" }}"\nB = { default = "x" }\nC = { required = false }'
     write(line, line, values="A=1\nB=2\nC=3")
     assert changes(promotion()) == []
@@ -156,7 +156,7 @@ def test_what_the_target_can_do_without_is_not_missing(write):
     }
 
 
-def test_the_parts_of_a_value_are_copied_each_to_its_place(write):
+def test_the_parts_of_a_composed_value_are_copied_each_to_its_place(write):
     line = 'URL = "postgres://{{ dotenv:PG_USER }}:{{ dotenv:PG_PASS | urlencode }}@db"'
     project = write(line, values="PG_USER=app\nPG_PASS='p@ss'", prod_values="PG_USER=prod_app")
     plan = promotion()
@@ -173,7 +173,7 @@ def test_the_parts_of_a_value_are_copied_each_to_its_place(write):
     assert stored(project) == "PG_USER=app\nPG_PASS=p@ss\n"
 
 
-def test_what_a_base_says_already_is_not_said_again(project):
+def test_a_line_that_a_base_already_has_is_not_added(project):
     base = '[variables]\nA = { type = "int", description = "d" }\nSAME = "x"\nOTHER = "x"\n'
     project.profile("base.toml", base)
     project.profile("staging.toml", 'extends = "base"\n[variables]\nA = "1"\nOTHER = "y"\n')
@@ -210,7 +210,7 @@ def test_a_variable_that_the_target_finds_by_its_lookup_needs_no_line(project):
         ("staging.toml", '[variables]\nKEY = "a {{ KEY }} b"\n', "KEY='a {{ KEY }} b'"),
     ],
 )
-def test_profiles_of_the_two_forms(project, file, text, line):
+def test_profiles_of_different_forms_can_be_promoted(project, file, text, line):
     target = "prod.toml" if file == "staging.env" else "prod.env"
     project.profile(file, text)
     path = project.profile(target, "# mine\n")
@@ -227,7 +227,7 @@ def test_profiles_of_the_two_forms(project, file, text, line):
 # ---------------------------------------------------------------- what differs
 
 
-def test_what_differs_stays_unless_it_is_named(write):
+def test_a_differing_value_is_replaced_only_by_name(write):
     key = 'KEY = "{{ KEY }}"'
     values = {"values": f"KEY={CANARY}", "prod_values": "KEY=its-own"}
     project = write(f'HOST = "one"\n{key}', f'HOST = "two"\n{key}', **values)
@@ -242,7 +242,7 @@ def test_what_differs_stays_unless_it_is_named(write):
     assert 'HOST = "one"' in profile(project)
 
 
-def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write):
+def test_a_literal_that_mentions_the_source_is_promoted_only_by_name(write):
     write(
         'NODE_ENV = "Staging"\nURL = "https://api.stage-x/"\nON_STAGE = "on stage"\nOK = "staged"\n'
         'MIXED = "postgres://{{ U }}@db.staging/"',
@@ -258,7 +258,9 @@ def test_a_literal_that_speaks_of_the_source_is_carried_over_by_name_alone(write
 
 
 @pytest.mark.parametrize(("staging", "prod", "message"), NO.values(), ids=NO)
-def test_what_is_not_carried_over_stops_only_who_asks_for_it(write, staging, prod, message):
+def test_a_variable_that_cannot_be_promoted_blocks_only_a_request_by_name(
+    write, staging, prod, message
+):
     line, _, sources = staging.partition("\n")
     project = write(f'{line}\nOK = "1"\n{sources}', prod, values="X=1")
     plan = promotion()
@@ -279,13 +281,13 @@ def test_what_is_not_carried_over_stops_only_who_asks_for_it(write, staging, pro
     assert profile(project) == before
 
 
-def test_what_may_be_seen_is_no_secret_however_it_looks(write):
+def test_a_value_with_secret_false_is_not_treated_as_a_secret(write):
     line = 'X = { value = "ghp_16C7e42F292c6912E7710c838347Ae178B4a", secret = false }'
     write(line)
     assert [name for name, *_ in changes(promotion())] == ["X"]
 
 
-def test_a_variable_that_another_one_needs_comes_along_or_keeps_it_back(write):
+def test_a_needed_variable_is_promoted_too_or_blocks_the_promotion(write):
     needed = 'A = "x{{ B }}"\nB = "{{ C }}"\nC = "{{ dotenv:.env.staging#C }}"'
     write(f'{needed}\nD = "{{{{ E }}}}"\nE = "1"', values="C=1")
     plan = promotion()
@@ -299,7 +301,7 @@ def test_a_variable_that_another_one_needs_comes_along_or_keeps_it_back(write):
     assert refusals(promotion("D", only=["E"])) == {}
 
 
-def test_a_variable_does_not_get_in_the_way_of_what_the_target_looks_up(write):
+def test_a_promoted_variable_does_not_shadow_a_lookup_of_the_target(write):
     write('HOST = "1"\nPORT = "{{ PORT }}"', 'URL = "{{ HOST }}:{{ PORT }}"', prod_values="HOST=x")
     plan = promotion()
     assert changes(plan) == [("PORT", "add", "{{ PORT }}")]
@@ -308,7 +310,7 @@ def test_a_variable_does_not_get_in_the_way_of_what_the_target_looks_up(write):
     }
 
 
-def test_a_place_that_both_read_is_told(write):
+def test_a_place_that_both_environments_read_is_reported(write):
     write('SHARED = "{{ dotenv:.env.shared#X }}"').dotenv("shared", "X=1\n")
     [change] = promotion().plan.changes
     assert change.note == "reads the same secret as staging"
@@ -316,7 +318,7 @@ def test_a_place_that_both_read_is_told(write):
 
 
 @pytest.mark.parametrize(("lines", "message"), STAYS.values(), ids=STAYS)
-def test_what_was_named_and_would_still_differ_is_refused(write, lines, message):
+def test_a_named_variable_that_would_still_differ_is_refused(write, lines, message):
     write(*lines, values="B=1", prod_values="B=2")
     assert refusals(promotion()) == {}
     assert changes(promotion()) == []
@@ -324,7 +326,7 @@ def test_what_was_named_and_would_still_differ_is_refused(write, lines, message)
 
 
 @pytest.mark.parametrize("prod", ["", "A = {}"])
-def test_what_was_named_and_the_source_does_not_have(write, prod):
+def test_a_named_variable_that_the_source_lacks_is_refused(write, prod):
     write("A = {}\nB = { required = false }", prod)
     assert refusals(promotion("A", "B")) == {
         "A": ".env.staging#A is missing: not in .env.staging; "
@@ -334,23 +336,21 @@ def test_what_was_named_and_the_source_does_not_have(write, prod):
 
 
 @pytest.mark.parametrize(("prod", "planned"), [("B=1", []), ("B=2", [("B", "replace", None)])])
-def test_what_is_made_of_another_variable_is_promoted_with_it_where_it_differs(
-    write, prod, planned
-):
+def test_a_composed_variable_is_promoted_with_its_differing_parts(write, prod, planned):
     line = 'A = "x{{ B }}"\nB = {}'
     write(line, line, values="B=1", prod_values=prod)
     plan = promotion("A", "B")
     assert (changes(plan), refusals(plan)) == (planned, {})
 
 
-def test_a_literal_goes_where_the_target_keeps_the_value(write):
+def test_a_literal_is_written_where_the_target_stores_the_value(write):
     project = write('A = "one"', 'A = "{{ dotenv:A }}"', prod_values="A=two")
     assert changes(promotion()) == []
     done(promotion("A"))
     assert stored(project) == "A=one"
 
 
-def test_two_variables_and_one_place(write):
+def test_two_variables_with_different_values_for_one_place_are_refused(write):
     a = 'A = "{{ dotenv:A }}"\nB = '
     project = write(f'{a}"{{{{ dotenv:B }}}}"', f'{a}"{{{{ dotenv:A }}}}"', values="A=1\nB=2")
     assert refusals(promotion("A", "B")) == {
@@ -372,7 +372,7 @@ def test_a_value_that_the_target_does_not_allow_is_refused(write):
     assert refusals(promotion("A")) == {"A": "is not a whole number"}
 
 
-def test_what_cannot_be_read_is_refused_and_not_missing(write):
+def test_an_unreadable_value_is_refused_and_not_missing(write):
     project = write("A = {}\nB = {}", "A = {}\nB = {}", values="A=1\nB=1")
     project.dotenv("prod", "X='open\nB=1\n")
     plan = promotion()
@@ -395,26 +395,26 @@ def test_what_cannot_be_read_is_refused_and_not_missing(write):
         (("staging", "prod"), {"exclude": ["AB"]}, "no variable 'AB' in staging"),
     ],
 )
-def test_what_means_nothing(write, arguments, options, message):
+def test_a_meaningless_request_is_refused(write, arguments, options, message):
     write("A = 1", head='aliases = ["stg"]\n')
     with pytest.raises(UsageError, match=message):
         prepare_promotion(*arguments, rotations=rotations_of, environ={}, **options)
 
 
-def test_globs(write):
+def test_globs_select_the_promoted_variables(write):
     write("DB_HOST = 1\nDB_PORT = 2\nX = 3")
     assert [name for name, *_ in changes(promotion(only=["DB_*"]))] == ["DB_HOST", "DB_PORT"]
     assert [name for name, *_ in changes(promotion(exclude=["DB_*"]))] == ["X"]
     assert [name for name, *_ in changes(promotion("X", only=["*_HOST"]))] == ["DB_HOST", "X"]
 
 
-def test_only_what_is_asked_for_is_read(write):
+def test_only_requested_variables_are_read(write):
     project = write("A = {}\nB = 1", "A = {}")
     project.dotenv("prod", "broken\n")
     assert changes(promotion("B")) == [("B", "add", "1")]
 
 
-def test_a_prepared_promotion_names_its_profiles_and_variables_before_a_store_is_asked(write):
+def test_prepare_promotion_names_profiles_and_variables_before_it_asks_a_store(write):
     project = write("A = {}")
     project.dotenv("staging", "broken\n")  # reading this would fail
     prepared = prepare_promotion("staging", "prod", rotations=rotations_of, environ={})
@@ -425,7 +425,7 @@ def test_a_prepared_promotion_names_its_profiles_and_variables_before_a_store_is
 # ---------------------------------------------------------------- what changes meanwhile
 
 
-def test_a_value_that_changed_since_the_plan_stops_it_before_the_first_write(write):
+def test_a_value_changed_since_the_plan_stops_the_promotion_before_the_first_write(write):
     project = write("A = {}\nB = {}", "A = {}\nB = {}", values="A=1\nB=1", prod_values="B=2\n")
     plan = promotion("A", "B")
     project.dotenv("prod", "B=3\n")
@@ -434,7 +434,7 @@ def test_a_value_that_changed_since_the_plan_stops_it_before_the_first_write(wri
     assert stored(project) == "B=3\n"
 
 
-def test_something_else_may_change_in_the_same_file(write):
+def test_another_variable_may_change_in_the_same_file_after_the_plan(write):
     project = write("A = {}", "A = {}", values="A=1", prod_values="A=2\n")
     plan = promotion("A")
     project.dotenv("prod", "A=2\nC=3\n")
@@ -443,7 +443,7 @@ def test_something_else_may_change_in_the_same_file(write):
 
 
 @pytest.mark.parametrize("when", ["before", "between"])
-def test_a_profile_that_changed_since_the_plan_is_not_written(write, when):
+def test_a_profile_changed_since_the_plan_is_not_written(write, when):
     project = write("A = {}", values="A=1")
     plan = promotion("A")
     theirs = "[variables]\nA = 'theirs'\n"
@@ -457,7 +457,7 @@ def test_a_profile_that_changed_since_the_plan_is_not_written(write, when):
     assert profile(project) == theirs
 
 
-def test_what_was_interrupted_is_finished_by_the_next_one(write):
+def test_an_interrupted_promotion_is_finished_by_the_next_one(write):
     project = write('A = {}\nB = {}\nC = "c"', values="A=1\nB=2")
     arguments = ("A", "B", "C")
     for _ in range(2):  # the values, then the line
@@ -485,7 +485,7 @@ def nobodys_project():
         yield written
 
 
-def test_where_the_profile_cannot_be_written_nothing_is(nobodys_project):
+def test_nothing_is_written_when_the_profile_is_not_writable(nobodys_project):
     folder = nobodys_project("A = {}", "", 0o555)
     with as_nobody():
         plan = promotion("A", profiles=str(folder / "profiles"))
@@ -495,7 +495,7 @@ def test_where_the_profile_cannot_be_written_nothing_is(nobodys_project):
     (folder / "profiles").chmod(0o755)
 
 
-def test_where_a_store_cannot_be_written_nothing_is(nobodys_project):
+def test_nothing_is_written_when_a_store_is_not_writable(nobodys_project):
     with folder_of_nobody() as elsewhere:
         elsewhere.chmod(0o555)
         there = f'B = "{{{{ dotenv:{elsewhere}/b.env#B }}}}"'
@@ -572,7 +572,7 @@ class Folder:
 
 
 @given(SIDES)
-def test_an_environment_lacks_nothing_of_one_that_is_the_same(side):
+def test_an_environment_lacks_nothing_of_an_equal_one(side):
     with tempfile.TemporaryDirectory() as root:
         folder = Folder(root, side, side)
         for options in ({}, {"secrets": True}):
@@ -588,7 +588,7 @@ def test_a_value_that_another_named_variable_reads_by_another_spelling_is_not_ch
 
 
 @given(SIDES, SIDES)
-def test_a_second_promotion_has_nothing_to_do_and_the_first_has_lost_nothing(staging, prod):
+def test_a_second_promotion_has_nothing_to_do_and_the_first_loses_nothing(staging, prod):
     with tempfile.TemporaryDirectory() as root:
         folder = Folder(root, staging, prod)
         before = folder.values("prod")
@@ -607,7 +607,7 @@ def test_a_second_promotion_has_nothing_to_do_and_the_first_has_lost_nothing(sta
     ({"V1": ("lookup", "")}, {"V1": "canary"}),
     False,
 )
-def test_what_is_named_is_the_same_afterwards(staging, prod, secrets):
+def test_named_variables_are_equal_after_the_promotion(staging, prod, secrets):
     names = sorted(staging[0])
     with tempfile.TemporaryDirectory() as root:
         folder = Folder(root, staging, prod)

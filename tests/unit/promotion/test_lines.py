@@ -19,7 +19,7 @@ from envkit.promotion.lines import mentions
         ("", False),
     ],
 )
-def test_what_speaks_of_an_environment(text, does):
+def test_mentions_finds_the_names_of_an_environment_in_a_text(text, does):
     staging = Profile("staging", "/profiles/staging.toml")
     staging.aliases = ("stg",)
     assert mentions(staging, text) is does

@@ -42,7 +42,7 @@ def test_a_variable_without_a_value_is_described_too(described):
     assert absent.declaration.place == "profiles/prod.toml:3"
 
 
-def test_of_several_environments_each_variable_is_described_once_by_the_one_that_gives_it(
+def test_a_variable_of_several_environments_is_described_once_by_the_one_that_sets_it(
     described,
 ):
     found = described(["base", "prod"], {"LEVEL": "info", "KEY": "k"})
@@ -52,5 +52,5 @@ def test_of_several_environments_each_variable_is_described_once_by_the_one_that
     ]
 
 
-def test_no_value_is_in_a_repr(described):
+def test_the_repr_of_a_description_shows_no_value(described):
     assert "canary" not in repr(described(["prod"], {"KEY": "canary"}))

@@ -27,7 +27,7 @@ def test_an_environment_is_a_mapping_of_secrets():
 
 
 @pytest.mark.parametrize("look", [lambda env: env["TOKN"], lambda env: env.variable("TOKN")])
-def test_a_name_that_is_not_there_is_a_key_error_with_the_nearest_name(look):
+def test_an_unknown_name_is_a_key_error_with_the_nearest_name(look):
     with pytest.raises(KeyError) as caught:
         look(Environment("prod", [variable("TOKEN", CANARY), variable("A", "")]))
     assert isinstance(caught.value, NoSuchVariableError)
@@ -35,7 +35,7 @@ def test_a_name_that_is_not_there_is_a_key_error_with_the_nearest_name(look):
 
 
 @pytest.mark.parametrize("name", [3, None, b"A", ()])
-def test_what_is_no_name_is_not_there(name):
+def test_a_key_that_is_not_a_string_is_not_in_an_environment(name):
     ours = Environment("prod", [variable("A", CANARY)])
     assert name not in ours
     assert ours.get(name) is None
@@ -43,7 +43,7 @@ def test_what_is_no_name_is_not_there(name):
         ours[name]
 
 
-def test_an_environment_does_not_show_its_values():
+def test_the_repr_of_an_environment_shows_no_value():
     one = Variable("X", Secret(CANARY), True, "prod", None, (Origin("r", "l", "1"),), "default")
     ours = Environment("prod", [one])
     for shown in (repr(ours), str(ours), f"{ours}", repr(ours.variable("X")), repr(dict(ours))):
@@ -53,7 +53,7 @@ def test_an_environment_does_not_show_its_values():
         pickle.dumps(ours)
 
 
-def test_which_must_be_masked():
+def test_secret_names_are_the_variables_to_mask():
     both = Environment("prod", [variable("A", "a"), variable("B", "b", secret=False)])
     assert both.secret_names() == {"A"}
     assert [one.name for one in both.variables()] == ["A", "B"]

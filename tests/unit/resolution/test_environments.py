@@ -29,12 +29,12 @@ def listed(project, name="prod"):
         (SOURCES + "A = '{{ own:a#b }}{{ env:X }}'\n", ["env", "own", "unused"]),
     ],
 )
-def test_the_sources_are_those_that_are_read_or_declared(project, text, sources):
+def test_the_sources_of_an_environment_are_those_read_or_declared(project, text, sources):
     project.profile("prod.toml", text)
     assert sorted(listed(project).sources) == sources
 
 
-def test_extends_names_what_the_file_itself_names_and_the_rest_is_inherited(project):
+def test_extends_has_the_names_in_the_file_and_the_rest_is_inherited(project):
     project.profile("root.toml", "protected = true\n[variables]\nA = 'x'\n")
     project.profile("base.toml", "extends = 'root'\n[variables]\nB = 'x'\n")
     project.profile("prod.toml", "extends = ['base']\naliases = ['live']\n[variables]\nB = 'y'\n")
@@ -57,7 +57,7 @@ def test_extends_names_what_the_file_itself_names_and_the_rest_is_inherited(proj
         "lookup = ['nothing']",
     ],
 )
-def test_a_profile_that_cannot_be_used_is_broken_and_hides_no_other(project, text):
+def test_a_broken_profile_hides_no_other(project, text):
     project.profile("dev.env", "A=1\n")
     project.profile("prod.toml", text)
     assert listed(project).error is not None
@@ -65,7 +65,7 @@ def test_a_profile_that_cannot_be_used_is_broken_and_hides_no_other(project, tex
     assert listed(project, "dev").error is None
 
 
-def test_a_profile_that_is_written_twice_is_broken(project):
+def test_a_profile_in_both_forms_is_broken(project):
     project.profile("prod.toml", "")
     project.profile("prod.env", "")
     assert listed(project).path is None

@@ -58,7 +58,7 @@ def test_values_are_substituted_and_never_scanned_again(project):
     assert found[1] == []
 
 
-def test_provenance(project):
+def test_a_value_has_the_origins_of_all_its_readings(project):
     found, _ = evaluated(
         project,
         """
@@ -80,18 +80,20 @@ def test_provenance(project):
     assert CANARY not in repr(found)
 
 
-def test_the_first_source_of_the_lookup_that_has_it_counts(project):
+def test_the_first_source_of_the_lookup_that_has_the_value_is_used(project):
     both = {"dotenv:#X": "file", "env:#X": "platform"}
     assert values(evaluated(project, "X = {}", both)) == {"X": "file"}
     assert values(evaluated(project, "X = {}", {"env:#X": "platform"})) == {"X": "platform"}
     assert values(evaluated(project, "X = {}", {**both, "dotenv:#X": ""})) == {"X": ""}
 
 
-class TestAbsent:
+class TestMissingValues:
     """Fallback, default and `required` apply to values that a store does not have."""
 
     @pytest.mark.parametrize(("variables", "expected", "note"), VECTORS["what_stands_in"])
-    def test_what_stands_in(self, project, variables, expected, note):
+    def test_a_fallback_or_default_replaces_a_missing_value(
+        self, project, variables, expected, note
+    ):
         found = evaluated(project, variables, {"vault:here": '{"a": 1}'})
         assert values(found) == expected
         assert failures(found) == {}
@@ -104,7 +106,9 @@ class TestAbsent:
         "variables",
         ["X = '{{ vault:x ?? \"f\" }}'", 'X = { value = "{{ vault:x }}", default = "d" }'],
     )
-    def test_nothing_stands_in_for_what_is_there(self, project, variables, present):
+    def test_a_fallback_or_default_does_not_replace_an_existing_value(
+        self, project, variables, present
+    ):
         found = evaluated(project, variables, {"vault:x": present})
         assert values(found) == {"X": present}
         assert found[0]["X"].note == ""
@@ -120,21 +124,21 @@ class TestAbsent:
             'X = { value = "{{ Y }}", default = "d" }\nY = "{{ vault:x }}"',
         ],
     )
-    def test_nothing_stands_in_for_what_failed(self, project, variables):
+    def test_a_fallback_or_default_does_not_replace_a_failed_value(self, project, variables):
         failed = {"vault:x": UnavailableError("no answer from vault")}
         found = evaluated(project, variables, failed)
         assert values(found) == {}
         assert set(failures(found)) >= {"X"}
         assert {failure.error.exit_status for failure in found[1]} == {5}
 
-    def test_a_failure_stops_before_the_source_that_has_it_and_not_after_it(self, project):
+    def test_a_failed_source_stops_the_lookup_only_before_the_value_is_found(self, project):
         denied = DeniedError("cannot read it")
         before = evaluated(project, "X = {}", {"dotenv:#X": denied, "env:#X": "platform"})
         assert failures(before) == {"X": "cannot read it"}
         after = evaluated(project, "X = {}", {"dotenv:#X": "file", "env:#X": denied})
         assert values(after) == {"X": "file"}
 
-    def test_all_that_is_missing_is_named(self, project):
+    def test_everything_that_is_missing_is_named(self, project):
         found = evaluated(
             project,
             "X = '{{ vault:a }}{{ vault:b ?? \"covered\" }}{{ vault:c#d }}{{ vault:a }}'\nY = {}",
@@ -149,14 +153,14 @@ class TestAbsent:
             "set it in the store, give it a 'default', or set 'required = false'"
         }
 
-    def test_a_profile_without_a_lookup_says_so(self, project):
+    def test_a_profile_with_an_empty_lookup_is_reported(self, project):
         project.profile("prod.toml", "lookup = []\n[variables]\nX = {}\n")
         profile = load("prod", str(project.profiles))
         found = evaluate(plan(profile, ["X"]), {}, str)
         assert failures(found) == {"X": "X is missing: 'lookup' names no source"}
 
 
-class TestNeeds:
+class TestNeededVariables:
     """Variables that other variables need."""
 
     CHAIN = 'X = "{{ Y }}"\nY = "{{ vault:y }}"'
@@ -172,19 +176,21 @@ class TestNeeds:
         ],
         ids=["wanted too", "only needed", "only needed and covered", "not required", "a default"],
     )
-    def test_absent(self, project, variables, selected, given, failed):
+    def test_a_variable_that_needs_a_missing_one_fails(
+        self, project, variables, selected, given, failed
+    ):
         found = evaluated(project, variables, selected=selected)
         assert (values(found), failures(found)) == (given, failed)
 
     @pytest.mark.parametrize("selected", [["X", "Y"], ["X"]])
-    def test_failed(self, project, selected):
+    def test_a_variable_that_needs_a_failed_one_fails(self, project, selected):
         denied = DeniedError("permission denied", hint="ask for it")
         found = evaluated(project, self.CHAIN, {"vault:y": denied}, selected)
         assert failures(found) == {"Y": "permission denied", "X": "needs Y, which failed"}
         assert {failure.error.exit_status for failure in found[1]} == {6}
         assert {failure.error.hint for failure in found[1]} == {"ask for it"}
 
-    def test_a_chain_of_five_thousand(self, project):
+    def test_a_chain_of_five_thousand_variables_is_evaluated(self, project):
         links = "".join(f'V{n} = "{{{{ V{n + 1} }}}}"\n' for n in range(5000))
         variables = f'{links}V5000 = "{{{{ vault:x }}}}"\n'
         found = evaluated(project, variables, {"vault:x": "end"})
@@ -214,7 +220,7 @@ class TestNeeds:
         ('{ default = "x", type = "int" }', None, "is not a whole number"),
     ],
 )
-def test_an_unfit_value_is_refused_and_not_shown(project, variable, value, message):
+def test_an_invalid_value_is_refused_and_not_shown(project, variable, value, message):
     outcomes = {} if value is None else {"vault:x": value}
     found = evaluated(project, f"X = {variable}\n", outcomes)
     assert values(found) == {}
@@ -225,7 +231,7 @@ def test_an_unfit_value_is_refused_and_not_shown(project, variable, value, messa
     assert failure.error.__cause__ is None
 
 
-def test_bytes_that_are_no_text_pass_unchanged(project):
+def test_bytes_that_are_not_text_pass_unchanged(project):
     raw = b"\xff\xfe caf\xe9 \n"
     value = Secret.from_bytes(raw).reveal()
     found, _ = evaluated(project, 'X = "{{ vault:x }}"', {"vault:x": value})
@@ -242,7 +248,7 @@ def test_one_bad_value_hides_no_other(project):
     assert values(found) == {"D": "d"}
 
 
-def test_values_that_double_each_other_end_with_an_error_and_not_with_the_memory(project):
+def test_values_that_double_each_other_end_with_an_error_before_memory_runs_out(project):
     doubled = "\n".join(f'V{n} = "{{{{ V{n - 1} }}}}{{{{ V{n - 1} }}}}"' for n in range(1, 40))
     found = evaluated(project, f'V0 = "{{{{ vault:db#x }}}}"\n{doubled}', {"vault:db#x": "x"})
     assert len(values(found)["V20"]) == 2**20
@@ -267,7 +273,7 @@ DOUBT = Absent("no such secret", None, "us-east-1 has no secrets in this account
         'A = { value = "{{ C }}", required = false }\nC = "{{ B }}"\nB = "{{ aws:a }}"',
     ],
 )
-def test_what_may_be_in_another_store_is_not_replaced(project, variables):
+def test_a_value_that_may_be_in_another_store_is_not_replaced(project, variables):
     found = evaluated(project, variables, {"aws:a": DOUBT, "vault:b": "b"}, ["A"])
     assert values(found) == {}
     assert failures(found)["A"] == (
@@ -277,7 +283,7 @@ def test_what_may_be_in_another_store_is_not_replaced(project, variables):
     assert found[1][0].error.exit_status == 3
 
 
-def test_what_may_be_in_another_store_is_not_looked_up_in_the_next_one(project):
+def test_a_value_that_may_be_in_another_store_is_not_looked_up_in_the_next_source(project):
     variables = 'A = "{{ A }}"\n'
     project.profile("prod.toml", f'lookup = ["aws", "env"]\n[variables]\n{variables}')
     profile = load("prod", str(project.profiles))
@@ -289,7 +295,7 @@ def test_what_may_be_in_another_store_is_not_looked_up_in_the_next_one(project):
     assert values(evaluate(found, answers, str)) == {}
 
 
-def test_a_required_variable_that_may_be_in_another_store_is_absent(project):
+def test_a_required_variable_that_may_be_in_another_store_is_missing(project):
     found = evaluated(project, 'A = "{{ aws:a }}"', {"aws:a": DOUBT})
     assert failures(found) == {
         "A": "<aws:a> is missing: no such secret; us-east-1 has no secrets in this account"
@@ -310,7 +316,7 @@ def test_a_required_variable_that_may_be_in_another_store_is_absent(project):
         'A = { value = "{{ A }}", default = "x", required = false }',
     ],
 )
-def test_a_variable_that_is_one_reading_is_what_the_long_way_makes_of_it(project, written):
+def test_the_short_path_for_a_single_reading_agrees_with_the_long_path(project, written):
     project.profile("prod.toml", f"[variables]\n{written}\n")
     profile = load("prod", str(project.profiles))
     found = plan(profile, ["A"])
@@ -342,7 +348,7 @@ def test_a_variable_that_is_one_reading_is_what_the_long_way_makes_of_it(project
         ('A = "{{ A }}"', None),
     ],
 )
-def test_all_other_variables_go_the_long_way(project, written, value):
+def test_all_other_variables_take_the_long_path(project, written, value):
     project.profile("prod.toml", f"[variables]\n{written}\n")
     profile = load("prod", str(project.profiles))
     found = plan(profile, ["A"])

@@ -27,7 +27,7 @@ def secrets(found):
     return {variable.name for variable in found.order if variable.secret}
 
 
-def test_a_bare_name_is_a_variable_else_the_lookup(planned):
+def test_a_bare_name_is_a_variable_or_else_the_lookup(planned):
     url = planned('HOST = "db"\nURL = "{{ HOST }}:{{ PORT }}"').order[-1]
     assert [str(operand) for operand in url.variables] == ["HOST"]
     assert {str(o): [str(r) for r in refs] for o, refs in url.references.items()} == {
@@ -66,13 +66,13 @@ def test_each_distinct_reference_is_planned_once(planned):
     }
 
 
-def test_a_literal_waits_for_nothing(planned):
+def test_a_literal_has_no_references(planned):
     found = planned('A = "a"\nB = \'{{ "{{" }} {{ "x" | trim }}\'')
     assert found.references == {}
     assert secrets(found) == set()
 
 
-def test_variables_come_after_those_that_they_need(planned):
+def test_variables_are_ordered_after_those_that_they_need(planned):
     found = planned('A = "{{ B }}{{ C }}"\nB = "{{ C }}"\nC = "c"\nD = "d"')
     assert [variable.name for variable in found.order] == ["C", "B", "A", "D"]
     assert found.selected == ("A", "B", "C", "D")
@@ -96,11 +96,11 @@ def test_variables_come_after_those_that_they_need(planned):
         ),
     ],
 )
-def test_what_reaches_a_source_is_secret_unless_it_says_otherwise(planned, variables, secret):
+def test_a_variable_that_reads_a_source_is_secret_by_default(planned, variables, secret):
     assert secrets(planned(variables)) == secret
 
 
-def test_what_is_only_needed_is_planned_but_not_selected(planned):
+def test_a_variable_that_is_only_needed_is_planned_but_not_selected(planned):
     found = planned(
         'URL = "{{ HOST }}/{{ vault:db#name }}"\nHOST = "{{ vault:db#host }}"\n'
         'OTHER = "{{ aws:other }}"',
@@ -119,7 +119,7 @@ def test_what_is_only_needed_is_planned_but_not_selected(planned):
         ('A = "{{ B ?? \\"x\\" }}"\nB = "{{ A }}"', 3, "A -> B -> A"),
     ],
 )
-def test_a_circle_is_shown(planned, variables, line, circle):
+def test_a_circle_of_variables_is_reported(planned, variables, line, circle):
     with pytest.raises(ProfileError) as raised:
         planned(variables)
     wanted = f"profiles/prod.toml:{line}: variables refer to each other in a cycle: {circle}"
@@ -128,11 +128,11 @@ def test_a_circle_is_shown(planned, variables, line, circle):
     assert raised.value.hint == f"give {last} a value without {{{{ {first} }}}}"
 
 
-def test_a_circle_that_is_not_wanted_does_no_harm(planned):
+def test_a_circle_outside_the_selection_does_no_harm(planned):
     assert planned('A = "{{ B }}"\nB = "{{ A }}"\nC = "c"', ["C"]).selected == ("C",)
 
 
-def test_unknown_sources_are_named_at_once(planned):
+def test_unknown_sources_are_all_reported_at_once(planned):
     with pytest.raises(ResolutionError) as raised:
         planned('A = "{{ vualt:db#x }}"\nB = "{{ shelf:y }}{{ vault:z }}"')
     assert [str(failure) for failure in raised.value.failures] == [

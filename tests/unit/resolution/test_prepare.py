@@ -65,7 +65,7 @@ def test_a_reference_that_several_variables_share_is_checked_once(project):
     assert shelf.checked == ["shelf:a", "shelf:b"]
 
 
-def test_open_or_fail_puts_a_failing_source_in_place_of_one_that_cannot_be_opened(project):
+def test_open_or_fail_replaces_a_source_that_cannot_be_opened_with_a_failing_one(project):
     profile = load("prod", str(project.profile("prod.toml", CLOSED).parent))
     options = {"environ": {}, "deadline": Deadline(15)}
     with pytest.raises(AbsentError, match="NOT_SET"):

@@ -51,20 +51,20 @@ def failed(*args, **options):
     return raised.value
 
 
-class TestWhichEnvironment:
-    def test_one_by_name_or_alias(self, project):
+class TestChoiceOfEnvironment:
+    def test_resolve_accepts_a_name_or_an_alias(self, project):
         project.profile("prod.toml", 'aliases = ["live"]\n[variables]\nX = "x"\n')
         for name in ("prod", "live"):
             assert resolve(name, environ={}).name == "prod"
 
-    def test_from_the_process_environment(self, project):
+    def test_resolve_uses_envkit_env_by_default(self, project):
         project.profile("prod.toml", '[variables]\nX = "x"\n')
         assert values(resolve(environ={"ENVKIT_ENV": "prod"})) == {"X": "x"}
         os.environ["ENVKIT_ENV"] = "prod"
         assert values(resolve()) == {"X": "x"}
 
     @pytest.mark.parametrize("environ", [{}, {"ENVKIT_ENV": ""}])
-    def test_none(self, project, environ):
+    def test_resolve_without_an_environment_is_a_usage_error(self, project, environ):
         with pytest.raises(UsageError, match="no environment is named") as caught:
             resolve(environ=environ)
         assert caught.value.hint == "pass its name, or set ENVKIT_ENV"
@@ -89,12 +89,12 @@ class TestWhichEnvironment:
             resolve("dev", environ={}, **given)
         assert caught.value.hint == hint
 
-    def test_an_empty_name_is_not_the_default(self, project):
+    def test_resolve_does_not_replace_an_empty_name_with_the_default(self, project):
         project.profile("prod.toml", "")
         with pytest.raises(ProfileError, match="no profile ''"):
             resolve("", environ={"ENVKIT_ENV": "prod"})
 
-    def test_of_another_folder(self, project, tmp_path):
+    def test_resolve_reads_profiles_of_another_folder(self, project, tmp_path):
         project.profile("prod.toml", '[variables]\nX = "x"\n')
         other = tmp_path / "other" / "configuration"
         other.mkdir(parents=True)
@@ -104,7 +104,7 @@ class TestWhichEnvironment:
         assert values(resolve("prod", profiles=str(other), environ={})) == {"X": "other"}
 
 
-def test_what_teams_have(project):
+def test_resolve_reads_an_env_form_profile_with_its_dotenv_file(project):
     project.profile("staging.env", "NODE_ENV=staging\nURL={{STAGING_URL}}\nURL2=${URL}\n")
     project.dotenv("staging", "STAGING_URL=pg://{{ x }}\n")
     found = resolve("staging", environ={"STAGING_URL": "from the platform"})
@@ -112,7 +112,7 @@ def test_what_teams_have(project):
     assert found.variable("URL").origins[0].location == ".env.staging:1"
 
 
-def test_a_plain_dotenv_file_is_not_used(project):
+def test_resolve_does_not_use_a_plain_dotenv_file(project):
     project.profile("prod.env", "URL={{URL}}\n")
     (project.root / ".env").write_text("URL=laptop\n")
     with pytest.raises(ResolutionError) as raised:
@@ -121,7 +121,7 @@ def test_a_plain_dotenv_file_is_not_used(project):
 
 
 class TestFailures:
-    def test_all_are_named_at_once(self, prod):
+    def test_all_failures_are_reported_at_once(self, prod):
         prod('A = "{{ shelf:a }}"\nB = "{{ shelf:b }}"\nC = "c"\nD = { type = "int" }')
         error = failed({"shelf:b": DeniedError("denied"), "shelf:#D": "x"})
         assert [(failure.name, failure.location) for failure in error.failures] == [
@@ -132,14 +132,14 @@ class TestFailures:
         assert error.summary == "cannot resolve 3 variables of prod"
 
     @pytest.mark.parametrize("remote", [False, True])
-    def test_a_store_that_failed_as_a_whole(self, prod, remote):
+    def test_a_store_that_failed_as_a_whole_fails_each_of_its_variables(self, prod, remote):
         prod('A = "{{ shelf:a }}"\nB = "{{ A }}"\nC = { value = "{{ shelf:c }}", default = "c" }')
         shelf = Shelf(remote=remote, breaks=UnavailableError("down", hint="switch it on"))
         error = failed(shelf=shelf)
         assert [failure.name for failure in error.failures] == ["A", "B", "C"]
         assert (error.exit_status, error.hint) == (5, "switch it on")
 
-    def test_references_that_no_store_could_hold_are_named_before_any_is_asked(self, prod):
+    def test_invalid_references_are_reported_before_any_store_is_asked(self, prod):
         prod('A = "{{ shelf:a }}{{ shelf:b }}"\nB = "{{ shelf:b }}"\nC = "{{ shelf:c }}"')
         shelf = Shelf(refuses=("shelf:a", "shelf:b"))
         error = failed(shelf=shelf)
@@ -148,13 +148,13 @@ class TestFailures:
         assert error.exit_status == 3
         assert shelf.asked == []
 
-    def test_a_variable_that_is_left_out_cannot_fail(self, prod):
+    def test_an_excluded_variable_cannot_fail(self, prod):
         prod('A = "{{ shelf:a }}"\nB = "{{ shelf:b }}"')
         assert resolved({"shelf:a": "a"}, only=["A"]) == {"A": "a"}
         assert resolved({"shelf:a": "a"}, exclude=["B"]) == {"A": "a"}
 
 
-class TestWhatASourceOfOthersDoes:
+class TestMisbehavingSources:
     """Whatever a source raises or returns, no value is shown and nothing counts as missing."""
 
     @pytest.mark.parametrize("remote", [False, True])
@@ -168,7 +168,7 @@ class TestWhatASourceOfOthersDoes:
         ],
         ids=lambda bug: type(bug).__name__,
     )
-    def test_a_bug_is_named_by_its_type(self, prod, bug, remote):
+    def test_a_bug_in_a_source_is_reported_by_its_type_only(self, prod, bug, remote):
         prod('X = { value = "{{ shelf:x }}", default = "d", required = false }')
         error = failed(shelf=Shelf(remote=remote, breaks=bug))
         (failure,) = error.failures
@@ -187,7 +187,7 @@ class TestWhatASourceOfOthersDoes:
         ],
         ids=lambda outcome: type(outcome).__name__,
     )
-    def test_what_is_no_outcome_is_not_taken_for_one(self, outcome):
+    def test_an_invalid_outcome_of_a_source_is_reported_by_its_type_only(self, outcome):
         found = ask(
             Shelf({"shelf:x": outcome, "shelf:y": "y"}),
             [reference("shelf:x"), reference("shelf:y")],
@@ -197,14 +197,14 @@ class TestWhatASourceOfOthersDoes:
         assert found[reference("shelf:y")].value.reveal() == "y"
 
     @pytest.mark.parametrize("answer", [None, [], CANARY])
-    def test_an_answer_that_is_no_mapping(self, answer):
+    def test_an_answer_of_a_source_that_is_not_a_mapping_is_an_error(self, answer):
         shelf = Shelf()
         shelf.fetch = lambda refs: answer
         (outcome,) = ask(shelf, [reference("shelf:x")]).values()
         assert isinstance(outcome, ProtocolError)
         assert CANARY not in outcome.message
 
-    def test_what_it_leaves_out_is_absent(self):
+    def test_a_reference_that_a_source_leaves_out_is_missing(self):
         assert ask(Shelf(), [reference("shelf:x")]) == {reference("shelf:x"): Absent()}
 
 
@@ -217,7 +217,7 @@ class TestDeadline:
         yield shelf
         shelf.released.set()
 
-    def test_a_source_that_never_answers_is_given_up(self, prod, silent):
+    def test_a_source_that_never_answers_times_out(self, prod, silent):
         prod(
             'A = "{{ shelf:a }}"\nB = "{{ shelf:b }}"\nC = "{{ A }}"\nD = "{{ other:d }}"', self.TWO
         )
@@ -233,7 +233,7 @@ class TestDeadline:
         assert error.exit_status == 5
         assert other.asked == [["other:d"]]
 
-    def test_sources_are_asked_at_the_same_time(self, prod):
+    def test_sources_are_asked_in_parallel(self, prod):
         prod('A = "{{ shelf:a }}"\nB = "{{ other:b }}"', self.TWO)
         both = threading.Barrier(2, timeout=10)  # passed only if each waits for the other
 
@@ -254,7 +254,7 @@ class TestDeadline:
             resolved(shelf=Shelf(remote=True, breaks=KeyboardInterrupt()))
 
 
-def test_each_source_is_asked_once_for_what_is_wanted(prod):
+def test_each_source_is_asked_once_for_the_selected_references(prod):
     prod(
         'A = "{{ shelf:a#x }}"\nB = "{{ shelf:a#x }}{{ shelf:b }}"\n'
         'C = "{{ B }}"\nD = "{{ shelf:d }}"'
@@ -264,7 +264,7 @@ def test_each_source_is_asked_once_for_what_is_wanted(prod):
     assert shelf.asked == [["shelf:a#x", "shelf:b"]]
 
 
-def test_a_profile_of_literals_asks_nobody(prod):
+def test_a_profile_of_literals_asks_no_source(prod):
     prod('A = "a"')
     shelf = Shelf()
     assert resolved(shelf=shelf) == {"A": "a"}
@@ -279,7 +279,7 @@ class TestSeveralEnvironments:
 
     ALL: ClassVar = {"shelf:base": "b", "shelf:more": "m"}
 
-    def test_later_wins(self):
+    def test_later_environments_override_earlier_ones(self):
         assert resolved(self.ALL, environments=("base", "more")) == {
             "SHARED": "m",
             "ONLY_BASE": "base of b",  # within a profile, a name is its own
@@ -287,12 +287,12 @@ class TestSeveralEnvironments:
         }
         assert resolved(self.ALL, environments=("more", "base"))["SHARED"] == "b"
 
-    def test_what_is_overridden_is_not_fetched(self):
+    def test_an_overridden_value_is_not_fetched(self):
         shelf = Shelf(self.ALL)
         resolved(shelf=shelf, environments=("base", "more"), exclude=["ONLY_BASE"])
         assert shelf.asked == [["shelf:more"]]
 
-    def test_failures_of_all_are_named_at_once(self, project):
+    def test_failures_of_all_environments_are_reported_at_once(self, project):
         error = failed({}, environments=("base", "more"), exclude=["ONLY_BASE"], only=["SHARED"])
         assert [failure.location for failure in error.failures] == ["profiles/more.toml:5"]
         project.profile("x.toml", '[variables]\nA = "{{ nowhere:a }}"\n')
@@ -301,13 +301,13 @@ class TestSeveralEnvironments:
         assert {failure.name for failure in error.failures} == {"A", "B"}
         assert error.summary == "cannot resolve 2 variables of x+y"
 
-    def test_the_name_and_the_provenance(self):
+    def test_several_environments_have_a_joint_name_and_separate_provenance(self):
         found = resolve("base", "more", sources={"shelf": Shelf(self.ALL)}, environ={})
         assert found.name == "base+more"
         profiles = {v.name: v.profile for v in found.variables()}
         assert profiles == {"ONLY_BASE": "base", "SHARED": "more", "ONLY_MORE": "more"}
 
-    def test_the_same_twice(self):
+    def test_an_environment_may_be_named_twice(self):
         assert resolved(self.ALL, environments=("base", "base"))["SHARED"] == "b"
 
     @pytest.mark.parametrize(
@@ -317,7 +317,9 @@ class TestSeveralEnvironments:
             ("secrets = {}", [["shelf:same"], ["shelf:same"]]),  # perhaps another store
         ],
     )
-    def test_what_several_read_from_the_same_store_is_read_once(self, project, setting, asked):
+    def test_a_reference_that_several_environments_share_is_read_once(
+        self, project, setting, asked
+    ):
         one = Shelf({"shelf:same": "s"}, remote=True)
         project.profile("a.toml", SHELF + '[variables]\nA = "{{ shelf:same }}"\n')
         project.profile("b.toml", f'{SHELF}{setting}\n[variables]\nB = "{{{{ shelf:same }}}}"\n')
@@ -325,7 +327,7 @@ class TestSeveralEnvironments:
         assert one.asked == asked
 
 
-class TestOnlyAndExcept:
+class TestSelection:
     VARIABLES = """
     DB_URL = "{{ DB_HOST }}/{{ DB_NAME }}"
     DB_HOST = "{{ shelf:host }}"
@@ -343,23 +345,25 @@ class TestOnlyAndExcept:
             (["NOTHING*", "DB_U*"], ["NONE*"], {"DB_URL": "h/n"}),
         ],
     )
-    def test_what_is_needed_is_read_but_not_passed(self, prod, only, exclude, expected):
+    def test_a_variable_that_is_only_needed_is_read_but_not_returned(
+        self, prod, only, exclude, expected
+    ):
         prod(self.VARIABLES)
         assert resolved(self.HELD, only=only, exclude=exclude) == expected
 
-    def test_a_name_that_one_of_several_has_is_none(self, project, prod):
+    def test_a_name_that_any_of_several_environments_has_is_accepted(self, project, prod):
         prod('A = "a"')
         project.profile("more.toml", '[variables]\nB = "b"\n')
         assert resolved(environments=("prod", "more"), only=["A", "B"]) == {"A": "a", "B": "b"}
         assert resolved(overrides={"C": "c"}, only=["C"]) == {"C": "c"}
 
     @pytest.mark.parametrize("only", ["OTHER,DB_URL", ["NOTHING*"], ["OTHER", "db_url"]])
-    def test_what_matches_nothing_is_refused_before_a_source_is_asked(self, prod, only):
+    def test_a_selection_that_matches_nothing_is_refused_before_a_source_is_asked(self, prod, only):
         prod(self.VARIABLES)
         with pytest.raises(UsageError, match=r"^no variable .*prod"):
             resolved({"shelf:other": DeniedError("denied")}, only=only)
 
-    def test_what_is_needed_may_fail(self, prod):
+    def test_a_failure_of_a_needed_variable_is_reported(self, prod):
         prod(self.VARIABLES)
         error = failed({"shelf:host": "h", "shelf:name": DeniedError("denied")}, only=["DB_URL"])
         assert [str(failure) for failure in error.failures] == [
@@ -369,26 +373,26 @@ class TestOnlyAndExcept:
 
 
 class TestOverrides:
-    def test_a_literal_that_wins_wherever_it_is_used(self, prod):
+    def test_an_override_is_a_literal_wherever_it_is_used(self, prod):
         prod('URL = "{{ HOST }}/{{ NAME }}"\nHOST = "{{ shelf:host }}"\nNAME = "n"')
         shelf = Shelf()
         found = resolved(shelf=shelf, overrides={"HOST": "{{ x }}", "NEW": ""})
         assert found == {"URL": "{{ x }}/n", "HOST": "{{ x }}", "NAME": "n", "NEW": ""}
         assert shelf.asked == []
 
-    def test_whatever_is_selected(self, prod):
+    def test_overrides_are_always_selected(self, prod):
         prod('A = "a"\nB = "b"')
         found = resolved(overrides={"A": "x", "C": "y"}, only=["B"])
         assert found == {"A": "x", "B": "b", "C": "y"}
         assert resolved(overrides={"A": "x"}, exclude=["*"]) == {"A": "x"}
 
-    def test_in_several_environments(self, project):
+    def test_overrides_apply_in_several_environments(self, project):
         project.profile("one.toml", '[variables]\nA = "1"\nB = "{{ A }}"\n')
         project.profile("two.toml", '[variables]\nA = "2"\nC = "{{ A }}"\n')
         found = resolved(environments=("one", "two"), overrides={"A": "x", "B": "y"})
         assert found == {"A": "x", "B": "y", "C": "x"}
 
-    def test_it_must_be_of_the_type(self, prod):
+    def test_an_override_must_fit_the_type_of_its_variable(self, prod):
         prod('PORT = { value = "80", type = "port" }')
         (failure,) = failed(overrides={"PORT": CANARY}).failures
         assert str(failure) == "PORT (--set): is not a port (1 to 65535)"
@@ -396,7 +400,7 @@ class TestOverrides:
             failure.error.hint == "fix the value, or change its declaration in profiles/prod.toml:5"
         )
 
-    def test_provenance(self, prod):
+    def test_an_override_has_the_command_line_as_its_provenance(self, prod):
         prod('A = "{{ shelf:a }}"\nB = "b"')
         overrides = {"A": "x", "B": "y", "C": "z"}
         found = resolve("prod", sources={"shelf": Shelf()}, environ={}, overrides=overrides)
@@ -405,18 +409,18 @@ class TestOverrides:
         assert found.secret_names() == {"A"}  # what replaces a secret is masked as well
 
     @pytest.mark.parametrize("name", ["", "A-B", "1A", "A=B", "A\0"])
-    def test_only_variables_have_values(self, prod, name):
+    def test_an_override_with_an_invalid_name_is_refused(self, prod, name):
         prod('A = "a"')
         with pytest.raises(UsageError, match="is not a variable name"):
             resolved(overrides={name: "x"})
 
 
-def test_bootstrap_credentials_are_known(project):
+def test_resolve_returns_the_bootstrap_credentials(project):
     project.profile("prod.toml", '[sources.vault]\nauth = { token = "{{ env:MY_TOKEN }}" }\n')
     assert resolve("prod", environ={}).bootstrap == {"MY_TOKEN"}
 
 
-def test_ten_thousand_variables(prod):
+def test_ten_thousand_variables_resolve_or_fail_together(prod):
     prod("\n".join(f'V{n} = "{{{{ shelf:path#f{n} }}}}"' for n in range(10_000)))
     contents = {f"shelf:path#f{n}": str(n) for n in range(10_000)}
     assert len(resolved(contents)) == 10_000
@@ -425,7 +429,7 @@ def test_ten_thousand_variables(prod):
     assert error.failures[-1].location == "profiles/prod.toml:10004"
 
 
-def test_the_functions_stay_functions_after_their_first_use(project):
+def test_library_functions_stay_functions_after_their_first_use(project):
     project.profile("prod.toml", '[variables]\nX = "x"\n')
     for _ in range(2):
         assert values(envkit.resolve("prod")) == {"X": "x"}
@@ -434,7 +438,7 @@ def test_the_functions_stay_functions_after_their_first_use(project):
         __import__("envkit.api")
 
 
-def test_a_deadline_that_has_passed_asks_nobody_remote(prod):
+def test_no_remote_source_is_asked_after_the_deadline(prod):
     prod('A = "{{ shelf:a }}"')
     shelf = Shelf({"shelf:a": "a"}, remote=True)
     error = failed(shelf=shelf, timeout_seconds=1e-9)
@@ -460,7 +464,7 @@ SECRET = '[sources.own]\ntype = "memory"\nsecrets = { db = { password = "x", use
         ("env:API_TOKN", None),
     ],
 )
-def test_a_misspelt_name_is_answered_with_the_one_that_its_store_has(project, written, hint):
+def test_a_misspelt_name_gets_the_name_that_its_store_has(project, written, hint):
     project.profile("prod.toml", f"{SECRET}[variables]\nX = '{{{{ {written} }}}}'\n")
     project.dotenv("prod", "API_TOKEN=hunter2\n")
     with pytest.raises(ResolutionError) as raised:

@@ -23,7 +23,7 @@ def test_globs_select(only, exclude, expected):
     assert select(["DB_URL", "DB_USER", "REDIS_URL"], only, exclude) == expected.split()
 
 
-def test_one_glob_that_is_a_text_is_a_list_of_one():
+def test_a_single_glob_may_be_given_as_text():
     assert globs("DB_*") == ["DB_*"]
     assert globs(["A", "B"]) == ["A", "B"]
 
@@ -44,12 +44,12 @@ KNOWN = ("DB_URL", "DB_USER", "REDIS_URL", "A", "B")
         ({"exclude": ["*"], "kept": ["X"]}, ""),
     ],
 )
-def test_a_glob_may_match_nothing_while_something_is_left(options, expected):
+def test_a_glob_may_match_nothing_while_another_matches(options, expected):
     assert choose(KNOWN, "prod", **options) == expected.split()
 
 
 @pytest.mark.parametrize("exclude", [[], ["NO_*"], ["*"]])
-def test_a_profile_without_variables_needs_no_glob_that_matches(exclude):
+def test_a_profile_without_variables_accepts_globs_that_match_nothing(exclude):
     assert choose((), "prod", exclude=exclude) == []
 
 
@@ -90,7 +90,7 @@ EACH_BY_ITSELF = "write one {option} for each name: {option} A {option} B"
         ("ÄÖ", "use one of: A, B, DB_URL, DB_USER, REDIS_URL"),
     ],
 )
-def test_a_name_without_a_wildcard_must_be_there(option, given, hint):
+def test_a_name_without_a_wildcard_must_exist(option, given, hint):
     options = {"only" if option == "--only" else "exclude": ["DB_*", given]}
     with pytest.raises(UsageError) as caught:
         choose(KNOWN, "prod", **options)
@@ -106,7 +106,7 @@ def test_an_empty_glob_is_refused(given):
 
 
 @pytest.mark.parametrize("given", ["DB_*,RE*", "DB_* RE*", "NO_*,DB_URL", "DB_?;A", "[AB],DB_*"])
-def test_globs_in_one_text_are_refused_even_where_all_would_be_left(given):
+def test_several_globs_in_one_text_are_refused_even_for_exclusion(given):
     with pytest.raises(UsageError) as caught:
         choose(KNOWN, "prod", exclude=[given])
     assert caught.value.message == f"no variable in prod matches '{given}'"
@@ -154,7 +154,7 @@ def test_globs_that_leave_nothing_are_refused(options, given, hint):
 
 
 @pytest.mark.parametrize("name", ["DB_*", "?", "[A]", "A,B", "A B", "", "db_url"])
-def test_an_argument_is_a_name_and_never_a_glob(name):
+def test_an_argument_of_get_is_a_name_and_never_a_glob(name):
     with pytest.raises(UsageError) as caught:
         choose(KNOWN, "prod", names=["A", name])
     assert caught.value.message == f"no variable '{name}' in prod"

@@ -73,7 +73,7 @@ READ = [
 
 @pytest.mark.parametrize("typed", [True, False])
 @pytest.mark.parametrize(("kind", "text", "value"), READ)
-def test_a_variable_is_read_as_its_type_and_one_without_type_as_any(
+def test_a_variable_is_read_as_its_declared_type_or_as_any_without_one(
     environment, kind, text, value, typed
 ):
     env = environment(*declared({"str": "string"}.get(kind, kind) if typed else "", text))
@@ -107,7 +107,7 @@ def test_every_type_of_the_profile_has_a_method_of_its_name():
         ('[{"rate": 1.10}, [2.0]]', {}, ['{"rate":1.10}', "[2.0]"]),
     ],
 )
-def test_a_list_has_the_items_between_commas_or_of_a_json_array(environment, text, options, items):
+def test_a_list_is_read_from_commas_or_a_json_array(environment, text, options, items):
     env = environment(*declared("", text))
     assert env.list("X", **options) == items
     assert [type(item) for item in env.list("X", **options)] == [type(item) for item in items]
@@ -128,7 +128,7 @@ def test_an_enum_is_read_by_value_and_by_name(environment, text, kind, member):
     assert environment(*declared("", text)).enum("X", kind) is member
 
 
-def test_choices_can_be_read_as_what_they_are(environment):
+def test_choices_can_be_read_as_their_own_type(environment):
     assert environment(*declared("enum", "1")).int("X") == 1
     assert environment(*declared("enum", "low")).enum("X", Level) is Level.LOW
     assert environment(*declared("enum", "a,b")).list("X") == ["a", "b"]
@@ -145,7 +145,7 @@ TEXTS = {kind: text for kind, text, _ in READ if kind != "bool"} | {"bool": "yes
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_another_type_than_the_declared_one_is_refused_with_both(environment, kind):
+def test_a_type_other_than_the_declared_one_is_refused_with_both_named(environment, kind):
     env = environment(*declared(kind, TEXTS[kind]))
     for asked in {*METHODS, "list"} - INCLUDED.get(kind, {kind}):
         error = refused(getattr(env, asked), "X")
@@ -181,7 +181,7 @@ def test_another_type_than_the_declared_one_is_refused_with_both(environment, ki
         (lambda env: env.list("X", subcast={}.__getitem__), "subcast refuses (KeyError)"),
     ],
 )
-def test_a_value_that_is_not_of_the_type_is_refused_and_not_shown(environment, read, wrong):
+def test_a_value_of_the_wrong_type_is_refused_and_not_shown(environment, read, wrong):
     env = environment(*declared("", CANARY))
     error = refused(read, env)
     assert isinstance(error, InvalidValueError)
@@ -190,13 +190,13 @@ def test_a_value_that_is_not_of_the_type_is_refused_and_not_shown(environment, r
     assert error.hint == "fix the value in .env.prod:1, or read it as another type"
 
 
-def test_too_long_a_duration_is_refused(environment):
+def test_a_duration_that_is_too_long_is_refused(environment):
     assert "it is too long a duration" in str(
         refused(environment("X = '9999999999w'").duration, "X")
     )
 
 
-class TestAbsence:
+class TestMissingVariables:
     @pytest.fixture
     def env(self, environment):
         return environment(
@@ -204,14 +204,14 @@ class TestAbsence:
         )
 
     @pytest.mark.parametrize("default", [3, None, "x", 0, [], ...])
-    def test_a_default_is_returned_as_it_is(self, env, default):
+    def test_a_default_is_returned_unchanged(self, env, default):
         for method in [*METHODS, "str", "list"]:
             assert getattr(env, method)("NOT_THERE", default) is default
             assert getattr(env, method)("NOT_THERE", default=default) is default
         assert env.int("WORKERS", default) is default
         assert env.enum("NOT_THERE", Level, default) is default
 
-    def test_one_that_may_be_absent_says_where_it_is_declared(self, env):
+    def test_the_error_for_an_optional_variable_names_where_it_is_declared(self, env):
         error = refused(env.int, "WORKERS")
         assert isinstance(error, NoSuchVariableError)
         assert str(error) == (
@@ -219,13 +219,13 @@ class TestAbsence:
             "hint: set it in its store, or pass a default"
         )
 
-    def test_a_mistyped_name_gets_a_suggestion_also_of_an_absent_one(self, env):
+    def test_a_mistyped_name_gets_a_suggestion_even_of_a_variable_that_is_not_set(self, env):
         assert refused(env.int, "WORKRES").hint == "did you mean 'WORKERS'?"
 
-    def test_the_type_is_looked_at_even_if_it_is_absent(self, env):
+    def test_the_type_is_checked_even_if_the_variable_is_not_set(self, env):
         assert refused(env.bool, "WORKERS", default=False).code == "wrong-type"
 
-    def test_an_empty_value_is_not_absent(self, environment):
+    def test_an_empty_value_is_not_replaced_by_the_default(self, environment):
         assert refused(environment('X = ""').int, "X", default=3).code == "value-invalid"
 
 
@@ -237,6 +237,6 @@ def test_the_last_of_several_environments_declares_the_type(project):
     assert env.int("B") == 1
 
 
-def test_a_value_of_the_command_line_is_named_as_one(environment):
+def test_a_command_line_value_is_named_as_one_in_an_error(environment):
     env = environment(*declared("", "1"), overrides={"X": CANARY})
     assert "cannot read X (--set) of prod" in refused(env.int, "X").message

@@ -23,7 +23,7 @@ def names(collected):
     return [one.full_name for one in collected.rotations]
 
 
-def test_every_profile_that_has_rotations(project):
+def test_catalog_has_the_rotations_of_every_profile(project):
     project.profile("prod.toml", VAULT.format(prefix="prod") + table() + table("a", "vault:a#b"))
     project.profile("staging.toml", VAULT.format(prefix="staging") + table())
     project.profile("dev.env", "A=1\n")
@@ -33,7 +33,7 @@ def test_every_profile_that_has_rotations(project):
     assert places[1:] == ["vault:secret/prod/db#password", "vault:secret/staging/db#password"]
 
 
-def test_a_base_is_rotated_in_the_profiles_that_extend_it(project):
+def test_a_rotation_in_a_base_belongs_to_the_profiles_that_extend_it(project):
     project.profile("base.toml", table())
     for name in ("prod", "staging"):
         project.profile(f"{name}.toml", f'extends = "base"\n{VAULT.format(prefix=name)}')
@@ -42,7 +42,7 @@ def test_a_base_is_rotated_in_the_profiles_that_extend_it(project):
     assert names(found(project, "base")) == ["base/db"], "unless it is named"
 
 
-def test_a_secret_that_several_share_is_rotated_once(project):
+def test_a_secret_that_several_profiles_share_is_rotated_once(project):
     project.profile("base.toml", VAULT.format(prefix="shared") + table())
     project.profile("prod.toml", 'extends = "base"\naliases = ["live"]\n')
     project.profile("staging.toml", 'extends = "base"\n')
@@ -66,7 +66,7 @@ def test_a_secret_that_several_share_is_rotated_once(project):
     ],
     ids=["another name", "another time", "another spelling", "another source"],
 )
-def test_two_that_do_not_say_the_same_of_one_secret_are_shown_both(project, other):
+def test_two_different_rotations_of_one_secret_are_both_broken(project, other):
     vault = VAULT.format(prefix="shared")
     project.profile("prod.toml", vault + table())
     project.profile("staging.toml", vault + other)
@@ -77,20 +77,20 @@ def test_two_that_do_not_say_the_same_of_one_secret_are_shown_both(project, othe
     assert "vault:secret/shared/db#password" in caught.value.message
 
 
-def test_two_names_in_one_profile_are_at_odds_too(project):
+def test_two_rotations_of_one_secret_in_one_profile_are_both_broken(project):
     project.profile("prod.toml", table("a", "dotenv:KEY") + table("b", "dotenv:KEY"))
     with pytest.raises(ProfileError, match="rotate the same secret"):
         found(project)
 
 
-def test_other_stores_are_other_secrets(project):
+def test_equal_paths_in_different_stores_are_different_secrets(project):
     for name in ("prod", "staging"):
         address = f'address = "http://{name}.example.com"\n'
         project.profile(f"{name}.toml", VAULT.format(prefix="x") + address + table())
     assert names(found(project)) == ["prod/db", "staging/db"]
 
 
-def test_a_profile_that_cannot_be_read_hides_nothing_of_another(project):
+def test_an_unreadable_profile_hides_no_rotation_of_another(project):
     project.profile("prod.toml", table(secret="dotenv:KEY"))
     project.profile("broken.toml", "[rotation.db]\nnonsense = 1\n")
     project.profile("worse.toml", "= no TOML")
@@ -102,7 +102,7 @@ def test_a_profile_that_cannot_be_read_hides_nothing_of_another(project):
     assert set(found(project, "worse").broken) == {"worse"}
 
 
-def test_a_table_that_is_wrong_hides_nothing_of_its_profile(project):
+def test_an_invalid_table_hides_no_other_rotation_of_its_profile(project):
     wrong = "[rotation.wrong]\nnonsense = 1\n"
     project.profile("prod.toml", table(secret="dotenv:KEY") + wrong)
     collected = found(project)
@@ -110,20 +110,20 @@ def test_a_table_that_is_wrong_hides_nothing_of_its_profile(project):
     assert set(collected.broken) == {"prod/wrong"}
 
 
-def test_a_secret_that_its_store_could_not_hold_is_told_alone(project):
+def test_an_impossible_secret_name_breaks_only_its_rotation(project):
     project.profile("prod.toml", table("a", "dotenv:KEY") + table("b", "dotenv:~/x#KEY"))
     collected = found(project)
     assert names(collected) == ["prod/a"]
     assert set(collected.broken) == {"prod/b"}
 
 
-def test_a_profile_that_is_not_there(project):
+def test_an_unknown_profile_is_an_error(project):
     project.profile("prod.toml", table(secret="dotenv:KEY"))
     with pytest.raises(ProfileNotFoundError):
         found(project, "prd")
 
 
-def test_picking_by_name(project):
+def test_pick_selects_rotations_by_name(project):
     project.profile("prod.toml", table("db", "dotenv:A") + table("api", "dotenv:B"))
     project.profile("staging.toml", table("db", "dotenv:A"))
     rotations = found(project).rotations
@@ -146,7 +146,7 @@ def test_picking_by_name(project):
         ("dotenv:KEY", "dotenv:.env.shared#KEY"),
     ],
 )
-def test_one_secret_that_two_profiles_write_differently_is_one(project, first, second):
+def test_one_secret_in_two_spellings_is_rotated_once(project, first, second):
     sources = {
         "vault": '[sources.vault]\nmount = "secret"\n',
         "aws": '[sources.aws]\ntype = "aws-secrets-manager"\nprefix = "team/"\n',

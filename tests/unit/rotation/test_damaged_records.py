@@ -102,7 +102,7 @@ def as_secrets(fields):
 
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_damaged_record_crashes_nothing_and_harms_no_current_credential(kind, phase):
+def test_a_damaged_record_neither_crashes_a_run_nor_harms_the_current_credential(kind, phase):
     world = standing(kind, phase)
     whole = state_of(world)
     watch_readers(world)
@@ -129,8 +129,10 @@ def test_a_damaged_record_crashes_nothing_and_harms_no_current_credential(kind, 
     world.come_to_rest()
 
 
-def test_a_store_that_believes_incomplete_values_is_noticed(monkeypatch):
+def test_this_harness_detects_a_store_that_accepts_incomplete_values(monkeypatch):
     monkeypatch.setattr("envkit.rotation_state.stores.envelope._check_values", lambda *_: None)
     # readers are given a secret without its password, or one that does not log in
     with pytest.raises((AssertionError, KeyError)):
-        test_a_damaged_record_crashes_nothing_and_harms_no_current_credential(Additive, "staged")
+        test_a_damaged_record_neither_crashes_a_run_nor_harms_the_current_credential(
+            Additive, "staged"
+        )

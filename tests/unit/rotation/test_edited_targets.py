@@ -44,7 +44,7 @@ def of_target(world):
 @pytest.mark.parametrize("what", [*EDITS, MEANS_ANOTHER])
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_edited_target_is_refused_before_any_harm_and_put_back_it_finishes(kind, phase, what):
+def test_an_edited_target_is_refused_before_any_harm_and_accepted_when_restored(kind, phase, what):
     world = standing(kind, phase, **BEGUN_WITH)
     begun = state_of(world)
     for requested in ("", Request.ROTATE, Request.RESUME, Request.ROLLBACK, Request.COMPROMISED):
@@ -61,7 +61,7 @@ def test_an_edited_target_is_refused_before_any_harm_and_put_back_it_finishes(ki
 @pytest.mark.parametrize("what", [*EDITS, MEANS_ANOTHER])
 @pytest.mark.parametrize("phase", BEFORE_PROMOTE)
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_abort_before_promote_works_whatever_the_profile_says_by_now(kind, phase, what):
+def test_an_abort_before_promote_works_despite_an_edited_profile(kind, phase, what):
     world = standing(kind, phase, **BEGUN_WITH)
     before, current = of_target(world), world.current
     edit(world, what)
@@ -80,7 +80,7 @@ def test_an_abort_before_promote_works_whatever_the_profile_says_by_now(kind, ph
 
 @pytest.mark.parametrize("phase", BEFORE_PROMOTE)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_rotation_that_was_renamed_is_aborted_as_its_refusal_advises(kind, phase):
+def test_a_renamed_rotation_can_be_aborted_as_its_refusal_says(kind, phase):
     world = standing(kind, phase)
     current = world.current
     change_record(world, rotation="prod/its-name-before")
@@ -103,10 +103,10 @@ def test_a_promoted_rotation_is_not_aborted_at_another_target(phase):
     assert of_target(world) == before
 
 
-def test_a_machine_that_goes_on_at_another_target_is_noticed(monkeypatch):
+def test_this_harness_detects_a_machine_that_continues_at_another_target(monkeypatch):
     monkeypatch.setattr("envkit.rotation.step_context._refuse_another_target", lambda *_: None)
     assert StepContext.rotator  # it is the one that calls it
     with pytest.raises(AssertionError):
-        test_an_edited_target_is_refused_before_any_harm_and_put_back_it_finishes(
+        test_an_edited_target_is_refused_before_any_harm_and_accepted_when_restored(
             Additive, "staged", MEANS_ANOTHER
         )

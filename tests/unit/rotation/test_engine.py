@@ -90,8 +90,8 @@ def scene():
     return Scene()
 
 
-class TestARotation:
-    def test_it_goes_as_far_as_the_grace(self, scene):
+class TestRotation:
+    def test_a_rotation_runs_up_to_its_grace_period(self, scene):
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.IN_GRACE
         assert outcome.until == scene.now + GRACE
@@ -101,7 +101,7 @@ class TestARotation:
         assert scene.target.passwords == {f"{CANARY}-0", f"{CANARY}-1"}
         assert outcome.record == scene.record
 
-    def test_it_waits_for_the_grace_without_a_trace(self, scene):
+    def test_a_run_in_the_grace_period_writes_nothing(self, scene):
         scene.run()
         before = scene.shelf.envelope_version
         scene.now += GRACE - 1
@@ -109,7 +109,7 @@ class TestARotation:
         assert (outcome.status, outcome.changed) == (OutcomeStatus.IN_GRACE, False)
         assert scene.shelf.envelope_version == before
 
-    def test_it_ends_with_nothing_left(self, scene):
+    def test_a_finished_rotation_leaves_only_the_new_value(self, scene):
         begun = scene.now
         outcome = scene.rotate()
         assert outcome.status == OutcomeStatus.ROTATED
@@ -121,7 +121,7 @@ class TestARotation:
         assert scene.record.facts == {}
         assert (scene.record.owner, scene.record.busy_until) == ("", 0.0)
 
-    def test_its_next_time_counts_from_when_readers_got_the_value(self, scene):
+    def test_the_next_due_time_counts_from_the_promotion(self, scene):
         begun = scene.now
         scene.rotate()
         outcome = scene.run()
@@ -133,13 +133,13 @@ class TestARotation:
         scene.now = begun + EVERY
         assert scene.run().promoted
 
-    def test_a_person_need_not_wait_until_it_is_due(self, scene):
+    def test_rotate_by_request_starts_before_the_due_time(self, scene):
         scene.rotate()
         outcome = scene.run(Request.ROTATE)
         assert outcome.promoted
         assert scene.record.asked
 
-    def test_each_step_is_told(self, scene):
+    def test_each_step_is_reported(self, scene):
         scene.rotate()
         assert scene.told == [
             *("claim", "create", "set", "test", "promote", "note-promoted", "finish"),
@@ -167,15 +167,15 @@ class TestARotation:
             *("begin-retire", "retire"),
         ]
 
-    def test_facts_of_the_rotator_are_kept_until_the_end(self, scene):
+    def test_facts_of_the_rotator_are_stored_until_the_end(self, scene):
         scene.run()
         assert scene.record.facts == {"seen": "yes", "number": "1"}
 
-    def test_the_rotator_is_told_which_rotation_it_is(self, scene):
+    def test_the_rotator_gets_the_id_of_the_rotation(self, scene):
         scene.run()
         assert scene.target.id == scene.record.id != ""
 
-    def test_hooks_are_called_around_it(self, scene):
+    def test_hooks_run_before_and_after_the_rotation(self, scene):
         before = lambda: scene.target.calls.append("before")  # noqa: E731
         after = lambda: scene.target.calls.append("after")  # noqa: E731
         scene.run(before=before, after=after)
@@ -184,8 +184,8 @@ class TestARotation:
         ]
 
 
-class TestBesideAnother:
-    def test_what_was_read_around_a_step_of_theirs_is_no_reason_to_refuse(self, scene):
+class TestConcurrentRead:
+    def test_a_read_that_spans_a_step_of_another_process_is_no_reason_to_refuse(self, scene):
         scene.run(stopping=lambda: scene.record is not None and scene.record.phase == "tested")
         assert scene.record.phase == "tested"
         overtaken = []
@@ -207,7 +207,7 @@ class TestBesideAnother:
 
 class TestFailures:
     @pytest.mark.parametrize("method", ["create", "set", "test", "finish"])
-    def test_it_fails_where_its_target_does_and_goes_on_later(self, scene, method):
+    def test_a_failed_step_is_reported_and_resumed_later(self, scene, method):
         scene.target.fails[method] = UnavailableError("the target is down")
         outcome = scene.run()
         assert (outcome.status, outcome.step) == (OutcomeStatus.FAILED, method)
@@ -219,7 +219,7 @@ class TestFailures:
         assert scene.run().status == OutcomeStatus.IN_GRACE
         assert scene.record.error == ""
 
-    def test_the_pause_grows(self, scene):
+    def test_the_pause_between_retries_grows(self, scene):
         scene.target.fails["set"] = RotationError("no")
         pauses = []
         for _ in range(9):
@@ -229,7 +229,7 @@ class TestFailures:
         assert pauses[:3] == [15.0, 30.0, 60.0]
         assert pauses[-1] == LAST_PAUSE_SECONDS
 
-    def test_a_pause_is_told_and_counts_as_failed(self, scene):
+    def test_a_run_during_the_pause_reports_the_failure(self, scene):
         scene.target.fails["set"] = RotationError("no")
         scene.run()
         outcome = scene.run()
@@ -239,18 +239,18 @@ class TestFailures:
         # without the name it would wait for the pause again
         assert f"'envkit rotate {outcome.rotation}'" in outcome.error.hint
 
-    def test_a_person_need_not_wait_for_the_pause(self, scene):
+    def test_rotate_by_request_ignores_the_pause(self, scene):
         scene.target.fails["set"] = RotationError("no")
         scene.run()
         scene.target.fails.clear()
         assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
 
-    def test_nothing_is_claimed_that_could_not_be_rotated(self, scene):
+    def test_a_rotation_whose_preparation_fails_is_not_claimed(self, scene):
         scene.target.fails["prepare"] = RotationError("a grant is missing")
         assert scene.run().status == OutcomeStatus.FAILED
         assert (scene.record.phase, scene.snapshot.pending) == ("idle", {})
 
-    def test_nor_what_its_store_would_not_let_us_write(self, scene, monkeypatch):
+    def test_a_rotation_whose_store_refuses_writes_is_not_claimed(self, scene, monkeypatch):
         def denied(_self):
             raise RotationError("it is rotated by AWS")
 
@@ -259,7 +259,7 @@ class TestFailures:
         assert scene.target.calls == []
         assert scene.shelf.envelope is None, "a record of another owner is not written"
 
-    def test_a_hook_that_fails_before_keeps_anything_from_being_made(self, scene):
+    def test_a_failed_before_hook_prevents_any_change(self, scene):
         def before():
             raise RotationError("not now")
 
@@ -267,7 +267,7 @@ class TestFailures:
         assert "create" not in scene.target.calls
         assert scene.password == f"{CANARY}-0"
 
-    def test_a_hook_that_fails_after_keeps_the_old_credential_alive(self, scene):
+    def test_a_failed_after_hook_keeps_the_old_credential_alive(self, scene):
         def after():
             raise RotationError("the app does not reload")
 
@@ -279,20 +279,20 @@ class TestFailures:
         scene.now += LAST_PAUSE_SECONDS
         assert scene.run().until == scene.now + GRACE
 
-    def test_what_a_bug_raises_is_not_shown(self, scene):
+    def test_the_text_of_a_bug_in_a_rotator_is_not_shown(self, scene):
         scene.target.fails["set"] = ValueError(f"bad {CANARY}")
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.FAILED
         assert outcome.error.message == "set failed: ValueError"
 
-    def test_nor_what_a_store_of_others_raises(self, scene, monkeypatch):
+    def test_the_text_of_a_bug_in_a_store_is_not_shown(self, scene, monkeypatch):
         def read(_self):
             raise KeyError(CANARY)
 
         monkeypatch.setattr(MemoryRotationStore, "read", read)
         assert scene.run().error.message == "the rotation failed: KeyError"
 
-    def test_a_target_that_hangs_is_not_waited_for(self, scene):
+    def test_a_hanging_target_times_out(self, scene):
         hangs = threading.Event()
         scene.target.fails["set"] = lambda: hangs.wait() and None
         try:
@@ -305,7 +305,7 @@ class TestFailures:
         finally:
             hangs.set()
 
-    def test_the_old_one_is_kept_if_the_new_one_logs_in_no_longer(self, scene):
+    def test_the_old_credential_is_not_retired_when_the_new_one_no_longer_logs_in(self, scene):
         scene.run()
         scene.target.passwords.discard(f"{CANARY}-1")
         scene.now += GRACE
@@ -314,17 +314,17 @@ class TestFailures:
         assert "the old one was not retired" in outcome.error.message
         assert f"{CANARY}-0" in scene.target.passwords
 
-    def test_the_rotator_may_not_make_what_there_is(self, scene):
+    def test_a_rotator_that_returns_the_current_value_is_refused(self, scene):
         scene.target.made = -1
         assert "that the secret already has" in scene.run().error.message
 
-    def test_a_secret_without_the_value(self, scene):
+    def test_a_secret_without_the_rotated_field_is_refused(self, scene):
         scene.shelf.put({"host": "db"})
         assert scene.run().status == OutcomeStatus.REFUSED
 
 
-class TestAValueThatTheTargetRefuses:
-    def test_another_one_is_made(self, scene):
+class TestRejectedValue:
+    def test_a_rejected_value_is_replaced_by_another(self, scene):
         rejected = []
 
         def policy():
@@ -343,7 +343,9 @@ class TestAValueThatTheTargetRefuses:
         assert scene.target.passwords == {f"{CANARY}-2"}
 
     @pytest.mark.parametrize("method", ["create", "set", "test"])
-    def test_in_the_end_it_is_quarantined_and_the_current_one_untouched(self, scene, method):
+    def test_repeated_rejections_quarantine_the_rotation_and_leave_the_current_value(
+        self, scene, method
+    ):
         scene.target.fails[method] = RejectedError("never")
         outcome = scene.run()
         assert (outcome.status, outcome.changed, outcome.ok) == (
@@ -356,7 +358,7 @@ class TestAValueThatTheTargetRefuses:
         assert scene.target.passwords == {f"{CANARY}-0"}
         assert scene.snapshot.pending == {}
 
-    def test_a_quarantine_stays_until_a_person_asks(self, scene):
+    def test_a_quarantine_lasts_until_a_rotate_by_request(self, scene):
         scene.target.fails["set"] = RejectedError("never")
         scene.run()
         scene.target.fails.clear()
@@ -366,15 +368,15 @@ class TestAValueThatTheTargetRefuses:
         assert "refused the new value 3 times" in outcome.reason
         assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
 
-    def test_elsewhere_a_refusal_is_a_failure(self, scene):
+    def test_a_rejection_in_other_steps_is_a_failure(self, scene):
         scene.target.fails["finish"] = RejectedError("no")
         assert scene.run().status == OutcomeStatus.FAILED
         scene.target.fails = {"prepare": RejectedError("no")}
         assert Scene.run(Scene()).status == OutcomeStatus.IN_GRACE
 
 
-class TestGoingBack:
-    def test_before_readers_had_it(self, scene):
+class TestRollback:
+    def test_abort_before_the_promotion_drops_the_new_value(self, scene):
         scene.target.fails["test"] = UnavailableError("down")
         scene.run()
         outcome = scene.run(Request.ABORT)
@@ -383,7 +385,7 @@ class TestGoingBack:
         assert scene.shelf.version == 2  # from the rehearsal: no other process wrote
         assert scene.snapshot.pending == {}
 
-    def test_in_the_grace(self, scene):
+    def test_rollback_in_the_grace_period_restores_the_old_value(self, scene):
         scene.run()
         outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.ROLLED_BACK
@@ -391,7 +393,7 @@ class TestGoingBack:
         assert scene.target.passwords == {f"{CANARY}-0"}
         assert scene.snapshot.pending == {}
 
-    def test_it_is_not_done_again_at_once(self, scene):
+    def test_a_rolled_back_rotation_is_not_due_at_once(self, scene):
         scene.run()
         scene.run(Request.ROLLBACK)
         assert scene.run().status == OutcomeStatus.NOT_DUE
@@ -399,7 +401,7 @@ class TestGoingBack:
         scene.now += EVERY
         assert scene.run().promoted
 
-    def test_an_old_one_that_no_longer_works_is_not_gone_back_to(self, scene):
+    def test_rollback_to_a_value_that_no_longer_works_fails(self, scene):
         scene.run()
         scene.target.passwords.discard(f"{CANARY}-0")
         outcome = scene.run(Request.ROLLBACK)
@@ -407,12 +409,12 @@ class TestGoingBack:
         assert "no longer logs in" in outcome.error.message
         assert scene.password == f"{CANARY}-1"
 
-    def test_unless_it_never_works_beside_the_new_one(self, scene):
+    def test_rollback_without_overlap_does_not_test_the_old_value_first(self, scene):
         scene.run(overlap=False)
         scene.target.passwords.discard(f"{CANARY}-0")
         assert scene.run(Request.ROLLBACK, overlap=False).status == OutcomeStatus.ROLLED_BACK
 
-    def test_while_it_is_being_retired(self, scene):
+    def test_rollback_while_the_old_value_is_being_retired_is_refused(self, scene):
         scene.run()
         scene.target.fails["retire"] = UnavailableError("down")
         scene.now += GRACE
@@ -421,7 +423,7 @@ class TestGoingBack:
         assert outcome.status == OutcomeStatus.REFUSED
         assert outcome.error.hint == "run 'envkit rotate prod/db'"
 
-    def test_a_way_back_that_was_begun_is_gone_to_its_end_by_anybody(self, scene):
+    def test_an_unfinished_rollback_is_finished_by_any_later_run(self, scene):
         scene.run()
         scene.target.fails["retire"] = UnavailableError("down")
         assert scene.run(Request.ROLLBACK).status == OutcomeStatus.FAILED
@@ -430,11 +432,11 @@ class TestGoingBack:
         assert scene.run().status == OutcomeStatus.ROLLED_BACK
 
 
-class TestSomebodyElse:
+class TestForeignWrites:
     def put(self, scene, password):
         scene.shelf.put({**scene.shelf.fields, "password": password})
 
-    def test_a_change_before_the_promotion_is_kept_and_told(self, scene):
+    def test_a_foreign_change_before_the_promotion_is_preserved_and_reported(self, scene):
         scene.target.fails["test"] = UnavailableError("down")
         scene.run()
         self.put(scene, "theirs")
@@ -447,7 +449,7 @@ class TestSomebodyElse:
         assert scene.password == "theirs"
         assert set(scene.snapshot.pending) == {"old", "new"}
 
-    def test_a_change_in_the_very_moment_of_promotion(self, scene, monkeypatch):
+    def test_a_foreign_change_at_the_moment_of_the_promotion_is_preserved(self, scene, monkeypatch):
         publish = MemoryRotationStore.publish
 
         def overtaken(store, seen, fields):
@@ -459,7 +461,9 @@ class TestSomebodyElse:
         assert scene.run().status == OutcomeStatus.REFUSED
         assert scene.password == "theirs"
 
-    def test_an_abort_then_drops_ours_and_leaves_theirs(self, scene):
+    def test_abort_after_a_foreign_change_drops_our_value_and_preserves_the_foreign_one(
+        self, scene
+    ):
         scene.target.fails["test"] = UnavailableError("down")
         scene.run()
         self.put(scene, "theirs")
@@ -467,7 +471,7 @@ class TestSomebodyElse:
         assert scene.password == "theirs"
         assert scene.target.passwords == {f"{CANARY}-0"}
 
-    def test_in_the_grace_too_and_then_both_of_ours_are_dropped(self, scene):
+    def test_abort_after_a_foreign_change_in_the_grace_period_drops_both_of_our_values(self, scene):
         scene.run()
         self.put(scene, "theirs")
         assert scene.run().status == OutcomeStatus.REFUSED
@@ -481,7 +485,7 @@ class TestSomebodyElse:
         assert scene.password == "theirs"
         assert scene.target.passwords == {"theirs"}
 
-    def test_ours_are_not_dropped_in_the_grace_where_theirs_does_not_log_in(self, scene):
+    def test_abort_preserves_our_values_when_the_foreign_one_does_not_log_in(self, scene):
         scene.run()
         both = set(scene.target.passwords)
         self.put(scene, "a typo")
@@ -494,7 +498,9 @@ class TestSomebodyElse:
         assert scene.run().status == OutcomeStatus.ROTATED
         assert scene.target.passwords == {f"{CANARY}-1"}
 
-    def test_ours_are_kept_where_theirs_is_changed_while_they_are_dropped(self, scene, monkeypatch):
+    def test_abort_preserves_our_values_when_the_foreign_one_changes_meanwhile(
+        self, scene, monkeypatch
+    ):
         scene.run()
         both = set(scene.target.passwords)
         scene.target.passwords.add("theirs")
@@ -513,7 +519,7 @@ class TestSomebodyElse:
         assert scene.run(Request.ABORT).status == OutcomeStatus.FAILED
         assert scene.target.passwords == {*both, "theirs"}
 
-    def test_an_old_value_that_was_put_back_by_hand_is_not_retired(self, scene):
+    def test_an_old_value_that_was_restored_by_hand_is_not_retired(self, scene):
         scene.run()
         self.put(scene, f"{CANARY}-0")
         scene.now += GRACE * 2
@@ -523,7 +529,7 @@ class TestSomebodyElse:
         assert scene.run(Request.ROLLBACK).status == OutcomeStatus.ROLLED_BACK
         assert scene.target.passwords == {f"{CANARY}-0"}
 
-    def test_another_field_is_theirs_to_change(self, scene, monkeypatch):
+    def test_a_foreign_change_of_another_field_is_accepted(self, scene, monkeypatch):
         publish = MemoryRotationStore.publish
 
         def overtaken(store, seen, fields):
@@ -535,14 +541,14 @@ class TestSomebodyElse:
         assert scene.run().status == OutcomeStatus.IN_GRACE
         assert scene.shelf.fields == {"password": f"{CANARY}-1", "host": "db2"}
 
-    def test_a_secret_that_is_gone(self, scene):
+    def test_a_deleted_secret_refuses_the_rotation_and_can_be_aborted(self, scene):
         scene.run()
         scene.shelf.put(None)
         assert scene.run().status == OutcomeStatus.REFUSED
         scene.run(Request.ABORT)
         assert scene.snapshot.pending == {}
 
-    def test_a_claim_that_fails_with_a_value_that_was_changed_meanwhile_begins_again(self, scene):
+    def test_a_failed_claim_starts_again_after_a_foreign_change(self, scene):
         def check():
             if scene.password != "theirs":
                 self.put(scene, "theirs")
@@ -553,7 +559,7 @@ class TestSomebodyElse:
         assert outcome.status == OutcomeStatus.IN_GRACE
         assert scene.snapshot.old["password"].reveal() == "theirs"
 
-    def test_one_secret_with_two_names(self, scene):
+    def test_one_secret_under_two_rotation_names_is_refused(self, scene):
         scene.rotate()
         outcome = advance(
             scene.job()._replace(name="staging/db"), deadline=Deadline(60), clock=lambda: scene.now
@@ -562,7 +568,7 @@ class TestSomebodyElse:
         assert "prod/db" in outcome.error.message
         assert "staging/db" in outcome.error.message
 
-    def test_a_name_that_was_changed_is_taken_once_a_person_says_so(self, scene):
+    def test_a_changed_name_is_accepted_by_request(self, scene):
         def renamed(requested=""):
             job = scene.job()._replace(name="prod/database")
             return advance(job, deadline=Deadline(60), requested=requested, clock=lambda: scene.now)
@@ -590,7 +596,7 @@ class TestSomebodyElse:
             (None, Request.RESUME, OutcomeStatus.IN_GRACE, "rollback"),
         ],
     )
-    def test_one_that_is_renamed_while_it_is_in_progress_is_ended_by_its_new_name(
+    def test_a_rotation_renamed_while_in_progress_is_ended_under_its_new_name(
         self, scene, broken, requested, status, offered
     ):
         def renamed(requested=None, **changed):
@@ -614,7 +620,7 @@ class TestSomebodyElse:
         scene.now += GRACE
         assert renamed().status in (OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE)
 
-    def test_what_is_refused_is_held_by_nobody(self, scene):
+    def test_a_refused_rotation_has_no_owner(self, scene):
         """Otherwise the refusal would not be reported until our ownership expires."""
 
         def change():
@@ -624,7 +630,7 @@ class TestSomebodyElse:
         assert scene.run().status == OutcomeStatus.REFUSED
         assert (scene.record.owner, scene.record.busy_until) == ("", 0.0)
 
-    def test_a_profile_that_is_changed_in_the_middle(self, scene):
+    def test_a_plan_that_changed_in_the_middle_fails_until_it_is_restored(self, scene):
         scene.run()
         outcome = scene.run(plan="something else")
         assert outcome.status == OutcomeStatus.FAILED
@@ -634,7 +640,7 @@ class TestSomebodyElse:
         assert scene.run(plan="something else").status == OutcomeStatus.NOT_DUE
 
 
-class TestSeveralAtOnce:
+class TestConcurrency:
     def held(self, scene):
         scene.target.fails["set"] = UnavailableError("down")
         scene.run()
@@ -642,7 +648,7 @@ class TestSeveralAtOnce:
         scene.change(owner="other:2", busy_until=scene.now + 60)
 
     @pytest.mark.parametrize("requested", ["", Request.ROTATE])
-    def test_what_another_one_is_at_work_on_is_left_to_it(self, scene, requested):
+    def test_a_rotation_of_another_process_is_left_alone(self, scene, requested):
         self.held(scene)
         outcome = scene.run(requested)
         assert (outcome.status, outcome.until, outcome.ok) == (
@@ -652,17 +658,17 @@ class TestSeveralAtOnce:
         )
         assert "other:2" in outcome.reason
 
-    def test_until_its_time_is_over(self, scene):
+    def test_a_rotation_of_another_process_is_taken_over_when_its_time_is_over(self, scene):
         self.held(scene)
         scene.now += 60
         assert scene.run().status == OutcomeStatus.IN_GRACE
         assert "take-over" in scene.told
 
-    def test_or_a_person_says_so(self, scene):
+    def test_a_rotation_of_another_process_is_taken_over_by_resume(self, scene):
         self.held(scene)
         assert scene.run(Request.RESUME).status == OutcomeStatus.IN_GRACE
 
-    def test_whoever_asked_is_content_with_what_another_one_has_done(self, scene):
+    def test_concurrent_requests_rotate_once(self, scene):
         """Eight concurrent requests cause one rotation."""
         scene.rotate()
 
@@ -686,13 +692,13 @@ class TestSeveralAtOnce:
         assert outcome.status == OutcomeStatus.NOT_DUE
         assert scene.password == f"{CANARY}-2"
 
-    def test_a_step_that_comes_too_late_sees_that_it_is_not_its_own_any_more(self, scene):
+    def test_a_late_step_notices_that_another_process_owns_the_rotation(self, scene):
         scene.target.fails["set"] = lambda: scene.change(owner="other:2", busy_until=scene.now + 9)
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.BUSY
         assert scene.target.passwords == {f"{CANARY}-0"}
 
-    def test_a_secret_that_never_keeps_still(self, scene, monkeypatch):
+    def test_a_secret_that_keeps_changing_ends_the_run_with_a_conflict(self, scene, monkeypatch):
         def publish(store, seen, fields):
             raise ConflictError("it has changed")
 
@@ -701,7 +707,7 @@ class TestSeveralAtOnce:
         assert outcome.status == OutcomeStatus.FAILED
         assert outcome.error.code == "conflict"
 
-    def test_it_stops_between_two_steps_and_lets_go(self, scene):
+    def test_a_stopped_run_releases_the_rotation_between_two_steps(self, scene):
         outcome = scene.run(stopping=lambda: "set" in scene.told)
         assert (outcome.status, outcome.ok) == (OutcomeStatus.STOPPED, True)
         assert scene.record.phase == "set"
@@ -709,7 +715,7 @@ class TestSeveralAtOnce:
         assert scene.run().status == OutcomeStatus.IN_GRACE
 
 
-def test_names_of_owners_differ():
+def test_owner_names_are_unique():
     assert new_owner() != new_owner()
 
 
@@ -721,10 +727,10 @@ def test_a_clock_that_jumps_back_retires_nothing_early(scene):
     assert isinstance(scene.record, Record)
 
 
-class TestWhatIsProved:
+class TestProofs:
     """A rotation verifies its assumptions before, during and after a change."""
 
-    def test_the_store_takes_a_write_before_the_target_is_touched(self, scene, monkeypatch):
+    def test_a_store_is_tested_with_a_write_before_the_target_is_touched(self, scene, monkeypatch):
         def refused(_self, _seen):
             raise WriteRefusedError("the file system is read-only")
 
@@ -734,9 +740,7 @@ class TestWhatIsProved:
         assert scene.target.calls == ["prepare"]
         assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
 
-    def test_what_readers_never_got_is_taken_back_without_the_write_that_failed(
-        self, scene, monkeypatch
-    ):
+    def test_abort_after_a_failed_promotion_needs_no_write_to_the_secret(self, scene, monkeypatch):
         def refused(_self, _seen, _fields):
             raise WriteRefusedError("the file system is read-only")
 
@@ -746,7 +750,7 @@ class TestWhatIsProved:
         assert scene.target.passwords == {f"{CANARY}-0"}
 
     @pytest.mark.parametrize("step", ["prepare", "create"])
-    def test_a_claim_begins_again_from_a_value_that_was_changed_since(self, scene, step):
+    def test_a_claim_starts_again_from_a_value_that_was_changed_meanwhile(self, scene, step):
         def changed():
             scene.target.fails.clear()
             scene.target.passwords.add("theirs")
@@ -773,7 +777,7 @@ class TestWhatIsProved:
         assert scene.run(Request.ROTATE).status == OutcomeStatus.ROTATED
         assert scene.record.retired_at == scene.now
 
-    def test_a_rotation_that_cannot_begin_is_saved_and_tried_again_after_a_pause(self, scene):
+    def test_a_rotation_that_cannot_begin_is_recorded_and_retried_after_a_pause(self, scene):
         scene.target.fails["prepare"] = RotationError("a grant is missing")
         scene.run()
         assert (scene.record.tries, scene.record.error) == (1, "claim: rotation-failed")
@@ -786,12 +790,12 @@ class TestWhatIsProved:
         assert scene.run(Request.ROTATE).promoted
         assert (scene.record.tries, scene.record.error) == (0, "")
 
-    def test_no_record_is_saved_beside_a_secret_without_a_value(self, scene):
+    def test_no_record_is_saved_for_a_secret_without_a_value(self, scene):
         scene.shelf.put({"host": "db"})
         assert not scene.run().ok
         assert scene.shelf.envelope is None
 
-    def test_a_rotator_looks_at_the_fields_beside_that_it_names(self, scene):
+    def test_a_rotator_gets_the_neighbouring_fields_that_it_names(self, scene):
         seen = []
         scene.target.looks_beside = ("host", "user")
         scene.target.prepare = lambda _confirm, current: seen.append(dict(current)) or {}
@@ -799,7 +803,7 @@ class TestWhatIsProved:
         assert set(seen[0]) == {"password", "host"}
         assert set(scene.snapshot.old) == {"password"}
 
-    def test_a_step_of_ones_own_is_not_read_again(self, scene):
+    def test_a_step_of_the_same_run_is_not_read_again(self, scene):
         read, reads = MemoryRotationStore.read, []
         scene.target.description = ""
         with pytest.MonkeyPatch.context() as patch:
@@ -808,7 +812,7 @@ class TestWhatIsProved:
         # one at first, and one for each look before a change of the target
         assert len(reads) == 1 + scene.target.calls.count("set")
 
-    def test_what_another_run_has_tested_is_tested_again_before_readers_get_it(self, scene):
+    def test_a_value_that_another_run_tested_is_tested_again_before_the_promotion(self, scene):
         scene.run(stopping=lambda: "test" in scene.told)
         assert scene.record.phase == "tested"
         scene.target.passwords.discard(f"{CANARY}-1")  # a target that was restored, say
@@ -817,7 +821,9 @@ class TestWhatIsProved:
         assert scene.password == f"{CANARY}-0"
 
     @pytest.mark.parametrize("readers_have", ["new", "old"])
-    def test_no_other_run_retires_the_old_one_unless_the_new_one_logs_in(self, scene, readers_have):
+    def test_another_run_retires_the_old_value_only_if_the_new_one_logs_in(
+        self, scene, readers_have
+    ):
         scene.run()
         scene.target.fails["retire"] = UnavailableError("down")
         scene.now += GRACE
@@ -835,7 +841,7 @@ class TestWhatIsProved:
 
 
 class TestIdentity:
-    def test_a_rotation_with_another_name_by_now_is_aborted_by_that(self, scene):
+    def test_a_record_under_another_rotation_name_can_be_aborted(self, scene):
         scene.run(stopping=lambda: "set" in scene.told)
         assert len(scene.target.passwords) == 2
         scene.change(rotation="prod/before")
@@ -852,7 +858,7 @@ class TestIdentity:
         scene.target.fails.clear()
         return {"plan": "passwords", "target": "digest-1"}
 
-    def test_the_record_of_another_secret_is_never_taken_for_ones_own(self, scene):
+    def test_a_record_of_another_secret_is_refused(self, scene):
         scene.rotate()
         scene.change(secret="memory:another")
         for requested in ("", *Request):
@@ -862,7 +868,7 @@ class TestIdentity:
 
     @pytest.mark.parametrize("changed", [{"plan": "keys"}, {"target": "digest-2"}])
     @pytest.mark.parametrize("step", PHASES)
-    def test_a_rotation_is_not_gone_on_with_in_another_way_and_may_be_aborted(
+    def test_a_rotation_with_a_changed_plan_or_target_is_refused_and_can_be_aborted(
         self, scene, step, changed
     ):
         scene.target.fails[step] = UnavailableError("down")
@@ -879,7 +885,7 @@ class TestIdentity:
         assert scene.password == f"{CANARY}-0"
 
     @pytest.mark.parametrize("step", PHASES)
-    def test_a_target_that_means_another_server_by_now_is_refused_and_may_be_aborted(
+    def test_a_target_that_now_means_another_server_is_refused_and_can_be_aborted(
         self, scene, step
     ):
         scene.target.fails[step] = UnavailableError("down")
@@ -891,7 +897,7 @@ class TestIdentity:
         assert scene.run(Request.ABORT).status == OutcomeStatus.ABORTED
         assert scene.record.phase == "idle"
 
-    def test_once_readers_have_the_new_value_only_the_old_target_ends_it(self, scene):
+    def test_a_promoted_rotation_ends_only_at_its_old_target(self, scene):
         scene.run(target="digest-1")
         scene.now += GRACE
         for requested in ("", Request.RESUME, Request.ROLLBACK, Request.ABORT):
@@ -908,14 +914,14 @@ class TestIdentity:
 
 
 class TestCompromised:
-    def test_it_is_rotated_at_once_and_the_old_one_ends_at_once(self, scene):
+    def test_compromised_rotates_and_retires_at_once(self, scene):
         scene.rotate()
         outcome = scene.run(Request.COMPROMISED)
         assert outcome.status == OutcomeStatus.ROTATED
         assert scene.target.given["end_sessions"]
         assert scene.target.passwords == {f"{CANARY}-2"}
 
-    def test_in_a_grace_period_the_value_that_readers_have_is_replaced_too(self, scene):
+    def test_compromised_in_a_grace_period_replaces_the_new_value_too(self, scene):
         scene.run()
         outcome = scene.run(Request.COMPROMISED)
         assert outcome.status == OutcomeStatus.ROTATED
@@ -923,7 +929,7 @@ class TestCompromised:
         assert scene.target.passwords == {f"{CANARY}-2"}
 
     @pytest.mark.parametrize("step", ["create", "set", "test"])
-    def test_one_that_is_under_way_is_finished_without_a_grace_period(self, scene, step):
+    def test_compromised_finishes_an_unfinished_rotation_without_a_grace_period(self, scene, step):
         scene.target.fails[step] = UnavailableError("down")
         scene.run()
         scene.target.fails.clear()
@@ -931,7 +937,7 @@ class TestCompromised:
         assert scene.target.passwords == {scene.password}
         assert f"{CANARY}-0" not in scene.target.passwords
 
-    def test_whoever_takes_it_over_gives_no_grace_period_either(self, scene):
+    def test_a_later_run_finishes_a_compromised_rotation_without_a_grace_period(self, scene):
         scene.target.fails["test"] = UnavailableError("down")
         scene.run(Request.COMPROMISED)
         scene.target.fails.clear()
@@ -939,7 +945,7 @@ class TestCompromised:
         assert scene.run().status == OutcomeStatus.ROTATED
         assert scene.target.given["end_sessions"]
 
-    def test_the_next_rotation_has_its_grace_period_again(self, scene):
+    def test_the_rotation_after_a_compromised_one_has_its_grace_period(self, scene):
         scene.run(Request.COMPROMISED)
         assert scene.run(Request.ROTATE).status == OutcomeStatus.IN_GRACE
         assert not scene.target.given["end_sessions"]

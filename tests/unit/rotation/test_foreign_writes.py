@@ -116,14 +116,14 @@ def interfere(kind, operations, *, dies):
 
 @pytest.mark.parametrize("dies", [False, True], ids=["continues", "dies"])
 @pytest.mark.parametrize("kind", TARGETS)
-def test_a_value_of_a_person_survives_at_every_moment_of_a_rotation(kind, dies):
+def test_a_foreign_value_survives_at_every_moment_of_a_rotation(kind, dies):
     operations = 0
     while not interfere(kind, operations, dies=dies):
         operations += 1
     assert operations > 10
 
 
-def test_a_machine_that_refuses_a_changed_claim_is_noticed(monkeypatch):
+def test_this_harness_detects_a_machine_that_refuses_a_changed_claim(monkeypatch):
     """A check that cannot fail is worthless."""
     monkeypatch.setattr(Record, "only_claimed", property(lambda _record: False))
     refusal = Decision(StepKind.REFUSE, "the secret was changed")
@@ -132,7 +132,7 @@ def test_a_machine_that_refuses_a_changed_claim_is_noticed(monkeypatch):
         interfere(Additive, 12, dies=False)
 
 
-def test_a_machine_that_overwrites_a_value_of_a_person_is_noticed(monkeypatch):
+def test_this_harness_detects_a_machine_that_overwrites_a_foreign_value(monkeypatch):
     def blind(current, pending):
         found = published(current, pending)
         return machine.PendingValue.OLD if found == machine.OtherValue.FOREIGN else found
@@ -140,4 +140,4 @@ def test_a_machine_that_overwrites_a_value_of_a_person_is_noticed(monkeypatch):
     published = machine.published_value
     monkeypatch.setattr(machine, "published_value", blind)
     with pytest.raises(AssertionError, match="overwritten"):
-        test_a_value_of_a_person_survives_at_every_moment_of_a_rotation(Keyring, dies=True)
+        test_a_foreign_value_survives_at_every_moment_of_a_rotation(Keyring, dies=True)

@@ -11,13 +11,13 @@ def run(*command, seconds=30.0):
     run_hook(command, FACTS, timeout_seconds=seconds)
 
 
-def test_it_gets_names_and_no_input(tmp_path):
+def test_a_hook_gets_names_and_no_input(tmp_path):
     run("sh", "-c", f'cat > {tmp_path}/in; echo "$ENVKIT_ROTATION" > {tmp_path}/name')
     assert (tmp_path / "in").read_text() == ""
     assert (tmp_path / "name").read_text() == "db-password\n"
 
 
-def test_what_it_prints_goes_to_stderr(capfd):
+def test_a_hook_prints_to_stderr(capfd):
     run("sh", "-c", "echo out; echo err >&2")
     assert capfd.readouterr() == ("", "out\nerr\n")
 
@@ -31,13 +31,13 @@ def test_what_it_prints_goes_to_stderr(capfd):
         (("/",), "cannot run '/': permission denied"),
     ],
 )
-def test_what_went_wrong_is_told(command, told):
+def test_a_failed_hook_reports_what_went_wrong(command, told):
     with pytest.raises(HookError) as caught:
         run(*command)
     assert told in caught.value.message
 
 
-def test_it_gets_none_of_envkits_own_environment_and_no_credential(tmp_path, monkeypatch):
+def test_a_hook_gets_neither_variables_of_envkit_nor_credentials(tmp_path, monkeypatch):
     hidden = ("ENVKIT_QUEUE", "ENVKIT_REASON", "VAULT_TOKEN", "VAULT_SECRET_ID", "PGPASSWORD")
     for name in (*hidden, "AWS_SECRET_ACCESS_KEY", "DEPLOY_TOKEN"):
         monkeypatch.setenv(name, "canary")

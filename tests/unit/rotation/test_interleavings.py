@@ -83,13 +83,13 @@ def play(world, events):
 @pytest.mark.parametrize("kind", TARGETS)
 @given(events=st.lists(EVENTS, min_size=5, max_size=80))
 @settings(max_examples=150)
-def test_readers_log_in_and_nothing_is_left(kind, events):
+def test_readers_log_in_and_nothing_is_left_behind(kind, events):
     world = World(kind)
     play(world, events)
     world.come_to_rest()
 
 
-def test_a_claim_begins_again_from_the_value_that_is_there_by_now():
+def test_a_claim_starts_again_from_the_value_that_is_stored_by_then():
     """A process reads the secret, and the record only after another process has rotated."""
     world = World(Additive)
     events = [
@@ -100,7 +100,7 @@ def test_a_claim_begins_again_from_the_value_that_is_there_by_now():
     world.come_to_rest()
 
 
-def test_a_password_that_was_added_too_late_is_taken_back():
+def test_a_password_that_was_added_too_late_is_removed():
     """A process is paused before its change; others finish and rotate again."""
     world = World(WithoutLock)
     slow = world.process()
@@ -113,7 +113,7 @@ def test_a_password_that_was_added_too_late_is_taken_back():
     assert world.target.passwords == {world.current["password"]}
 
 
-def test_a_password_whose_process_died_right_after_adding_it_goes_with_the_next_rotation():
+def test_a_password_of_a_process_killed_after_adding_it_is_removed_by_the_next_rotation():
     world = World(WithoutLock)
     slow = world.process()
     slow.go_on_until("add")
@@ -132,7 +132,7 @@ def test_a_password_whose_process_died_right_after_adding_it_goes_with_the_next_
 
 @pytest.mark.parametrize("kind", TARGETS)
 @pytest.mark.parametrize("requested", ["", Request.ROLLBACK, Request.ABORT])
-def test_a_kill_at_every_operation(kind, requested):
+def test_a_rotation_survives_a_kill_at_every_operation(kind, requested):
     """One process is killed at its first operation, the next at its second, and so on."""
     number = 0
     while True:
@@ -151,7 +151,7 @@ def test_a_kill_at_every_operation(kind, requested):
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_a_kill_at_every_operation_of_going_back(kind):
+def test_a_rollback_survives_a_kill_at_every_operation(kind):
     number = 0
     while True:
         number += 1
@@ -168,7 +168,7 @@ def test_a_kill_at_every_operation_of_going_back(kind):
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_one_rotation_from_the_first_step_to_the_last(kind):
+def test_a_rotation_runs_from_the_first_step_to_the_last(kind):
     world = World(kind)
     before = world.current
     outcomes = []
@@ -193,18 +193,20 @@ def test_one_rotation_from_the_first_step_to_the_last(kind):
     overtaken_for=st.integers(1, 36),
 )
 @settings(max_examples=200)
-def test_one_is_overtaken_by_another(kind, prelude, first, second, done, overtaken_for):
+def test_a_rotation_survives_being_overtaken_by_another(
+    kind, prelude, first, second, done, overtaken_for
+):
     """A process is paused at some operation while another works, then both continue."""
     overtake(prelude(kind), first, second, done, overtaken_for)
 
 
 @pytest.mark.parametrize("kind", TARGETS)
-def test_one_is_overtaken_anywhere_by_an_abort(kind):
+def test_a_rotation_survives_being_overtaken_anywhere_by_an_abort(kind):
     """The first is paused at every operation, the other stops after every operation."""
     assert overtake_everywhere(kind, fresh, "", Request.ABORT) > 150
 
 
-class TestTheCheckCanFail:
+class TestBrokenMachine:
     """The same harness with a faulty machine."""
 
     def broken(self, kind, **options):
@@ -212,13 +214,15 @@ class TestTheCheckCanFail:
         for _ in range(10):
             world.now = max(world.now + 1, world.run().until)
 
-    def test_when_a_value_is_promoted_before_it_is_set(self, monkeypatch):
+    def test_this_harness_detects_a_value_that_is_promoted_before_it_is_set(self, monkeypatch):
         promote = machine.Decision(StepKind.PROMOTE, "too early")
         monkeypatch.setitem(machine._FORWARD, "staged", lambda record, seen: promote)
         with pytest.raises(AssertionError, match="no reader can log in"):
             self.broken(Additive)
 
-    def test_when_the_old_value_is_retired_before_the_new_one_is_promoted(self, monkeypatch):
+    def test_this_harness_detects_an_old_value_that_is_retired_before_the_promotion(
+        self, monkeypatch
+    ):
         def retire_at_once(step):
             step.rotator.retire(step.seen.old, step.seen.new, step.record.facts)
             return step.seen
@@ -227,7 +231,7 @@ class TestTheCheckCanFail:
         with pytest.raises(AssertionError, match="no reader can log in"):
             self.broken(Alternate)
 
-    def test_when_going_back_does_not_fence_a_promotion(self, monkeypatch):
+    def test_this_harness_detects_a_rollback_that_does_not_fence_a_promotion(self, monkeypatch):
         monkeypatch.setitem(steps._ACTS, StepKind.RESTORE, steps._note_reverted)
         world = World(Additive)
         slow = world.process()

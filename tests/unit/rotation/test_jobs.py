@@ -63,7 +63,7 @@ def events(server):
 # -------- one rotation from due to done
 
 
-def test_what_was_never_rotated_is_rotated_and_retired_after_its_grace(world):
+def test_a_first_rotation_runs_at_once_and_retires_after_its_grace_period(world):
     world.write()
     first = world.run()
     assert (first.status, first.promoted) == (OutcomeStatus.IN_GRACE, True)
@@ -89,7 +89,7 @@ def test_what_was_never_rotated_is_rotated_and_retired_after_its_grace(world):
 # -------- its target
 
 
-class TestTheTarget:
+class TestTargetPlaceholder:
     """A rotator whose target has a placeholder, `{{ ADMIN }}`."""
 
     @pytest.fixture
@@ -133,9 +133,7 @@ class TestTheTarget:
         self.lose_admin(target)
         assert world.run().status == OutcomeStatus.NOT_DUE
 
-    def test_a_target_without_its_value_keeps_a_due_rotation_from_being_claimed(
-        self, world, target
-    ):
+    def test_a_missing_target_value_prevents_the_claim_of_a_due_rotation(self, world, target):
         self.lose_admin(target)
         before = world.file()
         outcome = world.run()
@@ -148,7 +146,7 @@ class TestTheTarget:
 # -------- hooks
 
 
-def test_hooks_are_run_around_it_with_names_and_never_values(world, tmp_path):
+def test_hooks_get_names_and_never_values(world, tmp_path):
     out = tmp_path / "out"
     write = f'["sh", "-c", "env | grep ^ENVKIT_ >> {out}; grep -c {OLD} .env.prod >> {out}"]'
     world.write(f"before = [{write}]", f"after = [{write}]")
@@ -170,7 +168,7 @@ def test_hooks_are_run_around_it_with_names_and_never_values(world, tmp_path):
     assert out.read_text() == "", "retiring is no new value"
 
 
-def test_a_before_that_fails_stops_it(world, tmp_path):
+def test_a_failed_before_hook_stops_the_rotation(world, tmp_path):
     flag = tmp_path / "flag"
     world.write(f'before = [["test", "-e", "{flag}"], ["rm", "{flag}"]]')
     outcome = world.run()
@@ -183,7 +181,7 @@ def test_a_before_that_fails_stops_it(world, tmp_path):
     assert not flag.exists(), "the second was run after the first"
 
 
-def test_an_after_that_fails_is_told_and_the_new_value_stays(world, tmp_path):
+def test_a_failed_after_hook_is_reported_and_the_new_value_stays(world, tmp_path):
     """The old value stays until readers are notified, because they may still use it."""
     flag = tmp_path / "flag"
     world.write(f'after = [["test", "-e", "{flag}"]]', grace="0s")
@@ -202,7 +200,7 @@ def test_an_after_that_fails_is_told_and_the_new_value_stays(world, tmp_path):
 # -------- notices
 
 
-def test_a_success_is_told_once(world, server):
+def test_a_success_is_notified_once(world, server):
     world.write(f'notify = {{ webhook = "{server.address}", key = "k" }}')
     world.run()
     assert events(server) == [], "it is not over yet"
@@ -215,7 +213,7 @@ def test_a_success_is_told_once(world, server):
     assert world.file()["API_KEY"].encode() not in got.body
 
 
-def test_only_what_was_asked_for_is_told(world, server):
+def test_only_requested_events_are_notified(world, server):
     world.write(f'notify = {{ slack = "{server.address}", on = ["failure"] }}', grace="0s")
     assert world.run().status == OutcomeStatus.ROTATED
     assert server.received == []
@@ -229,7 +227,7 @@ def test_the_placeholders_of_a_channel_are_read_from_the_sources(world, server):
     assert "envkit-signature" in server.received[0].headers
 
 
-def test_a_failure_is_told_once_a_day_by_one_host(world, server):
+def test_a_failure_is_notified_once_a_day_by_one_host(world, server):
     world.write(f'notify = {{ webhook = "{server.address}" }}', 'before = [["false"]]')
     for _ in range(5):
         assert world.run().status == OutcomeStatus.FAILED
@@ -247,7 +245,7 @@ def test_a_failure_is_told_once_a_day_by_one_host(world, server):
     assert body["rotation"] == "api-key"
 
 
-def test_what_the_record_cannot_keep_a_file_of_the_host_keeps(world, server):
+def test_a_notice_that_the_record_cannot_store_is_remembered_in_a_file_of_the_host(world, server):
     world.write(f'notify = {{ webhook = "{server.address}" }}')
     world.break_file()
     for _ in range(5):
@@ -259,7 +257,7 @@ def test_what_the_record_cannot_keep_a_file_of_the_host_keeps(world, server):
     assert events(server) == ["failure", "failure"]
 
 
-def test_overdue_is_told_until_it_is_done(world, server):
+def test_overdue_is_notified_daily_until_the_rotation_is_done(world, server):
     world.write(f'notify = {{ webhook = "{server.address}", on = ["overdue"] }}', grace="0s")
     assert world.run().status == OutcomeStatus.ROTATED
     world.write(
@@ -280,7 +278,7 @@ def test_overdue_is_told_until_it_is_done(world, server):
     assert events(server) == ["overdue"]
 
 
-def test_a_quarantine_is_told(world, server, monkeypatch):
+def test_a_quarantine_is_notified(world, server, monkeypatch):
     world.write(f'notify = {{ webhook = "{server.address}", on = ["quarantine"] }}')
     store = open_job(world.rotation(), environ=world.environ, deadline=Deadline(5)).store
     given_up = Record("prod/api-key", id="1", phase="quarantined", error="refused 3 times")
@@ -306,7 +304,7 @@ def test_a_notice_that_fails_does_not_fail_the_rotation(world, server):
 # -------- the audit log, and protected profiles
 
 
-def test_what_was_done_is_recorded_and_what_was_not_is_not(world):
+def test_audit_log_records_rotations_and_no_idle_runs(world):
     world.write(grace="0s")
     world.run()
     assert world.audit() == [(["api-key"], "ok", None)]
@@ -328,7 +326,7 @@ def test_a_protected_profile_needs_a_reason(world):
     assert world.audit()[-1] == (["api-key"], "ok", "by the schedule")
 
 
-def test_a_log_that_cannot_be_written_afterwards_does_not_hide_that_it_was_rotated(world, server):
+def test_an_unwritable_audit_log_does_not_hide_a_finished_rotation(world, server):
     world.log.parent.mkdir(parents=True)
     world.write(
         f'after = [["sh", "-c", "rm -r {world.log.parent} && touch {world.log.parent}"]]',
@@ -356,7 +354,7 @@ def several(project, number):
     return collect(str(project.profiles), environ={}, deadline=Deadline(5)).rotations
 
 
-def test_one_that_fails_is_no_matter_of_the_others(project):
+def test_a_failed_rotation_does_not_affect_the_others(project):
     rotations = several(project, 4)
 
     def run_one(rotation):
@@ -378,7 +376,7 @@ def test_one_that_fails_is_no_matter_of_the_others(project):
     assert [one.rotation for one in outcomes] == [one.full_name for one in rotations]
 
 
-def test_one_that_hangs_holds_up_no_other(project):
+def test_a_hanging_rotation_does_not_delay_the_others(project):
     rotations = several(project, 5)
     hang, others = threading.Event(), threading.Semaphore(0)
 
@@ -395,7 +393,7 @@ def test_one_that_hangs_holds_up_no_other(project):
     assert hang.is_set(), "it was over only once the others were"
 
 
-def test_no_more_at_once_than_wanted(project):
+def test_concurrency_limits_the_running_rotations(project):
     rotations = several(project, 12)
     lock, now, most = threading.Lock(), 0, 0
     gate = threading.Barrier(3)
@@ -417,7 +415,7 @@ def test_no_more_at_once_than_wanted(project):
 # -------- looking
 
 
-def test_looking_changes_nothing_and_says_where_it_stands(world):
+def test_a_plan_changes_nothing_and_reports_the_state(world):
     world.write()
 
     def state():
@@ -445,7 +443,7 @@ def test_looking_changes_nothing_and_says_where_it_stands(world):
     assert OLD not in f"{state()}"
 
 
-def test_a_value_of_somebody_else_is_told_where_it_keeps_a_rotation_from_going_on(world):
+def test_a_foreign_value_that_blocks_a_rotation_is_reported(world):
     world.write()
     world.run()
     world.project.dotenv("prod", "API_KEY=theirs\n")
@@ -457,7 +455,7 @@ def test_a_value_of_somebody_else_is_told_where_it_keeps_a_rotation_from_going_o
     assert one.hint == "run 'envkit rotate --abort prod/api-key'"
 
 
-def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
+def test_a_missing_secret_is_reported_before_the_due_time(world):
     world.write()
     world.project.dotenv("prod", "OTHER=x\n")
     (one,) = read_statuses(
@@ -479,7 +477,7 @@ def test_a_secret_that_is_not_there_is_told_before_it_is_due(world):
         ('{ url = "redis://h" }', '{ url = "{{ dotenv:OTHER }}" }', False),
     ],
 )
-def test_a_target_is_known_by_what_is_written_and_not_by_its_options(world, before, after, same):
+def test_a_target_is_identified_by_its_text_and_not_by_its_options(world, before, after, same):
     digests = []
     for target in (before, after):
         world.write(f"target = {target}")
@@ -490,7 +488,7 @@ def test_a_target_is_known_by_what_is_written_and_not_by_its_options(world, befo
 
 
 @pytest.mark.parametrize("rotator", ['"no-such"', '"postgres"', '"command"'])
-def test_an_abort_needs_nothing_of_how_the_profile_says_it_is_rotated(world, rotator):
+def test_an_abort_does_not_need_a_valid_rotator_table(world, rotator):
     """It was claimed as `random`; the profile now names a rotator that cannot be opened."""
     world.write('before = [["false"]]')
     assert world.run().step == "create"

@@ -71,7 +71,7 @@ def everything():
 EVERYTHING = [(seen, decide(seen)) for seen in everything()]
 
 
-def test_there_is_always_a_decision():
+def test_every_situation_has_a_decision():
     assert len(EVERYTHING) == 11 * 6 * 6 * 2 * 5 * 2 * 2 * 2
     assert all(isinstance(d, Decision) and d.step in STEPS and d.reason for _, d in EVERYTHING)
 
@@ -82,37 +82,37 @@ def that(*steps):
     return found
 
 
-def test_readers_are_given_the_new_value_once_it_was_tested_or_the_old_one_is_lost():
+def test_promotion_needs_a_tested_value_or_a_lost_old_one():
     for seen, _ in that(StepKind.PROMOTE):
         assert seen.record.phase in ("tested", "retiring")
         assert seen.published in (PendingValue.OLD, PendingValue.ANNOUNCED)
 
 
-def test_the_old_credential_is_removed_only_when_that_is_settled_and_no_reader_has_it():
+def test_the_old_credential_is_removed_only_when_decided_and_without_readers():
     for seen, _ in that(StepKind.RETIRE):
         assert seen.record.phase == "retiring"
         assert seen.published not in (PendingValue.OLD, PendingValue.ANNOUNCED)
 
 
-def test_retiring_is_settled_only_after_the_grace_and_while_readers_have_the_new_value():
+def test_retiring_is_decided_only_after_the_grace_period_and_with_the_new_value_current():
     for seen, _ in that(StepKind.BEGIN_RETIRE):
         assert seen.record.phase == "grace"
         assert seen.record.retire_at <= seen.now or seen.requested == Request.COMPROMISED
         assert seen.published in (PendingValue.NEW, PendingValue.FINAL)
 
 
-def test_the_new_credential_is_removed_only_when_that_is_settled_and_no_reader_has_it():
+def test_the_new_credential_is_removed_only_when_decided_and_without_readers():
     for seen, _ in that(StepKind.UNDO):
         assert seen.record.phase == "reverted"
         assert seen.published not in (PendingValue.NEW, PendingValue.FINAL, PendingValue.ANNOUNCED)
 
 
-def test_there_is_no_way_back_once_the_old_one_is_being_retired():
+def test_no_rollback_is_possible_once_the_old_credential_is_being_retired():
     for seen, _ in that(StepKind.BEGIN_REVERT):
         assert seen.record.phase != "retiring"
 
 
-def test_going_back_is_settled_at_once_only_where_nobody_can_give_readers_another_value():
+def test_a_rollback_is_decided_at_once_only_when_no_other_process_can_promote():
     for seen, decision in that(StepKind.BEGIN_REVERT):
         if decision.phase == "reverted" and seen.published not in (
             OtherValue.FOREIGN,
@@ -123,7 +123,7 @@ def test_going_back_is_settled_at_once_only_where_nobody_can_give_readers_anothe
             assert PendingValue.ANNOUNCED not in seen.pending
 
 
-def test_what_is_settled_is_carried_through_whatever_a_person_wishes():
+def test_a_decided_rollback_is_finished_whatever_is_requested():
     for seen, decision in EVERYTHING:
         if seen.record.phase in ("reverting", "reverted") and seen.record.owner == "me":
             assert decision.step in (
@@ -133,7 +133,7 @@ def test_what_is_settled_is_carried_through_whatever_a_person_wishes():
             )
 
 
-def test_the_value_of_somebody_else_is_not_written_over():
+def test_a_foreign_value_is_not_overwritten():
     for seen, decision in EVERYTHING:
         if seen.published in (OtherValue.FOREIGN, OtherValue.MISSING):
             assert decision.step not in (
@@ -144,7 +144,7 @@ def test_the_value_of_somebody_else_is_not_written_over():
             )
 
 
-def test_somebody_elses_value_stops_the_rotation_until_a_person_drops_it():
+def test_a_foreign_value_stops_the_rotation_until_an_abort():
     for seen, decision in EVERYTHING:
         before = seen.record.phase in ("claimed", "staged", "set", "tested", "promoted", "grace")
         if seen.published == OtherValue.FOREIGN and before and seen.requested != "abort":
@@ -152,7 +152,7 @@ def test_somebody_elses_value_stops_the_rotation_until_a_person_drops_it():
             assert decision.advice == "abort"
 
 
-def test_whoever_does_something_holds_the_rotation():
+def test_only_the_owner_of_a_rotation_acts_on_it():
     for seen, decision in EVERYTHING:
         if seen.record.in_progress and seen.record.owner != "me":
             assert decision.step in (
@@ -163,7 +163,7 @@ def test_whoever_does_something_holds_the_rotation():
             )
 
 
-def test_what_somebody_else_is_at_work_on_is_left_alone_unless_a_person_says_otherwise():
+def test_a_rotation_of_another_process_is_left_alone_without_a_request():
     for seen, decision in EVERYTHING:
         busy = seen.record.owner == "other" and seen.record.busy_until > seen.now
         if seen.record.in_progress and busy and seen.requested in ("", "rotate"):
@@ -173,52 +173,52 @@ def test_what_somebody_else_is_at_work_on_is_left_alone_unless_a_person_says_oth
         assert decision.until == seen.record.busy_until
 
 
-def test_what_failed_a_moment_ago_waits_unless_a_person_is_there():
+def test_a_recent_failure_is_paused_without_a_request():
     for seen, decision in that(StepKind.PAUSE):
         assert not seen.requested
         assert not seen.record.owner
         assert decision.until == seen.record.busy_until
 
 
-def test_nothing_is_claimed_while_something_is_under_way():
+def test_an_unfinished_rotation_is_not_claimed_again():
     for seen, _ in that(StepKind.CLAIM):
         assert seen.record.phase in ("idle", "quarantined")
         assert seen.published != OtherValue.MISSING
 
 
-def test_what_is_quarantined_waits_for_a_person():
+def test_a_quarantined_rotation_waits_for_a_request():
     for seen, decision in EVERYTHING:
         if seen.record.phase == "quarantined" and not seen.requested:
             assert decision.step == StepKind.NOTHING
             assert decision.until == 0
 
 
-class TestAtRest:
+class TestIdle:
     def decide(self, now=NOW, requested="", found=None, published=OtherValue.FOREIGN):
         return decide(Observation(found, published, now, NOW, requested=requested))
 
-    def test_it_begins_when_it_is_due(self):
+    def test_an_idle_rotation_is_claimed_when_it_is_due(self):
         assert self.decide().step == StepKind.CLAIM
 
-    def test_it_says_when_it_will_be(self):
+    def test_an_idle_rotation_reports_its_due_time(self):
         assert self.decide(NOW - 1) == Decision(StepKind.NOTHING, "not due", NOW)
 
-    def test_it_begins_when_a_person_asks(self):
+    def test_an_idle_rotation_is_claimed_on_request(self):
         assert self.decide(NOW - 1, requested="rotate").step == StepKind.CLAIM
         quarantined = Record("prod/db", phase="quarantined")
         assert self.decide(NOW - 1, "rotate", quarantined).step == StepKind.CLAIM
 
     @pytest.mark.parametrize("requested", ["rollback", "abort", "resume"])
-    def test_there_is_nothing_to_go_back_from(self, requested):
+    def test_rollback_abort_and_resume_are_refused_without_an_unfinished_rotation(self, requested):
         decision = self.decide(requested=requested)
         assert decision.step == StepKind.REFUSE
         assert decision.reason.startswith("there is no unfinished rotation")
 
-    def test_a_secret_that_is_not_there(self):
+    def test_a_missing_secret_is_refused(self):
         assert self.decide(published=OtherValue.MISSING).step == StepKind.REFUSE
 
 
-def test_the_way_of_a_rotation():
+def test_each_phase_of_a_rotation_has_its_next_step():
     plain = frozenset((PendingValue.OLD, PendingValue.NEW))
     assert step("claimed", PendingValue.OLD) == StepKind.CREATE
     assert step("staged", PendingValue.OLD, pending=plain) == StepKind.SET
@@ -231,7 +231,7 @@ def test_the_way_of_a_rotation():
     assert step("retiring", PendingValue.NEW, pending=plain) == StepKind.RETIRE
 
 
-def test_the_way_of_a_rotation_whose_readers_are_its_target():
+def test_each_phase_of_a_rotation_in_place_has_its_next_step():
     assert step("staged", PendingValue.OLD) == StepKind.ANNOUNCE
     assert step("staged", PendingValue.ANNOUNCED) == StepKind.SET
     assert step("set", PendingValue.ANNOUNCED, settle_until=NOW + 1) == StepKind.WAIT
@@ -241,12 +241,12 @@ def test_the_way_of_a_rotation_whose_readers_are_its_target():
     assert step("retiring", PendingValue.FINAL) == StepKind.RETIRE
 
 
-def test_an_announcement_that_was_taken_back_is_not_promoted():
+def test_a_withdrawn_announcement_is_not_promoted():
     assert step("set", PendingValue.OLD) == StepKind.REFUSE
     assert step("tested", PendingValue.OLD) == StepKind.REFUSE
 
 
-def test_the_way_back():
+def test_each_phase_of_a_rollback_has_its_next_step():
     assert step("grace", PendingValue.NEW, requested="rollback") == StepKind.BEGIN_REVERT
     assert step("reverting", PendingValue.NEW) == StepKind.RESTORE
     assert step("reverting", PendingValue.OLD) == StepKind.RESTORE
@@ -254,19 +254,19 @@ def test_the_way_back():
     assert step("reverted", PendingValue.NEW) == StepKind.RESTORE
 
 
-def test_what_is_live_is_rolled_back_and_not_aborted():
+def test_a_promoted_value_is_rolled_back_and_not_aborted():
     assert step("grace", PendingValue.NEW, requested="abort") == StepKind.REFUSE
     assert step("tested", PendingValue.OLD, requested="abort") == StepKind.BEGIN_REVERT
     assert step("retiring", PendingValue.NEW, requested="rollback") == StepKind.REFUSE
 
 
-def test_an_old_value_that_somebody_has_put_back_is_not_retired():
+def test_an_old_value_that_was_restored_by_hand_is_not_retired():
     assert step("grace", PendingValue.OLD, retire_at=NOW - 1) == StepKind.REFUSE
     assert step("promoted", PendingValue.OLD) == StepKind.REFUSE
     assert step("retiring", PendingValue.OLD) == StepKind.PROMOTE
 
 
-def test_a_value_that_is_refused_is_replaced_and_in_the_end_nothing_is_tried_any_more():
+def test_a_rejected_value_is_replaced_until_the_rotation_is_quarantined():
     def then(phase, attempt):
         rejected = record(phase, attempt=attempt, rejections=machine.MAX_REJECTIONS)
         return decide(Observation(rejected, PendingValue.OLD, NOW, 0.0, me="me")).then
@@ -276,14 +276,14 @@ def test_a_value_that_is_refused_is_replaced_and_in_the_end_nothing_is_tried_any
     assert then("claimed", 0) == "quarantined"
 
 
-def test_a_claim_is_released_that_is_not_due_any_more():
+def test_a_claim_that_is_no_longer_due_is_released():
     assert step("claimed", PendingValue.OLD, due_at=NOW + 1) == StepKind.BEGIN_REVERT
     assert step("claimed", PendingValue.OLD, due_at=NOW + 1, asked=True) == StepKind.CREATE
     assert step("claimed", PendingValue.OLD, due_at=NOW + 1, attempt=1) == StepKind.CREATE
     assert step("set", PendingValue.ANNOUNCED, due_at=NOW + 1) == StepKind.TEST
 
 
-def test_what_the_secret_holds():
+def test_published_value_names_the_value_in_the_secret():
     pending = {name: {"password": Secret(name)} for name in tuple(PendingValue)}
     for name in tuple(PendingValue):
         assert published_value({"password": Secret(name)}, pending) == name

@@ -63,7 +63,7 @@ def world(project, tmp_path):
 
 
 @pytest.mark.parametrize("status", OutcomeStatus)
-def test_what_there_is_to_tell(world, status):
+def test_each_outcome_has_its_events(world, status):
     told = {"rotated": ["success"], "failed": ["failure"], "refused": ["failure"]}
     told["quarantined"] = ["quarantine"]
     assert events(world.rotation, Outcome(NAME, status), NOW) == told.get(status, [])
@@ -75,7 +75,7 @@ def test_what_there_is_to_tell(world, status):
 # ---------------------------------------------------------------- how often, and by whom
 
 
-def test_what_goes_on_is_told_once_a_day_by_one_host(world):
+def test_a_lasting_failure_is_notified_once_a_day_by_one_host(world):
     assert world.tell_with_store("failed") == ["failure"]
     assert world.tell_with_store("failed") == []
     assert world.tell_with_store("failed", host="two") == [], "the record says that it was told"
@@ -88,13 +88,13 @@ def test_what_goes_on_is_told_once_a_day_by_one_host(world):
     assert not world.file().exists(), "no host stores its own state"
 
 
-def test_a_success_is_told_each_time(world):
+def test_each_success_is_notified(world):
     assert world.tell_with_store("rotated") == ["success"]
     assert world.tell_with_store("rotated") == ["success"]
     assert world.store.read().record is None, "and needs no record"
 
 
-def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
+def test_a_record_that_another_process_owns_is_not_changed_by_a_notice(world):
     held = Record(NAME, id="1", phase="set", owner="other:1", busy_until=NOW + 60)
     values = {"KEY": Secret("x")}
     world.store.save(world.store.read(), held, {"old": values, "new": values})
@@ -105,7 +105,7 @@ def test_a_record_that_somebody_is_at_work_on_is_left_alone(world):
     assert world.store.read().record == held._replace(notified={"failure": world.now})
 
 
-def test_a_run_that_hangs_is_told_by_its_own_host_once_a_day(world):
+def test_a_hanging_run_is_notified_by_its_own_host_once_a_day(world):
     held = LATE._replace(phase="set", owner="one:1", busy_until=NOW + 60)
     values = {"old": {"KEY": Secret("a")}, "new": {"KEY": Secret("b")}}
     world.store.save(world.store.read(), held, values)
@@ -119,7 +119,7 @@ def test_a_run_that_hangs_is_told_by_its_own_host_once_a_day(world):
     assert world.tell_with_store("failed", record=again) == ["failure", "overdue"]
 
 
-def test_without_a_store_each_host_remembers_for_itself(world):
+def test_each_host_remembers_its_notices_without_a_store(world):
     assert world.tell("failed") == ["failure"]
     assert world.tell("failed") == []
     assert world.tell("failed", host="two") == ["failure"]
@@ -134,27 +134,27 @@ def test_without_a_store_each_host_remembers_for_itself(world):
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "no JSON", '{"prod/key failure": "yesterday"}'])
-def test_a_file_that_is_none_is_begun_anew(world, text):
+def test_an_invalid_notices_file_is_replaced(world, text):
     world.file().parent.mkdir(parents=True)
     world.file().write_text(text)
     assert world.tell("failed") == ["failure"]
     assert world.tell("failed") == []
 
 
-def test_what_nobody_can_remember_is_not_told_every_minute(world):
+def test_a_notice_that_cannot_be_remembered_is_not_sent_every_minute(world):
     (world.folder / "one").write_text("no folder")
     assert world.tell("failed") == []
     assert world.tell_with_store("failed") == ["failure"], "the record can"
 
 
-def test_a_clock_that_has_jumped_does_not_silence_it_for_ever(world):
+def test_a_clock_that_jumped_does_not_silence_notices_permanently(world):
     world.now += 400 * DAY
     assert world.tell_with_store("failed") == ["failure"]
     world.now = NOW
     assert world.tell_with_store("failed") == ["failure"]
 
 
-def test_a_record_of_another_version_is_told_by_the_file(world):
+def test_a_notice_for_a_record_of_another_version_is_remembered_in_the_file(world):
     world.store.save(world.store.read(), LATE, {})
     world.shelf.envelope = world.shelf.envelope.replace('"version": 2', '"version": 9')
     assert world.tell_with_store("failed") == ["failure"]

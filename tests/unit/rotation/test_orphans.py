@@ -46,7 +46,7 @@ def look(project, environ=None):
 
 
 @pytest.mark.parametrize("phase", [*BEFORE, *AFTER])
-def test_what_is_unfinished_and_in_no_profile_is_found(left, phase):
+def test_an_unfinished_rotation_in_no_profile_is_orphaned(left, phase):
     project = left(phase, "new" if phase in AFTER else "old")
     (orphan,) = look(project).orphans
     status = status_of_orphan(orphan)
@@ -56,11 +56,11 @@ def test_what_is_unfinished_and_in_no_profile_is_found(left, phase):
     assert status.needs_attention
 
 
-def test_what_is_at_rest_is_none(left):
+def test_an_idle_record_is_not_orphaned(left):
     assert look(left("idle")).orphans == ()
 
 
-def test_what_a_profile_names_is_none(left):
+def test_a_record_whose_secret_a_profile_rotates_is_not_orphaned(left):
     project = left("staged")
     project.profile("prod.toml", table("key", "KEY"))
     assert look(project).orphans == ()
@@ -68,7 +68,7 @@ def test_what_a_profile_names_is_none(left):
     assert look(project).orphans == (), "it is shown where the secret is rotated now"
 
 
-def test_a_profile_that_rotates_another_secret_now_leaves_one(left):
+def test_a_profile_that_now_rotates_another_secret_leaves_an_orphaned_record(left):
     project = left("staged")
     project.dotenv("prod", "KEY=old\nOTHER=x\n")
     project.profile("prod.toml", table("key", "OTHER"))
@@ -76,7 +76,7 @@ def test_a_profile_that_rotates_another_secret_now_leaves_one(left):
     assert (orphan.name, orphan.location) == ("prod/key", ".env.prod#KEY")
 
 
-def test_nothing_is_said_while_a_profile_cannot_be_read(left):
+def test_no_record_is_orphaned_while_a_profile_cannot_be_read(left):
     project = left("staged")
     project.profile("worse.toml", "= no TOML")
     assert look(project).orphans == ()
@@ -93,7 +93,7 @@ def test_nothing_is_said_while_a_profile_cannot_be_read(left):
         ("grace", "new", Request.RESUME, "may still work at db:5432, user app: remove it there"),
     ],
 )
-def test_it_is_finished_without_its_target(left, phase, current, requested, told):
+def test_an_orphaned_record_is_finished_without_its_target(left, phase, current, requested, told):
     project = left(phase, current, target_description="db:5432, user app", tries=3, error="x")
     (orphan,) = look(project).orphans
     with pytest.raises(RotationError, match="new value"):
@@ -106,7 +106,7 @@ def test_it_is_finished_without_its_target(left, phase, current, requested, told
     assert look(project).orphans == ()
 
 
-def test_one_that_was_changed_meanwhile_is_left_alone(left):
+def test_an_orphaned_record_that_changed_meanwhile_is_left_alone(left):
     project = left("staged")
     (orphan,) = look(project).orphans
     left("tested")
@@ -115,7 +115,7 @@ def test_one_that_was_changed_meanwhile_is_left_alone(left):
     assert "values" in json.loads(record_file(project, "prod", "KEY").read_text())
 
 
-def test_one_that_another_process_is_at_work_on_is_left_alone(left):
+def test_an_orphaned_record_that_another_process_owns_is_left_alone(left):
     project = left("set", owner="host-2:7", busy_until=60.0)
     (orphan,) = look(project).orphans
     now = orphan.record.busy_until
@@ -145,7 +145,7 @@ def in_vault(project, openbao):
     return project
 
 
-def test_one_in_a_mount_of_vault_is_found_and_finished(in_vault, openbao):
+def test_an_orphaned_record_in_vault_is_found_and_finished(in_vault, openbao):
     environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
     found = look(in_vault, environ)
     mine = [one for one in found.orphans if "/orphans/" in one.location]
@@ -167,7 +167,7 @@ def test_one_in_a_mount_of_vault_is_found_and_finished(in_vault, openbao):
     ],
     ids=["in a folder", "in a subfolder", "at the top of the mount", "by its whole path"],
 )
-def test_those_of_other_projects_in_the_mount_are_none(project, openbao, written, found):
+def test_records_of_other_projects_in_the_mount_are_not_orphaned(project, openbao, written, found):
     top = f"mount-{secrets.token_hex(4)}"
     openbao.mount(top, version=2)
     others = ("web", "shop/db.old", "shop/web", "shop/api/web", "shopping/web", "other/db")
@@ -188,7 +188,7 @@ def test_those_of_other_projects_in_the_mount_are_none(project, openbao, written
     assert {shlex.split(one.word)[0] for one in orphans} == words
 
 
-def test_the_folder_of_a_project_may_be_a_secret_itself(project, openbao):
+def test_a_project_folder_in_vault_may_be_a_secret_itself(project, openbao):
     top = f"mount-{secrets.token_hex(4)}"
     openbao.mount(top, version=2)
     for path in ("shop/prod", "shop/prod/web", "shop/staging"):
@@ -204,7 +204,7 @@ def test_the_folder_of_a_project_may_be_a_secret_itself(project, openbao):
     assert found == [f"vault:{top}/shop/prod#key", f"vault:{top}/shop/prod/web#key"]
 
 
-def test_a_mount_that_may_not_be_listed_is_named(in_vault, openbao):
+def test_a_mount_that_may_not_be_listed_is_reported(in_vault, openbao):
     policy = openbao.policy({"secret/data/orphans/*": ("read",)})
     environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.token(policy)}
     assert look(in_vault, environ) == (
@@ -213,7 +213,7 @@ def test_a_mount_that_may_not_be_listed_is_named(in_vault, openbao):
     )
 
 
-def test_one_at_a_secret_of_aws_that_a_variable_reads_is_found(project, aws):
+def test_an_orphaned_record_in_an_aws_secret_that_a_variable_reads_is_found(project, aws):
     aws.put("db", json.dumps({"password": "x"}))
     aws.put("web", json.dumps({"key": "x"}))
     for secret, name, field in (("db", "known", "password"), ("web", "gone", "key")):

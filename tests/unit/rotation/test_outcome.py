@@ -11,7 +11,7 @@ def test_a_run_that_returns_an_outcome_has_that_outcome():
     assert attempt("prod/db", lambda: outcome) is outcome
 
 
-def test_an_error_of_envkit_is_a_failure_with_its_message():
+def test_an_envkit_error_becomes_a_failure_with_its_message():
     def run():
         raise RotationError("the target says no", hint="ask it")
 
@@ -22,7 +22,7 @@ def test_an_error_of_envkit_is_a_failure_with_its_message():
     assert not outcome.ok
 
 
-def test_any_other_exception_is_a_failure_with_its_type_and_without_its_text():
+def test_any_other_exception_becomes_a_failure_with_its_type_and_without_its_text():
     def run():
         raise KeyError("canary-77aa")
 
@@ -31,7 +31,7 @@ def test_any_other_exception_is_a_failure_with_its_type_and_without_its_text():
     assert "canary" not in repr(outcome)
 
 
-def test_an_interrupt_is_no_outcome():
+def test_an_interrupt_is_not_an_outcome():
     def run():
         raise KeyboardInterrupt
 
@@ -40,6 +40,6 @@ def test_an_interrupt_is_no_outcome():
 
 
 @pytest.mark.parametrize("status", OutcomeStatus)
-def test_a_person_has_to_act_on_three_outcomes(status):
+def test_three_outcomes_need_a_person(status):
     alarms = {OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED, OutcomeStatus.FAILED}
     assert Outcome("prod/db", status).ok is (status not in alarms)

@@ -91,7 +91,7 @@ def test_every_field_that_a_rotator_changes_is_rotated(project):
     assert found == {"key": "prod/db", "old": "prod/db", "user": None}
 
 
-def test_a_rotation_of_another_profile_counts(project):
+def test_a_rotation_in_another_profile_is_found(project):
     project.profile("prod.toml", SOURCES)
     project.profile("jobs.toml", SOURCES + table("db", "vault:db#password"))
     project.profile("broken.toml", "[rotation.x]\n")
@@ -99,7 +99,7 @@ def test_a_rotation_of_another_profile_counts(project):
     assert rotation_of(project, "vault:db#user") is None
 
 
-def test_the_rotation_of_the_profile_itself_comes_first(project):
+def test_a_rotation_in_the_profile_itself_has_priority(project):
     project.profile("base.toml", SOURCES + table("db", "vault:db#password"))
     for name in ("a", "b"):
         project.profile(f"{name}.toml", 'extends = "base"\n')
@@ -107,7 +107,7 @@ def test_the_rotation_of_the_profile_itself_comes_first(project):
         assert rotation_of(project, "vault:db#password", name) == f"{name}/db"
 
 
-def test_a_broken_rotation_of_the_profile_may_be_that_of_any_value(project):
+def test_a_broken_rotation_of_the_profile_may_rotate_any_value(project):
     project.profile("prod.toml", SOURCES + table("db", "vault:db#password") + "[rotation.x]\n")
     assert rotation_of(project, "vault:db#password") == "prod/db"
     with pytest.raises(ProfileError, match=r"rotation\.x"):

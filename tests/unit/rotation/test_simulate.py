@@ -34,31 +34,31 @@ def days_from_start(found):
     return [(one.begins_at - found.start) / DAY for one in found.beginnings]
 
 
-def test_what_was_never_rotated_begins_at_once_and_goes_by_its_span(simulated):
+def test_a_first_rotation_is_simulated_at_once_and_then_by_its_interval(simulated):
     found = simulated(table("a", "A"))
     assert days_from_start(found) == [30 * n for n in range(13)]
     assert (found.end - found.start) / DAY == 365
     assert len(simulated(table("a", "A"), days=360).beginnings) == 12, "the end is not in it"
 
 
-def test_what_was_rotated_goes_by_that(simulated):
+def test_the_last_rotation_determines_the_simulated_times(simulated):
     found = simulated(table("a", "A"), last=START.timestamp() - 10 * DAY)
     assert days_from_start(found) == [20 + 30 * n for n in range(12)]
 
 
-def test_what_is_long_overdue_is_counted_from_when_it_is_done(simulated):
+def test_a_long_overdue_rotation_is_counted_from_when_it_is_done(simulated):
     found = simulated(table("a", "A"), last=START.timestamp() - 45 * DAY)
     assert days_from_start(found) == [30 * n for n in range(13)]
     assert found.beginnings[0].due_at == START.timestamp() - 15 * DAY
 
 
-def test_a_window_that_is_over_is_waited_out(simulated):
+def test_a_missed_window_is_waited_out(simulated):
     found = simulated(table("a", "A", 'window = "2h"'), last=START.timestamp() - 45 * DAY)
     assert days_from_start(found) == [15 + 30 * n for n in range(12)]
     assert {one.closes_at - one.due_at for one in found.beginnings} == {2 * HOUR}
 
 
-def test_a_schedule_is_that_of_the_calendar(simulated):
+def test_a_schedule_follows_the_calendar(simulated):
     found = simulated(table("a", "A", when=SUNDAYS))
     day = START.replace(hour=3, minute=0)
     expected = []
@@ -69,7 +69,7 @@ def test_a_schedule_is_that_of_the_calendar(simulated):
     assert found.by_hour == (0, 0, 0, len(expected), *[0] * 20)
 
 
-def test_a_schedule_goes_by_the_clock_on_the_wall(simulated):
+def test_a_schedule_follows_local_time_across_clock_changes(simulated):
     zone = 'timezone = "Europe/Berlin"'
     found = simulated(table("a", "A", zone, when='schedule = "0 7 * * *"'))
     hours = Counter()
@@ -82,7 +82,7 @@ def test_a_schedule_goes_by_the_clock_on_the_wall(simulated):
     assert {hour: count for hour, count in enumerate(found.by_hour) if count} == hours
 
 
-def test_the_jitter_is_inside_of_its_span_and_always_the_same(simulated):
+def test_jitter_stays_within_its_span_and_is_always_the_same(simulated):
     spread = ('jitter = "1h"', 'window = "2h"')
     often = [table(f"r{number}", f"K{number}", *spread, when=SUNDAYS) for number in range(9)]
     found = simulated(*often, days=60)
@@ -92,7 +92,7 @@ def test_the_jitter_is_inside_of_its_span_and_always_the_same(simulated):
     assert simulated(*often, days=60).beginnings == found.beginnings
 
 
-def test_the_load_of_the_hours(simulated):
+def test_simulation_has_the_load_of_each_hour(simulated):
     many = [table(f"r{number}", f"K{number}", when=SUNDAYS) for number in range(5)]
     one = table("daily", "D", when='schedule = "30 4 * * *"')
     found = simulated(*many, one, days=14)
@@ -108,7 +108,7 @@ def crowd(window, number=CONCURRENCY + 1):
     return [table(f"r{n}", f"K{n}", *more, when=SUNDAYS) for n in range(number)]
 
 
-def test_one_more_than_can_run_waits_and_may_miss_its_window(simulated):
+def test_a_rotation_beyond_the_concurrency_waits_and_may_miss_its_window(simulated):
     found = simulated(*crowd("30m"), days=7)
     (clash,) = found.clashes
     assert clash.name == f"prod/r{CONCURRENCY}"
@@ -120,7 +120,7 @@ def test_one_more_than_can_run_waits_and_may_miss_its_window(simulated):
     assert len(simulated(*crowd("61m", 2 * CONCURRENCY + 1), days=7).clashes) == 1, "two rounds"
 
 
-def test_what_has_no_window_never_misses_it(simulated):
+def test_a_rotation_without_a_window_never_misses_it(simulated):
     many = [table(f"r{number}", f"K{number}", 'timeout = "5h"') for number in range(40)]
     assert simulated(*many, days=1).clashes == ()
 
@@ -137,7 +137,7 @@ PRICES = {
 }
 
 
-def test_what_it_costs(simulated):
+def test_simulation_has_the_costs_of_each_store(simulated):
     found = simulated(table("a", "A"), table("b", "B"), days=73, prices=PRICES)
     assert (found.prices_of, found.currency) == ("2026-01-01", "EUR")
     (cost,) = found.costs
@@ -149,14 +149,14 @@ def test_what_it_costs(simulated):
     assert cost.keeping == pytest.approx(0.5 * 2 * 73 / 365 * 12)
 
 
-def test_a_store_that_asks_for_nothing(simulated):
+def test_a_free_store_costs_nothing(simulated):
     assert simulated(table("a", "A"), store="dotenv").costs == ()
     (cost,) = simulated(table("a", "A"), store="vault").costs
     assert (cost.rotating, cost.looking, cost.keeping) == (0, 0, 0), "one's own server"
     assert cost.rotating_calls > 0
 
 
-def test_the_prices_say_of_when_they_are():
+def test_prices_have_a_date():
     prices = read_prices()
     datetime.strptime(prices.pop("date"), "%Y-%m-%d").replace(tzinfo=UTC)
     assert prices.pop("currency") == "USD"

@@ -63,18 +63,18 @@ LONG_SINCE = {"last_rotated_at": NOW - 40 * DAY}
         (record(given_up_at=NOW - 9, **LONG_SINCE), "overdue"),
     ],
 )
-def test_the_state(rotation, found, state):
+def test_status_has_a_state_for_each_record(rotation, found, state):
     seen = status_of(rotation, found, NOW)
     assert seen.state == state
     assert seen.needs_attention is (state in ALARMS)
     assert (seen.rotation, seen.location, seen.rotator) == (NAME, ".env.prod#KEY", "random")
 
 
-def test_the_gravest_states_come_first():
+def test_statuses_are_sorted_by_severity():
     assert tuple(RotationState)[: len(ALARMS)] == ALARMS
 
 
-def test_the_times_of_one_at_rest(rotation):
+def test_status_of_an_idle_rotation_has_its_times(rotation):
     last = NOW - 3 * DAY
     seen = status_of(rotation, record(last_rotated_at=last), NOW)
     assert (seen.last_rotated_at, seen.due_at, seen.closes_at) == (last, last + 30 * DAY, inf)
@@ -82,13 +82,13 @@ def test_the_times_of_one_at_rest(rotation):
     assert (seen.started_at, seen.promoted_at, seen.retire_at) == (0, 0, 0)
 
 
-def test_the_times_of_one_that_was_never_rotated(rotation):
+def test_status_of_a_rotation_that_was_never_done_has_its_times(rotation):
     seen = status_of(rotation, None, NOW)
     assert (seen.last_rotated_at, seen.due_at, seen.overdue_at) == (0, NOW, inf)
     assert seen.phase == ""
 
 
-def test_the_times_of_one_in_its_grace_are_those_of_the_new_value(rotation):
+def test_status_in_the_grace_period_has_the_times_of_the_new_value(rotation):
     found = under_way("grace", promoted_at=NOW - 5, retire_at=NOW + 5, **LONG_SINCE)
     seen = status_of(rotation, found, NOW)
     assert (seen.promoted_at, seen.retire_at) == (NOW - 5, NOW + 5)
@@ -96,7 +96,7 @@ def test_the_times_of_one_in_its_grace_are_those_of_the_new_value(rotation):
     assert seen.overdue_at == NOW - 5 + 30 * DAY + HOUR + GRACE, "it is overdue no longer"
 
 
-def test_a_window_that_was_missed(project):
+def test_status_reports_a_missed_window(project):
     rotation = one_of(project, table("key", "KEY", 'window = "2h"'))
     last = NOW - 31 * DAY
     seen = status_of(rotation, record(last_rotated_at=last), NOW)
@@ -115,11 +115,11 @@ def test_a_window_that_was_missed(project):
         (under_way("set"), ""),
     ],
 )
-def test_what_to_do(rotation, found, hint):
+def test_status_has_a_hint_for_each_state(rotation, found, hint):
     assert status_of(rotation, found, NOW).hint == hint
 
 
-def test_what_is_broken_is_told_beside_the_others(project):
+def test_broken_rotations_are_listed_beside_the_others(project):
     project.profile("prod.toml", table("key", "KEY") + table("no", "KEY", "nonsense = 1"))
     project.profile("worse.toml", "= no TOML")
     collected = collect(str(project.profiles), environ={}, deadline=Deadline(5))

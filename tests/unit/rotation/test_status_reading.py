@@ -57,14 +57,16 @@ def times_opened(project, opens, count, state):
     return sum(path.endswith(".env.prod") for path in opens)
 
 
-def test_a_file_is_read_once_however_many_rotations_it_has(project, opens):
+def test_a_file_is_read_once_for_all_its_rotations(project, opens):
     many(project, 1)
     once = times_opened(project, opens, 1, "due")
     many(project, 40)
     assert times_opened(project, opens, 40, "due") == once > 0
 
 
-def test_what_a_person_must_decide_is_looked_at_twice_and_read_once_each_time(project, opens):
+def test_a_record_that_waits_for_a_decision_is_read_twice_and_its_secret_once_each_time(
+    project, opens
+):
     counts = []
     for count in (1, 20):
         many(project, count)
@@ -83,7 +85,7 @@ def test_what_a_person_must_decide_is_looked_at_twice_and_read_once_each_time(pr
 @pytest.mark.parametrize(
     "value", ["NaN", "1e400", "-1", "1e99", "99999999999999999999", '"soon"', "null"]
 )
-def test_a_record_with_a_time_that_is_none_spoils_only_its_own_row(project, value):
+def test_a_record_with_an_invalid_time_spoils_only_its_own_row(project, value):
     many(project, 3)
     stands(project, "prod", "k1", "K1", phase="idle", last_rotated_at=-60.0)
     path = record_file(project, "prod", "K1")
@@ -95,7 +97,7 @@ def test_a_record_with_a_time_that_is_none_spoils_only_its_own_row(project, valu
 
 @pytest.mark.parametrize("key", ["last_rotated_at", "promoted_at", "retire_at", "started_at"])
 @pytest.mark.parametrize("when", ['every = "30d"', 'schedule = "0 3 * * SUN"', 'every = "900000d"'])
-def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
+def test_a_time_thousands_of_years_ahead_can_be_shown(project, key, when):
     project.profile("prod.toml", table("k0", "K0", when=when))
     project.dotenv("prod", "K0=x\n")
     stands(project, "prod", "k0", "K0", phase="idle", last_rotated_at=-60.0)
@@ -121,7 +123,7 @@ def test_a_time_thousands_of_years_from_now_can_be_shown(project, key, when):
         ),
     ],
 )
-def test_a_record_of_something_else_is_not_shown_as_ones_own(project, fields, error):
+def test_a_record_of_another_secret_is_not_shown(project, fields, error):
     many(project, 1)
     fields = {"phase": "idle", "started_at": -60.0, **fields}
     if fields["phase"] != "idle":
@@ -139,14 +141,14 @@ def test_a_rotation_that_could_not_begin_is_failing_with_its_reason(project):
     assert (one.state, one.error, one.tries) == ("failing", "claim: unavailable", 4)
 
 
-def test_passwords_that_envkit_does_not_know_are_counted(project):
+def test_status_counts_passwords_that_envkit_does_not_know(project):
     many(project, 1)
     stands(project, "prod", "k0", "K0", last_rotated_at=-60.0, extra_passwords=2)
     (one,) = read(project)
     assert (one.state, one.extra_passwords) == ("waiting", 2)
 
 
-def test_a_plan_says_which_program_this_host_lacks(project):
+def test_plan_names_the_program_that_this_host_lacks(project):
     project.profile("prod.toml", table("k", "K", 'after = [["no-such-program"]]'))
     project.dotenv("prod", "K=x\n")
     (looked,), (planned,) = read(project), read(project, writable=True)
@@ -155,7 +157,7 @@ def test_a_plan_says_which_program_this_host_lacks(project):
     assert planned.error == "'after' runs 'no-such-program', which is not on the PATH"
 
 
-def test_what_is_late_says_so(project):
+def test_a_late_answer_is_reported_as_a_timeout(project):
     many(project, 2)
     found = read_each(rotations(project), environ={}, now=NOW, deadline=Deadline(0))
     assert [isinstance(one, EnvkitError) and one.message for one in found] == [
@@ -163,7 +165,7 @@ def test_what_is_late_says_so(project):
     ] * 2
 
 
-def test_a_secret_in_vault_costs_one_read_and_each_rotation_of_it_one_more(project, openbao):
+def test_status_takes_one_read_for_a_secret_in_vault_and_one_for_each_rotation(project, openbao):
     environ = {"VAULT_ADDR": openbao.address, "VAULT_TOKEN": openbao.root_token}
     openbao.put("status-reading/db", {"a": "x", "b": "y"})
     openbao.put("status-reading/web", {"a": "x"})

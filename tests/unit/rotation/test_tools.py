@@ -71,7 +71,7 @@ def test_a_program_that_cannot_be_run_is_named_with_its_key(programs, lines, rot
     assert all(isinstance(one, HookError) and one.hint for one in found)
 
 
-def test_a_program_is_looked_for_where_it_will_be(project, monkeypatch):
+def test_a_program_is_looked_for_in_the_path_of_its_process(project, monkeypatch):
     path = project.root / "bin" / "restart-it"
     path.parent.mkdir()
     path.write_text("#!/bin/sh\n")
@@ -81,7 +81,7 @@ def test_a_program_is_looked_for_where_it_will_be(project, monkeypatch):
     assert missing(project, 'after = [["restart-it"]]') == []
 
 
-def test_a_driver_that_is_not_installed_is_named_with_its_extra():
+def test_a_missing_driver_is_reported_with_its_extra():
     code = dedent(
         """
         import sys

@@ -44,13 +44,13 @@ def test_a_rotation_is_overdue_until_the_store_has_its_new_value(policy, record,
         (LATE._replace(phase=Phase.REVERTED, promoted_at=NOW - 3, given_up_at=NOW), NOW),
     ],
 )
-def test_the_next_due_time_counts_from_the_last_value_or_the_last_time_it_was_given_up(
+def test_the_next_due_time_counts_from_the_last_value_or_the_last_rollback(
     policy, record, counts_from
 ):
     assert next_due(policy, record, NOW).starts == counts_from + 30 * DAY
 
 
-def test_a_rotation_that_was_given_up_is_overdue_by_its_last_value(policy):
+def test_a_rolled_back_rotation_is_overdue_by_its_last_value(policy):
     record = LATE._replace(given_up_at=NOW)
     assert next_due(policy, record, NOW).overdue_at == NOW - 10 * DAY + LATENESS
 

@@ -25,7 +25,7 @@ def refused(project, body):
     return f"{caught.value.message} ({caught.value.hint})"
 
 
-def test_everything_that_can_be_said(project):
+def test_a_rotation_table_is_read_with_all_its_keys(project):
     found = read(
         project,
         """
@@ -63,7 +63,7 @@ notify = [
     assert str(policy.place).endswith("prod.toml:3")
 
 
-def test_what_need_not_be_said(project):
+def test_a_minimal_rotation_table_gets_its_defaults(project):
     policy = read(project, f"[rotation.key]\n{MINIMAL}")["key"]
     assert (policy.strategy, policy.timeout_seconds) == ("alternate", 300.0)
     assert policy.timing.window_seconds is None, "from when it is due until it is done"
@@ -73,12 +73,12 @@ def test_what_need_not_be_said(project):
     assert read(project, f"[rotation.key]\n{scheduled}")["key"].timing.window_seconds == 3600.0
 
 
-def test_a_grace_of_nothing_is_one(project):
+def test_a_grace_period_of_zero_is_accepted(project):
     policy = read(project, f'[rotation.key]\n{MINIMAL}grace = "0s"')["key"]
     assert policy.timing.grace_seconds == 0
 
 
-def test_a_profile_wins_key_by_key_over_the_one_that_it_extends(project):
+def test_a_profile_overrides_its_base_key_by_key(project):
     project.profile(
         "base.toml", f'[rotation.key]\n{MINIMAL}grace = "20m"\ntarget = {{ a = "1" }}\n'
     )
@@ -92,14 +92,14 @@ def test_a_profile_wins_key_by_key_over_the_one_that_it_extends(project):
     assert policy.full_name == "prod/key"
 
 
-def test_of_every_and_schedule_the_one_counts_that_was_said_last(project):
+def test_the_more_specific_of_every_and_schedule_is_used(project):
     project.profile("base.toml", f"[rotation.key]\n{MINIMAL}")
     extended = 'extends = "base"\n[rotation.key]\nschedule = "0 3 * * *"'
     timing = read(project, extended)["key"].timing
     assert (timing.schedule, timing.every_seconds) == ("0 3 * * *", 0.0)
 
 
-def test_repr_shows_no_setting(project):
+def test_the_repr_of_a_policy_shows_no_setting(project):
     notify = 'notify = { webhook = "https://hooks.example.com/t0ken", key = "t0ken" }\n'
     policy = read(project, f'[rotation.key]\n{MINIMAL}{notify}target = {{ dsn = "t0ken" }}')["key"]
     assert "t0ken" not in f"{policy!r} {policy} {policy.notify!r}"
@@ -151,7 +151,7 @@ def test_repr_shows_no_setting(project):
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(project, body, told):
+def test_an_invalid_rotation_is_reported_with_its_place(project, body, told):
     assert told in refused(project, body)
 
 
@@ -163,13 +163,15 @@ def test_what_is_wrong_is_told_with_its_place(project, body, told):
         ('[rotation."a b"]\n', "cannot be the name of a rotation"),
     ],
 )
-def test_what_is_no_table_is_told_when_the_profile_is_loaded(project, profile, told):
+def test_a_rotation_that_is_not_a_table_is_reported_when_the_profile_is_loaded(
+    project, profile, told
+):
     with pytest.raises(ProfileError) as caught:
         read(project, profile)
     assert told in f"{caught.value.message} {caught.value.hint}"
 
 
-def test_a_wrong_rotation_keeps_no_app_from_starting(project):
+def test_an_invalid_rotation_does_not_prevent_an_app_from_starting(project):
     """Only rotation commands parse the tables."""
     project.profile("prod.toml", "[rotation.db]\nnonsense = 1\n[variables]\nA = 1\n")
     assert project.run("get", "A", "--env", "prod").stdout == "1"

@@ -19,22 +19,22 @@ RECORD = Record(
 )
 
 
-def test_a_record_comes_back():
+def test_a_record_survives_encoding_and_decoding():
     assert decode(json.loads(json.dumps(encode(RECORD)))) == RECORD
 
 
-def test_whole_numbers_are_times_too():
+def test_whole_numbers_are_accepted_as_times():
     assert decode({**encode(RECORD), "promoted_at": 5}).promoted_at == 5.0
 
 
 @pytest.mark.parametrize("version", [0, 3, True, "2", None])
-def test_another_version_is_refused(version):
+def test_a_record_of_another_version_is_refused(version):
     with pytest.raises(RotationError, match="has version"):
         decode({**encode(RECORD), "version": version})
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 1])
-def test_what_is_no_record_is_refused(data):
+def test_data_that_is_not_a_record_is_refused(data):
     with pytest.raises(RotationError, match="is not valid"):
         decode(data)
 
@@ -52,18 +52,18 @@ def test_what_is_no_record_is_refused(data):
         ("facts", {"known": 1}),
     ],
 )
-def test_a_field_that_cannot_be_is_refused(field, value):
+def test_an_invalid_field_of_a_record_is_refused(field, value):
     with pytest.raises(RotationError, match="the rotation record has"):
         decode({**encode(RECORD), field: value})
 
 
-def test_a_field_that_is_not_there_is_refused():
+def test_a_missing_field_of_a_record_is_refused():
     data = encode(RECORD)
     del data["retire_at"]
     with pytest.raises(RotationError, match="retire_at"):
         decode(data)
 
 
-def test_what_a_person_gave_up_is_due_from_then_on():
+def test_a_rolled_back_rotation_is_due_from_the_rollback():
     assert Record("prod/db", last_rotated_at=5.0).due_from == 5.0
     assert Record("prod/db", last_rotated_at=5.0, given_up_at=7.0).due_from == 7.0

@@ -38,7 +38,7 @@ def test_a_record_of_another_secret_is_refused(project, read):
         read()
 
 
-def test_a_record_that_is_none_is_refused(project, read):
+def test_an_invalid_record_is_refused(project, read):
     record_file(project, "prod", "KEY").write_text("{")
     with pytest.raises(RotationError):
         read()

@@ -43,7 +43,7 @@ def times_of(expression, start, end, zone=BERLIN):
 # -------- every
 
 
-def test_what_was_never_rotated_is_due_at_once():
+def test_a_first_rotation_is_due_at_once():
     found = due(Timing(every_seconds=30 * DAY), "prod/db", last=0, now=1e9)
     assert (found.starts, found.overdue_at) == (1e9, inf)
 
@@ -53,12 +53,12 @@ def test_every_counts_from_the_last_rotation():
     assert (found.at, found.starts, found.closes) == (1e9 + 30 * DAY, 1e9 + 30 * DAY, inf)
 
 
-def test_without_a_window_a_rotation_that_was_missed_is_due_until_it_is_done():
+def test_a_missed_rotation_without_a_window_stays_due():
     found = due(Timing(every_seconds=DAY), "prod/db", last=1e9, now=1e9 + 9 * DAY)
     assert found.at == 1e9 + DAY
 
 
-def test_a_window_that_is_over_is_waited_out():
+def test_a_missed_window_is_waited_out():
     timing = Timing(every_seconds=DAY, window_seconds=2 * HOUR)
     last = 1e9
     inside = due(timing, "prod/db", last=last, now=last + DAY + 2 * HOUR - 1)
@@ -75,23 +75,23 @@ def test_a_record_from_the_future_is_not_due():
 # -------- cron, and clocks that change
 
 
-def test_a_time_that_the_clocks_leave_out_counts_at_the_moment_after_it():
+def test_a_time_skipped_by_a_clock_change_counts_right_after_it():
     days = times_of("30 2 * * *", at("2026-03-28 00:00"), at("2026-03-31 00:00"))
     assert days == ["2026-03-28 02:30+0100", "2026-03-29 03:00+0200", "2026-03-30 02:30+0200"]
 
 
-def test_a_time_that_comes_twice_counts_once():
+def test_a_time_repeated_by_a_clock_change_counts_once():
     days = times_of("30 2 * * *", at("2026-10-24 00:00"), at("2026-10-27 00:00"))
     assert days == ["2026-10-24 02:30+0200", "2026-10-25 02:30+0200", "2026-10-26 02:30+0100"]
 
 
 @pytest.mark.parametrize("minute", [0, 15, 29, 30, 31, 59])
-def test_asked_in_the_second_pass_of_an_hour_it_is_not_the_first_pass(minute):
+def test_a_time_in_the_second_pass_of_an_hour_is_not_one_of_the_first(minute):
     moment = at(f"2026-10-25 02:{minute:02d}", fold=1)
     assert on_the_wall(cron_after("30 2 * * *", BERLIN, moment)) == "2026-10-26 02:30+0100"
 
 
-def test_every_hour_is_every_hour_that_passes():
+def test_an_hourly_schedule_counts_every_hour_that_passes():
     spring = times_of("0 * * * *", at("2026-03-29 00:30"), at("2026-03-29 04:30"))
     autumn = times_of("0 * * * *", at("2026-10-25 00:30"), at("2026-10-25 03:30"))
     assert [text[11:16] for text in spring] == ["01:00", "03:00", "04:00"]
@@ -103,7 +103,7 @@ def test_every_hour_is_every_hour_that_passes():
     ]
 
 
-def test_on_the_other_half_of_the_earth_too():
+def test_a_schedule_follows_half_hour_clock_changes_in_the_southern_hemisphere():
     zone = "Australia/Lord_Howe"  # by half an hour
     days = times_of("15 2 * * *", at("2026-10-03 00:00", zone), at("2026-10-06 00:00", zone), zone)
     assert [text[8:16] for text in days] == ["03 02:15", "04 02:30", "05 02:15"]
@@ -118,7 +118,7 @@ def test_the_window_of_a_skipped_time_is_as_long_as_any_other():
     assert due(timing, "prod/db", last=last, now=opens + HOUR).at == at("2026-03-30 02:30")
 
 
-def test_what_was_never_rotated_waits_for_its_schedule():
+def test_a_first_rotation_with_a_schedule_waits_for_it():
     timing = Timing(schedule="0 3 * * SUN", window_seconds=2 * HOUR)
     tuesday = at("2026-11-24 12:00", "UTC")
     found = due(timing, "prod/db", last=0, now=tuesday)
@@ -128,7 +128,7 @@ def test_what_was_never_rotated_waits_for_its_schedule():
 
 
 @pytest.mark.parametrize("expression", ["61 * * * *", "x", "0 0 31 2 *", "* * * * MOO", ""])
-def test_what_is_no_cron_expression(expression):
+def test_an_invalid_cron_expression_is_refused(expression):
     with pytest.raises(ValueError):
         cron_after(expression, "UTC", 0)
 
@@ -144,7 +144,7 @@ def test_what_is_no_cron_expression(expression):
         (Timing(every_seconds=DAY, jitter_seconds=2 * HOUR), LATENESS_SECONDS + 2 * HOUR),
     ],
 )
-def test_overdue_is_what_missed_its_window_and_its_grace(timing, late):
+def test_a_rotation_is_overdue_after_its_window_and_grace_period(timing, late):
     for days in (0, 1, 7):
         found = due(timing, "prod/db", last=1e9, now=1e9 + days * DAY)
         assert found.overdue_at == 1e9 + DAY + late, "it stays so until it is rotated"
@@ -195,7 +195,7 @@ def timings(draw):
 
 
 @given(timings(), _MOMENTS, st.floats(min_value=0, max_value=40 * DAY))
-def test_the_window_is_open_or_still_to_come(timing, last, later):
+def test_the_window_of_due_is_open_or_in_the_future(timing, last, later):
     now = last + later
     found = due(timing, "prod/db", last=last, now=now)
     assert found.at > last
@@ -205,7 +205,7 @@ def test_the_window_is_open_or_still_to_come(timing, last, later):
 
 
 @given(timings(), _MOMENTS, st.floats(min_value=0, max_value=3 * DAY))
-def test_a_rotation_that_is_done_when_it_is_due_is_never_overdue(timing, last, later):
+def test_a_rotation_that_is_done_when_due_is_never_overdue(timing, last, later):
     now = last + later
     for _ in range(3):
         found = due(timing, "prod/db", last=now, now=now)
@@ -214,7 +214,7 @@ def test_a_rotation_that_is_done_when_it_is_due_is_never_overdue(timing, last, l
 
 
 @given(timings(), _MOMENTS)
-def test_time_brings_the_due_time_nearer_and_never_back(timing, last):
+def test_the_due_time_never_moves_back(timing, last):
     found = [
         due(timing, "prod/db", last=last, now=last + hours * HOUR / 2).at for hours in range(100)
     ]
@@ -222,14 +222,14 @@ def test_time_brings_the_due_time_nearer_and_never_back(timing, last):
 
 
 @given(_CRONS, _ZONES, _MOMENTS)
-def test_a_cron_expression_always_goes_on(expression, zone, moment):
+def test_a_cron_expression_always_has_a_next_time(expression, zone, moment):
     found = [moment]
     for _ in range(5):
         found.append(cron_after(expression, zone, found[-1]))
     assert all(one < other for one, other in itertools.pairwise(found))
 
 
-def test_a_year_of_due_times():
+def test_due_times_of_a_year_are_correct():
     start = at("2026-01-01 00:00", "UTC")
     end = at("2027-01-01 00:00", "UTC")
     weekly = list(due_times(Timing(schedule="0 3 * * SUN"), last=start, until=end))
@@ -238,6 +238,6 @@ def test_a_year_of_due_times():
     assert len(list(due_times(Timing(every_seconds=30 * DAY), last=start, until=end))) == 12
 
 
-def test_the_shortest_pause():
+def test_shortest_pause_is_the_shortest_time_between_two_rotations():
     assert shortest_pause(Timing(every_seconds=DAY), 0) == DAY
     assert shortest_pause(Timing(schedule="0 3,4 * * *"), 0) == HOUR

@@ -34,7 +34,7 @@ NAMES = [".env", ".env.dev", ".env.example", ".env.test", ".envrc", "a.env", "#x
     ],
     ids=" ".join,
 )
-def test_a_file_is_ignored_as_git_ignores_it(tmp_path, lines):
+def test_is_ignored_agrees_with_git(tmp_path, lines):
     git(tmp_path, "init", "-q")
     (tmp_path / ".gitignore").write_text("\n".join(lines) + "\n")
     shown = _shown(tmp_path)

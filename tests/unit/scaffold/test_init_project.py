@@ -29,7 +29,7 @@ def test_an_empty_project_gets_profiles_that_load(tmp_path):
     assert stat.S_IMODE((tmp_path / "profiles" / "dev.toml").stat().st_mode) == 0o644
 
 
-def test_profiles_that_are_there_are_left_alone_also_under_their_other_name(tmp_path):
+def test_existing_profiles_are_not_changed_even_under_their_other_name(tmp_path):
     (tmp_path / "profiles").mkdir()
     (tmp_path / "profiles" / "development.env").write_text("A=1\n")
     (tmp_path / "profiles" / "prod.toml").write_text("# ours\n")
@@ -39,7 +39,7 @@ def test_profiles_that_are_there_are_left_alone_also_under_their_other_name(tmp_
     assert files(tmp_path)["profiles/prod.toml"] == "# ours\n"
 
 
-def test_variables_of_dotenv_files_are_looked_up_and_their_values_copied_nowhere(tmp_path):
+def test_variables_of_dotenv_files_become_lookups_and_their_values_are_not_copied(tmp_path):
     (tmp_path / ".env.example").write_text("URL=\n")
     (tmp_path / ".env").write_text("URL=canary-1\nOWN=canary-2\n")
     (tmp_path / ".env.qa").write_text("URL=canary-3\n")
@@ -56,18 +56,18 @@ def test_variables_of_dotenv_files_are_looked_up_and_their_values_copied_nowhere
     assert {name: after[name] for name in before} == before
 
 
-def test_named_environments_are_the_only_ones_and_each_is_written_once(tmp_path):
+def test_only_named_environments_are_created_and_each_once(tmp_path):
     assert initialise(str(tmp_path), ["eu", "us", "eu"]).environments == ("eu", "us")
 
 
 @pytest.mark.parametrize("name", ["base", "", "a/b", "..", "../evil", ".x", "a b"])
-def test_a_name_that_no_environment_can_have_is_refused_before_anything_is_written(tmp_path, name):
+def test_an_invalid_environment_name_is_refused_before_anything_is_written(tmp_path, name):
     with pytest.raises(UsageError, match="an environment cannot be called"):
         initialise(str(tmp_path), ["eu", name])
     assert files(tmp_path) == {}
 
 
-def test_a_dotenv_file_that_cannot_be_read_stops_it_before_anything_is_written(tmp_path):
+def test_an_unreadable_dotenv_file_stops_init_before_anything_is_written(tmp_path):
     (tmp_path / ".env").write_text("A=1\n")
     (tmp_path / ".env.prod").write_text("A=1\nB='open\nC=1\n")
     before = files(tmp_path)
@@ -86,7 +86,7 @@ def test_a_dotenv_file_that_may_not_be_read_is_named_and_nothing_is_written():
         assert not (root / "profiles").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
     (tmp_path / "profiles").write_text("")
     with pytest.raises(UsageError, match=r"^cannot create .*profiles: file exists$"):
         initialise(str(tmp_path))
@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
         ("\n".join(f"  {entry} " for entry in GITIGNORE), ""),
     ],
 )
-def test_gitignore_gets_the_entries_that_it_lacks_in_an_order_that_works(tmp_path, before, added):
+def test_gitignore_gets_its_missing_entries_in_an_order_that_works(tmp_path, before, added):
     (tmp_path / ".gitignore").write_text(before)
     initialise(str(tmp_path))
     assert (tmp_path / ".gitignore").read_text() == before + added

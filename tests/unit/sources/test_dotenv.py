@@ -77,14 +77,16 @@ def change(asked, text, ref=BARE):
     return asked.write(ref, Secret(text), expected=ask(asked, ref).version)
 
 
-class TestWhichFile:
+class TestChoiceOfFile:
     @pytest.mark.parametrize("ref", [BARE, Reference("dotenv", "A")], ids=str)
-    def test_the_one_of_the_environment_for_a_bare_name_and_a_reference(self, staging, ref):
+    def test_the_file_of_the_environment_is_read_for_a_bare_name_and_a_reference(
+        self, staging, ref
+    ):
         _, asked = staging("\nA=1\n")
         reading = ask(asked, ref)
         assert (reading.value.reveal(), reading.location) == ("1", ".env.staging:2")
 
-    def test_no_other_one(self, tmp_path):
+    def test_no_file_of_another_environment_or_folder_is_read(self, tmp_path):
         root = tmp_path / "project"
         root.mkdir()
         for path in (root / ".env", root / ".env.local", root / ".env.prod"):
@@ -93,7 +95,7 @@ class TestWhichFile:
         outcome = ask(source(root))
         assert outcome == Absent("no file .env.staging", None)
 
-    def test_an_alias_only_where_there_is_none_of_the_name(self, tmp_path):
+    def test_the_file_of_an_alias_is_read_only_without_one_of_the_name(self, tmp_path):
         options = {"environment": "prod", "aliases": ("live", "production")}
         none = Absent("no file .env.prod, .env.live, .env.production", None)
         assert ask(source(tmp_path, **options)) == none
@@ -104,7 +106,7 @@ class TestWhichFile:
         write(tmp_path / ".env.prod", "A=0\n")
         assert value(source(tmp_path, **options)) == "0"
 
-    def test_the_one_that_the_profile_names(self, tmp_path):
+    def test_the_file_that_the_profile_names_is_read(self, tmp_path):
         write(tmp_path / ".env.staging", "A=wrong\n")
         write(tmp_path / "config" / "app.env", "A=1\n")
         for path in ("config/app.env", str(tmp_path / "config/app.env")):
@@ -112,14 +114,14 @@ class TestWhichFile:
             assert value(asked) == "1"
             assert ask(asked).location == f"{path}:1"
 
-    def test_of_several_the_later_wins(self, tmp_path):
+    def test_a_later_file_overrides_an_earlier_one(self, tmp_path):
         asked = of_several(tmp_path, "A=1\nB=1\n", "A=2\n", "nothing.env")
         refs = [Reference("dotenv", "", name) for name in "ABC"]
         outcomes = asked.fetch(refs)
         assert [outcomes[ref].location for ref in refs[:2]] == ["b.env:1", "a.env:2"]
         assert outcomes[refs[2]].reason == "not in a.env, b.env"
 
-    def test_one_named_in_the_reference(self, tmp_path):
+    def test_the_file_that_a_reference_names_is_read(self, tmp_path):
         write(tmp_path / ".env.staging", "A=wrong\n")
         write(tmp_path / "other" / ".env", "A=1\n")
         asked = source(tmp_path)
@@ -136,7 +138,7 @@ class TestWhichFile:
         ],
     )
     @pytest.mark.parametrize("setting", [True, False], ids=["setting", "reference"])
-    def test_what_is_there_and_is_no_file_is_a_failure(self, tmp_path, path, setting):
+    def test_a_path_that_exists_but_is_not_a_file_is_a_failure(self, tmp_path, path, setting):
         (tmp_path / "folder").mkdir()
         write(tmp_path / "a.env", "A=1\n")
         write(tmp_path / ".env.staging", "A=2\n")
@@ -151,23 +153,23 @@ class TestWhichFile:
         assert (outcome.exit_status, outcome.retryable) == (3, False)
         assert path[:9] in outcome.message
 
-    def test_a_file_of_the_environment_that_is_a_loose_link_is_a_failure(self, tmp_path):
+    def test_a_dangling_link_in_place_of_the_environment_file_is_a_failure(self, tmp_path):
         (tmp_path / ".env.staging").symlink_to("/run/secrets/none")
         assert isinstance(ask(source(tmp_path)), EnvkitError)
 
     @pytest.mark.parametrize("path", ["none.env", "none/a.env", "none/none/a.env", "folder/a.env"])
-    def test_what_is_not_there_is_absent(self, tmp_path, path):
+    def test_a_variable_of_a_missing_file_is_missing(self, tmp_path, path):
         (tmp_path / "folder").mkdir()
         asked = source(tmp_path, settings={"path": path})
         assert ask(asked) == Absent(f"no file {path}", None)
 
     @pytest.mark.parametrize("path", [["a", 1], [""], "", "a\0b"])
-    def test_a_setting_that_names_no_file(self, tmp_path, path):
+    def test_an_invalid_path_setting_is_refused(self, tmp_path, path):
         with pytest.raises(ProfileError, match="'path' must be a file or a list of files"):
             source(tmp_path, settings={"path": path})
 
 
-class TestPathsOfAShell:
+class TestShellPaths:
     @pytest.mark.parametrize(
         ("path", "instead"),
         [
@@ -180,7 +182,7 @@ class TestPathsOfAShell:
         ],
     )
     @pytest.mark.parametrize("listed", [False, True])
-    def test_they_are_a_mistake_in_the_profile(self, tmp_path, path, instead, listed):
+    def test_a_shell_expression_in_a_path_is_refused(self, tmp_path, path, instead, listed):
         with pytest.raises(ProfileError, match="is not expanded in a path") as caught:
             source(tmp_path, settings={"path": [".env", path] if listed else path})
         assert caught.value.hint.startswith(f"write {instead}; ")
@@ -213,12 +215,12 @@ class TestPathsOfAShell:
         assert value(source(tmp_path, settings={"path": path}), BARE) == "1"
 
     @pytest.mark.parametrize("path", ["./~/x.env", "a~b.env", "x/~/y", "$5.env", "./$A", "a$B"])
-    def test_a_path_that_may_be_a_file_is_read(self, tmp_path, path):
+    def test_a_path_with_shell_characters_that_may_be_a_file_is_read(self, tmp_path, path):
         write(tmp_path / path, "A=1\n")
         assert value(source(tmp_path, settings={"path": path}), BARE) == "1"
 
 
-class TestFilesOfOneList:
+class TestListOfFiles:
     @pytest.mark.parametrize(
         ("first", "second", "name", "wanted"),
         [
@@ -236,7 +238,9 @@ class TestFilesOfOneList:
             ("BASE='${RAW}'\n", "A=${BASE}\n", "A", "${RAW}"),
         ],
     )
-    def test_a_name_is_looked_up_in_the_files_before(self, tmp_path, first, second, name, wanted):
+    def test_an_expansion_uses_the_earlier_files_of_the_list(
+        self, tmp_path, first, second, name, wanted
+    ):
         write(tmp_path / ".env", first)
         write(tmp_path / ".env.local", second)
         asked = source(
@@ -254,7 +258,7 @@ class TestFilesOfOneList:
             ("\n", ".env.local:1: "),
         ],
     )
-    def test_a_name_without_a_value_there_is_an_error_of_that_place(self, tmp_path, first, place):
+    def test_an_expansion_of_a_failed_name_is_an_error_at_its_place(self, tmp_path, first, place):
         write(tmp_path / ".env", first)
         write(tmp_path / ".env.local", "A=${BASE}\nB=1\n")
         asked = source(tmp_path, settings={"path": [".env", ".env.local"]})
@@ -277,17 +281,17 @@ class TestCheckAndLocate:
         ],
         ids=repr,
     )
-    def test_refused(self, tmp_path, ref):
+    def test_a_reference_that_a_dotenv_file_cannot_have_is_refused(self, tmp_path, ref):
         with pytest.raises(InvalidReferenceError):
             source(tmp_path).check(ref)
 
-    def test_a_file_without_a_variable_is_explained(self, tmp_path):
+    def test_a_reference_to_a_file_without_a_variable_gets_an_explanation(self, tmp_path):
         with pytest.raises(InvalidReferenceError) as caught:
             source(tmp_path).check(Reference("dotenv", ".env.shared"))
         assert caught.value.message == "dotenv:.env.shared: '.env.shared' is not a variable name"
         assert caught.value.hint == "for a variable of a file, write dotenv:.env.shared#NAME"
 
-    def test_where(self, tmp_path):
+    def test_locate_names_the_file_and_the_variable(self, tmp_path):
         assert source(tmp_path).locate(BARE) == ".env.staging#A"
         assert source(tmp_path).locate(Reference("dotenv", "x.env", "A")) == "x.env#A"
         two = source(tmp_path, settings={"path": ["a", "b"]})
@@ -295,11 +299,11 @@ class TestCheckAndLocate:
 
 
 class TestRead:
-    def test_expansion_uses_the_file_and_then_the_environment(self, staging):
+    def test_an_expansion_uses_the_file_and_then_the_environment(self, staging):
         _, asked = staging("A=${HOST}:${PORT}\nHOST=db\n", environ={"PORT": "5432", "HOST": "x"})
         assert value(asked) == "db:5432"
 
-    def test_a_bad_file_is_an_error_of_its_own_references(self, tmp_path):
+    def test_an_unparsable_file_fails_only_its_own_references(self, tmp_path):
         write(tmp_path / ".env.staging", "A=1\n")
         write(tmp_path / "bad.env", "Y='canary\nX=1\n")
         bad = Reference("dotenv", "bad.env", "X")
@@ -311,7 +315,7 @@ class TestRead:
         assert outcomes[bad].exit_status == 3
         assert outcomes[BARE].value.reveal() == "1"
 
-    def test_a_bad_variable_is_an_error_of_its_own(self, staging):
+    def test_an_invalid_variable_fails_alone(self, staging):
         _, asked = staging("A=1\nB=encrypted:canary\nC=${NOPE}\n")
         refs = {name: Reference("dotenv", "", name) for name in "ABC"}
         outcomes = asked.fetch(refs.values())
@@ -319,32 +323,32 @@ class TestRead:
         assert outcomes[refs["B"]].message.startswith(".env.staging:2: B is encrypted")
         assert outcomes[refs["C"]].message.startswith(".env.staging:3: ${NOPE} is not set")
 
-    def test_what_is_no_file(self, tmp_path):
+    def test_a_folder_in_place_of_a_file_is_an_error(self, tmp_path):
         (tmp_path / ".env.staging").mkdir()
         outcome = ask(source(tmp_path))
         assert isinstance(outcome, DotenvError)
         assert outcome.message == ".env.staging: not a regular file"
 
-    def test_too_large(self, tmp_path):
+    def test_a_file_that_is_too_large_is_an_error(self, tmp_path):
         write(tmp_path / ".env.staging", "A=" + "canary" * 200_000)
         outcome = ask(source(tmp_path))
         assert isinstance(outcome, DotenvError)
         assert outcome.message == ".env.staging: larger than 1048576 bytes"
 
-    def test_not_utf8(self, tmp_path):
+    def test_a_line_that_is_not_utf_8_is_an_error_with_its_line(self, tmp_path):
         (tmp_path / ".env.staging").write_bytes(b"B=1\nA=\xff\n# \xff\n")
         asked = source(tmp_path)
         assert ask(asked).message == ".env.staging:2: not UTF-8"
         assert value(asked, Reference("dotenv", "", "B")) == "1"
 
     @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs Linux's /proc")
-    def test_a_failing_disk_is_not_absence(self, tmp_path):
+    def test_a_read_error_of_the_disk_does_not_mean_missing(self, tmp_path):
         outcome = ask(source(tmp_path, settings={"path": "/proc/self/mem"}))
         assert isinstance(outcome, UnavailableError)
         assert outcome.message == "cannot read /proc/self/mem: input/output error"
         assert not outcome.retryable
 
-    def test_a_file_in_a_closed_folder_is_denied_not_absent(self):
+    def test_a_file_in_an_inaccessible_folder_is_denied_and_not_missing(self):
         with folder_of_nobody() as root:
             write(root / "closed" / "a.env", "A=canary\n")
             (root / "closed").chmod(0)
@@ -356,7 +360,7 @@ class TestRead:
         assert isinstance(outcome, DeniedError)
         assert outcome.message == "cannot read closed/a.env: permission denied"
 
-    def test_all_of_it_as_json(self, tmp_path):
+    def test_star_returns_all_variables_as_json(self, tmp_path):
         asked = of_several(tmp_path, "A=1\nB=1\n", "B=ü\n")
         assert value(asked, Reference("dotenv", "", "*")) == '{"A":"1","B":"ü"}'
         assert isinstance(ask(asked, Reference("dotenv", "no.env", "*")), Absent)
@@ -364,14 +368,14 @@ class TestRead:
 
 class TestWarnings:
     @pytest.mark.parametrize(("mode", "said"), [(0o600, 0), (0o640, 1), (0o604, 1), (0o400, 0)])
-    def test_a_file_that_others_can_read(self, staging, mode, said):
+    def test_a_file_that_others_can_read_is_a_warning(self, staging, mode, said):
         _, asked = staging("A=1\n", mode)
         ask(asked)
         ask(asked)
         wanted = ".env.staging can be read by other users: run 'chmod 600 .env.staging'"
         assert asked.warnings == [wanted] * said
 
-    def test_what_the_file_says_twice(self, staging):
+    def test_a_variable_that_is_set_twice_is_a_warning(self, staging):
         _, asked = staging("A=1\nA=`x`\n")
         ask(asked)
         assert asked.warnings == [
@@ -388,14 +392,14 @@ class TestWrite:
         assert ask(source(tmp_path)).version == version
         assert os.listdir(tmp_path) == [".env.staging"]
 
-    def test_the_rest_of_the_file_and_its_mode_are_kept(self, staging):
+    def test_a_write_preserves_the_rest_of_the_file_and_its_mode(self, staging):
         path, asked = staging("# c\r\nexport A=1 # n\r\nB=2\r\n", 0o640)
         change(asked, "x")
         assert path.read_bytes() == b"# c\r\nexport A=x # n\r\nB=2\r\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
     @pytest.mark.parametrize("text", ["A=2 # by hand\n", None], ids=["edited", "removed"])
-    def test_what_was_changed_since_it_was_read_is_a_conflict(self, staging, text):
+    def test_a_file_changed_since_it_was_read_is_a_conflict(self, staging, text):
         path, asked = staging()
         version = ask(asked).version
         path.unlink()
@@ -406,45 +410,45 @@ class TestWrite:
         found = {one.name: one.read_text() for one in path.parent.iterdir()}
         assert found == ({path.name: text} if text is not None else {})
 
-    def test_of_several_files_the_one_that_has_it(self, tmp_path):
+    def test_a_write_changes_the_file_that_has_the_variable(self, tmp_path):
         asked = of_several(tmp_path, "A=1\n", "B=1\n")
         change(asked, "2")
         change(asked, "3", Reference("dotenv", "NEW"))
         assert (tmp_path / "a.env").read_text() == "A=2\n"
         assert (tmp_path / "b.env").read_text() == "B=1\nNEW=3\n"
 
-    def test_of_several_lines_the_last(self, staging):
+    def test_a_write_changes_the_last_line_that_sets_the_variable(self, staging):
         path, asked = staging("A=1\nA=2\n")
         change(asked, "3")
         assert path.read_text() == "A=1\nA=3\n"
         assert ".env.staging: of 2 lines that set A, the last was changed" in asked.write_warnings
 
-    def test_a_bad_file_is_left_alone(self, staging):
+    def test_an_unparsable_file_is_not_written(self, staging):
         path, asked = staging("A=1\nB='open\n")
         with pytest.raises(DotenvError, match=r"\.env\.staging:2: cannot parse"):
             change(asked, "x")
         assert path.read_text() == "A=1\nB='open\n"
 
     @pytest.mark.parametrize("text", ["canary\0", "encrypted:canary", "canary" * 200_000])
-    def test_what_could_not_be_read_again(self, staging, text):
+    def test_a_value_that_could_not_be_read_back_is_refused(self, staging, text):
         path, asked = staging()
         with pytest.raises(InvalidValueError) as caught:
             change(asked, text)
         assert "canary" not in str(caught.value)
         assert path.read_text() == "A=old\n"
 
-    def test_a_lock_that_is_held(self, staging):
+    def test_a_write_to_a_locked_file_is_refused(self, staging):
         path, asked = staging(timeout_seconds=0.05)
         with locked(str(path), timeout_seconds=0), pytest.raises(LockedError):
             change(asked, "x")
         assert path.read_text() == "A=old\n"
 
-    def test_a_folder_that_is_not_there(self, tmp_path):
+    def test_a_write_to_a_missing_folder_is_an_error(self, tmp_path):
         with pytest.raises(UnavailableError, match="no such file or directory") as caught:
             source(tmp_path / "nothing").write(BARE, Secret("canary"), expected=None)
         assert not caught.value.retryable
 
-    def test_a_folder_that_may_not_be_written(self):
+    def test_a_write_to_an_unwritable_folder_is_denied(self):
         with folder_of_nobody() as root:
             write(root / ".env.staging", "A=1\n", 0o644)
             asked = source(root)
@@ -456,7 +460,7 @@ class TestWrite:
             assert (root / ".env.staging").read_text() == "A=1\n"
         assert caught.value.message == "cannot write .env.staging: permission denied"
 
-    def test_processes_under_compare_and_set_lose_nothing(self, staging):
+    def test_concurrent_compare_and_set_writes_lose_nothing(self, staging):
         path, _ = staging("A=0\nB=0\n")
         assert run_spawned(*[(count_up, str(path.parent), 30)] * 2) == [0, 0]
         assert path.read_text() == "A=60\nB=0\n"
@@ -474,8 +478,8 @@ def count_up(root, times):
         done += 1
 
 
-class TestThePreviousVersion:
-    def test_the_file_as_it_was_is_kept_beside_it(self, staging):
+class TestPreviousVersion:
+    def test_a_write_stores_the_previous_file_beside_it(self, staging):
         text = "# note\nA='old one'\r\nB=2"
         file, asked = staging(text, 0o644)
         before = file.stat()
@@ -486,7 +490,7 @@ class TestThePreviousVersion:
         assert kept.stat().st_mtime_ns == before.st_mtime_ns
         assert value(asked) == "new"
 
-    def test_it_can_be_read(self, staging):
+    def test_the_previous_version_can_be_read(self, staging):
         _, asked = staging()
         previous = BARE._replace(version="previous")
         assert isinstance(ask(asked, previous), Absent)
@@ -495,14 +499,14 @@ class TestThePreviousVersion:
         assert (reading.value.reveal(), reading.version) == ("old", "previous")
         assert reading.location == ".env.staging.envkit-previous:1"
 
-    def test_the_current_version_can_be_read_by_its_name_until_it_is_another(self, staging):
+    def test_the_current_version_can_be_read_by_its_name_until_it_changes(self, staging):
         _, asked = staging()
         pinned = BARE._replace(version=ask(asked).version)
         assert value(asked, pinned) == "old"
         change(asked, "new")
         assert isinstance(ask(asked, pinned), Absent)
 
-    def test_a_new_file_has_none(self, tmp_path):
+    def test_a_new_file_has_no_previous_version(self, tmp_path):
         asked = source(tmp_path)
         asked.write(BARE, Secret("1"), expected=None)
         assert [one.state for one in asked.history(BARE)] == ["current"]
@@ -515,19 +519,19 @@ class TestThePreviousVersion:
             asked.restore(BARE, "previous", expected=ask(asked).version)
             assert value(asked) == expected
 
-    def test_a_variable_that_it_does_not_have_is_not_brought_back(self, staging):
+    def test_a_variable_that_the_previous_version_lacks_is_not_restored(self, staging):
         _, asked = staging("B=1\n")
         version = change(asked, "1")
         with pytest.raises(NoVersionError, match="no value in version previous"):
             asked.restore(BARE, "previous", expected=version)
         assert value(asked) == "1"
 
-    def test_a_version_cannot_be_written(self, staging):
+    def test_a_pinned_version_cannot_be_written(self, staging):
         _, asked = staging()
         with pytest.raises(InvalidReferenceError, match="cannot be written"):
             asked.write(BARE._replace(version="previous"), Secret("2"), expected=None)
 
-    def test_of_several_files_it_is_the_one_that_holds_the_variable(self, tmp_path):
+    def test_of_several_files_the_previous_version_is_that_of_the_variables_file(self, tmp_path):
         asked = of_several(tmp_path, "A=old\n", "B=1\n")
         change(asked, "new")
         assert sorted(os.listdir(tmp_path)) == ["a.env", "a.env.envkit-previous", "b.env"]
@@ -535,7 +539,7 @@ class TestThePreviousVersion:
         assert current.version == ask(asked).version
         assert value(asked, BARE._replace(version=previous.version)) == "old"
 
-    def test_what_a_writer_of_the_copy_left_that_was_killed_is_removed(self, staging, tmp_path):
+    def test_the_leftovers_of_a_killed_copy_are_removed(self, staging, tmp_path):
         _, asked = staging()
         assert run_spawned((write_and_die, str(tmp_path))) == [-signal.SIGKILL]
         left = [name for name in os.listdir(tmp_path) if name.endswith(".envkit-tmp")]
@@ -543,7 +547,7 @@ class TestThePreviousVersion:
         change(asked, "new")
         assert sorted(os.listdir(tmp_path)) == [".env.staging", ".env.staging.envkit-previous"]
 
-    def test_where_the_copy_cannot_be_written_nothing_is_changed(self, staging):
+    def test_nothing_is_changed_when_the_copy_cannot_be_written(self, staging):
         file, asked = staging()
         file.with_name(".env.staging.envkit-previous").mkdir()
         with pytest.raises(DotenvError, match="not a regular file"):
@@ -551,8 +555,8 @@ class TestThePreviousVersion:
         assert file.read_text() == "A=old\n"
 
 
-class TestRemoving:
-    def test_it_is_taken_out_of_the_file_that_counts(self, tmp_path):
+class TestUnset:
+    def test_unset_removes_the_variable_from_the_file_that_counts(self, tmp_path):
         asked = of_several(tmp_path, "A=shared\n", "A=own\n")
         asked.write(BARE, None, expected=ask(asked).version)
         assert value(asked) == "shared"

@@ -22,14 +22,14 @@ def test_a_bare_name_and_a_reference_mean_the_same(ref):
     assert (reading.value.reveal(), reading.version, reading.location) == ("1", None, "env:A")
 
 
-def test_an_empty_variable_is_present_and_a_missing_one_absent():
+def test_an_empty_variable_is_a_value_and_an_unset_one_is_missing():
     empty, missing = Reference("env", "EMPTY"), Reference("env", "MISSING")
     outcomes = source({"EMPTY": ""}).fetch([empty, missing])
     assert outcomes[empty].value.reveal() == ""
     assert outcomes[missing] == Absent("not in the environment")
 
 
-def test_the_environment_is_that_of_the_process(monkeypatch):
+def test_the_env_source_reads_the_environment_of_the_process(monkeypatch):
     monkeypatch.setitem(os.environb, b"ENVKIT_TEST_BYTES", b"caf\xe9")
     ref = Reference("env", "ENVKIT_TEST_BYTES")
     assert source().fetch([ref])[ref].value.to_bytes() == b"caf\xe9"
@@ -46,12 +46,12 @@ def test_the_environment_is_that_of_the_process(monkeypatch):
     ],
     ids=repr,
 )
-def test_refused(ref):
+def test_a_reference_that_the_environment_cannot_have_is_refused(ref):
     with pytest.raises(InvalidReferenceError):
         source({}).check(ref)
 
 
-def test_a_field_is_explained():
+def test_a_reference_with_a_field_gets_an_explanation():
     ref = Reference("env", "DB", "password")
     assert refusal(lambda: source({}).check(ref), InvalidReferenceError) == (
         "env:DB#password has a field, and environment variables have no fields",

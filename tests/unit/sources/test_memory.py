@@ -15,7 +15,7 @@ def source(**secrets):
     return MemorySource(SourceContext("vault", settings=settings, deadline=Deadline(15)))
 
 
-def test_secrets_from_the_settings():
+def test_memory_source_returns_secrets_of_its_settings():
     asked = source(db={"password": "x", "port": 5432}, STRIPE_KEY="sk")
     refs = [
         Reference("vault", "db", "password"),
@@ -28,7 +28,7 @@ def test_secrets_from_the_settings():
     assert asked.reads == 2
 
 
-def test_versions_are_numbered():
+def test_memory_source_numbers_its_versions():
     asked = source(db={"password": "one"})
     assert asked.put("db", {"password": "two"}) == "2"
     refs = [Reference("vault", "db", "password", version) for version in ("1", "2", "3", "x")]
@@ -37,7 +37,7 @@ def test_versions_are_numbered():
     assert outcomes[refs[2]] == outcomes[refs[3]] == Absent()
 
 
-def test_what_is_put_in_is_copied():
+def test_memory_source_copies_what_is_put_in():
     fields = {"password": "x"}
     asked = source(db=fields)
     fields["password"] = "changed"
@@ -45,12 +45,12 @@ def test_what_is_put_in_is_copied():
     assert asked.fetch([ref])[ref].value.reveal() == "x"
 
 
-def test_a_stage_is_refused():
+def test_memory_source_refuses_a_stage():
     with pytest.raises(InvalidReferenceError, match="has a stage"):
         source().check(Reference("vault", "db", stage="AWSPREVIOUS"))
 
 
-def test_a_write_without_a_field():
+def test_memory_source_writes_without_a_field_to_a_secret_with_one():
     asked, ref = source(), Reference("vault", "token")
     assert asked.write(ref, Secret("x"), expected=None) == "1"
     assert asked.write(ref, Secret("y"), expected="1") == "2"

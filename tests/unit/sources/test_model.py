@@ -26,16 +26,16 @@ def pick(fields, field=None):
         ({"\u00e9": 1}, '{"\u00e9":1}'),
     ],
 )
-def test_text_comes_as_it_is_and_everything_else_as_json(value, text):
+def test_text_is_returned_unchanged_and_everything_else_as_json(value, text):
     assert pick({"a": value, "b": "x"}, "a") == text
 
 
-def test_the_only_field_needs_no_name():
+def test_a_secret_with_one_field_needs_no_field_name():
     assert pick(ONE) == "x"
 
 
 @pytest.mark.parametrize(("fields", "known"), [(TWO, "2: password, user"), ({}, "0: none")])
-def test_one_of_several_fields_needs_its_name(fields, known):
+def test_a_secret_with_several_fields_needs_a_field_name(fields, known):
     with pytest.raises(InvalidReferenceError) as caught:
         pick(fields)
     assert caught.value.message == f"vault:db names no field, and the secret has {known}"

@@ -24,7 +24,7 @@ def test_a_built_in_is_imported_by_its_module_and_name():
     assert load_built_in("envkit.sources.memory:MemorySource") is MemorySource
 
 
-def test_a_plug_in_is_what_its_package_registers(install):
+def test_a_plug_in_is_found_by_its_entry_point(install):
     install("the-cellar", GROUP, "cellar = the_cellar:Thing", "class Thing:\n    bottles = 3\n")
     assert load("cellar").bottles == 3
 
@@ -35,7 +35,7 @@ def test_an_unknown_name_is_compared_with_built_in_and_installed_ones(install):
     assert refused("celar") == (f"{PLACE}: unknown source type 'celar'", "did you mean 'cellar'?")
 
 
-def test_two_packages_with_one_name_are_named(install):
+def test_two_packages_with_one_name_are_both_named(install):
     install("the-cellar", GROUP, "cellar = the_cellar:Thing", "Thing = 1\n")
     install("a-cellar", GROUP, "cellar = a_cellar:Thing", "Thing = 2\n")
     assert refused("cellar") == (
@@ -53,7 +53,7 @@ def test_two_packages_with_one_name_are_named(install):
         ("this is no Python: canary\n", "SyntaxError"),
     ],
 )
-def test_a_plug_in_that_cannot_be_imported_shows_the_kind_of_error_alone(install, code, kind):
+def test_an_import_error_of_a_plug_in_shows_only_its_type(install, code, kind):
     install("the-cellar", GROUP, "cellar = the_cellar:Thing", code)
     message, _ = refused("cellar")
     assert message == (

@@ -39,13 +39,13 @@ def refused(project, text, name="own", environ=(), kind=ProfileError):
 @pytest.mark.parametrize(
     ("name", "kind"), [("dotenv", DotenvSource), ("env", EnvSource), ("own", MemorySource)]
 )
-def test_predeclared_and_named_types(project, name, kind):
+def test_built_in_and_declared_sources_have_their_types(project, name, kind):
     source = opened(project, '[sources.own]\ntype = "memory"\n', name)
     assert isinstance(source, kind)
     assert source.name == name
 
 
-def test_a_source_knows_its_profile(project):
+def test_a_source_gets_the_name_and_folder_of_its_profile(project):
     project.dotenv("live", "X=alias\n")
     profile = loaded(project, 'aliases = ["live"]\n')
     source = open_source(profile, "dotenv", environ={}, deadline=Deadline(15))
@@ -75,12 +75,12 @@ def test_a_source_knows_its_profile(project):
         (AWS, "concurrency = 0", f"2: 'concurrency' in {OWN} must be 1 or more", None),
     ],
 )
-def test_a_mistake_in_a_table_is_shown_with_its_line(project, kind, table, told, hint):
+def test_a_mistake_in_a_table_is_reported_with_its_line(project, kind, table, told, hint):
     text = f'\n[sources.own]\ntype = "{kind}"\n{table}\n'
     assert refused(project, text) == (f"profiles/prod.toml:{told}", hint)
 
 
-def test_a_mistake_is_shown_in_the_file_that_makes_it(project):
+def test_a_mistake_is_reported_in_the_file_that_contains_it(project):
     project.profile("base.toml", '[sources.own]\ntype = "memory"\nsecerts = {}\n')
     text = 'extends = "base"\n[sources.own]\nsecrets = {}\n'
     assert refused(project, text)[0].startswith("profiles/base.toml:3: ")
@@ -100,7 +100,7 @@ class TestPlaceholders:
             ('{{ env:NONE ?? \\"f\\" }}', "f"),
         ],
     )
-    def test_they_have_their_values(self, project, setting, value):
+    def test_placeholders_in_settings_are_substituted(self, project, setting, value):
         project.dotenv("prod", "NAME='of a file'\n")
         project.dotenv("login", "NAME='of a source of those types by another name'\n")
         login = '[sources.login]\ntype = "dotenv"\npath = "{{ env:FILE }}"\n'
@@ -108,7 +108,7 @@ class TestPlaceholders:
         source = opened(project, self.MEMORY.format(setting) + login, environ=environ)
         assert read(source, "own:a#b") == f"x{value}y"
 
-    def test_absent(self, project):
+    def test_a_missing_value_of_a_setting_is_an_error(self, project):
         found = refused(project, self.MEMORY.format("{{ env:NAME }}"), kind=AbsentError)
         assert found == (
             "profiles/prod.toml:3: [sources.own]: 'secrets': env:NAME is missing",
@@ -128,14 +128,14 @@ class TestPlaceholders:
             ('auth = { method = "jwt", role = "{{ env:X }}", jwt_file = "j" }', False),
         ],
     )
-    def test_a_fallback_is_advised_only_for_what_is_no_credential(
+    def test_a_fallback_is_suggested_only_for_settings_that_are_not_credentials(
         self, project, setting, has_fallback
     ):
         text = f'[sources.own]\ntype = "vault"\n{setting}\n'
         _, hint = refused(project, text, kind=AbsentError)
         assert ("??" in hint) == has_fallback
 
-    def test_failed(self, project):
+    def test_a_failed_value_of_a_setting_is_an_error(self, project):
         (project.root / ".env.prod").mkdir()
         found = refused(project, self.MEMORY.format("{{ dotenv:NAME }}"), kind=EnvkitError)
         assert found[0] == ".env.prod: not a regular file"
@@ -153,20 +153,20 @@ class TestPlaceholders:
             ('[sources.dotenv]\npath = "{{ dotenv:X }}"\n', "dotenv:X", "dotenv"),
         ],
     )
-    def test_nothing_else(self, project, text, operand, name):
+    def test_settings_may_refer_only_to_sources_without_a_login(self, project, text, operand, name):
         message, hint = refused(project, text, name)
         assert f"cannot refer to {operand}, which cannot be read before it" in message
         assert hint == "refer to the process environment: {{ env:NAME }}"
 
-    def test_only_of_the_source_that_is_asked(self, project):
+    def test_only_the_placeholders_of_the_requested_source_are_read(self, project):
         text = self.MEMORY.format("{{ env:NAME }}")
         assert isinstance(opened(project, text, "env"), EnvSource)
 
-    def test_a_reference_that_does_not_fit(self, project):
+    def test_an_invalid_reference_in_a_setting_is_refused(self, project):
         text = self.MEMORY.format("{{ env:NAME?version=1 }}")
         refused(project, text, kind=InvalidReferenceError)
 
-    def test_what_they_name_is_bootstrap(self, project):
+    def test_variables_that_settings_name_are_bootstrap_variables(self, project):
         text = (
             """[sources.vault]\naddress = 'https://{{ env:HOST ?? "vault" }}'\n"""
             'auth = { method = "approle", role_id = "{{ dotenv:R }}", secret_id = "{{ env:S }}" }\n'
@@ -192,7 +192,7 @@ class TestStoreIdentity:
             ('auth = { token = "{{ dotenv:A }}" }', 'auth = { token = "{{ dotenv:A }}" }', False),
         ],
     )
-    def test_identity(self, project, one, other, same):
+    def test_profiles_share_a_login_only_with_equal_settings(self, project, one, other, same):
         profiles = [
             loaded(project, f"[sources.vault]\n{text}\n", name)
             for name, text in (("one", one), ("other", other))
@@ -226,11 +226,11 @@ class TestEntryPoints:
         """
     TABLE = '[sources.own]\ntype = "cellar"\ndepth = 2\n'
 
-    def test_a_type_is_used(self, project, package):
+    def test_a_source_of_a_package_is_used(self, project, package):
         package("cellar = envkit_cellar:Cellar", self.SOURCE)
         assert read(opened(project, self.TABLE), "own:x") == "bottlebottle"
 
-    def test_its_settings_are_checked(self, project, package):
+    def test_the_settings_of_a_package_source_are_checked(self, project, package):
         package("cellar = envkit_cellar:Cellar", self.SOURCE)
         found = refused(project, self.TABLE.replace("depth", "dpeth"))
         assert found == (
@@ -238,6 +238,6 @@ class TestEntryPoints:
             "did you mean 'depth'?",
         )
 
-    def test_a_package_cannot_take_a_built_in_type(self, project, package):
+    def test_a_package_cannot_replace_a_built_in_source(self, project, package):
         package("memory = envkit_cellar:Cellar", self.SOURCE)
         assert isinstance(opened(project, '[sources.own]\ntype = "memory"\n'), MemorySource)

@@ -39,7 +39,7 @@ def outages(count: int) -> list[UnavailableError]:
 
 
 @pytest.mark.parametrize("failures", range(ATTEMPTS))
-def test_a_transient_failure_is_tried_again(failures: int) -> None:
+def test_a_transient_failure_is_retried(failures: int) -> None:
     call = Script(*outages(failures))
     assert retry(call, Deadline(AN_HOUR)) == "done"
     assert call.calls == failures + 1
@@ -56,7 +56,7 @@ def test_a_transient_failure_is_tried_again(failures: int) -> None:
     ],
     ids=["too many", "a refusal", "no retry", "a bug", "an outage that turns into a refusal"],
 )
-def test_what_is_not_transient_or_fails_too_often_is_raised(failures: list[Exception]) -> None:
+def test_a_permanent_or_repeated_failure_is_raised(failures: list[Exception]) -> None:
     call = Script(*failures)
     with pytest.raises(type(failures[-1])) as caught:
         retry(call, Deadline(AN_HOUR))
@@ -64,7 +64,7 @@ def test_what_is_not_transient_or_fails_too_often_is_raised(failures: list[Excep
     assert call.calls == len(failures)
 
 
-def test_there_is_one_call_even_without_time_and_none_after_it() -> None:
+def test_retry_calls_once_without_time_and_not_again() -> None:
     assert retry(Script(), Deadline(0)) == "done"
     call = Script(*outages(1))
     with pytest.raises(UnavailableError):
@@ -72,7 +72,7 @@ def test_there_is_one_call_even_without_time_and_none_after_it() -> None:
     assert call.calls == 1
 
 
-def test_no_pause_goes_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_pause_extends_beyond_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry_module, "BASE_DELAY_SECONDS", 1e12)
     monkeypatch.setattr(retry_module, "MAX_DELAY_SECONDS", 1e12)
     call = Script(*outages(1))
@@ -93,7 +93,7 @@ def busy(retry_after_seconds: float | None = None) -> UnavailableError:
 
 @pytest.mark.parametrize("times", [1, ATTEMPTS, 50])
 @pytest.mark.parametrize("wanted", [None, 0.0, 0.001])
-def test_a_server_that_asks_to_slow_down_is_asked_until_it_serves(
+def test_a_throttling_server_is_asked_until_it_serves(
     monkeypatch: pytest.MonkeyPatch, times: int, wanted: float | None
 ) -> None:
     monkeypatch.setattr(retry_module, "SPREAD_SECONDS", 0.0)
@@ -103,21 +103,21 @@ def test_a_server_that_asks_to_slow_down_is_asked_until_it_serves(
 
 
 @pytest.mark.parametrize("wanted", [AN_HOUR, AN_HOUR + 1, 1e18, float("inf")])
-def test_a_pause_beyond_the_deadline_is_not_begun(wanted: float) -> None:
+def test_a_pause_beyond_the_deadline_is_not_started(wanted: float) -> None:
     call = Script(busy(wanted))
     with pytest.raises(UnavailableError, match="slow down"):
         retry(call, Deadline(AN_HOUR))
     assert call.calls == 1
 
 
-def test_a_number_of_attempts_that_was_asked_for_counts_requests_to_slow_down_too() -> None:
+def test_an_explicit_number_of_attempts_includes_throttled_ones() -> None:
     call = Script(*[busy() for _ in range(9)])
     with pytest.raises(UnavailableError):
         retry(call, Deadline(AN_HOUR), attempts=3)
     assert call.calls == 3
 
 
-def test_a_pause_is_one_for_all_who_ask_the_server() -> None:
+def test_callers_of_one_server_share_a_pause() -> None:
     pace = Pace(4)
     with pytest.raises(UnavailableError, match="slow down"):
         retry(Script(busy(AN_HOUR)), Deadline(60), pace=pace)
@@ -127,7 +127,7 @@ def test_a_pause_is_one_for_all_who_ask_the_server() -> None:
     assert other.calls == 0
 
 
-def test_a_request_to_slow_down_halves_what_is_sent_at_once_and_an_answer_adds_one() -> None:
+def test_throttling_halves_the_concurrency_and_an_answer_adds_one() -> None:
     pace = Pace(16)
     seen = []
     for failure in (
@@ -146,7 +146,7 @@ def test_a_request_to_slow_down_halves_what_is_sent_at_once_and_an_answer_adds_o
     assert seen == [16, 8, 4, 5, 6, 6, 3, *range(4, 17), *[16] * 7]
 
 
-def test_no_more_is_sent_at_once_than_the_pace_allows() -> None:
+def test_pace_limits_the_concurrent_requests() -> None:
     pace = Pace(2)
     assert pace.begin(Deadline(AN_HOUR))
     assert pace.begin(Deadline(AN_HOUR))
@@ -155,7 +155,7 @@ def test_no_more_is_sent_at_once_than_the_pace_allows() -> None:
     assert pace.begin(Deadline(0))
 
 
-def test_a_rate_bounds_how_many_begin_beyond_the_burst() -> None:
+def test_a_rate_limits_the_requests_beyond_the_burst() -> None:
     pace = Pace(9, per_second=1 / AN_HOUR, burst=2)
     assert [pace.begin(Deadline(60)) for _ in range(3)] == [True, True, False]
 
@@ -184,7 +184,7 @@ SOME_DATE = "Sun, 29 Nov 2099 00:00:00 GMT"
         *((text, DATE, None) for text in ("Wed, 99 Oct 2026", "Wed, 21 Foo 2026 07:28:00 GMT")),
     ],
 )
-def test_what_a_server_says_of_the_next_try_is_seconds_or_nothing(
+def test_retry_after_is_parsed_to_seconds_or_nothing(
     header: str | None, date: str | None, seconds: float | None
 ) -> None:
     assert retry_after(header, date) == seconds
@@ -204,6 +204,6 @@ def test_a_date_that_names_no_zone_is_in_utc_wherever_we_are(
         time.tzset()
 
 
-def test_a_date_without_that_of_the_answer_counts_from_now() -> None:
+def test_a_retry_after_date_without_a_date_header_counts_from_now() -> None:
     assert (retry_after(SOME_DATE) or 0) > AN_HOUR
     assert SPREAD_SECONDS < 1

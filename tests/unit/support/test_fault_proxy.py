@@ -100,14 +100,14 @@ def test_one_connection_serves_several_requests(proxy: FaultProxy) -> None:
     connection.close()
 
 
-def test_the_log_holds_every_one_of_many_requests_at_once(proxy: FaultProxy) -> None:
+def test_the_log_has_every_one_of_many_concurrent_requests(proxy: FaultProxy) -> None:
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda n: fetch(proxy, f"/{n}")[0], range(40)))
     assert statuses == [200] * 40
     assert sorted(r.path for r in proxy.requests) == sorted(f"/{n}" for n in range(40))
 
 
-def test_the_aws_operation_of_a_request(proxy: FaultProxy) -> None:
+def test_operation_is_the_aws_operation_of_a_request(proxy: FaultProxy) -> None:
     url = f"{proxy.url}/"
     headers = {"X-Amz-Target": "secretsmanager.GetSecretValue"}
     urllib.request.urlopen(urllib.request.Request(url, b"{}", headers)).close()
@@ -116,24 +116,24 @@ def test_the_aws_operation_of_a_request(proxy: FaultProxy) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_response_of_the_tests_own(proxy: FaultProxy, status: int) -> None:
+def test_a_test_may_send_its_own_response(proxy: FaultProxy, status: int) -> None:
     proxy.fault(respond(status, '{"errors":[]}', {"X-Upstream": "none"}))
     assert fetch(proxy) == (status, "none", b'{"errors":[]}')
 
 
-def test_a_body_that_is_not_json(proxy: FaultProxy) -> None:
+def test_a_body_that_is_not_json_reaches_the_client(proxy: FaultProxy) -> None:
     proxy.fault(not_json())
     status, _, body = fetch(proxy)
     assert (status, body[:6]) == (200, b"<html>")
 
 
-def test_a_fault_for_the_next_requests_only(proxy: FaultProxy) -> None:
+def test_a_fault_may_apply_to_the_next_requests_only(proxy: FaultProxy) -> None:
     proxy.fault(respond(503), times=2)
     proxy.fault(respond(429), times=1)
     assert [fetch(proxy)[0] for _ in range(4)] == [503, 503, 429, 200]
 
 
-def test_a_fault_for_chosen_requests_only(proxy: FaultProxy) -> None:
+def test_a_fault_may_apply_to_chosen_requests_only(proxy: FaultProxy) -> None:
     proxy.fault(respond(500), when=lambda r: r.path.startswith("/v1/secret"))
     statuses = [fetch(proxy, path)[0] for path in ("/v1/auth", "/v1/secret/a", "/v1/secret/b")]
     assert statuses == [200, 500, 500]
@@ -142,13 +142,13 @@ def test_a_fault_for_chosen_requests_only(proxy: FaultProxy) -> None:
     assert proxy.count() == 4
 
 
-def test_a_reset_before_the_response(proxy: FaultProxy) -> None:
+def test_a_connection_can_be_reset_before_the_response(proxy: FaultProxy) -> None:
     proxy.fault(reset())
     with pytest.raises(ConnectionResetError):
         fetch(proxy)
 
 
-def test_a_reset_in_the_middle_of_the_body(proxy: FaultProxy) -> None:
+def test_a_connection_can_be_reset_in_the_middle_of_the_body(proxy: FaultProxy) -> None:
     proxy.fault(reset_in_body())
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     connection.request("GET", "/")
@@ -160,14 +160,14 @@ def test_a_reset_in_the_middle_of_the_body(proxy: FaultProxy) -> None:
     connection.close()
 
 
-def test_a_body_that_ends_early(proxy: FaultProxy) -> None:
+def test_a_body_can_end_early(proxy: FaultProxy) -> None:
     proxy.fault(truncate())
     with pytest.raises(http.client.IncompleteRead) as caught:
         fetch(proxy)
     assert caught.value.partial == BODY[: len(BODY) // 2]
 
 
-def test_a_silent_server_lets_go_when_the_proxy_stops(upstream: str) -> None:
+def test_a_silent_server_disconnects_when_the_proxy_stops(upstream: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         with FaultProxy(upstream) as proxy:
             proxy.fault(silent())
@@ -178,7 +178,7 @@ def test_a_silent_server_lets_go_when_the_proxy_stops(upstream: str) -> None:
             asked.result(timeout=30)
 
 
-def test_a_silent_server_outlasts_the_clients_patience(proxy: FaultProxy) -> None:
+def test_a_silent_server_outlasts_the_timeout_of_the_client(proxy: FaultProxy) -> None:
     proxy.fault(silent())
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=0.05)
     connection.request("GET", "/")
@@ -187,7 +187,7 @@ def test_a_silent_server_outlasts_the_clients_patience(proxy: FaultProxy) -> Non
     connection.close()
 
 
-def test_a_slow_server_answers_when_the_test_says(proxy: FaultProxy) -> None:
+def test_a_slow_server_answers_when_the_test_allows_it(proxy: FaultProxy) -> None:
     go = threading.Event()
     proxy.fault(hold(go))
     with ThreadPoolExecutor(1) as pool:
@@ -199,7 +199,7 @@ def test_a_slow_server_answers_when_the_test_says(proxy: FaultProxy) -> None:
         assert asked.result(timeout=30)[0] == 200
 
 
-def test_refusing_and_accepting_again(proxy: FaultProxy) -> None:
+def test_the_proxy_can_refuse_and_accept_connections_again(proxy: FaultProxy) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     connection.request("GET", "/")
     connection.getresponse().read()
@@ -214,12 +214,12 @@ def test_refusing_and_accepting_again(proxy: FaultProxy) -> None:
     assert proxy.count() == 2
 
 
-def test_an_upstream_that_is_gone_is_a_502() -> None:
+def test_an_unreachable_upstream_is_a_502() -> None:
     with dead_address() as address, FaultProxy(f"http://{address}") as proxy:
         assert fetch(proxy) == (502, None, b"fault proxy: ConnectionRefusedError")
 
 
-def test_tls_with_the_right_certificate_and_with_wrong_ones(upstream: str) -> None:
+def test_tls_works_with_the_right_certificate_and_fails_with_others(upstream: str) -> None:
     known, unknown = trustme.CA(), trustme.CA()
     client = ssl.create_default_context()
     known.configure_trust(client)
@@ -237,7 +237,7 @@ def test_tls_with_the_right_certificate_and_with_wrong_ones(upstream: str) -> No
         status(server_tls(known, "vault.example.com"))
 
 
-def test_a_client_that_never_begins_tls_does_not_keep_the_proxy_from_stopping(
+def test_a_client_that_never_starts_tls_does_not_block_the_stop(
     upstream: str,
 ) -> None:
     with FaultProxy(upstream, tls=server_tls(trustme.CA())) as proxy:

@@ -153,29 +153,29 @@ class Full(SourceContract):
 @pytest.mark.parametrize(
     ("kind", "test", "arguments"),
     [
-        (Trims, "a_value_comes_out_as_it_is", [" x "]),
-        (TakesEmptyForAbsent, "a_value_comes_out_as_it_is", [""]),
-        (AsksForEachField, "many_fields_of_one_path_are_one_read", []),
-        (TakesAnOutageForAbsent, "nothing_listens", []),
-        (ShowsTheValue, "no_field_of_several_lists_their_names", []),
+        (Trims, "a_value_is_returned_unchanged", [" x "]),
+        (TakesEmptyForAbsent, "a_value_is_returned_unchanged", [""]),
+        (AsksForEachField, "many_fields_of_one_path_take_one_read", []),
+        (TakesAnOutageForAbsent, "a_closed_port_is_an_outage", []),
+        (ShowsTheValue, "a_reference_without_a_field_lists_several_by_name", []),
         (ShowsTheCause, "a_stale_write_changes_nothing", []),
-        (OverwritesBlindly, "create_what_is_there_already_is_a_conflict", []),
+        (OverwritesBlindly, "create_over_an_existing_value_is_a_conflict", []),
         (OverwritesBlindly, "a_stale_write_changes_nothing", []),
-        (OverwritesBlindly, "of_two_writers_at_once_one_wins", []),
-        (LosesTheOtherFields, "other_fields_are_kept", []),
+        (OverwritesBlindly, "one_of_two_concurrent_writers_wins", []),
+        (LosesTheOtherFields, "a_write_preserves_other_fields", []),
         (LosesTheOtherFields, "a_field_is_added_to_a_secret", []),
-        (OverwritesGroups, "several_values_of_one_secret_are_one_version", []),
-        (WritesOneAfterAnother, "several_values_of_one_secret_are_one_version", []),
-        (TakesNothingForAnEmptyText, "a_value_is_removed_and_other_fields_are_kept", []),
-        (LosesTheOtherFields, "a_value_is_removed_and_other_fields_are_kept", []),
+        (OverwritesGroups, "several_values_of_one_secret_are_written_as_one_version", []),
+        (WritesOneAfterAnother, "several_values_of_one_secret_are_written_as_one_version", []),
+        (TakesNothingForAnEmptyText, "a_removal_preserves_other_fields", []),
+        (LosesTheOtherFields, "a_removal_preserves_other_fields", []),
         (OverwritesBlindly, "a_stale_removal_changes_nothing", []),
-        (RestoresEverything, "other_fields_stay_as_they_are_now", []),
+        (RestoresEverything, "restore_preserves_the_current_other_fields", []),
         (RestoresEverything, "a_stale_restore_changes_nothing", []),
-        (TellsTheOldestFirst, "history_tells_the_newest_first", []),
+        (TellsTheOldestFirst, "history_lists_the_newest_version_first", []),
         (ReadsAFileToCheck, "building_checking_and_locating_do_no_io", []),
     ],
 )
-def test_a_broken_source_fails(kind, test, arguments):
+def test_the_source_contract_fails_for_a_broken_source(kind, test, arguments):
     method = getattr(Full(), f"test_{test}")
     if kind is not TakesAnOutageForAbsent:  # memory is never unavailable
         method(Harness(MemorySource), *arguments)
@@ -183,14 +183,14 @@ def test_a_broken_source_fails(kind, test, arguments):
         method(Harness(kind), *arguments)
 
 
-def test_a_source_that_prints_fails(caplog, capfd):
+def test_the_source_contract_fails_for_a_source_that_prints(caplog, capfd):
     test = Full().test_nothing_is_logged_or_printed
     test(Harness(MemorySource), caplog, capfd)
     with pytest.raises(AssertionError):
         test(Harness(Prints), caplog, capfd)
 
 
-def test_an_outage_may_be_raised_or_told_for_each_reference():
+def test_an_outage_may_be_raised_or_reported_for_each_reference():
     class Raises(MemorySource):
         def fetch(self, refs):
             raise UnavailableError("cannot reach the store")
@@ -200,18 +200,18 @@ def test_an_outage_may_be_raised_or_told_for_each_reference():
             return dict.fromkeys(refs, UnavailableError("cannot reach the store"))
 
     for kind in (Raises, Tells):
-        Full().test_nothing_listens(Harness(kind))
+        Full().test_a_closed_port_is_an_outage(Harness(kind))
 
 
-def test_what_a_store_lacks_is_not_collected():
+def test_tests_of_lacking_abilities_are_not_collected():
     class NoVersions(SourceContract):
         lacks = frozenset({"versions", "write", "history"})
 
-    assert NoVersions.test_a_pinned_version_stays is None
-    assert NoVersions.test_create is None
-    assert NoVersions.test_a_version_is_refused_where_there_are_none is not None
-    assert Full.test_a_version_is_refused_where_there_are_none is None
-    assert SourceContract.test_create is not None
+    assert NoVersions.test_a_pinned_version_stays_readable is None
+    assert NoVersions.test_create_stores_a_value is None
+    assert NoVersions.test_a_store_without_versions_refuses_a_pinned_version is not None
+    assert Full.test_a_store_without_versions_refuses_a_pinned_version is None
+    assert SourceContract.test_create_stores_a_value is not None
 
 
 def test_an_unknown_ability_is_an_error():
@@ -222,4 +222,4 @@ def test_an_unknown_ability_is_an_error():
 @pytest.mark.parametrize("kind", [CannotWrite, ForgetsItsHistory])
 def test_a_source_cannot_lose_an_ability_unnoticed(kind):
     with pytest.raises(AssertionError):
-        Full().test_is_a_source(Harness(kind))
+        Full().test_a_source_implements_the_protocol(Harness(kind))

@@ -304,79 +304,79 @@ class Full(RotatorContract):
 @pytest.mark.parametrize(
     ("kind", "test", "arguments"),
     [
-        (TakesAnythingAway, "every_step_twice_leaves_what_once_leaves", []),
-        (TakesTheOtherOneAway, "every_step_twice", []),
-        (TakesTheOtherOneAway, "a_late_retirement_takes_nothing_else", []),
-        (TakesTheOtherOneAway, "a_rotation_is_taken_back", [2]),
-        (TakesNothingAway, "the_new_one_works_and_the_old_one_no_longer", []),
-        (TakesNothingAway, "one_rotation_after_another", []),
-        (LetsTheNewOneBe, "a_rotation_is_taken_back", [1]),
-        (AddsItTwice, "every_step_twice_leaves_what_once_leaves", []),
-        (TakesTheOldOneAtOnce, "the_old_one_works_until_it_is_retired", []),
-        (AsksNobodyWhoseItIs, "nothing_is_changed_that_is_no_longer_ours", []),
-        (RetiresWhatIsNotItsOwn, "nothing_is_changed_that_is_no_longer_ours", []),
-        (LeavesWhatWasLost, "a_value_that_was_lost_leaves_nothing", []),
-        (LeavesWhatWasLost, "what_was_lost_is_taken_back", []),
-        (MakesTheSameAgain, "what_is_made_is_new_each_time", []),
-        (NotesTheValue, "facts_are_texts_and_hold_no_value", []),
-        (NotesANumber, "facts_are_texts_and_hold_no_value", []),
-        (SaysYesToAll, "probe_tells_what_does_not_work", []),
-        (SaysYesToAll, "a_credential_that_does_not_work_fails_the_test", []),
-        (SaysNoToAll, "probe_tells_what_works", []),
-        (ShowsTheValue, "a_credential_that_does_not_work_fails_the_test", []),
-        (ShowsTheCause, "a_credential_that_does_not_work_fails_the_test", []),
-        (TakesAnOutageForAnAnswer, "nothing_listens", ["probe"]),
+        (TakesAnythingAway, "a_repeated_step_leaves_the_same_credentials", []),
+        (TakesTheOtherOneAway, "every_step_can_be_repeated", []),
+        (TakesTheOtherOneAway, "a_late_retirement_removes_nothing_else", []),
+        (TakesTheOtherOneAway, "a_rotation_can_be_rolled_back", [2]),
+        (TakesNothingAway, "after_a_rotation_only_the_new_credential_works", []),
+        (TakesNothingAway, "consecutive_rotations_succeed", []),
+        (LetsTheNewOneBe, "a_rotation_can_be_rolled_back", [1]),
+        (AddsItTwice, "a_repeated_step_leaves_the_same_credentials", []),
+        (TakesTheOldOneAtOnce, "the_old_credential_works_until_it_is_retired", []),
+        (AsksNobodyWhoseItIs, "a_rotation_of_another_process_is_not_changed", []),
+        (RetiresWhatIsNotItsOwn, "a_rotation_of_another_process_is_not_changed", []),
+        (LeavesWhatWasLost, "a_lost_value_leaves_no_credential", []),
+        (LeavesWhatWasLost, "a_lost_change_can_be_rolled_back", []),
+        (MakesTheSameAgain, "every_created_value_is_new", []),
+        (NotesTheValue, "facts_are_texts_without_a_value", []),
+        (NotesANumber, "facts_are_texts_without_a_value", []),
+        (SaysYesToAll, "probe_rejects_a_wrong_credential", []),
+        (SaysYesToAll, "a_wrong_credential_fails_the_test_step", []),
+        (SaysNoToAll, "probe_accepts_a_working_credential", []),
+        (ShowsTheValue, "a_wrong_credential_fails_the_test_step", []),
+        (ShowsTheCause, "a_wrong_credential_fails_the_test_step", []),
+        (TakesAnOutageForAnAnswer, "a_closed_port_is_an_outage", ["probe"]),
         (OpensAFileToBegin, "building_does_no_io", []),
         (BeginsWithAnything, "a_current_value_that_does_not_work_is_refused", []),
-        (SettlesNothing, "what_is_done_too_late_is_taken_back", []),
-        (SettlesNothing, "a_late_set_brings_nothing_back", []),
-        (SettlesAndTakesNothingBack, "what_is_done_too_late_is_taken_back", []),
-        (SettlesAndTakesNothingBack, "a_late_set_brings_nothing_back", []),
-        (TakesAllBack, "what_is_done_too_late_is_taken_back", []),
-        (TakesAllBack, "a_late_set_brings_nothing_back", []),
-        (LeavesWhatWasLost, "what_is_done_too_late_is_taken_back", []),
-        (RetiresWhatIsToBeKept, "the_one_to_keep_is_never_retired", []),
-        (RetiresWhatIsToBeKept, "the_current_one_survives_a_damaged_record", [{}]),
-        (BelievesTheRecord, "the_current_one_survives_a_damaged_record", [{}]),
-        (SaysThatItIsDead, "what_works_is_not_dead", []),
-        (SaysThatItLives, "what_is_retired_is_shown_to_be_dead", []),
-        (ShowsTheTarget, "the_target_is_described_without_io_and_without_a_password", []),
-        (DescribesNothing, "the_target_is_described_without_io_and_without_a_password", []),
-        (LooksToDescribe, "the_target_is_described_without_io_and_without_a_password", []),
-        (DescribesAllAlike, "another_target_is_described_otherwise", []),
+        (SettlesNothing, "a_late_change_is_rolled_back", []),
+        (SettlesNothing, "a_late_set_restores_no_retired_credential", []),
+        (SettlesAndTakesNothingBack, "a_late_change_is_rolled_back", []),
+        (SettlesAndTakesNothingBack, "a_late_set_restores_no_retired_credential", []),
+        (TakesAllBack, "a_late_change_is_rolled_back", []),
+        (TakesAllBack, "a_late_set_restores_no_retired_credential", []),
+        (LeavesWhatWasLost, "a_late_change_is_rolled_back", []),
+        (RetiresWhatIsToBeKept, "the_remaining_credential_is_never_retired", []),
+        (RetiresWhatIsToBeKept, "the_current_credential_survives_a_damaged_record", [{}]),
+        (BelievesTheRecord, "the_current_credential_survives_a_damaged_record", [{}]),
+        (SaysThatItIsDead, "a_working_credential_is_not_dead", []),
+        (SaysThatItLives, "a_retired_credential_is_proved_dead", []),
+        (ShowsTheTarget, "describe_target_does_no_io_and_shows_no_password", []),
+        (DescribesNothing, "describe_target_does_no_io_and_shows_no_password", []),
+        (LooksToDescribe, "describe_target_does_no_io_and_shows_no_password", []),
+        (DescribesAllAlike, "describe_target_distinguishes_targets", []),
     ],
 )
-def test_a_broken_rotator_fails(kind, test, arguments):
+def test_the_rotator_contract_fails_for_a_broken_rotator(kind, test, arguments):
     method = getattr(Full(), f"test_{test}")
     method(Harness(Sound), *arguments)
     with pytest.raises((AssertionError, pytest.fail.Exception, IndexError)):
         method(Harness(kind), *arguments)
 
 
-def test_a_rotator_that_logs_fails(capfd):
+def test_the_rotator_contract_fails_for_a_rotator_that_logs(capfd):
     test = Full().test_nothing_is_logged_or_printed
     test(Harness(Sound), capfd)
     with pytest.raises(AssertionError):
         test(Harness(Logs), capfd)
 
 
-def test_what_a_rotator_lacks_is_not_collected():
+def test_tests_of_lacking_abilities_are_not_collected():
     class NoTarget(RotatorContract):
         lacks = frozenset({"target", "unavailable"})
 
-    assert NoTarget.test_one_rotation_after_another is None
-    assert NoTarget.test_nothing_listens is None
-    assert NoTarget.test_the_old_one_works_until_it_is_retired is not None
-    assert RotatorContract.test_nothing_listens is not None
+    assert NoTarget.test_consecutive_rotations_succeed is None
+    assert NoTarget.test_a_closed_port_is_an_outage is None
+    assert NoTarget.test_the_old_credential_works_until_it_is_retired is not None
+    assert RotatorContract.test_a_closed_port_is_an_outage is not None
 
 
-def test_a_rotator_says_whether_it_has_an_overlap():
+def test_a_rotator_declares_whether_it_has_an_overlap():
     class NoOverlap(RotatorContract):
         lacks = frozenset({"overlap"})
 
-    Full().test_is_a_rotator(Harness(Sound))
+    Full().test_a_rotator_implements_the_protocol(Harness(Sound))
     with pytest.raises(AssertionError):
-        NoOverlap().test_is_a_rotator(Harness(Sound))
+        NoOverlap().test_a_rotator_implements_the_protocol(Harness(Sound))
 
 
 def test_an_unknown_ability_is_an_error():

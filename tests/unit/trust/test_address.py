@@ -16,7 +16,7 @@ from envkit.trust.address import database_server, has_password, http_server, red
         ("http://[::1]:8200", "http://[::1]:8200"),
     ],
 )
-def test_the_origin_of_an_address(text, origin):
+def test_an_address_has_an_origin(text, origin):
     assert http_server(text).origin == origin
 
 
@@ -82,12 +82,12 @@ def test_no_other_database_is_loopback(text):
     assert server is None or not server.is_loopback
 
 
-def test_a_database_without_a_host_is_where_the_users_environment_says():
+def test_a_database_without_a_host_is_taken_from_the_environment_of_the_user():
     assert database_server("postgresql:///app").host == ""
     assert database_server("dbname=app").host == ""
 
 
-def test_a_password_that_is_written_in_an_address_is_not_shown():
+def test_a_password_written_in_an_address_is_not_shown():
     assert redacted("postgresql://app:hunter2@db/x") == "postgresql://app:***@db/x"
     assert redacted("host=db password=hunter2 user=a") == "host=db password=*** user=a"
     placeholder = "postgresql://app:{{ vault:db#password }}@db/x"
@@ -108,7 +108,7 @@ def test_a_password_that_is_written_in_an_address_is_not_shown():
         "host=db application_name=password=x",
     ],
 )
-def test_nothing_is_left_out_that_may_be_a_part_of_an_address(text):
+def test_nothing_is_redacted_that_may_be_a_part_of_an_address(text):
     assert redacted(text) == text
 
 
@@ -125,10 +125,10 @@ def test_nothing_is_left_out_that_may_be_a_part_of_an_address(text):
         ("host=db", False),
     ],
 )
-def test_a_dsn_that_may_have_no_password_takes_that_of_the_environment(dsn, says_it):
+def test_a_dsn_without_a_certain_password_uses_that_of_the_environment(dsn, says_it):
     assert has_password(dsn) is says_it
 
 
 @pytest.mark.parametrize("text", ["http\u017f://127.0.0.1", "https://ban\u212a.example.com"])
-def test_a_letter_that_is_another_in_lower_case_makes_no_address(text):
+def test_an_address_with_an_unusual_letter_is_refused(text):
     assert http_server(text) is None

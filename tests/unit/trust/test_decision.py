@@ -52,7 +52,7 @@ def test_only_1_trusts_everything(value, everything, lists):
         ("load:NODE_OPTIONS", Destination(LOAD, "NODE_OPTIONS", ("--x",))),
     ],
 )
-def test_a_list_names_what_is_trusted(entry, destination):
+def test_a_list_trusts_what_it_names(entry, destination):
     assert is_listed(destination, {"ENVKIT_TRUST": entry})
 
 
@@ -87,7 +87,7 @@ def test_a_folder_is_below_another_by_whole_names():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as several users")
-def test_only_what_nobody_but_root_can_write_belongs_to_the_system():
+def test_only_files_that_only_root_can_write_belong_to_the_system():
     assert not belongs_to_system("/etc", ["/etc/passwd"]), "root could have cloned it"
     with as_nobody():
         assert belongs_to_system("/etc", ["/etc/passwd"])

@@ -7,7 +7,7 @@ from envkit.trust.destination import LOAD, READ, RUN, SEND, Destination, left_ov
 VAULT = "https://vault.example.com:8200"
 
 
-def test_a_destination_is_a_sentence():
+def test_a_destination_is_described_in_a_sentence():
     sentences = [
         Destination(SEND, VAULT, ("$VAULT_TOKEN",)).sentence,
         Destination(SEND, "http://vault:8200", ("a", "b", "c"), plain=True).sentence,
@@ -26,17 +26,17 @@ def test_a_destination_is_a_sentence():
     ]
 
 
-def test_a_summary_shows_no_more_of_an_address_than_it_must():
+def test_a_summary_shows_no_more_of_an_address_than_necessary():
     hook = Destination(SEND, "https://hooks.example.com/T0/secret", ("x",), shown="the webhook")
     assert hook.summary == "x to the webhook"
     assert "secret" in hook.sentence
 
 
-def test_letters_that_only_look_like_others_are_told_apart():
+def test_lookalike_letters_are_distinguished():
     assert "v\\u0430ult" in Destination(SEND, "https://v\u0430ult.example.com").sentence
 
 
-def test_destinations_are_merged_with_all_that_goes_there():
+def test_merged_destinations_list_everything_that_goes_there():
     both = merged(
         [
             Destination(SEND, VAULT, ("a",), "first"),
@@ -50,7 +50,7 @@ def test_destinations_are_merged_with_all_that_goes_there():
     ]
 
 
-def test_what_is_left_over_is_what_was_not_allowed():
+def test_left_over_is_what_was_not_allowed():
     wanted = Destination(SEND, VAULT, ("a", "b"))
     assert left_over(wanted, []) == wanted
     assert left_over(wanted, [Destination(RUN, VAULT, ("a", "b"))]) == wanted

@@ -55,7 +55,7 @@ def world(project, tmp_path):
     return World(str(project.profiles), tmp_path)
 
 
-def test_what_is_not_allowed_is_refused_as_a_whole(world):
+def test_destinations_that_are_not_allowed_are_refused_together(world):
     with pytest.raises(UntrustedError) as caught:
         world.guard().require([(world.prod, VAULT), (world.dev, AWS), (world.dev, VAULT)])
     error = caught.value
@@ -69,7 +69,7 @@ def test_what_is_not_allowed_is_refused_as_a_whole(world):
     )
 
 
-def test_a_person_is_asked_once_for_all_that_is_new(world):
+def test_the_user_is_asked_once_about_everything_new(world):
     person = Person()
     wanted = [(world.prod, VAULT), (world.dev, AWS)]
     guard = world.guard(person)
@@ -84,7 +84,7 @@ def test_a_person_is_asked_once_for_all_that_is_new(world):
     ]
 
 
-def test_a_person_who_says_no_has_allowed_nothing(world):
+def test_a_no_allows_nothing(world):
     person = Person(agrees=False)
     for _ in range(2):
         with pytest.raises(UntrustedError):
@@ -92,7 +92,7 @@ def test_a_person_who_says_no_has_allowed_nothing(world):
     assert len(person.asked) == 2
 
 
-def test_only_one_thread_may_ask(world):
+def test_only_the_main_thread_may_ask(world):
     person = Person()
     refused = []
 
@@ -108,13 +108,13 @@ def test_only_one_thread_may_ask(world):
     assert (person.asked, len(refused)) == ([], 1)
 
 
-def test_the_environment_may_trust_everything(world):
+def test_envkit_trust_1_trusts_everything(world):
     guard = world.guard(ENVKIT_TRUST="1")
     assert not guard.require([(world.prod, VAULT)])
     assert guard.may_leave(os.path.dirname(world.folder), "/etc/passwd")
 
 
-def test_where_the_environment_has_a_list_nothing_else_counts(world):
+def test_a_list_in_the_environment_replaces_stored_decisions(world):
     person = Person()
     world.guard(person).require([(world.prod, VAULT), (world.prod, AWS)])
     guard = world.guard(person, ENVKIT_TRUST="https://aws.example.com")
@@ -126,7 +126,7 @@ def test_where_the_environment_has_a_list_nothing_else_counts(world):
     assert len(person.asked) == 1
 
 
-def test_folders_of_the_users_configuration_are_trusted(world, tmp_path):
+def test_folders_in_the_configuration_of_the_user_are_trusted(world, tmp_path):
     config = tmp_path / "config" / "envkit" / "config.toml"
     config.parent.mkdir(parents=True)
     root = json.dumps(os.path.dirname(world.folder))
@@ -141,7 +141,7 @@ def test_folders_of_the_users_configuration_are_trusted(world, tmp_path):
     assert "other users can write to it" in guard.warned[0]
 
 
-def test_what_another_process_has_allowed_or_taken_back_counts_at_once(world):
+def test_decisions_of_another_process_apply_at_once(world):
     guard = world.guard()
     with pytest.raises(UntrustedError):
         guard.check(world.prod, [VAULT])
@@ -153,7 +153,7 @@ def test_what_another_process_has_allowed_or_taken_back_counts_at_once(world):
         guard.check(world.prod, [VAULT])
 
 
-def test_a_folder_is_known_by_its_real_path(world, project):
+def test_a_folder_is_identified_by_its_real_path(world, project):
     world.guard(Person()).require([(world.prod, VAULT)])
     link = project.root.parent / "link"
     link.symlink_to(project.root)
@@ -165,7 +165,7 @@ def test_a_folder_is_known_by_its_real_path(world, project):
         world.guard().check(load("prod", str(copy)), [VAULT])
 
 
-def test_a_link_to_trusted_profiles_is_not_trusted_with_the_files_beside_it(world, project):
+def test_a_link_to_trusted_profiles_does_not_trust_the_files_beside_it(world, project):
     world.guard(Person()).require([(world.prod, VAULT)])
     other = project.root.parent / "other"
     other.mkdir()
@@ -174,7 +174,7 @@ def test_a_link_to_trusted_profiles_is_not_trusted_with_the_files_beside_it(worl
         world.guard().check(load("prod", str(other / "profiles")), [VAULT])
 
 
-def test_a_file_outside_is_read_where_that_was_allowed(world):
+def test_a_file_outside_the_project_is_read_after_it_was_allowed(world):
     root = os.path.realpath(os.path.dirname(world.folder))
     guard = world.guard(Person())
     assert not guard.may_leave(root, "/etc/ca.pem")
@@ -185,7 +185,7 @@ def test_a_file_outside_is_read_where_that_was_allowed(world):
     assert not world.guard().may_leave("/elsewhere", "/etc/ca.pem")
 
 
-def test_of_several_profiles_those_that_are_not_trusted_are_named(world, project):
+def test_untrusted_profiles_are_named_among_several(world, project):
     table = '[rotation.x]\nsecret = "dotenv:X"\nrotator = "random"\nevery = "30d"\n'
     project.profile("dev.toml", table)
     project.profile("prod.toml", f'{table}before = [["./stop"]]\n')

@@ -65,7 +65,7 @@ def test_the_programs_of_a_rotation_need_trust(sentences):
         ("vendor", 'api = "https://api.dev"', "https://api.dev and ", "the plug-in 'vendor'"),
     ],
 )
-def test_a_target_needs_trust(sentences, rotator, target, sent, where):
+def test_a_rotation_target_needs_trust(sentences, rotator, target, sent, where):
     found = sentences(f"target = {{ {target} }}", rotator=rotator)[0]
     found = found.removesuffix(", in target of [rotation.db]")
     assert found == f"{sent}the new value of db to {where}"
@@ -94,7 +94,7 @@ def test_only_a_target_that_may_be_elsewhere_needs_trust(sentences, dsn, needs_t
     assert (found != []) is needs_trust
 
 
-def test_all_that_a_notice_shows_to_others_is_told(sentences):
+def test_a_notice_needs_trust_in_everything_that_it_sends(sentences):
     found = sentences(
         'notify = [{ webhook = "https://hooks.example.com/{{ env:A }}", key = "{{ env:B }}" }, '
         '{ slack = "{{ vault:hooks#slack }}" }]'
@@ -106,7 +106,7 @@ def test_all_that_a_notice_shows_to_others_is_told(sentences):
     ]
 
 
-def test_the_sources_that_a_target_is_read_from_need_trust_too(sentences):
+def test_the_sources_of_a_target_need_trust(sentences):
     top = (
         '[sources.vault]\naddress = "https://vault.example.com"\n'
         '[variables]\nDSN = "{{ vault:a#dsn }}"\n'
@@ -115,14 +115,14 @@ def test_the_sources_that_a_target_is_read_from_need_trust_too(sentences):
     assert "$VAULT_TOKEN to https://vault.example.com" in found
 
 
-def test_to_look_at_a_rotation_takes_its_store_alone(sentences):
+def test_status_of_a_rotation_needs_trust_only_in_its_store(sentences):
     top = '[sources.vault]\naddress = "https://vault.example.com"\n'
     hook = 'before = [["./stop"]]'
     found = sentences(hook, secret="vault:a#b", top=top, of=of_secret)
     assert found == ["$VAULT_TOKEN to https://vault.example.com"]
 
 
-def test_a_table_that_is_not_valid_is_left_to_its_reader(sentences):
+def test_an_invalid_table_is_left_to_its_parser(sentences):
     assert sentences("before = [1]", "notify = 3", 'target = "x"', secret="???", top="") == []
 
 
@@ -160,7 +160,7 @@ ADMIN = "{{ vault:pg#admin | urlencode }}"
         ),
     ],
 )
-def test_a_target_is_told_by_what_its_variables_are_made_from(
+def test_a_target_is_described_with_its_variables_resolved_to_references(
     sentences, variables, dsn, sent, where
 ):
     top = "\n".join(["[variables]", *variables])
@@ -168,7 +168,7 @@ def test_a_target_is_told_by_what_its_variables_are_made_from(
     assert found == [f"{sent} and the new value of db to {where}"]
 
 
-def test_a_webhook_is_told_by_what_its_variables_are_made_from(sentences):
+def test_a_webhook_is_described_with_its_variables_resolved_to_references(sentences):
     top = '[variables]\nHOOK = "https://{{ HOST }}/{{ env:A }}"\nHOST = "hooks.example.com"\n'
     found = sentences('notify = { webhook = "{{ HOOK }}", key = "{{ HOOK }}" }', top=top)
     hook = "https://hooks.example.com/{{ env:A }}"
@@ -185,18 +185,18 @@ def test_a_webhook_is_told_by_what_its_variables_are_made_from(sentences):
         ('[sources.aws]\nprefix = "prod/"\n', "aws:/a#b", "{{ aws:/a#b }}"),
     ],
 )
-def test_a_credential_is_told_by_where_it_is(sentences, top, reference, shown):
+def test_a_credential_is_described_by_its_reference(sentences, top, reference, shown):
     target = f"[rotation.db.target]\ncommand = ['x']\nsettings = {{ a = '{{{{ {reference} }}}}' }}"
     found = sentences(target, rotator="command", top=top)
     assert found == [f"runs x with the pending value of db and {shown}"]
 
 
-def test_variables_that_double_come_to_an_end(sentences):
+def test_variables_that_double_each_other_are_limited(sentences):
     doubling = [f'V{n} = "{{{{ V{n + 1} }}}}{{{{ V{n + 1} }}}}"' for n in range(40)]
     top = "\n".join(["[variables]", *doubling, 'V40 = ""'])
     assert sentences('target = { dsn = "{{ V0 }}" }', rotator="postgres", top=top)
 
 
-def test_variables_that_need_each_other_come_to_an_end(sentences):
+def test_variables_that_need_each_other_are_limited(sentences):
     top = '[variables]\nA = "{{ B }}{{ A }}"\nB = "{{ A | trim }}"\n'
     assert sentences('target = { dsn = "{{ A }}" }', rotator="postgres", top=top)

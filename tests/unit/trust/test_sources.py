@@ -51,7 +51,7 @@ def vault(settings):
         '[sources.op]\ntype = "onepassword"\nvault = "Shop"\n',
     ],
 )
-def test_what_needs_no_trust(sentences, text):
+def test_a_profile_that_sends_nothing_to_others_needs_no_trust(sentences, text):
     assert sentences(text, TEAM="shop", ROLE="r", STAGE="x", VAULT_ADDR="http://vault:8200") == []
 
 
@@ -89,7 +89,7 @@ def test_what_needs_no_trust(sentences, text):
         ),
     ],
 )
-def test_what_goes_to_a_vault_of_the_profile(sentences, settings, sentence):
+def test_a_vault_of_the_profile_needs_trust_in_what_it_gets(sentences, settings, sentence):
     assert sentences(vault(f'address = "https://vault.example.com:8200"\n{settings}')) == [sentence]
 
 
@@ -114,7 +114,7 @@ def test_what_goes_to_a_vault_of_the_profile(sentences, settings, sentence):
         ("https://u:p@example.com", "to https://u:***@example.com"),
     ],
 )
-def test_an_address_that_comes_from_elsewhere_needs_trust(sentences, address, rest):
+def test_an_address_from_another_source_needs_trust(sentences, address, rest):
     found = sentences(
         vault(f"address = '{address}'"),
         HOST="127.0.0.1",
@@ -127,7 +127,7 @@ def test_an_address_that_comes_from_elsewhere_needs_trust(sentences, address, re
     assert found == [f"$VAULT_TOKEN {rest}"]
 
 
-def test_it_is_the_type_that_makes_a_source_the_environment(sentences):
+def test_the_type_of_a_source_and_not_its_name_makes_it_the_environment(sentences):
     found = sentences(
         '[sources.env]\ntype = "dotenv"\n' + vault('address = "{{ env:VAULT_ADDR }}"')
     )
@@ -163,7 +163,7 @@ def test_a_setting_that_reads_a_file_elsewhere_needs_trust_for_any_server(senten
     assert sentences(text) == [f"reads {away}/other/.env, outside the project, as ../other/.env"]
 
 
-def test_sources_that_refer_to_each_other_come_to_an_end(sentences):
+def test_sources_that_refer_to_each_other_are_limited(sentences):
     text = '[sources.a]\ntype = "dotenv"\npath = "{{ b:X }}"\n[sources.b]\ntype = "dotenv"\n'
     assert sentences(text + 'path = "{{ a:X }}"\n')
 
@@ -189,11 +189,11 @@ def test_sources_that_refer_to_each_other_come_to_an_end(sentences):
         ),
     ],
 )
-def test_what_goes_to_aws(sentences, settings, sentence):
+def test_an_aws_endpoint_or_role_of_the_profile_needs_trust(sentences, settings, sentence):
     assert sentences(f"[sources.aws]\n{settings}\n") == [sentence]
 
 
-def test_settings_of_a_plug_in_may_mean_anything(sentences):
+def test_settings_of_a_plug_in_need_trust(sentences):
     settings = 'url = "https://op.example.com"\ntoken = "{{ env:T }}"\n'
     assert sentences(f'[sources.op]\ntype = "onepassword"\n{settings}') == [
         "{{ env:T }} and https://op.example.com to the plug-in 'onepassword', in [sources.op]"
@@ -204,18 +204,18 @@ def test_settings_of_a_plug_in_may_mean_anything(sentences):
     "address",
     ["http://vault:8200", "HTTP://10.0.0.1", "http://{{ env:HOST }}", "http://x@127.0.0.1"],
 )
-def test_an_address_that_is_not_encrypted_is_refused(sentences, address):
+def test_an_unencrypted_address_is_refused(sentences, address):
     with pytest.raises(UntrustedError, match=r"prod\.toml:2: .*'address' is http") as caught:
         sentences(vault(f"address = '{address}'"), HOST="127.0.0.1")
     assert "allow_http = true" in caught.value.hint
 
 
-def test_an_address_that_is_not_encrypted_is_shown_as_such(sentences):
+def test_an_unencrypted_address_is_shown_as_such(sentences):
     found = sentences(vault('address = "http://vault:8200"\nallow_http = true'))
     assert found == ["$VAULT_TOKEN to http://vault:8200 (unencrypted)"]
 
 
-def test_the_users_own_address_may_be_unencrypted_with_a_warning(project):
+def test_the_unencrypted_address_of_the_user_is_used_with_a_warning(project):
     project.profile("prod.toml", "")
     profile = load("prod", str(project.profiles))
     warning = "VAULT_ADDR is http: the traffic of 'vault' is not encrypted"
@@ -225,7 +225,7 @@ def test_the_users_own_address_may_be_unencrypted_with_a_warning(project):
     assert own_address_warning(profile, "env", {"VAULT_ADDR": "http://vault:8200"}) == ""
 
 
-def test_a_file_is_outside_by_where_it_really_is(project):
+def test_a_file_is_outside_the_project_by_its_real_path(project):
     root = str(project.root)
     (project.root / "away").symlink_to(project.root.parent)
     assert outside(root, ".env") is None
@@ -236,7 +236,7 @@ def test_a_file_is_outside_by_where_it_really_is(project):
     assert outside("/", "etc/x") is None
 
 
-def test_a_profile_that_is_a_link_out_of_the_project_is_told(project):
+def test_a_profile_that_links_out_of_the_project_is_reported(project):
     project.profile("prod.toml", "")
     (project.profiles / "dev.env").symlink_to("../../other/.env")
     (project.profiles / "same.toml").symlink_to("prod.toml")
@@ -257,7 +257,7 @@ def test_a_profile_that_is_a_link_out_of_the_project_is_told(project):
         ('[sources.env]\ntype = "dotenv"\n', "env:TOKEN", "{{ dotenv:TOKEN }}"),
     ],
 )
-def test_a_credential_is_called_by_the_type_of_its_source(sentences, sources, reference, shown):
+def test_a_credential_is_named_after_the_type_of_its_source(sentences, sources, reference, shown):
     settings = f'address = "https://v"\nauth = {{ token = "{{{{ {reference} }}}}" }}'
     assert sentences(sources + vault(settings)) == [f"{shown} to https://v"]
 
@@ -290,11 +290,11 @@ def test_a_prefix_that_is_a_name_needs_no_trust(sentences, prefix):
         'x = "b\u3002c"',
     ],
 )
-def test_what_may_be_an_address_or_a_file_needs_trust_in_a_plug_in(sentences, setting):
+def test_a_plug_in_setting_that_may_be_an_address_or_a_file_needs_trust(sentences, setting):
     assert len(sentences(f'[sources.op]\ntype = "onepassword"\n{setting}\n')) == 1
 
 
-def test_the_links_in_a_folder_of_certificates_are_looked_at(sentences, project):
+def test_links_in_a_folder_of_certificates_are_checked(sentences, project):
     (project.root / "certs").mkdir()
     (project.root / "certs" / "0a1b2c3d.0").symlink_to("/etc/other.pem")
     (project.root / "certs" / "team").mkdir()
@@ -317,7 +317,7 @@ def test_a_region_of_the_environment_needs_no_trust(sentences, region):
     assert sentences('[sources.aws]\nregion = "{{ env:REGION }}"\n', REGION=region) == []
 
 
-def test_profiles_in_a_folder_that_is_a_link_are_told(project, tmp_path):
+def test_profiles_in_a_linked_folder_are_reported(project, tmp_path):
     away = tmp_path / "away"
     away.mkdir()
     (away / "prod.toml").write_text("")

@@ -21,7 +21,7 @@ def store(tmp_path):
     return TrustStore(str(tmp_path / "state" / "envkit"))
 
 
-def test_what_is_allowed_is_known_to_other_processes(store):
+def test_an_allowed_destination_is_known_to_other_processes(store):
     assert store.allowed(FOLDER) == []
     store.add(FOLDER, [VAULT])
     store.add(FOLDER, [VAULT._replace(gets=("{{ env:X }}",)), HOOK])
@@ -33,7 +33,7 @@ def test_what_is_allowed_is_known_to_other_processes(store):
     assert os.stat(os.path.dirname(store.path)).st_mode & 0o777 == 0o700
 
 
-def test_what_is_taken_back_is_allowed_no_more(store):
+def test_a_revoked_destination_is_no_longer_allowed(store):
     store.add(FOLDER, [VAULT, HOOK])
     store.add("/srv/other/profiles", [HOOK])
     assert store.remove(FOLDER, lambda one: one.kind == RUN) == [VAULT]
@@ -43,7 +43,7 @@ def test_what_is_taken_back_is_allowed_no_more(store):
     assert store.allowed("/srv/other/profiles") == [HOOK]
 
 
-def test_a_link_is_neither_read_nor_written(store, tmp_path):
+def test_a_link_in_place_of_the_trust_store_is_neither_read_nor_written(store, tmp_path):
     target = tmp_path / "bashrc"
     target.write_text("mine")
     os.makedirs(os.path.dirname(store.path))
@@ -55,7 +55,7 @@ def test_a_link_is_neither_read_nor_written(store, tmp_path):
     assert target.read_text() == "mine"
 
 
-def test_a_file_that_others_can_write_is_not_believed(store):
+def test_a_trust_store_that_others_can_write_is_refused(store):
     store.add(FOLDER, [VAULT])
     os.chmod(store.path, 0o666)
     with pytest.raises(UntrustedError, match="other users can write to it"):
@@ -63,7 +63,7 @@ def test_a_file_that_others_can_write_is_not_believed(store):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_file_of_another_user_is_not_believed(store):
+def test_a_trust_store_of_another_user_is_refused(store):
     store.add(FOLDER, [VAULT])
     os.chown(store.path, 65534, 65534)
     with pytest.raises(UntrustedError, match="it belongs to another user"):
@@ -78,7 +78,7 @@ def test_a_file_of_another_user_is_not_believed(store):
         json.dumps({"version": 1, "folders": {FOLDER: [{"kind": "x", "where": "", "gets": []}]}}),
     ],
 )
-def test_what_this_envkit_did_not_write_is_not_believed(store, text):
+def test_a_trust_store_that_this_envkit_did_not_write_is_refused(store, text):
     os.makedirs(os.path.dirname(store.path))
     with open(store.path, "w") as file:
         file.write(text)

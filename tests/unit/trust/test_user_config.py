@@ -23,14 +23,14 @@ def configure(tmp_path):
     return environ, write
 
 
-def test_where_the_configuration_is(tmp_path):
+def test_the_configuration_is_in_the_config_home_of_the_user(tmp_path):
     assert config_path({"XDG_CONFIG_HOME": "/etc/x"}) == "/etc/x/envkit/config.toml"
     home = os.path.expanduser("~/.config/envkit/config.toml")
     assert config_path({"XDG_CONFIG_HOME": "x"}) == home
     assert read_config({"XDG_CONFIG_HOME": str(tmp_path)}) == UserConfig()
 
 
-def test_folders_that_are_trusted(configure, tmp_path):
+def test_trusted_folders_are_read_from_the_configuration(configure, tmp_path):
     environ, write = configure
     (tmp_path / "link").symlink_to("/srv")
     write(f'trusted = ["/srv/apps/", "~/work", "{tmp_path}/link"]\nagent = true\n')
@@ -40,7 +40,7 @@ def test_folders_that_are_trusted(configure, tmp_path):
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_a_file_that_others_can_write_is_ignored(configure, mode):
+def test_a_configuration_that_others_can_write_is_ignored(configure, mode):
     environ, write = configure
     path = write('trusted = ["/srv"]\n', mode)
     assert read_config(environ).trusted == ()
@@ -50,7 +50,7 @@ def test_a_file_that_others_can_write_is_ignored(configure, mode):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_a_file_of_another_user_is_ignored(configure):
+def test_a_configuration_of_another_user_is_ignored(configure):
     environ, write = configure
     os.chown(write('trusted = ["/srv"]\n'), 65534, 65534)
     [warning] = read_config(environ).warnings
@@ -67,7 +67,7 @@ def test_a_file_of_another_user_is_ignored(configure):
         ("trusted = true", "'trusted' takes absolute paths, not True"),
     ],
 )
-def test_what_is_wrong_in_it_is_a_warning(configure, text, warning):
+def test_a_mistake_in_the_configuration_is_a_warning(configure, text, warning):
     environ, write = configure
     write(text).write_bytes(text.encode("latin-1"))
     found = read_config(environ)
@@ -75,7 +75,7 @@ def test_what_is_wrong_in_it_is_a_warning(configure, text, warning):
     assert warning in found.warnings[0]
 
 
-def test_a_configuration_that_is_no_file_is_ignored(configure, tmp_path):
+def test_a_configuration_that_is_not_a_file_is_ignored(configure, tmp_path):
     environ, _ = configure
     (tmp_path / "envkit").mkdir()
     os.mkfifo(tmp_path / "envkit" / "config.toml")

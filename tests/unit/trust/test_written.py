@@ -30,7 +30,7 @@ def test_credentials_are_the_placeholders_of_all_texts_once(project):
     ("text", "expected"),
     [("https://v", "https://v"), ('{{ "{{" }}x', "{{x"), ("{{ env:ADDR }}", None)],
 )
-def test_a_text_is_fixed_if_no_placeholder_depends_on_anything(text, expected):
+def test_a_text_is_fixed_if_none_of_its_placeholders_depends_on_the_environment(text, expected):
     assert fixed(text) == expected
 
 
@@ -42,7 +42,7 @@ def test_a_text_is_fixed_if_no_placeholder_depends_on_anything(text, expected):
         ("pg://app@db", "pg://app@db"),
     ],
 )
-def test_only_an_encoded_value_is_certain_to_stay_in_its_part_of_a_url(text, expected):
+def test_only_an_encoded_value_certainly_stays_in_its_part_of_a_url(text, expected):
     assert with_marks(text, "*") == expected
 
 

@@ -60,7 +60,7 @@ SECRET = "Zk3mQ8vT1xYpW7"
     ),
     offline=st.booleans(),
 )
-def test_no_format_shows_a_value(tmp_path_factory, profiles, offline):
+def test_no_format_of_a_check_shows_a_value(tmp_path_factory, profiles, offline):
     folder = tmp_path_factory.mktemp("shown") / "profiles"
     folder.mkdir()
     for number, (lines, broken) in enumerate(profiles):

@@ -106,7 +106,7 @@ def reports(draw):
 
 
 @given(reports())
-def test_no_format_shows_any_part_of_a_secret(shown):
+def test_no_format_of_a_diff_shows_any_part_of_a_secret(shown):
     for name, render in FORMATS.items():
         text = render(shown)
         for start in range(len(CANARY) - 7):
@@ -115,18 +115,18 @@ def test_no_format_shows_any_part_of_a_secret(shown):
 
 
 @given(reports(), st.integers(40, 200))
-def test_no_line_of_the_table_is_wider_than_it_may_be(shown, width):
+def test_no_line_of_the_table_exceeds_the_width(shown, width):
     for line in (table.plain(shown, width) + matrix.plain(shown, width)).splitlines():
         assert columns(line) <= width
 
 
 @given(reports())
-def test_json_is_what_its_schema_says(shown):
+def test_diff_json_matches_its_schema(shown):
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(json_document.render(shown)))
 
 
 @given(reports())
-def test_nothing_that_controls_a_terminal_or_a_runner_comes_through(shown):
+def test_no_format_passes_control_characters_or_runner_commands(shown):
     commands = annotations.render(shown, {}).splitlines()
     folded = re.compile(r"\d+ secrets? differs?, as (it|they) should")
     command = re.compile(r"::(error|warning|notice) [^\n]*::")
@@ -190,11 +190,11 @@ def without_fingerprints(text):
     return re.sub(r"\b[0-9a-f]{8}\b", "FINGERPR", text)
 
 
-def test_two_environments_side_by_side():
+def test_two_environments_are_shown_side_by_side():
     assert without_fingerprints(table.plain(report(*SIDES))) == TABLE
 
 
-def test_too_many_environments_for_columns_are_blocks():
+def test_environments_that_do_not_fit_in_columns_are_blocks():
     sides = [side(label, literals={"MODE": "x" if label < "e" else "y"}) for label in "abcdefg"]
     assert table.plain(report(*sides, side("h"))) == (
         "a, b, c, d, e, f, g, h\n"
@@ -215,7 +215,7 @@ def test_three_environments_are_columns():
     assert "  KEY           ******** FINGERPR     ******** FINGERPR     ******** FINGERPR" in shown
 
 
-def test_what_is_the_same_is_counted_or_shown():
+def test_equal_variables_are_counted_or_listed():
     sides = [side(label, literals={"MODE": "x"}) for label in ("dev", "prod")]
     same = "dev and prod are the same:"
     assert table.plain(report(*sides)) == f"{same} 1 variable (--all shows them)\n"
@@ -223,7 +223,7 @@ def test_what_is_the_same_is_counted_or_shown():
     assert table.plain(report(side("dev"), side("prod"))) == f"{same} 0 variables\n"
 
 
-def test_what_controls_a_terminal_is_escaped():
+def test_control_characters_are_escaped_in_the_table():
     shown = table.plain(
         report(side("a", literals={"X": "\x1b[31mred\r\n"}), side("b", literals={"X": " "}))
     )
@@ -231,7 +231,7 @@ def test_what_controls_a_terminal_is_escaped():
     assert '" "' in shown
 
 
-def test_what_is_ignored():
+def test_ignored_differences_are_counted_in_every_format():
     found = report(*SIDES)
     rule = Rule("EMPTY", ("missing",), "only there", ".envkit-ignore:1")
     shown = found._replace(ignored=tuple((e, rule) for e in found.diff.with_status("missing")))
@@ -240,13 +240,13 @@ def test_what_is_ignored():
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), max_size=30), st.integers(1, 20))
-def test_a_cut_text_fits(text, width):
+def test_a_truncated_text_fits_its_width(text, width):
     assert columns(cut(text, width)) <= max(width, 1)
     assert cut(text, 60) == text
 
 
 @given(st.lists(st.text("ab, 中", max_size=9), max_size=6), st.integers(8, 20), st.integers(0, 4))
-def test_wrapping_loses_nothing_but_blanks(texts, width, indent):
+def test_wrapping_loses_only_blanks(texts, width, indent):
     lines = [
         "".join(s.text for s in line) for line in wrapped([Span(t) for t in texts], width, indent)
     ]
@@ -269,7 +269,7 @@ def rendered(text):
         *("@somebody", "#1", "http://x.example", "[a](b)", "$x$", " x ", "a\nb"),
     ],
 )
-def test_a_value_is_shown_as_it_is_in_markdown(value):
+def test_markdown_shows_a_value_unchanged(value):
     shown = report(side("a", literals={"X": value}), side("b", literals={"X": "other"}))
     html = rendered(markdown.render(shown))
     cells = re.findall(r"<td><code>(.*?)</code></td>", html)
@@ -277,7 +277,7 @@ def test_a_value_is_shown_as_it_is_in_markdown(value):
     assert texts == ["X", table.fitting_text(shown.diff.entries[0].cells[0], 99), "other"]
 
 
-def test_the_same_is_folded_in_markdown():
+def test_markdown_folds_equal_variables():
     shown = markdown.render(report(*SIDES, show_same=True))
     html = rendered(shown)
     assert "<details><summary>1 the same value</summary>" in html
@@ -285,7 +285,7 @@ def test_the_same_is_folded_in_markdown():
     assert "<strong>the same secret in <code>staging</code> and <code>prod</code></strong>" in html
 
 
-def test_a_reason_in_markdown_mentions_nobody():
+def test_markdown_escapes_mentions_in_a_reason():
     found = report(side("a", literals={"X": "1"}), side("b"))
     rule = Rule("X", ("missing",), "ask @ops, see #12 or www.example.com", "f:1")
     shown = markdown.render(found._replace(ignored=((found.diff.entries[0], rule),)))
@@ -295,7 +295,7 @@ def test_a_reason_in_markdown_mentions_nobody():
 # ---------------------------------------------------------------- HTML
 
 
-def test_the_page_needs_nothing_from_elsewhere():
+def test_the_diff_page_loads_nothing_from_elsewhere():
     page_ = Page(FORMATS["html"](report(*SIDES)))
     names = {tag for tag, _ in page_.tags}
     assert not names & {"script", "link", "img", "iframe", "form"}
@@ -307,7 +307,7 @@ def test_the_page_needs_nothing_from_elsewhere():
     assert "default-src 'none'; style-src 'unsafe-inline'" in policy
 
 
-def test_the_page_has_everything_with_a_filter_for_each_status():
+def test_the_diff_page_has_all_entries_and_a_filter_for_each_status():
     shown = Page(FORMATS["html"](report(*SIDES)))
     inputs = [attrs for tag, attrs in shown.tags if tag == "input"]
     assert {attrs["id"]: "checked" in attrs for attrs in inputs} == {
@@ -341,7 +341,7 @@ def test_annotations_point_to_the_lines():
     ]
 
 
-def test_annotations_point_to_where_a_value_is_not():
+def test_annotations_of_a_missing_value_point_to_where_it_belongs():
     """An annotation about a reused secret also says where the secret is missing."""
     shared = [side(label, {"KEY": SECRET}) for label in ("dev", "staging")]
     lost = {"TOKEN": DeniedError("denied"), "GONE": AbsentError("absent")}

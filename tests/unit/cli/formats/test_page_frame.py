@@ -99,7 +99,7 @@ def test_a_page_forbids_scripts_and_requests_by_its_policy(page):
     assert "default-src 'none'; style-src 'unsafe-inline'" in policies
 
 
-def test_a_template_cannot_use_a_name_that_its_view_does_not_have():
+def test_a_template_cannot_use_a_name_that_its_view_lacks():
     with pytest.raises(UndefinedError, match="environments"):
         render_page("diff/page.html.j2", Head("envkit diff", "t", "s", NOW), object())
 
@@ -128,7 +128,7 @@ finally:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_command_imports_jinja2_only_to_make_a_page(project, command, page):
+def test_a_command_imports_jinja2_only_for_a_page(project, command, page):
     rotation = '[rotation.key]\nsecret = "dotenv:KEY"\nrotator = "random"\nevery = "30d"\n'
     project.profile("staging.toml", '[variables]\nMODE = "a"\n')
     project.profile("prod.toml", f'[variables]\nMODE = "b"\n{rotation}')

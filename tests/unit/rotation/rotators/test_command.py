@@ -65,8 +65,8 @@ def program(tmp_path):
     return Program(tmp_path)
 
 
-class TestWhatItIsTold:
-    def test_every_step(self, program):
+class TestInput:
+    def test_a_command_is_run_for_every_step(self, program):
         program.target["settings"] = {"team": "billing"}
         program.does("""
             if asked["step"] == "prepare": print(json.dumps({"facts": {"old": "7"}}))
@@ -87,7 +87,7 @@ class TestWhatItIsTold:
         facts = [one["facts"] for one in told]
         assert facts == [{}, *[{"old": "7"}] * 2, *[{"old": "7", "new": "8"}] * 4]
 
-    def test_values_come_with_set_and_test_alone(self, program):
+    def test_a_command_gets_values_only_for_set_and_test(self, program):
         turn = begun(program, program.current())
         assert program.asked[1]["values"] == {"token": f"old {CANARY}"}
         for name in STEPS:
@@ -102,21 +102,21 @@ class TestWhatItIsTold:
             "retire": None,
         }
 
-    def test_which_credential_is_to_go(self, program):
+    def test_a_command_is_told_which_credential_to_retire(self, program):
         turn = begun(program, program.current())
         built(program).retire(turn.old, turn.new, turn.facts)
         built(program).retire(turn.new, turn.old, turn.facts)
         built(program).retire({}, turn.old, turn.facts)
         assert [one["credential"] for one in program.asked[3:]] == ["old", "new", "new"]
 
-    def test_which_credential_is_to_be_tried(self, program):
+    def test_a_command_is_told_which_credential_to_test(self, program):
         turn = begun(program, program.current())
         built(program).test(turn.new, turn.facts)
         built(program).is_dead(turn.old, turn.new, turn.facts)
         tried = [one["credential"] for one in program.asked if one["step"] == "test"]
         assert tried == ["old", "new", "new", "old"]
 
-    def test_no_value_is_in_its_arguments_or_its_environment(self, program, monkeypatch):
+    def test_a_command_gets_no_value_in_arguments_or_environment(self, program, monkeypatch):
         monkeypatch.setenv("VAULT_TOKEN", CANARY)
         monkeypatch.setenv("PASSED", "on")
         monkeypatch.setenv("LC_ALL", "C.UTF-8")
@@ -133,14 +133,14 @@ class TestWhatItIsTold:
             assert turn.new["token"].reveal() not in shown
             assert CANARY not in shown
 
-    def test_a_program_that_does_not_read(self, program):
+    def test_a_command_need_not_read_its_input(self, program):
         (program._folder / "program").write_text("#!/bin/sh\nexit 0\n")
         program.target["settings"] = {"large": "x" * 1_000_000}
         begun(program, program.current())
 
 
-class TestWhatItMaySay:
-    def test_values_that_its_target_has_made(self, program):
+class TestOutput:
+    def test_a_command_may_return_values_that_its_target_created(self, program):
         program.target["fields"] = ["id"]
         program.does("""
             if asked["step"] == "create":
@@ -149,7 +149,7 @@ class TestWhatItMaySay:
         new = begun(program, program.current()).new
         assert new == {"token": Secret("made"), "id": Secret("8")}
 
-    def test_without_values_envkit_makes_one(self, program):
+    def test_envkit_generates_a_value_when_the_command_returns_none(self, program):
         program.generate = {"length": 20, "alphabet": "hex"}
         value = begun(program, program.current()).new["token"].reveal()
         assert len(bytes.fromhex(value)) == 10
@@ -158,41 +158,41 @@ class TestWhatItMaySay:
         ("answer", "what"),
         VECTORS["an_answer_that_is_none"],
     )
-    def test_an_answer_that_is_none(self, program, answer, what):
+    def test_an_invalid_answer_of_a_command_is_an_error(self, program, answer, what):
         program.does(f'if asked["step"] == "create": print({json.dumps(answer)!r})')
         error = refused(lambda: begun(program, program.current()))
         assert error.message == f"'{program.target['command'][0]}' {what} in step 'create'"
         assert "docs/reference/rotators/command.md" in error.hint
 
-    def test_values_for_several_fields_cannot_be_guessed(self, program):
+    def test_a_command_for_several_fields_must_return_values(self, program):
         program.target["fields"] = ["id"]
         error = refused(lambda: begun(program, program.current()))
         assert "returned no values for several fields" in error.message
 
     @pytest.mark.parametrize("output", [b"", b"done\n", b"[1]", b"{", b"\xff"])
-    def test_other_output_has_no_meaning(self, program, output):
+    def test_other_output_of_a_command_is_ignored(self, program, output):
         program.does(f"sys.stdout.buffer.write({output!r})")
         begun(program, program.current())
 
 
-class TestHowItEnds:
+class TestExitStatus:
     @pytest.mark.parametrize(
         ("status", "kind"),
         [(1, RotationError), (2, RotationError), (65, RejectedError), (75, TargetUnavailableError)],
     )
-    def test_its_status_says_what_a_failure_means(self, program, status, kind):
+    def test_the_exit_status_of_a_command_selects_the_error(self, program, status, kind):
         program.does(f"sys.exit({status})")
         error = refused(lambda: built(program).prepare(program.current()))
         assert type(error) is kind
         name = program.target["command"][0]
         assert error.message == f"'{name}' exited with status {status} in the step 'prepare'"
 
-    def test_a_signal(self, program):
+    def test_a_command_that_a_signal_ended_is_an_error(self, program):
         program.does("os.kill(os.getpid(), 9)")
         error = refused(lambda: built(program).prepare(program.current()))
         assert "was killed by signal 9" in error.message
 
-    def test_a_test_that_says_no_is_an_answer(self, program):
+    def test_probe_is_false_when_the_command_refuses_the_value(self, program):
         program.does('sys.exit(1 if asked["values"]["token"] == "wrong" else 0)')
         assert built(program).probe({"token": Secret("wrong")}, {}) is False
         assert built(program).probe({"token": Secret("right")}, {}) is True
@@ -215,7 +215,7 @@ class TestHowItEnds:
         ],
         ids=["recognises it", "accepts everything", "crash", "temporary failure"],
     )
-    def test_what_is_retired_is_dead_where_the_program_can_tell(self, program, body, dead):
+    def test_is_dead_is_answered_by_a_command_that_can_tell(self, program, body, dead):
         turn = begun(program, program.current())
         program.does(body)
         if isinstance(dead, bool):
@@ -226,7 +226,7 @@ class TestHowItEnds:
         program.target["verify_retired"] = False
         assert built(program).is_dead(turn.old, turn.new, turn.facts) is True
 
-    def test_a_set_that_was_not_over_in_time_is_settled_too(self, program):
+    def test_a_set_that_timed_out_is_settled_too(self, program):
         turn = begun(program, program.current())
         program.does('sys.exit(75 if asked["step"] == "set" else 0)')
         settled = []
@@ -238,13 +238,13 @@ class TestHowItEnds:
         assert program.asked[-1]["step"] == "retire"
         assert program.asked[-1]["credential"] == "new"
 
-    def test_without_its_facts_nothing_is_retired(self, program):
+    def test_nothing_is_retired_without_the_facts_of_the_command(self, program):
         turn = begun(program, program.current())
         error = refused(lambda: built(program).retire(turn.new, turn.old, {}))
         assert error.message.endswith("which credential is the new one: nothing is removed")
         assert "retire" not in [one["step"] for one in program.asked]
 
-    def test_a_test_that_fails_is_none(self, program):
+    def test_a_failed_test_of_a_command_is_not_a_no(self, program):
         program.does("sys.exit(75)")
         error = refused(lambda: built(program).probe(program.current(), {}))
         assert isinstance(error, TargetUnavailableError)
@@ -252,7 +252,7 @@ class TestHowItEnds:
     @pytest.mark.parametrize(
         ("mode", "reason"), [(None, "no such file or directory"), (0o644, "permission denied")]
     )
-    def test_it_cannot_be_run(self, program, tmp_path, mode, reason):
+    def test_a_command_that_cannot_be_run_is_an_error(self, program, tmp_path, mode, reason):
         file = tmp_path / "no-program"
         if mode:
             file.touch(mode)
@@ -260,10 +260,10 @@ class TestHowItEnds:
         error = refused(lambda: built(program).prepare(program.current()))
         assert error.message == f"cannot run '{file}': {reason}"
 
-    def test_the_target_is_the_name_of_the_program(self, program):
+    def test_describe_target_names_the_program(self, program):
         assert built(program).describe_target() == "the program program"
 
-    def test_it_and_what_it_has_started_are_killed(self, program, tmp_path):
+    def test_a_command_is_killed_with_its_children_at_the_deadline(self, program, tmp_path):
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
         # the child has the program's output and the pipe open until it is killed
@@ -285,8 +285,8 @@ class TestHowItEnds:
             os.close(reader)
 
 
-class TestItsOwnWords:
-    def test_are_shown_in_one_line_without_what_it_was_given(self, program):
+class TestErrorText:
+    def test_the_error_of_a_command_is_shown_in_one_line_without_its_input(self, program):
         program.target["settings"] = {"admin": {"token": f"admin {CANARY}"}, "list": ["listed"]}
         program.does("""
             said = f"no:\\n{asked['values']['token']} {asked['settings']} \\x1b[31m end."
@@ -300,7 +300,7 @@ class TestItsOwnWords:
             "'list': ['********']}  [31m end"
         )
 
-    def test_are_not_taken_from_elsewhere(self, program):
+    def test_other_output_of_a_failed_command_is_not_shown(self, program):
         program.does(f"""
             print("{CANARY}")
             print("{CANARY}", file=sys.stderr)
@@ -308,13 +308,13 @@ class TestItsOwnWords:
         """)
         refused(lambda: built(program).prepare(program.current()))
 
-    def test_are_not_endless(self, program):
+    def test_a_long_error_of_a_command_is_cut(self, program):
         program.does('print(json.dumps({"error": "x" * 10_000})); sys.exit(1)')
         error = refused(lambda: built(program).prepare(program.current()))
         assert error.message.endswith(": " + "x" * 200)
 
 
-class TestTheTable:
+class TestTargetTable:
     @pytest.mark.parametrize(
         ("target", "message"),
         [
@@ -326,11 +326,11 @@ class TestTheTable:
             ({"command": ["a"], "fields": [""]}, "'target.fields' must be a list"),
         ],
     )
-    def test_what_is_refused(self, program, target, message):
+    def test_an_invalid_target_is_refused(self, program, target, message):
         with pytest.raises(ProfileError) as caught:
             built(program, target)
         assert message in caught.value.message
 
-    def test_fields_beside_the_value(self):
+    def test_fields_adds_the_fields_of_the_target(self):
         target = {"command": ["x"], "fields": ["id", "token"]}
         assert Program.kind.fields("token", target) == ("token", "id")

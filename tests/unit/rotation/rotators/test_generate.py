@@ -15,7 +15,7 @@ VECTORS = vectors("unit/rotation/rotators/generate")
 URL_SAFE = set(string.ascii_letters + string.digits + "-_")
 
 
-def test_a_value_is_url_safe_unless_told_otherwise():
+def test_a_generated_value_is_url_safe_by_default():
     value = generated({}).reveal()
     assert len(value) == 32
     assert set(value) <= URL_SAFE
@@ -35,27 +35,27 @@ def test_each_character_of_an_alphabet_is_used(name, characters):
 
 
 @given(st.integers(16, 200), st.sampled_from(sorted(ALPHABETS)))
-def test_its_length(length, name):
+def test_a_generated_value_has_the_requested_length(length, name):
     assert len(generated({"length": length, "alphabet": name}).reveal()) == length
 
 
-def test_it_never_begins_with_a_dash():
+def test_a_generated_value_never_begins_with_a_dash():
     settings = {"characters": "-ab", "length": 65}
     values = [generated(settings).reveal() for _ in range(200)]
     assert {value[0] for value in values} == {"a", "b"}
     assert all("-" in value for value in values)
 
 
-def test_no_two_are_the_same():
+def test_no_two_generated_values_are_the_same():
     assert len({generated({"length": 16}).reveal() for _ in range(1000)}) == 1000
 
 
-def test_characters_count_once():
+def test_repeated_characters_of_an_alphabet_count_once():
     assert form({"characters": "aabbccdd", "length": 40}) == (40, "abcd")
 
 
 @pytest.mark.parametrize(("settings", "message", "hint"), VECTORS["what_is_refused"])
-def test_what_is_refused(settings, message, hint):
+def test_invalid_generate_settings_are_refused(settings, message, hint):
     with pytest.raises(ProfileError) as caught:
         generated(settings)
     assert message in caught.value.message

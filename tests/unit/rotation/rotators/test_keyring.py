@@ -73,7 +73,7 @@ KINDS = [
 
 @pytest.mark.parametrize(("kind", "reader", "keys"), KINDS)
 class TestReaders:
-    def test_one_step_apart_they_understand_each_other(self, kind, reader, keys):
+    def test_readers_one_step_apart_accept_the_tokens_of_each_other(self, kind, reader, keys):
         """One program has read the list a moment before the other."""
         values = values_of(harness_of(kind, keys()))
         assert len(values) == 4
@@ -81,18 +81,20 @@ class TestReaders:
             assert reader(before).verifies(reader(after).sign())
             assert reader(after).verifies(reader(before).sign())
 
-    def test_a_token_is_taken_until_the_grace_is_over(self, kind, reader, keys):
+    def test_a_token_of_the_old_key_is_accepted_until_the_grace_period_ends(
+        self, kind, reader, keys
+    ):
         old, announced, new, final = map(reader, values_of(harness_of(kind, keys())))
         for signer in (old, announced):
             assert new.verifies(signer.sign())
             assert not final.verifies(signer.sign()), "the old key was not dropped"
         assert final.verifies(new.sign())
 
-    def test_without_the_announcement_they_would_not(self, kind, reader, keys):
+    def test_a_new_key_without_announcement_would_be_rejected(self, kind, reader, keys):
         old, _, new, _ = map(reader, values_of(harness_of(kind, keys())))
         assert not old.verifies(new.sign())
 
-    def test_one_rotation_after_another(self, kind, reader, keys):
+    def test_one_keyring_rotation_can_follow_another(self, kind, reader, keys):
         harness = harness_of(kind, keys())
         values = values_of(harness)
         for _ in range(3):
@@ -103,49 +105,49 @@ class TestReaders:
         assert len(values[-1].split(",")) == 1, "keys pile up"
 
 
-class TestTheList:
-    def test_the_four_values(self):
+class TestKeyList:
+    def test_a_keyring_rotation_has_four_values(self):
         old = fernet_keys(2)
         values = [v.split(",") for v in values_of(harness_of("fernet", old))]
         new = values[1][-1]
         assert values == [old, [*old, new], [new, *old], [new]]
 
-    def test_how_many_old_ones_stay(self):
+    def test_keep_limits_the_number_of_old_keys(self):
         old = fernet_keys(3)
         values = values_of(harness_of("fernet", old, keep=2))
         assert values[-1].split(",")[1:] == old[:2]
 
-    def test_all_of_them_stay(self):
+    def test_a_large_keep_preserves_all_old_keys(self):
         harness = harness_of("fernet", fernet_keys(2), keep=99)
         assert built(harness).create(harness.current(), {}).final is None
 
-    def test_nothing_is_announced_where_nobody_keeps_it(self):
+    def test_a_key_is_not_announced_when_the_cache_age_is_0(self):
         harness = harness_of("fernet", fernet_keys(1), cache_age="0s")
         assert built(harness).create(harness.current(), {}).announced is None
 
     @pytest.mark.parametrize(("age", "seconds"), [({}, 900.0), ({"cache_age": "2m"}, 120.0)])
-    def test_how_long_readers_take(self, age, seconds):
+    def test_settle_seconds_is_the_cache_age_of_the_readers(self, age, seconds):
         harness = harness_of("fernet", fernet_keys(1), **age)
         assert built(harness).create(harness.current(), {}).settle_seconds == seconds
 
-    def test_json_stays_json(self):
+    def test_a_json_list_stays_json(self):
         old = fernet_keys(2)
         current = {"keys": Secret(json.dumps(old))}
         values = values_of(harness_of("fernet", old), current)
         assert json.loads(values[2])[1:] == old
 
-    def test_blanks_around_keys_are_no_part_of_them(self):
+    def test_blanks_around_keys_are_ignored(self):
         old = fernet_keys(2)
         values = values_of(harness_of("fernet", old), {"keys": Secret(" , ".join(old) + "\n")})
         assert values[2].split(",")[1:] == old
 
     @pytest.mark.parametrize("text", ["", "[]", "a,,b", "[1]", '["", "x"]', "[broken", '{"k": 1}'])
-    def test_what_is_no_list(self, text):
+    def test_a_value_that_is_not_a_list_of_keys_is_refused(self, text):
         harness = harness_of("hs256", [])
         harness.current = lambda: {"keys": Secret(text)}
         assert isinstance(refused(lambda: built(harness).prepare(harness.current())), RotationError)
 
-    def test_a_comma_in_a_list_of_commas(self):
+    def test_a_key_with_a_comma_is_refused_in_a_comma_list(self):
         harness = harness_of("hs256", [secrets.token_urlsafe(32)])
         harness.generate = {"characters": ",abcdefghijkl", "length": 200}
         error = refused(lambda: built(harness).create(harness.current(), {}))
@@ -153,7 +155,7 @@ class TestTheList:
 
 
 class TestKeys:
-    def test_what_is_no_fernet_key_is_not_shown(self):
+    def test_an_invalid_fernet_key_is_refused_and_not_shown(self):
         key = "not-a-" + "fernet-key"
         error = refused(lambda: built(harness_of("fernet", [])).prepare({"keys": Secret(key)}), key)
         assert 'kind = "hs256"' in error.hint
@@ -170,7 +172,7 @@ class TestKeys:
         harness = harness_of("hs256", ["x" * 32, "short"])
         built(harness).prepare(harness.current())
 
-    def test_the_form_of_an_hs256_key_can_be_said(self):
+    def test_the_form_of_an_hs256_key_can_be_set(self):
         harness = harness_of("hs256", [secrets.token_urlsafe(32)])
         harness.generate = {"length": 64, "alphabet": "hex"}
         key = values_of(harness)[2].split(",")[0]
@@ -186,7 +188,7 @@ class TestKeys:
             ("fernet", {"cache_age": "soon"}, {}, "'target.cache_age' is not a duration"),
         ],
     )
-    def test_what_is_refused(self, kind, target, generate, message):
+    def test_an_invalid_keyring_table_is_refused(self, kind, target, generate, message):
         harness = harness_of(kind, [], **target)
         harness.generate = generate
         with pytest.raises(ProfileError) as caught:

@@ -60,13 +60,13 @@ def round_trip(text, user, password):
 
 @pytest.mark.parametrize("text", [*TEXTS, JSON])
 @hard
-def test_what_is_written_is_read_again_and_the_rest_stays(text, user, password):
+def test_a_written_login_is_read_back_and_the_rest_is_preserved(text, user, password):
     assume(user)
     round_trip(text, user, password)
 
 
 @hard
-def test_a_form_that_cannot_quote_refuses_what_it_cannot_hold(user, password):
+def test_a_form_without_quoting_refuses_what_it_cannot_contain(user, password):
     assume(user)
     if any("," in one or one != one.strip() for one in (user, password)):
         with pytest.raises(RotationError, match="cannot represent this login"):
@@ -114,7 +114,7 @@ def test_a_form_that_cannot_quote_refuses_what_it_cannot_hold(user, password):
         ),
     ],
 )
-def test_what_a_text_says(text, user, password, hosts):
+def test_login_of_finds_user_password_and_hosts(text, user, password, hosts):
     assert login_of(text) == Login(user, Secret(password), tuple(hosts))
 
 
@@ -174,7 +174,7 @@ def test_what_a_text_says(text, user, password, hosts):
         "psql -h canary",
     ],
 )
-def test_what_looks_like_a_connection_and_is_not_understood_is_refused(text):
+def test_a_connection_that_envkit_does_not_understand_is_refused(text):
     stored = StoredLogin("value", user="app")
     fields = {"value": Secret(text)}
     for call in (
@@ -188,7 +188,7 @@ def test_what_looks_like_a_connection_and_is_not_understood_is_refused(text):
 
 
 @pytest.mark.parametrize("text", ["hunter2", "a=b", "x;y=z", "a,b", "[x", "p@ss:w/rd", " x "])
-def test_a_password_alone_is_one(text):
+def test_a_password_without_a_form_is_a_login(text):
     stored = StoredLogin("value", user="app")
     assert stored.read({"value": Secret(text)}) == Login("app", Secret(text))
     assert stored.write({"value": Secret(text)}, Login("app", Secret("new")))["value"] == Secret(
@@ -196,13 +196,13 @@ def test_a_password_alone_is_one(text):
     )
 
 
-def test_json_of_any_depth_is_no_crash():
+def test_deeply_nested_json_does_not_crash():
     with pytest.raises(RotationError):
         login_of('{"a":' * 100_000)
 
 
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9), max_size=4))
-def test_every_other_member_of_an_object_stays(members):
+def test_other_members_of_a_json_login_are_preserved(members):
     assume(members.keys().isdisjoint({"user", "host", "port"}))
     members = {**members, "username": "old", "password": "the first one"}
     new = with_login(json.dumps(members), Login("old", Secret("the next one"))).reveal()

@@ -67,5 +67,5 @@ def test_a_value_without_a_form_is_not_refused(value):
 
 
 @pytest.mark.parametrize("settings", [{}, {"characters": '{}[]":,=;abc012', "length": 99}])
-def test_what_envkit_makes_has_no_form(settings):
+def test_a_generated_value_has_no_form(settings):
     assert {form_of(generated(settings).reveal()) for _ in range(200)} == {""}

@@ -9,7 +9,7 @@ from envkit.testing.rotator_harness import built
 from support.rotators import RandomHarness
 
 
-def test_the_values_that_readers_get():
+def test_a_random_rotation_publishes_the_new_and_the_previous_value():
     harness = RandomHarness()
     created = built(harness).create({"TOKEN": Secret("old")}, {})
     new = created.new["TOKEN"]
@@ -19,7 +19,7 @@ def test_the_values_that_readers_get():
     assert len(new.reveal()) == 40
 
 
-def test_the_one_before_the_last_goes():
+def test_a_random_rotation_drops_the_value_before_the_previous():
     harness = RandomHarness()
     current = {"TOKEN": Secret("new"), "TOKEN_PREVIOUS": Secret("old")}
     assert built(harness).create(current, {}).new["TOKEN_PREVIOUS"] == Secret("new")
@@ -34,11 +34,11 @@ def test_the_one_before_the_last_goes():
         ("key", {"previous_field": ""}, ("key",)),
     ],
 )
-def test_what_the_fields_are_called(field, target, fields):
+def test_fields_names_the_field_of_the_previous_value(field, target, fields):
     assert RandomRotator.fields(field, target) == fields
 
 
-def test_nothing_is_kept_where_that_is_said():
+def test_an_empty_previous_field_stores_no_previous_value():
     harness = RandomHarness()
     harness.target = {"previous_field": ""}
     created = built(harness).create({"TOKEN": Secret("old")}, {})
@@ -46,7 +46,7 @@ def test_nothing_is_kept_where_that_is_said():
     assert created.final is None
 
 
-def test_the_previous_one_cannot_be_the_value_itself():
+def test_the_previous_field_cannot_be_the_field_itself():
     with pytest.raises(ProfileError, match="is the field of the value itself"):
         RandomRotator.fields("key", {"previous_field": "key"})
 
@@ -56,7 +56,7 @@ def test_a_value_that_is_more_than_a_secret_is_refused():
         built(RandomHarness()).prepare({"TOKEN": Secret("redis://app:x@cache")})
 
 
-def test_there_must_be_a_value():
+def test_a_random_rotation_needs_a_current_value():
     for method in ("prepare", "create"):
         with pytest.raises(RotationError, match="the secret has no field 'TOKEN'"):
             getattr(built(RandomHarness()), method)(*[{}] * (1 if method == "prepare" else 2))

@@ -37,7 +37,7 @@ def test_a_url_names_its_server(url, server):
         "redis://[::1",
     ],
 )
-def test_a_url_whose_server_cannot_be_told_names_none(url):
+def test_a_url_with_an_ambiguous_server_names_none(url):
     assert address_of(url) is None
 
 
@@ -49,5 +49,5 @@ def test_a_url_whose_server_cannot_be_told_names_none(url):
         ("redis://app:x@{{ }}", None),
     ],
 )
-def test_a_secret_names_its_servers(value, servers):
+def test_a_secret_names_its_redis_servers(value, servers):
     assert servers_of(Login("app", Secret("x")), Secret(value)) == servers

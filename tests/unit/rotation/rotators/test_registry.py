@@ -44,7 +44,7 @@ def refused(name, target, **options):
 
 
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
-def test_each_is_built_from_its_table(name):
+def test_each_rotator_is_built_from_its_table(name):
     assert opened(name, TARGETS[name]).prepare
 
 
@@ -54,7 +54,7 @@ def test_a_table_is_checked_before_its_placeholders_are_substituted():
     opened("redis", {"url": "redis://:{{ vault:x#y }}@cache"})
 
 
-def test_the_way_is_chosen_by_the_strategy():
+def test_the_strategy_selects_the_variant_of_a_rotator():
     kinds = [
         type(opened("postgres", TARGETS["postgres"])).__name__,
         type(opened("postgres", {"dsn": "host=x"}, strategy="single")).__name__,
@@ -65,11 +65,11 @@ def test_the_way_is_chosen_by_the_strategy():
 @pytest.mark.parametrize(
     ("name", "target", "options", "message", "hint"), VECTORS["a_mistake_is_shown_with_its_place"]
 )
-def test_a_mistake_is_shown_with_its_place(name, target, options, message, hint):
+def test_a_mistake_in_a_table_is_reported_with_its_place(name, target, options, message, hint):
     assert refused(name, target, **options) == (message, hint)
 
 
-def test_a_context_does_not_show_what_is_in_its_table():
+def test_the_repr_of_a_context_does_not_show_its_table():
     assert CANARY not in repr(context({"dsn": CANARY}))
 
 
@@ -80,7 +80,7 @@ def test_a_context_does_not_show_what_is_in_its_table():
         ("redis", "redis", "redis", "redis://a:b@x"),
     ],
 )
-def test_a_driver_that_is_not_installed(name, driver, extra, value, monkeypatch):
+def test_a_missing_driver_is_reported_with_its_extra(name, driver, extra, value, monkeypatch):
     for module in [m for m in sys.modules if m == driver or m.startswith(f"{driver}.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, driver, None)
@@ -91,7 +91,7 @@ def test_a_driver_that_is_not_installed(name, driver, extra, value, monkeypatch)
     assert caught.value.exit_status == 2
 
 
-def test_nothing_of_a_driver_is_imported_to_build_one():
+def test_building_a_rotator_imports_no_driver():
     script = """
         import sys
         from envkit._internal.clock import Deadline
@@ -126,7 +126,7 @@ class TestEntryPoints:
     def package(self, install):
         return partial(install, "envkit-cellar", "envkit.rotators")
 
-    def test_a_rotator_is_used(self, package):
+    def test_a_rotator_of_a_package_is_used(self, package):
         package("cellar = envkit_cellar:Cellar", self.CODE)
         assert opened("cellar", {"depth": 2}).depth == 2
         message, hint = refused("cellar", {"dpeth": 2})
@@ -135,16 +135,16 @@ class TestEntryPoints:
             "did you mean 'depth'?",
         )
 
-    def test_it_may_have_strategies(self, package):
+    def test_a_rotator_of_a_package_may_have_strategies(self, package):
         code = textwrap.dedent(self.CODE) + 'WAYS = {"deep": Cellar}\n'
         package("cellar = envkit_cellar:WAYS", code)
         assert opened("cellar", {"depth": 2}, strategy="deep").depth == 2
         assert refused("cellar", {"depth": 2})[1] == "use one of: deep"
 
-    def test_it_is_among_the_known(self, package):
+    def test_a_rotator_of_a_package_is_among_the_suggestions(self, package):
         package("cellar = envkit_cellar:Cellar", self.CODE)
         assert refused("celar", {})[1] == "did you mean 'cellar'?"
 
-    def test_a_package_cannot_take_a_built_in_one(self, package):
+    def test_a_package_cannot_replace_a_built_in_rotator(self, package):
         package("random = envkit_cellar:Cellar", self.CODE)
         assert type(opened("random", {})).__name__ == "RandomRotator"

@@ -111,7 +111,7 @@ def start(project, listener, carrier):
         assert not thread.is_alive(), "the scheduler does not stop"
 
 
-def test_every_rotation_is_looked_at_when_it_begins(project, start, listener):
+def test_every_rotation_is_checked_when_the_loop_starts(project, start, listener):
     project.profile("prod.toml", profile("db", "cache"))
     start()
     listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
@@ -119,7 +119,7 @@ def test_every_rotation_is_looked_at_when_it_begins(project, start, listener):
     assert listener.told[0] == ("loaded", "prod/cache", "prod/db")
 
 
-def test_what_was_rotated_is_looked_at_again_at_once(project, start, listener, carrier):
+def test_a_rotation_is_checked_again_right_after_it_ran(project, start, listener, carrier):
     project.profile("prod.toml", profile("db"))
     outcomes = iter([OutcomeStatus.ROTATED, OutcomeStatus.NOT_DUE])
     carrier.what["prod/db"] = lambda rotation, _: Outcome(
@@ -130,7 +130,7 @@ def test_what_was_rotated_is_looked_at_again_at_once(project, start, listener, c
     listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
 
 
-def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, listener, carrier):
+def test_a_hanging_or_failing_rotation_delays_no_other(project, start, listener, carrier):
     project.profile("prod.toml", profile("a_hangs", "b_fails", "c_breaks", "d_works"))
     forever = threading.Event()
 
@@ -153,7 +153,7 @@ def test_one_that_hangs_and_one_that_fails_hold_up_no_other(project, start, list
     forever.set()
 
 
-def test_no_more_run_at_once_than_were_asked_for(project, start, listener, carrier):
+def test_concurrency_limits_the_running_rotations(project, start, listener, carrier):
     names = [f"r{number}" for number in range(12)]
     project.profile("prod.toml", profile(*names))
     three = threading.Barrier(3)
@@ -169,7 +169,7 @@ def test_no_more_run_at_once_than_were_asked_for(project, start, listener, carri
     assert carrier.most == 3
 
 
-def test_stopping_waits_for_what_is_under_way_and_begins_nothing(project, start, listener, carrier):
+def test_stopping_waits_for_running_rotations_and_starts_none(project, start, listener, carrier):
     project.profile("prod.toml", profile("a_slow", "b_next"))
     step = threading.Event()
 
@@ -190,7 +190,7 @@ def test_stopping_waits_for_what_is_under_way_and_begins_nothing(project, start,
     assert ("began", "prod/b_next") not in listener.told
 
 
-def test_stopping_does_not_wait_for_ever(project, start, listener, carrier):
+def test_stopping_does_not_wait_longer_than_its_limit(project, start, listener, carrier):
     project.profile("prod.toml", profile("db"))
     forever = threading.Event()
     carrier.what["prod/db"] = lambda *_: forever.wait(LONG_SECONDS)
@@ -202,7 +202,7 @@ def test_stopping_does_not_wait_for_ever(project, start, listener, carrier):
     forever.set()
 
 
-def test_a_stop_that_comes_before_it_runs_counts(project, listener, carrier):
+def test_a_stop_before_the_start_is_obeyed(project, listener, carrier):
     project.profile("prod.toml", profile("db"))
     catalog = CatalogWatcher(str(project.profiles), environ=os.environ)
     catalog.read()
@@ -212,7 +212,7 @@ def test_a_stop_that_comes_before_it_runs_counts(project, listener, carrier):
     assert ("began", "prod/db") not in listener.told
 
 
-def test_a_changed_profile_is_noticed(project, start, listener, monkeypatch):
+def test_the_loop_notices_a_changed_profile(project, start, listener, monkeypatch):
     monkeypatch.setattr("envkit.rotation.scheduler.loop.TICK_SECONDS", 0.01)
     project.profile("prod.toml", profile("db"))
     start()
@@ -224,7 +224,7 @@ def test_a_changed_profile_is_noticed(project, start, listener, monkeypatch):
     listener.wait_for("loaded", "prod/db", times=2)
 
 
-def test_asked_to_it_reads_the_profiles_at_once(project, start, listener):
+def test_the_loop_reloads_the_profiles_at_once_on_request(project, start, listener):
     project.profile("prod.toml", profile("db"))
     scheduler, _ = start()
     listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)
@@ -233,7 +233,7 @@ def test_asked_to_it_reads_the_profiles_at_once(project, start, listener):
     listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE, times=2)
 
 
-def test_profiles_that_cannot_be_read_any_more_change_nothing(project, start, listener):
+def test_profiles_that_became_unreadable_change_nothing(project, start, listener):
     project.profile("prod.toml", profile("db"))
     scheduler, _ = start()
     listener.wait_for("ended", "prod/db", OutcomeStatus.NOT_DUE)

@@ -67,7 +67,7 @@ def run(board, catalog, outcome, seconds=1.0):
     board.ended(rotation, outcome, seconds)
 
 
-def test_before_anything_has_happened(board):
+def test_metrics_exist_before_the_first_run(board):
     found = samples(board)
     assert found[f"envkit_build_info {__version__}"] == 1
     assert found["envkit_rotations"] == 2
@@ -83,7 +83,7 @@ def test_before_anything_has_happened(board):
     )
 
 
-def test_age_and_overdue_go_on_without_another_look(board, catalog, clock):
+def test_age_and_overdue_advance_without_another_run(board, catalog, clock):
     record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 10 * DAY)
     run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
     found = samples(board)
@@ -101,7 +101,7 @@ def test_age_and_overdue_go_on_without_another_look(board, catalog, clock):
     assert samples(board)[f"envkit_rotation_age_seconds {NAME}"] == 31 * DAY
 
 
-def test_what_was_never_rotated_has_no_age(board, catalog):
+def test_a_rotation_that_was_never_done_has_no_age(board, catalog):
     run(
         board, catalog, Outcome(NAME, OutcomeStatus.FAILED, step="claim", error=RotationError("no"))
     )
@@ -111,7 +111,7 @@ def test_what_was_never_rotated_has_no_age(board, catalog):
     assert found[f"envkit_rotation_due {NAME}"] == 1
 
 
-def test_a_store_that_does_not_answer_makes_nothing_forgotten(board, catalog):
+def test_a_store_that_does_not_answer_resets_no_metric(board, catalog):
     record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 40 * DAY)
     run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
     run(board, catalog, Outcome(NAME, OutcomeStatus.FAILED, error=RotationError("no answer")))
@@ -120,7 +120,7 @@ def test_a_store_that_does_not_answer_makes_nothing_forgotten(board, catalog):
     assert found[f"envkit_rotation_overdue {NAME}"] == 1
 
 
-def test_what_a_person_has_rolled_back_is_not_due_at_once_but_overdue_all_the_same(board, catalog):
+def test_a_rolled_back_rotation_is_not_due_at_once_but_still_overdue(board, catalog):
     record = Record(NAME, "id", Phase.IDLE, last_rotated_at=NOW - 40 * DAY, given_up_at=NOW - DAY)
     run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE, record=record))
     found = samples(board)
@@ -128,7 +128,7 @@ def test_what_a_person_has_rolled_back_is_not_due_at_once_but_overdue_all_the_sa
     assert found[f"envkit_rotation_overdue {NAME}"] == 1
 
 
-def test_progress_and_failures(board, catalog):
+def test_metrics_count_progress_and_failures(board, catalog):
     record = Record(NAME, "id", Phase.SET, tries=3)
     run(
         board,
@@ -151,7 +151,7 @@ def test_progress_and_failures(board, catalog):
 
 
 @pytest.mark.parametrize("status", [OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED])
-def test_what_waits_for_a_person_shows_until_it_does_not(board, catalog, status):
+def test_needs_a_person_is_set_while_a_rotation_waits_for_a_decision(board, catalog, status):
     run(board, catalog, Outcome(NAME, status, error=RotationError("x")))
     assert samples(board)[f"envkit_rotation_needs_a_person {NAME}"] == 1
     assert samples(board)["envkit_rotation_failures_total look"] == 1
@@ -168,7 +168,7 @@ def test_only_runs_that_did_something_have_a_duration(board, catalog):
     assert found["envkit_rotation_run_duration_seconds_sum"] == 7.0
 
 
-def test_what_is_in_no_profile_any_more_is_left_out(board, catalog, project):
+def test_a_rotation_that_is_in_no_profile_any_more_has_no_metrics(board, catalog, project):
     run(board, catalog, Outcome(NAME, OutcomeStatus.NOT_DUE))
     run(board, catalog, Outcome("prod/cache", OutcomeStatus.NOT_DUE))
     before = catalog.rotations["prod/cache"]
@@ -183,19 +183,19 @@ def test_what_is_in_no_profile_any_more_is_left_out(board, catalog, project):
     assert found["envkit_rotations_running"] == 0
 
 
-def test_broken_profiles_are_counted(board, catalog, project):
+def test_metrics_count_broken_profiles(board, catalog, project):
     project.profile("staging.toml", "[variables\n")
     board.loaded(catalog.read())
     assert samples(board)["envkit_profile_errors"] == 1
 
 
-def test_no_message_is_told(board, catalog):
+def test_metrics_contain_no_message(board, catalog):
     error = RotationError(f"the target said {CANARY}", hint=CANARY)
     run(board, catalog, Outcome(NAME, OutcomeStatus.FAILED, CANARY, step="set", error=error))
     assert CANARY.encode() not in board.text()
 
 
-def test_without_the_package_the_extra_is_named(tmp_path):
+def test_a_missing_prometheus_package_is_reported_with_its_extra(tmp_path):
     (tmp_path / "prometheus_client.py").write_text("raise ImportError\n")
     script = "from envkit.rotation.scheduler.metrics import SchedulerMetrics\nSchedulerMetrics()\n"
     done = run_python(script, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=False)
@@ -247,18 +247,18 @@ def test_metrics_are_in_the_format_of_prometheus(endpoint, board):
     ]
 
 
-def test_there_is_nothing_else(endpoint):
+def test_other_paths_and_methods_of_the_endpoint_are_refused(endpoint):
     assert get(endpoint, "/")[0] == 404
     assert get(endpoint, "/metrics", "POST")[0] == 501
     assert get(endpoint, "/metrics", "HEAD") == (200, "")
 
 
-def test_whoever_says_nothing_holds_up_nobody(endpoint):
+def test_a_silent_client_does_not_block_the_endpoint(endpoint):
     with closing(socket.create_connection((endpoint.host, endpoint.port), timeout=30)):
         assert get(endpoint, "/healthz")[0] == 200
 
 
-def test_whoever_leaves_at_once_is_not_told_of(endpoint, capfd):
+def test_a_client_that_disconnects_at_once_is_not_logged(endpoint, capfd):
     with closing(socket.create_connection((endpoint.host, endpoint.port), timeout=30)) as line:
         line.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
@@ -266,14 +266,14 @@ def test_whoever_leaves_at_once_is_not_told_of(endpoint, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_nothing_answers_once_it_has_ended(board):
+def test_a_closed_endpoint_does_not_answer(board):
     with Endpoint("127.0.0.1:0", metrics=board.text, healthy=str, ready=str) as endpoint:
         pass
     with pytest.raises(ConnectionError):
         socket.create_connection((endpoint.host, endpoint.port), timeout=30)
 
 
-def test_a_port_that_is_taken_is_told(endpoint):
+def test_a_port_in_use_is_an_error(endpoint):
     with pytest.raises(UsageError, match=r"cannot listen on 127\.0\.0\.1:.*in use"):
         Endpoint(f"127.0.0.1:{endpoint.port}", metrics=bytes, healthy=str, ready=str)
 
@@ -288,17 +288,17 @@ def test_a_port_that_is_taken_is_told(endpoint):
         ("[::1]:9464", ("::1", 9464)),
     ],
 )
-def test_an_address_is_read(text, address):
+def test_listen_address_is_parsed(text, address):
     assert listen_address(text) == address
 
 
 @pytest.mark.parametrize("text", ["", "9464", "host", "host:", "host:x", "::1", "h:70000", "h:-1"])
-def test_what_is_no_address_is_told(text):
+def test_an_invalid_listen_address_is_refused(text):
     with pytest.raises(UsageError):
         listen_address(text)
 
 
-def test_one_that_cannot_even_begin_is_counted_until_it_is_done(board, catalog):
+def test_failures_are_counted_until_a_rotation_can_begin(board, catalog):
     failed = Outcome(NAME, OutcomeStatus.FAILED, error=RotationError("no driver"))
     for outcome, failures in (
         (failed, 1),
@@ -322,7 +322,7 @@ def test_a_record_with_tries_is_failing_and_its_passwords_are_counted(board, cat
     assert found[f"envkit_rotation_unknown_passwords {NAME}"] == 2
 
 
-def test_a_time_that_no_calendar_has_hides_no_other_rotation(board, catalog):
+def test_a_time_outside_the_calendar_hides_no_other_rotation(board, catalog):
     other = "prod/cache"
     run(
         board,

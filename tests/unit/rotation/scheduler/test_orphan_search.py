@@ -35,7 +35,7 @@ def world(project):
     return world
 
 
-def test_they_are_counted_once_an_hour_and_when_the_profiles_have_changed(world):
+def test_orphaned_records_are_counted_once_an_hour_and_after_a_change_of_profiles(world):
     world.load()
     world.tick()
     world.tick()
@@ -49,13 +49,13 @@ def test_they_are_counted_once_an_hour_and_when_the_profiles_have_changed(world)
     assert world.told == [1, 0, 0]
 
 
-def test_nothing_is_counted_where_only_some_profiles_are_served(world):
+def test_orphaned_records_are_not_counted_when_only_some_profiles_are_served(world):
     world.load("prod")
     world.tick()
     assert world.told == []
 
 
-def test_a_search_that_fails_leaves_what_was_found_before(world, monkeypatch):
+def test_a_failed_search_keeps_the_previous_count_of_orphaned_records(world, monkeypatch):
     def fail(*_args, **_options):
         raise ValueError("of a driver")
 

@@ -23,18 +23,18 @@ def timers():
     return timers
 
 
-def test_what_is_new_is_looked_at_at_once(timers):
+def test_a_new_rotation_is_taken_at_once(timers):
     assert timers.next_at() == NOW
     assert timers.take(NOW, room=8) == [NAME]
 
 
-def test_what_runs_is_not_taken_twice(timers):
+def test_a_running_rotation_is_not_taken_twice(timers):
     timers.take(NOW, room=8)
     assert timers.take(NOW + 1e6, room=8) == []
     assert timers.next_at() == float("inf")
 
 
-def test_no_more_is_taken_than_there_is_room_and_the_longest_awaited_first(timers):
+def test_no_more_rotations_are_taken_than_there_is_room_and_the_longest_waiting_first(timers):
     timers.replace(["a", "b", "c"], NOW)
     [first] = timers.take(NOW, room=1)
     timers.done(Outcome(first, OutcomeStatus.IN_GRACE, until=NOW + 5), NOW)
@@ -44,7 +44,7 @@ def test_no_more_is_taken_than_there_is_room_and_the_longest_awaited_first(timer
     assert timers.take(NOW + 10, room=1) == [first]
 
 
-def test_a_time_that_is_known_is_kept(timers):
+def test_a_known_due_time_survives_a_reload(timers):
     timers.take(NOW, room=8)
     timers.done(Outcome(NAME, OutcomeStatus.IN_GRACE, until=NOW + 60), NOW)
     assert timers.next_at() == NOW + 60
@@ -54,21 +54,21 @@ def test_a_time_that_is_known_is_kept(timers):
 
 @pytest.mark.parametrize("status", tuple(OutcomeStatus))
 @pytest.mark.parametrize("until", [0.0, NOW - 100, NOW, NOW + 60, NOW + 1e9, float("inf")])
-def test_whatever_was_said_it_is_looked_at_again_soon_enough_and_not_in_a_loop(status, until):
+def test_the_next_look_is_neither_too_late_nor_in_a_loop(status, until):
     at = next_look(Outcome(NAME, status, until=until), NOW, failures=1)
     assert NOW + SOON_SECONDS <= at <= NOW + LOOK_AGAIN_SECONDS
 
 
 @pytest.mark.parametrize("status", [OutcomeStatus.REFUSED, OutcomeStatus.QUARANTINED])
-def test_what_waits_for_a_person_is_not_asked_all_the_time(status):
+def test_a_rotation_that_waits_for_a_decision_is_checked_rarely(status):
     assert next_look(Outcome(NAME, status), NOW) == NOW + LOOK_AGAIN_SECONDS
 
 
-def test_after_a_rotation_the_next_time_is_asked_for_at_once():
+def test_a_rotation_is_checked_again_soon_after_it_ran():
     assert next_look(Outcome(NAME, OutcomeStatus.ROTATED), NOW) == NOW + SOON_SECONDS
 
 
-def test_what_fails_is_tried_again_ever_more_slowly(timers):
+def test_a_failing_rotation_is_retried_with_growing_pauses(timers):
     pauses, now = [], NOW
     for _ in range(12):
         assert timers.take(now, room=1) == [NAME]
@@ -80,7 +80,7 @@ def test_what_fails_is_tried_again_ever_more_slowly(timers):
     assert pauses[-1] == LOOK_AGAIN_SECONDS, "a person may have put it right meanwhile"
 
 
-def test_a_success_ends_a_series_of_failures(timers):
+def test_a_success_resets_the_retry_pause(timers):
     for status in (
         OutcomeStatus.FAILED,
         OutcomeStatus.FAILED,
@@ -93,18 +93,18 @@ def test_a_success_ends_a_series_of_failures(timers):
     assert timers.next_at() - now == FIRST_PAUSE_SECONDS
 
 
-def test_the_pause_that_the_record_has_counts():
+def test_the_pause_of_the_record_has_priority():
     record = Record(NAME, "id", Phase.SET, tries=5, busy_until=NOW + 240)
     assert (
         next_look(Outcome(NAME, OutcomeStatus.FAILED, record=record), NOW, failures=1) == NOW + 240
     )
 
 
-def test_what_somebody_else_is_at_work_on_is_looked_at_when_their_time_is_over():
+def test_a_rotation_of_another_process_is_checked_when_its_time_is_over():
     assert next_look(Outcome(NAME, OutcomeStatus.BUSY, until=NOW + 300), NOW) == NOW + 300
 
 
-def test_what_is_in_no_profile_any_more_is_forgotten_even_while_it_runs(timers):
+def test_a_rotation_that_left_the_profiles_is_forgotten_even_while_it_runs(timers):
     timers.take(NOW, room=1)
     timers.replace([], NOW)
     timers.done(Outcome(NAME, OutcomeStatus.IN_GRACE, until=NOW + 1), NOW)
@@ -112,7 +112,7 @@ def test_what_is_in_no_profile_any_more_is_forgotten_even_while_it_runs(timers):
     assert not timers.running
 
 
-def test_what_ran_while_the_profiles_were_read_is_looked_at_anew(timers):
+def test_a_rotation_that_ran_during_a_reload_is_checked_again(timers):
     timers.take(NOW, room=1)
     timers.replace([NAME], NOW + 10)
     assert timers.take(NOW + 10, room=1) == []  # once at a time

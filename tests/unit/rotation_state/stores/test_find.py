@@ -28,13 +28,13 @@ def opened(kind, name, root="/", **settings):
         ("db", "x.y", {"secret/db#x.y", "secret/db.x#y"}),
     ],
 )
-def test_a_record_in_vault_has_one_name_however_its_secret_is_written(path, field, names):
+def test_a_record_in_vault_has_one_name_for_every_spelling_of_its_secret(path, field, names):
     source = opened(VaultSource, "vault", mount="secret")
     assert record_names(source, Reference("vault", path, field)) == names
 
 
 @pytest.mark.parametrize("path", ["db", "/team/db", f"{ARN}-Ab12Cd"])
-def test_a_record_in_aws_has_one_name_however_its_secret_is_written(path):
+def test_a_record_in_aws_has_one_name_for_every_spelling_of_its_secret(path):
     source = opened(AwsSecretsManagerSource, "aws", prefix="team/")
     assert record_names(source, Reference("aws", path, "password")) == {"team/db#password"}
 

@@ -64,7 +64,7 @@ def request_of(session, service, region, variant):
 # AWS has no dual-stack endpoints in its isolated partitions; botocore knows two of them
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("service", CALLS)
-def test_the_same_requests_in_every_partition(sessions, service, variant):
+def test_the_lean_loader_sends_the_same_requests_in_every_partition(sessions, service, variant):
     options = VARIANTS[variant]
     regions = ["us-east-1", "eu-west-1", "xx-new-1", *REGIONS]
     if "use_dualstack_endpoint" in options:
@@ -76,7 +76,7 @@ def test_the_same_requests_in_every_partition(sessions, service, variant):
     assert lean == usual
 
 
-def test_the_users_own_endpoints_come_first(tmp_path):
+def test_endpoints_of_the_user_have_priority(tmp_path):
     own = {"version": 3, "partitions": []}
     (tmp_path / "endpoints.json").write_text(json.dumps(own))
     data, path = lean_loader(str(tmp_path)).load_data_with_path("endpoints")
@@ -84,7 +84,7 @@ def test_the_users_own_endpoints_come_first(tmp_path):
     assert path == str(tmp_path / "endpoints")
 
 
-def test_other_partition_data_than_expected_is_left_to_botocore(tmp_path):
+def test_unexpected_partition_data_is_left_to_botocore(tmp_path):
     (tmp_path / "partitions.json").write_text('{"partitions": [{"id": "aws"}]}')
     loader = lean_loader(str(tmp_path))
     usual = Loader().load_data_with_path("endpoints")

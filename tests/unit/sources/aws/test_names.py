@@ -32,7 +32,7 @@ def reference(text):
         ("aws:db?stage=AWSPREVIOUS", "myapp/prod/db", "aws:myapp/prod/db?stage=AWSPREVIOUS"),
     ],
 )
-def test_what_a_reference_names(text, secret_id, location):
+def test_a_reference_names_a_secret_and_a_field(text, secret_id, location):
     ref = reference(text)
     key = key_of(ref, "myapp/prod/")
     assert key.secret_id == secret_id
@@ -78,13 +78,13 @@ def test_the_prefix_may_be_the_beginning_of_an_arn():
         (Reference("aws", "db", version="3" * 32, stage="AWSCURRENT"), "drop one"),
     ],
 )
-def test_what_cannot_be_there(ref, hint):
+def test_an_impossible_reference_is_refused_with_a_hint(ref, hint):
     with pytest.raises(InvalidReferenceError) as caught:
         check_key(ref, key_of(ref, ""))
     assert hint in caught.value.hint
 
 
-def test_calls_hold_every_key_once():
+def test_batches_contain_every_key_once():
     keys = [Key(f"s{number}") for number in range(2 * BATCH_SIZE + 1)]
     pinned = [Key("s0", version="v" * 32), Key("s1", stage="AWSPREVIOUS")]
     calls = into_calls(keys + pinned)
@@ -95,7 +95,7 @@ def test_calls_hold_every_key_once():
 
 
 @pytest.mark.parametrize("arn", [ARN, ARN.removesuffix("-Ab12Cd")])
-def test_an_arn_that_may_be_one_of_the_names_is_read_alone(arn):
+def test_an_arn_that_may_equal_one_of_the_names_is_read_alone(arn):
     names = [Key("myapp/redis"), Key("myapp/db")]
     assert into_calls([*names, Key(arn)]) == [names, [Key(arn)]]
     other = [Key("myapp/redi"), Key("myapp/db"), Key(arn)]

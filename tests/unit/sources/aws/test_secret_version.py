@@ -37,7 +37,7 @@ OBJECTS = st.dictionaries(TEXT, VALUES, max_size=4)
 
 
 @given(OBJECTS, TEXT, TEXT, st.sampled_from([None, 1, "\t"]), st.booleans())
-def test_one_field_is_set_and_nothing_else(fields, field, value, indent, ascii_only):
+def test_set_field_changes_one_field_and_nothing_else(fields, field, value, indent, ascii_only):
     text = json.dumps(fields, indent=indent, ensure_ascii=ascii_only)
     after = read_object(set_field(text, field, value))
     assert after == {**read_object(text), field: value}
@@ -45,7 +45,7 @@ def test_one_field_is_set_and_nothing_else(fields, field, value, indent, ascii_o
 
 
 @given(OBJECTS.filter(bool), st.data(), TEXT)
-def test_setting_a_field_back_gives_the_same_text(fields, data, value):
+def test_setting_a_field_back_restores_the_text(fields, data, value):
     field = data.draw(st.sampled_from(sorted(fields)))
     fields[field] = "before"
     text = json.dumps(fields, ensure_ascii=False, indent=1)
@@ -62,7 +62,7 @@ def test_setting_a_field_back_gives_the_same_text(fields, data, value):
         ('{"b":1,"a":{"b":2},"b":3}', '{"b":1,"a":{"b":2},"b":"x"}'),
     ],
 )
-def test_every_other_character_stays(text, after):
+def test_set_field_preserves_every_other_character(text, after):
     assert set_field(text, "b", "x") == after
 
 
@@ -83,12 +83,12 @@ def test_every_other_character_stays(text, after):
     ],
     ids=lambda text: repr(text[:8]),
 )
-def test_what_is_no_object(text):
+def test_text_that_is_not_a_json_object_reads_as_none(text):
     assert read_object(text) is None
 
 
 @given(OBJECTS, TEXT, st.sampled_from([None, 1, "\t"]), st.booleans())
-def test_one_field_is_removed_and_nothing_else(fields, field, indent, ascii_only):
+def test_remove_field_removes_one_field_and_nothing_else(fields, field, indent, ascii_only):
     text = json.dumps(fields, indent=indent, ensure_ascii=ascii_only)
     fields = read_object(text)
     left = {name: value for name, value in fields.items() if name != field}
@@ -99,14 +99,14 @@ def test_one_field_is_removed_and_nothing_else(fields, field, indent, ascii_only
 
 
 @pytest.mark.parametrize(("text", "after"), VECTORS["what_stays_when_a_field_is_removed"])
-def test_what_stays_when_a_field_is_removed(text, after):
+def test_remove_field_preserves_every_other_character(text, after):
     assert remove_field(text, "b") == after
 
 
 @pytest.mark.parametrize(
     ("field", "one", "other", "expected"), VECTORS["whether_versions_differ_elsewhere"]
 )
-def test_whether_versions_differ_elsewhere(field, one, other, expected):
+def test_differ_elsewhere_compares_all_other_fields(field, one, other, expected):
     versions = [secret_version(number, text, None) for number, text in (("1", one), ("2", other))]
     assert differ_elsewhere(field, *versions) is expected
 
@@ -144,7 +144,7 @@ def test_a_field_keeps_the_text_of_its_numbers(written, read, binary):
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("binary", [False, True])
-def test_a_document_with_a_number_that_is_no_json_is_refused(number, binary):
+def test_a_document_with_an_invalid_number_is_refused(number, binary):
     with pytest.raises(InvalidReferenceError, match=r"not a JSON object\n"):
         field_of(f'{{"a": {number}}}', "a", binary=binary)
 
@@ -153,14 +153,14 @@ def test_a_document_with_a_number_that_is_no_json_is_refused(number, binary):
     "raw", [b"\xff", b"plain", b"[1]", b'{"a": "\xff"}', b"\xff\xfe{\0}\0", b"{"]
 )
 @pytest.mark.parametrize("field", ["a", "*"])
-def test_a_field_of_bytes_that_are_no_json_object_is_refused(raw, field):
+def test_a_field_of_bytes_that_are_not_a_json_object_is_refused(raw, field):
     secret = secret_version("1", None, raw)
     with pytest.raises(InvalidReferenceError, match="is binary, and not a JSON object"):
         pick(Reference("aws", "db", field), secret, "aws:db")
     assert pick(Reference("aws", "db", None), secret, "aws:db").to_bytes() == raw
 
 
-def test_a_write_keeps_json_in_bytes_in_bytes():
+def test_a_write_to_json_in_bytes_stays_in_bytes():
     secret = secret_version("1", None, b'{ "a": 1.10, "b": "x" }')
     after = change(Reference("aws", "db", "b"), secret, Secret("ü"), "aws:db")
     assert after == {"SecretBinary": '{ "a": 1.10, "b": "ü" }'.encode()}

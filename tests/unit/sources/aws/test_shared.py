@@ -18,7 +18,7 @@ def client(settings=None, environ=None):
     return shared_client(settings or {}, environ or {}, object)
 
 
-def test_the_same_settings_and_environment_have_one_client(monkeypatch):
+def test_equal_settings_and_environments_share_a_client(monkeypatch):
     one = client()
     assert client() is one
     assert client({"region": "eu-west-1"}) is not one
@@ -27,24 +27,24 @@ def test_the_same_settings_and_environment_have_one_client(monkeypatch):
     assert client() is not one
 
 
-def test_a_child_process_has_its_own(monkeypatch):
+def test_a_child_process_has_its_own_client(monkeypatch):
     one = client()
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert client() is not one
 
 
-def test_a_client_is_not_used_for_ever(monkeypatch):
+def test_a_shared_client_expires(monkeypatch):
     monkeypatch.setattr(shared, "FRESH_SECONDS", 0.0)
     assert client() is not client()
 
 
-def test_a_client_that_was_denied_something_is_forgotten():
+def test_a_client_that_was_denied_is_forgotten():
     one = client()
     forget({}, {})
     assert client() is not one
 
 
-def test_a_login_that_fails_is_tried_again():
+def test_a_failed_login_is_retried_by_the_next_caller():
     def fail():
         raise KeyError
 
@@ -53,7 +53,7 @@ def test_a_login_that_fails_is_tried_again():
     assert client() is client()
 
 
-def test_there_are_not_more_than_a_few():
+def test_the_number_of_shared_clients_is_limited():
     one = client()
     for number in range(LIMIT):
         client({"region": str(number)})

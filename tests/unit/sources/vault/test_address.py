@@ -30,18 +30,20 @@ def context(settings=None, root=".", **environ):
         ({"address": ""}, {"VAULT_ADDR": URL}, URL),
     ],
 )
-def test_the_settings_win_over_the_environment_and_vault_over_bao(settings, environ, url):
+def test_settings_override_the_environment_and_vault_variables_override_bao_ones(
+    settings, environ, url
+):
     assert find_address(context(settings, **environ)).url == url
 
 
-def test_the_namespace_has_no_slashes_around_it():
+def test_the_namespace_is_stripped_of_slashes():
     assert find_address(context({"address": URL}, VAULT_NAMESPACE="/team/a/")).namespace == "team/a"
     assert find_address(context({"address": URL, "namespace": "b"})).namespace == "b"
     assert find_address(context({"address": URL})).namespace == ""
 
 
 @pytest.mark.parametrize(("url", "origin"), VECTORS["an_origin_is_a_url_that_may_be_shown"])
-def test_an_origin_is_a_url_that_may_be_shown(url, origin):
+def test_an_origin_is_a_url_without_credentials(url, origin):
     assert origin_of(url) == origin
 
 
@@ -52,7 +54,7 @@ def test_an_origin_is_a_url_that_may_be_shown(url, origin):
         *("http://a..b:1", "http://.b", f"http://{'a' * 64}.b", "http://h:99999"),
     ],
 )
-def test_an_address_that_is_no_server_is_refused_and_not_shown(address):
+def test_an_invalid_address_is_refused_and_not_shown(address):
     kind = InvalidSettingError if address else AuthError
     with pytest.raises(kind, match="the address of 'vault' is not") as caught:
         find_address(context({"address": address} if address else {}))
@@ -102,7 +104,7 @@ def test_verification_cannot_be_switched_off(variable, value, refused):
     assert f"unset {variable}" in caught.value.hint
 
 
-def test_certificates_of_the_settings_are_below_the_project(tmp_path):
+def test_certificate_settings_are_relative_to_the_project(tmp_path):
     for name in ("ca.pem", "cert.pem", "key.pem"):
         (tmp_path / name).write_text("")
     settings = {
@@ -136,7 +138,7 @@ def test_certificates_of_the_environment_are_a_file_or_a_folder(tmp_path):
         ({}, {"VAULT_CLIENT_KEY": "/nowhere/ca.pem"}, "correct VAULT_CLIENT_KEY"),
     ],
 )
-def test_a_certificate_that_does_not_exist_is_an_error_that_no_retry_helps(settings, environ, hint):
+def test_a_missing_certificate_is_an_error_that_is_not_retried(settings, environ, hint):
     with pytest.raises(UnavailableError, match=r"no file '/nowhere/ca\.pem'") as caught:
         find_address(context({"address": URL, **settings}, **environ))
     assert caught.value.hint == hint
@@ -155,7 +157,7 @@ ODD = {"\n": "a newline", "\r": "a carriage return", " ": "a space", "\t": "a ta
         *(("VAULT_CLIENT_TIMEOUT", "60"), ("VAULT_MAX_RETRIES", "2"), ("VAULT_RATE_LIMIT", "5")),
     ],
 )
-def test_a_variable_with_a_character_that_cannot_be_meant_is_told_as_that(name, text, odd, told):
+def test_a_variable_with_an_impossible_character_is_reported_as_such(name, text, odd, told):
     environ = {"VAULT_ADDR": URL} if name != "BAO_ADDR" else {}
     with pytest.raises(InvalidSettingError) as caught:
         find_address(context(**{**environ, name: text + odd}))
@@ -166,7 +168,7 @@ def test_a_variable_with_a_character_that_cannot_be_meant_is_told_as_that(name, 
 
 @pytest.mark.parametrize(("odd", "told"), ODD.items())
 @pytest.mark.parametrize("key", ["address", "namespace"])
-def test_a_setting_with_a_character_that_cannot_be_meant_is_told_as_that(key, odd, told):
+def test_a_setting_with_an_impossible_character_is_reported_as_such(key, odd, told):
     settings = {"address": URL, "namespace": "team"}
     with pytest.raises(InvalidSettingError) as caught:
         find_address(context({**settings, key: settings[key] + odd}))
@@ -201,7 +203,7 @@ def test_a_setting_with_a_character_that_cannot_be_meant_is_told_as_that(key, od
         ("PROXY_ADDR", "https://p", {"proxy": "https://p"}),
     ],
 )
-def test_the_limits_are_those_of_the_vault_command(prefix, name, text, found):
+def test_limits_are_read_from_the_variables_of_the_vault_command(prefix, name, text, found):
     address = find_address(context(VAULT_ADDR=URL, **{f"{prefix}_{name}": text}))
     assert {key: getattr(address, key) for key in found} == found
     assert "canary" not in repr(address)
@@ -217,7 +219,7 @@ def test_the_limits_are_those_of_the_vault_command(prefix, name, text, found):
         ("PROXY_ADDR", ["p", "ftp://p", "http://canary:canary@", "http://[", "unix:///p"]),
     ],
 )
-def test_a_limit_that_says_nothing_of_the_kind_is_refused_and_not_shown(name, texts):
+def test_an_invalid_limit_is_refused_and_not_shown(name, texts):
     for text in texts:
         with pytest.raises(InvalidSettingError, match=f"^VAULT_{name} ") as caught:
             find_address(context(VAULT_ADDR=URL, **{f"VAULT_{name}": text}))
@@ -225,7 +227,7 @@ def test_a_limit_that_says_nothing_of_the_kind_is_refused_and_not_shown(name, te
         assert "canary" not in caught.value.message + caught.value.hint
 
 
-def test_the_address_of_an_agent_is_named_where_there_is_no_other():
+def test_the_agent_address_is_mentioned_when_there_is_no_other():
     with pytest.raises(AuthError) as caught:
         find_address(context(VAULT_AGENT_ADDR=URL))
     assert "VAULT_AGENT_ADDR, which envkit does not use" in caught.value.hint

@@ -15,14 +15,14 @@ AN_HOUR = 3600.0
 @pytest.mark.parametrize(
     ("table", "method", "values"), VECTORS["a_table_that_fits_is_its_method_and_keys"]
 )
-def test_a_table_that_fits_is_its_method_and_keys(table, method, values):
+def test_a_valid_auth_table_has_its_method_and_keys(table, method, values):
     assert parse_auth("vault", table) == (method, values)
 
 
 @pytest.mark.parametrize(
     ("table", "message", "hint"), VECTORS["a_table_that_does_not_fit_is_refused"]
 )
-def test_a_table_that_does_not_fit_is_refused(table, message, hint):
+def test_an_invalid_auth_table_is_refused(table, message, hint):
     with pytest.raises(ProfileError) as caught:
         parse_auth("vault", table)
     assert message in caught.value.message
@@ -30,7 +30,7 @@ def test_a_table_that_does_not_fit_is_refused(table, message, hint):
         assert caught.value.hint == hint
 
 
-def test_no_credential_is_in_a_repr():
+def test_the_repr_of_auth_shows_no_credential():
     assert repr(Auth("token", {"token": "canary"})) == "Auth(token)"
 
 

@@ -13,7 +13,7 @@ PKI = Engine("pki", None, "pki")
     ("path", "serves"),
     [("secret/db", True), ("secret", True), ("secrets/db", False), ("team/secret/db", False)],
 )
-def test_an_engine_serves_what_is_below_its_mount(path, serves):
+def test_an_engine_serves_the_paths_below_its_mount(path, serves):
     assert SECOND.serves(path) is serves
 
 
@@ -28,7 +28,7 @@ def test_an_engine_serves_what_is_below_its_mount(path, serves):
         (Engine("old", 1, "generic"), "old/db", "db", "vault:old/db"),
     ],
 )
-def test_data_in_a_path_belongs_to_version_2_alone(engine, path, below, shown):
+def test_only_version_2_treats_data_in_a_path_specially(engine, path, below, shown):
     found = target(engine, path, None, "vault")
     assert (found.path, found.locate()) == (below, shown)
 
@@ -55,7 +55,7 @@ def test_an_absence_is_in_doubt_where_the_mount_of_the_settings_is_only_a_path(
     assert said == (wanted if doubtful else "")
 
 
-def test_a_version_and_a_field_are_part_of_a_location():
+def test_a_location_includes_version_and_field():
     found = target(SECOND, "secret/db", "3", "vault-eu")
     assert found.locate("password") == "vault-eu:secret/db?version=3#password"
 
@@ -69,7 +69,7 @@ def test_a_version_and_a_field_are_part_of_a_location():
         (FIRST, "kv1/db", "3", "vault:kv1/db?version=3: KV version 1 does not store versions"),
     ],
 )
-def test_a_path_that_the_engine_cannot_hold_is_refused(engine, path, version, message):
+def test_a_path_that_the_engine_cannot_have_is_refused(engine, path, version, message):
     with pytest.raises(InvalidReferenceError) as caught:
         target(engine, path, version, "vault")
     assert caught.value.message == message
@@ -88,13 +88,11 @@ def test_a_path_that_the_engine_cannot_hold_is_refused(engine, path, version, me
 @pytest.mark.parametrize(
     ("capability", "verb"), [("read", "read"), ("update", "write"), ("create", "write")]
 )
-def test_a_denied_token_is_told_the_rule_that_its_policy_needs(
-    engine, path, rule, capability, verb
-):
+def test_a_denied_token_gets_the_rule_that_its_policy_needs(engine, path, rule, capability, verb):
     error = denied(Target(engine, path, None, "vault"), capability)
     assert error.message == f"cannot {verb} vault:{engine.mount}/{path}: permission denied"
     assert error.hint == f"allow '{capability}' on {rule} in the token's policy"
 
 
-def test_no_value_is_in_a_repr():
+def test_the_repr_of_a_secret_version_shows_no_value():
     assert repr(SecretVersion({"password": "canary"}, "3")) == "Document(version 3)"

@@ -21,7 +21,7 @@ def no_logins(monkeypatch):
     monkeypatch.setattr(shared, "_logins", {})
 
 
-def test_a_key_and_a_process_have_one_login(monkeypatch):
+def test_equal_keys_share_a_login_within_a_process(monkeypatch):
     one = shared_login(("a",), ADDRESS, 4)
     assert shared_login(("a",), ADDRESS, 4) is one
     assert shared_login(("b",), ADDRESS, 4) is not one
@@ -31,7 +31,7 @@ def test_a_key_and_a_process_have_one_login(monkeypatch):
     )
 
 
-def test_the_login_that_was_used_longest_ago_is_forgotten_first():
+def test_the_least_recently_used_login_is_forgotten_first():
     first = shared_login(("first",), ADDRESS, 1)
     second = shared_login(("second",), ADDRESS, 1)
     for number in range(LIMIT - 1):
@@ -41,7 +41,7 @@ def test_the_login_that_was_used_longest_ago_is_forgotten_first():
     assert shared_login(("second",), ADDRESS, 1) is not second
 
 
-def test_a_login_is_usable_until_its_lease_or_its_time_is_over(monkeypatch):
+def test_a_login_is_usable_until_its_lease_or_its_time_ends(monkeypatch):
     login = SharedLogin(connect(1, ADDRESS))
     assert not login.usable
     login.remember("t", Lease(Deadline(60), renewable=False), ENGINES, new=True)
@@ -53,7 +53,7 @@ def test_a_login_is_usable_until_its_lease_or_its_time_is_over(monkeypatch):
     assert not login.usable
 
 
-def test_what_was_forgotten_is_not_remembered_by_who_still_uses_it():
+def test_a_forgotten_login_is_not_restored_by_a_source_that_still_uses_it():
     login = SharedLogin(connect(1, ADDRESS))
     login.remember("t", None, ENGINES, new=True)
     login.forget()
@@ -63,7 +63,7 @@ def test_what_was_forgotten_is_not_remembered_by_who_still_uses_it():
     assert login.engines == []
 
 
-def test_a_login_shows_no_token():
+def test_the_repr_of_a_login_shows_no_token():
     login = SharedLogin(connect(1, ADDRESS))
     login.remember("canary", None, ENGINES, new=True)
     assert "canary" not in repr(login)

@@ -32,7 +32,7 @@ def fetch_one(source, text):
     return source.fetch([reference]).get(reference, Absent())
 
 
-def test_hvac_is_not_imported_before_something_is_read():
+def test_hvac_is_not_imported_before_the_first_read():
     program = (
         "import sys\n"
         "from envkit.sources.vault.source import VaultSource\n"
@@ -53,14 +53,14 @@ def test_concurrency_must_be_positive():
         vault("http://127.0.0.1:1", concurrency=0)
 
 
-def test_what_locate_says_before_anything_is_asked():
+def test_locate_names_mount_path_and_field_without_a_request():
     source = vault("http://127.0.0.1:1", mount="secret", prefix="myapp/prod")
     assert source.locate(ref("db#password")) == "vault:secret/myapp/prod/db#password"
     assert source.locate(ref("/kv/x?version=3#a")) == "vault:kv/x?version=3#a"
 
 
 @pytest.mark.parametrize(("reference", "message"), VECTORS["references_that_no_vault_could_hold"])
-def test_references_that_no_vault_could_hold(reference, message):
+def test_references_that_no_vault_could_have_are_refused(reference, message):
     source = vault("http://127.0.0.1:1")  # nothing is asked
     with pytest.raises(InvalidReferenceError, match=message) as caught:
         source.check(ref(reference))

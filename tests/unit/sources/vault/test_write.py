@@ -44,7 +44,9 @@ def test_text_can_be_written_to_version_2(value):
         ),
     ],
 )
-def test_a_write_that_would_fail_is_refused_without_the_value(version, value, kind, message, hint):
+def test_an_impossible_write_is_refused_without_showing_the_value(
+    version, value, kind, message, hint
+):
     with pytest.raises(kind) as caught:
         refuse_unwritable(secret(version), PLACE, value)
     assert caught.value.message == f"cannot write {PLACE}: {message}"

@@ -41,28 +41,28 @@ def test_the_timeline_names_the_months_and_now():
     assert ticks(SPAN)[-1].style == "left:42.86%"
 
 
-def test_the_timeline_begins_with_the_gravest(found):
+def test_the_timeline_begins_with_the_most_severe(found):
     standings, due = found
     states = [row.state for row in rows(standings, due, SPAN)]
     assert states[:4] == ["unreadable", "quarantined", "overdue", "failing"]
     assert states[-1] == "waiting"
 
 
-def test_a_waiting_rotation_has_its_last_time_and_those_to_come():
+def test_a_waiting_rotation_shows_its_last_and_future_times():
     one = standing(last_rotated_at=NOW - 12 * DAY, due_at=NOW + 18 * DAY)
     assert marks(one, [NOW + 18 * DAY, NOW + 48 * DAY]) == [
         *("bar life", "bar rest", "mark ring", "mark ring later", "mark dot", "line"),
     ]
 
 
-def test_an_overdue_rotation_has_a_bar_from_when_it_was_overdue():
+def test_an_overdue_rotation_has_a_bar_from_when_it_became_overdue():
     one = standing(
         state="overdue", last_rotated_at=NOW - 40 * DAY, due_at=NOW - DAY, overdue_at=NOW - DAY / 2
     )
     assert "bar late" in marks(one)
 
 
-def test_a_rotation_that_is_due_very_often_has_a_band_in_place_of_rings():
+def test_a_rotation_that_is_due_very_often_has_a_band_instead_of_rings():
     shown = marks(standing(due_at=NOW), [NOW + hour * 3600 for hour in range(41)])
     assert "bar often" in shown
     assert "mark ring" not in shown
@@ -106,7 +106,7 @@ def test_the_legend_explains_every_mark(found, project):
     assert {mark.classes for row in shown for mark in row.marks} == set(LEGEND)
 
 
-def test_what_lies_before_the_timeline_is_at_its_edge():
+def test_a_time_before_the_timeline_is_shown_at_its_edge():
     one = standing(state="overdue", last_rotated_at=NOW - 400 * DAY, due_at=NOW, overdue_at=NOW)
     [row] = rows([one], {}, SPAN)
     assert row.marks[2].classes == "bar life"
@@ -118,7 +118,7 @@ def test_a_location_may_break_only_between_its_parts():
     assert row.place == ["vault:kv/", "it's/", "db", "#pass"]
 
 
-def test_only_what_needs_attention_shows_its_error():
+def test_only_a_rotation_that_needs_attention_shows_its_error():
     [quiet, failing] = rows(
         [standing("a", error="no"), standing("b", state="failing", error="no", hint="do")], {}, SPAN
     )[::-1]
@@ -126,7 +126,7 @@ def test_only_what_needs_attention_shows_its_error():
     assert (failing.error, failing.hint) == ("no", "do")
 
 
-def test_a_quarantined_rotation_has_no_time_to_come(found):
+def test_a_quarantined_rotation_has_no_future_time(found):
     standings, due = found
     assert due["staging/cache"] == []
     [row] = rows([one for one in standings if one.rotation == "staging/cache"], due, SPAN)
@@ -145,7 +145,7 @@ def test_the_calendar_has_the_days_of_each_month_in_weeks_from_monday():
     assert november.weeks[0][:6] == [None] * 6  # the first is a Sunday
 
 
-def test_a_day_of_the_calendar_says_what_was_rotated_and_what_is_due():
+def test_a_day_of_the_calendar_shows_what_was_rotated_and_what_is_due():
     one = standing("prod/a", last_rotated_at=NOON - DAY)
     late = standing("prod/b", state="overdue", due_at=NOON)
     due = {"prod/a": [NOON + DAY], "prod/b": [NOON]}
@@ -157,7 +157,7 @@ def test_a_day_of_the_calendar_says_what_was_rotated_and_what_is_due():
     assert (days[27].classes, days[27].words, days[27].events) == ("", "", 0)
 
 
-def test_what_is_due_too_often_is_named_below_the_calendar():
+def test_a_rotation_that_is_due_too_often_is_named_below_the_calendar():
     calendar = months([], {"prod/keys": [NOON + hour * 3600 for hour in range(41)]}, NOON)
     assert calendar.often == ["prod/keys"]
     days = [day for month in calendar.months for week in month.weeks for day in week if day]

@@ -31,6 +31,6 @@ from envkit.rotation.rotators.postgres.dsn import described
         ("", "PostgreSQL"),
     ],
 )
-def test_only_what_is_surely_a_host_a_port_or_a_database_is_shown(dsn, expected):
+def test_a_described_dsn_shows_only_certain_hosts_ports_and_databases(dsn, expected):
     assert described(dsn) == expected
     assert "canary" not in described(dsn)
