@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import ModuleType
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from envkit.resolution.environment import Environment
 
@@ -120,7 +120,7 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
     """
     arguments = [os.fsencode(argument) for argument in command]
     check_limits(arguments, environ)
-    _restore_signals()
+    pythons = _restore_signals()
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -140,6 +140,9 @@ def replace_process(command: Sequence[str], environ: Mapping[bytes, bytes]) -> N
         reason = reason_of(error, "error")
         hint = "if it is a script, begin it with #!/bin/sh" if error.errno == ENOEXEC else None
         raise NotExecutableError(f"cannot run {command[0]}: {reason}", hint=hint) from None
+    finally:  # reached only if this is still the same program, whose pipes may close
+        for number, handler in pythons:
+            _signals().signal(number, handler)
 
 
 def _not_found(program: str) -> CommandNotFoundError:
@@ -160,13 +163,19 @@ def end_on_signals() -> None:
         signals.signal(number, lambda number, _: os._exit(128 + number))
 
 
-def _restore_signals() -> None:
-    """Undo what Python did at its start, as `subprocess` does for its children."""
+def _restore_signals() -> list[tuple[int, Any]]:
+    """Undo what Python did at its start, as `subprocess` does for its children.
+
+    Returns:
+        the handlers until now, by signal.
+    """
     signals = _signals()
-    for name in ("SIGPIPE", "SIGXFSZ"):
-        number = getattr(signals, name, None)
-        if number is not None:
-            signals.signal(number, signals.SIG_DFL)
+    numbers = [getattr(signals, name, None) for name in ("SIGPIPE", "SIGXFSZ")]
+    return [
+        (number, signals.signal(number, signals.SIG_DFL))
+        for number in numbers
+        if number is not None
+    ]
 
 
 def _signals() -> ModuleType:

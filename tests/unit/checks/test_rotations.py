@@ -349,7 +349,7 @@ def test_a_quarantined_rotation_is_reported(project, rotated):
     one = one_rotation(project.profiles, environ)
     assert run_rotation(one, environ=environ).status == "quarantined"
     [shown] = found()
-    assert shown.startswith("profiles/prod.toml:4: prod/key is quarantined: the target has refused")
+    assert shown.startswith("profiles/prod.toml:4: prod/key is quarantined: the target refused")
     assert shown.endswith("[rotation-quarantined, prod]")
     assert "canary" not in shown
 
@@ -368,7 +368,7 @@ def test_a_missing_rotated_secret_is_reported(project, rotated):
     (project.root / ".env").write_text("OTHER=x\n")
     assert found("value-absent") == [
         (
-            "profiles/prod.toml:2: cannot read the state of prod/key: the secret is not there "
+            "profiles/prod.toml:2: cannot read the state of prod/key: the secret is missing "
             "[value-absent, prod]"
         )
     ]

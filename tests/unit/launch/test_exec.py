@@ -1,8 +1,11 @@
 """The environment of a started program: the profile overrides its parent, byte for byte."""
 
+import signal
+
 import pytest
 
-from envkit.launch.exec import overlay
+from envkit.errors import EnvkitError
+from envkit.launch.exec import overlay, replace_process
 from envkit.resolution.environment import Environment, Variable
 from envkit.secret import Secret
 
@@ -63,3 +66,14 @@ def test_bytes_are_passed_unchanged(raw):
     ours = environment({"X": Secret.from_bytes(raw).reveal()})
     assert overlay(ours, {b"Y": raw})[b"X"] == raw
     assert overlay(ours, {b"Y": raw})[b"Y"] == raw
+
+
+@pytest.mark.parametrize("command", ["no-such-program-x", "/etc/passwd", "/dev/null/x"])
+def test_a_program_that_cannot_be_started_leaves_the_signal_handlers_as_they_were(command):
+    before = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        with pytest.raises(EnvkitError):
+            replace_process([command], {b"PATH": b"/bin"})
+        assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGPIPE, before)

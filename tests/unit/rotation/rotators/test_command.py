@@ -296,7 +296,7 @@ class TestErrorText:
         new = {"token": Secret(f"new {CANARY}")}
         error = refused(lambda: built(program).test(new, {}))
         assert error.message.endswith(
-            "in step 'test': no: ******** {'admin': {'token': '********'}, "
+            "in the step 'test': no: ******** {'admin': {'token': '********'}, "
             "'list': ['********']}  [31m end"
         )
 

@@ -79,7 +79,7 @@ def test_a_password_without_a_user_is_refused():
 
 def test_a_user_field_does_not_say_whose_password_a_login_has():
     """A rotation reads that field only when it begins."""
-    with pytest.raises(RotationError, match="nothing says whose it is"):
+    with pytest.raises(RotationError, match="has a password but no user"):
         StoredLogin("value").read(fields(value="p", username="app"))
 
 
