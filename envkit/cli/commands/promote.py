@@ -74,7 +74,7 @@ def promote(  # noqa: PLR0917 - typer names them
         list[str] | None,
         typer.Argument(
             metavar="NAME...",
-            help="Variables to copy, also secrets and values that differ. [default: those that "
+            help="Variables to copy, including secrets and values that differ. [default: those that "
             "TARGET lacks]",
             autocompletion=variables,
         ),
