@@ -161,7 +161,7 @@ def _statuses() -> str:
     rows = [(str(status), meaning) for status, meaning in STATUSES.items()]
     rows.insert(1, ("1", "The command ran and found a problem. See the command above."))
     return (
-        "## Exit status\n\nThe exit status tells you the kind of error. [Errors](errors.md) lists each "
+        "## Exit status\n\nThe exit status shows the kind of error. [Errors](errors.md) lists each "
         "code with its status.\n\n" + _table(("exit status", "meaning"), rows)
     )
 

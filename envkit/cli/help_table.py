@@ -136,7 +136,9 @@ NOTES = {
     ),
     "audit anchor": Notes(_AUDIT, (0, 2, 6)),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
-    "doctor": Notes(_INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}),
+    "doctor": Notes(
+        _INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}
+    ),
     "trust": Notes(
         "docs/concepts/trust.md", (0, 2, 3, 6), {6: "You did not agree, or envkit cannot ask you."}
     ),

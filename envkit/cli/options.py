@@ -67,7 +67,10 @@ REASON = Option(
     "Reason for the audit log. Required for protected profiles. [default: $ENVKIT_REASON]",
 )
 SET = Option(
-    ("--set",), "many", "K=V", "Set a variable to a literal value. Overrides the profile. Repeatable."
+    ("--set",),
+    "many",
+    "K=V",
+    "Set a variable to a literal value. Overrides the profile. Repeatable.",
 )
 
 COMMANDS = {

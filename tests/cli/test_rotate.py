@@ -410,10 +410,10 @@ def test_rotate_with_yes_does_not_ask(shop):
 @pytest.mark.parametrize(
     ("arguments", "told", "hint"),
     [
-        (("--reason", "leak"), "--compromised needs exactly one name", "run: envkit rotate"),
+        (("--reason", "leak"), "--compromised needs exactly one name", "write envkit rotate"),
         (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
-        (("session",), "--compromised needs a reason", "run: envkit rotate --compromised"),
-        (("session", "--reason", " "), "--compromised needs a reason", "run: envkit rotate"),
+        (("session",), "--compromised needs a reason", "write envkit rotate --compromised"),
+        (("session", "--reason", " "), "--compromised needs a reason", "write envkit rotate"),
         (
             ("session", "--reason", "leak"),
             "cannot ask for confirmation: not a terminal",

@@ -51,9 +51,7 @@ def check(  # noqa: PLR0917 - typer names them
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option(
-            "--all", help="Check all environments, except profiles that others extend."
-        ),
+        typer.Option("--all", help="Check all environments, except profiles that others extend."),
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not contact stores.")] = False,
     code: Annotated[

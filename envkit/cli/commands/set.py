@@ -49,7 +49,7 @@ def set(  # noqa: A001 - the command's name
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Change a value: type it at a prompt, pipe it in, or read it from a file."""
+    """Change a value: type it, pipe it in, or read it from a file."""
     if value or "=" in (name or ""):
         raise UsageError(
             "the value is on the command line, where other users can see it",
@@ -89,7 +89,7 @@ def find_one(
     if (name is None) == (ref is None):
         raise UsageError(
             "name exactly one variable or reference",
-            hint="run: envkit set NAME --env ENV, or: envkit set --ref vault:db#password",
+            hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
         )
     seconds = timeout_seconds(timeout)
     if ref is not None:
