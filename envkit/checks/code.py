@@ -45,7 +45,7 @@ def _undefined(inspection: Inspection, code: Code) -> Iterator[Problem]:
         if not lacking or (needed is None and len(lacking) < len(inspection.profiles)):
             continue  # what the program can do without may be in some environments only
         do_not = "does not" if len(lacking) == 1 else "do not"
-        verb = "needed" if needed else "looked for"
+        verb = "needed" if needed else "read"
         file, read = needed or places[0]
         yield Problem(
             "undefined-variable" if needed else "undefined-optional",

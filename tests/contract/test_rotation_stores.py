@@ -159,7 +159,7 @@ class TestVault(RotationStoreContract):
         store = self.at(harness.path, "x.y", harness.server)
         old_place = f"envkit-rotation/{harness.path}.x.y"
         harness.server.put(old_place, version_1(Phase.CLAIMED, ["x.y"]))
-        with pytest.raises(RotationError, match="has begun to rotate") as raised:
+        with pytest.raises(RotationError, match="started to rotate") as raised:
             store.read()
         assert "--resume db" in raised.value.hint
         harness.server.put(old_place, version_1(Phase.IDLE, ["y"]))
@@ -386,7 +386,7 @@ class TestAws(RotationStoreContract):
 
     def test_an_aws_secret_without_fields_is_refused_with_a_field_name(self, harness):
         harness.aws.put("db", f"one value {CANARY}")
-        with pytest.raises(RotationError, match="no JSON object") as raised:
+        with pytest.raises(RotationError, match="is not a JSON object") as raised:
             harness.store().read()
         assert CANARY not in shown(raised.value)
 

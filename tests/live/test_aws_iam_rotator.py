@@ -77,12 +77,12 @@ class TestKeys:
     def test_a_key_of_another_user_in_the_secret_is_refused(self, harness):
         wrong = harness.wrong(harness.current())
         error = refused(lambda: built(harness).prepare(wrong))
-        assert "holds no active access key" in error.message
+        assert "has no active access key" in error.message
 
     def test_an_inactive_key_in_the_secret_is_refused(self, harness):
         self.set_status(harness, harness.current()["access_key_id"].reveal(), "Inactive")
         error = refused(lambda: built(harness).prepare(harness.current()))
-        assert "holds no active access key" in error.message
+        assert "has no active access key" in error.message
 
     def test_a_missing_iam_user_is_named(self, harness):
         harness.user = "nobody-of-that-name"

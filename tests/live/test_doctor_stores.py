@@ -105,7 +105,7 @@ def test_doctor_logs_in_to_vault_by_the_method_of_the_profile(openbao, check):
 def test_doctor_reports_a_vault_token_that_never_expires(openbao, check):
     root = openbao.root_token
     found = check(vault_profile(openbao), VAULT_TOKEN=root)["vault"]
-    assert found.message.endswith("policies root, for ever; may read 1 of 1 values")
+    assert found.message.endswith("policies root, never expires; may read 1 of 1 values")
 
 
 def test_doctor_reports_that_vault_refuses_the_token(openbao, check):
@@ -147,7 +147,7 @@ def test_doctor_reports_a_vault_token_that_may_not_read(openbao, check, rules):
         ("secrett/db", "no key-value engine is mounted at 'secrett'"),
         ("cubbyhole/db", "is in the 'cubbyhole' engine"),
         ("identity/db", "is in the 'identity' engine"),
-        ("sys/mounts", "is a part of Vault's own API"),
+        ("sys/mounts", "is part of Vault's own API"),
         ("kv1/db?version=1", "KV version 1 does not store versions"),
     ],
 )

@@ -266,7 +266,7 @@ def test_tables_of_another_version_are_refused_and_left_unchanged(queue):
 
 def test_a_worker_without_the_right_to_create_tables_gets_a_hint(queue):
     queue.database.run(f"REVOKE CREATE ON SCHEMA public FROM {queue.owner}")
-    with pytest.raises(DeniedError, match="we may not make them") as told:
+    with pytest.raises(DeniedError, match="this user may not create them") as told:
         apply_schema(Secret(queue.dsn))
     assert "--migrate" in told.value.hint
 

@@ -142,6 +142,6 @@ def test_aws_history_names_the_denied_action(aws):
 
 def test_aws_unset_refuses_to_delete_a_whole_secret(aws):
     version = aws.put("key", "one")
-    with pytest.raises(InvalidReferenceError, match="envkit deletes none"):
+    with pytest.raises(InvalidReferenceError, match="envkit does not delete whole secrets"):
         aws.source().write(key("key"), None, expected=version)
     assert aws.stored("key") == "one"

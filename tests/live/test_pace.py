@@ -53,7 +53,7 @@ def test_a_server_that_sends_retry_after_is_asked_until_it_serves(
 def test_a_retry_after_beyond_the_deadline_fails_at_once(openbao, proxy, status, wait):
     proxy.fault(respond(status, "{}", {"Retry-After": wait}))
     source = vault(proxy.url, openbao.root_token, timeout_seconds=600)
-    error = failing(source, UnavailableError, "and wants no request for [0-9]+ s\n", text=TEXT)
+    error = failing(source, UnavailableError, "and asks envkit to wait [0-9]+ s\n", text=TEXT)
     assert "--timeout" in error.hint
     # a 503 is followed by the question whether the server is sealed
     assert proxy.count(lambda request: "seal-status" not in request.path) == 1

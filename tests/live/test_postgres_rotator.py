@@ -178,7 +178,7 @@ class TestMissingRights:
         step(built(alternate), "set", turn)
         alternate.run("ALTER ROLE app_b RESET ROLE")
         error = refused(lambda: step(built(alternate), "test", turn))
-        assert f"does not become '{alternate.role('app')}'" in error.message
+        assert f"does not switch to role '{alternate.role('app')}'" in error.message
 
     def test_single_user_rotation_names_the_right_that_the_admin_lacks(self, single):
         single.run("REVOKE app FROM envkit")

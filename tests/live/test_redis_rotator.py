@@ -62,7 +62,7 @@ class TestPreflight:
             ("{password}", {"user": "{user}"}, None),
             ("redis://{other}:{password}@{server}", {"user": "{user}"}, "is not a login of"),
             ("redis://:{password}@{server}", {"user": "{user}"}, "is not a login of"),
-            ("redis://{user}:{password}@elsewhere:1", {}, "login at elsewhere:1, and 'target.url'"),
+            ("redis://{user}:{password}@elsewhere:1", {}, "login at elsewhere:1, but 'target.url'"),
             ("redis://{user}:{password}@elsewhere:1", {"server": "any"}, None),
             ("redis://{user}:{password}@{server}", {"url": "redis://{admin}@LOCALHOST:1"}, "names"),
             ("{admin_url}", {}, "is the login of the admin of target.url"),
@@ -239,7 +239,7 @@ class TestUsers:
             lambda: built(harness).prepare(turn.old),
             lambda: step(built(harness), "set", turn),
         ):
-            assert "has no such user" in refused(call).message
+            assert "does not know the secret's user" in refused(call).message
         step(built(harness), "retire", turn)
         assert harness.ask("ACL GETUSER", harness.user) is None
 
@@ -483,7 +483,7 @@ class TestAdmin:
         for call in ("retire", "is_dead"):
             method = getattr(built(harness, target), call)
             error = refused(lambda method=method: method(other, harness.current(), {}))
-            assert "has a login of another user" in error.message
+            assert "has the login of a user other than" in error.message
         assert harness.server.logs_in("default", harness.server.password)
 
 

@@ -117,7 +117,7 @@ def test_set_of_a_value_whose_rotation_is_in_progress_is_refused(store):
     for command in (("set", "KEY"), ("unset", "KEY"), ("rollback", "KEY", "--yes")):
         done = store.run(*command, "--env", "prod", input="x")
         assert done.returncode == 7, done.stderr
-        assert "KEY is being rotated by prod/key (phase grace, begun " in done.stderr
+        assert "KEY is being rotated by prod/key (phase grace, started " in done.stderr
         assert "run 'envkit rotate --rollback prod/key'" in done.stderr
     environ = {**store.environ, "EDITOR": f"{sys.executable} {script}"}
     shown = store.project.run("edit", "--env", "prod", env=environ).stdout

@@ -190,13 +190,13 @@ def test_serve_does_not_start_with_nothing_to_do(shop):
     write(shop, rotation(every="soon"))
     assert_refused("prod.toml:6", 3)
     write(shop)
-    assert_refused("there is no rotation", 2)
+    assert_refused("no rotation in these profiles", 2)
 
 
 @pytest.mark.parametrize(
     ("queue", "message"),
     [
-        ("env:NO_SUCH", "there is no variable NO_SUCH"),
+        ("env:NO_SUCH", "the variable NO_SUCH is not set"),
         ("file:/no/such", "no such file"),
         (f"postgresql://u:{CANARY}@h/d", "--queue has a password"),
         (CANARY, "--queue is not the address of a PostgreSQL database"),

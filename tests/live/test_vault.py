@@ -761,7 +761,7 @@ def test_a_write_to_a_deleted_secret_creates_a_version(openbao, folder, source):
 
 def test_a_write_with_the_version_of_a_removed_secret_is_a_conflict(openbao, folder, source):
     openbao.ask("DELETE", f"secret/metadata/{folder}/db")
-    assert unwritten(source, ConflictError, "is gone").exit_status == 7
+    assert unwritten(source, ConflictError, "was deleted").exit_status == 7
 
 
 def test_a_write_without_a_field_needs_a_secret_with_one_field(openbao, folder, source):

@@ -114,7 +114,7 @@ def test_a_file_without_a_certificate_is_reported_as_such(tls_proxy, tmp_path, v
     (folder / "ca.pem").write_text(content)
     text = str(folder) if variable == "VAULT_CAPATH" else f"{content} "
     source = vault(tls_proxy.url, environ={variable: text})
-    assert failing(source, InvalidSettingError, "holds (no|a) certificate").exit_status == 3
+    assert failing(source, InvalidSettingError, "contains (no|a) certificate").exit_status == 3
     assert not tls_proxy.requests
 
 

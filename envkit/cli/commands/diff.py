@@ -222,8 +222,8 @@ def _note(sides: Sequence[Side], accepted: Accepted, *, filtered: bool) -> None:
     for side in sides:
         if side.left_out:
             print(
-                f"envkit: note: {side.left_out} more variables of {side.label} are not compared, "
-                "which no other side has",
+                f"envkit: note: {side.left_out} variables that only {side.label} has are not "
+                "compared",
                 file=sys.stderr,
             )
     for rule in () if filtered else accepted.idle:

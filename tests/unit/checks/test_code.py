@@ -30,7 +30,7 @@ def test_a_variable_that_the_code_needs_must_be_in_every_environment(app):
 
 def test_a_variable_that_the_code_may_do_without_must_be_in_one_environment(app):
     app("os.environ['DATABASE_URL'], os.getenv('NEW_KEY'), os.getenv('NOWHERE')")
-    told = "NOWHERE is looked for here, and dev and prod do not define it"
+    told = "NOWHERE is read here, and dev and prod do not define it"
     assert found(*CODES, code=["src"]) == [
         f"src/app.py:2: {told} [undefined-optional, dev and prod]"
     ]
