@@ -131,7 +131,7 @@ def parse_anchor(text: str) -> Anchor:
     is_hash = len(own) == len(BEGINNING) and not own.strip("0123456789abcdef")
     if not is_hash or (colon and not (number.isascii() and number.isdigit())):
         raise UsageError(
-            "this is not an anchor: an anchor is the number and the hash of a record",
+            "not an anchor: an anchor is the number and hash of a record",
             hint="use the output of 'envkit audit anchor'",
         )
     return Anchor(int(number) if colon else None, own)

@@ -8,6 +8,7 @@ when it runs. `boundary.guarded` reports all errors.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -128,4 +129,6 @@ def _invoke(group: Any, arguments: list[str]) -> int:
         message = error.format_message().rstrip(".")
         # there is no context yet if an option has no value
         path = error.ctx.command_path if error.ctx else f"{PROGRAM} {arguments[0]}"
+        message = message.replace("a valid int range", "a whole number")
+        message = re.sub(r"not in the range (\d+)<=x<=(\d+)", r"not between \1 and \2", message)
         raise UsageError(message[:1].lower() + message[1:], hint=f"run '{path} --help'") from None

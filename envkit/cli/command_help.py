@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
@@ -11,6 +12,14 @@ from envkit.errors import UsageError
 
 HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
 
+_RANGE = re.compile(r" +\[\d+<=x<=\d+\]$")  # click adds it; our help says it in words
+
+
+def help_record(parameter: Any, ctx: Any) -> tuple[str, str] | None:
+    """Return the two columns of a parameter in the help; None if it is hidden."""
+    columns = parameter.get_help_record(ctx)
+    return columns and (columns[0], _RANGE.sub("", columns[1]))
+
 
 class _Shown:
     epilog: str | None
@@ -19,7 +28,7 @@ class _Shown:
         """Write the arguments, the options in their sections, and the commands of a group."""
         arguments, options = [], []
         for parameter in self.get_params(ctx):  # type: ignore[attr-defined]
-            columns = parameter.get_help_record(ctx)
+            columns = help_record(parameter, ctx)
             if columns is None:
                 continue
             if parameter.param_type_name == "argument":

@@ -42,11 +42,11 @@ STATUSES = {
 # the variables that envkit itself reads
 VARIABLES = {
     "ENVKIT_ENV": "Environment to use if there is no `--env`.",
-    "ENVKIT_PROFILES": "Folder of the profiles if there is no `--profiles`.",
+    "ENVKIT_PROFILES": "Folder with the profiles if there is no `--profiles`.",
     "ENVKIT_REASON": "Reason for a protected profile if there is no `--reason`.",
     "ENVKIT_AUDIT": "Destination of the audit log: a file, `syslog` or `off`.",
     "ENVKIT_QUEUE": "Database of `envkit rotate serve` if there is no `--queue`.",
-    "ENVKIT_TRUST": "What profiles may do without a question: `1` for everything, or a list.",
+    "ENVKIT_TRUST": "What profiles may do without asking you: `1` for everything, or a list.",
     "ENVKIT_DEBUG": "Set to `1` to show where in the code an error was raised. Never shows values.",
     "NO_COLOR": "Set to any value to disable colors on a terminal.",
     "VISUAL, EDITOR": "Editor of `envkit edit`.",
@@ -85,7 +85,7 @@ NOTES = {
     "exec": Notes(
         "docs/guides/exec.md",
         (0, 2, 3, 4, 5, 6, 126, 127),
-        {0: "The program's own exit status, once it has started."},
+        {0: "The program succeeded. If it fails, envkit exits with its status."},
     ),
     "get": Notes(_INSPECTION, _READING),
     "export": Notes("docs/guides/export.md", _READING),
@@ -94,15 +94,15 @@ NOTES = {
     "diff": Notes(
         "docs/guides/diff.md",
         (0, 1, 2, 3, 5, 6),
-        {1: "Something differs: only with --exit-code or --fail-on."},
+        {1: "A difference was found, with --exit-code or --fail-on."},
     ),
     "check": Notes(
         "docs/guides/check.md",
         (0, 1, 2, 3, 5, 6),
         {
-            0: "No problem fails the check.",
-            1: "There are errors, or with --strict also warnings.",
-            3: "There is no such profile, or a file of envkit is invalid.",
+            0: "The check passed.",
+            1: "There are errors or, with --strict, warnings.",
+            3: "A profile does not exist, or an ignore file is invalid.",
         },
     ),
     "set": Notes(_CHANGES, _CHANGING),
@@ -136,7 +136,9 @@ NOTES = {
     ),
     "audit anchor": Notes(_AUDIT, (0, 2, 6)),
     "init": Notes("docs/guides/init.md", (0, 2, 3, 6)),
-    "doctor": Notes(_INSPECTION, (0, 1, 2, 6), {0: "There is no error.", 1: "There is an error."}),
+    "doctor": Notes(
+        _INSPECTION, (0, 1, 2, 6), {0: "No errors were found.", 1: "Errors were found."}
+    ),
     "trust": Notes(
         "docs/concepts/trust.md", (0, 2, 3, 6), {6: "You did not agree, or envkit cannot ask you."}
     ),

@@ -50,7 +50,7 @@ PROFILES = Option(
     ("--profiles",),
     "one",
     "DIR",
-    "Folder of the profiles. [default: $ENVKIT_PROFILES, or the nearest profiles/]",
+    "Folder with the profiles. [default: $ENVKIT_PROFILES, or the nearest profiles/]",
 )
 TIMEOUT = Option(
     ("--timeout",),
@@ -67,7 +67,10 @@ REASON = Option(
     "Reason for the audit log. Required for protected profiles. [default: $ENVKIT_REASON]",
 )
 SET = Option(
-    ("--set",), "many", "K=V", "Set a variable to a literal value, over the profile. Repeatable."
+    ("--set",),
+    "many",
+    "K=V",
+    "Set a variable to a literal value. Overrides the profile. Repeatable.",
 )
 
 COMMANDS = {
@@ -83,14 +86,14 @@ COMMANDS = {
                 ("--pristine",),
                 "flag",
                 "",
-                "Do not inherit variables, except PATH, HOME and similar ones.",
+                "Do not inherit variables, except a few such as PATH and HOME.",
             ),
             SET,
             Option(
                 ("--dry-run",),
                 "flag",
                 "",
-                "List the variables and where each comes from. Run nothing, contact no store.",
+                "List the variables and their sources. Does not run COMMAND or contact a store.",
             ),
             REASON,
             TIMEOUT,

@@ -58,7 +58,7 @@ Ref = Annotated[
     typer.Option(
         "--ref",
         metavar="REF",
-        help="Change this reference instead of a variable: vault:db#password.",
+        help="Use this reference instead of a variable, such as vault:db#password.",
     ),
 ]
 Formatted = Annotated[

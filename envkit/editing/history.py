@@ -133,7 +133,7 @@ def earlier(
     Args:
         variable: which one.
         recorded: its versions.
-        version: which one; else the newest in which the variable had another value.
+        version: which one; default: the newest in which the variable had a different value.
 
     Raises:
         UnchangeableError: there can be none.
@@ -159,7 +159,7 @@ def earlier(
         if found is not None and found.value != variable.current.value:
             return found
     raise NoVersionError(
-        f"no earlier version of {slot.where} has another value",
+        f"no earlier version of {slot.where} has a different value",
         hint="choose one of 'envkit history' with --to" if len(recorded) > LOOK_BACK else None,
     )
 

@@ -84,7 +84,7 @@ def prepare(
     With `locating`, the sources will only be asked where values are, which needs no trust.
 
     Raises:
-        UsageError: no environment is named, an override is not a variable, a name in
+        UsageError: no environment given, an override is not a variable, a name in
             `names`, `only` or `exclude` is in no profile, or the globs leave nothing. No
             source has been opened by then.
         ProfileError: a profile is missing or not valid.
@@ -210,7 +210,7 @@ def named(environments: Sequence[str], environ: Mapping[str, str]) -> Sequence[s
     """
     default = environ.get("ENVKIT_ENV")
     if not environments and not default:
-        raise IncompleteError("no environment is named", hint="use --env NAME, or set ENVKIT_ENV")
+        raise IncompleteError("no environment given", hint="use --env NAME, or set ENVKIT_ENV")
     return environments or [str(default)]
 
 

@@ -205,7 +205,7 @@ def _meant(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str
     if (match := closest(name, words) or closest(name, also)) is not None:
         return Meant(name, match)
     if 0 < len(own) <= _MAX_LISTED:
-        return f"rotations are {', '.join(sorted(own))}"
+        return f"use one of: {', '.join(sorted(own))}"
     return "run 'envkit rotate status' to list all rotations"
 
 

@@ -98,13 +98,13 @@ def test_set_of_a_composed_value_gets_a_hint_that_names_its_parts(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("set", "-e", "dev"), "one variable is changed at a time"),
-        (("set", "A", "--ref", "env:A", "-e", "dev"), "one variable is changed at a time"),
+        (("set", "-e", "dev"), "name exactly one variable or reference"),
+        (("set", "A", "--ref", "env:A", "-e", "dev"), "name exactly one variable or reference"),
         (
             ("set", "API_KEY", "-e", "dev", "-e", "base"),
             "only one environment can be changed at a time",
         ),
-        (("set", "API_KEY"), "no environment is named"),
+        (("set", "API_KEY"), "no environment given"),
         (("set", "API_KE", "-e", "dev"), "no variable 'API_KE' in dev"),
         (("set", "API_*", "-e", "dev"), "no variable 'API_*' in dev"),
         (("set", "API_KEY", "-e", "dev", "--from-file", "none"), "cannot read none: no such"),

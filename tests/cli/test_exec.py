@@ -85,7 +85,7 @@ def test_exec_does_not_pass_on_the_variables_that_only_envkit_needs(dev):
         (["./folder"], "cannot run ./folder: permission denied [not-executable]", 126),
         (["./script"], "cannot run ./script: its interpreter does not exist [not-executable]", 126),
         (["./garbage"], "cannot run ./garbage: exec format error [not-executable]", 126),
-        ([], "no command is given [usage-incomplete]", 2),
+        ([], "no command given [usage-incomplete]", 2),
         ([""], "the command is empty: your shell expanded a variable before envkit ran [usage]", 2),
     ],
 )

@@ -58,19 +58,19 @@ Usage: envkit exec [OPTIONS] -- COMMAND [ARGS]...
   Run a command with the variables of an environment.
 
 Options:
-  --dry-run  List the variables and where each comes from. Run nothing,
-             contact no store.
+  --dry-run  List the variables and their sources. Does not run COMMAND or
+             contact a store.
 
 Environment:
   -e, --env NAME  Environment to use. Repeat to combine several; later ones
                   win. [default: $ENVKIT_ENV]
   --only GLOB     Use only the variables that match. Repeatable.
   --except GLOB   Leave out the variables that match. Repeatable.
-  --pristine      Do not inherit variables, except PATH, HOME and similar
-                  ones.
-  --set K=V       Set a variable to a literal value, over the profile.
+  --pristine      Do not inherit variables, except a few such as PATH and
+                  HOME.
+  --set K=V       Set a variable to a literal value. Overrides the profile.
                   Repeatable.
-  --profiles DIR  Folder of the profiles. [default: $ENVKIT_PROFILES, or the
+  --profiles DIR  Folder with the profiles. [default: $ENVKIT_PROFILES, or the
                   nearest profiles/]
 
 General:
@@ -83,7 +83,7 @@ Example:
   envkit exec --env prod -- gunicorn app:api
 
 Exit status:
-  0    The program's own exit status, once it has started.
+  0    The program succeeded. If it fails, envkit exits with its status.
   2    The command line is wrong.
   3    A profile, a reference or a value is invalid.
   4    A required value is missing.

@@ -37,7 +37,7 @@ def test_trust_shows_what_is_new_and_records_a_yes(shop):
         f"{QUESTION} y\n"
         "allowed; run 'envkit trust --revoke' to undo this\n"
     )
-    assert run_here("trust").stdout == "nothing to trust: all is allowed already\n"
+    assert run_here("trust").stdout == "nothing to trust: everything is already allowed\n"
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "yeah\n"])
@@ -56,7 +56,7 @@ def test_trust_without_a_terminal_exits_with_6_and_a_hint(shop):
 
 def test_trust_of_a_profile_that_needs_none_says_so(shop):
     done = run_here("trust", "--env", "dev")
-    assert (done.returncode, done.stdout) == (0, "nothing to trust: no profile needs it\n")
+    assert (done.returncode, done.stdout) == (0, "nothing to trust: no profile needs trust\n")
 
 
 def test_trust_list_as_json_has_every_destination(shop):

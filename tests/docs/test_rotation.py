@@ -73,7 +73,7 @@ def test_documented_defaults_match_the_code():
     said = dict(re.findall(r'^\| `(\w+)` \|.*\| `"(\w+)"` \|$', rows, re.MULTILINE))
     for key in ("grace", "timeout", "jitter"):
         assert policy.duration_seconds(said[key]) == policy.DEFAULTS[key], key
-    assert '| with `schedule` `"1h"`, with `every` no end |' in rows
+    assert '| `"1h"` with `schedule`; unlimited with `every` |' in rows
     assert policy.DEFAULTS["window"] == 3600
 
 

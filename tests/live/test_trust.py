@@ -304,7 +304,7 @@ def test_trust_asks_once_after_a_yes(world):
     assert f"$VAULT_TOKEN to {world.address} (unencrypted)" in shown
     assert not world.happened
     assert (world.state / "envkit" / "trust.json").stat().st_mode & 0o777 == 0o600
-    assert world.run("trust").stdout == "nothing to trust: all is allowed already\n"
+    assert world.run("trust").stdout == "nothing to trust: everything is already allowed\n"
     assert "not trusted" not in world.run(*GET).stderr
     assert world.listener.heard.wait(10)
     revoked = f"no longer trusted: $VAULT_TOKEN to {world.address}\n"

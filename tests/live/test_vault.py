@@ -800,7 +800,7 @@ def test_a_write_whose_answer_was_lost_happens_once(openbao, folder, behind_prox
 def test_a_write_between_read_and_write_is_a_conflict(openbao, folder, behind_proxy, proxy):
     overtake = after(lambda: openbao.put(f"{folder}/db", {"password": "theirs"}))
     proxy.fault(overtake, when=is_write, times=1)
-    unwritten(behind_proxy, ConflictError, "is in version 2, not 1")
+    unwritten(behind_proxy, ConflictError, "is at version 2, not 1")
     assert value_at(behind_proxy, "db#*") == '{"password":"theirs"}'
 
 

@@ -1,6 +1,6 @@
 """What a person sees of a command, as one text that a test can hold.
 
-    envkit: error: no environment is named        what came on stdout stands as it is,
+    envkit: error: no environment given        what came on stdout stands as it is,
     2> envkit: hint: use --env NAME               what came on stderr behind `2> `,
     [2]                                           and the exit status last, unless it is 0
 

@@ -50,7 +50,7 @@ def show(
         typer.Option(
             "--since",
             metavar="WHEN",
-            help="Show only records after this time: 2h or 7d ago, or 2026-11-01T09:30Z.",
+            help="Show only records after this time, such as 2h or 7d (ago) or 2026-11-01T09:30Z.",
         ),
     ] = None,
     format_: Formatted = Format.TABLE,
@@ -96,7 +96,7 @@ def verify_log(
 
 @audit.command(cls=ShownCommand, epilog="envkit audit anchor > /media/usb/audit.anchor")
 def anchor() -> int:
-    """Print the number and hash of the newest record, to store elsewhere."""
+    """Print the number and hash of the newest record. Store them elsewhere."""
     verdict = verify(_path())
     if verdict.problems:
         raise AuditError(

@@ -51,17 +51,15 @@ def check(  # noqa: PLR0917 - typer names them
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option(
-            "--all", help="Check all environments, except profiles that only others extend."
-        ),
+        typer.Option("--all", help="Check all environments, except profiles that others extend."),
     ] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Contact no store.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not contact stores.")] = False,
     code: Annotated[
         list[str] | None,
         typer.Option(
             "--code",
             metavar="DIR",
-            help="Compare the variables that the code in DIR reads with the profiles. Repeatable.",
+            help="Check that profiles define the variables that the code in DIR reads. Repeatable.",
         ),
     ] = None,
     strict: Annotated[
@@ -69,14 +67,14 @@ def check(  # noqa: PLR0917 - typer names them
     ] = False,
     skip: Annotated[
         list[str] | None,
-        typer.Option("--skip", metavar="CODE,...", help="Do not check for these problems."),
+        typer.Option("--skip", metavar="CODE,...", help="Skip the checks with these codes."),
     ] = None,
     ignore_file: Annotated[
         str | None,
         typer.Option(
             "--ignore-file",
             metavar="FILE",
-            help=f"File with accepted problems. [default: {NAME} beside profiles/]",
+            help=f"File that lists accepted problems. [default: {NAME} beside profiles/]",
         ),
     ] = None,
     format_: Annotated[
@@ -127,7 +125,7 @@ def _codes(texts: Sequence[str]) -> list[str]:
     codes = [code.strip() for text in texts for code in text.split(",") if code.strip()]
     for code in codes:
         if code not in KINDS:
-            raise UsageError(f"--skip: unknown problem '{code}'", hint=did_you_mean(code, KINDS))
+            raise UsageError(f"--skip: unknown code '{code}'", hint=did_you_mean(code, KINDS))
     return codes
 
 

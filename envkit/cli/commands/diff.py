@@ -59,12 +59,12 @@ def diff(  # noqa: PLR0917 - typer names them
         list[str],
         typer.Argument(
             metavar="ENV...",
-            help="Environments. Also NAME@v12, NAME@2026-11-01, file:PATH, env: and pid:NUMBER.",
+            help="Environment, or NAME@v12, NAME@2026-11-01, file:PATH, env: or pid:NUMBER.",
             autocompletion=environments,
         ),
     ],
     keys: Annotated[
-        bool, typer.Option("--keys", help="Compare only the profiles. Contact no store.")
+        bool, typer.Option("--keys", help="Compare only the profiles, without contacting stores.")
     ] = False,
     only: Only = None,
     exclude: Except = None,
@@ -73,7 +73,7 @@ def diff(  # noqa: PLR0917 - typer names them
         typer.Option(
             "--ignore-file",
             metavar="FILE",
-            help=f"File with accepted differences. [default: {NAME} beside profiles/]",
+            help=f"File that lists accepted differences. [default: {NAME} beside profiles/]",
         ),
     ] = None,
     show_all: Annotated[

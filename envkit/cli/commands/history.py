@@ -38,7 +38,7 @@ def history(
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """List the versions of the value of a variable."""
+    """List the versions of a variable's value."""
     seconds = timeout_seconds(timeout)
     prepared = prepare_edit(env or (), [name], profiles=profiles, timeout_seconds=seconds)
     editable = find(prepared)

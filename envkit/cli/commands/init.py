@@ -28,12 +28,12 @@ def init(
         ),
     ] = None,
 ) -> int:
-    """Create profiles from your .env files. Overwrite nothing."""
+    """Create profiles from your .env files. Does not overwrite files."""
     done = initialise(".", env or ())
     for path in done.written:
         print(f"wrote {path}")
     for name in done.existing:
-        print(f"skipped '{name}': it has a profile")
+        print(f"skipped '{name}': it already has a profile")
     if done.ignored:
         print(f"added to .gitignore: {', '.join(done.ignored)}")
     if done.lookups:

@@ -74,8 +74,8 @@ def promote(  # noqa: PLR0917 - typer names them
         list[str] | None,
         typer.Argument(
             metavar="NAME...",
-            help="Variables to copy, also secrets and values that differ. [default: those that "
-            "TARGET lacks]",
+            help="Variables to copy, including secrets and values that differ. "
+            "[default: those that TARGET lacks]",
             autocompletion=variables,
         ),
     ] = None,

@@ -32,14 +32,14 @@ def rollback(
         typer.Option(
             "--to",
             metavar="VERSION",
-            help="Version from 'envkit history'. [default: the newest with another value]",
+            help="Version from 'envkit history'. [default: the newest with a different value]",
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     force: Annotated[
         bool,
         typer.Option(
-            "--force", help="Restore the value even if a rotation has retired it, or may have."
+            "--force", help="Restore the value even if a rotation has, or may have, retired it."
         ),
     ] = False,
     reason: Reason = None,

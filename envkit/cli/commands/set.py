@@ -35,7 +35,7 @@ def set(  # noqa: A001 - the command's name
         typer.Option(
             "--from-file",
             metavar="FILE",
-            help="Read the value from FILE, byte for byte. - is stdin.",
+            help="Read the value from FILE, byte for byte. Use - for stdin.",
         ),
     ] = None,
     skip_unchanged: Annotated[
@@ -49,7 +49,7 @@ def set(  # noqa: A001 - the command's name
     timeout: Timeout = None,
     profiles: Profiles = None,
 ) -> int:
-    """Change a value: type it at a prompt, pipe it in, or read a file."""
+    """Change a value: type it, pipe it in, or read it from a file."""
     if value or "=" in (name or ""):
         raise UsageError(
             "the value is on the command line, where other users can see it",
@@ -88,7 +88,7 @@ def find_one(
     """Find the one variable, or the one reference, to change."""
     if (name is None) == (ref is None):
         raise UsageError(
-            "one variable is changed at a time",
+            "name exactly one variable or reference",
             hint="write envkit set NAME --env ENV, or envkit set --ref vault:db#password",
         )
     seconds = timeout_seconds(timeout)

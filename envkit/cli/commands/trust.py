@@ -85,7 +85,8 @@ def trust(
         return _ask(guard, real, new)
     if not unknown_links:
         print(
-            "nothing to trust: " + ("all is allowed already" if wanted else "no profile needs it")
+            "nothing to trust: "
+            + ("everything is already allowed" if wanted else "no profile needs trust")
         )
     return 0
 

@@ -35,7 +35,7 @@ def unset(
         [variable] = editable.variables.values()
         if variable.current.value is None:
             access.unchanged(variable.names)
-            print(f"{variable.name} is already missing in {variable.slot.where}")
+            print(f"{variable.name} is already missing from {variable.slot.where}")
             return 0
         allow_change(editable, [variable], force=force)
         version = write_one(variable.slot, None, variable.current, editable.deadline)

@@ -217,5 +217,5 @@ def _conflict(place: str, expected: str | None, found: str | None) -> ConflictEr
     elif found is None:
         message = f"{place} has no version {expected} any more: the secret was deleted"
     else:
-        message = f"{place} is in version {found}, not {expected}"
+        message = f"{place} is at version {found}, not {expected}"
     return ConflictError(message, hint="run the command again: it reads the new version first")

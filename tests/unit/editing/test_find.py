@@ -104,7 +104,7 @@ def test_a_name_that_the_profile_lacks_is_refused(prod, name, hint):
 def test_an_edit_of_several_environments_is_refused(prod):
     two = usage(lambda: prepare_edit(("prod", "dev"), environ={}))
     assert two[0] == "only one environment can be changed at a time"
-    assert usage(lambda: prepare_edit((), environ={}))[0] == "no environment is named"
+    assert usage(lambda: prepare_edit((), environ={}))[0] == "no environment given"
     assert prepare_edit((), environ={"ENVKIT_ENV": "production"}).prepared.profile.name == "prod"
 
 

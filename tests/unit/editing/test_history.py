@@ -85,5 +85,5 @@ def test_rollback_selects_the_newest_version_with_another_value(variable):
 def test_an_unknown_version_is_refused(variable):
     with pytest.raises(NoVersionError, match="has no version 9"):
         earlier(variable, versions(variable), "9")
-    with pytest.raises(NoVersionError, match=r"no earlier version of .* has another value"):
+    with pytest.raises(NoVersionError, match=r"no earlier version of .* has a different value"):
         earlier(variable, versions(variable)[:3], None)

@@ -65,7 +65,7 @@ class TestChoiceOfEnvironment:
 
     @pytest.mark.parametrize("environ", [{}, {"ENVKIT_ENV": ""}])
     def test_resolve_without_an_environment_is_a_usage_error(self, project, environ):
-        with pytest.raises(UsageError, match="no environment is named") as caught:
+        with pytest.raises(UsageError, match="no environment given") as caught:
             resolve(environ=environ)
         assert caught.value.hint == "pass its name, or set ENVKIT_ENV"
 

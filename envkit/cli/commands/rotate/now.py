@@ -64,7 +64,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...",
-        help="Rotations to run now, whatever their schedule: db-password, prod/db-password.",
+        help="Rotations to run now, such as db-password or prod/db-password.",
         autocompletion=complete_rotations,
         show_default=False,
     ),
@@ -88,17 +88,19 @@ def now(  # noqa: PLR0917 - typer names them
         bool, typer.Option("--all", help="Run every rotation now, whatever its schedule.")
     ] = False,
     plan: Annotated[
-        bool, typer.Option("--plan", help="Show what would happen. Change nothing.")
+        bool, typer.Option("--plan", help="Show what would happen, without changing anything.")
     ] = False,
     rollback: Annotated[
-        bool, typer.Option("--rollback", help="Return to the old value while it still works.")
+        bool, typer.Option("--rollback", help="Restore the old value, while it still works.")
     ] = False,
     abort: Annotated[
-        bool, typer.Option("--abort", help="Drop a new value that is not current yet.")
+        bool, typer.Option("--abort", help="Discard a new value that is not current yet.")
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Resume unfinished rotations now. Start no new ones."),
+        typer.Option(
+            "--resume", help="Resume unfinished rotations now, without starting new ones."
+        ),
     ] = False,
     compromised: Annotated[
         bool,

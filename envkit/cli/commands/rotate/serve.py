@@ -60,7 +60,7 @@ def serve(
             metavar="NUMBER",
             min=1,
             max=MAX_CONCURRENCY,
-            help=f"Number of rotations that run at once. [default: {CONCURRENCY}]",
+            help=f"Rotations to run at once, from 1 to {MAX_CONCURRENCY}. [default: {CONCURRENCY}]",
             show_default=False,
         ),
     ] = CONCURRENCY,
@@ -69,7 +69,7 @@ def serve(
         typer.Option(
             "--listen",
             metavar="HOST:PORT",
-            help="Serve /healthz, /readyz and /metrics on this address: 127.0.0.1:9464.",
+            help="Serve /healthz, /readyz and /metrics here, such as on 127.0.0.1:9464.",
         ),
     ] = None,
     queue: Annotated[
@@ -83,7 +83,7 @@ def serve(
     ] = None,
     migrate: Annotated[
         bool,
-        typer.Option("--migrate", help="Create the tables of the queue if needed, and exit."),
+        typer.Option("--migrate", help="Create the queue's tables if needed, then exit."),
     ] = False,
     reason: Reason = None,
     profiles: Profiles = None,

@@ -27,7 +27,7 @@ def simulate(
             metavar="DAYS",
             min=1,
             max=3660,
-            help="Number of days from now. [default: 365]",
+            help="Number of days to simulate, from 1 to 3660. [default: 365]",
             show_default=False,
         ),
     ] = 365,
@@ -35,7 +35,7 @@ def simulate(
     format_: Formatted = Format.TEXT,
     profiles: Profiles = None,
 ) -> int:
-    """Show when rotations would run, and what they would cost. Contact no store."""
+    """Show when rotations would run, and what they would cost. Does not contact stores."""
     from envkit.rotation.simulate import Simulated, read_prices, run_simulation
 
     collected = collected_from(env, profiles, os.environ, Deadline(timeout_seconds(None)))
