@@ -241,7 +241,7 @@ def _is_still(path: str, state: os.stat_result) -> bool:
 def _begin_another(path: str) -> None:
     """Give the newest file, which we have locked, a number; remove what is too old.
 
-    The line has been added by now: where this fails, the file goes on growing.
+    The line has been added by now: if this fails, the file keeps growing.
     """
     stem, extension = os.path.splitext(path)
     try:

@@ -163,5 +163,5 @@ def _list(texts: Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     if not text.isascii():
-        text = text.encode("utf-8", "replace").decode()  # JSON has no bytes that are no text
+        text = text.encode("utf-8", "replace").decode()  # JSON has no raw bytes
     return _quoted(text)

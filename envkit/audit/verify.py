@@ -103,7 +103,7 @@ def verify(path: str, anchor: Anchor | None = None) -> Verdict:
 
 
 def records(path: str) -> Iterator[dict[str, Any]]:
-    """Yield the records of a log, the oldest first; what is no record is left out.
+    """Yield the records of a log, the oldest first; other lines are left out.
 
     Raises:
         AuditError: the log cannot be read.
@@ -230,7 +230,7 @@ class _Walk:
         self.anchor_seq = None if anchor is None else anchor.seq
         self.anchor_hash = b"" if anchor is None else anchor.hash.encode()
         self.seq, self.hash = 0, BEGINNING.encode()  # of the last record
-        self.rest: list[Line] = []  # lines that are no records, since the last one
+        self.rest: list[Line] = []  # other lines since the last record
         self.problems: list[str] = []
         self.notes: list[str] = []
 
@@ -288,7 +288,7 @@ class _Walk:
             self.problems.append(f"{line}: record 1 is the continuation of another log")
 
     def look_at_rest(self, line: Line) -> None:
-        """Decide on the lines before this one that are no records."""
+        """Decide on the other lines before this record."""
         if not self.rest:
             return
         vouched = hash_of_rest(b"\n".join(one.content for one in self.rest))

@@ -43,8 +43,8 @@ def changes(editable: Editable, text: str) -> dict[str, Secret]:
         text: as the editor left it.
 
     Raises:
-        DotenvError: it is no `.env` file; with the line.
-        UsageError: it names what is no variable, or one that cannot be changed.
+        DotenvError: it is not a `.env` file; with the line.
+        UsageError: it names an unknown variable, or one that cannot be changed.
         InvalidValueError: a value is not what the profile asks for.
     """
     changed = {}

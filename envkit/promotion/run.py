@@ -209,7 +209,7 @@ def prepare_promotion(
         target: name or alias of the profile that is to have it.
         names: variables to carry over whatever they are; all that is missing unless given.
         rotations: returns what finds the rotation of a value of a profile.
-        secrets: whether secrets are copied, too, that are not named.
+        secrets: whether to copy secrets that are not named as well.
         only: globs, in place of names.
         exclude: globs, in place of names.
         profiles: the folder of profiles.

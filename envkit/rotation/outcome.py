@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
 
 
 def attempt(rotation: str, run: Callable[[], Outcome]) -> Outcome:
-    """Call `run` and return its outcome; an exception is an outcome, too."""
+    """Call `run` and return its outcome; an exception becomes an outcome."""
     try:
         return run()
     except Exception as error:  # noqa: BLE001 - of a plug-in, most likely

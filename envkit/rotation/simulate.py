@@ -116,7 +116,7 @@ def run_simulation(
     Args:
         rotations: all that share one scheduler.
         start: when it begins, seconds since the epoch.
-        days: how long it goes on.
+        days: its length.
         prices: what `read_prices` returned.
         look_every_seconds: how often it is looked whether something is due.
     """

@@ -187,7 +187,7 @@ class _Reader:
         return found
 
     def _unless_stopped(self, found: RotationStatus, seen: Snapshot) -> RotationStatus:
-        """Say so where what the secret has keeps a rotation from going on."""
+        """Report a secret whose content stops its rotation."""
         decision = decide(observe(seen, now=self._now, due_at=found.due_at))
         if decision.step != StepKind.REFUSE:
             return found

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envkit.errors import EnvkitError
     from envkit.profile.placeholder import Reference
 
-# the name leads to what is no file, and never will by itself
+# the name does not lead to a file, and a retry does not help
 _NO_FILE = (errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 
 

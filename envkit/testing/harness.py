@@ -72,7 +72,7 @@ class Harness(Protocol):
         ...
 
     def reads(self) -> int:
-        """Return how many reads the store has answered so far; logins are no reads."""
+        """Return how many reads the store has answered so far; logins do not count."""
         ...
 
     def denied(self) -> tuple[Source, Reference]:

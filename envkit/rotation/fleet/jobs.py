@@ -195,7 +195,7 @@ class FleetJobs:
             except UniqueViolation:
                 pass  # a newer one waits
             except ConnectorException:
-                continue  # it has gone on meanwhile
+                continue  # another worker has advanced it
             await manager.finish_job(job, Status.SUCCEEDED, delete_job=True)
 
     async def _schedule(self, app: procrastinate.App, name: str, at: float) -> None:

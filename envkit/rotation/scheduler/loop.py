@@ -49,7 +49,7 @@ class Listener(Protocol):
         """The profiles were read."""
 
     def error_occurred(self, error: EnvkitError) -> None:
-        """Something is wrong that is not of one rotation; the scheduler goes on."""
+        """Something is wrong that is not specific to one rotation; the scheduler continues."""
 
     def ticked(self) -> None:
         """The scheduler is alive."""

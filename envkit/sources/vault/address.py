@@ -151,7 +151,7 @@ def _refuse_more_than_a_server(context: SourceContext, url: str) -> None:
     if "?" in url or "#" in url or path[0] == "ui" or path[-1] == "v1":
         place = place_of(context, "address", "ADDR")
         raise InvalidSettingError(
-            f"the address of '{context.name}' goes on behind the server: {place}",
+            f"the address of '{context.name}' has a path after the server: {place}",
             hint=f"write {place} without '/v1', '/ui', '?' and '#', and what follows them",
         )
 

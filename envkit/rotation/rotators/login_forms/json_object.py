@@ -63,7 +63,7 @@ def _members(text: str) -> Iterator[tuple[str, Part, object]]:
     """Yield the members of an object: name, place, value.
 
     Raises:
-        ValueError: it is no object.
+        ValueError: it is not an object.
     """
     decoder = json.JSONDecoder()
     place = _expect(text, _skip(text, 0), "{")

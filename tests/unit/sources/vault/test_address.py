@@ -70,7 +70,7 @@ def test_an_invalid_address_is_refused_and_not_shown(address):
 def test_an_address_that_goes_on_behind_the_server_is_refused_and_not_shown(more):
     with pytest.raises(InvalidSettingError) as caught:
         find_address(context(VAULT_ADDR=URL + more))
-    assert caught.value.message == "the address of 'vault' goes on behind the server: VAULT_ADDR"
+    assert caught.value.message == "the address of 'vault' has a path after the server: VAULT_ADDR"
     assert "canary" not in str(caught.value)
 
 
