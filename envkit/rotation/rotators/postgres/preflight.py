@@ -1,7 +1,7 @@
 """What must be true of the current login before a PostgreSQL rotation begins.
 
 It is of the user that the profile means, and not of the admin; it is for the server of
-`target.dsn`; its role is there, may log in and may be changed; and it works. Whoever can write
+`target.dsn`; its role is there, may log in and may be changed; and it works. A user who can write
 the secret could else have the password of any role changed, and read the new one.
 """
 
