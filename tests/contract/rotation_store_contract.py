@@ -254,7 +254,7 @@ class RotationStoreContract:
         whole = harness.envelope()
         for values in ({"strange": {}}, {"old": [CANARY]}, {"old": {"x": 1}}, [CANARY], {}):
             harness.put_envelope({**whole, "values": values})
-            with pytest.raises(RotationError, match="no valid values|lacks a value") as raised:
+            with pytest.raises(RotationError, match=r"no valid values|lacks a value") as raised:
                 harness.store().read()
             assert CANARY not in shown(raised.value)
 
