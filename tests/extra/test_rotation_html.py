@@ -107,7 +107,7 @@ def test_rotation_page_lists_the_most_severe_first_and_says_what_to_do(browser, 
         *("waiting", "waiting", "waiting"),
     ]
     notes = browser.value("[...document.querySelectorAll('tr.notes')].map(e => e.innerText)")
-    assert "<b>profiles/eu.toml:3</b>: [rotation.db]: 'secret' is missing" in notes[0]
+    assert "<b>profiles/eu.toml:3</b>: [rotation.db] needs 'secret'" in notes[0]
     assert "run 'envkit rotate prod/reports-db'" in notes[2]
 
 
