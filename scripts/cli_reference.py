@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import typer.main
 
 from envkit.cli.app import PROGRAM, app
-from envkit.cli.command_help import help_record
-from envkit.cli.help_table import NOTES, STATUSES, VARIABLES, panelled
+from envkit.cli.command_help import parameter_sections
+from envkit.cli.help_table import NOTES, STATUSES, VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -132,20 +132,10 @@ def _section(path: str, context: Any) -> str:
 
 
 def _parameters(context: Any) -> str:
-    arguments, options = [], []
-    for parameter in context.command.get_params(context):
-        columns = help_record(parameter, context)
-        if columns is None:
-            continue
-        if parameter.param_type_name == "argument":
-            arguments.append(columns)
-        else:
-            options.append((tuple(parameter.opts), columns))
-    parts = []
-    for title, rows in {"Arguments": arguments, **panelled(options)}.items():
-        if rows:
-            cells = [_row(*row) for row in rows]
-            parts.append(_table((title, "description", "default"), cells))
+    parts = [
+        _table((title, "description", "default"), [_row(*row) for row in rows])
+        for title, rows in parameter_sections(context.command, context).items()
+    ]
     return "\n\n".join(part.strip("\n") for part in parts)
 
 

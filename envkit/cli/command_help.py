@@ -21,25 +21,29 @@ def help_record(parameter: Any, ctx: Any) -> tuple[str, str] | None:
     return columns and (columns[0], _RANGE.sub("", columns[1]))
 
 
+def parameter_sections(command: Any, context: Any) -> dict[str, list[Any]]:
+    """Return the parameters that the help of a command shows, by the title of their section."""
+    arguments, options = [], []
+    for parameter in command.get_params(context):
+        columns = help_record(parameter, context)
+        if columns is None:
+            continue
+        if parameter.param_type_name == "argument":
+            arguments.append(columns)
+        else:
+            options.append((tuple(parameter.opts), columns))
+    sections = {"Arguments": arguments, **panelled(options)}
+    return {title: rows for title, rows in sections.items() if rows}
+
+
 class _Shown:
     epilog: str | None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, the options in their sections, and the commands of a group."""
-        arguments, options = [], []
-        for parameter in self.get_params(ctx):  # type: ignore[attr-defined]
-            columns = help_record(parameter, ctx)
-            if columns is None:
-                continue
-            if parameter.param_type_name == "argument":
-                arguments.append(columns)
-            else:
-                options.append((tuple(parameter.opts), columns))
-        sections = {"Arguments": arguments, **panelled(options)}
-        for title, rows in sections.items():
-            if rows:
-                with formatter.section(title):
-                    formatter.write_dl(rows)
+        for title, rows in parameter_sections(self, ctx).items():
+            with formatter.section(title):
+                formatter.write_dl(rows)
         if isinstance(self, TyperGroup):
             self.format_commands(ctx, formatter)
 

@@ -65,7 +65,7 @@ def test_our_named_tuple_refuses_the_same_arguments_as_typings(values, named):
         Ours(*values, **named)
 
 
-def test_neither_fields_nor_other_attributes_can_be_set():
+def test_a_named_tuple_refuses_to_set_attributes():
     with pytest.raises(AttributeError):
         Ours("a").path = "b"
     with pytest.raises(AttributeError):

@@ -46,5 +46,5 @@ def test_is_name_accepts_only_names_of_variables(text: str, is_one: bool) -> Non
         ("a\udcff", "a character that is not ASCII"),
     ],
 )
-def test_what_no_token_or_address_has_is_named(text: str, odd: str) -> None:
+def test_a_character_that_no_token_or_address_has_is_named(text: str, odd: str) -> None:
     assert odd_character(text) == odd

@@ -201,7 +201,7 @@ class TestShellPaths:
             ("%APPDATA%/x.env", "{{ env:APPDATA }}/x.env"),
         ],
     )
-    def test_neither_is_a_text_that_is_not_one_path(self, tmp_path, path, instead):
+    def test_a_text_that_is_not_one_path_is_refused(self, tmp_path, path, instead):
         with pytest.raises(ProfileError, match="is not expanded in a path") as caught:
             source(tmp_path, settings={"path": path})
         assert caught.value.hint.startswith(f"write {instead}")

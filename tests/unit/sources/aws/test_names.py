@@ -54,7 +54,7 @@ def test_a_reference_names_a_secret_and_a_field(text, secret_id, location):
         ("eu-west-1 ", "contains a space"),
     ],
 )
-def test_what_cannot_be_a_region_is_told(region, problem):
+def test_a_text_that_cannot_be_a_region_is_refused(region, problem):
     assert no_region(region) == problem
 
 
