@@ -179,7 +179,7 @@ class _Reader:
         if not seen.current or job.store.fields[0] not in seen.current:
             raise AbsentError("the secret is missing", hint="store a first value")
         if self._writable:
-            if not shared.checks_at_once:
+            if shared.checker is None:
                 job.store.check()
             for missing in missing_tools(rotation.policy):
                 return _cannot_run(found, missing)
@@ -203,13 +203,15 @@ class _SharedSource:
 
     Attributes:
         source: itself.
-        checks_at_once: whether `check_writes` looks at all that are `unchecked`.
-        unchecked: the rotations of which is left to ask whether their secret can be written.
+        checker: the same, if it is remote and can check many secrets at once; else None.
+        unchecked: the rotations that `check_writes` has to ask `checker` about.
     """
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.checks_at_once = source.remote and isinstance(source, WriteCheck)
+        self.checker: WriteCheck | None = None
+        if source.remote and isinstance(source, WriteCheck):
+            self.checker = source
         self.unchecked: list[Rotation] = []
         self._lock = threading.Lock()
         self._used = False
@@ -227,11 +229,11 @@ class _SharedSource:
 
     def check_writes(self) -> dict[str, EnvkitError]:
         """Ask once for all that are `unchecked`; return why some cannot, by their full names."""
-        source, rotations = self.source, self.unchecked
-        if not (rotations and self.checks_at_once and isinstance(source, WriteCheck)):
+        rotations = self.unchecked
+        if self.checker is None or not rotations:
             return {}
         try:
-            refused = source.check_write([one.policy.secret for one in rotations])
+            refused = self.checker.check_write([one.policy.secret for one in rotations])
         except EnvkitError as error:
             return {one.full_name: error for one in rotations}
         return {
