@@ -1,0 +1,71 @@
+"""Log in with the current values of a live environment, and once more if they are refused.
+
+A password is refused where a rotation has just replaced it. Then the store is asked at once,
+for up to a second, until it has another value. Any other failure is not retried.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from typing import TypeAlias, TypeVar
+
+    from envkit.resident.live import Live, Snapshot
+    from envkit.secret import Secret
+
+    T = TypeVar("T")
+    Login: TypeAlias = Mapping[str, Secret]
+
+
+def connect(
+    live: Live,
+    names: Sequence[str],
+    attempt: Callable[[Login], T],
+    is_refusal: Callable[[Exception], bool],
+) -> T:
+    """Return what `attempt` returns for the current values of `names`.
+
+    Args:
+        live: the live environment.
+        names: the variables that the login consists of; they come from one snapshot.
+        attempt: connects; is given the values by name.
+        is_refusal: whether an exception of `attempt` says that the server refused the login.
+
+    Raises:
+        Exception: what `attempt` raised, the last time.
+    """
+    snapshot = live.snapshot()
+    try:
+        return attempt(_login(snapshot, names))
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        for newer in live.newer(snapshot, names):
+            return attempt(_login(newer, names))
+        raise
+
+
+async def connect_async(
+    live: Live,
+    names: Sequence[str],
+    attempt: Callable[[Login], Awaitable[T]],
+    is_refusal: Callable[[Exception], bool],
+) -> T:
+    """Do what `connect` does, without blocking the event loop while stores are asked."""
+    import asyncio
+
+    snapshot = await asyncio.to_thread(live.snapshot)
+    try:
+        return await attempt(_login(snapshot, names))
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        newer = await asyncio.to_thread(lambda: list(live.newer(snapshot, names)))
+        if not newer:
+            raise
+        return await attempt(_login(newer[0], names))
+
+
+def _login(snapshot: Snapshot, names: Sequence[str]) -> Login:
+    return {name: snapshot.environment[name] for name in names}
