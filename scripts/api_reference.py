@@ -19,7 +19,8 @@ WIDTH = 96
 
 # what is promised to users: the names, by where they are imported from; `*` means all public ones
 PUBLIC: dict[str, tuple[str, ...]] = {
-    "envkit": ("resolve", "load", "diff", "Environment", "Secret"),
+    "envkit": ("resolve", "load", "Live", "diff", "Environment", "Secret"),
+    "envkit.resident.live": ("Snapshot",),
     "envkit.env_diff": (
         *("EnvDiff", "Entry", "DiffStatus", "Cell", "CellState", "Finding", "FindingKind", "Place"),
     ),
