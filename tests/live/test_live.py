@@ -12,9 +12,11 @@ import pytest
 
 from envkit.resident import login
 from envkit.resident.live import Live
-from support.fault_proxy import respond, silent
+from support.fault_proxy import not_json, silent
 from support.live_stores import CANARY
 from support.living import look, until
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_a_refused_login_gets_the_new_version_at_once(live, store):
 
 def test_an_outage_is_logged_once_and_ends_without_a_restart(live, store, log):
     before = live.snapshot()
-    store.proxy.fault(respond(503))
+    store.proxy.fault(not_json())
     look(live)
     until(lambda: live.snapshot() and log())
     assert live.snapshot().environment == before.environment

@@ -10,13 +10,14 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
-from envkit.errors import EnvkitError, UnavailableError
+from envkit.errors import AuditError, EnvkitError, UnavailableError
 from envkit.resident.asking import problem_of
 from envkit.resident.in_process import outage, refusals
 from envkit.resident.in_process.callbacks import Callbacks
 from envkit.resident.in_process.looking import PROFILES, READ, Looking
 from envkit.resident.in_process.snapshot import differing, first, following, new_names
 from envkit.resident.noticing import Look, look, look_at_files
+from envkit.resident.state import Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,10 +166,13 @@ class Engine:
             if changed:
                 read.record(new_names(after))
         except Exception as bug:  # noqa: BLE001 - logged by `_read_now`
-            refusal = bug if isinstance(bug, EnvkitError) else _internal_error(bug)
             with self._gate:
-                flight.notices = looking.refuse_read(problem_of(refusal), refusal)
+                flight.notices = looking.refuse_read(*_refusal(bug))
             return
+        except BaseException:  # a signal handler raised it: the next access reads
+            with self._gate:
+                looking.abandon_read()
+            raise
         with self._gate:
             flight.notices = looking.end_read(read.watched, changed=changed)
             self.current = after
@@ -194,23 +198,22 @@ class Engine:
                 self._look(looking, names)
 
     def _look(self, looking: Looking, names: frozenset[str]) -> None:
-        watched = looking.watched
-        for name in sorted(names & watched.quick):
-            is_files = name == PROFILES
-            found = look_at_files(watched.files) if is_files else look(watched.sources[name])
-            self._note(looking, name, found)
-        others = sorted(names - watched.quick)
-        if others:
-            for name, found in _look_at_all(watched, others):
-                self._note(looking, name, found)
-
-    def _note(self, looking: Looking, name: str, found: Look) -> None:
-        with self._gate:
-            notices = looking.looked(name, found.tokens, found.error)
-        self._log(notices)
+        watched, left = looking.watched, set(names)
+        try:
+            for name, found in _look_at_all(watched, names):
+                left.discard(name)
+                with self._gate:
+                    notices = looking.looked(name, found.tokens, found.error)
+                    self._gate.notify_all()
+                self._log(notices)
+        finally:  # a signal handler may have raised something
+            if left:
+                with self._gate:
+                    looking.abandon_looks(left)
 
     def _log(self, notices: Sequence[Notice]) -> None:
-        outage.log(self.reader.name, notices, self.age_seconds)
+        if not self._closed:
+            outage.log(self.reader.name, notices, self.age_seconds)
 
     # ---------------------------------------------------------------- threads
 
@@ -266,8 +269,14 @@ class _Flight:
         self.notices: Sequence[Notice] = ()
 
 
-def _look_at_all(watched: Watched, names: Sequence[str]) -> list[tuple[str, Look]]:
-    """Look at sources behind a network, all at once."""
+def _look_at_all(watched: Watched, names: frozenset[str]) -> Iterator[tuple[str, Look]]:
+    """Look at files and sources, and at those behind a network all at once."""
+    for name in sorted(names & watched.quick):
+        is_files = name == PROFILES
+        yield name, look_at_files(watched.files) if is_files else look(watched.sources[name])
+    others = sorted(names - watched.quick)
+    if not others:
+        return
     from envkit._internal.parallel import map_parallel
 
     deadline = watched.deadline
@@ -275,17 +284,19 @@ def _look_at_all(watched: Watched, names: Sequence[str]) -> list[tuple[str, Look
     late = Look({}, UnavailableError(f"no answer within {deadline.timeout_seconds:g} s"))
     try:
         results = map_parallel(
-            lambda name: look(watched.sources[name]), names, workers=len(names), deadline=deadline
+            lambda name: look(watched.sources[name]), others, workers=len(others), deadline=deadline
         )
     except RuntimeError:  # the interpreter is about to end, and starts no thread any more
-        return [(name, late) for name in names]
-    pairs = zip(names, results, strict=True)
-    return [(name, late if result.late else result.value) for name, result in pairs]
+        return
+    for name, result in zip(others, results, strict=True):
+        yield name, late if result.late else result.value
 
 
-def _internal_error(bug: Exception) -> EnvkitError:
-    """Return an error for a bug, whose own text may show a value."""
-    return EnvkitError(f"internal error: {type(bug).__name__}")
+def _refusal(bug: Exception) -> tuple[Problem, EnvkitError]:
+    """Return what a failed read means; the text of a bug may show a value."""
+    if not isinstance(bug, EnvkitError):
+        return Problem.FAILED, EnvkitError(f"internal error: {type(bug).__name__}")
+    return Problem.FAILED if isinstance(bug, AuditError) else problem_of(bug), bug
 
 
 def _start(function: Callable[[], None]) -> threading.Thread | None:

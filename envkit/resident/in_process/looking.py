@@ -22,7 +22,7 @@ from envkit.resident.state import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from envkit._internal.clock import Deadline
     from envkit.errors import EnvkitError
@@ -135,11 +135,24 @@ class Looking:
         """Note that the environment could not be read."""
         return self._apply(ReadRefused(problem, error, uniform(-1, 1)))  # noqa: S311
 
+    def abandon_looks(self, names: Collection[str]) -> None:
+        """Note that looks at these sources were begun and will not end."""
+        sources = {
+            name: one._replace(looking=False) if name in names else one
+            for name, one in self._state.sources.items()
+        }
+        self._state = self._state._replace(sources=sources)
+        self._note_next()
+
+    def abandon_read(self) -> None:
+        """Note that a read was begun and will not end."""
+        self._state = self._state._replace(reading=None)
+        self._note_next()
+
     def after_fork(self) -> None:
         """Forget what other threads were doing: this process does not have them."""
-        sources = {name: one._replace(looking=False) for name, one in self._state.sources.items()}
-        self._state = self._state._replace(sources=sources, reading=None)
-        self._note_next()
+        self.abandon_looks(self._state.sources)
+        self.abandon_read()
 
     def _apply(self, event: Event) -> Sequence[Notice]:
         self._state, notices = after(self._state, self._settings, event, monotonic())

@@ -26,6 +26,8 @@ from support.living import look, of_files, of_store, until
 from support.process import run_python
 
 SECRET = "canary-18c2ab90"
+# forks in a process with threads are what is tested here; Python 3.12 warns of them
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 
 
 def password(live):
@@ -180,6 +182,15 @@ def test_an_access_returns_the_current_value_while_the_store_is_asked_in_a_threa
     until(lambda: threads() == [])
 
 
+def test_a_store_is_asked_by_itself_at_the_poll_of_its_table(project):
+    live, store = of_store(project)
+    table = (project.profiles / "prod.toml").read_text()
+    project.profile("prod.toml", table.replace("address", 'poll = "1s"\naddress'))
+    password(live)
+    store.rotate("new")
+    until(lambda: password(live) == "new")
+
+
 def test_user_and_password_of_a_snapshot_come_from_one_read(project):
     live, store = of_store(project)
     before = live.snapshot()
@@ -257,6 +268,30 @@ def test_the_age_of_values_begins_anew_when_a_look_has_found_no_change(project):
     assert live._engine._looking._confirmed["prod/vault"] <= before
 
 
+INTERRUPTED = {
+    "a read": lambda live: list(live.newer(live.snapshot(), ["PASSWORD"])),
+    "a look": lambda live: live._engine._work(live._engine._looking, slow=True),
+}
+
+
+@pytest.mark.parametrize("interrupted", INTERRUPTED.values(), ids=INTERRUPTED)
+def test_changes_are_seen_after_a_signal_handler_has_ended_what_looked_for_them(
+    project, interrupted
+):
+    live, store = of_store(project)
+    live.snapshot()
+    store.failure = KeyboardInterrupt()
+    look(live)
+    live._engine._refreshing = True  # so that this thread is the one that looks
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(live)
+    live._engine._refreshing = False
+    store.failure = None
+    store.rotate("new")
+    look(live)
+    until(lambda: password(live) == "new")
+
+
 # ---------------------------------------------------------------- a refused login
 
 
@@ -324,6 +359,32 @@ def test_ten_threads_read_an_environment_once(project):
         store.open.set()
         assert [one.result() for one in found] == ["old"] * 10
     assert store.begun == 1
+
+
+def test_ten_threads_never_see_values_of_two_reads_while_a_store_changes(project):
+    live, store = of_store(project)
+    ended = threading.Event()
+
+    def use(number):
+        pairs = set()
+        while not ended.is_set():
+            snapshot = live.snapshot()
+            if number % 2:
+                snapshot = next(live.newer(snapshot, ["PASSWORD"]), snapshot)
+            found = snapshot.environment
+            pairs.add((found["USER"].reveal(), found["PASSWORD"].reveal()))
+            live.generation("PASSWORD")
+        return pairs
+
+    with ThreadPoolExecutor(10) as pool:
+        found = [pool.submit(use, number) for number in range(10)]
+        for number in range(50):
+            store.put("db", {"user": f"app-{number}", "password": f"app-{number}"})
+            until(lambda: live.snapshot().environment["USER"].reveal() == f"app-{number}")  # noqa: B023
+        ended.set()
+        pairs = set().union(*(one.result() for one in found))
+    assert {(user, secret) for user, secret in pairs if user != secret} <= {("app", "old")}
+    assert live.snapshot().generation == 51
 
 
 def test_a_failed_first_read_is_that_of_all_threads_that_waited_for_it(project):
