@@ -131,4 +131,4 @@ def _invoke(group: Any, arguments: list[str]) -> int:
         path = error.ctx.command_path if error.ctx else f"{PROGRAM} {arguments[0]}"
         message = message.replace("a valid int range", "a whole number")
         message = re.sub(r"not in the range (\d+)<=x<=(\d+)", r"not between \1 and \2", message)
-        raise UsageError(message[:1].lower() + message[1:], hint=f"run '{path} --help'") from None
+        raise UsageError(message[:1].lower() + message[1:], hint=f"run: {path} --help") from None

@@ -56,7 +56,7 @@ def parse_names(texts: Sequence[str]) -> list[SideName]:
     """
     if len(texts) < 2:
         raise UsageError(
-            "a comparison needs at least two environments", hint="run 'envkit diff staging prod'"
+            "a comparison needs at least two environments", hint="run: envkit diff staging prod"
         )
     return [parse_name(text) for text in texts]
 

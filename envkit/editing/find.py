@@ -319,7 +319,7 @@ def _parsed(text: str) -> Reference:
         reference = parse_reference(text)
         if isinstance(reference, Reference):
             return reference
-    raise UsageError(f"'{text}' is not a reference", hint="write --ref vault:db#password")
+    raise UsageError(f"'{text}' is not a reference", hint="use --ref vault:db#password")
 
 
 def _unknown(name: str, profile: Profile) -> UsageError:

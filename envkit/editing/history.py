@@ -78,7 +78,7 @@ def versioned_slot(variable: EditableVariable) -> StoreSlot:
         path = display_path(variable.declarations[-1].location.path)
         raise UnchangeableError(
             f"{variable.name} is a literal in {variable.slot.where} and has no versions",
-            hint=f"run 'git log -p {path}'",
+            hint=f"run: git log -p {path}",
         )
     _ = variable.slot.versioned
     return variable.slot

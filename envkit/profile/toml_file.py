@@ -154,7 +154,7 @@ def names(value: Any, place: Location, what: str) -> tuple[str, ...]:
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise ProfileError(
-            f"{place}: '{what}' must be a list of names", hint=f'write {what} = ["..."]'
+            f"{place}: '{what}' must be a list of names", hint=f'write: {what} = ["..."]'
         )
     return tuple(found)
 

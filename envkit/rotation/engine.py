@@ -338,11 +338,11 @@ class _Run:
                 hint = _hint_at_rest(self.seen)
             if decision.advice:
                 option = "" if decision.advice == Request.ROTATE else f"--{decision.advice} "
-                hint = f"run 'envkit rotate {option}{self.job.name}'"
+                hint = f"run: envkit rotate {option}{self.job.name}"
             error = RotationError(f"{self.job.store.location}: {reason}", hint=hint)
             return self.outcome(OutcomeStatus.REFUSED, reason, error=error)
         if record is not None and record.phase == Phase.QUARANTINED:
-            error = RotationError(reason, hint=f"run 'envkit rotate {self.job.name}'")
+            error = RotationError(reason, hint=f"run: envkit rotate {self.job.name}")
             return self.outcome(OutcomeStatus.QUARANTINED, reason, error=error)
         if decision.step == StepKind.PAUSE:
             error = RotationError(

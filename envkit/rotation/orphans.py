@@ -229,7 +229,7 @@ def finish(orphan: Orphan, requested: Request, *, now: float) -> str:
         has = "already has the new value" if promoted else "does not have the new value yet"
         wanted = "--resume" if promoted else "--abort"
         raise RotationError(
-            f"{orphan.location} {has}", hint=f"run 'envkit rotate {wanted} {orphan.word}'"
+            f"{orphan.location} {has}", hint=f"run: envkit rotate {wanted} {orphan.word}"
         )
     at_rest = record._replace(
         phase=Phase.IDLE,

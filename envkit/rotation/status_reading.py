@@ -265,4 +265,4 @@ def _failing(found: RotationStatus, error: str, hint: str) -> RotationStatus:
 
 def _advice(decision: Decision, name: str) -> str:
     option = f"--{decision.advice} " if decision.advice else ""
-    return f"run 'envkit rotate {option}{name}'"
+    return f"run: envkit rotate {option}{name}"

@@ -201,11 +201,11 @@ def test_rotate_plan_lists_the_steps_and_does_nothing(standing):
         "prod/absent: the secret is missing\n"
         "  store a first value\n"
         "prod/failing: create: hook-failed\n"
-        "  run 'envkit rotate prod/failing'\n"
+        "  run: envkit rotate prod/failing\n"
         "prod/missed: overdue\n"
-        "  run 'envkit rotate prod/missed'\n"
+        "  run: envkit rotate prod/missed\n"
         "prod/overdue: overdue\n"
-        "  run 'envkit rotate prod/overdue'\n"
+        "  run: envkit rotate prod/overdue\n"
         "prod/quarantined: the target has refused the new value 3 times\n"
         "  find out why, and run 'envkit rotate prod/quarantined'\n"
         "[1]\n"
@@ -218,7 +218,7 @@ def test_rotate_plan_shows_a_rotation_that_waits_for_a_decision(standing):
     seen = told(run(standing, "--plan", "at-work"))
     assert "failing" in seen
     assert "  nothing: it waits for your decision\n" in seen
-    assert seen.endswith("  run 'envkit rotate --abort prod/at-work'\n[1]\n")
+    assert seen.endswith("  run: envkit rotate --abort prod/at-work\n[1]\n")
 
 
 def test_rotate_plan_shows_only_the_named_rotation(standing):
@@ -276,7 +276,7 @@ def test_rollback_is_refused_once_the_old_value_is_retired(shop):
         "2> envkit: error: prod/session: .env.prod#SESSION: "
         "there is no unfinished rotation to be rolled back: the old value no longer works "
         "[rotation-failed]\n"
-        "2> envkit: hint: run 'envkit rotate prod/session'\n"
+        "2> envkit: hint: run: envkit rotate prod/session\n"
         "[1]\n"
     )
     assert values(shop, "prod") == after
@@ -312,7 +312,7 @@ def test_abort_is_refused_once_the_store_has_the_new_value(shop):
     assert told(run(shop, "--abort", "prod/api-key")).endswith(
         "2> envkit: error: prod/api-key: .env.prod#API_KEY: the store already has the new value "
         "[rotation-failed]\n"
-        "2> envkit: hint: run 'envkit rotate --rollback prod/api-key'\n"
+        "2> envkit: hint: run: envkit rotate --rollback prod/api-key\n"
         "[1]\n"
     )
 
@@ -410,10 +410,10 @@ def test_rotate_with_yes_does_not_ask(shop):
 @pytest.mark.parametrize(
     ("arguments", "told", "hint"),
     [
-        (("--reason", "leak"), "--compromised needs exactly one name", "write envkit rotate"),
+        (("--reason", "leak"), "--compromised needs exactly one name", "run: envkit rotate"),
         (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
-        (("session",), "--compromised needs a reason", "write envkit rotate --compromised"),
-        (("session", "--reason", " "), "--compromised needs a reason", "write envkit rotate"),
+        (("session",), "--compromised needs a reason", "run: envkit rotate --compromised"),
+        (("session", "--reason", " "), "--compromised needs a reason", "run: envkit rotate"),
         (
             ("session", "--reason", "leak"),
             "cannot ask for confirmation: not a terminal",
@@ -472,7 +472,7 @@ def test_a_name_in_a_profile_never_selects_an_orphaned_record(shop):
     run(shop, "prod/api-key", "prod/session")
     left = (shop.root / ".env.prod.API_KEY.envkit-rotation").read_bytes()
     shop.profile("prod.toml", table("api-key", "SESSION"))
-    assert "run 'envkit rotate --resume .env.prod#API_KEY'" in told(run(shop, "status"))
+    assert "run: envkit rotate --resume .env.prod#API_KEY" in told(run(shop, "status"))
     run(shop, "--resume", "prod/api-key")
     run(shop, "--abort", "api-key", "--env", "prod")
     assert (shop.root / ".env.prod.API_KEY.envkit-rotation").read_bytes() == left
@@ -575,7 +575,7 @@ def test_rotate_reports_an_overdue_rotation_and_exits_with_1(standing):
     seen = told(run(standing))
     assert "prod/missed       overdue" in seen
     assert "2> envkit: error: prod/missed is overdue [rotation-overdue]\n" in seen
-    assert "2> envkit: hint: run 'envkit rotate prod/missed'\n" in seen
+    assert "2> envkit: hint: run: envkit rotate prod/missed\n" in seen
     assert "prod/overdue" not in seen, "it has been rotated"
     assert seen.endswith("[1]\n")
     assert told(run(standing, "missed")).endswith(f"in-grace  {GRACE}\n")

@@ -281,7 +281,7 @@ class TestVault(RotationStoreContract):
         store = vault_store(openbao.address, openbao.root_token, f"/kv1/{path}")
         with pytest.raises(RotationError, match="KV version 1") as raised:
             store.read()
-        assert raised.value.hint == "run 'vault kv enable-versioning kv1'"
+        assert raised.value.hint == "run: vault kv enable-versioning kv1"
 
     def test_a_value_that_is_not_text_is_refused_by_vault(self, harness, old):
         store = harness.store()

@@ -623,7 +623,7 @@ def test_a_foreign_write_before_the_promotion_is_preserved(anywhere):
         assert outcome.reason == (
             "the secret was changed outside envkit; all three values were kept"
         )
-        assert outcome.error.hint == "run 'envkit rotate --abort prod/url'"
+        assert outcome.error.hint == "run: envkit rotate --abort prod/url"
         assert world.url == theirs
         kept = world.kept()
         assert kept["old"] == old

@@ -101,7 +101,7 @@ def anchor() -> int:
     if verdict.problems:
         raise AuditError(
             "cannot print an anchor: the audit log was modified",
-            hint="run 'envkit audit verify'",
+            hint="run: envkit audit verify",
         )
     print(verdict.last)
     return 0
@@ -142,7 +142,7 @@ def _moment(since: str) -> datetime:
     except ValueError:
         raise UsageError(
             f"--since '{since}' is not a time or a duration",
-            hint="write --since 2h, or --since 2026-11-01",
+            hint="use --since 2h, or --since 2026-11-01",
         ) from None
     return moment.astimezone()
 

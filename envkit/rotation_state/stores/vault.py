@@ -262,7 +262,7 @@ class VaultRotationStore:
             if secret.engine.version == 1:
                 raise RotationError(
                     f"cannot rotate {self.location}: KV version 1 has no compare-and-set",
-                    hint=f"run 'vault kv enable-versioning {secret.engine.mount}'",
+                    hint=f"run: vault kv enable-versioning {secret.engine.mount}",
                 )
             self.identity = self._identity(secret)
             return call(client, secret)

@@ -232,7 +232,7 @@ class VaultClient:
             status = {}
         if status.get("sealed") is True:
             return UnavailableError(
-                f"{self.server} is sealed", hint="unseal the server: run 'vault operator unseal'"
+                f"{self.server} is sealed", hint="run: vault operator unseal"
             )
         return self._failed("is unavailable (503)")
 

@@ -421,7 +421,7 @@ class TestRollback:
         scene.run()
         outcome = scene.run(Request.ROLLBACK)
         assert outcome.status == OutcomeStatus.REFUSED
-        assert outcome.error.hint == "run 'envkit rotate prod/db'"
+        assert outcome.error.hint == "run: envkit rotate prod/db"
 
     def test_an_unfinished_rollback_is_finished_by_any_later_run(self, scene):
         scene.run()
@@ -445,7 +445,7 @@ class TestForeignWrites:
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.REFUSED
         assert "the secret was changed outside envkit" in outcome.error.message
-        assert outcome.error.hint == "run 'envkit rotate --abort prod/db'"
+        assert outcome.error.hint == "run: envkit rotate --abort prod/db"
         assert scene.password == "theirs"
         assert set(scene.snapshot.pending) == {"old", "new"}
 
@@ -525,7 +525,7 @@ class TestForeignWrites:
         scene.now += GRACE * 2
         outcome = scene.run()
         assert outcome.status == OutcomeStatus.REFUSED
-        assert outcome.error.hint == "run 'envkit rotate --rollback prod/db'"
+        assert outcome.error.hint == "run: envkit rotate --rollback prod/db"
         assert scene.run(Request.ROLLBACK).status == OutcomeStatus.ROLLED_BACK
         assert scene.target.passwords == {f"{CANARY}-0"}
 

@@ -108,8 +108,8 @@ def test_status_reports_a_missed_window(project):
 @pytest.mark.parametrize(
     ("found", "hint"),
     [
-        (record(**LONG_SINCE), "run 'envkit rotate prod/key'"),
-        (under_way("set", tries=1, error="test: x"), "run 'envkit rotate prod/key'"),
+        (record(**LONG_SINCE), "run: envkit rotate prod/key"),
+        (under_way("set", tries=1, error="test: x"), "run: envkit rotate prod/key"),
         (record(phase="quarantined"), "find out why, and run 'envkit rotate prod/key'"),
         (record(last_rotated_at=NOW - DAY), ""),
         (under_way("set"), ""),

@@ -238,7 +238,7 @@ def _requested(
         raise UsageError("cannot combine --all and a name", hint="leave one of them out")
     if (rollback or abort) and not names:
         raise UsageError(
-            f"{flags[0][1]} needs a name", hint=f"write envkit rotate {flags[0][1]} db-password"
+            f"{flags[0][1]} needs a name", hint=f"run: envkit rotate {flags[0][1]} db-password"
         )
     return flags[0][0] if flags else Request.ROTATE if names else None
 

@@ -68,7 +68,7 @@ class AlternateRotator:
             or users[0] == users[1]
         ):
             raise ProfileError(
-                "'target.users' must name two roles", hint='write users = ["app_a", "app_b"]'
+                "'target.users' must name two roles", hint='write: users = ["app_a", "app_b"]'
             )
         self._users = (str(users[0]), str(users[1]))
         self._owner = str(target["owner"])
