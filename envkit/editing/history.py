@@ -126,7 +126,10 @@ def changes(recorded: Sequence[Recorded]) -> list[Change]:
 
 
 def earlier(
-    variable: EditableVariable, recorded: Sequence[Recorded], version: str | None
+    variable: EditableVariable,
+    recorded: Sequence[Recorded],
+    version: str | None,
+    environment: str,
 ) -> Earlier:
     """Return the version to go back to.
 
@@ -134,6 +137,7 @@ def earlier(
         variable: which one.
         recorded: its versions.
         version: which one; default: the newest in which the variable had a different value.
+        environment: the name of its environment, for hints.
 
     Raises:
         UnchangeableError: there can be none.
@@ -141,16 +145,22 @@ def earlier(
         SourceError: the store failed.
     """
     slot = versioned_slot(variable)
+    name = f"{variable.name} --env {environment}"
     if version is not None:
         chosen = next((one for one in recorded if one.version.version == version), None)
         if chosen is None:
             names = ", ".join(one.version.version for one in recorded) or "none"
-            raise NoVersionError(f"{slot.where} has no version {version} (known: {names})")
+            raise NoVersionError(
+                f"{slot.where} has no version {version} (known: {names})",
+                hint=f"run: envkit history {name}",
+            )
         found = _read(slot, chosen)
         if found is None:
             state = chosen.version.state
             fate = f"was {state}" if state in _GONE else "does not have it"
-            raise NoVersionError(f"{slot.where}: version {version} {fate}")
+            raise NoVersionError(
+                f"{slot.where}: version {version} {fate}", hint=f"run: envkit history {name}"
+            )
         return found
     candidates = [one for one in recorded if one.version.state not in ("current", *_GONE)]
     candidates.sort(key=lambda one: one.version.state != "previous")  # others stay in order
@@ -160,7 +170,9 @@ def earlier(
             return found
     raise NoVersionError(
         f"no earlier version of {slot.where} has a different value",
-        hint="choose one of 'envkit history' with --to" if len(recorded) > LOOK_BACK else None,
+        hint=f"run 'envkit history {name}', and choose a version with --to"
+        if len(recorded) > LOOK_BACK
+        else f"store another value: envkit set {name}",
     )
 
 

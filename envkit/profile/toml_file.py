@@ -24,8 +24,8 @@ _WANTED: dict[type, tuple[str, str]] = {
     bool: ("true or false", "write {} = true or {} = false, without quotes"),
     int: ("a whole number", "write {} = 1, without quotes"),
     float: ("a number", "write {} = 1, without quotes"),
-    list: ("a list", 'write {} = ["..."]'),
-    dict: ("a table", "write {} = { ... }"),
+    list: ("a list", 'write: {} = ["..."]'),
+    dict: ("a table", "write: {} = { ... }"),
 }
 
 

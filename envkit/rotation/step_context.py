@@ -67,6 +67,7 @@ class Job(NamedTuple):
             nothing.
         reopen_store: builds the store for other fields, those of a rotation that was begun
             when the profile said something else.
+        secret: its reference, for hints.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Job(NamedTuple):
     before: Callable[[], None] = _no_hook
     after: Callable[[], None] | None = None
     reopen_store: Callable[[tuple[str, ...]], RotationStore] | None = None
+    secret: str = ""
 
     def mismatch(self, record: Record) -> Mismatch | None:
         """Return why a record is not of this rotation; None where it is."""

@@ -193,7 +193,6 @@ def test_correction_hint_leaves_out_what_may_be_a_secret(hint, typed):
         "export --env prod --format powershell",
         "--xyzzy -- app",
         "show --xyzzy",
-        "get",
         "exec --env prod --timeout 0 -- app",
         "exec --env prod -- no-such-program",
         "exec --env prod no-such-program -- x",
@@ -201,7 +200,6 @@ def test_correction_hint_leaves_out_what_may_be_a_secret(hint, typed):
         "diff prod staging xyzzy",
         # the mistake is neither a word nor its place
         "rotate --all api-token",
-        "rotate --compromised api-token",
         "export --set no-equals --env prod",
         "show --reveal -eprod",
         "show --timeout=soon --env=prod",

@@ -125,7 +125,7 @@ def test_a_profile_that_links_out_of_the_project_is_not_read(clone, outside, com
     (clone.profiles / f"dev.{form}").symlink_to("../../outside/profile")
     done = run(clone, *command)
     assert done.returncode == 6
-    assert "run: envkit trust" in done.stdout + done.stderr
+    assert "run 'envkit trust'" in done.stdout + done.stderr
     assert (outside / "profile").read_text() == text
 
 
@@ -252,7 +252,7 @@ def test_an_ignore_file_that_links_out_of_the_project_is_not_read(clone, outside
     (clone.root / ".envkit-ignore").symlink_to("../outside/file")
     done = run(clone, *command)
     assert done.returncode == 6
-    assert "run: envkit trust" in done.stderr
+    assert "run 'envkit trust'" in done.stderr
 
 
 @pytest.mark.parametrize(("link", "output"), [("app.env", "app.env"), ("out", "out/file")])

@@ -199,7 +199,7 @@ def test_rotate_plan_lists_the_steps_and_does_nothing(standing):
     }
     assert seen.endswith(
         "prod/absent: the secret is missing\n"
-        "  store a first value\n"
+        "  store a first value: envkit set --ref 'dotenv:ABSENT' --env prod\n"
         "prod/failing: create: hook-failed\n"
         "  run: envkit rotate prod/failing\n"
         "prod/missed: overdue\n"
@@ -411,7 +411,11 @@ def test_rotate_with_yes_does_not_ask(shop):
     ("arguments", "told", "hint"),
     [
         (("--reason", "leak"), "--compromised needs exactly one name", "run: envkit rotate"),
-        (("session", "api-key", "--reason", "x"), "--compromised needs exactly one name", "write"),
+        (
+            ("session", "api-key", "--reason", "x"),
+            "--compromised needs exactly one name",
+            "run: envkit",
+        ),
         (("session",), "--compromised needs a reason", "run: envkit rotate --compromised"),
         (("session", "--reason", " "), "--compromised needs a reason", "run: envkit rotate"),
         (
@@ -472,7 +476,7 @@ def test_a_name_in_a_profile_never_selects_an_orphaned_record(shop):
     run(shop, "prod/api-key", "prod/session")
     left = (shop.root / ".env.prod.API_KEY.envkit-rotation").read_bytes()
     shop.profile("prod.toml", table("api-key", "SESSION"))
-    assert "run: envkit rotate --resume .env.prod#API_KEY" in told(run(shop, "status"))
+    assert "run 'envkit rotate --resume .env.prod#API_KEY'" in told(run(shop, "status"))
     run(shop, "--resume", "prod/api-key")
     run(shop, "--abort", "api-key", "--env", "prod")
     assert (shop.root / ".env.prod.API_KEY.envkit-rotation").read_bytes() == left
@@ -521,7 +525,7 @@ def test_rotate_continues_after_a_failed_rotation(shop):
         "'command -v no-such-program' must find it\n"
         "2> envkit: error: prod/b-absent: .env.prod#ABSENT: the secret is missing "
         "[rotation-failed]\n"
-        "2> envkit: hint: store a first value: a rotation starts from the current value\n"
+        "2> envkit: hint: store a first value: envkit set --ref 'dotenv:ABSENT' --env prod\n"
         "2> envkit: error: prod/c-typo: profiles/prod.toml:12: unknown rotator 'randon' "
         "[profile-invalid]\n"
         "2> envkit: hint: did you mean 'random'?\n"

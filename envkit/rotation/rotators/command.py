@@ -306,7 +306,9 @@ def _words(setting: object, key: str) -> list[str]:
     if not isinstance(setting, list) or not all(
         isinstance(word, str) and word and "\0" not in word for word in setting
     ):
-        raise ProfileError(f"'target.{key}' must be a list of words", hint=f'write: {key} = ["..."]')
+        raise ProfileError(
+            f"'target.{key}' must be a list of words", hint=f'write: {key} = ["..."]'
+        )
     return setting
 
 

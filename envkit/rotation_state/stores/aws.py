@@ -120,7 +120,7 @@ class AwsRotationStore:
         if seen.version is None:
             raise RotationError(  # AWS makes the first version of a secret the current one
                 f"{self.location} has no value: a rotation record would become its value",
-                hint="give it a value first: run 'envkit set'",
+                hint=f"run 'envkit set --ref {self._ref} --env ENV' to store a first value",
             )
 
         def write(manager: SecretsManager, secret_id: str, place: str) -> Snapshot:

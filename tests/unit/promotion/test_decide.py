@@ -115,7 +115,7 @@ def test_a_missing_secret_gets_its_line_and_no_value(write):
         "kind": "needs-value",
         "secret": True,
         "reason": "missing in .env.prod#KEY, env:KEY",
-        "hint": "run envkit set KEY --env prod",
+        "hint": "run: envkit set KEY --env prod",
     }
     done(plan)
     assert stored(project) == ""
@@ -162,7 +162,7 @@ def test_the_parts_of_a_composed_value_are_copied_each_to_its_place(write):
     plan = promotion()
     assert changes(plan)[0][:2] == ("URL", "add")
     assert left(plan) == {("URL", "differs"), ("URL", "needs-value")}
-    assert "run envkit set --ref 'dotenv:PG_PASS' --env prod" in {o.hint for o in plan.plan.left}
+    assert "run: envkit set --ref 'dotenv:PG_PASS' --env prod" in {o.hint for o in plan.plan.left}
     plan = promotion("URL")
     assert [(one.action, one.where) for one in plan.plan.changes] == [
         ("replace", ".env.prod#PG_USER"),

@@ -229,10 +229,13 @@ def _requested(
         if given
     ]
     if len(flags) > 1:
-        raise UsageError(f"cannot combine {flags[0][1]} and {flags[1][1]}")
+        raise UsageError(
+            f"cannot combine {flags[0][1]} and {flags[1][1]}", hint="leave one of them out"
+        )
     if plan and flags and not everything:
         raise UsageError(
-            f"cannot combine --plan and {flags[0][1]}", hint="write --plan with names or --all"
+            f"cannot combine --plan and {flags[0][1]}",
+            hint=f"leave {flags[0][1]} out: --plan takes names or --all",
         )
     if everything and names:
         raise UsageError("cannot combine --all and a name", hint="leave one of them out")
