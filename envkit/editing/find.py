@@ -310,7 +310,7 @@ def editable_in_store(
 
 def _not_writable(name: str, place: str) -> UnchangeableError:
     return UnchangeableError(
-        f"{name} comes from {place}, which envkit cannot change", hint="change it there"
+        f"{name} comes from {place}, which envkit cannot change", hint=f"change it in {place}"
     )
 
 

@@ -194,7 +194,7 @@ class AlternateRotator:
         if not role.is_ours:
             raise RotationError(
                 f"the admin of target.dsn may not change the password of '{user}'",
-                hint=f"run: GRANT \"{user}\" TO the admin WITH ADMIN OPTION; see '{PAGE}'",
+                hint=f"run 'GRANT \"{user}\" TO ADMIN WITH ADMIN OPTION'; see '{PAGE}'",
             )
         if not role.is_member:
             raise RotationError(
@@ -211,7 +211,7 @@ class AlternateRotator:
 
 def _missing(role: str) -> RotationError:
     return RotationError(
-        f"the role '{role}' does not exist", hint=f"run: CREATE ROLE ...; see '{PAGE}'"
+        f"the role '{role}' does not exist", hint=f"create it with CREATE ROLE; see '{PAGE}'"
     )
 
 
