@@ -237,7 +237,7 @@ def test_a_file_name_that_cannot_be_created_gets_a_hint(dev, path, hint, status)
     assert hint in done.stderr
 
 
-# ---------------------------------------------------------------- what killed commands left
+# ---------------------------------------------------------------- after killed commands
 
 
 def test_a_set_removes_the_leftovers_that_a_killed_set_left_beside_a_link(dev):

@@ -436,7 +436,7 @@ def test_compromised_requires_one_name_a_reason_and_a_confirmation(shop, argumen
     assert values(shop, "prod") == before
 
 
-# ---------------------------------------------------------------- what no profile names
+# ---------------------------------------------------------------- orphaned records
 
 
 def test_a_rotation_removed_from_its_profile_in_the_grace_period_can_be_finished(shop):
@@ -498,7 +498,7 @@ def test_a_name_that_several_orphaned_records_share_is_refused(shop):
     )
 
 
-# ---------------------------------------------------------------- what goes wrong
+# ---------------------------------------------------------------- failures
 
 
 def test_rotate_continues_after_a_failed_rotation(shop):
@@ -731,7 +731,7 @@ def test_a_rotation_named_like_a_subcommand_can_be_rotated(shop):
 
 
 def spoken(capfd, *arguments):
-    """Return the exit status and what came on stderr; nothing may come on stdout."""
+    """Return the exit status and stderr, and check that stdout is empty."""
     status = run_app(["rotate", *arguments])
     streams = capfd.readouterr()
     assert streams.out == ""

@@ -32,7 +32,7 @@ def edit(log, change):
 
 
 def problems(log, anchor=None):
-    """Return what is wrong, by line: the path is the test's own."""
+    """Return the problems without the path."""
     return [text.replace(f"{log}:", "") for text in verify(str(log), anchor).problems]
 
 

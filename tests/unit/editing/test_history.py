@@ -17,7 +17,7 @@ STATES = ("current", "previous", *["older"] * 8)
 
 
 def recorded(*values):
-    """Return versions, the newest first: texts, None for absent, or what a store said of one."""
+    """Return versions, the newest first: texts, None for absent, or outcomes of a store."""
     found = []
     for index, value in enumerate(values):
         number, state = str(len(values) - index), STATES[index]

@@ -1,4 +1,4 @@
-"""One variable of a profile: what its table means, and which tables are refused."""
+"""One variable of a profile: the meaning of its table, and tables that are refused."""
 
 import pytest
 

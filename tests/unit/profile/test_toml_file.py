@@ -1,4 +1,4 @@
-"""Files of profiles: what is read, which keys are refused; no content is shown."""
+"""Files of profiles: their keys and types, and refusals, which show no content."""
 
 import pytest
 

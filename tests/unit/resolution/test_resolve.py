@@ -406,7 +406,7 @@ class TestOverrides:
         found = resolve("prod", sources={"shelf": Shelf()}, environ={}, overrides=overrides)
         for variable in found.variables():
             assert (variable.location, variable.note, variable.origins) == (None, "--set", ())
-        assert found.secret_names() == {"A"}  # what replaces a secret is masked as well
+        assert found.secret_names() == {"A"}  # a replacement of a secret is masked as well
 
     @pytest.mark.parametrize("name", ["", "A-B", "1A", "A=B", "A\0"])
     def test_an_override_with_an_invalid_name_is_refused(self, prod, name):

@@ -90,7 +90,7 @@ def test_a_first_rotation_runs_at_once_and_retires_after_its_grace_period(world)
 
 
 class TestTargetPlaceholder:
-    """A rotator whose target has a placeholder, `{{ ADMIN }}`."""
+    """A rotator with a placeholder in its target, `{{ ADMIN }}`."""
 
     @pytest.fixture
     def target(self, world):

@@ -58,7 +58,7 @@ LONG_SINCE = {"last_rotated_at": NOW - 40 * DAY}
         (under_way("reverting"), "in-progress"),
         (record(phase="quarantined", error="refused"), "quarantined"),
         (record(phase="quarantined", error="refused", **LONG_SINCE), "quarantined"),
-        # what a person gave up is not done again at once, and is overdue all the same
+        # an aborted rotation is not repeated at once, but it is overdue
         (record(last_rotated_at=NOW - 30 * DAY, given_up_at=NOW - 9), "waiting"),
         (record(given_up_at=NOW - 9, **LONG_SINCE), "overdue"),
     ],
