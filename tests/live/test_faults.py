@@ -150,7 +150,7 @@ def test_expired_aws_credentials_stop_the_command(project, aws_store, command, m
     for operation in ("BatchGetSecretValue", "GetSecretValue"):
         aws_store.aws.fail(operation, "ExpiredTokenException", message=CANARY)
     said = refused(project, aws_store, *command, status=6, missing=missing)
-    assert "run: aws sso login" in said
+    assert "run 'aws sso login'" in said
 
 
 def test_an_aws_secret_that_the_caller_may_not_read_stops_the_command(project, aws_store):

@@ -80,7 +80,7 @@ def test_rollback_does_not_restore_a_retired_value(store):
     assert done.returncode == 6
     assert "of KEY was retired 2" in done.stderr
     assert ": prod/key replaced it " in done.stderr
-    assert "run: envkit rotate prod/key" in done.stderr
+    assert "run 'envkit rotate prod/key'" in done.stderr
     assert store.key() == new
 
     store.let_its_clock_tick()
@@ -118,7 +118,7 @@ def test_set_of_a_value_whose_rotation_is_in_progress_is_refused(store):
         done = store.run(*command, "--env", "prod", input="x")
         assert done.returncode == 7, done.stderr
         assert "KEY is being rotated by prod/key (phase grace, started " in done.stderr
-        assert "run: envkit rotate --rollback prod/key" in done.stderr
+        assert "run 'envkit rotate --rollback prod/key'" in done.stderr
     environ = {**store.environ, "EDITOR": f"{sys.executable} {script}"}
     shown = store.project.run("edit", "--env", "prod", env=environ).stdout
     assert "# KEY is being rotated by prod/key" in shown
