@@ -172,7 +172,9 @@ def pick(
     for name in names:
         found = [one for one in rotations if name in _names(one)]
         if not found:
-            raise UsageError(f"no rotation '{name}'", hint=_meant(name, rotations, also))
+            raise UsageError(
+                f"no rotation '{name}'", hint=_unknown_name_hint(name, rotations, also)
+            )
         if len(found) > 1:
             several = " and ".join(one.full_name for one in found)
             raise UsageError(
@@ -197,7 +199,7 @@ def conflict_error(one: Rotation, other: Rotation) -> ProfileError:
     )
 
 
-def _meant(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str:
+def _unknown_name_hint(name: str, rotations: Sequence[Rotation], also: Iterable[str]) -> str:
     """Return the hint for a name that matches no rotation."""
     own = {one.policy.name for one in rotations}
     words = own if "/" not in name else {word for one in rotations for word in _names(one)}

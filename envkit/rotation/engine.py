@@ -40,7 +40,7 @@ __all__ = ["Job", "Outcome", "advance"]
 MAX_STEPS = 200  # of one run; a rotation has about ten
 MAX_CONFLICTS = 20
 # requests that a person may make for a rotation in progress that has since been renamed
-_BY_A_NEW_NAME = (Request.ABORT, Request.ROLLBACK, Request.RESUME)
+_ALLOWED_AFTER_RENAME = (Request.ABORT, Request.ROLLBACK, Request.RESUME)
 STORE_SHARE = 0.2  # part of the time that is reserved for saving a failure
 SPARE_SECONDS = 2.0  # for a step that is late
 _OF_NEW_VALUES = (StepKind.CREATE, StepKind.SET, StepKind.TEST)
@@ -195,7 +195,7 @@ class _Run:
         by_name = self.context.requested in (Request.ROTATE, Request.COMPROMISED)
         if found.renamed and by_name and not record.in_progress:
             return
-        if found.renamed and record.in_progress and self.context.requested in _BY_A_NEW_NAME:
+        if found.renamed and record.in_progress and self.context.requested in _ALLOWED_AFTER_RENAME:
             found = self.job.mismatch(record._replace(rotation=self.job.name))
             if found is None:
                 return

@@ -74,10 +74,12 @@ def mismatch(record: Record, *, name: str, secret: str, plan: str, target: str) 
         difference = f"started at {at}, but the profile now has another 'target'"
     else:
         return None
-    return Mismatch(f"the rotation in progress {difference}", _way_out(record, name), changed=True)
+    return Mismatch(
+        f"the rotation in progress {difference}", _hint_for_change(record, name), changed=True
+    )
 
 
-def _way_out(record: Record, name: str) -> str:
+def _hint_for_change(record: Record, name: str) -> str:
     back = "restore the profile until the rotation finishes"
     if record.promoted_at:
         return back

@@ -48,7 +48,7 @@ def _claim(step: StepContext) -> Snapshot:
     job.check()
     rotator = step.rotator
     beside = {name: job.store.beside.get(name) for name in getattr(rotator, "looks_beside", ())}
-    facts = dict(rotator.prepare({**_there(beside), **current}))
+    facts = dict(rotator.prepare({**_present(beside), **current}))
     extra_passwords = int(facts.pop("extra_passwords", "0"))
     description = rotator.describe_target()
     same_target = (last.target, last.target_description) == (job.target, description)
@@ -74,12 +74,12 @@ def _claim(step: StepContext) -> Snapshot:
     return step.save(record, {PendingValue.OLD: current})
 
 
-def _there(fields: Mapping[str, Secret | None]) -> Fields:
+def _present(fields: Mapping[str, Secret | None]) -> Fields:
     return {name: value for name, value in fields.items() if value is not None}
 
 
 def _take_over(step: StepContext) -> Snapshot:
-    _look_again(step)
+    _recheck(step)
     record = step.record
     begins = not record.after_promote and not record.reverting
     taken = record._replace(
@@ -90,7 +90,7 @@ def _take_over(step: StepContext) -> Snapshot:
     return step.job.store.save(step.seen, taken, step.seen.pending)
 
 
-def _look_again(step: StepContext) -> None:
+def _recheck(step: StepContext) -> None:
     """Check that the results of an earlier run still hold; the phase does not change.
 
     Raises:

@@ -62,7 +62,7 @@ _CHANNEL_KEYS: dict[str, type | tuple[type, ...]] = {
     "on": list,
 }
 # a Monday in winter: the search for a schedule's shortest pause starts here
-_SOME_DAY = 1_767_571_200.0
+_SEARCH_START = 1_767_571_200.0
 
 
 class Strategy(StrEnum):
@@ -239,7 +239,7 @@ class _Reader:
                 "'jitter' is not shorter than 'window'",
                 "increase 'window' or decrease 'jitter'",
             )
-        pause = shortest_pause(timing, _SOME_DAY)
+        pause = shortest_pause(timing, _SEARCH_START)
         if pause <= timing.grace_seconds + timing.jitter_seconds:
             raise self.error(
                 "grace" if "grace" in self.settings else key,
@@ -274,7 +274,7 @@ class _Reader:
 
     def check_schedule(self, timing: Timing) -> None:
         try:
-            cron_after(timing.schedule, timing.timezone, _SOME_DAY)
+            cron_after(timing.schedule, timing.timezone, _SEARCH_START)
         except ValueError as error:
             reason = str(error)
             raise self.error(

@@ -101,8 +101,8 @@ def checked_pack(
 def parse(text: str | bytes) -> object:
     """Return the content of a JSON text; None if it is not JSON.
 
-    A duplicate key, too much nesting or a number that is not finite spoils only the object that
-    contains it.
+    A duplicate key or too much nesting spoils only the object that contains it. A huge integer
+    is parsed as infinity.
     """
     import json
 
