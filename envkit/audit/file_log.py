@@ -201,7 +201,7 @@ def _make_folder(folder: str) -> None:
     parent = os.path.dirname(folder)
     if not os.path.isdir(parent):
         _make_folder(parent)
-    try:  # noqa: SIM105 - noqa: SIM105 - importing contextlib takes longer than this function
+    try:  # noqa: SIM105 - importing contextlib takes longer than this function
         os.mkdir(folder, 0o700)
     except FileExistsError:
         pass  # another process was faster; if it is not a folder, opening a file in it fails

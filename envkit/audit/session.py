@@ -65,7 +65,7 @@ class Access:
 
     def __exit__(self, _: object, error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None and not self._recorded:
-            try:  # noqa: SIM105 - noqa: SIM105 - importing contextlib takes longer than this method
+            try:  # noqa: SIM105 - importing contextlib takes longer than this method
                 self._record(outcome_of(error), self._names, {})
             except EnvkitError:
                 pass  # the error that is being raised says more

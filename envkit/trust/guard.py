@@ -157,7 +157,7 @@ class Guard:
     # ---------------------------------------------------------------- deciding
 
     def _is_granted(self, folder: str, destinations: Sequence[Destination]) -> bool:
-        assert self._ask is not None  # noqa: S101 - noqa: S101 - the caller has checked
+        assert self._ask is not None  # noqa: S101 - the caller has checked
         if not self._ask(folder, destinations):
             return False
         self.allow(folder, destinations)
