@@ -50,7 +50,7 @@ def in_use(inspection: Inspection, *, beside: bool = True) -> Mapping[str, tuple
     """Return the files in which environments look up values, existing or not, with their names.
 
     Args:
-        inspection: what is inspected.
+        inspection: the input of the checks.
         beside: whether to include the files that envkit has created beside them.
     """
     found: dict[str, dict[str, None]] = {}

@@ -66,7 +66,7 @@ def find(inspection: Inspection) -> Iterator[Problem]:
 
 def _in_texts(texts: Sequence[_Text], profiles: Sequence[Profile]) -> Iterator[Problem]:
     for text in texts:
-        if text.variable and _may_be_seen(text.name, profiles):
+        if text.variable and _is_public(text.name, profiles):
             continue
         called = text.name if text.variable else f"'{text.name}'"
         for written in _written(text.text):
@@ -75,18 +75,18 @@ def _in_texts(texts: Sequence[_Text], profiles: Sequence[Profile]) -> Iterator[P
                 yield Problem(
                     "literal-secret" if suspicion.certain else "possible-secret",
                     f"{called} contains {suspicion.what}",
-                    hint=_REPLACE + _way_out(text),
+                    hint=_REPLACE + _alternative(text),
                     variables=(text.name,) if text.variable else (),
                 ).at(text.location)
 
 
-def _way_out(text: _Text) -> str:
+def _alternative(text: _Text) -> str:
     if not text.variable:
         return ""
     return _ACCEPT if text.location.path.endswith(".env") else _SAY
 
 
-def _may_be_seen(name: str, profiles: Sequence[Profile]) -> bool:
+def _is_public(name: str, profiles: Sequence[Profile]) -> bool:
     """Return whether a profile declares a value public, or its rules exclude a secret."""
     declared = (profile.variables.get(name) for profile in profiles)
     return any(

@@ -97,7 +97,7 @@ class _File:
             whole = node.parent
             value = whole.child_by_field_name("value") or whole.child_by_field_name("right")
             if self.is_environment(value):
-                yield from _taken_out(node)
+                yield from _destructured(node)
         elif node.type == "call_expression":
             yield from _deno(node)
 
@@ -139,7 +139,7 @@ def _use(node: Node) -> str:
     return "optional" if tested else "needed"
 
 
-def _taken_out(pattern: Node) -> Iterator[Read]:
+def _destructured(pattern: Node) -> Iterator[Read]:
     """Yield the variables of `const { A, B = "default", C: c } = process.env`."""
     for part in pattern.named_children:
         if part.type == "shorthand_property_identifier_pattern":

@@ -87,7 +87,7 @@ def parse_point(text: str, now: datetime) -> Point:
         now: the current time, with a time zone; later points are refused.
 
     Raises:
-        UsageError: the text is none of these, or in the future.
+        UsageError: the text has another form, or is in the future.
     """
     from datetime import datetime
 

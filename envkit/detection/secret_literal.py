@@ -28,7 +28,7 @@ from envkit.detection.secret_names import (
 from envkit.detection.token_shapes import PUBLISHED, find_tokens
 from envkit.detection.value_parts import credentials_of, host_of
 
-PLACEHOLDER = "\0"  # stands for a placeholder in a text that is partly read from a store
+PLACEHOLDER = "\0"  # replaces a placeholder in a text that is partly read from a store
 
 _PUBLIC_FORM = re.compile(
     r"""[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}            # a UUID
@@ -52,7 +52,7 @@ _STUB = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _PLACE = re.compile(r"\.{0,2}/|~/|arn:|.*://")  # the place of a secret, not the secret
-# the words of well-known made-up passwords, including those that say so themselves
+# the words of well-known made-up passwords, and words that mark a password as one
 _DEVELOPERS_WORDS = re.compile(
     r"(?:(?:admin|app|dev|development|demo|guest|insecure|local|localhost|minio|mongo|mysql|only"
     r"|pass|password|passwd|pg|postgres|postgresql|rabbitmq|redis|root|secret|test|testing|unsafe"

@@ -133,7 +133,7 @@ def _refuse_unrepresentable(format_name: str, texts: Mapping[str, str]) -> None:
     count = "1 variable" if len(problems) == 1 else f"{len(problems)} variables"
     listed = "; ".join(f"{name} {problem}" for name, problem in problems.items())
     raise InvalidValueError(
-        f"the format '{format_name}' cannot carry {count}: {listed}",
+        f"the format '{format_name}' cannot represent {count}: {listed}",
         hint=_hint(format_name, problems, texts),
     )
 

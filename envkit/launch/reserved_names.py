@@ -61,13 +61,13 @@ def shell_problem(name: str, text: str) -> str | None:
     if name == "IFS":
         return "is how a shell splits words, and would change how later commands run"
     tables = (("bash", _BASH), ("zsh", _ZSH), ("fish", _FISH))
-    keepers = [shell for shell, names in tables if name in names]
+    shells = [shell for shell, names in tables if name in names]
     if name.startswith(_FISH_PREFIXES):
-        keepers = ["fish"]
-    if keepers:
-        listed = " and ".join([", ".join(keepers[:-1]), keepers[-1]] if keepers[1:] else keepers)
-        keep = "reserve" if keepers[1:] else "reserves"
-        return f"is a variable that {listed} {keep}"
+        shells = ["fish"]
+    if shells:
+        listed = " and ".join([", ".join(shells[:-1]), shells[-1]] if shells[1:] else shells)
+        verb = "reserve" if shells[1:] else "reserves"
+        return f"is a variable that {listed} {verb}"
     if name == "PATH" and (not text or "\n" in text):
         return "is empty or has a line break, which fish turns into a different list of folders"
     if name in _ZSH_NUMBERS and not _is_number(text):

@@ -263,9 +263,9 @@ def read(prepared: PreparedPromotion) -> Promotion:
     )
     line_plan = prepared.line_plan.without(_not_absent(ends[1]))
     known = prepared.target.plan.selected
-    to = _as_it_will_be(extended(prepared.written, line_plan.lines), known, ends)
+    to = _with_new_lines(extended(prepared.written, line_plan.lines), known, ends)
     decision = plan_promotion(source, to, line_plan, prepared.choice)
-    prepared.file.put({line.name: line.keys for line in line_plan.lines})
+    prepared.file.add({line.name: line.keys for line in line_plan.lines})
     return Promotion(decision, to.prepared, prepared.file, prepared.deadline)
 
 
@@ -276,7 +276,7 @@ class _TargetFile:
         self._file = file
         self._before = self._after = file.read()
 
-    def put(self, lines: Mapping[str, Mapping[str, Any]]) -> None:
+    def add(self, lines: Mapping[str, Mapping[str, Any]]) -> None:
         """Add lines to the new text; see `put_variables`."""
         if lines:
             self._after = put_variables(self._after, lines, path=self._file.path)
@@ -334,7 +334,7 @@ def _not_absent(end: End) -> set[str]:
     return {*found, *failed}
 
 
-def _as_it_will_be(profile: Profile, names: Sequence[str], ends: Sequence[End]) -> End:
+def _with_new_lines(profile: Profile, names: Sequence[str], ends: Sequence[End]) -> End:
     """Return the target with its new lines, evaluated from what was read of it."""
     sources = {name: source for end in ends for name, source in end.prepared.sources.items()}
     outcomes = {reference: found for end in ends for reference, found in end.outcomes.items()}

@@ -221,9 +221,9 @@ def _missing(text: str) -> list[str]:
         for entry in _IGNORED
         if f"!{entry}" not in patterns and not is_ignored(probes[entry], patterns)
     ]
-    kept = [line for line in patterns if line.lstrip("!/").startswith(".env") and line[0] == "!"]
-    kept = list(dict.fromkeys(kept)) if ".env.*" in missing else []  # they must follow it
-    missing += kept
+    allowed = [line for line in patterns if line.lstrip("!/").startswith(".env") and line[0] == "!"]
+    allowed = list(dict.fromkeys(allowed)) if ".env.*" in missing else []  # they must follow it
+    missing += allowed
     for sample in EXAMPLES:
         decided = sample in patterns or f"/{sample}" in patterns
         if not decided and is_ignored(sample, [*patterns, *missing]):

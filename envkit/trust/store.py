@@ -3,7 +3,7 @@
     {"version": 1, "folders": {"/home/me/shop/profiles": [
         {"kind": "send", "where": "https://vault.example.com:8200", "gets": ["$VAULT_TOKEN"]}]}}
 
-The user owns the file and nobody else may write it. It is never opened through a link. A
+The user owns the file, and no other user may write it. It is never opened through a link. A
 folder is identified by its real path.
 """
 
@@ -69,12 +69,12 @@ class TrustStore:
         """
         self._change(profiles, lambda known: merged([*known, *destinations]))
 
-    def remove(self, profiles: str, kept: Callable[[Destination], bool]) -> list[Destination]:
+    def remove(self, profiles: str, keep: Callable[[Destination], bool]) -> list[Destination]:
         """Revoke destinations of the profiles in a folder, and return what was revoked.
 
         Args:
             profiles: the folder's real path.
-            kept: returns whether a destination stays allowed.
+            keep: returns whether a destination stays allowed.
 
         Raises:
             UntrustedError: the file cannot be read or written.
@@ -83,8 +83,8 @@ class TrustStore:
         gone: list[Destination] = []
 
         def without(known: list[Destination]) -> list[Destination]:
-            gone.extend(one for one in known if not kept(one))
-            return [one for one in known if kept(one)]
+            gone.extend(one for one in known if not keep(one))
+            return [one for one in known if keep(one)]
 
         self._change(profiles, without)
         return gone
