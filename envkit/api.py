@@ -70,7 +70,7 @@ def diff(
 
     Returns:
         the differences, without any secret. A variable that could not be read is
-            `unreadable`, which is not an error.
+        `unreadable`, which is not an error.
 
     Raises:
         UsageError: a name is unknown, or there are fewer than two names.

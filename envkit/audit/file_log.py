@@ -278,7 +278,7 @@ def _end(descriptor: int, size: int) -> tuple[Link | None, bytes, str]:
 
     Returns:
         the link of its last complete line, the bytes after that line, and the newline that is
-            missing at the end, if any.
+        missing at the end, if any.
     """
     if not size:
         return None, b"", ""

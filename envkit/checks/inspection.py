@@ -171,7 +171,7 @@ def prepare_all(
 
     Returns:
         the environments without their invalid variables, and the problems found. An environment
-            that cannot be planned at all is left out.
+        that cannot be planned at all is left out.
     """
     prepared = []
     problems: list[Problem] = []

@@ -124,7 +124,7 @@ def read_sides(prepared: PreparedSides) -> list[Side]:
 
     Returns:
         a side for each name. A process is reduced to the variables that another side has;
-            otherwise PATH and HOME would be differences.
+        otherwise PATH and HOME would be differences.
     """
     names, profiles, others, deadline = prepared
     named = [name for name in names if name.kind is SideKind.PROFILE]
