@@ -376,7 +376,7 @@ def test_a_refusal_names_every_variable_and_its_reason() -> None:
     with pytest.raises(InvalidValueError) as caught:
         render("docker", secrets(values))
     assert caught.value.message == (
-        "the format 'docker' cannot carry 3 variables: TLS_KEY has a line break; "
+        "the format 'docker' cannot represent 3 variables: TLS_KEY has a line break; "
         "BLOB is not UTF-8; CERT ends with a carriage return"
     )
     assert caught.value.hint == "use --format shell, or leave them out with --except"
