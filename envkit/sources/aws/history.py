@@ -34,7 +34,7 @@ def versions(manager: SecretsManager, secret_id: str, where: str) -> list[Versio
         the versions; empty if the secret does not exist.
 
     Raises:
-        SourceError: AWS returned an error.
+        SourceError: the request failed.
     """
     try:
         entries = list(_entries(manager, secret_id, f"cannot read the versions of {where}"))

@@ -38,7 +38,7 @@ def create(manager: SecretsManager, name: str, content: dict[str, str | bytes], 
 
     Raises:
         ConflictError: the secret already has a value, or is scheduled for deletion.
-        SourceError: AWS returned an error.
+        SourceError: the request failed.
     """
     doing = f"cannot write {where}"
     version = _new_version()
@@ -80,7 +80,7 @@ def replace(
 
     Raises:
         ConflictError: another version has the label, which was not moved.
-        SourceError: AWS returned an error.
+        SourceError: the request failed.
     """
     doing = f"cannot write {where}"
     version = version or _new_version()
@@ -128,7 +128,7 @@ def make_current(
 
     Raises:
         ConflictError: another version is current; the label was not moved.
-        SourceError: AWS returned an error.
+        SourceError: the request failed.
     """
     doing = f"cannot write {where}"
     source = {} if expected is None else {"RemoveFromVersionId": expected}
