@@ -1,1 +1,1 @@
-"""What a refused command line was probably meant to be."""
+"""Corrections for command lines that envkit refused."""
