@@ -81,7 +81,7 @@ def map_parallel(
 
     Args:
         function: called in at most `workers` threads at once.
-        items: one call is made for each.
+        items: `function` is called once for each.
         workers: 1 or more.
         deadline: calls that have not ended by then are abandoned and marked as late.
     """

@@ -81,8 +81,8 @@ def _corrections(error: EnvkitError, arguments: Sequence[str]) -> list[str]:
         line = ""
     if not line:
         return []
-    told = isinstance(error.hint, Meant) and error.hint.right in line
-    return [f"{error.hint} run: {line}" if told else f"run: {line}"]
+    has_word = isinstance(error.hint, Meant) and error.hint.right in line
+    return [f"{error.hint} run: {line}" if has_word else f"run: {line}"]
 
 
 def print_labelled(kind: str, text: str) -> None:

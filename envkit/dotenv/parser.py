@@ -208,7 +208,7 @@ def _is_odd(key: str, value: str, source: str, quote: str) -> bool:
 
 
 def _is_marked(key: str) -> bool:
-    """Return whether what stands before `=` is a name with something around it."""
+    """Return whether the text before `=` is a name with extra characters around it."""
     from envkit.dotenv.recovery import bare_name
 
     return is_name(bare_name(key))

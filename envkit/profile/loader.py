@@ -187,13 +187,13 @@ def _refuse_variables_at_the_top(document: Mapping[str, Any], top: Location) -> 
     for key, value in document.items():
         if key in _KEYS or not is_name(key):
             continue
-        told = is_declaration(value)
+        valid = is_declaration(value)
         from envkit._internal.suggestions import closest
 
-        if (isinstance(value, dict) and not told) or (not key.isupper() and closest(key, _KEYS)):
+        if (isinstance(value, dict) and not valid) or (not key.isupper() and closest(key, _KEYS)):
             continue  # a table or a misspelled key
         where = "above [variables]" if "variables" in document else "without a line [variables]"
-        hint = f"write it below a line [variables]: {key} = " + ("{ ... }" if told else "...")
+        hint = f"write it below a line [variables]: {key} = " + ("{ ... }" if valid else "...")
         raise ProfileError(f"{top.at(key)}: {key} is written {where}", hint=hint)
 
 

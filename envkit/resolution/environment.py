@@ -198,7 +198,7 @@ class TypedReader:
         *,
         subcast: Callable[[builtins.str], Any] | None = None,
     ) -> Any:
-        """Return the items between commas, or those of a JSON array, without empty ones.
+        """Return comma-separated items or the items of a JSON array, without empty ones.
 
         Args:
             name: the name of the variable.

@@ -1,4 +1,4 @@
-"""A source that fails every read, which replaces one that cannot be opened.
+"""A source that replaces one that cannot be opened, and fails every read.
 
 With it, a report can still cover the variables of all other sources.
 """

@@ -1,1 +1,1 @@
-"""Corrections for command lines that envkit refused."""
+"""Suggest a corrected command line when envkit refuses one: rules and vocabulary."""

@@ -144,7 +144,7 @@ def _end(number: int, _: FrameType | None) -> None:
 def _wipe(folder: str) -> None:
     """Overwrite and remove a folder with all its files, including those that an editor added.
 
-    A file that cannot be removed does not keep others from being removed.
+    If a file cannot be removed, the others still are.
     """
     with suppress(OSError):
         os.chmod(folder, 0o700)  # otherwise its files cannot be removed

@@ -143,7 +143,7 @@ class SecretsManager:
             service: botocore's name of the service: `iam`.
             operation: as for `call`; likewise `doing` and the rest.
             doing: the start of an error message.
-            key: the id and secret of an access key, to make the call with its credentials.
+            key: the id and secret of an access key, to call with these credentials.
             parameters: the parameters of the operation.
 
         Raises:
@@ -181,7 +181,7 @@ class SecretsManager:
                 return call()
         except SourceError:
             raise
-        except Exception as error:  # noqa: BLE001 - any of them may hold a value
+        except Exception as error:  # noqa: BLE001 - any of them may contain a value
             mapped = source_error(error, doing, action=action, profile=self._profile)
             if self._sharing and isinstance(mapped, (AuthError, DeniedError)):
                 from envkit.sources.aws.shared import forget

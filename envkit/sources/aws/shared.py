@@ -67,5 +67,5 @@ def forget(settings: Mapping[str, Any], environ: Mapping[str, str]) -> None:
 def _key(settings: Mapping[str, Any], environ: Mapping[str, str]) -> bytes:
     """Return a key that is unique for each login and contains no credential."""
     of_aws = sorted((k, v) for k, v in os.environ.items() if k.startswith(_ENVIRONMENT))
-    told = (os.getpid(), sorted(settings.items()), environ.get("AWS_REGION"), of_aws)
-    return sha256(repr(told).encode(errors="surrogateescape")).digest()
+    inputs = (os.getpid(), sorted(settings.items()), environ.get("AWS_REGION"), of_aws)
+    return sha256(repr(inputs).encode(errors="surrogateescape")).digest()

@@ -117,9 +117,8 @@ def _contents(folder: str) -> Iterator[bytes]:
         seen += len(names)
         if seen > MAX_FILES:
             raise InvalidSettingError(
-                f"there are more than {MAX_FILES:,} files below '{folder}', which is to hold "
-                "certificates",
-                hint="name a folder that holds nothing else",
+                f"the certificate folder '{folder}' contains more than {MAX_FILES:,} files",
+                hint="name a folder that contains only certificates",
             )
         for name in sorted(names):
             try:

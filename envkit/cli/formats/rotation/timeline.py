@@ -188,7 +188,7 @@ def _marks(one: RotationStatus, due: Sequence[float], span: Span) -> Iterator[Ma
     if len(due) > MOST_MARKS:
         yield from _bar("often", due[0], span.end, span)
     else:
-        later = one.state == RotationState.FAILING  # it is not due, whatever its schedule says
+        later = one.state == RotationState.FAILING  # it is retried, not due
         for number, at in enumerate(due):
             yield Mark("mark ring later" if number or later else "mark ring", _at(span, at))
     if last >= span.start:
