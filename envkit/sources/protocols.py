@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Source(Protocol):
-    """Reads from one store. The constructor does no I/O; methods raise only `SourceError`.
+    """Reads from one store. The constructor does no I/O; a failed store raises `SourceError`.
 
     Attributes:
         settings: the keys of `[sources.NAME]`, each with its Python type.
