@@ -130,7 +130,7 @@ def _moment(since: str) -> datetime:
     """Return the time for a duration such as `2h`, a day or a time.
 
     Raises:
-        UsageError: the text is none of these.
+        UsageError: the text is not one of these.
     """
     now = datetime.now(UTC)
     try:
