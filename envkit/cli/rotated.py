@@ -60,7 +60,7 @@ def allow_change(
         if rotated is not None:
             if not force:
                 rotated.refuse_in_progress()
-            if variable.current.value is not None:  # a rotation does not set a first value
+            if variable.current.value is not None:  # a rotation needs a first value
                 print_labelled("warning", rotated.warning)
 
 

@@ -349,8 +349,8 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str] | None]:
 def _alike(words: Sequence[str], others: Sequence[str]) -> bool:
     """Return whether two command lines differ only in the order or form of their options.
 
-    Words before the command are compared as they are, because envkit takes no options there. So are
-    words after the name of the app, which belong to the app.
+    They are not alike if options precede the command, where envkit takes none, or if options follow
+    the name of the app, because these belong to the app.
     """
     if others[0].startswith("-") or (words[0] == "exec" and words[-1] != others[-1]):
         return False

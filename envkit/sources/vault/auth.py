@@ -182,10 +182,10 @@ def look_up(client: VaultClient) -> Lease | None:
 
 
 def renew(client: VaultClient, lease: Lease, until: Deadline) -> Lease:
-    """Return the lease of a token, renewed if possible and needed until a deadline.
+    """Return the lease of a token; renew it if it ends before a deadline and can be renewed.
 
     Raises:
-        SourceError: the request failed; a token that cannot be renewed is not one.
+        SourceError: the request failed; a token that cannot be renewed is not an error.
     """
     needed = until.remaining_seconds()
     lasts = lease.expiry is None or lease.expiry.remaining_seconds() > needed

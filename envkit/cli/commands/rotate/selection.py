@@ -90,7 +90,7 @@ def orphans_of(
 ) -> Found:
     """Return the orphaned records of the given profiles, or of all."""
     surveyed = collected.survey
-    if surveyed is None:  # whether no profile names a record needs all profiles
+    if surveyed is None:  # needs all profiles, not only those of `env`
         folder = profiles_folder(profiles, environ)
         surveyed = survey(folder, environ=environ, deadline=deadline)
     found = find_orphans(surveyed, environ=environ, deadline=deadline)
