@@ -5,7 +5,7 @@ and its own hash, which is SHA-256 over everything in the line before `,"hash":`
 
     {"time":"2026-11-25T09:30:00.000Z",...,"seq":2,"previous":"5f0c...","hash":"9ab1..."}
 
-What always holds: a line is added as a whole, under a lock. The partial line of a writer that
+Guarantees: a line is added as a whole, under a lock. The partial line of a writer that
 died stays in the file, and the next line records its hash (`interrupted`). The chain continues
 from file to file. `audit.jsonl` is the newest file; a full one is renamed to the next number,
 starting with `audit.1.jsonl`, and the oldest file beyond the limit is removed.

@@ -7,7 +7,7 @@
         access.succeed(environment.variables())
     ...                                          # the values may leave envkit from here on
 
-What always holds: envkit contacts no store for a protected profile before it has a reason.
+Guarantees: envkit contacts no store for a protected profile before it has a reason.
 Each access is recorded once, whether it succeeded or failed. No value of a protected profile
 leaves envkit unrecorded.
 """

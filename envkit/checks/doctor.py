@@ -3,7 +3,7 @@
     for check in examine(("staging",)).checks:
         print(check.status, check.subject, check.message)
 
-What always holds: no check contains a value. One failure does not stop another check. Nothing waits
+Guarantees: no check contains a value. One failure does not stop another check. Nothing waits
 beyond the deadline. envkit reads only the stores of the selected environments.
 """
 

@@ -1,6 +1,6 @@
 """The findings of `envkit doctor` about one store, and what it did not check.
 
-What always holds: `ok` is reported only for things that were checked. envkit asks a remote store
+Guarantees: `ok` is reported only for things that were checked. envkit asks a remote store
 for its identity and permissions and reads no value; `envkit check` reads the values.
 """
 

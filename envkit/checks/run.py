@@ -4,7 +4,7 @@
     for problem in report.problems:
         print(problem.file, problem.line, problem.message, problem.hint)
 
-What always holds: no problem contains a value or reveals one. An error in one environment hides
+Guarantees: no problem contains a value or reveals one. An error in one environment hides
 nothing in another. A store that cannot be read is not the same as an absent value. Nothing is
 changed.
 """

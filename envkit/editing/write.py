@@ -3,7 +3,7 @@
     for group in grouped([Write(slot, before, Secret("a new one"))]):
         version = group.run(deadline)
 
-What always holds: of one secret or file, either all values are written or none, in one new
+Guarantees: of one secret or file, either all values are written or none, in one new
 version. If a value was changed since it was read, that is a conflict, and nothing is written. A
 change of other values in the same secret or file is not a conflict. The write is then repeated
 until the deadline, after a random pause, so that any number of writers succeed.

@@ -1,6 +1,6 @@
 r"""Write an environment in a format that another program reads. Pure: opens nothing.
 
-What always holds: the format's own reader returns each value byte for byte (see `FORMATS`). If a
+Guarantees: the format's own reader returns each value byte for byte (see `FORMATS`). If a
 format cannot represent some values, that is an error that names all of their variables. No value
 is ever dropped, trimmed or expanded.
 

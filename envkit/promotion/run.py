@@ -7,7 +7,7 @@
     for step in promotion.steps:
         step.run()
 
-What always holds: nothing is written before every step was checked. Values are written first
+Guarantees: nothing is written before every step was checked. Values are written first
 and the profile last, so that no profile refers to a value that was not written. Each step is a
 compare-and-set. To finish an interrupted promotion, run it again.
 """

@@ -1,6 +1,6 @@
 """Write the first profiles of a project, from its `.env` files.
 
-What always holds: no existing file is changed, except that lines are added to `.gitignore`. No
+Guarantees: no existing file is changed, except that lines are added to `.gitignore`. No
 value is copied. No link out of the project is followed. If a file cannot be read, envkit writes
 nothing.
 """

@@ -1,6 +1,6 @@
 """Rotations when something fails in the middle: real stores, real targets, real logins.
 
-What always holds, whatever fails: what readers get from the store logs in; nothing of a
+Guarantees, whatever fails: what readers get from the store logs in; nothing of a
 value is in what is told; and once the fault is gone, the rotation comes to its end or back
 to its beginning, and leaves nothing behind.
 """

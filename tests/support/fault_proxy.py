@@ -10,7 +10,7 @@ instead of passing them on:
         ...
         assert proxy.count(lambda r: r.method == "GET") == 3
 
-What always holds: a fault added first is tried first; every request is in the log
+Guarantees: a fault added first is tried first; every request is in the log
 before it is answered, whatever the answer; leaving the `with` block frees every
 thread and socket, held requests too. Nothing here measures time.
 
