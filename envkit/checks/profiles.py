@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find_warnings(inspection: Inspection) -> Iterator[Problem]:
-    """Yield what the files of profiles say and probably do not mean."""
+    """Yield the lines of profiles that are probably mistakes."""
     for profile in inspection.profiles:
         for warning in profile.warnings:
             problem = placed("profile-warning", warning, profile.path)

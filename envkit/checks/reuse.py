@@ -1,4 +1,4 @@
-"""Find secrets that environments share, where each should have its own."""
+"""Find secrets that environments share although each should have its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find(inspection: Inspection) -> Iterator[Problem]:
-    """Yield each secret that two environments have, under one name or several."""
+    """Yield each secret that is used in two environments, under one name or several."""
     sides = {answer.side.label: answer.side for answer in inspection.answers}
     found = find_reused(list(sides.values()))
     distinct = dict.fromkeys(finding.places for findings in found.values() for finding in findings)

@@ -10,7 +10,7 @@ them on:
         ...
         assert proxy.count(lambda r: r.method == "GET") == 3
 
-Invariants: faults are tried in the order in which they were added; a request is in the log
+Guarantees: faults are tried in the order in which they were added; a request is in the log
 before it is answered; leaving the `with` block frees every thread and socket, also those of
 waiting requests. Nothing here measures time.
 

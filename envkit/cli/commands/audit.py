@@ -122,15 +122,15 @@ def _anchor(given: str) -> Anchor:
         with open(given, encoding="ascii") as file:
             given = file.readline().strip()
     except (OSError, ValueError):
-        pass  # then it is the anchor itself, or invalid
+        pass  # it is the anchor itself, or invalid
     return parse_anchor(given)
 
 
 def _moment(since: str) -> datetime:
-    """Return the time that `2h`, a day or a time stands for.
+    """Return the time for a duration such as `2h`, a day or a time.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is not one of these.
     """
     now = datetime.now(UTC)
     try:
@@ -178,7 +178,7 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _versions(versions: Mapping[str, Sequence[str]], names: Sequence[str]) -> str:
-    """Return the versions of a single variable; the JSON has those of several."""
+    """Return the versions of a single variable; the JSON output also has those of several."""
     if len(names) != 1:
         return ""
     return ", ".join(filter(None, map(short_version, versions.get(names[0], ()))))

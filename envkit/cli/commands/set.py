@@ -1,4 +1,4 @@
-"""`envkit set`: write a new value to where the variable is stored."""
+"""`envkit set`: write a new value to the store of the variable."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def find_one(
 
 
 def in_version(version: str | None) -> str:
-    """Return a version as it is printed after a place."""
+    """Return a version in the form that follows a location in messages."""
     return f" (version {version})" if version else ""
 
 
@@ -143,5 +143,5 @@ def _read(path: str) -> bytes:
 
 
 def _without_newline(data: bytes) -> bytes:
-    """Return the piped bytes, without the newline that `echo` and `<<<` add."""
+    """Return piped bytes without the newline that `echo` and `<<<` add."""
     return data.removesuffix(b"\n").removesuffix(b"\r") if data.endswith(b"\n") else data

@@ -1,4 +1,4 @@
-"""`envkit unset`: remove a value from where the variable is stored."""
+"""`envkit unset`: remove a value from the store of the variable."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ Names = Annotated[
 
 
 class NowCommand(ShownCommand):
-    """Also shows the subcommands of `envkit rotate` in its help."""
+    """Shows the subcommands of `envkit rotate` in its help."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, then the subcommands."""
@@ -192,7 +192,7 @@ def now(  # noqa: PLR0917 - typer names them
 
 
 def _show(report: results.Report, warnings: Iterable[EnvkitError], format_: Format) -> int:
-    """Print the outcomes, and return the exit status."""
+    """Print the outcomes and return the exit status."""
     if format_ is Format.JSON:
         print_json(results.document(report))
     else:
@@ -247,7 +247,7 @@ def _requested(
 
 
 def _named(collected: Collected, names: Sequence[str]) -> list[Rotation]:
-    """Return the rotations of these names; raise the error of a broken one."""
+    """Return the rotations with these names; raise the error of a broken one."""
     try:
         return pick(collected.rotations, names, also=COMMANDS)
     except UsageError:
